@@ -1,0 +1,132 @@
+// What `npm run demo` and `npm test` do first: makes sure that everything they need is on this machine.
+//   node scripts/setup.mjs [--for demo|tests] [--programs-only]
+// As root on Debian or Ubuntu it installs what is missing; anywhere else it says what is, and ends with 1. It runs before
+// there is any node_modules, so it imports none at its top.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { explainMissing, isInstalled, isNodeRecentEnough, packagesFor, recogniseSystem } from './requirements.mjs';
+
+/** @typedef {import('./requirements.mjs').Program} Program */
+/** @typedef {import('./requirements.mjs').Lock} Lock */
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const task = process.argv.includes('demo') ? 'demo' : 'tests';
+
+try {
+  await setUp();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+async function setUp() {
+  const range = /** @type {{ engines: { node: string } }} */ (readJson('package.json')).engines.node;
+  if (!isNodeRecentEnough(process.versions.node, range)) {
+    throw new Error(`Node ${range} is needed, and this is ${process.versions.node}`);
+  }
+  const programsOnly = process.argv.includes('--programs-only');
+  if (!programsOnly) await installModules();
+
+  let missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
+  if (missing.length > 0) {
+    await installPrograms(missing);
+    missing = await findMissingPrograms();
+    if (missing.length > 0) throw new Error(`installed, and yet not found on the PATH: ${missing.join(', ')}`);
+  }
+  await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
+  if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say, quick: true }));
+}
+
+function modulesAreInstalled() {
+  const wanted = /** @type {Lock} */ (readJson('package-lock.json'));
+  return isInstalled(wanted, /** @type {Lock | undefined} */ (readJson('node_modules/.package-lock.json')));
+}
+
+async function installModules() {
+  if (modulesAreInstalled()) return;
+  say('installing node_modules: npm ci');
+  await execute('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+}
+
+/** @returns {Promise<Program[]>} */
+async function findMissingPrograms() {
+  const { findProgram } = await import('./programs.mjs');
+  const { findSshd } = await import('./sshd.mjs');
+  /** @type {Program[]} */
+  const missing = [];
+  for (const name of /** @type {const} */ (['rsync', 'ssh'])) if (!(await findProgram(name))) missing.push(name);
+  return (await findSshd()) ? missing : [...missing, 'sshd'];
+}
+
+/** @returns {Promise<Program[]>} what the third way to a MongoDB lacks, where the first two are closed */
+async function findMissingForDatabase() {
+  if (!modulesAreInstalled()) return []; // --programs-only in a new checkout: the next run without it asks again.
+  const { findWay } = await import('./database.mjs');
+  const way = await findWay({ quick: true });
+  return way.way === 'none' ? way.missing : [];
+}
+
+/** @param {Program[]} missing */
+async function installPrograms(missing) {
+  const system = recogniseSystem(process.platform, readText('/etc/os-release'));
+  if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error(explainMissing(system, missing, { task }));
+
+  const packages = packagesFor(system, missing.filter((program) => program !== 'sshd'));
+  const announced = [...packages, ...(missing.includes('sshd') ? ['the files of openssh-server, without its service'] : [])];
+  say(`installing with apt: ${announced.join(', ')}`);
+  await apt('update');
+  if (packages.length > 0) await apt('install', ...packages);
+  if (!missing.includes('sshd')) return;
+  const { takeSshd } = await import('./sshd.mjs');
+  await takeSshd((libraries) => apt('install', ...libraries));
+}
+
+/** @param {string} command @param {string[]} packages */
+function apt(command, ...packages) {
+  // Another apt may be at work, as on a machine that has just booted. A changed configuration file stays as it is: nobody
+  // is there to be asked.
+  const settings = ['DPkg::Lock::Timeout=120', 'Dpkg::Options::=--force-confdef', 'Dpkg::Options::=--force-confold'];
+  const options = ['-qq', '-y', '--no-install-recommends', ...settings.flatMap((one) => ['-o', one])];
+  return execute('apt-get', [command, ...options, ...packages], { DEBIAN_FRONTEND: 'noninteractive' });
+}
+
+/**
+ * Runs a command in the checkout, its output on our standard error.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Record<string, string>} [env]
+ * @returns {Promise<void>}
+ */
+function execute(command, args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${command} ${args.join(' ')} failed (exit code ${code})`));
+    });
+  });
+}
+
+/** @param {string} line */
+function say(line) {
+  console.log(`setup: ${line}`);
+}
+
+/** @param {string} file */
+function readText(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** @param {string} file of the checkout @returns {unknown} undefined where there is none */
+function readJson(file) {
+  const text = readText(join(root, file));
+  return text === '' ? undefined : JSON.parse(text);
+}

@@ -1,0 +1,76 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Request } from 'express';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Log } from '../log.js';
+import { FailureLimiter } from './failure-limiter.js';
+import { Refusal } from './refusal.js';
+
+/** Who may use the router. */
+export interface Admission {
+  authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
+  token?: string | undefined;
+}
+
+const shortestToken = 32;
+const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
+
+/** Lets a request pass whose token is right, or whom the app's `authorize` answers `true`; without either, nobody. */
+export class Gate {
+  private readonly key = randomBytes(32);
+  private readonly expected: Buffer | undefined;
+  private readonly authorize: Admission['authorize'];
+
+  constructor({ authorize, token }: Admission, log: Log, private readonly limiter = new FailureLimiter()) {
+    if (token !== undefined && token.length < shortestToken) {
+      throw new SyncMediaError('BAD_OPTION', `token: at least ${String(shortestToken)} characters are needed, this one has ${String(token.length)}; `
+        + '`openssl rand -hex 32` makes one');
+    }
+    this.authorize = authorize;
+    this.expected = token === undefined ? undefined : this.digest(token);
+    if (!authorize && token === undefined) {
+      log.warn('the admin router refuses everyone: give it authorize(req), or set SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)');
+    }
+  }
+
+  /** @throws Refusal 401, 403 or 429 */
+  async admit(request: Request): Promise<void> {
+    const refused = this.checkToken(request.headers.authorization);
+    if (!refused) return;
+    // Strictly `true`: an authorize that answers an object or a promise of one by mistake opens nothing.
+    const answer: unknown = this.authorize && await this.authorize(request);
+    if (answer !== true) throw refused;
+  }
+
+  private checkToken(header: string | undefined): Refusal | undefined {
+    if (!this.expected) {
+      return new Refusal(403, 'FORBIDDEN', this.authorize ? 'You may not use this.'
+        : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.');
+    }
+    const presented = readToken(header);
+    if (presented === undefined) return new Refusal(401, 'UNAUTHORIZED', 'Send the token, as Bearer or as the password of Basic.', challenge);
+    // The right token is not looked at either: an answer for it alone would let guessing go on.
+    const waitMs = this.limiter.waitMs();
+    if (waitMs > 0) {
+      return new Refusal(429, 'TOO_MANY_FAILURES', 'Too many wrong tokens lately; try again later.',
+        { 'Retry-After': String(Math.ceil(waitMs / 1000)) });
+    }
+    // Digests have one length, and a key of this process's own: how long comparing takes says nothing of the token.
+    if (timingSafeEqual(this.digest(presented), this.expected)) return undefined;
+    this.limiter.countFailure();
+    return new Refusal(401, 'UNAUTHORIZED', 'The token is wrong.', challenge);
+  }
+
+  private digest(token: string): Buffer {
+    return createHmac('sha256', this.key).update(token).digest();
+  }
+}
+
+/** The token of an Authorization header: Bearer (RFC 6750), or Basic's password (RFC 7617) under any user name. */
+function readToken(header: string | undefined): string | undefined {
+  const [, scheme, credentials] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? '') ?? [];
+  if (scheme === undefined || credentials === undefined) return undefined;
+  if (scheme.toLowerCase() === 'bearer') return credentials;
+  const userAndPassword = Buffer.from(credentials, 'base64').toString('utf8');
+  const colon = userAndPassword.indexOf(':');
+  return colon < 0 ? undefined : userAndPassword.slice(colon + 1);
+}

@@ -1,0 +1,62 @@
+import type { SyncMedia } from '../instance.js';
+import { Refusal } from './refusal.js';
+
+/** What a handler gets of a request; it knows no Express. */
+export interface Asked {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** Where to find what was made, below the router's own address. */
+  readonly location?: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Segments that begin with `:` are parameters. */
+  readonly path: string;
+  readonly about: string;
+  readonly handle: (sync: SyncMedia, asked: Asked) => Answer | Promise<Answer>;
+}
+
+/**
+ * The route of a method and a path, with its parameters decoded.
+ *
+ * @throws Refusal 400, 404 or 405
+ */
+export function findRoute(routes: readonly Route[], method: string, path: string): { route: Route; params: Record<string, string> } {
+  const segments = path.split('/').filter((segment) => segment !== '').map(decode);
+  const found = routes.flatMap((route) => {
+    const params = matchSegments(route.path.split('/').filter((segment) => segment !== ''), segments);
+    return params ? [{ route, params }] : [];
+  });
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const match = found.find(({ route }) => route.method === wanted);
+  if (match) return match;
+  if (found.length === 0) throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
+  const allowed = [...new Set(found.map(({ route }) => route.method))].join(', ');
+  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address knows ${allowed}.`, { Allow: allowed });
+}
+
+function matchSegments(pattern: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, expected] of pattern.entries()) {
+    const actual = segments[index] ?? '';
+    if (expected.startsWith(':')) params[expected.slice(1)] = actual;
+    else if (expected !== actual) return undefined;
+  }
+  return params;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new Refusal(400, 'BAD_REQUEST', 'The address is not well-formed.');
+  }
+}

@@ -1,0 +1,29 @@
+import type { SyncMedia } from '../instance.js';
+import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
+import type { Answer, Route } from './route.js';
+import { askPull, askPush, cancelRun, listRuns, showRun } from './runs.js';
+
+export const routes: readonly Route[] = [
+  { method: 'GET', path: '/', about: 'this list', handle: showIndex },
+  { method: 'GET', path: '/status', about: 'backlog, deliveries and failures of every host', handle: showStatus },
+  { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
+  { method: 'GET', path: '/hosts/:host', about: 'one host, by name or id', handle: showHost },
+  { method: 'POST', path: '/hosts/init', about: 'register this host, or bring its row up to date', handle: initHost },
+  { method: 'POST', path: '/hosts', about: 'add a passive host', handle: addHost },
+  { method: 'PATCH', path: '/hosts/:host', about: 'change, pause or approve a host', handle: editHost },
+  { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
+  { method: 'POST', path: '/push', about: 'ask for a push', handle: askPush },
+  { method: 'POST', path: '/pull', about: 'ask for a pull', handle: askPull },
+  { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
+  { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
+  { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },
+];
+
+function showIndex(sync: SyncMedia): Answer {
+  const index = routes.map(({ method, path, about }) => ({ method, path, about }));
+  return { status: 200, body: { name: 'syncmedia', initialised: sync.initialised, routes: index } };
+}
+
+async function showStatus(sync: SyncMedia): Promise<Answer> {
+  return { status: 200, body: await sync.status() };
+}

@@ -1,0 +1,45 @@
+import type { RunRequest, SyncMedia } from '../instance.js';
+import type { Run } from '../words.js';
+import { listOf, readFields, text, wholeNumber, yesOrNo } from './fields.js';
+import type { Answer, Asked } from './route.js';
+
+/** Runs that a list shows unless told otherwise, and at most. */
+const shown = 50;
+const mostShown = 1000;
+
+const request = { hosts: listOf(text()), dirs: listOf(text(4096)), dryRun: yesOrNo };
+
+export async function askPush(sync: SyncMedia, { body }: Asked): Promise<Answer> {
+  return accepted(await sync.push(readRequest(body)));
+}
+
+export async function askPull(sync: SyncMedia, { body }: Asked): Promise<Answer> {
+  return accepted(await sync.pull(readRequest(body)));
+}
+
+export async function listRuns(sync: SyncMedia, { query }: Asked): Promise<Answer> {
+  const { limit = shown } = readFields(query, { limit: (value, name) => wholeNumber(1, mostShown)(Number(value), name) });
+  return { status: 200, body: { runs: await sync.runs.list(limit) } };
+}
+
+export async function showRun(sync: SyncMedia, { params }: Asked): Promise<Answer> {
+  return { status: 200, body: { run: await sync.runs.show(idOf(params)) } };
+}
+
+export async function cancelRun(sync: SyncMedia, { params, body }: Asked): Promise<Answer> {
+  readFields(body, {});
+  return { status: 202, body: { run: await sync.runs.cancel(idOf(params)) } };
+}
+
+function readRequest(body: unknown): RunRequest {
+  return { ...readFields(body, request), by: 'admin' };
+}
+
+/** 202: the row is stored; whoever holds the lease of the host carries it out. */
+function accepted(run: Run): Answer {
+  return { status: 202, body: { run }, location: `/runs/${run.id}` };
+}
+
+function idOf(params: Asked['params']): string {
+  return text()(params.id, 'id');
+}

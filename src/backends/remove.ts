@@ -1,0 +1,22 @@
+import { remove } from '../root/landing.js';
+import type { Change, Outcome } from '../words.js';
+import { asFailure, cancelled, failed } from './failure.js';
+import { inParallel } from './in-parallel.js';
+import type { Route } from './route.js';
+
+const AT_ONCE = 8;
+
+/** Carries out removals, one path each: a rename into the trash, or back where the ledger does not know what was there. */
+export async function* removeFiles(route: Route, changes: readonly Change[], via: string, signal: AbortSignal): AsyncGenerator<Outcome> {
+  const known = new Set<string>();
+  yield* inParallel(changes, AT_ONCE, async (change): Promise<Outcome> => {
+    if (signal.aborted) return failed(change, via, cancelled());
+    try {
+      const judged = await remove(route.receiver, change.path, route.judge, known);
+      const isKept = judged.some(({ verdict }) => verdict === 'return' || verdict === 'put-back');
+      return { change, via, bytes: 0, result: isKept ? 'kept' : 'delivered' };
+    } catch (error) {
+      return failed(change, via, asFailure(error, 'path'));
+    }
+  });
+}

@@ -1,0 +1,91 @@
+import { statfs } from 'node:fs/promises';
+import type { Judge } from '../root/disk.js';
+import { areas, inPlace, prepareAreas, type Place } from '../root/areas.js';
+import { localDisk, notAFile } from '../root/local-disk.js';
+import { checkMarker } from '../root/marker.js';
+import { belowDir, checkParents } from '../root/parents.js';
+import type { Connection } from '../ssh/connection.js';
+import type { Change, Facts, Host, Path, Seen, SyncDir } from '../words.js';
+import { throwFailure } from './failure.js';
+import type { RsyncBackendOptions } from './options.js';
+
+export type Put = Change & { readonly do: 'put' };
+
+/** From one sync dir to its replica on the other disk. */
+export interface Route {
+  readonly direction: 'send' | 'fetch';
+  readonly host: Host;
+  readonly dir: SyncDir;
+  readonly connection: Connection;
+  /** The sync dir on this disk and on the other one. */
+  readonly here: Place;
+  readonly there: Place;
+  readonly receiver: Place;
+  readonly judge: Judge;
+  /**
+   * What lies at the path on the disk that it is taken from; undefined: nothing. Throws where something is in the way.
+   *
+   * @param known directories that were looked at before
+   */
+  observe(path: Path, known: Set<string>): Promise<Seen | undefined>;
+  /** On the receiving disk; undefined where it does not tell. */
+  freeBytes(): Promise<number | undefined>;
+}
+
+/** Reading a large file over the network only to judge it would take longer than keeping it costs. */
+const REMOTE_HASH_LIMIT = 64 * 1024 * 1024;
+
+/** Where the sync dir lies on another host. */
+export function remotePlace(connection: Connection, host: Host, dir: SyncDir): Place {
+  return { disk: connection.disk, dirPath: `${host.rootPath.replace(/\/+$/, '')}/${dir.path}`, dir: dir.path, hashLimit: REMOTE_HASH_LIMIT };
+}
+
+/**
+ * Finds both ends, and that both are what they should be, before anything is created: rsync would make an unmounted directory anew.
+ *
+ * @throws NO_MARKER; what the disks throw
+ */
+export async function openRoute(
+  { root, self, judgeAt }: RsyncBackendOptions, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
+  changes: readonly Change[],
+): Promise<Route> {
+  const here: Place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
+  const there = remotePlace(connection, host, dir);
+  const failures = await Promise.all([checkMarker(here.disk, here.dirPath, self, dir.path), checkMarker(there.disk, there.dirPath, host.id, dir.path)]);
+  for (const failure of failures) if (failure !== undefined) throwFailure(failure);
+  const receiver = direction === 'send' ? there : here;
+  await prepareMissing(receiver);
+  const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
+  return {
+    direction, host, dir, connection, here, there, receiver,
+    judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
+    observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
+    freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
+  };
+}
+
+/** Making them one after the other takes a dozen round trips; that they are there is found in one. */
+async function prepareMissing(place: Place): Promise<void> {
+  const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
+  if (found.includes(undefined)) await prepareAreas(place);
+}
+
+/** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */
+export function sameFacts(one: Facts, other: Facts): boolean {
+  return one.size === other.size && one.mtime >>> 0 === other.mtime >>> 0;
+}
+
+async function observeThere(place: Place, path: Path, known: Set<string>): Promise<Seen | undefined> {
+  if (!(await checkParents(place, path, known))) return undefined;
+  const target = inPlace(place, belowDir(place, path));
+  const found = await place.disk.stat(target);
+  if (found === undefined) return undefined;
+  if (found.kind !== 'file') throw notAFile(target);
+  return { size: found.size, mtime: found.mtime, nanos: found.nanos };
+}
+
+async function freeBytesHere({ dirPath }: Place): Promise<number | undefined> {
+  const { bavail, bsize } = await statfs(dirPath).catch(() => ({ bavail: NaN, bsize: NaN }));
+  const free = bavail * bsize;
+  return Number.isFinite(free) ? free : undefined;
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { messageOf } from '../../errors/errors.js';
+import { areas, judgeAside, newName } from '../../root/landing.js';
+import type { Failure } from '../../words.js';
+import type { Ready } from '../look.js';
+import type { RsyncBackendOptions } from '../options.js';
+import type { Route } from '../route.js';
+import { findHostFailure } from './answers.js';
+import { transferCommand, verifyCommand, type Ends, type Way } from './commands.js';
+import { isTheSame, parseItem } from './itemized.js';
+import { RsyncProcess, type Ended } from './rsync-process.js';
+
+/** Slower than this no disk is: a large file is read without a word, to compare it or to go on with it. */
+const READ_BYTES_PER_MS = 20_000;
+
+export interface Called {
+  readonly ended: Ended;
+  /** Of the host as a whole; what arrived is then not known. */
+  readonly failure?: Failure;
+  /** Paths below the sync dir that the receiver is known to have. */
+  readonly arrived: ReadonlySet<string>;
+}
+
+/** Transfers a list of files of one sync dir by one rsync, judges what it replaced, and finds out what really arrived. */
+export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
+  const way = { ...usual, timeoutMs: usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS };
+  const ends: Ends = { local: route.here.dirPath, remote: route.there.dirPath, direction: route.direction };
+  const aside = newName();
+  const partialDir = alone && batch[0] !== undefined ? partialDirOf(route, batch[0].rest) : undefined;
+  const command = transferCommand(way, ends, { chmod: options.chmod, aside, ...(partialDir === undefined ? {} : { partialDir }) });
+  // Without the dot a name that begins with # or ; could be a comment.
+  const list = batch.map(({ rest }) => `./${rest}`);
+  options.onCall?.({ host: route.host.id, kind: 'transfer', files: list.length, args: command.args() });
+  const listed = new Set<string>();
+  const transfer = new RsyncProcess(command, { list, signal, silenceMs: way.timeoutMs });
+  const ended = await transfer.readAll((line) => {
+    const item = parseItem(line);
+    if (item?.type === 'f' && item.name !== undefined && '<>'.includes(item.update)) listed.add(item.name);
+  });
+  const failure = findHostFailure(ended, route.host);
+  if (failure !== undefined) return { ended, failure, arrived: new Set() };
+  await judgeReplaced(options, route, aside);
+  if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest))) return { ended, arrived: listed };
+  return { ended, ...(await verify(options, way, route, ends, list, signal)) };
+}
+
+/** Removes what is left of an interrupted transfer: on a full disk it would keep out all others. */
+export async function removePartial(route: Route, rest: string): Promise<void> {
+  const dir = partialDirOf(route, rest);
+  for (const name of (await route.receiver.disk.list(dir)) ?? []) await route.receiver.disk.remove(`${dir}/${name}`);
+  await route.receiver.disk.removeDirectory(dir);
+}
+
+function partialDirOf({ receiver }: Route, rest: string): string {
+  return `${receiver.dirPath}/${areas.partial}/${createHash('sha256').update(rest).digest('hex').slice(0, 32)}`;
+}
+
+/** rsync lists a file as sent that the receiver then failed to write: after any trouble the other side is asked. */
+async function verify(
+  options: RsyncBackendOptions, way: Way, route: Route, ends: Ends, list: readonly string[], signal: AbortSignal,
+): Promise<{ arrived: ReadonlySet<string>; failure?: Failure }> {
+  const arrived = new Set<string>();
+  const command = verifyCommand(way, ends);
+  options.onCall?.({ host: route.host.id, kind: 'verify', files: list.length, args: command.args() });
+  const ended = await new RsyncProcess(command, { list, signal, silenceMs: way.timeoutMs }).readAll((line) => {
+    const item = parseItem(line);
+    if (item?.name !== undefined && item.type === 'f' && isTheSame(item)) arrived.add(item.name);
+  });
+  const failure = findHostFailure(ended, route.host);
+  return failure === undefined ? { arrived } : { arrived: new Set(), failure };
+}
+
+async function judgeReplaced({ log }: RsyncBackendOptions, route: Route, aside: string): Promise<void> {
+  try {
+    await judgeAside(route.receiver, aside, 'replaced', route.judge);
+  } catch (error) {
+    // It is safe where it is, and judged later as left over.
+    log.warn(`What was replaced in ${route.receiver.dirPath} of ${route.host.hostname} is still in ${areas.aside}/${aside}: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,78 @@
+import { hasCode } from '../../errors/errors.js';
+import { isSafePath } from '../../root/paths.js';
+import type { Difference, Facts, Path, Seen } from '../../words.js';
+import { throwFailure } from '../failure.js';
+import type { RsyncBackendOptions } from '../options.js';
+import { sameFacts, type Route } from '../route.js';
+import { findHostFailure, summarise } from './answers.js';
+import { compareCommand, type Way } from './commands.js';
+import { parseItem, type Item } from './itemized.js';
+import { RsyncProcess } from './rsync-process.js';
+
+/** Reading a whole disk shows nothing for a while. */
+const BYTES_PATIENCE = 60;
+
+/**
+ * Lists what differs between the two ends, in two listings of rsync's that change nothing: what this host lacks or has otherwise, then
+ * what the other one does not have. Both stream, so that it takes no more memory for a million files.
+ *
+ * @throws what the host or rsync failed with, after what was found until then
+ */
+export async function* compareEnds(options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', signal: AbortSignal): AsyncGenerator<Difference> {
+  for await (const { path, facts } of list(options, way, route, by, 'fetch', signal)) {
+    const here = await observeHere(options, path);
+    if (here === undefined || by === 'bytes' || !sameFacts(here, facts)) yield { path, there: facts, ...(here === undefined ? {} : { here: factsOf(here) }) };
+  }
+  for await (const { path } of list(options, way, route, by, 'send', signal)) {
+    const here = await observeHere(options, path);
+    if (here !== undefined) yield { path, here: factsOf(here) };
+  }
+}
+
+/** What one end lacks or has otherwise (`fetch`: this host), or only what it lacks (`send`: the other one). */
+async function* list(
+  options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', direction: 'send' | 'fetch', signal: AbortSignal,
+): AsyncGenerator<{ path: Path; facts: Facts }> {
+  const { dir, host } = route;
+  const inner = options.dirs().list.filter(({ path }) => path.startsWith(`${dir.path}/`)).map(({ path }) => path.slice(dir.path.length + 1));
+  const ends = { local: route.here.dirPath, remote: route.there.dirPath, direction };
+  const patience = by === 'bytes' ? way.timeoutMs * BYTES_PATIENCE : way.timeoutMs;
+  const command = compareCommand({ ...way, timeoutMs: patience }, ends, dir, inner, by, direction === 'send' ? 'new' : undefined);
+  options.onCall?.({ host: host.id, kind: 'compare', files: 0, args: command.args() });
+  const listing = new RsyncProcess(command, { signal, silenceMs: patience });
+  let refused = 0;
+  for await (const line of listing.lines()) {
+    const item = parseItem(line);
+    if (item === undefined || item.type !== 'f' || !'<>.'.includes(item.update)) continue;
+    const path = pathOf(dir.path, item);
+    if (path === undefined) refused++;
+    else yield { path, facts: { size: item.size, mtime: item.mtime } };
+  }
+  if (refused > 0) options.log.warn(`${String(refused)} names in ${dir.path} on ${host.hostname} cannot be synced: they are not valid UTF-8, or too long.`);
+  const ended = await listing.ended;
+  const failure = findHostFailure(ended, host);
+  if (failure !== undefined) throwFailure(failure);
+  // 24: a file was gone before rsync came to it.
+  if (ended.code !== 0 && ended.code !== 24) {
+    throwFailure({ code: 'TRANSFER_FAILED', message: `Comparing ${dir.path} with ${host.hostname} was incomplete: ${summarise(ended.stderr)}`, retryable: true, of: 'host' });
+  }
+}
+
+function pathOf(dir: Path, { name }: Item): Path | undefined {
+  const path = name === undefined ? '' : `${dir}/${name}`;
+  return isSafePath(path) ? path : undefined;
+}
+
+/** Whatever is in the way there will be told by whoever lands a file at the path. */
+async function observeHere({ root }: RsyncBackendOptions, path: Path): Promise<Seen | undefined> {
+  try {
+    return await root.observe(path);
+  } catch (error) {
+    if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) return undefined;
+    throw error;
+  }
+}
+
+function factsOf({ size, mtime }: Seen): Facts {
+  return { size, mtime };
+}

@@ -1,0 +1,96 @@
+import { SyncMediaError } from '../../errors/errors.js';
+import type { Connection } from '../../ssh/connection.js';
+import type { Change, Host, Outcome, SyncDir } from '../../words.js';
+import { asFailure, cancelled, failed } from '../failure.js';
+import { inParallel } from '../in-parallel.js';
+import { lookAt, type KnownDirs, type Ready } from '../look.js';
+import type { RsyncBackendOptions } from '../options.js';
+import { removeFiles } from '../remove.js';
+import { openRoute, type Put, type Route } from '../route.js';
+import { fileModeOf } from '../sftp/put.js';
+import { sendSmallFiles } from '../sftp/send.js';
+import type { Way } from './commands.js';
+import { transferFiles } from './transfer.js';
+
+const SMALL_FILE_LIMIT = 1024 * 1024;
+/** Of small files more than this is faster by one rsync. */
+const SMALL_FILES_TOTAL = 32 * 1024 * 1024;
+const LOOKS_AT_ONCE = 16;
+
+/** One delivery, or one fetch, over a connection that is open. */
+export interface Delivery {
+  readonly options: RsyncBackendOptions;
+  readonly connection: Connection;
+  /** Asked for only where rsync is needed. */
+  readonly findWay: () => Promise<Way>;
+  readonly host: Host;
+  readonly direction: Route['direction'];
+  readonly signal: AbortSignal;
+}
+
+/** Carries out changes, one sync dir after the other, and answers each exactly once. */
+export async function* deliver(delivery: Delivery, changes: readonly Change[]): AsyncGenerator<Outcome> {
+  for (const [dir, own] of groupByDir(changes)) {
+    const unanswered = new Set(own);
+    try {
+      for await (const outcome of deliverDir(delivery, dir, own)) {
+        if (unanswered.delete(outcome.change)) yield outcome;
+      }
+    } catch (error) {
+      for (const change of unanswered) yield failed(change, 'rsync', asFailure(error, 'host'));
+      continue;
+    }
+    for (const change of unanswered) yield failed(change, 'rsync', asFailure(new SyncMediaError('TRANSFER_FAILED', 'It was not answered.'), 'path'));
+  }
+}
+
+async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly Change[]): AsyncGenerator<Outcome> {
+  const { options, connection, findWay, host, direction, signal } = delivery;
+  if (signal.aborted) {
+    for (const change of changes) yield failed(change, 'rsync', cancelled());
+    return;
+  }
+  const route = await openRoute(options, connection, host, dir, direction, changes);
+  const known: KnownDirs = { source: new Set(), receiver: new Set() };
+  const ready: Ready[] = [];
+  yield* removeFiles(route, changes.filter((change) => change.do === 'remove'), 'sftp', signal);
+  const puts = changes.filter((change): change is Put => change.do === 'put');
+  for await (const looked of inParallel(puts, LOOKS_AT_ONCE, (change) => lookAt(route, change, known))) {
+    if ('result' in looked) yield looked;
+    else ready.push(looked);
+  }
+  const { small, others } = splitBySize(ready, await smallLimitOf(delivery));
+  const mode = fileModeOf(options.chmod) ?? 0;
+  yield* sendSmallFiles(options.root, route, small, mode, known.receiver, (file) => { others.push(file); }, signal);
+  yield* transferFiles(options, findWay, route, others, signal);
+}
+
+/** Bytes up to which a file goes by SFTP; 0 where the direction, the mode or the server rules that out. */
+async function smallLimitOf({ options, direction, connection }: Delivery): Promise<number> {
+  const { chmod, smallFileLimit = SMALL_FILE_LIMIT } = options;
+  if (direction !== 'send' || smallFileLimit === 0 || fileModeOf(chmod) === undefined) return 0;
+  return (await connection.sftp.canReplace()) ? smallFileLimit : 0;
+}
+
+function splitBySize(files: readonly Ready[], limit: number): { small: Ready[]; others: Ready[] } {
+  let left = SMALL_FILES_TOTAL;
+  const small: Ready[] = [], others: Ready[] = [];
+  for (const file of files) {
+    const { size, mtime } = file.seen;
+    // SFTP cannot say a time before 1970.
+    const isSmall = limit > 0 && size <= limit && size <= left && mtime >>> 0 === mtime;
+    if (isSmall) left -= size;
+    (isSmall ? small : others).push(file);
+  }
+  return { small, others };
+}
+
+function groupByDir(changes: readonly Change[]): Map<SyncDir, Change[]> {
+  const groups = new Map<string, { dir: SyncDir; own: Change[] }>();
+  for (const change of changes) {
+    const group = groups.get(change.dir.path) ?? { dir: change.dir, own: [] };
+    groups.set(change.dir.path, group);
+    group.own.push(change);
+  }
+  return new Map([...groups.values()].map(({ dir, own }) => [dir, own]));
+}

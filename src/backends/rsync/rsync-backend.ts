@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SyncMediaError } from '../../errors/errors.js';
+import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
+import { checkMarker } from '../../root/marker.js';
+import { quotePath } from '../../root/paths.js';
+import type { Connection } from '../../ssh/connection.js';
+import type { Change, Failure, Host, Outcome } from '../../words.js';
+import type { Backend } from '../backend.js';
+import { asFailure, failed } from '../failure.js';
+import type { RsyncBackendOptions } from '../options.js';
+import { openRoute, remotePlace, type Route } from '../route.js';
+import { openRemoteFile } from '../sftp/read.js';
+import type { Way } from './commands.js';
+import { compareEnds } from './compare.js';
+import { deliver } from './deliver.js';
+import { findRemoteVersion, findVersion } from './version.js';
+
+/** What lies aside for less than this may still be in use by whoever put it there. */
+const LEFT_OVER_AFTER_MS = 15 * 60_000;
+/** For whoever does not take the outcomes that it asked for. */
+const CLOSE_PATIENCE_MS = 10_000;
+
+/**
+ * The backend of hosts that have sshd and rsync: small files by SFTP, others by rsync, both over ssh with pinned host keys.
+ * Whoever makes it closes it; that closes `options.ssh` too.
+ */
+export function createRsyncBackend(options: RsyncBackendOptions): Backend {
+  const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
+  const ending = new AbortController();
+  const running = new Set<Promise<void>>();
+  /** Asked once for each connection: programs are installed and upgraded while we run. */
+  const versions = new WeakMap<Connection, Promise<[local: string, remote: string]>>();
+
+  async function findWay(connection: Connection, host: Host): Promise<Way> {
+    let both = versions.get(connection);
+    if (both === undefined) {
+      both = Promise.all([findVersion(), findRemoteVersion(connection, host)]);
+      versions.set(connection, both);
+      both.catch(() => versions.delete(connection));
+    }
+    const [target, [localVersion, remoteVersion]] = await Promise.all([ssh.target(host), both]);
+    return { target, localVersion, remoteVersion, timeoutMs, bandwidthLimit };
+  }
+
+  /** Takes a connection for as long as the generator runs, and lets `close` wait for it. */
+  async function* connected<T>(host: Host, signal: AbortSignal, work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>): AsyncGenerator<T> {
+    const both = AbortSignal.any([signal, ending.signal]);
+    let end = (): void => undefined;
+    const run = new Promise<void>((resolve) => { end = resolve; });
+    running.add(run);
+    try {
+      const { connection, release } = await ssh.connections.take(host);
+      try {
+        yield* work(connection, both);
+      } finally {
+        release();
+      }
+    } finally {
+      end();
+      running.delete(run);
+    }
+  }
+
+  async function* carryOut(host: Host, changes: readonly Change[], direction: Route['direction'], signal: AbortSignal): AsyncGenerator<Outcome> {
+    const unanswered = new Set(changes);
+    if (unanswered.size === 0) return;
+    try {
+      const outcomes = connected(host, signal, (connection, both) => deliver({ options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes));
+      for await (const outcome of outcomes) {
+        unanswered.delete(outcome.change);
+        yield outcome;
+      }
+    } catch (error) {
+      for (const change of unanswered) yield failed(change, 'rsync', asFailure(error, 'host'));
+    }
+  }
+
+  return {
+    async prepare(host, wanted, signal): Promise<Failure | undefined> {
+      try {
+        signal.throwIfAborted();
+        return await ssh.connections.use(host, async (connection) => {
+          await findWay(connection, host);
+          for (const dir of wanted) {
+            const place = remotePlace(connection, host, dir);
+            const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
+            if (failure !== undefined) return failure;
+            await prepareAreas(place);
+            // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
+            if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
+          }
+          return undefined;
+        });
+      } catch (error) {
+        return asFailure(error, 'host');
+      }
+    },
+
+    send: (to, changes, signal) => carryOut(to, changes, 'send', signal),
+
+    fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
+
+    compare: (host, dir, by, signal) => connected(host, signal, async function* (connection, both) {
+      const route = await openRoute(options, connection, host, dir, 'fetch', []);
+      yield* compareEnds(options, await findWay(connection, host), route, by, both);
+    }),
+
+    async read(from, path, signal) {
+      const dir = dirs().of(path);
+      if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
+      signal.throwIfAborted();
+      const { connection, release } = await ssh.connections.take(from);
+      try {
+        return await openRemoteFile(connection.sftp, remotePlace(connection, from, dir), path, signal, release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+
+    async close(): Promise<void> {
+      ending.abort();
+      await ssh.close();
+      await Promise.race([Promise.allSettled(running), sleep(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
+      // What was running may have opened a master meanwhile.
+      await ssh.close();
+    },
+  };
+}
+
+export type { Call, JudgeAt, RsyncBackendOptions, Sent } from '../options.js';

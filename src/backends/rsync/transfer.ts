@@ -1,0 +1,105 @@
+import { checkParents } from '../../root/parents.js';
+import type { Failure, Outcome } from '../../words.js';
+import { asFailure, cancelled, failed } from '../failure.js';
+import { inParallel } from '../in-parallel.js';
+import { lookAgain, type KnownDirs, type Ready } from '../look.js';
+import type { RsyncBackendOptions } from '../options.js';
+import type { Route } from '../route.js';
+import { endedEarly, explain } from './answers.js';
+import { callRsync, removePartial, type Called } from './call.js';
+import type { Way } from './commands.js';
+
+const LARGE_FROM = 32 * 1024 * 1024;
+/** What one call is given at most: its outcomes are known only when it ends. */
+const MAX_FILES = 1_000;
+const MAX_BYTES = 256 * 1024 * 1024;
+/** How often what was left of a list goes again. */
+const MAX_TRIES = 6;
+const LOOKS_AT_ONCE = 16;
+
+/** Transfers the files of one sync dir: the others together, each large one alone, last, so that it delays none. */
+export async function* transferFiles(options: RsyncBackendOptions, findWay: () => Promise<Way>, route: Route, files: readonly Ready[], signal: AbortSignal): AsyncGenerator<Outcome> {
+  if (files.length === 0) return;
+  const way = await findWay();
+  const largeFrom = options.largeFileFrom ?? LARGE_FROM;
+  const isLarge = ({ seen }: Ready): boolean => seen.size > largeFrom;
+  for (const batch of split(files.filter((file) => !isLarge(file)))) yield* transferBatch(options, way, route, batch, false, signal);
+  for (const file of files.filter(isLarge)) yield* transferBatch(options, way, route, [file], true, signal);
+}
+
+async function* transferBatch(options: RsyncBackendOptions, way: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): AsyncGenerator<Outcome> {
+  let left = batch;
+  for (let tries = 1; left.length > 0; tries++) {
+    const called = signal.aborted ? undefined : await callRsync(options, way, route, left, alone, signal);
+    const failure = called === undefined ? cancelled() : called.failure;
+    if (called === undefined || failure !== undefined) {
+      for (const { change } of left) yield failed(change, 'rsync', failure ?? cancelled());
+      return;
+    }
+    const arrived = left.filter(({ rest }) => called.arrived.has(rest));
+    const missing = left.filter(({ rest }) => !called.arrived.has(rest));
+    yield* confirm(route, arrived);
+    const { again, blocked } = await sortMissing(route, called, missing, tries < MAX_TRIES);
+    for (const { file, failure: why } of blocked) {
+      if (alone && why.code === 'DISK_FULL') await removePartial(route, file.rest).catch(() => undefined);
+      yield (await lookAgain(route, file)) ?? failed(file.change, 'rsync', why);
+    }
+    if (alone && arrived.length > 0) await removePartial(route, arrived[0]?.rest ?? '').catch(() => undefined);
+    left = again;
+  }
+}
+
+/** Delivered is only what was, from before the call until after it, the version; and what went through real directories. */
+async function* confirm(route: Route, files: readonly Ready[]): AsyncGenerator<Outcome> {
+  const known: KnownDirs = { source: new Set(), receiver: new Set() };
+  yield* inParallel(files, LOOKS_AT_ONCE, async (file): Promise<Outcome> => {
+    const { change, seen } = file;
+    try {
+      await checkParents(route.receiver, change.path, known.receiver);
+    } catch (error) {
+      return failed(change, 'rsync', asFailure(error, 'path'));
+    }
+    return (await lookAgain(route, file, known.source)) ?? { change, via: 'rsync', bytes: seen.size, result: 'delivered' };
+  });
+}
+
+/**
+ * What did not arrive: the path at which the call ended is blocked by itself, what was behind it goes again. On a full disk only
+ * what fits does, the smallest first.
+ */
+async function sortMissing(
+  route: Route, { ended }: Called, missing: readonly Ready[], mayGoAgain: boolean,
+): Promise<{ again: readonly Ready[]; blocked: { file: Ready; failure: Failure }[] }> {
+  const told = missing.map((file) => ({ file, ...explain(ended, file.rest) }));
+  if (!endedEarly(ended) || !mayGoAgain) return { again: [], blocked: told };
+  // Where rsync named none it was the first that is missing: it takes them in the order of their names.
+  const named = told.filter((one) => one.named);
+  const culprits = named.length > 0 ? named : told.sort((a, b) => (a.file.rest < b.file.rest ? -1 : 1)).slice(0, 1);
+  const others = told.filter((one) => !culprits.includes(one)).sort((a, b) => a.file.seen.size - b.file.seen.size);
+  const isFull = culprits.some(({ failure }) => failure.code === 'DISK_FULL');
+  let free = isFull ? ((await route.freeBytes().catch(() => undefined)) ?? Infinity) : Infinity;
+  const again: Ready[] = [];
+  const blocked = [...culprits];
+  for (const one of others) {
+    // Files take whole blocks.
+    free -= Math.ceil((one.file.seen.size + 1) / 4096) * 4096;
+    if (free >= 0) again.push(one.file);
+    else blocked.push(one);
+  }
+  return { again, blocked };
+}
+
+function* split(files: readonly Ready[]): Generator<readonly Ready[]> {
+  let batch: Ready[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (batch.length > 0 && (batch.length >= MAX_FILES || bytes + file.seen.size > MAX_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(file);
+    bytes += file.seen.size;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,62 @@
+import { SyncMediaError } from '../../errors/errors.js';
+import type { Judge } from '../../root/disk.js';
+import { areas, land, newName, type Judged, type Place } from '../../root/landing.js';
+import { failWriting } from '../../ssh/remote-disk.js';
+import type { Sftp } from '../../ssh/sftp.js';
+import type { Path } from '../../words.js';
+
+/** What one request carries; OpenSSH takes up to 256 KiB, others 32. */
+const CHUNK = 32 * 1024;
+
+/** A whole file in memory, with the mtime (seconds) and mode it is to have there. */
+export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
+
+/**
+ * Puts one file by SFTP: written under a name of our own, flushed, its length checked; placed only after every one of these was
+ * answered ok, because a rename sent behind the writes published truncated files on a full disk.
+ *
+ * @param known directories that were looked at before
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `land` throws
+ */
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+  const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
+  try {
+    await writeFinished(sftp, unfinished, file);
+    return await land(place, path, unfinished, judge, known);
+  } catch (error) {
+    // Where it landed this name is gone, or is a second one of the same file.
+    await place.disk.remove(unfinished).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Writes a new file, flushed, its length checked. All requests are under way at once; the server carries them out in order. */
+export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mode }: FileToPut): Promise<void> {
+  try {
+    const handle = await sftp.open(path, 'wx', 0o600);
+    const requests: Promise<unknown>[] = [];
+    for (let at = 0; at < bytes.length; at += CHUNK) requests.push(sftp.write(handle, bytes.subarray(at, at + CHUNK), at));
+    requests.push(sftp.setAttributes(handle, { mode, atime: mtime, mtime }), sftp.flush(handle));
+    const length = sftp.fstat(handle);
+    const answers = await Promise.allSettled([...requests, length, sftp.close(handle)]);
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+    const { size } = await length;
+    if (size !== bytes.length) throw new SyncMediaError('TRANSFER_FAILED', `Of ${String(bytes.length)} bytes only ${String(size)} were written there.`);
+  } catch (error) {
+    await failWriting(sftp, error, 'writing', path);
+  }
+}
+
+/**
+ * The mode that rsync's `--chmod` gives a file, for what is put without rsync; undefined where it takes more than `F644`, `D755`
+ * or a plain `644` to say it.
+ */
+export function fileModeOf(chmod: string): number | undefined {
+  let mode: number | undefined;
+  for (const rule of chmod.split(',')) {
+    const [, what, octal = ''] = /^([DF]?)([0-7]{3,4})$/.exec(rule.trim()) ?? [];
+    if (what === undefined) return undefined;
+    if (what !== 'D') mode = parseInt(octal, 8);
+  }
+  return mode;
+}

@@ -1,0 +1,42 @@
+import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
+import type { Log } from '../log.js';
+import type { Capture, HostId, SyncDir } from '../words.js';
+import type { Outbox } from './outbox.js';
+import type { Place } from './touched-paths.js';
+
+export type PluggedModel = Model<unknown>;
+
+/** Of a document, what hooks use; a schema without type parameters gives its hooks no better type. */
+export interface PluggedDocument {
+  readonly _id: unknown;
+  $session(): ClientSession | null;
+  toObject(options: ToObjectOptions): unknown;
+}
+
+/** Hooks of a schema run for its subdocuments too; these are saved, and captured, with their parents. */
+export function isSubdocument(document: PluggedDocument): boolean {
+  return '$isSubdocument' in document && document.$isSubdocument === true;
+}
+
+/** What capturing needs of an initialised host. */
+export interface Capturing extends Place {
+  readonly hostId: HostId;
+  readonly outbox: Outbox;
+  /** Tells whoever folds that a capture is stored; must neither throw nor wait. */
+  readonly handOver: (this: void, capture: Capture) => void;
+  readonly log: Log;
+  /** A capture that nobody was told of becomes due after these milliseconds. */
+  readonly dueMs: number;
+}
+
+/** What the plugin is built with. */
+export interface CaptureDeps {
+  /** Before the names of our collections: the models of ours are not captured. */
+  readonly collectionPrefix: string;
+  /** Undefined on a machine that is not initialised: nothing is captured. */
+  capturing(this: void, model: PluggedModel): Capturing | undefined | Promise<Capturing | undefined>;
+  /** A plugged model was compiled, on `connection`. May throw: `mongoose.model()` then does. */
+  onModel(this: void, model: PluggedModel, connection: Connection): void;
+  /** A plugged model declares these sync dirs; `where` names it. May throw (RULES_DIFFER). */
+  onDeclare(this: void, dirs: SyncDir[], where: string): void;
+}

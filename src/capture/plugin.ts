@@ -1,0 +1,38 @@
+import type { Schema } from 'mongoose';
+import type { PluginOptions } from '../options/config.js';
+import { resolvePluginOptions } from '../options/plugin-options.js';
+import type { CaptureDeps } from './capturing.js';
+import { PluggedModels } from './plugged.js';
+import { addSaveHooks } from './save-hooks.js';
+import { CommitWatch } from './session-commit.js';
+import { Snapshots } from './snapshots.js';
+
+/** What `schema.plugin()` and `mongoose.plugin()` take. */
+export type CapturePlugin = (this: void, schema: Schema, options: PluginOptions) => void;
+
+/**
+ * The Mongoose plugin. On a schema it counts once, with the options it was first given, also where a global `mongoose.plugin()`
+ * or a clone brings it again. Subdocuments and our own models are left alone. Throws BAD_OPTION and BAD_SYNC_DIR.
+ */
+export function createPlugin(deps: CaptureDeps): CapturePlugin {
+  const commits = new CommitWatch();
+  const plugin: CapturePlugin = (schema, options) => {
+    const resolved = resolvePluginOptions(options, 'schema.plugin(syncMedia, …)');
+    if (countPlugged(schema, plugin) <= 1) attachHooks(schema, new PluggedModels(deps, () => resolved), resolved.onDelete === 'propagate', commits);
+  };
+  return plugin;
+}
+
+/** Adds every hook to a schema. `propagates`: whether some of its models propagate deletes. */
+export function attachHooks(schema: Schema, models: PluggedModels, propagates: boolean, commits: CommitWatch): void {
+  const snapshots = new Snapshots();
+  models.watch(schema);
+  if (propagates) snapshots.watch(schema, models.optionsOf);
+  addSaveHooks(schema, models, snapshots, commits);
+}
+
+/** How often a plugin was registered on a schema. Mongoose lists a plugin before it calls it, and clones inherit the list with the hooks. */
+export function countPlugged(schema: Schema, plugin: CapturePlugin): number {
+  const { plugins = [] } = schema as Schema & { readonly plugins?: readonly { readonly fn: unknown }[] };
+  return plugins.filter(({ fn }) => fn === plugin).length;
+}

@@ -1,0 +1,40 @@
+import type { ClientSession } from 'mongoose';
+import { messageOf } from '../errors/errors.js';
+import type { Capture } from '../words.js';
+import type { Capturing } from './capturing.js';
+
+/** More of one session are not remembered: they are found when they are due. */
+const maxCaptures = 1_000;
+
+/**
+ * Hands over what was captured in transactions, after the commit and never after an abort. The driver says no more than that a
+ * session ended, and its own state says "committed" of a commit that failed too: the outbox tells which rows are there.
+ */
+export class CommitWatch {
+  private readonly waiting = new WeakMap<ClientSession, Map<string, Capture>>();
+
+  /** To be handed over once `session` has ended, if the transaction they were written in was committed. */
+  add(session: ClientSession, captures: readonly Capture[], capturing: Capturing): void {
+    let waiting = this.waiting.get(session);
+    if (waiting === undefined) {
+      const fresh = waiting = new Map<string, Capture>();
+      this.waiting.set(session, fresh);
+      session.once('ended', () => {
+        this.waiting.delete(session);
+        void handOverStored(fresh, capturing);
+      });
+    }
+    for (const capture of captures) if (waiting.size < maxCaptures) waiting.set(capture.id, capture);
+  }
+}
+
+async function handOverStored(captures: ReadonlyMap<string, Capture>, { outbox, handOver, log }: Capturing): Promise<void> {
+  try {
+    for (const id of await outbox.findStored([...captures.keys()])) {
+      const capture = captures.get(id);
+      if (capture !== undefined) handOver(capture);
+    }
+  } catch (error) {
+    log.warn(`captures of a transaction wait until they are due, because the outbox could not be read: ${messageOf(error)}`);
+  }
+}

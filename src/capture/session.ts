@@ -1,0 +1,17 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import type { ClientSession, Connection } from 'mongoose';
+
+/** Set by Mongoose with the option `transactionAsyncLocalStorage`; its types leave it out. */
+interface WithStorage { readonly transactionAsyncLocalStorage?: AsyncLocalStorage<{ readonly session?: ClientSession }> }
+
+/**
+ * The session a save runs in, found as Mongoose finds it: the document's own, else the one given
+ * (`null`: none), else that of the surrounding `connection.transaction()`.
+ */
+export function findSession(own: ClientSession | null, options: unknown, connection: Connection): ClientSession | undefined {
+  if (own !== null) return own;
+  if (typeof options === 'object' && options !== null && Object.hasOwn(options, 'session')) {
+    return (options as { session?: ClientSession | null }).session ?? undefined;
+  }
+  return (connection.base as WithStorage).transactionAsyncLocalStorage?.getStore()?.session;
+}

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import type { HostStatus, Status } from '../../instance.js';
+import type { Run } from '../call.js';
+import { formatPairs, formatTable } from '../table.js';
+
+export function addStatus(program: Command, run: Run): void {
+  program.command('status')
+    .description('Shows what each host is owed, its last delivery, and what stands in the way.')
+    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const status = await sync.status();
+      if (json) screen.printJson(status);
+      else screen.print(formatStatus(status));
+      return status.initialised ? 0 : 4;
+    }));
+}
+
+function formatStatus(status: Status): string {
+  const names = new Map(status.hosts.map(({ id, hostname }) => [id, hostname]));
+  const nameOf = (id: string): string => names.get(id) ?? id;
+  return formatPairs([
+    ['this host', status.thisHost ? `${status.thisHost.hostname} (${status.thisHost.id})` : 'not initialised: run `syncmedia init`'],
+    ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
+    ['entries', String(status.entries)],
+    ['captures', `${String(status.captures)} to be folded`],
+    ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
+    ['conflicts', `${String(status.conflicts.length)} kept aside here`],
+  ]) + section(['HOST', 'STATUS', 'OWED', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'], status.hosts.map(formatHost))
+    + section(['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'], status.hosts.flatMap((host) => host.failures.map(
+      ({ sender, failure, since, nextTryAt }) => [host.hostname, nameOf(sender), failure.code, failure.message, timeOf(since), timeOf(nextTryAt)])))
+    + section(['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'], status.hosts.flatMap((host) => host.blockedPaths.map(
+      ({ path, failure, since, retryAt }) => [host.hostname, path, failure.code, failure.message, timeOf(since), retryAt ? timeOf(retryAt) : 'by hand'])))
+    + section(['CONFLICT', 'KEPT AS', 'SINCE'], status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]));
+}
+
+function formatHost(host: HostStatus): string[] {
+  const marks = [host.thisHost && 'this host', host.passive && 'passive', !host.ready && 'not ready'].filter((mark) => mark !== false);
+  return [
+    host.hostname, [host.status, ...marks].join(', '), String(host.owed), timeOf(host.owedSince), String(host.blocked),
+    timeOf(host.deliveredAt), host.lease?.holder ?? '–',
+  ];
+}
+
+function section(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  return rows.length > 0 ? `\n${formatTable(headings, rows)}` : '';
+}
+
+function timeOf(date: Date | undefined): string {
+  return date?.toISOString() ?? '–';
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { describeHost } from '../../describe-host.js';
+import type { Run } from '../call.js';
+
+export function addUnregister(program: Command, run: Run): void {
+  program.command('unregister')
+    .description('Retires a host: it is owed nothing more, and its key leaves the others.')
+    .argument('[host]', 'its name or id (default: this host)')
+    .action((name: string | undefined, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const host = await sync.hosts.unregister(name);
+      if (json) screen.printJson({ host: describeHost(host) });
+      // A retired host's name and url are marked with its id, to free them.
+      else screen.print(`Unregistered host ${host.hostname} (${host.id}), ${host.url}`.replaceAll(`#${host.id}`, ''));
+      return 0;
+    }));
+}

@@ -1,0 +1,41 @@
+import type { ExitCode } from './exit-codes.js';
+
+const signals = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<string, ExitCode>;
+
+/** The first SIGINT or SIGTERM asks the command to stop, the second ends the process at once. */
+export class Interruption {
+  private readonly controller = new AbortController();
+  readonly signal: AbortSignal = this.controller.signal;
+  /** Set once it was asked to stop. */
+  exitCode: ExitCode | undefined;
+
+  constructor() {
+    for (const name of Object.keys(signals) as (keyof typeof signals)[]) process.on(name, this.take);
+  }
+
+  /** What `work` comes to, or a rejection as soon as it is asked to stop. */
+  async guard<T>(work: Promise<T>): Promise<T> {
+    let stop: () => void = () => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = () => { reject(new Error('interrupted')); };
+      if (this.signal.aborted) stop();
+      else this.signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      this.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  close(): void {
+    for (const name of Object.keys(signals)) process.off(name, this.take);
+  }
+
+  private readonly take = (name: NodeJS.Signals): void => {
+    const code = signals[name as keyof typeof signals];
+    if (this.exitCode !== undefined) process.exit(code);
+    this.exitCode = code;
+    this.controller.abort();
+  };
+}

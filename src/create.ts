@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
+import type { RequestHandler } from 'express';
+import { createAdmin, type AdminOptions } from './admin/create-admin.js';
+import { applyModelSync } from './capture/apply-model-sync.js';
+import type { CaptureDeps, Capturing } from './capture/capturing.js';
+import { Outbox } from './capture/outbox.js';
+import { createPlugin } from './capture/plugin.js';
+import { SyncMediaError } from './errors/errors.js';
+import { EventBus, type Events } from './events.js';
+import { HostActions } from './host-actions.js';
+import { readState, type State } from './hosts/state.js';
+import type { RunRequest, Status, SyncMedia } from './instance.js';
+import { KnownDirs } from './known-dirs.js';
+import { LeaseHolder } from './lease-holder.js';
+import { logEvents } from './log-events.js';
+import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, type Tuning } from './options/config.js';
+import { validateCron } from './options/cron.js';
+import { resolveConfig } from './options/resolve-config.js';
+import { openParts, type Parts } from './parts.js';
+import { asPathBelow, isSafePath } from './root/paths.js';
+import { Root } from './root/root.js';
+import { CronRuns } from './runs/cron.js';
+import { followRun } from './runs/follow.js';
+import { readStatus } from './status.js';
+import type { Capture, Path, Run } from './words.js';
+
+/** An instance with what the composition of an application needs beside `SyncMedia`. */
+export interface SyncMediaInstance extends SyncMedia {
+  /** The router: `app.use('/sync-admin', sync.admin())`. */
+  admin(options?: AdminOptions): RequestHandler;
+}
+
+/**
+ * Makes an independent instance. It does nothing until a plugged model saves, `open` or `start`.
+ * @param tuning clocks and limits that tests shorten; not part of the public interface
+ * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
+ */
+export function createSyncMedia(options: SyncMediaOptions = {}, tuning: Partial<Tuning> = {}): SyncMediaInstance {
+  return new Instance(resolveConfig(options), { ...defaultTuning, ...tuning }, options.connection);
+}
+
+class Instance implements SyncMediaInstance {
+  readonly plugin: (this: void, schema: Schema, options: PluginOptions) => void;
+  readonly hosts: SyncMedia['hosts'];
+  readonly runs: SyncMedia['runs'];
+  private readonly events = new EventBus();
+  private readonly dirs: KnownDirs;
+  private readonly holder: LeaseHolder;
+  private state: State | undefined;
+  private stateRead = false;
+  private firstModel: string | undefined;
+  private outbox: Outbox | undefined;
+  private parts: Promise<Parts> | undefined;
+  private known: Parts | undefined;
+  private readonly crons: CronRuns[] = [];
+  private starting: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
+    const { log } = config;
+    this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
+    this.holder = new LeaseHolder(config, tuning);
+    const deps: CaptureDeps = {
+      collectionPrefix: config.collectionPrefix,
+      capturing: () => this.capturing(),
+      onModel: (model, its) => { this.adoptConnection(model.modelName, its); },
+      onDeclare: (dirs, where) => { this.declare(dirs, where); },
+    };
+    this.plugin = createPlugin(deps);
+    if (Object.keys(config.modelSync).length > 0) applyModelSync(this.connection ?? mongoose, config.modelSync, this.plugin, deps);
+    const openParts = (): Promise<Parts> => this.openParts();
+    this.hosts = new HostActions({
+      config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
+    }).actions();
+    this.runs = {
+      list: async (limit = 100) => (await openParts()).runs.list(limit),
+      show: async (id) => (await openParts()).runs.show(id),
+      cancel: async (id) => (await openParts()).runs.cancel(id),
+      follow: async (id, onProgress, signal) => {
+        const parts = await openParts();
+        // Where nobody holds the lease of this host, this process takes it and carries the run out.
+        this.beginLease(parts);
+        return followRun(parts, id, onProgress, signal);
+      },
+    };
+    logEvents(this.events, log, (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id);
+  }
+
+  get initialised(): boolean { return this.readState() !== undefined; }
+
+  async open(): Promise<void> {
+    await this.openConnection();
+    if (this.initialised) await this.openParts();
+  }
+
+  start(): Promise<void> {
+    this.starting ??= this.begin().catch((error: unknown) => { this.starting = undefined; throw error; });
+    return this.starting;
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  push(request: RunRequest = {}): Promise<Run> { return this.ask('push', request); }
+  pull(request: RunRequest = {}): Promise<Run> { return this.ask('pull', request); }
+
+  async status(): Promise<Status> {
+    if (!this.initialised) {
+      return { initialised: false, hosts: [], syncDirs: this.dirs.listDeclared(), captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [] };
+    }
+    return readStatus(await this.openParts());
+  }
+
+  async capture(paths: readonly string[], { session }: { session?: ClientSession } = {}): Promise<void> {
+    const { me, outbox, rootPath } = await this.openParts();
+    const touched = paths.map((path) => this.asPath(rootPath, path));
+    const dueAt = new Date(Date.now() + this.tuning.captureDueMs);
+    const capture: Capture = { id: randomUUID(), host: me, dueAt, touched, left: [], sweep: [], asserted: true };
+    await outbox.insert(capture, session);
+    if (!session?.inTransaction()) this.handOver(capture);
+  }
+
+  on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
+    return this.events.on(event, listener);
+  }
+
+  admin(options: AdminOptions = {}): RequestHandler {
+    return createAdmin(this, { token: this.config.adminToken, log: this.config.log, ...options });
+  }
+
+  // ---- the connection, and what is opened on it
+
+  private adoptConnection(model: string, connection: Connection): void {
+    if (this.connection && this.connection !== connection) {
+      throw new SyncMediaError('TWO_CONNECTIONS', `the model ${model} is on the connection to "${connection.name}", but this instance belongs to `
+        + `"${this.connection.name}"${this.firstModel ? ` (model ${this.firstModel})` : ''}: make another instance with createSyncMedia({ connection })`);
+    }
+    this.connection = connection;
+    this.firstModel ??= model;
+  }
+
+  private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
+    this.dirs.declare(dirs, where);
+    // Models compiled after the start declare as well.
+    void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
+  }
+
+  private async openConnection(): Promise<Connection> {
+    if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
+    return this.connection.asPromise();
+  }
+
+  private openParts(): Promise<Parts> {
+    this.parts ??= this.openThem().catch((error: unknown) => { this.parts = undefined; throw error; });
+    return this.parts;
+  }
+
+  private async openThem(): Promise<Parts> {
+    const state = this.readState();
+    if (!state) throw new SyncMediaError('NOT_INITIALISED', `this machine has no host id in ${this.config.stateDir}: run \`syncmedia init\``);
+    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events);
+    return this.known;
+  }
+
+  private readState(): State | undefined {
+    if (!this.stateRead) {
+      this.state = readState(this.config.stateDir);
+      this.stateRead = true;
+    }
+    return this.state;
+  }
+
+  /** The state folder was written or removed; lanes that run already go on by what they were begun with. */
+  private forgetState(): void {
+    this.stateRead = false;
+    this.parts = undefined;
+    if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
+  }
+
+  // ---- capture
+
+  private capturing(): Capturing | undefined {
+    const state = this.readState();
+    const { connection } = this;
+    if (!state || !connection) return undefined;
+    this.outbox ??= new Outbox(connection, this.config.collectionPrefix);
+    const dirs = () => this.dirs.current();
+    return {
+      hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
+      dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
+    };
+  }
+
+  private handOver(capture: Capture): void {
+    this.holder.tell({ captures: [capture] });
+  }
+
+  private asPath(rootPath: string, given: string): Path {
+    const path = given.startsWith('/') ? asPathBelow(rootPath, given) : given;
+    if (path === undefined || !isSafePath(path) || !this.dirs.current().of(path)) {
+      throw new SyncMediaError('BAD_PATH', `${JSON.stringify(given)} lies in no sync dir of this host`);
+    }
+    return path;
+  }
+
+  // ---- lanes, runs, cron
+
+  private async begin(): Promise<void> {
+    const { config } = this;
+    if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    if (config.pullCron !== undefined) validateCron(config.pullCron, 'SYNCMEDIA_PULL_CRON');
+    if (!this.initialised) {
+      config.log.info(`this machine was never initialised (no host id in ${config.stateDir}): nothing is synced; run \`syncmedia init\``);
+      return;
+    }
+    const parts = await this.openParts();
+    this.beginLease(parts);
+    if (config.pullCron !== undefined) {
+      const cron = new CronRuns(config.pullCron, 'pull', () => this.pullByCron(parts), this.events);
+      cron.start();
+      this.crons.push(cron);
+    }
+  }
+
+  private beginLease(parts: Parts): void {
+    const state = this.readState();
+    if (state) this.holder.begin(parts, state);
+  }
+
+  private async pullByCron({ runs, me }: Parts): Promise<void> {
+    if (!this.holder.held || await runs.underWay(me, 'pull')) return;
+    await runs.ask({ kind: 'pull', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'SYNCMEDIA_PULL_CRON' });
+    this.holder.tell({ run: true });
+  }
+
+  private async ask(kind: 'push' | 'pull', { hosts = [], dirs = [], dryRun = false, by = 'the app' }: RunRequest): Promise<Run> {
+    const parts = await this.openParts();
+    await parts.refresh();
+    const known = this.dirs.current();
+    const chosen = dirs.map((dir) => {
+      const found = known.byPath(dir.replace(/\/+$/, ''));
+      if (!found) throw new SyncMediaError('BAD_SYNC_DIR', `${JSON.stringify(dir)} is no sync dir of this host; known are ${known.list.map(({ path }) => path).join(', ')}`);
+      return found.path;
+    });
+    const run = await parts.runs.ask({
+      kind, at: parts.me, hosts: hosts.map((host) => parts.registry.get(host).id), dirs: chosen, dryRun, askedBy: by,
+    });
+    this.holder.tell({ run: true });
+    return run;
+  }
+
+  private async end(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    for (const cron of this.crons) await cron.close();
+    await this.holder.close();
+  }
+}

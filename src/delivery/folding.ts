@@ -1,0 +1,105 @@
+import type { EventBus } from '../events.js';
+import { forEachOf, type Fold } from '../ledger/fold.js';
+import type { Tuning } from '../options/config.js';
+import type { Capture, Entry, HostId, Path } from '../words.js';
+
+/** What folding needs of the outbox. */
+export interface FoldingOutbox {
+  /** Captures of a host that are due, oldest first. */
+  due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
+  remove(ids: readonly string[]): Promise<void>;
+  postpone(id: string, dueAt: Date): Promise<void>;
+}
+
+export interface FoldingContext {
+  readonly fold: Fold;
+  readonly outbox: FoldingOutbox;
+  readonly events: EventBus;
+  readonly tuning: Tuning;
+  readonly me: HostId;
+  offer(entries: readonly Entry[]): void;
+  /** Stored before it resolves: the capture is removed only afterwards. */
+  oweSweep(dir: Path, after: number): Promise<void>;
+}
+
+/** Captures handed over and not folded yet; more are found in the outbox when they are due. */
+const handedLimit = 10_000;
+const batch = 200;
+const width = 16;
+
+/** Turns captures into entries: those handed over by a save at once, those of a process that died when they are due. */
+export class Folding {
+  private handed: Capture[] = [];
+  private dropped = false;
+  private readonly underWay = new Set<string>();
+  private running: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(private readonly context: FoldingContext) {}
+
+  hand(captures: readonly Capture[]): void {
+    for (const capture of captures) {
+      if (this.underWay.has(capture.id)) continue;
+      if (this.handed.length >= handedLimit) { this.dropped = true; break; }
+      this.underWay.add(capture.id);
+      this.handed.push(capture);
+    }
+    this.begin();
+  }
+
+  /** The safety net: captures whose hint was lost. */
+  async poll(): Promise<void> {
+    if (this.closed) return;
+    // Hints that were dropped for want of room are not waited for: they count as due.
+    const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
+    const due = await this.context.outbox.due(this.context.me, now, batch);
+    if (due.length < batch) this.dropped = false;
+    this.hand(due);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.running;
+  }
+
+  private begin(): void {
+    if (this.running || this.closed) return;
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      if (this.handed.length > 0) this.begin();
+    });
+  }
+
+  private async run(): Promise<void> {
+    while (this.handed.length > 0 && !this.closed) {
+      const some = this.handed.splice(0, batch);
+      const folded: string[] = [];
+      await forEachOf(some, width, async (capture) => {
+        if (await this.take(capture)) folded.push(capture.id);
+      });
+      try {
+        await this.context.outbox.remove(folded);
+      } catch (error) {
+        this.context.events.emit('failed', { doing: 'removing folded captures', error });
+      }
+      for (const { id } of some) this.underWay.delete(id);
+    }
+  }
+
+  private async take(capture: Capture): Promise<boolean> {
+    try {
+      const { fold } = this.context;
+      const paths = [...new Set([...capture.touched, ...capture.left])];
+      const entries = await fold.paths(paths, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      this.context.offer(entries);
+      for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
+      return true;
+    } catch (error) {
+      this.context.events.emit('failed', { doing: `folding what ${capture.savedBy?.model ?? 'a capture'} named`, error });
+      await this.context.outbox.postpone(capture.id, new Date(Date.now() + this.context.tuning.captureDueMs)).catch(() => {
+        // The database is away: the capture is still there and due by itself.
+      });
+      return false;
+    }
+  }
+}

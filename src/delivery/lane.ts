@@ -1,0 +1,227 @@
+import type { Backend } from '../backends/backend.js';
+import { messageOf } from '../errors/errors.js';
+import type { EventBus } from '../events.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { Settler } from '../ledger/settle.js';
+import type { Tuning } from '../options/config.js';
+import { backoff, retryBlocked } from '../planning/backoff.js';
+import { plan, takeBatch } from '../planning/plan.js';
+import { allows } from '../planning/wants.js';
+import type { Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../words.js';
+
+export interface LaneContext {
+  readonly backend: Backend;
+  readonly ledger: Ledger;
+  readonly settler: Settler;
+  readonly events: EventBus;
+  readonly tuning: Tuning;
+  readonly me: HostId;
+  /** The host as the registry has it now; undefined once it is gone. */
+  host(id: HostId): Host | undefined;
+  dirs(): readonly SyncDir[];
+  dirOf(path: Path): SyncDir | undefined;
+  /** The source is not the version any more: this host looks at these paths again. */
+  reconcile(paths: readonly Path[]): Promise<void>;
+  /** Where status reads how this host gets on with that one. */
+  record(to: HostId, lane: LaneRecord): Promise<void>;
+  raiseLanded(to: HostId, files: number): Promise<void>;
+}
+
+/** How many delivered versions are remembered, so that a late hint does not send one again. */
+const recentLimit = 5_000;
+
+/**
+ * The sequence of deliveries to one host: one batch at a time, begun at once when idle, larger under load. A failing host backs this
+ * lane off and no other; a failing path is blocked and delays nothing. What does not fit in memory is found again in the ledger.
+ */
+export class Lane {
+  private readonly queue = new Map<Path, Entry>();
+  private readonly recent = new Map<Path, Version>();
+  private readonly ending = new AbortController();
+  private running: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private more = true;
+  private prepared = false;
+  private failures = 0;
+  private failingSince: Date | undefined;
+  private recordedAt = 0;
+  private waitMs = 0;
+
+  constructor(readonly id: HostId, private readonly context: LaneContext) {}
+
+  /** Entries just folded here: they go before what the database has. */
+  offer(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (this.recent.get(entry.path) === entry.version) continue;
+      if (this.queue.size < this.context.tuning.laneQueue || this.queue.has(entry.path)) this.queue.set(entry.path, entry);
+      else this.more = true;
+    }
+    this.begin();
+  }
+
+  /** The ledger may owe this host more than the lane knows. */
+  wake(): void {
+    this.more = true;
+    this.begin();
+  }
+
+  /** Backing off: nothing is sent before the timer says so. */
+  get isWaiting(): boolean { return this.timer !== undefined; }
+
+  /** Tries at once, although it is backing off; a person asked, or the host was heard of. */
+  retryNow(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.wake();
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    await this.running;
+  }
+
+  private begin(): void {
+    if (this.running || this.timer || this.ending.signal.aborted) return;
+    this.running = this.run()
+      .catch((error: unknown) => {
+        this.context.events.emit('failed', { doing: `the lane to ${this.id}`, error });
+        this.backOff();
+      })
+      .finally(() => {
+        this.running = undefined;
+        if (this.queue.size > 0 && this.isSendable()) this.begin();
+      });
+  }
+
+  private isSendable(): Host | undefined {
+    const host = this.context.host(this.id);
+    return host?.status === 'approved' && !this.ending.signal.aborted && !this.timer ? host : undefined;
+  }
+
+  private async run(): Promise<void> {
+    for (;;) {
+      const host = this.isSendable();
+      if (!host) return;
+      if (this.queue.size === 0 && this.more) await this.fill();
+      const { batchFiles, batchBytes } = this.context.tuning;
+      const batch = takeBatch(this.queue.values(), { files: batchFiles, bytes: batchBytes });
+      if (batch.length === 0) {
+        if (!this.more) return;
+        continue;
+      }
+      for (const { path } of batch) this.queue.delete(path);
+      await this.deliver(host, batch);
+    }
+  }
+
+  private async fill(): Promise<void> {
+    const { ledger, me, tuning } = this.context;
+    const entries = await ledger.owedTo(this.id, me, tuning.laneQueue);
+    this.more = entries.length >= tuning.laneQueue;
+    for (const entry of entries) if (!this.queue.has(entry.path)) this.queue.set(entry.path, entry);
+  }
+
+  private async deliver(host: Host, batch: readonly Entry[]): Promise<void> {
+    const { context } = this;
+    const { backend, ledger } = context;
+    const { changes, unwanted } = plan(host, batch, (entry) => context.dirOf(entry.path));
+    for (const entry of unwanted) await ledger.release(entry, host.id);
+    if (changes.length === 0) return;
+    const failure = await this.prepare(host);
+    if (failure) return this.fail(failure);
+    const entries = new Map(batch.map((entry) => [entry.path, entry]));
+    const work: Promise<void>[] = [];
+    let delivered = 0, hostFailure: Failure | undefined;
+    const moved: Entry[] = [];
+    try {
+      for await (const outcome of backend.send(host, changes, this.ending.signal)) {
+        context.events.emit('outcome', { host: host.id, outcome });
+        const entry = entries.get(outcome.change.path);
+        if (!entry) continue;
+        if (outcome.result === 'delivered') delivered++;
+        if (outcome.result === 'changed' || outcome.result === 'vanished') moved.push(entry);
+        else if (outcome.result === 'failed' && outcome.failure.of === 'host') hostFailure = outcome.failure;
+        else work.push(this.take(entry, outcome));
+      }
+    } catch (error) {
+      hostFailure = { code: 'TRANSFER_FAILED', message: messageOf(error), retryable: true, of: 'host' };
+    }
+    const results = await Promise.allSettled(work);
+    if (moved.length > 0) await this.lookAgain(moved);
+    if (delivered > 0) await context.raiseLanded(host.id, delivered);
+    const broken = results.find((result) => result.status === 'rejected');
+    if (broken) throw broken.reason;
+    if (hostFailure) await this.fail(hostFailure);
+    else await this.succeed();
+  }
+
+  private async prepare(host: Host): Promise<Failure | undefined> {
+    if (this.prepared) return undefined;
+    const dirs = this.context.dirs().filter((dir) => allows(host, dir.path));
+    const failure = await this.context.backend.prepare(host, dirs, this.ending.signal);
+    this.prepared = !failure;
+    return failure;
+  }
+
+  /** What an outcome that concerns this path alone means for its entry. */
+  private async take(entry: Entry, outcome: Outcome): Promise<void> {
+    const { ledger, settler, events } = this.context;
+    if (outcome.result === 'delivered') {
+      await settler.settle(entry.path, entry.version, this.id, outcome.sha256);
+      this.remember(entry);
+    } else if (outcome.result === 'kept') await ledger.release(entry, this.id);
+    else if (outcome.result === 'refused' || outcome.result === 'failed') {
+      const { failure } = outcome;
+      const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();
+      await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' ? retryBlocked(since, new Date()) : undefined);
+      events.emit('blocked', { path: entry.path, host: this.id, failure });
+    }
+  }
+
+  /** The source is not the version: what follows is another version, or nobody can send it for now. */
+  private async lookAgain(moved: readonly Entry[]): Promise<void> {
+    await this.context.reconcile(moved.map(({ path }) => path));
+    const later = new Date(Date.now() + this.context.tuning.captureDueMs);
+    for (const entry of moved) await this.context.ledger.postpone(entry, later);
+  }
+
+  private remember({ path, version }: Entry): void {
+    this.recent.delete(path);
+    this.recent.set(path, version);
+    if (this.recent.size > recentLimit) for (const oldest of this.recent.keys()) { this.recent.delete(oldest); break; }
+  }
+
+  private async fail(failure: Failure): Promise<void> {
+    if (this.ending.signal.aborted) return;
+    this.prepared = false;
+    this.failingSince ??= new Date();
+    this.backOff();
+    const nextTryAt = new Date(Date.now() + this.waitMs);
+    this.context.events.emit('failing', { host: this.id, failure });
+    await this.context.record(this.id, { failure, failingSince: this.failingSince, nextTryAt });
+  }
+
+  private backOff(): void {
+    const { backoffMs, backoffMaxMs } = this.context.tuning;
+    this.queue.clear();
+    this.more = true;
+    this.waitMs = backoff(++this.failures, backoffMs, backoffMaxMs, Math.random());
+    clearTimeout(this.timer);
+    if (this.ending.signal.aborted) return;
+    this.timer = setTimeout(() => { this.timer = undefined; this.begin(); }, this.waitMs);
+    this.timer.unref();
+  }
+
+  private async succeed(): Promise<void> {
+    const recovered = this.failures > 0;
+    this.failures = 0;
+    this.failingSince = undefined;
+    if (recovered) this.context.events.emit('recovered', { host: this.id });
+    // Status is to say when it last worked, not every batch.
+    if (!recovered && Date.now() - this.recordedAt < 2_000) return;
+    this.recordedAt = Date.now();
+    await this.context.record(this.id, { deliveredAt: new Date() });
+  }
+}

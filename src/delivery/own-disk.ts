@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { SyncMediaError } from '../errors/errors.js';
+import type { FoldDisk } from '../ledger/fold.js';
+import type { ScanDisk } from '../ledger/scan.js';
+import { findStanding } from '../planning/standing.js';
+import type { Place } from '../root/areas.js';
+import { cleanTmp, cleanTrash } from '../root/clean.js';
+import type { Judge } from '../root/disk.js';
+import { findOwnCopy, judgeLeftovers, land, prepareAreas, remove } from '../root/landing.js';
+import { localDisk } from '../root/local-disk.js';
+import { checkMarker } from '../root/marker.js';
+import type { Root } from '../root/root.js';
+import type { SyncDirs } from '../root/sync-dirs.js';
+import type { Entry, HostId, Path, Seen, SyncDir } from '../words.js';
+
+/** What a crash left aside, or in tmp, is looked at when it is older than this. In milliseconds. */
+const leftoverAge = 10 * 60_000;
+const tmpAge = 24 * 60 * 60_000;
+const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
+
+/** This host's disk as fold and scan need it: nothing is looked at, landed or removed in a sync dir without its marker. */
+export class OwnDisk implements FoldDisk, ScanDisk {
+  constructor(
+    private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
+    private readonly me: HostId, private readonly judge: Judge,
+  ) {}
+
+  async observe(path: Path): Promise<Seen | undefined> {
+    const seen = await this.root.observe(path);
+    // Absence counts only where the sync dir itself is there.
+    if (!seen) await this.checkedPlace(path);
+    return seen;
+  }
+
+  hash(path: Path): Promise<(Seen & { sha256: string }) | undefined> {
+    return this.root.hash(path);
+  }
+
+  async *scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }> {
+    await this.check(dir);
+    yield* this.root.scan(dir, signal);
+  }
+
+  async findOwnCopy(entry: Entry): Promise<string | undefined> {
+    const onCapturingDisk = entry.capturedBy === this.me;
+    const isCurrent = async (seen: Seen, hash: () => Promise<string | undefined>): Promise<boolean> => {
+      const standing = findStanding(entry, seen, { onCapturingDisk, surely: true });
+      if (standing !== undefined) return standing === 'current';
+      const sha256 = await hash();
+      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === 'current';
+    };
+    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, isCurrent);
+  }
+
+  async restore(entry: Entry, ownCopy: string): Promise<void> {
+    await land(await this.checkedPlace(entry.path), entry.path, ownCopy, this.judge);
+  }
+
+  async moveToTrash(path: Path): Promise<void> {
+    await remove(await this.checkedPlace(path), path, this.judge);
+  }
+
+  async judgeLeftovers(dir: SyncDir): Promise<void> {
+    await this.check(dir);
+    const place = this.place(dir);
+    await prepareAreas(place);
+    await judgeLeftovers(place, this.judge, leftoverAge);
+    await cleanTmp(place, tmpAge);
+    await cleanTrash(place, trash);
+  }
+
+  place(dir: SyncDir): Place {
+    return { disk: localDisk, dirPath: join(this.rootPath, dir.path), dir: dir.path };
+  }
+
+  private async checkedPlace(path: Path): Promise<Place> {
+    const dir = this.dirs().of(path);
+    if (!dir) throw new SyncMediaError('BAD_PATH', `${JSON.stringify(path)} lies in no sync dir of this host`);
+    await this.check(dir);
+    return this.place(dir);
+  }
+
+  private async check(dir: SyncDir): Promise<void> {
+    const failure = await checkMarker(localDisk, join(this.rootPath, dir.path), this.me, dir.path);
+    if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
+  }
+}

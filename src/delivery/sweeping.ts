@@ -1,0 +1,91 @@
+import { messageOf } from '../errors/errors.js';
+import type { EventBus } from '../events.js';
+import type { Path, SyncDir } from '../words.js';
+
+export interface SweepingContext {
+  readonly events: EventBus;
+  dirs(): readonly SyncDir[];
+  /** Sweeps this host owed when the process before it ended. */
+  owed(): Promise<Readonly<Record<string, Date>>>;
+  store(dir: Path, dueAt: Date | undefined): Promise<void>;
+  scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
+}
+
+interface Owed { storedAt: number; latest: number }
+
+/** A sweep waits until this many times what the last one took have passed. */
+const rest = 20;
+
+/**
+ * The scans owed after saves: one for however many of them, a little later, so that what the app wrote beside the named files is
+ * found too. A save during the wait owes another one only where its own delay ends after the sweep that is due.
+ */
+export class Sweeping {
+  private readonly owed = new Map<Path, Owed>();
+  private readonly notBefore = new Map<Path, number>();
+  private readonly ending = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly context: SweepingContext) {}
+
+  async start(): Promise<void> {
+    for (const [dir, due] of Object.entries(await this.context.owed())) {
+      this.owed.set(dir as Path, { storedAt: due.getTime(), latest: due.getTime() });
+    }
+    this.schedule();
+  }
+
+  async owe(dir: Path, afterSeconds: number): Promise<void> {
+    const due = Date.now() + afterSeconds * 1000;
+    const owed = this.owed.get(dir);
+    if (owed && owed.storedAt <= due) {
+      owed.latest = Math.max(owed.latest, due);
+      return;
+    }
+    await this.context.store(dir, new Date(due));
+    this.owed.set(dir, { storedAt: due, latest: Math.max(due, owed?.latest ?? 0) });
+    this.schedule();
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private dueAt(dir: Path, { storedAt }: Owed): number {
+    return Math.max(storedAt, this.notBefore.get(dir) ?? 0);
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer);
+    if (this.running || this.ending.signal.aborted || this.owed.size === 0) return;
+    const next = Math.min(...[...this.owed].map(([dir, owed]) => this.dueAt(dir, owed)));
+    this.timer = setTimeout(() => {
+      this.running = this.run().finally(() => { this.running = undefined; this.schedule(); });
+    }, Math.min(2 ** 31 - 1, Math.max(0, next - Date.now())));
+    this.timer.unref();
+  }
+
+  private async run(): Promise<void> {
+    for (const [path, owed] of [...this.owed]) {
+      if (this.ending.signal.aborted || this.dueAt(path, owed) > Date.now()) continue;
+      const began = Date.now();
+      const dir = this.context.dirs().find((known) => known.path === path);
+      try {
+        if (dir) await this.context.scan(dir, this.ending.signal);
+        const latest = this.owed.get(path)?.latest ?? 0;
+        await this.context.store(path, latest > began ? new Date(latest) : undefined);
+        if (latest > began) this.owed.set(path, { storedAt: latest, latest });
+        else this.owed.delete(path);
+        this.notBefore.set(path, Date.now() + rest * (Date.now() - began));
+      } catch (error) {
+        if (this.ending.signal.aborted) return;
+        // Stays owed: the sync dir may be mounted again, the database may return.
+        this.notBefore.set(path, Date.now() + 10_000 + rest * (Date.now() - began));
+        this.context.events.emit('failed', { doing: `the sweep of ${path} (${messageOf(error)})`, error });
+      }
+    }
+  }
+}

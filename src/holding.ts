@@ -1,0 +1,161 @@
+import type { Backend } from './backends/backend.js';
+import type { JudgeAt } from './backends/options.js';
+import { Folding } from './delivery/folding.js';
+import { Lanes } from './delivery/lanes.js';
+import { OwnDisk } from './delivery/own-disk.js';
+import { Reload } from './delivery/reload.js';
+import { Sweeping } from './delivery/sweeping.js';
+import { WakeServer, type Hint } from './delivery/wake.js';
+import type { Config, Tuning } from './options/config.js';
+import { Fold } from './ledger/fold.js';
+import { scanDir } from './ledger/scan.js';
+import { Settler } from './ledger/settle.js';
+import type { Parts } from './parts.js';
+import { wants } from './planning/wants.js';
+import { isSafePath } from './root/paths.js';
+import { Runner } from './runs/runner.js';
+import type { Entry, Failure, HostId, Path, SyncDir } from './words.js';
+
+const adoptLimit = 500;
+
+/**
+ * What the process that holds its host's lease runs: it folds captures, delivers, sweeps and carries out runs. Made anew each time
+ * the lease is gained, ended when it is lost; everything it knows beyond hints is in the database.
+ */
+export class Holding {
+  private readonly folding: Folding;
+  private readonly lanes: Lanes;
+  private readonly sweeping: Sweeping;
+  private readonly runner: Runner;
+  private readonly wake: WakeServer;
+  private readonly reload: Reload | undefined;
+  private readonly fold: Fold;
+  private readonly disk: OwnDisk;
+  private readonly failures = new Map<HostId, Failure>();
+  private readonly unsubscribe: (() => void)[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
+  ) {
+    const { ledger, events, registry, me, dirs } = parts;
+    const settler = new Settler(ledger, events);
+    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt(me, () => undefined));
+    this.fold = new Fold({
+      ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
+      isReady: () => registry.me().readyAt !== undefined,
+      areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
+    });
+    const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
+    this.lanes = new Lanes({
+      backend, ledger, settler, events, tuning, me,
+      host: (id) => registry.all().find((host) => host.id === id),
+      dirs: () => dirs.current().list, dirOf: (path) => this.dirOf(path),
+      reconcile: async (paths) => { offer(await this.fold.paths(paths, { why: 'scan' })); },
+      record: async (to, lane) => { await registry.recordLane(to, lane); },
+      raiseLanded: async (to, files) => { await registry.raiseLanded(to, files); },
+    });
+    this.sweeping = new Sweeping({
+      events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
+      store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
+    });
+    this.folding = new Folding({
+      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+    });
+    this.reload = config.reloadCommand && new Reload(config.reloadCommand, events, async (outcome) => {
+      await registry.recordReload({ at: new Date(), ...outcome });
+    });
+    this.runner = new Runner(parts.runs, {
+      backend, ledger, fold: this.fold, settler, events, me, offer,
+      others: () => registry.others(), dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
+      scan: (dir, signal) => this.scan(dir, signal), wakeLane: (host) => { this.lanes.wake(host); },
+      laneFailure: (host) => this.failures.get(host), markReady: async () => { await registry.markReady(); },
+      landedHere: (files) => { this.landed(files); },
+    }, () => registry.all().find(({ id }) => id === me));
+    this.wake = new WakeServer(config.stateDir, (hint) => { this.take(hint); });
+  }
+
+  async start(): Promise<void> {
+    const { registry, events } = this.parts;
+    this.unsubscribe.push(
+      events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
+      events.on('recovered', ({ host }) => { this.failures.delete(host); }),
+      registry.onLanded((landed) => { this.landed(landed); }),
+      registry.onChange(() => { void this.lanes.follow(registry.all()); }),
+    );
+    await this.wake.start();
+    await this.lanes.follow(registry.all());
+    await this.sweeping.start();
+    await this.bootstrapIfNew();
+    this.runner.wake();
+    this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
+    this.timer.unref();
+    this.poll();
+  }
+
+  /** From a save of this process, or through the socket from another one. */
+  take({ captures, run }: Hint): void {
+    if (captures) this.folding.hand(captures);
+    if (run) this.runner.wake();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.timer);
+    for (const stop of this.unsubscribe) stop();
+    await this.wake.close();
+    await Promise.all([this.polling, this.folding.close(), this.sweeping.close(), this.runner.close(), this.reload?.close()]);
+    await this.lanes.close();
+  }
+
+  private poll(): void {
+    this.polling ??= this.lookAtDatabase()
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking into the database', error }); })
+      .finally(() => { this.polling = undefined; });
+  }
+
+  /** The safety net of everything: whatever hint was lost is found here. */
+  private async lookAtDatabase(): Promise<void> {
+    const { registry, ledger, me } = this.parts;
+    await this.parts.refresh();
+    if (this.closed) return;
+    await this.lanes.follow(registry.all());
+    await this.folding.poll();
+    for (const entry of await ledger.adoptable(me, [], adoptLimit)) {
+      if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
+    }
+    await this.lanes.poll();
+    this.runner.wake();
+  }
+
+  private async bootstrapIfNew(): Promise<void> {
+    const { registry, runs, me } = this.parts;
+    const host = registry.me();
+    if (host.readyAt !== undefined || host.status !== 'approved' || await runs.underWay(me, 'bootstrap')) return;
+    await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'this host, which is new' });
+  }
+
+  private async scan(dir: SyncDir, signal: AbortSignal): Promise<void> {
+    const { ledger, me } = this.parts;
+    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); });
+  }
+
+  private landed(files: number): void {
+    this.parts.events.emit('landed', { files });
+    this.reload?.ask();
+  }
+
+  /** The sync dir that rules a path, if it may be synced at all: what a row or another process says is checked here. */
+  private dirOf(path: Path): SyncDir | undefined {
+    const dirs = this.parts.dirs.current();
+    return isSafePath(path) && !dirs.isExcluded(path) ? dirs.of(path) : undefined;
+  }
+
+  private wantedBy(path: Path): HostId[] | undefined {
+    const { registry, me } = this.parts;
+    if (!this.dirOf(path)) return undefined;
+    return registry.owed().filter((host) => host.id !== me && wants(host, path)).map(({ id }) => id);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Connection } from 'mongoose';
+import { markDirs, tryHost } from './backends/try-host.js';
+import { nativeCollection } from './database.js';
+import { addPassiveHost } from './hosts/passive.js';
+import type { HostsDeps } from './hosts/deps.js';
+import { editHost } from './hosts/edit.js';
+import { hostRows } from './hosts/host-model.js';
+import { initHost } from './hosts/init.js';
+import { Registry } from './hosts/registry.js';
+import { readState, type State } from './hosts/state.js';
+import { listDirs, SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
+import { unregisterHost } from './hosts/unregister.js';
+import type { HostEdit, HostRegistration, InitReport, SyncMedia } from './instance.js';
+import type { KnownDirs } from './known-dirs.js';
+import { Ledger, type Row } from './ledger/ledger.js';
+import type { Config } from './options/config.js';
+import { localDisk } from './root/local-disk.js';
+import { Ssh } from './ssh/ssh.js';
+import type { Host } from './words.js';
+
+export interface HostActionsContext {
+  readonly config: Config;
+  readonly dirs: KnownDirs;
+  connection(): Promise<Connection>;
+  /** This machine's state folder was written or removed: what was read of it no longer counts. */
+  onStateChange(): void;
+}
+
+const idleMs = 10_000;
+
+/** Registering, changing and retiring hosts; works on a machine that was never initialised, too. */
+export class HostActions {
+  constructor(private readonly context: HostActionsContext) {}
+
+  actions(): SyncMedia['hosts'] {
+    return {
+      list: () => this.list(),
+      show: (nameOrId) => this.show(nameOrId),
+      init: (registration) => this.init(registration),
+      add: async (registration) => addPassiveHost(await this.deps(), registration),
+      edit: (nameOrId, edit) => this.edit(nameOrId, edit),
+      unregister: (nameOrId) => this.unregister(nameOrId),
+    };
+  }
+
+  private async list(): Promise<Host[]> {
+    return (await this.registry()).all().filter(({ status }) => status !== 'retired');
+  }
+
+  private async show(nameOrId: string): Promise<Host> {
+    return (await this.registry()).get(nameOrId);
+  }
+
+  private async init(registration: HostRegistration = {}): Promise<InitReport> {
+    const report = await initHost(await this.deps(), registration);
+    this.context.onStateChange();
+    return report;
+  }
+
+  private async edit(nameOrId: string, edit: HostEdit): Promise<Host> {
+    const host = await editHost(await this.deps(), await this.show(nameOrId), edit);
+    if (host.id === this.myId()) this.context.onStateChange();
+    return host;
+  }
+
+  private async unregister(nameOrId?: string): Promise<Host> {
+    const registry = await this.registry();
+    const host = nameOrId === undefined ? registry.me() : registry.get(nameOrId);
+    const isMe = host.id === this.myId();
+    const retired = await unregisterHost(await this.deps(), host);
+    if (isMe) this.context.onStateChange();
+    return retired;
+  }
+
+  private myId(): string | undefined {
+    return readState(this.context.config.stateDir)?.id;
+  }
+
+  private async registry(): Promise<Registry> {
+    const connection = await this.context.connection();
+    const registry = new Registry(() => hostRows(connection, this.context.config.collectionPrefix), this.myId());
+    await registry.refresh();
+    return registry;
+  }
+
+  private async deps(): Promise<HostsDeps> {
+    const { config, dirs } = this.context;
+    const connection = await this.context.connection();
+    const collection = <T extends object>(name: string) => nativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
+    const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log);
+    await syncDirs.declare(dirs.listDeclared());
+    return {
+      connection, config, syncDirs, disk: localDisk,
+      tryHost: async (host, state) => {
+        const chosen = await listDirs({ syncDirs }, host.syncDirs);
+        return this.overSsh(state, (ssh) =>
+          tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: chosen }));
+      },
+      markDirs: (host, paths) => this.overSsh(readState(config.stateDir), (ssh) => markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths)),
+      forget: (id) => new Ledger(collection<Row>('ledger')).forget(id),
+    };
+  }
+
+  /** Connections of its own for one action: the lanes of another process, or none, may be running. */
+  private async overSsh<T>(state: State | undefined, work: (ssh: Ssh) => Promise<T>): Promise<T> {
+    const { config } = this.context;
+    const ssh = new Ssh({ stateDir: config.stateDir, identityFile: state?.identityFile ?? '', timeoutMs: config.timeoutMs, idleMs });
+    try { return await work(ssh); } finally { await ssh.close(); }
+  }
+}

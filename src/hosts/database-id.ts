@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection, mongo } from 'mongoose';
+import { isDuplicateKey, nativeCollection } from '../database.js';
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostId } from '../words.js';
+import type { State } from './state.js';
+
+const FORMAT = 1;
+
+/** The one document of the meta collection. */
+export interface Meta { _id: 'syncmedia'; format: number; databaseId: string; firstHost?: HostId }
+
+export function metaCollection(connection: Connection, prefix: string): mongo.Collection<Meta> {
+  return nativeCollection<Meta>(connection, `${prefix}meta`);
+}
+
+/**
+ * The id of this database; whoever comes first makes it.
+ * @throws FORMAT_TOO_NEW
+ */
+export async function claimDatabase(meta: mongo.Collection<Meta>): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const made = { format: FORMAT, databaseId: randomUUID() };
+      const found = await meta.findOneAndUpdate({ _id: 'syncmedia' }, { $setOnInsert: made }, { upsert: true, returnDocument: 'after', includeResultMetadata: false });
+      return checkFormat(found).databaseId;
+    } catch (error) {
+      // Two upserts of one key may collide; then it is there.
+      if (!isDuplicateKey(error) || tries === 3) throw error;
+    }
+  }
+}
+
+/**
+ * Refuses to work with another database than the one this host was registered in: its ledger knows nothing of this disk.
+ * @throws BAD_STATE naming both databases, FORMAT_TOO_NEW
+ */
+export async function checkDatabase(connection: Connection, prefix: string, state: Pick<State, 'database'>): Promise<void> {
+  const found = await metaCollection(connection, prefix).findOne({ _id: 'syncmedia' });
+  compareDatabase(state, { name: connection.name, id: found ? checkFormat(found).databaseId : undefined });
+}
+
+/** @throws BAD_STATE naming both */
+export function compareDatabase(state: Pick<State, 'database'>, found: { name: string; id: string | undefined }): void {
+  if (found.id === state.database.id) return;
+  const known = `"${state.database.name}" (${state.database.id})`;
+  throw new SyncMediaError('BAD_STATE', `this host is registered in the database ${known}, and the connection leads to "${found.name}" (${found.id ?? 'which no host was ever registered in'}): connect to the first, or remove host.json from the state folder and run \`syncmedia init\``);
+}
+
+function checkFormat(meta: Meta | null): Meta {
+  if (!meta) throw new SyncMediaError('BAD_STATE', 'the meta document is gone: it was removed while it was written');
+  if (meta.format > FORMAT) {
+    throw new SyncMediaError('FORMAT_TOO_NEW', `the database was written by a newer syncmedia (format ${String(meta.format)}, this one knows ${String(FORMAT)}): upgrade this one`);
+  }
+  return meta;
+}

@@ -1,0 +1,51 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostEdit, HostRegistration } from '../instance.js';
+import { normaliseSyncDirs } from '../options/sync-dir.js';
+import { validateAddress } from '../ssh/ssh-config.js';
+import type { Host } from '../words.js';
+import type { HostsDeps, InitParts } from './deps.js';
+import { rowsOf, updateHost } from './host-rows.js';
+import { initHost } from './init.js';
+import { parsePublicKey } from './public-key.js';
+import { validateHostname, validateRootPath } from './registration.js';
+import { readState } from './state.js';
+
+/**
+ * Changes what is registered of a host. This host is registered anew with the changes, as `init` does: its root and keys are checked
+ * here. An active host's root is its own configuration, so it can only be changed there.
+ *
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_RETIRED
+ */
+export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, parts: InitParts = {}): Promise<Host> {
+  if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
+  const { status, ...described } = edit;
+  if (status !== undefined && status !== 'approved' && status !== 'paused') {
+    throw new SyncMediaError('BAD_OPTION', `the status ${JSON.stringify(status)} is none: give approved or paused`);
+  }
+  const isThis = host.id === readState(deps.config.stateDir)?.id;
+  const wanted = Object.values(described).some((value) => value !== undefined);
+  if (isThis && wanted) await initHost(deps, toRegistration(edit), parts);
+  const fields = { ...(isThis ? {} : checkOther(host, edit)), ...(status !== undefined && { status }) };
+  const edited = await updateHost(rowsOf(deps), host.id, fields);
+  if (!edited) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  return edited;
+}
+
+function toRegistration({ hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): HostRegistration {
+  const all = { hostname, url, sshPort, username, root: rootPath, syncDirs, key: publicKey };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function checkOther(host: Host, { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): Partial<Host> {
+  if (rootPath !== undefined && !host.passive && rootPath !== host.rootPath) {
+    throw new SyncMediaError('BAD_OPTION', `the root of ${host.hostname} can only be changed there: run \`syncmedia init --root ${rootPath}\` on it`);
+  }
+  validateAddress({ url: url ?? host.url, sshPort: sshPort ?? host.sshPort, username: username ?? host.username });
+  return {
+    ...(hostname !== undefined && { hostname: validateHostname(hostname) }),
+    ...(url !== undefined && { url }), ...(sshPort !== undefined && { sshPort }), ...(username !== undefined && { username }),
+    ...(rootPath !== undefined && { rootPath: validateRootPath(rootPath) }),
+    ...(syncDirs !== undefined && { syncDirs: syncDirs.length === 0 ? [] : normaliseSyncDirs(syncDirs, `the sync dirs of ${host.hostname}`) }),
+    ...(publicKey !== undefined && { publicKey: publicKey === '' && host.passive ? '' : parsePublicKey(publicKey, `the key of ${host.hostname}`).line }),
+  };
+}

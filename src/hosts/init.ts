@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf, SyncMediaError } from '../errors/errors.js';
+import type { HostRegistration, InitReport } from '../instance.js';
+import { readMarker, writeMarker } from '../root/marker.js';
+import type { Host } from '../words.js';
+import { claimDatabase, compareDatabase, metaCollection } from './database-id.js';
+import type { HostsDeps, InitParts } from './deps.js';
+import { withLock } from './file-lock.js';
+import { claimFirst } from './first-host.js';
+import { readOwnHostKeys } from './host-keys.js';
+import { ensureIndexes, toHost } from './host-model.js';
+import { insertHost, listHosts, rowsOf, updateHost, type Described } from './host-rows.js';
+import { installKeys, uninstallKeys } from './keys-installed.js';
+import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
+import { checkStateDir, readState, removeState, writeState, type State } from './state.js';
+import { listDirs } from './sync-dirs-store.js';
+import { restoreNames } from './unregister.js';
+
+type Check = InitReport['checks'][number];
+
+/**
+ * Registers this machine, or brings its row, state folder, markers and keys up to date; then tries it. Idempotent, and what a crash
+ * left half done the next call completes.
+ *
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, HOST_EXISTS, FORMAT_TOO_NEW. What works only partly is a check that is not ok.
+ */
+export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}): Promise<InitReport> {
+  const { stateDir } = deps.config;
+  const checks: Check[] = [];
+  const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
+  await markDirs(deps, host, state, checks);
+  try {
+    await installKeys({ state, log: deps.config.log }, await listHosts(rowsOf(deps)));
+  } catch (error) {
+    checks.push({ name: 'authorized_keys', ok: false, message: messageOf(error) });
+  }
+  checks.push(...(await deps.tryHost(host, state)));
+  return { host, created, checks };
+}
+
+/** Two `init`s at once would make two hosts of one machine. */
+async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} cannot be made (${messageOf(error)}): give another in SYNCMEDIA_STATE_DIR`, { cause: error });
+  }
+  return withLock(join(stateDir, 'init.lock'), work);
+}
+
+async function register(deps: HostsDeps, asked: HostRegistration, parts: InitParts, checks: Check[]): Promise<{ host: Host; state: State; created: boolean }> {
+  const { connection, config } = deps;
+  const rows = rowsOf(deps);
+  const meta = metaCollection(connection, config.collectionPrefix);
+  const before = readState(config.stateDir);
+  const databaseId = await claimDatabase(meta);
+  if (before) compareDatabase(before, { name: connection.name, id: databaseId });
+  await ensureIndexes(rows);
+  const row = before && (await rows.findOne({ _id: before.id }));
+  const retired = row?.status === 'retired';
+  const known: Known = { state: before, host: row ? restoreNames(toHost(row)) : undefined };
+  const own = await resolveRegistration(deps, asked, known, parts);
+  await checkStateDir(config.stateDir, own.root);
+  const id = before && !retired ? before.id : randomUUID();
+  await refuseSharedDirs(deps, id, own);
+  const described = await describe(deps, own, known.host, parts, checks);
+  const state: State = {
+    format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.syncDirs, database: { name: connection.name, id: databaseId },
+    ...(own.keys.publicKeyFile !== undefined && { publicKeyFile: own.keys.publicKeyFile }),
+    identityFile: own.keys.identityFile, authorizedKeysFile: config.authorizedKeysFile, createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
+  };
+  // The state first: a row whose id nobody kept would block its own name.
+  if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
+  try {
+    const host = row && !retired ? await updateHost(rows, id, described) : undefined;
+    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove ? 'approved' : 'pending' }));
+    if (before && (before.authorizedKeysFile !== state.authorizedKeysFile || before.id !== id)) await uninstallKeys(before);
+    return { host: await claimFirst(rows, meta, made), state, created: !host };
+  } catch (error) {
+    await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
+    throw error;
+  }
+}
+
+async function describe(deps: HostsDeps, own: OwnHost, before: Host | undefined, { hostKeyFolder }: InitParts, checks: Check[]): Promise<Described> {
+  const { keys, from } = await readOwnHostKeys(own.sshPort, hostKeyFolder);
+  if (from !== 'sshd') {
+    checks.push({
+      name: 'host keys', ok: false,
+      message: `no sshd answers on loopback port ${String(own.sshPort)}: its keys were ${from === 'files' ? 'read from its files' : 'not found'}`,
+      remedy: `start sshd, or give its port, and run \`syncmedia init\` again`,
+    });
+  }
+  if (!own.urlIsQualified) {
+    checks.push({ name: 'url', ok: true, message: `no fully qualified name is known, so the others connect to ${own.url}`, remedy: 'give --url if they cannot resolve that' });
+  }
+  return {
+    hostname: own.hostname, url: own.url, sshPort: own.sshPort, username: own.username, publicKey: own.keys.publicKey.line,
+    hostKeys: keys.length > 0 ? keys : before?.hostKeys ?? [], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
+  };
+}
+
+/** A directory that is marked for a living host at the same place is registered already: two hosts on it would send to themselves. */
+async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Promise<void> {
+  const hosts = await listHosts(rowsOf(deps));
+  for (const dir of await listDirs(deps, own.syncDirs)) {
+    const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
+    const other = hosts.find((host) => host.id === marker?.host && host.id !== id && host.status !== 'retired');
+    if (other?.url === own.url && other.rootPath === own.root) {
+      throw new SyncMediaError('BAD_STATE', `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every host a root of its own, or unregister that host; if this is a copy of its disk, remove ${join(own.root, dir, '.syncmedia/id')}`);
+    }
+  }
+}
+
+async function markDirs(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<void> {
+  const dirs = await listDirs(deps, host.syncDirs);
+  if (dirs.length === 0) {
+    checks.push({ name: 'sync dirs', ok: false, message: 'no sync dir is known yet, so none was marked', remedy: 'give --sync-dirs, or start the app once so that its models declare them, and run `syncmedia init` again' });
+  }
+  for (const dir of dirs) {
+    const name = `sync dir ${dir}`;
+    const wrong = await findWrongDir(root, dir);
+    if (wrong !== undefined) {
+      checks.push({ name, ok: false, message: wrong, remedy: `create or mount ${join(root, dir)}, and run \`syncmedia init\` again` });
+      continue;
+    }
+    try {
+      await writeMarker(deps.disk, join(root, dir), host.id, dir, { force: true });
+    } catch (error) {
+      checks.push({ name, ok: false, message: messageOf(error), remedy: `let ${host.username} own ${join(root, dir)}` });
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { SyncMediaError } from '../errors/errors.js';
+import type { PassiveHostRegistration } from '../instance.js';
+import { normaliseSyncDirs } from '../options/sync-dir.js';
+import { validateAddress } from '../ssh/ssh-config.js';
+import type { Host } from '../words.js';
+import type { HostsDeps } from './deps.js';
+import { scanHostKeys } from './host-keys.js';
+import { ensureIndexes } from './host-model.js';
+import { insertHost, listHosts, rowsOf } from './host-rows.js';
+import { readPublicKey } from './keys.js';
+import { fingerprint } from './public-key.js';
+import { validateHostname, validateRootPath } from './registration.js';
+import { listDirs } from './sync-dirs-store.js';
+
+/**
+ * Registers a host that only has sshd and rsync. It is approved and ready at once: a person adds it by hand, and our key must let us
+ * in there already, because its sync dirs are marked before it is registered. Only the key with the given fingerprint is pinned:
+ * nothing proves the others.
+ *
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH with the fingerprints it shows, and
+ *   what marking throws
+ */
+export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistration): Promise<Host> {
+  const hostname = validateHostname(asked.hostname);
+  const { url = hostname, sshPort = 22, username = userInfo().username } = asked;
+  validateAddress({ url, sshPort, username });
+  const rootPath = validateRootPath(asked.root);
+  const syncDirs = asked.syncDirs && asked.syncDirs.length > 0 ? normaliseSyncDirs(asked.syncDirs, `the sync dirs of ${hostname}`) : [];
+  const publicKey = asked.key === undefined ? '' : (await readPublicKey(asked.key)).line;
+  const rows = rowsOf(deps);
+  await ensureIndexes(rows);
+  refuseTaken(await listHosts(rows), { hostname, url, sshPort });
+  const hostKeys = [await pinKey({ url, sshPort }, asked.fingerprint)];
+  const described = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, backend: deps.config.backend };
+  const id = randomUUID();
+  const now = new Date();
+  const host: Host = { ...described, id, passive: true, status: 'approved', readyAt: now, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now };
+  await deps.markDirs(host, await listDirs(deps, syncDirs));
+  return insertHost(deps, id, { ...described, passive: true, status: 'approved', readyAt: now });
+}
+
+/** Before its markers are written; the indexes decide in the end. */
+function refuseTaken(hosts: readonly Host[], { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>): void {
+  const other = hosts.find((host) => host.hostname === hostname || (host.url === url && host.sshPort === sshPort));
+  if (other) throw new SyncMediaError('HOST_EXISTS', `the host ${other.hostname} at ${other.url} port ${String(other.sshPort)} is registered already: give another hostname, or another url or port`);
+}
+
+async function pinKey({ url, sshPort }: Pick<Host, 'url' | 'sshPort'>, wanted: string): Promise<string> {
+  if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(wanted)) {
+    throw new SyncMediaError('BAD_OPTION', `the fingerprint ${JSON.stringify(wanted.slice(0, 100))} is none: run \`ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub\` on that host, and give what begins with SHA256:`);
+  }
+  const keys = await scanHostKeys(url, sshPort);
+  if (keys.length === 0) throw new SyncMediaError('HOST_UNREACHABLE', `no sshd answers at ${url} port ${String(sshPort)}`);
+  const key = keys.find((line) => fingerprint(line) === wanted.replace(/=$/, ''));
+  if (key !== undefined) return key;
+  throw new SyncMediaError('HOST_KEY_MISMATCH', `${url} port ${String(sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}, and not ${wanted}: find out on that host which is right`);
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { hostname as machineName, userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostRegistration } from '../instance.js';
+import { normaliseSyncDirs } from '../options/sync-dir.js';
+import { validateAddress } from '../ssh/ssh-config.js';
+import type { Host, Path } from '../words.js';
+import { findDomainName } from './domain-name.js';
+import type { HostsDeps, InitParts } from './deps.js';
+import { findKey, type KeyPair } from './keys.js';
+import type { State } from './state.js';
+
+/** What is to be registered of this host: complete and checked against this machine. */
+export interface OwnHost {
+  hostname: string;
+  url: string;
+  /** False where nobody knew a fully qualified name, and none was given. */
+  urlIsQualified: boolean;
+  sshPort: number;
+  username: string;
+  root: string;
+  syncDirs: Path[];
+  keys: KeyPair;
+}
+
+/** What is known of this host from an earlier `init`. */
+export interface Known { state: State | undefined; host: Host | undefined }
+
+/**
+ * What was asked for, else what the environment says, else what is stored, else the default.
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY naming the culprit
+ */
+export async function resolveRegistration(
+  deps: Pick<HostsDeps, 'config'>, asked: HostRegistration, { state, host }: Known, { home }: InitParts = {},
+): Promise<OwnHost> {
+  const { init, key, identityFile } = deps.config;
+  const hostname = validateHostname(asked.hostname ?? init.hostname ?? host?.hostname ?? machineName());
+  const given = asked.url ?? init.url ?? host?.url;
+  const { name: url, qualified } = given === undefined ? await findDomainName() : { name: given, qualified: true };
+  const sshPort = asked.sshPort ?? init.sshPort ?? host?.sshPort ?? 22;
+  const username = asked.username ?? init.username ?? host?.username ?? userInfo().username;
+  validateAddress({ url, sshPort, username });
+  await checkUser(username);
+  const root = await checkRoot(asked.root ?? init.root ?? state?.root);
+  const syncDirs = asked.syncDirs ?? init.syncDirs ?? host?.syncDirs ?? [];
+  const dirs = syncDirs.length === 0 ? [] : normaliseSyncDirs(syncDirs, 'the sync dirs of this host');
+  for (const dir of dirs) await checkSyncDir(root, dir);
+  const stored = asked.key === undefined && key === undefined ? state : undefined;
+  const keys = await findKey({
+    key: asked.key ?? key ?? stored?.publicKeyFile ?? (stored && host ? host.publicKey : undefined),
+    identityFile: identityFile ?? stored?.identityFile,
+    ...(home !== undefined && { home }),
+  });
+  return { hostname, url, urlIsQualified: qualified, sshPort, username, root, syncDirs: dirs, keys };
+}
+
+/** @throws BAD_OPTION */
+export function validateHostname(hostname: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/.test(hostname)) return hostname;
+  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits and . _ -, not "-" or "." first`);
+}
+
+/** @throws BAD_OPTION */
+export function validateRootPath(root: string): string {
+  if (!isAbsolute(root) || root.includes('\0')) throw new SyncMediaError('BAD_OPTION', `the root ${JSON.stringify(root)} is not absolute: give the full path of the directory above the sync dirs`);
+  const path = resolve(root);
+  if (path === '/') throw new SyncMediaError('BAD_OPTION', 'the root "/" is the whole file system: give the directory above the sync dirs');
+  return path;
+}
+
+/** Why a directory is no sync dir of this host, or undefined. It may itself be a symlink or a mount. */
+export async function findWrongDir(root: string, dir: Path): Promise<string | undefined> {
+  const there = await stat(join(root, dir)).catch(() => undefined);
+  if (!there) return `the sync dir ${JSON.stringify(dir)} does not exist below ${root}`;
+  return there.isDirectory() ? undefined : `the sync dir ${JSON.stringify(dir)} below ${root} is no directory`;
+}
+
+async function checkSyncDir(root: string, dir: Path): Promise<void> {
+  const wrong = await findWrongDir(root, dir);
+  if (wrong !== undefined) throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
+}
+
+async function checkRoot(root: string | undefined): Promise<string> {
+  if (root === undefined) throw new SyncMediaError('BAD_OPTION', 'no root: give the absolute path of the directory above the sync dirs, as `--root` or in SYNCMEDIA_ROOT');
+  const path = validateRootPath(root);
+  const there = await stat(path).catch(() => undefined);
+  if (!there) throw new SyncMediaError('BAD_OPTION', `the root ${path} does not exist: create it, or mount it, first`);
+  if (!there.isDirectory()) throw new SyncMediaError('BAD_OPTION', `the root ${path} is no directory`);
+  try {
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new SyncMediaError('BAD_OPTION', `the user ${userInfo().username} may not read and write the root ${path}: run this as the user who runs the app, and let that user own it`, { cause: error });
+  }
+  return path;
+}
+
+/** The app and the ssh login are one user: what the one writes the other must be able to replace. */
+async function checkUser(username: string): Promise<void> {
+  const me = userInfo();
+  if (username === me.username) return;
+  const uid = await new Promise<string | undefined>((done) => {
+    execFile('id', ['-u', '--', username], { timeout: 5000, maxBuffer: 1024 }, (error, stdout) => { done(error ? undefined : stdout.trim()); });
+  });
+  if (uid === String(me.uid)) return;
+  const other = uid === undefined ? 'does not exist here' : `is another user than ${me.username}`;
+  throw new SyncMediaError('BAD_OPTION', `the username ${JSON.stringify(username)} ${other}: the ssh login of a host is the user who runs the app, so run this as that user, or leave the username out`);
+}

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/**
+ * Replaces a file at once: written beside it, flushed, renamed. A crash leaves the old file or the new one.
+ * @param beforeRename may throw to leave the old one
+ */
+export async function replaceFile(file: string, content: string | Uint8Array, mode: number, beforeRename?: () => Promise<void>): Promise<void> {
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
+  const handle = await open(temporary, 'wx', mode);
+  try {
+    try {
+      await handle.chmod(mode); // The umask may have taken some of it.
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await beforeRename?.();
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await flushDirectory(dirname(file));
+}
+
+async function flushDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

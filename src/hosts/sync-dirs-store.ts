@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { mongo } from 'mongoose';
+import type { Log } from '../log.js';
+import { allows } from '../planning/wants.js';
+import type { Path, SyncDir } from '../words.js';
+
+/** A sync dir as it is stored: `_id` is its path. */
+export type SyncDirRow = Omit<SyncDir, 'path'> & { _id: SyncDir['path'] };
+
+/** The rules per sync dir, so that the CLI, cron and every process go by the same ones. */
+export class SyncDirsStore {
+  constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log) {}
+
+  /** Stores what the app declares. A changed declaration replaces the stored one and says so; one not declared any more stays. */
+  async declare(dirs: readonly SyncDir[]): Promise<void> {
+    const stored = new Map((await this.all()).map((dir) => [dir.path, dir]));
+    for (const { path, exclude, conflict, onDelete } of dirs) {
+      const [before, dir] = [stored.get(path), { path, exclude: [...exclude], conflict, onDelete }];
+      if (before && isDeepStrictEqual(before, dir)) continue;
+      if (before) this.log.warn(`the rules of the sync dir ${path} changed: ${describe(before)} became ${describe(dir)}`);
+      const { path: _id, ...rules } = dir;
+      await this.rows().replaceOne({ _id }, rules, { upsert: true });
+    }
+  }
+
+  /** By path. */
+  async all(): Promise<SyncDir[]> {
+    const rows = await this.rows().find().sort({ _id: 1 }).toArray();
+    return rows.map(({ _id, exclude, conflict, onDelete }) => ({ path: _id, exclude, conflict, onDelete }));
+  }
+}
+
+/** The sync dirs of a host with this allow-list: those on it, and what was declared of it. */
+export async function listDirs({ syncDirs: store }: { syncDirs: SyncDirsStore }, syncDirs: readonly Path[]): Promise<Path[]> {
+  const declared = (await store.all()).map(({ path }) => path).filter((path) => allows({ syncDirs: [...syncDirs] }, path));
+  return [...new Set([...syncDirs, ...declared])].sort();
+}
+
+function describe({ exclude, conflict, onDelete }: SyncDir): string {
+  return `exclude ${JSON.stringify(exclude)}, conflict ${conflict}, onDelete ${onDelete}`;
+}

@@ -1,0 +1,52 @@
+import type { RequestHandler } from 'express';
+import type { Schema } from 'mongoose';
+import type { AdminOptions } from './admin/create-admin.js';
+import { createSyncMedia as create, type SyncMediaInstance } from './create.js';
+import type { PluginOptions, SyncMediaOptions } from './options/config.js';
+
+let defaultInstance: SyncMediaInstance | undefined;
+
+/** Made at its first use, from the environment alone; nothing happens at import. */
+function useDefault(): SyncMediaInstance {
+  defaultInstance ??= create();
+  return defaultInstance;
+}
+
+/**
+ * The Mongoose plugin of the default instance: `schema.plugin(syncMedia, { syncDirs: ['uploads/photos/'] })`.
+ * @throws BAD_OPTION, BAD_SYNC_DIR naming what is wrong
+ */
+export function syncMedia(schema: Schema, options: PluginOptions): void {
+  useDefault().plugin(schema, options);
+}
+
+/** The admin router of the default instance: `app.use('/sync-admin', syncAdmin())`. It refuses everyone until it knows whom to let in. */
+export function syncAdmin(options?: AdminOptions): RequestHandler {
+  return useDefault().admin(options);
+}
+
+/** Starts the default instance's lanes and the pulls that the environment asks for. Call it once the models are defined. */
+export async function startSyncMedia(): Promise<SyncMediaInstance> {
+  const instance = useDefault();
+  await instance.start();
+  return instance;
+}
+
+/**
+ * Makes an independent instance: `plugin`, `admin`, `start`, `push`, `pull`, `hosts`, `runs`, `status`, `capture`, `on`, `close`.
+ * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
+ */
+export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
+  return create(options);
+}
+
+export { SyncMediaError, type ErrorCode } from './errors/errors.js';
+export type { AdminOptions } from './admin/create-admin.js';
+export type { SyncMediaInstance } from './create.js';
+export type { Events } from './events.js';
+export type {
+  HostEdit, HostRegistration, HostStatus, InitReport, PassiveHostRegistration, RunRequest, Status, SyncMedia,
+} from './instance.js';
+export type { Log } from './log.js';
+export type { PluginOptions, SyncMediaOptions } from './options/config.js';
+export type { Change, Conflict, Facts, Failure, Host, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';

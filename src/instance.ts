@@ -1,0 +1,122 @@
+import type { ClientSession, Schema } from 'mongoose';
+import type { Events } from './events.js';
+import type { PluginOptions } from './options/config.js';
+import type { Failure, Host, HostId, Run, SyncDir } from './words.js';
+
+/** What to register of a host. Everything left out keeps its stored value, or gets the default said in the README. */
+export interface HostRegistration {
+  hostname?: string;
+  url?: string;
+  sshPort?: number;
+  username?: string;
+  /** A path to a public key, or a literal public key line. */
+  key?: string;
+  root?: string;
+  syncDirs?: readonly string[];
+}
+
+export interface PassiveHostRegistration extends HostRegistration {
+  hostname: string;
+  root: string;
+  /** `SHA256:…` of one of its sshd's host keys; the keys it shows must include it. */
+  fingerprint: string;
+}
+
+/** What may be changed of a registered host. */
+export type HostEdit = Partial<Pick<Host, 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath'>> & {
+  syncDirs?: readonly string[]; status?: 'approved' | 'paused'; publicKey?: string;
+};
+
+/** What init found when it tried this host: each check by name, with the remedy where it failed. */
+export interface InitReport {
+  host: Host;
+  created: boolean;
+  checks: { name: string; ok: boolean; message: string; remedy?: string }[];
+}
+
+export interface RunRequest {
+  /** Host names or ids; empty or left out: all. */
+  hosts?: readonly string[];
+  /** Sync dirs; empty or left out: all. */
+  dirs?: readonly string[];
+  dryRun?: boolean;
+  /** Who asks, for the record. */
+  by?: string;
+}
+
+export interface HostStatus {
+  id: HostId; hostname: string; status: Host['status']; passive: boolean; ready: boolean; thisHost: boolean;
+  /** Entries this host is owed, by any sender, and since when the oldest waits. */
+  owed: number; owedSince?: Date;
+  /** Paths that fail there by themselves; the first 20 with why. */
+  blocked: number; blockedPaths: { path: string; failure: Failure; since: Date; retryAt?: Date }[];
+  /** The newest delivery by any sender; what stands in the way, by sender. */
+  deliveredAt?: Date;
+  failures: { sender: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
+  /** The process that holds its lease, and whether it beat lately (as seen by this process). */
+  lease?: { holder: string };
+  reload?: Host['reload'];
+}
+
+export interface Status {
+  initialised: boolean;
+  thisHost?: { id: HostId; hostname: string };
+  hosts: HostStatus[];
+  syncDirs: SyncDir[];
+  captures: number;
+  entries: number;
+  /** Entries without any holder: shown until a person drops them. */
+  missing: number; missingPaths: string[];
+  /** What lies in this host's `.syncmedia/conflicts`; at most the first 100. */
+  conflicts: { path: string; keptAs: string; at: Date; size: number }[];
+}
+
+/**
+ * What an instance offers: all that the router and the command line see. Methods throw SyncMediaError: NOT_INITIALISED on a
+ * machine without a host id, NO_CONNECTION, CLOSED after `close()`.
+ */
+export interface SyncMedia {
+  /** `schema.plugin(sync.plugin, options)`. */
+  plugin(this: void, schema: Schema, options: PluginOptions): void;
+  /** Whether this machine has a host id. Without one the instance is inert: it saves, sends and times nothing. */
+  readonly initialised: boolean;
+  /** Ready to work on the database: for the command line and scripts; starts no lanes. */
+  open(): Promise<void>;
+  /** Lanes, runs and cron pulls. Idempotent; on a machine without a host id it logs one line and does nothing. */
+  start(): Promise<void>;
+  /** Stops what `start` started, last first; waits for what is under way, bounded. Idempotent. */
+  close(): Promise<void>;
+
+  readonly hosts: {
+    list(): Promise<Host[]>;
+    /** By name or id; throws UNKNOWN_HOST. */
+    show(nameOrId: string): Promise<Host>;
+    /** Registers this machine, or brings its row up to date. Idempotent. */
+    init(registration?: HostRegistration): Promise<InitReport>;
+    /** Registers a host that only has sshd and rsync, after comparing its host key with the fingerprint, and marks its sync dirs. */
+    add(registration: PassiveHostRegistration): Promise<Host>;
+    edit(nameOrId: string, edit: HostEdit): Promise<Host>;
+    /** Retires a host (default: this one): owed nothing more, its key leaves every active host. */
+    unregister(nameOrId?: string): Promise<Host>;
+  };
+
+  /** Asks for a run; resolves when the row is stored. */
+  push(request?: RunRequest): Promise<Run>;
+  pull(request?: RunRequest): Promise<Run>;
+  readonly runs: {
+    /** The newest first. */
+    list(limit?: number): Promise<Run[]>;
+    show(id: string): Promise<Run>;
+    cancel(id: string): Promise<Run>;
+    /**
+     * Follows a run to its end, telling progress; carries it out here when nobody holds the lease of this host.
+     * Throws CANCELLED when `signal` aborts (the run itself goes on).
+     */
+    follow(id: string, onProgress?: (run: Run) => void, signal?: AbortSignal): Promise<Run>;
+  };
+
+  status(): Promise<Status>;
+  /** Files the app wrote without a document: always a new version. Root-relative or absolute paths. */
+  capture(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
+  on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void;
+}

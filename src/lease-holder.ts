@@ -1,0 +1,103 @@
+import type { Backend } from './backends/backend.js';
+import type { JudgeAt } from './backends/options.js';
+import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
+import { createJudging } from './delivery/judging.js';
+import { WakeClient, type Hint } from './delivery/wake.js';
+import { Holding } from './holding.js';
+import { hostRows } from './hosts/host-model.js';
+import { installKeys } from './hosts/keys-installed.js';
+import { Lease } from './hosts/lease.js';
+import type { State } from './hosts/state.js';
+import type { Config, Tuning } from './options/config.js';
+import type { Parts } from './parts.js';
+import { Ssh } from './ssh/ssh.js';
+import { version } from './version.js';
+
+/**
+ * Tries for this host's lease, and runs what its holder runs while this process has it; else passes hints on to whoever has it.
+ * Gaining and losing the lease follow one another and never overlap.
+ */
+export class LeaseHolder {
+  private readonly wake: WakeClient;
+  private lease: Lease | undefined;
+  private backend: Backend | undefined;
+  private holding: Holding | undefined;
+  private changing: Promise<void> = Promise.resolve();
+  private stopFollowing: (() => void) | undefined;
+  private closed = false;
+
+  constructor(private readonly config: Config, private readonly tuning: Tuning) {
+    this.wake = new WakeClient(config.stateDir);
+  }
+
+  get begun(): boolean { return this.lease !== undefined; }
+  get held(): boolean { return this.lease?.held() ?? false; }
+
+  /** Begins to try for the lease. Idempotent. */
+  begin(parts: Parts, state: State): void {
+    if (this.lease || this.closed) return;
+    const { tuning: { leaseMs, beatMs }, config } = this;
+    const lease = new Lease({
+      rows: () => hostRows(parts.connection, config.collectionPrefix), host: parts.me, leaseMs, beatMs, log: config.log,
+      software: { syncmedia: version, node: process.version },
+    });
+    this.lease = lease;
+    lease.onChange((held) => {
+      parts.events.emit('lease', { held });
+      this.changing = this.changing.then(() => held ? this.hold(parts, state, lease) : this.letGo())
+        .catch((error: unknown) => { parts.events.emit('failed', { doing: held ? 'beginning the lanes' : 'ending the lanes', error }); });
+    });
+    lease.start();
+  }
+
+  /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */
+  tell(hint: Hint): void {
+    if (this.holding) this.holding.take(hint);
+    else this.wake.tell(hint);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    // Ended before the lease is given back: the next holder must not meet our lanes.
+    this.changing = this.changing.then(() => this.letGo());
+    await this.changing;
+    await this.lease?.stop();
+    await this.changing;
+    this.wake.close();
+    await this.backend?.close();
+  }
+
+  private async hold(parts: Parts, state: State, lease: Lease): Promise<void> {
+    if (this.closed || this.holding || !lease.held()) return;
+    const { config, tuning } = this;
+    await parts.refresh();
+    const judgeAt = createJudging(parts.ledger);
+    const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
+    const holding = new Holding(parts, config, tuning, backend, judgeAt);
+    const install = (): Promise<void> => this.installKeys(parts, state);
+    await install();
+    this.stopFollowing = parts.registry.onChange(() => { void install(); });
+    this.holding = holding;
+    await holding.start();
+  }
+
+  private makeBackend({ root, dirs, me }: Parts, { identityFile }: State, judgeAt: JudgeAt): Backend {
+    const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
+    const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt, timeoutMs, bandwidthLimit, chmod, log });
+  }
+
+  private async letGo(): Promise<void> {
+    const { holding } = this;
+    this.holding = undefined;
+    this.stopFollowing?.();
+    await holding?.close();
+  }
+
+  /** Active hosts notice new and retired ones by themselves. */
+  private async installKeys({ registry, events }: Parts, state: State): Promise<void> {
+    try { await installKeys({ state, log: this.config.log }, registry.all()); } catch (error) {
+      events.emit('failed', { doing: `writing ${state.authorizedKeysFile}`, error });
+    }
+  }
+}

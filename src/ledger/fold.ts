@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { EventBus } from '../events.js';
+import { SyncMediaError } from '../errors/errors.js';
+import { makeVersion } from '../planning/entries.js';
+import { dependsOnOwnCopy, reconcile, type Answer, type Situation } from '../planning/reconcile.js';
+import { findStanding, type FoundStanding } from '../planning/standing.js';
+import type { Entry, HostId, Path, SavedBy, Seen } from '../words.js';
+import type { Ledger } from './ledger.js';
+
+/** What folding needs of this host's disk; `root/` gives it. */
+export interface FoldDisk {
+  /** Undefined where nothing is there. Throws BAD_PATH, SYMLINK_IN_PATH, NOT_A_FILE, NO_MARKER. */
+  observe(path: Path): Promise<Seen | undefined>;
+  hash(path: Path): Promise<Seen | undefined>;
+  /** Looks in this host's own `.syncmedia` for the current bytes. */
+  findOwnCopy(entry: Entry): Promise<string | undefined>;
+  restore(entry: Entry, ownCopy: string): Promise<void>;
+  moveToTrash(path: Path): Promise<void>;
+}
+
+export interface FoldContext {
+  readonly ledger: Ledger;
+  readonly disk: FoldDisk;
+  readonly me: HostId;
+  readonly events: EventBus;
+  /** Hosts that are owed this path, without this one; no sync dir has it any more: undefined. */
+  wantedBy(path: Path): HostId[] | undefined;
+  isReady(): boolean;
+  areRemovalsHalted(path: Path): boolean;
+}
+
+/** Files up to this size are hashed when they are captured; larger ones by the scan that follows. In bytes. */
+export const hashAtOnceLimit = 8 * 1024 * 1024;
+/** How often a path is looked at again because its entry moved meanwhile, before it is left to the next sweep. */
+const attempts = 10;
+
+export interface Reason {
+  readonly why: Situation['why'];
+  readonly savedBy?: SavedBy | undefined;
+  /** Hosts known to have the same bytes (what a pull fetched from them). */
+  readonly alsoHeldBy?: readonly HostId[];
+}
+
+/**
+ * Makes the ledger say what this disk says about each path. Folding twice is harmless: only bytes that the entry does not know make
+ * a version. Returns the entries that were written and that hosts are owed.
+ */
+export class Fold {
+  constructor(private readonly context: FoldContext) {}
+
+  async paths(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
+    const entries = await this.context.ledger.readMany(paths);
+    const changed: Entry[] = [];
+    await forEachOf(paths, 16, async (path) => {
+      const entry = await this.path(path, reason, entries.get(path));
+      if (entry) changed.push(entry);
+    });
+    if (changed.length > 0) this.context.events.emit('folded', { paths: changed.map(({ path }) => path) });
+    return changed;
+  }
+
+  /** One path, from the entry as it was read. Paths that may not be captured, or are no files, are left alone. */
+  private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | undefined> {
+    const { ledger, me } = this.context;
+    const wantedBy = this.context.wantedBy(path);
+    if (!wantedBy) return undefined;
+    let entry = read;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const looked = await this.look(path, entry, reason);
+      if (!looked) return undefined;
+      const { answer, seen, ownCopy } = looked;
+      if (answer === 'nothing') return undefined;
+      if (answer === 'new-version' && seen) {
+        const next = makeVersion(entry, seen, {
+          path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [],
+        });
+        if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next)) return next;
+      } else if (entry && await this.carryOut(answer, entry, ownCopy)) {
+        return answer === 'restore' || answer === 'hold' ? undefined : ledger.read(path);
+      }
+      entry = await ledger.read(path);
+    }
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was folded`);
+  }
+
+  private async look(path: Path, entry: Entry | undefined, reason: Reason):
+  Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
+    const { disk, me } = this.context;
+    const onCapturingDisk = entry?.capturedBy === me;
+    let seen: Seen | undefined, standing: FoundStanding | undefined;
+    try {
+      seen = await disk.observe(path);
+      standing = findStanding(entry, seen, { onCapturingDisk });
+      // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
+      if (seen && (standing === undefined || (standing === 'unknown' && seen.size <= hashAtOnceLimit))) {
+        seen = await disk.hash(path);
+        standing = findStanding(entry, seen, { onCapturingDisk });
+      }
+    } catch (error) {
+      if (error instanceof SyncMediaError && (error.code === 'NOT_A_FILE' || error.code === 'SYMLINK_IN_PATH')) return undefined;
+      throw error;
+    }
+    const situation = {
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: reason.why,
+      removalsHalted: this.context.areRemovalsHalted(path),
+    };
+    const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
+    return { answer: reconcile({ ...situation, ownCopy: ownCopy !== undefined }), seen, ownCopy };
+  }
+
+  /** False where the entry moved on meanwhile. */
+  private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
+    const { ledger, disk, me } = this.context;
+    switch (answer) {
+      case 'hold': return ledger.hold(entry, [me]);
+      case 'owe': return ledger.owe(entry.path, [me], entry.version);
+      case 'leave': return ledger.leave(entry, me, entry.sender === me);
+      case 'restore':
+        if (ownCopy !== undefined) await disk.restore(entry, ownCopy);
+        return ledger.hold(entry, [me]);
+      case 'trash':
+        await disk.moveToTrash(entry.path);
+        return ledger.hold(entry, [me]);
+      default: return true;
+    }
+  }
+}
+
+/** Runs `work` on each item, at most `width` at a time; the first failure is thrown after all under way have ended. */
+export async function forEachOf<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const failures: unknown[] = [];
+  const runner = async (): Promise<void> => {
+    while (next < items.length && failures.length === 0) {
+      const item = items[next++] as T;
+      try { await work(item); } catch (error) { failures.push(error); }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, runner));
+  if (failures.length > 0) throw failures[0];
+}

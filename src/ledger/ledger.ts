@@ -1,0 +1,223 @@
+import type { mongo } from 'mongoose';
+import { isDuplicateKey } from '../database.js';
+import type { Entry, Failure, HostId, Path, Version } from '../words.js';
+
+/** An entry as it is stored: its path is the `_id`. */
+export type Row = Omit<Entry, 'path'> & { _id: string };
+type Filter = mongo.Filter<Row>;
+type Update = mongo.UpdateFilter<Row>;
+export interface Fence { readonly path: Path; readonly version: Version }
+
+function toEntry({ _id, ...rest }: Row): Entry {
+  return { path: _id as Path, ...rest };
+}
+function toRow({ path, ...rest }: Entry): Row {
+  return { _id: path, ...rest };
+}
+/** Ids of a sync dir's paths: `dir/` up to, not including, `dir0` (the byte after `/`). */
+function isBelow(dir: Path): { $gte: string; $lt: string } {
+  return { $gte: `${dir}/`, $lt: `${dir}0` };
+}
+
+/**
+ * One entry per path, in MongoDB. Every write is atomic on one entry and fenced by the version it was decided on; no
+ * transactions.
+ */
+export class Ledger {
+  constructor(private readonly rows: mongo.Collection<Row>) {}
+
+  async ensureIndexes(): Promise<void> {
+    await this.rows.createIndexes([
+      { key: { sender: 1, owed: 1, capturedAt: 1 }, name: 'owed' },
+      { key: { adoptable: 1 }, name: 'adoptable', sparse: true },
+      { key: { capturedBy: 1, unsure: 1 }, name: 'unsure' },
+      { key: { 'blocked.host': 1 }, name: 'blocked' },
+    ]);
+  }
+
+  async read(path: Path): Promise<Entry | undefined> {
+    const row = await this.rows.findOne({ _id: path });
+    return row ? toEntry(row) : undefined;
+  }
+
+  async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
+    const found = new Map<Path, Entry>();
+    if (paths.length === 0) return found;
+    for await (const row of this.rows.find({ _id: { $in: [...paths] } })) found.set(row._id as Path, toEntry(row));
+    return found;
+  }
+
+  /** False where the path has an entry already. */
+  async insert(entry: Entry): Promise<boolean> {
+    try {
+      await this.rows.insertOne(toRow(entry));
+      return true;
+    } catch (error) {
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
+  }
+
+  /** False where the entry has another version by now. */
+  async replace(version: Version, entry: Entry): Promise<boolean> {
+    const { _id, ...rest } = toRow(entry);
+    const result = await this.rows.replaceOne({ _id, version }, rest as mongo.WithoutId<Row>);
+    return result.matchedCount === 1;
+  }
+
+  /** The hosts hold this version. False where the fence fails. */
+  hold({ path, version }: Fence, hosts: readonly HostId[], sha256?: string): Promise<boolean> {
+    return this.update({ _id: path, version }, holdUpdate(hosts, sha256));
+  }
+
+  /** As `hold`, for many at once; tells which fences failed. */
+  async holdMany(settles: readonly (Fence & { hosts: readonly HostId[]; sha256?: string | undefined })[]): Promise<Fence[]> {
+    if (settles.length === 0) return [];
+    const operations = settles.map(({ path, version, hosts, sha256 }) =>
+      ({ updateOne: { filter: { _id: path, version } as Filter, update: holdUpdate(hosts, sha256) } }));
+    const result = await this.rows.bulkWrite(operations, { ordered: false });
+    if (result.matchedCount === settles.length) return [];
+    const now = await this.readMany(settles.map(({ path }) => path));
+    return settles.filter(({ path, version }) => now.get(path)?.version !== version);
+  }
+
+  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
+  owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
+    return this.update({ _id: path, ...(version ? { version } : {}) }, {
+      $addToSet: { owed: { $each: [...hosts] } }, $pull: { heldBy: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
+      $set: { dueAt: new Date() },
+    });
+  }
+
+  /** The host is not concerned: neither holding, nor owed, nor blocked. */
+  release({ path, version }: Fence, host: HostId): Promise<boolean> {
+    return this.update({ _id: path, version }, { $pull: { owed: host, heldBy: host, blocked: { host } } });
+  }
+
+  /** The host's copy is gone; where it was the sender a holder may adopt the entry. */
+  leave({ path, version }: Fence, host: HostId, wasSender: boolean): Promise<boolean> {
+    return this.update({ _id: path, version }, { $pull: { heldBy: host }, ...(wasSender ? { $set: { adoptable: true } } : {}) });
+  }
+
+  /** This path fails there by itself: it waits apart, and delays nothing. Without `retryAt` for a person. */
+  async block({ path, version }: Fence, host: HostId, failure: Failure, since: Date, retryAt: Date | undefined): Promise<void> {
+    const blocked = { host, failure, since, ...(retryAt ? { retryAt } : {}) };
+    // Two updates, because one may not pull from and push to the same array; a crash between them leaves the host owed.
+    await this.update({ _id: path, version }, { $pull: { blocked: { host } } });
+    await this.update({ _id: path, version, owed: host }, { $pull: { owed: host }, $push: { blocked } });
+  }
+
+  /** Not due before `dueAt`. */
+  postpone({ path, version }: Fence, dueAt: Date): Promise<boolean> {
+    return this.update({ _id: path, version }, { $set: { dueAt } });
+  }
+
+  /** Blocked paths whose time has come are owed again; at most `limit`. Tells how many. */
+  async retryBlocked(sender: HostId, now: Date, limit: number): Promise<number> {
+    const due = this.rows.find({ sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } }, { limit });
+    let count = 0;
+    for await (const row of due) {
+      const hosts = row.blocked.filter(({ retryAt }) => retryAt && retryAt <= now).map(({ host }) => host);
+      // Stays in `blocked` as the memory of since when it fails; a success clears it.
+      if (await this.update({ _id: row._id, version: row.version }, {
+        $addToSet: { owed: { $each: hosts } }, $unset: { 'blocked.$[due].retryAt': '' },
+      }, [{ 'due.host': { $in: hosts } }])) count++;
+    }
+    return count;
+  }
+
+  /** What a host is owed by this sender: half of them the newest, half the oldest, each once. */
+  async owedTo(host: HostId, sender: HostId, limit: number): Promise<Entry[]> {
+    // A sender that lost the bytes has nothing to send: a holder adopts the entry.
+    const filter: Filter = { sender, owed: host, heldBy: sender, dueAt: { $lte: new Date() } };
+    const half = Math.max(1, Math.floor(limit / 2));
+    const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half }).toArray();
+    if (newest.length < half) return newest.map(toEntry);
+    const oldest = await this.rows.find(filter, { sort: { capturedAt: 1 }, limit: limit - half }).toArray();
+    return [...new Map([...newest, ...oldest].map((row) => [row._id, toEntry(row)])).values()];
+  }
+
+  /** One query for all lanes: which of these hosts this sender owes anything that is due. */
+  async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
+    if (hosts.length === 0) return false;
+    const filter: Filter = { sender, owed: { $in: [...hosts] }, heldBy: sender, dueAt: { $lte: new Date() } };
+    return await this.rows.findOne(filter, { projection: { _id: 1 } }) !== null;
+  }
+
+  /** This host becomes the sender of an entry whose sender is gone or holds it no longer. */
+  adopt(entry: Entry, me: HostId): Promise<boolean> {
+    const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
+    return this.update({ _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
+      { $set: { sender: me }, $unset: { adoptable: '' } });
+  }
+
+  /** Entries that a host may adopt because their sender let go of them, or is one of `gone`. */
+  async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
+    const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
+    const orphaned: Filter = { sender: { $in: [...gone] }, owed: { $ne: [] }, $or: [{ heldBy: me }, { kind: 'tombstone' }] };
+    const rows = await this.rows.find(left, { limit }).toArray();
+    if (gone.length > 0) rows.push(...await this.rows.find(orphaned, { limit }).toArray());
+    return rows.map(toEntry);
+  }
+
+  /** Entries below a sync dir, as a stream. */
+  async *below(dir: Path, filter: { heldBy?: HostId; lacking?: HostId } = {}): AsyncIterable<Entry> {
+    const { heldBy, lacking } = filter;
+    const rows = this.rows.find({
+      _id: isBelow(dir), ...(heldBy ? { heldBy } : {}),
+      ...(lacking ? { heldBy: { $ne: lacking }, owed: { $ne: lacking }, 'blocked.host': { $ne: lacking } } : {}),
+    } as Filter, { batchSize: 500 });
+    for await (const row of rows) yield toEntry(row);
+  }
+
+  /** Entries this host captured whose bytes the next sweep is to hash. */
+  async unsure(capturedBy: HostId, below: Path, limit: number): Promise<Entry[]> {
+    return (await this.rows.find({ capturedBy, unsure: true, _id: isBelow(below) } as Filter, { limit }).toArray()).map(toEntry);
+  }
+
+  /** The content of a version is known for certain now. */
+  confirm({ path, version }: Fence, sha256: string): Promise<boolean> {
+    return this.update({ _id: path, version }, { $set: { 'facts.sha256': sha256 }, $unset: { unsure: '' } });
+  }
+
+  /** A retired host is owed nothing and holds nothing. */
+  async forget(host: HostId): Promise<void> {
+    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] } as Filter,
+      { $pull: { owed: host, heldBy: host, blocked: { host } } } as Update);
+  }
+
+  count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true } = {}): Promise<number> {
+    return this.rows.countDocuments(countFilter(filter));
+  }
+
+  /** The first paths, for status. */
+  async list(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
+    return (await this.rows.find(countFilter(filter), { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
+  }
+
+  async oldestOwed(host: HostId): Promise<Date | undefined> {
+    const row = await this.rows.findOne({ owed: host }, { sort: { capturedAt: 1 }, projection: { capturedAt: 1 } });
+    return row?.capturedAt;
+  }
+
+  private async update(filter: Filter, update: Update, arrayFilters?: mongo.Document[]): Promise<boolean> {
+    const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});
+    return result.matchedCount === 1;
+  }
+}
+
+function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
+  return {
+    $addToSet: { heldBy: { $each: [...hosts] } }, $pull: { owed: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
+    ...(sha256 ? { $set: { 'facts.sha256': sha256 } } : {}),
+  };
+}
+
+function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true }): Filter {
+  return {
+    ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
+    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
+    ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(filter.sendable ? { heldBy: filter.sender, dueAt: { $lte: new Date() } } : {}),
+  } as Filter;
+}

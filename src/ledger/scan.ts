@@ -1,0 +1,74 @@
+import type { Path, Seen, SyncDir } from '../words.js';
+import { forEachOf, type Fold } from './fold.js';
+import type { Entry, HostId } from '../words.js';
+import type { Ledger } from './ledger.js';
+
+/** What a scan needs of this host's disk. */
+export interface ScanDisk {
+  /** Streams the files of a sync dir; throws NO_MARKER where the dir is not (or no longer) the marked one. */
+  scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }>;
+  observe(path: Path): Promise<Seen | undefined>;
+  hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
+  /** Judges what a crash left aside, before the scan looks at the files. */
+  judgeLeftovers(dir: SyncDir): Promise<void>;
+}
+
+const batch = 500;
+
+/**
+ * Walks one of this host's sync dirs and reconciles every path with its entry: files no entry knows, files held that are gone or
+ * changed, and bytes that were too fresh to be sure of. Memory is bounded whatever the tree holds.
+ * @returns the entries written and the number of files seen
+ */
+export async function scanDir(
+  context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
+  onEntries: (entries: Entry[]) => void,
+): Promise<number> {
+  const { fold, ledger, disk, me } = context;
+  await disk.judgeLeftovers(dir);
+  let files = 0, some: Path[] = [];
+  const reconcile = async (): Promise<void> => {
+    const paths = some;
+    some = [];
+    const entries = await fold.paths(paths, { why: 'scan' });
+    if (entries.length > 0) onEntries(entries);
+  };
+  for await (const { path } of disk.scan(dir, signal)) {
+    files++;
+    if (some.push(path) >= batch) await reconcile();
+  }
+  await reconcile();
+  for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
+    signal.throwIfAborted();
+    if (await disk.observe(path).catch(() => undefined) === undefined && some.push(path) >= batch) await reconcile();
+  }
+  await reconcile();
+  await confirmContents(context, dir, signal, onEntries);
+  return files;
+}
+
+/** Hashes what could not be told apart by size and mtime when it was captured. */
+async function confirmContents(
+  { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
+  onEntries: (entries: Entry[]) => void,
+): Promise<void> {
+  for (let last = ''; ;) {
+    const unsure = (await ledger.unsure(me, dir.path, batch)).filter(({ path }) => path !== last);
+    if (unsure.length === 0) return;
+    const changed: Path[] = [];
+    let confirmed = 0;
+    await forEachOf(unsure, 4, async (entry) => {
+      signal.throwIfAborted();
+      const seen = await disk.hash(entry.path).catch(() => undefined);
+      const known = entry.facts;
+      if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
+      const isSame = known.sha256 === undefined ? seen.nanos === known.nanos : seen.sha256 === known.sha256;
+      if (!isSame) changed.push(entry.path);
+      else if (await ledger.confirm(entry, seen.sha256)) confirmed++;
+    });
+    // Asserted: the facts of these bytes are those of the version, only their content is not.
+    if (changed.length > 0) onEntries(await fold.paths(changed, { why: 'asserted' }));
+    if (confirmed + changed.length === 0) return;
+    last = unsure[unsure.length - 1]?.path ?? '';
+  }
+}

@@ -1,0 +1,57 @@
+import type { EventBus } from '../events.js';
+import type { HostId, Path, Version } from '../words.js';
+import type { Ledger } from './ledger.js';
+
+interface Pending { path: Path; version: Version; hosts: HostId[]; sha256: string | undefined; done: (() => void)[]; failed: ((error: unknown) => void)[] }
+
+/** Settles sent in one bulk write at the most. */
+const batchLimit = 500;
+
+/**
+ * Says in the ledger that a host holds a version, fenced by {path, version}; where the fence fails the host is owed again and no
+ * longer held. Settles of one version that arrive while a write is under way go out together, as one update each.
+ */
+export class Settler {
+  private pending = new Map<string, Pending>();
+  private flushing: Promise<void> | undefined;
+
+  constructor(private readonly ledger: Ledger, private readonly events: EventBus) {}
+
+  /** Resolves once it is stored. */
+  settle(path: Path, version: Version, host: HostId, sha256?: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const key = `${version} ${path}`;
+      const pending = this.pending.get(key) ?? { path, version, hosts: [], sha256, done: [], failed: [] };
+      pending.hosts.push(host);
+      pending.sha256 ??= sha256;
+      pending.done.push(resolve);
+      pending.failed.push(reject);
+      this.pending.set(key, pending);
+      this.flushing ??= this.flush();
+    });
+  }
+
+  private async flush(): Promise<void> {
+    // The lanes that deliver at about the same time are to go out together.
+    await new Promise((resolve) => { setImmediate(resolve); });
+    while (this.pending.size > 0) {
+      const batch = [...this.pending.entries()].slice(0, batchLimit);
+      for (const [key] of batch) this.pending.delete(key);
+      await this.write(batch.map(([, pending]) => pending));
+    }
+    this.flushing = undefined;
+  }
+
+  private async write(batch: Pending[]): Promise<void> {
+    try {
+      const missed = new Set((await this.ledger.holdMany(batch)).map(({ path, version }) => `${version} ${path}`));
+      for (const { path, version, hosts } of batch) {
+        if (missed.has(`${version} ${path}`)) await this.ledger.owe(path, hosts);
+        else this.events.emit('settled', { path, version, hosts });
+      }
+      for (const { done } of batch) for (const resolve of done) resolve();
+    } catch (error) {
+      for (const { failed } of batch) for (const reject of failed) reject(error);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { messageOf } from './errors/errors.js';
+import type { EventBus } from './events.js';
+import type { Log } from './log.js';
+import type { HostId } from './words.js';
+
+/** Says in the log what went wrong and what works again: the same events that status, page and metrics go by. */
+export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => string): void {
+  const failing = new Map<HostId, string>();
+  events.on('failed', ({ doing, error }) => { log.error(`${doing}: ${messageOf(error)}`); });
+  events.on('failing', ({ host, failure }) => {
+    // The same failure at each try is one line, not one for each.
+    if (failing.get(host) === failure.message) return;
+    failing.set(host, failure.message);
+    log.warn(`host ${nameOf(host)}: ${failure.code}: ${failure.message}`);
+  });
+  events.on('recovered', ({ host }) => {
+    failing.delete(host);
+    log.info(`host ${nameOf(host)} works again`);
+  });
+  events.on('blocked', ({ path, host, failure }) => {
+    log.warn(`${JSON.stringify(path)} is blocked to host ${nameOf(host)}: ${failure.code}: ${failure.message}`);
+  });
+  events.on('conflict', ({ path, host }) => {
+    log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
+  });
+  events.on('reloaded', ({ exitCode, output }) => {
+    if (exitCode !== 0) log.warn(`the reload command ended with ${exitCode ?? 'a signal'}: ${output.trim()}`);
+  });
+}

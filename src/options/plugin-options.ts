@@ -1,0 +1,101 @@
+import { messageOf, SyncMediaError } from '../errors/errors.js';
+import { compileExclude } from '../root/exclude.js';
+import type { Conflict, Path, SyncDir } from '../words.js';
+import type { PluginOptions } from './config.js';
+import { describeValue } from './describe-value.js';
+import { describeUnknown } from './nearest.js';
+import { normaliseSyncDirs } from './sync-dir.js';
+
+export type PathsFunction = (document: Record<string, unknown>) => readonly string[];
+
+/** Plugin options with every default filled in. */
+export interface ResolvedPluginOptions {
+  readonly syncDirs: readonly Path[];
+  readonly exclude: readonly string[];
+  /** Field names, or a function; undefined: every string of the document. */
+  readonly paths: readonly string[] | PathsFunction | undefined;
+  /** Seconds; undefined: never. */
+  readonly sweep: number | undefined;
+  readonly conflict: Conflict;
+  readonly onDelete: 'keep' | 'propagate';
+  /** The sync dirs with their rules, as they are declared to the others. */
+  declaredDirs(): SyncDir[];
+}
+
+const known = ['syncDirs', 'exclude', 'paths', 'sweep', 'conflict', 'onDelete'] as const satisfies readonly (keyof PluginOptions)[];
+
+const defaultSweep = 30;
+
+/**
+ * Validates what a plugin was given; `where` is said in errors (`schema.plugin(syncMedia, …)`, `modelSync.Photo`).
+ * Throws BAD_OPTION for unknown and malformed options, BAD_SYNC_DIR for sync dirs.
+ */
+export function resolvePluginOptions(options: PluginOptions, where: string): ResolvedPluginOptions {
+  if (!isRecord(options)) {
+    throw new SyncMediaError('BAD_OPTION', `${where}: options are missing; give at least { syncDirs: ['uploads/photos'] }.`);
+  }
+  const unknown = Object.keys(options).filter((name) => !(known as readonly string[]).includes(name));
+  if (unknown.length > 0) {
+    throw new SyncMediaError('BAD_OPTION', `${where}: unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}.`);
+  }
+  const { syncDirs: given }: { syncDirs?: unknown } = options;
+  if (given === undefined) throw bad(where, 'syncDirs', given, 'a directory below the root or an array of them');
+  const syncDirs = normaliseSyncDirs(given, where);
+  const exclude = resolveStrings(options.exclude ?? [], where, 'exclude', 'an rsync exclude pattern or an array of them');
+  checkExclude(exclude, where);
+  const conflict = resolveChoice(options.conflict, ['newer', 'keep', 'overwrite'], where, 'conflict');
+  const onDelete = resolveChoice(options.onDelete, ['keep', 'propagate'], where, 'onDelete');
+  return {
+    syncDirs, exclude, paths: resolvePaths(options.paths, where), sweep: resolveSweep(options.sweep, where), conflict, onDelete,
+    declaredDirs: () => syncDirs.map((path) => ({ path, exclude, conflict, onDelete })),
+  };
+}
+
+function checkExclude(exclude: readonly string[], where: string): void {
+  try {
+    compileExclude(exclude);
+  } catch (error) {
+    throw new SyncMediaError('BAD_OPTION', `${where}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function resolvePaths(paths: unknown, where: string): ResolvedPluginOptions['paths'] {
+  if (paths === undefined) return undefined;
+  if (typeof paths === 'function') return paths as PathsFunction;
+  const fields = resolveStrings(paths, where, 'paths', 'a field name, an array of them, or a function');
+  if (fields.length === 0 || fields.some((field) => field.split('.').includes(''))) {
+    throw bad(where, 'paths', paths, 'field names like "photo" or "gallery.file"');
+  }
+  return fields;
+}
+
+function resolveSweep(sweep: unknown, where: string): number | undefined {
+  if (sweep === false) return undefined;
+  if (sweep === undefined) return defaultSweep;
+  if (typeof sweep !== 'number' || !(sweep >= 0 && sweep <= 86_400)) throw bad(where, 'sweep', sweep, 'seconds from 0 to 86400, or false');
+  return sweep;
+}
+
+function resolveStrings(value: unknown, where: string, name: string, expected: string): string[] {
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  return values.map((one) => {
+    if (typeof one !== 'string' || one === '') throw bad(where, name, value, expected);
+    return one;
+  });
+}
+
+/** The first choice is the default. */
+function resolveChoice<T extends string>(value: unknown, choices: readonly [T, ...T[]], where: string, name: string): T {
+  if (value === undefined) return choices[0];
+  const chosen = choices.find((choice) => choice === value);
+  if (chosen === undefined) throw bad(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
+  return chosen;
+}
+
+function bad(where: string, name: string, value: unknown, expected: string): SyncMediaError {
+  return new SyncMediaError('BAD_OPTION', `${where}: ${name} is ${describeValue(value)}; expected ${expected}.`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

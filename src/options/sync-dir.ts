@@ -1,0 +1,28 @@
+import { SyncMediaError } from '../errors/errors.js';
+import { isSafePath } from '../root/paths.js';
+import type { Path } from '../words.js';
+import { describeValue } from './describe-value.js';
+
+/**
+ * A sync dir as it is stored: relative to the root, without a leading `./` and trailing slashes. Throws BAD_SYNC_DIR naming the
+ * culprit and `where` it was given: empty, absolute, with `.` or `..` inside, with a backslash, or no
+ * safe path.
+ */
+export function normaliseSyncDir(value: unknown, where: string): Path {
+  const refuse = (why: string): SyncMediaError => new SyncMediaError('BAD_SYNC_DIR',
+    `${where}: the sync dir ${describeValue(value)} ${why}; give a directory below the root, like "uploads/photos".`);
+  if (typeof value !== 'string') throw refuse('is no string');
+  const path = value.replace(/^(?:\.\/+)+/, '').replace(/\/+$/, '').replace(/\/{2,}/g, '/');
+  if (value.startsWith('/')) throw refuse('is absolute');
+  if (path === '' || path === '.') throw refuse('is the root itself');
+  if (path.split('/').some((segment) => segment === '.' || segment === '..')) throw refuse('has `.` or `..` in it');
+  if (path.includes('\\') || !isSafePath(path)) throw refuse('has a backslash, a NUL or a name in it that cannot be used');
+  return path;
+}
+
+/** One or several sync dirs, each once. Throws BAD_SYNC_DIR, also where there is none. */
+export function normaliseSyncDirs(value: unknown, where: string): Path[] {
+  const values: unknown[] = Array.isArray(value) ? value : [value];
+  if (values.length === 0) throw new SyncMediaError('BAD_SYNC_DIR', `${where}: no sync dir is given; give at least one, like "uploads/photos".`);
+  return [...new Set(values.map((one) => normaliseSyncDir(one, where)))];
+}

@@ -1,0 +1,63 @@
+import type { Entry, HostId, Path, SavedBy, Seen, Superseded, Version } from '../words.js';
+import { haveSameFacts } from './standing.js';
+
+/** How many replaced versions an entry remembers. */
+export const supersededLimit = 16;
+
+export interface Write {
+  readonly path: Path;
+  readonly version: Version;
+  readonly me: HostId;
+  /** Hosts that want the path, without this one. */
+  readonly wantedBy: readonly HostId[];
+  readonly now: Date;
+  readonly savedBy?: SavedBy | undefined;
+  /** Hosts that are known to have the same bytes already. */
+  readonly alsoHeldBy?: readonly HostId[];
+}
+
+/** A file younger than this when it was captured may change again without its mtime moving (git's racy index). In milliseconds. */
+const racyAge = 2_000;
+
+function isUnsure(facts: Seen, now: Date): boolean {
+  return facts.sha256 === undefined || now.getTime() - facts.mtime * 1000 < racyAge;
+}
+
+function isSameContent(a: Superseded | Seen, b: Seen): boolean {
+  return haveSameFacts(a, b) && (a.sha256 === undefined || b.sha256 === undefined || a.sha256 === b.sha256);
+}
+
+/** The replaced version joins the superseded ones; what becomes current again leaves them. */
+function supersede(before: Entry | undefined, lost: boolean, current: Seen | undefined): Superseded[] {
+  const all = [...before?.superseded ?? []];
+  if (before?.facts) all.push({ ...before.facts, version: before.version, lost });
+  return all.filter((old) => !current || !isSameContent(old, current)).slice(-supersededLimit);
+}
+
+/**
+ * The entry after this host captured new bytes. A version that this host did not hold is replaced unseen: two hosts wrote at once,
+ * and copies of it are kept as conflicts.
+ */
+export function makeVersion(before: Entry | undefined, facts: Seen, write: Write): Entry {
+  const also = (write.alsoHeldBy ?? []).filter((host) => host !== write.me);
+  const lost = before !== undefined && !before.heldBy.includes(write.me);
+  return {
+    path: write.path, version: write.version, kind: 'file', facts, superseded: supersede(before, lost, facts),
+    sender: write.me, capturedBy: write.me, heldBy: [write.me, ...also],
+    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)), dueAt: write.now, blocked: [],
+    ...(write.savedBy ? { savedBy: write.savedBy } : before?.savedBy ? { savedBy: before.savedBy } : {}),
+    capturedAt: write.now,
+    ...(isUnsure(facts, write.now) ? { unsure: true } : {}),
+  };
+}
+
+/** The entry after a delete. It means the file, whichever version lay there: nothing it replaces is lost. */
+export function makeTombstone(before: Entry, write: Write): Entry {
+  return {
+    path: write.path, version: write.version, kind: 'tombstone',
+    superseded: supersede(before, false, undefined).map((old) => ({ ...old, lost: false })),
+    sender: write.me, capturedBy: write.me, heldBy: [write.me],
+    owed: write.wantedBy.filter((host) => host !== write.me), dueAt: write.now, blocked: [],
+    ...(before.savedBy ? { savedBy: before.savedBy } : {}), capturedAt: write.now,
+  };
+}

@@ -1,0 +1,34 @@
+import type { Change, Entry, Host, SyncDir } from '../words.js';
+import { wants } from './wants.js';
+
+export interface Plan {
+  readonly changes: Change[];
+  /** Entries the host is owed but does not want any more: its sync dirs were narrowed, or a rule excludes the path. */
+  readonly unwanted: Entry[];
+}
+
+/** What is to happen on `host` to bring these entries there. */
+export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry) => SyncDir | undefined): Plan {
+  const changes: Change[] = [], unwanted: Entry[] = [];
+  for (const entry of entries) {
+    const dir = dirOf(entry);
+    if (!dir || !wants(host, entry.path)) { unwanted.push(entry); continue; }
+    const common = { path: entry.path, dir, version: entry.version, ...(entry.savedBy ? { savedBy: entry.savedBy } : {}) };
+    if (entry.kind === 'tombstone') changes.push({ ...common, do: 'remove' });
+    else if (entry.facts) changes.push({ ...common, do: 'put', facts: entry.facts });
+  }
+  return { changes, unwanted };
+}
+
+/** The first of the entries that fit into one batch; at least one, however large. */
+export function takeBatch(entries: Iterable<Entry>, limit: { files: number; bytes: number }): Entry[] {
+  const batch: Entry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = entry.facts?.size ?? 0;
+    if (batch.length > 0 && (batch.length >= limit.files || bytes + size > limit.bytes)) break;
+    batch.push(entry);
+    bytes += size;
+  }
+  return batch;
+}

@@ -1,0 +1,50 @@
+import type { Entry, HostId } from '../words.js';
+import type { FoundStanding } from './standing.js';
+
+/**
+ * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
+ * holders; restore: this host lands its own copy from `.syncmedia`; trash: it moves the file to its own trash.
+ */
+export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash';
+
+export interface Situation {
+  readonly entry: Entry | undefined;
+  readonly standing: FoundStanding;
+  readonly me: HostId;
+  /** A host that is not ready contributes only what its own app has just named and no entry knows. */
+  readonly ready: boolean;
+  /** named: a document names the path; scan: it was found on the disk; asserted: somebody says that the bytes are news. */
+  readonly why: 'named' | 'scan' | 'asserted';
+  /** Whether the current bytes lie in this host's own `.syncmedia`. */
+  readonly ownCopy: boolean;
+  /** Whether removals in this sync dir wait for a person. */
+  readonly removalsHalted: boolean;
+}
+
+/** When ledger and disk disagree: the one table for fold, sweep, scan and a lane whose source moved (ARCHITECTURE.md). */
+export function reconcile(situation: Situation): Answer {
+  const { entry, standing, me, ready, why } = situation;
+  if (why === 'asserted' && standing !== 'absent') return 'new-version';
+  if (!entry) return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
+  const held = entry.heldBy.includes(me);
+  if (standing === 'unknown') return ready ? 'new-version' : 'nothing';
+  if (entry.kind === 'tombstone') return reconcileTombstone(standing, held, situation.removalsHalted);
+  const owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
+  if (standing === 'current') return held ? 'nothing' : 'hold';
+  if (standing === 'absent') {
+    if (situation.ownCopy && (held || owed)) return 'restore';
+    return held ? 'leave' : 'nothing';
+  }
+  if (!owed) return 'owe';
+  return situation.ownCopy ? 'restore' : 'nothing';
+}
+
+function reconcileTombstone(standing: FoundStanding, held: boolean, removalsHalted: boolean): Answer {
+  if (standing === 'absent') return held ? 'nothing' : 'hold';
+  return removalsHalted ? 'nothing' : 'trash';
+}
+
+/** Whether the answer may depend on a copy in `.syncmedia`, which is worth looking for only then. */
+export function dependsOnOwnCopy(situation: Omit<Situation, 'ownCopy'>): boolean {
+  return reconcile({ ...situation, ownCopy: true }) === 'restore';
+}

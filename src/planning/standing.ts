@@ -1,0 +1,45 @@
+import type { Entry, Facts, Seen, Standing } from '../words.js';
+
+/** What lies at a path, to its entry; `lost`: old, of a version that was replaced by a host that did not hold it. */
+export type FoundStanding = Standing | 'lost';
+
+type Known = Facts & { readonly nanos?: number };
+
+/** Whether size and mtime, all that a transfer carries, are the same. */
+export function haveSameFacts(a: Facts, b: Facts): boolean {
+  return a.size === b.size && a.mtime === b.mtime;
+}
+
+/**
+ * Size and second can agree by chance. Where both contents are known they decide; else nanoseconds that differ and were not dropped
+ * on the way speak against it, on the disk that captured them for certain, elsewhere only once the content was compared.
+ */
+function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | 'other' | 'content decides' {
+  if (!haveSameFacts(known, seen)) return 'other';
+  if (known.sha256 !== undefined && seen.sha256 !== undefined) return known.sha256 === seen.sha256 ? 'same' : 'other';
+  const nanosDiffer = seen.nanos !== 0 && known.nanos !== undefined && known.nanos !== 0 && known.nanos !== seen.nanos;
+  if (!nanosDiffer) return 'same';
+  if (known.sha256 !== undefined) return 'content decides';
+  return onCapturingDisk ? 'other' : 'same';
+}
+
+/**
+ * What `seen` is to `entry`. Undefined means that facts cannot tell: hash the bytes and ask again with their sha256.
+ * `surely` asks for the content wherever the entry knows it, as before something is put back.
+ */
+export function findStanding(
+  entry: Entry | undefined, seen: Seen | undefined, at: { onCapturingDisk: boolean; surely?: boolean },
+): FoundStanding | undefined {
+  if (!seen) return 'absent';
+  if (!entry) return 'unknown';
+  const versions: { standing: FoundStanding; known: Known }[] =
+    entry.superseded.map((known) => ({ standing: known.lost ? 'lost' as const : 'old' as const, known })).reverse();
+  if (entry.facts) versions.unshift({ standing: 'current', known: entry.facts });
+  const answers = versions.map(({ standing, known }) => ({ standing, known, answer: compare(known, seen, at.onCapturingDisk) }));
+  const possible = answers.filter(({ answer }) => answer !== 'other');
+  if (possible.length === 0) return 'unknown';
+  const contentKnown = possible.some(({ known }) => known.sha256 !== undefined);
+  const unsure = possible.length > 1 || at.surely === true || possible.some(({ answer }) => answer === 'content decides');
+  if (unsure && contentKnown && seen.sha256 === undefined) return undefined;
+  return possible[0]?.standing;
+}

@@ -1,0 +1,118 @@
+import { hasCode, type ErrorCode } from '../errors/errors.js';
+import type { Path, Seen, Verdict } from '../words.js';
+import { areas, inPlace, readClock, timeOf, type Place } from './areas.js';
+import type { AsideBy, DiskStat, Judge } from './disk.js';
+import { makeParents } from './parents.js';
+import { isSafePath } from './paths.js';
+import { folderOf, makeFolder, placeWhereEmpty, replaceAt } from './replace.js';
+import { removeEmptied, walkOwn } from './walk.js';
+
+/** What became of a file that was aside: `verdict` is what was done, `keptAs` where it lies now, relative to the sync dir. */
+export interface Judged { readonly path: Path; readonly found: Seen; readonly verdict: Verdict; readonly keptAs?: string }
+
+/** Two who put back against each other for ever would be a fault in judging; the bytes are then a person's to decide on. */
+const MAX_PUT_BACKS = 3;
+
+/** The path cannot take a file now, whoever tries; anything else may be better next time and leaves the file aside. */
+const PATH_REFUSES: readonly ErrorCode[] = ['LINK_FAILED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'PERMISSION_DENIED', 'BAD_PATH'];
+
+interface AsideFile {
+  readonly place: Place;
+  readonly path: Path;
+  /** Its path below the sync dir, and where it lies now, relative to the sync dir. */
+  readonly rest: string;
+  readonly at: string;
+  readonly found: Seen;
+}
+
+/**
+ * Judges every file in one folder of the aside area and carries the verdicts out. Others may judge the same folder: what vanishes
+ * meanwhile is theirs. What throws leaves the rest aside, to be judged as left over.
+ */
+export async function judgeAside(place: Place, asideName: string, by: AsideBy, judge: Judge): Promise<Judged[]> {
+  const folder = `${areas.aside}/${asideName}`;
+  const judged: Judged[] = [];
+  for await (const { at, stat } of walkOwn(place, folder)) {
+    if (stat.kind === 'directory') await place.disk.removeDirectory(inPlace(place, at));
+    else judged.push(...(await judgeFound(place, at, at.slice(folder.length + 1), stat, by, judge, 0)));
+  }
+  await place.disk.removeDirectory(inPlace(place, folder));
+  return judged;
+}
+
+/** Judges the file at `rest` in that folder of the aside area, and removes what directories that empties. */
+export async function judgeOne(place: Place, asideName: string, rest: string, by: AsideBy, judge: Judge, putBacks = 0): Promise<Judged[]> {
+  const at = `${areas.aside}/${asideName}/${rest}`;
+  const stat = await place.disk.stat(inPlace(place, at));
+  const judged = stat === undefined ? [] : await judgeFound(place, at, rest, stat, by, judge, putBacks);
+  await removeEmptied(place, folderOf(at), areas.aside);
+  return judged;
+}
+
+/** Judges what a crash left aside more than `olderThanMs` ago, by that disk's clock; younger folders may still be in use. */
+export async function judgeLeftovers(place: Place, judge: Judge, olderThanMs: number): Promise<Judged[]> {
+  const names = (await place.disk.list(inPlace(place, areas.aside))) ?? [];
+  if (names.length === 0) return [];
+  const now = await readClock(place);
+  const judged: Judged[] = [];
+  for (const name of names.sort()) {
+    const stat = await place.disk.stat(inPlace(place, `${areas.aside}/${name}`));
+    if (stat?.kind !== 'directory' || now - timeOf(stat) < olderThanMs) continue;
+    judged.push(...(await judgeAside(place, name, 'leftover', judge)));
+  }
+  return judged;
+}
+
+async function judgeFound(place: Place, at: string, rest: string, stat: DiskStat, by: AsideBy, judge: Judge, putBacks: number): Promise<Judged[]> {
+  const path = `${place.dir}/${rest}`;
+  if (!isSafePath(path)) return [];
+  const { size, mtime, nanos } = stat;
+  const file: AsideFile = { place, path, rest, at, found: { size, mtime, nanos } };
+  // A symlink or the like that was swapped in at the last moment: no entry can know it.
+  if (stat.kind !== 'file') return keepIn(areas.conflicts, 'conflict', file);
+  const verdict = await judge(path, file.found, by, () => place.disk.hash(inPlace(place, at), place.hashLimit ?? Infinity));
+  switch (verdict) {
+    case 'drop':
+      await place.disk.remove(inPlace(place, at));
+      return [{ path, found: file.found, verdict }];
+    case 'trash': return keepIn(areas.trash, verdict, file);
+    case 'conflict': return keepIn(areas.conflicts, verdict, file);
+    case 'return': return orConflict(file, () => returnFile(file));
+    case 'put-back': return putBacks < MAX_PUT_BACKS ? orConflict(file, () => putBack(file, judge, putBacks)) : keepIn(areas.conflicts, 'conflict', file);
+  }
+}
+
+async function keepIn(area: string, verdict: Verdict, { place, path, rest, at, found }: AsideFile): Promise<Judged[]> {
+  const keptAs = `${area}/${await makeFolder(place, area, rest)}/${rest}`;
+  if (await place.disk.rename(inPlace(place, at), inPlace(place, keptAs))) return [{ path, found, verdict, keptAs }];
+  await removeEmptied(place, folderOf(keptAs), area);
+  return [];
+}
+
+async function returnFile(file: AsideFile): Promise<Judged[]> {
+  const { place, path, rest, at, found } = file;
+  await makeParents(place, path);
+  const placed = await placeWhereEmpty(place, inPlace(place, at), inPlace(place, rest));
+  if (placed === 'occupied') return keepIn(areas.conflicts, 'conflict', file);
+  return placed === 'placed' ? [{ path, found, verdict: 'return' }] : [];
+}
+
+async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge, putBacks: number): Promise<Judged[]> {
+  await makeParents(place, path);
+  const replaced = await replaceAt(place, path, inPlace(place, at));
+  if (replaced === 'vanished') return [];
+  // A rename between two names of one file does nothing: the path has the bytes, this name of them must not stay.
+  await place.disk.remove(inPlace(place, at));
+  const judged: Judged[] = [{ path, found, verdict: 'put-back' }];
+  if (replaced.aside !== undefined) judged.push(...(await judgeOne(place, replaced.aside, rest, 'replaced', judge, putBacks + 1)));
+  return judged;
+}
+
+async function orConflict(file: AsideFile, place: () => Promise<Judged[]>): Promise<Judged[]> {
+  try {
+    return await place();
+  } catch (error) {
+    if (!PATH_REFUSES.some((code) => hasCode(error, code))) throw error;
+    return keepIn(areas.conflicts, 'conflict', file);
+  }
+}

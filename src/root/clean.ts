@@ -1,0 +1,54 @@
+import { areas, inPlace, readClock, timeOf, timeOfName, type Place } from './areas.js';
+import { listFolders } from './kept.js';
+import { folderOf } from './replace.js';
+import { removeEmptied, walkOwn } from './walk.js';
+
+/**
+ * Removes unfinished files (tmp, partial) that nobody has worked on for `olderThanMs`, and returns how many. A finished one has the
+ * date of its source already, so where a name tells when it was made, that has to be as long ago.
+ */
+export async function cleanTmp(place: Place, olderThanMs: number): Promise<number> {
+  const now = await readClock(place);
+  let removed = 0;
+  for (const area of [areas.tmp, areas.partial]) {
+    for await (const { at, stat } of walkOwn(place, area)) {
+      const made = timeOfName(at.slice(at.lastIndexOf('/') + 1));
+      if (now - timeOf(stat) < olderThanMs || (made !== undefined && Date.now() - made < olderThanMs)) continue;
+      if (stat.kind === 'directory') {
+        await place.disk.removeDirectory(inPlace(place, at));
+      } else {
+        await place.disk.remove(inPlace(place, at));
+        removed++;
+      }
+    }
+  }
+  return removed;
+}
+
+/**
+ * Removes from the trash what is older than `olderThanMs` by that disk's clock, and the oldest beyond `maxBytes`; returns how many
+ * files.
+ */
+export async function cleanTrash(place: Place, { olderThanMs, maxBytes }: { olderThanMs: number; maxBytes: number }): Promise<number> {
+  const names = await listFolders(place, areas.trash);
+  if (names.length === 0) return 0;
+  const now = await readClock(place);
+  let bytes = 0;
+  let removed = 0;
+  for (const name of names) {
+    const folder = `${areas.trash}/${name}`;
+    const at = await place.disk.stat(inPlace(place, folder));
+    if (at === undefined) continue;
+    const old = now - timeOf(at) >= olderThanMs;
+    for await (const found of walkOwn(place, folder)) {
+      if (found.stat.kind === 'directory') continue;
+      bytes += found.stat.size;
+      if (!old && bytes <= maxBytes) continue;
+      await place.disk.remove(inPlace(place, found.at));
+      await removeEmptied(place, folderOf(found.at), areas.trash);
+      removed++;
+    }
+    if (old) await place.disk.removeDirectory(inPlace(place, folder));
+  }
+  return removed;
+}

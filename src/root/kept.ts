@@ -1,0 +1,50 @@
+import type { Path, Seen } from '../words.js';
+import { areas, inPlace, timeOf, type Place } from './areas.js';
+import { belowDir } from './parents.js';
+import { isSafePath } from './paths.js';
+import { walkOwn } from './walk.js';
+
+/** A file that was set aside: since when, by that disk's clock, and where, relative to the sync dir. */
+export interface Kept { readonly path: Path; readonly keptAs: string; readonly at: Date; readonly size: number }
+
+/** What lies in the conflicts or the trash, the newest first. */
+export async function listKept(place: Place, area: 'conflicts' | 'trash', limit: number): Promise<Kept[]> {
+  const kept: Kept[] = [];
+  for (const name of await listFolders(place, areas[area])) {
+    const folder = `${areas[area]}/${name}`;
+    const at = await place.disk.stat(inPlace(place, folder));
+    if (at === undefined) continue;
+    for await (const found of walkOwn(place, folder)) {
+      const path = `${place.dir}/${found.at.slice(folder.length + 1)}`;
+      if (found.stat.kind === 'directory' || !isSafePath(path)) continue;
+      if (kept.length >= limit) return kept;
+      kept.push({ path, keptAs: found.at, at: new Date(timeOf(at)), size: found.stat.size });
+    }
+  }
+  return kept;
+}
+
+/**
+ * The absolute path of a copy of `path` that `wanted` accepts, in the aside area, the trash or the conflicts, newest first;
+ * undefined where there is none. Whoever judges may move it meanwhile. `land` restores it.
+ */
+export async function findOwnCopy(
+  place: Place, path: Path, wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>,
+): Promise<string | undefined> {
+  const rest = belowDir(place, path);
+  for (const area of [areas.aside, areas.trash, areas.conflicts]) {
+    for (const name of await listFolders(place, area)) {
+      const file = inPlace(place, `${area}/${name}/${rest}`);
+      const stat = await place.disk.stat(file);
+      if (stat?.kind !== 'file') continue;
+      const { size, mtime, nanos } = stat;
+      if (await wanted({ size, mtime, nanos }, () => place.disk.hash(file, place.hashLimit ?? Infinity))) return file;
+    }
+  }
+  return undefined;
+}
+
+/** Names in an area, the newest first: they begin with the time. */
+export async function listFolders(place: Place, area: string): Promise<string[]> {
+  return ((await place.disk.list(inPlace(place, area))) ?? []).sort().reverse();
+}

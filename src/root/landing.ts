@@ -1,0 +1,52 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { Path } from '../words.js';
+import { areas, inPlace, type Place } from './areas.js';
+import { judgeOne, type Judged } from './aside.js';
+import type { Judge } from './disk.js';
+import { notAFile } from './local-disk.js';
+import { belowDir, checkParents, makeParents } from './parents.js';
+import { quotePath } from './paths.js';
+import { folderOf, makeFolder, replaceAt } from './replace.js';
+import { removeEmptied } from './walk.js';
+
+/**
+ * Places a finished file: `tmpFile`, absolute, flushed and complete, in the tmp area (or a copy that findOwnCopy found) becomes
+ * `path`. Missing directories on the way are made. What was replaced is judged, and the answer says where it went.
+ *
+ * When this throws, the file may or may not have landed, and what it replaced is still at the path or aside.
+ *
+ * @param known as for makeParents: in a batch, each directory on the way is looked at once
+ * @throws LINK_FAILED with nothing replaced, where what lies there cannot be linked aside; NOT_A_FILE where it is no regular file;
+ *   SYMLINK_IN_PATH; TRANSFER_FAILED where `tmpFile` is gone; what the disk and `judge` throw
+ */
+export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+  await makeParents(place, path, known);
+  const replaced = await replaceAt(place, path, tmpFile);
+  if (replaced === 'vanished') throw new SyncMediaError('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
+  return replaced.aside === undefined ? [] : judgeOne(place, replaced.aside, belowDir(place, path), 'replaced', judge);
+}
+
+/**
+ * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there.
+ *
+ * @throws NOT_A_FILE where it is no regular file; SYMLINK_IN_PATH; what the disk and `judge` throw
+ */
+export async function remove(place: Place, path: Path, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+  if (!(await checkParents(place, path, known))) return [];
+  const rest = belowDir(place, path);
+  const target = inPlace(place, rest);
+  const found = await place.disk.stat(target);
+  if (found === undefined) return [];
+  if (found.kind !== 'file') throw notAFile(target);
+  const aside = await makeFolder(place, areas.aside, rest);
+  const at = `${areas.aside}/${aside}/${rest}`;
+  if (await place.disk.rename(target, inPlace(place, at))) return judgeOne(place, aside, rest, 'removed', judge);
+  await removeEmptied(place, folderOf(at), areas.aside);
+  return [];
+}
+
+export { areas, newName, prepareAreas, type Place } from './areas.js';
+export { judgeAside, judgeLeftovers, type Judged } from './aside.js';
+export { cleanTmp, cleanTrash } from './clean.js';
+export { findOwnCopy, listKept, type Kept } from './kept.js';
+export { makeParents } from './parents.js';

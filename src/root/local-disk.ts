@@ -1,0 +1,158 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Disk, DiskStat } from './disk.js';
+import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js';
+import { quotePath } from './paths.js';
+import { seenFrom } from './seen.js';
+
+const MAX_TEXT_BYTES = 64 * 1024;
+/** Of what may be anything: not through a symlink, and without waiting for the other end of a FIFO. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** This machine's disk. */
+export const localDisk: Disk = {
+  stat: (path) => orAbsent(undefined, 'looking at', path, () => statOf(path)),
+
+  list: (path) => orAbsent(undefined, 'listing', path, async () => {
+    const names = await readdir(path, { encoding: 'buffer' });
+    return names.filter((name) => isUtf8(name)).map((name) => name.toString());
+  }),
+
+  realPath: (path) => orAbsent(undefined, 'resolving', path, () => realpath(path)),
+
+  makeDirectory: (path, mode) => orAbsent(false, 'making', path, async () => {
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      if ((await lstat(path)).isDirectory()) return true;
+      throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
+    }
+    // Whatever the umask: the web server has to read what we make.
+    await chmod(path, mode);
+    return true;
+  }),
+
+  async link(from, to) {
+    try {
+      await link(from, to);
+      return 'linked';
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return 'exists';
+      // ENOENT also means that the place to link to is missing, and that is no absence.
+      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return 'absent';
+      throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`, { cause: error });
+    }
+  },
+
+  async rename(from, to) {
+    try {
+      await rename(from, to);
+      return true;
+    } catch (error) {
+      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return false;
+      throw asDiskError(error, 'renaming a file to', to);
+    }
+  },
+
+  remove: (path) => orAbsent(undefined, 'removing', path, () => unlink(path)),
+
+  async removeDirectory(path) {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      if (isAbsence(error)) return true;
+      if (['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) return false;
+      throw asDiskError(error, 'removing the directory', path);
+    }
+  },
+
+  readText: (path) => orAbsent(undefined, 'reading', path, () => readFrom(path, async (handle, size) => {
+    if (size > MAX_TEXT_BYTES) throw new SyncMediaError('TRANSFER_FAILED', `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`);
+    return handle.readFile('utf8');
+  })),
+
+  async writeNew(path, content, mode) {
+    let created = false;
+    try {
+      const handle = await open(path, 'wx', mode);
+      created = true;
+      try {
+        await handle.writeFile(content);
+        await handle.chmod(mode);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      // Half a file under a new name is nobody's; what was there before is not ours to remove.
+      if (created) await rm(path, { force: true });
+      throw asDiskError(error, 'writing', path);
+    }
+  },
+
+  hash: (path, limit) => orAbsent(undefined, 'reading', path, () => readFrom(path, async (handle, size) =>
+    size > limit ? undefined : hashFrom(handle))),
+};
+
+/** sha256 (hex) of a whole open file. */
+export async function hashFrom(handle: FileHandle): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (let position = 0; ;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+}
+
+/** @throws NOT_A_FILE for anything but a regular file, a symlink too; what the system says otherwise */
+export async function openFile(path: string): Promise<FileHandle> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, READ_FLAGS);
+  } catch (error) {
+    // With O_NOFOLLOW that is the file itself, or more symlinks on the way than any system follows.
+    throw errnoOf(error) === 'ELOOP' ? notAFile(path, error) : error;
+  }
+  try {
+    if (!(await handle.stat()).isFile()) throw notAFile(path);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+export function notAFile(path: string, cause?: unknown): SyncMediaError {
+  return new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is no regular file; only regular files are synced.`, { cause });
+}
+
+async function readFrom<T>(path: string, read: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+  const handle = await openFile(path);
+  try {
+    return await read(handle, (await handle.stat()).size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function statOf(path: string): Promise<DiskStat> {
+  const stats = await lstat(path, { bigint: true });
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
+  return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777 };
+}
+
+async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () => Promise<T>): Promise<T | A> {
+  try {
+    return await run();
+  } catch (error) {
+    if (isAbsence(error)) return absent;
+    throw asDiskError(error, doing, path);
+  }
+}

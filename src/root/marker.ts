@@ -1,0 +1,52 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { Failure, HostId, Path } from '../words.js';
+import { areas, newName, prepareAreas } from './areas.js';
+import type { Disk } from './disk.js';
+import { isSafePath, quotePath } from './paths.js';
+
+/** Says whose replica of which sync dir a directory is. Where it is missing nothing is sent, scanned or removed. */
+export interface Marker { readonly host: HostId; readonly syncDir: Path }
+
+/** The marker of the sync dir at this absolute path; undefined where there is none, or one that says nothing. */
+export async function readMarker(disk: Disk, dirPath: string): Promise<Marker | undefined> {
+  const text = await disk.readText(`${dirPath}/${areas.marker}`);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try { value = JSON.parse(text); } catch { return undefined; }
+  if (typeof value !== 'object' || value === null || !('host' in value) || !('syncDir' in value)) return undefined;
+  const { host, syncDir } = value;
+  return typeof host === 'string' && host !== '' && typeof syncDir === 'string' && isSafePath(syncDir) ? { host, syncDir } : undefined;
+}
+
+/**
+ * Marks a sync dir, which must exist, and makes its working folders. Only for `init`, `hosts add` or a person.
+ *
+ * @throws BAD_SYNC_DIR where the directory is missing; BAD_STATE where it is marked for another host and `force` is not set
+ */
+export async function writeMarker(disk: Disk, dirPath: string, host: HostId, dir: Path, { force = false } = {}): Promise<void> {
+  const real = await disk.realPath(dirPath);
+  const at = real === undefined ? undefined : await disk.stat(real);
+  if (at?.kind !== 'directory') throw new SyncMediaError('BAD_SYNC_DIR', `The sync dir ${quotePath(dirPath)} is ${at === undefined ? 'missing' : 'no directory'}: create it first.`);
+  const before = await readMarker(disk, dirPath);
+  if (before !== undefined && before.host !== host && !force) {
+    throw new SyncMediaError('BAD_STATE', `The sync dir ${quotePath(dirPath)} belongs to the host ${before.host}: give every host its own directory, or force it if that host is gone.`);
+  }
+  await prepareAreas({ disk, dirPath, dir });
+  if (before?.host === host && before.syncDir === dir) return;
+  const unfinished = `${dirPath}/${areas.tmp}/${newName()}`;
+  await disk.writeNew(unfinished, Buffer.from(`${JSON.stringify({ host, syncDir: dir })}\n`), 0o600);
+  await disk.rename(unfinished, `${dirPath}/${areas.marker}`);
+}
+
+/** What keeps this directory from being that host's replica of `dir`. Throws only what the disk throws. */
+export async function checkMarker(disk: Disk, dirPath: string, host: HostId, dir: Path): Promise<Failure | undefined> {
+  const marker = await readMarker(disk, dirPath);
+  if (marker?.host === host && marker.syncDir === dir) return undefined;
+  const wrong = marker === undefined ? 'has no marker: it is not mounted, or was never initialised'
+    : marker.host === host ? `is marked as the sync dir ${quotePath(marker.syncDir)}`
+    : `is marked for the host ${marker.host}`;
+  return {
+    code: 'NO_MARKER', of: 'host', retryable: true,
+    message: `The sync dir ${quotePath(dirPath)} ${wrong} (${areas.marker}). Mount it, or run \`syncmedia init\` on that host.`,
+  };
+}

@@ -1,0 +1,57 @@
+import { lstat, readlink, realpath, type FileHandle } from 'node:fs/promises';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Seen } from '../words.js';
+import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
+import { openFile } from './local-disk.js';
+import { quotePath } from './paths.js';
+import { seenFrom } from './seen.js';
+
+/** A file open for reading, and what it was when it was opened. Whoever asked closes it. */
+export interface OpenFile { readonly handle: FileHandle; readonly seen: Seen }
+
+/** Files are replaced by renames all the time: one that is, between our looks, is opened again. */
+const MAX_TRIES = 3;
+
+/**
+ * Opens the regular file at `absolute` only if the path that was really opened is the one that `findReal` gives (no symlink on the
+ * way led elsewhere); undefined where nothing is there.
+ *
+ * @param openFiles where the kernel tells what is open; where there is no such folder, real paths and inodes are compared
+ * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED
+ */
+export async function openExactly(absolute: string, findReal: () => Promise<string>, openFiles = '/proc/self/fd'): Promise<OpenFile | undefined> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const expected = await findReal();
+    let handle: FileHandle;
+    try {
+      handle = await openFile(absolute);
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw asDiskError(error, 'opening', absolute);
+    }
+    try {
+      if ((await findOpenPath(handle, absolute, openFiles)) === expected) return { handle, seen: seenFrom(await handle.stat({ bigint: true })) };
+    } catch (error) {
+      await handle.close();
+      throw asDiskError(error, 'looking at', absolute);
+    }
+    await handle.close();
+  }
+  throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
+}
+
+async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {
+  try {
+    return await readlink(`${openFiles}/${String(handle.fd)}`);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+  try {
+    const real = await realpath(absolute);
+    const [there, opened] = [await lstat(real, { bigint: true }), await handle.stat({ bigint: true })];
+    return there.dev === opened.dev && there.ino === opened.ino ? real : undefined;
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}

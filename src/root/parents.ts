@@ -1,0 +1,57 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { Path } from '../words.js';
+import { inPlace, type Place } from './areas.js';
+import { quotePath } from './paths.js';
+
+/** `path` relative to the sync dir of `place`. @throws BAD_PATH where it does not lie below it */
+export function belowDir(place: Place, path: Path): string {
+  if (path.startsWith(`${place.dir}/`)) return path.slice(place.dir.length + 1);
+  throw new SyncMediaError('BAD_PATH', `${quotePath(path)} does not lie below the sync dir ${quotePath(place.dir)}.`);
+}
+
+/**
+ * Makes the directories on the way from the sync dir to the file at `path`, 0755, one look per level.
+ *
+ * @param known absolute paths of directories already looked at, for a batch; what is found is added
+ * @throws SYMLINK_IN_PATH or NOT_A_FILE where one of them is a symlink or no directory
+ */
+export async function makeParents(place: Place, path: Path, known = new Set<string>()): Promise<void> {
+  const mode = 0o755;
+  await walkLevels(place, place.dirPath, belowDir(place, path), known, (at) => make(place, at, mode));
+}
+
+/** Whether all directories on the way are there; makes none. @throws as makeParents */
+export async function checkParents(place: Place, path: Path, known = new Set<string>()): Promise<boolean> {
+  return walkLevels(place, place.dirPath, belowDir(place, path), known, () => Promise.resolve(false));
+}
+
+/** Makes the directories for a file at `rest` below a folder of our own, which has to exist. */
+export async function makeOwnParents(place: Place, folder: string, rest: string): Promise<void> {
+  const mode = 0o700;
+  await walkLevels(place, inPlace(place, folder), rest, new Set(), (at) => make(place, at, mode));
+}
+
+async function make({ disk }: Place, at: string, mode: number): Promise<boolean> {
+  if (await disk.makeDirectory(at, mode)) return true;
+  throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(at)} cannot be made: the directory it belongs in is missing.`);
+}
+
+async function walkLevels(
+  { disk }: Place, base: string, rest: string, known: Set<string>, onMissing: (at: string) => Promise<boolean>,
+): Promise<boolean> {
+  let at = base;
+  for (const name of rest.split('/').slice(0, -1)) {
+    at += `/${name}`;
+    if (known.has(at)) continue;
+    const found = await disk.stat(at);
+    if (found?.kind === 'symlink') {
+      throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(at)} is a symlink: below a sync dir only real directories are followed; replace it by one.`);
+    }
+    if (found !== undefined && found.kind !== 'directory') {
+      throw new SyncMediaError('NOT_A_FILE', `${quotePath(at)} is in the way: a directory is needed there.`);
+    }
+    if (found === undefined && !(await onMissing(at))) return false;
+    known.add(at);
+  }
+  return true;
+}

@@ -1,0 +1,53 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { Path } from '../words.js';
+
+/** The folder in every sync dir that holds what is unfinished or set aside; no path of the ledger lies in one. */
+export const OWN_FOLDER = '.syncmedia';
+
+const MAX_PATH_BYTES = 4096;
+const MAX_NAME_BYTES = 255;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Takes a path relative to the root as it is, without trimming: any byte but `/` and NUL is legal in a name.
+ *
+ * @throws BAD_PATH, naming the value and what is wrong with it
+ */
+export function safePath(value: string): Path {
+  const wrong = findWrong(value);
+  if (wrong !== undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(value)} ${wrong}: give a path relative to the root, below a sync dir.`);
+  return value as Path;
+}
+
+/** Whether safePath takes it. */
+export function isSafePath(value: string): value is Path {
+  return findWrong(value) === undefined;
+}
+
+/** The path relative to `root` of an absolute path, by name alone; undefined where it does not lie below or is not safe. */
+export function asPathBelow(root: string, absolute: string): Path | undefined {
+  const prefix = root.endsWith('/') ? root : `${root}/`;
+  if (!absolute.startsWith(prefix)) return undefined;
+  const rest = absolute.slice(prefix.length);
+  return isSafePath(rest) ? rest : undefined;
+}
+
+/** For messages: on one line, unambiguous and short, whatever is in it. */
+export function quotePath(value: string): string {
+  return JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value);
+}
+
+function findWrong(value: string): string | undefined {
+  if (value === '') return 'is empty';
+  if (value.startsWith('/')) return 'is absolute';
+  if (value.includes('\0')) return 'holds a NUL';
+  if (LONE_SURROGATE.test(value)) return 'holds a lone surrogate, which no UTF-8 name can hold';
+  if (Buffer.byteLength(value) > MAX_PATH_BYTES) return `is longer than ${String(MAX_PATH_BYTES)} bytes`;
+  for (const name of value.split('/')) {
+    if (name === '') return 'has an empty segment';
+    if (name === '.' || name === '..') return `has a "${name}" segment`;
+    if (name === OWN_FOLDER) return `passes ${OWN_FOLDER}`;
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `has a name longer than ${String(MAX_NAME_BYTES)} bytes`;
+  }
+  return undefined;
+}

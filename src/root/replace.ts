@@ -1,0 +1,108 @@
+import { hasCode, SyncMediaError, type ErrorCode } from '../errors/errors.js';
+import type { Path } from '../words.js';
+import { areas, inPlace, newName, type Place } from './areas.js';
+import { notAFile } from './local-disk.js';
+import { belowDir, makeOwnParents } from './parents.js';
+import { quotePath } from './paths.js';
+import { removeEmptied } from './walk.js';
+
+/** How often a path that is filled and emptied by others while we look at it is tried. */
+const MAX_TRIES = 5;
+
+/** The disk has answered: nothing was done. After any other failure it may have been done, or may be yet. */
+const DONE_NOTHING: readonly ErrorCode[] = ['DISK_FULL', 'PERMISSION_DENIED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'BAD_PATH'];
+
+/**
+ * Moves the file at the absolute path `file` to `path`; what lies there is linked aside first, so that no crash leaves it nowhere.
+ *
+ * @returns `aside`: the name below the aside area under which the replaced file waits to be judged; 'vanished' where `file` was gone
+ * @throws LINK_FAILED, with nothing replaced, where what lies there cannot be linked; NOT_A_FILE where it is no regular file
+ */
+export async function replaceAt(place: Place, path: Path, file: string): Promise<{ aside?: string } | 'vanished'> {
+  const rest = belowDir(place, path);
+  const target = inPlace(place, rest);
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const placed = await placeWhereEmpty(place, file, target);
+    if (placed !== 'occupied') return placed === 'placed' ? {} : 'vanished';
+    const found = await place.disk.stat(target);
+    if (found === undefined) continue;
+    if (found.kind !== 'file') throw notAFile(target);
+    const aside = await makeFolder(place, areas.aside, rest);
+    const kept = inPlace(place, `${areas.aside}/${aside}/${rest}`);
+    if (await linkAside(place, target, kept)) {
+      return (await renameOver(place, file, target, kept)) ? { aside } : 'vanished';
+    }
+  }
+  throw new SyncMediaError('LINK_FAILED', `${quotePath(path)} is replaced and removed again and again while it is to be kept aside.`);
+}
+
+/**
+ * Moves the file at the absolute path `file` to the absolute path `target` only where nothing is. Linking leaves no moment in
+ * which a file that comes there meanwhile could be lost; a disk without links gets a look and a rename.
+ */
+export async function placeWhereEmpty(place: Place, file: string, target: string): Promise<'placed' | 'occupied' | 'vanished'> {
+  const { disk } = place;
+  try {
+    const linked = await disk.link(file, target);
+    if (linked !== 'linked') return linked === 'exists' ? 'occupied' : 'vanished';
+    await disk.remove(file);
+    return 'placed';
+  } catch (error) {
+    if (!hasCode(error, 'LINK_FAILED')) throw error;
+    if ((await disk.stat(target)) !== undefined) return 'occupied';
+    return (await disk.rename(file, target)) ? 'placed' : 'vanished';
+  }
+}
+
+/** Makes a new folder in an area with the directories for a file at `rest` below it, and returns its name. */
+export async function makeFolder(place: Place, area: string, rest: string): Promise<string> {
+  const name = newName();
+  if (!(await place.disk.makeDirectory(inPlace(place, `${area}/${name}`), 0o700))) {
+    throw new SyncMediaError('NO_MARKER', `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia init\` on that host.`);
+  }
+  await makeOwnParents(place, `${area}/${name}`, rest);
+  return name;
+}
+
+/** The folder of a file's path. */
+export function folderOf(at: string): string {
+  return at.slice(0, at.lastIndexOf('/'));
+}
+
+async function linkAside(place: Place, target: string, kept: string): Promise<boolean> {
+  try {
+    if ((await place.disk.link(target, kept)) === 'linked') return true;
+  } catch (error) {
+    if (hasCode(error, 'LINK_FAILED')) await removeFolder(place, kept);
+    throw error;
+  }
+  await removeFolder(place, kept);
+  return false;
+}
+
+/**
+ * Where nothing was replaced, the second name of what still lies at the path goes again, or every try would leave one to be judged.
+ * That a file is gone may also mean that a first try was carried out and its answer lost: then the bytes themselves are asked.
+ */
+async function renameOver(place: Place, file: string, target: string, kept: string): Promise<boolean> {
+  const { disk, hashLimit = Infinity } = place;
+  try {
+    if (await disk.rename(file, target)) return true;
+  } catch (error) {
+    if (DONE_NOTHING.some((code) => hasCode(error, code))) {
+      await disk.remove(kept);
+      await removeFolder(place, kept);
+    }
+    throw error;
+  }
+  const sha256 = await disk.hash(kept, hashLimit);
+  if (sha256 !== undefined && sha256 === (await disk.hash(target, hashLimit))) {
+    await disk.remove(kept);
+    await removeFolder(place, kept);
+  }
+  return false;
+}
+
+async function removeFolder(place: Place, kept: string): Promise<void> {
+  await removeEmptied(place, folderOf(kept.slice(place.dirPath.length + 1)), areas.aside);
+}

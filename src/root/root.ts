@@ -1,0 +1,101 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { Path, Seen, SyncDir } from '../words.js';
+import { asDiskError } from './disk-errors.js';
+import { hashFrom, localDisk, notAFile } from './local-disk.js';
+import { openExactly, type OpenFile } from './open-file.js';
+import { quotePath } from './paths.js';
+import { scanDir, type OnRefused, type Scanned } from './scan.js';
+import { seenFrom } from './seen.js';
+import type { SyncDirs } from './sync-dirs.js';
+
+/** How often a file that is written while it is read is read again. */
+const MAX_READS = 3;
+
+/** This host's replica: what lies at a path, for everyone who reads it. */
+export class Root {
+  /** @param rootPath absolute @param dirs the sync dirs as they are known now */
+  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs) {}
+
+  absolute(path: Path): string {
+    return this.rootPath.endsWith('/') ? this.rootPath + path : `${this.rootPath}/${path}`;
+  }
+
+  /**
+   * Where a sync dir really lies; asked each time, as a deploy may point a symlink elsewhere.
+   *
+   * @throws NO_MARKER where it is missing
+   */
+  async realDir(dir: SyncDir): Promise<string> {
+    const real = await localDisk.realPath(this.absolute(dir.path));
+    if (real !== undefined) return real;
+    throw new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(this.absolute(dir.path))} is missing: mount it, or create it and run \`syncmedia init\`.`);
+  }
+
+  /**
+   * Undefined where nothing is there; that says something only of a sync dir that has its marker.
+   *
+   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED; BAD_PATH where the path lies in no sync dir
+   */
+  async observe(path: Path): Promise<Seen | undefined> {
+    const dir = this.dirOf(path);
+    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+      const way = this.absolute(path.slice(0, slash) as Path);
+      const found = await localDisk.stat(way);
+      if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
+      if (found?.kind !== 'directory') return undefined;
+    }
+    const found = await localDisk.stat(this.absolute(path));
+    if (found === undefined) return undefined;
+    if (found.kind !== 'file') throw notAFile(this.absolute(path));
+    return { size: found.size, mtime: found.mtime, nanos: found.nanos };
+  }
+
+  /**
+   * What lies there with its sha256, both of one moment; undefined where nothing is there.
+   *
+   * @throws as open; TRANSFER_FAILED where it keeps being written while it is read
+   */
+  async hash(path: Path): Promise<(Seen & { readonly sha256: string }) | undefined> {
+    for (let reads = 0; reads < MAX_READS; reads++) {
+      const file = await this.open(path);
+      if (file === undefined) return undefined;
+      try {
+        const sha256 = await hashFrom(file.handle);
+        const after = seenFrom(await file.handle.stat({ bigint: true }));
+        if (after.size === file.seen.size && after.mtime === file.seen.mtime && after.nanos === file.seen.nanos) return { ...file.seen, sha256 };
+      } catch (error) {
+        throw asDiskError(error, 'reading', this.absolute(path));
+      } finally {
+        await file.handle.close();
+      }
+    }
+    throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} keeps changing while it is read; it is tried again later.`);
+  }
+
+  /**
+   * Opens a file to send or serve it; undefined where nothing is there. Read from the handle only, and close it.
+   *
+   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED, NO_MARKER; BAD_PATH where the path lies in no sync dir
+   */
+  async open(path: Path): Promise<OpenFile | undefined> {
+    const dir = this.dirOf(path);
+    return openExactly(this.absolute(path), async () => (await this.realDir(dir)) + path.slice(dir.path.length));
+  }
+
+  /**
+   * Walks a sync dir and gives every regular file that the rules let through, in no order, with bounded memory. Symlinks, special
+   * files and sync dirs that lie in this one are skipped.
+   *
+   * @param onRefused told of names that are not valid UTF-8 and of directories that may not be read
+   * @throws NO_MARKER where the marker is missing before or after; CANCELLED when `signal` aborts; what the disk throws
+   */
+  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined): AsyncIterable<Scanned> {
+    return scanDir({ dir, dirPath: this.absolute(dir.path), isSyncDir: (path) => this.dirs().byPath(path) !== undefined }, signal, onRefused);
+  }
+
+  private dirOf(path: Path): SyncDir {
+    const dir = this.dirs().of(path);
+    if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
+    return dir;
+  }
+}

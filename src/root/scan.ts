@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer';
+import type { Dir, Dirent } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Path, Seen, SyncDir } from '../words.js';
+import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
+import { compileExclude, type Exclude } from './exclude.js';
+import { localDisk } from './local-disk.js';
+import { readMarker } from './marker.js';
+import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
+
+/** What to walk: `dirPath` is where `dir` lies on this disk, `isSyncDir` tells what has rules of its own. */
+export interface ScanOf { readonly dir: SyncDir; readonly dirPath: string; readonly isSyncDir: (path: string) => boolean }
+
+/** Told of a name that cannot be synced, as text (which may not be the exact name), and why. */
+export type OnRefused = (pathAsText: string, why: string) => void;
+
+export interface Scanned { readonly path: Path; readonly seen: Seen }
+
+/** Names read at once; what a walk keeps in memory is this for each level. */
+const BATCH = 64;
+
+/** A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. */
+interface Level { readonly handle: Dir; readonly rest: string; toEnter: string[] }
+
+/** Every regular file that the rules let through, in no order. */
+export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRefused): AsyncGenerator<Scanned, void, undefined> {
+  const marker = await requireMarker(of);
+  const exclude = compileExclude(of.dir.exclude);
+  const levels: Level[] = [];
+  try {
+    await enter(of, '', levels, onRefused);
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      if (signal.aborted) throw new SyncMediaError('CANCELLED', `The scan of ${quotePath(of.dir.path)} was cancelled.`, { cause: signal.reason });
+      const next = level.toEnter.pop();
+      if (next !== undefined) {
+        await enter(of, next, levels, onRefused);
+        continue;
+      }
+      const names = await readNames(level);
+      if (names.length === 0) {
+        levels.pop();
+        await level.handle.close();
+        continue;
+      }
+      const files = takeFiles(of, level, names, exclude, onRefused);
+      const stats = await Promise.all(files.map((rest) => localDisk.stat(`${of.dirPath}/${rest}`)));
+      for (const [index, rest] of files.entries()) {
+        const stat = stats[index];
+        if (stat?.kind !== 'file') continue;
+        yield { path: `${of.dir.path}/${rest}` as Path, seen: { size: stat.size, mtime: stat.mtime, nanos: stat.nanos } };
+      }
+    }
+  } finally {
+    for (const { handle } of levels) await handle.close();
+  }
+  // Unmounted under the walk: what was not found says nothing.
+  if ((await requireMarker(of)) !== marker) throw noMarker(of, 'another file system was mounted there meanwhile');
+}
+
+/** Sorts a batch: the files are returned, the directories are entered later, the rest is refused or skipped. */
+function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: Exclude, onRefused: OnRefused): string[] {
+  const files: string[] = [];
+  for (const entry of names) {
+    const isDirectory = entry.isDirectory();
+    if (!isDirectory && !entry.isFile()) continue;
+    const name = entry.name.toString();
+    const rest = level.rest + name;
+    const path = `${of.dir.path}/${rest}`;
+    if (name === OWN_FOLDER || exclude.matches(rest, isDirectory)) continue;
+    if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
+    else if (!isSafePath(path)) onRefused(path, 'the path is too long');
+    else if (!isDirectory) files.push(rest);
+    else if (!of.isSyncDir(path)) level.toEnter.push(rest);
+  }
+  return files;
+}
+
+/** Begins to read a directory, unless it became something else meanwhile; one that may not be read is refused. */
+async function enter(of: ScanOf, rest: string, levels: Level[], onRefused: OnRefused): Promise<void> {
+  const path = rest === '' ? of.dirPath : `${of.dirPath}/${rest}`;
+  try {
+    if (rest !== '' && (await localDisk.stat(path))?.kind !== 'directory') return;
+    // Node's types know no Buffer names here; Node does.
+    const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
+    levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, toEnter: [] });
+  } catch (error) {
+    if (rest === '') throw asDiskError(error, 'scanning', path);
+    if (isAbsence(error)) return;
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw asDiskError(error, 'scanning', path);
+    onRefused(`${of.dir.path}/${rest}`, 'the directory may not be read');
+  }
+}
+
+async function readNames(level: Level): Promise<Dirent<Buffer>[]> {
+  const names: Dirent<Buffer>[] = [];
+  try {
+    while (names.length < BATCH) {
+      const entry = await level.handle.read();
+      if (entry === null) break;
+      names.push(entry as unknown as Dirent<Buffer>);
+    }
+    return names;
+  } catch (error) {
+    throw asDiskError(error, 'scanning', level.handle.path);
+  }
+}
+
+async function requireMarker(of: ScanOf): Promise<string> {
+  const marker = await readMarker(localDisk, of.dirPath);
+  if (marker === undefined) throw noMarker(of, 'it has no marker');
+  return JSON.stringify(marker);
+}
+
+function noMarker(of: ScanOf, why: string): SyncMediaError {
+  return new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(of.dirPath)} was not scanned: ${why}. Mount it, or run \`syncmedia init\`.`);
+}

@@ -1,0 +1,35 @@
+import type { Path, SyncDir } from '../words.js';
+import { compileExclude, type Exclude } from './exclude.js';
+
+/** The sync dirs of a site. One may lie in another: the longest match rules a path. */
+export class SyncDirs {
+  private readonly dirs = new Map<string, { dir: SyncDir; exclude: Exclude }>();
+
+  /** @throws BAD_OPTION where an exclude pattern is none */
+  constructor(readonly list: readonly SyncDir[]) {
+    for (const dir of list) this.dirs.set(dir.path, { dir, exclude: compileExclude(dir.exclude) });
+  }
+
+  /** The sync dir that `path` lies in; a sync dir does not lie in itself. */
+  of(path: Path): SyncDir | undefined {
+    return this.find(path)?.dir;
+  }
+
+  byPath(dirPath: string): SyncDir | undefined {
+    return this.dirs.get(dirPath)?.dir;
+  }
+
+  /** Whether a rule keeps `path`, or a directory it lies in, from being synced; also what lies in no sync dir. */
+  isExcluded(path: Path, isDirectory = false): boolean {
+    const found = this.find(path);
+    return found === undefined || found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory);
+  }
+
+  private find(path: string): { dir: SyncDir; exclude: Exclude } | undefined {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const found = this.dirs.get(path.slice(0, end));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}

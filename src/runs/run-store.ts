@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import type { mongo } from 'mongoose';
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostId, Run } from '../words.js';
+
+export type RunRow = Omit<Run, 'id'> & { _id: string };
+
+/** How many runs are kept; older ones that ended are removed. */
+const kept = 1_000;
+
+function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
+
+/** Pushes, pulls, verifies and bootstraps as rows: asked for by anyone, carried out by the lease holder of `at`. */
+export class RunStore {
+  constructor(private readonly rows: mongo.Collection<RunRow>) {}
+
+  async ensureIndexes(): Promise<void> {
+    await this.rows.createIndexes([{ key: { at: 1, state: 1, askedAt: 1 }, name: 'next' }, { key: { askedAt: -1 }, name: 'newest' }]);
+  }
+
+  async ask(run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'>): Promise<Run> {
+    const row: RunRow = {
+      _id: randomUUID(), ...run, repair: false, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [],
+      askedAt: new Date(),
+    };
+    await this.rows.insertOne(row as mongo.OptionalUnlessRequiredId<RunRow>);
+    await this.prune();
+    return toRun(row);
+  }
+
+  /** The same kind of run of this host that has not ended yet, if any: what a cron tick need not ask for again. */
+  async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
+    const row = await this.rows.findOne({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>);
+    return row ? toRun(row as RunRow) : undefined;
+  }
+
+  /** @throws UNKNOWN_RUN */
+  async show(id: string): Promise<Run> {
+    const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
+    if (!row) throw new SyncMediaError('UNKNOWN_RUN', `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`);
+    return toRun(row as RunRow);
+  }
+
+  async list(limit: number): Promise<Run[]> {
+    return (await this.rows.find({}, { sort: { askedAt: -1 }, limit }).toArray()).map((row) => toRun(row as RunRow));
+  }
+
+  /** The oldest run this host is to carry out; also one that a holder before this one left running. */
+  async next(at: HostId): Promise<Run | undefined> {
+    const row = await this.rows.findOneAndUpdate(
+      { at, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>,
+      { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
+      { sort: { askedAt: 1 }, returnDocument: 'after' });
+    return row ? toRun(row as RunRow) : undefined;
+  }
+
+  /** Stores progress; tells whether the run is still to go on (false: it was cancelled). */
+  async progress({ id, files, bytes, filesFound, bytesFound, failures }: Run): Promise<boolean> {
+    const result = await this.rows.updateOne({ _id: id, state: 'running' } as mongo.Filter<RunRow>,
+      { $set: { files, bytes, filesFound, bytesFound, failures } } as unknown as mongo.UpdateFilter<RunRow>);
+    return result.matchedCount === 1;
+  }
+
+  /** Ends a run, unless it was cancelled meanwhile. */
+  async end({ id, ...run }: Run): Promise<Run> {
+    await this.rows.updateOne({ _id: id, state: 'running' } as mongo.Filter<RunRow>,
+      { $set: { ...run, endedAt: new Date() } } as unknown as mongo.UpdateFilter<RunRow>);
+    return this.show(id);
+  }
+
+  async cancel(id: string): Promise<Run> {
+    await this.show(id);
+    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>,
+      { $set: { state: 'cancelled', endedAt: new Date() } } as unknown as mongo.UpdateFilter<RunRow>);
+    return this.show(id);
+  }
+
+  private async prune(): Promise<void> {
+    const oldest = await this.rows.find({}, { sort: { askedAt: -1 }, skip: kept, limit: 1 }).toArray();
+    const before = oldest[0]?.askedAt;
+    if (before) await this.rows.deleteMany({ askedAt: { $lte: before }, state: { $nin: ['asked', 'running'] } } as mongo.Filter<RunRow>);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Client, SFTPWrapper } from 'ssh2';
+import { messageOf, SyncMediaError } from '../errors/errors.js';
+import type { Disk } from '../root/disk.js';
+import { nameOf, type Address } from './address.js';
+import { remoteDisk } from './remote-disk.js';
+import { Sftp } from './sftp.js';
+
+/** More of a command's output is of no use to anyone. */
+const MAX_OUTPUT = 16 * 1024;
+
+/** One login to a host, with an SFTP channel on it. */
+export class Connection {
+  /** Whether it can be used; once false it stays so. */
+  open = true;
+  readonly disk: Disk;
+
+  private constructor(private readonly client: Client, readonly sftp: Sftp, private readonly address: Address, private readonly timeoutMs: number) {
+    this.disk = remoteDisk(sftp);
+    client.on('close', () => { this.open = false; });
+  }
+
+  /**
+   * Opens the SFTP channel of a client that is logged in, and owns the client from then on, also when this fails.
+   *
+   * @throws NO_SFTP, HOST_UNREACHABLE, TIMED_OUT
+   */
+  static async over(client: Client, address: Address, timeoutMs: number): Promise<Connection> {
+    // What breaks an open connection is told by the requests on it; without a listener it would end the process.
+    client.on('error', () => undefined);
+    try {
+      const wrapper = await openSftp(client, address, timeoutMs);
+      const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, () => { client.destroy(); });
+      return new Connection(client, sftp, address, timeoutMs);
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a fixed command there and waits for its end. The other side's login shell reads it: nothing of a path, a row or an
+   * option may be part of it.
+   */
+  async run(command: string): Promise<{ code: number | null; stdout: string }> {
+    return bounded(this.timeoutMs, `${nameOf(this.address)} did not finish "${command}" in time.`, () => { this.end(); }, (resolve, reject) => {
+      this.client.on('close', () => { reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(this.address)} broke.`)); });
+      this.client.exec(command, (error, channel) => {
+        if (error) {
+          reject(new SyncMediaError('TRANSFER_FAILED', `${nameOf(this.address)} does not let us run "${command}": ${error.message}`, { cause: error }));
+          return;
+        }
+        let stdout = '';
+        let code: number | null = null;
+        channel.on('data', (bytes: Buffer) => { if (stdout.length < MAX_OUTPUT) stdout += bytes.toString(); });
+        channel.stderr.resume();
+        channel.on('exit', (status: unknown) => { code = typeof status === 'number' ? status : null; });
+        channel.on('close', () => { resolve({ code, stdout }); });
+        channel.end();
+      });
+    });
+  }
+
+  /** Ends it at once; what is under way fails. */
+  end(): void {
+    this.open = false;
+    this.client.destroy();
+  }
+}
+
+function openSftp(client: Client, address: Address, timeoutMs: number): Promise<SFTPWrapper> {
+  const name = nameOf(address);
+  return bounded(timeoutMs, `${name} did not open an SFTP channel in time.`, () => undefined, (resolve, reject) => {
+    client.on('close', () => { reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${name} broke.`)); });
+    client.sftp((error, sftp) => {
+      if (error === undefined) resolve(sftp);
+      else reject(new SyncMediaError('NO_SFTP', `${name} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
+    });
+  });
+}
+
+function bounded<T>(ms: number, message: string, onTimeout: () => void, run: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new SyncMediaError('TIMED_OUT', message));
+      onTimeout();
+    }, ms);
+    run(
+      (value) => { clearTimeout(timer); resolve(value); },
+      (error) => { clearTimeout(timer); reject(error instanceof Error ? error : new Error(String(error))); },
+    );
+  });
+}

@@ -1,0 +1,110 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostId } from '../words.js';
+import type { Address } from './address.js';
+import { Connection } from './connection.js';
+import { connect, type LoginSettings } from './connect.js';
+import { Handshakes } from './handshakes.js';
+
+export interface ConnectionSettings extends LoginSettings {
+  /** An unused connection is closed after this. */
+  readonly idleMs: number;
+  /** Logins under way at once. Default 4. */
+  readonly handshakes?: number;
+}
+
+interface Slot {
+  /** Of the address it was opened for: another port or pin is another connection. */
+  readonly key: string;
+  readonly connection: Promise<Connection>;
+  users: number;
+  idle?: NodeJS.Timeout;
+}
+
+/** One connection to each host, opened on demand and kept for the next use. Whoever makes it closes it. */
+export class Connections {
+  private readonly slots = new Map<HostId, Slot>();
+  private readonly handshakes: Handshakes;
+  private readonly ending = new AbortController();
+
+  constructor(private readonly settings: ConnectionSettings) {
+    this.handshakes = new Handshakes(settings.handshakes ?? 4);
+  }
+
+  /**
+   * Does `work` on the connection to this host, which stays open at least until `work` ends.
+   *
+   * @throws what `connect` throws, NO_SFTP, CLOSED; what `work` throws
+   */
+  async use<T>(address: Address, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { connection, release } = await this.take(address);
+    try {
+      return await work(connection);
+    } finally {
+      release();
+    }
+  }
+
+  /** The same for a use without a callback: `release` must be called once. */
+  async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
+    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
+    const slot = await this.find(address);
+    slot.users++;
+    clearTimeout(slot.idle);
+    try {
+      return { connection: await slot.connection, release: () => { this.release(address.id, slot); } };
+    } catch (error) {
+      // The next one tries anew.
+      if (this.slots.get(address.id) === slot) this.slots.delete(address.id);
+      throw error;
+    }
+  }
+
+  /** Ends all of them; what is under way fails. */
+  async close(): Promise<void> {
+    this.ending.abort();
+    const slots = [...this.slots.values()];
+    this.slots.clear();
+    await Promise.allSettled(slots.map(async (slot) => {
+      clearTimeout(slot.idle);
+      (await slot.connection).end();
+    }));
+  }
+
+  private async find(address: Address): Promise<Slot> {
+    const { id, url, sshPort, username, hostKeys } = address;
+    const key = JSON.stringify([url, sshPort, username, hostKeys]);
+    const slot = this.slots.get(id);
+    if (slot?.key === key) {
+      const connection = await slot.connection.catch(() => undefined);
+      // While we waited another caller may have replaced it.
+      if (connection?.open === true || this.slots.get(id) !== slot) return connection?.open === true ? slot : this.find(address);
+    }
+    if (slot !== undefined) this.retire(id, slot);
+    const opening = this.handshakes.run(async () => Connection.over(await connect(address, this.settings, this.ending.signal), address, this.settings.timeoutMs), this.ending.signal);
+    const opened: Slot = { key, connection: opening, users: 0 };
+    this.slots.set(id, opened);
+    return opened;
+  }
+
+  private release(id: HostId, slot: Slot): void {
+    slot.users--;
+    if (slot.users > 0) return;
+    if (this.slots.get(id) !== slot) {
+      this.end(slot);
+      return;
+    }
+    slot.idle = setTimeout(() => { this.retire(id, slot); }, this.settings.idleMs);
+    slot.idle.unref();
+  }
+
+  /** Nobody gets it any more; it ends with its last use. */
+  private retire(id: HostId, slot: Slot): void {
+    if (this.slots.get(id) === slot) this.slots.delete(id);
+    clearTimeout(slot.idle);
+    if (slot.users === 0) this.end(slot);
+  }
+
+  private end(slot: Slot): void {
+    slot.connection.then((connection) => { connection.end(); }, () => undefined);
+  }
+}

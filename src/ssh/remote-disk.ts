@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import type { Stats } from 'ssh2';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
+import type { Disk, DiskStat } from '../root/disk.js';
+import { quotePath } from '../root/paths.js';
+import { readRemote } from './read-remote.js';
+import type { Sftp } from './sftp.js';
+import { asSftpError, status, statusOf } from './sftp-errors.js';
+
+const MAX_TEXT_BYTES = 64 * 1024;
+/** Where something failed without a reason and less than this is free, that was the reason. */
+const FULL_BELOW = 1024 * 1024;
+
+/** Another host's disk, over SFTP. Times have whole seconds there. */
+export function remoteDisk(sftp: Sftp): Disk {
+  const stat = (path: string): Promise<DiskStat | undefined> => orAbsent(undefined, 'looking at', path, async () => toDiskStat(await sftp.lstat(path)));
+  const fail = (error: unknown, doing: string, path: string): Promise<never> => failWriting(sftp, error, doing, path);
+  /** What a server that cannot replace can still do: much of what we move goes to a name that is new. */
+  const moveToFree = async (from: string, to: string, cannotReplace: unknown): Promise<boolean> => {
+    try {
+      await sftp.renameToFree(from, to);
+      return true;
+    } catch (error) {
+      const [source, target] = await Promise.all([stat(from), stat(to)]);
+      if (source === undefined) return false;
+      if (target !== undefined) throw cannotReplace;
+      return fail(error, 'renaming a file to', to);
+    }
+  };
+
+  return {
+    stat,
+
+    list: (path) => orAbsent(undefined, 'listing', path, async () => {
+      const names = await listNames(sftp, path);
+      // ssh2 decodes names and puts U+FFFD where they are no UTF-8; a name that really holds one is found under it.
+      const real = await Promise.all(names.map(async (name) => !name.includes('\uFFFD') || (await stat(`${path}/${name}`)) !== undefined));
+      return names.filter((_, index) => real[index]);
+    }),
+
+    // OpenSSH resolves a last segment that is missing to itself.
+    realPath: (path) => orAbsent(undefined, 'resolving', path, async () => (await Promise.all([sftp.realPath(path), sftp.stat(path)]))[0]),
+
+    async makeDirectory(path, mode) {
+      try {
+        await sftp.makeDirectory(path);
+      } catch (error) {
+        if (statusOf(error) === status.NO_SUCH_FILE) return false;
+        const there = await stat(path);
+        if (there?.kind === 'directory') return true;
+        if (there !== undefined) throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
+        return fail(error, 'making the directory', path);
+      }
+      // Whatever the umask there: its web server has to read what we make.
+      await sftp.chmod(path, mode).catch((error: unknown) => { throw asSftpError(error, `making ${quotePath(path)}`); });
+      return true;
+    },
+
+    async link(from, to) {
+      try {
+        await sftp.link(from, to);
+        return 'linked';
+      } catch (error) {
+        if (error instanceof SyncMediaError && error.code !== 'NO_SFTP') throw error;
+        // Its answers name neither which of the two is missing nor that one is there already.
+        const [source, target] = await Promise.all([stat(from), stat(to)]);
+        if (source === undefined) return 'absent';
+        if (target !== undefined) return 'exists';
+        const cause = await fail(error, 'linking to', to).catch((found: unknown) => found);
+        if (cause instanceof SyncMediaError && ['HOST_UNREACHABLE', 'TIMED_OUT', 'DISK_FULL'].includes(cause.code)) throw cause;
+        throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)} failed there: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+      }
+    },
+
+    async rename(from, to) {
+      try {
+        await sftp.rename(from, to);
+        return true;
+      } catch (error) {
+        if (hasCode(error, 'NO_SFTP')) return moveToFree(from, to, error);
+        if (statusOf(error) === status.NO_SUCH_FILE && (await stat(from)) === undefined) return false;
+        return fail(error, 'renaming a file to', to);
+      }
+    },
+
+    remove: (path) => orAbsent(undefined, 'removing', path, () => sftp.remove(path)),
+
+    async removeDirectory(path) {
+      try {
+        await sftp.removeDirectory(path);
+        return true;
+      } catch (error) {
+        if (statusOf(error) === status.NO_SUCH_FILE) return true;
+        if (statusOf(error) === status.FAILURE && (await listNames(sftp, path).catch(() => [])).length > 0) return false;
+        throw asSftpError(error, `removing the directory ${quotePath(path)}`);
+      }
+    },
+
+    readText: (path) => orAbsent(undefined, 'reading', path, () => readRegular(sftp, path, async (handle, size) => {
+      if (size > MAX_TEXT_BYTES) throw new SyncMediaError('TRANSFER_FAILED', `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`);
+      const parts: Buffer[] = [];
+      for await (const bytes of readRemote(sftp, handle, size)) parts.push(bytes);
+      return Buffer.concat(parts).toString();
+    })),
+
+    async writeNew(path, content, mode) {
+      let handle: Buffer | undefined;
+      try {
+        handle = await sftp.open(path, 'wx', mode);
+        await sftp.write(handle, Buffer.from(content), 0);
+        await Promise.all([sftp.setAttributes(handle, { mode }), sftp.flush(handle)]);
+        await sftp.close(handle);
+      } catch (error) {
+        const told = await fail(error, 'writing', path).catch((found: unknown) => found);
+        // Half a file under a new name is nobody's; what was there before is not ours to remove.
+        if (handle !== undefined) await Promise.allSettled([sftp.close(handle), sftp.remove(path)]);
+        throw told;
+      }
+    },
+
+    hash: (path, limit) => orAbsent(undefined, 'reading', path, () => readRegular(sftp, path, async (handle, size) => {
+      if (size > limit) return undefined;
+      const hash = createHash('sha256');
+      for await (const bytes of readRemote(sftp, handle, size)) hash.update(bytes);
+      return hash.digest('hex');
+    })),
+  };
+}
+
+export function toDiskStat(stats: Stats): DiskStat {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
+  return { kind, size: stats.size, mtime: stats.mtime, nanos: 0, mode: stats.mode & 0o7777 };
+}
+
+/** What failed, told apart from a full disk by a second look. Always throws. */
+export async function failWriting(sftp: Sftp, error: unknown, doing: string, path: string): Promise<never> {
+  const told = asSftpError(error, `${doing} ${quotePath(path)}`);
+  if (statusOf(error) !== status.FAILURE) throw told;
+  const free = await sftp.freeBytes(posix.dirname(path));
+  if (free === undefined || free >= FULL_BELOW) throw told;
+  throw new SyncMediaError('DISK_FULL', `${doing} ${quotePath(path)}: no space is left on the disk.`, { cause: error });
+}
+
+async function listNames(sftp: Sftp, path: string): Promise<string[]> {
+  const handle = await sftp.openDirectory(path);
+  const names: string[] = [];
+  try {
+    for (;;) {
+      const entries = await sftp.readDirectory(handle).catch((error: unknown) => {
+        if (statusOf(error) === status.EOF) return undefined;
+        throw error;
+      });
+      if (entries === undefined) return names;
+      for (const { filename } of entries) if (filename !== '.' && filename !== '..') names.push(filename);
+    }
+  } finally {
+    await sftp.close(handle).catch(() => undefined);
+  }
+}
+
+/** SFTP opens whatever is there, and opening a FIFO would not come back. */
+async function readRegular<T>(sftp: Sftp, path: string, read: (handle: Buffer, size: number) => Promise<T>): Promise<T> {
+  if (!(await sftp.lstat(path)).isFile()) throw new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is no regular file; only regular files are synced.`);
+  const handle = await sftp.open(path, 'r');
+  try {
+    return await read(handle, (await sftp.fstat(handle)).size);
+  } finally {
+    await sftp.close(handle).catch(() => undefined);
+  }
+}
+
+async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () => Promise<T>): Promise<T | A> {
+  try {
+    return await run();
+  } catch (error) {
+    // OpenSSH says the latter of a name that is longer than any.
+    if (statusOf(error) === status.NO_SUCH_FILE || statusOf(error) === status.BAD_MESSAGE) return absent;
+    throw asSftpError(error, `${doing} ${quotePath(path)}`);
+  }
+}

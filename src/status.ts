@@ -1,0 +1,48 @@
+import type { HostStatus, Status } from './instance.js';
+import type { Parts } from './parts.js';
+import { listKept } from './root/landing.js';
+import { localDisk } from './root/local-disk.js';
+import type { Host } from './words.js';
+
+const blockedLimit = 20, missingLimit = 100, conflictLimit = 100;
+
+/** What there is to know, from the database and from this host's disk; read afresh, so that every process says the same. */
+export async function readStatus(parts: Parts): Promise<Status> {
+  const { registry, ledger, outbox, dirs, me, root } = parts;
+  await parts.refresh();
+  const hosts = registry.all().filter(({ status }) => status !== 'retired');
+  const conflicts: Status['conflicts'] = [];
+  for (const dir of dirs.current().list) {
+    const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
+    conflicts.push(...await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => []));
+  }
+  return {
+    initialised: true, thisHost: { id: me, hostname: registry.me().hostname },
+    hosts: await Promise.all(hosts.map((host) => describe(parts, host, hosts))),
+    syncDirs: [...dirs.current().list],
+    captures: await outbox.count(), entries: await ledger.count(), missing: await ledger.count({ missing: true }),
+    missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
+    conflicts,
+  };
+}
+
+async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[]): Promise<HostStatus> {
+  const towards = hosts.flatMap((sender) => {
+    const lane = sender.lanes[host.id];
+    return lane ? [{ sender: sender.id, lane }] : [];
+  });
+  const delivered = towards.flatMap(({ lane }) => lane.deliveredAt ? [lane.deliveredAt.getTime()] : []);
+  const blocked = await ledger.list({ blocked: host.id }, blockedLimit);
+  const owedSince = await ledger.oldestOwed(host.id);
+  return {
+    id: host.id, hostname: host.hostname, status: host.status, passive: host.passive, ready: host.passive || host.readyAt !== undefined,
+    thisHost: host.id === me, owed: await ledger.count({ owed: host.id }), ...(owedSince ? { owedSince } : {}),
+    blocked: await ledger.count({ blocked: host.id }),
+    blockedPaths: blocked.flatMap(({ path, blocked: all }) => all.filter((one) => one.host === host.id)
+      .map(({ failure, since, retryAt }) => ({ path, failure, since, ...(retryAt ? { retryAt } : {}) }))),
+    ...(delivered.length > 0 ? { deliveredAt: new Date(Math.max(...delivered)) } : {}),
+    failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) => failure
+      ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
+    ...(host.lease ? { lease: { holder: host.lease.holder } } : {}), ...(host.reload ? { reload: host.reload } : {}),
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * The glossary as types (ARCHITECTURE.md, "Words"). This file imports nothing; every stage may import it.
+ */
+
+/** Made once at `init`, kept in the host's state folder. */
+export type HostId = string;
+/** Random, made when an entry is written; compared for equality only, never ordered. */
+export type Version = string;
+/** Relative to the root, `/`-separated; only `root/` makes one, after refusing what could leave its sync dir. */
+export type Path = string & { readonly safe: true };
+
+export type Conflict = 'newer' | 'keep' | 'overwrite';
+
+/** What rsync and SFTP can carry of a file: size in bytes, mtime in whole seconds since the epoch; sha256 (hex) once known. */
+export interface Facts { readonly size: number; readonly mtime: number; readonly sha256?: string }
+
+/** What one host saw on its own disk. `nanos` is the fraction of the mtime, 0 where a transfer or the file system dropped it. */
+export interface Seen extends Facts { readonly nanos: number }
+
+/** What lies at a path, to its entry. */
+export type Standing = 'current' | 'old' | 'unknown' | 'absent';
+
+/**
+ * Why something did not work. `of` says whose failure it is: a host's failure backs its whole lane off, a path's blocks that
+ * path alone. Without `retryable` it waits for a person.
+ */
+export interface Failure { readonly code: string; readonly message: string; readonly retryable: boolean; readonly of: 'host' | 'path' }
+
+/** A directory kept in sync, with its rules. Stored, so that the CLI, cron and every worker go by the same ones. */
+export interface SyncDir {
+  readonly path: Path;
+  /** rsync exclude patterns, relative to the sync dir. */
+  readonly exclude: readonly string[];
+  readonly conflict: Conflict;
+  readonly onDelete: 'keep' | 'propagate';
+}
+
+/** How this host, as sender, gets on with another one. */
+export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Date; nextTryAt?: Date }
+
+/** A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps` and `halted`. */
+export interface Host {
+  id: HostId;
+  hostname: string;
+  /** The name or address (FQDN) under which the others connect to its sshd. */
+  url: string;
+  sshPort: number;
+  username: string;
+  /** One OpenSSH public key line; empty for a passive host that never connects anywhere. */
+  publicKey: string;
+  /** Its sshd's public keys (`ssh-ed25519 AAAA…`), pinned by the others. */
+  hostKeys: string[];
+  rootPath: string;
+  /** Allow-list of sync dirs; empty means all. */
+  syncDirs: Path[];
+  backend: 'rsync' | 'git' | 'git-annex';
+  /** A passive host only has sshd and rsync: files are sent to it and fetched from it, it never sends. */
+  passive: boolean;
+  /** A person's decision. Approved and paused hosts are owed; paused ones are not sent to. */
+  status: 'pending' | 'approved' | 'paused' | 'retired';
+  /** A fact, filled once; until then the host is no source for anyone. */
+  readyAt?: Date;
+  lease?: { holder: string; beat: number };
+  lanes: Record<HostId, Lane>;
+  /** Sync dir → when its owed scan is due. */
+  sweeps: Record<string, Date>;
+  /** Raised by senders: new files are here. */
+  landed: number;
+  halted: Record<string, Failure>;
+  reload?: { at: Date; exitCode: number | null; output: string };
+  software?: { syncmedia: string; node: string };
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface SavedBy { model: string; id: string }
+
+/** A row of the outbox: what one operation touched. Inserted in its session, folded by the lease holder, then removed. */
+export interface Capture {
+  id: string;
+  host: HostId;
+  dueAt: Date;
+  savedBy?: SavedBy;
+  /** Named by the document now. */
+  touched: Path[];
+  /** No longer named. */
+  left: Path[];
+  /** Sync dirs to scan a little later, with the delay in seconds. */
+  sweep: { dir: Path; after: number }[];
+  /** Whoever asks says the bytes are news whatever their facts (`capture(paths)`): always a new version. */
+  asserted?: boolean;
+}
+
+export interface Superseded extends Facts {
+  readonly nanos?: number;
+  readonly version: Version;
+  /** Replaced by a host that did not hold it: two hosts wrote at once. Copies of it are conflicts. */
+  readonly lost: boolean;
+}
+
+export interface Blocked {
+  readonly host: HostId;
+  readonly failure: Failure;
+  readonly since: Date;
+  /** None: waits for a person. */
+  readonly retryAt?: Date;
+}
+
+/** One path. Towards it a host is one of: holding, owed, blocked, not concerned. */
+export interface Entry {
+  path: Path;
+  version: Version;
+  kind: 'file' | 'tombstone';
+  /** Absent for a tombstone. `nanos` as seen on the disk of the host that captured it. */
+  facts?: Seen;
+  /** The newest 16 versions that were replaced, oldest first. */
+  superseded: Superseded[];
+  /** The one host that delivers it. */
+  sender: HostId;
+  /** Who saw the bytes first: on that disk alone nanoseconds compare without a hash. */
+  capturedBy: HostId;
+  /** Set where the sender is gone from the holders: a holder may adopt the entry. */
+  adoptable?: boolean;
+  /** Set where size and mtime do not pin the bytes yet (just written when captured, or too large to hash then): the next sweep hashes. */
+  unsure?: boolean;
+  heldBy: HostId[];
+  owed: HostId[];
+  dueAt: Date;
+  blocked: Blocked[];
+  savedBy?: SavedBy;
+  capturedAt: Date;
+}
+
+/** What is to happen to one path on the other side. */
+export type Change = { readonly path: Path; readonly dir: SyncDir; readonly version: Version; readonly savedBy?: SavedBy } & (
+  /** `rule` only where the ledger does not know the other side. */
+  | { readonly do: 'put'; readonly facts: Facts; readonly rule?: Conflict }
+  | { readonly do: 'remove' });
+
+/** What came of a change. `via` names what carried it (`rsync`, `sftp`). */
+export type Outcome = { readonly change: Change; readonly via: string; readonly bytes: number } & (
+  | { readonly result: 'delivered'; readonly sha256?: string }
+  /** kept: the other side's own file won; changed: the source moved while it was sent; vanished: no source. */
+  | { readonly result: 'kept' | 'changed' | 'vanished' }
+  /** refused: for good; failed: to be tried again. */
+  | { readonly result: 'refused' | 'failed'; readonly failure: Failure });
+
+export interface Difference { readonly path: Path; readonly here?: Facts; readonly there?: Facts }
+
+/**
+ * Where what a landing replaced or removed goes. drop: the very bytes that were sent; put-back: a landing of its own, which
+ * replaces and is judged again; return: put back only where the path is empty, else kept as a conflict.
+ */
+export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
+
+/** How bytes came aside: replaced by a put, taken away by a removal, or found left there by a crash. */
+export type AsideBy = 'replaced' | 'removed' | 'leftover';
+
+/** A push, pull, verify or bootstrap: a row first, then carried out by whoever holds the lease of `at`. */
+export interface Run {
+  id: string;
+  kind: 'push' | 'pull' | 'verify' | 'bootstrap';
+  at: HostId;
+  /** Empty: all. */
+  hosts: HostId[];
+  /** Empty: all. */
+  dirs: Path[];
+  dryRun: boolean;
+  repair: boolean;
+  state: 'asked' | 'running' | 'done' | 'failed' | 'cancelled';
+  /** Done so far, of what was found. */
+  files: number; bytes: number; filesFound: number; bytesFound: number;
+  /** Per host: what stands in the way. */
+  failures: { host: HostId; failure: Failure }[];
+  /** What a dry run would transfer; at most the first 1,000. */
+  wouldTransfer?: { host: HostId; path: Path }[];
+  failure?: Failure;
+  askedAt: Date; startedAt?: Date; endedAt?: Date;
+  askedBy: string;
+}

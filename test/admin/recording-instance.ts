@@ -1,0 +1,69 @@
+import { codes, SyncMediaError } from '../../src/errors/errors.js';
+import type { InitReport, Status, SyncMedia } from '../../src/instance.js';
+import type { Host, Path, Run } from '../../src/words.js';
+
+/** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
+export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
+export const fingerprint = 'SHA256:y4OMlamvnZa69g1iACyfqIcSq2dDZjQ7M7MR2+8Oy3k';
+
+export function makeHost(over: Partial<Host> = {}): Host {
+  const now = new Date('2026-01-02T03:04:05Z');
+  return {
+    id: 'h1', hostname: 'web1', url: 'web1.example', sshPort: 22, username: 'deploy', publicKey: `${publicKey} deploy@web1`,
+    hostKeys: [publicKey], rootPath: '/srv/site', syncDirs: ['uploads' as Path], backend: 'rsync', passive: false, status: 'approved',
+    lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now, ...over,
+  };
+}
+
+export function makeRun(over: Partial<Run> = {}): Run {
+  return {
+    id: 'r1', kind: 'push', at: 'h1', hosts: [], dirs: [], dryRun: false, repair: false, state: 'asked', files: 0, bytes: 0,
+    filesFound: 0, bytesFound: 0, failures: [], askedAt: new Date('2026-01-02T03:04:05Z'), askedBy: 'admin', ...over,
+  };
+}
+
+/**
+ * Stands where an instance stands, so that what the router makes of a request can be seen without a database: it notes each
+ * call and answers something fixed, or throws what `fail` says.
+ */
+export class RecordingInstance implements SyncMedia {
+  readonly calls: [method: string, ...args: unknown[]][] = [];
+  fail: Error | undefined;
+  readonly initialised = true;
+
+  private answer<T>(method: string, args: unknown[], value: T): Promise<T> {
+    this.calls.push([method, ...args]);
+    return this.fail ? Promise.reject(this.fail) : Promise.resolve(value);
+  }
+
+  readonly hosts = {
+    list: () => this.answer('hosts.list', [], [makeHost()]),
+    show: (name: string) => name === 'nobody' ? Promise.reject(new SyncMediaError('UNKNOWN_HOST', 'nobody is no host')) : this.answer('hosts.show', [name], makeHost()),
+    init: (...args: unknown[]) => this.answer<InitReport>('hosts.init', args, { host: makeHost(), created: true, checks: [] }),
+    add: (...args: unknown[]) => this.answer('hosts.add', args, makeHost({ passive: true })),
+    edit: (...args: unknown[]) => this.answer('hosts.edit', args, makeHost()),
+    unregister: (...args: unknown[]) => this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
+  };
+
+  readonly runs = {
+    list: (...args: unknown[]) => this.answer('runs.list', args, [makeRun()]),
+    show: (...args: unknown[]) => this.answer('runs.show', args, makeRun()),
+    cancel: (...args: unknown[]) => this.answer('runs.cancel', args, makeRun({ state: 'cancelled' })),
+    follow: (...args: unknown[]) => this.answer('runs.follow', args, makeRun({ state: 'done' })),
+  };
+
+  push(...args: unknown[]): Promise<Run> { return this.answer('push', args, makeRun()); }
+  pull(...args: unknown[]): Promise<Run> { return this.answer('pull', args, makeRun({ kind: 'pull' })); }
+  status(): Promise<Status> {
+    return this.answer<Status>('status', [], {
+      initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [],
+    });
+  }
+
+  plugin(): void { throw new Error(codes.CLOSED); }
+  open(): Promise<void> { return this.answer('open', [], undefined); }
+  start(): Promise<void> { return this.answer('start', [], undefined); }
+  close(): Promise<void> { return this.answer('close', [], undefined); }
+  capture(): Promise<void> { return this.answer('capture', [], undefined); }
+  on(): () => void { return () => undefined; }
+}

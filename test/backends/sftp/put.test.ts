@@ -1,0 +1,73 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
+import { remotePlace } from '../../../src/backends/route.js';
+import { fileModeOf, putFile } from '../../../src/backends/sftp/put.js';
+import { safePath } from '../../../src/root/paths.js';
+import { changeOf, collect, makeSite, never, photos, put, type Site } from '../site.js';
+
+const dir = photos.path;
+let site: Site | undefined;
+afterEach(async () => {
+  await site?.close();
+  site = undefined;
+});
+
+test.each([['F644', 0o644], ['644', 0o644], ['D755,F640', 0o640], ['D2775,F0664', 0o664], ['D755', undefined], ['u=rw', undefined], ['Fgo-w', undefined], ['F644,o-r', undefined]])('the mode of a file by %s', (chmod, expected) => {
+  expect(fileModeOf(chmod)).toBe(expected);
+});
+
+describe('putFile', () => {
+  test('places a file with its time and mode, and leaves nothing unfinished', async () => {
+    site = await makeSite(createRsyncBackend);
+    const { ssh, host, rootThere } = site;
+    const bytes = Buffer.from(Array.from({ length: 100_001 }, (_, index) => index % 253));
+    await ssh.connections.use(host, async (connection) => {
+      const judged = await putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/a/b.jpg`), { bytes, mtime: 1_500_000_000, mode: 0o640 }, () => Promise.resolve('conflict'));
+      expect(judged).toEqual([]);
+    });
+    const file = join(rootThere, dir, 'a/b.jpg');
+    expect((await readFile(file)).equals(bytes)).toBe(true);
+    const { mtimeMs, mode } = await stat(file);
+    expect([mtimeMs, mode & 0o777]).toEqual([1_500_000_000_000, 0o640]);
+    await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
+  });
+
+  test('what cannot be placed is not left behind', async () => {
+    site = await makeSite(createRsyncBackend);
+    const { ssh, host, rootThere } = site;
+    await put(rootThere, `${dir}/way`, 'a file where a directory is needed');
+    await ssh.connections.use(host, async (connection) => {
+      const putting = putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/way/b.jpg`), { bytes: Buffer.from('b'), mtime: 1, mode: 0o644 }, () => Promise.resolve('conflict'));
+      await expect(putting).rejects.toMatchObject({ code: 'NOT_A_FILE' });
+    });
+    await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
+  });
+});
+
+test('a host whose SFTP cannot replace a file gets everything by rsync', async () => {
+  site = await makeSite(createRsyncBackend, { there: { sftp: false, settings: ['Subsystem sftp internal-sftp -P posix-rename'] } });
+  const { backend, host, here, rootThere, verdicts } = site;
+  const path = safePath(`${dir}/a.jpg`);
+  await put(rootThere, path, 'old');
+  await put(here, path, 'new!');
+  verdicts.set(path, 'trash');
+  const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
+  expect(outcomes.get(path)).toMatchObject({ result: 'delivered', via: 'rsync' });
+  expect(await readFile(join(rootThere, path), 'utf8')).toBe('new!');
+  await expect(readdir(join(rootThere, dir, '.syncmedia/aside'))).resolves.toEqual([]);
+  await expect(readdir(join(rootThere, dir, '.syncmedia/trash'))).resolves.toHaveLength(1);
+});
+
+test('a delivery by SFTP tells the sha256 of what it sent, and refuses bytes that are not the version', async () => {
+  site = await makeSite(createRsyncBackend);
+  const { backend, host, here } = site;
+  await put(here, `${dir}/a.jpg`, 'abc');
+  const change = await changeOf(here, `${dir}/a.jpg`);
+  if (change.do !== 'put') throw new Error('it is a put');
+  const sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  expect((await collect(backend.send(host, [change], never))).get(change.path)).toMatchObject({ result: 'delivered', via: 'sftp', sha256 });
+  const other = { ...change, facts: { ...change.facts, sha256: '0'.repeat(64) } };
+  expect((await collect(backend.send(host, [other], never))).get(change.path)).toMatchObject({ result: 'changed' });
+});

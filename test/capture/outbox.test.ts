@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Capture, Path } from '../../src/words.js';
+import { Outbox } from '../../src/capture/outbox.js';
+import { makeSite, mongooses, type Site } from './site.js';
+
+function makeCapture(host: string, dueAt: string, more: Partial<Capture> = {}): Capture {
+  return { id: randomUUID(), host, dueAt: new Date(dueAt), touched: ['docs/a' as Path], left: [], sweep: [{ dir: 'docs' as Path, after: 30 }], ...more };
+}
+
+describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
+  let site: Site;
+  beforeAll(async () => { site = await makeSite(mongoose); });
+  afterAll(() => site.close());
+  beforeEach(() => site.reset());
+
+  const [ten, eleven, noon] = ['2030-01-01T10:00:00Z', '2030-01-01T11:00:00Z', '2030-01-01T12:00:00Z'] as const;
+
+  test('gives back what was inserted, with dates as dates', async () => {
+    const capture = makeCapture('a', ten, { savedBy: { model: 'Photo', id: '1' }, asserted: true });
+    const plain = makeCapture('a', ten);
+    await site.outbox.insert(capture);
+    await site.outbox.insert(plain);
+    expect(await site.outbox.due('a', new Date(ten), 10)).toEqual(expect.arrayContaining([capture, plain]));
+    const stored = await site.connection.collection('syncmedia_captures').findOne({ _id: plain.id as never });
+    expect(stored?.['dueAt']).toBeInstanceOf(Date);
+    expect(Object.keys(stored ?? {}).sort()).toEqual(['_id', 'dueAt', 'host', 'left', 'sweep', 'touched']);
+  });
+
+  test('gives a host its own captures that are due, oldest first, no more than asked', async () => {
+    const [late, early, middle, foreign] = [makeCapture('a', noon), makeCapture('a', ten), makeCapture('a', eleven), makeCapture('b', ten)];
+    for (const capture of [late, early, middle, foreign]) await site.outbox.insert(capture);
+    const ids = async (now: string, limit: number) => (await site.outbox.due('a', new Date(now), limit)).map(({ id }) => id);
+    expect(await ids(eleven, 10)).toEqual([early.id, middle.id]);
+    expect(await ids(noon, 2)).toEqual([early.id, middle.id]);
+    expect(await ids('2029-01-01T00:00:00Z', 10)).toEqual([]);
+    expect([await site.outbox.count(), await site.outbox.count('a'), await site.outbox.count('b')]).toEqual([4, 3, 1]);
+  });
+
+  test('removes, withdraws and postpones by id', async () => {
+    const captures = [makeCapture('a', ten), makeCapture('a', ten), makeCapture('a', ten), makeCapture('a', ten)];
+    for (const capture of captures) await site.outbox.insert(capture);
+    const [one, two, three, four] = captures.map(({ id }) => id) as [string, string, string, string];
+    await site.outbox.remove([one, two, randomUUID()]);
+    await site.outbox.withdraw(three);
+    expect(await site.outbox.findStored([one, two, three, four])).toEqual(new Set([four]));
+    await site.outbox.postpone(four, new Date(noon));
+    expect(await site.outbox.due('a', new Date(eleven), 10)).toEqual([]);
+    expect((await site.outbox.due('a', new Date(noon), 10)).map(({ id }) => id)).toEqual([four]);
+  });
+
+  test('writes with majority and reads from the primary, whatever the connection says', async () => {
+    const capture = makeCapture('a', ten);
+    await site.outbox.insert(capture);
+    await site.outbox.postpone(capture.id, new Date(eleven));
+    await site.outbox.withdraw(capture.id);
+    await site.outbox.remove([capture.id]);
+    const writes = site.commands.filter(({ name }) => ['insert', 'update', 'delete'].includes(name));
+    expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
+    for (const { command } of writes) expect(command['writeConcern']).toMatchObject({ w: 'majority' });
+  });
+
+  test('waits for a connection that is not open yet, as the app does', async () => {
+    const connection = new mongoose.Mongoose().createConnection();
+    const capture = makeCapture('a', ten);
+    const inserted = new Outbox(connection, 'syncmedia_').insert(capture);
+    await connection.openUri(site.database.uri);
+    await inserted;
+    expect(await site.outbox.findStored([capture.id])).toEqual(new Set([capture.id]));
+    await connection.close();
+  });
+
+  test('has an index for what is due', async () => {
+    await site.outbox.ensureIndexes();
+    const indexes = await site.connection.collection('syncmedia_captures').listIndexes().toArray();
+    expect(indexes.map(({ key }: { key?: unknown }) => key)).toContainEqual({ host: 1, dueAt: 1 });
+  });
+});

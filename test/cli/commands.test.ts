@@ -1,0 +1,257 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { Schema } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findProgram } from '../../scripts/programs.mjs';
+import { createSyncMedia } from '../../src/create.js';
+import type { HostDescription } from '../../src/describe-host.js';
+import type { InitReport, Status } from '../../src/instance.js';
+import type { Run } from '../../src/words.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { startHost, type TestHost } from '../harness/sshd.js';
+import { type CliOptions, type CliResult, runCli } from './run-cli.js';
+
+// Each command is a process of its own, which takes its time to start on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+/** The tests of this file are one story, in order: hosts come, files move, hosts go. */
+let database: TestDatabase;
+let web1: TestHost;
+let web2: TestHost;
+
+beforeAll(async () => {
+  [database, web1, web2] = await Promise.all([testDatabase(), startHost({ name: 'web1' }), startHost({ name: 'web2' })]);
+  for (const host of [web1, web2]) await mkdir(join(host.root, 'uploads'));
+});
+afterAll(async () => { await Promise.all([database.close(), web1.close(), web2.close()]); });
+
+const environmentOf = (host: TestHost): Record<string, string> => ({
+  SYNCMEDIA_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, HOME: host.dir,
+  SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_TIMEOUT: '5',
+});
+
+/** The command line as run on a host. */
+function on(host: TestHost, args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return runCli(args, { ...options, env: { ...environmentOf(host), ...options.env } });
+}
+
+/** What the app does at its start: its models say which sync dirs there are. */
+async function startAppOnce(host: TestHost): Promise<void> {
+  const app = createSyncMedia({ connection: database.connection, environment: environmentOf(host) });
+  const photos = new Schema({ file: String });
+  photos.plugin(app.plugin, { syncDirs: 'uploads' });
+  database.connection.model('Photo', photos);
+  await app.open();
+  await app.close();
+}
+
+const initArgs = (host: TestHost): string[] => [
+  'init', '-u', host.username, '-k', host.publicKeyFile, '-p', String(host.port), '--hostname', host.name, '--url', host.hostname, '--root', host.root, '--sync-dirs', 'uploads',
+];
+
+const parse = <T>({ stdout }: CliResult): T => JSON.parse(stdout) as T;
+
+describe('before init', () => {
+  test.each([['push'], ['pull'], ['runs'], ['unregister']])('%s exits with 4 and says what to do', async (...args) => {
+    const { code, stdout, stderr } = await on(web1, args);
+    expect([code, stdout]).toEqual([4, '']);
+    expect(stderr).toMatch(/^syncmedia: NOT_INITIALISED: .*syncmedia init/m);
+  });
+
+  test('status exits with 4 and still prints its data', async () => {
+    const result = await on(web1, ['status', '--json']);
+    expect([result.code, parse<Status>(result).initialised]).toEqual([4, false]);
+  });
+
+  test('a key that is none is refused, and nothing is registered', async () => {
+    const { code, stderr } = await on(web1, [...initArgs(web1), '-k', join(web1.dir, 'ssh/authorized_keys')]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^syncmedia: BAD_KEY: /m)]);
+    expect((await on(web1, ['status'])).code).toBe(4);
+  });
+});
+
+describe('hosts come', () => {
+  test('init registers this machine and tries it; without a terminal -i asks nothing', async () => {
+    const { code, stdout, stderr } = await on(web1, [...initArgs(web1), '-i']);
+    expect(stderr).toContain('asks on a terminal only');
+    expect(stdout).toMatch(/^Created host web1 \([\w-]+\), \S+@127\.0\.0\.1:\d+, root /);
+    expect(stdout).not.toContain('FAILED');
+    expect(code).toBe(0);
+  });
+
+  test('a second init updates it, and keeps what it is not given', async () => {
+    const { code, stdout } = await on(web1, ['init']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^Updated host web1 /)]);
+  });
+
+  test('init with a literal key, as JSON', async () => {
+    const key = (await readFile(web2.publicKeyFile, 'utf8')).trim();
+    const result = await on(web2, [...initArgs(web2), '-k', key, '--json'], { env: { SYNCMEDIA_IDENTITY: web2.privateKeyFile } });
+    expect(parse<InitReport>(result)).toMatchObject({ created: true, host: { hostname: 'web2', key: { type: 'ssh-ed25519' } } });
+    expect(result.code).toBe(0);
+  });
+
+  test('hosts lists them as a table, as CSV and as JSON', async () => {
+    const table = await on(web1, ['hosts']);
+    expect(table.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual(['HOST', 'web1', 'web2', '']);
+    const csv = await on(web1, ['hosts', 'list', '--csv']);
+    expect(csv.stdout).toMatch(new RegExp(`^username,hostname,url,port,.*\n${web1.username},web1,127.0.0.1,${String(web1.port)},`));
+    const { hosts } = parse<{ hosts: HostDescription[] }>(await on(web1, ['hosts', '--json']));
+    expect(hosts.map(({ hostname, hostKeys }) => [hostname, hostKeys[0]?.fingerprint.slice(0, 7)])).toEqual([['web1', 'SHA256:'], ['web2', 'SHA256:']]);
+    expect([table.code, csv.code]).toEqual([0, 0]);
+  });
+
+  test('hosts show knows a host by name, and names one that is unknown', async () => {
+    expect((await on(web1, ['hosts', 'show', 'web2'])).stdout).toMatch(/^host +web2$/m);
+    const { code, stderr } = await on(web1, ['hosts', 'show', 'web9']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^syncmedia: UNKNOWN_HOST: .*web9/m)]);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux' || await findProgram('script') === undefined)('init -i on a terminal', () => {
+  /** Types an answer after each prompt. */
+  function answering(answers: readonly string[]): CliOptions {
+    let asked = 0;
+    return {
+      terminal: true,
+      onStderr: (text, child) => {
+        for (const prompts = text.match(/\]: /g)?.length ?? 0; asked < prompts; asked++) child.stdin?.write(answers[asked] ?? '\r');
+      },
+    };
+  }
+
+  test('asks for what was not given, again where the answer cannot be used, and keeps what is stored for an empty one', async () => {
+    const { code, stdout } = await on(web1, ['init', '-i', '--url', web1.hostname], answering(['\r', '\r', '\r', 'zero\r', '\r', '\r', '\r']));
+    expect(stripVTControlCharacters(stdout)).toMatch(/Host name \[web1\]: [^]*Login user \[[^]*Public key \[as it is\][^]*ssh port \[\d+\]: zero\s+A port is a number[^]*ssh port \[\d+\]: [^]*Root directory/);
+    expect(stdout).not.toContain('Name or address');
+    expect(stdout).toContain('Updated host web1 ');
+    expect(code).toBe(0);
+  });
+
+  test('ctrl-C at a question ends it with 130, and nothing is changed', async () => {
+    const { code, stdout } = await on(web1, ['init', '-i'], answering(['other\r', '\x03']));
+    expect([code, stdout]).toEqual([130, expect.not.stringContaining('Updated')]);
+    expect((await on(web1, ['hosts', 'show', 'web1'])).code).toBe(0);
+  });
+
+  test('the end of the input at a question is an error', async () => {
+    const { code, stdout } = await on(web1, ['init', '-i'], answering(['\x04']));
+    expect([code, stdout]).toEqual([1, expect.stringContaining('CANCELLED: ')]);
+  });
+});
+
+describe('files move', () => {
+  beforeAll(() => startAppOnce(web1));
+
+  test('a dry run lists what a push would transfer, and transfers nothing', async () => {
+    await writeFile(join(web1.root, 'uploads/a b.jpg'), 'a picture');
+    const result = await on(web1, ['push', '--dry-run', '--json']);
+    expect(parse<{ run: Run }>(result).run).toMatchObject({ state: 'done', wouldTransfer: [{ path: 'uploads/a b.jpg' }] });
+    expect(result.code).toBe(0);
+    await expect(readFile(join(web2.root, 'uploads/a b.jpg'))).rejects.toThrow('ENOENT');
+  });
+
+  test('push sends it', async () => {
+    const { code, stdout, stderr } = await on(web1, ['push', '--host', 'web2', '--dir', 'uploads']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^state +done$/m)]);
+    expect(stderr).toMatch(/^push [\w-]+: /m);
+    expect(await readFile(join(web2.root, 'uploads/a b.jpg'), 'utf8')).toBe('a picture');
+  });
+
+  test('pull fetches', async () => {
+    await writeFile(join(web1.root, 'uploads/b.jpg'), 'another');
+    const { code, stdout } = await on(web2, ['pull']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^state +done$/m)]);
+    expect(await readFile(join(web2.root, 'uploads/b.jpg'), 'utf8')).toBe('another');
+  });
+
+  test.each([['--host', 'web9', 'UNKNOWN_HOST'], ['--dir', 'nowhere', 'BAD_SYNC_DIR']])('push %s %s is refused', async (option, value, errorCode) => {
+    const { code, stdout, stderr } = await on(web1, ['push', option, value]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`${errorCode}: `);
+    expect(stderr).toContain(value);
+  });
+
+  test('a push that one host does not take exits with 3 and says why', async () => {
+    await web2.stop();
+    try {
+      await writeFile(join(web1.root, 'uploads/c.jpg'), 'third');
+      const { code, stdout } = await on(web1, ['push']);
+      expect(code).toBe(3);
+      expect(stdout).toMatch(/^web2 +HOST_UNREACHABLE /m);
+    } finally {
+      await web2.start();
+    }
+  });
+
+  test('--no-wait asks and returns; cancelled, it exits with 1 for who follows it', async () => {
+    const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
+    expect(asked).toMatchObject({ kind: 'push', state: 'asked' });
+    expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
+    expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
+    const list = await on(web1, ['runs']);
+    expect(list.stdout.split('\n')[1]).toContain(asked.id);
+    const { code, stderr } = await on(web1, ['runs', 'show', 'no-such-run']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('UNKNOWN_RUN')]);
+  });
+
+  test('SIGINT stops following, with 130 and a word on the run', async () => {
+    await web2.freeze();
+    try {
+      let sent = false;
+      const { code, stdout, stderr } = await on(web1, ['push'], {
+        onStderr: (text, child) => {
+          if (sent || !text.includes('running')) return;
+          sent = true;
+          child.kill('SIGINT');
+        },
+      });
+      expect([code, stdout]).toEqual([130, '']);
+      expect(stderr).toMatch(/no longer followed; `syncmedia runs show [\w-]+`/);
+      expect(stderr).not.toContain('INTERNAL');
+    } finally {
+      await web2.thaw();
+    }
+  });
+
+  test('status shows both hosts', async () => {
+    const { code, stdout } = await on(web1, ['status']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^this host +web1 /m);
+    expect(stdout).toMatch(/^web2 +approved/m);
+  });
+});
+
+describe('hosts go', () => {
+  test('hosts edit pauses a host and lets it go on', async () => {
+    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'paused'])).stdout).toMatch(/^status +paused/m);
+    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'approved'])).stdout).toMatch(/^status +approved/m);
+  });
+
+  test('hosts add takes a passive host by the fingerprint of its key only', async () => {
+    const nas = await startHost({ name: 'nas' });
+    try {
+      await mkdir(join(nas.root, 'uploads'));
+      await nas.trust(web1.publicKey);
+      const add = (fingerprint: string) => on(web1, ['hosts', 'add', '--hostname', 'nas', '--url', nas.hostname, '-p', String(nas.port),
+        '-u', nas.username, '--root', nas.root, '--fingerprint', fingerprint]);
+      const wrong = await add(`SHA256:${'A'.repeat(43)}`);
+      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('HOST_KEY_MISMATCH: ')]);
+      const [shown = ''] = /SHA256:[A-Za-z0-9+/]{43}/.exec(wrong.stderr) ?? [];
+      const right = await add(shown);
+      expect([right.code, right.stdout]).toEqual([0, expect.stringMatching(/^status +approved, passive$/m)]);
+      expect((await on(web1, ['unregister', 'nas'])).stdout).toMatch(/^Unregistered host nas /);
+    } finally {
+      await nas.close();
+    }
+  });
+
+  test('unregister retires this host, which is then not initialised any more', async () => {
+    const { code, stdout } = await on(web2, ['unregister']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^Unregistered host web2 /)]);
+    expect((await on(web2, ['push'])).code).toBe(4);
+    // The keys it let in for syncmedia are gone with it.
+    expect(await readFile(web2.authorizedKeysFile, 'utf8')).not.toContain(web1.publicKey.split(' ')[1]);
+  });
+});

@@ -1,0 +1,3 @@
+const { consume } = require('./require.cjs');
+
+it('is consumed', () => consume());

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeTestDir, type TestDir } from '../harness/tmp.js';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const run = promisify(execFile);
+
+/** Runs a command whose failure is worth reading whole. */
+async function execute(cwd: string, program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  try {
+    return (await run(program, args, { cwd, timeout: 240_000, env: { ...process.env, ...env } })).stdout;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
+  }
+}
+
+let packed: TestDir;
+let tarball: string;
+beforeAll(async () => {
+  packed = await makeTestDir();
+  await execute(join(here, '../..'), 'npm', ['pack', '--silent', '--pack-destination', packed.path]);
+  const [name = ''] = await readdir(packed.path);
+  tarball = join(packed.path, name);
+}, 120_000);
+afterAll(async () => {
+  await packed.remove();
+});
+
+it('packs what is needed and nothing else', async () => {
+  const files = (await execute(packed.path, 'tar', ['-tzf', tarball])).split('\n');
+  for (const name of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.cts', 'dist/index.d.mts', 'dist/cli/main.js', 'LICENSE']) {
+    expect(files).toContain(`package/${name}`);
+  }
+  expect(files.filter((name) => !/^package\/(dist\/|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(name))).toEqual([]);
+});
+
+// Both majors of either peer; Express does not care which Mongoose stands beside it.
+describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s', (name) => {
+  let consumer: TestDir;
+  let database: TestDatabase;
+  let typescript: string;
+  let env: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    [consumer, database] = await Promise.all([makeTestDir(), testDatabase()]);
+    const { path } = consumer;
+    await cp(join(here, 'app'), path, { recursive: true });
+    for (const extension of ['cts', 'mts']) await cp(join(path, 'consumer.ts'), join(path, `consumer.${extension}`));
+    await mkdir(join(path, 'uploads'));
+    const manifest = JSON.parse(await readFile(join(here, `${name}.json`), 'utf8')) as { dependencies: Record<string, string> };
+    manifest.dependencies.syncmedia = `file:${tarball}`;
+    await writeFile(join(path, 'package.json'), JSON.stringify(manifest));
+    await execute(path, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
+    typescript = await execute(path, 'node', ['-p', 'require("typescript").version']);
+    // Never initialised: what a consumer's own tests and builds run on.
+    env = { CONSUMER_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: join(path, 'state') };
+  }, 300_000);
+  afterAll(async () => {
+    await Promise.all([consumer.remove(), database.close()]);
+  });
+
+  const bin = (tool: string): string => join(consumer.path, 'node_modules/.bin', tool);
+  /** It refuses node10 unless told that one knows. */
+  const isTypeScript6 = (): boolean => typescript.startsWith('6.');
+
+  it('is required', async () => {
+    expect(await execute(consumer.path, 'node', ['require.cjs'], env)).toBe('consumed\n');
+  });
+
+  it('is imported', async () => {
+    expect(await execute(consumer.path, 'node', ['import.mjs'], env)).toBe('consumed\n');
+  });
+
+  it('has its command', async () => {
+    expect(await execute(consumer.path, bin('syncmedia'), ['--help'], env)).toMatch(/Usage: syncmedia/);
+  });
+
+  it('is used under Jest in CommonJS', async () => {
+    await execute(consumer.path, bin('jest'), ['--ci', '--rootDir', consumer.path], env);
+  }, 60_000);
+
+  it('runs under ts-node', async () => {
+    const settings = { TS_NODE_COMPILER_OPTIONS: JSON.stringify(isTypeScript6() ? { ignoreDeprecations: '6.0' } : {}) };
+    expect(await execute(consumer.path, 'node', ['-r', 'ts-node/register', 'consumer.ts'], { ...env, ...settings })).toBe('consumed true\n');
+  }, 60_000);
+
+  // Not as .cts: on Node 20 tsx then fails in what Express requires.
+  it.each(['consumer.ts', 'consumer.mts'])('runs under tsx as %s', async (file) => {
+    expect(await execute(consumer.path, bin('tsx'), [file], env)).toBe('consumed true\n');
+  }, 60_000);
+
+  it.each(['node10', 'node16', 'nodenext'])('type-checks as %s', async (resolution) => {
+    const project = resolution === 'node10' ? 'tsconfig.json' : `tsconfig.${resolution}.json`;
+    const deprecated = resolution === 'node10' && isTypeScript6() ? ['--ignoreDeprecations', '6.0'] : [];
+    await execute(consumer.path, bin('tsc'), ['-p', project, ...deprecated]);
+  }, 120_000);
+});

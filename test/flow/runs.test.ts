@@ -1,0 +1,145 @@
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Run } from '../../src/words.js';
+import { startHost } from '../harness/sshd.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site, type SiteOptions } from './site.js';
+
+let site: Site | undefined;
+async function open(options?: SiteOptions): Promise<Site> {
+  site = await openSite(options);
+  return site;
+}
+afterEach(async () => {
+  await site?.close();
+  site = undefined;
+});
+
+async function follow(machine: Machine, kind: 'push' | 'pull', request = {}): Promise<Run> {
+  const { sync } = machine.app;
+  return sync.runs.follow((await sync[kind](request)).id);
+}
+
+describe('a push', () => {
+  test('of everything brings the other hosts what no document named', async () => {
+    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    await one.write(`${dir}/old/a.jpg`, 'a', 1_000);
+    await one.write(`${dir}/b.jpg`, 'b', 2_000);
+    expect(await follow(one, 'push')).toMatchObject({ state: 'done', failures: [] });
+    expect(await two.tree()).toEqual(await one.tree());
+    expect(await three.tree()).toEqual(await one.tree());
+    expect(await follow(one, 'push')).toMatchObject({ state: 'done', files: 0 });
+  });
+
+  test('to one host goes to that one first; what another lost is sent again', async () => {
+    const [one, two] = threeOf(await open({ plugin: { sweep: false } }));
+    await one.write(`${dir}/a.jpg`, 'a');
+    await follow(one, 'push');
+    await rm(two.path(`${dir}/a.jpg`));
+    expect(await follow(one, 'push', { hosts: ['two'] })).toMatchObject({ state: 'done', files: 1 });
+    expect(await two.read(`${dir}/a.jpg`)).toBe('a');
+  });
+
+  test('as a dry run changes nothing and lists what it would send', async () => {
+    const [one, two] = threeOf(await open({ plugin: { sweep: false } }));
+    await one.write(`${dir}/a.jpg`, 'a');
+    await follow(one, 'push');
+    await rm(two.path(`${dir}/a.jpg`));
+    const run = await follow(one, 'push', { dryRun: true });
+    expect(run.wouldTransfer).toEqual([{ host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/a.jpg` }]);
+    expect(await two.read(`${dir}/a.jpg`)).toBeUndefined();
+  });
+
+  test('with a host down says so, and serves the others', async () => {
+    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    await two.ssh.stop({ hard: true });
+    await one.write(`${dir}/a.jpg`, 'a');
+    const run = await follow(one, 'push');
+    expect(run).toMatchObject({ state: 'failed', failure: { code: 'RUN_FAILED' } });
+    expect(run.failures.map(({ failure }) => failure.code)).toEqual(['HOST_UNREACHABLE']);
+    await until(async () => await three.read(`${dir}/a.jpg`) === 'a');
+  });
+});
+
+describe('a pull', () => {
+  test('fetches what another host has and the ledger does not know, and captures it', async () => {
+    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    await two.write(`${dir}/only-here.jpg`, '2', 1_000);
+    expect(await follow(one, 'pull')).toMatchObject({ state: 'done', files: 1 });
+    expect(await one.read(`${dir}/only-here.jpg`)).toBe('2');
+    await until(async () => await three.read(`${dir}/only-here.jpg`) === '2');
+  });
+
+  test('by cron, as the environment asks', async () => {
+    const [one, two] = threeOf(await open({ plugin: { sweep: false }, environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' } }));
+    await two.write(`${dir}/a.jpg`, 'a');
+    await until(async () => await one.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
+    expect((await one.app.sync.runs.list()).some(({ kind, askedBy }) => kind === 'pull' && askedBy === 'SYNCMEDIA_PULL_CRON')).toBe(true);
+  });
+
+  test('an expression that node-cron would let through is an error at start that names the variable', async () => {
+    const [one] = threeOf(await open());
+    const environment = { ...one.environment, SYNCMEDIA_PULL_CRON: '*/90 * * * *' };
+    const { createSyncMedia } = await import('../../src/create.js');
+    await expect((async () => createSyncMedia({ connection: one.app.connection, environment }).start())()).rejects.toThrow(/SYNCMEDIA_PULL_CRON/);
+  });
+});
+
+describe('a passive host', () => {
+  test('is added by hand, sent to, and pulled from', async () => {
+    const [one] = threeOf(await open());
+    const passive = await startHost({ name: 'backup' });
+    try {
+      await passive.trust((await one.app.sync.hosts.show('one')).publicKey);
+      await passive.trust((await one.app.sync.hosts.show('two')).publicKey);
+      await passive.trust((await one.app.sync.hosts.show('three')).publicKey);
+      await mkdir(join(passive.root, dir), { recursive: true });
+      const { fingerprint } = await import('../../src/hosts/public-key.js');
+      await one.app.sync.hosts.add({
+        hostname: 'backup', url: '127.0.0.1', sshPort: passive.port, username: passive.username, root: passive.root,
+        fingerprint: fingerprint(passive.hostPublicKeys[0] ?? ''),
+      });
+      await one.write(`${dir}/a.jpg`, 'a');
+      await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+      await until(async () => await readFile(join(passive.root, dir, 'a.jpg'), 'utf8') === 'a', { timeout: 15_000 });
+      await (await import('node:fs/promises')).writeFile(join(passive.root, dir, 'b.jpg'), 'b');
+      expect(await follow(one, 'pull', { hosts: ['backup'] })).toMatchObject({ state: 'done' });
+      expect(await one.read(`${dir}/b.jpg`)).toBe('b');
+      await one.app.sync.hosts.unregister('backup');
+    } finally { await passive.close(); }
+  });
+});
+
+test('the reload command runs where files landed, without a shell, and its outcome is recorded', async () => {
+  const [one, two] = threeOf(await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }));
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+  await until(async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)', { timeout: 15_000 });
+  expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
+});
+
+test('each host has only the sync dirs it wants', async () => {
+  const opened = await open({
+    hosts: ['one', 'two', 'three'], plugin: { syncDirs: [dir, 'uploads/photos-large'] }, sync: {},
+    registration: (name) => name === 'two' ? { syncDirs: [dir] } : {},
+  }).catch((error: unknown) => error);
+  // A sync dir that a model declares and that does not exist is an error of init that names it.
+  expect(String(opened)).toContain('uploads/photos-large');
+});
+
+test('a symlinked sync dir stays a symlink, on both sides', async () => {
+  const opened = await open();
+  const [one, two] = threeOf(opened);
+  for (const machine of [one, two]) {
+    const { rename } = await import('node:fs/promises');
+    await rename(machine.path(dir), machine.path('shared'));
+    await symlink(machine.path('shared'), machine.path(dir));
+  }
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.write(`${dir}/deep/b.jpg`, 'b');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg`, thumbnail: `${dir}/deep/b.jpg` });
+  await untilSettled(opened);
+  expect(await two.read('shared/a.jpg')).toBe('a');
+  expect(await two.read('shared/deep/b.jpg')).toBe('b');
+});

@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeAll(async () => {
+  site = await openSite();
+  [one, two, three] = threeOf(site);
+});
+afterAll(() => site.close());
+afterEach(() => untilSettled(site));
+
+const onOthers = (file: string, content: string) => until(async () => await two.read(file) === content && await three.read(file) === content);
+
+describe('a save', () => {
+  test('puts the named file on the other hosts, byte for byte', async () => {
+    await one.write(`${dir}/cat.jpg`, 'meow');
+    await one.app.Photo.create({ title: 'cat', file: `${dir}/cat.jpg` });
+    await onOthers(`${dir}/cat.jpg`, 'meow');
+  });
+
+  test('works from any of the hosts', async () => {
+    await three.write(`${dir}/from-three.jpg`, '3');
+    await three.app.Photo.create({ title: 'three', file: `/${dir}/from-three.jpg` });
+    await until(async () => await one.read(`${dir}/from-three.jpg`) === '3' && await two.read(`${dir}/from-three.jpg`) === '3');
+  });
+
+  test('is followed by a sweep, which finds the thumbnail beside the named picture', async () => {
+    await one.write(`${dir}/dog.jpg`, 'woof');
+    await one.write(`${dir}/thumbs/dog.jpg`, 'w');
+    await one.app.Photo.create({ title: 'dog', file: `${dir}/dog.jpg` });
+    await onOthers(`${dir}/thumbs/dog.jpg`, 'w');
+  });
+
+  test('replaces the file elsewhere when it has new bytes; the old ones go to the trash there', async () => {
+    await one.write(`${dir}/bird.jpg`, 'old song');
+    const photo = await one.app.Photo.create({ title: 'bird', file: `${dir}/bird.jpg` });
+    await onOthers(`${dir}/bird.jpg`, 'old song');
+    await untilSettled(site);
+    await one.write(`${dir}/bird.jpg`, 'a new song');
+    await photo.save();
+    await onOthers(`${dir}/bird.jpg`, 'a new song');
+    await untilSettled(site);
+    expect(await two.kept('trash')).toContain('bird.jpg');
+    expect(await two.kept('conflicts')).not.toContain('bird.jpg');
+  });
+
+  test('that edits a title sends nothing', async () => {
+    await one.write(`${dir}/fish.jpg`, 'blub');
+    const photo = await one.app.Photo.create({ title: 'fish', file: `${dir}/fish.jpg` });
+    await onOthers(`${dir}/fish.jpg`, 'blub');
+    await untilSettled(site);
+    const outcomes: unknown[] = [];
+    const stop = one.app.sync.on('outcome', (event) => { outcomes.push(event); });
+    photo.title = 'a fish';
+    await photo.save();
+    await untilSettled(site);
+    stop();
+    expect(outcomes).toEqual([]);
+  });
+
+  test('that fails validation or hits a duplicate key leaves no capture, and sends nothing', async () => {
+    await one.write(`${dir}/never.jpg`, 'x');
+    const first = await one.app.Photo.create({ title: 'first', file: `${dir}/cat.jpg` });
+    await untilSettled(site);
+    await expect(one.app.Photo.create({ file: `${dir}/never.jpg` })).rejects.toThrow('title');
+    await expect(one.app.Photo.create({ _id: first._id, title: 'again', file: `${dir}/never.jpg` })).rejects.toThrow('E11000');
+    expect((await one.app.sync.status()).captures).toBe(0);
+  });
+
+  test('naming /etc/passwd by any way sends nothing and succeeds', async () => {
+    await one.app.Photo.create({ title: 'evil', file: '../../etc/passwd' });
+    await one.app.Photo.create({ title: 'evil', file: '/etc/passwd' });
+    await untilSettled(site);
+    expect(Object.keys(await two.tree()).filter((file) => !file.startsWith(`${dir}/`))).toEqual([]);
+  });
+
+  test('excluded files stay where they are', async () => {
+    await one.write(`${dir}/upload.tmp`, 'x');
+    await one.write(`${dir}/after.jpg`, 'x');
+    await one.app.Photo.create({ title: 'tmp', file: `${dir}/upload.tmp`, thumbnail: `${dir}/after.jpg` });
+    await onOthers(`${dir}/after.jpg`, 'x');
+    await untilSettled(site);
+    expect(await two.read(`${dir}/upload.tmp`)).toBeUndefined();
+  });
+});
+
+test.each([
+  'with spaces and \'quotes" .jpg', 'semi;colon$(touch canary)`id`.jpg', 'new\nline.jpg', '-rf.jpg', '--delete', 'emoji 🐈‍⬛.jpg', `${'n'.repeat(251)}.jpg`,
+  'back\\slash.jpg', '*?[x].jpg', '#hash %41.jpg', '.hidden', 'deep/er/and deeper/x.jpg', '\u00e9t\u00e9.jpg',
+])('the name %j arrives byte for byte', async (name) => {
+  await one.write(`${dir}/${name}`, `content of ${name}`);
+  await one.app.Photo.create({ title: 'name', file: `${dir}/${name}` });
+  await onOthers(`${dir}/${name}`, `content of ${name}`);
+});
+
+test('a burst of ten saves arrives in at most two transfers to each host', async () => {
+  await untilSettled(site);
+  const before = (await two.ssh.rsyncCalls()).length;
+  await Promise.all(Array.from({ length: 10 }, async (_, i) => {
+    await one.write(`${dir}/burst/${i}.jpg`, `burst ${i}`);
+    await one.app.Photo.create({ title: `${i}`, file: `${dir}/burst/${i}.jpg` });
+  }));
+  await untilSettled(site);
+  for (let i = 0; i < 10; i++) expect(await two.read(`${dir}/burst/${i}.jpg`)).toBe(`burst ${i}`);
+  expect((await two.ssh.rsyncCalls()).length - before).toBeLessThanOrEqual(2);
+});
+
+test('a thousand saves end with nothing owed and equal trees', async () => {
+  for (let i = 0; i < 1_000; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, async (_, j) => {
+      const file = `${dir}/many/${i % 7}/${i + j}.jpg`;
+      await one.write(file, `number ${i + j}`);
+      await one.app.Photo.create({ title: `${i + j}`, file });
+    }));
+  }
+  await untilSettled(site, 60_000);
+  const { 'uploads/photos/upload.tmp': _excluded, 'uploads/photos/never.jpg': _swept, ...tree } = await one.tree();
+  expect(Object.keys(tree).length).toBeGreaterThan(1_000);
+  expect(await two.tree()).toMatchObject(tree);
+  expect(await three.tree()).toMatchObject(tree);
+}, 120_000);

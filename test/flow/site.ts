@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Schema, type Connection, type Model } from 'mongoose';
+import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
+import type { HostRegistration } from '../../src/instance.js';
+import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/options/config.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
+import { until } from '../harness/wait.js';
+
+/** Shorter than users have, so that what waits for a clock is over soon; no test asserts a time. */
+export const quick: Partial<Tuning> = {
+  leaseMs: 2_000, beatMs: 300, pollMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
+};
+
+export interface Photo { title: string; file: string; thumbnail?: string }
+
+/** One process of one machine of a site: the app with its model, its instance, its connection. */
+export interface App {
+  readonly sync: SyncMediaInstance;
+  readonly connection: Connection;
+  readonly Photo: Model<Photo>;
+  readonly log: string[];
+  close(): Promise<void>;
+}
+
+/** A machine of a site: its sshd, its disk, and the processes of its app. */
+export interface Machine {
+  readonly name: string;
+  readonly ssh: TestHost;
+  readonly environment: Record<string, string>;
+  /** Another process of the app: begun, with its lanes unless another one has them. */
+  startApp(options?: { start?: boolean; tuning?: Partial<Tuning> }): Promise<App>;
+  /** The first process. */
+  app: App;
+  path(file: string): string;
+  write(file: string, content: string | Uint8Array, mtime?: number): Promise<void>;
+  read(file: string): Promise<string | undefined>;
+  /** Every file below the root that is the app's, with its content's hash. */
+  tree(): Promise<Record<string, string>>;
+  /** What lies in an area of `.syncmedia` of the sync dir. */
+  kept(area: string): Promise<string[]>;
+}
+
+export interface Site {
+  readonly database: TestDatabase;
+  readonly machines: Machine[];
+  close(): Promise<void>;
+}
+
+export interface SiteOptions {
+  readonly hosts?: readonly string[];
+  readonly plugin?: Partial<PluginOptions>;
+  readonly sync?: Partial<SyncMediaOptions>;
+  readonly ssh?: Partial<HostOptions>;
+  readonly environment?: Record<string, string>;
+  readonly registration?: (name: string) => HostRegistration;
+  readonly tuning?: Partial<Tuning>;
+}
+
+export const dir = 'uploads/photos';
+
+/** A site of real parts: one database, and for each host its own sshd, root, state folder, keys and app. */
+export async function openSite(options: SiteOptions = {}): Promise<Site> {
+  const database = await testDatabase();
+  const machines: Machine[] = [];
+  const closers: (() => Promise<void>)[] = [() => database.close()];
+  const close = async (): Promise<void> => {
+    for (const one of closers.reverse()) await one();
+  };
+  try {
+    for (const name of options.hosts ?? ['one', 'two', 'three']) {
+      const ssh = await startHost({ name, ...options.ssh });
+      closers.push(() => ssh.close());
+      const machine = await addMachine(database, ssh, name, options);
+      closers.push(machine.closeApps);
+      machines.push(machine);
+    }
+    await until(async () => (await machines[0]?.app.sync.hosts.list())?.every(({ readyAt }) => readyAt !== undefined) ?? false, { timeout: 20_000 });
+    return { database, machines, close };
+  } catch (error) {
+    const logs = machines.map(({ name, app }) => `${name}:\n${app.log.join('\n')}`).join('\n');
+    await close();
+    throw new Error(`the site did not come up: ${String(error)}\n${logs}`, { cause: error });
+  }
+}
+
+async function addMachine(database: TestDatabase, ssh: TestHost, name: string, options: SiteOptions): Promise<Machine & { closeApps(): Promise<void> }> {
+  await mkdir(join(ssh.root, dir), { recursive: true });
+  const environment: Record<string, string> = {
+    HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
+    SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,
+    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...options.environment,
+  };
+  const apps: App[] = [];
+  async function startApp({ start = true, tuning = {} }: { start?: boolean; tuning?: Partial<Tuning> } = {}): Promise<App> {
+    const connection = await database.connect();
+    const log: string[] = [];
+    const say = (level: string) => (message: string): void => { log.push(`${level}: ${message}`); };
+    const sync = createSyncMedia(
+      { connection, environment, log: { info: say('info'), warn: say('warning'), error: say('error') }, ...options.sync },
+      { ...quick, ...options.tuning, ...tuning });
+    const schema = new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String });
+    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin } as never);
+    const app: App = {
+      sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
+      close: async () => { await sync.close(); await connection.close(); },
+    };
+    apps.push(app);
+    if (start) await sync.start();
+    return app;
+  }
+  const app = await startApp({ start: false });
+  const report = await app.sync.hosts.init(options.registration?.(name) ?? {});
+  const failed = report.checks.filter(({ ok }) => !ok);
+  if (failed.length > 0) throw new Error(`init of ${name}: ${JSON.stringify(failed)}`);
+  await app.sync.start();
+  const path = (file: string): string => join(ssh.root, file);
+  return {
+    name, ssh, environment, app, startApp, path,
+    async write(file, content, mtime) {
+      await mkdir(dirname(path(file)), { recursive: true });
+      await writeFile(path(file), content);
+      if (mtime !== undefined) await utimes(path(file), mtime, mtime);
+    },
+    read: (file) => readFile(path(file), 'utf8').catch(() => undefined),
+    tree: () => readTree(ssh.root),
+    kept: async (area) => (await readdir(join(ssh.root, dir, '.syncmedia', area), { recursive: true, withFileTypes: true }).catch(() => []))
+      .filter((entry) => entry.isFile()).map((entry) => entry.name),
+    closeApps: async () => { for (const one of apps) await one.close(); },
+  };
+}
+
+async function readTree(root: string): Promise<Record<string, string>> {
+  const tree: Record<string, string> = {};
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const at = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || at.includes('/.syncmedia/')) continue;
+    const content = await readFile(at).catch(() => undefined);
+    if (content) tree[at.slice(root.length + 1)] = createHash('sha256').update(content).digest('hex');
+  }
+  return tree;
+}
+
+/** Waits until no host of the site is owed anything, and no capture waits to be folded. */
+export async function untilSettled(site: Site, timeout = 20_000): Promise<void> {
+  const [machine] = site.machines;
+  await until(async () => {
+    const status = await (machine as Machine).app.sync.status();
+    return status.captures === 0 && status.hosts.every(({ owed, blocked }) => owed + blocked === 0);
+  }, { timeout });
+}
+
+/** The machines of a site of three. */
+export function threeOf(site: Site): [Machine, Machine, Machine] {
+  const [one, two, three] = site.machines;
+  if (!one || !two || !three) throw new Error('this site has not three machines');
+  return [one, two, three];
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+
+/** What the check last came to, in a few lines. */
+type Seen = { value: unknown } | { error: unknown };
+
+/**
+ * Polls until `check` returns something truthy, and returns that. What it throws counts as "not yet".
+ *
+ * @throws when `timeout` ms (5,000) have passed; the message says what was last seen
+ */
+export async function until<T>(
+  check: () => T | Promise<T>,
+  { timeout = 5000, interval = 20, what = 'the condition' }: { timeout?: number; interval?: number; what?: string } = {},
+): Promise<Exclude<Awaited<T>, false | null | undefined | 0 | ''>> {
+  const end = performance.now() + timeout;
+  let seen: Seen | undefined;
+  for (;;) {
+    seen = await look(check, end, seen);
+    if ('value' in seen && seen.value) return seen.value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
+    if (performance.now() >= end) throw explain(what, timeout, seen);
+    await sleep(Math.min(interval, Math.max(0, end - performance.now())));
+  }
+}
+
+/** One look, bounded too: a check that hangs is a check that does not hold. */
+async function look(check: () => unknown, end: number, before: Seen | undefined): Promise<Seen> {
+  const stop = new AbortController();
+  const late = sleep(Math.max(0, end - performance.now()), undefined, { signal: stop.signal }).then(
+    () => before ?? { error: new Error('the check itself did not come back') },
+    () => ({ value: undefined }),
+  );
+  const looked = (async (): Promise<Seen> => ({ value: await check() }))().catch((error: unknown) => ({ error }));
+  const first = await Promise.race([looked, late]);
+  stop.abort();
+  return first;
+}
+
+function explain(what: string, timeout: number, seen: Seen): Error {
+  const text = 'error' in seen ? `threw ${inspect(seen.error, { depth: 1 })}` : inspect(seen.value, { depth: 4 });
+  const cause = 'error' in seen ? { cause: seen.error } : undefined;
+  return new Error(`${what} did not hold within ${String(timeout)} ms; last seen: ${text}`, cause);
+}

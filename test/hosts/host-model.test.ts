@@ -1,0 +1,72 @@
+import { createRequire } from 'node:module';
+import mongoose9, { type Mongoose } from 'mongoose';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createHostModel, decodeKey, encodeKey, ensureIndexes, hostRows, toHost, validateRow } from '../../src/hosts/host-model.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeRow } from './rows.js';
+
+let database: TestDatabase;
+beforeAll(async () => { database = await testDatabase(); });
+afterAll(() => database.close());
+beforeEach(async () => {
+  await hostRows(database.connection, 'p_').deleteMany({});
+});
+
+test('two hosts never have one hostname, or one url and port', async () => {
+  const rows = hostRows(database.connection, 'p_');
+  await ensureIndexes(rows);
+  await ensureIndexes(rows);
+  await rows.insertOne(makeRow('a'));
+  await expect(rows.insertOne(makeRow('b', { hostname: 'name-a' }))).rejects.toMatchObject({ code: 11000 });
+  await expect(rows.insertOne(makeRow('b', { url: 'a.example.com' }))).rejects.toMatchObject({ code: 11000 });
+  await rows.insertOne(makeRow('b', { url: 'a.example.com', sshPort: 23 }));
+});
+
+test('a sync dir with any name is a field name', () => {
+  for (const dir of ['uploads', 'a/b.c', '$x/..y', 'ü 100%/"', '.']) {
+    expect(encodeKey(dir)).not.toMatch(/[.$]/);
+    expect(decodeKey(encodeKey(dir))).toBe(dir);
+  }
+  expect(toHost(makeRow('a', { sweeps: { [encodeKey('a/b.c')]: new Date(5) } })).sweeps).toEqual({ 'a/b.c': new Date(5) });
+});
+
+const versions: [string, Mongoose][] = [['9', mongoose9], ['8', createRequire(import.meta.url)('mongoose8') as Mongoose]];
+describe.each(versions)('on Mongoose %s', (_, mongoose) => {
+  test('reads and validates what was stored, and is made once', async () => {
+    const connection = await mongoose.createConnection(database.uri).asPromise();
+    try {
+      const Model = createHostModel(connection, 'p_');
+      expect(createHostModel(connection, 'p_')).toBe(Model);
+      expect(createHostModel(connection, 'q_')).not.toBe(Model);
+      await hostRows(connection, 'p_').insertOne(makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }));
+      const found = await Model.findOne({ hostname: 'name-a' }).lean();
+      expect(found).toEqual(makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }));
+      await validateRow(Model, makeRow('a'));
+      await expect(validateRow(Model, makeRow('a', { sshPort: 70_000 }))).rejects.toThrow('sshPort');
+      await expect(validateRow(Model, makeRow('a', { status: 'odd' as 'paused' }))).rejects.toThrow('status');
+    } finally {
+      await connection.close();
+    }
+  });
+
+  test('no plugin of the whole app gets into it', async () => {
+    const instance = new mongoose.Mongoose();
+    const seen: string[] = [];
+    instance.plugin((schema) => {
+      seen.push(String(schema.get('collection')));
+      schema.pre('save', () => { throw new Error('never'); });
+    });
+    const connection = instance.createConnection();
+    createHostModel(connection, 'p_');
+    connection.model('Other', new instance.Schema({ a: String }, { collection: 'other' }));
+    expect(seen).toEqual(['other']);
+    await connection.close();
+  });
+
+  test('does not wait on a connection that was never opened', async () => {
+    const connection = mongoose.createConnection();
+    await expect(createHostModel(connection, 'p_').findOne().exec()).rejects.toThrow(/initial connection|bufferCommands/);
+    expect(() => hostRows(connection, 'p_')).toThrow(expect.objectContaining({ code: 'NO_CONNECTION' }));
+    await connection.close();
+  });
+});

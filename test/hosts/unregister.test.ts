@@ -1,0 +1,87 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hostRows } from '../../src/hosts/host-model.js';
+import { listHosts } from '../../src/hosts/host-rows.js';
+import { initHost } from '../../src/hosts/init.js';
+import { installKeys } from '../../src/hosts/keys-installed.js';
+import { readState } from '../../src/hosts/state.js';
+import { unregisterHost } from '../../src/hosts/unregister.js';
+import type { Host } from '../../src/words.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { startHost, type TestHost } from '../harness/sshd.js';
+import { logIn, makeMachine, type Machine } from './site.js';
+
+let database: TestDatabase;
+let sshds: [TestHost, TestHost];
+let machines: [Machine, Machine];
+let hosts: [Host, Host];
+beforeAll(async () => {
+  database = await testDatabase();
+  sshds = await Promise.all([startHost({ name: 'one' }), startHost({ name: 'two' })]);
+});
+afterAll(async () => {
+  await Promise.all(sshds.map((host) => host.close()));
+  await database.close();
+});
+beforeEach(async () => {
+  for (const host of sshds) await writeFile(host.authorizedKeysFile, '# mine\n');
+  machines = await Promise.all([makeMachine(database, sshds[0]), makeMachine(database, sshds[1])]);
+  const first = await initHost(machines[0].deps, { syncDirs: ['uploads'] });
+  const second = await initHost(machines[1].deps, { syncDirs: ['uploads'] });
+  hosts = [first.host, second.host];
+  await notice(0);
+});
+afterEach(async () => {
+  for (const name of ['p_hosts', 'p_meta']) await database.connection.collection(name).deleteMany({});
+  for (const host of sshds) await rm(join(host.stateDir, 'host.json'), { force: true });
+});
+
+const rows = () => hostRows(database.connection, 'p_');
+/** What a running host does when it notices a change of the registry. */
+async function notice(index: 0 | 1): Promise<void> {
+  const state = readState(sshds[index].stateDir);
+  if (state) await installKeys({ state, log: machines[index].deps.config.log }, await listHosts(rows()));
+}
+const mayLogIn = async (from: 0 | 1, to: 0 | 1): Promise<boolean> =>
+  (await logIn(hosts[to], { identityFile: sshds[from].privateKeyFile, id: hosts[from].id })).ok;
+
+describe('unregisterHost', () => {
+  test('takes another host out: it may not log in here any more', async () => {
+    expect(await mayLogIn(1, 0)).toBe(true);
+    const retired = await unregisterHost(machines[0].deps, hosts[1]);
+    expect(retired).toMatchObject({ id: hosts[1].id, status: 'retired' });
+    expect(machines[0].forgotten).toEqual([hosts[1].id]);
+    expect(await mayLogIn(1, 0)).toBe(false);
+    expect(await mayLogIn(0, 0)).toBe(true);
+    expect(readState(sshds[0].stateDir)?.id).toBe(hosts[0].id);
+  });
+
+  test('the host itself, once it notices, lets nobody in', async () => {
+    await unregisterHost(machines[0].deps, hosts[1]);
+    expect(await mayLogIn(0, 1)).toBe(true);
+    await notice(1);
+    expect(await mayLogIn(0, 1)).toBe(false);
+    expect(await readFile(sshds[1].authorizedKeysFile, 'utf8')).toBe('# mine\n');
+  });
+
+  test('of this host leaves this machine as one that was never initialised', async () => {
+    await unregisterHost(machines[0].deps, hosts[0]);
+    expect(readState(sshds[0].stateDir)).toBeUndefined();
+    expect(await readFile(sshds[0].authorizedKeysFile, 'utf8')).toBe('# mine\n');
+    await notice(1);
+    expect(await readFile(sshds[1].authorizedKeysFile, 'utf8')).not.toContain(hosts[0].publicKey);
+  });
+
+  test('frees its name and address, keeps its row, and may be done again', async () => {
+    await rows().updateOne({ _id: hosts[1].id }, { $set: { lease: { holder: 'x', beat: 1 } } });
+    const retired = await unregisterHost(machines[0].deps, hosts[1]);
+    expect(retired.lease).toBeUndefined();
+    expect({ ...(await unregisterHost(machines[0].deps, retired)) }).toEqual(retired);
+    expect(machines[0].forgotten).toEqual([hosts[1].id, hosts[1].id]);
+    const anew = await initHost(machines[1].deps, {});
+    expect(anew.host).toMatchObject({ hostname: 'two', url: hosts[1].url, sshPort: hosts[1].sshPort });
+    expect(anew.host.id).not.toBe(hosts[1].id);
+    expect((await rows().find().toArray()).length).toBe(3);
+  });
+});

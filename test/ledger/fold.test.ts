@@ -1,0 +1,173 @@
+import { readFile, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeTombstone } from '../../src/planning/entries.js';
+import { scanDir } from '../../src/ledger/scan.js';
+import type { Entry, Path } from '../../src/words.js';
+import { openSite, photo, photos, type Replica, type Site } from './site.js';
+
+let site: Site, a: Replica, b: Replica;
+beforeEach(async () => {
+  site = await openSite(['A', 'B', 'C']);
+  [a, b] = [await site.replica('A'), await site.replica('B')];
+});
+afterEach(() => site.close());
+
+const named = { why: 'named' } as const, scan = { why: 'scan' } as const;
+const cat = photo('cat.jpg');
+async function entryOf(path: Path): Promise<Entry> {
+  const entry = await site.ledger.read(path);
+  if (!entry) throw new Error(`no entry of ${path}`);
+  return entry;
+}
+
+describe('a path that a document names', () => {
+  test('becomes a version: held here, owed to the others, content known', async () => {
+    await a.write(cat, 'meow');
+    const [entry] = await a.fold.paths([cat], { ...named, savedBy: { model: 'Photo', id: '1' } });
+    expect(entry).toMatchObject({ path: cat, sender: 'A', capturedBy: 'A', heldBy: ['A'], owed: ['B', 'C'], savedBy: { model: 'Photo', id: '1' } });
+    expect(entry?.facts).toMatchObject({ size: 4, sha256: '404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52' });
+    expect(await entryOf(cat)).toEqual(entry);
+  });
+
+  test('makes no second version when it is folded again, or a caption is edited', async () => {
+    await a.write(cat, 'meow');
+    await a.fold.paths([cat], named);
+    const before = await entryOf(cat);
+    expect(await a.fold.paths([cat], named)).toEqual([]);
+    expect(await entryOf(cat)).toEqual(before);
+  });
+
+  test('gets a new version when its bytes are new; the old facts are remembered', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    const first = await entryOf(cat);
+    await a.write(cat, 'purr', 2_000);
+    await a.fold.paths([cat], named);
+    const second = await entryOf(cat);
+    expect(second.version).not.toBe(first.version);
+    expect(second.superseded).toEqual([{ ...first.facts, version: first.version, lost: false }]);
+  });
+
+  test('of the same size within the same second is told apart by its nanoseconds and content', async () => {
+    await a.write(cat, 'meow', 1_000.25);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'purr', 1_000.5);
+    await a.fold.paths([cat], named);
+    expect((await entryOf(cat)).superseded).toHaveLength(1);
+  });
+
+  test.each(['uploads/photos/note.tmp', 'uploads/other/cat.jpg'])('is left alone where no rule lets it through: %s', async (path) => {
+    await a.write(path as Path, 'meow');
+    expect(await a.fold.paths([path as Path], named)).toEqual([]);
+    expect(await site.ledger.read(path as Path)).toBeUndefined();
+  });
+
+  test('is left alone where a symlink lies', async () => {
+    await symlink('/etc/hostname', join(a.root, cat));
+    expect(await a.fold.paths([cat], named)).toEqual([]);
+  });
+});
+
+describe('two hosts that write one path at once', () => {
+  test('the later fold wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
+    await a.write(cat, 'from a', 1_000);
+    await b.write(cat, 'from b!', 1_001);
+    await Promise.all([a.fold.paths([cat], named), b.fold.paths([cat], named)]);
+    const entry = await entryOf(cat);
+    expect(entry.superseded).toMatchObject([{ lost: true }]);
+    expect(entry.heldBy).toEqual([entry.sender]);
+    expect(entry.owed.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.sender));
+  });
+});
+
+describe('when ledger and disk disagree', () => {
+  test('a holder whose file is gone leaves the holders, and others may adopt', async () => {
+    await a.write(cat, 'meow');
+    await a.fold.paths([cat], named);
+    await rm(join(a.root, cat));
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: [], adoptable: true });
+  });
+
+  test('a host that has the current bytes holds them without a transfer', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await b.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    await b.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A', 'B'], owed: ['C'] });
+  });
+
+  test('a holder that has an older version again is owed the current one', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'purrrr', 2_000);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: [], owed: expect.arrayContaining(['A']) as string[] });
+  });
+
+  test('current bytes in its own .syncmedia are restored', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    await a.write('uploads/photos/.syncmedia/trash/x/cat.jpg' as Path, 'meow', 1_000);
+    await rm(join(a.root, cat));
+    await a.fold.paths([cat], scan);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A'] });
+  });
+
+  test('a tombstone moves the old file to the trash, and never an unknown one', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    const before = await entryOf(cat);
+    const tombstone = makeTombstone(before, { path: cat, version: 't1', me: 'B', wantedBy: ['A', 'C'], now: new Date() });
+    await site.ledger.replace(before.version, tombstone);
+    await a.fold.paths([cat], scan);
+    await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
+    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['B', 'A'], owed: ['C'] });
+    await a.write(cat, 'another cat', 3_000);
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'A' });
+  });
+});
+
+describe('a scan', () => {
+  const all = (replica: Replica, me: string): Promise<number> =>
+    scanDir({ fold: replica.fold, ledger: site.ledger, disk: replica.disk, me }, photos, new AbortController().signal, () => undefined);
+
+  test('captures what no document named, and notices what is gone', async () => {
+    await a.write(cat, 'meow');
+    await a.write(photo('thumbs/cat.jpg'), 'm');
+    await a.write(photo('skip.tmp'), 'x');
+    expect(await all(a, 'A')).toBe(2);
+    expect(await site.ledger.count()).toBe(2);
+    await rm(join(a.root, cat));
+    await all(a, 'A');
+    expect(await entryOf(cat)).toMatchObject({ heldBy: [] });
+  });
+
+  test('without the marker nothing is scanned and nothing leaves the ledger', async () => {
+    await a.write(cat, 'meow');
+    await all(a, 'A');
+    await rm(join(a.root, photos.path), { recursive: true });
+    await expect(all(a, 'A')).rejects.toMatchObject({ code: 'NO_MARKER' });
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A'] });
+  });
+
+  test('hashes what was too fresh to be sure of, once', async () => {
+    await a.write(cat, 'meow');
+    await a.fold.paths([cat], named);
+    expect((await entryOf(cat)).unsure).toBe(true);
+    await all(a, 'A');
+    expect((await entryOf(cat)).unsure).toBeUndefined();
+  });
+
+  test('a host that is not ready contributes nothing by it', async () => {
+    const joining = await site.replica('C', { ready: false });
+    await joining.write(cat, 'meow');
+    await all(joining, 'C');
+    expect(await site.ledger.count()).toBe(0);
+  });
+});

@@ -1,0 +1,64 @@
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { nativeCollection } from '../../src/database.js';
+import { createJudging } from '../../src/delivery/judging.js';
+import { OwnDisk } from '../../src/delivery/own-disk.js';
+import { EventBus } from '../../src/events.js';
+import { Fold } from '../../src/ledger/fold.js';
+import { Ledger, type Row } from '../../src/ledger/ledger.js';
+import { localDisk } from '../../src/root/local-disk.js';
+import { writeMarker } from '../../src/root/marker.js';
+import { safePath } from '../../src/root/paths.js';
+import { Root } from '../../src/root/root.js';
+import { SyncDirs } from '../../src/root/sync-dirs.js';
+import type { Path, SyncDir } from '../../src/words.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeTestDir } from '../harness/tmp.js';
+
+export const photos: SyncDir = { path: 'uploads/photos' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' };
+export const photo = (name: string): Path => safePath(`uploads/photos/${name}`);
+
+/** One host's own side: its disk, and the ledger it shares. */
+export interface Replica {
+  fold: Fold;
+  disk: OwnDisk;
+  root: string;
+  write(path: Path, content: string, mtime?: number): Promise<void>;
+}
+
+export interface Site {
+  database: TestDatabase;
+  ledger: Ledger;
+  events: EventBus;
+  replica(me: string, options?: { ready?: boolean; halted?: boolean }): Promise<Replica>;
+  close(): Promise<void>;
+}
+
+/** Some hosts of one site: real disks and a real ledger, without lanes. */
+export async function openSite(hosts: readonly string[]): Promise<Site> {
+  const database = await testDatabase();
+  const ledger = new Ledger(nativeCollection<Row>(database.connection, 'ledger'));
+  await ledger.ensureIndexes();
+  const events = new EventBus();
+  const dir = await makeTestDir();
+  const dirs = new SyncDirs([photos]);
+
+  async function replica(me: string, { ready = true, halted = false } = {}): Promise<Replica> {
+    const root = join(dir.path, me);
+    await mkdir(join(root, photos.path), { recursive: true });
+    await writeMarker(localDisk, join(root, photos.path), me, photos.path);
+    const judge = createJudging(ledger)(me, () => undefined);
+    const disk = new OwnDisk(new Root(root, () => dirs), root, () => dirs, me, judge);
+    const fold = new Fold({
+      ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted,
+      wantedBy: (path) => dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,
+    });
+    async function write(path: Path, content: string, mtime?: number): Promise<void> {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), content);
+      if (mtime !== undefined) await utimes(join(root, path), mtime, mtime);
+    }
+    return { fold, disk, root, write };
+  }
+  return { database, ledger, events, replica, close: async () => { await database.close(); await dir.remove(); } };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { judge, type Found } from '../../src/planning/judge.js';
+import type { FoundStanding } from '../../src/planning/standing.js';
+import type { AsideBy, Verdict } from '../../src/words.js';
+import { fileEntry, tombstoneEntry } from './entries.js';
+
+const entry = fileEntry({ version: 'v2' });
+const found = (fields: Partial<Found>): Found =>
+  ({ entry, standing: 'old', by: 'replaced', sent: 'v2', ruled: false, contentCompared: true, ...fields });
+
+/** The table of ARCHITECTURE.md, "Landing". */
+test.each<[FoundStanding, AsideBy, Verdict]>([
+  ['old', 'replaced', 'trash'], ['lost', 'replaced', 'conflict'], ['unknown', 'replaced', 'conflict'], ['current', 'replaced', 'drop'],
+  ['old', 'removed', 'trash'], ['lost', 'removed', 'trash'], ['unknown', 'removed', 'return'], ['current', 'removed', 'return'],
+  ['old', 'leftover', 'trash'], ['lost', 'leftover', 'conflict'], ['unknown', 'leftover', 'return'], ['current', 'leftover', 'return'],
+])('%s bytes, %s: %s', (standing, by, verdict) => {
+  expect(judge(found({ standing, by }))).toBe(verdict);
+});
+
+describe('current bytes that were replaced', () => {
+  test('are put back where the entry moved on meanwhile', () => {
+    expect(judge(found({ standing: 'current', sent: 'v1' }))).toBe('put-back');
+    expect(judge(found({ standing: 'current', sent: undefined }))).toBe('put-back');
+  });
+  test('are dropped only once their content was compared', () => {
+    expect(judge(found({ standing: 'current', contentCompared: false }))).toBe('trash');
+  });
+  test('go to the trash where a conflict rule decided against them', () => {
+    expect(judge(found({ standing: 'current', sent: 'v1', ruled: true }))).toBe('trash');
+  });
+});
+
+test('under a tombstone nothing is lost: the delete meant the file', () => {
+  expect(judge(found({ entry: tombstoneEntry(), standing: 'lost' }))).toBe('trash');
+});
+
+test('without an entry nothing is destroyed', () => {
+  for (const by of ['replaced', 'removed', 'leftover'] as const) {
+    expect(['conflict', 'return']).toContain(judge(found({ entry: undefined, standing: 'unknown', by })));
+  }
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { reconcile, type Answer } from '../../src/planning/reconcile.js';
+import type { FoundStanding } from '../../src/planning/standing.js';
+import { fileEntry, tombstoneEntry } from './entries.js';
+
+const base = { me: 'A', ready: true, why: 'scan' as const, ownCopy: false, removalsHalted: false };
+const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });
+const owed = fileEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
+const neither = fileEntry({ sender: 'B', heldBy: ['B'], owed: [] });
+
+/** The table of ARCHITECTURE.md: what lies on this disk, and what the entry says of this host → what follows. */
+const fileTable: [FoundStanding, Answer, Answer, Answer][] = [
+  // on this disk   held            owed            neither
+  ['current', 'nothing', 'hold', 'hold'],
+  ['old', 'owe', 'nothing', 'owe'],
+  ['lost', 'owe', 'nothing', 'owe'],
+  ['absent', 'leave', 'nothing', 'nothing'],
+  ['unknown', 'new-version', 'new-version', 'new-version'],
+];
+
+describe('a file entry', () => {
+  test.each(fileTable)('%s: held → %s, owed → %s, neither → %s', (standing, whenHeld, whenOwed, whenNeither) => {
+    expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing }))).toEqual([whenHeld, whenOwed, whenNeither]);
+  });
+
+  test.each<[FoundStanding, Answer, Answer, Answer]>([
+    ['old', 'owe', 'restore', 'owe'],
+    ['absent', 'restore', 'restore', 'nothing'],
+  ])('%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s', (standing, whenHeld, whenOwed, whenNeither) => {
+    expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing, ownCopy: true })))
+      .toEqual([whenHeld, whenOwed, whenNeither]);
+  });
+
+  test('a blocked host counts as owed', () => {
+    const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
+    const entry = fileEntry({ sender: 'B', heldBy: ['B'], owed: [], blocked: [{ host: 'A', failure, since: new Date() }] });
+    expect(reconcile({ ...base, entry, standing: 'current' })).toBe('hold');
+    expect(reconcile({ ...base, entry, standing: 'old' })).toBe('nothing');
+  });
+});
+
+describe('a tombstone', () => {
+  test.each<[FoundStanding, Answer, Answer]>([
+    ['absent', 'nothing', 'hold'], ['old', 'trash', 'trash'], ['lost', 'trash', 'trash'], ['unknown', 'new-version', 'new-version'],
+  ])('%s: held → %s, owed → %s', (standing, whenHeld, whenOwed) => {
+    const entries = [tombstoneEntry({ heldBy: ['A'] }), tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] })];
+    expect(entries.map((entry) => reconcile({ ...base, entry, standing }))).toEqual([whenHeld, whenOwed]);
+  });
+
+  test('removes nothing while removals are halted', () => {
+    expect(reconcile({ ...base, entry: tombstoneEntry({ heldBy: ['B'] }), standing: 'old', removalsHalted: true })).toBe('nothing');
+  });
+});
+
+describe('no entry', () => {
+  test('a file that is there is news, an absent one is not', () => {
+    expect(reconcile({ ...base, entry: undefined, standing: 'unknown' })).toBe('new-version');
+    expect(reconcile({ ...base, entry: undefined, standing: 'absent' })).toBe('nothing');
+  });
+});
+
+describe('a host that is not ready', () => {
+  const notReady = { ...base, ready: false };
+  test('contributes what its app named and no entry knows, nothing that a scan found', () => {
+    expect(reconcile({ ...notReady, why: 'named', entry: undefined, standing: 'unknown' })).toBe('new-version');
+    expect(reconcile({ ...notReady, entry: undefined, standing: 'unknown' })).toBe('nothing');
+    expect(reconcile({ ...notReady, why: 'named', entry: owed, standing: 'unknown' })).toBe('nothing');
+  });
+  test('holds what it has of the current versions', () => {
+    expect(reconcile({ ...notReady, entry: owed, standing: 'current' })).toBe('hold');
+  });
+});
+
+test('what somebody asserts to be news is a version whatever its facts', () => {
+  for (const standing of ['current', 'old', 'unknown'] as const) {
+    expect(reconcile({ ...base, why: 'asserted', entry: held, standing })).toBe('new-version');
+  }
+  expect(reconcile({ ...base, why: 'asserted', entry: held, standing: 'absent' })).toBe('leave');
+});

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openExactly } from '../../src/root/open-file.js';
+import { safePath } from '../../src/root/paths.js';
+import { Root } from '../../src/root/root.js';
+import { dirs, makeLocalRoot, uploads, type LocalRoot } from './local-root.js';
+import { asOtherUser } from './other-user.js';
+
+let made: LocalRoot;
+let root: Root;
+let at: LocalRoot['at'];
+let put: LocalRoot['put'];
+beforeEach(async () => {
+  made = await makeLocalRoot();
+  ({ root, at, put } = made);
+});
+afterEach(() => made.remove());
+
+async function readAll(path: string): Promise<string | undefined> {
+  const file = await root.open(safePath(path));
+  if (file === undefined) return undefined;
+  try {
+    return await file.handle.readFile('utf8');
+  } finally {
+    await file.handle.close();
+  }
+}
+
+const failure = (code: string): unknown => expect.objectContaining({ code });
+
+test('absolute, also where the root is the whole disk', () => {
+  expect(new Root('/srv/app', () => dirs).absolute(safePath('uploads/a'))).toBe('/srv/app/uploads/a');
+  expect(new Root('/', () => dirs).absolute(safePath('uploads/a'))).toBe('/uploads/a');
+});
+
+describe('observe', () => {
+  test('facts of a file, undefined where nothing is', async () => {
+    await put('uploads/x/a.jpg', 'abc');
+    await utimes(at('uploads/x/a.jpg'), 1_600_000_000.5, 1_600_000_000.5);
+    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({ size: 3, mtime: 1_600_000_000, nanos: 500_000_000 });
+    for (const path of ['uploads/b', 'uploads/none/b', 'uploads/x/a.jpg/b', `uploads/${'é'.repeat(127)}`]) expect(await root.observe(safePath(path))).toBeUndefined();
+  });
+
+  test('refuses what is no regular file, and never waits for it', async () => {
+    const { names, close } = await made.putSpecials('uploads/s');
+    try {
+      for (const name of names) {
+        const path = safePath(`uploads/s/${name}`);
+        await expect(root.observe(path)).rejects.toThrow(failure('NOT_A_FILE'));
+        await expect(root.open(path)).rejects.toThrow(failure('NOT_A_FILE'));
+        await expect(root.hash(path)).rejects.toThrow(failure('NOT_A_FILE'));
+      }
+    } finally {
+      close();
+    }
+  });
+
+  test('refuses a symlink on the way, wherever it leads; the sync dir itself may be one', async () => {
+    await put('real/a.jpg', 'abc');
+    await put('uploads/x/a.jpg', 'abc');
+    await symlink('../real', at('uploads/out'));
+    await symlink('x', at('uploads/in'));
+    await symlink('nowhere', at('uploads/dangling'));
+    for (const name of ['out', 'in', 'dangling']) await expect(root.observe(safePath(`uploads/${name}/a.jpg`))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await rename(at('uploads'), at('elsewhere'));
+    await symlink('elsewhere', at('uploads'));
+    expect(await root.observe(safePath('uploads/x/a.jpg'))).toMatchObject({ size: 3 });
+    expect(await readAll('uploads/x/a.jpg')).toBe('abc');
+    expect(await root.realDir(uploads)).toBe(at('elsewhere'));
+  });
+
+  test('a path in no sync dir is refused', async () => {
+    await put('other/a', '');
+    for (const path of ['other/a', 'uploads']) {
+      await expect(root.observe(safePath(path))).rejects.toThrow(failure('BAD_PATH'));
+      await expect(root.open(safePath(path))).rejects.toThrow(failure('BAD_PATH'));
+    }
+  });
+});
+
+describe('open', () => {
+  test('reads what was opened, though it is replaced meanwhile', async () => {
+    await put('uploads/a.jpg', 'before');
+    await put('uploads/b.jpg', 'after');
+    const file = await root.open(safePath('uploads/a.jpg'));
+    await rename(at('uploads/b.jpg'), at('uploads/a.jpg'));
+    expect(file?.seen.size).toBe(6);
+    expect(await file?.handle.readFile('utf8')).toBe('before');
+    await file?.handle.close();
+    expect(await readAll('uploads/a.jpg')).toBe('after');
+    expect(await readAll('uploads/missing.jpg')).toBeUndefined();
+  });
+
+  test('odd names', async () => {
+    for (const name of ['a b', 'a\nb', '"\'`$(x);', '-rf', '🐢', 'a (deleted)', '\\', 'x'.repeat(255)]) {
+      await put(`uploads/${name}`, name);
+      expect(await readAll(`uploads/${name}`)).toBe(name);
+    }
+  });
+
+  test('a symlink swapped in on the way sends nothing from elsewhere', async () => {
+    await put('secret/a.jpg', 'secret');
+    await put('uploads/x/a.jpg', 'abc');
+    await rename(at('uploads/x'), at('uploads/y'));
+    await symlink('../secret', at('uploads/x'));
+    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await rm(at('uploads/x'));
+    // Also one that stays in the sync dir: what is opened has to be the path itself.
+    await symlink('y', at('uploads/x'));
+    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+  });
+
+  test('where the kernel does not tell what is open, real paths are compared', async () => {
+    await put('uploads/x/a.jpg', 'abc');
+    await put('secret/a.jpg', 'secret');
+    await symlink('../secret', at('uploads/z'));
+    const openSo = (path: string): ReturnType<typeof openExactly> => openExactly(at(path), () => Promise.resolve(at(path)), at('no-such-folder'));
+    const file = await openSo('uploads/x/a.jpg');
+    expect(await file?.handle.readFile('utf8')).toBe('abc');
+    await file?.handle.close();
+    await expect(openSo('uploads/z/a.jpg')).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    expect(await openSo('uploads/x/missing')).toBeUndefined();
+  });
+
+  test('a missing sync dir, and what may not be read', async () => {
+    await put('uploads/x/a.jpg', 'abc');
+    await asOtherUser(at('uploads/x'), async () => {
+      await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(expect.objectContaining({ code: expect.stringMatching(/^(PERMISSION_DENIED|NO_MARKER)$/) as string }));
+    });
+    await rm(at('uploads'), { recursive: true });
+    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('NO_MARKER'));
+    await expect(root.realDir(uploads)).rejects.toThrow(failure('NO_MARKER'));
+  });
+});
+
+describe('hash', () => {
+  test('facts and content of one moment', async () => {
+    const content = 'x'.repeat(300_000);
+    await put('uploads/a.jpg', content);
+    const found = await root.hash(safePath('uploads/a.jpg'));
+    expect(found).toEqual({ ...(await root.observe(safePath('uploads/a.jpg'))), sha256: createHash('sha256').update(content).digest('hex') });
+    expect(await root.hash(safePath('uploads/b.jpg'))).toBeUndefined();
+  });
+
+  test('a file that is written all the time is told as such, never hashed half', async () => {
+    await put('uploads/a.jpg', 'x'.repeat(4_000_000));
+    const handle = await open(at('uploads/a.jpg'), 'a');
+    let writing = true;
+    const writer = (async () => { while (writing) await handle.write('more'); })();
+    try {
+      await expect(root.hash(safePath('uploads/a.jpg'))).rejects.toThrow(failure('TRANSFER_FAILED'));
+    } finally {
+      writing = false;
+      await writer;
+      await handle.close();
+    }
+    const sha256 = createHash('sha256').update(await readFile(at('uploads/a.jpg'))).digest('hex');
+    expect(await root.hash(safePath('uploads/a.jpg'))).toMatchObject({ sha256 });
+  });
+});
