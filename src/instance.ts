@@ -55,6 +55,8 @@ export interface HostStatus {
   failures: { sender: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
   /** The process that holds its lease, and whether it beat lately (as seen by this process). */
   lease?: { holder: string };
+  /** What stops this host, or one of its sync dirs, until a person acts. */
+  halted: Host['halted'];
   reload?: Host['reload'];
 }
 

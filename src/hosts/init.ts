@@ -31,6 +31,7 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const { stateDir } = deps.config;
   const checks: Check[] = [];
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
+  await deps.syncDirs.addMissing(host.syncDirs);
   await markDirs(deps, host, state, checks);
   try {
     await installKeys({ state, log: deps.config.log }, await listHosts(rowsOf(deps)));

@@ -63,7 +63,7 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
       await writeMarker(localDisk, join(root, path), id, path);
     }
   }
-  const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: 10_000, idleMs: 60_000 });
+  const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: given.backend?.timeoutMs ?? 10_000, idleMs: 60_000 });
   const calls: Call[] = [], judged: Judgement[] = [], warnings: string[] = [];
   const verdicts = new Map<Path, Verdict>();
   const judgeAt: JudgeAt = () => (path, found, by) => {

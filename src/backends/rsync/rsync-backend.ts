@@ -6,7 +6,7 @@ import { quotePath } from '../../root/paths.js';
 import type { Connection } from '../../ssh/connection.js';
 import type { Change, Failure, Host, Outcome } from '../../words.js';
 import type { Backend } from '../backend.js';
-import { asFailure, failed } from '../failure.js';
+import { asFailure, cancelled, failed, throwFailure } from '../failure.js';
 import type { RsyncBackendOptions } from '../options.js';
 import { openRoute, remotePlace, type Route } from '../route.js';
 import { openRemoteFile } from '../sftp/read.js';
@@ -44,18 +44,23 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
   /** Takes a connection for as long as the generator runs, and lets `close` wait for it. */
   async function* connected<T>(host: Host, signal: AbortSignal, work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>): AsyncGenerator<T> {
-    const both = AbortSignal.any([signal, ending.signal]);
+    const both = new AbortController();
+    const abort = (): void => { both.abort(); };
+    const signals = [signal, ending.signal];
+    for (const one of signals) one.addEventListener('abort', abort, { once: true });
+    if (signals.some(({ aborted }) => aborted)) abort();
     let end = (): void => undefined;
     const run = new Promise<void>((resolve) => { end = resolve; });
     running.add(run);
     try {
       const { connection, release } = await ssh.connections.take(host);
       try {
-        yield* work(connection, both);
+        yield* work(connection, both.signal);
       } finally {
         release();
       }
     } finally {
+      for (const one of signals) one.removeEventListener('abort', abort);
       end();
       running.delete(run);
     }
@@ -78,7 +83,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   return {
     async prepare(host, wanted, signal): Promise<Failure | undefined> {
       try {
-        signal.throwIfAborted();
+        if (signal.aborted) return cancelled();
         return await ssh.connections.use(host, async (connection) => {
           await findWay(connection, host);
           for (const dir of wanted) {
@@ -108,7 +113,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     async read(from, path, signal) {
       const dir = dirs().of(path);
       if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
-      signal.throwIfAborted();
+      if (signal.aborted) throwFailure(cancelled());
       const { connection, release } = await ssh.connections.take(from);
       try {
         return await openRemoteFile(connection.sftp, remotePlace(connection, from, dir), path, signal, release);
