@@ -213,6 +213,9 @@ class Instance implements SyncMediaInstance {
     const { config } = this;
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
     if (config.pullCron !== undefined) validateCron(config.pullCron, 'SYNCMEDIA_PULL_CRON');
+    for (const [name, value] of [['SYNCMEDIA_VERIFY_CRON', config.verifyCron], ['SYNCMEDIA_SECRET', config.secret]] as const) {
+      if (value !== undefined) config.log.warn(`${name} is set, and this version does nothing with it`);
+    }
     if (!this.initialised) {
       config.log.info(`this machine was never initialised (no host id in ${config.stateDir}): nothing is synced; run \`syncmedia init\``);
       return;
