@@ -33,7 +33,7 @@ export async function startSyncMedia(): Promise<SyncMediaInstance> {
 }
 
 /**
- * Makes an independent instance: `plugin`, `admin`, `start`, `push`, `pull`, `hosts`, `runs`, `status`, `capture`, `on`, `close`.
+ * Makes an independent instance: `plugin`, `admin`, `start`, `push`, `pull`, `verify`, `adopt`, `hosts`, `runs`, `status`, `capture`, `on`, `close`.
  * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
  */
 export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
@@ -45,8 +45,8 @@ export type { AdminOptions } from './admin/create-admin.js';
 export type { SyncMediaInstance } from './create.js';
 export type { Events } from './events.js';
 export type {
-  HostEdit, HostRegistration, HostStatus, InitReport, PassiveHostRegistration, RunRequest, Status, SyncMedia,
+  HostEdit, HostRegistration, HostStatus, InitReport, PassiveHostRegistration, RunRequest, Status, SyncMedia, VerifyRequest,
 } from './instance.js';
 export type { Log } from './log.js';
 export type { PluginOptions, SyncMediaOptions } from './options/config.js';
-export type { Change, Conflict, Facts, Failure, Host, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';
+export type { Change, Conflict, Facts, Failure, Finding, Host, HostFindings, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';

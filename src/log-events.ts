@@ -23,6 +23,13 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
+  events.on('run', ({ run: { kind, state, endedAt, findings = [] } }) => {
+    if (kind !== 'verify' || state === 'running' || !endedAt) return;
+    for (const { host, missing, different, repaired } of findings) {
+      if (missing + different === 0) continue;
+      log.warn(`verify: host ${nameOf(host)}: ${missing} missing, ${different} different; ${repaired} repaired`);
+    }
+  });
   events.on('reloaded', ({ exitCode, output }) => {
     if (exitCode !== 0) log.warn(`the reload command ended with ${exitCode ?? 'a signal'}: ${output.trim()}`);
   });

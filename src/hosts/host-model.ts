@@ -39,7 +39,9 @@ export async function validateRow(model: HostModel, row: HostRow): Promise<void>
 
 export function toHost(row: HostRow): Host {
   const { _id, ...rest } = row;
-  return { ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted) };
+  return {
+    ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
+  };
 }
 
 /** A sync dir (or any text) as a field name. */
@@ -79,6 +81,10 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       landed: { type: Number, default: 0 },
       halted: record,
       filled: { type: [String], default: undefined },
+      knows: { type: [String], default: undefined },
+      scans: { type: SchemaOf.Types.Mixed },
+      seenAt: Date,
+      returnedAt: Date,
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },
       createdAt: Date,

@@ -46,9 +46,32 @@ export interface Reason {
  * a version. Returns the entries that were written and that hosts are owed.
  */
 export class Fold {
+  private readonly underWay = new Set<Promise<Entry[]>>();
+
   constructor(private readonly context: FoldContext) {}
 
   async paths(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
+    const folding = this.fold(paths, reason);
+    this.underWay.add(folding);
+    try { return await folding; } finally { this.underWay.delete(folding); }
+  }
+
+  /** Resolves when all that were begun before, perhaps by an older host list, have ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.underWay]);
+  }
+
+  /** Those of the entries at whose path bytes lie that they do not know. */
+  async unknown(entries: readonly Entry[]): Promise<{ path: Path; seen: Seen }[]> {
+    const found: { path: Path; seen: Seen }[] = [];
+    await forEachOf(entries, 16, async (entry) => {
+      const looked = await this.findStanding(entry.path, entry);
+      if (looked?.seen && looked.standing === 'unknown') found.push({ path: entry.path, seen: looked.seen });
+    });
+    return found;
+  }
+
+  private async fold(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
     const entries = await this.context.ledger.readMany(paths);
     const changed: Entry[] = [];
     await forEachOf(paths, 16, async (path) => {
@@ -86,6 +109,20 @@ export class Fold {
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
     const { disk, me } = this.context;
+    const looked = await this.findStanding(path, entry);
+    if (!looked) return undefined;
+    const { seen, standing } = looked;
+    const situation = {
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: reason.why,
+      removalsHalted: this.context.areRemovalsHalted(path),
+    };
+    const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
+    return { answer: reconcile({ ...situation, ownCopy: ownCopy !== undefined }), seen, ownCopy };
+  }
+
+  /** Undefined where something other than a file is there. */
+  private async findStanding(path: Path, entry: Entry | undefined): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
+    const { disk, me } = this.context;
     const onCapturingDisk = entry?.capturedBy === me;
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
@@ -100,12 +137,7 @@ export class Fold {
       if (error instanceof SyncMediaError && (error.code === 'NOT_A_FILE' || error.code === 'SYMLINK_IN_PATH')) return undefined;
       throw error;
     }
-    const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: reason.why,
-      removalsHalted: this.context.areRemovalsHalted(path),
-    };
-    const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
-    return { answer: reconcile({ ...situation, ownCopy: ownCopy !== undefined }), seen, ownCopy };
+    return { seen, standing };
   }
 
   /** False where the entry moved on meanwhile. */

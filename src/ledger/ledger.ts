@@ -162,7 +162,10 @@ export class Ledger {
   /** Entries that a host may adopt because their sender let go of them, or is one of `gone`. */
   async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
     const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
-    const orphaned: Filter = { sender: { $in: [...gone] }, owed: { $ne: [] }, $or: [{ heldBy: me }, { kind: 'tombstone' }] };
+    const orphaned: Filter = {
+      sender: { $in: [...gone] },
+      $and: [{ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }, { $or: [{ heldBy: me }, { kind: 'tombstone' }] }],
+    };
     const rows = await this.rows.find(left, { limit }).toArray();
     if (gone.length > 0) rows.push(...await this.rows.find(orphaned, { limit }).toArray());
     return rows.map(toEntry);
@@ -195,6 +198,15 @@ export class Ledger {
 
   count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true } = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
+  }
+
+  /** How many files, and bytes, a sender can send to a host now. */
+  async measure(filter: { owed: HostId; sender: HostId; below: Path }): Promise<{ files: number; bytes: number }> {
+    const [sum] = await this.rows.aggregate<{ files: number; bytes: number }>([
+      { $match: countFilter({ ...filter, sendable: true }) },
+      { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$facts.size' } } },
+    ]).toArray();
+    return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
   }
 
   /** The first paths, for status. */
