@@ -60,6 +60,8 @@ export class Runner {
     timer.unref();
     try {
       await this.perform(progress);
+      // What was broken off was answered as failed.
+      progress.signal.throwIfAborted();
       run.state = run.failures.length > 0 ? 'failed' : 'done';
       if (run.failures.length > 0) run.failure = summarise(run);
     } catch (error) {
