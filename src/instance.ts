@@ -138,5 +138,10 @@ export interface SyncMedia {
   };
   /** Files the app wrote without a document: always a new version. Root-relative or absolute paths. */
   capture(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
+  /**
+   * Files the app deleted, or is about to, without a document. They go the way of files that no document names any more, which
+   * needs `onDelete: 'propagate'` for their sync dir. Root-relative or absolute paths.
+   */
+  remove(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void;
 }
