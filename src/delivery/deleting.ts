@@ -34,11 +34,11 @@ export class Deleting {
   /** @param since when these paths became candidates */
   async look(candidates: readonly Path[], since: Date): Promise<Looked> {
     const ageMs = Date.now() - since.getTime();
-    const { dirOf, ledger } = this.context;
+    const { ledger } = this.context;
     const byDir = new Map<SyncDir, Path[]>();
     const again: Path[] = [];
     for (const path of candidates) {
-      const dir = dirOf(path);
+      const dir = this.context.dirOf(path);
       if (dir?.onDelete !== 'propagate') continue;
       if (await this.isHere(path)) {
         if (ageMs < candidateMs) again.push(path);
@@ -77,7 +77,7 @@ export class Deleting {
   }
 
   private async decide(dir: SyncDir, wanted: number, since: Date): Promise<'go' | 'wait' | 'drop'> {
-    const { ledger, halt } = this.context;
+    const { ledger } = this.context;
     if (this.context.isHalted(dir.path)) return 'wait';
     const decided = this.context.decided(dir.path);
     if (decided && since <= decided.at) return decided.decision === 'approved' ? 'go' : 'drop';
@@ -90,7 +90,7 @@ export class Deleting {
     const message = `${wanted} of ${files} files of ${dir.path} are to be removed on every host: `
       + `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals reject ${dir.path}"`;
     const failure: Failure = { code: 'REMOVALS_HALTED', message, retryable: false, of: 'host' };
-    await halt(dir.path, failure);
+    await this.context.halt(dir.path, failure);
     this.context.events.emit('halted', { dir: dir.path, failure });
     return 'wait';
   }
