@@ -195,6 +195,19 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     });
   });
 
+  test("the app's hooks run once", async () => {
+    const ran: string[] = [];
+    const note = (name: string) => async () => { ran.push(name); return Promise.resolve(); };
+    const photos = await compilePhotos(site, {}, {
+      before: (schema) => { schema.pre('insertMany', note('pre insertMany') as never); schema.post('bulkWrite', note('post bulkWrite') as never); },
+      prepare: (schema) => { schema.post('insertMany', note('post insertMany') as never); schema.pre('bulkWrite', note('pre bulkWrite') as never); },
+    });
+    await photos.insertMany([{ file: a }]);
+    await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
+    expect(ran).toEqual(['pre insertMany', 'post insertMany', 'pre bulkWrite', 'post bulkWrite']);
+    expect(await touched()).toEqual([a, b]);
+  });
+
   test('a static of that name that the schema has is called, with the model', async () => {
     const calls: unknown[] = [];
     const photos = await compilePhotos(site, {}, { before: (schema) => {
