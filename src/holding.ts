@@ -1,6 +1,7 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
 import { adoptOrphans } from './delivery/adopting.js';
+import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Knowing } from './delivery/knowing.js';
@@ -20,7 +21,7 @@ import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Readiness } from './runs/readiness.js';
 import { Runner } from './runs/runner.js';
-import type { Entry, Failure, HostId, Path, SyncDir } from './words.js';
+import type { Entry, HostId, Path, SyncDir } from './words.js';
 
 /**
  * What the process that holds its host's lease runs: it folds captures, delivers, sweeps and carries out runs. Made anew each time
@@ -41,7 +42,6 @@ export class Holding {
   private readonly reload: Reload | undefined;
   private readonly fold: Fold;
   private readonly disk: OwnDisk;
-  private readonly failures = new Map<HostId, Failure>();
   private readonly unsubscribe: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
@@ -79,8 +79,14 @@ export class Holding {
     });
     this.readiness = new Readiness({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
+    const deleting = new Deleting({
+      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      decided: (dir) => registry.me().removals?.[dir],
+      halt: (dir, failure) => registry.recordHalt(dir, failure),
+    });
     this.folding = new Folding({
-      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
@@ -91,19 +97,18 @@ export class Holding {
     });
     this.runner = new Runner(parts.runs, {
       backend, ledger, fold: this.fold, disk: this.disk, settler, events, me, offer, myHost: () => registry.me(),
-      others: () => registry.others(), refresh: () => parts.refresh(), isGone: (id) => this.heartbeats.isGone(id), knownPatienceMs: 2 * tuning.goneMs, dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
+      others: () => registry.others(), refresh: () => parts.refresh(), isGone: (id) => this.heartbeats.isGone(id),
+      knownPatienceMs: 2 * tuning.goneMs, dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
       scan: (dir, signal) => this.scan(dir, signal), wakeLane: (host) => { this.lanes.wake(host); },
-      laneFailure: (host) => this.failures.get(host), markReady: async () => { await registry.markReady(); },
+      markReady: async () => { await registry.markReady(); },
       landedHere: (files) => { this.landed(files); },
     });
     this.wake = new WakeServer(config.stateDir, (hint) => { this.take(hint); });
   }
 
   async start(): Promise<void> {
-    const { registry, events } = this.parts;
+    const { registry } = this.parts;
     this.unsubscribe.push(
-      events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
-      events.on('recovered', ({ host }) => { this.failures.delete(host); }),
       registry.onLanded((landed) => { this.landed(landed); }),
       registry.onChange(() => { void this.lanes.follow(registry.all()); }),
     );

@@ -69,6 +69,8 @@ export interface Host {
   /** Raised by senders: new files are here. */
   landed: number;
   halted: Record<string, Failure>;
+  /** What a person decided of removals that waited: sync dir → decision, for candidates older than it. */
+  removals?: Record<string, RemovalDecision>;
   /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
   filled?: string[];
   /** Hosts that were not ready and that this one folds for: no fold by a host list without them is under way any more. */
@@ -88,6 +90,8 @@ export interface Host {
   updatedAt: Date;
 }
 
+export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
+
 export interface SavedBy { model: string; id: string }
 
 /** A row of the outbox: what one operation touched. Inserted in its session, folded by the lease holder, then removed. */
@@ -98,8 +102,10 @@ export interface Capture {
   savedBy?: SavedBy;
   /** Named by the document now. */
   touched: Path[];
-  /** No longer named. */
+  /** No longer named: where deletes propagate, candidates to be deleted. */
   left: Path[];
+  /** Since when `left` are candidates; looked at again for ten minutes. */
+  leftSince?: Date;
   /** Sync dirs to scan a little later, with the delay in seconds. */
   sweep: { dir: Path; after: number }[];
   /** Whoever asks says the bytes are news whatever their facts (`capture(paths)`): always a new version. */

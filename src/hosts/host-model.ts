@@ -41,6 +41,7 @@ export function toHost(row: HostRow): Host {
   const { _id, ...rest } = row;
   return {
     ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
+    ...(row.removals && { removals: decodeKeys(row.removals) }),
   };
 }
 
@@ -80,6 +81,7 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       sweeps: record,
       landed: { type: Number, default: 0 },
       halted: record,
+      removals: { type: SchemaOf.Types.Mixed },
       filled: { type: [String], default: undefined },
       knows: { type: [String], default: undefined },
       scans: { type: SchemaOf.Types.Mixed },

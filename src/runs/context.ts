@@ -39,8 +39,6 @@ export interface RunContext {
   scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
   offer(entries: readonly Entry[]): void;
   wakeLane(host: HostId): void;
-  /** What stands in the way of the lane to a host, since a moment. */
-  laneFailure(host: HostId): Failure | undefined;
   markReady(): Promise<void>;
   /** New files are on this host. */
   landedHere(files: number): void;

@@ -112,3 +112,15 @@ test('a first adoption: what only the new host has is contributed', async () => 
   await app.sync.start();
   for (const machine of [one, two]) await until(async () => await machine.read(`${dir}/its-own.jpg`) === 'its own', { timeout: 40_000 });
 });
+
+test('a new host that the others cannot let in at first is filled once they do', async () => {
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+  for (const { ssh } of [one, two, three]) await ssh.stop({ hard: true });
+  const four = await site.addMachine('four');
+  await until(async () => (await four.app.sync.runs.list()).some(({ kind, state }) => kind === 'bootstrap' && state === 'failed'), { timeout: 20_000 });
+  expect((await four.app.sync.hosts.show('four')).readyAt).toBeUndefined();
+  for (const { ssh } of [one, two, three]) await ssh.start();
+  await untilReady(four.app, 'four');
+  await until(async () => await four.read(`${dir}/a.jpg`) === 'a', { timeout: 20_000 });
+});
