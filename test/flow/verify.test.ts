@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeTombstone } from '../../src/planning/entries.js';
 import type { Entry, Path, Run } from '../../src/words.js';
+import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
 
@@ -66,6 +67,17 @@ describe('verify', () => {
     expect((await verify(one, { hosts: ['two'] })).findings).toEqual([{ ...nothing, host: ids.two }]);
     expect((await verify(one, { hosts: ['one'] })).findings).toEqual([{ ...nothing, host: ids.one, different: 1 }]);
   });
+});
+
+test('the command line prints what is wrong where, and exits with 3 until it is repaired', async () => {
+  await holdEverywhere('a.jpg');
+  await rot(two, 'a.jpg');
+  const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
+  const found = await runCli(['verify', '--host', 'two'], { env });
+  expect(found.code).toBe(3);
+  expect(found.stdout).toMatch(/HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/);
+  expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
+  expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
 });
 
 describe('verify with repair', () => {
