@@ -49,7 +49,7 @@ describe('a sender that is owed its own version', () => {
     const { path } = await entryOf('b.jpg') as Entry;
     // As after the landing of an older version whose fence failed, with no other holder.
     await rm(two.path(path));
-    await site.database.connection.collection('syncmedia_ledger').updateOne({ _id: path as never }, { $pull: { heldBy: await idOf('two') } as never });
+    await site.database.connection.collection('syncmedia_ledger').updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
     await ledger.owe(path, [await idOf('one')]);
     expect((await entryOf('b.jpg'))?.heldBy).toEqual([]);
     await three.ssh.start();
