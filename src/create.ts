@@ -61,6 +61,7 @@ class Instance implements SyncMediaInstance {
   private readonly models: NamingModel[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
+  private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
     const { log } = config;
@@ -85,7 +86,7 @@ class Instance implements SyncMediaInstance {
     this.removals = offerRemovals(parts);
     this.asking = new RunActions({
       config, dirs: this.dirs, parts, beginLease: (opened) => { this.beginLease(opened); },
-      holdsLease: () => this.holder.held, tell: (hint) => { this.holder.tell(hint); },
+      holdsLease: () => this.holder.held, ending: this.ending.signal, tell: (hint) => { this.holder.tell(hint); },
     });
     this.runs = this.asking.actions();
     logEvents(this.events, log, (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id);
@@ -248,6 +249,7 @@ class Instance implements SyncMediaInstance {
   }
 
   private async end(): Promise<void> {
+    this.ending.abort();
     await this.starting?.catch(() => undefined);
     await this.asking.close();
     await this.holder.close();

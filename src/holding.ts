@@ -6,6 +6,7 @@ import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Knowing } from './delivery/knowing.js';
 import { Lanes } from './delivery/lanes.js';
+import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
 import { RegularScan } from './delivery/regular-scan.js';
 import { Reload } from './delivery/reload.js';
@@ -30,6 +31,7 @@ import type { Entry, HostId, Path, SyncDir } from './words.js';
 export class Holding {
   private readonly filling: Filling;
   private readonly folding: Folding;
+  private readonly ownDebts: OwnDebts;
   private readonly lanes: Lanes;
   private readonly sweeping: Sweeping;
   private readonly regular: RegularScan;
@@ -58,11 +60,13 @@ export class Holding {
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
     });
     const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
+    const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
+    this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
     this.lanes = new Lanes({
       backend, ledger, settler, events, tuning, me,
       host: (id) => registry.all().find((host) => host.id === id),
-      dirs: () => dirs.current().list, dirOf: (path) => this.dirOf(path),
-      reconcile: async (paths) => { offer(await this.fold.paths(paths, { why: 'scan' })); },
+      dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
+      reconcile,
       record: async (to, lane) => { await registry.recordLane(to, lane); },
       raiseLanded: async (to, files) => { await registry.raiseLanded(to, files); },
     });
@@ -156,6 +160,7 @@ export class Holding {
     await this.readiness.poll();
     await this.lanes.follow(registry.all());
     await this.folding.poll();
+    await this.ownDebts.poll();
     // What a host that is not ready holds is not yet for others to have.
     if (registry.me().readyAt !== undefined) {
       const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };

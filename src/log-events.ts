@@ -24,8 +24,9 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
-  events.on('run', ({ run: { kind, state, endedAt, findings = [] } }) => {
-    if (kind !== 'verify' || state === 'running' || !endedAt) return;
+  events.on('run', ({ run: { kind, state, askedBy, endedAt, failure, findings = [] } }) => {
+    if (state === 'failed') log.warn(`the ${kind} asked for by ${askedBy} failed: ${failure?.message ?? ''}`);
+    if (kind !== 'verify' || !endedAt) return;
     for (const { host, missing, different, repaired } of findings) {
       if (missing + different === 0) continue;
       log.warn(`verify: host ${nameOf(host)}: ${missing} missing, ${different} different; ${repaired} repaired`);

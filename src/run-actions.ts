@@ -16,6 +16,8 @@ export interface RunActionsContext {
   /** Tries for the lease of this host: where nobody holds it, this process carries the run out. */
   beginLease(parts: Parts): void;
   holdsLease(): boolean;
+  /** Aborts when the instance is closed. */
+  readonly ending: AbortSignal;
   tell(hint: Hint): void;
 }
 
@@ -34,7 +36,8 @@ export class RunActions {
       follow: async (id, onProgress, signal) => {
         const opened = await parts();
         this.context.beginLease(opened);
-        return followRun(opened, id, onProgress, signal);
+        const { ending } = this.context;
+        return followRun(opened, id, onProgress, signal ? AbortSignal.any([signal, ending]) : ending);
       },
     };
   }

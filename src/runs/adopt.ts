@@ -3,9 +3,9 @@ import { SyncMediaError } from '../errors/errors.js';
 import { answerPull, chooseDirs } from '../planning/differences.js';
 import { haveSameFacts } from '../planning/standing.js';
 import { allows, wants } from '../planning/wants.js';
-import type { Difference, Host, HostId, Path, Seen, SyncDir } from '../words.js';
+import type { Difference, Failure, Host, HostId, Path, Seen, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
-import { asHostFailure, chooseHosts, compareWith, inBatches } from './compare.js';
+import { chooseHosts, compareWith, inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
 
@@ -27,7 +27,7 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
   const hosts: Host[] = [];
   for (const host of chooseHosts(context, progress)) {
     progress.report(host.id);
-    const failure = await attempt(progress, () => tellDifferences(context, progress, host, dirs))
+    const failure = await tellDifferences(context, progress, host, dirs)
       ?? (progress.run.dryRun ? undefined : await fetchFrom(context, progress, host, dirs, (dir, some) => planAdopt(context, progress, host, dir, some)));
     if (failure) progress.fail(host.id, failure);
     else hosts.push(host);
@@ -35,39 +35,29 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
   if (progress.run.dryRun) return;
   const differing = new Map<HostId, Differing>();
   for (const host of hosts) {
-    const failure = await attempt(progress, async () => { differing.set(host.id, await listDiffering(context, progress, host, dirs)); });
-    if (!failure) continue;
-    progress.fail(host.id, failure);
-    differing.delete(host.id);
+    const { numbers, failure } = await listDiffering(context, progress, host, dirs);
+    if (failure) progress.fail(host.id, failure);
+    else differing.set(host.id, numbers);
   }
   for (const dir of dirs) await record(context, progress, dir, hosts.filter(({ id }) => differing.has(id)), differing);
   await Promise.all(hosts.map((host) => awaitLane(context, progress, host, dirs.map(({ path }) => path))));
 }
 
-async function attempt(progress: Progress, work: () => Promise<void>): Promise<ReturnType<typeof asHostFailure> | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    if (progress.signal.aborted) throw error;
-    return asHostFailure(error);
-  }
-}
-
-async function tellDifferences(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<void> {
+async function tellDifferences(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<Failure | undefined> {
   let here = 0, differ = 0;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
     for await (const { path } of context.disk.scan(dir, progress.signal)) if (context.isSafe(path)) here++;
   }
-  await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
+  const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
     for (const { path, here: ours, there } of some) {
       if (ours) differ++;
       progress.finding(host.id, path, !there ? 'missing' : ours ? 'different' : 'extra');
     }
     return Promise.resolve();
   });
-  progress.same(host.id, Math.max(0, here - differ));
+  if (!failure) progress.same(host.id, Math.max(0, here - differ));
+  return failure;
 }
 
 /** What the other side has and this one lacks, or has in a version that loses by the rule; entries made by this very run bind nobody. */
@@ -85,13 +75,13 @@ async function planAdopt(context: RunContext, progress: Progress, host: Host, di
   return plan;
 }
 
-async function listDiffering(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<Differing> {
-  const differing: Differing = new Set();
-  await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path } of some) differing.add(asNumber(path));
+async function listDiffering(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<{ numbers: Differing; failure?: Failure }> {
+  const numbers: Differing = new Set();
+  const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
+    for (const { path } of some) numbers.add(asNumber(path));
     return Promise.resolve();
   });
-  return differing;
+  return { numbers, ...(failure ? { failure } : {}) };
 }
 
 /** Makes the entries of this host's files, held by every host that was found to have the same. */

@@ -1,4 +1,5 @@
 import type { Failure, Host, Path } from '../words.js';
+import { chooseHosts } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /** How often it looks whether the lane is done, where no event told. In milliseconds. */
@@ -8,9 +9,11 @@ const lookMs = 1_000;
 export async function awaitLane(context: RunContext, progress: Progress, host: Host, dirs: readonly Path[]): Promise<void> {
   const { ledger, me, events } = context;
   const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
+  // What is saved from now on is not this run's: on a busy site something is always owed.
+  const before = new Date();
   const left = async (): Promise<number> => {
     let count = 0;
-    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true });
+    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true, before });
     return count;
   };
   let delivered = 0, failure: Failure | undefined, wake = (): void => undefined;
@@ -28,7 +31,7 @@ export async function awaitLane(context: RunContext, progress: Progress, host: H
   try {
     let found = 0;
     for (const dir of dirs) {
-      const { files, bytes } = await ledger.measure({ owed: host.id, sender: me, below: dir });
+      const { files, bytes } = await ledger.measure({ owed: host.id, sender: me, below: dir, before });
       progress.found(files, bytes);
       found += files;
     }
@@ -40,6 +43,9 @@ export async function awaitLane(context: RunContext, progress: Progress, host: H
         wake = () => { clearTimeout(timer); resolve(); };
       });
       progress.signal.throwIfAborted();
+      if (!chooseHosts(context, progress).some(({ id }) => id === host.id)) {
+        failure = { code: 'CANCELLED', message: `${host.hostname} was paused or unregistered meanwhile`, retryable: true, of: 'host' };
+      }
       if (delivered - deliveredBefore > 0 && delivered < found && !failure) continue;
       remaining = await left();
       if (remaining > 0 && failure) {

@@ -1,4 +1,4 @@
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { isAskedFor } from '../planning/differences.js';
 import { allows } from '../planning/wants.js';
 import type { Difference, Failure, Host, SyncDir } from '../words.js';
@@ -29,16 +29,36 @@ export async function inBatches<T>(all: AsyncIterable<T>, take: (some: T[]) => P
   if (some.length > 0) await take(some);
 }
 
-/** Compares this host with another, one sync dir after the other, and gives the differences that may be synced in batches. */
+export interface Compared {
+  /** The sync dirs that were compared to their end. */
+  readonly dirs: readonly SyncDir[];
+  /** What kept the others from it. */
+  readonly failure?: Failure;
+}
+
+/**
+ * Compares this host with another, one sync dir after the other, and gives the differences that may be synced in batches. A sync dir
+ * that is not mounted keeps no other from its turn; a host that does not answer is asked for no other.
+ */
 export async function compareWith(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], by: 'time' | 'bytes',
   take: (dir: SyncDir, some: Difference[]) => Promise<void>,
-): Promise<void> {
+): Promise<Compared> {
+  const compared: SyncDir[] = [];
+  let failure: Failure | undefined;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
-    await inBatches(context.backend.compare(host, dir, by, progress.signal), async (some) => {
-      progress.signal.throwIfAborted();
-      await take(dir, some.filter(({ path }) => context.isSafe(path)));
-    });
+    try {
+      await inBatches(context.backend.compare(host, dir, by, progress.signal), async (some) => {
+        progress.signal.throwIfAborted();
+        await take(dir, some.filter(({ path }) => context.isSafe(path)));
+      });
+      compared.push(dir);
+    } catch (error) {
+      if (progress.signal.aborted) throw error;
+      failure = asHostFailure(error);
+      if (!hasCode(error, 'NO_MARKER')) break;
+    }
   }
+  return { dirs: compared, ...(failure ? { failure } : {}) };
 }

@@ -1,6 +1,6 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
 import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
-import { asHostFailure, chooseHosts, compareWith } from './compare.js';
+import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /** Differences that are kept from counting them until they are fetched; where there are more the hosts are compared once more. */
@@ -17,6 +17,8 @@ export interface FetchPlan {
   /** The other side is to get the path again. */
   readonly owed: Entry[];
 }
+
+interface Kept { readonly dir: SyncDir; readonly difference: Difference }
 
 export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
 
@@ -45,36 +47,29 @@ export function pullFrom(context: RunContext, progress: Progress, host: Host, di
 export async function fetchFrom(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], planFetch: PlanFetch,
 ): Promise<Failure | undefined> {
-  let kept: { dir: SyncDir; difference: Difference }[] | undefined = [];
+  let kept: Kept[] | undefined = [];
   let failure: Failure | undefined;
   const take = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
     failure = await fetchSome(context, progress, host, dir, await planFetch(dir, some)) ?? failure;
   };
-  try {
-    await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
-      const { known, unknown, owed } = await planFetch(dir, some);
-      if (!progress.run.dryRun) for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
-      for (const { difference } of [...known, ...unknown]) {
-        const size = difference.there?.size ?? 0;
-        if (progress.run.dryRun) progress.would(host.id, difference.path, size);
-        else progress.found(1, size);
-        if (kept && kept.length < keptLimit) kept.push({ dir, difference });
-        else kept = undefined;
-      }
-    });
-    if (progress.run.dryRun) return undefined;
-    if (kept === undefined) await compareWith(context, progress, host, dirs, 'time', take);
-    else {
-      for (const dir of dirs) {
-        const here = (kept as { dir: SyncDir; difference: Difference }[]).filter((one) => one.dir === dir).map(({ difference }) => difference);
-        for (let at = 0; at < here.length; at += batch) await take(dir, here.slice(at, at + batch));
-      }
+  const counted = await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
+    const { known, unknown, owed } = await planFetch(dir, some);
+    if (!progress.run.dryRun) for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
+    for (const { difference } of [...known, ...unknown]) {
+      const size = difference.there?.size ?? 0;
+      if (progress.run.dryRun) progress.would(host.id, difference.path, size);
+      else progress.found(1, size);
+      if (kept && kept.length < keptLimit) kept.push({ dir, difference });
+      else kept = undefined;
     }
-    return failure;
-  } catch (error) {
-    if (progress.signal.aborted) throw error;
-    return asHostFailure(error);
+  });
+  if (progress.run.dryRun) return counted.failure;
+  if (kept === undefined) return (await compareWith(context, progress, host, counted.dirs, 'time', take)).failure ?? failure ?? counted.failure;
+  for (const dir of dirs) {
+    const here = kept.filter((one) => one.dir === dir).map(({ difference }) => difference);
+    for (let at = 0; at < here.length; at += batch) await take(dir, here.slice(at, at + batch));
   }
+  return failure ?? counted.failure;
 }
 
 async function planPull(context: RunContext, host: Host, dir: SyncDir, differences: readonly Difference[]): Promise<FetchPlan> {

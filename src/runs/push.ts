@@ -1,7 +1,7 @@
 import { answerPush, chooseDirs, wouldPush } from '../planning/differences.js';
 import type { Difference, Host, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
-import { asHostFailure, chooseHosts, compareWith } from './compare.js';
+import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /**
@@ -13,13 +13,9 @@ export async function push(context: RunContext, progress: Progress): Promise<voi
   // A dry run changes nothing: what a scan would capture it tells from the comparison.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(chooseHosts(context, progress).map(async (host) => {
-    try {
-      await compareWith(context, progress, host, dirs, 'time', (dir, some) => owe(context, progress, host, dir, some));
-      if (!progress.run.dryRun) await awaitLane(context, progress, host, dirs.map(({ path }) => path));
-    } catch (error) {
-      if (progress.signal.aborted) throw error;
-      progress.fail(host.id, asHostFailure(error));
-    }
+    const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) => owe(context, progress, host, dir, some));
+    if (compared.failure) progress.fail(host.id, compared.failure);
+    if (!progress.run.dryRun) await awaitLane(context, progress, host, compared.dirs.map(({ path }) => path));
   }));
 }
 

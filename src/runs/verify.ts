@@ -4,7 +4,7 @@ import { haveSameFacts } from '../planning/standing.js';
 import { wants } from '../planning/wants.js';
 import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
-import { asHostFailure, chooseHosts, compareWith } from './compare.js';
+import { chooseHosts, compareWith } from './compare.js';
 import { hashThere, isGoodHere, repairHere } from './content.js';
 import type { Progress, RunContext } from './context.js';
 import { verifyOwn } from './verify-own.js';
@@ -22,12 +22,7 @@ export async function verify(context: RunContext, progress: Progress): Promise<v
   if (isAskedFor(progress.run.hosts, context.me)) for (const dir of dirs) await verifyOwn(context, progress, dir);
   for (const host of chooseHosts(context, progress).filter(({ passive, readyAt }) => passive || readyAt !== undefined)) {
     progress.report(host.id);
-    try {
-      await verifyHost(context, progress, host, dirs);
-    } catch (error) {
-      if (progress.signal.aborted) throw error;
-      progress.fail(host.id, asHostFailure(error));
-    }
+    await verifyHost(context, progress, host, dirs);
   }
 }
 
@@ -41,7 +36,7 @@ async function verifyHost(context: RunContext, progress: Progress, host: Host, d
     owed.clear();
     for (const { heldBy } of (await ledger.readMany(paths)).values()) if (heldBy.includes(host.id)) progress.repaired(host.id, 1);
   };
-  await compareWith(context, progress, host, dirs, 'bytes', async (dir, some) => {
+  const { failure } = await compareWith(context, progress, host, dirs, 'bytes', async (dir, some) => {
     const entries = await ledger.readMany(some.map(({ path }) => path));
     for (const difference of some) {
       progress.signal.throwIfAborted();
@@ -53,6 +48,7 @@ async function verifyHost(context: RunContext, progress: Progress, host: Host, d
     }
     if (owed.size >= owedLimit) await awaitRepairs();
   });
+  if (failure) progress.fail(host.id, failure);
   await awaitRepairs();
 }
 
