@@ -1,5 +1,6 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
@@ -13,6 +14,7 @@ import { Fold } from './ledger/fold.js';
 import { scanDir } from './ledger/scan.js';
 import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
+import { backoff } from './planning/backoff.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Runner } from './runs/runner.js';
@@ -40,6 +42,8 @@ export class Holding {
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
   private closed = false;
+  private bootstraps = 0;
+  private nextBootstrapAt = 0;
 
   constructor(
     private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
@@ -67,8 +71,14 @@ export class Holding {
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
       store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
     });
+    const deleting = new Deleting({
+      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      decided: (dir) => registry.me().removals?.[dir],
+      halt: (dir, failure) => registry.recordHalt(dir, failure),
+    });
     this.folding = new Folding({
-      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
@@ -93,12 +103,11 @@ export class Holding {
       events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
       events.on('recovered', ({ host }) => { this.failures.delete(host); }),
       registry.onLanded((landed) => { this.landed(landed); }),
-      registry.onChange(() => { void this.lanes.follow(registry.all()); }),
+      registry.onChange(() => { this.lanes.follow(registry.all()); }),
     );
     await this.wake.start();
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.sweeping.start();
-    await this.bootstrapIfNew();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
@@ -128,25 +137,37 @@ export class Holding {
 
   /** The safety net of everything: whatever hint was lost is found here. */
   private async lookAtDatabase(): Promise<void> {
-    const { registry, ledger, me } = this.parts;
+    const { registry } = this.parts;
     await this.parts.refresh();
     if (this.closed) return;
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.folding.poll();
     await this.ownDebts.poll();
+    // A host that is not ready is no source for anyone.
+    if (registry.me().readyAt !== undefined) await this.adopt();
+    await this.bootstrapIfNew();
+    await this.filling.poll();
+    await this.lanes.poll();
+    this.runner.wake();
+  }
+
+  /** What a sender has lost, or still had to send when it was unregistered, is sent by a holder. */
+  private async adopt(): Promise<void> {
+    const { registry, ledger, me } = this.parts;
     const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
     for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
       if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
     }
-    await this.filling.poll();
-    await this.lanes.poll();
-    this.runner.wake();
   }
 
   private async bootstrapIfNew(): Promise<void> {
     const { registry, runs, me } = this.parts;
     const host = registry.me();
     if (host.readyAt !== undefined || host.status !== 'approved' || await runs.underWay(me, 'bootstrap')) return;
+    // A bootstrap that failed, for one because the others have not let this host in yet, is begun again.
+    if (performance.now() < this.nextBootstrapAt) return;
+    const { backoffMs, backoffMaxMs } = this.tuning;
+    this.nextBootstrapAt = performance.now() + backoff(++this.bootstraps, backoffMs, backoffMaxMs, Math.random());
     await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'this host, which is new' });
   }
 

@@ -1,7 +1,9 @@
+import { nextLook } from '../planning/removals.js';
 import type { EventBus } from '../events.js';
 import { forEachOf, type Fold } from '../ledger/fold.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
+import type { Deleting } from './deleting.js';
 
 /** What folding needs of the outbox. */
 export interface FoldingOutbox {
@@ -10,10 +12,13 @@ export interface FoldingOutbox {
   remove(ids: readonly string[]): Promise<void>;
   /** @param touched what is left to be looked at; left out: everything */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
+  /** Of a capture only these candidates are left to be looked at again. */
+  keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void>;
 }
 
 export interface FoldingContext {
   readonly fold: Fold;
+  readonly deleting: Deleting;
   readonly outbox: FoldingOutbox;
   readonly events: EventBus;
   readonly tuning: Tuning;
@@ -96,17 +101,28 @@ export class Folding {
     try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
   }
 
+  /** False where candidates are left to be looked at again: the capture stays for them. */
+  private async lookAtLeft({ id, left, leftSince = new Date() }: Capture): Promise<boolean> {
+    if (left.length === 0) return true;
+    const { entries, again, halted } = await this.context.deleting.look(left, leftSince);
+    this.context.offer(entries);
+    if (again.length === 0) return true;
+    const wait = halted ? this.context.tuning.captureDueMs : nextLook(Date.now() - leftSince.getTime());
+    await this.context.outbox.keepLeft(id, again, leftSince, new Date(Date.now() + wait));
+    return false;
+  }
+
   private async take(capture: Capture): Promise<boolean> {
     // Whoever folds next finds it in the outbox.
     if (this.closed) return false;
     try {
       const { fold } = this.context;
-      const paths = [...new Set([...capture.touched, ...capture.left])];
-      const { entries, failed } = await fold.each(paths, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      const { entries, failed } = await fold.each(capture.touched, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
+      const isDone = await this.lookAtLeft(capture);
       if (failed.length > 0) await this.postpone(capture, failed[0]?.error, failed.map(({ path }) => path));
-      return failed.length === 0;
+      return isDone && failed.length === 0;
     } catch (error) {
       await this.postpone(capture, error);
       return false;

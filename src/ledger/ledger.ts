@@ -7,6 +7,12 @@ import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 export type Row = Omit<Entry, 'path'> & { _id: string };
 type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
+/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+export interface CountFilter {
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
+  /** Captured at that time or later; or earlier. */
+  since?: Date; before?: Date;
+}
 export interface Fence { readonly path: Path; readonly version: Version }
 
 function toEntry({ _id, ...rest }: Row): Entry {
@@ -218,7 +224,7 @@ export class Ledger {
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
-  count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; before?: Date } = {}): Promise<number> {
+  count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
 
@@ -250,12 +256,14 @@ function sendableBy(sender: HostId): Filter {
   return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
 }
 
-function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; before?: Date }): Filter {
+function countFilter(filter: CountFilter): Filter {
+  const { since, before } = filter;
+  const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.before ? { capturedAt: { $lte: filter.before } } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
     ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
   };
 }

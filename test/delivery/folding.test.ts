@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../../src/capture/outbox.js';
+import { Deleting } from '../../src/delivery/deleting.js';
 import { Folding } from '../../src/delivery/folding.js';
 import { SyncMediaError } from '../../src/errors/errors.js';
 import { defaultTuning } from '../../src/options/config.js';
@@ -17,8 +18,12 @@ beforeEach(async () => {
   a = await site.replica('A');
   outbox = new Outbox(site.database.connection, '');
   offered.length = swept.length = 0;
+  const deleting = new Deleting({
+    ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => photos, wantedBy: () => ['B'],
+    findNamed: () => Promise.resolve(new Set()), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+  });
   folding = new Folding({
-    fold: a.fold, outbox, events: site.events, tuning: defaultTuning, me: 'A', offer: (entries) => { offered.push(...entries); },
+    fold: a.fold, deleting, outbox, events: site.events, tuning: defaultTuning, me: 'A', offer: (entries) => { offered.push(...entries); },
     oweSweep: (dir) => { swept.push(dir); return Promise.resolve(); },
   });
 });
