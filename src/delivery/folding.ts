@@ -112,10 +112,6 @@ export class Folding {
     return false;
   }
 
-  private async lookForMore(): Promise<void> {
-    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
-  }
-
   private async take(capture: Capture): Promise<boolean> {
     // Whoever folds next finds it in the outbox.
     if (this.closed) return false;
