@@ -114,10 +114,10 @@ export class Holding {
     const { registry } = this.parts;
     this.unsubscribe.push(
       registry.onLanded((landed) => { this.landed(landed); }),
-      registry.onChange(() => { void this.lanes.follow(registry.all()); }),
+      registry.onChange(() => { this.lanes.follow(registry.all()); }),
     );
     await this.wake.start();
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.sweeping.start();
     await this.readiness.begin();
     await this.readiness.poll();
@@ -152,19 +152,19 @@ export class Holding {
 
   /** The safety net of everything: whatever hint was lost is found here. */
   private async lookAtDatabase(): Promise<void> {
-    const { registry, ledger, me } = this.parts;
+    const { registry } = this.parts;
     await this.parts.refresh();
     if (this.ending.signal.aborted) return;
     this.heartbeats.observe(registry.all());
     this.knowing.poll();
     await this.readiness.poll();
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.folding.poll();
     await this.ownDebts.poll();
     // What a host that is not ready holds is not yet for others to have.
     if (registry.me().readyAt !== undefined) {
       const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
-      await adoptOrphans({ ledger, me, offer }, this.heartbeats.listGone(registry.all()), this.ending.signal);
+      await adoptOrphans({ ledger: this.parts.ledger, me: this.parts.me, offer }, this.heartbeats.listGone(registry.all()), this.ending.signal);
     }
     await this.filling.poll();
     await this.lanes.poll();
