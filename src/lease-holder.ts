@@ -4,6 +4,7 @@ import type { JudgeAt } from './backends/options.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
 import { createJudging } from './delivery/judging.js';
 import { WakeClient, type Hint } from './delivery/wake.js';
+import { SyncMediaError } from './errors/errors.js';
 import { Holding } from './holding.js';
 import { hostRows } from './hosts/host-model.js';
 import { installKeys } from './hosts/keys-installed.js';
@@ -81,13 +82,20 @@ export class LeaseHolder {
     const { config, tuning } = this;
     await parts.refresh();
     const judgeAt = createJudging(parts.ledger);
-    const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
+    const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, judgeAt);
     const install = (): Promise<void> => this.installKeys(parts, state);
     await install();
     this.stopFollowing = parts.registry.onChange(() => { void install(); });
     this.holding = holding;
     await holding.start();
+  }
+
+  /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
+  useBackend(parts: Parts, state: State): Backend {
+    if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    this.backend ??= this.makeBackend(parts, state, createJudging(parts.ledger));
+    return this.backend;
   }
 
   private makeBackend({ root, dirs, me }: Parts, { identityFile }: State, judgeAt: JudgeAt): Backend {

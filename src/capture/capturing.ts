@@ -1,5 +1,6 @@
 import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
 import type { Log } from '../log.js';
+import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Capture, HostId, SyncDir } from '../words.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
@@ -24,6 +25,8 @@ export interface Capturing extends Place {
   readonly outbox: Outbox;
   /** Tells whoever folds that a capture is stored; must neither throw nor wait. */
   readonly handOver: (this: void, capture: Capture) => void;
+  /** Waits for copies of what a save captured, where its options ask for that. Rejects only where they want an error. */
+  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions) => Promise<void>;
   readonly log: Log;
   /** A capture that nobody was told of becomes due after these milliseconds. */
   readonly dueMs: number;
@@ -36,7 +39,7 @@ export interface CaptureDeps {
   /** Undefined on a machine that is not initialised: nothing is captured. */
   capturing(this: void, model: PluggedModel): Capturing | undefined | Promise<Capturing | undefined>;
   /** A plugged model was compiled, on `connection`. May throw: `mongoose.model()` then does. */
-  onModel(this: void, model: PluggedModel, connection: Connection): void;
+  onModel(this: void, model: PluggedModel, connection: Connection, options: ResolvedPluginOptions): void;
   /** A plugged model declares these sync dirs; `where` names it. May throw (RULES_DIFFER). */
   onDeclare(this: void, dirs: SyncDir[], where: string): void;
 }

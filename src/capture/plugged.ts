@@ -23,7 +23,7 @@ export class PluggedModels {
     const options = this.optionsOf(model);
     if (options === undefined || model.collection.collectionName.startsWith(this.deps.collectionPrefix)) return undefined;
     if (this.noticed.has(model)) return options;
-    this.deps.onModel(model, model.db);
+    this.deps.onModel(model, model.db, options);
     this.deps.onDeclare(options.declaredDirs(), `model ${model.modelName}`);
     // Emitted between the acknowledged write and the post hooks.
     model.on('save', (document: PluggedDocument) => this.written.add(document));

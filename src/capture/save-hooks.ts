@@ -60,7 +60,10 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, snapshots: S
     snapshots.keep(this, options);
     const captures = [saving.capture, further].filter((capture) => capture !== undefined);
     if (session?.inTransaction() === true) commits.add(session, captures, capturing);
-    else captures.forEach(capturing.handOver);
+    else {
+      captures.forEach(capturing.handOver);
+      await capturing.awaitCopies(captures, options);
+    }
   }, true);
 
   first.post('save', { errorHandler: true }, async function withdraw(error: unknown) {

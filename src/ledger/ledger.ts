@@ -29,6 +29,7 @@ export class Ledger {
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
       { key: { sender: 1, owed: 1, capturedAt: 1 }, name: 'owed' },
+      { key: { owed: 1, capturedAt: 1 }, name: 'backlog' },
       { key: { adoptable: 1 }, name: 'adoptable', sparse: true },
       { key: { capturedBy: 1, unsure: 1 }, name: 'unsure' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },

@@ -38,6 +38,8 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const { size, mtime } = await sftp.fstat(handle);
+    // An abort before we listened is told to nobody.
+    signal.throwIfAborted();
     return { facts: { size, mtime }, body: readBody(sftp, handle, size, path, signal, end) };
   } catch (error) {
     await end();
