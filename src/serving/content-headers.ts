@@ -8,7 +8,7 @@ const RASTER = new Set([
 const INERT = new Set(['application/pdf', 'text/plain']);
 /** What a browser opened at its address would run, or a stylesheet in it could make run. */
 const ACTIVE = new Set([
-  'text/html', 'application/xhtml+xml', 'text/xml', 'application/xml', 'application/xml-dtd', 'text/xsl', 'text/javascript', 'application/javascript',
+  'text/html', 'application/xhtml+xml', 'text/xml', 'application/xml', 'application/xml-dtd', 'text/xsl', 'text/mathml', 'text/javascript', 'application/javascript',
   'application/ecmascript', 'text/ecmascript', 'application/node', 'text/vbscript', 'text/cache-manifest', 'message/rfc822', 'multipart/related',
   'application/x-shockwave-flash', 'application/java-archive',
 ]);

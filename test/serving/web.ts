@@ -21,8 +21,8 @@ export interface Web {
 }
 
 /** An Express app on a port of its own; its owner closes it. */
-export async function startWeb(mount: (app: Express) => void): Promise<Web> {
-  const app = express();
+export async function startWeb(mount: (app: Express) => void, make: typeof express = express): Promise<Web> {
+  const app = make();
   mount(app);
   const answer: ErrorRequestHandler = (error: { status?: number; headers?: Record<string, string>; message: string }, _request, response, next) => {
     if (response.headersSent) { next(error); return; }
