@@ -1,5 +1,6 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
@@ -63,8 +64,14 @@ export class Holding {
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
       store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
     });
+    const deleting = new Deleting({
+      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      decided: (dir) => registry.me().removals?.[dir],
+      halt: (dir, failure) => registry.recordHalt(dir, failure),
+    });
     this.folding = new Folding({
-      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],

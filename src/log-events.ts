@@ -28,6 +28,7 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
     log.warn(`${JSON.stringify(path)} was not fetched from host ${nameOf(host)} for a visitor: ${failure.code}: ${failure.message}`);
   });
   events.on('fetched', ({ host }) => { unfetched.delete(host); });
+  events.on('halted', ({ failure }) => { log.error(failure.message); });
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });

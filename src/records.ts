@@ -1,6 +1,5 @@
 import { findDocumentPaths } from './capture/document-paths.js';
-import { toPlainObject } from './capture/snapshots.js';
-import type { PluggedDocument, PluggedModel } from './capture/capturing.js';
+import { toPlainObject, type PluggedDocument, type PluggedModel } from './capture/capturing.js';
 import { CopiesWatch } from './delivery/copies.js';
 import { hasCode, messageOf, SyncMediaError } from './errors/errors.js';
 import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles, WaitOptions } from './instance.js';

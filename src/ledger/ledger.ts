@@ -6,6 +6,10 @@ import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 export type Row = Omit<Entry, 'path'> & { _id: string };
 type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
+/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+export interface CountFilter {
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date;
+}
 export interface Fence { readonly path: Path; readonly version: Version }
 
 function toEntry({ _id, ...rest }: Row): Entry {
@@ -62,7 +66,7 @@ export class Ledger {
   /** False where the entry has another version by now. */
   async replace(version: Version, entry: Entry): Promise<boolean> {
     const { _id, ...rest } = toRow(entry);
-    const result = await this.rows.replaceOne({ _id, version }, rest as mongo.WithoutId<Row>);
+    const result = await this.rows.replaceOne({ _id, version }, rest);
     return result.matchedCount === 1;
   }
 
@@ -75,7 +79,7 @@ export class Ledger {
   async holdMany(settles: readonly (Fence & { hosts: readonly HostId[]; sha256?: string | undefined })[]): Promise<Fence[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
-      ({ updateOne: { filter: { _id: path, version } as Filter, update: holdUpdate(hosts, sha256) } }));
+      ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
     const result = await this.rows.bulkWrite(operations, { ordered: false });
     if (result.matchedCount === settles.length) return [];
     const now = await this.readMany(settles.map(({ path }) => path));
@@ -93,7 +97,7 @@ export class Ledger {
   /** The host is owed every entry of a sync dir that it neither holds nor is owed, of one sender or of all. Tells how many. */
   async oweLacking(dir: Path, host: HostId, sender?: HostId): Promise<number> {
     const result = await this.rows.updateMany(
-      { _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host }, ...(sender ? { sender } : {}) } as Filter,
+      { _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host }, ...(sender ? { sender } : {}) },
       { $addToSet: { owed: host }, $set: { dueAt: new Date() } });
     return result.modifiedCount;
   }
@@ -190,11 +194,11 @@ export class Ledger {
 
   /** A retired host is owed nothing and holds nothing. */
   async forget(host: HostId): Promise<void> {
-    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] } as Filter,
-      { $pull: { owed: host, heldBy: host, blocked: { host } } } as Update);
+    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] },
+      { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
-  count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true } = {}): Promise<number> {
+  count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
 
@@ -221,11 +225,12 @@ function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Updat
   };
 }
 
-function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true }): Filter {
+function countFilter(filter: CountFilter): Filter {
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}), ...(filter.since ? { capturedAt: { $gte: filter.since } } : {}),
     ...(filter.sendable ? { heldBy: filter.sender, dueAt: { $lte: new Date() } } : {}),
-  } as Filter;
+  };
 }

@@ -1,6 +1,5 @@
-import type { Path, Seen, SyncDir } from '../words.js';
+import { type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
 import { forEachOf, type Fold } from './fold.js';
-import type { Entry, HostId } from '../words.js';
 import type { Ledger } from './ledger.js';
 
 /** What a scan needs of this host's disk. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/backends/backend.js';
@@ -8,7 +8,7 @@ import { writeMarker } from '../../src/root/marker.js';
 import { describeFailures } from './contract/failures.js';
 import { describeListings } from './contract/listings.js';
 import { describeTransfers } from './contract/transfers.js';
-import { makeSite, never, photos, self, type Site } from './site.js';
+import { makeSite, namesIn, never, photos, self, type Site } from './site.js';
 
 const dir = photos.path;
 
@@ -44,7 +44,7 @@ export function describeBackend(name: string, create: (options: RsyncBackendOpti
     test('prepare answers with a failure where the marker is missing', async () => {
       await rm(there(`${dir}/.syncmedia`), { recursive: true });
       expect(await site.backend.prepare(site.host, [photos], never)).toMatchObject({ code: 'NO_MARKER', of: 'host' });
-      await expect(readdir(there(dir))).resolves.toEqual([]);
+      await expect(namesIn(there(dir))).resolves.toEqual([]);
     });
 
     describeTransfers(() => site);

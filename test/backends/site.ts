@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/backends/backend.js';
@@ -139,4 +139,9 @@ export async function differences(found: AsyncIterable<Difference>): Promise<Rec
     all[path] = here === undefined ? 'only there' : there === undefined ? 'only here' : 'differs';
   }
   return all;
+}
+
+/** What lies in a directory, sorted: its own order is the file system's. */
+export async function namesIn(path: string): Promise<string[]> {
+  return (await readdir(path)).sort();
 }
