@@ -1,10 +1,12 @@
+import { createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { SendPart } from './send-content.js';
 
 /** Up to this size one read and one write are quicker than a stream. */
-const ONE_READ = 64 * 1024;
+const ONE_READ = 256 * 1024;
+const CHUNK = 128 * 1024;
 
 /** Sends a part of an open file, which stays open. A file that became shorter breaks the response: its length was announced. */
 export function sendFileTo(response: ServerResponse, handle: FileHandle): SendPart {
@@ -17,7 +19,8 @@ export function sendFileTo(response: ServerResponse, handle: FileHandle): SendPa
         else response.destroy();
         return;
       }
-      const file = handle.createReadStream({ start, end: start + length - 1, autoClose: false });
+      // By its number: a stream over the handle itself takes twice as long.
+      const file = createReadStream('', { fd: handle.fd, start, end: start + length - 1, autoClose: false, highWaterMark: CHUNK });
       await pipeline(file, response, { end: false });
       if (file.bytesRead === length) response.end();
       else response.destroy();

@@ -39,7 +39,7 @@ describe.skipIf(executablePath === undefined)('an upload opened in Chromium (whe
         authorize: ({ headers }) => headers.cookie?.includes('session=admin') === true, log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       }));
       app.get('/beacon', (_request, response) => { beacons++; response.sendStatus(204); });
-      app.get('/page', (request, response) => { response.type('html').send(`<!doctype html><title>page</title>${String(request.query['html'] ?? '')}`); });
+      app.get('/page', ({ query: { html } }, response) => { response.type('html').send(`<!doctype html><title>page</title>${typeof html === 'string' ? html : ''}`); });
       app.use('/plain', express.static(`${served.root}/uploads`));
       app.use('/uploads', served.serve());
       // The sandbox by itself: as if the browser had opened what it was told to save.
