@@ -5,7 +5,7 @@ import type { Backend } from '../backends/backend.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Judge } from '../root/disk.js';
 import { asDiskError } from '../root/disk-errors.js';
-import { areas, land, newName, prepareAreas, type Place } from '../root/landing.js';
+import { areas, land, newName, prepareMissing, type Place } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { quotePath } from '../root/paths.js';
@@ -33,7 +33,7 @@ export async function openPlace(root: Root, me: HostId, dir: SyncDir): Promise<P
   const place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
   const failure = await checkMarker(localDisk, place.dirPath, me, dir.path);
   if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
-  await prepareAreas(place);
+  await prepareMissing(place);
   return place;
 }
 

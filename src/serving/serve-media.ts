@@ -52,7 +52,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
   async function serveLocal(request: Request, response: Response, path: Path): Promise<Answered | undefined> {
     let file;
     try {
-      file = await context.root.open(path);
+      file = await context.root.openToServe(path);
     } catch (error) {
       // A directory, a symlink, a sync dir that is away: nothing to serve from this disk.
       if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH') || hasCode(error, 'BAD_PATH')) return 'missing';
