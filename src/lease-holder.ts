@@ -114,7 +114,7 @@ export class LeaseHolder {
 
   /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
   useBackend(parts: Parts, state: State): Backend {
-    if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
     this.backend ??= this.makeBackend(parts, state, createJudging(parts.ledger));
     return this.backend;
   }
