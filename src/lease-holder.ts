@@ -102,9 +102,8 @@ export class LeaseHolder {
     if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
-    const judgeAt = createJudging(parts.ledger);
     const backend = this.useBackend(parts, state);
-    const holding = new Holding(parts, config, tuning, backend, judgeAt);
+    const holding = new Holding(parts, config, tuning, backend, makeJudging(parts));
     const install = (): Promise<void> => this.installKeys(parts, state);
     await install();
     this.stopFollowing = parts.registry.onChange(() => { void install(); });
@@ -115,14 +114,15 @@ export class LeaseHolder {
   /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
   useBackend(parts: Parts, state: State): Backend {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    this.backend ??= this.makeBackend(parts, state, createJudging(parts.ledger));
+    this.backend ??= this.makeBackend(parts, state);
     return this.backend;
   }
 
-  private makeBackend({ root, dirs, me }: Parts, { identityFile }: State, judgeAt: JudgeAt): Backend {
+  private makeBackend(parts: Parts, { identityFile }: State): Backend {
+    const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt, timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: makeJudging(parts), timeoutMs, bandwidthLimit, chmod, log });
   }
 
   private async letGo(): Promise<void> {
@@ -139,4 +139,8 @@ export class LeaseHolder {
       events.emit('failed', { doing: `writing ${state.authorizedKeysFile}`, error });
     }
   }
+}
+
+function makeJudging({ ledger, events }: Parts): JudgeAt {
+  return createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); });
 }

@@ -74,7 +74,7 @@ export class Serving {
     const { ledger, events, registry, root, dirs, me } = parts;
     let readAt = performance.now();
     return new Fetching({
-      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger),
+      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); }),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
       dirs: () => dirs.current(), hosts: () => registry.all(),
       refresh: async () => {
