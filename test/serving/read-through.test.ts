@@ -158,17 +158,6 @@ describe('what is missing here', () => {
     expect(fetched.map(({ path }) => path)).not.toContain(`${dir}/gone.jpg`);
   });
 
-  test('of content that is not the version\'s breaks the response and is not kept', async () => {
-    const content = megabytes(1);
-    const url = await save(one, 'forged.bin', content);
-    await site.database.connection.collection('syncmedia_ledger').updateOne({ _id: `${dir}/forged.bin` as never }, { $set: { 'facts.sha256': '0'.repeat(64) } });
-    const { broken, body } = await web.get(url);
-    expect(broken).toBe(true);
-    expect(body.length).toBeLessThan(content.length);
-    expect(await two.read(`${dir}/forged.bin`)).toBeUndefined();
-    await until(async () => (await partials(two)).length === 0);
-  });
-
   test('is asked of nobody where the ledger does not know it, however many ask', async () => {
     const before = (await Promise.all([one, three].map(({ ssh }) => ssh.log()))).map((log) => log.length);
     let status404 = 0;
