@@ -60,6 +60,11 @@ export class Connection {
     });
   }
 
+  /** Whoever has it finishes; the next use gets a new one. What confines it there may be out of date: a mount, another sync dir. */
+  retire(): void {
+    this.open = false;
+  }
+
   /** Ends it at once; what is under way fails. */
   end(): void {
     this.open = false;
@@ -73,6 +78,8 @@ function openSftp(client: Client, address: Address, timeoutMs: number): Promise<
     client.on('close', () => { reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${name} broke.`)); });
     client.sftp((error, sftp) => {
       if (error === undefined) resolve(sftp);
+      // The exit code of syncmedia-gate, which says why to nobody but whoever sits before a terminal.
+      else if (/\bcode 77\b/.test(error.message)) reject(new SyncMediaError('AUTH_FAILED', `${name} refuses us, although it knows our key: it was told to let this host in no more, or \`syncmedia init\` has to be run there.`, { cause: error }));
       else reject(new SyncMediaError('NO_SFTP', `${name} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
     });
   });

@@ -38,11 +38,12 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
       config: {
         stateDir: host.stateDir, collectionPrefix: 'p_', log, backend: 'rsync', key: host.publicKeyFile, identityFile: undefined,
         authorizedKeysFile: host.authorizedKeysFile, autoApprove: true,
-        init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined },
+        init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined, unconfined: undefined },
       },
       syncDirs: new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'), log),
       tryHost: async (to, state) => [{ name: 'ssh login', ...(await logIn(to, state)) }],
       markDirs: (to, dirs) => { marked.push([to.id, dirs]); return Promise.resolve(); },
+      declared: () => [],
       forget: (id) => { forgotten.push(id); return Promise.resolve(); },
     },
   };
