@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
 import type { RequestHandler } from 'express';
 import { createAdmin, type AdminOptions } from './admin/create-admin.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
+import { storeAsked, type Asked } from './capture/ask.js';
 import type { CaptureDeps, Capturing } from './capture/capturing.js';
 import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
+import { CommitWatch } from './capture/session-commit.js';
 import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
@@ -53,6 +54,7 @@ class Instance implements SyncMediaInstance {
   private outbox: Outbox | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
+  private readonly commits = new CommitWatch();
   private readonly crons: CronRuns[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -114,13 +116,12 @@ class Instance implements SyncMediaInstance {
     return readStatus(await this.openParts());
   }
 
-  async capture(paths: readonly string[], { session }: { session?: ClientSession } = {}): Promise<void> {
-    const { me, outbox, rootPath } = await this.openParts();
-    const touched = paths.map((path) => this.asPath(rootPath, path));
-    const dueAt = new Date(Date.now() + this.tuning.captureDueMs);
-    const capture: Capture = { id: randomUUID(), host: me, dueAt, touched, left: [], sweep: [], asserted: true };
-    await outbox.insert(capture, session);
-    if (!session?.inTransaction()) this.handOver(capture);
+  async capture(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
+    await this.store(options, (toPath) => ({ touched: paths.map(toPath) }));
+  }
+
+  async remove(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
+    await this.store(options, (toPath) => ({ left: paths.map(toPath) }));
   }
 
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
@@ -194,6 +195,13 @@ class Instance implements SyncMediaInstance {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
       dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
     };
+  }
+
+  private async store(options: { session?: ClientSession }, ask: (toPath: (given: string) => Path) => Asked): Promise<void> {
+    const { rootPath } = await this.openParts();
+    const asked = ask((given) => this.asPath(rootPath, given));
+    const capturing = this.capturing();
+    if (capturing && this.connection) await storeAsked(asked, options, capturing, this.connection, this.commits);
   }
 
   private handOver(capture: Capture): void {

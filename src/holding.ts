@@ -1,5 +1,6 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
 import { OwnDisk } from './delivery/own-disk.js';
@@ -23,6 +24,7 @@ const adoptLimit = 500;
  * the lease is gained, ended when it is lost; everything it knows beyond hints is in the database.
  */
 export class Holding {
+  private readonly filling: Filling;
   private readonly folding: Folding;
   private readonly lanes: Lanes;
   private readonly sweeping: Sweeping;
@@ -63,6 +65,10 @@ export class Holding {
     });
     this.folding = new Folding({
       fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+    });
+    this.filling = new Filling({
+      ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
+      record: (key) => registry.recordFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
     });
     this.reload = config.reloadCommand && new Reload(config.reloadCommand, events, async (outcome) => {
       await registry.recordReload({ at: new Date(), ...outcome });
@@ -126,6 +132,7 @@ export class Holding {
     for (const entry of await ledger.adoptable(me, [], adoptLimit)) {
       if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
     }
+    await this.filling.poll();
     await this.lanes.poll();
     this.runner.wake();
   }

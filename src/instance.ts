@@ -57,6 +57,8 @@ export interface HostStatus {
   failures: { sender: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
   /** The process that holds its lease, and whether it beat lately (as seen by this process). */
   lease?: { holder: string };
+  /** What stops this host, or one of its sync dirs, until a person acts. */
+  halted: Host['halted'];
   reload?: Host['reload'];
 }
 
@@ -120,5 +122,10 @@ export interface SyncMedia {
   status(): Promise<Status>;
   /** Files the app wrote without a document: always a new version. Root-relative or absolute paths. */
   capture(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
+  /**
+   * Files the app deleted, or is about to, without a document. They go the way of files that no document names any more, which
+   * needs `onDelete: 'propagate'` for their sync dir. Root-relative or absolute paths.
+   */
+  remove(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
@@ -13,6 +14,9 @@ import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
 import type { SyncDir } from './words.js';
+
+/** How long deliveries under way may go on while the instance is closed. */
+const closePatienceMs = 3_000;
 
 /**
  * Tries for this host's lease, and runs what its holder runs while this process has it; else passes hints on to whoever has it.
@@ -70,6 +74,11 @@ export class LeaseHolder {
     this.closed = true;
     // Ended before the lease is given back: the next holder must not meet our lanes.
     this.changing = this.changing.then(() => this.letGo());
+    // A host that stands still is not waited for until its timeout: its connection is broken off.
+    const patience = new AbortController();
+    await Promise.race([this.changing, sleep(closePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+    await this.backend?.close();
     await this.changing;
     await this.lease?.stop();
     await this.changing;

@@ -67,6 +67,8 @@ export interface Host {
   /** Raised by senders: new files are here. */
   landed: number;
   halted: Record<string, Failure>;
+  /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
+  filled?: string[];
   reload?: { at: Date; exitCode: number | null; output: string };
   software?: { syncmedia: string; node: string };
   createdAt: Date;

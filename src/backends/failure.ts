@@ -12,7 +12,6 @@ const OF_HOST: readonly ErrorCode[] = [
 
 /** What was thrown, as a failure of the host, or of the path that was worked on. */
 export function asFailure(error: unknown, of: Failure['of']): Failure {
-  if (error instanceof Error && error.name === 'AbortError') return cancelled();
   const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
   return { code, message: messageOf(error), retryable: !FOR_GOOD.includes(code), of: OF_HOST.includes(code) ? 'host' : of };
 }

@@ -27,9 +27,15 @@ export class Outbox {
     await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
   }
 
-  /** Takes a capture back whose operation wrote nothing. */
-  async withdraw(id: string, session?: ClientSession): Promise<void> {
-    await this.collection.deleteOne({ _id: id }, this.writeOptions(session));
+  /** Those of one operation, in one call. */
+  async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
+    if (captures.length === 0) return;
+    await this.collection.insertMany(captures.map(({ id, ...row }) => ({ _id: id, ...row })), this.writeOptions(session));
+  }
+
+  /** Takes captures back whose operation wrote nothing, or something else. */
+  async withdraw(ids: readonly string[], session?: ClientSession): Promise<void> {
+    await this.collection.deleteMany({ _id: { $in: [...ids] } }, this.writeOptions(session));
   }
 
   /** The captures of `host` that are due, oldest first. */

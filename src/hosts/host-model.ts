@@ -78,6 +78,7 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       sweeps: record,
       landed: { type: Number, default: 0 },
       halted: record,
+      filled: { type: [String], default: undefined },
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },
       createdAt: Date,

@@ -32,6 +32,7 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const { stateDir } = deps.config;
   const checks: Check[] = [];
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
+  await deps.syncDirs.addMissing(host.syncDirs);
   await markDirs(deps, host, state, checks);
   const open = await letIn(deps, host, state, checks);
   checks.push(...(await deps.tryHost(host, state, open)));

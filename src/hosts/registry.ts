@@ -4,7 +4,7 @@ import type { Failure, Host, HostId, Lane, Path } from '../words.js';
 import { encodeKey, toHost, type HostRows } from './host-model.js';
 
 /** What other hosts' work changes all the time, and nobody has to act on. */
-const volatile = ['lease', 'lanes', 'sweeps', 'landed', 'reload', 'updatedAt'] as const;
+const volatile = ['lease', 'lanes', 'sweeps', 'landed', 'reload', 'filled', 'updatedAt'] as const;
 const MAX_OUTPUT = 4096;
 
 export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
@@ -100,6 +100,11 @@ export class Registry {
   async storeSweep(dir: Path, dueAt: Date | undefined): Promise<void> {
     const field = `sweeps.${encodeKey(dir)}`;
     await this.writeMine(dueAt ? { $set: { [field]: dueAt } } : { $unset: { [field]: 1 } });
+  }
+
+  /** This host, as sender, has owed another one what it captured before it knew it. */
+  async recordFilled(key: string): Promise<void> {
+    await this.writeMine({ $addToSet: { filled: key } });
   }
 
   /** This host is a source for others from now on. The first time counts. */

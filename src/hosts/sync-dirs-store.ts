@@ -7,6 +7,8 @@ import type { Path, SyncDir } from '../words.js';
 /** A sync dir as it is stored: `_id` is its path. */
 export type SyncDirRow = Omit<SyncDir, 'path'> & { _id: SyncDir['path'] };
 
+const defaultRules = { exclude: [] as string[], conflict: 'newer' as const, onDelete: 'keep' as const };
+
 /** The rules per sync dir, so that the CLI, cron and every process go by the same ones. */
 export class SyncDirsStore {
   constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log) {}
@@ -17,9 +19,17 @@ export class SyncDirsStore {
     for (const { path, exclude, conflict, onDelete } of dirs) {
       const [before, dir] = [stored.get(path), { path, exclude: [...exclude], conflict, onDelete }];
       if (before && isDeepStrictEqual(before, dir)) continue;
-      if (before) this.log.warn(`the rules of the sync dir ${path} changed: ${describe(before)} became ${describe(dir)}`);
+      const { path: _path, ...rulesBefore } = before ?? dir;
+      if (before && !isDeepStrictEqual(rulesBefore, defaultRules)) this.log.warn(`the rules of the sync dir ${path} changed: ${describe(before)} became ${describe(dir)}`);
       const { path: _id, ...rules } = dir;
       await this.rows().replaceOne({ _id }, rules, { upsert: true });
+    }
+  }
+
+  /** Rules for sync dirs that no app has declared yet: the defaults, so that pushes and pulls of them work before it does. */
+  async addMissing(paths: readonly Path[]): Promise<void> {
+    for (const _id of paths) {
+      await this.rows().updateOne({ _id }, { $setOnInsert: defaultRules }, { upsert: true });
     }
   }
 

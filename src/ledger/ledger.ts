@@ -89,6 +89,14 @@ export class Ledger {
     });
   }
 
+  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of one sender or of all. Tells how many. */
+  async oweLacking(dir: Path, host: HostId, sender?: HostId): Promise<number> {
+    const result = await this.rows.updateMany(
+      { _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host }, ...(sender ? { sender } : {}) } as Filter,
+      { $addToSet: { owed: host }, $set: { dueAt: new Date() } });
+    return result.modifiedCount;
+  }
+
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
   release({ path, version }: Fence, host: HostId): Promise<boolean> {
     return this.update({ _id: path, version }, { $pull: { owed: host, heldBy: host, blocked: { host } } });
@@ -161,11 +169,10 @@ export class Ledger {
   }
 
   /** Entries below a sync dir, as a stream. */
-  async *below(dir: Path, filter: { heldBy?: HostId; lacking?: HostId } = {}): AsyncIterable<Entry> {
-    const { heldBy, lacking } = filter;
+  async *below(dir: Path, filter: { heldBy?: HostId } = {}): AsyncIterable<Entry> {
+    const { heldBy } = filter;
     const rows = this.rows.find({
       _id: isBelow(dir), ...(heldBy ? { heldBy } : {}),
-      ...(lacking ? { heldBy: { $ne: lacking }, owed: { $ne: lacking }, 'blocked.host': { $ne: lacking } } : {}),
     } as Filter, { batchSize: 500 });
     for await (const row of rows) yield toEntry(row);
   }

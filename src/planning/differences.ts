@@ -19,6 +19,15 @@ export function answerPush({ there }: Difference, entry: Entry | undefined, me: 
   return !haveSameFacts(there, entry.facts) && winsOverUnknown(dir, entry.facts, there) ? 'owe' : 'nothing';
 }
 
+/** Whether a push would send this: as `answerPush`, had its scan captured what no entry knows here. */
+export function wouldPush(difference: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir): boolean {
+  const { here, there } = difference;
+  if (!here) return false;
+  const isKnown = entry !== undefined && (isOld(entry, here) || (entry.facts !== undefined && haveSameFacts(entry.facts, here)));
+  if (isKnown) return answerPush(difference, entry, me, dir) === 'owe';
+  return !there || (entry !== undefined && isOld(entry, there)) || winsOverUnknown(dir, here, there);
+}
+
 function isOld(entry: Entry, facts: Facts): boolean {
   return entry.superseded.some((old) => haveSameFacts(old, facts));
 }

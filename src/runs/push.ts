@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../errors/errors.js';
-import { answerPush, chooseDirs, isAskedFor } from '../planning/differences.js';
+import { answerPush, chooseDirs, isAskedFor, wouldPush } from '../planning/differences.js';
 import { allows } from '../planning/wants.js';
 import type { Difference, Failure, Host, Path, SyncDir } from '../words.js';
 import type { Progress, RunContext } from './context.js';
@@ -37,7 +37,8 @@ export async function inBatches(differences: AsyncIterable<Difference>, take: (s
  */
 export async function push(context: RunContext, progress: Progress): Promise<void> {
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  for (const dir of dirs) await context.scan(dir, progress.signal);
+  // A dry run changes nothing: what a scan would capture it tells from the comparison.
+  if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(chooseHosts(context, progress).map(async (host) => {
     try {
       for (const dir of dirs) {
@@ -60,8 +61,11 @@ async function owe(
   const entries = await ledger.readMany(differences.map(({ path }) => path));
   for (const difference of differences) {
     const entry = entries.get(difference.path);
+    if (progress.run.dryRun) {
+      if (wouldPush(difference, entry, me, dir) && context.isSafe(difference.path)) progress.would(host.id, difference.path);
+      continue;
+    }
     if (!entry || answerPush(difference, entry, me, dir) !== 'owe') continue;
-    if (progress.run.dryRun) { progress.would(host.id, entry.path); continue; }
     await ledger.owe(entry.path, [host.id], entry.version);
     // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);

@@ -21,9 +21,10 @@ export async function connect(address: Address, settings: LoginSettings, signal:
   const privateKey = await readKey(settings.identityFile);
   const client = new Client();
   let shown: Buffer | undefined;
+  let cancel = (): void => undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const cancel = (): void => { reject(new SyncMediaError('CANCELLED', `Logging in to ${nameOf(address)} was cancelled.`)); };
+      cancel = (): void => { reject(new SyncMediaError('CANCELLED', `Logging in to ${nameOf(address)} was cancelled.`)); };
       if (signal.aborted) { cancel(); return; }
       signal.addEventListener('abort', cancel, { once: true });
       client.on('ready', resolve).on('error', reject).on('close', () => { reject(new Error('the connection was closed before the login')); });
@@ -43,6 +44,8 @@ export async function connect(address: Address, settings: LoginSettings, signal:
     client.on('error', () => undefined);
     client.destroy();
     throw asLoginError(error, address, pins.map(({ blob }) => fingerprintOf(blob)), shown);
+  } finally {
+    signal.removeEventListener('abort', cancel);
   }
   // Small requests wait for each other otherwise: an exec took 45 ms instead of 3.4.
   client.setNoDelay(true);

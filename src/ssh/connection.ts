@@ -42,8 +42,7 @@ export class Connection {
    * option may be part of it.
    */
   async run(command: string): Promise<{ code: number | null; stdout: string }> {
-    return bounded(this.timeoutMs, `${nameOf(this.address)} did not finish "${command}" in time.`, () => { this.end(); }, (resolve, reject) => {
-      this.client.on('close', () => { reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(this.address)} broke.`)); });
+    return bounded(this.client, this.address, this.timeoutMs, `finish "${command}"`, (resolve, reject) => {
       this.client.exec(command, (error, channel) => {
         if (error) {
           reject(new SyncMediaError('TRANSFER_FAILED', `${nameOf(this.address)} does not let us run "${command}": ${error.message}`, { cause: error }));
@@ -73,27 +72,32 @@ export class Connection {
 }
 
 function openSftp(client: Client, address: Address, timeoutMs: number): Promise<SFTPWrapper> {
-  const name = nameOf(address);
-  return bounded(timeoutMs, `${name} did not open an SFTP channel in time.`, () => undefined, (resolve, reject) => {
-    client.on('close', () => { reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${name} broke.`)); });
+  return bounded(client, address, timeoutMs, 'open an SFTP channel', (resolve, reject) => {
     client.sftp((error, sftp) => {
       if (error === undefined) resolve(sftp);
-      // The exit code of syncmedia-gate, which says why to nobody but whoever sits before a terminal.
-      else if (/\bcode 77\b/.test(error.message)) reject(new SyncMediaError('AUTH_FAILED', `${name} refuses us, although it knows our key: it was told to let this host in no more, or \`syncmedia init\` has to be run there.`, { cause: error }));
-      else reject(new SyncMediaError('NO_SFTP', `${name} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
+      // The exit code of syncmedia-gate.
+      else if (/\bcode 77\b/.test(error.message)) reject(new SyncMediaError('AUTH_FAILED', `${nameOf(address)} takes our key and then refuses us: it lets this host in no more, or \`syncmedia init\` has to be run there.`, { cause: error }));
+      else reject(new SyncMediaError('NO_SFTP', `${nameOf(address)} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
     });
   });
 }
 
-function bounded<T>(ms: number, message: string, onTimeout: () => void, run: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+/** Waits for an answer no longer than `timeoutMs` and than the connection lasts; a host that is silent is not asked again on it. */
+function bounded<T>(
+  client: Client, address: Address, timeoutMs: number, doing: string, ask: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
+    const settle = <A>(done: (answer: A) => void) => (answer: A): void => {
+      clearTimeout(timer);
+      client.off('close', onClose);
+      done(answer);
+    };
+    const onClose = (): void => { settle(reject)(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(address)} broke.`)); };
     const timer = setTimeout(() => {
-      reject(new SyncMediaError('TIMED_OUT', message));
-      onTimeout();
-    }, ms);
-    run(
-      (value) => { clearTimeout(timer); resolve(value); },
-      (error) => { clearTimeout(timer); reject(error instanceof Error ? error : new Error(String(error))); },
-    );
+      settle(reject)(new SyncMediaError('TIMED_OUT', `${nameOf(address)} did not ${doing} in time.`));
+      client.destroy();
+    }, timeoutMs);
+    client.on('close', onClose);
+    ask(settle(resolve), settle(reject));
   });
 }

@@ -65,5 +65,6 @@ export class RecordingInstance implements SyncMedia {
   start(): Promise<void> { return this.answer('start', [], undefined); }
   close(): Promise<void> { return this.answer('close', [], undefined); }
   capture(): Promise<void> { return this.answer('capture', [], undefined); }
+  remove(): Promise<void> { return this.answer('remove', [], undefined); }
   on(): () => void { return () => undefined; }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/backends/backend.js';
@@ -63,7 +63,7 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
       await writeMarker(localDisk, join(root, path), id, path);
     }
   }
-  const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: 10_000, idleMs: 60_000 });
+  const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: given.backend?.timeoutMs ?? 10_000, idleMs: 60_000 });
   const calls: Call[] = [], judged: Judgement[] = [], warnings: string[] = [];
   const verdicts = new Map<Path, Verdict>();
   const judgeAt: JudgeAt = () => (path, found, by) => {
@@ -139,4 +139,9 @@ export async function differences(found: AsyncIterable<Difference>): Promise<Rec
     all[path] = here === undefined ? 'only there' : there === undefined ? 'only here' : 'differs';
   }
   return all;
+}
+
+/** What lies in a directory, sorted: its own order is the file system's. */
+export async function namesIn(path: string): Promise<string[]> {
+  return (await readdir(path)).sort();
 }

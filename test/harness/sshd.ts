@@ -1,16 +1,17 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { appendFile, chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { findProgram } from '../../scripts/programs.mjs';
 import { endProcesses, listMarked, listTree } from '../../scripts/processes.mjs';
 import { findSshd, prepareSeparation, type Sshd } from '../../scripts/sshd.mjs';
+import { findFreePort } from './free-port.js';
 import { guardProcess } from './guard.js';
 import { expectGone, processMark } from './leftovers.js';
 import type { TestUser } from './ordinary-user.js';
+import { configureSshd } from './sshd-config.js';
 import { makeTestDir } from './tmp.js';
 import { until } from './wait.js';
 
@@ -128,7 +129,7 @@ class Host implements TestHost {
     await chmod(join(this.dir, 'ssh'), 0o700);
     await chmod(this.stateDir, 0o700);
     await writeFile(this.authorizedKeysFile, '', { mode: 0o600, flag: 'a' });
-    const types = ['ed25519', ...(this.options.rsa ? ['rsa'] : [])];
+    const types = this.#keyTypes();
     await Promise.all([
       makeKey(this.privateKeyFile, 'ed25519', `${this.username}@${this.name}`),
       ...types.map((type) => makeKey(join(this.dir, `ssh/host_${type}`), type, '')),
@@ -240,40 +241,18 @@ class Host implements TestHost {
     return { ...process.env, [name]: value };
   }
 
-  private async configure(): Promise<string> {
+  private configure(): Promise<string> {
     const path = `PATH=${join(this.dir, 'bin')}:${join(this.dir, 'replaced')}:${process.env.PATH ?? '/usr/bin:/bin'}`;
-    const lines = [
-      `Port ${String(this.port)}`,
-      `ListenAddress ${this.hostname}`,
-      `HostKey ${join(this.dir, 'ssh/host_ed25519')}`,
-      ...(this.options.rsa ? [`HostKey ${join(this.dir, 'ssh/host_rsa')}`] : []),
-      `AuthorizedKeysFile ${this.authorizedKeysFile}`,
-      'PidFile none',
-      'LogLevel VERBOSE',
-      'AuthenticationMethods publickey',
-      'PermitRootLogin prohibit-password',
-      // The keys lie below a directory that everyone may write to, /tmp.
-      'StrictModes no',
-      `UsePAM ${(await this.isLocked()) ? 'yes' : 'no'}`,
-      'PrintMotd no',
-      'UseDNS no',
-      'MaxSessions 100',
-      `MaxStartups ${this.options.maxStartups ?? '100:30:200'}`,
-      `SetEnv ${[path, this.#mark, processMark()].map((one) => `"${one}"`).join(' ')}`,
-      ...(this.options.sftp === false ? [] : ['Subsystem sftp internal-sftp']),
-      ...this.sshd.settings,
-      // From OpenSSH 9.8 a host that refuses a few logins would shut us out for a while.
-      ...((await versionOf(this.sshd)) >= 9.8 ? ['PerSourcePenalties no'] : []),
-      ...(this.options.settings ?? []),
-    ];
-    return `${lines.join('\n')}\n`;
+    return configureSshd(this.sshd, this.options, {
+      port: this.port,
+      hostKeys: this.#keyTypes().map((type) => join(this.dir, `ssh/host_${type}`)),
+      authorizedKeysFile: this.authorizedKeysFile,
+      environment: [path, this.#mark, processMark()],
+    });
   }
 
-  /** Without PAM sshd refuses whose password is locked, as root's is on some systems. */
-  private async isLocked(): Promise<boolean> {
-    if (process.getuid?.() !== 0 || this.options.user) return false;
-    const shadow = await readFile('/etc/shadow', 'utf8').catch(() => '');
-    return shadow.split('\n').some((line) => line.startsWith('root:!'));
+  #keyTypes(): string[] {
+    return ['ed25519', ...(this.options.rsa ? ['rsa'] : [])];
   }
 
   private async writeCountingRsync(): Promise<void> {
@@ -297,29 +276,3 @@ async function writeScript(file: string, script: string): Promise<void> {
 }
 
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
-
-/** Below the range from which the system gives ports to clients, so that a host that is down finds its port free again. */
-async function findFreePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = randomInt(20_000, 32_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => {
-        resolve(false);
-      });
-      server.listen(port, '127.0.0.1', () => {
-        resolve(true);
-      });
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
-  throw new Error('no free port between 20000 and 32000');
-}
-
-async function versionOf({ program }: Sshd): Promise<number> {
-  const asked = await run(program, ['-V']).catch((error: unknown) => error as { stderr: string; stdout: string });
-  const [, version] = /OpenSSH_(\d+\.\d+)/.exec(asked.stderr + asked.stdout) ?? [];
-  return Number(version ?? 0);
-}

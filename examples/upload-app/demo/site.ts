@@ -53,7 +53,9 @@ async function waitForAll(hosts: Hosts, site: Site): Promise<void> {
       return (known.length === hosts.length && known.every(({ ready, status }) => ready && status === 'approved')) || undefined;
     };
     if (await waitFor(look, { timeout: 60_000, interval: 100, signal: site.signal })) continue;
-    throw new Error(`${host.name} does not know all hosts as ready:\n${JSON.stringify(await askStatus(host, site), undefined, 2)}`);
+    const known = JSON.stringify((await askStatus(host, site)).hosts, undefined, 2);
+    const said = await Promise.all(hosts.map(async (one) => `\n${one.name}'s app said:\n${await one.tail('app.log')}`));
+    throw new Error(`${host.name} does not know all hosts as ready: ${known}${said.join('')}`);
   }
 }
 

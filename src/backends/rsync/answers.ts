@@ -9,6 +9,7 @@ import type { Ended } from './rsync-process.js';
 /** Partial transfers: what is true of each path has to be asked. 11 is an error of file I/O, a full disk among them. */
 const OF_PATHS: readonly (number | null)[] = [0, 11, 23, 24];
 
+const DENIED = /Permission denied|Operation not permitted|Read-only file system/;
 const FULL = /No space left on device|Dis[ck] quota exceeded/;
 
 /** What a call's end says about the host as a whole; undefined where it only says something about paths. */
@@ -24,10 +25,11 @@ export function findHostFailure({ code, stderr, because }: Ended, host: Address)
   if (/Host key verification failed|HOST IDENTIFICATION HAS CHANGED|o matching host key/.test(stderr)) {
     return fail('HOST_KEY_MISMATCH', `${name} shows another host key than the pinned ones. If its sshd got new keys, run \`syncmedia init\` there; else somebody else answers.`);
   }
-  if (/Permission denied \(/.test(stderr)) return fail('AUTH_FAILED', `${name} does not accept our key: it belongs into that user's authorized_keys.`);
+  if (/Permission denied \([a-z]/.test(stderr)) return fail('AUTH_FAILED', `${name} does not accept our key: it belongs into that user's authorized_keys.`);
   if (/Failed to exec ssh/.test(stderr)) return fail('MISSING_PROGRAM', 'ssh is missing on this host: install it (`apt-get install openssh-client`).');
   if (code === 127 || code === 126) return fail('MISSING_PROGRAM', `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`);
   const said = summarise(stderr);
+  if (DENIED.test(stderr)) return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${said}`);
   if (code === 30 || code === 35) return fail('TIMED_OUT', `rsync with ${name} went silent: ${said}`);
   if (code === 12 || code === 255 || code === 10) return fail('HOST_UNREACHABLE', `The connection to ${name} failed or broke: ${said}`);
   return fail('TRANSFER_FAILED', `rsync with ${name} failed (${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${said}`);
@@ -49,7 +51,7 @@ export function explain({ stderr }: Ended, rest: string): { failure: Failure; na
   });
   const line = about ?? lines[0] ?? stderr;
   const code: ErrorCode = FULL.test(line) ? 'DISK_FULL'
-    : /Permission denied|Operation not permitted|Read-only file system/.test(line) ? 'PERMISSION_DENIED'
+    : DENIED.test(line) ? 'PERMISSION_DENIED'
     : 'TRANSFER_FAILED';
   return { failure: { code, message: `${quotePath(rest)} did not arrive: ${summarise(line)}`, retryable: true, of: 'path' }, named: about !== undefined };
 }

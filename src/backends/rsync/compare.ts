@@ -9,8 +9,8 @@ import { compareCommand, type Way } from './commands.js';
 import { parseItem, type Item } from './itemized.js';
 import { RsyncProcess } from './rsync-process.js';
 
-/** Reading a whole disk shows nothing for a while. */
-const BYTES_PATIENCE = 60;
+/** Where little differs there is nothing to say for a long while; that data flows rsync itself sees to. */
+const PATIENCE = 60;
 
 /**
  * Lists what differs between the two ends, in two listings of rsync's that change nothing: what this host lacks or has otherwise, then
@@ -36,10 +36,12 @@ async function* list(
   const { dir, host } = route;
   const inner = options.dirs().list.filter(({ path }) => path.startsWith(`${dir.path}/`)).map(({ path }) => path.slice(dir.path.length + 1));
   const ends = { local: route.here.dirPath, remote: route.there.dirPath, direction };
-  const patience = by === 'bytes' ? way.timeoutMs * BYTES_PATIENCE : way.timeoutMs;
-  const command = compareCommand({ ...way, timeoutMs: patience }, ends, dir, inner, by, direction === 'send' ? 'new' : undefined);
+  const silenceMs = way.timeoutMs * PATIENCE;
+  // Reading whole files, it sends nothing for as long.
+  const timeoutMs = by === 'bytes' ? silenceMs : way.timeoutMs;
+  const command = compareCommand({ ...way, timeoutMs }, ends, dir, inner, by, direction === 'send' ? 'new' : undefined);
   options.onCall?.({ host: host.id, kind: 'compare', files: 0, args: command.args() });
-  const listing = new RsyncProcess(command, { signal, silenceMs: patience });
+  const listing = new RsyncProcess(command, { signal, silenceMs });
   let refused = 0;
   for await (const line of listing.lines()) {
     const item = parseItem(line);

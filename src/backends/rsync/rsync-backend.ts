@@ -4,9 +4,9 @@ import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
 import { checkMarker } from '../../root/marker.js';
 import { quotePath } from '../../root/paths.js';
 import type { Connection } from '../../ssh/connection.js';
-import type { Change, Failure, Host, Outcome } from '../../words.js';
+import type { Change, Failure, Host, Outcome, SyncDir } from '../../words.js';
 import type { Backend } from '../backend.js';
-import { asFailure, failed } from '../failure.js';
+import { asFailure, cancelled, failed, throwFailure } from '../failure.js';
 import type { RsyncBackendOptions } from '../options.js';
 import { openRoute, remotePlace, type Route } from '../route.js';
 import { openRemoteFile } from '../sftp/read.js';
@@ -44,20 +44,44 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
   /** Takes a connection for as long as the generator runs, and lets `close` wait for it. */
   async function* connected<T>(host: Host, signal: AbortSignal, work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>): AsyncGenerator<T> {
-    const both = AbortSignal.any([signal, ending.signal]);
+    const both = new AbortController();
+    const abort = (): void => { both.abort(); };
+    const signals = [signal, ending.signal];
+    for (const one of signals) one.addEventListener('abort', abort, { once: true });
+    if (signals.some(({ aborted }) => aborted)) abort();
     let end = (): void => undefined;
     const run = new Promise<void>((resolve) => { end = resolve; });
     running.add(run);
     try {
       const { connection, release } = await ssh.connections.take(host);
       try {
-        yield* work(connection, both);
+        yield* work(connection, both.signal);
+      } catch (error) {
+        connection.retire();
+        throw error;
       } finally {
         release();
       }
     } finally {
+      for (const one of signals) one.removeEventListener('abort', abort);
       end();
       running.delete(run);
+    }
+  }
+
+  async function* prepareDirs(connection: Connection, host: Host, wanted: readonly SyncDir[]): AsyncGenerator<Failure> {
+    await findWay(connection, host);
+    for (const dir of wanted) {
+      const place = remotePlace(connection, host, dir);
+      const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
+      if (failure !== undefined) {
+        connection.retire();
+        yield failure;
+        return;
+      }
+      await prepareAreas(place);
+      // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
+      if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
     }
   }
 
@@ -65,7 +89,8 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     const unanswered = new Set(changes);
     if (unanswered.size === 0) return;
     try {
-      const outcomes = connected(host, signal, (connection, both) => deliver({ options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes));
+      const outcomes = connected(host, signal, (connection, both) => retiring(connection, deliver(
+        { options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes)));
       for await (const outcome of outcomes) {
         unanswered.delete(outcome.change);
         yield outcome;
@@ -78,19 +103,9 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   return {
     async prepare(host, wanted, signal): Promise<Failure | undefined> {
       try {
-        signal.throwIfAborted();
-        return await ssh.connections.use(host, async (connection) => {
-          await findWay(connection, host);
-          for (const dir of wanted) {
-            const place = remotePlace(connection, host, dir);
-            const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
-            if (failure !== undefined) return failure;
-            await prepareAreas(place);
-            // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
-            if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
-          }
-          return undefined;
-        });
+        if (signal.aborted) return cancelled();
+        for await (const failure of connected(host, signal, (connection) => prepareDirs(connection, host, wanted))) return failure;
+        return undefined;
       } catch (error) {
         return asFailure(error, 'host');
       }
@@ -108,7 +123,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     async read(from, path, signal) {
       const dir = dirs().of(path);
       if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
-      signal.throwIfAborted();
+      if (signal.aborted) throwFailure(cancelled());
       const { connection, release } = await ssh.connections.take(from);
       try {
         return await openRemoteFile(connection.sftp, remotePlace(connection, from, dir), path, signal, release);
@@ -129,3 +144,11 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 }
 
 export type { Call, JudgeAt, RsyncBackendOptions, Sent } from '../options.js';
+
+/** After a failure of the host the next try gets a new connection: a confined one cannot reach what was mounted since it began. */
+async function* retiring(connection: Connection, outcomes: AsyncGenerator<Outcome>): AsyncGenerator<Outcome> {
+  for await (const outcome of outcomes) {
+    if ('failure' in outcome && outcome.failure.of === 'host' && outcome.failure.code !== 'CANCELLED') connection.retire();
+    yield outcome;
+  }
+}

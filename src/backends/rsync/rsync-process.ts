@@ -6,8 +6,10 @@ import type { RsyncCommand } from './rsync-command.js';
 const MAX_STDERR = 256 * 1024;
 /** Longer than any name with all its bytes escaped. */
 const MAX_LINE = 32 * 1024;
-/** From asking it to end until it is no longer asked; from its end until what it left behind must let go of its pipes. */
+/** From asking it to end until it is no longer asked. */
 const PATIENCE_MS = 3_000;
+/** For what it said on stderr before it ended. */
+const LAST_WORDS_MS = 200;
 
 export interface Ended {
   /** Null where a signal ended it. */
@@ -119,12 +121,11 @@ export class RsyncProcess {
         resolve(null);
       });
       this.child.on('close', resolve);
-      // What it left behind may keep the pipes open.
       this.child.on('exit', () => {
-        const letGo = setTimeout(() => {
-          this.child.stdout.destroy();
-          this.child.stderr.destroy();
-        }, PATIENCE_MS);
+        // Nobody wants the rest of what we ended; else its output is read to its end, however slowly.
+        if (this.because !== undefined) this.child.stdout.destroy();
+        // An ssh master, which may go on with another call, keeps the stderr of the ssh that it was.
+        const letGo = setTimeout(() => { this.child.stderr.destroy(); }, LAST_WORDS_MS);
         this.child.on('close', () => { clearTimeout(letGo); });
       });
     });

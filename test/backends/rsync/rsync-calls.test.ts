@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { listProcesses } from '../../../scripts/processes.mjs';
+import { findProgram } from '../../../scripts/programs.mjs';
 import type { RsyncBackendOptions } from '../../../src/backends/options.js';
 import { compareCommand, transferCommand } from '../../../src/backends/rsync/commands.js';
 import { parseItem } from '../../../src/backends/rsync/itemized.js';
@@ -12,11 +14,11 @@ import { until } from '../../harness/wait.js';
 import { changeOf, collect, differences, makeSite, never, photos, put, results, type Site, type SiteOptions } from '../site.js';
 
 const dir = photos.path;
-const realRsync = 'exec /usr/bin/rsync "$@"';
+const realRsync = `exec ${(await findProgram('rsync')) ?? 'rsync'} "$@"`;
 let site: Site | undefined;
 
 async function open(options: SiteOptions = {}, backend: Partial<RsyncBackendOptions> = { smallFileLimit: 0 }): Promise<Site> {
-  site = await makeSite((given) => createRsyncBackend({ ...given, ...backend }), options);
+  site = await makeSite(createRsyncBackend, { ...options, backend });
   return site;
 }
 
@@ -103,6 +105,58 @@ describe('rsync calls', () => {
     expect(await results(backend.send(host, [change], never))).toEqual({ [change.path]: 'delivered' });
     expect((await readFile(join(rootThere, change.path))).equals(await readFile(join(here, change.path)))).toBe(true);
     expect([...(await readdir(join(own, 'partial'))), ...(await readdir(join(own, 'tmp')))]).toEqual([]);
+  });
+});
+
+describe('in the middle of a call', () => {
+  test.each(['send', 'fetch'] as const)('a file that changes is not delivered, %s', async (direction) => {
+    const { backend, host, here, there, rootThere } = await open();
+    const source = direction === 'send' ? here : rootThere;
+    const [change] = await make(source, ['growing.jpg'], () => Buffer.alloc(2_000_000));
+    if (change === undefined) throw new Error('a file was made');
+    await there.replaceProgram('rsync', `case "$*" in *--server*) printf x >> '${join(source, change.path)}' ;; esac\n${realRsync}`);
+    expect(await results(direction === 'send' ? backend.send(host, [change], never) : backend.fetch(host, [change], never))).toEqual({ [change.path]: 'changed' });
+  });
+
+  test('a file that vanishes is told so', async () => {
+    const { backend, host, here, there } = await open();
+    const changes = await make(here, ['a.jpg', 'gone.jpg', 'z.jpg']);
+    await there.replaceProgram('rsync', `case "$*" in *--backup-dir*) rm -f '${join(here, dir, 'gone.jpg')}' ;; esac\n${realRsync}`);
+    const outcomes = await results(backend.send(host, changes, never));
+    expect(outcomes).toEqual({ [`${dir}/a.jpg`]: 'delivered', [`${dir}/gone.jpg`]: 'vanished', [`${dir}/z.jpg`]: 'delivered' });
+  });
+
+  test('a directory on the way that becomes a symlink does not count as delivered', async () => {
+    const { backend, host, here, there } = await open();
+    const [change] = await make(here, ['sub/a.jpg']);
+    if (change === undefined) throw new Error('a file was made');
+    await put(here, 'outside/a.jpg', 'secret', 1_500_000_000);
+    await there.replaceProgram('rsync', `case "$*" in *--backup-dir*) mv '${join(here, dir, 'sub')}' '${join(here, 'was')}'; ln -s '${join(here, 'outside')}' '${join(here, dir, 'sub')}' ;; esac\n${realRsync}`);
+    expect(Object.values(await results(backend.send(host, [change], never)))).not.toContain('delivered');
+  });
+
+  test('an abort ends rsync and its ssh, and everything is answered', async () => {
+    const { backend, host, here, there } = await open();
+    const changes = await make(here, ['a.jpg', 'b.jpg']);
+    await there.replaceProgram('rsync', `case "$*" in *--server*) touch "$0.began"; exec sleep 30 ;; esac\n${realRsync}`);
+    const abort = new AbortController();
+    const sending = results(backend.send(host, changes, abort.signal));
+    await until(() => stat(join(there.dir, 'replaced/rsync.began')), { timeout: 10_000, what: 'a receiver that began' });
+    abort.abort();
+    expect(Object.values(await sending)).toEqual(['failed: CANCELLED of host', 'failed: CANCELLED of host']);
+    const clients = (await listProcesses()).filter(({ command }) => command.startsWith('ssh -F') && command.includes(here.replace(/root$/, '')));
+    expect(clients).toEqual([]);
+  });
+
+  test('closing ends what runs, and what waits', async () => {
+    const { backend, host, here, there } = await open();
+    const changes = await make(here, ['a.jpg']);
+    await there.replaceProgram('rsync', `case "$*" in *--server*) touch "$0.began"; exec sleep 30 ;; esac\n${realRsync}`);
+    const sending = results(backend.send(host, changes, never));
+    await until(() => stat(join(there.dir, 'replaced/rsync.began')), { timeout: 10_000, what: 'a receiver that began' });
+    await backend.close();
+    expect(Object.values(await sending)).toEqual(['failed: CANCELLED of host']);
+    expect(Object.values(await results(backend.send(host, changes, never)))).toEqual(['failed: CLOSED of host']);
   });
 });
 
