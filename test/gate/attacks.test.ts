@@ -125,7 +125,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     beforeEach(untouched);
     const ask = (request: (done: (error?: Error | null) => void) => void): Promise<unknown> => new Promise((resolve) => { request((error) => { resolve(error ? (error as { code?: number }).code : 'ok'); }); });
     const there = (path: string): string => join(site.rootThere, dir, path);
-    const open = (path: string, flags: 'r' | 'w' | 'a' | 'r+' | number): Promise<unknown> => ask((done) => { sftp.open(path, flags as 'r', done); });
+    const open = (path: string, flags: 'r' | 'w' | 'a' | 'r+' | number): Promise<unknown> => ask((done) => { sftp.open(path, flags, done); });
 
     test('the sync dir itself is open', async () => {
       expect(await open(there('photo.jpg'), 'r')).toBe('ok');
