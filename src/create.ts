@@ -4,6 +4,7 @@ import { createAdmin, type AdminOptions } from './admin/create-admin.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
 import { storeAsked, type Asked } from './capture/ask.js';
 import type { CaptureDeps, Capturing } from './capture/capturing.js';
+import type { NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
 import { CommitWatch } from './capture/session-commit.js';
@@ -12,6 +13,7 @@ import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
 import type { RunRequest, Status, SyncMedia } from './instance.js';
+import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
 import { logEvents } from './log-events.js';
@@ -45,6 +47,8 @@ class Instance implements SyncMediaInstance {
   readonly plugin: (this: void, schema: Schema, options: PluginOptions) => void;
   readonly hosts: SyncMedia['hosts'];
   readonly runs: SyncMedia['runs'];
+  readonly kept: SyncMedia['kept'];
+  readonly removals: SyncMedia['removals'];
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
   private readonly holder: LeaseHolder;
@@ -55,9 +59,11 @@ class Instance implements SyncMediaInstance {
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
   private readonly commits = new CommitWatch();
+  private readonly models: NamingModel[] = [];
   private readonly crons: CronRuns[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
+  private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
     const { log } = config;
@@ -66,7 +72,10 @@ class Instance implements SyncMediaInstance {
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
       capturing: () => this.capturing(),
-      onModel: (model, its) => { this.adoptConnection(model.modelName, its); },
+      onModel: (model, its, resolved) => {
+        this.adoptConnection(model.modelName, its);
+        this.addModel({ model, options: resolved });
+      },
       onDeclare: (dirs, where) => { this.declare(dirs, where); },
     };
     this.plugin = createPlugin(deps);
@@ -75,6 +84,8 @@ class Instance implements SyncMediaInstance {
     this.hosts = new HostActions({
       config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
     }).actions();
+    this.kept = offerKept(openParts, (paths) => this.capture(paths));
+    this.removals = offerRemovals(openParts);
     this.runs = {
       list: async (limit = 100) => (await openParts()).runs.list(limit),
       show: async (id) => (await openParts()).runs.show(id),
@@ -83,7 +94,7 @@ class Instance implements SyncMediaInstance {
         const parts = await openParts();
         // Where nobody holds the lease of this host, this process takes it and carries the run out.
         this.beginLease(parts);
-        return followRun(parts, id, onProgress, signal);
+        return followRun(parts, id, onProgress, signal ? AbortSignal.any([signal, this.ending.signal]) : this.ending.signal);
       },
     };
     logEvents(this.events, log, (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id);
@@ -150,6 +161,13 @@ class Instance implements SyncMediaInstance {
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
 
+  /** A discriminator's documents lie in its base model's collection, and are found there. */
+  private addModel(naming: NamingModel): void {
+    if (naming.model.baseModelName) return;
+    this.models.push(naming);
+    void this.parts?.then((parts) => parts.declareModel(naming)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring a model', error }); });
+  }
+
   private async openConnection(): Promise<Connection> {
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
     if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
@@ -164,7 +182,7 @@ class Instance implements SyncMediaInstance {
   private async openThem(): Promise<Parts> {
     const state = this.readState();
     if (!state) throw new SyncMediaError('NOT_INITIALISED', `this machine has no host id in ${this.config.stateDir}: run \`syncmedia init\``);
-    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events);
+    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events, this.models);
     return this.known;
   }
 
@@ -222,6 +240,9 @@ class Instance implements SyncMediaInstance {
     const { config } = this;
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
     if (config.pullCron !== undefined) validateCron(config.pullCron, 'SYNCMEDIA_PULL_CRON');
+    for (const [name, value] of [['SYNCMEDIA_VERIFY_CRON', config.verifyCron], ['SYNCMEDIA_SECRET', config.secret]] as const) {
+      if (value !== undefined) config.log.warn(`${name} is set, and this version does nothing with it`);
+    }
     if (!this.initialised) {
       config.log.info(`this machine was never initialised (no host id in ${config.stateDir}): nothing is synced; run \`syncmedia init\``);
       return;
@@ -263,6 +284,7 @@ class Instance implements SyncMediaInstance {
   }
 
   private async end(): Promise<void> {
+    this.ending.abort();
     await this.starting?.catch(() => undefined);
     for (const cron of this.crons) await cron.close();
     await this.holder.close();

@@ -1,8 +1,10 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
+import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
 import { Reload } from './delivery/reload.js';
 import { Sweeping } from './delivery/sweeping.js';
@@ -12,6 +14,7 @@ import { Fold } from './ledger/fold.js';
 import { scanDir } from './ledger/scan.js';
 import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
+import { backoff } from './planning/backoff.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Runner } from './runs/runner.js';
@@ -26,6 +29,7 @@ const adoptLimit = 500;
 export class Holding {
   private readonly filling: Filling;
   private readonly folding: Folding;
+  private readonly ownDebts: OwnDebts;
   private readonly lanes: Lanes;
   private readonly sweeping: Sweeping;
   private readonly runner: Runner;
@@ -38,6 +42,8 @@ export class Holding {
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
   private closed = false;
+  private bootstraps = 0;
+  private nextBootstrapAt = 0;
 
   constructor(
     private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
@@ -51,11 +57,13 @@ export class Holding {
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
     });
     const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
+    const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
+    this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
     this.lanes = new Lanes({
       backend, ledger, settler, events, tuning, me,
       host: (id) => registry.all().find((host) => host.id === id),
-      dirs: () => dirs.current().list, dirOf: (path) => this.dirOf(path),
-      reconcile: async (paths) => { offer(await this.fold.paths(paths, { why: 'scan' })); },
+      dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
+      reconcile,
       record: async (to, lane) => { await registry.recordLane(to, lane); },
       raiseLanded: async (to, files) => { await registry.raiseLanded(to, files); },
     });
@@ -63,8 +71,14 @@ export class Holding {
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
       store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
     });
+    const deleting = new Deleting({
+      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      decided: (dir) => registry.me().removals?.[dir],
+      halt: (dir, failure) => registry.recordHalt(dir, failure),
+    });
     this.folding = new Folding({
-      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
@@ -94,7 +108,6 @@ export class Holding {
     await this.wake.start();
     await this.lanes.follow(registry.all());
     await this.sweeping.start();
-    await this.bootstrapIfNew();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
@@ -129,9 +142,12 @@ export class Holding {
     if (this.closed) return;
     await this.lanes.follow(registry.all());
     await this.folding.poll();
-    for (const entry of await ledger.adoptable(me, [], adoptLimit)) {
+    await this.ownDebts.poll();
+    const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
+    for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
       if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
     }
+    await this.bootstrapIfNew();
     await this.filling.poll();
     await this.lanes.poll();
     this.runner.wake();
@@ -141,6 +157,10 @@ export class Holding {
     const { registry, runs, me } = this.parts;
     const host = registry.me();
     if (host.readyAt !== undefined || host.status !== 'approved' || await runs.underWay(me, 'bootstrap')) return;
+    // A bootstrap that failed, for one because the others have not let this host in yet, is begun again.
+    if (performance.now() < this.nextBootstrapAt) return;
+    const { backoffMs, backoffMaxMs } = this.tuning;
+    this.nextBootstrapAt = performance.now() + backoff(++this.bootstraps, backoffMs, backoffMaxMs, Math.random());
     await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'this host, which is new' });
   }
 

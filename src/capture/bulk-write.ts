@@ -31,7 +31,7 @@ export async function captureBulkWrite(operation: Operation, given: readonly unk
     }
     throw error;
   }
-  await conclude(operation, remembered, (result ?? {}) as BulkResult);
+  await conclude(operation, remembered, result ?? {});
   return result;
 }
 

@@ -1,6 +1,7 @@
 import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
 import type { Log } from '../log.js';
 import type { Capture, HostId, SyncDir } from '../words.js';
+import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
 
@@ -48,7 +49,7 @@ export interface CaptureDeps {
   /** Undefined on a machine that is not initialised: nothing is captured. */
   capturing(this: void, model: PluggedModel): Capturing | undefined | Promise<Capturing | undefined>;
   /** A plugged model was compiled, on `connection`. May throw: `mongoose.model()` then does. */
-  onModel(this: void, model: PluggedModel, connection: Connection): void;
+  onModel(this: void, model: PluggedModel, connection: Connection, options: ResolvedPluginOptions): void;
   /** A plugged model declares these sync dirs; `where` names it. May throw (RULES_DIFFER). */
   onDeclare(this: void, dirs: SyncDir[], where: string): void;
 }

@@ -16,7 +16,16 @@ export class LeavingDocuments {
   /** @param doing the operation's name, for people */
   constructor(private readonly operation: Operation, private readonly doing: string) {}
 
-  async read(filter: PlainDocument, like: ReadOptions['like'] = {}, limit = Infinity): Promise<void> {
+  async read(filter: PlainDocument, like: ReadOptions['like'], limit = Infinity): Promise<void> {
+    await this.operation.lookUp(() => this.readAll(filter, like, limit));
+  }
+
+  list(): CaptureContent[] {
+    const savedBy = this.ids.length === 1 ? this.operation.savedBy(this.ids[0]) : undefined;
+    return [{ savedBy, touched: [], left: [...this.paths], complete: true }];
+  }
+
+  private async readAll(filter: PlainDocument, like: ReadOptions['like'] = {}, limit: number): Promise<void> {
     const { model, options, capturing, session } = this.operation;
     const finder = new PathFinder(options, capturing);
     for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxLeaving + 1) })) {
@@ -28,10 +37,5 @@ export class LeavingDocuments {
       const { strings } = listNames(document, options, model.modelName);
       for (const path of await finder.listLeft(strings.map(({ value }) => value))) this.paths.add(path);
     }
-  }
-
-  list(): CaptureContent[] {
-    const savedBy = this.ids.length === 1 ? this.operation.savedBy(this.ids[0]) : undefined;
-    return [{ savedBy, touched: [], left: [...this.paths], complete: true }];
   }
 }

@@ -4,7 +4,7 @@ import { captureBulkWrite } from './bulk-write.js';
 import type { PluggedModel } from './capturing.js';
 import { captureInsertMany } from './insert-many.js';
 import type { Operation } from './operation.js';
-import type { PluggedModels } from './plugged.js';
+import { onCompiled, type PluggedModels } from './plugged.js';
 
 type Options = Record<PropertyKey, unknown>;
 type Call = (given: unknown, options?: Options) => Promise<unknown>;
@@ -42,11 +42,16 @@ export function wrapStatics(schema: Schema, models: PluggedModels, inBulk: WeakS
 
   function wrap(name: 'insertMany' | 'bulkSave' | 'bulkWrite', capture: (operation: Operation, call: Call, given: unknown, options?: Options) => Promise<unknown>): void {
     const before = statics[name];
-    statics[name] = async function captured(given, options) {
-      const inner = before ?? this.base.Model[name] as Static;
+    const captured: Static = async function (given, options) {
+      const inner = before ?? Reflect.get(this.base.Model, name) as Static;
       const call: Call = (...args) => inner.apply(this, args);
       const operation = await models.begin(this, options);
       return operation ? capture(operation, call, given, options) : call(given, options);
     };
+    statics[name] = captured;
+    // The first releases of Mongoose 8 run the app's hooks around a static, too; the method inside runs them.
+    onCompiled(schema, (model) => {
+      if (model.schema.statics[name] === captured) Object.assign(model, { [name]: captured });
+    });
   }
 }

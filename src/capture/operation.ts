@@ -67,6 +67,22 @@ export class Operation {
     await this.takeBack(this.captures);
   }
 
+  /**
+   * Looks documents up before the write; false where the server refuses, which may allow a filter in an update that it does not
+   * allow in a read like ours. In a transaction that has ended the transaction, so it is thrown.
+   */
+  async lookUp(read: () => Promise<void>): Promise<boolean> {
+    try {
+      await read();
+      return true;
+    } catch (error) {
+      const refused = error instanceof Error && error.name === 'MongoServerError';
+      if (!refused || this.session?.inTransaction() === true) throw error;
+      this.warn(`the documents of an operation could not be looked up before it: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
   warnOfRefused(refused: Touched['refused'], savedBy: SavedBy): void {
     for (const { field, value, why } of refused) {
       if (++this.told > maxWarnings) return;

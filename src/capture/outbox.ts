@@ -1,5 +1,5 @@
 import type { ClientSession, Collection, Connection } from 'mongoose';
-import type { Capture, HostId } from '../words.js';
+import type { Capture, HostId, Path } from '../words.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
 
@@ -54,8 +54,14 @@ export class Outbox {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }
 
-  async postpone(id: string, dueAt: Date): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { dueAt } }, majority);
+  /** @param touched the paths that are left to be looked at; left out: all of them */
+  async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
+    await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched] } : {}) } }, majority);
+  }
+
+  /** Of a capture only these candidates are left, to be looked at again when it is due. */
+  async keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void> {
+    await this.collection.updateOne({ _id: id }, { $set: { touched: [], sweep: [], left: [...left], leftSince: since, dueAt } }, majority);
   }
 
   /** How many wait to be folded, of one host or of all. */

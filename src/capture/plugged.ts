@@ -8,6 +8,12 @@ import type { CommitWatch } from './session-commit.js';
 /** By which options a model is captured; undefined: not at all. */
 export type OptionsOf = (model: PluggedModel) => ResolvedPluginOptions | undefined;
 
+/** Calls `listener` with each model that is compiled with the schema or a clone of it, at the end of its compilation. */
+export function onCompiled(schema: Schema, listener: (model: PluggedModel) => void): void {
+  // An event that Mongoose's types leave out.
+  (schema as Schema & { on(event: 'init', listener: (model: PluggedModel) => void): void }).on('init', listener);
+}
+
 /** The models that are captured: tells of each once, and remembers which documents were written. */
 export class PluggedModels {
   private readonly noticed = new WeakSet<PluggedModel>();
@@ -15,10 +21,9 @@ export class PluggedModels {
 
   constructor(private readonly deps: CaptureDeps, private readonly optionsOf: OptionsOf, private readonly commits: CommitWatch) {}
 
-  /** Mongoose tells of a model while it compiles it; clones and discriminators are noticed at their first operation. */
+  /** Discriminators are noticed at their first operation. */
   watch(schema: Schema): void {
-    // Not in Mongoose's types: emitted with the model each time one is compiled with the schema.
-    (schema as Schema & { on(event: 'init', listener: (model: PluggedModel) => void): void }).on('init', (model) => this.notice(model));
+    onCompiled(schema, (model) => this.notice(model));
   }
 
   /** An operation of `model` that is to be captured; undefined where it is not. `own`: the document's session. */
@@ -41,7 +46,7 @@ export class PluggedModels {
     const options = this.optionsOf(model);
     if (options === undefined || model.collection.collectionName.startsWith(this.deps.collectionPrefix)) return undefined;
     if (this.noticed.has(model)) return options;
-    this.deps.onModel(model, model.db);
+    this.deps.onModel(model, model.db, options);
     this.deps.onDeclare(options.declaredDirs(), `model ${model.modelName}`);
     // Emitted between the acknowledged write and the post hooks.
     model.on('save', (document: PluggedDocument) => this.written.add(document));

@@ -31,13 +31,16 @@ export class Remembered {
   /** Looks up what `filter` finds, up to the limits. */
   async read(filter: PlainDocument, like: ReadOptions['like'] = {}, limit = Infinity): Promise<void> {
     const { model, options, session } = this.operation;
-    for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
-      if (this.documents.size >= maxDocuments || this.strings >= maxStrings) {
-        this.giveUp();
-        return;
+    const found = await this.operation.lookUp(async () => {
+      for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
+        if (this.documents.size >= maxDocuments || this.strings >= maxStrings) {
+          this.giveUp();
+          return;
+        }
+        this.add(document);
       }
-      this.add(document);
-    }
+    });
+    if (!found) this.complete = false;
   }
 
   /** A document that is new, or of which nothing more is known. */

@@ -5,12 +5,12 @@ import type { PlainDocument, PluggedModel } from './capturing.js';
 export interface ReadOptions {
   readonly session?: ClientSession | undefined;
   readonly limit: number;
-  /** What the operation itself was given, so that the same documents are found: `sort`, `collation`, `hint`, `maxTimeMS`. */
+  /** What the operation itself was given, so that the same documents are found: `sort`, `collation`, `hint`, `let`, `maxTimeMS`. */
   readonly like?: Readonly<Record<string, unknown>>;
 }
 
 const batchSize = 1_000;
-const passedOn = ['sort', 'collation', 'hint', 'maxTimeMS'] as const;
+const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
 
 /**
  * Documents as they are stored, from the primary and in the operation's session, one batch in memory at a time. Not through
@@ -29,5 +29,5 @@ export async function* readStored(model: PluggedModel, filter: PlainDocument, op
 /** Whole top-level fields: nested names may be the same path twice, which MongoDB refuses. Undefined: everything. */
 function listFields({ paths }: ResolvedPluginOptions): Record<string, 1> | undefined {
   if (paths === undefined || typeof paths === 'function') return undefined;
-  return Object.fromEntries(paths.map((path) => [path.split('.', 1)[0], 1]));
+  return Object.fromEntries(paths.map((path) => [path.split('.', 1)[0] ?? path, 1] as const));
 }

@@ -1,18 +1,24 @@
+import { nextLook } from '../planning/removals.js';
 import type { EventBus } from '../events.js';
 import { forEachOf, type Fold } from '../ledger/fold.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
+import type { Deleting } from './deleting.js';
 
 /** What folding needs of the outbox. */
 export interface FoldingOutbox {
   /** Captures of a host that are due, oldest first. */
   due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
   remove(ids: readonly string[]): Promise<void>;
-  postpone(id: string, dueAt: Date): Promise<void>;
+  /** @param touched what is left to be looked at; left out: everything */
+  postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
+  /** Of a capture only these candidates are left to be looked at again. */
+  keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void>;
 }
 
 export interface FoldingContext {
   readonly fold: Fold;
+  readonly deleting: Deleting;
   readonly outbox: FoldingOutbox;
   readonly events: EventBus;
   readonly tuning: Tuning;
@@ -31,6 +37,8 @@ const width = 16;
 export class Folding {
   private handed: Capture[] = [];
   private dropped = false;
+  /** More are due than one look takes. */
+  private backlog = false;
   private readonly underWay = new Set<string>();
   private running: Promise<void> | undefined;
   private closed = false;
@@ -53,7 +61,8 @@ export class Folding {
     // Hints that were dropped for want of room are not waited for: they count as due.
     const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
     const due = await this.context.outbox.due(this.context.me, now, batch);
-    if (due.length < batch) this.dropped = false;
+    this.backlog = due.length === batch;
+    if (!this.backlog) this.dropped = false;
     this.hand(due);
   }
 
@@ -80,26 +89,49 @@ export class Folding {
       try {
         await this.context.outbox.remove(folded);
       } catch (error) {
+        folded.length = 0;
         this.context.events.emit('failed', { doing: 'removing folded captures', error });
       }
       for (const { id } of some) this.underWay.delete(id);
+      if (this.backlog && folded.length > 0 && this.handed.length === 0) await this.lookForMore();
     }
   }
 
+  /** False where candidates are left to be looked at again: the capture stays for them. */
+  private async lookAtLeft({ id, left, leftSince = new Date() }: Capture): Promise<boolean> {
+    if (left.length === 0) return true;
+    const { entries, again, halted } = await this.context.deleting.look(left, leftSince);
+    this.context.offer(entries);
+    if (again.length === 0) return true;
+    const wait = halted ? this.context.tuning.captureDueMs : nextLook(Date.now() - leftSince.getTime());
+    await this.context.outbox.keepLeft(id, again, leftSince, new Date(Date.now() + wait));
+    return false;
+  }
+
+  private async lookForMore(): Promise<void> {
+    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
+  }
+
   private async take(capture: Capture): Promise<boolean> {
+    // Whoever folds next finds it in the outbox.
+    if (this.closed) return false;
     try {
       const { fold } = this.context;
-      const paths = [...new Set([...capture.touched, ...capture.left])];
-      const entries = await fold.paths(paths, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      const { entries, failed } = await fold.each(capture.touched, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
-      return true;
+      if (failed.length > 0) await this.postpone(capture, failed[0]?.error, failed.map(({ path }) => path));
+      return failed.length === 0 && await this.lookAtLeft(capture);
     } catch (error) {
-      this.context.events.emit('failed', { doing: `folding what ${capture.savedBy?.model ?? 'a capture'} named`, error });
-      await this.context.outbox.postpone(capture.id, new Date(Date.now() + this.context.tuning.captureDueMs)).catch(() => {
-        // The database is away: the capture is still there and due by itself.
-      });
+      await this.postpone(capture, error);
       return false;
     }
+  }
+
+  private async postpone({ id, savedBy }: Capture, error: unknown, paths?: readonly Path[]): Promise<void> {
+    this.context.events.emit('failed', { doing: `folding what ${savedBy?.model ?? 'a capture'} named${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
+    await this.context.outbox.postpone(id, new Date(Date.now() + this.context.tuning.captureDueMs), paths).catch(() => {
+      // The database is away: the capture is still there and due by itself.
+    });
   }
 }

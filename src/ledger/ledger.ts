@@ -1,11 +1,16 @@
 import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
+import { atOnce } from '../planning/entries.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 
 /** An entry as it is stored: its path is the `_id`. */
 export type Row = Omit<Entry, 'path'> & { _id: string };
 type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
+/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+export interface CountFilter {
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date; before?: Date;
+}
 export interface Fence { readonly path: Path; readonly version: Version }
 
 function toEntry({ _id, ...rest }: Row): Entry {
@@ -29,6 +34,8 @@ export class Ledger {
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
       { key: { sender: 1, owed: 1, capturedAt: 1 }, name: 'owed' },
+      { key: { owed: 1, capturedAt: 1 }, name: 'owed to' },
+      { key: { 'blocked.retryAt': 1 }, name: 'blocked until', sparse: true },
       { key: { adoptable: 1 }, name: 'adoptable', sparse: true },
       { key: { capturedBy: 1, unsure: 1 }, name: 'unsure' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
@@ -61,7 +68,7 @@ export class Ledger {
   /** False where the entry has another version by now. */
   async replace(version: Version, entry: Entry): Promise<boolean> {
     const { _id, ...rest } = toRow(entry);
-    const result = await this.rows.replaceOne({ _id, version }, rest as mongo.WithoutId<Row>);
+    const result = await this.rows.replaceOne({ _id, version }, rest);
     return result.matchedCount === 1;
   }
 
@@ -74,27 +81,46 @@ export class Ledger {
   async holdMany(settles: readonly (Fence & { hosts: readonly HostId[]; sha256?: string | undefined })[]): Promise<Fence[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
-      ({ updateOne: { filter: { _id: path, version } as Filter, update: holdUpdate(hosts, sha256) } }));
+      ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
     const result = await this.rows.bulkWrite(operations, { ordered: false });
     if (result.matchedCount === settles.length) return [];
     const now = await this.readMany(settles.map(({ path }) => path));
     return settles.filter(({ path, version }) => now.get(path)?.version !== version);
   }
 
-  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
-  owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
-    return this.update({ _id: path, ...(version ? { version } : {}) }, {
+  /**
+   * The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. A sender among them has
+   * nothing to send any more: a holder may adopt the entry.
+   */
+  async owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
+    const fence = { _id: path, ...(version ? { version } : {}) };
+    const owing = {
       $addToSet: { owed: { $each: [...hosts] } }, $pull: { heldBy: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-      $set: { dueAt: new Date() },
-    });
+    };
+    return await this.update({ ...fence, sender: { $nin: [...hosts] } }, { ...owing, $set: { dueAt: atOnce } })
+      || this.update(fence, { ...owing, $set: { dueAt: atOnce, adoptable: true } });
   }
 
-  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of one sender or of all. Tells how many. */
-  async oweLacking(dir: Path, host: HostId, sender?: HostId): Promise<number> {
+  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of these senders or of all. Tells how many. */
+  async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
-      { _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host }, ...(sender ? { sender } : {}) } as Filter,
-      { $addToSet: { owed: host }, $set: { dueAt: new Date() } });
+      {
+        _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host },
+        ...(senders ? { sender: { $in: [...senders] } } : {}),
+      },
+      { $addToSet: { owed: host }, $set: { dueAt: atOnce } });
     return result.modifiedCount;
+  }
+
+  /**
+   * Entries of which this host is the sender and is owed the bytes itself, or that nobody may send: it has to look at its own disk.
+   * By path, from the one behind `after`.
+   */
+  async owedToSender(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+    const filter = {
+      owed: me, $or: [{ sender: me }, { adoptable: true }], ...(after === undefined ? {} : { _id: { $gt: after } }),
+    } as Filter;
+    return (await this.rows.find(filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
@@ -134,10 +160,10 @@ export class Ledger {
     return count;
   }
 
-  /** What a host is owed by this sender: half of them the newest, half the oldest, each once. */
-  async owedTo(host: HostId, sender: HostId, limit: number): Promise<Entry[]> {
-    // A sender that lost the bytes has nothing to send: a holder adopts the entry.
-    const filter: Filter = { sender, owed: host, heldBy: sender, dueAt: { $lte: new Date() } };
+  /** What a host is owed by this sender, but for some sync dirs: half of them the newest, half the oldest, each once. */
+  async owedTo(host: HostId, sender: HostId, limit: number, exceptDirs: readonly Path[] = []): Promise<Entry[]> {
+    const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
+    const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
     const half = Math.max(1, Math.floor(limit / 2));
     const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half }).toArray();
     if (newest.length < half) return newest.map(toEntry);
@@ -148,7 +174,7 @@ export class Ledger {
   /** One query for all lanes: which of these hosts this sender owes anything that is due. */
   async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
     if (hosts.length === 0) return false;
-    const filter: Filter = { sender, owed: { $in: [...hosts] }, heldBy: sender, dueAt: { $lte: new Date() } };
+    const filter: Filter = { sender, owed: { $in: [...hosts] }, ...sendableBy(sender) };
     return await this.rows.findOne(filter, { projection: { _id: 1 } }) !== null;
   }
 
@@ -156,13 +182,15 @@ export class Ledger {
   adopt(entry: Entry, me: HostId): Promise<boolean> {
     const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
     return this.update({ _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
-      { $set: { sender: me }, $unset: { adoptable: '' } });
+      { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } });
   }
 
   /** Entries that a host may adopt because their sender let go of them, or is one of `gone`. */
   async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
     const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
-    const orphaned: Filter = { sender: { $in: [...gone] }, owed: { $ne: [] }, $or: [{ heldBy: me }, { kind: 'tombstone' }] };
+    const orphaned: Filter = {
+      sender: { $in: [...gone] }, $and: [{ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }, { $or: [{ heldBy: me }, { kind: 'tombstone' }] }],
+    };
     const rows = await this.rows.find(left, { limit }).toArray();
     if (gone.length > 0) rows.push(...await this.rows.find(orphaned, { limit }).toArray());
     return rows.map(toEntry);
@@ -177,9 +205,10 @@ export class Ledger {
     for await (const row of rows) yield toEntry(row);
   }
 
-  /** Entries this host captured whose bytes the next sweep is to hash. */
-  async unsure(capturedBy: HostId, below: Path, limit: number): Promise<Entry[]> {
-    return (await this.rows.find({ capturedBy, unsure: true, _id: isBelow(below) } as Filter, { limit }).toArray()).map(toEntry);
+  /** Entries this host captured whose bytes the next sweep is to hash, by path, from the one behind `after`. */
+  async unsure(capturedBy: HostId, below: Path, limit: number, after?: Path): Promise<Entry[]> {
+    const _id = { ...isBelow(below), ...(after === undefined ? {} : { $gt: after }) };
+    return (await this.rows.find({ capturedBy, unsure: true, _id } as Filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
   /** The content of a version is known for certain now. */
@@ -189,11 +218,11 @@ export class Ledger {
 
   /** A retired host is owed nothing and holds nothing. */
   async forget(host: HostId): Promise<void> {
-    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] } as Filter,
-      { $pull: { owed: host, heldBy: host, blocked: { host } } } as Update);
+    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] },
+      { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
-  count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true } = {}): Promise<number> {
+  count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
 
@@ -220,11 +249,18 @@ function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Updat
   };
 }
 
-function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true }): Filter {
+/** Due, and what the sender has: a tombstone needs no bytes. */
+function sendableBy(sender: HostId): Filter {
+  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
+}
+
+function countFilter(filter: CountFilter): Filter {
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.sendable ? { heldBy: filter.sender, dueAt: { $lte: new Date() } } : {}),
-  } as Filter;
+    ...(filter.kind ? { kind: filter.kind } : {}),
+    ...(filter.since || filter.before ? { capturedAt: { ...(filter.since ? { $gte: filter.since } : {}), ...(filter.before ? { $lte: filter.before } : {}) } } : {}),
+    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
+  };
 }

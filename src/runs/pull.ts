@@ -1,8 +1,7 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
-import { allows } from '../planning/wants.js';
 import type { Change, Difference, Entry, Host, Outcome, Path, SyncDir } from '../words.js';
 import type { Progress, RunContext } from './context.js';
-import { asHostFailure, chooseHosts, inBatches } from './push.js';
+import { chooseHosts, eachDir, inBatches } from './push.js';
 
 /**
  * A pull: what other hosts, active and passive, have and this one lacks is fetched by this host. Where the ledger knows the version
@@ -13,15 +12,8 @@ export async function pull(context: RunContext, progress: Progress): Promise<voi
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
   for (const host of hosts) {
-    try {
-      for (const dir of dirs) {
-        if (!allows(host, dir.path)) continue;
-        await inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => fetchSome(context, progress, host, dir, some));
-      }
-    } catch (error) {
-      if (progress.signal.aborted) throw error;
-      progress.fail(host.id, asHostFailure(error));
-    }
+    await eachDir(progress, host, dirs, (dir) =>
+      inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => fetchSome(context, progress, host, dir, some)));
   }
 }
 

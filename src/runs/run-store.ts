@@ -23,7 +23,7 @@ export class RunStore {
       _id: randomUUID(), ...run, repair: false, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [],
       askedAt: new Date(),
     };
-    await this.rows.insertOne(row as mongo.OptionalUnlessRequiredId<RunRow>);
+    await this.rows.insertOne(row);
     await this.prune();
     return toRun(row);
   }
@@ -31,14 +31,14 @@ export class RunStore {
   /** The same kind of run of this host that has not ended yet, if any: what a cron tick need not ask for again. */
   async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
     const row = await this.rows.findOne({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>);
-    return row ? toRun(row as RunRow) : undefined;
+    return row ? toRun(row) : undefined;
   }
 
   /** @throws UNKNOWN_RUN */
   async show(id: string): Promise<Run> {
     const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
     if (!row) throw new SyncMediaError('UNKNOWN_RUN', `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`);
-    return toRun(row as RunRow);
+    return toRun(row);
   }
 
   async list(limit: number): Promise<Run[]> {
@@ -48,29 +48,29 @@ export class RunStore {
   /** The oldest run this host is to carry out; also one that a holder before this one left running. */
   async next(at: HostId): Promise<Run | undefined> {
     const row = await this.rows.findOneAndUpdate(
-      { at, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>,
+      { at, state: { $in: ['asked', 'running'] } },
       { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
       { sort: { askedAt: 1 }, returnDocument: 'after' });
-    return row ? toRun(row as RunRow) : undefined;
+    return row ? toRun(row) : undefined;
   }
 
   /** Stores progress; tells whether the run is still to go on (false: it was cancelled). */
   async progress({ id, files, bytes, filesFound, bytesFound, failures }: Run): Promise<boolean> {
-    const result = await this.rows.updateOne({ _id: id, state: 'running' } as mongo.Filter<RunRow>,
-      { $set: { files, bytes, filesFound, bytesFound, failures } } as unknown as mongo.UpdateFilter<RunRow>);
+    const result = await this.rows.updateOne({ _id: id, state: 'running' },
+      { $set: { files, bytes, filesFound, bytesFound, failures } });
     return result.matchedCount === 1;
   }
 
   /** Ends a run, unless it was cancelled meanwhile. */
   async end({ id, ...run }: Run): Promise<Run> {
-    await this.rows.updateOne({ _id: id, state: 'running' } as mongo.Filter<RunRow>,
-      { $set: { ...run, endedAt: new Date() } } as unknown as mongo.UpdateFilter<RunRow>);
+    await this.rows.updateOne({ _id: id, state: 'running' },
+      { $set: { ...run, endedAt: new Date() } });
     return this.show(id);
   }
 
   async cancel(id: string): Promise<Run> {
     await this.show(id);
-    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>,
+    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } },
       { $set: { state: 'cancelled', endedAt: new Date() } } as unknown as mongo.UpdateFilter<RunRow>);
     return this.show(id);
   }
@@ -78,6 +78,6 @@ export class RunStore {
   private async prune(): Promise<void> {
     const oldest = await this.rows.find({}, { sort: { askedAt: -1 }, skip: kept, limit: 1 }).toArray();
     const before = oldest[0]?.askedAt;
-    if (before) await this.rows.deleteMany({ askedAt: { $lte: before }, state: { $nin: ['asked', 'running'] } } as mongo.Filter<RunRow>);
+    if (before) await this.rows.deleteMany({ askedAt: { $lte: before }, state: { $nin: ['asked', 'running'] } });
   }
 }

@@ -190,9 +190,22 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const bare = site.connection.model(`Bare${photos.modelName}`, new mongoose.Schema({ file: String }));
       for (const given of [[{ nonsense: {} }], [null], [{ updateOne: { filter: { file: a } } }], 'x']) {
         const expected: unknown = await bare.bulkWrite(given as never).catch((error: unknown) => (error as Error).message);
-        await expect(photos.bulkWrite(given as never)).rejects.toThrow(expected as string);
+        await expect(photos.bulkWrite(given as never)).rejects.toThrow(expected);
       }
     });
+  });
+
+  test("the app's hooks run once", async () => {
+    const ran: string[] = [];
+    const note = (name: string) => async () => { ran.push(name); return Promise.resolve(); };
+    const photos = await compilePhotos(site, {}, {
+      before: (schema) => { schema.pre('insertMany', note('pre insertMany') as never); schema.post('bulkWrite', note('post bulkWrite') as never); },
+      prepare: (schema) => { schema.post('insertMany', note('post insertMany') as never); schema.pre('bulkWrite', note('pre bulkWrite') as never); },
+    });
+    await photos.insertMany([{ file: a }]);
+    await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
+    expect(ran).toEqual(['pre insertMany', 'post insertMany', 'pre bulkWrite', 'post bulkWrite']);
+    expect(await touched()).toEqual([a, b]);
   });
 
   test('a static of that name that the schema has is called, with the model', async () => {

@@ -16,7 +16,7 @@ export async function compilePhotos(site: Site, options: Partial<PluginOptions> 
   { definition = {}, before = () => undefined, prepare = () => undefined }: { definition?: Photo; before?: (schema: Schema) => void; prepare?: (schema: Schema) => void } = {}): Promise<Photos> {
   const schema = new site.mongoose.Schema({
     file: String, second: String, title: String, gallery: [new site.mongoose.Schema({ file: String })], ...definition,
-  } as never) as Schema;
+  }) as Schema;
   before(schema);
   schema.plugin(site.plugin, { syncDirs: 'uploads/photos', ...options });
   prepare(schema);

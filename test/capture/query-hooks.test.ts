@@ -1,8 +1,12 @@
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Query, Schema } from 'mongoose';
+import type { ClientSession, Query, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PluggedModel } from '../../src/capture/capturing.js';
+import { Operation } from '../../src/capture/operation.js';
 import { Outbox } from '../../src/capture/outbox.js';
+import { CommitWatch } from '../../src/capture/session-commit.js';
+import { resolvePluginOptions } from '../../src/options/plugin-options.js';
 import { a, b, c, compilePhotos, d, type Photo } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
 
@@ -289,6 +293,22 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await updated;
     expect(await paths()).toEqual([{ touched: [b], left: [a] }]);
     await connection.close();
+  });
+
+  test('a look-up that the server refuses fails no operation of its own, but in a transaction', async () => {
+    const photos = await compilePhotos(site) as unknown as PluggedModel;
+    await photos.collection.insertOne({ file: a });
+    const options = resolvePluginOptions({ syncDirs: 'uploads/photos' }, 'test');
+    const look = (session?: ClientSession) => new Operation(photos, options, site.capturing!, session, new CommitWatch())
+      .lookUp(async () => { await photos.collection.find({ $nonsense: 1 }).toArray(); });
+    expect(await look()).toBe(false);
+    expect(site.warnings).toHaveLength(1);
+    expect(site.warnings[0]).toContain('could not be looked up');
+    const session = await site.connection.startSession();
+    session.startTransaction();
+    await expect(look(session)).rejects.toMatchObject({ name: 'MongoServerError' });
+    await session.abortTransaction().catch(() => undefined);
+    await session.endSession();
   });
 
   test('names are told that `paths` asked for and that cannot be sent, a few of one operation', async () => {

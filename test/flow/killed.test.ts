@@ -1,0 +1,47 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, type Machine, type Site } from './site.js';
+
+const program = fileURLToPath(new URL('saving-app.ts', import.meta.url));
+let site: Site, one: Machine, two: Machine, three: Machine, child: ChildProcess | undefined;
+beforeEach(async () => {
+  site = await openSite();
+  [one, two, three] = threeOf(site);
+});
+afterEach(async () => {
+  child?.kill('SIGKILL');
+  await site.close();
+});
+
+/** A process of host one's app that saves one photo and says so; its lanes are its own. */
+async function saveInProcess(file: string, mode: 'lanes' | 'no lanes'): Promise<ChildProcess> {
+  const started = spawn(process.execPath, ['--import', 'tsx', program, site.database.uri, dir, file, mode], {
+    env: { ...process.env, ...one.environment }, stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child = started;
+  const lines = createInterface({ input: started.stdout });
+  for await (const line of lines) if (line === 'saved') return started;
+  throw new Error('the process ended before it had saved');
+}
+
+async function killHard(killed: ChildProcess): Promise<void> {
+  killed.kill('SIGKILL');
+  await once(killed, 'exit');
+}
+
+test.each(['lanes', 'no lanes'] as const)('kill -9 between the save and the delivery loses nothing (%s)', async (mode) => {
+  await one.app.close();
+  await two.ssh.stop({ hard: true });
+  await three.ssh.stop({ hard: true });
+  await one.write(`${dir}/killed.jpg`, 'still here');
+  await killHard(await saveInProcess(`${dir}/killed.jpg`, mode));
+  await two.ssh.start();
+  await three.ssh.start();
+  expect(await two.read(`${dir}/killed.jpg`)).toBeUndefined();
+  await one.startApp();
+  for (const machine of [two, three]) await until(async () => await machine.read(`${dir}/killed.jpg`) === 'still here', { timeout: 25_000 });
+}, 90_000);
