@@ -9,6 +9,9 @@ import type { TestHost } from '../harness/sshd.js';
 export const gateIsMissing = await checkGate().then(() => undefined, messageOf);
 if (gateIsMissing !== undefined) console.warn(`SKIPPED, everything about confined keys: ${gateIsMissing}`);
 
+/** For a host of a test that is not about confinement: the environment of `init`, by which it works everywhere. */
+export const confinement: Record<string, string> = gateIsMissing === undefined ? {} : { SYNCMEDIA_UNCONFINED: 'true' };
+
 /** Lets these hosts in to the sync dirs below `root`, each with its key, confined as `init` does it; and nobody else. */
 export async function confine(there: TestHost, root: string, dirs: readonly Path[], ...keys: { id: string; publicKey: string }[]): Promise<void> {
   const state = { root, syncDirs: [] };
