@@ -112,7 +112,7 @@ export class LeaseHolder {
     if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
-    const judgeAt = createJudging(parts.ledger);
+    const judgeAt = createJudging(parts.ledger, (path, host) => { parts.events.emit('conflict', { path, host }); });
     const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
     const holding = new Holding(parts, config, tuning, backend, judgeAt);
     await this.keys?.update();
