@@ -12,7 +12,7 @@ import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
-import type { RunRequest, Status, SyncMedia, VerifyRequest } from './instance.js';
+import type { CopiesResult, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
@@ -20,9 +20,14 @@ import { logEvents } from './log-events.js';
 import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, type Tuning } from './options/config.js';
 import { resolveConfig } from './options/resolve-config.js';
 import { openParts, type Parts } from './parts.js';
+import { Records } from './records.js';
 import { asPathBelow, isSafePath } from './root/paths.js';
 import { Root } from './root/root.js';
 import { RunActions } from './run-actions.js';
+import { checkReadyLimits, Readiness } from './serving/readiness.js';
+import type { ServeOptions } from './serving/serve-options.js';
+import { Serving, type ServingContext } from './serving/serving.js';
+import { createSyncReady } from './serving/sync-ready.js';
 import { readStatus } from './status.js';
 import type { Capture, Path, Run } from './words.js';
 
@@ -30,6 +35,13 @@ import type { Capture, Path, Run } from './words.js';
 export interface SyncMediaInstance extends SyncMedia {
   /** The router: `app.use('/sync-admin', sync.admin())`. */
   admin(options?: AdminOptions): RequestHandler;
+  /**
+   * Serves the files below a directory (relative to the root, or absolute) and fetches what is missing here from a host that holds it:
+   * `app.use('/uploads', sync.serve('uploads'))`. Throws BAD_OPTION, BAD_SYNC_DIR.
+   */
+  serve(dir: string, options?: ServeOptions): RequestHandler;
+  /** Answers a load balancer with 200 or 503: `app.use('/ready', sync.ready({ maxBehind: 60 }))`. Throws BAD_OPTION. */
+  ready(limits?: ReadyLimits): RequestHandler;
 }
 
 /**
@@ -50,6 +62,9 @@ class Instance implements SyncMediaInstance {
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
   private readonly holder: LeaseHolder;
+  private readonly records: Records;
+  private readonly serving: Serving;
+  private readonly readiness = new Readiness(() => this.openParts());
   private state: State | undefined;
   private stateRead = false;
   private firstModel: string | undefined;
@@ -67,12 +82,15 @@ class Instance implements SyncMediaInstance {
     const { log } = config;
     this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
     this.holder = new LeaseHolder(config, tuning);
+    this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
+    this.serving = new Serving(this.servingContext());
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
       capturing: () => this.capturing(),
       onModel: (model, its, resolved) => {
         this.adoptConnection(model.modelName, its);
         this.addModel({ model, options: resolved });
+        this.records.noticeModel(model, resolved);
       },
       onDeclare: (dirs, where) => { this.declare(dirs, where); },
     };
@@ -121,6 +139,11 @@ class Instance implements SyncMediaInstance {
     return readStatus(await this.openParts());
   }
 
+  statusOf(named: NamedFiles): Promise<DocumentStatus> { return this.records.statusOf(named); }
+  showDocument(model: string, id: string): Promise<DocumentStatus> { return this.records.showDocument(model, id); }
+  waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> { return this.records.waitFor(named, options); }
+  isReady(limits: ReadyLimits = {}): Promise<boolean> { return this.readiness.isReady(checkReadyLimits(limits)); }
+
   async capture(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
     await this.store(options, (toPath) => ({ touched: paths.map(toPath) }));
   }
@@ -137,6 +160,13 @@ class Instance implements SyncMediaInstance {
     return createAdmin(this, { token: this.config.adminToken, log: this.config.log, ...options });
   }
 
+  serve(dir: string, options?: ServeOptions): RequestHandler { return this.serving.serve(dir, options); }
+
+  ready(limits: ReadyLimits = {}): RequestHandler {
+    const checked = checkReadyLimits(limits);
+    return createSyncReady(() => this.readiness.isReady(checked));
+  }
+
   // ---- the connection, and what is opened on it
 
   private adoptConnection(model: string, connection: Connection): void {
@@ -150,6 +180,7 @@ class Instance implements SyncMediaInstance {
 
   private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
+    this.holder.declare(dirs);
     // Models compiled after the start declare as well.
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
@@ -170,6 +201,13 @@ class Instance implements SyncMediaInstance {
   private openParts(): Promise<Parts> {
     this.parts ??= this.openThem().catch((error: unknown) => { this.parts = undefined; throw error; });
     return this.parts;
+  }
+
+  private servingContext(): ServingContext {
+    return {
+      state: () => this.readState(), configuredRoot: this.config.init.root, chmod: this.config.chmod,
+      dirs: () => this.dirs.current(), parts: () => this.openParts(), backend: (parts, state) => this.holder.useBackend(parts, state),
+    };
   }
 
   private async openThem(): Promise<Parts> {
@@ -205,6 +243,7 @@ class Instance implements SyncMediaInstance {
     return {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
       dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
+      awaitCopies: (captures, options) => this.records.awaitSaved(captures, options),
     };
   }
 
@@ -252,6 +291,9 @@ class Instance implements SyncMediaInstance {
     this.ending.abort();
     await this.starting?.catch(() => undefined);
     await this.asking.close();
+    await this.records.close();
+    // Before the backend, which the lanes and serving share.
+    await this.serving.close();
     await this.holder.close();
   }
 }

@@ -4,15 +4,17 @@ import type { JudgeAt } from './backends/options.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
 import { createJudging } from './delivery/judging.js';
 import { WakeClient, type Hint } from './delivery/wake.js';
+import { SyncMediaError } from './errors/errors.js';
 import { Holding } from './holding.js';
 import { hostRows } from './hosts/host-model.js';
-import { installKeys } from './hosts/keys-installed.js';
+import { KeysKept } from './hosts/keys-kept.js';
 import { Lease } from './hosts/lease.js';
 import type { State } from './hosts/state.js';
 import type { Config, Tuning } from './options/config.js';
 import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
+import type { SyncDir } from './words.js';
 
 /** How long deliveries under way may go on while the instance is closed; then, how long what is left may take to end. */
 const closePatienceMs = 3_000;
@@ -29,7 +31,7 @@ export class LeaseHolder {
   private backend: Backend | undefined;
   private holding: Holding | undefined;
   private changing: Promise<void> = Promise.resolve();
-  private stopFollowing: (() => void) | undefined;
+  private keys: KeysKept | undefined;
   private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning) {
@@ -48,12 +50,21 @@ export class LeaseHolder {
       software: { syncmedia: version, node: process.version },
     });
     this.lease = lease;
+    const target = { stateDir: config.stateDir, state, log: config.log };
+    this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held });
+    this.keys.warn();
+    this.declare(parts.dirs.listDeclared());
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
       this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
         .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();
+  }
+
+  /** This process's models declare these sync dirs: other hosts get to reach them here. */
+  declare(dirs: readonly SyncDir[]): void {
+    void this.keys?.open(dirs.map(({ path }) => path));
   }
 
   /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */
@@ -73,6 +84,7 @@ export class LeaseHolder {
     await this.changed();
     await this.lease?.stop();
     await this.changed();
+    await this.keys?.close();
     this.wake.close();
     await this.backend?.close();
   }
@@ -101,34 +113,34 @@ export class LeaseHolder {
     if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
-    const judgeAt = createJudging(parts.ledger, (path, host) => { parts.events.emit('conflict', { path, host }); });
-    const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
-    const holding = new Holding(parts, config, tuning, backend, judgeAt);
-    const install = (): Promise<void> => this.installKeys(parts, state);
-    await install();
-    this.stopFollowing = parts.registry.onChange(() => { void install(); });
+    const backend = this.useBackend(parts, state);
+    const holding = new Holding(parts, config, tuning, backend, makeJudging(parts));
+    await this.keys?.update();
     this.holding = holding;
     await holding.start();
   }
 
-  private makeBackend({ root, dirs, me }: Parts, { identityFile }: State, judgeAt: JudgeAt): Backend {
+  /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
+  useBackend(parts: Parts, state: State): Backend {
+    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    this.backend ??= this.makeBackend(parts, state);
+    return this.backend;
+  }
+
+  private makeBackend(parts: Parts, { identityFile }: State): Backend {
+    const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt, timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: makeJudging(parts), timeoutMs, bandwidthLimit, chmod, log });
   }
 
   private async letGo(): Promise<void> {
     const { holding } = this;
     this.holding = undefined;
-    this.stopFollowing?.();
-    this.stopFollowing = undefined;
     await holding?.close();
   }
+}
 
-  /** Active hosts notice new and retired ones by themselves. */
-  private async installKeys({ registry, events }: Parts, state: State): Promise<void> {
-    try { await installKeys({ state, log: this.config.log }, registry.all()); } catch (error) {
-      events.emit('failed', { doing: `writing ${state.authorizedKeysFile}`, error });
-    }
-  }
+function makeJudging({ ledger, events }: Parts): JudgeAt {
+  return createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); });
 }

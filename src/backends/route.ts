@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { areas, inPlace, prepareAreas, type Place } from '../root/areas.js';
+import { inPlace, prepareMissing, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { belowDir, checkParents } from '../root/parents.js';
@@ -62,12 +62,6 @@ export async function openRoute(
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
   };
-}
-
-/** Making them one after the other takes a dozen round trips; that they are there is found in one. */
-async function prepareMissing(place: Place): Promise<void> {
-  const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
-  if (found.includes(undefined)) await prepareAreas(place);
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

@@ -5,6 +5,7 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { HostRegistration } from '../../src/instance.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/options/config.js';
+import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
@@ -31,7 +32,7 @@ export interface Machine {
   readonly ssh: TestHost;
   readonly environment: Record<string, string>;
   /** Another process of the app: begun, with its lanes unless another one has them. */
-  startApp(options?: { start?: boolean; tuning?: Partial<Tuning> }): Promise<App>;
+  startApp(options?: { start?: boolean; tuning?: Partial<Tuning>; plugin?: Partial<PluginOptions> }): Promise<App>;
   /** The first process. */
   app: App;
   path(file: string): string;
@@ -95,10 +96,10 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
   const environment: Record<string, string> = {
     HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
     SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,
-    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...options.environment,
+    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...confinement, ...options.environment,
   };
   const apps: App[] = [];
-  async function startApp({ start = true, tuning = {} }: { start?: boolean; tuning?: Partial<Tuning> } = {}): Promise<App> {
+  async function startApp({ start = true, tuning = {}, plugin = {} }: Parameters<Machine['startApp']>[0] = {}): Promise<App> {
     const connection = await database.connect();
     const log: string[] = [];
     const say = (level: string) => (message: string): void => { log.push(`${level}: ${message}`); };
@@ -106,7 +107,7 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
       { connection, environment, log: { info: say('info'), warn: say('warning'), error: say('error') }, ...options.sync },
       { ...quick, ...options.tuning, ...tuning });
     const schema = new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String });
-    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin } as never);
+    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin, ...plugin } as never);
     const app: App = {
       sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
       close: async () => { await sync.close(); await connection.close(); },
