@@ -4,6 +4,7 @@ import { SyncMediaError } from '../errors/errors.js';
 import { makeVersion } from '../planning/entries.js';
 import { dependsOnOwnCopy, reconcile, type Answer, type Situation } from '../planning/reconcile.js';
 import { findStanding, type FoundStanding } from '../planning/standing.js';
+import { follow } from '../planning/transitions.js';
 import type { Entry, HostId, Path, SavedBy, Seen } from '../words.js';
 import type { Ledger } from './ledger.js';
 
@@ -111,18 +112,10 @@ export class Fold {
   /** False where the entry moved on meanwhile. */
   private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
-    switch (answer) {
-      case 'hold': return ledger.hold(entry, [me]);
-      case 'owe': return ledger.owe(entry.path, [me], entry.version);
-      case 'leave': return ledger.leave(entry, me, entry.sender === me);
-      case 'restore':
-        if (ownCopy !== undefined) await disk.restore(entry, ownCopy);
-        return ledger.hold(entry, [me]);
-      case 'trash':
-        await disk.moveToTrash(entry.path);
-        return ledger.hold(entry, [me]);
-      default: return true;
-    }
+    if (answer === 'restore' && ownCopy !== undefined) await disk.restore(entry, ownCopy);
+    if (answer === 'trash') await disk.moveToTrash(entry.path);
+    const transition = follow(answer, entry, me);
+    return transition === undefined || ledger.change(entry, transition);
   }
 }
 

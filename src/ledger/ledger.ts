@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
+import { hold, leave, owe, release, type Transition } from '../planning/transitions.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 
 /** An entry as it is stored: its path is the `_id`. */
@@ -7,6 +8,7 @@ export type Row = Omit<Entry, 'path'> & { _id: string };
 type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
 export interface Fence { readonly path: Path; readonly version: Version }
+export interface Sent extends Fence { readonly sender: HostId }
 
 function toEntry({ _id, ...rest }: Row): Entry {
   return { path: _id as Path, ...rest };
@@ -71,7 +73,7 @@ export class Ledger {
   }
 
   /** As `hold`, for many at once; tells which fences failed. */
-  async holdMany(settles: readonly (Fence & { hosts: readonly HostId[]; sha256?: string | undefined })[]): Promise<Fence[]> {
+  async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(settles: readonly T[]): Promise<T[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
       ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
@@ -81,12 +83,17 @@ export class Ledger {
     return settles.filter(({ path, version }) => now.get(path)?.version !== version);
   }
 
+  /**
+   * One atomic write of what becomes of some hosts, decided on the entry as it was read: false where it has another version by now,
+   * or another sender, since who loses the bytes as sender leaves the entry to be adopted.
+   */
+  change({ path, version, sender }: Sent, transition: Transition): Promise<boolean> {
+    return this.update({ _id: path, version, sender }, toUpdate(transition));
+  }
+
   /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
-  owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
-    return this.update({ _id: path, ...(version ? { version } : {}) }, {
-      $addToSet: { owed: { $each: [...hosts] } }, $pull: { heldBy: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-      $set: { dueAt: new Date() },
-    });
+  owe(entry: Sent, hosts: readonly HostId[]): Promise<boolean> {
+    return this.change(entry, owe(entry, hosts));
   }
 
   /** The host is owed every entry of a sync dir that it neither holds nor is owed, of one sender or of all. Tells how many. */
@@ -99,12 +106,12 @@ export class Ledger {
 
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
   release({ path, version }: Fence, host: HostId): Promise<boolean> {
-    return this.update({ _id: path, version }, { $pull: { owed: host, heldBy: host, blocked: { host } } });
+    return this.update({ _id: path, version }, toUpdate(release(host)));
   }
 
   /** The host's copy is gone; where it was the sender a holder may adopt the entry. */
-  leave({ path, version }: Fence, host: HostId, wasSender: boolean): Promise<boolean> {
-    return this.update({ _id: path, version }, { $pull: { heldBy: host }, ...(wasSender ? { $set: { adoptable: true } } : {}) });
+  leave(entry: Sent, host: HostId): Promise<boolean> {
+    return this.change(entry, leave(entry, host));
   }
 
   /** This path fails there by itself: it waits apart, and delays nothing. Without `retryAt` for a person. */
@@ -213,11 +220,22 @@ export class Ledger {
   }
 }
 
-function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
-  return {
-    $addToSet: { heldBy: { $each: [...hosts] } }, $pull: { owed: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-    ...(sha256 ? { $set: { 'facts.sha256': sha256 } } : {}),
+/** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
+function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
+  const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
+  const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
+  const set = { ...(owed === 'join' ? { dueAt: new Date() } : {}), ...(adoptable ? { adoptable } : {}) };
+  const pulled = {
+    ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
   };
+  const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
+  // MongoDB before 5.0 refuses an operator without fields.
+  return Object.fromEntries(operators.filter(([, fields]) => Object.keys(fields).length > 0));
+}
+
+function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
+  const update = toUpdate(hold(hosts));
+  return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
 }
 
 function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true }): Filter {

@@ -1,4 +1,6 @@
+import { SyncMediaError } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
+import { settle } from '../planning/transitions.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Ledger } from './ledger.js';
 
@@ -6,6 +8,8 @@ interface Pending { path: Path; version: Version; hosts: HostId[]; sha256: strin
 
 /** Settles sent in one bulk write at the most. */
 const batchLimit = 500;
+/** How often a settle whose fence failed is written, because the entry moved once more. */
+const attempts = 10;
 
 /**
  * Says in the ledger that a host holds a version, fenced by {path, version}; where the fence fails the host is owed again and no
@@ -44,14 +48,23 @@ export class Settler {
 
   private async write(batch: Pending[]): Promise<void> {
     try {
-      const missed = new Set((await this.ledger.holdMany(batch)).map(({ path, version }) => `${version} ${path}`));
-      for (const { path, version, hosts } of batch) {
-        if (missed.has(`${version} ${path}`)) await this.ledger.owe(path, hosts);
-        else this.events.emit('settled', { path, version, hosts });
+      const missed = new Set(await this.ledger.holdMany(batch));
+      for (const pending of batch) {
+        if (missed.has(pending)) await this.settleMoved(pending);
+        else this.events.emit('settled', { path: pending.path, version: pending.version, hosts: pending.hosts });
       }
       for (const { done } of batch) for (const resolve of done) resolve();
     } catch (error) {
       for (const { failed } of batch) for (const reject of failed) reject(error);
     }
+  }
+
+  /** The entry moved on while this version landed. */
+  private async settleMoved({ path, version, hosts }: Pending): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const now = await this.ledger.read(path);
+      if (!now || await this.ledger.change(now, settle(now, version, hosts))) return;
+    }
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while a delivery of it was settled`);
   }
 }

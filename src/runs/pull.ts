@@ -47,7 +47,7 @@ async function fetchSome(
     for (const { path } of changes) progress.would(host.id, path);
     return;
   }
-  for (const { path, version } of owed) await ledger.owe(path, [host.id], version);
+  for (const entry of owed) await ledger.owe(entry, [host.id]);
   if (changes.length === 0) return;
   progress.found(changes.length, changes.reduce((sum, change) => sum + (change.do === 'put' ? change.facts.size : 0), 0));
   let landed = 0;

@@ -66,7 +66,7 @@ async function owe(
       continue;
     }
     if (!entry || answerPush(difference, entry, me, dir) !== 'owe') continue;
-    await ledger.owe(entry.path, [host.id], entry.version);
+    await ledger.owe(entry, [host.id]);
     // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);
   }
