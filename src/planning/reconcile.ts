@@ -48,3 +48,12 @@ function reconcileTombstone(standing: FoundStanding, held: boolean, removalsHalt
 export function dependsOnOwnCopy(situation: Omit<Situation, 'ownCopy'>): boolean {
   return reconcile({ ...situation, ownCopy: true }) === 'restore';
 }
+
+/**
+ * What follows for a path that an operation left. The delete means the file: it is one once the app has removed it here and no document
+ * names it.
+ */
+export function reconcileLeft({ entry, standing, named }: { entry: Entry | undefined; standing: FoundStanding; named: boolean }): 'nothing' | 'tombstone' | 'look-again' {
+  if (named || entry?.kind !== 'file') return 'nothing';
+  return standing === 'absent' ? 'tombstone' : 'look-again';
+}
