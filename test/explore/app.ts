@@ -11,7 +11,8 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   if (own.written && (own.asserting ? !own.asserted : mayInsert)) {
     const next = copy(state), then = hostOf(next, host);
     if (own.asserting) then.asserted = true; else then.named++;
-    if (!has(state.buried, own.written) && (!own.asserting || own.disk === own.written)) next.precious |= bit(own.written);
+    // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
+    if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
     then.written = 0;
     then.asserting = false;
     next.isNamed = true;

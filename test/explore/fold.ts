@@ -69,6 +69,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
     case 'new-version':
       // Without an entry this is an insert, which a duplicate key refuses.
       if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
+      if (why === 'asserted') next.buried &= ~bit(seen);
       writeFile(model, next, look.entry, host, seen, look.held);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':

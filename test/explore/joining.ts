@@ -22,6 +22,8 @@ export function joining(model: Model, state: State, emit: Emit): void {
       emit(next, `${nameOf(host)} learns of ${nameOf(joiner)}`, true);
     }
     if (!state.ready || host === joiner || !own.listed || own.filled >= fillings || !isUp(model, state, host)) return;
+    // The last one counts only once what was folded by an older list has ended.
+    if (own.filled > 0 && own.look.step !== 'none' && !own.look.listed) return;
     const next = copy(state);
     hostOf(next, host).filled++;
     if (known(model, state)?.sender === host) next.entry = model.decisions.fill(state.entry, joiner);
