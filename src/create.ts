@@ -1,16 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
 import type { RequestHandler } from 'express';
 import { createAdmin, type AdminOptions } from './admin/create-admin.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
+import { storeAsked, type Asked } from './capture/ask.js';
 import type { CaptureDeps, Capturing } from './capture/capturing.js';
+import type { NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
+import { CommitWatch } from './capture/session-commit.js';
 import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
 import type { RunRequest, Status, SyncMedia } from './instance.js';
+import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
 import { logEvents } from './log-events.js';
@@ -44,6 +47,8 @@ class Instance implements SyncMediaInstance {
   readonly plugin: (this: void, schema: Schema, options: PluginOptions) => void;
   readonly hosts: SyncMedia['hosts'];
   readonly runs: SyncMedia['runs'];
+  readonly kept: SyncMedia['kept'];
+  readonly removals: SyncMedia['removals'];
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
   private readonly holder: LeaseHolder;
@@ -53,6 +58,8 @@ class Instance implements SyncMediaInstance {
   private outbox: Outbox | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
+  private readonly commits = new CommitWatch();
+  private readonly models: NamingModel[] = [];
   private readonly crons: CronRuns[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -64,7 +71,10 @@ class Instance implements SyncMediaInstance {
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
       capturing: () => this.capturing(),
-      onModel: (model, its) => { this.adoptConnection(model.modelName, its); },
+      onModel: (model, its, resolved) => {
+        this.adoptConnection(model.modelName, its);
+        this.addModel({ model, options: resolved });
+      },
       onDeclare: (dirs, where) => { this.declare(dirs, where); },
     };
     this.plugin = createPlugin(deps);
@@ -73,6 +83,8 @@ class Instance implements SyncMediaInstance {
     this.hosts = new HostActions({
       config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
     }).actions();
+    this.kept = offerKept(openParts, (paths) => this.capture(paths));
+    this.removals = offerRemovals(openParts);
     this.runs = {
       list: async (limit = 100) => (await openParts()).runs.list(limit),
       show: async (id) => (await openParts()).runs.show(id),
@@ -114,13 +126,12 @@ class Instance implements SyncMediaInstance {
     return readStatus(await this.openParts());
   }
 
-  async capture(paths: readonly string[], { session }: { session?: ClientSession } = {}): Promise<void> {
-    const { me, outbox, rootPath } = await this.openParts();
-    const touched = paths.map((path) => this.asPath(rootPath, path));
-    const dueAt = new Date(Date.now() + this.tuning.captureDueMs);
-    const capture: Capture = { id: randomUUID(), host: me, dueAt, touched, left: [], sweep: [], asserted: true };
-    await outbox.insert(capture, session);
-    if (!session?.inTransaction()) this.handOver(capture);
+  async capture(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
+    await this.store(options, (toPath) => ({ touched: paths.map(toPath) }));
+  }
+
+  async remove(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
+    await this.store(options, (toPath) => ({ left: paths.map(toPath) }));
   }
 
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
@@ -148,6 +159,13 @@ class Instance implements SyncMediaInstance {
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
 
+  /** A discriminator's documents lie in its base model's collection, and are found there. */
+  private addModel(naming: NamingModel): void {
+    if (naming.model.baseModelName) return;
+    this.models.push(naming);
+    void this.parts?.then((parts) => parts.declareModel(naming)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring a model', error }); });
+  }
+
   private async openConnection(): Promise<Connection> {
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
     if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
@@ -162,7 +180,7 @@ class Instance implements SyncMediaInstance {
   private async openThem(): Promise<Parts> {
     const state = this.readState();
     if (!state) throw new SyncMediaError('NOT_INITIALISED', `this machine has no host id in ${this.config.stateDir}: run \`syncmedia init\``);
-    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events);
+    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events, this.models);
     return this.known;
   }
 
@@ -193,6 +211,13 @@ class Instance implements SyncMediaInstance {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
       dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
     };
+  }
+
+  private async store(options: { session?: ClientSession }, ask: (toPath: (given: string) => Path) => Asked): Promise<void> {
+    const { rootPath } = await this.openParts();
+    const asked = ask((given) => this.asPath(rootPath, given));
+    const capturing = this.capturing();
+    if (capturing && this.connection) await storeAsked(asked, options, capturing, this.connection, this.commits);
   }
 
   private handOver(capture: Capture): void {

@@ -15,6 +15,8 @@ export interface Events {
   blocked: { path: Path; host: HostId; failure: Failure };
   /** New files are on this host. */
   landed: { files: number };
+  /** So many removals of a sync dir that they wait for a person. */
+  halted: { dir: Path; failure: Failure };
   /** What was found at a path was kept aside. */
   conflict: { path: Path; host: HostId };
   reloaded: { exitCode: number | null; output: string };

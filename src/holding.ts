@@ -1,5 +1,6 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
@@ -12,6 +13,7 @@ import { Fold } from './ledger/fold.js';
 import { scanDir } from './ledger/scan.js';
 import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
+import { backoff } from './planning/backoff.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Runner } from './runs/runner.js';
@@ -38,6 +40,8 @@ export class Holding {
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
   private closed = false;
+  private bootstraps = 0;
+  private nextBootstrapAt = 0;
 
   constructor(
     private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
@@ -63,8 +67,14 @@ export class Holding {
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
       store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
     });
+    const deleting = new Deleting({
+      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      decided: (dir) => registry.me().removals?.[dir],
+      halt: (dir, failure) => registry.recordHalt(dir, failure),
+    });
     this.folding = new Folding({
-      fold: this.fold, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
@@ -94,7 +104,6 @@ export class Holding {
     await this.wake.start();
     await this.lanes.follow(registry.all());
     await this.sweeping.start();
-    await this.bootstrapIfNew();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
@@ -132,6 +141,7 @@ export class Holding {
     for (const entry of await ledger.adoptable(me, [], adoptLimit)) {
       if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
     }
+    await this.bootstrapIfNew();
     await this.filling.poll();
     await this.lanes.poll();
     this.runner.wake();
@@ -141,6 +151,10 @@ export class Holding {
     const { registry, runs, me } = this.parts;
     const host = registry.me();
     if (host.readyAt !== undefined || host.status !== 'approved' || await runs.underWay(me, 'bootstrap')) return;
+    // A bootstrap that failed, for one because the others have not let this host in yet, is begun again.
+    if (performance.now() < this.nextBootstrapAt) return;
+    const { backoffMs, backoffMaxMs } = this.tuning;
+    this.nextBootstrapAt = performance.now() + backoff(++this.bootstraps, backoffMs, backoffMaxMs, Math.random());
     await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'this host, which is new' });
   }
 

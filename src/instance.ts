@@ -1,7 +1,7 @@
 import type { ClientSession, Schema } from 'mongoose';
 import type { Events } from './events.js';
 import type { PluginOptions } from './options/config.js';
-import type { Failure, Host, HostId, Run, SyncDir } from './words.js';
+import type { Failure, Host, HostId, Path, Run, SyncDir } from './words.js';
 
 /** What to register of a host. Everything left out keeps its stored value, or gets the default said in the README. */
 export interface HostRegistration {
@@ -59,6 +59,8 @@ export interface HostStatus {
   halted: Host['halted'];
   reload?: Host['reload'];
 }
+
+export interface KeptFile { dir: Path; path: Path; keptAs: string; at: Date; size: number }
 
 export interface Status {
   initialised: boolean;
@@ -118,7 +120,28 @@ export interface SyncMedia {
   };
 
   status(): Promise<Status>;
+  /** What was set aside on this host: old versions in the trash, and what lost in conflicts. */
+  readonly kept: {
+    /** The newest first; at most `limit` (100) of each sync dir. */
+    list(area: 'trash' | 'conflicts', limit?: number): Promise<KeptFile[]>;
+    /**
+     * Lands a kept file at its path again, as a new version for every host, and what lies there goes to the trash. `keptAs` as `list`
+     * gives it. Throws BAD_PATH where no such file is kept.
+     */
+    restore(dir: string, keptAs: string): Promise<void>;
+  };
+  /** Removals that wait for a person, because they were so many at once. */
+  readonly removals: {
+    list(): Promise<{ host: Host; dir: Path; failure: Failure }[]>;
+    /** Throws BAD_SYNC_DIR where none wait there. `host`: name or id; default: every host where they wait. */
+    decide(dir: string, decision: 'approved' | 'rejected', host?: string): Promise<void>;
+  };
   /** Files the app wrote without a document: always a new version. Root-relative or absolute paths. */
   capture(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
+  /**
+   * Files the app deleted, or is about to, without a document. They go the way of files that no document names any more, which
+   * needs `onDelete: 'propagate'` for their sync dir. Root-relative or absolute paths.
+   */
+  remove(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void;
 }

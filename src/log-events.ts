@@ -20,6 +20,7 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('blocked', ({ path, host, failure }) => {
     log.warn(`${JSON.stringify(path)} is blocked to host ${nameOf(host)}: ${failure.code}: ${failure.message}`);
   });
+  events.on('halted', ({ failure }) => { log.error(failure.message); });
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });

@@ -1,4 +1,5 @@
 import type { Connection } from 'mongoose';
+import { findNamed as findNamedAmong, type NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import { nativeCollection } from './database.js';
 import type { EventBus } from './events.js';
@@ -12,7 +13,7 @@ import type { Config } from './options/config.js';
 import type { KnownDirs } from './known-dirs.js';
 import { Root } from './root/root.js';
 import { RunStore, type RunRow } from './runs/run-store.js';
-import type { HostId, SyncDir } from './words.js';
+import type { HostId, Path, SyncDir } from './words.js';
 
 /** What an instance works with once its connection is open, on a machine that was initialised. */
 export interface Parts {
@@ -28,6 +29,10 @@ export interface Parts {
   readonly runs: RunStore;
   /** Stores what models compiled later declare. */
   declare(dirs: readonly SyncDir[]): Promise<void>;
+  /** Which of these paths a document still names; undefined where this process lacks a model that names files there. */
+  findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined>;
+  /** Notes a model compiled later. */
+  declareModel(model: NamingModel): Promise<void>;
   /** Reads hosts and sync dirs anew. */
   refresh(): Promise<void>;
 }
@@ -37,7 +42,7 @@ export interface Parts {
  * @throws BAD_STATE where the connection leads to another database than the one of `init`, FORMAT_TOO_NEW
  */
 export async function openParts(
-  config: Config, state: State, connection: Connection, dirs: KnownDirs, events: EventBus,
+  config: Config, state: State, connection: Connection, dirs: KnownDirs, events: EventBus, models: readonly NamingModel[],
 ): Promise<Parts> {
   const prefix = config.collectionPrefix;
   await checkDatabase(connection, prefix, state);
@@ -48,6 +53,8 @@ export async function openParts(
   const store = new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, `${prefix}syncdirs`), config.log);
   await Promise.all([ensureIndexes(rows), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
   await store.declare(dirs.listDeclared());
+  const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
+  for (const model of models) await declareModel(model);
   const registry = new Registry(() => rows, state.id);
   const refresh = async (): Promise<void> => {
     await registry.refresh();
@@ -55,5 +62,14 @@ export async function openParts(
   };
   await refresh();
   const root = new Root(state.root, () => dirs.current());
-  return { connection, me: state.id, rootPath: state.root, root, dirs, events, registry, ledger, outbox, runs, refresh, declare: (some) => store.declare(some) };
+  return { connection, me: state.id, rootPath: state.root, root, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed, declare: (some) => store.declare(some) };
+
+  async function findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined> {
+    const dirOf = (path: Path): SyncDir | undefined => dirs.current().of(path);
+    const asked = [...new Set(paths.flatMap((path) => dirOf(path)?.path ?? []))];
+    const here = new Set(models.map(({ model }) => model.modelName));
+    const needed = await store.modelsOf(asked);
+    if (needed.size === 0 || [...needed].some((model) => !here.has(model))) return undefined;
+    return findNamedAmong(models, paths, state.root, dirOf);
+  }
 }

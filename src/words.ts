@@ -67,6 +67,8 @@ export interface Host {
   /** Raised by senders: new files are here. */
   landed: number;
   halted: Record<string, Failure>;
+  /** What a person decided of removals that waited: sync dir → decision, for candidates older than it. */
+  removals?: Record<string, RemovalDecision>;
   /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
   filled?: string[];
   reload?: { at: Date; exitCode: number | null; output: string };
@@ -74,6 +76,8 @@ export interface Host {
   createdAt: Date;
   updatedAt: Date;
 }
+
+export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
 
 export interface SavedBy { model: string; id: string }
 
@@ -85,8 +89,10 @@ export interface Capture {
   savedBy?: SavedBy;
   /** Named by the document now. */
   touched: Path[];
-  /** No longer named. */
+  /** No longer named: where deletes propagate, candidates to be deleted. */
   left: Path[];
+  /** Since when `left` are candidates; looked at again for ten minutes. */
+  leftSince?: Date;
   /** Sync dirs to scan a little later, with the delay in seconds. */
   sweep: { dir: Path; after: number }[];
   /** Whoever asks says the bytes are news whatever their facts (`capture(paths)`): always a new version. */

@@ -10,7 +10,7 @@ const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 /** The rows of the table below a heading, by their first cell. */
 function tableBelow(heading: string): Record<string, string> {
   const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(([, name = '', text = '']) => [name.trim(), text.trim()]);
+  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(([, name = '', text = '']): [string, string] => [name.trim(), text.trim()]);
   return Object.fromEntries(rows.filter(([name]) => name !== 'code'));
 }
 

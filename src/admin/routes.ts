@@ -1,5 +1,6 @@
 import type { SyncMedia } from '../instance.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
+import { approveRemovals, listConflicts, listRemovals, listTrash, rejectRemovals, restoreKept } from './kept.js';
 import type { Answer, Route } from './route.js';
 import { askPull, askPush, cancelRun, listRuns, showRun } from './runs.js';
 
@@ -17,6 +18,12 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
   { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
   { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },
+  { method: 'GET', path: '/trash', about: 'old versions and removed files on this host', handle: listTrash },
+  { method: 'GET', path: '/conflicts', about: 'what lost in a conflict, on this host', handle: listConflicts },
+  { method: 'POST', path: '/trash/restore', about: 'put a kept file back, on every host', handle: restoreKept },
+  { method: 'GET', path: '/removals', about: 'removals that wait for a person', handle: listRemovals },
+  { method: 'POST', path: '/removals/approve', about: 'let the removals of a sync dir go on', handle: approveRemovals },
+  { method: 'POST', path: '/removals/reject', about: 'drop the removals of a sync dir', handle: rejectRemovals },
 ];
 
 function showIndex(sync: SyncMedia): Answer {

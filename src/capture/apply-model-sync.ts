@@ -21,10 +21,8 @@ export function applyModelSync(home: Mongoose | Connection, modelSync: ModelSync
     throw new SyncMediaError('MODEL_ALREADY_COMPILED',
       `modelSync names ${compiled.join(', ')}, compiled before syncmedia was told: create the instance (or import the module that does) before the models.`);
   }
-  const propagates = [...options.values()].some(({ onDelete }) => onDelete === 'propagate');
-  const models = new PluggedModels(deps, (model) => countPlugged(model.schema, plugin) > 0 ? undefined : options.get(model.modelName));
-  const commits = new CommitWatch();
-  home.plugin((schema: Schema) => { attachHooks(schema, models, propagates, commits); });
+  const models = new PluggedModels(deps, (model) => countPlugged(model.schema, plugin) > 0 ? undefined : options.get(model.modelName), new CommitWatch());
+  home.plugin((schema: Schema) => { attachHooks(schema, models); });
 }
 
 function listCompiled(home: Mongoose | Connection): string[] {

@@ -1,21 +1,34 @@
 import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
 import type { Log } from '../log.js';
 import type { Capture, HostId, SyncDir } from '../words.js';
+import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
 
 export type PluggedModel = Model<unknown>;
+/** A document as it is stored, or would be. */
+export type PlainDocument = Record<string, unknown>;
 
 /** Of a document, what hooks use; a schema without type parameters gives its hooks no better type. */
 export interface PluggedDocument {
   readonly _id: unknown;
+  readonly isNew: boolean;
   $session(): ClientSession | null;
+  modifiedPaths(): string[];
   toObject(options: ToObjectOptions): unknown;
 }
 
 /** Hooks of a schema run for its subdocuments too; these are saved, and captured, with their parents. */
 export function isSubdocument(document: PluggedDocument): boolean {
   return '$isSubdocument' in document && document.$isSubdocument === true;
+}
+
+/** As it is stored: without getters, virtuals and transforms, which may hide or invent paths. Plain objects are taken as they are. */
+export function toPlainObject(document: object): PlainDocument {
+  if (!('toObject' in document) || typeof document.toObject !== 'function') return document as PlainDocument;
+  return (document as PluggedDocument).toObject({
+    depopulate: true, flattenMaps: true, getters: false, virtuals: false, transform: false, minimize: false, useProjection: false,
+  }) as PlainDocument;
 }
 
 /** What capturing needs of an initialised host. */
@@ -36,7 +49,7 @@ export interface CaptureDeps {
   /** Undefined on a machine that is not initialised: nothing is captured. */
   capturing(this: void, model: PluggedModel): Capturing | undefined | Promise<Capturing | undefined>;
   /** A plugged model was compiled, on `connection`. May throw: `mongoose.model()` then does. */
-  onModel(this: void, model: PluggedModel, connection: Connection): void;
+  onModel(this: void, model: PluggedModel, connection: Connection, options: ResolvedPluginOptions): void;
   /** A plugged model declares these sync dirs; `where` names it. May throw (RULES_DIFFER). */
   onDeclare(this: void, dirs: SyncDir[], where: string): void;
 }

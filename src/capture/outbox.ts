@@ -1,5 +1,5 @@
 import type { ClientSession, Collection, Connection } from 'mongoose';
-import type { Capture, HostId } from '../words.js';
+import type { Capture, HostId, Path } from '../words.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
 
@@ -27,9 +27,15 @@ export class Outbox {
     await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
   }
 
-  /** Takes a capture back whose operation wrote nothing. */
-  async withdraw(id: string, session?: ClientSession): Promise<void> {
-    await this.collection.deleteOne({ _id: id }, this.writeOptions(session));
+  /** Those of one operation, in one call. */
+  async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
+    if (captures.length === 0) return;
+    await this.collection.insertMany(captures.map(({ id, ...row }) => ({ _id: id, ...row })), this.writeOptions(session));
+  }
+
+  /** Takes captures back whose operation wrote nothing, or something else. */
+  async withdraw(ids: readonly string[], session?: ClientSession): Promise<void> {
+    await this.collection.deleteMany({ _id: { $in: [...ids] } }, this.writeOptions(session));
   }
 
   /** The captures of `host` that are due, oldest first. */
@@ -50,6 +56,11 @@ export class Outbox {
 
   async postpone(id: string, dueAt: Date): Promise<void> {
     await this.collection.updateOne({ _id: id }, { $set: { dueAt } }, majority);
+  }
+
+  /** Of a capture only these candidates are left, to be looked at again when it is due. */
+  async keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void> {
+    await this.collection.updateOne({ _id: id }, { $set: { touched: [], sweep: [], left: [...left], leftSince: since, dueAt } }, majority);
   }
 
   /** How many wait to be folded, of one host or of all. */

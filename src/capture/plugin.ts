@@ -2,10 +2,11 @@ import type { Schema } from 'mongoose';
 import type { PluginOptions } from '../options/config.js';
 import { resolvePluginOptions } from '../options/plugin-options.js';
 import type { CaptureDeps } from './capturing.js';
+import { wrapStatics } from './model-statics.js';
 import { PluggedModels } from './plugged.js';
+import { addQueryHooks } from './query-hooks.js';
 import { addSaveHooks } from './save-hooks.js';
 import { CommitWatch } from './session-commit.js';
-import { Snapshots } from './snapshots.js';
 
 /** What `schema.plugin()` and `mongoose.plugin()` take. */
 export type CapturePlugin = (this: void, schema: Schema, options: PluginOptions) => void;
@@ -18,17 +19,18 @@ export function createPlugin(deps: CaptureDeps): CapturePlugin {
   const commits = new CommitWatch();
   const plugin: CapturePlugin = (schema, options) => {
     const resolved = resolvePluginOptions(options, 'schema.plugin(syncMedia, …)');
-    if (countPlugged(schema, plugin) <= 1) attachHooks(schema, new PluggedModels(deps, () => resolved), resolved.onDelete === 'propagate', commits);
+    if (countPlugged(schema, plugin) <= 1) attachHooks(schema, new PluggedModels(deps, () => resolved, commits));
   };
   return plugin;
 }
 
-/** Adds every hook to a schema. `propagates`: whether some of its models propagate deletes. */
-export function attachHooks(schema: Schema, models: PluggedModels, propagates: boolean, commits: CommitWatch): void {
-  const snapshots = new Snapshots();
+/** Adds every hook to a schema. */
+export function attachHooks(schema: Schema, models: PluggedModels): void {
+  const inBulk = new WeakSet<object>();
   models.watch(schema);
-  if (propagates) snapshots.watch(schema, models.optionsOf);
-  addSaveHooks(schema, models, snapshots, commits);
+  addSaveHooks(schema, models, inBulk);
+  addQueryHooks(schema, models);
+  wrapStatics(schema, models, inBulk);
 }
 
 /** How often a plugin was registered on a schema. Mongoose lists a plugin before it calls it, and clones inherit the list with the hooks. */

@@ -4,6 +4,7 @@ import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
 import { findCandidates } from './candidates.js';
+import type { PlainDocument } from './capturing.js';
 import { collectFields, collectStrings, type DocumentStrings, type NamedString } from './document-strings.js';
 
 /** Where paths are looked for. */
@@ -19,6 +20,17 @@ export interface Touched {
   readonly refused: readonly (NamedString & { readonly why: string })[];
 }
 
+/** What is known of one string: the paths it may mean, and the first that is a file here. */
+interface Meaning {
+  readonly file?: Path;
+  /** Every path it may mean, most literal first. */
+  readonly candidates: readonly Path[];
+  /** What it means where no file is there yet. */
+  readonly expected: readonly Path[];
+  /** Why it cannot be sent at all. */
+  readonly why?: string | undefined;
+}
+
 /** Longer strings of a document are no paths; what `paths` names has the limits of a path. */
 const maxLength = 1_024;
 const observersAtOnce = 16;
@@ -27,11 +39,8 @@ const observersAtOnce = 16;
  * The strings of a document that may name files, as the `paths` option says. Throws BAD_OPTION naming `model` where a `paths`
  * function throws or returns anything but strings.
  */
-export function listNames(document: Record<string, unknown>, { paths }: ResolvedPluginOptions, model: string): DocumentStrings {
-  if (paths === undefined) {
-    const { strings, complete } = collectStrings(document);
-    return { strings: strings.filter(({ value }) => value !== '' && value.length <= maxLength), complete };
-  }
+export function listNames(document: PlainDocument, { paths }: ResolvedPluginOptions, model: string): DocumentStrings {
+  if (paths === undefined) return listAnyNames(document);
   if (typeof paths !== 'function') return collectFields(document, paths);
   let returned: unknown;
   try {
@@ -46,55 +55,68 @@ export function listNames(document: Record<string, unknown>, { paths }: Resolved
   return { strings: strings.map(({ value }) => ({ value, field: 'paths()' })), complete };
 }
 
-/**
- * The paths that these strings name. By default those of existing files; where `paths` asked for them, safe ones below a sync
- * dir need not exist yet. Excluded paths are left out.
- */
-export async function findTouched(strings: readonly NamedString[], options: ResolvedPluginOptions, place: Place): Promise<Touched> {
-  const asked = options.paths !== undefined;
-  const refused: (NamedString & { why: string })[] = [];
-  const found = await mapBounded(strings, async (string) => {
-    if (string.value === '') return [];
-    const { direct, joined, unsafe } = findCandidates(string.value, place.root.rootPath, options.syncDirs);
-    const { path, why } = await observeFirst(keepSynced([...direct, ...joined], place), place);
-    if (path !== undefined) return [path];
-    if (!asked) return [];
-    if (why === undefined && !unsafe && joined.length > 0) return keepSynced(direct.length > 0 ? direct.slice(0, 1) : joined, place);
-    refused.push({ ...string, why: why ?? 'it leads out of the sync dirs or cannot be a path' });
-    return [];
-  });
-  return { paths: [...new Set(found.flat())], refused };
+/** Every string of a document or an update that is short enough to name a file. */
+export function listAnyNames(value: unknown): DocumentStrings {
+  const { strings, complete } = collectStrings(value);
+  return { strings: strings.filter((string) => string.value !== '' && string.value.length <= maxLength), complete };
 }
 
-/** What strings that a document held before may have named: an existing file, else every path they may mean (it may be gone already). */
-export async function findLeft(values: readonly string[], options: ResolvedPluginOptions, place: Place): Promise<Path[]> {
-  const found = await mapBounded(values, async (value) => {
-    const { direct, joined } = findCandidates(value, place.root.rootPath, options.syncDirs);
-    const candidates = keepSynced([...direct, ...joined], place);
-    const { path } = await observeFirst(candidates, place);
-    return path === undefined ? candidates : [path];
-  });
-  return [...new Set(found.flat())];
-}
+/** Finds the paths that strings mean, looking at each string once: many documents of one operation hold the same ones. */
+export class PathFinder {
+  private readonly meanings = new Map<string, Promise<Meaning>>();
 
-/** The first candidate that is a file here; `why` tells what stands in the way where something else lies there. */
-async function observeFirst(candidates: readonly Path[], { root }: Place): Promise<{ path?: Path; why?: string }> {
-  let why: string | undefined;
-  for (const path of candidates) {
-    try {
-      if (await root.observe(path) !== undefined) return { path };
-    } catch (error) {
-      // What cannot be looked at now is not known to be wrong: the scan of its sync dir tells.
-      if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);
-    }
+  /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
+  constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
+
+  /** The paths that these strings name: those of existing files, and where they were asked for of ones to come. Excluded paths are left out. */
+  async listTouched(strings: readonly NamedString[]): Promise<Touched> {
+    const refused: (NamedString & { why: string })[] = [];
+    const found = await mapBounded(strings, async (string) => {
+      const { file, expected, why } = await this.lookUp(string.value);
+      if (file !== undefined) return [file];
+      if (this.asked && why !== undefined) refused.push({ ...string, why });
+      return this.asked ? expected : [];
+    });
+    return { paths: [...new Set(found.flat())], refused };
   }
-  return why === undefined ? {} : { why };
-}
 
-/** Those below a sync dir of this host that no rule excludes; each once. */
-function keepSynced(paths: readonly Path[], place: Place): Path[] {
-  const dirs = place.dirs();
-  return [...new Set(paths)].filter((path) => !dirs.isExcluded(path));
+  /** What strings that a document held before may have named: an existing file, else every path they may mean (it may be gone already). */
+  async listLeft(values: readonly string[]): Promise<Path[]> {
+    const found = await mapBounded(values, async (value) => {
+      const { file, candidates } = await this.lookUp(value);
+      return file === undefined ? candidates : [file];
+    });
+    return [...new Set(found.flat())];
+  }
+
+  private lookUp(value: string): Promise<Meaning> {
+    let meaning = this.meanings.get(value);
+    if (meaning === undefined) this.meanings.set(value, meaning = this.observe(value));
+    return meaning;
+  }
+
+  private async observe(value: string): Promise<Meaning> {
+    if (value === '') return { candidates: [], expected: [] };
+    const { direct, joined, unsafe } = findCandidates(value, this.place.root.rootPath, this.options.syncDirs);
+    const candidates = this.keepSynced([...direct, ...joined]);
+    let why: string | undefined;
+    for (const path of candidates) {
+      try {
+        if (await this.place.root.observe(path) !== undefined) return { file: path, candidates, expected: [] };
+      } catch (error) {
+        // What cannot be looked at now is not known to be wrong: the scan of its sync dir tells.
+        if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);
+      }
+    }
+    if (why === undefined && (unsafe || joined.length === 0)) why = 'it leads out of the sync dirs or cannot be a path';
+    return { candidates, expected: why !== undefined ? [] : this.keepSynced(direct.length > 0 ? direct.slice(0, 1) : joined), why };
+  }
+
+  /** Those below a sync dir of this host that no rule excludes; each once. */
+  private keepSynced(paths: readonly Path[]): Path[] {
+    const dirs = this.place.dirs();
+    return [...new Set(paths)].filter((path) => !dirs.isExcluded(path));
+  }
 }
 
 /** Like Promise.all over a map, with at most 16 under way. */

@@ -1,7 +1,9 @@
+import { nextLook } from '../planning/removals.js';
 import type { EventBus } from '../events.js';
 import { forEachOf, type Fold } from '../ledger/fold.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
+import type { Deleting } from './deleting.js';
 
 /** What folding needs of the outbox. */
 export interface FoldingOutbox {
@@ -9,10 +11,13 @@ export interface FoldingOutbox {
   due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
   remove(ids: readonly string[]): Promise<void>;
   postpone(id: string, dueAt: Date): Promise<void>;
+  /** Of a capture only these candidates are left to be looked at again. */
+  keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void>;
 }
 
 export interface FoldingContext {
   readonly fold: Fold;
+  readonly deleting: Deleting;
   readonly outbox: FoldingOutbox;
   readonly events: EventBus;
   readonly tuning: Tuning;
@@ -86,14 +91,24 @@ export class Folding {
     }
   }
 
+  /** False where candidates are left to be looked at again: the capture stays for them. */
+  private async lookAtLeft({ id, left, leftSince = new Date() }: Capture): Promise<boolean> {
+    if (left.length === 0) return true;
+    const { entries, again, halted } = await this.context.deleting.look(left, leftSince);
+    this.context.offer(entries);
+    if (again.length === 0) return true;
+    const wait = halted ? this.context.tuning.captureDueMs : nextLook(Date.now() - leftSince.getTime());
+    await this.context.outbox.keepLeft(id, again, leftSince, new Date(Date.now() + wait));
+    return false;
+  }
+
   private async take(capture: Capture): Promise<boolean> {
     try {
       const { fold } = this.context;
-      const paths = [...new Set([...capture.touched, ...capture.left])];
-      const entries = await fold.paths(paths, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      const entries = await fold.paths(capture.touched, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
-      return true;
+      return await this.lookAtLeft(capture);
     } catch (error) {
       this.context.events.emit('failed', { doing: `folding what ${capture.savedBy?.model ?? 'a capture'} named`, error });
       await this.context.outbox.postpone(capture.id, new Date(Date.now() + this.context.tuning.captureDueMs)).catch(() => {

@@ -39,7 +39,7 @@ export async function validateRow(model: HostModel, row: HostRow): Promise<void>
 
 export function toHost(row: HostRow): Host {
   const { _id, ...rest } = row;
-  return { ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted) };
+  return { ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.removals ? { removals: decodeKeys(row.removals) } : {}) };
 }
 
 /** A sync dir (or any text) as a field name. */
@@ -78,6 +78,7 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       sweeps: record,
       landed: { type: Number, default: 0 },
       halted: record,
+      removals: { type: SchemaOf.Types.Mixed },
       filled: { type: [String], default: undefined },
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Lane, Path } from '../words.js';
+import type { Failure, Host, HostId, Lane, Path, RemovalDecision } from '../words.js';
 import { encodeKey, toHost, type HostRows } from './host-model.js';
 
 /** What other hosts' work changes all the time, and nobody has to act on. */
@@ -121,6 +121,12 @@ export class Registry {
   async recordHalt(what: string, failure: Failure | undefined): Promise<void> {
     const field = `halted.${encodeKey(what)}`;
     await this.writeMine(failure ? { $set: { [field]: failure } } : { $unset: { [field]: 1 } });
+  }
+
+  /** A person's decision on the removals of a sync dir that wait on a host. False where none wait. */
+  async decideRemovals(host: HostId, dir: Path, decision: RemovalDecision['decision']): Promise<boolean> {
+    const key = encodeKey(dir);
+    return this.write(host, { $set: { [`removals.${key}`]: { decision, at: new Date() } }, $unset: { [`halted.${key}`]: 1 } }, { [`halted.${key}`]: { $exists: true } });
   }
 
   private mine(): HostId {

@@ -5,7 +5,11 @@ import { allows } from '../planning/wants.js';
 import type { Path, SyncDir } from '../words.js';
 
 /** A sync dir as it is stored: `_id` is its path. */
-export type SyncDirRow = Omit<SyncDir, 'path'> & { _id: SyncDir['path'] };
+export type SyncDirRow = Omit<SyncDir, 'path'> & {
+  _id: SyncDir['path'];
+  /** The models that name files there, of every app that ever declared it. */
+  models?: string[];
+};
 
 const defaultRules = { exclude: [] as string[], conflict: 'newer' as const, onDelete: 'keep' as const };
 
@@ -22,8 +26,19 @@ export class SyncDirsStore {
       const { path: _path, ...rulesBefore } = before ?? dir;
       if (before && !isDeepStrictEqual(rulesBefore, defaultRules)) this.log.warn(`the rules of the sync dir ${path} changed: ${describe(before)} became ${describe(dir)}`);
       const { path: _id, ...rules } = dir;
-      await this.rows().replaceOne({ _id }, rules, { upsert: true });
+      await this.rows().updateOne({ _id }, { $set: rules }, { upsert: true });
     }
+  }
+
+  /** Notes that documents of a model name files in these sync dirs: before one is deleted there, every such model is asked. */
+  async declareModel(model: string, paths: readonly Path[]): Promise<void> {
+    for (const _id of paths) await this.rows().updateOne({ _id }, { $addToSet: { models: model }, $setOnInsert: defaultRules }, { upsert: true });
+  }
+
+  /** The models that name files in any of these sync dirs. */
+  async modelsOf(paths: readonly Path[]): Promise<Set<string>> {
+    const rows = await this.rows().find({ _id: { $in: [...paths] } }).toArray();
+    return new Set(rows.flatMap(({ models = [] }) => models));
   }
 
   /** Rules for sync dirs that no app has declared yet: the defaults, so that pushes and pulls of them work before it does. */

@@ -7,6 +7,10 @@ import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 export type Row = Omit<Entry, 'path'> & { _id: string };
 type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
+/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+export interface CountFilter {
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date;
+}
 export interface Fence { readonly path: Path; readonly version: Version }
 export interface Sent extends Fence { readonly sender: HostId }
 
@@ -200,7 +204,7 @@ export class Ledger {
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
-  count(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true } = {}): Promise<number> {
+  count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
 
@@ -238,11 +242,12 @@ function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Updat
   return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
 }
 
-function countFilter(filter: { owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true }): Filter {
+function countFilter(filter: CountFilter): Filter {
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}), ...(filter.since ? { capturedAt: { $gte: filter.since } } : {}),
     ...(filter.sendable ? { heldBy: filter.sender, dueAt: { $lte: new Date() } } : {}),
   };
 }

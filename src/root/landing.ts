@@ -4,7 +4,7 @@ import { areas, inPlace, type Place } from './areas.js';
 import { judgeOne, type Judged } from './aside.js';
 import type { Judge } from './disk.js';
 import { notAFile } from './local-disk.js';
-import { belowDir, checkParents, makeParents } from './parents.js';
+import { belowDir, checkParents, makeParents, pruneParents } from './parents.js';
 import { quotePath } from './paths.js';
 import { folderOf, makeFolder, replaceAt } from './replace.js';
 import { removeEmptied } from './walk.js';
@@ -27,7 +27,8 @@ export async function land(place: Place, path: Path, tmpFile: string, judge: Jud
 }
 
 /**
- * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there.
+ * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there. Directories that this empties
+ * are removed, up to the sync dir.
  *
  * @throws NOT_A_FILE where it is no regular file; SYMLINK_IN_PATH; what the disk and `judge` throw
  */
@@ -40,7 +41,11 @@ export async function remove(place: Place, path: Path, judge: Judge, known?: Set
   if (found.kind !== 'file') throw notAFile(target);
   const aside = await makeFolder(place, areas.aside, rest);
   const at = `${areas.aside}/${aside}/${rest}`;
-  if (await place.disk.rename(target, inPlace(place, at))) return judgeOne(place, aside, rest, 'removed', judge);
+  if (await place.disk.rename(target, inPlace(place, at))) {
+    const judged = await judgeOne(place, aside, rest, 'removed', judge);
+    await pruneParents(place, path, known);
+    return judged;
+  }
   await removeEmptied(place, folderOf(at), areas.aside);
   return [];
 }

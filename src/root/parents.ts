@@ -31,6 +31,17 @@ export async function makeOwnParents(place: Place, folder: string, rest: string)
   await walkLevels(place, inPlace(place, folder), rest, new Set(), (at) => make(place, at, mode));
 }
 
+/** Removes the directories on the way as far as they are empty, from the file's own up to, without, the sync dir. */
+export async function pruneParents(place: Place, path: Path, known?: Set<string>): Promise<void> {
+  const rest = belowDir(place, path);
+  for (let end = rest.lastIndexOf('/'); end > 0; end = rest.lastIndexOf('/', end - 1)) {
+    const at = inPlace(place, rest.slice(0, end));
+    // Only tidying: a directory that cannot be removed (a mount, one of another user) stays.
+    if (!(await place.disk.removeDirectory(at).catch(() => false))) return;
+    known?.delete(at);
+  }
+}
+
 async function make({ disk }: Place, at: string, mode: number): Promise<boolean> {
   if (await disk.makeDirectory(at, mode)) return true;
   throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(at)} cannot be made: the directory it belongs in is missing.`);

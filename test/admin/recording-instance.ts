@@ -52,6 +52,20 @@ export class RecordingInstance implements SyncMedia {
     follow: (...args: unknown[]) => this.answer('runs.follow', args, makeRun({ state: 'done' })),
   };
 
+  readonly kept = {
+    list: (...args: unknown[]) => this.answer('kept.list', args, [{
+      dir: 'uploads' as Path, path: 'uploads/a.jpg' as Path, keptAs: '.syncmedia/trash/x/a.jpg', at: new Date('2026-01-02T03:04:05Z'), size: 3,
+    }]),
+    restore: (...args: unknown[]) => this.answer('kept.restore', args, undefined),
+  };
+
+  readonly removals = {
+    list: () => this.answer('removals.list', [], [{
+      host: makeHost(), dir: 'uploads' as Path, failure: { code: 'REMOVALS_HALTED', message: '30 of 40', retryable: false, of: 'host' as const },
+    }]),
+    decide: (...args: unknown[]) => this.answer('removals.decide', args, undefined),
+  };
+
   push(...args: unknown[]): Promise<Run> { return this.answer('push', args, makeRun()); }
   pull(...args: unknown[]): Promise<Run> { return this.answer('pull', args, makeRun({ kind: 'pull' })); }
   status(): Promise<Status> {
@@ -65,5 +79,6 @@ export class RecordingInstance implements SyncMedia {
   start(): Promise<void> { return this.answer('start', [], undefined); }
   close(): Promise<void> { return this.answer('close', [], undefined); }
   capture(): Promise<void> { return this.answer('capture', [], undefined); }
+  remove(): Promise<void> { return this.answer('remove', [], undefined); }
   on(): () => void { return () => undefined; }
 }

@@ -42,7 +42,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     for (const capture of captures) await site.outbox.insert(capture);
     const [one, two, three, four] = captures.map(({ id }) => id) as [string, string, string, string];
     await site.outbox.remove([one, two, randomUUID()]);
-    await site.outbox.withdraw(three);
+    await site.outbox.withdraw([three]);
     expect(await site.outbox.findStored([one, two, three, four])).toEqual(new Set([four]));
     await site.outbox.postpone(four, new Date(noon));
     expect(await site.outbox.due('a', new Date(eleven), 10)).toEqual([]);
@@ -53,7 +53,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     const capture = makeCapture('a', ten);
     await site.outbox.insert(capture);
     await site.outbox.postpone(capture.id, new Date(eleven));
-    await site.outbox.withdraw(capture.id);
+    await site.outbox.withdraw([capture.id]);
     await site.outbox.remove([capture.id]);
     const writes = site.commands.filter(({ name }) => ['insert', 'update', 'delete'].includes(name));
     expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);

@@ -123,9 +123,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     });
     await Photo.create({ file: 'uploads/photos/a.jpg' });
     expect((await site.captures()).map(({ touched, sweep }) => ({ touched, sweep }))).toEqual([
-      { touched: ['uploads/photos/a.jpg'], sweep: [{ dir: 'uploads/photos', after: 30 }] }, { touched: ['uploads/photos/thumb.jpg'], sweep: [] },
+      { touched: ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'], sweep: [{ dir: 'uploads/photos', after: 30 }] },
     ]);
-    expect(site.handedOver.map(({ touched }) => touched)).toEqual([['uploads/photos/a.jpg'], ['uploads/photos/thumb.jpg']]);
+    expect(site.handedOver.map(({ touched }) => touched)).toEqual([['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg']]);
   });
 
   test('a document that fails validation leaves nothing', async () => {
@@ -322,6 +322,56 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     photo.set('title', 'Sunset');
     await photo.save();
     expect((await site.captures())[0]!.left).not.toContain('uploads/photos/b c.jpg');
+  });
+
+  test('what was not selected, not loaded at all or changed by another process meanwhile is known all the same', async () => {
+    const Photo = await compile({ file: String, title: String, second: String }, { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] });
+    const left = async () => (await site.captures()).flatMap((capture) => capture.left);
+    const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
+    await site.reset();
+    const partial = await Photo.findById(_id).select('title').orFail();
+    partial.set('title', 'Sunset');
+    await partial.save();
+    expect(await left()).toEqual([]);
+    partial.set('file', 'b c.jpg');
+    await partial.save();
+    expect(await left()).toEqual(['uploads/photos/a.jpg']);
+    await site.reset();
+    const outdated = await Photo.findById(_id).orFail();
+    await Photo.collection.updateOne({ _id: _id as never }, { $set: { file: 'a.jpg' } });
+    outdated.set('second', undefined);
+    await outdated.save();
+    expect(await left()).toEqual(['uploads/photos/b c.jpg']);
+  });
+
+  test('what a `paths` function does not return any more is left', async () => {
+    const Photo = await compile({ number: Number }, { ...photoOptions, onDelete: 'propagate', paths: ({ number }) => [`${String(number)}.jpg`] });
+    const photo = await Photo.create({ number: 1 });
+    await site.reset();
+    photo.set('number', 2);
+    await photo.save();
+    expect(await site.captures()).toMatchObject([{ touched: ['uploads/photos/2.jpg'], left: ['uploads/photos/1.jpg'] }]);
+  });
+
+  test('what a later hook replaces is left too', async () => {
+    const Photo = await compile({ file: String, thumbnail: String }, { ...photoOptions, onDelete: 'propagate' }, (schema) => {
+      schema.pre('save', function () { this.set('thumbnail', `${String(this.get('file'))}.thumb`); });
+    });
+    const photo = await Photo.create({ file: 'a.jpg' });
+    await site.reset();
+    photo.set('file', 'b c.jpg');
+    await photo.save();
+    expect((await site.captures()).flatMap(({ left }) => left)).toEqual(['uploads/photos/a.jpg', 'uploads/photos/a.jpg.thumb']);
+  });
+
+  test('loading documents costs nothing, saving them without propagation no reading', async () => {
+    const Photo = await compile({ file: String });
+    await Photo.create({ file: 'a.jpg' });
+    const photo = await Photo.findOne().orFail();
+    await site.reset();
+    photo.set('file', 'b c.jpg');
+    await photo.save();
+    expect(site.commands.map(({ name }) => name)).toEqual(['insert', 'update']);
   });
 
   test('where they do not, nothing is listed', async () => {

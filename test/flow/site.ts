@@ -46,6 +46,8 @@ export interface Machine {
 export interface Site {
   readonly database: TestDatabase;
   readonly machines: Machine[];
+  /** One more host; begun, not waited for until it is ready. */
+  addMachine(name: string): Promise<Machine>;
   close(): Promise<void>;
 }
 
@@ -69,16 +71,18 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
   const close = async (): Promise<void> => {
     for (const one of closers.reverse()) await one();
   };
+  const add = async (name: string): Promise<Machine> => {
+    const ssh = await startHost({ name, ...options.ssh });
+    closers.push(() => ssh.close());
+    const machine = await addMachine(database, ssh, name, options);
+    closers.push(machine.closeApps);
+    machines.push(machine);
+    return machine;
+  };
   try {
-    for (const name of options.hosts ?? ['one', 'two', 'three']) {
-      const ssh = await startHost({ name, ...options.ssh });
-      closers.push(() => ssh.close());
-      const machine = await addMachine(database, ssh, name, options);
-      closers.push(machine.closeApps);
-      machines.push(machine);
-    }
+    for (const name of options.hosts ?? ['one', 'two', 'three']) await add(name);
     await until(async () => (await machines[0]?.app.sync.hosts.list())?.every(({ readyAt }) => readyAt !== undefined) ?? false, { timeout: 20_000 });
-    return { database, machines, close };
+    return { database, machines, addMachine: add, close };
   } catch (error) {
     const logs = machines.map(({ name, app }) => `${name}:\n${app.log.join('\n')}`).join('\n');
     await close();

@@ -1,0 +1,27 @@
+import type { ClientSession, Connection } from 'mongoose';
+import type { Path } from '../words.js';
+import type { Capturing } from './capturing.js';
+import { makeCaptures } from './make-captures.js';
+import { findSession } from './session.js';
+import type { CommitWatch } from './session-commit.js';
+
+/** Paths that the app names itself, without a document. */
+export interface Asked {
+  /** Always a new version. */
+  readonly touched?: readonly Path[];
+  /** To be removed. */
+  readonly left?: readonly Path[];
+}
+
+/**
+ * Stores what the app asks for, in the session given, else in that of the surrounding `connection.transaction()`; handed over
+ * at once, inside a transaction after its commit. An empty request stores nothing.
+ */
+export async function storeAsked({ touched = [], left = [] }: Asked, given: { session?: ClientSession }, capturing: Capturing, connection: Connection, commits: CommitWatch): Promise<void> {
+  const session = findSession(null, given, connection);
+  const captures = makeCaptures([{ touched, left, complete: true }], { sweep: undefined, syncDirs: [] }, capturing, false)
+    .map((capture) => touched.length > 0 ? { ...capture, asserted: true } : capture);
+  await capturing.outbox.insertAll(captures, session);
+  if (session?.inTransaction() === true) commits.add(session, captures, capturing);
+  else captures.forEach(capturing.handOver);
+}

@@ -1,0 +1,74 @@
+import { type BulkResult, countWritten, isBulkWriteError, refusedAll } from './bulk-result.js';
+import type { PlainDocument } from './capturing.js';
+import type { DocumentStrings } from './document-strings.js';
+import type { Operation } from './operation.js';
+import { maxDocuments, Remembered } from './remembered.js';
+import { listUpdateNames } from './update-names.js';
+
+/** One of a `bulkWrite`'s operations: a name, and what belongs to it. */
+type Write = Readonly<Record<string, {
+  readonly document?: unknown; readonly filter?: PlainDocument; readonly update?: unknown; readonly replacement?: unknown; readonly upsert?: boolean;
+}>>;
+
+/** Filters that are looked up in one query. */
+const filtersAtOnce = 100;
+
+/** Captures a `bulkWrite`, whose filters may find documents that another of its operations has changed by then. */
+export async function captureBulkWrite(operation: Operation, given: readonly unknown[], ordered: boolean, write: () => Promise<unknown>): Promise<unknown> {
+  const writes = given.filter(isWrite);
+  const keeps = writes.filter((one) => !('deleteOne' in one || 'deleteMany' in one));
+  if (keeps.length === 0 && !operation.propagates) return write();
+  const remembered = new Remembered(operation);
+  await lookUp(remembered, operation, operation.propagates ? writes : keeps);
+  await operation.announce(await remembered.listBefore(listWriteNames(operation, keeps)), { sweeps: keeps.length > 0 });
+  let result: unknown;
+  try {
+    result = await write();
+  } catch (error) {
+    if (isBulkWriteError(error)) {
+      if (refusedAll(error, writes, ordered)) await operation.withdraw(error);
+      else operation.handOver();
+    }
+    throw error;
+  }
+  await conclude(operation, remembered, result ?? {});
+  return result;
+}
+
+async function conclude(operation: Operation, remembered: Remembered, result: BulkResult): Promise<void> {
+  if (countWritten(result) === 0) {
+    await operation.withdraw();
+    return;
+  }
+  const { insertedIds = {}, upsertedIds = {}, matchedCount = 0 } = result;
+  if (matchedCount > remembered.size) remembered.complete = false;
+  for (const id of [...Object.values(insertedIds), ...Object.values(upsertedIds)]) remembered.include(id);
+  await operation.conclude(await remembered.listAfter());
+}
+
+async function lookUp(remembered: Remembered, { model }: Operation, writes: readonly Write[]): Promise<void> {
+  const filters: PlainDocument[] = [];
+  for (const { filter } of writes.flatMap((one) => Object.values(one))) {
+    if (filter === undefined) continue;
+    try {
+      filters.push(model.find(filter as never).clone().cast(model) as PlainDocument);
+    } catch {
+      remembered.complete = false;
+    }
+  }
+  for (let at = 0; at < filters.length && remembered.size < maxDocuments; at += filtersAtOnce) {
+    await remembered.read({ $or: filters.slice(at, at + filtersAtOnce) });
+  }
+}
+
+/** What its inserts, updates and replacements name, and the filters of its upserts. */
+function listWriteNames({ options }: Operation, writes: readonly Write[]): DocumentStrings {
+  const parts = writes.slice(0, maxDocuments).flatMap((one) => Object.values(one)).flatMap(({ document, update, replacement, filter, upsert }) => [
+    ...[document, update, replacement].filter((part) => part !== undefined), ...(upsert === true ? [filter] : []),
+  ]).map((part) => listUpdateNames(part, options));
+  return { strings: parts.flatMap(({ strings }) => strings), complete: writes.length <= maxDocuments && parts.every(({ complete }) => complete) };
+}
+
+function isWrite(given: unknown): given is Write {
+  return typeof given === 'object' && given !== null && Object.values(given).every((one) => typeof one === 'object' && one !== null);
+}

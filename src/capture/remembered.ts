@@ -1,0 +1,128 @@
+import type { CaptureContent } from './make-captures.js';
+import type { PlainDocument } from './capturing.js';
+import type { DocumentStrings, NamedString } from './document-strings.js';
+import type { Operation } from './operation.js';
+import { readStored, type ReadOptions } from './stored-documents.js';
+import { listNames, PathFinder } from './touched-paths.js';
+
+/** Documents of one operation that are looked at; beyond, the scan of the sync dirs is due at once. */
+export const maxDocuments = 1_000;
+/** Strings of them that are kept in memory meanwhile. */
+const maxStrings = 50_000;
+
+interface Known { readonly id: unknown; readonly names: readonly NamedString[] }
+
+/**
+ * The documents that an operation touches, by `_id` (afterwards its filter no longer matches), with what they named before;
+ * then what they name now.
+ */
+export class Remembered {
+  private readonly documents = new Map<string, Known>();
+  private strings = 0;
+  /** What the operation itself names, of whichever documents. */
+  private shared: CaptureContent = { touched: [], left: [], complete: true };
+  /** Whether all that the operation touches is among them. */
+  complete = true;
+
+  constructor(private readonly operation: Operation) {}
+
+  get size(): number { return this.documents.size; }
+
+  /** Looks up what `filter` finds, up to the limits. */
+  async read(filter: PlainDocument, like: ReadOptions['like'] = {}, limit = Infinity): Promise<void> {
+    const { model, options, session } = this.operation;
+    const found = await this.operation.lookUp(async () => {
+      for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
+        if (this.documents.size >= maxDocuments || this.strings >= maxStrings) {
+          this.giveUp();
+          return;
+        }
+        this.add(document);
+      }
+    });
+    if (!found) this.complete = false;
+  }
+
+  /** A document that is new, or of which nothing more is known. */
+  include(id: unknown): void {
+    const key = keyOf(id);
+    if (this.documents.has(key)) return;
+    if (this.documents.size >= maxDocuments) this.complete = false;
+    else this.documents.set(key, { id, names: [] });
+  }
+
+  /** What is announced: everything they name may be left, and what the operation names touched. */
+  async listBefore({ strings, complete }: DocumentStrings): Promise<CaptureContent[]> {
+    const { options, capturing, propagates } = this.operation;
+    const named = await new PathFinder(options, capturing, false).listTouched(strings);
+    this.shared = { touched: named.paths, left: [], complete: complete && this.complete };
+    const finder = new PathFinder(options, capturing, false);
+    const single = this.documents.size === 1;
+    const contents: CaptureContent[] = single ? [] : [this.shared];
+    for (const { id, names } of this.documents.values()) {
+      const savedBy = this.operation.savedBy(id);
+      const shared = single ? named.paths : [];
+      if (propagates) {
+        const left = await finder.listLeft(names.map(({ value }) => value));
+        contents.push({ savedBy, touched: shared, left: left.filter((path) => !named.paths.includes(path)), complete: this.shared.complete });
+      } else {
+        const { paths } = await finder.listTouched(names);
+        contents.push({ savedBy, touched: [...new Set([...shared, ...paths])], left: [], complete: this.shared.complete });
+      }
+    }
+    return contents;
+  }
+
+  /** What they name now; what one of them names is left by none. */
+  async listAfter(): Promise<CaptureContent[]> {
+    const { model, options, capturing, session } = this.operation;
+    const finder = new PathFinder(options, capturing);
+    const contents: CaptureContent[] = this.complete ? [] : [{ ...this.shared, complete: false }];
+    const gone = new Map(this.documents);
+    const ids = [...this.documents.values()].map(({ id }) => id);
+    for await (const document of readStored(model, { _id: { $in: ids } }, options, { session, limit: ids.length + 1 })) {
+      const key = keyOf(document['_id']);
+      const { strings, complete } = listNames(document, options, model.modelName);
+      const savedBy = this.operation.savedBy(document['_id']);
+      const { paths, refused } = await finder.listTouched(strings);
+      this.operation.warnOfRefused(refused, savedBy);
+      contents.push({ savedBy, touched: paths, left: await this.listLeft(this.documents.get(key), strings, finder), complete });
+      gone.delete(key);
+    }
+    for (const known of gone.values()) {
+      contents.push({ savedBy: this.operation.savedBy(known.id), touched: [], left: await this.listLeft(known, [], finder), complete: true });
+    }
+    const touched = new Set(contents.flatMap((content) => content.touched));
+    return contents.map((content) => ({ ...content, left: content.left.filter((path) => !touched.has(path)) }));
+  }
+
+  private giveUp(): void {
+    if (this.complete && this.operation.propagates) {
+      this.operation.warn('an operation writes more documents than can be looked at (1,000): what the others no longer name stays on every host');
+    }
+    this.complete = false;
+  }
+
+  private add(document: PlainDocument): void {
+    const { options, model } = this.operation;
+    const { strings } = listNames(document, options, model.modelName);
+    this.strings += strings.length;
+    this.documents.set(keyOf(document['_id']), { id: document['_id'], names: strings });
+  }
+
+  private async listLeft(known: Known | undefined, now: readonly NamedString[], finder: PathFinder): Promise<CaptureContent['left']> {
+    if (!this.operation.propagates || known === undefined) return [];
+    return finder.listLeft(listGone(known.names, now));
+  }
+}
+
+/** Strings that are no longer there. */
+export function listGone(before: readonly NamedString[], now: readonly NamedString[]): string[] {
+  const values = new Set(now.map(({ value }) => value));
+  return before.map(({ value }) => value).filter((value) => value !== '' && !values.has(value));
+}
+
+/** The same for equal ids, whatever their type. */
+export function keyOf(id: unknown): string {
+  return typeof id === 'bigint' ? `${id}n` : JSON.stringify(id);
+}

@@ -1,0 +1,78 @@
+import { type PlainDocument, type PluggedDocument, toPlainObject } from './capturing.js';
+import type { NamedString } from './document-strings.js';
+import type { CaptureContent } from './make-captures.js';
+import type { Operation } from './operation.js';
+import { keyOf, listGone, maxDocuments } from './remembered.js';
+import { readStored } from './stored-documents.js';
+import { listNames, PathFinder } from './touched-paths.js';
+import { overlay } from './update-names.js';
+
+type Stored = ReadonlyMap<string, PlainDocument>;
+
+/**
+ * Documents that are written from memory: what they name is known without the database. Only where deletes propagate they are
+ * read before and after, as memory may be partial (`select`) or outdated.
+ */
+export class SavedDocuments {
+  private readonly documents: readonly object[];
+  private readonly complete: boolean;
+  private before: Stored = new Map();
+
+  constructor(private readonly operation: Operation, documents: readonly object[]) {
+    this.documents = documents.slice(0, maxDocuments);
+    this.complete = documents.length <= maxDocuments;
+  }
+
+  async listBefore(): Promise<CaptureContent[]> {
+    if (this.operation.propagates) this.before = await this.read(this.documents.filter((document) => !isNew(document)));
+    const expected = new Map<string, PlainDocument>();
+    for (const document of this.before.size > 0 ? this.documents : []) {
+      const memory = toPlainObject(document);
+      const stored = this.before.get(keyOf(memory['_id']));
+      if (stored) expected.set(keyOf(memory['_id']), overlay(stored, memory, (document as PluggedDocument).modifiedPaths()));
+    }
+    return this.list(expected, false);
+  }
+
+  /** Looks at them again: later hooks may have set paths. */
+  async listAfter(): Promise<CaptureContent[]> {
+    return this.list(this.before.size > 0 ? await this.read(this.documents) : new Map(), true);
+  }
+
+  /** @param now what is stored once they are written, of those that were stored before @param tells whether to warn of what is refused */
+  private async list(now: Stored, tells: boolean): Promise<CaptureContent[]> {
+    const { operation } = this;
+    const finder = new PathFinder(operation.options, operation.capturing);
+    const contents: CaptureContent[] = [];
+    for (const document of this.documents) {
+      const memory = toPlainObject(document);
+      const key = keyOf(memory['_id']);
+      const savedBy = operation.savedBy(memory['_id']);
+      const { strings, complete } = listNames(now.get(key) ?? memory, operation.options, operation.model.modelName);
+      const touched = await finder.listTouched(strings);
+      if (tells) operation.warnOfRefused(touched.refused, savedBy);
+      const left = await finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
+      contents.push({ savedBy, touched: touched.paths, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
+    }
+    return contents;
+  }
+
+  private listStrings(document: PlainDocument | undefined): readonly NamedString[] {
+    return document ? listNames(document, this.operation.options, this.operation.model.modelName).strings : [];
+  }
+
+  private async read(documents: readonly object[]): Promise<Stored> {
+    const { model, options, session } = this.operation;
+    const found = new Map<string, PlainDocument>();
+    if (documents.length === 0) return found;
+    const ids = documents.map((document) => toPlainObject(document)['_id']);
+    for await (const stored of readStored(model, { _id: { $in: ids } }, options, { session, limit: ids.length })) {
+      found.set(keyOf(stored['_id']), stored);
+    }
+    return found;
+  }
+}
+
+function isNew(document: object): boolean {
+  return 'isNew' in document && document.isNew === true;
+}

@@ -1,0 +1,33 @@
+import type { ClientSession } from 'mongoose';
+import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import type { PlainDocument, PluggedModel } from './capturing.js';
+
+export interface ReadOptions {
+  readonly session?: ClientSession | undefined;
+  readonly limit: number;
+  /** What the operation itself was given, so that the same documents are found: `sort`, `collation`, `hint`, `let`, `maxTimeMS`. */
+  readonly like?: Readonly<Record<string, unknown>>;
+}
+
+const batchSize = 1_000;
+const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
+
+/**
+ * Documents as they are stored, from the primary and in the operation's session, one batch in memory at a time. Not through
+ * Mongoose: the app's own find hooks may hide some, and would run for a read that the app never asked for.
+ */
+export async function* readStored(model: PluggedModel, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
+  const given = Object.fromEntries(passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]));
+  const projection = listFields(options);
+  // Before the connection is open Mongoose gives a promise of the cursor, as it waits then.
+  const cursor = await (model.collection.find(filter as never, {
+    ...given, limit, batchSize, readPreference: 'primary', ...(session && { session }), ...(projection && { projection }),
+  }) as unknown as Promise<AsyncIterable<PlainDocument>>);
+  yield* cursor;
+}
+
+/** Whole top-level fields: nested names may be the same path twice, which MongoDB refuses. Undefined: everything. */
+function listFields({ paths }: ResolvedPluginOptions): Record<string, 1> | undefined {
+  if (paths === undefined || typeof paths === 'function') return undefined;
+  return Object.fromEntries(paths.map((path) => [path.split('.', 1)[0] ?? path, 1] as const));
+}

@@ -1,0 +1,35 @@
+import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import { type PlainDocument, toPlainObject } from './capturing.js';
+import type { DocumentStrings } from './document-strings.js';
+import { listAnyNames } from './touched-paths.js';
+
+/**
+ * The strings of an update, a pipeline, a replacement or a raw document that may name files once they are stored: those at the
+ * fields that `paths` names, else all of them (a `paths` function can't be asked: it wants a whole document).
+ */
+export function listUpdateNames(update: unknown, { paths }: ResolvedPluginOptions): DocumentStrings {
+  const plain = typeof update === 'object' && update !== null && !Array.isArray(update) ? toPlainObject(update) : update;
+  const { strings, complete } = listAnyNames(plain);
+  if (paths === undefined || typeof paths === 'function') return { strings, complete };
+  const fields = paths.map(toSchemaPath);
+  return { strings: strings.filter((string) => fields.some((field) => isAtOrBelow(toSchemaPath(string.field), field))), complete };
+}
+
+/** A field name without operators, positional placeholders and indexes: `$push.gallery.$each.0.file` is `gallery.file`. */
+function toSchemaPath(field: string): string {
+  return field.split('.').filter((name) => !name.startsWith('$') && !/^\d+$/.test(name)).join('.');
+}
+
+function isAtOrBelow(path: string, field: string): boolean {
+  return path === field || path.startsWith(`${field}.`);
+}
+
+/** `stored` with what a document in memory will change in it. */
+export function overlay(stored: PlainDocument, memory: PlainDocument, modifiedPaths: readonly string[]): PlainDocument {
+  const merged = { ...stored };
+  for (const name of new Set(modifiedPaths.map((path) => path.split('.', 1)[0] ?? path))) {
+    if (Object.hasOwn(memory, name)) merged[name] = memory[name];
+    else delete merged[name];
+  }
+  return merged;
+}

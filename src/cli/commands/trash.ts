@@ -1,0 +1,48 @@
+import { Option, type Command } from 'commander';
+import type { Run } from '../call.js';
+import { formatBytes } from '../follow-run.js';
+import { formatTable } from '../table.js';
+
+export function addTrash(program: Command, run: Run): void {
+  const trash = program.command('trash').description('Shows what was set aside on this host, and puts it back.');
+  trash.command('list', { isDefault: true })
+    .description('Lists old versions and removed files, the newest first.')
+    .addOption(new Option('--area <area>', 'what to list').choices(['trash', 'conflicts']).default('trash'))
+    .action((options: { area: 'trash' | 'conflicts' }, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const files = await sync.kept.list(options.area);
+      if (json) screen.printJson({ files });
+      else {
+        screen.print(formatTable(['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
+          files.map(({ dir, path, size, at, keptAs }) => [dir, path, formatBytes(size), at.toISOString(), keptAs])));
+      }
+      return 0;
+    }));
+  trash.command('restore').description('Puts a file back, on every host. What lies there goes to the trash.')
+    .argument('<sync-dir>').argument('<kept-as>', 'as the list shows it')
+    .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      await sync.kept.restore(dir, keptAs);
+      if (json) screen.printJson({ restored: keptAs });
+      else screen.print(`restored ${keptAs}\n`);
+      return 0;
+    }));
+}
+
+export function addRemovals(program: Command, run: Run): void {
+  const removals = program.command('removals').description('Decides on removals that wait, because they were so many at once.');
+  removals.command('list', { isDefault: true }).description('Lists those that wait.')
+    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({ host: host.hostname, dir, message: failure.message }));
+      if (json) screen.printJson({ removals: waiting });
+      else screen.print(formatTable(['HOST', 'SYNC DIR', 'WHAT'], waiting.map(({ host, dir, message }) => [host, dir, message])));
+      return 0;
+    }));
+  for (const [name, decision, about] of [['approve', 'approved', 'Lets them go on.'], ['reject', 'rejected', 'Drops them: the files stay.']] as const) {
+    removals.command(name).description(about).argument('<sync-dir>').option('--host <host>', 'only those that wait on this host')
+      .action((dir: string, options: { host?: string }, command: Command) => run(command, async ({ sync, screen, json }) => {
+        await sync.removals.decide(dir, decision, options.host);
+        if (json) screen.printJson({ dir, decision });
+        else screen.print(`${decision}: the removals of ${dir}\n`);
+        return 0;
+      }));
+  }
+}

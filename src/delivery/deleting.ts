@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type { EventBus } from '../events.js';
+import type { FoldDisk } from '../ledger/fold.js';
+import type { Ledger } from '../ledger/ledger.js';
+import { makeTombstone } from '../planning/entries.js';
+import { candidateMs, isSuspicious, removalLimits } from '../planning/removals.js';
+import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
+
+export interface DeletingContext {
+  readonly ledger: Ledger;
+  readonly disk: Pick<FoldDisk, 'observe'>;
+  readonly me: HostId;
+  readonly events: EventBus;
+  dirOf(path: Path): SyncDir | undefined;
+  wantedBy(path: Path): HostId[] | undefined;
+  /** Which of these paths a document still names; undefined where this process cannot tell. */
+  findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined>;
+  /** Whether removals of a sync dir wait for a person, and what one decided last. */
+  isHalted(dir: Path): boolean;
+  decided(dir: Path): RemovalDecision | undefined;
+  halt(dir: Path, failure: Failure): Promise<void>;
+}
+
+/** What became of the candidates: tombstones written, and paths to look at again (`halted`: until a person has decided). */
+export interface Looked { readonly entries: Entry[]; readonly again: Path[]; readonly halted: boolean }
+
+/**
+ * Files that an operation no longer names, where deletes propagate. One is deleted once it is gone from this disk and no document
+ * names it: then it becomes a tombstone. Too many at once wait for a person.
+ */
+export class Deleting {
+  constructor(private readonly context: DeletingContext) {}
+
+  /** @param since when these paths became candidates */
+  async look(candidates: readonly Path[], since: Date): Promise<Looked> {
+    const ageMs = Date.now() - since.getTime();
+    const { ledger } = this.context;
+    const byDir = new Map<SyncDir, Path[]>();
+    const again: Path[] = [];
+    for (const path of candidates) {
+      const dir = this.context.dirOf(path);
+      if (dir?.onDelete !== 'propagate') continue;
+      if (await this.isHere(path)) {
+        if (ageMs < candidateMs) again.push(path);
+      } else byDir.set(dir, [...byDir.get(dir) ?? [], path]);
+    }
+    const entries: Entry[] = [];
+    let halted = false;
+    for (const [dir, gone] of byDir) {
+      const files = [...(await ledger.readMany(gone)).values()].filter(({ kind }) => kind === 'file');
+      if (files.length === 0) continue;
+      const named = await this.context.findNamed(files.map(({ path }) => path));
+      if (!named) {
+        if (ageMs < candidateMs) again.push(...files.map(({ path }) => path));
+        else this.context.events.emit('failed', { doing: `deleting ${files.length} files of ${dir.path}: this process does not have every model that names files there, so they stay`, error: 'models are missing' });
+        continue;
+      }
+      const unnamed = files.filter(({ path }) => !named.has(path));
+      const decision = await this.decide(dir, unnamed.length, since);
+      if (decision === 'wait') {
+        halted = true;
+        again.push(...unnamed.map(({ path }) => path));
+      } else if (decision === 'go') entries.push(...await this.bury(unnamed));
+    }
+    if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
+    return { entries, again, halted };
+  }
+
+  private async isHere(path: Path): Promise<boolean> {
+    try {
+      return await this.context.disk.observe(path) !== undefined;
+    } catch (error) {
+      // Something other than a file lies there: not gone, and not ours to judge.
+      if (['NOT_A_FILE', 'SYMLINK_IN_PATH'].includes((error as { code?: string }).code ?? '')) return true;
+      throw error;
+    }
+  }
+
+  private async decide(dir: SyncDir, wanted: number, since: Date): Promise<'go' | 'wait' | 'drop'> {
+    const { ledger } = this.context;
+    if (this.context.isHalted(dir.path)) return 'wait';
+    const decided = this.context.decided(dir.path);
+    if (decided && since <= decided.at) return decided.decision === 'approved' ? 'go' : 'drop';
+    const window = Date.now() - removalLimits.windowMs;
+    // What a person has just approved does not make the next delete suspicious.
+    const isApproved = decided?.decision === 'approved' && decided.at.getTime() > window;
+    const lately = isApproved ? 0 : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
+    const files = await ledger.count({ below: dir.path, kind: 'file' });
+    if (!isSuspicious({ wanted, lately, files })) return 'go';
+    const message = `${wanted} of ${files} files of ${dir.path} are to be removed on every host: `
+      + `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals reject ${dir.path}"`;
+    const failure: Failure = { code: 'REMOVALS_HALTED', message, retryable: false, of: 'host' };
+    await this.context.halt(dir.path, failure);
+    this.context.events.emit('halted', { dir: dir.path, failure });
+    return 'wait';
+  }
+
+  /** A newer version that was captured meanwhile wins: its entry has moved on, and nothing is written. */
+  private async bury(files: readonly Entry[]): Promise<Entry[]> {
+    const { ledger, me } = this.context;
+    const buried: Entry[] = [];
+    for (const before of files) {
+      const wantedBy = this.context.wantedBy(before.path);
+      if (!wantedBy) continue;
+      const tombstone = makeTombstone(before, { path: before.path, version: randomUUID(), me, wantedBy, now: new Date() });
+      if (await ledger.replace(before.version, tombstone)) buried.push(tombstone);
+    }
+    return buried;
+  }
+}

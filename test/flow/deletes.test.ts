@@ -1,0 +1,151 @@
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeEach(async () => {
+  site = await openSite({ plugin: { onDelete: 'propagate' } });
+  [one, two, three] = threeOf(site);
+});
+afterEach(() => site.close());
+
+async function save(machine: Machine, name: string, content = name): Promise<void> {
+  await machine.write(`${dir}/${name}`, content);
+  // A title that were the file's name would name the file.
+  await machine.app.Photo.create({ title: `photo of ${name}`, file: `${dir}/${name}` });
+}
+/** As apps do: the record first, the file after it. */
+async function remove(machine: Machine, name: string): Promise<void> {
+  await machine.app.Photo.findOneAndDelete({ file: `${dir}/${name}` });
+  await rm(machine.path(`${dir}/${name}`));
+}
+const has = (machine: Machine, name: string, content: string | undefined): Promise<unknown> =>
+  until(async () => await machine.read(`${dir}/${name}`) === content, { timeout: 15_000, what: `${machine.name} has ${String(content)} at ${name}` });
+async function everywhere(name: string, content: string | undefined): Promise<void> {
+  for (const machine of [one, two, three]) await has(machine, name, content);
+}
+
+test('a deleted record takes its file along, into the trash of the others; empty directories go', async () => {
+  await save(one, 'album/a.jpg');
+  await save(one, 'b.jpg');
+  await everywhere('album/a.jpg', 'album/a.jpg');
+  await untilSettled(site);
+  await remove(one, 'album/a.jpg');
+  await everywhere('album/a.jpg', undefined);
+  expect(await two.kept('trash')).toEqual(['a.jpg']);
+  await until(async () => !Object.keys(await two.tree()).some((path) => path.includes('album')));
+  await expect(rm(two.path(`${dir}/album`))).rejects.toThrow('ENOENT');
+  expect(await two.read(`${dir}/b.jpg`)).toBe('b.jpg');
+});
+
+test('a file that another document still names stays everywhere', async () => {
+  await save(one, 'shared.jpg');
+  await one.app.Photo.create({ title: 'the same', file: `/${dir}/shared.jpg` });
+  await everywhere('shared.jpg', 'shared.jpg');
+  await untilSettled(site);
+  await one.app.Photo.findOneAndDelete({ title: 'photo of shared.jpg' });
+  await rm(one.path(`${dir}/shared.jpg`));
+  // It is no candidate any more once it was looked at: the capture is gone, and nothing was removed.
+  await until(async () => (await one.app.sync.status()).captures === 0, { timeout: 15_000 });
+  expect(await two.read(`${dir}/shared.jpg`)).toBe('shared.jpg');
+});
+
+test('a replaced file goes like a deleted one', async () => {
+  await save(one, 'before.jpg');
+  await everywhere('before.jpg', 'before.jpg');
+  await untilSettled(site);
+  const photo = await one.app.Photo.findOne({ file: `${dir}/before.jpg` }).orFail();
+  await one.write(`${dir}/after.jpg`, 'after');
+  photo.file = `${dir}/after.jpg`;
+  await photo.save();
+  await rm(one.path(`${dir}/before.jpg`));
+  await everywhere('before.jpg', undefined);
+  await everywhere('after.jpg', 'after');
+});
+
+describe('a host that was off while files were deleted', () => {
+  test('brings none of them back, by push, pull or sweep', async () => {
+    await save(one, 'gone.jpg');
+    await save(one, 'stays.jpg');
+    await everywhere('gone.jpg', 'gone.jpg');
+    await untilSettled(site);
+    await three.app.close();
+    await three.ssh.stop({ hard: true });
+    await remove(one, 'gone.jpg');
+    await has(two, 'gone.jpg', undefined);
+    await three.ssh.start();
+    const back = await three.startApp();
+    for (const kind of ['push', 'pull'] as const) await back.sync.runs.follow((await back.sync[kind]()).id);
+    await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
+    await everywhere('gone.jpg', undefined);
+    await everywhere('stays.jpg', 'stays.jpg');
+  });
+
+  test('keeps what its app uploaded under the name meanwhile, and it wins everywhere', async () => {
+    await save(one, 'again.jpg', 'old');
+    await everywhere('again.jpg', 'old');
+    await untilSettled(site);
+    await three.app.close();
+    await three.ssh.stop({ hard: true });
+    await remove(one, 'again.jpg');
+    await has(two, 'again.jpg', undefined);
+    await three.write(`${dir}/again.jpg`, 'uploaded while away');
+    await three.ssh.start();
+    const back = await three.startApp();
+    await back.Photo.create({ title: 'again', file: `${dir}/again.jpg` });
+    await everywhere('again.jpg', 'uploaded while away');
+  });
+});
+
+test('a newer file saved under the same name wins over the tombstone', async () => {
+  await save(one, 'phoenix.jpg', 'first');
+  await everywhere('phoenix.jpg', 'first');
+  await untilSettled(site);
+  await remove(one, 'phoenix.jpg');
+  await has(two, 'phoenix.jpg', undefined);
+  await save(two, 'phoenix.jpg', 'second life');
+  await everywhere('phoenix.jpg', 'second life');
+});
+
+test('very many removals at once wait for a person, who approves or rejects them', async () => {
+  for (let i = 0; i < 30; i++) await save(one, `many/${i}.jpg`);
+  await everywhere('many/29.jpg', 'many/29.jpg');
+  await untilSettled(site);
+  const deleteAll = async (): Promise<void> => {
+    await one.app.Photo.deleteMany({ file: /many/ });
+    await rm(one.path(`${dir}/many`), { recursive: true });
+  };
+  await deleteAll();
+  await until(async () => (await one.app.sync.removals.list()).length === 1, { timeout: 15_000 });
+  expect(await two.read(`${dir}/many/0.jpg`)).toBe('many/0.jpg');
+  // Fresh files go on.
+  await save(one, 'fresh.jpg');
+  await everywhere('fresh.jpg', 'fresh.jpg');
+  await two.app.sync.removals.decide(dir, 'approved');
+  await everywhere('many/0.jpg', undefined);
+  await everywhere('many/29.jpg', undefined);
+  await until(async () => (await two.kept('trash')).length === 30, { timeout: 15_000 });
+}, 60_000);
+
+test('what lies in the trash can be put back, on every host', async () => {
+  await save(one, 'back.jpg', 'precious');
+  await everywhere('back.jpg', 'precious');
+  await untilSettled(site);
+  await remove(one, 'back.jpg');
+  await everywhere('back.jpg', undefined);
+  const [kept] = await two.app.sync.kept.list('trash');
+  await two.app.sync.kept.restore(kept?.dir ?? '', kept?.keptAs ?? '');
+  await everywhere('back.jpg', 'precious');
+  await expect(two.app.sync.kept.restore(dir, '.syncmedia/trash/../../../x')).rejects.toMatchObject({ code: 'BAD_PATH' });
+});
+
+test('sync.remove deletes a file that no document ever named', async () => {
+  await one.write(`${dir}/loose.jpg`, 'x');
+  await one.app.sync.capture([`${dir}/loose.jpg`]);
+  await everywhere('loose.jpg', 'x');
+  await untilSettled(site);
+  await one.app.sync.remove([`${dir}/loose.jpg`]);
+  await rm(one.path(`${dir}/loose.jpg`));
+  await everywhere('loose.jpg', undefined);
+});
