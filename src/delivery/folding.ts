@@ -105,7 +105,7 @@ export class Folding {
   private async take(capture: Capture): Promise<boolean> {
     try {
       const { fold } = this.context;
-      const entries = await fold.paths(capture.touched, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      const entries = await fold.paths(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
       return await this.lookAtLeft(capture);

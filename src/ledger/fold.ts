@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { EventBus } from '../events.js';
 import { SyncMediaError } from '../errors/errors.js';
 import { makeVersion } from '../planning/entries.js';
-import { dependsOnOwnCopy, reconcile, type Answer, type Situation } from '../planning/reconcile.js';
+import { dependsOnOwnCopy, findWhy, reconcile, type Answer } from '../planning/reconcile.js';
 import { findStanding, type FoundStanding } from '../planning/standing.js';
 import { follow } from '../planning/transitions.js';
-import type { Entry, HostId, Path, SavedBy, Seen } from '../words.js';
+import type { Asserted, Entry, HostId, Path, SavedBy, Seen } from '../words.js';
 import type { Ledger } from './ledger.js';
 
 /** What folding needs of this host's disk; `root/` gives it. */
@@ -36,7 +36,9 @@ export const hashAtOnceLimit = 8 * 1024 * 1024;
 const attempts = 10;
 
 export interface Reason {
-  readonly why: Situation['why'];
+  readonly why: 'named' | 'scan';
+  /** Bytes that somebody says are news. */
+  readonly asserted?: readonly Asserted[] | undefined;
   readonly savedBy?: SavedBy | undefined;
   /** Hosts known to have the same bytes (what a pull fetched from them). */
   readonly alsoHeldBy?: readonly HostId[];
@@ -102,7 +104,7 @@ export class Fold {
       throw error;
     }
     const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: reason.why,
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, reason.asserted?.find((one) => one.path === path)?.seen),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;

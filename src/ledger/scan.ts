@@ -1,4 +1,4 @@
-import { type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
+import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
 import { forEachOf, type Fold } from './fold.js';
 import type { Ledger } from './ledger.js';
 
@@ -54,7 +54,7 @@ async function confirmContents(
   for (let last = ''; ;) {
     const unsure = (await ledger.unsure(me, dir.path, batch)).filter(({ path }) => path !== last);
     if (unsure.length === 0) return;
-    const changed: Path[] = [];
+    const changed: Asserted[] = [];
     let confirmed = 0;
     await forEachOf(unsure, 4, async (entry) => {
       signal.throwIfAborted();
@@ -62,11 +62,11 @@ async function confirmContents(
       const known = entry.facts;
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
       const isSame = known.sha256 === undefined ? seen.nanos === known.nanos : seen.sha256 === known.sha256;
-      if (!isSame) changed.push(entry.path);
+      if (!isSame) changed.push({ path: entry.path, seen });
       else if (await ledger.confirm(entry, seen.sha256)) confirmed++;
     });
     // Asserted: the facts of these bytes are those of the version, only their content is not.
-    if (changed.length > 0) onEntries(await fold.paths(changed, { why: 'asserted' }));
+    if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));
     if (confirmed + changed.length === 0) return;
     last = unsure[unsure.length - 1]?.path ?? '';
   }

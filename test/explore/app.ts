@@ -8,9 +8,9 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   const own = hostOf(state, host), on = ` on ${nameOf(host)}`;
   const mayInsert = own.named < rowLimit;
   writes(model, state, host, emit);
-  if (own.written && (own.asserting ? !own.asserted : mayInsert)) {
+  if (own.written && (own.asserting ? !own.asserted && own.disk : mayInsert)) {
     const next = copy(state), then = hostOf(next, host);
-    if (own.asserting) then.asserted = true; else then.named++;
+    if (own.asserting) then.asserted = own.disk; else then.named++;
     // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
     if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
     then.written = 0;
@@ -47,7 +47,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
 
 function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const on = ` on ${nameOf(host)}`;
-  if (left(state, 'writes') && state.contents < contentLimit) {
+  if (left(state, 'writes') && state.contents < contentLimit - 1) {
     for (let like = 0; like <= (model.options.collide ? state.contents : 0); like++) {
       const content = state.contents + 1, alike = state.alike.slice();
       if (like) alike[content] = state.alike[like] || like;

@@ -59,19 +59,27 @@ export class Decisions {
     });
   }
 
-  reconcile(state: State, index: number, host: HostIndex, content: Content, why: Reason, ownCopy: boolean): Answer | 'tombstone' {
+  reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, ownCopy: boolean): Answer | 'tombstone' {
+    const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
     const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content);
-    const with_ = (ready ? 1 : 0) + (ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0);
+    const with_ = (ready ? 1 : 0) + (ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
     return this.once('reconcile', index, host * 64 + standings.indexOf(standing), reasonCode[why], with_, () => {
       const entry = this.entries[index]?.entry;
       if (why === 'left') {
-        const answer = this.rules.reconcileLeft({ entry, standing, named: state.isNamed });
-        return answer === 'tombstone' ? 'tombstone' : 'nothing';
+        // A document that names it is asked for last, and keeps it.
+        const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0 });
+        return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
       }
       return this.rules.reconcile({
         entry, standing, me: hostIds[host] as HostId, ready, why: why === 'none' ? 'scan' : why, ownCopy, removalsHalted: false,
       });
     });
+  }
+
+  private findWhy(state: State, host: HostIndex, content: Content): Reason {
+    const { dated = 0, asserted = 0 } = state.hosts[host] ?? {};
+    const see = (one: Content): Seen | undefined => one ? this.see(state, one, dated) : undefined;
+    return this.rules.findWhy('named', see(content), see(asserted));
   }
 
   isNotReady(state: State, host: HostIndex): boolean {

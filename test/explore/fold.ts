@@ -21,7 +21,7 @@ function label(host: HostIndex, why: Reason): string {
 
 function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const own = hostOf(state, host), { decisions, options } = model;
-  const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted], ['scan', true]];
+  const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', true]];
   for (const [why, isDue] of due) {
     if (!isDue) continue;
     const answer = decisions.reconcile(state, state.entry, host, own.disk, why, ownCopy(model, state, host, state.entry) !== 0);
@@ -69,7 +69,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
     case 'new-version':
       // Without an entry this is an insert, which a duplicate key refuses.
       if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
-      if (why === 'asserted') next.buried &= ~bit(seen);
+      if (why === 'asserted' && own.asserted === seen) next.buried &= ~bit(seen);
       writeFile(model, next, look.entry, host, seen, look.held);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':
@@ -98,7 +98,7 @@ function removeRow(state: State, host: HostIndex, why: Reason): void {
   const own = hostOf(state, host);
   if (why === 'named') own.named--;
   else if (why === 'left') own.left = false;
-  else if (why === 'asserted') own.asserted = false;
+  else if (why === 'asserted') own.asserted = 0;
 }
 
 /** A holder adopts what a sender that is gone, or has lost the bytes, still had to deliver. */

@@ -8,12 +8,12 @@ import { budgets } from './state.js';
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
 const { values } = parseArgs({
   options: {
-    ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag,
+    ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag,
     fine: flag, quiet: flag, lean: flag, first: flag,
   } as Record<string, typeof text | typeof flag>,
 });
 const options: Options = {
-  hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, fine: values.fine === true,
+  hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, fine: values.fine === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {

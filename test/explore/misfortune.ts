@@ -10,7 +10,6 @@ export function crash(state: State, host: HostIndex, late = -1): State {
   const next = copy(state), own = hostOf(next, host);
   own.look = noLook;
   own.down = true;
-  if (own.filled === 1) own.filled = 0;
   next.landings.forEach((landing, i) => {
     if (landing.step === 'free' || landing.driver === 'late' || driverOf(landing) !== host) return;
     if (i === late) {

@@ -1,5 +1,5 @@
 import { type Decisions, type Known } from './decisions.js';
-import { type Budget, budgets, type Content, type Contents, copy, type HostIndex, type Landing, noLanding, noLook, type State } from './state.js';
+import { type Budget, budgets, type Content, contentLimit, type Contents, copy, type HostIndex, type Landing, noLanding, noLook, type State } from './state.js';
 
 export interface Options {
   readonly hosts: 2 | 3;
@@ -10,6 +10,8 @@ export interface Options {
   readonly collide: boolean;
   /** Linking aside and renaming are two steps: the known gap. */
   readonly window: boolean;
+  /** The joining host was away for long: what lies on its disk no entry knows any more. */
+  readonly returning: boolean;
   /** Reading the entry and looking at the disk are two steps. */
   readonly fine: boolean;
 }
@@ -18,6 +20,9 @@ export interface Model { readonly options: Options; readonly decisions: Decision
 
 /** Tells of a step that can happen next; `bySystem`: it happens by itself, as often as it can. */
 export type Emit = (next: State, label: string, bySystem: boolean) => void;
+
+/** What a returning host has. */
+export const forgotten: Content = contentLimit;
 
 export const bit = (i: number): number => 1 << i;
 export const has = (set: number, i: number): boolean => (set >> i & 1) === 1;
@@ -156,9 +161,9 @@ export function startState({ options, decisions }: Model): State {
     entry: 0, landings: [{ ...noLanding }, { ...noLanding }], joined: false, ready: false, contents: 1,
     alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
-      disk: empty || (joins && i === hosts - 1) ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
-      named: 0, left: false, asserted: false, written: 0, asserting: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
-      filled: 0, look: noLook,
+      disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
+      named: 0, left: false, asserted: 0, written: 0, asserting: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
+      look: noLook,
     })),
   };
   if (empty) return state;

@@ -45,10 +45,10 @@ export interface HostState {
   grave: Contents;
   /** Contents whose nanoseconds this disk has. */
   dated: Contents;
-  /** Rows of the outbox: how many that name the path, and whether one has left it, one asserts it. */
+  /** Rows of the outbox: how many that name the path, whether one has left it, and what one asserts to be news there. */
   named: number;
   left: boolean;
-  asserted: boolean;
+  asserted: Content;
   /** Written by the app, not saved yet; to be saved by asserting it. */
   written: Content;
   asserting: boolean;
@@ -61,8 +61,6 @@ export interface HostState {
   retired: boolean;
   /** Its host list has the joining host. */
   listed: boolean;
-  /** How often it has looked for what the joining host lacks. */
-  filled: number;
   look: Look;
 }
 
@@ -143,7 +141,7 @@ export function encode(state: State, bytes: Uint8Array, start: number): void {
   for (const host of state.hosts) {
     const { look } = host;
     put(host.disk | (host.written << 3)); put(host.aside); put(host.conflicts); put(host.trash); put(host.grave); put(host.dated); put(host.replaced);
-    put(host.named | (host.filled << 2) | (flags(host.left, host.asserted, host.asserting, host.vanished) << 4));
+    put(host.named | (flags(host.left, host.asserting, host.vanished) << 2) | (host.asserted << 5));
     put(flags(host.down, host.retired, host.listed));
     put(lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2) | (flags(look.sameVersion, look.sameSender, look.listed) << 5));
     put(look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 64 : 0)); put(look.entry & 255); put(look.entry >> 8);
@@ -181,8 +179,8 @@ export function decode(bytes: Uint8Array, start: number, hosts: number): State {
       [number, number, number, number, number, number, number, number, number, number, number];
     const lookEntry = take() | (take() << 8);
     return {
-      disk: disk & 7, written: disk >> 3, aside, conflicts, trash, grave, dated, replaced, named: rows & 3, filled: rows >> 2 & 3,
-      left: flag(rows, 4), asserted: flag(rows, 5), asserting: flag(rows, 6), vanished: flag(rows, 7),
+      disk: disk & 7, written: disk >> 3, aside, conflicts, trash, grave, dated, replaced, named: rows & 3, asserted: rows >> 5,
+      left: flag(rows, 2), asserting: flag(rows, 3), vanished: flag(rows, 4),
       down: flag(more, 0), retired: flag(more, 1), listed: flag(more, 2),
       look: {
         step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: flag(how, 5), sameSender: flag(how, 6), listed: flag(how, 7),
