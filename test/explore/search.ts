@@ -29,8 +29,7 @@ export function explore(model: Model, limits: Limits = {}): Explored {
   const table = new Table(size);
   const key = new Uint8Array(size);
   const intern = (state: State, from: number): number => {
-    key.fill(0);
-    encode(state, key, 0);
+    encode(state, key);
     return table.add(key, from);
   };
   intern(startState(model), -1);
@@ -85,8 +84,7 @@ function traceOf(model: Model, table: Table, index: number, hosts: number): stri
     const from = decode(table.bytesOf(way[i - 1] ?? 0), table.startOf(way[i - 1] ?? 0), hosts);
     let found = '?';
     const find: Emit = (next, label) => {
-      key.fill(0);
-      encode(next, key, 0);
+        encode(next, key);
       if (found === '?' && table.find(key) === way[i]) found = label;
     };
     successors(model, from, find);

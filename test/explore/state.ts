@@ -122,85 +122,99 @@ export function copy(state: State): State {
 /** How many contents there can be. */
 export const contentLimit = 7;
 
-const hostBytes = 13, landingBytes = 6;
+const hostBytes = 13, landingBytes = 5;
 
 /** Bytes that a state takes; whole words. */
 export function sizeOf(hosts: number): number {
-  const bytes = 2 + hosts * hostBytes + 2 * landingBytes + 4 + 4 + budgets.length;
-  return Math.ceil(bytes / 4) * 4;
+  return Math.ceil((2 + hosts * hostBytes + 2 * landingBytes + 3 + 4 + budgets.length) / 4) * 4;
 }
 
-const flags = (...some: boolean[]): number => some.reduce((all, flag, i) => all | (flag ? 1 << i : 0), 0);
-const flag = (all: number, i: number): boolean => (all >> i & 1) === 1;
-
-/** Writes a state into `bytes` from `at` on. Two states are the same if their bytes are. */
-export function encode(state: State, bytes: Uint8Array, start: number): void {
-  let at = start;
-  const put = (value: number): void => { bytes[at++] = value; };
-  put(state.entry & 255); put(state.entry >> 8);
-  for (const host of state.hosts) {
-    const { look } = host;
-    put(host.disk | (host.written << 3)); put(host.aside); put(host.conflicts); put(host.trash); put(host.grave); put(host.dated); put(host.replaced);
-    put(host.named | (flags(host.left, host.asserting, host.vanished) << 2) | (host.asserted << 5));
-    put(flags(host.down, host.retired, host.listed));
-    put(lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2) | (flags(look.sameVersion, look.sameSender, look.listed) << 5));
-    put(look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 64 : 0)); put(look.entry & 255); put(look.entry >> 8);
-  }
-  const [one, other] = state.landings.map(encodeLanding) as [number[], number[]];
-  const inOrder = isBefore(one, other);
-  for (const value of inOrder ? one : other) put(value);
-  for (const value of inOrder ? other : one) put(value);
-  put(flags(state.joined, state.ready, state.isNamed) | (state.contents << 3)); put(state.precious); put(state.buried);
-  for (let i = 1; i <= contentLimit; i += 2) put((state.alike[i] ?? 0) | ((state.alike[i + 1] ?? 0) << 3));
-  for (const left of state.budget) put(left);
+/** Writes a state into `bytes`. Two states are the same if their bytes are; the lanes have no order, so neither have the landings. */
+export function encode(state: State, bytes: Uint8Array): void {
+  let at = writeWord(bytes, 0, state.entry);
+  for (const host of state.hosts) at = encodeHost(host, bytes, at);
+  const one = packLanding(state.landings[0]), other = packLanding(state.landings[1]);
+  at = writeLanding(bytes, writeLanding(bytes, at, Math.max(one, other)), Math.min(one, other));
+  bytes[at++] = (state.joined ? 1 : 0) | (state.ready ? 2 : 0) | (state.isNamed ? 4 : 0) | (state.contents << 3);
+  bytes[at++] = state.precious;
+  bytes[at++] = state.buried;
+  for (let i = 1; i <= contentLimit; i += 2) bytes[at++] = (state.alike[i] ?? 0) | ((state.alike[i + 1] ?? 0) << 3);
+  for (let i = 0; i < state.budget.length; i++) bytes[at++] = state.budget[i] ?? 0;
 }
 
-function encodeLanding(landing: Landing): number[] {
-  if (landing.step === 'free') return [0, 0, 0, 0, 0, 0];
-  const { step, kind, from, to, content, moved, verdict, putBacks, sameVersion, read, driver } = landing;
-  return [
-    landingSteps.indexOf(step) | (landingKinds.indexOf(kind) << 3), from | (to << 2) | (drivers.indexOf(driver) << 4) | (sameVersion ? 64 : 0),
-    content | (moved << 3), verdicts.indexOf(verdict) | (putBacks << 3), read & 255, read >> 8,
-  ];
+function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
+  const { look } = host;
+  bytes[start] = host.disk | (host.written << 3);
+  bytes[start + 1] = host.aside;
+  bytes[start + 2] = host.conflicts;
+  bytes[start + 3] = host.trash;
+  bytes[start + 4] = host.grave;
+  bytes[start + 5] = host.dated;
+  bytes[start + 6] = host.replaced;
+  bytes[start + 7] = host.named | (host.left ? 4 : 0) | (host.asserting ? 8 : 0) | (host.vanished ? 16 : 0) | (host.asserted << 5);
+  bytes[start + 8] = (host.down ? 1 : 0) | (host.retired ? 2 : 0) | (host.listed ? 4 : 0);
+  bytes[start + 9] = lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2)
+    | (look.sameVersion ? 32 : 0) | (look.sameSender ? 64 : 0) | (look.listed ? 128 : 0);
+  bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 64 : 0);
+  return writeWord(bytes, start + 11, look.entry);
 }
 
-/** The lanes have no order: two landings are the same whichever comes first. */
-function isBefore(one: number[], other: number[]): boolean {
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return (one[i] ?? 0) > (other[i] ?? 0);
-  return true;
+function packLanding({ step, kind, from, to, content, moved, verdict, putBacks, sameVersion, read, driver }: Landing): number {
+  if (step === 'free') return 0;
+  return landingSteps.indexOf(step) + (landingKinds.indexOf(kind) << 3) + (from << 6) + (to << 8) + (drivers.indexOf(driver) << 10)
+    + (sameVersion ? 1 << 12 : 0) + (content << 13) + (moved << 16) + (verdicts.indexOf(verdict) << 19) + (putBacks << 22) + read * 2 ** 24;
+}
+
+function writeWord(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at] = value & 255;
+  bytes[at + 1] = value >> 8;
+  return at + 2;
+}
+
+function writeLanding(bytes: Uint8Array, at: number, packed: number): number {
+  const low = packed % 2 ** 24;
+  bytes[at] = low & 255;
+  bytes[at + 1] = low >> 8 & 255;
+  bytes[at + 2] = low >> 16;
+  return writeWord(bytes, at + 3, Math.floor(packed / 2 ** 24));
 }
 
 export function decode(bytes: Uint8Array, start: number, hosts: number): State {
-  let at = start;
-  const take = (): number => bytes[at++] as number;
-  const entry = take() | (take() << 8);
-  const all = Array.from({ length: hosts }, (): HostState => {
-    const [disk, aside, conflicts, trash, grave, dated, replaced, rows, more, how, seen] = Array.from({ length: 11 }, take) as
-      [number, number, number, number, number, number, number, number, number, number, number];
-    const lookEntry = take() | (take() << 8);
-    return {
-      disk: disk & 7, written: disk >> 3, aside, conflicts, trash, grave, dated, replaced, named: rows & 3, asserted: rows >> 5,
-      left: flag(rows, 2), asserting: flag(rows, 3), vanished: flag(rows, 4),
-      down: flag(more, 0), retired: flag(more, 1), listed: flag(more, 2),
-      look: {
-        step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: flag(how, 5), sameSender: flag(how, 6), listed: flag(how, 7),
-        seen: seen & 7, answer: pick(answers, seen >> 3 & 7), held: flag(seen, 6), entry: lookEntry,
-      },
-    };
-  });
-  const landings = [0, 1].map((): Landing => {
-    const [what, ends, carried, judged, low, high] = Array.from({ length: landingBytes }, take) as [number, number, number, number, number, number];
-    return {
-      step: pick(landingSteps, what & 7), kind: pick(landingKinds, what >> 3), from: ends & 3, to: ends >> 2 & 3, driver: pick(drivers, ends >> 4 & 3),
-      sameVersion: flag(ends, 6), content: carried & 7, moved: carried >> 3, verdict: pick(verdicts, judged & 7), putBacks: judged >> 3, read: low | (high << 8),
-    };
-  }) as [Landing, Landing];
-  const some = take(), precious = take(), buried = take();
-  const alike = [0];
-  for (let i = 1; i <= contentLimit; i += 2) { const two = take(); alike.push(two & 7, two >> 3); }
+  const byte = (at: number): number => bytes[start + at] ?? 0;
+  const afterHosts = 2 + hosts * hostBytes, rest = afterHosts + 2 * landingBytes, some = byte(rest);
+  const all: HostState[] = [];
+  for (let host = 0; host < hosts; host++) all.push(decodeHost(bytes, start + 2 + host * hostBytes));
+  const alike = [0], budget: number[] = [];
+  for (let i = 0; i < 4; i++) alike.push(byte(rest + 3 + i) & 7, byte(rest + 3 + i) >> 3);
+  for (let i = 0; i < budgets.length; i++) budget.push(byte(rest + 7 + i));
   return {
-    entry, hosts: all, landings, joined: flag(some, 0), ready: flag(some, 1), isNamed: flag(some, 2), contents: some >> 3, precious, buried, alike,
-    budget: Array.from(budgets, take),
+    entry: byte(0) | (byte(1) << 8), hosts: all,
+    landings: [decodeLanding(bytes, start + afterHosts), decodeLanding(bytes, start + afterHosts + landingBytes)],
+    joined: (some & 1) !== 0, ready: (some & 2) !== 0, isNamed: (some & 4) !== 0, contents: some >> 3, precious: byte(rest + 1), buried: byte(rest + 2), alike, budget,
+  };
+}
+
+function decodeHost(bytes: Uint8Array, start: number): HostState {
+  const byte = (at: number): number => bytes[start + at] ?? 0;
+  const disk = byte(0), rows = byte(7), more = byte(8), how = byte(9), what = byte(10);
+  return {
+    disk: disk & 7, written: disk >> 3, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
+    named: rows & 3, left: (rows & 4) !== 0, asserting: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
+    down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0,
+    look: (how & 3) === 0 ? noLook : {
+      step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: (how & 32) !== 0, sameSender: (how & 64) !== 0, listed: (how & 128) !== 0,
+      seen: what & 7, answer: pick(answers, what >> 3 & 7), held: (what & 64) !== 0, entry: byte(11) | (byte(12) << 8),
+    },
+  };
+}
+
+function decodeLanding(bytes: Uint8Array, at: number): Landing {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]];
+  const low = a | (b << 8) | (c << 16);
+  if (low === 0) return { ...noLanding };
+  return {
+    step: pick(landingSteps, low & 7), kind: pick(landingKinds, low >> 3 & 7), from: low >> 6 & 3, to: low >> 8 & 3, driver: pick(drivers, low >> 10 & 3),
+    sameVersion: (low >> 12 & 1) !== 0, content: low >> 13 & 7, moved: low >> 16 & 7, verdict: pick(verdicts, low >> 19 & 7), putBacks: low >> 22 & 3, read: d | (e << 8),
   };
 }
 

@@ -24,7 +24,8 @@ export class Table {
     const index = this.count++;
     const start = this.startOf(index);
     if (start === 0) this.chunks.push(new Uint8Array(chunkStates * this.size));
-    this.bytesOf(index).set(key, start);
+    const bytes = this.bytesOf(index);
+    for (let i = 0; i < this.size; i++) bytes[start + i] = key[i] as number;
     if (index >= this.parents.length) {
       const more = new Int32Array(this.parents.length * 2);
       more.set(this.parents);
