@@ -1,3 +1,4 @@
+import { contentOf } from './decisions.js';
 import {
   bit, type Emit, has, hostOf, isAside, isUp, known, left, type Model, nameOf, nameOfContent, place, spend, takeCopy,
 } from './model.js';
@@ -145,7 +146,8 @@ function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
 /** Under a tombstone, and what a removal took, may be wanted again by a person. */
 function keepInTrash(model: Model, next: State, host: HostIndex, content: number, removed: boolean): void {
   const own = hostOf(next, host);
-  if (removed || known(model, next)?.entry.kind === 'tombstone') own.grave |= bit(content);
+  const entry = known(model, next)?.entry, isKnown = entry?.superseded.some(({ sha256 }) => contentOf(sha256) === content);
+  if (isKnown && (removed || entry?.kind === 'tombstone')) own.grave |= bit(content);
   else own.trash |= bit(content);
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Decisions } from './decisions.js';
 import type { Options } from './model.js';
+import { findMutation, mutations } from './mutations.js';
 import { rules } from './rules.js';
 import { explore, type Explored } from './search.js';
 import { budgets } from './state.js';
@@ -8,12 +9,12 @@ import { budgets } from './state.js';
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
 const { values } = parseArgs({
   options: {
-    ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag,
-    fine: flag, quiet: flag, lean: flag, first: flag,
+    ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
+    fine: flag, mutations: flag, quiet: flag, lean: flag, first: flag,
   } as Record<string, typeof text | typeof flag>,
 });
 const options: Options = {
-  hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, fine: values.fine === true,
+  hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
@@ -23,11 +24,20 @@ function print({ states, atRest, complete, violations }: Explored, quiet: boolea
     if (!quiet) for (const line of trace) console.log(`        ${line}`);
   }
 }
-const began = Date.now();
-const result = explore({ options, decisions: new Decisions(rules, options.collide) }, {
-  ...(values.states ? { states: Number(values.states) } : {}), ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}), restless: values.lean !== true,
-  untilBroken: values.first === true,
-});
-print(result, values.quiet === true);
-console.error(`${((Date.now() - began) / 1000).toFixed(1)} s`);
-process.exitCode = result.violations.length > 0 ? 1 : 0;
+if (values.mutations === true) {
+  for (const mutation of mutations) {
+    console.log(`${mutation.name}: ${mutation.says}`);
+    const result = findMutation(mutation);
+    print(result, values.quiet === true);
+    if (result.violations.length === 0) process.exitCode = 1;
+  }
+} else {
+  const began = Date.now();
+  const result = explore({ options, decisions: new Decisions(rules, options.collide) }, {
+    ...(values.states ? { states: Number(values.states) } : {}), ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}),
+    restless: values.lean !== true, untilBroken: values.first === true,
+  });
+  print(result, values.quiet === true);
+  console.error(`${((Date.now() - began) / 1000).toFixed(1)} s`);
+  process.exitCode = result.violations.length > 0 ? 1 : 0;
+}

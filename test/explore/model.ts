@@ -8,6 +8,8 @@ export interface Options {
   readonly empty: boolean;
   /** Contents may look alike by size and second. */
   readonly collide: boolean;
+  /** The last host only has sshd and rsync: no app, no folds and scans; who sends there judges what a crash left. */
+  readonly passive: boolean;
   /** Linking aside and renaming are two steps: the known gap. */
   readonly window: boolean;
   /** The joining host was away for long: what lies on its disk no entry knows any more. */
@@ -48,6 +50,9 @@ export function hostOf(state: State, host: HostIndex): State['hosts'][number] {
 
 export function isJoining(model: Model, host: HostIndex): boolean {
   return (model.options.budget.joins ?? 0) > 0 && host === model.options.hosts - 1;
+}
+export function isPassive({ options }: Model, host: HostIndex): boolean {
+  return options.passive && host === options.hosts - 1;
 }
 export function takesPart(model: Model, state: State, host: HostIndex): boolean {
   return !hostOf(state, host).retired && !(isJoining(model, host) && !state.joined);
