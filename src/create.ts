@@ -63,6 +63,7 @@ class Instance implements SyncMediaInstance {
   private readonly crons: CronRuns[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
+  private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
     const { log } = config;
@@ -93,7 +94,7 @@ class Instance implements SyncMediaInstance {
         const parts = await openParts();
         // Where nobody holds the lease of this host, this process takes it and carries the run out.
         this.beginLease(parts);
-        return followRun(parts, id, onProgress, signal);
+        return followRun(parts, id, onProgress, signal ? AbortSignal.any([signal, this.ending.signal]) : this.ending.signal);
       },
     };
     logEvents(this.events, log, (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id);
@@ -282,6 +283,7 @@ class Instance implements SyncMediaInstance {
   }
 
   private async end(): Promise<void> {
+    this.ending.abort();
     await this.starting?.catch(() => undefined);
     for (const cron of this.crons) await cron.close();
     await this.holder.close();

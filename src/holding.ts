@@ -4,6 +4,7 @@ import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Lanes } from './delivery/lanes.js';
+import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
 import { Reload } from './delivery/reload.js';
 import { Sweeping } from './delivery/sweeping.js';
@@ -28,6 +29,7 @@ const adoptLimit = 500;
 export class Holding {
   private readonly filling: Filling;
   private readonly folding: Folding;
+  private readonly ownDebts: OwnDebts;
   private readonly lanes: Lanes;
   private readonly sweeping: Sweeping;
   private readonly runner: Runner;
@@ -55,11 +57,13 @@ export class Holding {
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
     });
     const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
+    const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
+    this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
     this.lanes = new Lanes({
       backend, ledger, settler, events, tuning, me,
       host: (id) => registry.all().find((host) => host.id === id),
-      dirs: () => dirs.current().list, dirOf: (path) => this.dirOf(path),
-      reconcile: async (paths) => { offer(await this.fold.paths(paths, { why: 'scan' })); },
+      dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
+      reconcile,
       record: async (to, lane) => { await registry.recordLane(to, lane); },
       raiseLanded: async (to, files) => { await registry.raiseLanded(to, files); },
     });
@@ -138,7 +142,9 @@ export class Holding {
     if (this.closed) return;
     await this.lanes.follow(registry.all());
     await this.folding.poll();
-    for (const entry of await ledger.adoptable(me, [], adoptLimit)) {
+    await this.ownDebts.poll();
+    const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
+    for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
       if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
     }
     await this.bootstrapIfNew();

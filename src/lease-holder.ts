@@ -14,8 +14,10 @@ import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
 
-/** How long deliveries under way may go on while the instance is closed. */
+/** How long deliveries under way may go on while the instance is closed; then, how long what is left may take to end. */
 const closePatienceMs = 3_000;
+/** When what the holder runs could not be begun: how long until it is tried again. */
+const retryMs = 1_000;
 
 /**
  * Tries for this host's lease, and runs what its holder runs while this process has it; else passes hints on to whoever has it.
@@ -28,7 +30,7 @@ export class LeaseHolder {
   private holding: Holding | undefined;
   private changing: Promise<void> = Promise.resolve();
   private stopFollowing: (() => void) | undefined;
-  private closed = false;
+  private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning) {
     this.wake = new WakeClient(config.stateDir);
@@ -39,7 +41,7 @@ export class LeaseHolder {
 
   /** Begins to try for the lease. Idempotent. */
   begin(parts: Parts, state: State): void {
-    if (this.lease || this.closed) return;
+    if (this.lease || this.ending.signal.aborted) return;
     const { tuning: { leaseMs, beatMs }, config } = this;
     const lease = new Lease({
       rows: () => hostRows(parts.connection, config.collectionPrefix), host: parts.me, leaseMs, beatMs, log: config.log,
@@ -48,8 +50,8 @@ export class LeaseHolder {
     this.lease = lease;
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
-      this.changing = this.changing.then(() => held ? this.hold(parts, state, lease) : this.letGo())
-        .catch((error: unknown) => { parts.events.emit('failed', { doing: held ? 'beginning the lanes' : 'ending the lanes', error }); });
+      this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
+        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();
   }
@@ -60,27 +62,46 @@ export class LeaseHolder {
     else this.wake.tell(hint);
   }
 
+  /** Bounded: while the database is away, what waits for it is not waited for. */
   async close(): Promise<void> {
-    this.closed = true;
+    this.ending.abort();
     // Ended before the lease is given back: the next holder must not meet our lanes.
-    this.changing = this.changing.then(() => this.letGo());
+    this.changing = this.changing.then(() => this.letGo()).catch(() => undefined);
     // A host that stands still is not waited for until its timeout: its connection is broken off.
-    const patience = new AbortController();
-    await Promise.race([this.changing, sleep(closePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
-    patience.abort();
+    await this.changed();
     await this.backend?.close();
-    await this.changing;
+    await this.changed();
     await this.lease?.stop();
-    await this.changing;
+    await this.changed();
     this.wake.close();
     await this.backend?.close();
   }
 
+  private async changed(): Promise<void> {
+    const patience = new AbortController();
+    await Promise.race([this.changing, sleep(closePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+  }
+
+  /** A holder that runs nothing would keep all others from it: what could not be begun is begun again for as long as the lease is held. */
+  private async holdOn(parts: Parts, state: State, lease: Lease): Promise<void> {
+    while (lease.held() && !this.ending.signal.aborted) {
+      try {
+        await this.hold(parts, state, lease);
+        return;
+      } catch (error) {
+        parts.events.emit('failed', { doing: 'beginning the lanes', error });
+        await this.letGo();
+        await sleep(retryMs, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+
   private async hold(parts: Parts, state: State, lease: Lease): Promise<void> {
-    if (this.closed || this.holding || !lease.held()) return;
+    if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
-    const judgeAt = createJudging(parts.ledger);
+    const judgeAt = createJudging(parts.ledger, (path, host) => { parts.events.emit('conflict', { path, host }); });
     const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
     const holding = new Holding(parts, config, tuning, backend, judgeAt);
     const install = (): Promise<void> => this.installKeys(parts, state);
@@ -100,6 +121,7 @@ export class LeaseHolder {
     const { holding } = this;
     this.holding = undefined;
     this.stopFollowing?.();
+    this.stopFollowing = undefined;
     await holding?.close();
   }
 

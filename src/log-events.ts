@@ -24,6 +24,9 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
+  events.on('run', ({ run }) => {
+    if (run.state === 'failed') log.warn(`the ${run.kind} asked for by ${run.askedBy} failed: ${run.failure?.message ?? ''}`);
+  });
   events.on('reloaded', ({ exitCode, output }) => {
     if (exitCode !== 0) log.warn(`the reload command ended with ${exitCode ?? 'a signal'}: ${output.trim()}`);
   });

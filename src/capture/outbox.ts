@@ -54,8 +54,9 @@ export class Outbox {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }
 
-  async postpone(id: string, dueAt: Date): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { dueAt } }, majority);
+  /** @param touched the paths that are left to be looked at; left out: all of them */
+  async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
+    await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched] } : {}) } }, majority);
   }
 
   /** Of a capture only these candidates are left, to be looked at again when it is due. */

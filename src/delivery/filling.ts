@@ -30,13 +30,15 @@ export class Filling {
   async poll(): Promise<void> {
     const { ledger, me } = this.context;
     const filled = new Set(this.context.filled());
+    // What a retired host had captured has no sender of its own any more; that several hosts owe it does no harm.
+    const senders = [me, ...this.context.hosts().filter(({ status }) => status === 'retired').map(({ id }) => id)];
     for (const host of this.context.hosts()) {
       const key = keyOf(host);
       if (host.id === me || host.status !== 'approved' || filled.has(key)) continue;
       // An active host that is not ready fills itself first, by fetching.
       if (!host.passive && host.readyAt === undefined) continue;
       let owed = 0;
-      for (const dir of this.context.dirs()) if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, me);
+      for (const dir of this.context.dirs()) if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, senders);
       if (owed > 0) this.context.wakeLane(host.id);
       if (this.once.has(key)) await this.context.record(key);
       this.once.add(key);

@@ -10,7 +10,8 @@ export interface FoldingOutbox {
   /** Captures of a host that are due, oldest first. */
   due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
   remove(ids: readonly string[]): Promise<void>;
-  postpone(id: string, dueAt: Date): Promise<void>;
+  /** @param touched what is left to be looked at; left out: everything */
+  postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
   /** Of a capture only these candidates are left to be looked at again. */
   keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void>;
 }
@@ -36,6 +37,8 @@ const width = 16;
 export class Folding {
   private handed: Capture[] = [];
   private dropped = false;
+  /** More are due than one look takes. */
+  private backlog = false;
   private readonly underWay = new Set<string>();
   private running: Promise<void> | undefined;
   private closed = false;
@@ -58,7 +61,8 @@ export class Folding {
     // Hints that were dropped for want of room are not waited for: they count as due.
     const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
     const due = await this.context.outbox.due(this.context.me, now, batch);
-    if (due.length < batch) this.dropped = false;
+    this.backlog = due.length === batch;
+    if (!this.backlog) this.dropped = false;
     this.hand(due);
   }
 
@@ -85,9 +89,11 @@ export class Folding {
       try {
         await this.context.outbox.remove(folded);
       } catch (error) {
+        folded.length = 0;
         this.context.events.emit('failed', { doing: 'removing folded captures', error });
       }
       for (const { id } of some) this.underWay.delete(id);
+      if (this.backlog && folded.length > 0 && this.handed.length === 0) await this.lookForMore();
     }
   }
 
@@ -102,19 +108,30 @@ export class Folding {
     return false;
   }
 
+  private async lookForMore(): Promise<void> {
+    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
+  }
+
   private async take(capture: Capture): Promise<boolean> {
+    // Whoever folds next finds it in the outbox.
+    if (this.closed) return false;
     try {
       const { fold } = this.context;
-      const entries = await fold.paths(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
+      const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
-      return await this.lookAtLeft(capture);
+      if (failed.length > 0) await this.postpone(capture, failed[0]?.error, failed.map(({ path }) => path));
+      return failed.length === 0 && await this.lookAtLeft(capture);
     } catch (error) {
-      this.context.events.emit('failed', { doing: `folding what ${capture.savedBy?.model ?? 'a capture'} named`, error });
-      await this.context.outbox.postpone(capture.id, new Date(Date.now() + this.context.tuning.captureDueMs)).catch(() => {
-        // The database is away: the capture is still there and due by itself.
-      });
+      await this.postpone(capture, error);
       return false;
     }
+  }
+
+  private async postpone({ id, savedBy }: Capture, error: unknown, paths?: readonly Path[]): Promise<void> {
+    this.context.events.emit('failed', { doing: `folding what ${savedBy?.model ?? 'a capture'} named${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
+    await this.context.outbox.postpone(id, new Date(Date.now() + this.context.tuning.captureDueMs), paths).catch(() => {
+      // The database is away: the capture is still there and due by itself.
+    });
   }
 }

@@ -4,10 +4,11 @@ import type { EventBus } from '../events.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Settler } from '../ledger/settle.js';
 import type { Tuning } from '../options/config.js';
+import { FailingDirs } from './failing-dirs.js';
 import { backoff, retryBlocked } from '../planning/backoff.js';
 import { plan, takeBatch } from '../planning/plan.js';
-import { allows } from '../planning/wants.js';
-import type { Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../words.js';
+import { settleKept } from '../planning/transitions.js';
+import type { Change, Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../words.js';
 
 export interface LaneContext {
   readonly backend: Backend;
@@ -18,8 +19,10 @@ export interface LaneContext {
   readonly me: HostId;
   /** The host as the registry has it now; undefined once it is gone. */
   host(id: HostId): Host | undefined;
-  dirs(): readonly SyncDir[];
+  /** The sync dir that rules a path, where no rule excludes it. */
   dirOf(path: Path): SyncDir | undefined;
+  /** Whether it lies in a sync dir that this host keeps. */
+  isOfOurDirs(path: Path): boolean;
   /** The source is not the version any more: this host looks at these paths again. */
   reconcile(paths: readonly Path[]): Promise<void>;
   /** Where status reads how this host gets on with that one. */
@@ -41,13 +44,23 @@ export class Lane {
   private running: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private more = true;
-  private prepared = false;
+  private readonly prepared = new Set<Path>();
+  private readonly failingDirs: FailingDirs;
   private failures = 0;
   private failingSince: Date | undefined;
-  private recordedAt = 0;
+  private deliveredAt: Date | undefined;
+  private recordedAt = -Infinity;
   private waitMs = 0;
 
-  constructor(readonly id: HostId, private readonly context: LaneContext) {}
+  constructor(readonly id: HostId, private readonly context: LaneContext) {
+    this.failingDirs = new FailingDirs(context.tuning);
+    // A failure that the process before this one recorded is looked at, or status would tell it until the next delivery.
+    const before = context.host(context.me)?.lanes[id];
+    this.deliveredAt = before?.deliveredAt;
+    if (!before?.failure) return;
+    this.failures = 1;
+    this.failingSince = before.failingSince;
+  }
 
   /** Entries just folded here: they go before what the database has. */
   offer(entries: readonly Entry[]): void {
@@ -72,6 +85,7 @@ export class Lane {
   retryNow(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.failingDirs.retryNow();
     this.wake();
   }
 
@@ -91,7 +105,7 @@ export class Lane {
       })
       .finally(() => {
         this.running = undefined;
-        if (this.queue.size > 0 && this.isSendable()) this.begin();
+        if ((this.queue.size > 0 || this.more) && this.isSendable()) this.begin();
       });
   }
 
@@ -108,8 +122,9 @@ export class Lane {
       const { batchFiles, batchBytes } = this.context.tuning;
       const batch = takeBatch(this.queue.values(), { files: batchFiles, bytes: batchBytes });
       if (batch.length === 0) {
-        if (!this.more) return;
-        continue;
+        if (this.more) continue;
+        if (this.failures > 0) await this.findOut(host);
+        return;
       }
       for (const { path } of batch) this.queue.delete(path);
       await this.deliver(host, batch);
@@ -118,32 +133,44 @@ export class Lane {
 
   private async fill(): Promise<void> {
     const { ledger, me, tuning } = this.context;
-    const entries = await ledger.owedTo(this.id, me, tuning.laneQueue);
-    this.more = entries.length >= tuning.laneQueue;
+    // Who wakes the lane while the ledger answers is heard.
+    this.more = false;
+    const entries = await ledger.owedTo(this.id, me, tuning.laneQueue, this.failingDirs.waiting());
+    if (entries.length >= tuning.laneQueue) this.more = true;
     for (const entry of entries) if (!this.queue.has(entry.path)) this.queue.set(entry.path, entry);
   }
 
   private async deliver(host: Host, batch: readonly Entry[]): Promise<void> {
     const { context } = this;
-    const { backend, ledger } = context;
-    const { changes, unwanted } = plan(host, batch, (entry) => context.dirOf(entry.path));
+    const { ledger, me } = context;
+    const { changes, unwanted, unsendable } = plan(host, batch, ({ path }) => context.dirOf(path) ?? (context.isOfOurDirs(path) ? 'excluded' : undefined));
     for (const entry of unwanted) await ledger.release(entry, host.id);
-    if (changes.length === 0) return;
-    const failure = await this.prepare(host);
+    for (const entry of unsendable) await ledger.leave(entry, me);
+    if (changes.every(({ dir }) => this.failingDirs.isWaiting(dir.path))) return;
+    const failure = await this.prepare(host, new Set(changes.map(({ dir }) => dir)));
     if (failure) return this.fail(failure);
-    const entries = new Map(batch.map((entry) => [entry.path, entry]));
+    const sendable = changes.filter(({ dir }) => !this.failingDirs.isWaiting(dir.path));
+    const { delivered, hostFailure } = await this.send(host, sendable, new Map(batch.map((entry) => [entry.path, entry])));
+    if (hostFailure) await this.fail(hostFailure);
+    else await this.record(delivered);
+  }
+
+  private async send(host: Host, changes: readonly Change[], entries: ReadonlyMap<Path, Entry>): Promise<{ delivered: number; hostFailure?: Failure }> {
+    const { context } = this;
+    if (changes.length === 0) return { delivered: 0 };
     const work: Promise<void>[] = [];
     let delivered = 0, hostFailure: Failure | undefined;
     const moved: Entry[] = [];
     try {
-      for await (const outcome of backend.send(host, changes, this.ending.signal)) {
+      for await (const outcome of context.backend.send(host, changes, this.ending.signal)) {
         context.events.emit('outcome', { host: host.id, outcome });
         const entry = entries.get(outcome.change.path);
         if (!entry) continue;
         if (outcome.result === 'delivered') delivered++;
         if (outcome.result === 'changed' || outcome.result === 'vanished') moved.push(entry);
-        else if (outcome.result === 'failed' && outcome.failure.of === 'host') hostFailure = outcome.failure;
-        else work.push(this.take(entry, outcome));
+        else if (outcome.result === 'failed' && outcome.failure.of === 'host') {
+          if (!this.isOfDir(outcome.change.dir, outcome.failure)) hostFailure = outcome.failure;
+        } else work.push(this.take(entry, outcome));
       }
     } catch (error) {
       hostFailure = { code: 'TRANSFER_FAILED', message: messageOf(error), retryable: true, of: 'host' };
@@ -153,16 +180,35 @@ export class Lane {
     if (delivered > 0) await context.raiseLanded(host.id, delivered);
     const broken = results.find((result) => result.status === 'rejected');
     if (broken) throw broken.reason;
-    if (hostFailure) await this.fail(hostFailure);
-    else await this.succeed();
+    return { delivered, ...(hostFailure ? { hostFailure } : {}) };
   }
 
-  private async prepare(host: Host): Promise<Failure | undefined> {
-    if (this.prepared) return undefined;
-    const dirs = this.context.dirs().filter((dir) => allows(host, dir.path));
-    const failure = await this.context.backend.prepare(host, dirs, this.ending.signal);
-    this.prepared = !failure;
-    return failure;
+  /** What keeps the whole host from receiving; a sync dir that alone cannot is left out for a while. */
+  private async prepare(host: Host, dirs: ReadonlySet<SyncDir>): Promise<Failure | undefined> {
+    for (const dir of dirs) {
+      if (this.prepared.has(dir.path) || this.failingDirs.isWaiting(dir.path)) continue;
+      const failure = await this.context.backend.prepare(host, [dir], this.ending.signal);
+      if (!failure) this.prepared.add(dir.path);
+      else if (!this.isOfDir(dir, failure)) return failure;
+    }
+    return undefined;
+  }
+
+  /** Takes note of a failure that concerns one sync dir, on either side. */
+  private isOfDir(dir: SyncDir, failure: Failure): boolean {
+    if (failure.code !== 'NO_MARKER') return false;
+    this.prepared.delete(dir.path);
+    if (this.failingDirs.isWaiting(dir.path)) return true;
+    this.failingDirs.fail(dir.path, failure);
+    this.context.events.emit('failing', { host: this.id, failure });
+    return true;
+  }
+
+  /** Nothing is owed any more to a host that failed when last heard of: whether it works again only asking tells. */
+  private async findOut(host: Host): Promise<void> {
+    const failure = await this.context.backend.prepare(host, [], this.ending.signal);
+    if (failure) await this.fail(failure);
+    else await this.record(0);
   }
 
   /** What an outcome that concerns this path alone means for its entry. */
@@ -171,8 +217,9 @@ export class Lane {
     if (outcome.result === 'delivered') {
       await settler.settle(entry.path, entry.version, this.id, outcome.sha256);
       this.remember(entry);
-    } else if (outcome.result === 'kept') await ledger.release(entry, this.id);
-    else if (outcome.result === 'refused' || outcome.result === 'failed') {
+    } else if (outcome.result === 'kept') {
+      await ledger.changeNow(entry.path, (now) => settleKept(now, entry.version, this.id));
+    } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
       const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();
       await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' ? retryBlocked(since, new Date()) : undefined);
@@ -195,12 +242,12 @@ export class Lane {
 
   private async fail(failure: Failure): Promise<void> {
     if (this.ending.signal.aborted) return;
-    this.prepared = false;
+    this.prepared.clear();
     this.failingSince ??= new Date();
     this.backOff();
     const nextTryAt = new Date(Date.now() + this.waitMs);
     this.context.events.emit('failing', { host: this.id, failure });
-    await this.context.record(this.id, { failure, failingSince: this.failingSince, nextTryAt });
+    await this.context.record(this.id, { ...this.delivery(), failure, failingSince: this.failingSince, nextTryAt });
   }
 
   private backOff(): void {
@@ -214,14 +261,24 @@ export class Lane {
     this.timer.unref();
   }
 
-  private async succeed(): Promise<void> {
-    const recovered = this.failures > 0;
+  /** The host works, but for sync dirs that fail by themselves. */
+  private async record(delivered: number): Promise<void> {
+    if (delivered > 0) this.deliveredAt = new Date();
+    let works = this.failures > 0;
+    for (const dir of this.prepared) if (this.failingDirs.works(dir)) works = true;
     this.failures = 0;
     this.failingSince = undefined;
-    if (recovered) this.context.events.emit('recovered', { host: this.id });
+    const failing = this.failingDirs.first();
+    if (works && !failing) this.context.events.emit('recovered', { host: this.id });
     // Status is to say when it last worked, not every batch.
-    if (!recovered && Date.now() - this.recordedAt < 2_000) return;
-    this.recordedAt = Date.now();
-    await this.context.record(this.id, { deliveredAt: new Date() });
+    if (!works && !failing && performance.now() - this.recordedAt < 2_000) return;
+    this.recordedAt = performance.now();
+    await this.context.record(this.id, {
+      ...this.delivery(), ...(failing ? { failure: failing.failure, failingSince: failing.since, nextTryAt: failing.nextTryAt } : {}),
+    });
+  }
+
+  private delivery(): LaneRecord {
+    return this.deliveredAt ? { deliveredAt: this.deliveredAt } : {};
   }
 }

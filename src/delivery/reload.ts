@@ -3,6 +3,8 @@ import type { EventBus } from '../events.js';
 
 const outputLimit = 4_096;
 const reloadMs = 60_000;
+/** A program that it leaves running in the background may keep its output open for as long as it lives. */
+const outputMs = 500;
 
 /** Runs this host's reload command after files landed: coalesced, never two at once, without a shell, bounded in time and output. */
 export class Reload {
@@ -47,12 +49,23 @@ export class Reload {
 
 function runCommand([program = '', ...args]: readonly string[], signal: AbortSignal): Promise<{ exitCode: number | null; output: string }> {
   return new Promise((resolve) => {
-    let output = '';
+    let output = '', waiting: NodeJS.Timeout | undefined;
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+    const end = (exitCode: number | null): void => {
+      clearTimeout(waiting);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ exitCode, output: output.slice(0, outputLimit) });
+    };
     const collect = (chunk: Buffer): void => { if (output.length < outputLimit) output += chunk.toString('utf8'); };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
-    child.on('error', (error) => { output += error.message; });
-    child.on('close', (exitCode) => { resolve({ exitCode, output: output.slice(0, outputLimit) }); });
+    child.on('error', (error) => {
+      output += error.message;
+      // It could not be started: nothing more comes of it.
+      if (child.pid === undefined) end(null);
+    });
+    child.on('exit', (exitCode) => { waiting = setTimeout(() => { end(exitCode); }, outputMs); });
+    child.on('close', (exitCode) => { end(exitCode); });
   });
 }

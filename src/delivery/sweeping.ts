@@ -26,6 +26,7 @@ export class Sweeping {
   private readonly ending = new AbortController();
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
+  private settling: Promise<void> | undefined;
 
   constructor(private readonly context: SweepingContext) {}
 
@@ -38,6 +39,8 @@ export class Sweeping {
 
   async owe(dir: Path, afterSeconds: number): Promise<void> {
     const due = Date.now() + afterSeconds * 1000;
+    // What is just stored as done must not swallow this one.
+    await this.settling?.catch(() => undefined);
     const owed = this.owed.get(dir);
     if (owed && owed.storedAt <= due) {
       owed.latest = Math.max(owed.latest, due);
@@ -58,6 +61,13 @@ export class Sweeping {
     return Math.max(storedAt, this.notBefore.get(dir) ?? 0);
   }
 
+  /** Stores that the sweep begun then is owed no more, unless a save has asked for a later one. */
+  private async settle(path: Path, { latest }: Owed, began: number): Promise<void> {
+    await this.context.store(path, latest > began ? new Date(latest) : undefined);
+    if (latest > began) this.owed.set(path, { storedAt: latest, latest });
+    else this.owed.delete(path);
+  }
+
   private schedule(): void {
     clearTimeout(this.timer);
     if (this.running || this.ending.signal.aborted || this.owed.size === 0) return;
@@ -75,10 +85,8 @@ export class Sweeping {
       const dir = this.context.dirs().find((known) => known.path === path);
       try {
         if (dir) await this.context.scan(dir, this.ending.signal);
-        const latest = this.owed.get(path)?.latest ?? 0;
-        await this.context.store(path, latest > began ? new Date(latest) : undefined);
-        if (latest > began) this.owed.set(path, { storedAt: latest, latest });
-        else this.owed.delete(path);
+        this.settling = this.settle(path, this.owed.get(path) ?? owed, began);
+        await this.settling;
         this.notBefore.set(path, Date.now() + rest * (Date.now() - began));
       } catch (error) {
         if (this.ending.signal.aborted) return;

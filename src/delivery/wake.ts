@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { rename } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Capture } from '../words.js';
@@ -17,20 +18,24 @@ export function socketPath(stateDir: string): string {
 export class WakeServer {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
+  /** Node unlinks the path that a server was begun at when it ends; by then the next holder may have its own at the known one. */
+  private readonly ownPath: string;
 
-  constructor(private readonly stateDir: string, private readonly onHint: (hint: Hint) => void) {}
+  constructor(private readonly stateDir: string, private readonly onHint: (hint: Hint) => void) {
+    // No longer than the known name, whose length is checked at init.
+    this.ownPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
+  }
 
   async start(): Promise<void> {
-    const path = socketPath(this.stateDir);
-    // Only the lease holder gets here: what is left there is of a process that is gone.
-    await rm(path, { force: true });
     const server = createServer((socket) => { this.listen(socket); });
     this.server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, () => { server.off('error', reject); resolve(); });
+      server.listen(this.ownPath, () => { server.off('error', reject); resolve(); });
     });
     server.unref();
+    // Only the lease holder gets here: what is there is of a process that is gone, or about to end.
+    await rename(this.ownPath, socketPath(this.stateDir));
   }
 
   async close(): Promise<void> {

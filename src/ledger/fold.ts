@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EventBus } from '../events.js';
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { makeVersion } from '../planning/entries.js';
 import { dependsOnOwnCopy, findWhy, reconcile, type Answer } from '../planning/reconcile.js';
 import { findStanding, type FoundStanding } from '../planning/standing.js';
@@ -42,7 +42,13 @@ export interface Reason {
   readonly savedBy?: SavedBy | undefined;
   /** Hosts known to have the same bytes (what a pull fetched from them). */
   readonly alsoHeldBy?: readonly HostId[];
+  /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
+  readonly surely?: boolean;
 }
+
+/** What came of folding: the entries that were written, and the paths that could not be looked at now. */
+export interface Folded { readonly entries: Entry[]; readonly failed: { readonly path: Path; readonly error: unknown }[] }
+
 
 /**
  * Makes the ledger say what this disk says about each path. Folding twice is harmless: only bytes that the entry does not know make
@@ -52,21 +58,37 @@ export class Fold {
   constructor(private readonly context: FoldContext) {}
 
   async paths(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
-    const entries = await this.context.ledger.readMany(paths);
-    const changed: Entry[] = [];
+    const { entries, failed } = await this.each(paths, reason);
+    const [first] = failed;
+    if (first) {
+      const others = failed.length > 1 ? ` and ${failed.length - 1} other paths` : '';
+      this.context.events.emit('failed', { doing: `looking at ${JSON.stringify(first.path)}${others}`, error: first.error });
+    }
+    return entries;
+  }
+
+  /** As `paths`, and tells which paths could not be looked at: a file that may not be read, or that is being written all the time. */
+  async each(paths: readonly Path[], reason: Reason): Promise<Folded> {
+    const read = await this.context.ledger.readMany(paths);
+    const entries: Entry[] = [], failed: Folded['failed'] = [];
     await forEachOf(paths, 16, async (path) => {
-      const entry = await this.path(path, reason, entries.get(path));
-      if (entry) changed.push(entry);
+      try {
+        const entry = await this.path(path, reason, read.get(path));
+        if (entry) entries.push(entry);
+      } catch (error) {
+        // What this disk says concerns one path, and keeps no other from being folded; the rest is the database's.
+        if (!(error instanceof SyncMediaError)) throw error;
+        failed.push({ path, error });
+      }
     });
-    if (changed.length > 0) this.context.events.emit('folded', { paths: changed.map(({ path }) => path) });
-    return changed;
+    if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
+    return { entries, failed };
   }
 
   /** One path, from the entry as it was read. Paths that may not be captured, or are no files, are left alone. */
   private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | undefined> {
     const { ledger, me } = this.context;
-    const wantedBy = this.context.wantedBy(path);
-    if (!wantedBy) return undefined;
+    if (!this.context.wantedBy(path)) return undefined;
     let entry = read;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const looked = await this.look(path, entry, reason);
@@ -74,6 +96,9 @@ export class Fold {
       const { answer, seen, ownCopy } = looked;
       if (answer === 'nothing') return undefined;
       if (answer === 'new-version' && seen) {
+        // Asked as late as can be: a host may have come to be known while a large file was hashed.
+        const wantedBy = this.context.wantedBy(path);
+        if (!wantedBy) return undefined;
         const next = makeVersion(entry, seen, {
           path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [],
         });
@@ -93,15 +118,17 @@ export class Fold {
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
       seen = await disk.observe(path);
-      standing = findStanding(entry, seen, { onCapturingDisk });
+      standing = findStanding(entry, seen, { onCapturingDisk, surely: reason.surely === true });
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
       if (seen && (standing === undefined || (standing === 'unknown' && seen.size <= hashAtOnceLimit))) {
         seen = await disk.hash(path);
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
     } catch (error) {
-      if (error instanceof SyncMediaError && (error.code === 'NOT_A_FILE' || error.code === 'SYMLINK_IN_PATH')) return undefined;
-      throw error;
+      if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
+      // A directory or a symlink took its place: nothing to capture, and nothing that this host holds any more.
+      const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
+      return isHeld ? { answer: 'leave', seen: undefined, ownCopy: undefined } : undefined;
     }
     const situation = {
       entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, reason.asserted?.find((one) => one.path === path)?.seen),
@@ -115,7 +142,11 @@ export class Fold {
   private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
     if (answer === 'restore' && ownCopy !== undefined) await disk.restore(entry, ownCopy);
-    if (answer === 'trash') await disk.moveToTrash(entry.path);
+    if (answer === 'trash') {
+      await disk.moveToTrash(entry.path);
+      // Looked at again: what was moved may have been put back, because it was not the old file any more.
+      return false;
+    }
     const transition = follow(answer, entry, me);
     return transition === undefined || ledger.change(entry, transition);
   }

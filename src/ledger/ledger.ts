@@ -1,5 +1,7 @@
 import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
+import { SyncMediaError } from '../errors/errors.js';
+import { atOnce } from '../planning/entries.js';
 import { hold, leave, owe, release, type Transition } from '../planning/transitions.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 
@@ -9,8 +11,11 @@ type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
 /** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
 export interface CountFilter {
-  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date;
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date; before?: Date;
 }
+/** How often an entry is read and written anew, because it moved in between. */
+const attempts = 10;
+
 export interface Fence { readonly path: Path; readonly version: Version }
 export interface Sent extends Fence { readonly sender: HostId }
 
@@ -35,6 +40,8 @@ export class Ledger {
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
       { key: { sender: 1, owed: 1, capturedAt: 1 }, name: 'owed' },
+      { key: { owed: 1, capturedAt: 1 }, name: 'owed to' },
+      { key: { 'blocked.retryAt': 1 }, name: 'blocked until', sparse: true },
       { key: { adoptable: 1 }, name: 'adoptable', sparse: true },
       { key: { capturedBy: 1, unsure: 1 }, name: 'unsure' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
@@ -95,17 +102,41 @@ export class Ledger {
     return this.update({ _id: path, version, sender }, toUpdate(transition));
   }
 
-  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
-  owe(entry: Sent, hosts: readonly HostId[]): Promise<boolean> {
-    return this.change(entry, owe(entry, hosts));
+  /** As `change`, decided on whatever the entry is now. False where there is none. */
+  async changeNow(path: Path, decide: (now: Entry) => Transition): Promise<boolean> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const now = await this.read(path);
+      if (!now) return false;
+      if (await this.change(now, decide(now))) return true;
+    }
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was written`);
   }
 
-  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of one sender or of all. Tells how many. */
-  async oweLacking(dir: Path, host: HostId, sender?: HostId): Promise<number> {
+  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
+  owe(path: Path, hosts: readonly HostId[]): Promise<boolean> {
+    return this.changeNow(path, (now) => owe(now, hosts));
+  }
+
+  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of these senders or of all. Tells how many. */
+  async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
-      { _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host }, ...(sender ? { sender } : {}) },
-      { $addToSet: { owed: host }, $set: { dueAt: new Date() } });
+      {
+        _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host },
+        ...(senders ? { sender: { $in: [...senders] } } : {}),
+      },
+      { $addToSet: { owed: host }, $set: { dueAt: atOnce } });
     return result.modifiedCount;
+  }
+
+  /**
+   * Entries of which this host is the sender and is owed the bytes itself, or that nobody may send: it has to look at its own disk.
+   * By path, from the one behind `after`.
+   */
+  async owedToSender(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+    const filter = {
+      owed: me, $or: [{ sender: me }, { adoptable: true }], ...(after === undefined ? {} : { _id: { $gt: after } }),
+    } as Filter;
+    return (await this.rows.find(filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
@@ -145,10 +176,10 @@ export class Ledger {
     return count;
   }
 
-  /** What a host is owed by this sender: half of them the newest, half the oldest, each once. */
-  async owedTo(host: HostId, sender: HostId, limit: number): Promise<Entry[]> {
-    // A sender that lost the bytes has nothing to send: a holder adopts the entry.
-    const filter: Filter = { sender, owed: host, heldBy: sender, dueAt: { $lte: new Date() } };
+  /** What a host is owed by this sender, but for some sync dirs: half of them the newest, half the oldest, each once. */
+  async owedTo(host: HostId, sender: HostId, limit: number, exceptDirs: readonly Path[] = []): Promise<Entry[]> {
+    const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
+    const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
     const half = Math.max(1, Math.floor(limit / 2));
     const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half }).toArray();
     if (newest.length < half) return newest.map(toEntry);
@@ -159,7 +190,7 @@ export class Ledger {
   /** One query for all lanes: which of these hosts this sender owes anything that is due. */
   async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
     if (hosts.length === 0) return false;
-    const filter: Filter = { sender, owed: { $in: [...hosts] }, heldBy: sender, dueAt: { $lte: new Date() } };
+    const filter: Filter = { sender, owed: { $in: [...hosts] }, ...sendableBy(sender) };
     return await this.rows.findOne(filter, { projection: { _id: 1 } }) !== null;
   }
 
@@ -167,13 +198,15 @@ export class Ledger {
   adopt(entry: Entry, me: HostId): Promise<boolean> {
     const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
     return this.update({ _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
-      { $set: { sender: me }, $unset: { adoptable: '' } });
+      { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } });
   }
 
   /** Entries that a host may adopt because their sender let go of them, or is one of `gone`. */
   async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
     const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
-    const orphaned: Filter = { sender: { $in: [...gone] }, owed: { $ne: [] }, $or: [{ heldBy: me }, { kind: 'tombstone' }] };
+    const orphaned: Filter = {
+      sender: { $in: [...gone] }, $and: [{ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }, { $or: [{ heldBy: me }, { kind: 'tombstone' }] }],
+    };
     const rows = await this.rows.find(left, { limit }).toArray();
     if (gone.length > 0) rows.push(...await this.rows.find(orphaned, { limit }).toArray());
     return rows.map(toEntry);
@@ -188,9 +221,10 @@ export class Ledger {
     for await (const row of rows) yield toEntry(row);
   }
 
-  /** Entries this host captured whose bytes the next sweep is to hash. */
-  async unsure(capturedBy: HostId, below: Path, limit: number): Promise<Entry[]> {
-    return (await this.rows.find({ capturedBy, unsure: true, _id: isBelow(below) } as Filter, { limit }).toArray()).map(toEntry);
+  /** Entries this host captured whose bytes the next sweep is to hash, by path, from the one behind `after`. */
+  async unsure(capturedBy: HostId, below: Path, limit: number, after?: Path): Promise<Entry[]> {
+    const _id = { ...isBelow(below), ...(after === undefined ? {} : { $gt: after }) };
+    return (await this.rows.find({ capturedBy, unsure: true, _id } as Filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
   /** The content of a version is known for certain now. */
@@ -228,7 +262,7 @@ export class Ledger {
 function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
   const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
   const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
-  const set = { ...(owed === 'join' ? { dueAt: new Date() } : {}), ...(adoptable ? { adoptable } : {}) };
+  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}) };
   const pulled = {
     ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
   };
@@ -242,12 +276,18 @@ function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Updat
   return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
 }
 
+/** Due, and what the sender has: a tombstone needs no bytes. */
+function sendableBy(sender: HostId): Filter {
+  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
+}
+
 function countFilter(filter: CountFilter): Filter {
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.kind ? { kind: filter.kind } : {}), ...(filter.since ? { capturedAt: { $gte: filter.since } } : {}),
-    ...(filter.sendable ? { heldBy: filter.sender, dueAt: { $lte: new Date() } } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}),
+    ...(filter.since || filter.before ? { capturedAt: { ...(filter.since ? { $gte: filter.since } : {}), ...(filter.before ? { $lte: filter.before } : {}) } } : {}),
+    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { hasCode } from '../errors/errors.js';
 import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
 import { forEachOf, type Fold } from './fold.js';
 import type { Ledger } from './ledger.js';
@@ -39,11 +40,20 @@ export async function scanDir(
   await reconcile();
   for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
     signal.throwIfAborted();
-    if (await disk.observe(path).catch(() => undefined) === undefined && some.push(path) >= batch) await reconcile();
+    if (await isGone(disk, path) && some.push(path) >= batch) await reconcile();
   }
   await reconcile();
   await confirmContents(context, dir, signal, onEntries);
   return files;
+}
+
+/** Whether the file is not there any more. Of a sync dir in this one that is not mounted nobody can tell. */
+async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
+  try {
+    return await disk.observe(path) === undefined;
+  } catch (error) {
+    return hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH');
+  }
 }
 
 /** Hashes what could not be told apart by size and mtime when it was captured. */
@@ -51,11 +61,10 @@ async function confirmContents(
   { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
   onEntries: (entries: Entry[]) => void,
 ): Promise<void> {
-  for (let last = ''; ;) {
-    const unsure = (await ledger.unsure(me, dir.path, batch)).filter(({ path }) => path !== last);
+  for (let after: Path | undefined; ;) {
+    const unsure = await ledger.unsure(me, dir.path, batch, after);
     if (unsure.length === 0) return;
     const changed: Asserted[] = [];
-    let confirmed = 0;
     await forEachOf(unsure, 4, async (entry) => {
       signal.throwIfAborted();
       const seen = await disk.hash(entry.path).catch(() => undefined);
@@ -63,11 +72,10 @@ async function confirmContents(
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
       const isSame = known.sha256 === undefined ? seen.nanos === known.nanos : seen.sha256 === known.sha256;
       if (!isSame) changed.push({ path: entry.path, seen });
-      else if (await ledger.confirm(entry, seen.sha256)) confirmed++;
+      else await ledger.confirm(entry, seen.sha256);
     });
     // Asserted: the facts of these bytes are those of the version, only their content is not.
     if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));
-    if (confirmed + changed.length === 0) return;
-    last = unsure[unsure.length - 1]?.path ?? '';
+    after = unsure.at(-1)?.path;
   }
 }

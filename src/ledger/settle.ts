@@ -1,4 +1,3 @@
-import { SyncMediaError } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
 import { settle } from '../planning/transitions.js';
 import type { HostId, Path, Version } from '../words.js';
@@ -8,8 +7,6 @@ interface Pending { path: Path; version: Version; hosts: HostId[]; sha256: strin
 
 /** Settles sent in one bulk write at the most. */
 const batchLimit = 500;
-/** How often a settle whose fence failed is written, because the entry moved once more. */
-const attempts = 10;
 
 /**
  * Says in the ledger that a host holds a version, fenced by {path, version}; where the fence fails the host is owed again and no
@@ -61,10 +58,6 @@ export class Settler {
 
   /** The entry moved on while this version landed. */
   private async settleMoved({ path, version, hosts }: Pending): Promise<void> {
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const now = await this.ledger.read(path);
-      if (!now || await this.ledger.change(now, settle(now, version, hosts))) return;
-    }
-    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while a delivery of it was settled`);
+    await this.ledger.changeNow(path, (now) => settle(now, version, hosts));
   }
 }

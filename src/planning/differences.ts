@@ -46,7 +46,8 @@ export function answerPull(
   const { there, here } = difference;
   if (!there) return from.passive && entry?.heldBy.includes(from.id) ? { do: 'owe there' } : { do: 'nothing' };
   if (entry?.facts && haveSameFacts(there, entry.facts)) {
-    return entry.heldBy.includes(me) && here && haveSameFacts(here, there) ? { do: 'nothing' } : { do: 'fetch', entry };
+    // What a holder has instead is news that its own scan is about to capture: a pull would take it away.
+    return entry.heldBy.includes(me) && here && !isOld(entry, here) ? { do: 'nothing' } : { do: 'fetch', entry };
   }
   if (entry && isOld(entry, there)) return from.passive && entry?.heldBy.includes(from.id) ? { do: 'owe there' } : { do: 'nothing' };
   // An active host captures its own files; only where no entry stands in the way it is worth not waiting for it.

@@ -4,6 +4,9 @@ import { haveSameFacts } from './standing.js';
 /** How many replaced versions an entry remembers. */
 export const supersededLimit = 16;
 
+/** Due whatever a clock says: that of another sender, or this one's before it was set. */
+export const atOnce = new Date(0);
+
 export interface Write {
   readonly path: Path;
   readonly version: Version;
@@ -44,7 +47,7 @@ export function makeVersion(before: Entry | undefined, facts: Seen, write: Write
   return {
     path: write.path, version: write.version, kind: 'file', facts, superseded: supersede(before, lost, facts),
     sender: write.me, capturedBy: write.me, heldBy: [write.me, ...also],
-    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)), dueAt: write.now, blocked: [],
+    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)), dueAt: atOnce, blocked: [],
     ...(write.savedBy ? { savedBy: write.savedBy } : before?.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
     ...(isUnsure(facts, write.now) ? { unsure: true } : {}),
@@ -57,7 +60,7 @@ export function makeTombstone(before: Entry, write: Write): Entry {
     path: write.path, version: write.version, kind: 'tombstone',
     superseded: supersede(before, false, undefined).map((old) => ({ ...old, lost: false })),
     sender: write.me, capturedBy: write.me, heldBy: [write.me],
-    owed: write.wantedBy.filter((host) => host !== write.me), dueAt: write.now, blocked: [],
+    owed: write.wantedBy.filter((host) => host !== write.me), dueAt: atOnce, blocked: [],
     ...(before.savedBy ? { savedBy: before.savedBy } : {}), capturedAt: write.now,
   };
 }

@@ -5,19 +5,26 @@ export interface Plan {
   readonly changes: Change[];
   /** Entries the host is owed but does not want any more: its sync dirs were narrowed, or a rule excludes the path. */
   readonly unwanted: Entry[];
+  /** Entries the host wants, in a sync dir that this one keeps no more: others may have them. */
+  readonly unsendable: Entry[];
 }
 
-/** What is to happen on `host` to bring these entries there. */
-export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry) => SyncDir | undefined): Plan {
-  const changes: Change[] = [], unwanted: Entry[] = [];
+/**
+ * What is to happen on `host` to bring these entries there.
+ *
+ * @param dirOf the sync dir that rules a path here; 'excluded' where a rule keeps it from being synced; undefined where none has it
+ */
+export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry) => SyncDir | 'excluded' | undefined): Plan {
+  const changes: Change[] = [], unwanted: Entry[] = [], unsendable: Entry[] = [];
   for (const entry of entries) {
     const dir = dirOf(entry);
-    if (!dir || !wants(host, entry.path)) { unwanted.push(entry); continue; }
+    if (dir === 'excluded' || !wants(host, entry.path)) { unwanted.push(entry); continue; }
+    if (!dir) { unsendable.push(entry); continue; }
     const common = { path: entry.path, dir, version: entry.version, ...(entry.savedBy ? { savedBy: entry.savedBy } : {}) };
     if (entry.kind === 'tombstone') changes.push({ ...common, do: 'remove' });
     else if (entry.facts) changes.push({ ...common, do: 'put', facts: entry.facts });
   }
-  return { changes, unwanted };
+  return { changes, unwanted, unsendable };
 }
 
 /** The first of the entries that fit into one batch; at least one, however large. */

@@ -5,9 +5,9 @@ export type FoundStanding = Standing | 'lost';
 
 type Known = Facts & { readonly nanos?: number };
 
-/** Whether size and mtime, all that a transfer carries, are the same. */
+/** Whether size and mtime, all that a transfer carries, are the same; of the seconds SFTP carries 32 bits, also before 1970. */
 export function haveSameFacts(a: Facts, b: Facts): boolean {
-  return a.size === b.size && a.mtime === b.mtime;
+  return a.size === b.size && a.mtime >>> 0 === b.mtime >>> 0;
 }
 
 /**

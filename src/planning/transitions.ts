@@ -47,10 +47,18 @@ export function settle(now: Pick<Entry, 'version' | 'sender'>, landed: Version, 
   return now.version === landed ? hold(hosts) : owe(now, hosts);
 }
 
+/**
+ * The host's own file won over the version. It is not concerned; but where the entry moved on meanwhile, what was put back there may not
+ * be what its holder has said it holds.
+ */
+export function settleKept(now: Pick<Entry, 'version' | 'sender'>, sent: Version, host: HostId): Transition {
+  return now.version === sent ? release(host) : owe(now, [host]);
+}
+
 /** What an answer of `reconcile` means for this host, once what it asks of the disk is done; undefined: a version, or nothing. */
 export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId): Transition | undefined {
   switch (answer) {
-    case 'hold': case 'restore': case 'trash': return hold([me]);
+    case 'hold': case 'restore': return hold([me]);
     case 'owe': return owe(entry, [me]);
     case 'leave': return leave(entry, me);
     default: return undefined;
@@ -77,9 +85,9 @@ export function lacks(entry: Entry, host: HostId): boolean {
   return !entry.heldBy.includes(host) && !entry.owed.includes(host) && !entry.blocked.some((blocked) => blocked.host === host);
 }
 
-/** Whether `me`, as sender, delivers the entry to a host: a sender that lost the bytes has nothing to send. */
+/** Whether `me`, as sender, delivers the entry to a host: a sender that lost the bytes has nothing to send, a tombstone has none. */
 export function maySend(entry: Entry, me: HostId, to: HostId): boolean {
-  return entry.sender === me && entry.owed.includes(to) && entry.heldBy.includes(me);
+  return entry.sender === me && entry.owed.includes(to) && (entry.heldBy.includes(me) || entry.kind === 'tombstone');
 }
 
 /**
@@ -90,7 +98,7 @@ export function mayAdopt(entry: Entry, me: HostId, gone: readonly HostId[]): boo
   if (entry.sender === me) return false;
   const holds = entry.heldBy.includes(me);
   if (entry.adoptable && holds) return true;
-  return gone.includes(entry.sender) && entry.owed.length > 0 && (holds || entry.kind === 'tombstone');
+  return gone.includes(entry.sender) && entry.owed.length + entry.blocked.length > 0 && (holds || entry.kind === 'tombstone');
 }
 
 /** The entry with another sender. */

@@ -1,8 +1,8 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
-import { allows } from '../planning/wants.js';
+import { owe } from '../planning/transitions.js';
 import type { Change, Difference, Entry, Host, Outcome, Path, SyncDir } from '../words.js';
 import type { Progress, RunContext } from './context.js';
-import { asHostFailure, chooseHosts, inBatches } from './push.js';
+import { chooseHosts, eachDir, inBatches } from './push.js';
 
 /**
  * A pull: what other hosts, active and passive, have and this one lacks is fetched by this host. Where the ledger knows the version
@@ -13,15 +13,8 @@ export async function pull(context: RunContext, progress: Progress): Promise<voi
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
   for (const host of hosts) {
-    try {
-      for (const dir of dirs) {
-        if (!allows(host, dir.path)) continue;
-        await inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => fetchSome(context, progress, host, dir, some));
-      }
-    } catch (error) {
-      if (progress.signal.aborted) throw error;
-      progress.fail(host.id, asHostFailure(error));
-    }
+    await eachDir(progress, host, dirs, (dir) =>
+      inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => fetchSome(context, progress, host, dir, some)));
   }
 }
 
@@ -47,7 +40,7 @@ async function fetchSome(
     for (const { path } of changes) progress.would(host.id, path);
     return;
   }
-  for (const entry of owed) await ledger.owe(entry, [host.id]);
+  for (const entry of owed) await ledger.change(entry, owe(entry, [host.id]));
   if (changes.length === 0) return;
   progress.found(changes.length, changes.reduce((sum, change) => sum + (change.do === 'put' ? change.facts.size : 0), 0));
   let landed = 0;

@@ -1,5 +1,6 @@
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { answerPush, chooseDirs, isAskedFor, wouldPush } from '../planning/differences.js';
+import { owe } from '../planning/transitions.js';
 import { allows } from '../planning/wants.js';
 import type { Difference, Failure, Host, Path, SyncDir } from '../words.js';
 import type { Progress, RunContext } from './context.js';
@@ -9,7 +10,7 @@ const batch = 500;
 const lookMs = 1_000;
 
 /** The failure a thrown error is, as a host's. */
-export function asHostFailure(error: unknown): Failure {
+function asHostFailure(error: unknown): Failure {
   if (error instanceof SyncMediaError) return { code: error.code, message: error.message, retryable: true, of: 'host' };
   throw error;
 }
@@ -40,20 +41,30 @@ export async function push(context: RunContext, progress: Progress): Promise<voi
   // A dry run changes nothing: what a scan would capture it tells from the comparison.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(chooseHosts(context, progress).map(async (host) => {
-    try {
-      for (const dir of dirs) {
-        if (!allows(host, dir.path)) continue;
-        await inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => owe(context, progress, host, dir, some));
-      }
-      if (!progress.run.dryRun) await awaitLane(context, progress, host, dirs.map(({ path }) => path));
-    } catch (error) {
-      if (progress.signal.aborted) throw error;
-      progress.fail(host.id, asHostFailure(error));
-    }
+    const compared: Path[] = [];
+    await eachDir(progress, host, dirs, async (dir) => {
+      await inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => oweDifferences(context, progress, host, dir, some));
+      compared.push(dir.path);
+    });
+    if (!progress.run.dryRun) await awaitLane(context, progress, host, compared);
   }));
 }
 
-async function owe(
+/** A sync dir that fails keeps no other of that host from its turn; a host that does not answer is asked for no other. */
+export async function eachDir(progress: Progress, host: Host, dirs: readonly SyncDir[], work: (dir: SyncDir) => Promise<void>): Promise<void> {
+  for (const dir of dirs) {
+    if (!allows(host, dir.path)) continue;
+    try {
+      await work(dir);
+    } catch (error) {
+      if (progress.signal.aborted) throw error;
+      progress.fail(host.id, asHostFailure(error));
+      if (!hasCode(error, 'NO_MARKER')) return;
+    }
+  }
+}
+
+async function oweDifferences(
   context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[],
 ): Promise<void> {
   progress.signal.throwIfAborted();
@@ -66,7 +77,7 @@ async function owe(
       continue;
     }
     if (!entry || answerPush(difference, entry, me, dir) !== 'owe') continue;
-    await ledger.owe(entry, [host.id]);
+    await ledger.change(entry, owe(entry, [host.id]));
     // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);
   }
@@ -76,9 +87,11 @@ async function owe(
 async function awaitLane(context: RunContext, progress: Progress, host: Host, dirs: readonly Path[]): Promise<void> {
   const { ledger, me, events } = context;
   const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
+  // What is saved from now on is not this push's: on a busy site something is always owed.
+  const before = new Date();
   const left = async (): Promise<number> => {
     let count = 0;
-    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true });
+    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true, before });
     return count;
   };
   let delivered = 0, failure: Failure | undefined, wake = (): void => undefined;
@@ -104,6 +117,9 @@ async function awaitLane(context: RunContext, progress: Progress, host: Host, di
         wake = () => { clearTimeout(timer); resolve(); };
       });
       progress.signal.throwIfAborted();
+      if (!chooseHosts(context, progress).some(({ id }) => id === host.id)) {
+        failure = { code: 'CANCELLED', message: `${host.hostname} was paused or unregistered meanwhile`, retryable: true, of: 'host' };
+      }
       if (delivered - deliveredBefore > 0 && delivered < found && !failure) continue;
       remaining = await left();
       if (remaining > 0 && failure) {

@@ -113,8 +113,9 @@ export class Decisions {
       this.rules.applyTransition(entry, this.rules.settle(entry, sameVersion ? 'now' : 'before', [hostIds[host] as HostId])));
   }
 
-  owe(index: number, host: HostIndex): number {
-    return this.change('owe', index, host, (entry) => this.rules.applyTransition(entry, this.rules.owe(entry, [hostIds[host] as HostId])));
+  settleKept(index: number, host: HostIndex, sameVersion: boolean): number {
+    return this.change('settle kept', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
+      this.rules.applyTransition(entry, this.rules.settleKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId)));
   }
 
   /** As `oweLacking` of the ledger: owed where it neither holds nor is owed. */
@@ -200,7 +201,7 @@ export class Decisions {
   }
 }
 
-const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, owe: 7, fill: 8, release: 9, adopt: 10, judge: 11 };
+const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11 };
 const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown', 'absent'];
 const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };

@@ -154,14 +154,15 @@ function keepInTrash(model: Model, next: State, host: HostIndex, content: number
 function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
   next.landings[i] = { ...noLanding };
   const { decisions } = model, { to, kind, sameVersion } = landing;
-  if (kind === 'restore' || kind === 'trash') {
+  if (kind === 'trash') return 'looked at again';
+  if (kind === 'restore') {
     if (!sameVersion) return 'version moved';
     next.entry = decisions.follow(next.entry, to, kind);
     return 'holds it';
   }
   if (landing.verdict === 'return') {
-    if (sameVersion) next.entry = decisions.release(next.entry, to);
-    return 'kept there, not owed';
+    next.entry = decisions.settleKept(next.entry, to, sameVersion);
+    return sameVersion ? 'kept there, not concerned' : 'kept there, but the entry moved, owed again';
   }
   next.entry = decisions.settle(next.entry, to, sameVersion);
   return sameVersion ? 'settles' : 'fence fails, owed again';

@@ -39,7 +39,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'judge-by-what-was-read-before', says: 'what a landing replaced is judged by the entry read before the rename',
-    rules: { judgesBeforeRename: true }, budget: { writes: 1, joins: 1, ...crashes },
+    rules: { judgesBeforeRename: true }, budget: { writes: 2 }, options: { hosts: 3, passive: true },
   },
   {
     name: 'adopt-only-from-gone', says: 'a holder adopts only from a sender that is gone, not from one that lost the bytes',

@@ -97,6 +97,12 @@ test('of two hosts that save one path at once all end with the winner, and the l
     const kept = await Promise.all([one, two, three].map(async (machine) => [...await machine.kept('conflicts'), ...await machine.kept('trash')]));
     return kept.flat().includes('race.jpg');
   });
+  // In the trash where one host had the other's file before its app replaced it; a conflict is said in the log of whoever sent.
+  await until(async () => {
+    const isConflict = (await Promise.all([one, two, three].map((machine) => machine.kept('conflicts')))).flat().includes('race.jpg');
+    const isSaid = [one, two].some(({ app }) => app.log.some((line) => line.includes('race.jpg') && line.includes('.syncmedia/conflicts')));
+    return isSaid === isConflict;
+  });
 });
 
 test('a slow old version that lands last loses all the same', async () => {

@@ -120,12 +120,15 @@ test('the reload command runs where files landed, without a shell, and its outco
 });
 
 test('each host has only the sync dirs it wants', async () => {
-  const opened = await open({
-    hosts: ['one', 'two', 'three'], plugin: { syncDirs: [dir, 'uploads/photos-large'] }, sync: {},
-    registration: (name) => name === 'two' ? { syncDirs: [dir] } : {},
-  }).catch((error: unknown) => error);
-  // A sync dir that a model declares and that does not exist is an error of init that names it.
-  expect(String(opened)).toContain('uploads/photos-large');
+  const large = 'uploads/large';
+  const opened = await open({ plugin: { syncDirs: [dir, large] }, registration: (name) => name === 'two' ? { syncDirs: [dir] } : {} });
+  const [one, two, three] = threeOf(opened);
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.write(`${large}/b.jpg`, 'b');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg`, thumbnail: `${large}/b.jpg` });
+  await until(async () => await three.read(`${large}/b.jpg`) === 'b' && await two.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
+  await untilSettled(opened);
+  expect(Object.keys(await two.tree())).toEqual([`${dir}/a.jpg`]);
 });
 
 test('a symlinked sync dir stays a symlink, on both sides', async () => {

@@ -91,7 +91,7 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
 }
 
 async function addMachine(database: TestDatabase, ssh: TestHost, name: string, options: SiteOptions): Promise<Machine & { closeApps(): Promise<void> }> {
-  await mkdir(join(ssh.root, dir), { recursive: true });
+  for (const one of [options.plugin?.syncDirs ?? dir].flat()) await mkdir(join(ssh.root, one), { recursive: true });
   const environment: Record<string, string> = {
     HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
     SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,

@@ -1,4 +1,4 @@
-import { readFile, rm, symlink } from 'node:fs/promises';
+import { open, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTombstone } from '../../src/planning/entries.js';
@@ -108,6 +108,37 @@ describe('when ledger and disk disagree', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: [], owed: expect.arrayContaining(['A']) as string[] });
   });
 
+  test('a sender that has an older version again leaves the sending to a holder', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'purrrr', 2_000);
+    await a.fold.paths([cat], named);
+    await b.write(cat, 'purrrr', 2_000);
+    await b.fold.paths([cat], scan);
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], scan);
+    expect((await site.ledger.adoptable('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
+  });
+
+  test('a holder whose file became a directory holds it no more', async () => {
+    await a.write(cat, 'meow');
+    await a.fold.paths([cat], named);
+    await rm(join(a.root, cat));
+    await a.write(`${cat}/inside.jpg` as Path, 'x');
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: [] });
+  });
+
+  test('other bytes of the same size and time are news to whoever asks for certainty', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    const { version } = await entryOf(cat);
+    await a.write(cat, 'MEOW', 1_000);
+    expect(await a.fold.paths([cat], scan)).toEqual([]);
+    const [entry] = await a.fold.paths([cat], { ...scan, surely: true });
+    expect(entry?.version).not.toBe(version);
+  });
+
   test('current bytes in its own .syncmedia are restored', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], named);
@@ -130,6 +161,42 @@ describe('when ledger and disk disagree', () => {
     await a.write(cat, 'another cat', 3_000);
     await a.fold.paths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'A' });
+  });
+});
+
+describe('a file that cannot be looked at just now', () => {
+  let writing = false, written: Promise<void> | undefined;
+  beforeEach(async () => {
+    await a.write(photo('growing.log'), 'x'.repeat(1_000_000));
+    const file = await open(join(a.root, photo('growing.log')), 'a');
+    writing = true;
+    written = (async () => {
+      while (writing) {
+        await file.write('x');
+        await new Promise((resolve) => { setImmediate(resolve); });
+      }
+      await file.close();
+    })();
+  });
+  afterEach(async () => {
+    writing = false;
+    await written;
+  });
+  const others = Array.from({ length: 40 }, (_, i) => photo(`${i}.jpg`));
+
+  test('keeps no other of the same document from being folded, and is told', async () => {
+    for (const path of others) await a.write(path, path);
+    const paths = [photo('growing.log'), ...others];
+    const { entries, failed } = await a.fold.each(paths, named);
+    expect(entries.map(({ path }) => path)).toEqual(expect.arrayContaining(others));
+    expect(entries.length + failed.length).toBe(paths.length);
+  });
+
+  test('keeps no other from being found by a scan', async () => {
+    for (const path of others) await a.write(path, path);
+    const dir = { fold: a.fold, ledger: site.ledger, disk: a.disk, me: 'A' };
+    await scanDir(dir, photos, new AbortController().signal, () => undefined);
+    expect([...(await site.ledger.readMany(others)).keys()].sort()).toEqual([...others].sort());
   });
 });
 

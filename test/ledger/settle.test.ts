@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Settler } from '../../src/ledger/settle.js';
 import type { Entry, Failure } from '../../src/words.js';
+import { makeVersion } from '../../src/planning/entries.js';
 import { fileEntry } from '../planning/entries.js';
 import { openSite, photo, type Site } from './site.js';
 
@@ -34,6 +35,15 @@ describe('settling', () => {
     await site.ledger.replace(before.version, { ...before, version: 'v2', heldBy: ['A', 'B'], owed: ['C'] });
     await settler.settle(before.path, before.version, 'B');
     expect(await read('a.jpg')).toMatchObject({ version: 'v2', heldBy: ['A'], owed: ['C', 'B'] });
+  });
+
+  test('the sender itself may be owed then: it is to look at its own disk, and a holder may send meanwhile', async () => {
+    const before = await insert('a.jpg');
+    await site.ledger.replace(before.version, { ...before, version: 'v2', sender: 'B', capturedBy: 'B', heldBy: ['B', 'C'], owed: ['A'] });
+    await settler.settle(before.path, before.version, 'B');
+    expect(await read('a.jpg')).toMatchObject({ sender: 'B', heldBy: ['C'], owed: ['A', 'B'] });
+    expect((await site.ledger.owedToSender('B', 10, undefined)).map(({ path }) => path)).toEqual([before.path]);
+    expect((await site.ledger.adoptable('C', [], 10)).map(({ path }) => path)).toEqual([before.path]);
   });
 
   test('of many at once only those whose fence failed are owed again', async () => {
@@ -82,7 +92,36 @@ describe('what a lane finds owed', () => {
   });
 });
 
+test('what a sender with another clock had captured is due at once, to it and to whoever adopts it', async () => {
+  const path = photo('a.jpg'), now = new Date(Date.now() + 3_600_000);
+  const facts = { size: 1, mtime: 1, nanos: 0 };
+  await site.ledger.insert(makeVersion(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }));
+  expect(await site.ledger.owedTo('B', 'A', 10)).toHaveLength(1);
+});
+
+test('sync dirs that cannot be sent to are left out of what is owed', async () => {
+  await insert('a.jpg');
+  await insert('inner/b.jpg');
+  const found = await site.ledger.owedTo('B', 'A', 10, [photo('inner')]);
+  expect(found.map(({ path }) => path)).toEqual([photo('a.jpg')]);
+});
+
 describe('adoption', () => {
+  test('takes over what a sender that is gone still owed, also where it is blocked', async () => {
+    const entry = await insert('a.jpg', { heldBy: ['B'], owed: ['C'] });
+    await site.ledger.block(entry, 'C', full, new Date(), new Date());
+    await insert('done.jpg', { heldBy: ['B', 'C'], owed: [] });
+    expect((await site.ledger.adoptable('B', ['A'], 10)).map(({ path }) => path)).toEqual([entry.path]);
+  });
+
+  test('a tombstone is sent by whoever adopted it, without holding it', async () => {
+    const { facts: _, ...entry } = fileEntry({ path: photo('a.jpg'), kind: 'tombstone', owed: ['B', 'C'], heldBy: ['A'] });
+    await site.ledger.insert(entry);
+    const [found] = await site.ledger.adoptable('B', ['A'], 10);
+    await site.ledger.adopt(found as Entry, 'B');
+    expect(await site.ledger.owedTo('C', 'B', 10)).toHaveLength(1);
+  });
+
   test('a holder takes over what the sender holds no longer, once', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A', 'B'] });
     await site.ledger.leave(entry, 'A');

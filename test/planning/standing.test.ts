@@ -18,6 +18,12 @@ describe('what lies at a path', () => {
     expect(findStanding(fileEntry({ superseded: [{ ...old, lost: true }] }), { size: 20, mtime: 900, nanos: 0 }, elsewhere)).toBe('lost');
   });
 
+  test('a time before 1970 comes as 32 bits over SFTP, and is still that time', () => {
+    const entry = fileEntry({ facts: { size: 10, mtime: -5, nanos: 0 }, superseded: [{ ...old, mtime: -9 }] });
+    expect(findStanding(entry, { size: 10, mtime: 2 ** 32 - 5, nanos: 0 }, elsewhere)).toBe('current');
+    expect(findStanding(entry, { size: 20, mtime: 2 ** 32 - 9, nanos: 0 }, elsewhere)).toBe('old');
+  });
+
   test('nanoseconds that a transfer dropped prove nothing; others ask for the content', () => {
     expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 0 }, elsewhere)).toBe('current');
     expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6 }, elsewhere)).toBeUndefined();

@@ -1,0 +1,47 @@
+import type { Tuning } from '../options/config.js';
+import { backoff } from '../planning/backoff.js';
+import type { Failure, Path } from '../words.js';
+
+export interface FailingDir { readonly failure: Failure; readonly since: Date; readonly nextTryAt: Date }
+
+/**
+ * Sync dirs that cannot be sent to or from just now, one not mounted or not marked yet, while the rest of the host works. Each has a
+ * backoff of its own, so that it holds up no other.
+ */
+export class FailingDirs {
+  private readonly dirs = new Map<Path, FailingDir & { failures: number; until: number }>();
+
+  constructor(private readonly tuning: Pick<Tuning, 'backoffMs' | 'backoffMaxMs'>) {}
+
+  fail(dir: Path, failure: Failure): void {
+    const before = this.dirs.get(dir);
+    const failures = (before?.failures ?? 0) + 1;
+    const waitMs = backoff(failures, this.tuning.backoffMs, this.tuning.backoffMaxMs, Math.random());
+    const now = Date.now();
+    this.dirs.set(dir, { failure, since: before?.since ?? new Date(now), nextTryAt: new Date(now + waitMs), failures, until: performance.now() + waitMs });
+  }
+
+  /** Whether it had been failing. */
+  works(dir: Path): boolean {
+    return this.dirs.delete(dir);
+  }
+
+  isWaiting(dir: Path): boolean {
+    return (this.dirs.get(dir)?.until ?? 0) > performance.now();
+  }
+
+  /** Those that are not tried again yet. */
+  waiting(): Path[] {
+    return [...this.dirs.keys()].filter((dir) => this.isWaiting(dir));
+  }
+
+  /** All are tried at once: a person asked. */
+  retryNow(): void {
+    for (const [dir, failing] of this.dirs) this.dirs.set(dir, { ...failing, until: 0 });
+  }
+
+  /** What status says of them: the one that has failed for the longest. */
+  first(): FailingDir | undefined {
+    return [...this.dirs.values()].sort((a, b) => a.since.getTime() - b.since.getTime())[0];
+  }
+}

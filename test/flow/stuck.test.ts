@@ -1,0 +1,163 @@
+import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { nativeCollection } from '../../src/database.js';
+import { Ledger, type Row } from '../../src/ledger/ledger.js';
+import { localDisk } from '../../src/root/local-disk.js';
+import { writeMarker } from '../../src/root/marker.js';
+import { safePath } from '../../src/root/paths.js';
+import type { Entry, HostId } from '../../src/words.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+
+let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
+beforeEach(async () => {
+  site = await openSite({ plugin: { sweep: false } });
+  [one, two, three] = threeOf(site);
+  ledger = new Ledger(nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'));
+});
+afterEach(() => site.close());
+
+async function save(machine: Machine, name: string, content: string): Promise<void> {
+  await machine.write(`${dir}/${name}`, content);
+  await machine.app.Photo.create({ title: name, file: `${dir}/${name}` });
+}
+const has = (machine: Machine, name: string, content: string): Promise<unknown> =>
+  until(async () => await machine.read(`${dir}/${name}`) === content, { timeout: 15_000, what: `${name} on ${machine.name}` });
+const idOf = async (name: string): Promise<HostId> => (await one.app.sync.hosts.show(name)).id;
+const entryOf = (name: string): Promise<Entry | undefined> => ledger.read(safePath(`${dir}/${name}`));
+const statusOf = async (name: string, by: Machine = one) => (await by.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
+
+test('what a host that is unregistered had still to send, a holder sends', async () => {
+  await three.ssh.stop({ hard: true });
+  await save(one, 'a.jpg', 'a');
+  await has(two, 'a.jpg', 'a');
+  const three_ = await idOf('three');
+  await until(async () => (await entryOf('a.jpg'))?.heldBy.length === 2);
+  await two.app.sync.hosts.unregister('one');
+  await until(async () => (await entryOf('a.jpg'))?.sender === (await two.app.sync.hosts.show('two')).id, { timeout: 10_000 });
+  expect((await entryOf('a.jpg'))?.owed).toEqual([three_]);
+  await three.ssh.start();
+  await has(three, 'a.jpg', 'a');
+});
+
+describe('a sender that is owed its own version', () => {
+  test('sees that it has the bytes, and goes on sending', async () => {
+    await three.ssh.stop({ hard: true });
+    await save(one, 'b.jpg', 'b');
+    await has(two, 'b.jpg', 'b');
+    const { path } = await entryOf('b.jpg') as Entry;
+    // As after the landing of an older version whose fence failed, with no other holder.
+    await rm(two.path(path));
+    await site.database.connection.collection('syncmedia_ledger').updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
+    await ledger.owe(path, [await idOf('one')]);
+    expect((await entryOf('b.jpg'))?.heldBy).toEqual([]);
+    await three.ssh.start();
+    await has(three, 'b.jpg', 'b');
+  });
+
+  test('gets it back from a holder where an old file was put back', async () => {
+    await one.write(`${dir}/c.jpg`, 'first', 1_000);
+    await one.app.Photo.create({ title: 'c', file: `${dir}/c.jpg` });
+    await has(two, 'c.jpg', 'first');
+    await untilSettled(site);
+    await save(one, 'c.jpg', 'the second');
+    await has(two, 'c.jpg', 'the second');
+    await untilSettled(site);
+    await one.write(`${dir}/c.jpg`, 'first', 1_000);
+    const push = await one.app.sync.push();
+    await one.app.sync.runs.follow(push.id);
+    await has(one, 'c.jpg', 'the second');
+    await untilSettled(site);
+  });
+});
+
+test('bytes that change without size and time are captured before they are sent, and not held back for ever', async () => {
+  await three.ssh.stop({ hard: true });
+  await save(one, 'd.jpg', 'before');
+  await has(two, 'd.jpg', 'before');
+  const at = one.path(`${dir}/d.jpg`), { atime, mtime } = await stat(at);
+  await writeFile(at, 'behind');
+  await utimes(at, atime, mtime);
+  await three.ssh.start();
+  await has(three, 'd.jpg', 'behind');
+  await has(two, 'd.jpg', 'behind');
+});
+
+test('a sync dir that a host has not marked yet keeps no other from it, and is served once it is', async () => {
+  const videos = safePath('uploads/videos');
+  await site.database.connection.collection('syncmedia_syncdirs').insertOne({ _id: videos as never, exclude: [], conflict: 'newer', onDelete: 'keep' });
+  for (const machine of [one, three]) {
+    await mkdir(machine.path(videos), { recursive: true });
+    await writeMarker(localDisk, machine.path(videos), await idOf(machine.name), videos);
+  }
+  await until(async () => (await one.app.sync.status()).syncDirs.some(({ path }) => path === videos));
+  await one.write(`${videos}/v.mp4`, 'v');
+  await one.app.sync.capture([`${videos}/v.mp4`]);
+  await until(async () => await three.read(`${videos}/v.mp4`) === 'v', { timeout: 15_000 });
+  await until(async () => (await statusOf('two'))?.failures[0]?.failure.code === 'NO_MARKER', { timeout: 15_000 });
+  await save(one, 'e.jpg', 'e');
+  await has(two, 'e.jpg', 'e');
+  expect(await statusOf('two')).toMatchObject({ owed: 1, failures: [{ failure: { code: 'NO_MARKER' } }] });
+  const run = await one.app.sync.runs.follow((await one.app.sync.push()).id);
+  expect(run).toMatchObject({ state: 'failed', failures: [{ failure: { code: 'NO_MARKER' } }] });
+  await mkdir(two.path(videos));
+  await writeMarker(localDisk, two.path(videos), await idOf('two'), videos);
+  await until(async () => await two.read(`${videos}/v.mp4`) === 'v', { timeout: 15_000 });
+  await until(async () => (await statusOf('two'))?.failures.length === 0, { timeout: 15_000 });
+});
+
+test('a pull takes nothing away that an app has just written and not saved yet', async () => {
+  await save(one, 'f.jpg', 'from one');
+  await has(two, 'f.jpg', 'from one');
+  await untilSettled(site);
+  await two.write(`${dir}/f.jpg`, 'being uploaded to two');
+  await two.app.sync.runs.follow((await two.app.sync.pull()).id);
+  expect(await two.read(`${dir}/f.jpg`)).toBe('being uploaded to two');
+  await two.app.Photo.create({ title: 'f', file: `${dir}/f.jpg` });
+  await has(one, 'f.jpg', 'being uploaded to two');
+});
+
+test('a host that works again is not said to be failing, also when it is owed nothing any more', async () => {
+  await save(one, 'first.jpg', 'x');
+  await has(two, 'first.jpg', 'x');
+  await untilSettled(site);
+  await two.ssh.stop({ hard: true });
+  await save(one, 'g.jpg', 'g');
+  await until(async () => (await statusOf('two'))?.failures.length === 1, { timeout: 15_000 });
+  expect((await statusOf('two'))?.deliveredAt).toBeInstanceOf(Date);
+  await ledger.release(await entryOf('g.jpg') as Entry, await idOf('two'));
+  await one.app.close();
+  one.app = await one.startApp();
+  await two.ssh.start();
+  await until(async () => (await statusOf('two', three))?.failures.length === 0, { timeout: 15_000 });
+});
+
+test('what the holder of the lease could not begin is begun once it can', async () => {
+  await one.app.close();
+  const socket = join(one.ssh.stateDir, 'lanes.sock');
+  await rm(socket, { force: true });
+  await mkdir(join(socket, 'in the way'), { recursive: true });
+  one.app = await one.startApp();
+  await until(() => one.app.log.some((line) => line.includes('beginning the lanes')), { timeout: 10_000 });
+  await rm(socket, { recursive: true });
+  await save(one, 'h.jpg', 'h');
+  await has(two, 'h.jpg', 'h');
+});
+
+test('a push ends when the host that it waits for is paused', async () => {
+  await two.ssh.freeze();
+  try {
+    await one.write(`${dir}/i.jpg`, 'i');
+    const push = await one.app.sync.push({ hosts: ['three'] });
+    await one.app.sync.runs.follow(push.id);
+    await three.ssh.freeze();
+    await one.write(`${dir}/j.jpg`, 'j');
+    await one.app.sync.hosts.edit('two', { status: 'paused' });
+    const again = await one.app.sync.push({ hosts: ['two'] });
+    expect(await one.app.sync.runs.follow(again.id)).toMatchObject({ failures: [] });
+  } finally {
+    await two.ssh.thaw();
+    await three.ssh.thaw();
+  }
+});
