@@ -1,6 +1,5 @@
 import type { Answer } from '../../src/planning/reconcile.js';
-import type { FoundStanding } from '../../src/planning/standing.js';
-import { haveSameFacts } from '../../src/planning/standing.js';
+import { haveSameFacts, type FoundStanding } from '../../src/planning/standing.js';
 import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/words.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';

@@ -14,6 +14,8 @@ export interface Mutation {
   readonly rules: Partial<Rules>;
   readonly budget: Partial<Record<Budget, number>>;
   readonly options?: Partial<Options>;
+  /** It shows only after a million states: not in `npm test`. */
+  readonly isSlow?: true;
 }
 
 export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false };
@@ -89,7 +91,7 @@ export const mutations: readonly Mutation[] = [
         const { entry, me, standing } = situation;
         return (standing === 'old' || standing === 'lost') && entry?.kind === 'file' && rules.lacks(entry, me) ? 'nothing' : rules.reconcile(situation);
       },
-    }, budget: { writes: 2, unlinks: 1, ...crashes },
+    }, budget: { writes: 2, unlinks: 1, ...crashes }, isSlow: true,
   },
   {
     name: 'unknown-to-the-trash', says: 'what a landing replaced and the ledger does not know goes to the trash',

@@ -64,11 +64,12 @@ export function explore(model: Model, limits: Limits = {}): Explored {
   const complete = at === table.count;
   const violations = [...kinds].map(([what, { count, first }]) => ({ what, count, trace: traceOf(model, table, first, hosts) }));
   if (complete && steps) {
-    const stuck = steps.findRestless(table.count, resting);
-    const first = stuck.indexOf(1);
-    if (first >= 0) {
-      const count = stuck.reduce((sum, one) => sum + one, 0);
-      violations.push({ what: 'cannot come to rest', count, trace: traceOf(model, table, first, hosts) });
+    for (const [what, every] of [['cannot come to rest', false], ['can go round in a circle', true]] as const) {
+      const stuck = steps.findRestless(table.count, resting, every);
+      const first = stuck.indexOf(1);
+      if (first < 0) continue;
+      violations.push({ what, count: stuck.reduce((sum, one) => sum + one, 0), trace: traceOf(model, table, first, hosts) });
+      break;
     }
   }
   return { states: table.count, atRest, complete, violations };
@@ -107,8 +108,10 @@ class Steps {
     into[at + 1] = to;
   }
 
-  /** Marks the states from which the system alone never comes to rest. */
-  findRestless(states: number, resting: readonly number[]): Uint8Array {
+  /** Marks the states from which the system alone never comes to rest; `every`: those from which it may not, whatever it does next. */
+  findRestless(states: number, resting: readonly number[], every: boolean): Uint8Array {
+    const ways = new Int32Array(states);
+    this.each((from) => { ways[from] = (ways[from] ?? 0) + 1; });
     // Sorted by where they lead to, so that they can be walked backwards.
     const starts = new Int32Array(states + 1), sources = new Int32Array(this.count);
     this.each((_, to) => { starts[to + 1] = (starts[to + 1] ?? 0) + 1; });
@@ -121,7 +124,8 @@ class Steps {
     for (let to = todo.pop(); to !== undefined; to = todo.pop()) {
       for (let at = starts[to] ?? 0; at < (starts[to + 1] ?? 0); at++) {
         const from = sources[at] ?? 0;
-        if (restless[from]) { restless[from] = 0; todo.push(from); }
+        const isLast = (ways[from] = (ways[from] ?? 0) - 1) === 0;
+        if (restless[from] && (isLast || !every)) { restless[from] = 0; todo.push(from); }
       }
     }
     return restless;
