@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
 import { areas, inPlace, prepareAreas, type Place } from '../root/areas.js';
+import { findIgnoresCase } from '../root/names.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { belowDir, checkParents } from '../root/parents.js';
@@ -53,8 +54,7 @@ export async function openRoute(
   const there = remotePlace(connection, host, dir);
   const failures = await Promise.all([checkMarker(here.disk, here.dirPath, self, dir.path), checkMarker(there.disk, there.dirPath, host.id, dir.path)]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
-  const receiver = direction === 'send' ? there : here;
-  await prepareMissing(receiver);
+  const receiver = await prepareMissing(direction === 'send' ? there : here);
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
   return {
     direction, host, dir, connection, here, there, receiver,
@@ -64,10 +64,13 @@ export async function openRoute(
   };
 }
 
-/** Making them one after the other takes a dozen round trips; that they are there is found in one. */
-async function prepareMissing(place: Place): Promise<void> {
-  const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
+/** Making them one after the other takes a dozen round trips; that they are there, and how names are told apart, is found in one. */
+async function prepareMissing(place: Place): Promise<Place> {
+  const [ignoresCase, ...found] = await Promise.all([
+    findIgnoresCase(place), ...[areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))),
+  ]);
   if (found.includes(undefined)) await prepareAreas(place);
+  return ignoresCase ? { ...place, ignoresCase } : place;
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */
