@@ -45,7 +45,7 @@ export class TreeSite {
 
   /** The app removes a file, or a whole directory. */
   async unlink(host: HostId, path: string): Promise<void> {
-    if (this.away.has(host)) return;
+    if (this.away.has(host) || !(await lstat(this.at(host, path)).catch(() => undefined))) return;
     for (const content of await contentsBelow(this.at(host, path))) this.written.get(host)?.delete(content);
     await rm(this.at(host, path), { recursive: true, force: true });
   }
