@@ -35,6 +35,7 @@ async function setUp() {
     missing = await findMissingPrograms();
     if (missing.length > 0) throw new Error(`installed, and yet not found on the PATH: ${missing.join(', ')}`);
   }
+  if (task === 'tests') await offerBrowser();
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
   if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say, quick: true }));
 }
@@ -81,6 +82,22 @@ async function installPrograms(missing) {
   if (!missing.includes('sshd')) return;
   const { takeSshd } = await import('./sshd.mjs');
   await takeSshd((libraries) => apt('install', ...libraries));
+}
+
+/** Where no browser can be had, the tests that need one say that they are skipped, and all others run. */
+async function offerBrowser() {
+  const { findBrowser } = await import('./browser.mjs');
+  if (await findBrowser()) return;
+  const system = recogniseSystem(process.platform, readText('/etc/os-release'));
+  try {
+    if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error('install a Chromium to run them');
+    say('installing with apt: chromium');
+    await apt('update');
+    await apt('install', 'chromium');
+    if (!(await findBrowser())) throw new Error('the package chromium brought no browser');
+  } catch (error) {
+    say(`no Chromium here, so the tests in a browser are skipped: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** @param {string} command @param {string[]} packages */

@@ -12,7 +12,7 @@ import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
-import type { RunRequest, Status, SyncMedia } from './instance.js';
+import type { CopiesResult, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
@@ -21,10 +21,15 @@ import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, 
 import { validateCron } from './options/cron.js';
 import { resolveConfig } from './options/resolve-config.js';
 import { openParts, type Parts } from './parts.js';
+import { Records } from './records.js';
 import { asPathBelow, isSafePath } from './root/paths.js';
 import { Root } from './root/root.js';
 import { CronRuns } from './runs/cron.js';
 import { followRun } from './runs/follow.js';
+import { checkReadyLimits, Readiness } from './serving/readiness.js';
+import type { ServeOptions } from './serving/serve-options.js';
+import { Serving, type ServingContext } from './serving/serving.js';
+import { createSyncReady } from './serving/sync-ready.js';
 import { readStatus } from './status.js';
 import type { Capture, Path, Run } from './words.js';
 
@@ -32,6 +37,13 @@ import type { Capture, Path, Run } from './words.js';
 export interface SyncMediaInstance extends SyncMedia {
   /** The router: `app.use('/sync-admin', sync.admin())`. */
   admin(options?: AdminOptions): RequestHandler;
+  /**
+   * Serves the files below a directory (relative to the root, or absolute) and fetches what is missing here from a host that holds it:
+   * `app.use('/uploads', sync.serve('uploads'))`. Throws BAD_OPTION, BAD_SYNC_DIR.
+   */
+  serve(dir: string, options?: ServeOptions): RequestHandler;
+  /** Answers a load balancer with 200 or 503: `app.use('/ready', sync.ready({ maxBehind: 60 }))`. Throws BAD_OPTION. */
+  ready(limits?: ReadyLimits): RequestHandler;
 }
 
 /**
@@ -52,6 +64,9 @@ class Instance implements SyncMediaInstance {
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
   private readonly holder: LeaseHolder;
+  private readonly records: Records;
+  private readonly serving: Serving;
+  private readonly readiness = new Readiness(() => this.openParts());
   private state: State | undefined;
   private stateRead = false;
   private firstModel: string | undefined;
@@ -69,12 +84,15 @@ class Instance implements SyncMediaInstance {
     const { log } = config;
     this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
     this.holder = new LeaseHolder(config, tuning);
+    this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
+    this.serving = new Serving(this.servingContext());
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
       capturing: () => this.capturing(),
       onModel: (model, its, resolved) => {
         this.adoptConnection(model.modelName, its);
         this.addModel({ model, options: resolved });
+        this.records.noticeModel(model, resolved);
       },
       onDeclare: (dirs, where) => { this.declare(dirs, where); },
     };
@@ -127,6 +145,11 @@ class Instance implements SyncMediaInstance {
     return readStatus(await this.openParts());
   }
 
+  statusOf(named: NamedFiles): Promise<DocumentStatus> { return this.records.statusOf(named); }
+  showDocument(model: string, id: string): Promise<DocumentStatus> { return this.records.showDocument(model, id); }
+  waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> { return this.records.waitFor(named, options); }
+  isReady(limits: ReadyLimits = {}): Promise<boolean> { return this.readiness.isReady(checkReadyLimits(limits)); }
+
   async capture(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
     await this.store(options, (toPath) => ({ touched: paths.map(toPath) }));
   }
@@ -141,6 +164,13 @@ class Instance implements SyncMediaInstance {
 
   admin(options: AdminOptions = {}): RequestHandler {
     return createAdmin(this, { token: this.config.adminToken, log: this.config.log, ...options });
+  }
+
+  serve(dir: string, options?: ServeOptions): RequestHandler { return this.serving.serve(dir, options); }
+
+  ready(limits: ReadyLimits = {}): RequestHandler {
+    const checked = checkReadyLimits(limits);
+    return createSyncReady(() => this.readiness.isReady(checked));
   }
 
   // ---- the connection, and what is opened on it
@@ -178,6 +208,13 @@ class Instance implements SyncMediaInstance {
     return this.parts;
   }
 
+  private servingContext(): ServingContext {
+    return {
+      state: () => this.readState(), configuredRoot: this.config.init.root, chmod: this.config.chmod,
+      dirs: () => this.dirs.current(), parts: () => this.openParts(), backend: (parts, state) => this.holder.useBackend(parts, state),
+    };
+  }
+
   private async openThem(): Promise<Parts> {
     const state = this.readState();
     if (!state) throw new SyncMediaError('NOT_INITIALISED', `this machine has no host id in ${this.config.stateDir}: run \`syncmedia init\``);
@@ -211,6 +248,7 @@ class Instance implements SyncMediaInstance {
     return {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
       dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
+      awaitCopies: (captures, options) => this.records.awaitSaved(captures, options),
     };
   }
 
@@ -286,6 +324,9 @@ class Instance implements SyncMediaInstance {
     this.ending.abort();
     await this.starting?.catch(() => undefined);
     for (const cron of this.crons) await cron.close();
+    await this.records.close();
+    // Before the backend, which the lanes and serving share.
+    await this.serving.close();
     await this.holder.close();
   }
 }

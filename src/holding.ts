@@ -103,10 +103,10 @@ export class Holding {
       events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
       events.on('recovered', ({ host }) => { this.failures.delete(host); }),
       registry.onLanded((landed) => { this.landed(landed); }),
-      registry.onChange(() => { void this.lanes.follow(registry.all()); }),
+      registry.onChange(() => { this.lanes.follow(registry.all()); }),
     );
     await this.wake.start();
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.sweeping.start();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
@@ -137,20 +137,27 @@ export class Holding {
 
   /** The safety net of everything: whatever hint was lost is found here. */
   private async lookAtDatabase(): Promise<void> {
-    const { registry, ledger, me } = this.parts;
+    const { registry } = this.parts;
     await this.parts.refresh();
     if (this.closed) return;
-    await this.lanes.follow(registry.all());
+    this.lanes.follow(registry.all());
     await this.folding.poll();
     await this.ownDebts.poll();
-    const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
-    for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
-      if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
-    }
+    // A host that is not ready is no source for anyone.
+    if (registry.me().readyAt !== undefined) await this.adopt();
     await this.bootstrapIfNew();
     await this.filling.poll();
     await this.lanes.poll();
     this.runner.wake();
+  }
+
+  /** What a sender has lost, or still had to send when it was unregistered, is sent by a holder. */
+  private async adopt(): Promise<void> {
+    const { registry, ledger, me } = this.parts;
+    const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
+    for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
+      if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
+    }
   }
 
   private async bootstrapIfNew(): Promise<void> {

@@ -2,7 +2,9 @@ import type { RequestHandler } from 'express';
 import type { Schema } from 'mongoose';
 import type { AdminOptions } from './admin/create-admin.js';
 import { createSyncMedia as create, type SyncMediaInstance } from './create.js';
+import type { ReadyLimits } from './instance.js';
 import type { PluginOptions, SyncMediaOptions } from './options/config.js';
+import type { ServeOptions } from './serving/serve-options.js';
 
 let defaultInstance: SyncMediaInstance | undefined;
 
@@ -25,6 +27,20 @@ export function syncAdmin(options?: AdminOptions): RequestHandler {
   return useDefault().admin(options);
 }
 
+/**
+ * Serves uploads by the default instance: `app.use('/uploads', serveMedia('uploads'))`. What is missing on this host is fetched from
+ * one that holds it, and kept.
+ * @throws BAD_OPTION, BAD_SYNC_DIR
+ */
+export function serveMedia(dir: string, options?: ServeOptions): RequestHandler {
+  return useDefault().serve(dir, options);
+}
+
+/** Tells a load balancer whether this host is filled and at most so far behind: `app.use('/ready', syncReady({ maxBehind: 60 }))`. */
+export function syncReady(limits?: ReadyLimits): RequestHandler {
+  return useDefault().ready(limits);
+}
+
 /** Starts the default instance's lanes and the pulls that the environment asks for. Call it once the models are defined. */
 export async function startSyncMedia(): Promise<SyncMediaInstance> {
   const instance = useDefault();
@@ -33,7 +49,8 @@ export async function startSyncMedia(): Promise<SyncMediaInstance> {
 }
 
 /**
- * Makes an independent instance: `plugin`, `admin`, `start`, `push`, `pull`, `hosts`, `runs`, `status`, `capture`, `on`, `close`.
+ * Makes an independent instance: `plugin`, `admin`, `serve`, `ready`, `start`, `push`, `pull`, `hosts`, `runs`, `status`, `statusOf`, `waitFor`,
+ * `capture`, `on`, `close`.
  * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
  */
 export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
@@ -45,8 +62,11 @@ export type { AdminOptions } from './admin/create-admin.js';
 export type { SyncMediaInstance } from './create.js';
 export type { Events } from './events.js';
 export type {
-  HostEdit, HostRegistration, HostStatus, InitReport, PassiveHostRegistration, RunRequest, Status, SyncMedia,
+  CopiesResult, DocumentStatus, FileStatus, HostEdit, HostRegistration, HostStatus, InitReport, NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest,
+  Status, SyncMedia, WaitOptions,
 } from './instance.js';
 export type { Log } from './log.js';
 export type { PluginOptions, SyncMediaOptions } from './options/config.js';
+export type { Copies } from './planning/copies.js';
+export type { ServeOptions } from './serving/serve-options.js';
 export type { Change, Conflict, Facts, Failure, Host, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';

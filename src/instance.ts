@@ -1,6 +1,7 @@
 import type { ClientSession, Schema } from 'mongoose';
 import type { Events } from './events.js';
 import type { PluginOptions } from './options/config.js';
+import type { Copies } from './planning/copies.js';
 import type { Failure, Host, HostId, Path, Run, SyncDir } from './words.js';
 
 /** What to register of a host. Everything left out keeps its stored value, or gets the default said in the README. */
@@ -75,6 +76,42 @@ export interface Status {
   conflicts: { path: string; keptAs: string; at: Date; size: number }[];
 }
 
+/** A document of a plugged model, or the path of one file, root-relative or absolute. */
+export type NamedFiles = string | { readonly _id: unknown };
+
+export interface WaitOptions {
+  /** This host included. Default `all` hosts that are to have it. */
+  copies?: Copies;
+  /** Milliseconds. Default 5,000. */
+  timeout?: number;
+}
+
+/** Hosts by name, for each file that was waited for. */
+export interface CopiesResult {
+  files: { path: string; needed: number; heldBy: string[]; lackedBy: { hostname: string; why: string }[] }[];
+}
+
+export interface FileStatus {
+  path: string;
+  /** False where the file is here and the ledger does not know it yet. */
+  captured: boolean;
+  kind?: 'file' | 'tombstone'; version?: string; size?: number; sha256?: string; capturedAt?: Date;
+  sender?: { id: HostId; hostname: string };
+  heldBy: { id: HostId; hostname: string }[];
+  /** Who has not got this version, since when, and what its sender last met with. `blocked`: this path fails there by itself. */
+  owed: { id: HostId; hostname: string; since: Date; blocked: boolean; failure?: Failure; failingSince?: Date; retryAt?: Date }[];
+}
+
+export interface DocumentStatus { model?: string; id?: string; files: FileStatus[] }
+
+/** How far behind a host may be that takes visitors. */
+export interface ReadyLimits {
+  /** Seconds that the oldest file it is owed may have waited. Default 300. */
+  maxBehind?: number;
+  /** Files it may be owed. Default 1,000. */
+  maxFiles?: number;
+}
+
 /**
  * What an instance offers: all that the router and the command line see. Methods throw SyncMediaError: NOT_INITIALISED on a
  * machine without a host id, NO_CONNECTION, CLOSED after `close()`.
@@ -120,6 +157,17 @@ export interface SyncMedia {
   };
 
   status(): Promise<Status>;
+  /** Each file that a document names, or one path: its version, who holds it, who is owed it and why. Throws BAD_OPTION, BAD_PATH. */
+  statusOf(named: NamedFiles): Promise<DocumentStatus>;
+  /** The same of a stored document of a plugged model. Throws UNKNOWN_DOCUMENT. */
+  showDocument(model: string, id: string): Promise<DocumentStatus>;
+  /**
+   * Waits until enough hosts hold every file that a document names, or one path; after a commit it does what the plugin's `copies`
+   * does for a save. Throws MEDIA_COPIES_TIMEOUT, which says who holds what, who does not and why.
+   */
+  waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult>;
+  /** Whether this host is filled, and at most so far behind. Never throws: what cannot be known is not ready. */
+  isReady(limits?: ReadyLimits): Promise<boolean>;
   /** What was set aside on this host: old versions in the trash, and what lost in conflicts. */
   readonly kept: {
     /** The newest first; at most `limit` (100) of each sync dir. */

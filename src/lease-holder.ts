@@ -4,6 +4,7 @@ import type { JudgeAt } from './backends/options.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
 import { createJudging } from './delivery/judging.js';
 import { WakeClient, type Hint } from './delivery/wake.js';
+import { SyncMediaError } from './errors/errors.js';
 import { Holding } from './holding.js';
 import { hostRows } from './hosts/host-model.js';
 import { installKeys } from './hosts/keys-installed.js';
@@ -101,9 +102,8 @@ export class LeaseHolder {
     if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
-    const judgeAt = createJudging(parts.ledger, (path, host) => { parts.events.emit('conflict', { path, host }); });
-    const backend = this.backend ??= this.makeBackend(parts, state, judgeAt);
-    const holding = new Holding(parts, config, tuning, backend, judgeAt);
+    const backend = this.useBackend(parts, state);
+    const holding = new Holding(parts, config, tuning, backend, makeJudging(parts));
     const install = (): Promise<void> => this.installKeys(parts, state);
     await install();
     this.stopFollowing = parts.registry.onChange(() => { void install(); });
@@ -111,10 +111,18 @@ export class LeaseHolder {
     await holding.start();
   }
 
-  private makeBackend({ root, dirs, me }: Parts, { identityFile }: State, judgeAt: JudgeAt): Backend {
+  /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
+  useBackend(parts: Parts, state: State): Backend {
+    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    this.backend ??= this.makeBackend(parts, state);
+    return this.backend;
+  }
+
+  private makeBackend(parts: Parts, { identityFile }: State): Backend {
+    const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt, timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: makeJudging(parts), timeoutMs, bandwidthLimit, chmod, log });
   }
 
   private async letGo(): Promise<void> {
@@ -131,4 +139,8 @@ export class LeaseHolder {
       events.emit('failed', { doing: `writing ${state.authorizedKeysFile}`, error });
     }
   }
+}
+
+function makeJudging({ ledger, events }: Parts): JudgeAt {
+  return createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); });
 }

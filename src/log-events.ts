@@ -20,6 +20,14 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('blocked', ({ path, host, failure }) => {
     log.warn(`${JSON.stringify(path)} is blocked to host ${nameOf(host)}: ${failure.code}: ${failure.message}`);
   });
+  const unfetched = new Map<HostId, string>();
+  events.on('unfetched', ({ path, host, failure }) => {
+    // Visitors ask again and again: a host that fails in one way is one line.
+    if (unfetched.get(host) === failure.code) return;
+    unfetched.set(host, failure.code);
+    log.warn(`${JSON.stringify(path)} was not fetched from host ${nameOf(host)} for a visitor: ${failure.code}: ${failure.message}`);
+  });
+  events.on('fetched', ({ host }) => { unfetched.delete(host); });
   events.on('halted', ({ failure }) => { log.error(failure.message); });
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import express, { type ErrorRequestHandler } from 'express';
 import mongoose from 'mongoose';
 import multer from 'multer';
-// In your own app: import { startSyncMedia, syncAdmin } from 'syncmedia';
-import { startSyncMedia, syncAdmin } from '../../src/index.js';
+// In your own app: import { serveMedia, startSyncMedia, syncAdmin } from 'syncmedia';
+import { serveMedia, startSyncMedia, syncAdmin } from '../../src/index.js';
 import { renderError, renderPage } from './page.js';
 import { PhotoModel } from './photo.js';
 import { makeThumbnail, namePicture, NotAPicture, PHOTOS, sizeOf, thumbnailOf } from './picture.js';
@@ -29,8 +29,8 @@ app.use((_request, response, next) => {
 // Hosts, status, push and pull. It refuses everyone until SYNCMEDIA_ADMIN_TOKEN is set or it is given an `authorize`.
 app.use('/sync-admin', syncAdmin());
 
-// Names that begin with a dot are not served, so what syncmedia keeps in `.syncmedia/` stays private.
-app.use('/uploads', express.static(join(root, 'uploads'), { dotfiles: 'ignore', index: false }));
+// What has not arrived here yet is fetched from a host that has it. Uploads can't run in this origin, whatever is in them.
+app.use('/uploads', serveMedia('uploads'));
 
 app.get('/', async (_request, response) => {
   const photos = await PhotoModel.find().sort({ createdAt: -1 }).limit(60).lean();

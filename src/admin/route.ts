@@ -20,6 +20,8 @@ export interface Route {
   /** Segments that begin with `:` are parameters. */
   readonly path: string;
   readonly about: string;
+  /** Asked by load balancers: without credentials, and it reveals nothing. */
+  readonly open?: true;
   readonly handle: (sync: SyncMedia, asked: Asked) => Answer | Promise<Answer>;
 }
 
@@ -40,6 +42,11 @@ export function findRoute(routes: readonly Route[], method: string, path: string
   if (found.length === 0) throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
   const allowed = [...new Set(found.map(({ route }) => route.method))].join(', ');
   throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address knows ${allowed}.`, { Allow: allowed });
+}
+
+/** Whether a request is one for a load balancer, which needs no credentials. */
+export function isOpen(routes: readonly Route[], method: string, path: string): boolean {
+  return (method === 'GET' || method === 'HEAD') && routes.some((route) => route.open === true && route.path === path);
 }
 
 function matchSegments(pattern: readonly string[], segments: readonly string[]): Record<string, string> | undefined {

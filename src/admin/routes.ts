@@ -1,12 +1,16 @@
 import type { SyncMedia } from '../instance.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
+import { text } from './fields.js';
 import { approveRemovals, listConflicts, listRemovals, listTrash, rejectRemovals, restoreKept } from './kept.js';
-import type { Answer, Route } from './route.js';
+import type { Answer, Asked, Route } from './route.js';
 import { askPull, askPush, cancelRun, listRuns, showRun } from './runs.js';
 
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/', about: 'this list', handle: showIndex },
   { method: 'GET', path: '/status', about: 'backlog, deliveries and failures of every host', handle: showStatus },
+  { method: 'GET', path: '/documents/:model/:id', about: 'the files of one document: who holds them, who is owed them', handle: showDocument },
+  { method: 'GET', path: '/healthz', about: 'whether this process answers; without credentials', open: true, handle: showHealth },
+  { method: 'GET', path: '/readyz', about: 'whether this host may take visitors; without credentials', open: true, handle: showReadiness },
   { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
   { method: 'GET', path: '/hosts/:host', about: 'one host, by name or id', handle: showHost },
   { method: 'POST', path: '/hosts/init', about: 'register this host, or bring its row up to date', handle: initHost },
@@ -29,6 +33,19 @@ export const routes: readonly Route[] = [
 function showIndex(sync: SyncMedia): Answer {
   const index = routes.map(({ method, path, about }) => ({ method, path, about }));
   return { status: 200, body: { name: 'syncmedia', initialised: sync.initialised, routes: index } };
+}
+
+async function showDocument(sync: SyncMedia, { params }: Asked): Promise<Answer> {
+  return { status: 200, body: await sync.showDocument(text()(params.model, 'model'), text()(params.id, 'id')) };
+}
+
+function showHealth(): Answer {
+  return { status: 200, body: { status: 'ok' } };
+}
+
+async function showReadiness(sync: SyncMedia): Promise<Answer> {
+  const ready = await sync.isReady();
+  return { status: ready ? 200 : 503, body: { status: ready ? 'ok' : 'unavailable' } };
 }
 
 async function showStatus(sync: SyncMedia): Promise<Answer> {

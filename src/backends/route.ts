@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { areas, inPlace, prepareAreas, type Place } from '../root/areas.js';
+import { inPlace, prepareMissing, type Place } from '../root/areas.js';
 import { findIgnoresCase } from '../root/names.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
@@ -54,7 +54,9 @@ export async function openRoute(
   const there = remotePlace(connection, host, dir);
   const failures = await Promise.all([checkMarker(here.disk, here.dirPath, self, dir.path), checkMarker(there.disk, there.dirPath, host.id, dir.path)]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
-  const receiver = await prepareMissing(direction === 'send' ? there : here);
+  const place = direction === 'send' ? there : here;
+  const [ignoresCase] = await Promise.all([findIgnoresCase(place), prepareMissing(place)]);
+  const receiver = ignoresCase ? { ...place, ignoresCase } : place;
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
   return {
     direction, host, dir, connection, here, there, receiver,
@@ -62,15 +64,6 @@ export async function openRoute(
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
   };
-}
-
-/** Making them one after the other takes a dozen round trips; that they are there, and how names are told apart, is found in one. */
-async function prepareMissing(place: Place): Promise<Place> {
-  const [ignoresCase, ...found] = await Promise.all([
-    findIgnoresCase(place), ...[areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))),
-  ]);
-  if (found.includes(undefined)) await prepareAreas(place);
-  return ignoresCase ? { ...place, ignoresCase } : place;
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

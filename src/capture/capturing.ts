@@ -37,6 +37,8 @@ export interface Capturing extends Place {
   readonly outbox: Outbox;
   /** Tells whoever folds that a capture is stored; must neither throw nor wait. */
   readonly handOver: (this: void, capture: Capture) => void;
+  /** Waits for copies of what a save captured, where its options ask for that. Rejects only where they want an error. */
+  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions) => Promise<void>;
   readonly log: Log;
   /** A capture that nobody was told of becomes due after these milliseconds. */
   readonly dueMs: number;

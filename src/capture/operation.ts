@@ -52,6 +52,7 @@ export class Operation {
       await this.takeBack(before);
     }
     this.handOver();
+    if (this.session?.inTransaction() !== true) await this.capturing.awaitCopies(this.captures, this.options);
   }
 
   /** At once, or after the commit of the transaction. */

@@ -50,6 +50,13 @@ export class Outbox {
     return new Set(rows.map(({ _id }) => _id));
   }
 
+  /** Captures of any host that wait to be folded and name one of these paths; at most 1,000. */
+  async findTouching(paths: readonly string[]): Promise<string[]> {
+    if (paths.length === 0) return [];
+    const rows = this.collection.find({ touched: { $in: [...paths] as Capture['touched'] } }, { readPreference: 'primary', projection: { _id: 1 }, limit: 1_000 });
+    return (await rows.toArray()).map(({ _id }) => _id);
+  }
+
   async remove(ids: readonly string[]): Promise<void> {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }

@@ -97,6 +97,10 @@ export class Folding {
     }
   }
 
+  private async lookForMore(): Promise<void> {
+    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
+  }
+
   /** False where candidates are left to be looked at again: the capture stays for them. */
   private async lookAtLeft({ id, left, leftSince = new Date() }: Capture): Promise<boolean> {
     if (left.length === 0) return true;
@@ -108,10 +112,6 @@ export class Folding {
     return false;
   }
 
-  private async lookForMore(): Promise<void> {
-    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
-  }
-
   private async take(capture: Capture): Promise<boolean> {
     // Whoever folds next finds it in the outbox.
     if (this.closed) return false;
@@ -120,8 +120,9 @@ export class Folding {
       const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
+      const isDone = await this.lookAtLeft(capture);
       if (failed.length > 0) await this.postpone(capture, failed[0]?.error, failed.map(({ path }) => path));
-      return failed.length === 0 && await this.lookAtLeft(capture);
+      return isDone && failed.length === 0;
     } catch (error) {
       await this.postpone(capture, error);
       return false;

@@ -7,12 +7,13 @@ const retryLimit = 500;
 /** The lanes of this host as sender: one for every host that can be sent to. */
 export class Lanes {
   private readonly lanes = new Map<HostId, Lane>();
+  private readonly ending = new Set<Promise<void>>();
   private closed = false;
 
   constructor(private readonly context: LaneContext) {}
 
   /** Begins a lane for each new host and ends those of hosts that are gone; wakes those of hosts that were resumed. */
-  async follow(hosts: readonly Host[]): Promise<void> {
+  follow(hosts: readonly Host[]): void {
     if (this.closed) return;
     const wanted = new Map(hosts.filter(({ id, status }) => id !== this.context.me && status === 'approved').map((host) => [host.id, host]));
     const gone = [...this.lanes.values()].filter(({ id }) => !wanted.has(id));
@@ -23,7 +24,11 @@ export class Lanes {
       this.lanes.set(id, lane);
       lane.wake();
     }
-    await Promise.all(gone.map((lane) => lane.close()));
+    // A host that stands still takes its time to end; nobody else waits for it.
+    for (const lane of gone) {
+      const ended = lane.close().finally(() => { this.ending.delete(ended); });
+      this.ending.add(ended);
+    }
   }
 
   /** Hands entries that were just written to the lanes they are owed on. */
@@ -49,6 +54,6 @@ export class Lanes {
     this.closed = true;
     const all = [...this.lanes.values()];
     this.lanes.clear();
-    await Promise.all(all.map((lane) => lane.close()));
+    await Promise.all([...this.ending, ...all.map((lane) => lane.close())]);
   }
 }

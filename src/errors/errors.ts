@@ -31,6 +31,8 @@ export const codes = {
   LINK_FAILED: 'What lies at the path could not be linked aside, so it was not replaced.',
   SYMLINK_IN_PATH: 'A directory on the way to the file is a symlink.',
   NOT_A_FILE: 'Something other than a regular file lies at the path.',
+  MEDIA_COPIES_TIMEOUT: 'Too few hosts held what was saved when `copiesTimeout` was over; it is still being delivered. The message says who holds it, who does not and why.',
+  UNKNOWN_DOCUMENT: 'No plugged model has that name, or no document that id.',
   RUN_FAILED: 'A push or pull ended with failures; they are listed per host.',
   CANCELLED: 'It was cancelled.',
   UNAUTHORIZED: 'The router was asked without valid credentials.',

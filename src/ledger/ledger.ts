@@ -11,7 +11,9 @@ type Filter = mongo.Filter<Row>;
 type Update = mongo.UpdateFilter<Row>;
 /** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
 export interface CountFilter {
-  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind']; since?: Date; before?: Date;
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
+  /** Captured at that time or later; or earlier. */
+  since?: Date; before?: Date;
 }
 /** How often an entry is read and written anew, because it moved in between. */
 const attempts = 10;
@@ -282,12 +284,13 @@ function sendableBy(sender: HostId): Filter {
 }
 
 function countFilter(filter: CountFilter): Filter {
+  const { since, before } = filter;
+  const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
   return {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.kind ? { kind: filter.kind } : {}),
-    ...(filter.since || filter.before ? { capturedAt: { ...(filter.since ? { $gte: filter.since } : {}), ...(filter.before ? { $lte: filter.before } : {}) } } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
     ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { Log } from '../log.js';
+import type { Copies } from '../planning/copies.js';
 import type { Conflict } from '../words.js';
 
 /** What `schema.plugin(syncMedia, options)` takes; `modelSync` takes the same per model name. */
@@ -16,6 +17,15 @@ export interface PluginOptions {
   sweep?: number | false;
   /** Who wins where the ledger knows nothing of the other side's file. Default `newer`. */
   conflict?: Conflict;
+  /**
+   * How many hosts must hold what a save names before it resolves, this one included: a number, `majority`, or `all` that are to have
+   * it. Default: a save waits for no host. In a transaction nothing is awaited.
+   */
+  copies?: Copies;
+  /** Milliseconds that a save waits for copies. Default 5,000. */
+  copiesTimeout?: number;
+  /** When they are over, the document is saved all the same: `warn` says so in the log, `error` rejects with MEDIA_COPIES_TIMEOUT. Default `warn`. */
+  copiesTimeoutAction?: 'warn' | 'error';
   /** Whether a file that no document names any more is removed on the other hosts too. Default `keep`. */
   onDelete?: 'keep' | 'propagate';
 }

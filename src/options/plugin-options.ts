@@ -1,5 +1,6 @@
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import { compileExclude } from '../root/exclude.js';
+import type { Copies } from '../planning/copies.js';
 import type { Conflict, Path, SyncDir } from '../words.js';
 import type { PluginOptions } from './config.js';
 import { describeValue } from './describe-value.js';
@@ -18,13 +19,19 @@ export interface ResolvedPluginOptions {
   readonly sweep: number | undefined;
   readonly conflict: Conflict;
   readonly onDelete: 'keep' | 'propagate';
+  /** Undefined: a save waits for no host. */
+  readonly copies: Copies | undefined;
+  readonly copiesTimeoutMs: number;
+  readonly copiesTimeoutAction: 'warn' | 'error';
   /** The sync dirs with their rules, as they are declared to the others. */
   declaredDirs(): SyncDir[];
 }
 
-const known = ['syncDirs', 'exclude', 'paths', 'sweep', 'conflict', 'onDelete'] as const satisfies readonly (keyof PluginOptions)[];
+const known = ['syncDirs', 'exclude', 'paths', 'sweep', 'conflict', 'onDelete', 'copies', 'copiesTimeout', 'copiesTimeoutAction'] as const satisfies readonly (keyof PluginOptions)[];
 
 const defaultSweep = 30;
+const defaultCopiesTimeout = 5_000;
+const longestCopiesTimeout = 600_000;
 
 /**
  * Validates what a plugin was given; `where` is said in errors (`schema.plugin(syncMedia, …)`, `modelSync.Photo`).
@@ -46,9 +53,31 @@ export function resolvePluginOptions(options: PluginOptions, where: string): Res
   const conflict = resolveChoice(options.conflict, ['newer', 'keep', 'overwrite'], where, 'conflict');
   const onDelete = resolveChoice(options.onDelete, ['keep', 'propagate'], where, 'onDelete');
   return {
-    syncDirs, exclude, paths: resolvePaths(options.paths, where), sweep: resolveSweep(options.sweep, where), conflict, onDelete,
+    ...resolveCopies(options, where), syncDirs, exclude, paths: resolvePaths(options.paths, where), sweep: resolveSweep(options.sweep, where), conflict, onDelete,
     declaredDirs: () => syncDirs.map((path) => ({ path, exclude, conflict, onDelete })),
   };
+}
+
+function resolveCopies(
+  { copies, copiesTimeout = defaultCopiesTimeout, copiesTimeoutAction }: PluginOptions, where: string,
+): Pick<ResolvedPluginOptions, 'copies' | 'copiesTimeoutMs' | 'copiesTimeoutAction'> {
+  return {
+    copies: copies === undefined ? undefined : checkCopies(copies, where), copiesTimeoutMs: checkCopiesTimeout(copiesTimeout, where),
+    copiesTimeoutAction: resolveChoice(copiesTimeoutAction, ['warn', 'error'], where, 'copiesTimeoutAction'),
+  };
+}
+
+/** @throws BAD_OPTION */
+export function checkCopies(copies: unknown, where: string): Copies {
+  if (copies === 'all' || copies === 'majority') return copies;
+  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1) throw bad(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
+  return copies;
+}
+
+/** Milliseconds. @throws BAD_OPTION */
+export function checkCopiesTimeout(timeout: unknown, where: string, name = 'copiesTimeout'): number {
+  if (typeof timeout === 'number' && timeout > 0 && timeout <= longestCopiesTimeout) return timeout;
+  throw bad(where, name, timeout, `milliseconds, up to ${String(longestCopiesTimeout)}`);
 }
 
 function checkExclude(exclude: readonly string[], where: string): void {

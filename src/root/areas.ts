@@ -55,6 +55,12 @@ export async function prepareAreas(place: Place): Promise<void> {
   }
 }
 
+/** The same where most of the time they are there: that is found in one round trip, and making them takes a dozen. */
+export async function prepareMissing(place: Place): Promise<void> {
+  const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
+  if (found.includes(undefined)) await prepareAreas(place);
+}
+
 /** Milliseconds since the epoch by the clock of that disk, which ages are told by: ours may differ. */
 export async function readClock(place: Place): Promise<number> {
   const probe = inPlace(place, `${areas.tmp}/${newName()}`);

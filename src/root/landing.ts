@@ -64,7 +64,7 @@ export async function remove(place: Place, path: Path, judge: Judge, known?: Set
   return [];
 }
 
-export { areas, newName, prepareAreas, type Place } from './areas.js';
+export { areas, newName, prepareAreas, prepareMissing, type Place } from './areas.js';
 export { judgeAside, judgeLeftovers, type Judged } from './aside.js';
 export { cleanTmp, cleanTrash } from './clean.js';
 export { findOwnCopy, listKept, type Kept } from './kept.js';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Disk, DiskStat } from './disk.js';
@@ -121,7 +121,8 @@ export async function openFile(path: string): Promise<FileHandle> {
     throw errnoOf(error) === 'ELOOP' ? notAFile(path, error) : error;
   }
   try {
-    if (!(await handle.stat()).isFile()) throw notAFile(path);
+    // It is open: what the kernel knows of it needs no disk, and no thread.
+    if (!fstatSync(handle.fd).isFile()) throw notAFile(path);
     return handle;
   } catch (error) {
     await handle.close();

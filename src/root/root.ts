@@ -13,6 +13,9 @@ const MAX_READS = 3;
 
 /** This host's replica: what lies at a path, for everyone who reads it. */
 export class Root {
+  /** Where sync dirs really lay when they were last looked at for a visitor. */
+  private readonly realDirs = new Map<Path, string>();
+
   /** @param rootPath absolute @param dirs the sync dirs as they are known now */
   constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs) {}
 
@@ -80,6 +83,22 @@ export class Root {
   async open(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
     return openExactly(this.absolute(path), async () => (await this.realDir(dir)) + path.slice(dir.path.length));
+  }
+
+  /**
+   * As `open`, for the many who ask for files all the time: where the sync dir really lies is looked up again only where it seems to
+   * have moved. That it is missing is told as absence.
+   */
+  async openToServe(path: Path): Promise<OpenFile | undefined> {
+    const dir = this.dirOf(path);
+    const rest = path.slice(dir.path.length);
+    return openExactly(this.absolute(path), (tried) => {
+      const known = tried === 0 ? this.realDirs.get(dir.path) : undefined;
+      return known === undefined ? this.realDir(dir).then((real) => {
+        this.realDirs.set(dir.path, real);
+        return real + rest;
+      }) : known + rest;
+    });
   }
 
   /**

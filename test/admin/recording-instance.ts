@@ -1,5 +1,5 @@
 import { codes, SyncMediaError } from '../../src/errors/errors.js';
-import type { InitReport, Status, SyncMedia } from '../../src/instance.js';
+import type { CopiesResult, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/instance.js';
 import type { Host, Path, Run } from '../../src/words.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
@@ -73,6 +73,14 @@ export class RecordingInstance implements SyncMedia {
       initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [],
     });
   }
+
+  statusOf(...args: unknown[]): Promise<DocumentStatus> { return this.answer('statusOf', args, { files: [] }); }
+  showDocument(model: string, id: string): Promise<DocumentStatus> {
+    return this.answer('showDocument', [model, id], { model, id, files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], owed: [] }] });
+  }
+  waitFor(...args: unknown[]): Promise<CopiesResult> { return this.answer('waitFor', args, { files: [] }); }
+  ready = true;
+  isReady(): Promise<boolean> { return this.answer('isReady', [], this.ready); }
 
   plugin(): void { throw new Error(codes.CLOSED); }
   open(): Promise<void> { return this.answer('open', [], undefined); }

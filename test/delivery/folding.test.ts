@@ -20,7 +20,7 @@ beforeEach(async () => {
   offered.length = swept.length = 0;
   const deleting = new Deleting({
     ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => photos, wantedBy: () => ['B'],
-    findNamed: () => Promise.resolve(undefined), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+    findNamed: () => Promise.resolve(new Set()), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
   });
   folding = new Folding({
     fold: a.fold, deleting, outbox, events: site.events, tuning: defaultTuning, me: 'A', offer: (entries) => { offered.push(...entries); },

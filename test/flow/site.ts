@@ -31,7 +31,7 @@ export interface Machine {
   readonly ssh: TestHost;
   readonly environment: Record<string, string>;
   /** Another process of the app: begun, with its lanes unless another one has them. */
-  startApp(options?: { start?: boolean; tuning?: Partial<Tuning> }): Promise<App>;
+  startApp(options?: { start?: boolean; tuning?: Partial<Tuning>; plugin?: Partial<PluginOptions> }): Promise<App>;
   /** The first process. */
   app: App;
   path(file: string): string;
@@ -98,7 +98,7 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
     SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...options.environment,
   };
   const apps: App[] = [];
-  async function startApp({ start = true, tuning = {} }: { start?: boolean; tuning?: Partial<Tuning> } = {}): Promise<App> {
+  async function startApp({ start = true, tuning = {}, plugin = {} }: Parameters<Machine['startApp']>[0] = {}): Promise<App> {
     const connection = await database.connect();
     const log: string[] = [];
     const say = (level: string) => (message: string): void => { log.push(`${level}: ${message}`); };
@@ -106,7 +106,7 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
       { connection, environment, log: { info: say('info'), warn: say('warning'), error: say('error') }, ...options.sync },
       { ...quick, ...options.tuning, ...tuning });
     const schema = new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String });
-    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin } as never);
+    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin, ...plugin } as never);
     const app: App = {
       sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
       close: async () => { await sync.close(); await connection.close(); },

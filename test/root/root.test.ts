@@ -134,6 +134,38 @@ describe('open', () => {
   });
 });
 
+describe('openToServe', () => {
+  const serve = async (path: string): Promise<string | undefined> => {
+    const file = await root.openToServe(safePath(path));
+    const content = await file?.handle.readFile('utf8');
+    await file?.handle.close();
+    return content;
+  };
+
+  test('gives the same as open', async () => {
+    await put('uploads/a', 'a');
+    await put('secret/s', 's');
+    await symlink('../secret', at('uploads/way'));
+    for (let times = 0; times < 2; times++) {
+      expect([await serve('uploads/a'), await serve('uploads/none')]).toEqual(['a', undefined]);
+      await expect(serve('uploads/way/s')).rejects.toEqual(failure('SYMLINK_IN_PATH'));
+    }
+  });
+
+  test('follows a sync dir that a deploy points elsewhere', async () => {
+    await put('old/a', 'old');
+    await put('new/a', 'new');
+    await rm(at('uploads'), { recursive: true });
+    for (const release of ['old', 'new', 'old']) {
+      await symlink(release, at('next'));
+      await rename(at('next'), at('uploads'));
+      expect(await serve('uploads/a')).toBe(release);
+    }
+    await rm(at('uploads'));
+    expect(await serve('uploads/a')).toBeUndefined();
+  });
+});
+
 describe('hash', () => {
   test('facts and content of one moment', async () => {
     const content = 'x'.repeat(300_000);

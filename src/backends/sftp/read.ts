@@ -16,8 +16,9 @@ import type { Facts, Path } from '../../words.js';
  */
 export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signal: AbortSignal, onEnd: () => void): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }> {
   const target = inPlace(place, belowDir(place, path));
-  const found = (await checkParents(place, path)) ? await place.disk.stat(target) : undefined;
-  if (found === undefined) throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
+  // A visitor waits for this: both questions in one round trip.
+  const [isReached, found] = await Promise.all([checkParents(place, path), place.disk.stat(target)]);
+  if (!isReached || found === undefined) throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
   if (found.kind !== 'file') throw notAFile(target);
   let handle: Buffer;
   try {
@@ -38,6 +39,8 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const { size, mtime } = await sftp.fstat(handle);
+    // An abort before we listened is told to nobody.
+    signal.throwIfAborted();
     return { facts: { size, mtime }, body: readBody(sftp, handle, size, path, signal, end) };
   } catch (error) {
     await end();

@@ -1,0 +1,142 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { EventBus } from '../events.js';
+import { countCopies, describeCopies, isEnough, type Copies, type CopiesOf } from '../planning/copies.js';
+import type { Entry, Host, Path } from '../words.js';
+
+export interface CopiesContext {
+  readonly events: EventBus;
+  readonly ledger: { readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> };
+  readonly outbox: { findStored(ids: readonly string[]): Promise<Set<string>> };
+  hosts(): readonly Host[];
+  /** Reads the hosts anew. */
+  refresh(): Promise<unknown>;
+}
+
+export interface WaitRequest {
+  readonly paths: readonly Path[];
+  /** Captures that are to be folded first: until then the ledger speaks of what was there before. */
+  readonly captures: readonly string[];
+  readonly copies: Copies;
+  readonly timeoutMs: number;
+  /** Whether a path without an entry is waited for; else it counts as no file once the captures are folded. */
+  readonly expected: boolean;
+}
+
+interface Waiter extends WaitRequest { readonly until: number; end(files: CopiesOf[]): void; fail(error: unknown): void }
+
+/** Paths of all waits together; more are not waited for. */
+const pathLimit = 20_000;
+/** How often the database is asked: at first soon, because a delivery takes a few milliseconds. */
+const firstMs = 5, longestMs = 250, growth = 1.4;
+/** What the last question may take after the time is over. */
+const databaseMs = 1_000;
+
+/** `MEDIA_COPIES_TIMEOUT`: the files, with who holds them, who does not and why. */
+export class CopiesTimeout extends SyncMediaError {
+  constructor(readonly files: readonly CopiesOf[], timeoutMs: number) {
+    super('MEDIA_COPIES_TIMEOUT', `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still being delivered. ${describeCopies(files)}`);
+  }
+}
+
+/**
+ * Waits until enough hosts hold files. It asks the ledger, one question for all who wait, so that it works in every process of a
+ * host; what this process settles by itself only makes it quicker.
+ */
+export class CopiesWatch {
+  private readonly waiters = new Set<Waiter>();
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  private pauseMs = firstMs;
+  private paths = 0;
+  private readonly stop: () => void;
+  private closed = false;
+
+  constructor(private readonly context: CopiesContext) {
+    this.stop = context.events.on('settled', () => { this.hurry(); });
+  }
+
+  /** @throws CopiesTimeout; CLOSED; what the database throws when the time is over */
+  async wait(request: WaitRequest): Promise<CopiesOf[]> {
+    if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
+    if (request.paths.length === 0) return [];
+    if (this.paths + request.paths.length > pathLimit) {
+      throw this.giveUp({ ...request, timeoutMs: 0 });
+    }
+    this.paths += request.paths.length;
+    let last: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<CopiesOf[]>((resolve, reject) => {
+        const waiter: Waiter = { ...request, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
+        this.waiters.add(waiter);
+        // A database that does not answer prolongs no save.
+        last = setTimeout(() => { this.finish(waiter, () => { reject(this.giveUp(request)); }); }, request.timeoutMs + databaseMs);
+        this.pauseMs = firstMs;
+        this.hurry();
+      });
+    } finally {
+      clearTimeout(last);
+      this.paths -= request.paths.length;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.stop();
+    clearTimeout(this.timer);
+    for (const waiter of this.waiters) waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
+    this.waiters.clear();
+    await this.looking;
+  }
+
+  /** Nothing is known of these but that they were waited for. */
+  private giveUp({ paths, copies, timeoutMs }: WaitRequest): CopiesTimeout {
+    return new CopiesTimeout(paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)), timeoutMs);
+  }
+
+  private hurry(): void {
+    if (this.waiters.size === 0 || this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { this.look(); }, firstMs);
+  }
+
+  private look(): void {
+    this.looking ??= this.lookAtAll().finally(() => {
+      this.looking = undefined;
+      if (this.waiters.size === 0 || this.closed) return;
+      this.pauseMs = Math.min(longestMs, this.pauseMs * growth);
+      const soonest = Math.min(...[...this.waiters].map(({ until }) => until)) - performance.now();
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => { this.look(); }, Math.max(1, Math.min(this.pauseMs, soonest)));
+    });
+  }
+
+  private async lookAtAll(): Promise<void> {
+    const waiters = [...this.waiters];
+    const { context } = this;
+    const late = (waiter: Waiter): boolean => performance.now() >= waiter.until;
+    try {
+      // Captures first: what is folded is in the ledger before its capture is removed.
+      const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures));
+      const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths }) => paths))]);
+      if (waiters.some(late)) await context.refresh();
+      for (const waiter of waiters) this.decide(waiter, waiter.captures.some((id) => stored.has(id)), entries, late(waiter));
+    } catch (error) {
+      for (const waiter of waiters) if (late(waiter)) this.finish(waiter, () => { waiter.fail(error); });
+    }
+  }
+
+  private decide(waiter: Waiter, isPending: boolean, entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
+    const { paths, copies, expected, timeoutMs } = waiter;
+    const concerned = paths.filter((path) => {
+      const entry = entries.get(path);
+      return entry === undefined ? expected || isPending : entry.kind === 'file';
+    });
+    const files = concerned.map((path) => countCopies(path, isPending ? undefined : entries.get(path), this.context.hosts(), copies));
+    if (!isPending && files.every(isEnough)) this.finish(waiter, () => { waiter.end(files); });
+    else if (isLate) this.finish(waiter, () => { waiter.fail(new CopiesTimeout(files, timeoutMs)); });
+  }
+
+  private finish(waiter: Waiter, tell: () => void): void {
+    if (this.waiters.delete(waiter)) tell();
+  }
+}

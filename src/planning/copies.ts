@@ -1,0 +1,57 @@
+import { allows } from './wants.js';
+import type { Entry, Failure, Host, HostId, Path } from '../words.js';
+
+/** How many hosts must hold a file: this many, more than half, or all of those that are to have it. */
+export type Copies = number | 'majority' | 'all';
+
+export interface CopiesOf {
+  readonly path: Path;
+  /** How many hosts must hold it. */
+  readonly needed: number;
+  readonly heldBy: readonly Host[];
+  readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
+}
+
+/** Hosts that count: a person approved them and their list has the path. Paused ones are not sent to, and wait for a person. */
+function listConcerned(hosts: readonly Host[], path: Path): Host[] {
+  return hosts.filter((host) => host.status === 'approved' && allows(host, path));
+}
+
+/** Who holds a path, who does not, and why. @param entry undefined: not captured yet */
+export function countCopies(path: Path, entry: Entry | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
+  const concerned = listConcerned(hosts, path);
+  const holds = (host: Host): boolean => entry?.heldBy.includes(host.id) ?? false;
+  const needed = copies === 'all' ? concerned.length : copies === 'majority' ? Math.floor(concerned.length / 2) + 1 : copies;
+  return {
+    path, needed, heldBy: hosts.filter(holds),
+    lackedBy: concerned.filter((host) => !holds(host)).map((host) => ({ host, why: explainLack(entry, host, hosts) })),
+  };
+}
+
+export function isEnough({ needed, heldBy }: CopiesOf): boolean {
+  return heldBy.length >= needed;
+}
+
+/** Since when and why a host that is owed an entry has not got it: what its sender knows. */
+export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[]): { failure: Failure; since?: Date } | undefined {
+  const blocked = entry.blocked.find((one) => one.host === host);
+  if (blocked) return { failure: blocked.failure, since: blocked.since };
+  const lane = hosts.find(({ id }) => id === entry.sender)?.lanes[host];
+  return lane?.failure && { failure: lane.failure, ...(lane.failingSince ? { since: lane.failingSince } : {}) };
+}
+
+function explainLack(entry: Entry | undefined, host: Host, hosts: readonly Host[]): string {
+  if (!entry) return 'not captured yet';
+  const obstacle = findObstacle(entry, host.id, hosts);
+  if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
+  return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';
+}
+
+/** One line for people: of the files that lack copies, who holds them, who does not and why. */
+export function describeCopies(files: readonly CopiesOf[]): string {
+  return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy }) => {
+    const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
+    const lacked = lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') || 'no other host is to have it';
+    return `${JSON.stringify(path)}: held by ${held}; ${String(needed)} wanted; not by ${lacked}`;
+  }).join('; ');
+}

@@ -1,0 +1,138 @@
+import { findDocumentPaths } from './capture/document-paths.js';
+import { toPlainObject, type PluggedDocument, type PluggedModel } from './capture/capturing.js';
+import { CopiesWatch } from './delivery/copies.js';
+import { hasCode, messageOf, SyncMediaError } from './errors/errors.js';
+import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles, WaitOptions } from './instance.js';
+import { checkCopies, checkCopiesTimeout, type ResolvedPluginOptions } from './options/plugin-options.js';
+import type { Log } from './log.js';
+import type { Parts } from './parts.js';
+import { findObstacle, type Copies, type CopiesOf } from './planning/copies.js';
+import type { Capture, Entry, Host, HostId, Path } from './words.js';
+
+export interface RecordsContext {
+  readonly log: Log;
+  parts(): Promise<Parts>;
+  /** A path as apps give it, checked. @throws BAD_PATH */
+  asPath(rootPath: string, given: string): Path;
+}
+
+interface Plugged { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
+const defaultTimeoutMs = 5_000;
+
+/** What is known of the files that records name, and waiting for copies of them. */
+export class Records {
+  private readonly plugged = new Map<string, Plugged>();
+  private watch: CopiesWatch | undefined;
+
+  constructor(private readonly context: RecordsContext) {}
+
+  noticeModel(model: PluggedModel, options: ResolvedPluginOptions): void {
+    this.plugged.set(model.modelName, { model, options });
+  }
+
+  /** Waits as the plugin's options say, for what a save has just captured; in the way of the save, so it is bounded. */
+  async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions): Promise<void> {
+    if (copies === undefined) return;
+    try {
+      const watch = this.useWatch(await this.context.parts());
+      const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
+      await watch.wait({ paths, captures: captures.map(({ id }) => id), copies, timeoutMs: copiesTimeoutMs, expected: false });
+    } catch (error) {
+      if (copiesTimeoutAction === 'error' && hasCode(error, 'MEDIA_COPIES_TIMEOUT')) throw error;
+      const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
+      this.context.log.warn(`${savedBy ? `model ${savedBy.model}, document ${savedBy.id}` : 'a save'}: ${messageOf(error)}`);
+    }
+  }
+
+  async waitFor(named: NamedFiles, { copies = 'all', timeout = defaultTimeoutMs }: WaitOptions = {}): Promise<CopiesResult> {
+    const asked: Copies = checkCopies(copies, 'waitFor');
+    const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
+    const parts = await this.context.parts();
+    const { paths } = await this.findPaths(named, parts);
+    const captures = await parts.outbox.findTouching(paths);
+    const files = await this.useWatch(parts).wait({ paths, captures, copies: asked, timeoutMs, expected: typeof named === 'string' });
+    return { files: files.map(describeCopy) };
+  }
+
+  async statusOf(named: NamedFiles): Promise<DocumentStatus> {
+    const parts = await this.context.parts();
+    const { paths, ...record } = await this.findPaths(named, parts);
+    const [entries] = await Promise.all([parts.ledger.readMany(paths), parts.refresh()]);
+    const hosts = parts.registry.all();
+    return { ...record, files: paths.map((path) => describeFile(path, entries.get(path), hosts)) };
+  }
+
+  /** @throws UNKNOWN_DOCUMENT */
+  async showDocument(modelName: string, id: string): Promise<DocumentStatus> {
+    const found = this.plugged.get(modelName);
+    if (!found) {
+      throw new SyncMediaError('UNKNOWN_DOCUMENT', `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ${[...this.plugged.keys()].join(', ') || 'none'}`);
+    }
+    const document = await readDocument(found.model, id);
+    if (!document) throw new SyncMediaError('UNKNOWN_DOCUMENT', `no ${modelName} has the id ${JSON.stringify(id)}`);
+    const parts = await this.context.parts();
+    const paths = await this.findNamed(document, modelName, parts);
+    const [entries] = await Promise.all([parts.ledger.readMany(paths), parts.refresh()]);
+    const hosts = parts.registry.all();
+    return { model: modelName, id, files: paths.map((path) => describeFile(path, entries.get(path), hosts)) };
+  }
+
+  async close(): Promise<void> {
+    await this.watch?.close();
+  }
+
+  private useWatch({ events, ledger, outbox, registry }: Parts): CopiesWatch {
+    this.watch ??= new CopiesWatch({ events, ledger, outbox, hosts: () => registry.all(), refresh: () => registry.refresh() });
+    return this.watch;
+  }
+
+  private async findPaths(named: NamedFiles, parts: Parts): Promise<{ paths: Path[]; model?: string; id?: string }> {
+    if (typeof named === 'string') return { paths: [this.context.asPath(parts.rootPath, named)] };
+    const model = (named.constructor as Partial<PluggedModel>).modelName;
+    if (model === undefined || !this.plugged.has(model)) {
+      throw new SyncMediaError('BAD_OPTION', 'give a document of a model that is plugged, or the path of a file below a sync dir');
+    }
+    const document = named as unknown as PluggedDocument;
+    return { model, id: String(document._id), paths: await this.findNamed(toPlainObject(document), model, parts) };
+  }
+
+  private async findNamed(document: Record<string, unknown>, model: string, { root, dirs, ledger }: Parts): Promise<Path[]> {
+    const options = this.plugged.get(model)?.options;
+    return options ? findDocumentPaths(document, options, model, { root, dirs: () => dirs.current() }, (paths) => ledger.readMany(paths)) : [];
+  }
+}
+
+/** As it is stored: the app's query hooks hide documents from the app, not from whoever runs the hosts. */
+async function readDocument(model: PluggedModel, id: string): Promise<Record<string, unknown> | undefined> {
+  let key: unknown;
+  try { key = (model.schema.path('_id') as unknown as { cast(value: unknown): unknown }).cast(id); } catch { return undefined; }
+  const collection = model.db.collection(model.collection.collectionName);
+  return await collection.findOne({ _id: key as never }, { readPreference: 'primary' }) ?? undefined;
+}
+
+function describeFile(path: Path, entry: Entry | undefined, hosts: readonly Host[]): FileStatus {
+  if (!entry) return { path, captured: false, heldBy: [], owed: [] };
+  const nameOf = (id: HostId): { id: HostId; hostname: string } => ({ id, hostname: hosts.find((host) => host.id === id)?.hostname ?? id });
+  const lacking = [...new Set([...entry.owed, ...entry.blocked.map(({ host }) => host)])];
+  return {
+    path, captured: true, kind: entry.kind, version: entry.version, capturedAt: entry.capturedAt, sender: nameOf(entry.sender),
+    ...(entry.facts ? { size: entry.facts.size, ...(entry.facts.sha256 ? { sha256: entry.facts.sha256 } : {}) } : {}),
+    heldBy: entry.heldBy.map(nameOf),
+    owed: lacking.map((id) => {
+      const obstacle = findObstacle(entry, id, hosts);
+      const blocked = entry.blocked.find(({ host }) => host === id);
+      return {
+        ...nameOf(id), since: entry.capturedAt, blocked: blocked !== undefined && !entry.owed.includes(id),
+        ...(obstacle ? { failure: obstacle.failure, ...(obstacle.since ? { failingSince: obstacle.since } : {}) } : {}),
+        ...(blocked?.retryAt ? { retryAt: blocked.retryAt } : {}),
+      };
+    }),
+  };
+}
+
+function describeCopy({ path, needed, heldBy, lackedBy }: CopiesOf): CopiesResult['files'][number] {
+  return {
+    path, needed, heldBy: heldBy.map(({ hostname }) => hostname),
+    lackedBy: lackedBy.map(({ host, why }) => ({ hostname: host.hostname, why })),
+  };
+}

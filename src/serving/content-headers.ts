@@ -1,0 +1,37 @@
+import type { ServerResponse } from 'node:http';
+
+/** Formats that hold pixels and nothing that runs. */
+const RASTER = new Set([
+  'image/png', 'image/apng', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp', 'image/x-ms-bmp', 'image/tiff', 'image/heic', 'image/heif',
+  'image/heic-sequence', 'image/heif-sequence', 'image/jxl', 'image/vnd.microsoft.icon', 'image/x-icon',
+]);
+const INERT = new Set(['application/pdf', 'text/plain']);
+/** What a browser opened at its address would run, or a stylesheet in it could make run. */
+const ACTIVE = new Set([
+  'text/html', 'application/xhtml+xml', 'text/xml', 'application/xml', 'application/xml-dtd', 'text/xsl', 'text/mathml', 'text/javascript', 'application/javascript',
+  'application/ecmascript', 'text/ecmascript', 'application/node', 'text/vbscript', 'text/cache-manifest', 'message/rfc822', 'multipart/related',
+  'application/x-shockwave-flash', 'application/java-archive',
+]);
+
+/**
+ * Uploads are served from the app's own origin, so they must not run there: what is neither picture, sound, film, PDF nor plain text
+ * gets a sandbox without anything in it, and what a browser would run is saved instead of opened.
+ *
+ * @param trusted content types that are left as they are
+ */
+export function protectOrigin(response: ServerResponse, trusted: ReadonlySet<string>): void {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  const type = mediaTypeOf(response);
+  if (trusted.has(type) || isInert(type)) return;
+  response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
+  if (ACTIVE.has(type) || type.endsWith('+xml')) response.setHeader('Content-Disposition', 'attachment');
+}
+
+function isInert(type: string): boolean {
+  return RASTER.has(type) || INERT.has(type) || type.startsWith('audio/') || type.startsWith('video/');
+}
+
+function mediaTypeOf(response: ServerResponse): string {
+  const [type = ''] = String(response.getHeader('Content-Type')).split(';');
+  return type.trim().toLowerCase();
+}

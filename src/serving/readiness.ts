@@ -1,0 +1,46 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { ReadyLimits } from '../instance.js';
+import type { Parts } from '../parts.js';
+import { bounded } from './bounded.js';
+
+const defaults = { maxBehind: 300, maxFiles: 1_000 };
+/** A public address asks the database no oftener. In milliseconds. */
+const freshMs = 1_000;
+/** A load balancer waits no longer for an answer. In milliseconds. */
+const answerMs = 3_000;
+
+interface Backlog { readonly ready: boolean; readonly owed: number; readonly behindMs: number }
+
+/** @throws BAD_OPTION */
+export function checkReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
+  for (const [name, value] of Object.entries(limits)) {
+    if (name in defaults && typeof value === 'number' && value >= 0) continue;
+    throw new SyncMediaError('BAD_OPTION', `syncReady: ${name} is no limit that is known, or no number from 0; known are ${Object.keys(defaults).join(', ')}`);
+  }
+  return { ...defaults, ...limits };
+}
+
+/** How far behind this host is, looked up at most once a second however many ask. */
+export class Readiness {
+  private looked: Promise<Backlog> | undefined;
+  private lookedAt = 0;
+
+  constructor(private readonly parts: () => Promise<Parts>) {}
+
+  /** Never rejects: what cannot be known is not ready. */
+  async isReady(limits: Required<ReadyLimits>): Promise<boolean> {
+    if (!this.looked || performance.now() - this.lookedAt > freshMs) {
+      this.lookedAt = performance.now();
+      this.looked = bounded(this.look(), answerMs, 'the database');
+    }
+    const { ready, owed, behindMs } = await this.looked.catch(() => ({ ready: false, owed: 0, behindMs: 0 }));
+    return ready && owed <= limits.maxFiles && (owed === 0 || behindMs <= limits.maxBehind * 1_000);
+  }
+
+  private async look(): Promise<Backlog> {
+    const parts = await this.parts();
+    const [owed, since] = await Promise.all([parts.ledger.count({ owed: parts.me }), parts.ledger.oldestOwed(parts.me), parts.registry.refresh()]);
+    const { readyAt, status } = parts.registry.me();
+    return { ready: readyAt !== undefined && (status === 'approved' || status === 'paused'), owed, behindMs: since ? Date.now() - since.getTime() : 0 };
+  }
+}

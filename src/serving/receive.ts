@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Backend } from '../backends/backend.js';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Judge } from '../root/disk.js';
+import { asDiskError } from '../root/disk-errors.js';
+import { areas, land, newName, prepareMissing, type Place } from '../root/landing.js';
+import { localDisk } from '../root/local-disk.js';
+import { checkMarker } from '../root/marker.js';
+import { quotePath } from '../root/paths.js';
+import type { Root } from '../root/root.js';
+import { haveSameFacts } from '../planning/standing.js';
+import type { Entry, Facts, Host, HostId, SyncDir } from '../words.js';
+import { Transfer } from './transfer.js';
+
+/** What one host was asked for, while it is written. */
+export interface Receiving {
+  readonly transfer: Transfer;
+  /** Writes, checks and lands it. Where that fails, everything unfinished is removed and the transfer's readers are broken off. */
+  finish(judge: Judge): Promise<Received>;
+}
+
+/** `by`: whose failure it is, the source's or this disk's. */
+export type Received = { readonly sha256: string } | { readonly error: unknown; readonly by: 'source' | 'here' };
+
+export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number }
+
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** This host's replica of a sync dir, ready to receive. @throws NO_MARKER; what the disk throws */
+export async function openPlace(root: Root, me: HostId, dir: SyncDir): Promise<Place> {
+  const place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
+  const failure = await checkMarker(localDisk, place.dirPath, me, dir.path);
+  if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
+  await prepareMissing(place);
+  return place;
+}
+
+/**
+ * Opens an entry's file at a host that holds it. Nothing is written before its size and date are those of the version.
+ *
+ * @throws TRANSFER_FAILED where that host has other bytes there; what the backend throws
+ */
+export async function openSource({ backend }: Receiver, from: Host, entry: Entry & { facts: Facts }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  const { facts, body } = await backend.read(from, entry.path, signal);
+  if (haveSameFacts(facts, { ...entry.facts, mtime: entry.facts.mtime >>> 0 })) return body;
+  throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} is another version on host ${from.hostname}.`);
+}
+
+/** Begins to write what comes from a source into this host's tmp area. */
+export async function receive({ fileMode }: Receiver, place: Place, entry: Entry & { facts: Facts }, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
+  const tmpFile = `${place.dirPath}/${areas.tmp}/${newName()}`;
+  const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => { throw asDiskError(error, 'writing', tmpFile); });
+  const transfer = new Transfer(handle, entry.facts);
+
+  let by: 'source' | 'here' = 'source';
+
+  async function write(): Promise<string> {
+    const { size, mtime, sha256: expected } = entry.facts;
+    const hash = createHash('sha256');
+    let written = 0;
+    for await (const bytes of body) {
+      by = 'here';
+      await handle.write(bytes, 0, bytes.length, written);
+      by = 'source';
+      hash.update(bytes);
+      written += bytes.length;
+      if (written > size) break;
+      // The last byte waits for the check: a response that would be wrong is broken instead.
+      transfer.reveal(Math.min(written, size - 1));
+    }
+    const sha256 = hash.digest('hex');
+    if (written !== size || (expected !== undefined && expected !== sha256)) {
+      throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} arrived with ${written === size ? 'other content' : 'another length'} than its version has.`);
+    }
+    transfer.reveal(size);
+    by = 'here';
+    await handle.chmod(fileMode);
+    await handle.utimes(mtime, mtime);
+    await handle.sync();
+    if ((await handle.stat()).size !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} was not written in full.`);
+    return sha256;
+  }
+
+  return {
+    transfer,
+    async finish(judge) {
+      try {
+        const sha256 = await write();
+        await land(place, entry.path, tmpFile, judge);
+        return { sha256 };
+      } catch (thrown) {
+        const error = by === 'here' ? asDiskError(thrown, 'writing', tmpFile) : thrown;
+        transfer.fail(error instanceof Error ? error : new Error(String(error)));
+        // Where it landed this name is gone, or is a second one of the same file.
+        await localDisk.remove(tmpFile).catch(() => undefined);
+        return { error, by };
+      } finally {
+        await transfer.release();
+      }
+    },
+  };
+}

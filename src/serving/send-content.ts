@@ -1,0 +1,47 @@
+import type { Stats } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import send from 'send';
+import type { Facts, Path } from '../words.js';
+import { protectOrigin } from './content-headers.js';
+import type { ResolvedServeOptions } from './serve-options.js';
+
+/** Sends bytes from `start` on, `length` of them, and ends or breaks the response. Must not reject. */
+export type SendPart = (start: number, length: number) => Promise<void>;
+
+/** `send` reads this off the stream where it was not given by `pipe`. */
+type Sending = Omit<send.SendStream, 'stream'> & { res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
+
+/** An error as Express and its error handlers know it. */
+export interface HttpError extends Error { status: number; statusCode: number; headers?: Record<string, string> }
+
+/**
+ * Answers with one file of known facts: type, conditional requests, ranges and HEAD as `send` does them, the bytes as `sendPart` does.
+ * The date has whole seconds, all that transfers carry, so that ETag and Last-Modified are the same on every host.
+ *
+ * @returns once the response has ended or broke; an error with its status where `send` refuses the request (412, 416)
+ */
+export function sendContent(
+  request: IncomingMessage, response: ServerResponse, path: Path, { size, mtime }: Facts, options: ResolvedServeOptions, sendPart: SendPart,
+): Promise<HttpError | undefined> {
+  return new Promise((resolve) => {
+    const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } = options;
+    const stream = send(request, path, { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable }) as unknown as Sending;
+    stream.res = response;
+    // It comes only where there is a body to send; what is answered without one ends the response by itself.
+    let sendsBody = false;
+    stream.stream = (_path, { start }) => {
+      sendsBody = true;
+      void sendPart(start, Number(response.getHeader('Content-Length'))).then(() => { resolve(undefined); });
+    };
+    stream.on('error', (error: HttpError) => {
+      sendsBody = true;
+      resolve(error);
+    });
+    stream.type(path);
+    protectOrigin(response, trust);
+    setHeaders?.(response, path);
+    const date = new Date(mtime * 1000);
+    stream.send(path, { size, mtime: date, ctime: date, ino: 0 } as Stats);
+    if (!sendsBody) resolve(undefined);
+  });
+}

@@ -1,0 +1,97 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { hasCode } from '../errors/errors.js';
+import type { Root } from '../root/root.js';
+import type { SyncDirs } from '../root/sync-dirs.js';
+import type { Path } from '../words.js';
+import type { Fetching } from './fetching.js';
+import { findRequestPath } from './request-path.js';
+import { sendContent, type HttpError } from './send-content.js';
+import { sendFileTo } from './send-file.js';
+import type { ResolvedServeOptions } from './serve-options.js';
+
+export interface ServeContext {
+  readonly root: Root;
+  /** The served directory, relative to the root. */
+  readonly base: string;
+  dirs(): SyncDirs;
+  /** What fetches; undefined on a machine without a host id: there only what is here is served. */
+  fetching(): Promise<Fetching | undefined>;
+}
+
+/** unavailable: the ledger knows the file, and nobody could give it just now. */
+type Answered = HttpError | 'answered' | 'missing' | 'unavailable';
+
+/** How often a file that comes and goes while it is looked for is looked for again. */
+const tries = 3;
+
+/** Serves what lies below a directory, and fetches what is missing from a host that holds it. */
+export function createServeMedia(context: ServeContext, options: ResolvedServeOptions): RequestHandler {
+  async function handle(request: Request, response: Response): Promise<Answered> {
+    const path = findRequestPath(request.path, context.base, context.dirs(), options.dotfiles);
+    if (path === undefined) return 'missing';
+    for (let tried = 0; tried < tries; tried++) {
+      const local = await serveLocal(request, response, path);
+      if (local) return local;
+      const fetching = options.fetch ? await context.fetching() : undefined;
+      if (!fetching) return 'missing';
+      const found = await fetching.find(path);
+      if (found.is === 'unknown') return 'missing';
+      if (found.is === 'unavailable') return 'unavailable';
+      if (found.is === 'here' || !found.transfer.use()) continue;
+      const { transfer } = found;
+      try {
+        return await sendContent(request, response, path, transfer.facts, options, transfer.sendTo(response)) ?? 'answered';
+      } finally {
+        await transfer.release();
+      }
+    }
+    return 'unavailable';
+  }
+
+  /** Undefined where nothing is there. */
+  async function serveLocal(request: Request, response: Response, path: Path): Promise<Answered | undefined> {
+    let file;
+    try {
+      file = await context.root.openToServe(path);
+    } catch (error) {
+      // A directory, a symlink, a sync dir that is away: nothing to serve from this disk.
+      if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH') || hasCode(error, 'BAD_PATH')) return 'missing';
+      if (hasCode(error, 'NO_MARKER')) return undefined;
+      throw error;
+    }
+    if (!file) return undefined;
+    try {
+      return await sendContent(request, response, path, file.seen, options, sendFileTo(response, file.handle)) ?? 'answered';
+    } finally {
+      await file.handle.close();
+    }
+  }
+
+  return (request, response, next) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      if (options.fallthrough) { next(); return; }
+      response.statusCode = 405;
+      response.setHeader('Allow', 'GET, HEAD');
+      response.setHeader('Content-Length', '0');
+      response.end();
+      return;
+    }
+    handle(request, response).then((answered) => {
+      if (answered === 'answered') return;
+      if (typeof answered === 'object') { next(answered); return; }
+      // Whoever caches this would go on saying it after the file has come.
+      response.setHeader('Cache-Control', 'no-store');
+      if (answered === 'unavailable') next(makeUnavailable());
+      else if (options.fallthrough) next();
+      else next(makeError(404, 'Not Found', { 'Cache-Control': 'no-store' }));
+    }).catch((error: unknown) => { next(Object.assign(makeUnavailable(), { cause: error })); });
+  };
+}
+
+function makeUnavailable(): HttpError {
+  return makeError(503, 'This file is on another host that cannot be reached just now.', { 'Retry-After': '2', 'Cache-Control': 'no-store' });
+}
+
+function makeError(status: number, message: string, headers: Record<string, string>): HttpError {
+  return Object.assign(new Error(message), { status, statusCode: status, headers, expose: true });
+}

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http';
+import { SyncMediaError } from '../errors/errors.js';
+import { describeUnknown } from '../options/nearest.js';
+
+/** What `serveMedia(dir, options)` takes: what `express.static` users know, and what uploads need. */
+export interface ServeOptions {
+  /** Whether ranges are served. Default true. */
+  acceptRanges?: boolean;
+  /** Whether Cache-Control is set, from `maxAge` and `immutable`. Default true. */
+  cacheControl?: boolean;
+  /** Default true. The tag is the same on every host. */
+  etag?: boolean;
+  /** Default true. */
+  lastModified?: boolean;
+  /** Milliseconds, or text such as '1d'. Default 0. */
+  maxAge?: number | string;
+  /** Default false. */
+  immutable?: boolean;
+  /** Names that begin with a dot: `deny` counts them as missing. Nothing in `.syncmedia/` is served either way. Default `deny`. */
+  dotfiles?: 'deny' | 'allow';
+  /** What is missing goes on to the next handler (true), or is an error with status 404. Default true. */
+  fallthrough?: boolean;
+  /** Called before anything is sent, after our own headers; may change them. */
+  setHeaders?: (response: ServerResponse, path: string) => void;
+  /** Content types that are served as they are, although they can run in the app's origin: `['image/svg+xml']`. Default none. */
+  trust?: readonly string[];
+  /** Whether what is missing here is fetched from a host that holds it. Default true. */
+  fetch?: boolean;
+}
+
+export type ResolvedServeOptions = Required<Omit<ServeOptions, 'setHeaders' | 'trust'>> & {
+  readonly setHeaders: ServeOptions['setHeaders'];
+  readonly trust: ReadonlySet<string>;
+};
+
+const defaults = {
+  acceptRanges: true, cacheControl: true, etag: true, lastModified: true, maxAge: 0, immutable: false, dotfiles: 'deny', fallthrough: true, fetch: true,
+} as const;
+const known = [...Object.keys(defaults), 'setHeaders', 'trust'];
+
+/** @throws BAD_OPTION naming the unknown or malformed option */
+export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
+  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
+  const { setHeaders, trust = [], ...rest } = options;
+  for (const [name, value] of Object.entries(rest)) {
+    if (name === 'maxAge' ? typeof value !== 'number' && typeof value !== 'string'
+      : name === 'dotfiles' ? value !== 'deny' && value !== 'allow' : typeof value !== 'boolean') {
+      throw bad(`${name} has a value that it cannot have: ${JSON.stringify(value)}`);
+    }
+  }
+  if (setHeaders !== undefined && typeof setHeaders !== 'function') throw bad('setHeaders must be a function');
+  if (!Array.isArray(trust) || trust.some((type) => typeof type !== 'string' || !type.includes('/'))) throw bad('trust must be a list of content types such as "image/svg+xml"');
+  return { ...defaults, ...rest, setHeaders, trust: new Set(trust.map((type) => (type as string).toLowerCase())) };
+}
+
+function bad(what: string): SyncMediaError {
+  return new SyncMediaError('BAD_OPTION', `serveMedia: ${what}.`);
+}

@@ -1,0 +1,88 @@
+import { resolve } from 'node:path';
+import type { RequestHandler } from 'express';
+import type { Backend } from '../backends/backend.js';
+import { fileModeOf } from '../backends/sftp/put.js';
+import { createJudging } from '../delivery/judging.js';
+import type { State } from '../hosts/state.js';
+import { SyncMediaError } from '../errors/errors.js';
+import { Settler } from '../ledger/settle.js';
+import { normaliseSyncDir } from '../options/sync-dir.js';
+import type { Parts } from '../parts.js';
+import { asPathBelow } from '../root/paths.js';
+import { Root } from '../root/root.js';
+import type { SyncDirs } from '../root/sync-dirs.js';
+import { bounded } from './bounded.js';
+import { Fetching } from './fetching.js';
+import { resolveServeOptions, type ServeOptions } from './serve-options.js';
+import { createServeMedia } from './serve-media.js';
+
+export interface ServingContext {
+  /** Undefined on a machine without a host id: there only what is on its disk is served. */
+  state(): State | undefined;
+  /** What such a machine serves from, where its environment says so. */
+  readonly configuredRoot: string | undefined;
+  dirs(): SyncDirs;
+  /** @throws what opening throws */
+  parts(): Promise<Parts>;
+  backend(parts: Parts, state: State): Backend;
+  /** rsync's `--chmod`. */
+  readonly chmod: string;
+}
+
+const defaultMode = 0o644;
+/** Hosts read longer ago than this are read anew before one is fetched from. In milliseconds. */
+const hostsAge = 5_000;
+/** How long a visitor's request waits for a database that is not open yet. In milliseconds. */
+const openMs = 5_000;
+
+/** What an instance serves, in any of its host's processes: one Fetching for all mounts. */
+export class Serving {
+  private fetching: Promise<Fetching> | undefined;
+  private closed = false;
+
+  constructor(private readonly context: ServingContext) {}
+
+  /** @throws BAD_OPTION; BAD_SYNC_DIR where `dir` does not lie below the root */
+  serve(dir: string, options: ServeOptions = {}): RequestHandler {
+    const { context } = this;
+    const resolved = resolveServeOptions(options);
+    const rootPath = context.state()?.root ?? context.configuredRoot ?? process.cwd();
+    const base = dir.startsWith('/') ? asPathBelow(rootPath, resolve(dir)) : normaliseSyncDir(dir, 'serveMedia');
+    if (base === undefined) {
+      if (context.state()) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
+      return (_request, _response, next) => { next(); };
+    }
+    const dirs = (): SyncDirs => context.dirs();
+    return createServeMedia({ root: new Root(rootPath, dirs), base, dirs, fetching: () => this.open() }, resolved);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const fetching = await this.fetching?.catch(() => undefined);
+    await fetching?.close();
+  }
+
+  private async open(): Promise<Fetching | undefined> {
+    const state = this.context.state();
+    if (!state || this.closed) return undefined;
+    this.fetching ??= this.make(state).catch((error: unknown) => { this.fetching = undefined; throw error; });
+    return bounded(this.fetching, openMs, 'the database');
+  }
+
+  private async make(state: State): Promise<Fetching> {
+    const parts = await this.context.parts();
+    const { ledger, events, registry, root, dirs, me } = parts;
+    let readAt = performance.now();
+    return new Fetching({
+      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); }),
+      backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
+      dirs: () => dirs.current(), hosts: () => registry.all(),
+      refresh: async () => {
+        if (performance.now() - readAt < hostsAge) return;
+        await parts.refresh();
+        readAt = performance.now();
+      },
+      landed: () => registry.raiseLanded(me, 1),
+    });
+  }
+}

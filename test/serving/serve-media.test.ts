@@ -1,0 +1,121 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type express from 'express';
+// @ts-expect-error The alias has no types of its own; those of Express 5 fit what is used.
+import express4 from 'express4';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createSyncMedia } from '../../src/create.js';
+import { resolveServeOptions } from '../../src/serving/serve-options.js';
+import { makeServed, type Served } from './served.js';
+import { startWeb, type Web } from './web.js';
+
+let served: Served, web: Web;
+beforeAll(async () => {
+  served = await makeServed();
+  await served.write('uploads/a.txt', 'hello');
+  await served.write('uploads/large.txt', 'x'.repeat(300_000));
+  await served.write('uploads/.dot', 'dot');
+  await served.write('uploads/.syncmedia/id', 'secret');
+  await served.write('uploads/sub/b.txt', 'sub');
+  await served.write('uploads/up.tmp', 'unfinished');
+  await served.write('other/c.txt', 'other');
+  await symlink(join(served.root, 'uploads/a.txt'), join(served.root, 'uploads/link.txt'));
+  web = await startWeb((app) => {
+    app.use('/uploads', served.serve({ maxAge: '1h' }));
+    app.use('/strict', served.serve({ fallthrough: false }));
+    app.use('/dots', served.serve({ dotfiles: 'allow' }));
+    app.use('/sub', served.serve({}, 'uploads/sub'));
+    app.use('/bare', served.serve({ etag: false, lastModified: false, cacheControl: false, acceptRanges: false, setHeaders: (response) => { response.setHeader('X-Own', '1'); } }));
+    app.use((_request, response) => { response.status(404).send('the app\'s own'); });
+  });
+});
+afterAll(async () => {
+  await web.close();
+  await served.remove();
+});
+
+describe('a file on this disk', () => {
+  test('is served with date, tag, length and cache headers', async () => {
+    const { status, headers, body } = await web.get('/uploads/a.txt');
+    expect([status, body.toString()]).toEqual([200, 'hello']);
+    expect(headers).toMatchObject({ 'accept-ranges': 'bytes', 'content-length': '5', 'cache-control': 'public, max-age=3600' });
+    expect(headers.etag).toMatch(/^W\/"5-/);
+    expect(new Date(headers['last-modified'] ?? '').getTime() % 1000).toBe(0);
+  });
+  test('is not sent again to who has it', async () => {
+    const { headers } = await web.get('/uploads/a.txt');
+    expect((await web.get('/uploads/a.txt', { headers: { 'If-None-Match': headers.etag ?? '' } })).status).toBe(304);
+    expect((await web.get('/uploads/a.txt', { headers: { 'If-Modified-Since': headers['last-modified'] ?? '' } })).status).toBe(304);
+    expect((await web.get('/uploads/a.txt', { headers: { 'If-Unmodified-Since': new Date(0).toUTCString() } })).status).toBe(412);
+  });
+  test.each([['a.txt', 'bytes=1-3', 'ell', 5], ['a.txt', 'bytes=-2', 'lo', 5], ['large.txt', 'bytes=100000-299999', 'x'.repeat(200_000), 300_000]])(
+    '%s is served in parts (%s)', async (name, range, content, size) => {
+      const { status, headers, body } = await web.get(`/uploads/${name}`, { headers: { Range: range } });
+      expect([status, body.toString() === content]).toEqual([206, true]);
+      expect(headers['content-range']).toMatch(new RegExp(`/${size}$`));
+    });
+  test('is answered to HEAD without its content', async () => {
+    const { status, headers, body } = await web.get('/uploads/large.txt', { method: 'HEAD' });
+    expect([status, headers['content-length'], body.length]).toEqual([200, '300000', 0]);
+  });
+  test('is served as the options say', async () => {
+    const { headers } = await web.get('/bare/a.txt');
+    expect(headers).toMatchObject({ 'x-own': '1' });
+    for (const name of ['etag', 'last-modified', 'cache-control', 'accept-ranges']) expect(headers).not.toHaveProperty(name);
+    expect((await web.get('/sub/b.txt')).body.toString()).toBe('sub');
+    expect((await web.get('/dots/.dot')).body.toString()).toBe('dot');
+  });
+});
+
+describe('what may not be served', () => {
+  test.each(['nothing.txt', 'sub', 'sub/', '', 'link.txt', 'up.tmp', '.dot', '.syncmedia/id', '..%2fother/c.txt', 'a.txt/', 'a.txt/b', '%00', '%e0%a4%a', `${'n'.repeat(300)}.txt`])(
+    '%j goes on to the next handler, and is not cached', async (name) => {
+      const { status, headers, body } = await web.get(`/uploads/${name}`);
+      expect([status, headers['cache-control'], body.toString()]).toEqual([404, 'no-store', 'the app\'s own']);
+    });
+  test('is an error with its status where nothing falls through', async () => {
+    const { status, headers, body } = await web.get('/strict/nothing.txt');
+    expect([status, headers['cache-control'], body.toString()]).toEqual([404, 'no-store', 'Not Found']);
+    expect((await web.get('/strict/a.txt', { method: 'DELETE' })).status).toBe(405);
+  });
+  test('in our own folder is not served even where dotfiles are', async () => {
+    expect((await web.get('/dots/.syncmedia/id')).status).toBe(404);
+  });
+  test('as a method goes on to the next handler', async () => {
+    expect((await web.get('/uploads/a.txt', { method: 'POST' })).body.toString()).toBe('the app\'s own');
+  });
+});
+
+test('Express 4 serves the same', async () => {
+  const old = await startWeb((app) => { app.use('/uploads', served.serve()); }, express4 as typeof express);
+  const { status, body } = await old.get('/uploads/a.txt');
+  expect([status, body.toString()]).toEqual([200, 'hello']);
+  expect((await old.get('/uploads/%2e%2e/other/c.txt')).status).toBe(404);
+  await old.close();
+});
+
+describe('options', () => {
+  test.each([[{ root: '/' }, 'root'], [{ maxAge: true }, 'maxAge'], [{ dotfiles: 'ignore' }, 'dotfiles'], [{ etag: 'yes' }, 'etag'], [{ trust: 'image/svg+xml' }, 'trust'], [{ setHeaders: 1 }, 'setHeaders']])(
+    '%j is refused by name', (options, name) => {
+      expect(() => resolveServeOptions(options as never)).toThrow(expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(name) as string }));
+    });
+});
+
+test('on a machine without a host id what is there is served, and nothing else happens', async () => {
+  const sync = createSyncMedia({ environment: { HOME: served.root, SYNCMEDIA_STATE_DIR: join(served.root, 'state'), SYNCMEDIA_ROOT: served.root }, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+  const { Schema, Mongoose } = await import('mongoose');
+  const schema = new Schema({ file: String });
+  schema.plugin(sync.plugin, { syncDirs: ['uploads'] });
+  new Mongoose().model('Local', schema);
+  const local = await startWeb((app) => {
+    app.use('/uploads', sync.serve('uploads'));
+    app.use('/absolute', sync.serve(join(served.root, 'uploads')));
+    app.use('/outside', sync.serve('/srv/somewhere/else'));
+  });
+  expect((await local.get('/uploads/a.txt')).body.toString()).toBe('hello');
+  expect((await local.get('/absolute/a.txt')).body.toString()).toBe('hello');
+  expect((await local.get('/outside/a.txt')).status).toBe(404);
+  expect((await local.get('/uploads/missing.txt')).status).toBe(404);
+  await local.close();
+  await sync.close();
+});

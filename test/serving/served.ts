@@ -1,0 +1,32 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SyncDirs } from '../../src/root/sync-dirs.js';
+import { Root } from '../../src/root/root.js';
+import { createServeMedia } from '../../src/serving/serve-media.js';
+import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
+import type { Path } from '../../src/words.js';
+import { makeTestDir } from '../harness/tmp.js';
+import type { RequestHandler } from 'express';
+
+export interface Served {
+  readonly root: string;
+  write(file: string, content: string | Uint8Array): Promise<void>;
+  serve(options?: ServeOptions, base?: string): RequestHandler;
+  remove(): Promise<void>;
+}
+
+/** A root with one sync dir, `uploads`, and nobody to fetch from. */
+export async function makeServed(): Promise<Served> {
+  const folder = await makeTestDir();
+  const dirs = new SyncDirs([{ path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' }]);
+  const root = new Root(folder.path, () => dirs);
+  await mkdir(join(folder.path, 'uploads'));
+  return {
+    root: folder.path, remove: folder.remove,
+    async write(file, content) {
+      await mkdir(dirname(join(folder.path, file)), { recursive: true });
+      await writeFile(join(folder.path, file), content);
+    },
+    serve: (options = {}, base = 'uploads') => createServeMedia({ root, base, dirs: () => dirs, fetching: () => Promise.resolve(undefined) }, resolveServeOptions(options)),
+  };
+}
