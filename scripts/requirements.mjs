@@ -1,16 +1,16 @@
 // What a machine lacks for the demo and the tests, and the words that say so. Decides only; setup.mjs looks and acts.
 
-/** @typedef {'rsync' | 'ssh' | 'sshd' | 'java' | 'javac' | 'mvn'} Program */
+/** @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'java' | 'javac' | 'mvn'} Program */
 /** @typedef {{ kind: 'apt' | 'dnf' | 'zypper' | 'pacman' | 'apk' | 'brew' | 'unknown' }} System */
 
 /** Which package brings which program. @type {Record<Exclude<System['kind'], 'unknown'>, Record<Program, string>>} */
 const PACKAGES = {
-  apt: { ...same('rsync'), ssh: 'openssh-client', sshd: 'openssh-server', ...java('default-jdk-headless', 'maven') },
-  dnf: { ...same('rsync'), ssh: 'openssh-clients', sshd: 'openssh-server', ...java('java-17-openjdk-devel', 'maven') },
-  zypper: { ...same('rsync'), ssh: 'openssh-clients', sshd: 'openssh-server', ...java('java-17-openjdk-devel', 'maven') },
-  pacman: { ...same('rsync'), ssh: 'openssh', sshd: 'openssh', ...java('jdk17-openjdk', 'maven') },
-  apk: { ...same('rsync'), ssh: 'openssh-client', sshd: 'openssh-server', ...java('openjdk17', 'maven') },
-  brew: { ...same('rsync'), ssh: 'openssh', sshd: 'openssh', ...java('openjdk@17', 'maven') },
+  apt: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...java('default-jdk-headless', 'maven') },
+  dnf: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...java('java-17-openjdk-devel', 'maven') },
+  zypper: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...java('java-17-openjdk-devel', 'maven') },
+  pacman: { ...same('rsync'), ...ssh('openssh'), python3: 'python', ...java('jdk17-openjdk', 'maven') },
+  apk: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...java('openjdk17', 'maven') },
+  brew: { ...same('rsync'), ...ssh('openssh'), python3: 'python@3', ...java('openjdk@17', 'maven') },
 };
 
 const COMMANDS = {
@@ -25,6 +25,11 @@ const COMMANDS = {
 /** @param {string} name @returns {{ rsync: string }} */
 function same(name) {
   return { rsync: name };
+}
+
+/** @param {string} client @param {string} server @param {string} sftp */
+function ssh(client, server = client, sftp = server) {
+  return { ssh: client, sshd: server, 'sftp-server': sftp };
 }
 
 /** @param {string} jdk @param {string} maven */
@@ -74,7 +79,7 @@ export function packagesFor(system, programs) {
 export function explainMissing(system, missing, { task }) {
   const lines = [`For the ${task} these programs are missing: ${missing.join(', ')}`];
   if (system.kind === 'unknown') {
-    lines.push('Install them with the package manager of this system (rsync, OpenSSH client and server, a JDK 17, Maven).');
+    lines.push('Install them with the package manager of this system (rsync, OpenSSH client and server, Python 3, a JDK 17, Maven).');
   } else {
     const sudo = system.kind === 'brew' ? '' : 'sudo ';
     lines.push(`Install them with:  ${sudo}${COMMANDS[system.kind]} ${packagesFor(system, missing).join(' ')}`);

@@ -53,12 +53,18 @@ async function installModules() {
 
 /** @returns {Promise<Program[]>} */
 async function findMissingPrograms() {
-  const { findProgram } = await import('./programs.mjs');
-  const { findSshd } = await import('./sshd.mjs');
+  const { findProgram, isProgram } = await import('./programs.mjs');
+  const { findSshd, hasSftpServer } = await import('./sshd.mjs');
   /** @type {Program[]} */
   const missing = [];
   for (const name of /** @type {const} */ (['rsync', 'ssh'])) if (!(await findProgram(name))) missing.push(name);
-  return (await findSshd()) ? missing : [...missing, 'sshd'];
+  if (!(await findSshd())) missing.push('sshd');
+  // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is skipped.
+  if (process.platform === 'linux') {
+    if (!(await hasSftpServer())) missing.push('sftp-server');
+    if (!(await isProgram('/usr/bin/python3'))) missing.push('python3');
+  }
+  return missing;
 }
 
 /** @returns {Promise<Program[]>} what the third way to a MongoDB lacks, where the first two are closed */

@@ -29,6 +29,16 @@ export async function findSshd(env = process.env) {
 }
 
 /**
+ * The program; sshd has one built in, which a forced command cannot start.
+ *
+ * @returns {Promise<boolean>}
+ */
+export async function hasSftpServer() {
+  const places = ['/usr/lib/openssh', '/usr/libexec/openssh', '/usr/lib/ssh', '/usr/libexec/ssh', '/usr/libexec'];
+  return (await Promise.all(places.map((place) => isProgram(join(place, 'sftp-server'))))).includes(true);
+}
+
+/**
  * As root, sshd needs the user and the empty directory of its unprivileged half. /run is empty after every boot.
  *
  * @returns {Promise<void>}

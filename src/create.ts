@@ -186,6 +186,7 @@ class Instance implements SyncMediaInstance {
 
   private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
+    this.holder.declare(dirs);
     // Models compiled after the start declare as well.
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }

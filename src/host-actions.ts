@@ -8,7 +8,7 @@ import { hostRows } from './hosts/host-model.js';
 import { initHost } from './hosts/init.js';
 import { Registry } from './hosts/registry.js';
 import { readState, type State } from './hosts/state.js';
-import { listDirs, SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
+import { SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
 import { unregisterHost } from './hosts/unregister.js';
 import type { HostEdit, HostRegistration, InitReport, SyncMedia } from './instance.js';
 import type { KnownDirs } from './known-dirs.js';
@@ -91,11 +91,9 @@ export class HostActions {
     await syncDirs.declare(dirs.listDeclared());
     return {
       connection, config, syncDirs, disk: localDisk,
-      tryHost: async (host, state) => {
-        const chosen = await listDirs({ syncDirs }, host.syncDirs);
-        return this.overSsh(state, (ssh) =>
-          tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: chosen }));
-      },
+      tryHost: (host, state, paths) => this.overSsh(state, (ssh) =>
+        tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: paths })),
+      declared: () => dirs.listDeclared().map(({ path }) => path),
       markDirs: (host, paths) => this.overSsh(readState(config.stateDir), (ssh) => markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths)),
       forget: (id) => new Ledger(collection<Row>('ledger')).forget(id),
     };

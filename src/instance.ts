@@ -14,9 +14,11 @@ export interface HostRegistration {
   key?: string;
   root?: string;
   syncDirs?: readonly string[];
+  /** Lets the keys of other hosts open a login shell here, where they cannot be confined to the sync dirs. */
+  unconfined?: boolean;
 }
 
-export interface PassiveHostRegistration extends HostRegistration {
+export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfined'> {
   hostname: string;
   root: string;
   /** `SHA256:…` of one of its sshd's host keys; the keys it shows must include it. */

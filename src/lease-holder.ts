@@ -7,13 +7,14 @@ import { WakeClient, type Hint } from './delivery/wake.js';
 import { SyncMediaError } from './errors/errors.js';
 import { Holding } from './holding.js';
 import { hostRows } from './hosts/host-model.js';
-import { installKeys } from './hosts/keys-installed.js';
+import { KeysKept } from './hosts/keys-kept.js';
 import { Lease } from './hosts/lease.js';
 import type { State } from './hosts/state.js';
 import type { Config, Tuning } from './options/config.js';
 import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
+import type { SyncDir } from './words.js';
 
 /** How long deliveries under way may go on while the instance is closed; then, how long what is left may take to end. */
 const closePatienceMs = 3_000;
@@ -30,7 +31,7 @@ export class LeaseHolder {
   private backend: Backend | undefined;
   private holding: Holding | undefined;
   private changing: Promise<void> = Promise.resolve();
-  private stopFollowing: (() => void) | undefined;
+  private keys: KeysKept | undefined;
   private readonly ending = new AbortController();
 
   constructor(private readonly config: Config, private readonly tuning: Tuning) {
@@ -49,12 +50,21 @@ export class LeaseHolder {
       software: { syncmedia: version, node: process.version },
     });
     this.lease = lease;
+    const target = { stateDir: config.stateDir, state, log: config.log };
+    this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held });
+    this.keys.warn();
+    this.declare(parts.dirs.listDeclared());
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
       this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
         .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();
+  }
+
+  /** This process's models declare these sync dirs: other hosts get to reach them here. */
+  declare(dirs: readonly SyncDir[]): void {
+    void this.keys?.open(dirs.map(({ path }) => path));
   }
 
   /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */
@@ -74,6 +84,7 @@ export class LeaseHolder {
     await this.changed();
     await this.lease?.stop();
     await this.changed();
+    await this.keys?.close();
     this.wake.close();
     await this.backend?.close();
   }
@@ -104,9 +115,7 @@ export class LeaseHolder {
     await parts.refresh();
     const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, makeJudging(parts));
-    const install = (): Promise<void> => this.installKeys(parts, state);
-    await install();
-    this.stopFollowing = parts.registry.onChange(() => { void install(); });
+    await this.keys?.update();
     this.holding = holding;
     await holding.start();
   }
@@ -128,16 +137,7 @@ export class LeaseHolder {
   private async letGo(): Promise<void> {
     const { holding } = this;
     this.holding = undefined;
-    this.stopFollowing?.();
-    this.stopFollowing = undefined;
     await holding?.close();
-  }
-
-  /** Active hosts notice new and retired ones by themselves. */
-  private async installKeys({ registry, events }: Parts, state: State): Promise<void> {
-    try { await installKeys({ state, log: this.config.log }, registry.all()); } catch (error) {
-      events.emit('failed', { doing: `writing ${state.authorizedKeysFile}`, error });
-    }
   }
 }
 

@@ -9,11 +9,13 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * The line that lets a host in: `restrict`ed, the key re-encoded, the comment the host id.
+ * @param command what sshd starts whatever that host asks for, without `"` and `\\`; undefined: the key gives a shell
  * @throws BAD_KEY
  */
-export function formatKeyLine(host: { id: string; publicKey: string }): string {
+export function formatKeyLine(host: { id: string; publicKey: string }, command?: string): string {
   const { line } = parsePublicKey(host.publicKey, `the key of host ${host.id}`);
-  return `restrict ${line} ${host.id.replace(/[^\w.-]/g, '_')}`;
+  const options = command === undefined ? 'restrict' : `restrict,command="${command}"`;
+  return `${options} ${line} ${host.id.replace(/[^\w.-]/g, '_')}`;
 }
 
 /**

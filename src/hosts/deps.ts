@@ -13,8 +13,10 @@ export interface HostsDeps {
   syncDirs: SyncDirsStore;
   /** This host's own disk. */
   disk: Disk;
-  /** Logs in to this host as the others will, and puts files. A failure is a check that is not ok. */
-  tryHost(host: Host, state: State): Promise<InitReport['checks']>;
+  /** Logs in to this host as the others will, and puts files into the first of these sync dirs. A failure is a check that is not ok. */
+  tryHost(host: Host, state: State, dirs: readonly Path[]): Promise<InitReport['checks']>;
+  /** What the models of this process declare: it opens sync dirs to the other hosts, where what is stored for all does not. */
+  declared(): readonly Path[];
   /** Writes the markers on another host, over SFTP. */
   markDirs(host: Host, dirs: readonly Path[]): Promise<void>;
   /** The ledger owes a retired host nothing more, and counts on it no longer. */

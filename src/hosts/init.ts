@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { HostRegistration, InitReport } from '../instance.js';
 import { readMarker, writeMarker } from '../root/marker.js';
-import type { Host } from '../words.js';
+import type { Host, Path } from '../words.js';
 import { claimDatabase, compareDatabase, metaCollection } from './database-id.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { withLock } from './file-lock.js';
@@ -13,7 +13,8 @@ import { claimFirst } from './first-host.js';
 import { readOwnHostKeys } from './host-keys.js';
 import { ensureIndexes, toHost } from './host-model.js';
 import { insertHost, listHosts, rowsOf, updateHost, type Described } from './host-rows.js';
-import { installKeys, uninstallKeys } from './keys-installed.js';
+import { checkGate, openGateDirs, readGateDirs } from './gate.js';
+import { installKeys, uninstallKeys, type KeyTarget } from './keys-installed.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
 import { checkStateDir, readState, removeState, writeState, type State } from './state.js';
 import { listDirs } from './sync-dirs-store.js';
@@ -25,7 +26,7 @@ type Check = InitReport['checks'][number];
  * Registers this machine, or brings its row, state folder, markers and keys up to date; then tries it. Idempotent, and what a crash
  * left half done the next call completes.
  *
- * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, HOST_EXISTS, FORMAT_TOO_NEW. What works only partly is a check that is not ok.
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, NO_CONFINEMENT, HOST_EXISTS, FORMAT_TOO_NEW. What works only partly is a check that is not ok.
  */
 export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}): Promise<InitReport> {
   const { stateDir } = deps.config;
@@ -33,13 +34,27 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
   await deps.syncDirs.addMissing(host.syncDirs);
   await markDirs(deps, host, state, checks);
+  const open = await letIn(deps, host, state, checks);
+  checks.push(...(await deps.tryHost(host, state, open)));
+  return { host, created, checks };
+}
+
+/** Installs the keys and what confines them, and says which sync dirs of this host they open. */
+async function letIn(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<Path[]> {
+  const { stateDir, log } = deps.config;
+  const dirs = await listDirs(deps, host.syncDirs);
   try {
-    await installKeys({ state, log: deps.config.log }, await listHosts(rowsOf(deps)));
+    if (!state.unconfined) await openGateDirs(stateDir, state, deps.declared());
+    await installKeys({ stateDir, state, log }, await listHosts(rowsOf(deps)));
   } catch (error) {
     checks.push({ name: 'authorized_keys', ok: false, message: messageOf(error) });
   }
-  checks.push(...(await deps.tryHost(host, state)));
-  return { host, created, checks };
+  if (state.unconfined) return dirs;
+  const open = await readGateDirs(stateDir);
+  for (const dir of dirs.filter((one) => !open.includes(one))) {
+    checks.push({ name: `sync dir ${dir}`, ok: true, message: 'other hosts cannot reach it yet: it is known from the database only', remedy: 'start the app, whose models declare it, or give it in --sync-dirs' });
+  }
+  return dirs.filter((dir) => open.includes(dir));
 }
 
 /** Two `init`s at once would make two hosts of one machine. */
@@ -67,18 +82,21 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   await checkStateDir(config.stateDir, own.root);
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
+  checks.push({ name: 'confinement', ok: true, message: own.unconfined ? 'none: the keys of the other hosts give a login shell as this user' : await checkGate() });
   const described = await describe(deps, own, known.host, parts, checks);
   const state: State = {
-    format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.syncDirs, database: { name: connection.name, id: databaseId },
+    format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.ownSyncDirs, database: { name: connection.name, id: databaseId },
     ...(own.keys.publicKeyFile !== undefined && { publicKeyFile: own.keys.publicKeyFile }),
-    identityFile: own.keys.identityFile, authorizedKeysFile: config.authorizedKeysFile, createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
+    identityFile: own.keys.identityFile, authorizedKeysFile: config.authorizedKeysFile, ...(own.unconfined && { unconfined: true as const }),
+    createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
   };
   // The state first: a row whose id nobody kept would block its own name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
     const host = row && !retired ? await updateHost(rows, id, described) : undefined;
     const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove ? 'approved' : 'pending' }));
-    if (before && (before.authorizedKeysFile !== state.authorizedKeysFile || before.id !== id)) await uninstallKeys(before);
+    const old: KeyTarget | undefined = before && { stateDir: config.stateDir, state: before, log: config.log };
+    if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id)) await uninstallKeys(old);
     return { host: await claimFirst(rows, meta, made), state, created: !host };
   } catch (error) {
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));

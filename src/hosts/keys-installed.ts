@@ -2,36 +2,56 @@ import { messageOf } from '../errors/errors.js';
 import type { Log } from '../log.js';
 import type { Host } from '../words.js';
 import { formatKeyLine, removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
+import { closeGate, gateCommand, setGateHosts } from './gate.js';
+import { endConnections } from './open-connections.js';
 import type { State } from './state.js';
 
 /** Where the keys go, and who says so. */
-export interface KeyTarget { state: Pick<State, 'id' | 'database' | 'authorizedKeysFile'>; log: Log }
+export interface KeyTarget {
+  readonly stateDir: string;
+  readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined'>;
+  readonly log: Log;
+}
 
 /**
  * Lets in whom the registry says: this host, and the approved and paused others that have a key; nobody once this host is retired.
- * A row whose key is none is left out and said. Nothing is written where nothing changed.
+ * Each key is confined by the gate, unless a person decided otherwise. The connections of everyone else end. A row whose key is none
+ * is left out and said. Nothing is written where nothing changed.
  *
  * @returns whether the file changed
- * @throws BAD_AUTHORIZED_KEYS, TIMED_OUT
+ * @throws BAD_AUTHORIZED_KEYS, BAD_STATE, TIMED_OUT
  */
-export async function installKeys({ state, log }: KeyTarget, hosts: readonly Host[]): Promise<boolean> {
-  const owner = ownerOf(state);
-  const me = hosts.find(({ id }) => id === state.id);
-  if (me?.status === 'retired') return removeManagedBlock(state.authorizedKeysFile, owner);
-  const lines: string[] = [];
+export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Promise<boolean> {
+  const { stateDir, state, log } = target;
+  if (hosts.find(({ id }) => id === state.id)?.status === 'retired') return uninstallKeys(target);
+  const lines = new Map<string, string>();
   for (const host of hosts.filter((one) => mayLogIn(one, state.id))) {
     try {
-      lines.push(formatKeyLine(host));
+      lines.set(host.id, formatKeyLine(host, state.unconfined ? undefined : gateCommand(stateDir, host.id)));
     } catch (error) {
       log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
     }
   }
-  return writeManagedBlock(state.authorizedKeysFile, owner, lines.sort());
+  // The gate first: from then on it refuses whoever is not in its rules, also on connections that are open.
+  if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
+  const changed = await writeManagedBlock(state.authorizedKeysFile, ownerOf(state), [...lines.values()].sort());
+  await endOthers(target, hosts, (id) => lines.has(id));
+  return changed;
 }
 
-/** Takes the keys of this installation out of the file again. */
-export async function uninstallKeys(state: KeyTarget['state']): Promise<boolean> {
-  return removeManagedBlock(state.authorizedKeysFile, ownerOf(state));
+/** Takes the keys of this installation out of the file again, and ends the connections they opened. */
+export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
+  const { stateDir, state } = target;
+  await closeGate(stateDir);
+  const changed = await removeManagedBlock(state.authorizedKeysFile, ownerOf(state));
+  await endOthers(target, [], () => false);
+  return changed;
+}
+
+async function endOthers({ stateDir, log }: KeyTarget, hosts: readonly Host[], mayStay: (id: string) => boolean): Promise<void> {
+  for (const id of await endConnections(stateDir, mayStay)) {
+    log.info(`the open connections of host ${hosts.find((host) => host.id === id)?.hostname ?? id} were ended: it may not log in here any more`);
+  }
 }
 
 /** Hosts and databases that share one authorized_keys file each have a block of their own. */

@@ -22,8 +22,11 @@ export interface OwnHost {
   sshPort: number;
   username: string;
   root: string;
+  /** What its row says, and what it said itself: another host may edit the row, but opens nothing here. */
   syncDirs: Path[];
+  ownSyncDirs: Path[];
   keys: KeyPair;
+  unconfined: boolean;
 }
 
 /** What is known of this host from an earlier `init`. */
@@ -45,16 +48,17 @@ export async function resolveRegistration(
   validateAddress({ url, sshPort, username });
   await checkUser(username);
   const root = await checkRoot(asked.root ?? init.root ?? state?.root);
-  const syncDirs = asked.syncDirs ?? init.syncDirs ?? host?.syncDirs ?? [];
-  const dirs = syncDirs.length === 0 ? [] : normaliseSyncDirs(syncDirs, 'the sync dirs of this host');
-  for (const dir of dirs) await checkSyncDir(root, dir);
+  const said = asked.syncDirs ?? init.syncDirs;
+  const dirs = await checkSyncDirs(root, said ?? host?.syncDirs ?? []);
+  const ownDirs = await checkSyncDirs(root, said ?? state?.syncDirs ?? []);
   const stored = asked.key === undefined && key === undefined ? state : undefined;
   const keys = await findKey({
     key: asked.key ?? key ?? stored?.publicKeyFile ?? (stored && host ? host.publicKey : undefined),
     identityFile: identityFile ?? stored?.identityFile,
     ...(home !== undefined && { home }),
   });
-  return { hostname, url, urlIsQualified: qualified, sshPort, username, root, syncDirs: dirs, keys };
+  const unconfined = asked.unconfined ?? init.unconfined ?? state?.unconfined ?? false;
+  return { hostname, url, urlIsQualified: qualified, sshPort, username, root, syncDirs: dirs, ownSyncDirs: ownDirs, keys, unconfined };
 }
 
 /** @throws BAD_OPTION */
@@ -78,9 +82,13 @@ export async function findWrongDir(root: string, dir: Path): Promise<string | un
   return there.isDirectory() ? undefined : `the sync dir ${JSON.stringify(dir)} below ${root} is no directory`;
 }
 
-async function checkSyncDir(root: string, dir: Path): Promise<void> {
-  const wrong = await findWrongDir(root, dir);
-  if (wrong !== undefined) throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
+async function checkSyncDirs(root: string, given: readonly string[]): Promise<Path[]> {
+  const dirs = given.length === 0 ? [] : normaliseSyncDirs(given, 'the sync dirs of this host');
+  for (const dir of dirs) {
+    const wrong = await findWrongDir(root, dir);
+    if (wrong !== undefined) throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
+  }
+  return dirs;
 }
 
 async function checkRoot(root: string | undefined): Promise<string> {

@@ -19,6 +19,8 @@ export interface State {
   publicKeyFile?: string;
   identityFile: string;
   authorizedKeysFile: string;
+  /** A person's decision: the keys of other hosts give a login shell. */
+  unconfined?: true;
   createdAt: string;
 }
 
@@ -105,6 +107,7 @@ function parseState(file: string, text: string): State {
   for (const field of ['id', 'hostname', 'root', 'identityFile', 'authorizedKeysFile', 'createdAt']) {
     if (typeof state[field] !== 'string' || state[field] === '') throw malformed(field);
   }
+  if (state.unconfined !== undefined && state.unconfined !== true) throw malformed('unconfined');
   if (state.publicKeyFile !== undefined && typeof state.publicKeyFile !== 'string') throw malformed('publicKeyFile');
   if (!Array.isArray(state.syncDirs) || !state.syncDirs.every((dir) => typeof dir === 'string')) throw malformed('syncDirs');
   const database = state.database as Record<string, unknown> | null | undefined;

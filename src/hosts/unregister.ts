@@ -22,10 +22,10 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
   await deps.forget(host.id);
   const state = readState(deps.config.stateDir);
   if (state?.id === host.id) {
-    await uninstallKeys(state);
+    await uninstallKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log });
     await removeState(deps.config.stateDir);
   } else if (state) {
-    await installKeys({ state, log: deps.config.log }, await listHosts(rows));
+    await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(rows));
   }
   return toHost(retired);
 }

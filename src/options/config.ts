@@ -68,6 +68,7 @@ export interface Config {
   readonly init: {
     readonly root: string | undefined; readonly syncDirs: readonly string[] | undefined; readonly hostname: string | undefined;
     readonly url: string | undefined; readonly sshPort: number | undefined; readonly username: string | undefined;
+    readonly unconfined: boolean | undefined;
   };
   readonly pullCron: string | undefined;
   readonly verifyCron: string | undefined;

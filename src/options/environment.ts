@@ -30,6 +30,7 @@ const readers = {
   SYNCMEDIA_KEY: readText,
   SYNCMEDIA_IDENTITY: readAbsolute,
   SYNCMEDIA_AUTHORIZED_KEYS: readAbsolute,
+  SYNCMEDIA_UNCONFINED: readBoolean,
   SYNCMEDIA_PULL_CRON: validateCron,
   SYNCMEDIA_VERIFY_CRON: validateCron,
   SYNCMEDIA_TIMEOUT: readSeconds,

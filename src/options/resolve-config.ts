@@ -42,6 +42,7 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
     init: {
       root: environment.SYNCMEDIA_ROOT, syncDirs: environment.SYNCMEDIA_SYNC_DIRS, hostname: environment.SYNCMEDIA_HOSTNAME,
       url: environment.SYNCMEDIA_URL, sshPort: environment.SYNCMEDIA_SSH_PORT, username: environment.SYNCMEDIA_USERNAME,
+      unconfined: environment.SYNCMEDIA_UNCONFINED,
     },
     pullCron: environment.SYNCMEDIA_PULL_CRON,
     verifyCron: environment.SYNCMEDIA_VERIFY_CRON,

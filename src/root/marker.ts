@@ -1,4 +1,4 @@
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Failure, HostId, Path } from '../words.js';
 import { areas, newName, prepareAreas } from './areas.js';
 import type { Disk } from './disk.js';
@@ -40,7 +40,16 @@ export async function writeMarker(disk: Disk, dirPath: string, host: HostId, dir
 
 /** What keeps this directory from being that host's replica of `dir`. Throws only what the disk throws. */
 export async function checkMarker(disk: Disk, dirPath: string, host: HostId, dir: Path): Promise<Failure | undefined> {
-  const marker = await readMarker(disk, dirPath);
+  const marker = await readMarker(disk, dirPath).catch((error: unknown) => {
+    if (hasCode(error, 'PERMISSION_DENIED')) return 'closed' as const;
+    throw error;
+  });
+  if (marker === 'closed') {
+    return {
+      code: 'NO_MARKER', of: 'host', retryable: true,
+      message: `The marker of the sync dir ${quotePath(dirPath)} may not be read: the app on that host does not declare this sync dir (yet), so it is closed to other hosts, or another user owns it.`,
+    };
+  }
   if (marker?.host === host && marker.syncDir === dir) return undefined;
   const wrong = marker === undefined ? 'has no marker: it is not mounted, or was never initialised'
     : marker.host === host ? `is marked as the sync dir ${quotePath(marker.syncDir)}`

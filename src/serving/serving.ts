@@ -72,7 +72,8 @@ export class Serving {
   private async make(state: State): Promise<Fetching> {
     const parts = await this.context.parts();
     const { ledger, events, registry, root, dirs, me } = parts;
-    let readAt = performance.now();
+    // What this process read before may be older than any visitor: a host that has become ready since is a source, too.
+    let readAt = -Infinity;
     return new Fetching({
       ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); }),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,

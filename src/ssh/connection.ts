@@ -59,6 +59,11 @@ export class Connection {
     });
   }
 
+  /** Whoever has it finishes; the next use gets a new one. What confines it there may be out of date: a mount, another sync dir. */
+  retire(): void {
+    this.open = false;
+  }
+
   /** Ends it at once; what is under way fails. */
   end(): void {
     this.open = false;
@@ -70,6 +75,8 @@ function openSftp(client: Client, address: Address, timeoutMs: number): Promise<
   return bounded(client, address, timeoutMs, 'open an SFTP channel', (resolve, reject) => {
     client.sftp((error, sftp) => {
       if (error === undefined) resolve(sftp);
+      // The exit code of syncmedia-gate.
+      else if (/\bcode 77\b/.test(error.message)) reject(new SyncMediaError('AUTH_FAILED', `${nameOf(address)} takes our key and then refuses us: it lets this host in no more, or \`syncmedia init\` has to be run there.`, { cause: error }));
       else reject(new SyncMediaError('NO_SFTP', `${nameOf(address)} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
     });
   });

@@ -26,7 +26,7 @@ export class Sftp {
   realPath(path: string): Promise<string> { return this.ask((done) => { this.wrapper.realpath(path, done); }); }
   openDirectory(path: string): Promise<Buffer> { return this.ask((done) => { this.wrapper.opendir(path, done); }); }
   readDirectory(handle: Buffer): Promise<FileEntryWithStats[]> { return this.ask((done) => { this.wrapper.readdir(handle, done); }); }
-  makeDirectory(path: string): Promise<void> { return this.tell((done) => { this.wrapper.mkdir(path, done); }); }
+  makeDirectory(path: string, mode: number): Promise<void> { return this.tell((done) => { this.wrapper.mkdir(path, { mode }, done); }); }
   removeDirectory(path: string): Promise<void> { return this.tell((done) => { this.wrapper.rmdir(path, done); }); }
   remove(path: string): Promise<void> { return this.tell((done) => { this.wrapper.unlink(path, done); }); }
   chmod(path: string, mode: number): Promise<void> { return this.tell((done) => { this.wrapper.chmod(path, mode, done); }); }

@@ -6,6 +6,7 @@ import request from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { Run } from '../../src/words.js';
+import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
@@ -26,7 +27,7 @@ beforeAll(async () => {
     const instance = createSyncMedia({
       connection: database.connection, log: { info: say, warn: say, error: say },
       environment: {
-        HOME: host.dir, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, SYNCMEDIA_KEY: host.publicKeyFile,
+        HOME: host.dir, ...confinement, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, SYNCMEDIA_KEY: host.publicKeyFile,
         SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_ADMIN_TOKEN: token, SYNCMEDIA_TIMEOUT: '5',
       },
     });

@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../src/backends/rsync/rsync-backend.js';
+import { gateIsMissing } from '../gate/confined.js';
 import { makeOrdinaryUser, ordinaryUserIsMissing, type TestUser } from '../harness/ordinary-user.js';
 import { changeOf, differences, makeSite, never, photos, put, removalOf, results, type Site } from './site.js';
 
@@ -9,13 +10,17 @@ const dir = photos.path;
 const missing = await ordinaryUserIsMissing();
 if (missing !== undefined) console.warn(`SKIPPED, an ordinary user on the other host: ${missing}`);
 
-describe.skipIf(missing !== undefined).each([['rsync alone', 0], ['small files by SFTP', 1024 * 1024]] as const)('an ordinary user on the other host, %s', (_name, smallFileLimit) => {
+describe.skipIf(missing !== undefined).each([
+  ['rsync alone', 0, false], ['small files by SFTP', 1024 * 1024, false],
+  ...(gateIsMissing === undefined ? [['rsync alone, confined', 0, true], ['small files by SFTP, confined', 1024 * 1024, true]] as const : []),
+] as const)('an ordinary user on the other host, %s', (_name, smallFileLimit, confined) => {
   let user: TestUser;
   let site: Site;
   beforeEach(async () => {
     user = await makeOrdinaryUser();
-    site = await makeSite(createRsyncBackend, { there: { user }, backend: { smallFileLimit } });
+    site = await makeSite(createRsyncBackend, { there: { user }, backend: { smallFileLimit }, confined });
     await user.own(site.rootThere);
+    await user.own(site.there.stateDir);
   });
   afterEach(async () => {
     await site.close();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/backends/backend.js';
@@ -12,6 +12,7 @@ import { Root } from '../../src/root/root.js';
 import { SyncDirs } from '../../src/root/sync-dirs.js';
 import { Ssh } from '../../src/ssh/ssh.js';
 import type { AsideBy, Change, Conflict, Difference, Host, Outcome, Path, SyncDir, Verdict } from '../../src/words.js';
+import { confine, readKey } from '../gate/confined.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { makeTestDir } from '../harness/tmp.js';
 
@@ -23,6 +24,8 @@ export interface SiteOptions {
   readonly backend?: Partial<RsyncBackendOptions>;
   /** Name of the root's directory on the other host. */
   readonly rootName?: string;
+  /** Whether our key is confined to the sync dirs there, as `init` does it. Default false. */
+  readonly confined?: boolean;
 }
 
 export interface Judgement { readonly path: Path; readonly by: AsideBy; readonly size: number }
@@ -53,7 +56,6 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
   const dirs = given.dirs ?? [photos];
   const identityFile = join(dir.path, 'id_ed25519');
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', identityFile]);
-  await there.trust(await readFile(`${identityFile}.pub`, 'utf8'));
   const here = join(dir.path, 'root');
   const rootThere = given.rootName === undefined ? there.root : join(there.root, given.rootName);
   const host = hostAt(there, rootThere);
@@ -63,6 +65,8 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
       await writeMarker(localDisk, join(root, path), id, path);
     }
   }
+  if (given.confined) await confine(there, rootThere, dirs.map(({ path }) => path), { id: self, publicKey: await readKey(identityFile) });
+  else await there.trust(await readKey(identityFile));
   const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: given.backend?.timeoutMs ?? 10_000, idleMs: 60_000 });
   const calls: Call[] = [], judged: Judgement[] = [], warnings: string[] = [];
   const verdicts = new Map<Path, Verdict>();

@@ -8,6 +8,7 @@ import { createSyncMedia } from '../../src/create.js';
 import type { HostDescription } from '../../src/describe-host.js';
 import type { InitReport, Status } from '../../src/instance.js';
 import type { Run } from '../../src/words.js';
+import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { type CliOptions, type CliResult, runCli } from './run-cli.js';
@@ -27,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => { await Promise.all([database.close(), web1.close(), web2.close()]); });
 
 const environmentOf = (host: TestHost): Record<string, string> => ({
-  SYNCMEDIA_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, HOME: host.dir,
+  SYNCMEDIA_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, HOME: host.dir, ...confinement,
   SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_TIMEOUT: '5',
 });
 

@@ -34,10 +34,10 @@ afterAll(async () => {
 
 it('packs what is needed and nothing else', async () => {
   const files = (await execute(packed.path, 'tar', ['-tzf', tarball])).split('\n');
-  for (const name of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.cts', 'dist/index.d.mts', 'dist/cli/main.js', 'LICENSE']) {
+  for (const name of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.cts', 'dist/index.d.mts', 'dist/cli/main.js', 'gate/syncmedia-gate.py', 'LICENSE']) {
     expect(files).toContain(`package/${name}`);
   }
-  expect(files.filter((name) => !/^package\/(dist\/|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(name))).toEqual([]);
+  expect(files.filter((name) => !/^package\/(dist\/|gate\/syncmedia-gate\.py$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(name))).toEqual([]);
 });
 
 // Both majors of either peer; Express does not care which Mongoose stands beside it.

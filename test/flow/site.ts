@@ -5,6 +5,7 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { HostRegistration } from '../../src/instance.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/options/config.js';
+import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
@@ -95,7 +96,7 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
   const environment: Record<string, string> = {
     HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
     SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,
-    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...options.environment,
+    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...confinement, ...options.environment,
   };
   const apps: App[] = [];
   async function startApp({ start = true, tuning = {}, plugin = {} }: Parameters<Machine['startApp']>[0] = {}): Promise<App> {

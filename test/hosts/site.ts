@@ -8,6 +8,7 @@ import type { State } from '../../src/hosts/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
 import { localDisk } from '../../src/root/local-disk.js';
 import type { Host, Path } from '../../src/words.js';
+import { gateIsMissing } from '../gate/confined.js';
 import type { TestDatabase } from '../harness/database.js';
 import type { TestHost } from '../harness/sshd.js';
 
@@ -38,11 +39,12 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
       config: {
         stateDir: host.stateDir, collectionPrefix: 'p_', log, backend: 'rsync', key: host.publicKeyFile, identityFile: undefined,
         authorizedKeysFile: host.authorizedKeysFile, autoApprove: true,
-        init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined },
+        init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined, unconfined: gateIsMissing === undefined ? undefined : true },
       },
       syncDirs: new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'), log),
       tryHost: async (to, state) => [{ name: 'ssh login', ...(await logIn(to, state)) }],
       markDirs: (to, dirs) => { marked.push([to.id, dirs]); return Promise.resolve(); },
+      declared: () => [],
       forget: (id) => { forgotten.push(id); return Promise.resolve(); },
     },
   };

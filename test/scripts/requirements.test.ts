@@ -22,6 +22,8 @@ describe('packagesFor', () => {
   it('names each package once', () => {
     expect(packagesFor({ kind: 'apt' }, ['rsync', 'java', 'javac', 'mvn'])).toEqual(['rsync', 'default-jdk-headless', 'maven']);
     expect(packagesFor({ kind: 'pacman' }, ['ssh', 'sshd'])).toEqual(['openssh']);
+    expect(packagesFor({ kind: 'apt' }, ['sftp-server'])).toEqual(['openssh-sftp-server']);
+    expect(packagesFor({ kind: 'dnf' }, ['sshd', 'sftp-server'])).toEqual(['openssh-server']);
   });
 });
 

@@ -230,9 +230,25 @@ describe('a host that fails', () => {
     await until(async () => (await holders('lost.jpg')).join() === 'one,three');
     // Neither sweep nor lane has noticed yet.
     await rm(one.path(`${dir}/lost.jpg`));
+    const failures: string[] = [];
+    two.app.sync.on('unfetched', ({ failure }) => { failures.push(failure.message); });
     const { status, body } = await web.get(url);
-    expect([status, body.toString()]).toEqual([200, 'still there']);
+    expect([status, body.toString()], failures.join('\n')).toEqual([200, 'still there']);
   });
+
+  test('to have the file is made up for by one that joined after this process last read the hosts', async () => {
+    const early = await two.startApp({ start: false });
+    await early.sync.statusOf(`${dir}/joined.jpg`);
+    await site.addMachine('four');
+    await until(async () => (await one.app.sync.hosts.show('four')).readyAt !== undefined, { timeout: 20_000 });
+    await save(one, 'joined.jpg', 'on four');
+    await until(async () => (await holders('joined.jpg')).join() === 'four,one,three');
+    await Promise.all([one, three].map((machine) => rm(machine.path(`${dir}/joined.jpg`))));
+    const its = await startWeb((app) => { app.use('/uploads', early.sync.serve('uploads')); });
+    const { status, body } = await its.get('/uploads/photos/joined.jpg');
+    await its.close();
+    expect([status, body.toString()]).toEqual([200, 'on four']);
+  }, 60_000);
 
   test('to be mounted here is a 503: nothing lands beside the mount point', async () => {
     const url = await save(one, 'unmounted.jpg', 'x');

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endProcesses } from '../../../scripts/processes.mjs';
+import { checkGate } from '../../../src/hosts/gate.js';
 import type { Guard } from './guard.js';
 import { awaitSshd, isListening, makeSshFiles, type SshFiles, spawnSshd } from './sshd.js';
 import { waitFor } from './wait.js';
@@ -58,6 +59,8 @@ export class DemoHost {
       SYNCMEDIA_KEY: ssh.key,
       SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeys,
       SYNCMEDIA_ADMIN_TOKEN: site.adminToken,
+      // Where this machine cannot confine keys, only this demo has them.
+      ...(await checkGate().then(() => ({}), () => ({ SYNCMEDIA_UNCONFINED: 'true' }))),
     };
     const envFile = join(dir, 'host.env');
     await writeFile(envFile, Object.entries(own).map(([key, value]) => `${key}=${value}\n`).join(''), { mode: 0o600 });

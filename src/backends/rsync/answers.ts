@@ -26,6 +26,7 @@ export function findHostFailure({ code, stderr, because }: Ended, host: Address)
     return fail('HOST_KEY_MISMATCH', `${name} shows another host key than the pinned ones. If its sshd got new keys, run \`syncmedia init\` there; else somebody else answers.`);
   }
   if (/Permission denied \([a-z]/.test(stderr)) return fail('AUTH_FAILED', `${name} does not accept our key: it belongs into that user's authorized_keys.`);
+  if (/^syncmedia-gate: /m.test(stderr)) return fail('PERMISSION_DENIED', `${name} refuses what rsync asks for: ${summarise(stderr)}`);
   if (/Failed to exec ssh/.test(stderr)) return fail('MISSING_PROGRAM', 'ssh is missing on this host: install it (`apt-get install openssh-client`).');
   if (code === 127 || code === 126) return fail('MISSING_PROGRAM', `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`);
   const said = summarise(stderr);

@@ -4,7 +4,7 @@ import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
 import { checkMarker } from '../../root/marker.js';
 import { quotePath } from '../../root/paths.js';
 import type { Connection } from '../../ssh/connection.js';
-import type { Change, Failure, Host, Outcome } from '../../words.js';
+import type { Change, Failure, Host, Outcome, SyncDir } from '../../words.js';
 import type { Backend } from '../backend.js';
 import { asFailure, cancelled, failed, throwFailure } from '../failure.js';
 import type { RsyncBackendOptions } from '../options.js';
@@ -56,6 +56,9 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
       const { connection, release } = await ssh.connections.take(host);
       try {
         yield* work(connection, both.signal);
+      } catch (error) {
+        connection.retire();
+        throw error;
       } finally {
         release();
       }
@@ -66,11 +69,28 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     }
   }
 
+  async function* prepareDirs(connection: Connection, host: Host, wanted: readonly SyncDir[]): AsyncGenerator<Failure> {
+    await findWay(connection, host);
+    for (const dir of wanted) {
+      const place = remotePlace(connection, host, dir);
+      const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
+      if (failure !== undefined) {
+        connection.retire();
+        yield failure;
+        return;
+      }
+      await prepareAreas(place);
+      // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
+      if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
+    }
+  }
+
   async function* carryOut(host: Host, changes: readonly Change[], direction: Route['direction'], signal: AbortSignal): AsyncGenerator<Outcome> {
     const unanswered = new Set(changes);
     if (unanswered.size === 0) return;
     try {
-      const outcomes = connected(host, signal, (connection, both) => deliver({ options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes));
+      const outcomes = connected(host, signal, (connection, both) => retiring(connection, deliver(
+        { options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes)));
       for await (const outcome of outcomes) {
         unanswered.delete(outcome.change);
         yield outcome;
@@ -84,18 +104,8 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     async prepare(host, wanted, signal): Promise<Failure | undefined> {
       try {
         if (signal.aborted) return cancelled();
-        return await ssh.connections.use(host, async (connection) => {
-          await findWay(connection, host);
-          for (const dir of wanted) {
-            const place = remotePlace(connection, host, dir);
-            const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
-            if (failure !== undefined) return failure;
-            await prepareAreas(place);
-            // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
-            if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
-          }
-          return undefined;
-        });
+        for await (const failure of connected(host, signal, (connection) => prepareDirs(connection, host, wanted))) return failure;
+        return undefined;
       } catch (error) {
         return asFailure(error, 'host');
       }
@@ -134,3 +144,11 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 }
 
 export type { Call, JudgeAt, RsyncBackendOptions, Sent } from '../options.js';
+
+/** After a failure of the host the next try gets a new connection: a confined one cannot reach what was mounted since it began. */
+async function* retiring(connection: Connection, outcomes: AsyncGenerator<Outcome>): AsyncGenerator<Outcome> {
+  for await (const outcome of outcomes) {
+    if ('failure' in outcome && outcome.failure.of === 'host' && outcome.failure.code !== 'CANCELLED') connection.retire();
+    yield outcome;
+  }
+}

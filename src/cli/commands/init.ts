@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { SyncMediaError } from '../../errors/errors.js';
 import { describeHost } from '../../describe-host.js';
 import type { HostRegistration, InitReport } from '../../instance.js';
 import type { Host } from '../../words.js';
@@ -8,11 +9,15 @@ import type { Call, Run } from '../call.js';
 import { addHostOptions, collectList, type HostOptions, parsePort, readHostOptions } from '../host-options.js';
 import { formatTable } from '../table.js';
 
+interface InitOptions extends HostOptions { readonly interactive?: boolean; readonly unconfined?: boolean; readonly confined?: boolean }
+
 export function addInit(program: Command, run: Run): void {
   addHostOptions(program.command('init'))
     .description('Registers this machine as a host, or brings its row up to date, then tries whether files can reach it.')
+    .option('--unconfined', 'let the keys of the other hosts open a login shell here, where they cannot be confined to the sync dirs')
+    .option('--confined', 'confine them again')
     .option('-i, --interactive', 'ask for what was not given; asks only on a terminal')
-    .action((options: HostOptions & { interactive?: boolean }, command: Command) => run(command, async (call) => {
+    .action((options: InitOptions, command: Command) => run(command, async (call) => {
       const given = readRegistration(options);
       const registration = options.interactive ? await askForRest(given, call) : given;
       const report = await call.sync.hosts.init(registration);
@@ -22,9 +27,11 @@ export function addInit(program: Command, run: Run): void {
     }));
 }
 
-function readRegistration(options: HostOptions): HostRegistration {
-  const { key, root, syncDirs } = options;
+function readRegistration(options: InitOptions): HostRegistration {
+  const { key, root, syncDirs, unconfined, confined } = options;
+  if (unconfined && confined) throw new SyncMediaError('BAD_OPTION', '--unconfined and --confined exclude each other: give one of them');
   return {
+    ...((unconfined || confined) && { unconfined: unconfined === true }),
     ...readHostOptions(options), ...(key !== undefined && { key }), ...(root !== undefined && { root }), ...(syncDirs && { syncDirs }),
   };
 }

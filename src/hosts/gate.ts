@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { SyncMediaError } from '../errors/errors.js';
+import { allows } from '../planning/wants.js';
+import { isSafePath } from '../root/paths.js';
+import type { HostId, Path } from '../words.js';
+import { withLock } from './file-lock.js';
+import { gateProgram } from './gate-program.js';
+import { replaceFile } from './replace-file.js';
+import type { State } from './state.js';
+
+/** What the gate goes by: it lies in the state folder, and nothing of it comes from a row but who may log in at all. */
+export interface GateRules { readonly root: string; readonly dirs: readonly Path[]; readonly hosts: readonly HostId[] }
+
+/** Not asked of the PATH: every process of this host has to write the same line. */
+const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'] as const;
+/** Isolated, without site packages, and with the same encoding of names whatever the client's locale. */
+const pythonArguments = ['-IS', '-X', 'utf8'];
+const fileName = 'syncmedia-gate.py';
+
+/** Where the gate lies, with its rules and what it records. */
+export function gateFolder(stateDir: string): string {
+  return join(stateDir, 'gate');
+}
+
+/**
+ * Tries on this machine whether keys can be confined.
+ * @returns what is said about it
+ * @throws NO_CONFINEMENT naming what is missing
+ */
+export async function checkGate(): Promise<string> {
+  const python = findPython();
+  if (python === undefined) throw unconfinable(`Python 3 is missing here, looked for as ${pythons.join(', ')}`);
+  const folder = await mkdtemp(join(tmpdir(), 'syncmedia-'));
+  try {
+    const file = join(folder, fileName);
+    await writeFile(file, gateProgram, { mode: 0o600 });
+    const { code, stdout, stderr } = await runCheck(python, file);
+    const abi = /^\{"landlock": (\d+)\}$/m.exec(stdout)?.[1];
+    if (code === 0 && abi !== undefined) return `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi})`;
+    throw unconfinable(stderr.trim().replace(/^syncmedia-gate: /, '').slice(0, 500) || `${python} failed`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What sshd starts for the key of a host: the login shell reads it, so everything is quoted or checked. @throws BAD_STATE, BAD_OPTION */
+export function gateCommand(stateDir: string, host: HostId): string {
+  const file = join(gateFolder(stateDir), fileName);
+  // authorized_keys has no way to write a line break, and its own of writing a quote.
+  if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be told to sshd: give a state folder without quotes, backslashes and line breaks`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
+  return ['exec', findPython() ?? pythons[0], ...pythonArguments, `'${file.replaceAll("'", `'\\''`)}'`, host].join(' ');
+}
+
+/** Whom the gate lets in, from now on and for every open connection. Installs the gate where it is missing or another version. */
+export async function setGateHosts(stateDir: string, state: GateState, hosts: readonly HostId[]): Promise<void> {
+  await change(stateDir, (before) => ({ ...before, hosts: [...hosts].sort(), ...rulesOf(state, before, []) }));
+}
+
+/**
+ * Opens sync dirs that this host's own app declares to the other hosts, as far as its allow-list goes. What was opened stays so
+ * until `init` narrows the list: other processes of this host may declare others.
+ *
+ * @returns whether there is one that open connections cannot reach yet
+ */
+export async function openGateDirs(stateDir: string, state: GateState, declared: readonly Path[]): Promise<boolean> {
+  let grew = false;
+  await change(stateDir, (before) => {
+    const after = { ...before, ...rulesOf(state, before, declared) };
+    grew = before.root !== after.root || after.dirs.some((dir) => !before.dirs.includes(dir));
+    return after;
+  });
+  return grew;
+}
+
+/** The sync dirs that other hosts can reach here. */
+export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
+  return (await readRules(stateDir)).dirs;
+}
+
+/** Nobody gets in any more. */
+export async function closeGate(stateDir: string): Promise<void> {
+  await change(stateDir, (before) => ({ ...before, hosts: [] }));
+}
+
+type GateState = Pick<State, 'root' | 'syncDirs'>;
+
+function rulesOf({ root, syncDirs }: GateState, before: GateRules, declared: readonly Path[]): Pick<GateRules, 'root' | 'dirs'> {
+  const listed = syncDirs.filter(isSafePath);
+  const all = [...listed, ...(before.root === root ? before.dirs : []), ...declared];
+  return { root, dirs: [...new Set(all)].filter((dir) => allows({ syncDirs: listed }, dir)).sort() };
+}
+
+async function change(stateDir: string, make: (before: GateRules) => GateRules): Promise<void> {
+  const folder = gateFolder(stateDir);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await withLock(join(folder, 'rules.lock'), async (checkHeld) => {
+    const program = join(folder, fileName);
+    if ((await readFile(program, 'utf8').catch(() => '')) !== gateProgram) await replaceFile(program, gateProgram, 0o600, checkHeld);
+    const before = await readRules(stateDir);
+    const after = make(before);
+    if (!isDeepStrictEqual(before, after)) await replaceFile(join(folder, 'rules.json'), `${JSON.stringify(after, null, 2)}\n`, 0o600, checkHeld);
+  });
+}
+
+/** What cannot be read opens nothing. */
+async function readRules(stateDir: string): Promise<GateRules> {
+  const nothing: GateRules = { root: '', dirs: [], hosts: [] };
+  try {
+    const { root, dirs, hosts } = JSON.parse(await readFile(join(gateFolder(stateDir), 'rules.json'), 'utf8')) as Partial<GateRules>;
+    if (typeof root !== 'string' || !Array.isArray(dirs) || !Array.isArray(hosts)) return nothing;
+    return { root, dirs: (dirs as readonly string[]).filter(isSafePath), hosts: hosts as readonly HostId[] };
+  } catch {
+    return nothing;
+  }
+}
+
+function findPython(): string | undefined {
+  return pythons.find((python) => {
+    try {
+      accessSync(python, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function runCheck(python: string, file: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(python, [...pythonArguments, file, '--check'], { timeout: 15_000, maxBuffer: 64 * 1024 }, (error, stdout, stderr) => {
+      resolve({ code: error ? 1 : 0, stdout, stderr: stderr || (error?.message ?? '') });
+    });
+  });
+}
+
+function unconfinable(what: string): SyncMediaError {
+  return new SyncMediaError('NO_CONFINEMENT', `the keys of other hosts cannot be confined to the sync dirs here: ${what}. `
+    + 'Put that right, or run `syncmedia init --unconfined`, which gives every other host a login shell as this user');
+}

@@ -1,0 +1,84 @@
+import type { EventBus } from '../events.js';
+import type { Path } from '../words.js';
+import { checkGate, openGateDirs } from './gate.js';
+import { installKeys, type KeyTarget } from './keys-installed.js';
+import { endConnections } from './open-connections.js';
+import type { Registry } from './registry.js';
+
+/** What failed is tried again after this; so nobody stays in for longer. */
+const EVERY_MS = 20_000;
+
+export interface KeysKeptDeps {
+  readonly target: KeyTarget;
+  readonly registry: Registry;
+  readonly events: EventBus;
+  /** Whether this process holds the lease of this host: one writes for all. */
+  readonly held: () => boolean;
+  readonly everyMs?: number;
+}
+
+/** Keeps authorized_keys and the gate as the registry says, while this process runs. */
+export class KeysKept {
+  private readonly unsubscribe: () => void;
+  private readonly timer: NodeJS.Timeout;
+  private running: Promise<void> = Promise.resolve();
+  private warning: Promise<void> | undefined;
+  private waiting = false;
+  private closed = false;
+
+  constructor(private readonly deps: KeysKeptDeps) {
+    this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
+    this.timer = setInterval(() => { void deps.registry.refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
+    this.timer.unref();
+  }
+
+  /** Says where the keys of this host are not confined, or cannot be any more. */
+  warn(): void {
+    const { state, log } = this.deps.target;
+    if (state.unconfined) log.warn('the keys of the other hosts are not confined: each of them has a login shell here. `syncmedia init --confined` changes that');
+    else this.warning = checkGate().then(() => undefined, (error: unknown) => { this.fail('confining the keys of other hosts', error); });
+  }
+
+  /** The lease was gained, or the registry changed. Those who ask while it runs are served by one more round. */
+  update(): Promise<void> {
+    if (this.waiting || this.closed) return this.running;
+    this.waiting = true;
+    this.running = this.running.then(() => {
+      this.waiting = false;
+      return this.install();
+    });
+    return this.running;
+  }
+
+  /** This process's models declare these sync dirs: other hosts may reach them from now on. */
+  open(dirs: readonly Path[]): Promise<void> {
+    this.running = this.running.then(() => this.openDirs(dirs)).catch((error: unknown) => { this.fail('opening sync dirs to other hosts', error); });
+    return this.running;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.unsubscribe();
+    clearInterval(this.timer);
+    await Promise.all([this.running, this.warning]);
+  }
+
+  private async install(): Promise<void> {
+    const { target, registry, held } = this.deps;
+    // A retired host has no lease to hold, and its keys still have to go.
+    const retired = registry.all().some(({ id, status }) => id === target.state.id && status === 'retired');
+    if (this.closed || (!held() && !retired)) return;
+    try { await installKeys(target, registry.all()); } catch (error) { this.fail(`writing ${target.state.authorizedKeysFile}`, error); }
+  }
+
+  private async openDirs(dirs: readonly Path[]): Promise<void> {
+    const { target: { state, stateDir } } = this.deps;
+    if (this.closed || state.unconfined || !(await openGateDirs(stateDir, state, dirs))) return;
+    // What is open was confined to the sync dirs of its time; whoever it belongs to connects anew.
+    await endConnections(stateDir, () => false);
+  }
+
+  private fail(doing: string, error: unknown): void {
+    this.deps.events.emit('failed', { doing, error });
+  }
+}

@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EventBus } from '../../src/events.js';
+import { gateFolder, readGateDirs } from '../../src/hosts/gate.js';
+import { gateProgram } from '../../src/hosts/gate-program.js';
+import { hostRows } from '../../src/hosts/host-model.js';
+import { listHosts } from '../../src/hosts/host-rows.js';
+import { initHost } from '../../src/hosts/init.js';
+import { installKeys } from '../../src/hosts/keys-installed.js';
+import { KeysKept } from '../../src/hosts/keys-kept.js';
+import { Registry } from '../../src/hosts/registry.js';
+import { readState } from '../../src/hosts/state.js';
+import type { Path } from '../../src/words.js';
+import { gateIsMissing } from '../gate/confined.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { startHost, type TestHost } from '../harness/sshd.js';
+import { declare, makeMachine, type Machine } from './site.js';
+
+const run = promisify(execFile);
+let database: TestDatabase;
+let sshd: TestHost;
+let one: Machine;
+beforeAll(async () => {
+  [database, sshd] = await Promise.all([testDatabase(), startHost({ name: 'one' })]);
+});
+afterAll(async () => {
+  await sshd.close();
+  await database.close();
+});
+beforeEach(async () => {
+  one = await makeMachine(database, sshd);
+});
+afterEach(async () => {
+  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
+  await rm(join(sshd.stateDir, 'host.json'), { force: true });
+  await rm(gateFolder(sshd.stateDir), { recursive: true, force: true });
+  await rm(join(sshd.root, 'uploads'), { recursive: true, force: true });
+  await writeFile(sshd.authorizedKeysFile, '');
+});
+
+const keys = (): Promise<string> => readFile(sshd.authorizedKeysFile, 'utf8');
+const open = (): Promise<readonly string[]> => readGateDirs(sshd.stateDir);
+const checksOf = ({ checks }: { checks: { name: string; ok: boolean; message: string }[] }, name: string): unknown => checks.filter((check) => check.name === name);
+
+describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
+  test('of every host, its own too, and says so', async () => {
+    const report = await initHost(one.deps, { syncDirs: ['uploads'] });
+    expect(checksOf(report, 'confinement')).toEqual([{ name: 'confinement', ok: true, message: expect.stringContaining('nothing else (Landlock') as string }]);
+    expect(await keys()).toContain(`\nrestrict,command="exec /usr/bin/python3 -IS -X utf8 '${sshd.stateDir}/gate/syncmedia-gate.py' ${report.host.id}" ssh-ed25519 `);
+    expect(checksOf(report, 'ssh login')).toMatchObject([{ ok: true }]);
+    expect(await open()).toEqual(['uploads']);
+  });
+
+  test('to what this host was told or its own app declares, never to what a row says', async () => {
+    await mkdir(join(sshd.root, 'app'), { recursive: true });
+    await declare(one, 'app', 'uploads');
+    const tried: string[][] = [];
+    one.deps.tryHost = (_host, _state, dirs) => { tried.push([...dirs]); return Promise.resolve([]); };
+    one.deps.declared = () => ['uploads' as Path];
+    const report = await initHost(one.deps, {});
+    expect(await open()).toEqual(['uploads']);
+    expect(checksOf(report, 'sync dir app')).toEqual([expect.objectContaining({ ok: true, message: expect.stringContaining('cannot reach it yet') as string })]);
+    await hostRows(database.connection, 'p_').updateOne({ _id: report.host.id }, { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } });
+    await initHost(one.deps, {});
+    expect(readState(sshd.stateDir)).toMatchObject({ syncDirs: [], root: sshd.root });
+    expect(await open()).toEqual(['uploads']);
+    expect(tried).toEqual([['uploads'], []]);
+    await rm(join(sshd.root, 'app'), { recursive: true });
+  });
+
+  test('so that a row whose id is more than one lets nobody in', async () => {
+    const { host } = await initHost(one.deps, { syncDirs: ['uploads'] });
+    const forged = (await listHosts(hostRows(database.connection, 'p_'))).map((row) => ({ ...row, id: `x' ; touch /tmp/canary '`, hostname: 'forged' }));
+    const state = readState(sshd.stateDir) ?? expect.fail('no state');
+    await installKeys({ stateDir: sshd.stateDir, state, log: one.deps.config.log }, [host, ...forged]);
+    expect((await keys()).split('\n').filter((line) => line.startsWith('restrict'))).toHaveLength(1);
+    expect(one.said.join('\n')).toContain('forged cannot log in here');
+  });
+});
+
+describe('init --unconfined', () => {
+  const shell = (): Promise<string> => run('ssh', [
+    '-F', 'none', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes', '-i', sshd.privateKeyFile,
+    '-p', String(sshd.port), '-l', sshd.username, sshd.hostname, 'echo shell',
+  ], { timeout: 15_000 }).then(({ stdout }) => stdout, () => 'refused');
+
+  test('gives a shell, stays so until --confined, and is warned of at every start', async () => {
+    const report = await initHost(one.deps, { syncDirs: ['uploads'], unconfined: true });
+    expect(checksOf(report, 'confinement')).toMatchObject([{ message: expect.stringContaining('login shell') as string }]);
+    expect(await keys()).toContain('\nrestrict ssh-ed25519 ');
+    expect(await shell()).toBe('shell\n');
+    await initHost(one.deps, {});
+    const state = readState(sshd.stateDir) ?? expect.fail('no state');
+    expect(state.unconfined).toBe(true);
+    const registry = new Registry(() => hostRows(database.connection, 'p_'), state.id);
+    const kept = new KeysKept({ target: { stateDir: sshd.stateDir, state, log: one.deps.config.log }, registry, events: new EventBus(), held: () => true });
+    one.said.length = 0;
+    kept.warn();
+    await kept.close();
+    expect(one.said).toEqual([expect.stringContaining('not confined')]);
+  });
+
+  test.skipIf(gateIsMissing !== undefined)('and back', async () => {
+    await initHost(one.deps, { syncDirs: ['uploads'], unconfined: true });
+    await initHost(one.deps, { unconfined: false });
+    expect(readState(sshd.stateDir)).not.toHaveProperty('unconfined');
+    expect(await keys()).toContain('command="');
+    expect(await shell()).toBe('refused');
+  });
+});
+
+test.skipIf(gateIsMissing !== undefined || process.getuid?.() !== 0)('what is missing for it is said (hiding it needs root)', async () => {
+  const file = join(sshd.dir, 'gate.py');
+  await writeFile(file, gateProgram);
+  const hidden = 'for place in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec/ssh; do [ ! -d $place ] || mount -t tmpfs tmpfs $place; done; exec /usr/bin/python3 -IS "$0" --check';
+  await expect(run('unshare', ['--mount', '--', 'sh', '-c', hidden, file], { timeout: 15_000 })).rejects.toMatchObject({
+    code: 77, stderr: expect.stringContaining('sftp-server is missing here') as string,
+  });
+});
