@@ -7,12 +7,11 @@ import { explore, type Explored } from './search.js';
 import { budgets } from './state.js';
 
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
-const { values } = parseArgs({
-  options: {
-    ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
-    fine: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
-  } as Record<string, typeof text | typeof flag>,
-});
+const known: Record<string, typeof text | typeof flag> = {
+  ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
+  fine: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
+};
+const { values } = parseArgs({ options: known });
 const options: Options = {
   hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
