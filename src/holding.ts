@@ -53,7 +53,7 @@ export class Holding {
   ) {
     const { ledger, events, registry, me, dirs } = parts;
     const settler = new Settler(ledger, events);
-    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt(me, () => undefined));
+    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt);
     this.fold = new Fold({
       ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,

@@ -92,6 +92,8 @@ export interface Host {
 
 export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
 
+export interface Asserted { readonly path: Path; readonly seen: Seen }
+
 export interface SavedBy { model: string; id: string }
 
 /** A row of the outbox: what one operation touched. Inserted in its session, folded by the lease holder, then removed. */
@@ -108,8 +110,11 @@ export interface Capture {
   leftSince?: Date;
   /** Sync dirs to scan a little later, with the delay in seconds. */
   sweep: { dir: Path; after: number }[];
-  /** Whoever asks says the bytes are news whatever their facts (`capture(paths)`): always a new version. */
-  asserted?: boolean;
+  /**
+   * What lay there when somebody said that it is news whatever its facts (`capture(paths)`): always a new version, unless other bytes
+   * lie there by now.
+   */
+  asserted?: Asserted[];
 }
 
 export interface Superseded extends Facts {

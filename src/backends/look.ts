@@ -1,4 +1,5 @@
 import { makeParents } from '../root/landing.js';
+import { checkName } from '../root/names.js';
 import { notAFile } from '../root/local-disk.js';
 import type { Outcome, Seen } from '../words.js';
 import { asFailure, failed } from './failure.js';
@@ -25,6 +26,7 @@ export async function lookAt(route: Route, change: Put, known: KnownDirs): Promi
     const seen = await route.observe(change.path, known.source);
     if (seen === undefined) return { ...answer, result: 'vanished' };
     if (!sameFacts(seen, change.facts)) return { ...answer, result: 'changed' };
+    await checkName(receiver, change.path);
     await makeParents(receiver, change.path, known.receiver);
     const rest = change.path.slice(receiver.dir.length + 1);
     const target = `${receiver.dirPath}/${rest}`;

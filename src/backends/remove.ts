@@ -1,3 +1,4 @@
+import { isBackAtPath } from '../planning/judge.js';
 import { remove } from '../root/landing.js';
 import type { Change, Outcome } from '../words.js';
 import { asFailure, cancelled, failed } from './failure.js';
@@ -13,7 +14,7 @@ export async function* removeFiles(route: Route, changes: readonly Change[], via
     if (signal.aborted) return failed(change, via, cancelled());
     try {
       const judged = await remove(route.receiver, change.path, route.judge, known);
-      const isKept = judged.some(({ verdict }) => verdict === 'return' || verdict === 'put-back');
+      const isKept = judged.some(({ verdict }) => isBackAtPath(verdict));
       return { change, via, bytes: 0, result: isKept ? 'kept' : 'delivered' };
     } catch (error) {
       return failed(change, via, asFailure(error, 'path'));

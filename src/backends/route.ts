@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
 import { inPlace, prepareMissing, type Place } from '../root/areas.js';
+import { findIgnoresCase } from '../root/names.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { belowDir, checkParents } from '../root/parents.js';
@@ -53,8 +54,9 @@ export async function openRoute(
   const there = remotePlace(connection, host, dir);
   const failures = await Promise.all([checkMarker(here.disk, here.dirPath, self, dir.path), checkMarker(there.disk, there.dirPath, host.id, dir.path)]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
-  const receiver = direction === 'send' ? there : here;
-  await prepareMissing(receiver);
+  const place = direction === 'send' ? there : here;
+  const [ignoresCase] = await Promise.all([findIgnoresCase(place), prepareMissing(place)]);
+  const receiver = ignoresCase ? { ...place, ignoresCase } : place;
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
   return {
     direction, host, dir, connection, here, there, receiver,

@@ -1,5 +1,5 @@
 import type { ClientSession, Connection } from 'mongoose';
-import type { Path } from '../words.js';
+import type { Asserted, Path } from '../words.js';
 import type { Capturing } from './capturing.js';
 import { makeCaptures } from './make-captures.js';
 import { findSession } from './session.js';
@@ -19,9 +19,19 @@ export interface Asked {
  */
 export async function storeAsked({ touched = [], left = [] }: Asked, given: { session?: ClientSession }, capturing: Capturing, connection: Connection, commits: CommitWatch): Promise<void> {
   const session = findSession(null, given, connection);
-  const captures = makeCaptures([{ touched, left, complete: true }], { sweep: undefined, syncDirs: [] }, capturing, false)
-    .map((capture) => touched.length > 0 ? { ...capture, asserted: true } : capture);
+  const captures = makeCaptures([{ touched, left, complete: true }], { sweep: undefined, syncDirs: [] }, capturing, false);
+  for (const capture of captures) if (capture.touched.length > 0) capture.asserted = await look(capture.touched, capturing);
   await capturing.outbox.insertAll(captures, session);
   if (session?.inTransaction() === true) commits.add(session, captures, capturing);
   else captures.forEach(capturing.handOver);
+}
+
+/** What lies there now. What cannot be looked at is folded as any other path that is named. */
+async function look(paths: readonly Path[], { root }: Capturing): Promise<Asserted[]> {
+  const found: Asserted[] = [];
+  for (const path of paths) {
+    const seen = await root.observe(path).catch(() => undefined);
+    if (seen) found.push({ path, seen });
+  }
+  return found;
 }

@@ -3,6 +3,7 @@ import type { EventBus } from '../events.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { makeTombstone } from '../planning/entries.js';
+import { reconcileLeft } from '../planning/reconcile.js';
 import { candidateMs, isSuspicious, removalLimits } from '../planning/removals.js';
 import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
 
@@ -35,20 +36,20 @@ export class Deleting {
   async look(candidates: readonly Path[], since: Date): Promise<Looked> {
     const ageMs = Date.now() - since.getTime();
     const { ledger } = this.context;
-    const byDir = new Map<SyncDir, Path[]>();
+    const byDir = new Map<SyncDir, Entry[]>();
     const again: Path[] = [];
+    // Read before the disk is looked at: a version that is captured meanwhile is not what is gone, and the fence spares it.
+    const known = await ledger.readMany(candidates);
     for (const path of candidates) {
-      const dir = this.context.dirOf(path);
+      const dir = this.context.dirOf(path), entry = known.get(path);
       if (dir?.onDelete !== 'propagate') continue;
-      if (await this.isHere(path)) {
-        if (ageMs < candidateMs) again.push(path);
-      } else byDir.set(dir, [...byDir.get(dir) ?? [], path]);
+      const answer = reconcileLeft({ entry, isHere: await this.isHere(path) });
+      if (answer === 'look-again' && ageMs < candidateMs) again.push(path);
+      if (answer === 'tombstone' && entry) byDir.set(dir, [...byDir.get(dir) ?? [], entry]);
     }
     const entries: Entry[] = [];
     let halted = false;
-    for (const [dir, gone] of byDir) {
-      const files = [...(await ledger.readMany(gone)).values()].filter(({ kind }) => kind === 'file');
-      if (files.length === 0) continue;
+    for (const [dir, files] of byDir) {
       const named = await this.context.findNamed(files.map(({ path }) => path));
       if (!named) {
         if (ageMs < candidateMs) again.push(...files.map(({ path }) => path));

@@ -117,7 +117,7 @@ export class Folding {
     if (this.closed) return false;
     try {
       const { fold } = this.context;
-      const { entries, failed } = await fold.each(capture.touched, { why: capture.asserted ? 'asserted' : 'named', savedBy: capture.savedBy });
+      const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
       const isDone = await this.lookAtLeft(capture);

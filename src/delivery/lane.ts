@@ -7,6 +7,7 @@ import type { Tuning } from '../options/config.js';
 import { FailingDirs } from './failing-dirs.js';
 import { backoff, retryBlocked } from '../planning/backoff.js';
 import { plan, takeBatch } from '../planning/plan.js';
+import { settleKept } from '../planning/transitions.js';
 import type { Change, Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../words.js';
 
 export interface LaneContext {
@@ -144,7 +145,7 @@ export class Lane {
     const { ledger, me } = context;
     const { changes, unwanted, unsendable } = plan(host, batch, ({ path }) => context.dirOf(path) ?? (context.isOfOurDirs(path) ? 'excluded' : undefined));
     for (const entry of unwanted) await ledger.release(entry, host.id);
-    for (const entry of unsendable) await ledger.leave(entry, me, true);
+    for (const entry of unsendable) await ledger.leave(entry, me);
     if (changes.every(({ dir }) => this.failingDirs.isWaiting(dir.path))) return;
     const failure = await this.prepare(host, new Set(changes.map(({ dir }) => dir)));
     if (failure) return this.fail(failure);
@@ -217,8 +218,7 @@ export class Lane {
       await settler.settle(entry.path, entry.version, this.id, outcome.sha256);
       this.remember(entry);
     } else if (outcome.result === 'kept') {
-      // Where the entry moved on meanwhile, what was put back there may not be what its holder has said it holds.
-      if (!await ledger.release(entry, this.id)) await ledger.owe(entry.path, [this.id]);
+      await ledger.changeNow(entry.path, (now) => settleKept(now, entry.version, this.id));
     } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
       const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();

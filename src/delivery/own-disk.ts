@@ -5,6 +5,7 @@ import type { ScanDisk } from '../ledger/scan.js';
 import { findStanding } from '../planning/standing.js';
 import type { Place } from '../root/areas.js';
 import { cleanTmp, cleanTrash } from '../root/clean.js';
+import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
 import { findOwnCopy, judgeLeftovers, land, prepareAreas, remove } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
@@ -22,8 +23,10 @@ const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
     private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
-    private readonly me: HostId, private readonly judge: Judge,
+    private readonly me: HostId, private readonly judgeAt: JudgeAt,
   ) {}
+
+  private readonly judge: Judge = (...about) => this.judgeAt(this.me, () => undefined)(...about);
 
   async observe(path: Path): Promise<Seen | undefined> {
     const seen = await this.root.observe(path);
@@ -53,7 +56,9 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async restore(entry: Entry, ownCopy: string): Promise<void> {
-    await land(await this.checkedPlace(entry.path), entry.path, ownCopy, this.judge);
+    // What a delivery of this version has put there meanwhile is the same, and need not be put back.
+    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false }));
+    await land(await this.checkedPlace(entry.path), entry.path, ownCopy, judge);
   }
 
   async moveToTrash(path: Path): Promise<void> {

@@ -2,7 +2,7 @@
 export const codes = {
   BAD_OPTION: 'An option given to the plugin, the instance, the router or the command line is unknown or malformed; the message names it.',
   BAD_ENVIRONMENT: 'An environment variable has a value that cannot be used; the message names it.',
-  BAD_PATH: 'A path is absolute, leaves its sync dir, passes a symlink or is not valid UTF-8.',
+  BAD_PATH: 'A path is absolute, leaves its sync dir, passes a symlink, is not valid UTF-8, or differs only by case from one that is there on a disk that ignores case.',
   BAD_SYNC_DIR: 'A sync dir is absolute, has `..`, does not exist below the root or is no directory.',
   BAD_KEY: 'A key is not exactly one OpenSSH public key, or its private half cannot be used.',
   BAD_AUTHORIZED_KEYS: 'The authorized_keys file cannot be managed: it is a symlink, belongs to or is writable by others, or lost a marker line.',

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { EventBus } from '../events.js';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { makeVersion } from '../planning/entries.js';
-import { dependsOnOwnCopy, reconcile, type Answer, type Situation } from '../planning/reconcile.js';
+import { dependsOnOwnCopy, findWhy, reconcile, type Answer } from '../planning/reconcile.js';
 import { findStanding, type FoundStanding } from '../planning/standing.js';
-import type { Entry, HostId, Path, SavedBy, Seen } from '../words.js';
+import { follow } from '../planning/transitions.js';
+import type { Asserted, Entry, HostId, Path, SavedBy, Seen } from '../words.js';
 import type { Ledger } from './ledger.js';
 
 /** What folding needs of this host's disk; `root/` gives it. */
@@ -35,7 +36,9 @@ export const hashAtOnceLimit = 8 * 1024 * 1024;
 const attempts = 10;
 
 export interface Reason {
-  readonly why: Situation['why'];
+  readonly why: 'named' | 'scan';
+  /** Bytes that somebody says are news. */
+  readonly asserted?: readonly Asserted[] | undefined;
   readonly savedBy?: SavedBy | undefined;
   /** Hosts known to have the same bytes (what a pull fetched from them). */
   readonly alsoHeldBy?: readonly HostId[];
@@ -142,7 +145,7 @@ export class Fold {
     }
     const { seen, standing } = looked;
     const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: reason.why,
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, reason.asserted?.find((one) => one.path === path)?.seen),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
@@ -172,19 +175,14 @@ export class Fold {
   /** False where the entry moved on meanwhile. */
   private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
-    switch (answer) {
-      case 'hold': return ledger.hold(entry, [me]);
-      case 'owe': return ledger.owe(entry.path, [me], entry.version);
-      case 'leave': return ledger.leave(entry, me, entry.sender === me);
-      case 'restore':
-        if (ownCopy !== undefined) await disk.restore(entry, ownCopy);
-        return ledger.hold(entry, [me]);
-      case 'trash':
-        await disk.moveToTrash(entry.path);
-        // Looked at again: what was moved may have been put back, because it was not the old file any more.
-        return false;
-      default: return true;
+    if (answer === 'restore' && ownCopy !== undefined) await disk.restore(entry, ownCopy);
+    if (answer === 'trash') {
+      await disk.moveToTrash(entry.path);
+      // Looked at again: what was moved may have been put back, because it was not the old file any more.
+      return false;
     }
+    const transition = follow(answer, entry, me);
+    return transition === undefined || ledger.change(entry, transition);
   }
 }
 

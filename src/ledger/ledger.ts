@@ -1,6 +1,8 @@
 import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
+import { SyncMediaError } from '../errors/errors.js';
 import { atOnce } from '../planning/entries.js';
+import { hold, leave, owe, release, type Transition } from '../planning/transitions.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 
 /** An entry as it is stored: its path is the `_id`. */
@@ -13,7 +15,11 @@ export interface CountFilter {
   /** Captured at that time or later; or earlier. */
   since?: Date; before?: Date;
 }
+/** How often an entry is read and written anew, because it moved in between. */
+const attempts = 10;
+
 export interface Fence { readonly path: Path; readonly version: Version }
+export interface Sent extends Fence { readonly sender: HostId }
 
 function toEntry({ _id, ...rest }: Row): Entry {
   return { path: _id as Path, ...rest };
@@ -80,7 +86,7 @@ export class Ledger {
   }
 
   /** As `hold`, for many at once; tells which fences failed. */
-  async holdMany(settles: readonly (Fence & { hosts: readonly HostId[]; sha256?: string | undefined })[]): Promise<Fence[]> {
+  async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(settles: readonly T[]): Promise<T[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
       ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
@@ -91,16 +97,26 @@ export class Ledger {
   }
 
   /**
-   * The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. A sender among them has
-   * nothing to send any more: a holder may adopt the entry.
+   * One atomic write of what becomes of some hosts, decided on the entry as it was read: false where it has another version by now,
+   * or another sender, since who loses the bytes as sender leaves the entry to be adopted.
    */
-  async owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
-    const fence = { _id: path, ...(version ? { version } : {}) };
-    const owing = {
-      $addToSet: { owed: { $each: [...hosts] } }, $pull: { heldBy: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-    };
-    return await this.update({ ...fence, sender: { $nin: [...hosts] } }, { ...owing, $set: { dueAt: atOnce } })
-      || this.update(fence, { ...owing, $set: { dueAt: atOnce, adoptable: true } });
+  change({ path, version, sender }: Sent, transition: Transition): Promise<boolean> {
+    return this.update({ _id: path, version, sender }, toUpdate(transition));
+  }
+
+  /** As `change`, decided on whatever the entry is now. False where there is none. */
+  async changeNow(path: Path, decide: (now: Entry) => Transition): Promise<boolean> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const now = await this.read(path);
+      if (!now) return false;
+      if (await this.change(now, decide(now))) return true;
+    }
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was written`);
+  }
+
+  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
+  owe(path: Path, hosts: readonly HostId[]): Promise<boolean> {
+    return this.changeNow(path, (now) => owe(now, hosts));
   }
 
   /** The host is owed every entry of a sync dir that it neither holds nor is owed, of these senders or of all. Tells how many. */
@@ -127,12 +143,12 @@ export class Ledger {
 
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
   release({ path, version }: Fence, host: HostId): Promise<boolean> {
-    return this.update({ _id: path, version }, { $pull: { owed: host, heldBy: host, blocked: { host } } });
+    return this.update({ _id: path, version }, toUpdate(release(host)));
   }
 
   /** The host's copy is gone; where it was the sender a holder may adopt the entry. */
-  leave({ path, version }: Fence, host: HostId, wasSender: boolean): Promise<boolean> {
-    return this.update({ _id: path, version }, { $pull: { heldBy: host }, ...(wasSender ? { $set: { adoptable: true } } : {}) });
+  leave(entry: Sent, host: HostId): Promise<boolean> {
+    return this.change(entry, leave(entry, host));
   }
 
   /** This path fails there by itself: it waits apart, and delays nothing. Without `retryAt` for a person. */
@@ -253,11 +269,22 @@ export class Ledger {
   }
 }
 
-function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
-  return {
-    $addToSet: { heldBy: { $each: [...hosts] } }, $pull: { owed: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-    ...(sha256 ? { $set: { 'facts.sha256': sha256 } } : {}),
+/** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
+function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
+  const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
+  const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
+  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}) };
+  const pulled = {
+    ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
   };
+  const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
+  // MongoDB before 5.0 refuses an operator without fields.
+  return Object.fromEntries(operators.filter(([, fields]) => Object.keys(fields).length > 0));
+}
+
+function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
+  const update = toUpdate(hold(hosts));
+  return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
 }
 
 /** Due, and what the sender has: a tombstone needs no bytes. */

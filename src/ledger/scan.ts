@@ -1,5 +1,5 @@
 import { hasCode } from '../errors/errors.js';
-import { type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
+import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
 import { forEachOf, type Fold } from './fold.js';
 import type { Ledger } from './ledger.js';
 
@@ -67,18 +67,18 @@ async function confirmContents(
   for (let after: Path | undefined; ;) {
     const unsure = await ledger.unsure(me, dir.path, batch, after);
     if (unsure.length === 0) return;
-    const changed: Path[] = [];
+    const changed: Asserted[] = [];
     await forEachOf(unsure, 4, async (entry) => {
       signal.throwIfAborted();
       const seen = await disk.hash(entry.path).catch(() => undefined);
       const known = entry.facts;
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
       const isSame = known.sha256 === undefined ? seen.nanos === known.nanos : seen.sha256 === known.sha256;
-      if (!isSame) changed.push(entry.path);
+      if (!isSame) changed.push({ path: entry.path, seen });
       else await ledger.confirm(entry, seen.sha256);
     });
     // Asserted: the facts of these bytes are those of the version, only their content is not.
-    if (changed.length > 0) onEntries(await fold.paths(changed, { why: 'asserted' }));
+    if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));
     after = unsure.at(-1)?.path;
   }
 }

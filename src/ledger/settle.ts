@@ -1,4 +1,5 @@
 import type { EventBus } from '../events.js';
+import { settle } from '../planning/transitions.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Ledger } from './ledger.js';
 
@@ -44,14 +45,19 @@ export class Settler {
 
   private async write(batch: Pending[]): Promise<void> {
     try {
-      const missed = new Set((await this.ledger.holdMany(batch)).map(({ path, version }) => `${version} ${path}`));
-      for (const { path, version, hosts } of batch) {
-        if (missed.has(`${version} ${path}`)) await this.ledger.owe(path, hosts);
-        else this.events.emit('settled', { path, version, hosts });
+      const missed = new Set(await this.ledger.holdMany(batch));
+      for (const pending of batch) {
+        if (missed.has(pending)) await this.settleMoved(pending);
+        else this.events.emit('settled', { path: pending.path, version: pending.version, hosts: pending.hosts });
       }
       for (const { done } of batch) for (const resolve of done) resolve();
     } catch (error) {
       for (const { failed } of batch) for (const reject of failed) reject(error);
     }
+  }
+
+  /** The entry moved on while this version landed. */
+  private async settleMoved({ path, version, hosts }: Pending): Promise<void> {
+    await this.ledger.changeNow(path, (now) => settle(now, version, hosts));
   }
 }

@@ -1,5 +1,5 @@
-import type { AsideBy, Entry, Verdict, Version } from '../words.js';
-import type { FoundStanding } from './standing.js';
+import type { AsideBy, Entry, HostId, Seen, Verdict, Version } from '../words.js';
+import { findStanding, haveSameFacts, type FoundStanding } from './standing.js';
 
 export interface Found {
   /** Read afresh after the rename. */
@@ -12,6 +12,45 @@ export interface Found {
   readonly ruled: boolean;
   /** Whether the content was compared, not only size and mtime. */
   readonly contentCompared: boolean;
+}
+
+/** What a landing moved aside, or a crash left there. */
+export interface Aside {
+  /** Read afresh after the rename. */
+  readonly entry: Entry | undefined;
+  readonly found: Seen;
+  /** On whose disk it lies. */
+  readonly at: HostId;
+  readonly by: AsideBy;
+  /** What was landing there, where it is known. */
+  readonly sent: { readonly version: Version; readonly ruled: boolean } | undefined;
+}
+
+/**
+ * Where bytes go that came aside. Undefined: facts cannot tell; hash the bytes and ask again with what came of that. What cannot be
+ * hashed, a file too large to be read over the network, is never taken for current; an old version it may be by its facts, since the
+ * trash keeps it: as a conflict every large file that is replaced would wait for a person.
+ */
+export function judgeAside(aside: Aside, hashed: { readonly sha256: string | undefined }): Verdict;
+export function judgeAside(aside: Aside): Verdict | undefined;
+export function judgeAside({ entry, found, at, by, sent }: Aside, hashed?: { readonly sha256: string | undefined }): Verdict | undefined {
+  const seen = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
+  const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk: entry?.capturedBy === at, surely: true });
+  if (standing === undefined && !hashed) return undefined;
+  return judge({
+    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
+  });
+}
+
+function standUnhashed(entry: Entry | undefined, found: Seen): FoundStanding {
+  const versions = entry?.superseded.filter((old) => haveSameFacts(old, found)) ?? [];
+  if (entry?.facts && haveSameFacts(entry.facts, found)) return 'unknown';
+  return versions.length === 0 ? 'unknown' : versions.every(({ lost }) => !lost) ? 'old' : 'lost';
+}
+
+/** Whether a removal left the file where it was: the other side's own won. */
+export function isBackAtPath(verdict: Verdict): boolean {
+  return verdict === 'return' || verdict === 'put-back';
 }
 
 /** Where bytes go that a landing replaced or removed (ARCHITECTURE.md, "Landing"). Never destroys what the ledger does not know. */

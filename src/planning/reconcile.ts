@@ -1,5 +1,5 @@
-import type { Entry, HostId } from '../words.js';
-import type { FoundStanding } from './standing.js';
+import type { Entry, HostId, Seen } from '../words.js';
+import { haveSameFacts, type FoundStanding } from './standing.js';
 
 /**
  * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
@@ -44,7 +44,25 @@ function reconcileTombstone(standing: FoundStanding, held: boolean, removalsHalt
   return removalsHalted ? 'nothing' : 'trash';
 }
 
+/**
+ * Why a host looks at a path. An assertion is about the bytes that lay there when it was made: what has landed there since is not
+ * what was meant, and a capture that is folded again after a crash would bring it back.
+ */
+export function findWhy(why: 'named' | 'scan', seen: Seen | undefined, asserted: Seen | undefined): Situation['why'] {
+  const isMeant = seen !== undefined && asserted !== undefined && haveSameFacts(seen, asserted) && seen.nanos === asserted.nanos;
+  return isMeant ? 'asserted' : why;
+}
+
 /** Whether the answer may depend on a copy in `.syncmedia`, which is worth looking for only then. */
 export function dependsOnOwnCopy(situation: Omit<Situation, 'ownCopy'>): boolean {
   return reconcile({ ...situation, ownCopy: true }) === 'restore';
+}
+
+/**
+ * What follows for a path that an operation left, from the entry as it was before the disk was looked at. The delete means the file: it
+ * is one once the app has removed it here, and no document names it.
+ */
+export function reconcileLeft({ entry, isHere }: { entry: Entry | undefined; isHere: boolean }): 'nothing' | 'tombstone' | 'look-again' {
+  if (isHere) return 'look-again';
+  return entry?.kind === 'file' ? 'tombstone' : 'nothing';
 }

@@ -12,6 +12,8 @@ export interface Place {
   readonly dir: Path;
   /** Bytes up to which a file is hashed there. Default: any; a disk behind a network is given one. */
   readonly hashLimit?: number;
+  /** The disk takes names that differ only by case for one. */
+  readonly ignoresCase?: boolean;
 }
 
 /** Where everything unfinished or set aside lies, relative to the sync dir, on the same file system as its files. */

@@ -9,6 +9,9 @@ import { quotePath } from './paths.js';
 import { folderOf, makeFolder, replaceAt } from './replace.js';
 import { removeEmptied } from './walk.js';
 
+/** How often the directories on the way are made anew. */
+const MAX_TRIES = 3;
+
 /**
  * Places a finished file: `tmpFile`, absolute, flushed and complete, in the tmp area (or a copy that findOwnCopy found) becomes
  * `path`. Missing directories on the way are made. What was replaced is judged, and the answer says where it went.
@@ -20,10 +23,21 @@ import { removeEmptied } from './walk.js';
  *   SYMLINK_IN_PATH; TRANSFER_FAILED where `tmpFile` is gone; what the disk and `judge` throw
  */
 export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
-  await makeParents(place, path, known);
-  const replaced = await replaceAt(place, path, tmpFile);
+  const replaced = await makeAndReplace(place, path, tmpFile, known);
   if (replaced === 'vanished') throw new SyncMediaError('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
   return replaced.aside === undefined ? [] : judgeOne(place, replaced.aside, belowDir(place, path), 'replaced', judge);
+}
+
+/** A removal may prune a directory between our look and the rename: then it is made again. */
+async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?: Set<string>): ReturnType<typeof replaceAt> {
+  for (let tries = 1; ; tries++) {
+    await makeParents(place, path, tries === 1 ? known : undefined);
+    try {
+      return await replaceAt(place, path, tmpFile);
+    } catch (error) {
+      if (tries >= MAX_TRIES || (await checkParents(place, path))) throw error;
+    }
+  }
 }
 
 /**

@@ -107,8 +107,8 @@ describe.each(mongooses)('operations in sessions on %s', (_name, mongoose) => {
       await ask({}, { session: given });
     });
     expectAllIn(session);
-    expect(site.handedOver.map(({ touched, left, asserted }) => ({ touched, left, asserted }))).toEqual([
-      { touched: [a], left: [], asserted: true }, { touched: [], left: [b], asserted: undefined },
+    expect(site.handedOver.map(({ touched, left, asserted }) => ({ touched, left, asserted: asserted?.map(({ path }) => path) }))).toEqual([
+      { touched: [a], left: [], asserted: [a] }, { touched: [], left: [b], asserted: undefined },
     ]);
   });
 

@@ -17,7 +17,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   const [ten, eleven, noon] = ['2030-01-01T10:00:00Z', '2030-01-01T11:00:00Z', '2030-01-01T12:00:00Z'] as const;
 
   test('gives back what was inserted, with dates as dates', async () => {
-    const capture = makeCapture('a', ten, { savedBy: { model: 'Photo', id: '1' }, asserted: true });
+    const capture = makeCapture('a', ten, { savedBy: { model: 'Photo', id: '1' }, asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }] });
     const plain = makeCapture('a', ten);
     await site.outbox.insert(capture);
     await site.outbox.insert(plain);

@@ -69,6 +69,21 @@ describe('a path that a document names', () => {
   });
 });
 
+test('an assertion that is folded again after a crash does not bring back what landed there meanwhile', async () => {
+  await a.write(cat, 'meow', 1_000);
+  await a.fold.paths([cat], named);
+  await a.write(cat, 'purrr', 2_000);
+  await a.fold.paths([cat], named);
+  await a.write(cat, 'meow', 1_000);
+  const asserted = [{ path: cat, seen: (await a.disk.observe(cat))! }];
+  await a.fold.paths([cat], { ...named, asserted });
+  const restored = await entryOf(cat);
+  expect(restored.facts).toMatchObject({ size: 4 });
+  await a.write(cat, 'purrr', 2_000);
+  await a.fold.paths([cat], { ...named, asserted });
+  expect(await entryOf(cat)).toMatchObject({ version: restored.version, owed: expect.arrayContaining(['A']) as string[] });
+});
+
 describe('two hosts that write one path at once', () => {
   test('the later fold wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
     await a.write(cat, 'from a', 1_000);

@@ -124,7 +124,7 @@ describe('adoption', () => {
 
   test('a holder takes over what the sender holds no longer, once', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A', 'B'] });
-    await site.ledger.leave(entry, 'A', true);
+    await site.ledger.leave(entry, 'A');
     const [found] = await site.ledger.adoptable('B', [], 10);
     expect(found?.path).toBe(entry.path);
     expect(await Promise.all([site.ledger.adopt(found as Entry, 'B'), site.ledger.adopt(found as Entry, 'B')])).toEqual(expect.arrayContaining([true, false]));
@@ -134,7 +134,7 @@ describe('adoption', () => {
 
   test('nobody who lacks the bytes adopts', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A'] });
-    await site.ledger.leave(entry, 'A', true);
+    await site.ledger.leave(entry, 'A');
     expect(await site.ledger.adoptable('B', [], 10)).toEqual([]);
     expect(await site.ledger.adopt(entry, 'B')).toBe(false);
   });

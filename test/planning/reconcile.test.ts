@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { reconcile, type Answer } from '../../src/planning/reconcile.js';
+import { findWhy, reconcile, reconcileLeft, type Answer } from '../../src/planning/reconcile.js';
 import type { FoundStanding } from '../../src/planning/standing.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
@@ -76,4 +76,19 @@ test('what somebody asserts to be news is a version whatever its facts', () => {
     expect(reconcile({ ...base, why: 'asserted', entry: held, standing })).toBe('new-version');
   }
   expect(reconcile({ ...base, why: 'asserted', entry: held, standing: 'absent' })).toBe('leave');
+});
+
+test('an assertion is about the bytes that lay there when it was made', () => {
+  const seen = { size: 10, mtime: 1_000, nanos: 5 };
+  expect(findWhy('named', seen, { ...seen, sha256: 'aa' })).toBe('asserted');
+  expect(findWhy('named', { ...seen, nanos: 6 }, seen)).toBe('named');
+  expect(findWhy('scan', undefined, seen)).toBe('scan');
+  expect(findWhy('scan', seen, undefined)).toBe('scan');
+});
+
+test('what an operation left becomes a tombstone once the file is gone from this disk', () => {
+  expect(reconcileLeft({ entry: held, isHere: true })).toBe('look-again');
+  expect(reconcileLeft({ entry: held, isHere: false })).toBe('tombstone');
+  expect(reconcileLeft({ entry: tombstoneEntry(), isHere: false })).toBe('nothing');
+  expect(reconcileLeft({ entry: undefined, isHere: false })).toBe('nothing');
 });

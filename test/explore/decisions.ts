@@ -1,0 +1,212 @@
+import type { Answer } from '../../src/planning/reconcile.js';
+import { haveSameFacts, type FoundStanding } from '../../src/planning/standing.js';
+import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/words.js';
+import type { Rules } from './rules.js';
+import type { Content, Contents, HostIndex, Reason, State } from './state.js';
+
+export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
+const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41);
+
+/** What the steps ask of an entry all the time. */
+export interface Known {
+  readonly entry: Entry;
+  readonly current: Content;
+  readonly sender: HostIndex;
+  readonly held: number;
+  readonly owed: number;
+}
+
+/**
+ * The product's decisions, asked of small numbers. Entries are kept once each, so a state needs only their index and an answer is
+ * computed only once. An entry's version is `now`: whoever read an older one knows it by a flag.
+ */
+export class Decisions {
+  private readonly entries: (Known | undefined)[] = [undefined];
+  private readonly indexes = new Map<string, number>();
+  private readonly answered = new Map<number, unknown>();
+
+  constructor(readonly rules: Rules, private readonly collide: boolean) {}
+
+  known(index: number): Known | undefined {
+    return this.entries[index];
+  }
+
+  /** The entry's bytes and history only, as far as a fold or a judge of `host` goes by it. */
+  seenBy(index: number, host: HostIndex | undefined): number {
+    const entry = this.entries[index]?.entry;
+    if (!entry) return 0;
+    const me = host === undefined ? undefined : hostIds[host];
+    return this.once('seen by', index, (host ?? 3), 0, 0, () =>
+      this.keep({ ...entry, sender: 'A', heldBy: entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
+  }
+
+  /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
+  private see(state: State, content: Content, dated: Contents): Seen {
+    const like = (this.collide && state.alike[content]) || content;
+    return { size: 10 + like, mtime: 1_000 + like, nanos: dated >> content & 1 ? content : 0 };
+  }
+
+  standing(state: State, index: number, host: HostIndex, content: Content, surely = false): FoundStanding {
+    const dated = state.hosts[host]?.dated ?? 0;
+    return this.once('standing', index, host * 16 + content * 2 + (surely ? 1 : 0), this.collisions(state, content), dated >> content & 1, () => {
+      const entry = this.entries[index]?.entry;
+      const at = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
+      const seen = content ? this.see(state, content, dated) : undefined;
+      const found = this.rules.findStanding(entry, seen, at);
+      if (!seen || (found !== undefined && found !== 'unknown')) return found ?? 'unknown';
+      return this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, at) ?? 'unknown';
+    });
+  }
+
+  reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, ownCopy: boolean): Answer | 'tombstone' {
+    const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
+    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content);
+    const with_ = (ready ? 1 : 0) + (ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
+    return this.once('reconcile', index, host * 64 + standings.indexOf(standing), reasonCode[why], with_, () => {
+      const entry = this.entries[index]?.entry;
+      if (why === 'left') {
+        // A document that names it is asked for last, and keeps it.
+        const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0 });
+        return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
+      }
+      return this.rules.reconcile({
+        entry, standing, me: hostIds[host] as HostId, ready, why: why === 'none' ? 'scan' : why, ownCopy, removalsHalted: false,
+      });
+    });
+  }
+
+  private findWhy(state: State, host: HostIndex, content: Content): Reason {
+    const { dated = 0, asserted = 0 } = state.hosts[host] ?? {};
+    const see = (one: Content): Seen | undefined => one ? this.see(state, one, dated) : undefined;
+    return this.rules.findWhy('named', see(content), see(asserted));
+  }
+
+  isNotReady(state: State, host: HostIndex): boolean {
+    return state.joined && !state.ready && host === state.hosts.length - 1;
+  }
+
+  newVersion(state: State, before: number, host: HostIndex, content: Content, wanted: number): number {
+    const dated = state.hosts[host]?.dated ?? 0;
+    return this.once('version', before, host * 8 + content, this.collisions(state, content) * 8 + wanted, dated >> content & 1, () => this.keep(this.rules.makeVersion(
+      this.entries[before]?.entry, { ...this.see(state, content, dated), sha256: hashOf(content) },
+      { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
+  }
+
+  tombstone(before: number, host: HostIndex, wanted: number): number {
+    const entry = this.entries[before]?.entry;
+    if (!entry) throw new Error('a tombstone needs an entry');
+    return this.once('tombstone', before, host, wanted, 0, () =>
+      this.keep(this.rules.makeTombstone(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
+  }
+
+  /** What the answer of a fold leaves of the entry. */
+  follow(index: number, host: HostIndex, answer: Answer): number {
+    return this.change('follow', index, host * 8 + answerList.indexOf(answer), (entry) => {
+      const transition = this.rules.follow(answer, entry, hostIds[host] as HostId);
+      return transition ? this.rules.applyTransition(entry, transition) : entry;
+    });
+  }
+
+  settle(index: number, host: HostIndex, sameVersion: boolean): number {
+    return this.change('settle', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
+      this.rules.applyTransition(entry, this.rules.settle(entry, sameVersion ? 'now' : 'before', [hostIds[host] as HostId])));
+  }
+
+  settleKept(index: number, host: HostIndex, sameVersion: boolean): number {
+    return this.change('settle kept', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
+      this.rules.applyTransition(entry, this.rules.settleKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId)));
+  }
+
+  /** As `oweLacking` of the ledger: owed where it neither holds nor is owed. */
+  fill(index: number, host: HostIndex): number {
+    return this.change('fill', index, host, (entry) => {
+      const id = hostIds[host] as HostId;
+      return this.rules.lacks(entry, id) ? { ...entry, owed: [...entry.owed, id] } : entry;
+    });
+  }
+
+  release(index: number, host: HostIndex): number {
+    return this.change('release', index, host, (entry) => this.rules.applyTransition(entry, this.rules.release(hostIds[host] as HostId)));
+  }
+
+  maySend(index: number, from: HostIndex, to: HostIndex): boolean {
+    const entry = this.entries[index]?.entry;
+    return entry !== undefined && this.rules.maySend(entry, hostIds[from] as HostId, hostIds[to] as HostId);
+  }
+
+  /** What a lane, or a fetch, takes for the version: the same facts, and the same content where that is known. */
+  isSource(state: State, index: number, host: HostIndex, content: Content): boolean {
+    const facts = this.entries[index]?.entry.facts;
+    if (!facts || !content) return false;
+    return haveSameFacts(facts, this.see(state, content, state.hosts[host]?.dated ?? 0)) && facts.sha256 === hashOf(content);
+  }
+
+  /** The entry once `host` is its sender; the same one where it may not be. */
+  adopt(index: number, host: HostIndex, gone: number): number {
+    return this.change('adopt', index, host * 8 + gone, (entry) => {
+      const me = hostIds[host] as HostId;
+      return this.rules.mayAdopt(entry, me, listOf(gone)) ? this.rules.adopt(entry, me) : entry;
+    });
+  }
+
+  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined): Verdict {
+    const dated = state.hosts[host]?.dated ?? 0;
+    const how = byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2);
+    return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 16 + how, dated >> content & 1, () => {
+      const aside = {
+        entry: this.entries[index]?.entry, found: this.see(state, content, dated), at: hostIds[host] as HostId, by,
+        sent: sent === undefined ? undefined : { version: sent, ruled: false },
+      };
+      return this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) });
+    });
+  }
+
+  /** Contents may look alike: then what a content is to an entry depends on which. */
+  private collisions(state: State, content: Content): number {
+    return this.collide ? state.alike[content] ?? 0 : 0;
+  }
+
+  private change(what: keyof typeof kinds, index: number, about: number, make: (entry: Entry) => Entry): number {
+    const entry = this.entries[index]?.entry;
+    return entry ? this.once(what, index, about, 0, 0, () => this.keep(make(entry))) : 0;
+  }
+
+  private once<T>(what: keyof typeof kinds, index: number, a: number, b: number, c: number, make: () => T): T {
+    const key = ((((index * 16 + kinds[what]) * 256 + a) * 256) + b) * 16 + c;
+    const found = this.answered.get(key);
+    if (found !== undefined) return found as T;
+    const made = make();
+    this.answered.set(key, made);
+    return made;
+  }
+
+  private keep(made: Entry): number {
+    const entry: Entry = {
+      ...made, heldBy: [...made.heldBy].sort(), owed: [...made.owed].sort(), capturedBy: this.collide ? made.capturedBy : 'A',
+      superseded: made.superseded.map((old) => ({ ...old, version: '' })),
+    };
+    const key = JSON.stringify([
+      entry.kind, entry.facts, entry.superseded, entry.sender, entry.capturedBy, entry.adoptable ?? false, entry.heldBy, entry.owed,
+    ]);
+    const found = this.indexes.get(key);
+    if (found !== undefined) return found;
+    const index = this.entries.length;
+    if (index > 0xffff) throw new Error('more than 65,535 entries: widen the field in state.ts');
+    this.indexes.set(key, index);
+    this.entries.push({
+      entry, current: contentOf(entry.facts?.sha256), sender: hostIds.indexOf(entry.sender), held: setOf(entry.heldBy), owed: setOf(entry.owed),
+    });
+    return index;
+  }
+}
+
+const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11 };
+const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown', 'absent'];
+const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash'];
+const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
+const byCode = { replaced: 0, removed: 1, leftover: 2 };
+
+function hashOf(content: Content): string { return `content ${content}`; }
+export function contentOf(sha256: string | undefined): Content { return sha256 ? Number(sha256.slice(8)) : 0; }
+function listOf(set: number): HostId[] { return hostIds.filter((_, i) => set >> i & 1); }
+function setOf(list: readonly HostId[]): number { return list.reduce((set, id) => set | 1 << hostIds.indexOf(id), 0); }

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { Decisions } from './decisions.js';
+import type { Options } from './model.js';
+import { findMutation, modelOf, mutations, plain } from './mutations.js';
+import { rules } from './rules.js';
+import { explore, type Explored } from './search.js';
+import type { Budget } from './state.js';
+
+/** Every order of these events, with the product's own decisions. More of them: `npm run test:explore -- --help`. */
+const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
+  ['two writes', { writes: 2 }, {}],
+  ['a write, unlinks, a crash, a late rename', { writes: 1, unlinks: 2, crashes: 1, late: 1 }, {}],
+  ['a delete, a fetch, another record of the path, a crash, a late rename', { writes: 1, deletes: 1, fetches: 1, names: 1, crashes: 1, late: 1 }, {}],
+  ['a process that pauses', { writes: 1, pauses: 1, unlinks: 1, crashes: 1 }, {}],
+  ['a host is retired', { writes: 1, unlinks: 1, retires: 1, crashes: 1 }, {}],
+  ['an edited caption', { writes: 1, edits: 1, crashes: 1, late: 1 }, {}],
+  ['two files of one size and second', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { collide: true }],
+  ['the entry and the disk are read one after the other', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { fine: true }],
+  ['linking and renaming are two steps', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { window: true }],
+  ['three hosts', { writes: 1, crashes: 1, late: 1 }, { hosts: 3 }],
+  ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
+  ['a host joins', { writes: 1, joins: 1 }, {}],
+];
+const explored: Explored[] = [];
+
+describe('in every order of events, all comes to rest and every promise holds', () => {
+  test.each(cases)('%s', (_, budget, options) => {
+    const all = { ...plain, budget, ...options };
+    const found = explore({ options: all, decisions: new Decisions(rules, all.collide) });
+    explored.push(found);
+    expect(found.violations.map(({ what, trace }) => [what, ...trace])).toEqual([]);
+    expect(found.complete).toBe(true);
+    expect(found.atRest).toBeGreaterThan(0);
+  }, 60_000);
+
+  test('of at least 300,000 states', () => {
+    expect(explored.reduce((sum, { states }) => sum + states, 0)).toBeGreaterThan(300_000);
+  });
+});
+
+describe('a wrong decision breaks a promise', () => {
+  test.each(mutations.filter(({ isSlow }) => !isSlow))('$name: $says', (mutation) => {
+    const { violations } = findMutation(mutation);
+    expect(violations).not.toEqual([]);
+    expect(violations[0]?.trace.length).toBeGreaterThan(1);
+  }, 60_000);
+
+  test('with the right one the same events break none', () => {
+    for (const mutation of mutations.filter(({ name }) => ['settle-without-fence', 'adopt-only-from-gone', 'put-back-over-what-is-there'].includes(name))) {
+      const { options } = modelOf(mutation);
+      const { violations } = explore({ options, decisions: new Decisions(rules, options.collide) }, { states: 40_000 });
+      expect(violations).toEqual([]);
+    }
+  }, 60_000);
+});

@@ -1,0 +1,112 @@
+import {
+  bit, type Emit, hostOf, isUp, left, type Model, nameOf, nameOfContent, ownCopy, spend, wantedBy, writeFile, writeTombstone,
+} from './model.js';
+import { crash } from './misfortune.js';
+import { isFull, start } from './landing.js';
+import { copy, type HostIndex, type Look, noLook, type Reason, type State } from './state.js';
+
+/** Fold and scan: read the entry, look at the disk, then compare-and-set, which fails where the version moved. */
+export function fold(model: Model, state: State, host: HostIndex, emit: Emit): void {
+  const { look } = hostOf(state, host);
+  if (look.step === 'none') return begin(model, state, host, emit);
+  if (look.step === 'decided') return decide(model, state, host, look, emit);
+  const next = copy(state);
+  lookAtDisk(model, next, host);
+  emit(next, `${label(host, look.why)}: sees ${nameOfContent(hostOf(state, host).disk)}`, true);
+}
+
+function label(host: HostIndex, why: Reason): string {
+  return `${nameOf(host)} ${why === 'scan' ? 'scan' : why === 'left' ? 'delete' : 'fold'}`;
+}
+
+function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
+  const own = hostOf(state, host), { decisions, options } = model;
+  const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', true]];
+  for (const [why, isDue] of due) {
+    if (!isDue) continue;
+    const answer = decisions.reconcile(state, state.entry, host, own.disk, why, ownCopy(model, state, host, state.entry) !== 0);
+    const next = copy(state);
+    if (answer === 'nothing') {
+      // A delete whose file is still there is looked at again, and a scan leaves nothing behind.
+      if (why === 'scan' || (why === 'left' && own.disk && !state.isNamed)) continue;
+      removeRow(next, host, why);
+      emit(next, `${label(host, why)}: nothing to do`, true);
+      continue;
+    }
+    const held = ((decisions.known(state.entry)?.held ?? 0) & bit(host)) !== 0;
+    hostOf(next, host).look = {
+      step: 'read', why, seen: 0, answer: 'nothing', entry: decisions.seenBy(state.entry, host), sameVersion: true, sameSender: true, held, listed: own.listed,
+    };
+    if (!options.fine) lookAtDisk(model, next, host);
+    emit(next, options.fine ? `${label(host, why)}: reads entry` : `${label(host, why)}: reads entry, sees ${nameOfContent(own.disk)}`, true);
+  }
+}
+
+/** The answer, from the entry as it was read and the disk as it is. */
+function lookAtDisk(model: Model, next: State, host: HostIndex): void {
+  const own = hostOf(next, host), { look, disk } = own, { decisions } = model;
+  const answer = decisions.reconcile(next, look.entry, host, disk, look.why, ownCopy(model, next, host, look.entry) !== 0);
+  const wanted = wantedBy(model, next, host, look.listed);
+  const entry = answer === 'new-version' ? decisions.newVersion(next, look.entry, host, disk, wanted)
+    : answer === 'tombstone' ? decisions.tombstone(look.entry, host, wanted)
+      : answer === 'restore' ? look.entry : 0;
+  own.look = { ...look, step: 'decided', seen: disk, answer, entry };
+}
+
+function decide(model: Model, state: State, host: HostIndex, look: Look, emit: Emit): void {
+  const { decisions } = model, { answer, seen, why } = look;
+  const next = copy(state), own = hostOf(next, host);
+  own.look = noLook;
+  const finish = (what: string): void => {
+    const told = `${label(host, why)}: ${what}`;
+    // A capture is removed after what it led to is stored: a crash in between folds it again.
+    if (why !== 'scan' && left(state, 'crashes')) emit(crash(spend(next, 'crashes'), host), `${told}, crashes before removing the capture`, false);
+    removeRow(next, host, why);
+    emit(next, told, true);
+  };
+  switch (answer) {
+    case 'nothing': return finish('nothing to do now');
+    case 'new-version':
+      // Without an entry this is an insert, which a duplicate key refuses.
+      if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
+      if (why === 'asserted' && own.asserted === seen) next.buried &= ~bit(seen);
+      writeFile(model, next, look.entry, host, seen, look.held);
+      return finish(`version = ${nameOfContent(seen)}`);
+    case 'tombstone':
+      if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
+      writeTombstone(model, next, look.entry, host);
+      return finish('tombstone');
+    case 'restore': {
+      if (isFull(state)) return;
+      const content = ownCopy(model, state, host, look.entry);
+      if (!content) return emit(next, `${label(host, why)}: its copy is gone, again`, true);
+      start(next, { kind: 'restore', from: host, to: host, content, sameVersion: look.sameVersion, read: 0 });
+      return finish('restores its own copy');
+    }
+    case 'trash':
+      if (isFull(state)) return;
+      start(next, { kind: 'trash', from: host, to: host, content: 0, sameVersion: look.sameVersion, read: 0 });
+      return finish('moves it to its own trash');
+    default:
+      if (!look.sameVersion || !look.sameSender) return emit(next, `${label(host, why)}: version or sender moved, again`, true);
+      next.entry = decisions.follow(state.entry, host, answer);
+      return finish({ hold: 'has it, holds it', owe: 'owes itself', leave: 'vanished, leaves the holders' }[answer]);
+  }
+}
+
+function removeRow(state: State, host: HostIndex, why: Reason): void {
+  const own = hostOf(state, host);
+  if (why === 'named') own.named--;
+  else if (why === 'left') own.left = false;
+  else if (why === 'asserted') own.asserted = 0;
+}
+
+/** A holder adopts what a sender that is gone, or has lost the bytes, still had to deliver. */
+export function adopts(model: Model, state: State, host: HostIndex, gone: number, emit: Emit, adoptEntry: (next: State, entry: number) => void): void {
+  if (!isUp(model, state, host)) return;
+  const entry = model.decisions.adopt(state.entry, host, gone);
+  if (entry === state.entry) return;
+  const next = copy(state);
+  adoptEntry(next, entry);
+  emit(next, `${nameOf(host)} adopts`, true);
+}

@@ -1,0 +1,149 @@
+import type { Aside } from '../../src/planning/judge.js';
+import { hold, type Transition } from '../../src/planning/transitions.js';
+import type { Entry, Verdict } from '../../src/words.js';
+import { Decisions } from './decisions.js';
+import type { Model, Options } from './model.js';
+import { rules, type Rules } from './rules.js';
+import { explore, type Explored } from './search.js';
+import type { Budget } from './state.js';
+
+/** A wrong decision that someone might write, and where it shows. */
+export interface Mutation {
+  readonly name: string;
+  readonly says: string;
+  readonly rules: Partial<Rules>;
+  readonly budget: Partial<Record<Budget, number>>;
+  readonly options?: Partial<Options>;
+  /** It shows only after a million states: not in `npm test`. */
+  readonly isSlow?: true;
+}
+
+export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false };
+
+/** The verdict where facts can tell, or once the bytes are hashed. */
+function changeVerdict(change: (verdict: Verdict, aside: Aside) => Verdict): Rules['judgeAside'] {
+  return ((aside: Aside, hashed?: { sha256: string | undefined }) => {
+    const verdict = hashed ? rules.judgeAside(aside, hashed) : rules.judgeAside(aside);
+    return verdict && change(verdict, aside);
+  }) as Rules['judgeAside'];
+}
+
+function withoutAdoptable({ adoptable: _, ...rest }: Transition): Transition {
+  return rest;
+}
+
+const crashes = { crashes: 1, late: 1 };
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'settle-without-fence', says: 'a delivery is settled although the entry moved on',
+    rules: { settle: (_now, _landed, hosts) => hold(hosts) }, budget: { writes: 2 }, options: { passive: true },
+  },
+  {
+    name: 'judge-by-what-was-read-before', says: 'what a landing replaced is judged by the entry read before the rename',
+    rules: { judgesBeforeRename: true }, budget: { writes: 2 }, options: { hosts: 3, passive: true },
+  },
+  {
+    name: 'adopt-only-from-gone', says: 'a holder adopts only from a sender that is gone, not from one that lost the bytes',
+    rules: { mayAdopt: (entry, me, gone) => rules.mayAdopt(entry, me, gone) && gone.includes(entry.sender) }, budget: { writes: 1, unlinks: 1 }, options: { hosts: 3 },
+  },
+  {
+    name: 'owe-keeps-the-sender', says: 'a sender that is owed its own entry is not to be adopted from',
+    rules: {
+      owe: (entry, hosts) => withoutAdoptable(rules.owe(entry, hosts)), settle: (now, landed, hosts) => withoutAdoptable(rules.settle(now, landed, hosts)),
+      follow: (answer, entry, me) => { const next = rules.follow(answer, entry, me); return next && answer === 'owe' ? withoutAdoptable(next) : next; },
+    }, budget: { writes: 2, unlinks: 1 },
+  },
+  {
+    name: 'capture-what-is-old', says: 'a file with the facts of an old version is news',
+    rules: { reconcile: (situation) => situation.standing === 'old' || situation.standing === 'lost' ? 'new-version' : rules.reconcile(situation) }, budget: { writes: 1, ...crashes },
+  },
+  {
+    name: 'put-back-over-what-is-there', says: 'putting back keeps nothing aside',
+    rules: { putsBackOver: true }, budget: { writes: 1, joins: 1, ...crashes },
+  },
+  {
+    name: 'nothing-is-lost', says: 'a version replaced by a host that did not hold it is old like any other',
+    rules: {
+      makeVersion: (before, facts, write) => {
+        const made = rules.makeVersion(before, facts, write);
+        return { ...made, superseded: made.superseded.map((old) => ({ ...old, lost: false })) };
+      },
+    }, budget: { writes: 1, joins: 1, ...crashes },
+  },
+  {
+    name: 'no-self-restore', says: 'a host that is owed does not help itself from its own .syncmedia',
+    rules: { reconcile: (situation) => rules.reconcile({ ...situation, ownCopy: false }) }, budget: { writes: 1, joins: 1, ...crashes },
+  },
+  {
+    name: 'has-it-waits', says: 'a host that is not concerned and has the current version does not hold it',
+    rules: {
+      reconcile: (situation) => {
+        const { entry, me, standing } = situation;
+        return standing === 'current' && entry && rules.lacks(entry, me) ? 'nothing' : rules.reconcile(situation);
+      },
+    }, budget: { writes: 1, unlinks: 2, ...crashes },
+  },
+  {
+    name: 'owe-only-holders', says: 'a host that is not concerned and has an old version is not owed',
+    rules: {
+      reconcile: (situation) => {
+        const { entry, me, standing } = situation;
+        return (standing === 'old' || standing === 'lost') && entry?.kind === 'file' && rules.lacks(entry, me) ? 'nothing' : rules.reconcile(situation);
+      },
+    }, budget: { writes: 2, unlinks: 1, ...crashes }, isSlow: true,
+  },
+  {
+    name: 'unknown-to-the-trash', says: 'what a landing replaced and the ledger does not know goes to the trash',
+    rules: { judgeAside: changeVerdict((verdict, { by }) => verdict === 'conflict' && by === 'replaced' ? 'trash' : verdict) }, budget: { writes: 1, joins: 1 },
+  },
+  {
+    name: 'leftovers-to-the-trash', says: 'what a crash left aside goes to the trash',
+    rules: { judgeAside: changeVerdict((verdict, { by }) => by === 'leftover' ? 'trash' : verdict) }, budget: { writes: 2, ...crashes },
+  },
+  {
+    name: 'removal-keeps-what-it-took', says: 'a removal does not put back what the tombstone did not mean',
+    rules: { judgeAside: changeVerdict((verdict, { by }) => by === 'removed' ? 'trash' : verdict) }, budget: { writes: 1, deletes: 1, unlinks: 1 },
+  },
+  {
+    name: 'tombstone-takes-all', says: 'under a tombstone a host trashes what it does not know, too',
+    rules: { reconcile: (situation) => situation.entry?.kind === 'tombstone' && situation.standing === 'unknown' ? 'trash' : rules.reconcile(situation) },
+    budget: { writes: 1, deletes: 1, unlinks: 1 },
+  },
+  {
+    name: 'tombstone-waits-for-its-lane', says: 'a host does not apply a tombstone by itself',
+    rules: { reconcile: (situation) => situation.entry?.kind === 'tombstone' && situation.standing !== 'unknown' ? 'nothing' : rules.reconcile(situation) },
+    budget: { writes: 1, deletes: 1, unlinks: 1, ...crashes },
+  },
+  {
+    name: 'vanished-still-holds', says: 'a host whose copy is gone stays among the holders',
+    rules: { follow: (answer, entry, me) => answer === 'leave' ? undefined : rules.follow(answer, entry, me) }, budget: { unlinks: 1 },
+  },
+  {
+    name: 'facts-are-enough', says: 'size and second alone tell what bytes are',
+    rules: {
+      findStanding: (entry, seen, at) => rules.findStanding(bare(entry), seen && { size: seen.size, mtime: seen.mtime, nanos: 0 }, at),
+    }, budget: { writes: 1 }, options: { collide: true },
+  },
+  {
+    name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',
+    rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, ...crashes },
+  },
+];
+
+/** The entry as if no content were known. */
+function bare(entry: Entry | undefined): Entry | undefined {
+  if (!entry?.facts) return entry;
+  const { sha256: _, ...facts } = entry.facts;
+  return { ...entry, facts: { ...facts, nanos: 0 }, superseded: entry.superseded.map(({ sha256: __, ...old }) => old) };
+}
+
+export function modelOf({ rules: changed, budget, options }: Mutation): Model {
+  const all = { ...plain, budget, ...options };
+  return { options: all, decisions: new Decisions({ ...rules, ...changed }, all.collide) };
+}
+
+/** Explores with the wrong decision until a promise is broken. */
+export function findMutation(mutation: Mutation, states = 3_000_000): Explored {
+  return explore(modelOf(mutation), { states, untilBroken: true });
+}

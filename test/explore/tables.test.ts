@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { judge } from '../../src/planning/judge.js';
+import { reconcile, type Answer } from '../../src/planning/reconcile.js';
+import type { FoundStanding } from '../../src/planning/standing.js';
+import type { AsideBy, Verdict } from '../../src/words.js';
+import { fileEntry, tombstoneEntry } from '../planning/entries.js';
+
+const text = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'utf8');
+
+/** The rows of the table whose first column is headed so, each as its cells. */
+function tableOf(heading: string): string[][] {
+  const lines = text.slice(text.indexOf(`| ${heading} |`)).split('\n');
+  return lines.slice(2, lines.findIndex((line) => !line.startsWith('|'))).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+}
+
+const answers: [string, Answer][] = [
+  ['holds it', 'hold'], ['owed to itself', 'owe'], ['leaves the holders', 'leave'], ['moves it to its own trash', 'trash'], ['the same', 'trash'],
+  ['new version', 'new-version'], ['–', 'nothing'],
+];
+const verdicts: [string, Verdict][] = [
+  ['dropped', 'drop'], ['to the trash', 'trash'], ['to the conflicts', 'conflict'], ['put back: a landing', 'put-back'], ['put back where the path is empty', 'return'],
+];
+function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
+  const found = meanings.find(([start]) => cell.startsWith(start));
+  if (!found) throw new Error(`ARCHITECTURE.md says ${cell}`);
+  return found[1];
+}
+
+test('ARCHITECTURE.md shows what reconcile answers', () => {
+  const rows = tableOf("on this host's disk");
+  expect(rows).toHaveLength(6);
+  const blocked = { host: 'A', failure: { code: 'DISK_FULL', message: '', retryable: true, of: 'path' as const }, since: new Date(0) };
+  for (const [on = '', ...cells] of rows) {
+    const make = on.startsWith('tombstone') ? tombstoneEntry : fileEntry;
+    const situations = [{ heldBy: ['A'] }, { heldBy: ['B'], owed: ['A'] }, { heldBy: ['B'], owed: [] }].map((fields) => make(fields));
+    const standings = (['current', 'old', 'lost', 'absent', 'unknown'] as const).filter((standing) => on.includes(standing));
+    for (const standing of standings) {
+      cells.forEach((cell, column) => {
+        const entries = [situations[column], ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : [])];
+        for (const entry of entries) {
+          const ask = (ownCopy: boolean): Answer => reconcile({ entry, standing, me: 'A', ready: true, why: 'scan', ownCopy, removalsHalted: false });
+          expect([on, column, ask(false)]).toEqual([on, column, meaningOf(cell, answers)]);
+          expect([on, column, ask(true)]).toEqual([on, column, cell.endsWith('¹') ? 'restore' : meaningOf(cell, answers)]);
+        }
+      });
+    }
+  }
+});
+
+test('ARCHITECTURE.md shows what is judged', () => {
+  const rows = tableOf('what was replaced or removed is, by now');
+  expect(rows).toHaveLength(5);
+  for (const [is = '', ...cells] of rows) {
+    const standing = (['current', 'old', 'lost', 'unknown'] as FoundStanding[]).find((one) => is.startsWith(one)) ?? 'absent';
+    const sent = is.includes('moved on') ? 'before' : 'v1';
+    (['replaced', 'removed', 'leftover'] as AsideBy[]).forEach((by, column) => {
+      const cell = cells[column] ?? '';
+      if (cell === '–') return;
+      const verdict = judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true });
+      expect([is, by, verdict]).toEqual([is, by, meaningOf(cell, verdicts)]);
+    });
+  }
+});
