@@ -6,7 +6,7 @@ import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { HostRegistration } from '../../src/instance.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/options/config.js';
 import { confinement } from '../gate/confined.js';
-import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness/database.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 
@@ -60,13 +60,15 @@ export interface SiteOptions {
   readonly environment?: Record<string, string>;
   readonly registration?: (name: string) => HostRegistration;
   readonly tuning?: Partial<Tuning>;
+  /** Default: the database server of this run of vitest. */
+  readonly server?: DatabaseServer;
 }
 
 export const dir = 'uploads/photos';
 
 /** A site of real parts: one database, and for each host its own sshd, root, state folder, keys and app. */
 export async function openSite(options: SiteOptions = {}): Promise<Site> {
-  const database = await testDatabase();
+  const database = await testDatabase({}, options.server);
   const machines: Machine[] = [];
   const closers: (() => Promise<void>)[] = [() => database.close()];
   const close = async (): Promise<void> => {

@@ -247,7 +247,8 @@ class Host implements TestHost {
       port: this.port,
       hostKeys: this.#keyTypes().map((type) => join(this.dir, `ssh/host_${type}`)),
       authorizedKeysFile: this.authorizedKeysFile,
-      environment: [path, this.#mark, processMark()],
+      // bash reads the user's own .bashrc where sshd starts it as the first shell, and who knows what that does.
+      environment: [path, this.#mark, processMark(), 'SHLVL=2'],
     });
   }
 
