@@ -228,6 +228,15 @@ export class Ledger {
     return this.rows.countDocuments(countFilter(filter));
   }
 
+  /** How many files, and bytes, a sender can send to a host now. */
+  async measure(filter: { owed: HostId; sender: HostId; below: Path; before: Date }): Promise<{ files: number; bytes: number }> {
+    const [sum] = await this.rows.aggregate<{ files: number; bytes: number }>([
+      { $match: countFilter({ ...filter, sendable: true }) },
+      { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$facts.size' } } },
+    ]).toArray();
+    return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
+  }
+
   /** The first paths, for status. */
   async list(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
     return (await this.rows.find(countFilter(filter), { limit, sort: { _id: 1 } }).toArray()).map(toEntry);

@@ -247,8 +247,8 @@ class Host implements TestHost {
       port: this.port,
       hostKeys: this.#keyTypes().map((type) => join(this.dir, `ssh/host_${type}`)),
       authorizedKeysFile: this.authorizedKeysFile,
-      // bash reads the user's own .bashrc where sshd starts it as the first shell, and who knows what that does.
-      environment: [path, this.#mark, processMark(), 'SHLVL=2'],
+      // A shell that runs a command of ssh reads the files in its home first: those of whoever runs the tests may be slow, or wait.
+      environment: [path, `HOME=${this.dir}`, this.#mark, processMark()],
     });
   }
 
