@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Worker } from 'node:cluster';
 
 /** What a benchmark tells a process of the app, and is told by it. */
-export type Ask = { ask: 'save'; file: string } | { ask: 'usage'; anew?: boolean } | { ask: 'end' };
+export type Ask = { ask: 'save'; file: string } | { ask: 'usage'; anew?: boolean; watch?: boolean } | { ask: 'end' };
 export interface SavedThere { told: 'saved'; began: number; saved: number }
 export interface Usage { told: 'usage'; at: number; commands: Record<string, number>; cpu: { user: number; system: number }; rss: number; peak: number }
 export type Told = { told: 'started' } | { told: 'lease'; held: boolean } | SavedThere | Usage;

@@ -15,7 +15,7 @@ const schema = new Schema({ title: { type: String, required: true }, file: Strin
 schema.plugin(sync.plugin, { syncDirs: [dir], exclude: '*.tmp' });
 const Photo = connection.model('Photo', schema);
 let peak = 0;
-const watching = setInterval(() => { peak = Math.max(peak, process.memoryUsage().rss); }, 20);
+let watching: NodeJS.Timeout | undefined;
 sync.on('lease', ({ held }) => { tell({ told: 'lease', held }); });
 
 process.on('message', (message: Ask) => { void carryOut(message); });
@@ -31,8 +31,9 @@ async function carryOut(message: Ask): Promise<void> {
   } else if (message.ask === 'usage') {
     if (message.anew) {
       globalThis.gc?.();
-      peak = process.memoryUsage().rss;
+      peak = process.memoryUsage.rss();
       commands.clear();
+      if (message.watch === true) watching ??= setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()); }, 20);
     }
     tell({ told: 'usage', at: now(), commands: Object.fromEntries(commands), cpu: process.cpuUsage(), rss: process.memoryUsage().rss, peak });
   } else {

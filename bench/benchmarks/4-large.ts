@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -20,6 +20,7 @@ export const largeFile: Benchmark = {
     const { sender, receivers: [receiver], app, key } = site;
     if (!receiver) throw new Error('no receiver');
     const ours: number[] = [], bare: number[] = [];
+    await mkdir(sender.path(measured), { recursive: true });
     const arrivals = await Arrivals.at([receiver], measured);
     const warm = await new WarmSsh(key, sender, receiver).open();
     try {
@@ -44,7 +45,6 @@ export const largeFile: Benchmark = {
           if (here !== there) throw new Error(`${name} has other bytes than were sent`);
         }
         settings.say(`ours ${milliseconds(ours.at(-1) ?? NaN)}, bare rsync ${milliseconds(bare.at(-1) ?? NaN)}`);
-        await app.sync.hosts.list();
         for (const machine of [sender, receiver]) await rm(machine.path(`${measured}/${names[1]}`));
       }
     } finally {

@@ -34,7 +34,7 @@ export const idleCost: Benchmark = {
             { goal: 'idle: ≤ 1 database operation a second per process', measured: `${(one.operations / 60).toFixed(2)} and ${(two.operations / 60).toFixed(2)}`, met: Math.max(one.operations, two.operations) <= 60 },
             { goal: 'idle: < 1 % of a core', measured: `${one.cpu.toFixed(2)} % and ${two.cpu.toFixed(2)} %`, met: Math.max(one.cpu, two.cpu) < 1 },
           ],
-          notes: ['Operations are commands that the driver sent, by command monitoring; its own heartbeats are none. CPU includes them, and that of asking itself how much memory it has, fifty times a second.'],
+          notes: ['Operations are commands that the driver sent, by command monitoring; its own heartbeats are none. CPU includes them.'],
         };
       } finally {
         await endApp(other);

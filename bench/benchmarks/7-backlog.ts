@@ -29,7 +29,7 @@ export const backlog: Benchmark = {
       const paths = await fillTree(connection, [sender], site.me, [site.me], files, site.others, 'backlog');
       const owed = (): Promise<number> => rows.countDocuments({ owed: { $ne: [] } });
       if (await owed() !== files) throw new Error(`${String(await owed())} are owed instead of ${String(files)}`);
-      await askFor(app, { ask: 'usage', anew: true }, 'usage');
+      await askFor(app, { ask: 'usage', anew: true, watch: true }, 'usage');
       const before = await askFor(app, { ask: 'usage' }, 'usage');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'approved' } });
       const began = now();

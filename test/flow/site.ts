@@ -12,7 +12,7 @@ import { until } from '../harness/wait.js';
 
 /** Shorter than users have, so that what waits for a clock is over soon; no test asserts a time. */
 export const quick: Partial<Tuning> = {
-  leaseMs: 2_000, beatMs: 300, pollMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
+  leaseMs: 2_000, beatMs: 300, pollMs: 400, thoroughMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
 };
 
 export interface Photo { title: string; file: string; thumbnail?: string }
