@@ -5,6 +5,7 @@ import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
 import { Knowing } from './delivery/knowing.js';
+import { Landed } from './delivery/landed.js';
 import { Lanes } from './delivery/lanes.js';
 import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
@@ -33,6 +34,7 @@ export class Holding {
   private readonly folding: Folding;
   private readonly ownDebts: OwnDebts;
   private readonly lanes: Lanes;
+  private readonly landing: Landed;
   private readonly sweeping: Sweeping;
   private readonly regular: RegularScan;
   private readonly knowing: Knowing;
@@ -47,6 +49,8 @@ export class Holding {
   private readonly unsubscribe: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
+  private polls = 0;
+  private thoroughAt = 0;
 
   constructor(
     private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
@@ -62,13 +66,14 @@ export class Holding {
     const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
     const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
     this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
+    this.landing = new Landed(events, (files) => registry.raiseLanded(files));
     this.lanes = new Lanes({
       backend, ledger, settler, events, tuning, me,
       host: (id) => registry.all().find((host) => host.id === id),
       dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
       reconcile,
       record: async (to, lane) => { await registry.recordLane(to, lane); },
-      raiseLanded: async (to, files) => { await registry.raiseLanded(to, files); },
+      landed: (to, files) => { this.landing.add(to, files); },
     });
     this.sweeping = new Sweeping({
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
@@ -114,7 +119,10 @@ export class Holding {
     const { registry } = this.parts;
     this.unsubscribe.push(
       registry.onLanded((landed) => { this.landed(landed); }),
-      registry.onChange(() => { this.lanes.follow(registry.all()); }),
+      registry.onChange(() => {
+        this.lanes.follow(registry.all());
+        this.thoroughAt = 0;
+      }),
     );
     await this.wake.start();
     this.lanes.follow(registry.all());
@@ -142,6 +150,7 @@ export class Holding {
       this.polling, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
     ]);
     await this.lanes.close();
+    await this.landing.close();
   }
 
   private poll(): void {
@@ -150,15 +159,23 @@ export class Holding {
       .finally(() => { this.polling = undefined; });
   }
 
-  /** The safety net of everything: whatever hint was lost is found here. */
   private async lookAtDatabase(): Promise<void> {
     const { registry } = this.parts;
-    await this.parts.refresh();
+    const isSecond = this.polls++ % 2 === 0;
+    await (isSecond ? this.parts.refresh() : registry.refresh());
     if (this.ending.signal.aborted) return;
     this.heartbeats.observe(registry.all());
     this.knowing.poll();
     await this.readiness.poll();
     this.lanes.follow(registry.all());
+    if (isSecond) this.runner.wake();
+    if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();
+  }
+
+  /** The safety net of everything: whatever hint was lost is found here. */
+  private async lookThoroughly(): Promise<void> {
+    const { registry } = this.parts;
+    this.thoroughAt = performance.now() + this.tuning.thoroughMs;
     await this.folding.poll();
     await this.ownDebts.poll();
     // What a host that is not ready holds is not yet for others to have.
@@ -169,7 +186,6 @@ export class Holding {
     await this.filling.poll();
     await this.lanes.poll();
     this.regular.poll();
-    this.runner.wake();
   }
 
   private async scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void> {

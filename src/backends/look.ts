@@ -56,8 +56,8 @@ export async function lookAgain(route: Route, { change, seen }: Ready, known = n
   }
 }
 
-/** A tie goes to whoever is there. */
-function keepsItsOwn({ rule, facts }: Put, there: Seen): boolean {
+/** Whether a rule leaves the other side its own file. A tie goes to whoever is there. */
+export function keepsItsOwn({ rule, facts }: Put, there: Seen): boolean {
   if (rule === undefined || rule === 'overwrite' || sameFacts(facts, there)) return false;
   return rule === 'keep' || there.mtime >= facts.mtime;
 }

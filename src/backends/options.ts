@@ -1,9 +1,11 @@
 import type { Log } from '../log.js';
+import type { CheckedMarkers } from '../root/checked-markers.js';
 import type { Judge } from '../root/disk.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Ssh } from '../ssh/ssh.js';
 import type { HostId, Path, Version } from '../words.js';
+import type { Sources } from './sftp/sources.js';
 
 /** What a landing is carrying out at a path. `ruled`: a conflict rule decided it, not the ledger's order. */
 export interface Sent { readonly version: Version; readonly ruled: boolean }
@@ -34,4 +36,10 @@ export interface RsyncBackendOptions {
   /** Bytes from which a file goes alone, and on from where it was interrupted. Default 32 MiB. */
   readonly largeFileFrom?: number;
   readonly onCall?: (call: Call) => void;
+}
+
+/** What all deliveries of one backend share. */
+export interface Shared extends RsyncBackendOptions {
+  readonly markers: CheckedMarkers;
+  readonly sources: Sources;
 }

@@ -1,14 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { inPlace, prepareMissing, type Place } from '../root/areas.js';
-import { findIgnoresCase } from '../root/names.js';
+import { haveAreas, inPlace, prepareAreas, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
-import { checkMarker } from '../root/marker.js';
 import { belowDir, checkParents } from '../root/parents.js';
 import type { Connection } from '../ssh/connection.js';
 import type { Change, Facts, Host, Path, Seen, SyncDir } from '../words.js';
 import { throwFailure } from './failure.js';
-import type { RsyncBackendOptions } from './options.js';
+import type { Shared } from './options.js';
 
 export type Put = Change & { readonly do: 'put' };
 
@@ -23,6 +21,8 @@ export interface Route {
   readonly there: Place;
   readonly receiver: Place;
   readonly judge: Judge;
+  /** That both ends are what they should be: nothing is placed before. `made`: its working folders were missing and are there now. */
+  readonly checked: Promise<{ made: boolean }>;
   /**
    * What lies at the path on the disk that it is taken from; undefined: nothing. Throws where something is in the way.
    *
@@ -42,28 +42,44 @@ export function remotePlace(connection: Connection, host: Host, dir: SyncDir): P
 }
 
 /**
- * Finds both ends, and that both are what they should be, before anything is created: rsync would make an unmounted directory anew.
+ * Finds both ends, and that both are what they should be, before anything is created: rsync would make an unmounted directory anew. Where
+ * the other end was found right on this connection before, that is looked at again beside what follows; `checked` tells.
  *
  * @throws NO_MARKER; what the disks throw
  */
 export async function openRoute(
-  { root, self, judgeAt }: RsyncBackendOptions, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
+  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
   changes: readonly Change[],
 ): Promise<Route> {
+  const { root, self, judgeAt } = shared;
   const here: Place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
   const there = remotePlace(connection, host, dir);
-  const failures = await Promise.all([checkMarker(here.disk, here.dirPath, self, dir.path), checkMarker(there.disk, there.dirPath, host.id, dir.path)]);
-  for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   const place = direction === 'send' ? there : here;
-  const [ignoresCase] = await Promise.all([findIgnoresCase(place), prepareMissing(place)]);
-  const receiver = ignoresCase ? { ...place, ignoresCase } : place;
+  const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
+  const checked = checkEnds(shared, host, { here, there, receiver: place }, isKnown);
+  checked.catch(() => { /* Whoever places something waits for it. */ });
+  if (!isKnown) await checked;
+  const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
   return {
-    direction, host, dir, connection, here, there, receiver,
+    direction, host, dir, connection, here, there, receiver, checked,
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
   };
+}
+
+async function checkEnds(
+  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>, isKnown: boolean,
+): Promise<{ made: boolean }> {
+  const [ofHere, ofThere, areAreasThere] = await Promise.all([
+    markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),
+    isKnown && haveAreas(receiver),
+  ]);
+  for (const failure of [ofHere, ofThere]) if (failure !== undefined) throwFailure(failure);
+  if (areAreasThere || (!isKnown && await haveAreas(receiver))) return { made: false };
+  await prepareAreas(receiver);
+  return { made: true };
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

@@ -29,7 +29,10 @@ export class Outbox {
 
   /** Those of one operation, in one call. */
   async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
-    if (captures.length === 0) return;
+    const [first] = captures;
+    if (first === undefined) return;
+    // The usual case, and less work for the driver.
+    if (captures.length === 1) return this.insert(first, session);
     await this.collection.insertMany(captures.map(({ id, ...row }) => ({ _id: id, ...row })), this.writeOptions(session));
   }
 

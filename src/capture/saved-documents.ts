@@ -17,10 +17,12 @@ export class SavedDocuments {
   private readonly documents: readonly object[];
   private readonly complete: boolean;
   private before: Stored = new Map();
+  private finder: PathFinder;
 
   constructor(private readonly operation: Operation, documents: readonly object[]) {
     this.documents = documents.slice(0, maxDocuments);
     this.complete = documents.length <= maxDocuments;
+    this.finder = new PathFinder(operation.options, operation.capturing);
   }
 
   async listBefore(): Promise<CaptureContent[]> {
@@ -36,13 +38,13 @@ export class SavedDocuments {
 
   /** Looks at them again: later hooks may have set paths. */
   async listAfter(): Promise<CaptureContent[]> {
+    this.finder = this.finder.again();
     return this.list(this.before.size > 0 ? await this.read(this.documents) : new Map(), true);
   }
 
   /** @param now what is stored once they are written, of those that were stored before @param tells whether to warn of what is refused */
   private async list(now: Stored, tells: boolean): Promise<CaptureContent[]> {
-    const { operation } = this;
-    const finder = new PathFinder(operation.options, operation.capturing);
+    const { operation, finder } = this;
     const contents: CaptureContent[] = [];
     for (const document of this.documents) {
       const memory = toPlainObject(document);

@@ -64,9 +64,17 @@ export function listAnyNames(value: unknown): DocumentStrings {
 /** Finds the paths that strings mean, looking at each string once: many documents of one operation hold the same ones. */
 export class PathFinder {
   private readonly meanings = new Map<string, Promise<Meaning>>();
+  private readonly files = new Map<string, Meaning>();
 
   /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
   constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
+
+  /** For a second look, at strings that named no file at the first: those that did name it still, and the fold looks at it anyway. */
+  again(): PathFinder {
+    const finder = new PathFinder(this.options, this.place, this.asked);
+    for (const [value, meaning] of this.files) finder.meanings.set(value, Promise.resolve(meaning));
+    return finder;
+  }
 
   /** The paths that these strings name: those of existing files, and where they were asked for of ones to come. Excluded paths are left out. */
   async listTouched(strings: readonly NamedString[]): Promise<Touched> {
@@ -91,7 +99,12 @@ export class PathFinder {
 
   private lookUp(value: string): Promise<Meaning> {
     let meaning = this.meanings.get(value);
-    if (meaning === undefined) this.meanings.set(value, meaning = this.observe(value));
+    if (meaning === undefined) {
+      this.meanings.set(value, meaning = this.observe(value).then((found) => {
+        if (found.file !== undefined) this.files.set(value, found);
+        return found;
+      }));
+    }
     return meaning;
   }
 

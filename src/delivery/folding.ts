@@ -55,6 +55,9 @@ export class Folding {
     this.begin();
   }
 
+  /** Hints were dropped for want of room: the outbox has what they said. */
+  get hasDropped(): boolean { return this.dropped; }
+
   /** The safety net: captures whose hint was lost. */
   async poll(): Promise<void> {
     if (this.closed) return;

@@ -27,7 +27,8 @@ export interface LaneContext {
   reconcile(paths: readonly Path[]): Promise<void>;
   /** Where status reads how this host gets on with that one. */
   record(to: HostId, lane: LaneRecord): Promise<void>;
-  raiseLanded(to: HostId, files: number): Promise<void>;
+  /** Tells the host that files landed there. */
+  landed(to: HostId, files: number): void;
 }
 
 /** How many delivered versions are remembered, so that a late hint does not send one again. */
@@ -177,7 +178,7 @@ export class Lane {
     }
     const results = await Promise.allSettled(work);
     if (moved.length > 0) await this.lookAgain(moved);
-    if (delivered > 0) await context.raiseLanded(host.id, delivered);
+    if (delivered > 0) context.landed(host.id, delivered);
     const broken = results.find((result) => result.status === 'rejected');
     if (broken) throw broken.reason;
     return { delivered, ...(hostFailure ? { hostFailure } : {}) };

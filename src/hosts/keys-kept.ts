@@ -28,7 +28,9 @@ export class KeysKept {
 
   constructor(private readonly deps: KeysKeptDeps) {
     this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
-    this.timer = setInterval(() => { void deps.registry.refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
+    // The holder of the lease reads the hosts all the time.
+    const refresh = (): Promise<unknown> => (deps.held() ? Promise.resolve() : deps.registry.refresh());
+    this.timer = setInterval(() => { void refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
     this.timer.unref();
   }
 

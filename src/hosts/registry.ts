@@ -88,9 +88,10 @@ export class Registry {
     await this.writeMine({ $set: { [`lanes.${encodeKey(to)}`]: withoutUndefined(lane) } });
   }
 
-  /** Tells a host that files landed there. */
-  async raiseLanded(id: HostId, files: number): Promise<void> {
-    await this.write(id, { $inc: { landed: files } });
+  /** Tells hosts how many files landed there. */
+  async raiseLanded(files: ReadonlyMap<HostId, number>): Promise<void> {
+    const operations = [...files].map(([_id, count]) => ({ updateOne: { filter: { _id }, update: { $inc: { landed: count } } } }));
+    if (operations.length > 0) await this.rows().bulkWrite(operations, { ordered: false });
   }
 
   /**

@@ -1,54 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import type { EventBus } from '../events.js';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { makeVersion } from '../planning/entries.js';
 import { dependsOnOwnCopy, findWhy, reconcile, type Answer } from '../planning/reconcile.js';
 import { findStanding, type FoundStanding } from '../planning/standing.js';
 import { follow } from '../planning/transitions.js';
-import type { Asserted, Entry, HostId, Path, SavedBy, Seen } from '../words.js';
-import type { Ledger } from './ledger.js';
+import type { Entry, Path, Seen } from '../words.js';
+import { hashAtOnceLimit, type FoldContext, type Reason } from './fold-context.js';
+import { insertFresh } from './insert-fresh.js';
 
-/** What folding needs of this host's disk; `root/` gives it. */
-export interface FoldDisk {
-  /** Undefined where nothing is there. Throws BAD_PATH, SYMLINK_IN_PATH, NOT_A_FILE, NO_MARKER. */
-  observe(path: Path): Promise<Seen | undefined>;
-  hash(path: Path): Promise<Seen | undefined>;
-  /** Looks in this host's own `.syncmedia` for the current bytes. */
-  findOwnCopy(entry: Entry): Promise<string | undefined>;
-  restore(entry: Entry, ownCopy: string): Promise<void>;
-  moveToTrash(path: Path): Promise<void>;
-}
+export { hashAtOnceLimit, type FoldContext, type FoldDisk, type Reason } from './fold-context.js';
 
-export interface FoldContext {
-  readonly ledger: Ledger;
-  readonly disk: FoldDisk;
-  readonly me: HostId;
-  readonly events: EventBus;
-  /** Hosts that are owed this path, without this one; no sync dir has it any more: undefined. */
-  wantedBy(path: Path): HostId[] | undefined;
-  isReady(): boolean;
-  areRemovalsHalted(path: Path): boolean;
-}
-
-/** Files up to this size are hashed when they are captured; larger ones by the scan that follows. In bytes. */
-export const hashAtOnceLimit = 8 * 1024 * 1024;
 /** How often a path is looked at again because its entry moved meanwhile, before it is left to the next sweep. */
 const attempts = 10;
 
-export interface Reason {
-  readonly why: 'named' | 'scan';
-  /** Bytes that somebody says are news. */
-  readonly asserted?: readonly Asserted[] | undefined;
-  readonly savedBy?: SavedBy | undefined;
-  /** Hosts known to have the same bytes (what a pull fetched from them). */
-  readonly alsoHeldBy?: readonly HostId[];
-  /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
-  readonly surely?: boolean;
-}
-
 /** What came of folding: the entries that were written, and the paths that could not be looked at now. */
 export interface Folded { readonly entries: Entry[]; readonly failed: { readonly path: Path; readonly error: unknown }[] }
-
 
 /**
  * Makes the ledger say what this disk says about each path. Folding twice is harmless: only bytes that the entry does not know make
@@ -92,9 +58,17 @@ export class Fold {
   }
 
   private async fold(paths: readonly Path[], reason: Reason): Promise<Folded> {
-    const read = await this.context.ledger.readMany(paths);
     const entries: Entry[] = [], failed: Folded['failed'] = [];
-    await forEachOf(paths, 16, async (path) => {
+    if (reason.why === 'named') {
+      await forEachOf(paths, 16, async (path) => {
+        const entry = await insertFresh(this.context, path, reason);
+        if (entry) entries.push(entry);
+      });
+    }
+    const inserted = new Set(entries.map(({ path }) => path));
+    const others = paths.filter((path) => !inserted.has(path));
+    const read = await this.context.ledger.readMany(others);
+    await forEachOf(others, 16, async (path) => {
       try {
         const entry = await this.path(path, reason, read.get(path));
         if (entry) entries.push(entry);

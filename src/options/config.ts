@@ -86,8 +86,10 @@ export interface Tuning {
   /** A lease that did not beat for this long may be taken. */
   readonly leaseMs: number;
   readonly beatMs: number;
-  /** Safety net: how often the database is asked for what no hint told. */
+  /** How often the hosts are read anew; every second time the sync dirs and runs that were asked for on other hosts. */
   readonly pollMs: number;
+  /** Safety net: how often the database is asked for what no hint told: captures that are due, entries that are owed or left by others. */
+  readonly thoroughMs: number;
   /** A capture whose process died becomes due after this. */
   readonly captureDueMs: number;
   readonly backoffMs: number;
@@ -108,7 +110,7 @@ export interface Tuning {
 }
 
 export const defaultTuning: Tuning = {
-  leaseMs: 10_000, beatMs: 3_000, pollMs: 5_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
+  leaseMs: 10_000, beatMs: 3_000, pollMs: 6_000, thoroughMs: 30_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
   laneQueue: 2_000, batchFiles: 1_000, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
   goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
 };

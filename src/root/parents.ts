@@ -10,7 +10,7 @@ export function belowDir(place: Place, path: Path): string {
 }
 
 /**
- * Makes the directories on the way from the sync dir to the file at `path`, 0755, one look per level.
+ * Makes the directories on the way from the sync dir to the file at `path`, 0755.
  *
  * @param known absolute paths of directories already looked at, for a batch; what is found is added
  * @throws SYMLINK_IN_PATH or NOT_A_FILE where one of them is a symlink or no directory
@@ -50,11 +50,15 @@ async function make({ disk }: Place, at: string, mode: number): Promise<boolean>
 async function walkLevels(
   { disk }: Place, base: string, rest: string, known: Set<string>, onMissing: (at: string) => Promise<boolean>,
 ): Promise<boolean> {
-  let at = base;
-  for (const name of rest.split('/').slice(0, -1)) {
-    at += `/${name}`;
-    if (known.has(at)) continue;
-    const found = await disk.stat(at);
+  const levels: string[] = [];
+  for (let slash = rest.indexOf('/'); slash !== -1; slash = rest.indexOf('/', slash + 1)) levels.push(`${base}/${rest.slice(0, slash)}`);
+  const unknown = levels.filter((at) => !known.has(at));
+  // Asked at once, since on another host each is a round trip; judged in order, so that what lies behind a symlink counts for nothing.
+  const looks = await Promise.allSettled(unknown.map((at) => disk.stat(at)));
+  for (const [index, at] of unknown.entries()) {
+    const look = looks[index];
+    if (look?.status === 'rejected') throw look.reason;
+    const found = look?.value;
     if (found?.kind === 'symlink') {
       throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(at)} is a symlink: below a sync dir only real directories are followed; replace it by one.`);
     }

@@ -41,13 +41,16 @@ export class Root {
    */
   async observe(path: Path): Promise<Seen | undefined> {
     const dir = this.dirOf(path);
-    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) {
-      const way = this.absolute(path.slice(0, slash) as Path);
-      const found = await localDisk.stat(way);
+    const ways: string[] = [];
+    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) ways.push(this.absolute(path.slice(0, slash) as Path));
+    // All at once, and judged in order: a save waits for this.
+    const [at, ...looks] = await Promise.allSettled([this.absolute(path), ...ways].map((way) => localDisk.stat(way)));
+    for (const [index, way] of ways.entries()) {
+      const found = valueOf(looks[index]);
       if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
       if (found?.kind !== 'directory') return undefined;
     }
-    const found = await localDisk.stat(this.absolute(path));
+    const found = valueOf(at);
     if (found === undefined) return undefined;
     if (found.kind !== 'file') throw notAFile(this.absolute(path));
     return { size: found.size, mtime: found.mtime, nanos: found.nanos };
@@ -119,4 +122,9 @@ export class Root {
     if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
     return dir;
   }
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
+  if (settled?.status === 'rejected') throw settled.reason;
+  return settled?.value;
 }

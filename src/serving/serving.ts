@@ -83,7 +83,7 @@ export class Serving {
         await parts.refresh();
         readAt = performance.now();
       },
-      landed: () => registry.raiseLanded(me, 1),
+      landed: () => registry.raiseLanded(new Map([[me, 1]])),
     });
   }
 }

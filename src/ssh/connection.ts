@@ -2,20 +2,21 @@ import type { Client, SFTPWrapper } from 'ssh2';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { Disk } from '../root/disk.js';
 import { nameOf, type Address } from './address.js';
+import { Channels, type Channel } from './channels.js';
 import { remoteDisk } from './remote-disk.js';
 import { Sftp } from './sftp.js';
 
 /** More of a command's output is of no use to anyone. */
 const MAX_OUTPUT = 16 * 1024;
 
-/** One login to a host, with an SFTP channel on it. */
+/** One login to a host, with SFTP channels on it. */
 export class Connection {
   /** Whether it can be used; once false it stays so. */
   open = true;
-  readonly disk: Disk;
+  readonly channels: Channels;
 
-  private constructor(private readonly client: Client, readonly sftp: Sftp, private readonly address: Address, private readonly timeoutMs: number) {
-    this.disk = remoteDisk(sftp);
+  private constructor(private readonly client: Client, first: Channel, private readonly address: Address, private readonly timeoutMs: number) {
+    this.channels = new Channels(first, () => openChannel(client, address, timeoutMs));
     client.on('close', () => { this.open = false; });
   }
 
@@ -28,14 +29,15 @@ export class Connection {
     // What breaks an open connection is told by the requests on it; without a listener it would end the process.
     client.on('error', () => undefined);
     try {
-      const wrapper = await openSftp(client, address, timeoutMs);
-      const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, () => { client.destroy(); });
-      return new Connection(client, sftp, address, timeoutMs);
+      return new Connection(client, await openChannel(client, address, timeoutMs), address, timeoutMs);
     } catch (error) {
       client.destroy();
       throw error;
     }
   }
+
+  get sftp(): Sftp { return this.channels.first.sftp; }
+  get disk(): Disk { return this.channels.first.disk; }
 
   /**
    * Runs a fixed command there and waits for its end. The other side's login shell reads it: nothing of a path, a row or an
@@ -69,6 +71,12 @@ export class Connection {
     this.open = false;
     this.client.destroy();
   }
+}
+
+async function openChannel(client: Client, address: Address, timeoutMs: number): Promise<Channel> {
+  const wrapper = await openSftp(client, address, timeoutMs);
+  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, () => { client.destroy(); });
+  return { sftp, disk: remoteDisk(sftp) };
 }
 
 function openSftp(client: Client, address: Address, timeoutMs: number): Promise<SFTPWrapper> {

@@ -6,13 +6,13 @@ import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { HostRegistration } from '../../src/instance.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/options/config.js';
 import { confinement } from '../gate/confined.js';
-import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness/database.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 
 /** Shorter than users have, so that what waits for a clock is over soon; no test asserts a time. */
 export const quick: Partial<Tuning> = {
-  leaseMs: 2_000, beatMs: 300, pollMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
+  leaseMs: 2_000, beatMs: 300, pollMs: 400, thoroughMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
 };
 
 export interface Photo { title: string; file: string; thumbnail?: string }
@@ -60,13 +60,15 @@ export interface SiteOptions {
   readonly environment?: Record<string, string>;
   readonly registration?: (name: string) => HostRegistration;
   readonly tuning?: Partial<Tuning>;
+  /** Default: the database server of this run of vitest. */
+  readonly server?: DatabaseServer;
 }
 
 export const dir = 'uploads/photos';
 
 /** A site of real parts: one database, and for each host its own sshd, root, state folder, keys and app. */
 export async function openSite(options: SiteOptions = {}): Promise<Site> {
-  const database = await testDatabase();
+  const database = await testDatabase({}, options.server);
   const machines: Machine[] = [];
   const closers: (() => Promise<void>)[] = [() => database.close()];
   const close = async (): Promise<void> => {

@@ -25,9 +25,12 @@ export function hasTransactions(): boolean {
   return inject('database').transactions;
 }
 
-/** A fresh database on the server of this run. Its owner calls `close`. */
-export async function testDatabase(options: ConnectOptions = {}): Promise<TestDatabase> {
-  const { uri: serverUri, server } = inject('database');
+/** A server on which databases are made. */
+export interface DatabaseServer { readonly uri: string; readonly server: string }
+
+/** A fresh database, on the server of this run of vitest or on another one. Its owner calls `close`. */
+export async function testDatabase(options: ConnectOptions = {}, on: DatabaseServer = inject('database')): Promise<TestDatabase> {
+  const { uri: serverUri, server } = on;
   const name = `syncmedia_test_${randomBytes(6).toString('hex')}`;
   const uri = uriOfDatabase(serverUri, name);
   const connections: Connection[] = [];

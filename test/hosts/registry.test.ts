@@ -60,8 +60,8 @@ describe('Registry', () => {
     const landed: number[] = [];
     registry.onLanded((count) => landed.push(count));
     const other = new Registry(() => rows, 'b');
-    await Promise.all(Array.from({ length: 10 }, () => other.raiseLanded('a', 3)));
-    await other.raiseLanded('c', 1);
+    await Promise.all(Array.from({ length: 10 }, () => other.raiseLanded(new Map([['a', 3]]))));
+    await other.raiseLanded(new Map([['c', 1]]));
     await registry.refresh();
     await registry.refresh();
     expect(landed).toEqual([30]);

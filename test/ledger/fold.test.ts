@@ -253,3 +253,20 @@ describe('a scan', () => {
     expect(await site.ledger.count()).toBe(0);
   });
 });
+
+test('a fresh file is captured without its entry being read; one whose path has an entry is judged by that', async () => {
+  const reads: Path[] = [];
+  const { readMany } = site.ledger;
+  site.ledger.readMany = (paths) => {
+    reads.push(...paths);
+    return readMany.call(site.ledger, paths);
+  };
+  await a.write(cat, 'meow');
+  const [first] = await a.fold.paths([cat], named);
+  expect(first).toMatchObject({ path: cat, heldBy: ['A'], owed: ['B', 'C'] });
+  expect(reads).toEqual([]);
+  await a.write(cat, 'purr!');
+  const [second] = await a.fold.paths([cat], named);
+  expect(reads).toEqual([cat]);
+  expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
+});

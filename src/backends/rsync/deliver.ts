@@ -4,7 +4,7 @@ import type { Change, Host, Outcome, SyncDir } from '../../words.js';
 import { asFailure, cancelled, failed } from '../failure.js';
 import { inParallel } from '../in-parallel.js';
 import { lookAt, type KnownDirs, type Ready } from '../look.js';
-import type { RsyncBackendOptions } from '../options.js';
+import type { Shared } from '../options.js';
 import { removeFiles } from '../remove.js';
 import { openRoute, type Put, type Route } from '../route.js';
 import { fileModeOf } from '../sftp/put.js';
@@ -19,7 +19,7 @@ const LOOKS_AT_ONCE = 16;
 
 /** One delivery, or one fetch, over a connection that is open. */
 export interface Delivery {
-  readonly options: RsyncBackendOptions;
+  readonly options: Shared;
   readonly connection: Connection;
   /** Asked for only where rsync is needed. */
   readonly findWay: () => Promise<Way>;
@@ -52,17 +52,21 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   }
   const route = await openRoute(options, connection, host, dir, direction, changes);
   const known: KnownDirs = { source: new Set(), receiver: new Set() };
+  const removals = changes.filter((change) => change.do === 'remove');
+  const { small, others } = splitBySize(changes.filter((change): change is Put => change.do === 'put'), await smallLimitOf(delivery));
+  if (removals.length > 0) {
+    await route.checked;
+    yield* removeFiles(route, removals, 'sftp', signal);
+  }
+  yield* sendSmallFiles(options, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
+  if (others.length === 0) return;
+  await route.checked;
   const ready: Ready[] = [];
-  yield* removeFiles(route, changes.filter((change) => change.do === 'remove'), 'sftp', signal);
-  const puts = changes.filter((change): change is Put => change.do === 'put');
-  for await (const looked of inParallel(puts, LOOKS_AT_ONCE, (change) => lookAt(route, change, known))) {
+  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) => lookAt(route, change, known))) {
     if ('result' in looked) yield looked;
     else ready.push(looked);
   }
-  const { small, others } = splitBySize(ready, await smallLimitOf(delivery));
-  const mode = fileModeOf(options.chmod) ?? 0;
-  yield* sendSmallFiles(options.root, route, small, mode, known.receiver, (file) => { others.push(file); }, signal);
-  yield* transferFiles(options, findWay, route, others, signal);
+  yield* transferFiles(options, findWay, route, ready, signal);
 }
 
 /** Bytes up to which a file goes by SFTP; 0 where the direction, the mode or the server rules that out. */
@@ -72,11 +76,11 @@ async function smallLimitOf({ options, direction, connection }: Delivery): Promi
   return (await connection.sftp.canReplace()) ? smallFileLimit : 0;
 }
 
-function splitBySize(files: readonly Ready[], limit: number): { small: Ready[]; others: Ready[] } {
+function splitBySize(files: readonly Put[], limit: number): { small: Put[]; others: Put[] } {
   let left = SMALL_FILES_TOTAL;
-  const small: Ready[] = [], others: Ready[] = [];
+  const small: Put[] = [], others: Put[] = [];
   for (const file of files) {
-    const { size, mtime } = file.seen;
+    const { size, mtime } = file.facts;
     // SFTP cannot say a time before 1970.
     const isSmall = limit > 0 && size <= limit && size <= left && mtime >>> 0 === mtime;
     if (isSmall) left -= size;

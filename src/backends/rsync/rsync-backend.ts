@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../../errors/errors.js';
+import { CheckedMarkers } from '../../root/checked-markers.js';
 import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
 import { checkMarker } from '../../root/marker.js';
 import { quotePath } from '../../root/paths.js';
@@ -7,9 +8,10 @@ import type { Connection } from '../../ssh/connection.js';
 import type { Change, Failure, Host, Outcome, SyncDir } from '../../words.js';
 import type { Backend } from '../backend.js';
 import { asFailure, cancelled, failed, throwFailure } from '../failure.js';
-import type { RsyncBackendOptions } from '../options.js';
+import type { RsyncBackendOptions, Shared } from '../options.js';
 import { openRoute, remotePlace, type Route } from '../route.js';
 import { openRemoteFile } from '../sftp/read.js';
+import { Sources } from '../sftp/sources.js';
 import type { Way } from './commands.js';
 import { compareEnds } from './compare.js';
 import { deliver } from './deliver.js';
@@ -26,6 +28,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
+  const shared: Shared = { ...options, markers: new CheckedMarkers(), sources: new Sources(options.root) };
   const ending = new AbortController();
   const running = new Set<Promise<void>>();
   /** Asked once for each connection: programs are installed and upgraded while we run. */
@@ -90,7 +93,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     if (unanswered.size === 0) return;
     try {
       const outcomes = connected(host, signal, (connection, both) => retiring(connection, deliver(
-        { options, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes)));
+        { options: shared, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes)));
       for await (const outcome of outcomes) {
         unanswered.delete(outcome.change);
         yield outcome;
@@ -116,7 +119,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
 
     compare: (host, dir, by, signal) => connected(host, signal, async function* (connection, both) {
-      const route = await openRoute(options, connection, host, dir, 'fetch', []);
+      const route = await openRoute(shared, connection, host, dir, 'fetch', []);
       yield* compareEnds(options, await findWay(connection, host), route, by, both);
     }),
 

@@ -11,17 +11,28 @@ const CHUNK = 32 * 1024;
 /** A whole file in memory, with the mtime (seconds) and mode it is to have there. */
 export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
 
+export interface Placing {
+  readonly judge: Judge;
+  /** Directories that were looked at before. */
+  readonly known?: Set<string>;
+  /** That the place may take the file; awaited before anything is placed. `made`: the working folders were only made meanwhile. */
+  readonly checked: Promise<{ made: boolean }>;
+}
+
 /**
  * Puts one file by SFTP: written under a name of our own, flushed, its length checked; placed only after every one of these was
  * answered ok, because a rename sent behind the writes published truncated files on a full disk.
  *
- * @param known directories that were looked at before
- * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `land` throws
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked }: Placing): Promise<Judged[]> {
   const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
+  checked.catch(() => { /* Awaited once the file is written. */ });
   try {
-    await writeFinished(sftp, unfinished, file);
+    const written = await writeFinished(sftp, unfinished, file).catch((error: unknown) => ({ error }));
+    const { made } = await checked;
+    if (written && made) await writeFinished(sftp, unfinished, file);
+    else if (written) throw written.error;
     return await land(place, path, unfinished, judge, known);
   } catch (error) {
     // Where it landed this name is gone, or is a second one of the same file.

@@ -1,52 +1,71 @@
-import { createHash } from 'node:crypto';
 import { hasCode } from '../../errors/errors.js';
-import type { Root } from '../../root/root.js';
-import { seenFrom } from '../../root/seen.js';
+import { checkParents, makeParents } from '../../root/parents.js';
+import { notAFile } from '../../root/local-disk.js';
+import type { Channel } from '../../ssh/channels.js';
 import type { Outcome } from '../../words.js';
 import { asFailure, cancelled, failed } from '../failure.js';
 import { inParallel } from '../in-parallel.js';
-import type { Ready } from '../look.js';
-import { sameFacts, type Put, type Route } from '../route.js';
+import { keepsItsOwn } from '../look.js';
+import type { Shared } from '../options.js';
+import type { Put, Route } from '../route.js';
 import { putFile } from './put.js';
 
-/** Files in memory at once. */
-const AT_ONCE = 8;
+/** Files under way at once: so many, and so many bytes of the largest of them. */
+const filesAtOnce = 32;
+const bytesAtOnce = 8 * 1024 * 1024;
+/** From so many files on, several channels pay: the server flushes one file of each at a time. */
+const widenFrom = 16;
 
 /**
  * Sends small files by SFTP, one answer for each as soon as it is known. What the server cannot take this way (it lacks an
  * extension) is not answered but given to `onUnable`, for rsync.
+ *
+ * @param known directories there that were looked at before
  */
 export async function* sendSmallFiles(
-  root: Root, route: Route, files: readonly Ready[], mode: number, known: Set<string>, onUnable: (file: Ready) => void, signal: AbortSignal,
+  { sources }: Pick<Shared, 'sources'>, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
 ): AsyncGenerator<Outcome> {
-  const outcomes = inParallel(files, AT_ONCE, async (file) => {
-    if (signal.aborted) return failed(file.change, 'sftp', cancelled());
+  const { channels } = route.connection;
+  if (files.length >= widenFrom) channels.widen();
+  const largest = files.reduce((most, { facts }) => Math.max(most, facts.size), 1);
+  const atOnce = Math.max(4, Math.min(filesAtOnce, Math.floor(bytesAtOnce / largest)));
+  const outcomes = inParallel(files, atOnce, async (change) => {
+    if (signal.aborted) return failed(change, 'sftp', cancelled());
     try {
-      return await sendOne(root, route, file.change, mode, known);
+      return await channels.use((channel) => sendOne(sources, route, change, mode, known, channel));
     } catch (error) {
-      if (!hasCode(error, 'NO_SFTP')) return failed(file.change, 'sftp', asFailure(error, 'path'));
-      onUnable(file);
+      if (!hasCode(error, 'NO_SFTP')) return failed(change, 'sftp', asFailure(error, 'path'));
+      onUnable(change);
       return undefined;
     }
   });
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
 }
 
-async function sendOne(root: Root, route: Route, change: Put, mode: number, known: Set<string>): Promise<Outcome> {
+/** Both looks and the upload are under way at once; nothing is placed before the looks were answered. */
+async function sendOne(sources: Shared['sources'], route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
-  const file = await root.open(change.path);
-  if (file === undefined) return { ...answer, result: 'vanished' };
-  let bytes: Buffer;
-  try {
-    if (!sameFacts(file.seen, change.facts)) return { ...answer, result: 'changed' };
-    bytes = await file.handle.readFile();
-    const after = seenFrom(await file.handle.stat({ bigint: true }));
-    if (!sameFacts(after, file.seen) || after.nanos !== file.seen.nanos || bytes.length !== after.size) return { ...answer, result: 'changed' };
-  } finally {
-    await file.handle.close();
-  }
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (change.facts.sha256 !== undefined && change.facts.sha256 !== sha256) return { ...answer, result: 'changed' };
-  await putFile(route.connection.sftp, route.there, change.path, { bytes, mtime: change.facts.mtime, mode }, route.judge, known);
+  const place = { ...route.there, disk };
+  const looking = lookThere(change, place, known);
+  looking.catch(() => { /* Awaited below, if the source is there. */ });
+  // Where a rule decides, it may well be that nothing is to be sent.
+  if (change.rule !== undefined && await looking === 'kept') return { ...answer, result: 'kept' };
+  const source = await sources.read(change);
+  if (typeof source === 'string') return { ...answer, result: source };
+  const { bytes, sha256 } = source;
+  const checked = Promise.all([route.checked, looking]).then(async ([found, look]) => {
+    if (look === 'no way') await makeParents(place, change.path, known);
+    return found;
+  });
+  await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked });
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
+}
+
+/** Whether the place there can take it; `no way`: directories on the way are missing. */
+async function lookThere(change: Put, place: Route['there'], known: Set<string>): Promise<'free' | 'kept' | 'no way'> {
+  const target = `${place.dirPath}/${change.path.slice(place.dir.length + 1)}`;
+  const [isReached, there] = await Promise.all([checkParents(place, change.path, known), place.disk.stat(target)]);
+  if (!isReached) return 'no way';
+  if (there !== undefined && there.kind !== 'file') throw notAFile(target);
+  return there !== undefined && keepsItsOwn(change, there) ? 'kept' : 'free';
 }

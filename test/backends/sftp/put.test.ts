@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
 import { remotePlace } from '../../../src/backends/route.js';
-import { fileModeOf, putFile } from '../../../src/backends/sftp/put.js';
+import { fileModeOf, putFile, type Placing } from '../../../src/backends/sftp/put.js';
 import { safePath } from '../../../src/root/paths.js';
 import { changeOf, collect, makeSite, never, photos, put, type Site } from '../site.js';
 
 const dir = photos.path;
+const placing: Placing = { judge: () => Promise.resolve('conflict'), checked: Promise.resolve({ made: false }) };
 let site: Site | undefined;
 afterEach(async () => {
   await site?.close();
@@ -24,7 +25,7 @@ describe('putFile', () => {
     const { ssh, host, rootThere } = site;
     const bytes = Buffer.from(Array.from({ length: 100_001 }, (_, index) => index % 253));
     await ssh.connections.use(host, async (connection) => {
-      const judged = await putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/a/b.jpg`), { bytes, mtime: 1_500_000_000, mode: 0o640 }, () => Promise.resolve('conflict'));
+      const judged = await putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/a/b.jpg`), { bytes, mtime: 1_500_000_000, mode: 0o640 }, placing);
       expect(judged).toEqual([]);
     });
     const file = join(rootThere, dir, 'a/b.jpg');
@@ -39,7 +40,7 @@ describe('putFile', () => {
     const { ssh, host, rootThere } = site;
     await put(rootThere, `${dir}/way`, 'a file where a directory is needed');
     await ssh.connections.use(host, async (connection) => {
-      const putting = putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/way/b.jpg`), { bytes: Buffer.from('b'), mtime: 1, mode: 0o644 }, () => Promise.resolve('conflict'));
+      const putting = putFile(connection.sftp, remotePlace(connection, host, photos), safePath(`${dir}/way/b.jpg`), { bytes: Buffer.from('b'), mtime: 1, mode: 0o644 }, placing);
       await expect(putting).rejects.toMatchObject({ code: 'NOT_A_FILE' });
     });
     await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);

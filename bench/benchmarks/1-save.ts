@@ -1,0 +1,120 @@
+import { Arrivals } from '../arrivals.js';
+import { pushAsPredecessor, WarmSsh } from '../baselines.js';
+import type { Benchmark, Result } from '../benchmark.js';
+import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
+import { measured, openBenchSite, untilIdle, writeFresh, type BenchSite } from '../site.js';
+
+const size = 50_000;
+const warmUp = 10;
+
+interface Times {
+  readonly plain: number[];
+  readonly save: number[]; readonly first: number[]; readonly all: number[];
+  readonly predecessorFirst: number[]; readonly predecessorAll: number[];
+  readonly bare: number[];
+}
+
+export const saveToDisk: Benchmark = {
+  number: 1, title: 'One save of a 50 KB file, until it is on the first and on all three other hosts',
+  async run(settings): Promise<Result> {
+    const trees = settings.files === undefined ? [1_000, 10_000, 100_000] : [settings.files];
+    const saves = settings.saves ?? 60;
+    const found: { files: number; times: Times }[] = [];
+    for (const files of trees) {
+      const site = await openBenchSite(settings, { files });
+      try {
+        found.push({ files, times: await measure(site, saves, files > 50_000 ? 3 : 7, settings.say) });
+      } finally {
+        await site.close();
+      }
+    }
+    return { sizes: `${String(saves)} saves for each tree, ${String(size / 1000)} KB each, random bytes`, tables: found.map(toTable), goals: listGoals(found), notes: [
+      'Plain: the same model without the plugin. Save: until `save()` has resolved. First and all: from the begin of `save()` until the kernel tells that the file is there.',
+      'Predecessor: `rsync -avz` of the whole sync dir over a new ssh connection, one host after another. Bare: `rsync` of that one file to one host over an open ssh connection.',
+    ] };
+  },
+};
+
+async function measure(site: BenchSite, saves: number, slowRuns: number, say: (line: string) => void): Promise<Times> {
+  const { sender, receivers, app, Plain, key } = site;
+  const times: Times = { plain: [], save: [], first: [], all: [], predecessorFirst: [], predecessorAll: [], bare: [] };
+  const arrivals = await Arrivals.at(receivers, measured);
+  const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
+  try {
+    for (let i = 0; i < saves + warmUp; i++) {
+      const plain = now();
+      await Plain.create({ title: 'plain', file: `${measured}/none.jpg` });
+      if (i >= warmUp) times.plain.push(now() - plain);
+      const name = `${String(i)}.jpg`, file = `${measured}/${name}`;
+      const content = await writeFresh(sender, name, size);
+      const arriving = arrivals.expect(name);
+      const began = now();
+      await app.Photo.create({ title: name, file });
+      const saved = now();
+      const arrived = await arriving;
+      await arrivals.check(name, content);
+      if (i >= warmUp) {
+        times.save.push(saved - began);
+        times.first.push(Math.min(...arrived) - began);
+        times.all.push(Math.max(...arrived) - began);
+      }
+      await untilIdle(app, file);
+    }
+    say(`ours: ${milliseconds(median(times.all))} to all`);
+    for (let i = 0; i < 20; i++) {
+      const name = `bare-${String(i)}.jpg`;
+      await writeFresh(sender, name, size);
+      const began = now();
+      await warm.send([`measured/${name}`]);
+      times.bare.push(now() - began);
+    }
+    for (let i = 0; i < slowRuns; i++) {
+      const name = `predecessor-${String(i)}.jpg`;
+      const content = await writeFresh(sender, name, size);
+      const arriving = arrivals.expect(name);
+      const began = now();
+      for (const receiver of receivers) await pushAsPredecessor(key, sender, receiver);
+      const arrived = await arriving;
+      await arrivals.check(name, content);
+      times.predecessorFirst.push(Math.min(...arrived) - began);
+      times.predecessorAll.push(Math.max(...arrived) - began);
+    }
+    say(`predecessor: ${milliseconds(median(times.predecessorAll))} to all`);
+    return times;
+  } finally {
+    arrivals.close();
+    await warm.close();
+  }
+}
+
+function toTable({ files, times }: { files: number; times: Times }): Result['tables'][number] {
+  const all = median(times.all);
+  return { head: [`${files.toLocaleString('en')} files in the tree`, ...rowHead.slice(1), 'against ours to all'], rows: [
+    row('plain save', times.plain, ''),
+    row('save', times.save, ''),
+    row('ours, first host', times.first, ''),
+    row('ours, all three', times.all, '1'),
+    row('predecessor, first host', times.predecessorFirst, ratio(median(times.predecessorFirst) / all)),
+    row('predecessor, all three', times.predecessorAll, ratio(median(times.predecessorAll) / all)),
+    row('bare rsync, warm, one host', times.bare, ratio(median(times.bare) / all)),
+  ] };
+}
+
+function listGoals(found: readonly { files: number; times: Times }[]): Result['goals'] {
+  const goals: Result['goals'][number][] = found.map(({ files, times }) => {
+    const more = median(times.all) - median(times.plain);
+    return { goal: `save → on all three hosts, ${files.toLocaleString('en')} files: ≤ 6 ms more than a plain save`, measured: `${milliseconds(more)} more`, met: more <= 6 };
+  });
+  const at = (files: number): Times | undefined => found.find((one) => one.files === files)?.times;
+  const [small, middle, large] = [at(1_000), at(10_000), at(100_000)];
+  if (middle) {
+    const times = median(middle.predecessorAll) / median(middle.all);
+    goals.push({ goal: '≥ 100 × faster than the predecessor at 10,000 files', measured: ratio(times), met: times >= 100 });
+  }
+  if (small && large) {
+    const grown = median(large.all) / median(small.all);
+    goals.push({ goal: 'the same at 100,000 files against 1,000: ≤ 1.1 ×', measured: ratio(grown), met: grown <= 1.1 });
+  }
+  return goals;
+}
+

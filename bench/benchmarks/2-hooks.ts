@@ -1,0 +1,60 @@
+import { Schema } from 'mongoose';
+import type { Benchmark, Result } from '../benchmark.js';
+import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
+import { measured, openBenchSite, untilIdle, writeFresh } from '../site.js';
+
+const warmUp = 20;
+
+export const addedToSave: Benchmark = {
+  number: 2, title: 'What the hooks add to save()',
+  async run(settings): Promise<Result> {
+    const saves = settings.saves ?? 200;
+    const site = await openBenchSite(settings);
+    const { sender, app, Plain } = site;
+    const times = { ping: [] as number[], insert: [] as number[], plain: [] as number[], created: [] as number[], edited: [] as number[], editedPlain: [] as number[] };
+    try {
+      // On the connection of the app, as the hooks are.
+      const Own = app.connection.model('PlainHere', new Schema({ title: String, file: String }));
+      await Plain.createCollection();
+      const rows = app.connection.collection('round_trips');
+      const timed = async (into: number[], i: number, work: () => Promise<unknown>): Promise<void> => {
+        const began = now();
+        await work();
+        if (i >= warmUp) into.push(now() - began);
+      };
+      for (let i = 0; i < saves + warmUp; i++) {
+        const file = `${measured}/${String(i)}.jpg`;
+        await writeFresh(sender, `${String(i)}.jpg`, 1_000);
+        await timed(times.ping, i, () => app.connection.db?.command({ ping: 1 }) ?? Promise.resolve());
+        await timed(times.insert, i, () => rows.insertOne({ at: i }, { writeConcern: { w: 'majority' } }));
+        const plain = new Own({ title: 'plain', file });
+        await timed(times.plain, i, () => plain.save());
+        const photo = new app.Photo({ title: 'ours', file });
+        await timed(times.created, i, () => photo.save());
+        await untilIdle(app, file);
+        plain.title = photo.title = 'edited';
+        await timed(times.editedPlain, i, () => plain.save());
+        await timed(times.edited, i, () => photo.save());
+        if (i % 20 === 19) await app.sync.status();
+      }
+    } finally {
+      await site.close();
+    }
+    const added = median(times.created) - median(times.plain);
+    const addedToEdit = median(times.edited) - median(times.editedPlain);
+    const [trip, write] = [median(times.ping), median(times.insert)];
+    return {
+      sizes: `${String(saves)} saves`,
+      tables: [{ head: rowHead, rows: [
+        row('one round trip: ping', times.ping), row('one round trip: insert of a small document', times.insert),
+        row('plain save of a new document', times.plain), row('save of a new document', times.created),
+        row('plain save of an edit', times.editedPlain), row('save of an edit', times.edited),
+      ] }],
+      goals: [
+        { goal: 'added to save(): ≤ 2 × one database round trip (an insert)', measured: `${milliseconds(added)}, ${ratio(added / write)}`, met: added <= 2 * write },
+        { goal: 'the same for an edit', measured: `${milliseconds(addedToEdit)}, ${ratio(addedToEdit / write)}`, met: addedToEdit <= 2 * write },
+      ],
+      notes: [`Against a ping, which writes nothing: ${ratio(added / trip)} for a new document, ${ratio(addedToEdit / trip)} for an edit.`],
+    };
+  },
+};

@@ -1,0 +1,83 @@
+import { mkdir, open, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { Arrivals } from '../arrivals.js';
+import { WarmSsh } from '../baselines.js';
+import type { Benchmark, Result } from '../benchmark.js';
+import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
+import { measured, openBenchSite } from '../site.js';
+
+const defaultMegabytes = 1_000;
+
+/** `--files N`: a file of N MB. */
+export const largeFile: Benchmark = {
+  number: 4, title: 'A file of 1 GB, to one host',
+  async run(settings): Promise<Result> {
+    const megabytes = settings.files ?? defaultMegabytes;
+    const rounds = settings.saves ?? 3;
+    const site = await openBenchSite(settings, { receivers: 1 });
+    const { sender, receivers: [receiver], app, key } = site;
+    if (!receiver) throw new Error('no receiver');
+    const ours: number[] = [], bare: number[] = [];
+    await mkdir(sender.path(measured), { recursive: true });
+    const arrivals = await Arrivals.at([receiver], measured);
+    const warm = await new WarmSsh(key, sender, receiver).open();
+    try {
+      for (let i = 0; i < rounds; i++) {
+        const names = [`ours-${String(i)}.bin`, `bare-${String(i)}.bin`] as const;
+        for (const name of names) await writeLarge(sender.path(`${measured}/${name}`), megabytes);
+        const sendOurs = async (): Promise<void> => {
+          const arriving = arrivals.expect(names[0]);
+          const began = now();
+          await app.Photo.create({ title: 'large', file: `${measured}/${names[0]}` });
+          ours.push(Math.max(...await arriving) - began);
+        };
+        const sendBare = async (): Promise<void> => {
+          const began = now();
+          await warm.send([`measured/${names[1]}`]);
+          bare.push(now() - began);
+        };
+        // In turns: what the first one leaves to be written to the disk is the second one's burden.
+        for (const send of i % 2 === 0 ? [sendOurs, sendBare] : [sendBare, sendOurs]) await send();
+        for (const name of names) {
+          const [here, there] = await Promise.all([hashOf(sender.path(`${measured}/${name}`)), hashOf(receiver.path(`${measured}/${name}`))]);
+          if (here !== there) throw new Error(`${name} has other bytes than were sent`);
+        }
+        settings.say(`ours ${milliseconds(ours.at(-1) ?? NaN)}, bare rsync ${milliseconds(bare.at(-1) ?? NaN)}`);
+        for (const machine of [sender, receiver]) await rm(machine.path(`${measured}/${names[1]}`));
+      }
+    } finally {
+      arrivals.close();
+      await warm.close();
+      await site.close();
+    }
+    const speed = median(bare) / median(ours);
+    return {
+      sizes: `${String(megabytes)} MB of random bytes, ${String(rounds)} rounds`,
+      tables: [{ head: rowHead, rows: [row('save, until the file is there', ours), row('bare rsync over warm ssh', bare)] }],
+      goals: [{ goal: '1 GB: ≥ 0.95 × the speed of bare rsync over ssh', measured: ratio(speed), met: speed >= 0.95 }],
+      notes: ['Bare rsync flushes nothing to the disk; ours does before the file is placed.'],
+    };
+  },
+};
+
+async function writeLarge(path: string, megabytes: number): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    const block = randomBytes(1_000_000);
+    for (let i = 0; i < megabytes; i++) {
+      block.writeUInt32LE(i, 0);
+      await file.write(block);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}

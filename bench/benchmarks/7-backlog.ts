@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { nativeCollection } from '../../src/database.js';
+import type { Row } from '../../src/ledger/ledger.js';
+import type { HostRow } from '../../src/hosts/host-model.js';
+import { createConnection } from 'mongoose';
+import { until } from '../../test/harness/wait.js';
+import { askFor, nextOf } from '../app-messages.js';
+import type { Benchmark, Result } from '../benchmark.js';
+import { now } from '../figures.js';
+import { endApp, forkApp, openBenchSite } from '../site.js';
+import { fillTree } from '../tree.js';
+
+export const backlog: Benchmark = {
+  number: 7, title: 'A backlog of 100,000 owed files, drained to a host that returns',
+  async run(settings): Promise<Result> {
+    const files = settings.files ?? 100_000;
+    const site = await openBenchSite(settings, { receivers: 1, app: false, files: 0 });
+    const { sender, receivers: [receiver] } = site;
+    const connection = await createConnection(site.uri).asPromise();
+    const app = forkApp(site);
+    try {
+      const held = nextOf(app, 'lease');
+      await nextOf(app, 'started');
+      await held;
+      const hosts = nativeCollection<HostRow>(connection, 'syncmedia_hosts');
+      const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
+      await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
+      settings.say(`making ${files.toLocaleString('en')} files that are owed`);
+      const paths = await fillTree(connection, [sender], site.me, [site.me], files, site.others, 'backlog');
+      const owed = (): Promise<number> => rows.countDocuments({ owed: { $ne: [] } });
+      if (await owed() !== files) throw new Error(`${String(await owed())} are owed instead of ${String(files)}`);
+      await askFor(app, { ask: 'usage', anew: true, watch: true }, 'usage');
+      const before = await askFor(app, { ask: 'usage' }, 'usage');
+      await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'approved' } });
+      const began = now();
+      let left = files;
+      await until(async () => {
+        left = await owed();
+        settings.say(`${left.toLocaleString('en')} left`);
+        return left === 0;
+      }, { timeout: 30 * 60_000, interval: 5_000, what: 'the draining of the backlog' });
+      // A look at the ledger every five seconds: half of that is not its time.
+      const seconds = (now() - began) / 1000;
+      const after = await askFor(app, { ask: 'usage' }, 'usage');
+      for (const path of paths) {
+        if (!(await readFile(receiver?.path(path) ?? '')).toString().startsWith(`the file ${path}.`)) throw new Error(`${path} has other bytes than were sent`);
+      }
+      const grown = (after.peak - before.rss) / 2 ** 20;
+      return {
+        sizes: `${files.toLocaleString('en')} files of 1 KB, one host`,
+        tables: [{ head: ['', 'measured'], rows: [
+          ['time', `${seconds.toFixed(0)} s (± 5)`], ['files a second', (files / seconds).toFixed(0)],
+          ['resident memory before', `${(before.rss / 2 ** 20).toFixed(0)} MiB`], ['its peak', `${(after.peak / 2 ** 20).toFixed(0)} MiB`],
+          ['CPU of the process', `${((after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system) / 1e6).toFixed(0)} s`],
+        ] }],
+        goals: [{ goal: 'a backlog of 100,000: memory of the process grows by < 64 MB', measured: `${grown.toFixed(0)} MiB`, met: files >= 100_000 ? grown < 61 : undefined }],
+        notes: ['The test server of last resort has only unique indexes: there each look for what is owed reads the whole ledger.'],
+      };
+    } finally {
+      await endApp(app);
+      await connection.close();
+      await site.close();
+    }
+  },
+};

@@ -1,0 +1,40 @@
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import type { Connection } from 'mongoose';
+import { nativeCollection } from '../src/database.js';
+import { Ledger, type Row } from '../src/ledger/ledger.js';
+import { makeVersion } from '../src/planning/entries.js';
+import type { HostId, Path } from '../src/words.js';
+import { dir, type Machine } from '../test/flow/site.js';
+import { run } from './baselines.js';
+
+const perFolder = 100;
+const mtime = 1_700_000_000;
+
+/** Files that every host has, and the ledger knows: what a site has grown to. @returns their paths */
+export async function fillTree(
+  connection: Connection, machines: readonly Machine[], me: HostId, holders: readonly HostId[], files: number, owed: readonly HostId[] = [], folder = 'tree',
+): Promise<Path[]> {
+  const [first, ...others] = machines;
+  if (!first || files === 0) return [];
+  const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
+  await new Ledger(rows).ensureIndexes();
+  const paths: Path[] = [];
+  for (let begin = 0; begin < files; begin += perFolder) {
+    const way = `${dir}/${folder}/${String(Math.floor(begin / perFolder / 100))}/${String(begin / perFolder)}`;
+    await mkdir(first.path(way), { recursive: true });
+    const own = Array.from({ length: Math.min(perFolder, files - begin) }, (_, i) => `${way}/${String(begin + i)}.jpg` as Path);
+    const docs = await Promise.all(own.map(async (path): Promise<Row> => {
+      const content = `the file ${path}`.padEnd(1_000, '.');
+      await writeFile(first.path(path), content);
+      await utimes(first.path(path), mtime, mtime);
+      const facts = { size: content.length, mtime, nanos: 0, sha256: createHash('sha256').update(content).digest('hex') };
+      const { path: _id, ...entry } = makeVersion(undefined, facts, { path, version: `tree-${path}`, me, wantedBy: owed, now: new Date(), alsoHeldBy: holders });
+      return { _id, ...entry };
+    }));
+    await rows.insertMany(docs, { ordered: false });
+    paths.push(...own);
+  }
+  for (const machine of others) await run('rsync', ['-a', '--exclude=.syncmedia', `${first.path(dir)}/`, `${machine.path(dir)}/`]);
+  return paths;
+}

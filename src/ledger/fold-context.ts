@@ -1,0 +1,39 @@
+import type { EventBus } from '../events.js';
+import type { Asserted, Entry, HostId, Path, SavedBy, Seen } from '../words.js';
+import type { Ledger } from './ledger.js';
+
+/** What folding needs of this host's disk; `root/` gives it. */
+export interface FoldDisk {
+  /** Undefined where nothing is there. Throws BAD_PATH, SYMLINK_IN_PATH, NOT_A_FILE, NO_MARKER. */
+  observe(path: Path): Promise<Seen | undefined>;
+  hash(path: Path): Promise<Seen | undefined>;
+  /** Looks in this host's own `.syncmedia` for the current bytes. */
+  findOwnCopy(entry: Entry): Promise<string | undefined>;
+  restore(entry: Entry, ownCopy: string): Promise<void>;
+  moveToTrash(path: Path): Promise<void>;
+}
+
+export interface FoldContext {
+  readonly ledger: Ledger;
+  readonly disk: FoldDisk;
+  readonly me: HostId;
+  readonly events: EventBus;
+  /** Hosts that are owed this path, without this one; no sync dir has it any more: undefined. */
+  wantedBy(path: Path): HostId[] | undefined;
+  isReady(): boolean;
+  areRemovalsHalted(path: Path): boolean;
+}
+
+/** Files up to this size are hashed when they are captured; larger ones by the scan that follows. In bytes. */
+export const hashAtOnceLimit = 8 * 1024 * 1024;
+
+export interface Reason {
+  readonly why: 'named' | 'scan';
+  /** Bytes that somebody says are news. */
+  readonly asserted?: readonly Asserted[] | undefined;
+  readonly savedBy?: SavedBy | undefined;
+  /** Hosts known to have the same bytes (what a pull fetched from them). */
+  readonly alsoHeldBy?: readonly HostId[];
+  /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
+  readonly surely?: boolean;
+}

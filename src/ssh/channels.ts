@@ -1,0 +1,47 @@
+import type { Disk } from '../root/disk.js';
+import type { Sftp } from './sftp.js';
+
+/** An SFTP channel, and the other host's disk through it. */
+export interface Channel { readonly sftp: Sftp; readonly disk: Disk }
+
+/** sshd allows ten sessions on a connection (MaxSessions), and a host may be asked other things meanwhile. */
+const most = 4;
+
+/**
+ * The SFTP channels of one connection: one, and more for large batches. A server carries out the requests of a channel one after the
+ * other, and waits for the disk at each flush; those of several channels go to the disk together.
+ */
+export class Channels {
+  private readonly open: { readonly channel: Channel; users: number }[];
+  private widening = false;
+
+  constructor(readonly first: Channel, private readonly openAnother: () => Promise<Channel>) {
+    this.open = [{ channel: first, users: 0 }];
+  }
+
+  /** Does `work` on the channel with the least to do. */
+  async use<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const slot = this.open.reduce((least, one) => (one.users < least.users ? one : least));
+    slot.users++;
+    try {
+      return await work(slot.channel);
+    } finally {
+      slot.users--;
+    }
+  }
+
+  /** Opens the others, if they are not open yet; nobody waits for it. They end with the connection. */
+  widen(): void {
+    if (this.widening) return;
+    this.widening = true;
+    void this.openOthers();
+  }
+
+  private async openOthers(): Promise<void> {
+    try {
+      while (this.open.length < most) this.open.push({ channel: await this.openAnother(), users: 0 });
+    } catch {
+      // The server gives us no more of them: those that are open have to do.
+    }
+  }
+}
