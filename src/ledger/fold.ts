@@ -114,13 +114,14 @@ export class Fold {
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
     const { disk, me } = this.context;
-    const onCapturingDisk = entry?.capturedBy === me;
+    const onCapturingDisk = entry?.capturedBy === me, asserted = reason.asserted?.find((one) => one.path === path)?.seen;
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
       seen = await disk.observe(path);
       standing = findStanding(entry, seen, { onCapturingDisk, surely: reason.surely === true });
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
-      if (seen && (standing === undefined || (standing === 'unknown' && seen.size <= hashAtOnceLimit))) {
+      const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
+      if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
         seen = await disk.hash(path);
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
@@ -131,7 +132,7 @@ export class Fold {
       return isHeld ? { answer: 'leave', seen: undefined, ownCopy: undefined } : undefined;
     }
     const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, reason.asserted?.find((one) => one.path === path)?.seen),
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
