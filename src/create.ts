@@ -12,20 +12,18 @@ import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
-import type { CopiesResult, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, WaitOptions } from './instance.js';
+import type { CopiesResult, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
 import { logEvents } from './log-events.js';
 import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, type Tuning } from './options/config.js';
-import { validateCron } from './options/cron.js';
 import { resolveConfig } from './options/resolve-config.js';
 import { openParts, type Parts } from './parts.js';
 import { Records } from './records.js';
 import { asPathBelow, isSafePath } from './root/paths.js';
 import { Root } from './root/root.js';
-import { CronRuns } from './runs/cron.js';
-import { followRun } from './runs/follow.js';
+import { RunActions } from './run-actions.js';
 import { checkReadyLimits, Readiness } from './serving/readiness.js';
 import type { ServeOptions } from './serving/serve-options.js';
 import { Serving, type ServingContext } from './serving/serving.js';
@@ -73,9 +71,9 @@ class Instance implements SyncMediaInstance {
   private outbox: Outbox | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
+  private readonly asking: RunActions;
   private readonly commits = new CommitWatch();
   private readonly models: NamingModel[] = [];
-  private readonly crons: CronRuns[] = [];
   private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
   private readonly ending = new AbortController();
@@ -98,23 +96,17 @@ class Instance implements SyncMediaInstance {
     };
     this.plugin = createPlugin(deps);
     if (Object.keys(config.modelSync).length > 0) applyModelSync(this.connection ?? mongoose, config.modelSync, this.plugin, deps);
-    const openParts = (): Promise<Parts> => this.openParts();
     this.hosts = new HostActions({
       config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
     }).actions();
-    this.kept = offerKept(openParts, (paths) => this.capture(paths));
-    this.removals = offerRemovals(openParts);
-    this.runs = {
-      list: async (limit = 100) => (await openParts()).runs.list(limit),
-      show: async (id) => (await openParts()).runs.show(id),
-      cancel: async (id) => (await openParts()).runs.cancel(id),
-      follow: async (id, onProgress, signal) => {
-        const parts = await openParts();
-        // Where nobody holds the lease of this host, this process takes it and carries the run out.
-        this.beginLease(parts);
-        return followRun(parts, id, onProgress, signal ? AbortSignal.any([signal, this.ending.signal]) : this.ending.signal);
-      },
-    };
+    const parts = (): Promise<Parts> => this.openParts();
+    this.kept = offerKept(parts, (paths) => this.capture(paths));
+    this.removals = offerRemovals(parts);
+    this.asking = new RunActions({
+      config, dirs: this.dirs, parts, beginLease: (opened) => { this.beginLease(opened); },
+      holdsLease: () => this.holder.held, ending: this.ending.signal, tell: (hint) => { this.holder.tell(hint); },
+    });
+    this.runs = this.asking.actions();
     logEvents(this.events, log, (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id);
   }
 
@@ -135,8 +127,10 @@ class Instance implements SyncMediaInstance {
     return this.closing;
   }
 
-  push(request: RunRequest = {}): Promise<Run> { return this.ask('push', request); }
-  pull(request: RunRequest = {}): Promise<Run> { return this.ask('pull', request); }
+  push(request: RunRequest = {}): Promise<Run> { return this.asking.ask('push', request); }
+  pull(request: RunRequest = {}): Promise<Run> { return this.asking.ask('pull', request); }
+  verify(request: VerifyRequest = {}): Promise<Run> { return this.asking.ask('verify', request); }
+  adopt(request: RunRequest = {}): Promise<Run> { return this.asking.ask('adopt', { dryRun: true, ...request }); }
 
   async status(): Promise<Status> {
     if (!this.initialised) {
@@ -277,21 +271,15 @@ class Instance implements SyncMediaInstance {
   private async begin(): Promise<void> {
     const { config } = this;
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    if (config.pullCron !== undefined) validateCron(config.pullCron, 'SYNCMEDIA_PULL_CRON');
-    for (const [name, value] of [['SYNCMEDIA_VERIFY_CRON', config.verifyCron], ['SYNCMEDIA_SECRET', config.secret]] as const) {
-      if (value !== undefined) config.log.warn(`${name} is set, and this version does nothing with it`);
-    }
+    this.asking.checkCrons();
+    if (config.secret !== undefined) config.log.warn('SYNCMEDIA_SECRET is set, and this version does nothing with it');
     if (!this.initialised) {
       config.log.info(`this machine was never initialised (no host id in ${config.stateDir}): nothing is synced; run \`syncmedia init\``);
       return;
     }
     const parts = await this.openParts();
     this.beginLease(parts);
-    if (config.pullCron !== undefined) {
-      const cron = new CronRuns(config.pullCron, 'pull', () => this.pullByCron(parts), this.events);
-      cron.start();
-      this.crons.push(cron);
-    }
+    this.asking.startCrons(parts);
   }
 
   private beginLease(parts: Parts): void {
@@ -299,32 +287,10 @@ class Instance implements SyncMediaInstance {
     if (state) this.holder.begin(parts, state);
   }
 
-  private async pullByCron({ runs, me }: Parts): Promise<void> {
-    if (!this.holder.held || await runs.underWay(me, 'pull')) return;
-    await runs.ask({ kind: 'pull', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'SYNCMEDIA_PULL_CRON' });
-    this.holder.tell({ run: true });
-  }
-
-  private async ask(kind: 'push' | 'pull', { hosts = [], dirs = [], dryRun = false, by = 'the app' }: RunRequest): Promise<Run> {
-    const parts = await this.openParts();
-    await parts.refresh();
-    const known = this.dirs.current();
-    const chosen = dirs.map((dir) => {
-      const found = known.byPath(dir.replace(/\/+$/, ''));
-      if (!found) throw new SyncMediaError('BAD_SYNC_DIR', `${JSON.stringify(dir)} is no sync dir of this host; known are ${known.list.map(({ path }) => path).join(', ')}`);
-      return found.path;
-    });
-    const run = await parts.runs.ask({
-      kind, at: parts.me, hosts: hosts.map((host) => parts.registry.get(host).id), dirs: chosen, dryRun, askedBy: by,
-    });
-    this.holder.tell({ run: true });
-    return run;
-  }
-
   private async end(): Promise<void> {
     this.ending.abort();
     await this.starting?.catch(() => undefined);
-    for (const cron of this.crons) await cron.close();
+    await this.asking.close();
     await this.records.close();
     // Before the backend, which the lanes and serving share.
     await this.serving.close();

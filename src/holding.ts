@@ -1,26 +1,28 @@
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { adoptOrphans } from './delivery/adopting.js';
 import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
+import { Knowing } from './delivery/knowing.js';
 import { Lanes } from './delivery/lanes.js';
 import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
+import { RegularScan } from './delivery/regular-scan.js';
 import { Reload } from './delivery/reload.js';
 import { Sweeping } from './delivery/sweeping.js';
 import { WakeServer, type Hint } from './delivery/wake.js';
+import { Heartbeats } from './hosts/heartbeats.js';
 import type { Config, Tuning } from './options/config.js';
 import { Fold } from './ledger/fold.js';
 import { scanDir } from './ledger/scan.js';
 import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
-import { backoff } from './planning/backoff.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
+import { Readiness } from './runs/readiness.js';
 import { Runner } from './runs/runner.js';
-import type { Entry, Failure, HostId, Path, SyncDir } from './words.js';
-
-const adoptLimit = 500;
+import type { Entry, HostId, Path, SyncDir } from './words.js';
 
 /**
  * What the process that holds its host's lease runs: it folds captures, delivers, sweeps and carries out runs. Made anew each time
@@ -32,18 +34,19 @@ export class Holding {
   private readonly ownDebts: OwnDebts;
   private readonly lanes: Lanes;
   private readonly sweeping: Sweeping;
+  private readonly regular: RegularScan;
+  private readonly knowing: Knowing;
+  private readonly readiness: Readiness;
+  private readonly heartbeats: Heartbeats;
+  private readonly ending = new AbortController();
   private readonly runner: Runner;
   private readonly wake: WakeServer;
   private readonly reload: Reload | undefined;
   private readonly fold: Fold;
   private readonly disk: OwnDisk;
-  private readonly failures = new Map<HostId, Failure>();
   private readonly unsubscribe: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
-  private closed = false;
-  private bootstraps = 0;
-  private nextBootstrapAt = 0;
 
   constructor(
     private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
@@ -71,6 +74,15 @@ export class Holding {
       events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
       store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
     });
+    this.regular = new RegularScan({
+      events, tuning, me: () => registry.me(), dirs: () => dirs.current().list, record: (dir, times) => registry.recordScan(dir, times),
+      scan: (dir, signal, changedSince) => this.scan(dir, signal, changedSince),
+    });
+    this.knowing = new Knowing({
+      fold: this.fold, events, me, hosts: () => registry.all(), known: () => registry.me().knows ?? [], record: (ids) => registry.recordKnown(ids),
+    });
+    this.readiness = new Readiness({ registry, runs: parts.runs, tuning, me });
+    this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
     const deleting = new Deleting({
       ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
       findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
@@ -88,26 +100,27 @@ export class Holding {
       await registry.recordReload({ at: new Date(), ...outcome });
     });
     this.runner = new Runner(parts.runs, {
-      backend, ledger, fold: this.fold, settler, events, me, offer,
-      others: () => registry.others(), dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
+      backend, ledger, fold: this.fold, disk: this.disk, settler, events, me, offer, myHost: () => registry.me(),
+      others: () => registry.others(), refresh: () => parts.refresh(), isGone: (id) => this.heartbeats.isGone(id),
+      knownPatienceMs: 2 * tuning.goneMs, dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
       scan: (dir, signal) => this.scan(dir, signal), wakeLane: (host) => { this.lanes.wake(host); },
-      laneFailure: (host) => this.failures.get(host), markReady: async () => { await registry.markReady(); },
+      markReady: async () => { await registry.markReady(); },
       landedHere: (files) => { this.landed(files); },
-    }, () => registry.all().find(({ id }) => id === me));
+    });
     this.wake = new WakeServer(config.stateDir, (hint) => { this.take(hint); });
   }
 
   async start(): Promise<void> {
-    const { registry, events } = this.parts;
+    const { registry } = this.parts;
     this.unsubscribe.push(
-      events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
-      events.on('recovered', ({ host }) => { this.failures.delete(host); }),
       registry.onLanded((landed) => { this.landed(landed); }),
       registry.onChange(() => { this.lanes.follow(registry.all()); }),
     );
     await this.wake.start();
     this.lanes.follow(registry.all());
     await this.sweeping.start();
+    await this.readiness.begin();
+    await this.readiness.poll();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
@@ -121,11 +134,13 @@ export class Holding {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
+    this.ending.abort();
     clearInterval(this.timer);
     for (const stop of this.unsubscribe) stop();
     await this.wake.close();
-    await Promise.all([this.polling, this.folding.close(), this.sweeping.close(), this.runner.close(), this.reload?.close()]);
+    await Promise.all([
+      this.polling, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
+    ]);
     await this.lanes.close();
   }
 
@@ -139,41 +154,27 @@ export class Holding {
   private async lookAtDatabase(): Promise<void> {
     const { registry } = this.parts;
     await this.parts.refresh();
-    if (this.closed) return;
+    if (this.ending.signal.aborted) return;
+    this.heartbeats.observe(registry.all());
+    this.knowing.poll();
+    await this.readiness.poll();
     this.lanes.follow(registry.all());
     await this.folding.poll();
     await this.ownDebts.poll();
-    // A host that is not ready is no source for anyone.
-    if (registry.me().readyAt !== undefined) await this.adopt();
-    await this.bootstrapIfNew();
+    // What a host that is not ready holds is not yet for others to have.
+    if (registry.me().readyAt !== undefined) {
+      const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
+      await adoptOrphans({ ledger: this.parts.ledger, me: this.parts.me, offer }, this.heartbeats.listGone(registry.all()), this.ending.signal);
+    }
     await this.filling.poll();
     await this.lanes.poll();
+    this.regular.poll();
     this.runner.wake();
   }
 
-  /** What a sender has lost, or still had to send when it was unregistered, is sent by a holder. */
-  private async adopt(): Promise<void> {
-    const { registry, ledger, me } = this.parts;
-    const retired = registry.all().filter(({ status }) => status === 'retired').map(({ id }) => id);
-    for (const entry of await ledger.adoptable(me, retired, adoptLimit)) {
-      if (await ledger.adopt(entry, me)) this.lanes.offer([{ ...entry, sender: me }]);
-    }
-  }
-
-  private async bootstrapIfNew(): Promise<void> {
-    const { registry, runs, me } = this.parts;
-    const host = registry.me();
-    if (host.readyAt !== undefined || host.status !== 'approved' || await runs.underWay(me, 'bootstrap')) return;
-    // A bootstrap that failed, for one because the others have not let this host in yet, is begun again.
-    if (performance.now() < this.nextBootstrapAt) return;
-    const { backoffMs, backoffMaxMs } = this.tuning;
-    this.nextBootstrapAt = performance.now() + backoff(++this.bootstraps, backoffMs, backoffMaxMs, Math.random());
-    await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: 'this host, which is new' });
-  }
-
-  private async scan(dir: SyncDir, signal: AbortSignal): Promise<void> {
+  private async scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void> {
     const { ledger, me } = this.parts;
-    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); });
+    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); }, changedSince);
   }
 
   private landed(files: number): void {

@@ -49,8 +49,8 @@ export async function startSyncMedia(): Promise<SyncMediaInstance> {
 }
 
 /**
- * Makes an independent instance: `plugin`, `admin`, `serve`, `ready`, `start`, `push`, `pull`, `hosts`, `runs`, `status`, `statusOf`, `waitFor`,
- * `capture`, `on`, `close`.
+ * Makes an independent instance: `plugin`, `admin`, `serve`, `ready`, `start`, `push`, `pull`, `verify`, `adopt`, `hosts`, `runs`, `status`,
+ * `statusOf`, `waitFor`, `capture`, `on`, `close`.
  * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
  */
 export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
@@ -63,10 +63,10 @@ export type { SyncMediaInstance } from './create.js';
 export type { Events } from './events.js';
 export type {
   CopiesResult, DocumentStatus, FileStatus, HostEdit, HostRegistration, HostStatus, InitReport, NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest,
-  Status, SyncMedia, WaitOptions,
+  Status, SyncMedia, VerifyRequest, WaitOptions,
 } from './instance.js';
 export type { Log } from './log.js';
 export type { PluginOptions, SyncMediaOptions } from './options/config.js';
 export type { Copies } from './planning/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
-export type { Change, Conflict, Facts, Failure, Host, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';
+export type { Change, Conflict, Facts, Failure, Finding, Host, HostFindings, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';

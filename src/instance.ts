@@ -47,6 +47,16 @@ export interface RunRequest {
   by?: string;
 }
 
+/** What to verify; see RunRequest. */
+export interface VerifyRequest {
+  /** Also this host, where it is named or nothing is. */
+  hosts?: readonly string[];
+  dirs?: readonly string[];
+  /** Fetch or send what is missing, rotten or old, from bytes that match the ledger. Default false. */
+  repair?: boolean;
+  by?: string;
+}
+
 export interface HostStatus {
   id: HostId; hostname: string; status: Host['status']; passive: boolean; ready: boolean; thisHost: boolean;
   /** Entries this host is owed, by any sender, and since when the oldest waits. */
@@ -146,6 +156,10 @@ export interface SyncMedia {
   /** Asks for a run; resolves when the row is stored. */
   push(request?: RunRequest): Promise<Run>;
   pull(request?: RunRequest): Promise<Run>;
+  /** Compares by content, this host with the ledger and the other hosts with this one; the run's `findings` say what is wrong where. */
+  verify(request?: VerifyRequest): Promise<Run>;
+  /** Takes over files that no ledger knows yet. Changes nothing unless `dryRun` is false, which confirms what a dry run showed. */
+  adopt(request?: RunRequest): Promise<Run>;
   readonly runs: {
     /** The newest first. */
     list(limit?: number): Promise<Run[]>;

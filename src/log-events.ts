@@ -32,8 +32,13 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
-  events.on('run', ({ run }) => {
-    if (run.state === 'failed') log.warn(`the ${run.kind} asked for by ${run.askedBy} failed: ${run.failure?.message ?? ''}`);
+  events.on('run', ({ run: { kind, state, askedBy, endedAt, failure, findings = [] } }) => {
+    if (state === 'failed') log.warn(`the ${kind} asked for by ${askedBy} failed: ${failure?.message ?? ''}`);
+    if (kind !== 'verify' || !endedAt) return;
+    for (const { host, missing, different, repaired } of findings) {
+      if (missing + different === 0) continue;
+      log.warn(`verify: host ${nameOf(host)}: ${missing} missing, ${different} different; ${repaired} repaired`);
+    }
   });
   events.on('reloaded', ({ exitCode, output }) => {
     if (exitCode !== 0) log.warn(`the reload command ended with ${exitCode ?? 'a signal'}: ${output.trim()}`);

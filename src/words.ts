@@ -38,7 +38,9 @@ export interface SyncDir {
 /** How this host, as sender, gets on with another one. */
 export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Date; nextTryAt?: Date }
 
-/** A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps` and `halted`. */
+export interface ScanTimes { all: Date; changed: Date }
+
+/** A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps`, `scans`, `knows` and `halted`. */
 export interface Host {
   id: HostId;
   hostname: string;
@@ -71,6 +73,17 @@ export interface Host {
   removals?: Record<string, RemovalDecision>;
   /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
   filled?: string[];
+  /** Hosts that were not ready and that this one folds for: no fold by a host list without them is under way any more. */
+  knows?: HostId[];
+  /** Sync dir → when its last regular scans began: of everything, and of the directories that had changed. */
+  scans?: Record<string, ScanTimes>;
+  /** When it was last at work, by its own clock, to the hour; only a long absence is told by it. */
+  seenAt?: Date;
+  /**
+   * Since when it is back with a disk that was a replica before. Until it is ready, files older than that and unknown to the ledger are
+   * set aside instead of contributed: what was deleted meanwhile must not come back.
+   */
+  returnedAt?: Date;
   reload?: { at: Date; exitCode: number | null; output: string };
   software?: { syncmedia: string; node: string };
   createdAt: Date;
@@ -169,10 +182,19 @@ export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
 /** How bytes came aside: replaced by a put, taken away by a removal, or found left there by a crash. */
 export type AsideBy = 'replaced' | 'removed' | 'leftover';
 
-/** A push, pull, verify or bootstrap: a row first, then carried out by whoever holds the lease of `at`. */
+/**
+ * What is wrong at a path of one host, to the ledger: it should be there and is not; it is there and no entry has it; it is there with
+ * other bytes or another time. An adoption goes by its own host's disk instead: only here, only there, different.
+ */
+export type Finding = 'missing' | 'extra' | 'different';
+
+/** How many of each were found at one host; `same` where it is known, `repaired` of the missing and different ones. */
+export interface HostFindings { host: HostId; same?: number; missing: number; extra: number; different: number; repaired: number }
+
+/** A push, pull, verify, adoption or bootstrap: a row first, then carried out by whoever holds the lease of `at`. */
 export interface Run {
   id: string;
-  kind: 'push' | 'pull' | 'verify' | 'bootstrap';
+  kind: 'push' | 'pull' | 'verify' | 'adopt' | 'bootstrap';
   at: HostId;
   /** Empty: all. */
   hosts: HostId[];
@@ -183,6 +205,11 @@ export interface Run {
   state: 'asked' | 'running' | 'done' | 'failed' | 'cancelled';
   /** Done so far, of what was found. */
   files: number; bytes: number; filesFound: number; bytesFound: number;
+  /** Lately, and how long the rest takes at that pace, in seconds; only while it runs. */
+  bytesPerSecond?: number; secondsLeft?: number;
+  /** What a verify or an adoption found, per host, and at which paths; of these at most the first 1,000. */
+  findings?: HostFindings[];
+  foundAt?: { host: HostId; path: Path; is: Finding }[];
   /** Per host: what stands in the way. */
   failures: { host: HostId; failure: Failure }[];
   /** What a dry run would transfer; at most the first 1,000. */

@@ -3,7 +3,7 @@ import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from
 import { text } from './fields.js';
 import { approveRemovals, listConflicts, listRemovals, listTrash, rejectRemovals, restoreKept } from './kept.js';
 import type { Answer, Asked, Route } from './route.js';
-import { askPull, askPush, cancelRun, listRuns, showRun } from './runs.js';
+import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } from './runs.js';
 
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/', about: 'this list', handle: showIndex },
@@ -19,6 +19,8 @@ export const routes: readonly Route[] = [
   { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
   { method: 'POST', path: '/push', about: 'ask for a push', handle: askPush },
   { method: 'POST', path: '/pull', about: 'ask for a pull', handle: askPull },
+  { method: 'POST', path: '/verify', about: 'ask for a verification, with repair if wanted', handle: askVerify },
+  { method: 'POST', path: '/adopt', about: 'ask for an adoption; a dry run unless dryRun is false', handle: askAdopt },
   { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
   { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
   { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import type { Run } from './call.js';
+import { addAdopt } from './commands/adopt.js';
 import { addHosts } from './commands/hosts.js';
 import { addInit } from './commands/init.js';
 import { addPull } from './commands/pull.js';
@@ -9,6 +10,7 @@ import { addRuns } from './commands/runs.js';
 import { addRemovals, addTrash } from './commands/trash.js';
 import { addStatus } from './commands/status.js';
 import { addUnregister } from './commands/unregister.js';
+import { addVerify } from './commands/verify.js';
 import { exitCodes } from './exit-codes.js';
 import type { Screen } from './screen.js';
 
@@ -25,7 +27,7 @@ export function createProgram(run: Run, screen: Screen): Command {
     .option('--state-dir <dir>', 'where this host keeps its id (default: SYNCMEDIA_STATE_DIR, else ~/.local/state/syncmedia)')
     .option('--json', 'print data as JSON, in the shapes of the admin router')
     .option('--debug', 'print the stack of an error too');
-  for (const add of [addInit, addUnregister, addHosts, addPush, addPull, addStatus, addRuns, addTrash, addRemovals]) add(program, run);
+  for (const add of [addInit, addUnregister, addHosts, addPush, addPull, addVerify, addAdopt, addStatus, addRuns, addTrash, addRemovals]) add(program, run);
   return program.addHelpText('after', `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${
     Object.entries(exitCodes).map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}\n`).join('')}`);
 }

@@ -13,6 +13,9 @@ export class Screen {
 
   constructor(private readonly out: Output, private readonly err: Output) {}
 
+  /** Whether progress is shown to somebody, in one line that changes. */
+  get isTerminal(): boolean { return this.err.isTTY ?? false; }
+
   /** Data. */
   print(text: string): void {
     this.endProgress();

@@ -39,9 +39,9 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return this.root.hash(path);
   }
 
-  async *scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }> {
+  async *scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }> {
     await this.check(dir);
-    yield* this.root.scan(dir, signal);
+    yield* this.root.scan(dir, signal, undefined, changedSince);
   }
 
   async findOwnCopy(entry: Entry): Promise<string | undefined> {
@@ -70,6 +70,11 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async moveToTrash(path: Path): Promise<void> {
     await remove(await this.checkedPlace(path), path, this.judge);
+  }
+
+  /** What a host that is filled may not contribute is kept among the conflicts. */
+  async setAside(path: Path): Promise<void> {
+    await remove(await this.checkedPlace(path), path, () => Promise.resolve('conflict'));
   }
 
   async judgeLeftovers(dir: SyncDir): Promise<void> {

@@ -39,7 +39,10 @@ export async function validateRow(model: HostModel, row: HostRow): Promise<void>
 
 export function toHost(row: HostRow): Host {
   const { _id, ...rest } = row;
-  return { ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.removals ? { removals: decodeKeys(row.removals) } : {}) };
+  return {
+    ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
+    ...(row.removals && { removals: decodeKeys(row.removals) }),
+  };
 }
 
 /** A sync dir (or any text) as a field name. */
@@ -80,6 +83,10 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       halted: record,
       removals: { type: SchemaOf.Types.Mixed },
       filled: { type: [String], default: undefined },
+      knows: { type: [String], default: undefined },
+      scans: { type: SchemaOf.Types.Mixed },
+      seenAt: Date,
+      returnedAt: Date,
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },
       createdAt: Date,

@@ -33,7 +33,8 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const checks: Check[] = [];
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
   await deps.syncDirs.addMissing(host.syncDirs);
-  await markDirs(deps, host, state, checks);
+  const returned = await markDirs(deps, host, state, checks);
+  if (returned && !host.readyAt) await rowsOf(deps).updateOne({ _id: host.id, readyAt: { $exists: false } }, { $set: { returnedAt: new Date() } });
   const open = await letIn(deps, host, state, checks);
   checks.push(...(await deps.tryHost(host, state, open)));
   return { host, created, checks };
@@ -134,7 +135,9 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
   }
 }
 
-async function markDirs(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<void> {
+/** @returns whether one of them was another host's: this disk was a replica before */
+async function markDirs(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<boolean> {
+  let returned = false;
   const dirs = await listDirs(deps, host.syncDirs);
   if (dirs.length === 0) {
     checks.push({ name: 'sync dirs', ok: false, message: 'no sync dir is known yet, so none was marked', remedy: 'give --sync-dirs, or start the app once so that its models declare them, and run `syncmedia init` again' });
@@ -147,9 +150,12 @@ async function markDirs(deps: HostsDeps, host: Host, { root }: State, checks: Ch
       continue;
     }
     try {
+      const before = await readMarker(deps.disk, join(root, dir));
+      returned ||= before !== undefined && before.host !== host.id;
       await writeMarker(deps.disk, join(root, dir), host.id, dir, { force: true });
     } catch (error) {
       checks.push({ name, ok: false, message: messageOf(error), remedy: `let ${host.username} own ${join(root, dir)}` });
     }
   }
+  return returned;
 }

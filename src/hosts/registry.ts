@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Lane, Path, RemovalDecision } from '../words.js';
+import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes } from '../words.js';
 import { encodeKey, toHost, type HostRows } from './host-model.js';
 
 /** What other hosts' work changes all the time, and nobody has to act on. */
-const volatile = ['lease', 'lanes', 'sweeps', 'landed', 'reload', 'filled', 'updatedAt'] as const;
+const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'updatedAt'] as const;
 const MAX_OUTPUT = 4096;
 
 export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
@@ -107,9 +107,27 @@ export class Registry {
     await this.writeMine({ $addToSet: { filled: key } });
   }
 
+  /** This host folds by a host list with these from now on. */
+  async recordKnown(hosts: readonly HostId[]): Promise<void> {
+    await this.writeMine({ $addToSet: { knows: { $each: [...hosts] } } });
+  }
+
+  async recordScan(dir: Path, times: ScanTimes): Promise<void> {
+    await this.writeMine({ $set: { [`scans.${encodeKey(dir)}`]: times } });
+  }
+
+  async recordSeen(at: Date): Promise<void> {
+    await this.writeMine({ $set: { seenAt: at } });
+  }
+
   /** This host is a source for others from now on. The first time counts. */
   async markReady(): Promise<void> {
-    await this.writeMine({ $set: { readyAt: new Date() } }, { readyAt: { $exists: false } });
+    await this.writeMine({ $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } }, { readyAt: { $exists: false } });
+  }
+
+  /** This host was away for long: it is filled again before it is a source. */
+  async markReturned(at: Date): Promise<void> {
+    await this.writeMine({ $set: { returnedAt: at }, $unset: { readyAt: 1 } });
   }
 
   /** What the reload command came to; the last 4,096 characters of its output are kept. */

@@ -55,6 +55,8 @@ export interface Folded { readonly entries: Entry[]; readonly failed: { readonly
  * a version. Returns the entries that were written and that hosts are owed.
  */
 export class Fold {
+  private readonly underWay = new Set<Promise<Folded>>();
+
   constructor(private readonly context: FoldContext) {}
 
   async paths(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
@@ -69,6 +71,27 @@ export class Fold {
 
   /** As `paths`, and tells which paths could not be looked at: a file that may not be read, or that is being written all the time. */
   async each(paths: readonly Path[], reason: Reason): Promise<Folded> {
+    const folding = this.fold(paths, reason);
+    this.underWay.add(folding);
+    try { return await folding; } finally { this.underWay.delete(folding); }
+  }
+
+  /** Resolves when all that were begun before, perhaps by an older host list, have ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.underWay]);
+  }
+
+  /** Those of the entries at whose path bytes lie that they do not know. */
+  async unknown(entries: readonly Entry[]): Promise<{ path: Path; seen: Seen }[]> {
+    const found: { path: Path; seen: Seen }[] = [];
+    await forEachOf(entries, 16, async (entry) => {
+      const looked = await this.findStanding(entry.path, entry, { why: 'scan' });
+      if (looked?.seen && looked.standing === 'unknown') found.push({ path: entry.path, seen: looked.seen });
+    });
+    return found;
+  }
+
+  private async fold(paths: readonly Path[], reason: Reason): Promise<Folded> {
     const read = await this.context.ledger.readMany(paths);
     const entries: Entry[] = [], failed: Folded['failed'] = [];
     await forEachOf(paths, 16, async (path) => {
@@ -114,29 +137,43 @@ export class Fold {
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
     const { disk, me } = this.context;
-    const onCapturingDisk = entry?.capturedBy === me, asserted = reason.asserted?.find((one) => one.path === path)?.seen;
-    let seen: Seen | undefined, standing: FoundStanding | undefined;
-    try {
-      seen = await disk.observe(path);
-      standing = findStanding(entry, seen, { onCapturingDisk, surely: reason.surely === true });
-      // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
-      const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
-      if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
-        seen = await disk.hash(path);
-        standing = findStanding(entry, seen, { onCapturingDisk });
-      }
-    } catch (error) {
-      if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
+    const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
+    const looked = await this.findStanding(path, entry, reason, asserted);
+    if (!looked) {
       // A directory or a symlink took its place: nothing to capture, and nothing that this host holds any more.
       const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
       return isHeld ? { answer: 'leave', seen: undefined, ownCopy: undefined } : undefined;
     }
+    const { seen, standing } = looked;
     const situation = {
       entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
     return { answer: reconcile({ ...situation, ownCopy: ownCopy !== undefined }), seen, ownCopy };
+  }
+
+  /** Undefined where something other than a file is there. */
+  private async findStanding(
+    path: Path, entry: Entry | undefined, { why, surely = false }: Reason, asserted?: Seen,
+  ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
+    const { disk, me } = this.context;
+    const onCapturingDisk = entry?.capturedBy === me;
+    let seen: Seen | undefined, standing: FoundStanding | undefined;
+    try {
+      seen = await disk.observe(path);
+      standing = findStanding(entry, seen, { onCapturingDisk, surely });
+      // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
+      const isNews = standing === 'unknown' || findWhy(why, seen, asserted) === 'asserted';
+      if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
+        seen = await disk.hash(path);
+        standing = findStanding(entry, seen, { onCapturingDisk });
+      }
+    } catch (error) {
+      if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
+      return undefined;
+    }
+    return { seen, standing };
   }
 
   /** False where the entry moved on meanwhile. */

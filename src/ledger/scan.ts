@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.js';
 /** What a scan needs of this host's disk. */
 export interface ScanDisk {
   /** Streams the files of a sync dir; throws NO_MARKER where the dir is not (or no longer) the marked one. */
-  scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }>;
+  scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }>;
   observe(path: Path): Promise<Seen | undefined>;
   hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
   /** Judges what a crash left aside, before the scan looks at the files. */
@@ -18,11 +18,12 @@ const batch = 500;
 /**
  * Walks one of this host's sync dirs and reconciles every path with its entry: files no entry knows, files held that are gone or
  * changed, and bytes that were too fresh to be sure of. Memory is bounded whatever the tree holds.
+ * @param changedSince milliseconds since the epoch: only directories that changed since then, and nothing of what is gone
  * @returns the entries written and the number of files seen
  */
 export async function scanDir(
   context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
-  onEntries: (entries: Entry[]) => void,
+  onEntries: (entries: Entry[]) => void, changedSince?: number,
 ): Promise<number> {
   const { fold, ledger, disk, me } = context;
   await disk.judgeLeftovers(dir);
@@ -33,16 +34,18 @@ export async function scanDir(
     const entries = await fold.paths(paths, { why: 'scan' });
     if (entries.length > 0) onEntries(entries);
   };
-  for await (const { path } of disk.scan(dir, signal)) {
+  for await (const { path } of disk.scan(dir, signal, changedSince)) {
     files++;
     if (some.push(path) >= batch) await reconcile();
   }
   await reconcile();
-  for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
-    signal.throwIfAborted();
-    if (await isGone(disk, path) && some.push(path) >= batch) await reconcile();
+  if (changedSince === undefined) {
+    for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
+      signal.throwIfAborted();
+      if (await isGone(disk, path) && some.push(path) >= batch) await reconcile();
+    }
+    await reconcile();
   }
-  await reconcile();
   await confirmContents(context, dir, signal, onEntries);
   return files;
 }

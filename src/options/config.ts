@@ -98,9 +98,17 @@ export interface Tuning {
   readonly batchBytes: number;
   /** An idle OpenSSH master or ssh2 connection is closed after this. */
   readonly idleMs: number;
+  /** A host whose lease did not beat for this long, as observed by this one, is gone: holders adopt what it had to deliver. */
+  readonly goneMs: number;
+  /** How often the directories that changed are scanned, and how often everything is. */
+  readonly scanChangedMs: number;
+  readonly scanAllMs: number;
+  /** A host that was away for longer comes back as a new one: what the ledger does not know there may have been deleted meanwhile. */
+  readonly absentMs: number;
 }
 
 export const defaultTuning: Tuning = {
   leaseMs: 10_000, beatMs: 3_000, pollMs: 5_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
   laneQueue: 2_000, batchFiles: 1_000, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
+  goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
 };

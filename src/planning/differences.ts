@@ -5,7 +5,7 @@ import { haveSameFacts } from './standing.js';
 export type PushAnswer = 'nothing' | 'owe';
 
 /** Whether this side's file wins over one that the ledger does not know, by the sync dir's conflict rule. */
-function winsOverUnknown(dir: SyncDir, ours: Facts, unknown: Facts): boolean {
+export function winsOverUnknown(dir: SyncDir, ours: Facts, unknown: Facts): boolean {
   return dir.conflict === 'overwrite' || (dir.conflict === 'newer' && ours.mtime >= unknown.mtime);
 }
 

@@ -106,10 +106,12 @@ export class Root {
    * files and sync dirs that lie in this one are skipped.
    *
    * @param onRefused told of names that are not valid UTF-8 and of directories that may not be read
+   * @param changedSince milliseconds since the epoch: only the files of directories that changed since then; default all
    * @throws NO_MARKER where the marker is missing before or after; CANCELLED when `signal` aborts; what the disk throws
    */
-  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined): AsyncIterable<Scanned> {
-    return scanDir({ dir, dirPath: this.absolute(dir.path), isSyncDir: (path) => this.dirs().byPath(path) !== undefined }, signal, onRefused);
+  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, changedSince?: number): AsyncIterable<Scanned> {
+    const isSyncDir = (path: string): boolean => this.dirs().byPath(path) !== undefined;
+    return scanDir({ dir, dirPath: this.absolute(dir.path), isSyncDir, ...(changedSince === undefined ? {} : { changedSince }) }, signal, onRefused);
   }
 
   private dirOf(path: Path): SyncDir {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dir, Dirent } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import { opendir, stat } from 'node:fs/promises';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
 import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
@@ -10,7 +10,13 @@ import { readMarker } from './marker.js';
 import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
 
 /** What to walk: `dirPath` is where `dir` lies on this disk, `isSyncDir` tells what has rules of its own. */
-export interface ScanOf { readonly dir: SyncDir; readonly dirPath: string; readonly isSyncDir: (path: string) => boolean }
+export interface ScanOf {
+  readonly dir: SyncDir;
+  readonly dirPath: string;
+  readonly isSyncDir: (path: string) => boolean;
+  /** Milliseconds since the epoch: of directories in which nothing was made, renamed or removed since then the files are skipped. */
+  readonly changedSince?: number;
+}
 
 /** Told of a name that cannot be synced, as text (which may not be the exact name), and why. */
 export type OnRefused = (pathAsText: string, why: string) => void;
@@ -21,7 +27,7 @@ export interface Scanned { readonly path: Path; readonly seen: Seen }
 const BATCH = 64;
 
 /** A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. */
-interface Level { readonly handle: Dir; readonly rest: string; toEnter: string[] }
+interface Level { readonly handle: Dir; readonly rest: string; readonly changed: boolean; toEnter: string[] }
 
 /** Every regular file that the rules let through, in no order. */
 export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRefused): AsyncGenerator<Scanned, void, undefined> {
@@ -46,9 +52,9 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
       const files = takeFiles(of, level, names, exclude, onRefused);
       const stats = await Promise.all(files.map((rest) => localDisk.stat(`${of.dirPath}/${rest}`)));
       for (const [index, rest] of files.entries()) {
-        const stat = stats[index];
-        if (stat?.kind !== 'file') continue;
-        yield { path: `${of.dir.path}/${rest}` as Path, seen: { size: stat.size, mtime: stat.mtime, nanos: stat.nanos } };
+        const found = stats[index];
+        if (found?.kind !== 'file') continue;
+        yield { path: `${of.dir.path}/${rest}` as Path, seen: { size: found.size, mtime: found.mtime, nanos: found.nanos } };
       }
     }
   } finally {
@@ -70,7 +76,9 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
     if (name === OWN_FOLDER || exclude.matches(rest, isDirectory)) continue;
     if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
     else if (!isSafePath(path)) onRefused(path, 'the path is too long');
-    else if (!isDirectory) files.push(rest);
+    else if (!isDirectory) {
+      if (level.changed) files.push(rest);
+    }
     else if (!of.isSyncDir(path)) level.toEnter.push(rest);
   }
   return files;
@@ -83,13 +91,18 @@ async function enter(of: ScanOf, rest: string, levels: Level[], onRefused: OnRef
     if (rest !== '' && (await localDisk.stat(path))?.kind !== 'directory') return;
     // Node's types know no Buffer names here; Node does.
     const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
-    levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, toEnter: [] });
+    levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, changed: await hasChanged(of, path), toEnter: [] });
   } catch (error) {
     if (rest === '') throw asDiskError(error, 'scanning', path);
     if (isAbsence(error)) return;
     if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw asDiskError(error, 'scanning', path);
     onRefused(`${of.dir.path}/${rest}`, 'the directory may not be read');
   }
+}
+
+/** By the time of its last change of status, which no copying program can set back. */
+async function hasChanged({ changedSince }: ScanOf, path: string): Promise<boolean> {
+  return changedSince === undefined || (await stat(path)).ctimeMs >= changedSince;
 }
 
 async function readNames(level: Level): Promise<Dirent<Buffer>[]> {

@@ -1,21 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { allows } from '../planning/wants.js';
-import type { Host } from '../words.js';
+import type { Host, SyncDir } from '../words.js';
+import { inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
-import { pull } from './pull.js';
+import { pullFrom } from './pull.js';
+
+const lookMs = 200;
 
 /**
- * Fills a new host: everything the others have is fetched, while new saves are already owed to it. Then it is owed every entry that
- * it neither holds nor is owed, and is ready: a source for others from then on. What others fold meanwhile by a host list without it
- * they owe it themselves, once they know it (`delivery/filling.ts`).
+ * Fills a new host, or one that was away for long, while new saves are already owed to it. What lies here and is current is held without
+ * being sent; the rest comes from one peer. When every active host folds by a host list with this one it is owed what it neither holds
+ * nor is owed, what may not be contributed is set aside, and it is ready: a source for others from then on. What went wrong is tried
+ * again later, from where it was.
  */
-export async function bootstrap(context: RunContext, progress: Progress, me: Host): Promise<void> {
-  await pull(context, progress);
-  if (progress.run.failures.length > 0) return;
-  for (const dir of context.dirs()) {
+export async function bootstrap(context: RunContext, progress: Progress): Promise<void> {
+  const dirs = context.dirs().filter(({ path }) => allows(context.myHost(), path));
+  for (const dir of dirs) await context.scan(dir, progress.signal);
+  if (!await fill(context, progress, dirs) || !await waitUntilKnown(context, progress)) return;
+  for (const dir of dirs) {
     progress.signal.throwIfAborted();
-    if (allows(me, dir.path)) await context.ledger.oweLacking(dir.path, me.id);
+    await context.ledger.oweLacking(dir.path, context.me);
+    await setUnknownAside(context, progress, dir);
   }
   await context.markReady();
   // What lies here and no entry knows is captured now: a first adoption.
-  for (const dir of context.dirs()) await context.scan(dir, progress.signal);
+  for (const dir of dirs) await context.scan(dir, progress.signal);
+}
+
+/** From the first peer that gives; passive hosts only where there is no other. False where none did. */
+async function fill(context: RunContext, progress: Progress, dirs: readonly SyncDir[]): Promise<boolean> {
+  const able = context.others().filter(({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined));
+  const active = able.filter(({ passive }) => !passive);
+  const peers = active.length > 0 ? active : able;
+  const failed: (() => void)[] = [];
+  for (const peer of peers) {
+    const failure = await pullFrom(context, progress, peer, dirs);
+    if (!failure) return true;
+    failed.push(() => { progress.fail(peer.id, failure); });
+  }
+  for (const tell of failed) tell();
+  return peers.length === 0;
+}
+
+/** Until each active host that is at work has recorded that it folds for this one; no process folds for a host without a lease. */
+async function waitUntilKnown(context: RunContext, progress: Progress): Promise<boolean> {
+  const end = performance.now() + context.knownPatienceMs;
+  for (;;) {
+    await context.refresh();
+    const ignorant = context.others().filter(({ id, passive, lease, knows }) => !passive && lease && !context.isGone(id) && !knows?.includes(context.me));
+    if (ignorant.length === 0) return true;
+    if (performance.now() > end) {
+      for (const { id, hostname } of ignorant) {
+        const message = `${hostname} has not said that it knows this host: upgrade and restart it, or unregister it if it is gone`;
+        progress.fail(id, { code: 'TIMED_OUT', message, retryable: true, of: 'host' });
+      }
+      return false;
+    }
+    await sleep(lookMs, undefined, { signal: progress.signal });
+  }
+}
+
+/**
+ * Older files than this host's registration, or than its return, are no news: where an entry has the path it is owed that; where none has,
+ * a disk that was a replica before may hold what was deleted meanwhile.
+ */
+async function setUnknownAside(context: RunContext, progress: Progress, dir: SyncDir): Promise<void> {
+  const { ledger, fold, disk } = context;
+  const { returnedAt, createdAt }: Host = context.myHost();
+  const since = (returnedAt ?? createdAt).getTime();
+  const isOld = ({ seen }: { seen: { mtime: number } }): boolean => seen.mtime * 1000 < since;
+  await inBatches(disk.scan(dir, progress.signal), async (some) => {
+    const old = some.filter(isOld);
+    const entries = await ledger.readMany(old.map(({ path }) => path));
+    const aside = (await fold.unknown([...entries.values()])).filter(isOld).map(({ path }) => path);
+    if (returnedAt) aside.push(...old.filter(({ path }) => !entries.has(path)).map(({ path }) => path));
+    for (const path of aside) {
+      progress.signal.throwIfAborted();
+      await disk.setAside(path);
+      context.events.emit('conflict', { path, host: context.me });
+    }
+  });
 }

@@ -1,62 +1,122 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
-import { owe } from '../planning/transitions.js';
-import type { Change, Difference, Entry, Host, Outcome, Path, SyncDir } from '../words.js';
+import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
+import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
-import { chooseHosts, eachDir, inBatches } from './push.js';
+
+/** Differences that are kept from counting them until they are fetched; where there are more the hosts are compared once more. */
+const keptLimit = 10_000;
+/** Fetched at once. */
+const batch = 500;
+
+/** What is to be done about some differences. */
+export interface FetchPlan {
+  /** The version is known to the ledger: settled once it is here. */
+  readonly known: { difference: Difference; entry: Entry }[];
+  /** Captured once it is here. */
+  readonly unknown: { difference: Difference; rule: Conflict; entry: Entry | undefined }[];
+  /** The other side is to get the path again. */
+  readonly owed: Entry[];
+}
+
+interface Kept { readonly dir: SyncDir; readonly difference: Difference }
+
+export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
 
 /**
  * A pull: what other hosts, active and passive, have and this one lacks is fetched by this host. Where the ledger knows the version
  * it settles as held, else it is captured; what only this host knows to be missing on a passive one is owed to it again.
  */
 export async function pull(context: RunContext, progress: Progress): Promise<void> {
-  const hosts = chooseHosts(context, progress).filter(({ passive, readyAt }) => passive || readyAt !== undefined);
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
-  for (const host of hosts) {
-    await eachDir(progress, host, dirs, (dir) =>
-      inBatches(context.backend.compare(host, dir, 'time', progress.signal), (some) => fetchSome(context, progress, host, dir, some)));
+  for (const host of chooseHosts(context, progress).filter(({ passive, readyAt }) => passive || readyAt !== undefined)) {
+    const failure = await pullFrom(context, progress, host, dirs);
+    if (failure) progress.fail(host.id, failure);
   }
 }
 
-async function fetchSome(
-  context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[],
-): Promise<void> {
-  progress.signal.throwIfAborted();
+/** Pulls from one host. Returns what kept the host as a whole from giving; what one path failed with is told to the progress. */
+export function pullFrom(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<Failure | undefined> {
+  return fetchFrom(context, progress, host, dirs, (dir, some) => planPull(context, host, dir, some));
+}
+
+/**
+ * First counts what there is to fetch, so that progress can be told, then fetches it. A dry run ends after the first. Where it was
+ * interrupted it begins anew, and finds only what is still missing.
+ */
+export async function fetchFrom(
+  context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], planFetch: PlanFetch,
+): Promise<Failure | undefined> {
+  let kept: Kept[] | undefined = [];
+  let failure: Failure | undefined;
+  const take = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
+    failure = await fetchSome(context, progress, host, dir, await planFetch(dir, some)) ?? failure;
+  };
+  const counted = await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
+    const { known, unknown, owed } = await planFetch(dir, some);
+    if (!progress.run.dryRun) for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
+    for (const { difference } of [...known, ...unknown]) {
+      const size = difference.there?.size ?? 0;
+      if (progress.run.dryRun) progress.would(host.id, difference.path, size);
+      else progress.found(1, size);
+      if (kept && kept.length < keptLimit) kept.push({ dir, difference });
+      else kept = undefined;
+    }
+  });
+  if (progress.run.dryRun) return counted.failure;
+  if (kept === undefined) return (await compareWith(context, progress, host, counted.dirs, 'time', take)).failure ?? failure ?? counted.failure;
+  for (const dir of dirs) {
+    const here = kept.filter((one) => one.dir === dir).map(({ difference }) => difference);
+    for (let at = 0; at < here.length; at += batch) await take(dir, here.slice(at, at + batch));
+  }
+  return failure ?? counted.failure;
+}
+
+async function planPull(context: RunContext, host: Host, dir: SyncDir, differences: readonly Difference[]): Promise<FetchPlan> {
   const { ledger, me } = context;
-  const safe = differences.filter(({ path }) => context.isSafe(path));
-  const entries = await ledger.readMany(safe.map(({ path }) => path));
-  const changes: Change[] = [], known = new Map<Path, Entry>(), owed: Entry[] = [];
-  for (const difference of safe) {
-    const { path, there } = difference;
-    const entry = entries.get(path);
+  const entries = await ledger.readMany(differences.map(({ path }) => path));
+  const plan: FetchPlan = { known: [], unknown: [], owed: [] };
+  for (const difference of differences) {
+    const entry = entries.get(difference.path);
     const answer = answerPull(difference, entry, me, host, dir);
-    if (answer.do === 'owe there' && entry) owed.push(entry);
-    if ((answer.do !== 'fetch' && answer.do !== 'fetch unknown') || !there) continue;
-    if (answer.do === 'fetch') known.set(path, answer.entry);
-    const version = entry?.version ?? '';
-    changes.push({ do: 'put', path, dir, version, facts: there, ...(answer.do === 'fetch unknown' ? { rule: answer.rule } : {}) });
+    if (answer.do === 'owe there' && entry) plan.owed.push(entry);
+    else if (answer.do === 'fetch') plan.known.push({ difference, entry: answer.entry });
+    else if (answer.do === 'fetch unknown') plan.unknown.push({ difference, rule: answer.rule, entry });
   }
-  if (progress.run.dryRun) {
-    for (const { path } of changes) progress.would(host.id, path);
-    return;
-  }
-  for (const entry of owed) await ledger.change(entry, owe(entry, [host.id]));
-  if (changes.length === 0) return;
-  progress.found(changes.length, changes.reduce((sum, change) => sum + (change.do === 'put' ? change.facts.size : 0), 0));
-  let landed = 0;
+  return plan;
+}
+
+/** @returns what kept the host as a whole from giving */
+async function fetchSome(context: RunContext, progress: Progress, host: Host, dir: SyncDir, plan: FetchPlan): Promise<Failure | undefined> {
+  progress.signal.throwIfAborted();
+  const known = new Map(plan.known.map(({ entry }) => [entry.path, entry]));
+  const changes = [
+    ...plan.known.map(({ difference, entry }) => asChange(dir, difference, entry)),
+    ...plan.unknown.map(({ difference, entry, rule }) => ({ ...asChange(dir, difference, entry), rule })),
+  ];
+  if (changes.length === 0) return undefined;
+  let landed = 0, hostFailure: Failure | undefined;
   const arrived: Path[] = [];
   for await (const outcome of context.backend.fetch(host, changes, progress.signal)) {
-    context.events.emit('outcome', { host: me, outcome });
+    context.events.emit('outcome', { host: context.me, outcome });
     if (outcome.result === 'delivered') {
       landed++;
       progress.done(1, outcome.bytes);
       await take(context, outcome, known.get(outcome.change.path), arrived);
-    } else if ('failure' in outcome) progress.fail(host.id, outcome.failure);
+    } else if ('failure' in outcome) {
+      if (outcome.failure.of === 'host') hostFailure = outcome.failure;
+      else progress.fail(host.id, outcome.failure);
+    }
   }
   if (arrived.length > 0) {
     context.offer(await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id] }));
   }
   if (landed > 0) context.landedHere(landed);
+  return hostFailure;
+}
+
+function asChange(dir: SyncDir, { path, there }: Difference, entry: Entry | undefined): Change & { do: 'put' } {
+  return { do: 'put', path, dir, version: entry?.version ?? '', facts: there ?? { size: 0, mtime: 0 } };
 }
 
 async function take(context: RunContext, outcome: Outcome, entry: Entry | undefined, arrived: Path[]): Promise<void> {

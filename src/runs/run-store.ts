@@ -10,7 +10,7 @@ const kept = 1_000;
 
 function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
 
-/** Pushes, pulls, verifies and bootstraps as rows: asked for by anyone, carried out by the lease holder of `at`. */
+/** Runs as rows: asked for by anyone, carried out by the lease holder of `at`. */
 export class RunStore {
   constructor(private readonly rows: mongo.Collection<RunRow>) {}
 
@@ -18,9 +18,9 @@ export class RunStore {
     await this.rows.createIndexes([{ key: { at: 1, state: 1, askedAt: 1 }, name: 'next' }, { key: { askedAt: -1 }, name: 'newest' }]);
   }
 
-  async ask(run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'>): Promise<Run> {
+  async ask(run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'> & { repair?: boolean }): Promise<Run> {
     const row: RunRow = {
-      _id: randomUUID(), ...run, repair: false, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [],
+      _id: randomUUID(), repair: false, ...run, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [],
       askedAt: new Date(),
     };
     await this.rows.insertOne(row);
@@ -55,23 +55,24 @@ export class RunStore {
   }
 
   /** Stores progress; tells whether the run is still to go on (false: it was cancelled). */
-  async progress({ id, files, bytes, filesFound, bytesFound, failures }: Run): Promise<boolean> {
+  async progress({ id, files, bytes, filesFound, bytesFound, bytesPerSecond, secondsLeft, findings, failures }: Run): Promise<boolean> {
+    const pace = bytesPerSecond === undefined || secondsLeft === undefined ? {} : { bytesPerSecond, secondsLeft };
     const result = await this.rows.updateOne({ _id: id, state: 'running' },
-      { $set: { files, bytes, filesFound, bytesFound, failures } });
+      { $set: { files, bytes, filesFound, bytesFound, failures, ...pace, ...(findings ? { findings } : {}) } });
     return result.matchedCount === 1;
   }
 
   /** Ends a run, unless it was cancelled meanwhile. */
-  async end({ id, ...run }: Run): Promise<Run> {
+  async end({ id, bytesPerSecond: _, secondsLeft: __, ...run }: Run): Promise<Run> {
     await this.rows.updateOne({ _id: id, state: 'running' },
-      { $set: { ...run, endedAt: new Date() } });
+      { $set: { ...run, endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } });
     return this.show(id);
   }
 
   async cancel(id: string): Promise<Run> {
     await this.show(id);
     await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } },
-      { $set: { state: 'cancelled', endedAt: new Date() } } as unknown as mongo.UpdateFilter<RunRow>);
+      { $set: { state: 'cancelled', endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } } as unknown as mongo.UpdateFilter<RunRow>);
     return this.show(id);
   }
 

@@ -1,15 +1,16 @@
 import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Path, Run } from '../words.js';
+import type { Failure, Run } from '../words.js';
+import { adopt } from './adopt.js';
 import { bootstrap } from './bootstrap.js';
-import type { Progress, RunContext } from './context.js';
+import type { RunContext } from './context.js';
 import { pull } from './pull.js';
 import { push } from './push.js';
 import type { RunStore } from './run-store.js';
+import { RunProgress } from './run-progress.js';
+import { verify } from './verify.js';
 
 /** How often progress is stored, and a cancelled run noticed. In milliseconds. */
 const storeMs = 500;
-const wouldLimit = 1_000;
-const failureLimit = 100;
 
 /** Carries out this host's runs, one at a time, oldest first. */
 export class Runner {
@@ -17,7 +18,7 @@ export class Runner {
   private again = false;
   private readonly ending = new AbortController();
 
-  constructor(private readonly store: RunStore, private readonly context: RunContext, private readonly thisHost: () => Host | undefined) {}
+  constructor(private readonly store: RunStore, private readonly context: RunContext) {}
 
   /** There may be a run to carry out. */
   wake(): void {
@@ -46,9 +47,10 @@ export class Runner {
   private async carryOut(run: Run): Promise<void> {
     const { events } = this.context;
     const cancelling = new AbortController();
-    const progress = track(run, AbortSignal.any([cancelling.signal, this.ending.signal]));
+    const progress = new RunProgress(run, AbortSignal.any([cancelling.signal, this.ending.signal]));
     const store = async (): Promise<void> => {
       try {
+        progress.measure();
         if (!await this.store.progress(run)) cancelling.abort();
         events.emit('run', { run: { ...run } });
       } catch (error) { events.emit('failed', { doing: 'storing the progress of a run', error }); }
@@ -58,6 +60,8 @@ export class Runner {
     timer.unref();
     try {
       await this.perform(progress);
+      // What was broken off was answered as failed.
+      progress.signal.throwIfAborted();
       run.state = run.failures.length > 0 ? 'failed' : 'done';
       if (run.failures.length > 0) run.failure = summarise(run);
     } catch (error) {
@@ -75,35 +79,16 @@ export class Runner {
     events.emit('run', { run: await this.store.end(run) });
   }
 
-  private perform(progress: Progress): Promise<void> {
-    const me = this.thisHost();
+  private perform(progress: RunProgress): Promise<void> {
     switch (progress.run.kind) {
       case 'push': return push(this.context, progress);
       case 'pull': return pull(this.context, progress);
-      case 'bootstrap': return me ? bootstrap(this.context, progress, me) : Promise.resolve();
+      case 'verify': return verify(this.context, progress);
+      case 'adopt': return adopt(this.context, progress);
+      case 'bootstrap': return bootstrap(this.context, progress);
       default: throw new SyncMediaError('BAD_OPTION', `a run of the kind ${JSON.stringify(progress.run.kind)} is not known to this version`);
     }
   }
-}
-
-function track(run: Run, signal: AbortSignal): Progress {
-  const failed = new Set<string>();
-  return {
-    run, signal,
-    found(files: number, bytes: number) { run.filesFound += files; run.bytesFound += bytes; },
-    done(files: number, bytes: number) { run.files += files; run.bytes += bytes; },
-    fail(host: HostId, failure: Failure) {
-      const key = `${host} ${failure.code} ${failure.of === 'path' ? failure.message : ''}`;
-      if (failed.has(key) || run.failures.length >= failureLimit) return;
-      failed.add(key);
-      run.failures.push({ host, failure });
-    },
-    would(host: HostId, path: Path) {
-      run.filesFound++;
-      run.wouldTransfer ??= [];
-      if (run.wouldTransfer.length < wouldLimit) run.wouldTransfer.push({ host, path });
-    },
-  };
 }
 
 function summarise({ kind, failures }: Run): Failure {

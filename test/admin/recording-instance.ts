@@ -68,6 +68,8 @@ export class RecordingInstance implements SyncMedia {
 
   push(...args: unknown[]): Promise<Run> { return this.answer('push', args, makeRun()); }
   pull(...args: unknown[]): Promise<Run> { return this.answer('pull', args, makeRun({ kind: 'pull' })); }
+  verify(...args: unknown[]): Promise<Run> { return this.answer('verify', args, makeRun({ kind: 'verify' })); }
+  adopt(...args: unknown[]): Promise<Run> { return this.answer('adopt', args, makeRun({ kind: 'adopt', dryRun: true })); }
   status(): Promise<Status> {
     return this.answer<Status>('status', [], {
       initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [],

@@ -2,6 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nativeCollection } from '../../src/database.js';
+import { openGateDirs } from '../../src/hosts/gate.js';
+import { endConnections } from '../../src/hosts/open-connections.js';
 import { Ledger, type Row } from '../../src/ledger/ledger.js';
 import { localDisk } from '../../src/root/local-disk.js';
 import { writeMarker } from '../../src/root/marker.js';
@@ -86,6 +88,11 @@ test('bytes that change without size and time are captured before they are sent,
 test('a sync dir that a host has not marked yet keeps no other from it, and is served once it is', async () => {
   const videos = safePath('uploads/videos');
   await site.database.connection.collection('syncmedia_syncdirs').insertOne({ _id: videos as never, exclude: [], conflict: 'newer', onDelete: 'keep' });
+  for (const machine of [one, two, three]) {
+    // As when its app declares it: the row alone opens nothing to the keys of other hosts.
+    await openGateDirs(machine.ssh.stateDir, { root: machine.ssh.root, syncDirs: [] }, [videos]);
+    await endConnections(machine.ssh.stateDir, () => false);
+  }
   for (const machine of [one, three]) {
     await mkdir(machine.path(videos), { recursive: true });
     await writeMarker(localDisk, machine.path(videos), await idOf(machine.name), videos);

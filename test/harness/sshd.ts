@@ -247,7 +247,8 @@ class Host implements TestHost {
       port: this.port,
       hostKeys: this.#keyTypes().map((type) => join(this.dir, `ssh/host_${type}`)),
       authorizedKeysFile: this.authorizedKeysFile,
-      environment: [path, this.#mark, processMark()],
+      // A shell that runs a command of ssh reads the files in its home first: those of whoever runs the tests may be slow, or wait.
+      environment: [path, `HOME=${this.dir}`, this.#mark, processMark()],
     });
   }
 

@@ -166,7 +166,10 @@ describe('Lease', () => {
     const second = start({ bootId: 'original', onCloned });
     const looked = (await stored())?.beat ?? 0;
     await until(async () => ((await stored())?.beat ?? 0) > looked + 3);
-    start({ bootId: 'copy', onCloned });
+    // It has looked before the other one marks: one that starts later takes the mark for an old one.
+    let looks = 0;
+    start({ bootId: 'copy', onCloned, beatMs: 2_000, rows: () => { looks++; return rows; } });
+    await until(() => looks > 0);
     start({ bootId: 'copy', onCloned });
     await until(() => cloned.length === 4, { timeout: 10_000 });
     expect(holders()).toEqual([]);

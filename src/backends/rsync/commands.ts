@@ -48,8 +48,9 @@ export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
  */
 export function compareCommand(way: Way, ends: Ends, dir: SyncDir, inner: readonly string[], by: 'time' | 'bytes', only?: 'new'): RsyncCommand {
   const command = between(baseCommand(way), way, ends).set('recursive').set('dry-run');
-  if (by === 'bytes') command.set('checksum');
+  // What is not there at all needs no reading.
   if (only === 'new') command.set('ignore-existing');
+  else if (by === 'bytes') command.set('checksum');
   for (const path of inner) command.exclude(`/${escapePattern(path)}/`);
   for (const argument of excludeArguments(dir.exclude)) command.exclude(argument.slice('--exclude='.length));
   return command;

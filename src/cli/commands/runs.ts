@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Run } from '../call.js';
-import { followRun, formatBytes, showRun } from '../follow-run.js';
+import { followRun, showRun } from '../follow-run.js';
+import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addRuns(program: Command, run: Run): void {
-  const runs = program.command('runs').description('Shows the pushes and pulls that were asked for.');
+  const runs = program.command('runs').description('Shows the runs that were asked for: pushes, pulls, verifications, adoptions, bootstraps.');
   runs.command('list', { isDefault: true })
     .description('Lists them, the newest first.')
     .option('--limit <number>', 'how many at most', parseLimit, 50)

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { Run } from '../call.js';
-import { formatBytes } from '../follow-run.js';
+import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addTrash(program: Command, run: Run): void {

@@ -90,6 +90,10 @@ export class ReplayHost {
     await rm(join(this.ssh.root, path));
   }
 
+  async removeFromTrash(path: Path, name: string): Promise<void> {
+    await rm(join(this.ssh.root, uploads.path, areas.trash, name, path.slice(uploads.path.length + 1)));
+  }
+
   /** The contents at the path, or below an area of `.syncmedia` for that path. */
   async contents(path: Path, area?: 'aside' | 'trash' | 'conflicts'): Promise<{ content: string; name: string }[]> {
     const dir = join(this.ssh.root, uploads.path), rest = path.slice(uploads.path.length + 1);

@@ -8,7 +8,7 @@ import { bit, goneHosts, hostOf, type Model } from '../model.js';
 import type { Content, HostIndex, Landing, State } from '../state.js';
 import type { Step } from '../walk.js';
 import { findDifferences } from './compare.js';
-import { factsOf, hashOf, textOf } from './content.js';
+import { contentIn, factsOf, hashOf, textOf } from './content.js';
 import { type ReplayHost, uploads } from './host.js';
 import { type ReplaySite, rowOf } from './site.js';
 import { Task, type Point } from './task.js';
@@ -217,6 +217,14 @@ export class Replay {
       while (task.at !== wanted && task.at !== 'done') await task.go();
       this.reach(task, task.at, wanted);
     } else this.reach(task, await task.go(), wanted);
+    if (before.kind === 'restore' && before.step !== 'judged') await this.removeSpares(to, before);
+  }
+
+  /** The explorer counts a content in the trash once: the first restore takes it. */
+  private async removeSpares(state: State, { to, content }: Landing): Promise<void> {
+    const { trash, grave } = hostOf(state, to), host = this.host(to);
+    if (((trash | grave) & bit(content)) !== 0) return;
+    for (const { name } of (await host.contents(this.path, 'trash')).filter((one) => contentIn(one.content) === content)) await host.removeFromTrash(this.path, name);
   }
 
   private async end(task: Task, landing: Landing): Promise<void> {

@@ -1,0 +1,20 @@
+import type { Run } from '../words.js';
+import { formatTable } from './table.js';
+
+/** What a verify or an adoption found: how much of it at each host, then where. An adoption goes by this host's disk, a verify by the ledger. */
+export function formatFindings({ kind, findings = [], foundAt = [] }: Run, nameOf: (host: string) => string): string {
+  if (findings.length === 0) return '';
+  const words = kind === 'adopt'
+    ? { missing: 'only here', extra: 'only there', different: 'different' }
+    : { missing: 'missing', extra: 'extra', different: 'different' };
+  const headings = ['HOST', 'SAME', words.missing.toUpperCase(), words.extra.toUpperCase(), words.different.toUpperCase(), ...(kind === 'adopt' ? [] : ['REPAIRED'])];
+  const rows = findings.map(({ host, same, missing, extra, different, repaired }) =>
+    [nameOf(host), same === undefined ? '–' : String(same), String(missing), String(extra), String(different), String(repaired)]);
+  return `\n${formatTable(headings, rows)}`
+    + (foundAt.length > 0 ? `\n${formatTable(['HOST', 'FOUND', 'PATH'], foundAt.map(({ host, path, is }) => [nameOf(host), words[is], path]))}` : '');
+}
+
+/** Whether a verify found what is wrong and was not repaired; files that no entry has are none of it. */
+export function isDamaged({ kind, findings = [] }: Run): boolean {
+  return kind === 'verify' && findings.some(({ missing, different, repaired }) => missing + different > repaired);
+}

@@ -1,0 +1,43 @@
+import type { Run } from '../words.js';
+
+const barWidth = 20;
+
+/** What a run has done, of how much, how fast, and how long the rest takes: one plain line. */
+export function describeProgress(run: Run): string {
+  return `${run.kind} ${run.id}: ${run.state}, ${describeCounts(run)}${describePace(run)}`;
+}
+
+/** The same for a terminal, shorter and with a bar. */
+export function drawProgress(run: Run): string {
+  const share = shareDone(run);
+  const full = Math.round(share * barWidth);
+  const bar = `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}]`;
+  return `${run.kind} ${bar} ${String(Math.floor(share * 100))}% ${describeCounts(run)}${describePace(run)}`;
+}
+
+export function describeCounts({ files, filesFound, bytes, bytesFound }: Run): string {
+  return `${String(files)} of ${String(filesFound)} files, ${formatBytes(bytes)} of ${formatBytes(bytesFound)}`;
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${power === 0 ? String(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power] ?? ''}`;
+}
+
+/** By bytes and files alike: many small files take long whatever their bytes. More may be found than was, and done than found. */
+function shareDone({ files, filesFound, bytes, bytesFound }: Run): number {
+  const shares = [[files, filesFound], [bytes, bytesFound]].flatMap(([done = 0, found = 0]) => found > 0 ? [done / found] : []);
+  return shares.length === 0 ? 0 : Math.min(1, shares.reduce((sum, share) => sum + share, 0) / shares.length);
+}
+
+function describePace({ bytesPerSecond, secondsLeft }: Run): string {
+  if (bytesPerSecond === undefined || secondsLeft === undefined) return '';
+  return `, ${formatBytes(bytesPerSecond)}/s, ${formatDuration(secondsLeft)} left`;
+}
+
+export function formatDuration(seconds: number): string {
+  if (seconds < 60) return `${String(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${String(minutes)} min` : `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min`;
+}

@@ -1,0 +1,80 @@
+import type { EventBus } from '../events.js';
+import type { Host, Path, ScanTimes, SyncDir } from '../words.js';
+
+export interface RegularScanContext {
+  readonly events: EventBus;
+  readonly tuning: { readonly scanChangedMs: number; readonly scanAllMs: number };
+  me(): Host;
+  dirs(): readonly SyncDir[];
+  record(dir: Path, times: ScanTimes): Promise<void>;
+  scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void>;
+}
+
+/** A scan waits until this many times what the last one took have passed. */
+const rest = 20;
+/** After a failure; the sync dir may be mounted again. In milliseconds. */
+const patienceMs = 60_000;
+/** The clock that dates directories ticks more slowly than the one that is read. In milliseconds. */
+const marginMs = 2_000;
+
+/**
+ * What no save and no other host told of is found by looking: often at the directories that changed since the last look, once a day at
+ * everything, which also finds files that were written in place or are gone. One sync dir at a time.
+ */
+export class RegularScan {
+  private readonly notBefore = new Map<Path, number>();
+  private readonly ending = new AbortController();
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly context: RegularScanContext) {}
+
+  poll(): void {
+    if (this.running || this.ending.signal.aborted || this.context.me().readyAt === undefined) return;
+    const due = this.context.dirs().filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
+    this.running = this.run(due).finally(() => { this.running = undefined; });
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+  }
+
+  private async run(dirs: readonly SyncDir[]): Promise<void> {
+    for (const dir of dirs) {
+      if (this.ending.signal.aborted) return;
+      const began = performance.now();
+      try {
+        if (await this.look(dir)) this.notBefore.set(dir.path, performance.now() + rest * (performance.now() - began));
+      } catch (error) {
+        if (this.ending.signal.aborted) return;
+        this.notBefore.set(dir.path, performance.now() + patienceMs);
+        this.context.events.emit('failed', { doing: `the regular scan of ${dir.path}`, error });
+      }
+    }
+  }
+
+  private async look(dir: SyncDir): Promise<boolean> {
+    const { context } = this, { scanAllMs, scanChangedMs } = context.tuning;
+    const now = new Date();
+    const last = context.me().scans?.[dir.path];
+    // Newly a sync dir: what lies there already is left to an adoption or a push, or is found in a day.
+    if (!last) {
+      await context.record(dir.path, { all: now, changed: now });
+      return false;
+    }
+    if (isPast(last.all, scanAllMs, now)) {
+      await context.scan(dir, this.ending.signal);
+      await context.record(dir.path, { all: now, changed: now });
+      return true;
+    }
+    if (!isPast(last.changed, scanChangedMs, now)) return false;
+    await context.scan(dir, this.ending.signal, last.changed.getTime() - marginMs);
+    await context.record(dir.path, { ...last, changed: now });
+    return true;
+  }
+}
+
+/** A date in the future is of a clock that was set back since. */
+function isPast(date: Date, ms: number, now: Date): boolean {
+  return now.getTime() - date.getTime() >= ms || date > now;
+}

@@ -1,0 +1,38 @@
+import type { Host, HostId } from '../words.js';
+
+interface Observed { readonly beat: string; silentMs: number }
+
+/**
+ * Which hosts are gone: their lease was not beaten for a while, as seen by this process on its own monotonic clock. Only time counts
+ * in which it looked: one that slept, or a database that was away, says nothing about the others.
+ */
+export class Heartbeats {
+  private readonly observed = new Map<HostId, Observed>();
+  private lookedAt: number | undefined;
+
+  /** @param gapMs the most that counts between two looks */
+  constructor(private readonly goneMs: number, private readonly gapMs: number, private readonly now: () => number = () => performance.now()) {}
+
+  /** To be told the hosts whenever they were read. */
+  observe(hosts: readonly Host[]): void {
+    const now = this.now();
+    const passed = this.lookedAt === undefined ? 0 : Math.min(this.gapMs, now - this.lookedAt);
+    this.lookedAt = now;
+    for (const { id, lease } of hosts) {
+      const beat = lease ? `${lease.holder} ${String(lease.beat)}` : '';
+      const before = this.observed.get(id);
+      if (before?.beat === beat) before.silentMs += passed;
+      else this.observed.set(id, { beat, silentMs: 0 });
+    }
+    for (const id of this.observed.keys()) if (!hosts.some((host) => host.id === id)) this.observed.delete(id);
+  }
+
+  isGone(id: HostId): boolean {
+    return (this.observed.get(id)?.silentMs ?? 0) >= this.goneMs;
+  }
+
+  /** Of these, who sends nothing any more: active hosts that are gone, and retired ones. */
+  listGone(hosts: readonly Host[]): HostId[] {
+    return hosts.filter(({ id, passive, status }) => status === 'retired' || (!passive && this.isGone(id))).map(({ id }) => id);
+  }
+}

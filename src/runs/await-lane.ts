@@ -1,0 +1,60 @@
+import type { Failure, Host, Path } from '../words.js';
+import { chooseHosts } from './compare.js';
+import type { Progress, RunContext } from './context.js';
+
+/** How often it looks whether the lane is done, where no event told. In milliseconds. */
+const lookMs = 1_000;
+
+/** Follows the lane until the host is owed nothing more by this one in these dirs, or fails. */
+export async function awaitLane(context: RunContext, progress: Progress, host: Host, dirs: readonly Path[]): Promise<void> {
+  const { ledger, me, events } = context;
+  const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
+  // What is saved from now on is not this run's: on a busy site something is always owed.
+  const before = new Date();
+  const left = async (): Promise<number> => {
+    let count = 0;
+    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true, before });
+    return count;
+  };
+  let delivered = 0, failure: Failure | undefined, wake = (): void => undefined;
+  const stops = [
+    events.on('outcome', ({ host: id, outcome }) => {
+      if (id !== host.id || !isHere(outcome.change.path)) return;
+      if (outcome.result === 'delivered') { delivered++; progress.done(1, outcome.bytes); }
+      if ('failure' in outcome && outcome.failure.of === 'path') progress.fail(host.id, outcome.failure);
+      wake();
+    }),
+    events.on('failing', (event) => { if (event.host === host.id) { failure = event.failure; wake(); } }),
+  ];
+  const onAbort = (): void => { wake(); };
+  progress.signal.addEventListener('abort', onAbort);
+  try {
+    let found = 0;
+    for (const dir of dirs) {
+      const { files, bytes } = await ledger.measure({ owed: host.id, sender: me, below: dir, before });
+      progress.found(files, bytes);
+      found += files;
+    }
+    context.wakeLane(host.id);
+    for (let remaining = found; remaining > 0;) {
+      const deliveredBefore = delivered;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, lookMs);
+        wake = () => { clearTimeout(timer); resolve(); };
+      });
+      progress.signal.throwIfAborted();
+      if (!chooseHosts(context, progress).some(({ id }) => id === host.id)) {
+        failure = { code: 'CANCELLED', message: `${host.hostname} was paused or unregistered meanwhile`, retryable: true, of: 'host' };
+      }
+      if (delivered - deliveredBefore > 0 && delivered < found && !failure) continue;
+      remaining = await left();
+      if (remaining > 0 && failure) {
+        progress.fail(host.id, failure);
+        return;
+      }
+    }
+  } finally {
+    for (const stop of stops) stop();
+    progress.signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,64 @@
+import { hasCode, SyncMediaError } from '../errors/errors.js';
+import { isAskedFor } from '../planning/differences.js';
+import { allows } from '../planning/wants.js';
+import type { Difference, Failure, Host, SyncDir } from '../words.js';
+import type { Progress, RunContext } from './context.js';
+
+const batch = 500;
+
+/** The failure a thrown error is, as a host's. */
+export function asHostFailure(error: unknown): Failure {
+  if (error instanceof SyncMediaError) return { code: error.code, message: error.message, retryable: true, of: 'host' };
+  throw error;
+}
+
+/** Hosts a run concerns: approved, asked for. */
+export function chooseHosts(context: RunContext, progress: Progress): Host[] {
+  return context.others().filter(({ id, status }) => status === 'approved' && isAskedFor(progress.run.hosts, id));
+}
+
+/** Calls `take` with what comes, some at a time. */
+export async function inBatches<T>(all: AsyncIterable<T>, take: (some: T[]) => Promise<void>): Promise<void> {
+  let some: T[] = [];
+  for await (const one of all) {
+    if (some.push(one) < batch) continue;
+    const full = some;
+    some = [];
+    await take(full);
+  }
+  if (some.length > 0) await take(some);
+}
+
+export interface Compared {
+  /** The sync dirs that were compared to their end. */
+  readonly dirs: readonly SyncDir[];
+  /** What kept the others from it. */
+  readonly failure?: Failure;
+}
+
+/**
+ * Compares this host with another, one sync dir after the other, and gives the differences that may be synced in batches. A sync dir
+ * that is not mounted keeps no other from its turn; a host that does not answer is asked for no other.
+ */
+export async function compareWith(
+  context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], by: 'time' | 'bytes',
+  take: (dir: SyncDir, some: Difference[]) => Promise<void>,
+): Promise<Compared> {
+  const compared: SyncDir[] = [];
+  let failure: Failure | undefined;
+  for (const dir of dirs) {
+    if (!allows(host, dir.path)) continue;
+    try {
+      await inBatches(context.backend.compare(host, dir, by, progress.signal), async (some) => {
+        progress.signal.throwIfAborted();
+        await take(dir, some.filter(({ path }) => context.isSafe(path)));
+      });
+      compared.push(dir);
+    } catch (error) {
+      if (progress.signal.aborted) throw error;
+      failure = asHostFailure(error);
+      if (!hasCode(error, 'NO_MARKER')) break;
+    }
+  }
+  return { dirs: compared, ...(failure ? { failure } : {}) };
+}

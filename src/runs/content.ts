@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { haveSameFacts } from '../planning/standing.js';
+import { allows } from '../planning/wants.js';
+import type { Change, Entry, Host, Path, SyncDir } from '../words.js';
+import { asHostFailure } from './compare.js';
+import type { Progress, RunContext } from './context.js';
+
+/** The sha256 of what lies on another host; undefined where it cannot be read. */
+export async function hashThere({ backend }: RunContext, host: Host, path: Path, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { body } = await backend.read(host, path, signal);
+    const hash = createHash('sha256');
+    for await (const bytes of body) hash.update(bytes);
+    return hash.digest('hex');
+  } catch (error) {
+    signal.throwIfAborted();
+    asHostFailure(error);
+    return undefined;
+  }
+}
+
+/** Whether this host's own bytes are those of the version; where the ledger has no sha256 yet, size and date have to do. */
+export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): Promise<boolean> {
+  if (!facts) return false;
+  const seen = await (facts.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(() => undefined);
+  return seen !== undefined && haveSameFacts(seen, facts) && seen.sha256 === facts.sha256;
+}
+
+/**
+ * Fetches a version again, from a holder whose bytes are those that the ledger has. What lies here is judged by its landing, and kept as
+ * a conflict. False, and told, where nobody has good bytes.
+ */
+export async function repairHere(context: RunContext, progress: Progress, dir: SyncDir, entry: Entry): Promise<boolean> {
+  const { backend, settler, me } = context;
+  const { path, version, facts } = entry;
+  if (!facts) return false;
+  const holders = context.others().filter((host) => entry.heldBy.includes(host.id) && (host.passive || host.readyAt !== undefined) && allows(host, path));
+  for (const host of holders) {
+    if (facts.sha256 !== undefined && await hashThere(context, host, path, progress.signal) !== facts.sha256) continue;
+    const change: Change = { do: 'put', path, dir, version, facts };
+    for await (const outcome of backend.fetch(host, [change], progress.signal)) {
+      context.events.emit('outcome', { host: me, outcome });
+      if (outcome.result !== 'delivered' || !await isGoodHere(context, entry)) continue;
+      await settler.settle(path, version, me);
+      context.landedHere(1);
+      return true;
+    }
+  }
+  progress.fail(me, { code: 'NO_GOOD_COPY', message: `${JSON.stringify(path)}: no host has bytes that match the ledger`, retryable: false, of: 'path' });
+  return false;
+}

@@ -1,0 +1,39 @@
+import type { Registry } from '../hosts/registry.js';
+import { backoff } from '../planning/backoff.js';
+import type { Tuning } from '../options/config.js';
+import type { HostId } from '../words.js';
+import type { RunStore } from './run-store.js';
+
+/** How often it is recorded that this host is at work. In milliseconds. */
+const seenMs = 60 * 60_000;
+/** A bootstrap that failed is tried again after as long as a failing lane, times this. */
+const patience = 5;
+
+/** Sees to it that this host becomes ready: asks for its bootstrap, again where it failed, and anew after a long absence. */
+export class Readiness {
+  private asked = 0;
+  private notBefore = 0;
+
+  constructor(private readonly context: {
+    readonly registry: Registry; readonly runs: RunStore; readonly me: HostId;
+    readonly tuning: Pick<Tuning, 'absentMs' | 'backoffMs' | 'backoffMaxMs'>;
+  }) {}
+
+  /** When this process begins to work: a host that was away for long is filled again, unless it is the only one that has anything. */
+  async begin(): Promise<void> {
+    const { registry, tuning } = this.context;
+    const { seenAt, readyAt } = registry.me();
+    if (readyAt === undefined || seenAt === undefined || Date.now() - seenAt.getTime() < tuning.absentMs) return;
+    const isOther = registry.others().some((host) => !host.passive && host.readyAt !== undefined && host.status === 'approved');
+    if (isOther) await registry.markReturned(new Date());
+  }
+
+  async poll(): Promise<void> {
+    const { registry, runs, me, tuning } = this.context;
+    const { seenAt, readyAt, status } = registry.me();
+    if (seenAt === undefined || Math.abs(Date.now() - seenAt.getTime()) > seenMs) await registry.recordSeen(new Date());
+    if (readyAt !== undefined || status !== 'approved' || performance.now() < this.notBefore || await runs.underWay(me, 'bootstrap')) return;
+    this.notBefore = performance.now() + patience * backoff(++this.asked, tuning.backoffMs, tuning.backoffMaxMs, Math.random());
+    await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: this.asked === 1 ? 'this host, which is new' : 'this host, which is not ready yet' });
+  }
+}

@@ -1,0 +1,57 @@
+import { forEachOf } from '../ledger/fold.js';
+import { findFault } from '../planning/findings.js';
+import { haveSameFacts } from '../planning/standing.js';
+import type { Entry, Finding, Path, Seen, SyncDir } from '../words.js';
+import { inBatches } from './compare.js';
+import { repairHere } from './content.js';
+import type { Progress, RunContext } from './context.js';
+
+/** Files hashed at once. */
+const width = 2;
+
+/** This host's files of one sync dir, each read and compared with the ledger; then what the ledger says is here and is not. */
+export async function verifyOwn(context: RunContext, progress: Progress, dir: SyncDir): Promise<void> {
+  const { disk, ledger, me } = context;
+  progress.report(me);
+  for await (const { seen } of disk.scan(dir, progress.signal)) progress.found(1, seen.size);
+  await inBatches(disk.scan(dir, progress.signal), async (some) => {
+    const files = some.filter(({ path }) => context.isSafe(path));
+    const entries = await ledger.readMany(files.map(({ path }) => path));
+    await forEachOf(files, width, async ({ path, seen }) => {
+      progress.signal.throwIfAborted();
+      await tell(context, progress, dir, path, await look(context, path, seen, entries.get(path)), entries.get(path));
+      progress.done(1, seen.size);
+    });
+  });
+  for await (const entry of ledger.below(dir.path, { heldBy: me })) {
+    progress.signal.throwIfAborted();
+    if (entry.kind !== 'file' || await disk.observe(entry.path).catch(() => undefined)) continue;
+    // It may have been removed, or replaced, since the entry was read.
+    const now = await ledger.read(entry.path);
+    if (now?.version === entry.version && now.heldBy.includes(me)) await tell(context, progress, dir, entry.path, 'missing', entry);
+  }
+}
+
+async function look({ disk, me }: RunContext, path: Path, seen: Seen, entry: Entry | undefined): Promise<Finding | 'same' | undefined> {
+  const fault = findFault(entry, me, true, seen);
+  if (fault !== 'content decides' || !entry?.facts) return fault === 'content decides' ? undefined : fault;
+  if (entry.facts.sha256 === undefined) return undefined;
+  const hashed = await disk.hash(path).catch(() => undefined);
+  // Written meanwhile: a capture or a scan tells of it.
+  if (!hashed || !haveSameFacts(hashed, entry.facts)) return undefined;
+  return hashed.sha256 === entry.facts.sha256 ? 'same' : 'different';
+}
+
+async function tell(
+  context: RunContext, progress: Progress, dir: SyncDir, path: Path, is: Finding | 'same' | undefined, entry: Entry | undefined,
+): Promise<void> {
+  const { me, disk } = context;
+  if (is === 'same') { progress.same(me, 1); return; }
+  if (!is) return;
+  progress.finding(me, path, is);
+  if (!progress.run.repair || is === 'extra' || !entry?.facts) return;
+  const seen = await disk.observe(path).catch(() => undefined);
+  // Other bytes with a date or size of their own may be news: this host's scan captures them.
+  if (seen && !haveSameFacts(seen, entry.facts)) return;
+  if (await repairHere(context, progress, dir, entry)) progress.repaired(me, 1);
+}

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Run } from '../../src/words.js';
+import { runCli } from '../cli/run-cli.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, type Machine, type Site } from './site.js';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeEach(async () => {
+  site = await openSite({ plugin: { sweep: false } });
+  [one, two, three] = threeOf(site);
+  // A new host's own first look comes after it is ready.
+  await until(async () => (await one.app.sync.runs.list()).every(({ state }) => state === 'done'), { timeout: 15_000 });
+  // A site that was kept in step by other means: most files are everywhere, and no ledger knows any.
+  for (const machine of [one, two, three]) await machine.write(`${dir}/same.jpg`, 'same', 1_000_000);
+  await one.write(`${dir}/only-one.jpg`, '1', 1_000_000);
+  await two.write(`${dir}/only-two.jpg`, '2', 1_000_000);
+  await one.write(`${dir}/contested.jpg`, 'of one', 1_000_000);
+  await two.write(`${dir}/contested.jpg`, 'of two, newer', 2_000_000);
+  await three.write(`${dir}/contested.jpg`, 'of three, newest', 3_000_000);
+});
+afterEach(() => site.close());
+
+async function adopt(request?: Parameters<Machine['app']['sync']['adopt']>[0]): Promise<Run> {
+  const { sync } = one.app;
+  return sync.runs.follow((await sync.adopt(request)).id);
+}
+const entries = (): Promise<number> => one.app.sync.status().then((status) => status.entries);
+
+test('unless confirmed it tells what is only here, only there and different per host, and changes nothing', async () => {
+  const trees = await Promise.all([one, two, three].map((machine) => machine.tree()));
+  const run = await adopt();
+  expect(run).toMatchObject({ kind: 'adopt', dryRun: true, state: 'done' });
+  const [idTwo, idThree] = await Promise.all(['two', 'three'].map(async (name) => (await one.app.sync.hosts.show(name)).id));
+  expect(run.findings).toEqual(expect.arrayContaining([
+    { host: idTwo, same: 1, missing: 1, extra: 1, different: 1, repaired: 0 }, { host: idThree, same: 1, missing: 1, extra: 0, different: 1, repaired: 0 },
+  ]));
+  expect(await Promise.all([one, two, three].map((machine) => machine.tree()))).toEqual(trees);
+  expect(await entries()).toBe(0);
+});
+
+test('confirmed, all hosts come to hold the same, the newest wins and the others are kept aside, and what is the same is never sent', async () => {
+  const sent: string[] = [];
+  one.app.sync.on('outcome', ({ outcome }) => { sent.push(outcome.change.path); });
+  expect(await adopt({ dryRun: false })).toMatchObject({ state: 'done', failures: [] });
+  const whole = await three.tree();
+  expect([await one.tree(), await two.tree()]).toEqual([whole, whole]);
+  expect(Object.keys(whole)).toHaveLength(4);
+  expect(await one.read(`${dir}/contested.jpg`)).toBe('of three, newest');
+  // Two was replaced once by itself on one, then by three's on both.
+  expect(await one.kept('conflicts')).toContain('contested.jpg');
+  expect(await two.kept('conflicts')).toEqual(['contested.jpg']);
+  expect(await three.kept('conflicts')).toEqual([]);
+  expect(sent).not.toContain(`${dir}/same.jpg`);
+  const entry = await one.app.connection.collection<{ _id: string; heldBy: string[]; owed: string[] }>('syncmedia_ledger').findOne({ _id: `${dir}/same.jpg` });
+  expect([entry?.heldBy.length, entry?.owed]).toEqual([3, []]);
+  const again = await adopt();
+  expect(again.findings).toMatchObject([{ same: 4, missing: 0, extra: 0, different: 0 }, { same: 4, missing: 0, extra: 0, different: 0 }]);
+});
+
+test('the command line shows it, and without a terminal wants a --yes', async () => {
+  const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
+  const shown = await runCli(['adopt'], { env });
+  expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('nothing was changed: confirm')]);
+  expect(shown.stdout).toMatch(/HOST +SAME +ONLY HERE +ONLY THERE +DIFFERENT\n/);
+  expect(await entries()).toBe(0);
+  const done = await runCli(['adopt', '--yes', '--host', 'two', '--json'], { env });
+  expect(done.code).toBe(0);
+  expect(JSON.parse(done.stdout)).toMatchObject({ run: { kind: 'adopt', dryRun: false, state: 'done' } });
+  expect(await two.tree()).toEqual(await one.tree());
+});

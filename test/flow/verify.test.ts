@@ -1,0 +1,161 @@
+import { rename, rm } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeTombstone } from '../../src/planning/entries.js';
+import type { Entry, Path, Run } from '../../src/words.js';
+import { runCli } from '../cli/run-cli.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+
+// Each test carries out several runs on several hosts.
+vi.setConfig({ testTimeout: 60_000 });
+
+let site: Site, one: Machine, two: Machine, three: Machine, ids: { one: string; two: string; three: string };
+beforeAll(async () => {
+  site = await openSite({ plugin: { sweep: false } });
+  [one, two, three] = threeOf(site);
+  const [a, b, c] = await Promise.all(['one', 'two', 'three'].map(async (name) => (await one.app.sync.hosts.show(name)).id));
+  ids = { one: a ?? '', two: b ?? '', three: c ?? '' };
+}, 60_000);
+afterAll(() => site.close());
+afterEach(async () => {
+  for (const machine of [one, two, three]) {
+    await rm(machine.path(`${dir}/.syncmedia/conflicts`), { recursive: true, force: true });
+    for (const path of Object.keys(await machine.tree())) await rm(machine.path(path));
+  }
+  await one.app.connection.collection('syncmedia_ledger').deleteMany({});
+});
+
+async function verify(machine: Machine, request: Parameters<Machine['app']['sync']['verify']>[0] = {}): Promise<Run> {
+  const { sync } = machine.app;
+  return sync.runs.follow((await sync.verify(request)).id);
+}
+/** Three hosts that hold these files; their dates are long ago, and whole seconds. */
+async function holdEverywhere(...names: string[]): Promise<void> {
+  for (const name of names) await one.write(`${dir}/${name}`, `good ${name}`, 1_000_000);
+  await one.app.sync.runs.follow((await one.app.sync.push()).id);
+  await untilSettled(site);
+}
+/** Other bytes with the same size and date: what a failing disk makes of a file. */
+const rot = (machine: Machine, name: string): Promise<void> => machine.write(`${dir}/${name}`, `rott ${name}`, 1_000_000);
+const contents = (name: string): Promise<(string | undefined)[]> => Promise.all([one, two, three].map((machine) => machine.read(`${dir}/${name}`)));
+const nothing = { missing: 0, extra: 0, different: 0, repaired: 0 };
+
+describe('verify', () => {
+  test('reports missing, extra and different files of each host, flipped bits with size and date kept too, and changes nothing', async () => {
+    await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
+    await rot(two, 'rotten.jpg');
+    await rm(two.path(`${dir}/missing.jpg`));
+    await two.write(`${dir}/extra.jpg`, 'extra');
+    const before = await two.tree();
+    const run = await verify(one);
+    expect(run).toMatchObject({ kind: 'verify', state: 'done', failures: [], files: 3, filesFound: 3 });
+    expect(run.findings).toEqual([
+      { ...nothing, host: ids.one, same: 3 }, { ...nothing, host: ids.three }, { ...nothing, host: ids.two, missing: 1, extra: 1, different: 1 },
+    ]);
+    expect(run.foundAt).toHaveLength(3);
+    expect(run.foundAt).toEqual(expect.arrayContaining([
+      { host: ids.two, path: `${dir}/rotten.jpg`, is: 'different' }, { host: ids.two, path: `${dir}/missing.jpg`, is: 'missing' },
+      { host: ids.two, path: `${dir}/extra.jpg`, is: 'extra' },
+    ]));
+    expect(await two.tree()).toEqual(before);
+    expect(one.app.log.some((line) => line.startsWith('warning: verify: host two: 1 missing, 1 different; 0 repaired'))).toBe(true);
+  });
+
+  test('of one host concerns that one, and tells whose bytes are wrong', async () => {
+    await holdEverywhere('a.jpg');
+    await rot(one, 'a.jpg');
+    expect((await verify(one, { hosts: ['two'] })).findings).toEqual([{ ...nothing, host: ids.two }]);
+    expect((await verify(one, { hosts: ['one'] })).findings).toEqual([{ ...nothing, host: ids.one, different: 1 }]);
+  });
+});
+
+test('the command line prints what is wrong where, and exits with 3 until it is repaired', async () => {
+  await holdEverywhere('a.jpg');
+  await rot(two, 'a.jpg');
+  const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
+  const found = await runCli(['verify', '--host', 'two'], { env });
+  expect(found.code).toBe(3);
+  expect(found.stdout).toMatch(/HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/);
+  expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
+  expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
+});
+
+describe('verify with repair', () => {
+  test('sends what is missing or rotten, and keeps the rotten bytes among the conflicts', async () => {
+    await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
+    await rot(two, 'rotten.jpg');
+    await rm(three.path(`${dir}/missing.jpg`));
+    const run = await verify(one, { repair: true });
+    expect(run).toMatchObject({ state: 'done', failures: [] });
+    expect(run.findings).toEqual(expect.arrayContaining([
+      { ...nothing, host: ids.two, different: 1, repaired: 1 }, { ...nothing, host: ids.three, missing: 1, repaired: 1 },
+    ]));
+    expect(await contents('rotten.jpg')).toEqual(Array(3).fill('good rotten.jpg'));
+    expect(await contents('missing.jpg')).toEqual(Array(3).fill('good missing.jpg'));
+    expect(await two.kept('conflicts')).toEqual(['rotten.jpg']);
+    expect((await verify(one)).findings).toEqual(expect.arrayContaining([{ ...nothing, host: ids.two }]));
+  });
+
+  test('fetches what is rotten here from the one host whose bytes match the ledger, and sends it on to the other rotten one', async () => {
+    await holdEverywhere('a.jpg');
+    await rot(one, 'a.jpg');
+    await rot(two, 'a.jpg');
+    expect(await verify(one, { repair: true })).toMatchObject({ state: 'done', failures: [] });
+    expect(await contents('a.jpg')).toEqual(Array(3).fill('good a.jpg'));
+    expect(await one.kept('conflicts')).toEqual(['a.jpg']);
+  });
+
+  test('where nobody has good bytes it says so and leaves everything as it is', async () => {
+    await holdEverywhere('a.jpg');
+    for (const machine of [one, two, three]) await rot(machine, 'a.jpg');
+    const run = await verify(one, { repair: true });
+    expect(run).toMatchObject({ state: 'failed', failures: [{ host: ids.one, failure: { code: 'NO_GOOD_COPY' } }] });
+    expect(await contents('a.jpg')).toEqual(Array(3).fill('rott a.jpg'));
+  });
+
+  test('leaves another host\'s news to that host', async () => {
+    await holdEverywhere('a.jpg');
+    await two.write(`${dir}/a.jpg`, 'newer and longer', 2_000_000);
+    const run = await verify(one, { repair: true });
+    expect(run.findings).toEqual(expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]));
+    expect(await two.read(`${dir}/a.jpg`)).toBe('newer and longer');
+  });
+
+  test('brings back nothing that a tombstone removed, nor do push and pull', async () => {
+    await holdEverywhere('gone.jpg', 'stays.jpg');
+    for (const machine of [one, three]) await rm(machine.path(`${dir}/gone.jpg`));
+    const ledger = one.app.connection.collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger');
+    const row = await ledger.findOne({ _id: `${dir}/gone.jpg` });
+    if (!row) throw new Error('no entry');
+    const { _id, ...rest } = row;
+    const { path: _, ...tombstone } = makeTombstone({ ...rest, path: _id as Path }, { path: _id as Path, version: 'gone', me: ids.one, wantedBy: [], now: new Date() });
+    await ledger.replaceOne({ _id }, tombstone);
+    expect((await verify(one, { repair: true })).findings).toEqual(expect.arrayContaining([{ ...nothing, host: ids.two, extra: 1 }]));
+    for (const kind of ['pull', 'push'] as const) await one.app.sync.runs.follow((await one.app.sync[kind]()).id);
+    expect(await contents('gone.jpg')).toEqual([undefined, 'good gone.jpg', undefined]);
+  });
+});
+
+test('an emptied sync dir removes nothing anywhere, by push, pull or verify; an unmounted one neither, and is said to be', async () => {
+  await holdEverywhere('a.jpg', 'b.jpg');
+  const whole = await one.tree();
+  for (const name of ['a.jpg', 'b.jpg']) await rm(two.path(`${dir}/${name}`));
+  for (const machine of [two, one, three]) {
+    for (const kind of ['push', 'pull', 'verify'] as const) await machine.app.sync.runs.follow((await machine.app.sync[kind]()).id);
+  }
+  expect([await one.tree(), await three.tree()]).toEqual([whole, whole]);
+
+  await rename(two.path(`${dir}/.syncmedia`), two.path('unmounted'));
+  const run = await verify(one, { repair: true });
+  await rename(two.path('unmounted'), two.path(`${dir}/.syncmedia`));
+  expect(run.failures.map(({ host, failure }) => [host, failure.code])).toEqual([[ids.two, 'NO_MARKER']]);
+  expect([await one.tree(), await three.tree()]).toEqual([whole, whole]);
+});
+
+test('the environment asks for verifications at times', async () => {
+  await two.app.close();
+  Object.assign(two.environment, { SYNCMEDIA_VERIFY_CRON: '* * * * * *' });
+  two.app = await two.startApp();
+  await until(async () => (await one.app.sync.runs.list()).some(({ at, kind, askedBy }) => at === ids.two && kind === 'verify' && askedBy === 'SYNCMEDIA_VERIFY_CRON'), { timeout: 15_000 });
+  expect(two.app.log.join('\n')).not.toContain('does nothing with it');
+});

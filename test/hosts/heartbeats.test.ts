@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { Heartbeats } from '../../src/hosts/heartbeats.js';
+import type { Host } from '../../src/words.js';
+import { makeHost } from '../admin/recording-instance.js';
+
+let now = 0;
+const open = (): Heartbeats => {
+  now = 0;
+  return new Heartbeats(120, 20, () => now);
+};
+const host = (beat: number, over: Partial<Host> = {}): Host => makeHost({ id: 'B', lease: { holder: 'p1', beat }, ...over });
+/** Looks ten units later, so many times. */
+function look(beats: Heartbeats, hosts: Host[], times: number): void {
+  for (let time = 0; time < times; time++) {
+    now += 10;
+    beats.observe(hosts);
+  }
+}
+
+test('a host is gone when its counter stood still for the whole time, and back when it moves', () => {
+  const beats = open();
+  look(beats, [host(5)], 12);
+  expect(beats.isGone('B')).toBe(false);
+  look(beats, [host(5)], 1);
+  expect(beats.isGone('B')).toBe(true);
+  look(beats, [host(6)], 1);
+  expect(beats.isGone('B')).toBe(false);
+});
+
+test('a host whose lease was given back, or never taken, is gone after the same time', () => {
+  const beats = open();
+  const { lease: _, ...rest } = host(0);
+  look(beats, [rest], 13);
+  expect(beats.isGone('B')).toBe(true);
+});
+
+test('time in which this process did not look counts for little', () => {
+  const beats = open();
+  look(beats, [host(5)], 2);
+  now += 1_000_000;
+  beats.observe([host(5)]);
+  expect(beats.isGone('B')).toBe(false);
+});
+
+test('another holder with the same counter is a beat', () => {
+  const beats = open();
+  look(beats, [host(5)], 13);
+  look(beats, [host(5, { lease: { holder: 'p2', beat: 5 } })], 1);
+  expect(beats.isGone('B')).toBe(false);
+});
+
+test('a host nobody has observed yet is not gone; retired ones are at once; passive ones send nothing anyhow', () => {
+  const beats = open();
+  expect(beats.isGone('unheard')).toBe(false);
+  const hosts = [host(5), host(1, { id: 'R', status: 'retired' }), host(1, { id: 'P', passive: true })];
+  look(beats, hosts, 1);
+  expect(beats.listGone(hosts)).toEqual(['R']);
+  look(beats, hosts, 13);
+  expect(beats.listGone(hosts)).toEqual(['B', 'R']);
+});
