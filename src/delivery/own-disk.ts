@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { ScanDisk } from '../ledger/scan.js';
 import { findStanding } from '../planning/standing.js';
@@ -57,8 +57,15 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async restore(entry: Entry, ownCopy: string): Promise<void> {
     // What a delivery of this version has put there meanwhile is the same, and need not be put back.
-    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false }));
-    await land(await this.checkedPlace(entry.path), entry.path, ownCopy, judge);
+    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false })), place = await this.checkedPlace(entry.path);
+    try {
+      await land(place, entry.path, ownCopy, judge);
+    } catch (error) {
+      // It was judged meanwhile, and lies elsewhere now.
+      const moved = hasCode(error, 'TRANSFER_FAILED') ? await this.findOwnCopy(entry) : undefined;
+      if (moved === undefined || moved === ownCopy) throw error;
+      await land(place, entry.path, moved, judge);
+    }
   }
 
   async moveToTrash(path: Path): Promise<void> {

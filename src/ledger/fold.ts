@@ -51,7 +51,7 @@ export class Fold {
   async unknown(entries: readonly Entry[]): Promise<{ path: Path; seen: Seen }[]> {
     const found: { path: Path; seen: Seen }[] = [];
     await forEachOf(entries, 16, async (entry) => {
-      const looked = await this.findStanding(entry.path, entry);
+      const looked = await this.findStanding(entry.path, entry, { why: 'scan' });
       if (looked?.seen && looked.standing === 'unknown') found.push({ path: entry.path, seen: looked.seen });
     });
     return found;
@@ -111,7 +111,8 @@ export class Fold {
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
     const { disk, me } = this.context;
-    const looked = await this.findStanding(path, entry, reason.surely === true);
+    const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
+    const looked = await this.findStanding(path, entry, reason, asserted);
     if (!looked) {
       // A directory or a symlink took its place: nothing to capture, and nothing that this host holds any more.
       const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
@@ -119,7 +120,7 @@ export class Fold {
     }
     const { seen, standing } = looked;
     const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, reason.asserted?.find((one) => one.path === path)?.seen),
+      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
@@ -127,7 +128,9 @@ export class Fold {
   }
 
   /** Undefined where something other than a file is there. */
-  private async findStanding(path: Path, entry: Entry | undefined, surely = false): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
+  private async findStanding(
+    path: Path, entry: Entry | undefined, { why, surely = false }: Reason, asserted?: Seen,
+  ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
     const { disk, me } = this.context;
     const onCapturingDisk = entry?.capturedBy === me;
     let seen: Seen | undefined, standing: FoundStanding | undefined;
@@ -135,7 +138,8 @@ export class Fold {
       seen = await disk.observe(path);
       standing = findStanding(entry, seen, { onCapturingDisk, surely });
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
-      if (seen && (standing === undefined || (standing === 'unknown' && seen.size <= hashAtOnceLimit))) {
+      const isNews = standing === 'unknown' || findWhy(why, seen, asserted) === 'asserted';
+      if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
         seen = await disk.hash(path);
         standing = findStanding(entry, seen, { onCapturingDisk });
       }

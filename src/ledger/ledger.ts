@@ -104,19 +104,19 @@ export class Ledger {
     return this.update({ _id: path, version, sender }, toUpdate(transition));
   }
 
-  /** As `change`, decided on whatever the entry is now. False where there is none. */
-  async changeNow(path: Path, decide: (now: Entry) => Transition): Promise<boolean> {
+  /** As `change`, decided on whatever the entry is now. False where there is none, or `decide` leaves it. */
+  async changeNow(path: Path, decide: (now: Entry) => Transition | undefined): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const now = await this.read(path);
-      if (!now) return false;
-      if (await this.change(now, decide(now))) return true;
+      const now = await this.read(path), transition = now && decide(now);
+      if (!transition) return false;
+      if (await this.change(now, transition)) return true;
     }
     throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was written`);
   }
 
-  /** The hosts are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
-  owe(path: Path, hosts: readonly HostId[]): Promise<boolean> {
-    return this.changeNow(path, (now) => owe(now, hosts));
+  /** The hosts are owed whatever is current, and no longer count as holders: always safe, a delivery more. `version`: only while it is that one. */
+  owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
+    return this.changeNow(path, (now) => version === undefined || now.version === version ? owe(now, hosts) : undefined);
   }
 
   /** The host is owed every entry of a sync dir that it neither holds nor is owed, of these senders or of all. Tells how many. */

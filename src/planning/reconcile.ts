@@ -1,4 +1,5 @@
 import type { Entry, HostId, Seen } from '../words.js';
+import { supersededLimit } from './entries.js';
 import { haveSameFacts, type FoundStanding } from './standing.js';
 
 /**
@@ -26,10 +27,14 @@ export function reconcile(situation: Situation): Answer {
   const { entry, standing, me, ready, why } = situation;
   if (why === 'asserted' && standing !== 'absent') return 'new-version';
   if (!entry) return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
-  const held = entry.heldBy.includes(me);
-  if (standing === 'unknown') return ready ? 'new-version' : 'nothing';
+  const held = entry.heldBy.includes(me), owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
+  if (standing === 'unknown') {
+    // Where the entry remembers all it can, what lies here may be an older version still: the delivery that is owed decides.
+    const isDelivered = entry.kind === 'file' && owed && entry.heldBy.length > 0;
+    if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit) return 'nothing';
+    return ready ? 'new-version' : 'nothing';
+  }
   if (entry.kind === 'tombstone') return reconcileTombstone(standing, held, situation.removalsHalted);
-  const owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
   if (standing === 'current') return held ? 'nothing' : 'hold';
   if (standing === 'absent') {
     if (situation.ownCopy && (held || owed)) return 'restore';

@@ -1,5 +1,4 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
-import { owe } from '../planning/transitions.js';
 import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
 import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
@@ -55,7 +54,7 @@ export async function fetchFrom(
   };
   const counted = await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
     const { known, unknown, owed } = await planFetch(dir, some);
-    if (!progress.run.dryRun) for (const entry of owed) await context.ledger.change(entry, owe(entry, [host.id]));
+    if (!progress.run.dryRun) for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
     for (const { difference } of [...known, ...unknown]) {
       const size = difference.there?.size ?? 0;
       if (progress.run.dryRun) progress.would(host.id, difference.path, size);

@@ -1,5 +1,4 @@
 import { answerPush, chooseDirs, wouldPush } from '../planning/differences.js';
-import { owe } from '../planning/transitions.js';
 import type { Difference, Host, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith } from './compare.js';
@@ -14,13 +13,13 @@ export async function push(context: RunContext, progress: Progress): Promise<voi
   // A dry run changes nothing: what a scan would capture it tells from the comparison.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(chooseHosts(context, progress).map(async (host) => {
-    const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) => oweDifferences(context, progress, host, dir, some));
+    const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) => owe(context, progress, host, dir, some));
     if (compared.failure) progress.fail(host.id, compared.failure);
     if (!progress.run.dryRun) await awaitLane(context, progress, host, compared.dirs.map(({ path }) => path));
   }));
 }
 
-async function oweDifferences(
+async function owe(
   context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[],
 ): Promise<void> {
   const { ledger, me } = context;
@@ -32,7 +31,7 @@ async function oweDifferences(
       continue;
     }
     if (!entry || answerPush(difference, entry, me, dir) !== 'owe') continue;
-    await ledger.change(entry, owe(entry, [host.id]));
+    await ledger.owe(entry.path, [host.id], entry.version);
     // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);
   }

@@ -2,7 +2,6 @@ import { findFault, mayRepair } from '../planning/findings.js';
 import { chooseDirs, isAskedFor } from '../planning/differences.js';
 import { haveSameFacts } from '../planning/standing.js';
 import { wants } from '../planning/wants.js';
-import { owe } from '../planning/transitions.js';
 import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith } from './compare.js';
@@ -72,7 +71,7 @@ async function repairThere(context: RunContext, progress: Progress, host: Host, 
   // This host is about to get the path itself: whoever sends it here sends it there.
   if (!entry.heldBy.includes(me)) return false;
   if (!await isGoodHere(context, entry) && !await repairHere(context, progress, dir, entry)) return false;
-  if (!await ledger.change(entry, owe(entry, [host.id]))) return false;
+  if (!await ledger.owe(entry.path, [host.id], entry.version)) return false;
   if (entry.sender !== me) await ledger.adopt(entry, me);
   return true;
 }

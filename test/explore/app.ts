@@ -10,7 +10,10 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   writes(model, state, host, emit);
   if (own.written && (own.asserting ? !own.asserted && own.disk : mayInsert)) {
     const next = copy(state), then = hostOf(next, host);
-    if (own.asserting) then.asserted = own.disk; else then.named++;
+    if (own.asserting) {
+      then.asserted = own.disk;
+      then.assertedDated = has(own.dated, own.disk);
+    } else then.named++;
     // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
     if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
     then.written = 0;

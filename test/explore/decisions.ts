@@ -1,3 +1,4 @@
+import { supersededLimit } from '../../src/planning/entries.js';
 import type { Answer } from '../../src/planning/reconcile.js';
 import { haveSameFacts, type FoundStanding } from '../../src/planning/standing.js';
 import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/words.js';
@@ -5,7 +6,7 @@ import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
-const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41);
+const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41), forgetfulLimit = 1;
 
 /** What the steps ask of an entry all the time. */
 export interface Known {
@@ -25,7 +26,8 @@ export class Decisions {
   private readonly indexes = new Map<string, number>();
   private readonly answered = new Map<number, unknown>();
 
-  constructor(readonly rules: Rules, private readonly collide: boolean) {}
+  /** @param forgetful entries remember one replaced version only, and count as full with it */
+  constructor(readonly rules: Rules, private readonly collide: boolean, private readonly forgetful = false) {}
 
   known(index: number): Known | undefined {
     return this.entries[index];
@@ -37,7 +39,7 @@ export class Decisions {
     if (!entry) return 0;
     const me = host === undefined ? undefined : hostIds[host];
     return this.once('seen by', index, (host ?? 3), 0, 0, () =>
-      this.keep({ ...entry, sender: 'A', heldBy: entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
+      this.keep({ ...entry, sender: 'A', heldBy: this.forgetful ? entry.heldBy : entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
   }
 
   /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
@@ -63,7 +65,7 @@ export class Decisions {
     const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content);
     const with_ = (ready ? 1 : 0) + (ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
     return this.once('reconcile', index, host * 64 + standings.indexOf(standing), reasonCode[why], with_, () => {
-      const entry = this.entries[index]?.entry;
+      const entry = this.asFull(this.entries[index]?.entry);
       if (why === 'left') {
         // A document that names it is asked for last, and keeps it.
         const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0 });
@@ -76,9 +78,9 @@ export class Decisions {
   }
 
   private findWhy(state: State, host: HostIndex, content: Content): Reason {
-    const { dated = 0, asserted = 0 } = state.hosts[host] ?? {};
-    const see = (one: Content): Seen | undefined => one ? this.see(state, one, dated) : undefined;
-    return this.rules.findWhy('named', see(content), see(asserted));
+    const { dated = 0, asserted = 0, assertedDated = false } = state.hosts[host] ?? {};
+    const seen = content ? this.see(state, content, dated) : undefined;
+    return this.rules.findWhy('named', seen, asserted ? this.see(state, asserted, assertedDated ? 1 << asserted : 0) : undefined);
   }
 
   isNotReady(state: State, host: HostIndex): boolean {
@@ -154,11 +156,18 @@ export class Decisions {
     const how = byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2);
     return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 16 + how, dated >> content & 1, () => {
       const aside = {
-        entry: this.entries[index]?.entry, found: this.see(state, content, dated), at: hostIds[host] as HostId, by,
+        entry: this.asFull(this.entries[index]?.entry), found: this.see(state, content, dated), at: hostIds[host] as HostId, by,
         sent: sent === undefined ? undefined : { version: sent, ruled: false },
       };
       return this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) });
     });
+  }
+
+  /** An entry that has forgotten versions remembers as many as it may. */
+  private asFull(entry: Entry | undefined): Entry | undefined {
+    if (!this.forgetful || !entry || entry.superseded.length < forgetfulLimit) return entry;
+    const filler = Array.from({ length: supersededLimit - forgetfulLimit }, () => ({ size: 0, mtime: 0, version: '', lost: false }));
+    return { ...entry, superseded: [...filler, ...entry.superseded] };
   }
 
   /** Contents may look alike: then what a content is to an entry depends on which. */
@@ -183,7 +192,7 @@ export class Decisions {
   private keep(made: Entry): number {
     const entry: Entry = {
       ...made, heldBy: [...made.heldBy].sort(), owed: [...made.owed].sort(), capturedBy: this.collide ? made.capturedBy : 'A',
-      superseded: made.superseded.map((old) => ({ ...old, version: '' })),
+      superseded: (this.forgetful ? made.superseded.slice(-forgetfulLimit) : made.superseded).map((old) => ({ ...old, version: '' })),
     };
     const key = JSON.stringify([
       entry.kind, entry.facts, entry.superseded, entry.sender, entry.capturedBy, entry.adoptable ?? false, entry.heldBy, entry.owed,

@@ -18,6 +18,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['the entry and the disk are read one after the other', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { fine: true }],
   ['linking and renaming are two steps', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { window: true }],
   ['three hosts', { writes: 1, crashes: 1, late: 1 }, { hosts: 3 }],
+  ['entries that forget', { writes: 2 }, { forgetful: true }],
   ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
   ['a host joins', { writes: 1, joins: 1 }, {}],
 ];
@@ -26,7 +27,7 @@ const explored: Explored[] = [];
 describe('in every order of events, all comes to rest and every promise holds', () => {
   test.each(cases)('%s', (_, budget, options) => {
     const all = { ...plain, budget, ...options };
-    const found = explore({ options: all, decisions: new Decisions(rules, all.collide) });
+    const found = explore({ options: all, decisions: new Decisions(rules, all.collide, all.forgetful) });
     explored.push(found);
     expect(found.violations.map(({ what, trace }) => [what, ...trace])).toEqual([]);
     expect(found.complete).toBe(true);
@@ -48,7 +49,7 @@ describe('a wrong decision breaks a promise', () => {
   test('with the right one the same events break none', () => {
     for (const mutation of mutations.filter(({ name }) => ['settle-without-fence', 'adopt-only-from-gone', 'put-back-over-what-is-there'].includes(name))) {
       const { options } = modelOf(mutation);
-      const { violations } = explore({ options, decisions: new Decisions(rules, options.collide) }, { states: 40_000 });
+      const { violations } = explore({ options, decisions: new Decisions(rules, options.collide, options.forgetful) }, { states: 40_000 });
       expect(violations).toEqual([]);
     }
   }, 60_000);

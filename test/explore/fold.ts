@@ -73,7 +73,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       writeFile(model, next, look.entry, host, seen, look.held);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':
-      if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
+      if (!look.sameVersion) return finish('version moved, and is newer than the delete');
       writeTombstone(model, next, look.entry, host);
       return finish('tombstone');
     case 'restore': {
@@ -98,7 +98,10 @@ function removeRow(state: State, host: HostIndex, why: Reason): void {
   const own = hostOf(state, host);
   if (why === 'named') own.named--;
   else if (why === 'left') own.left = false;
-  else if (why === 'asserted') own.asserted = 0;
+  else if (why === 'asserted') {
+    own.asserted = 0;
+    own.assertedDated = false;
+  }
 }
 
 /** A holder adopts what a sender that is gone, or has lost the bytes, still had to deliver. */

@@ -91,6 +91,8 @@ function rename(next: State, then: Landing, moved: number): string {
     const own = hostOf(next, to);
     own.disk = 0;
   } else place(next, to, content);
+  // A transfer drops the fraction of the mtime.
+  if (kind === 'put' || kind === 'fetch') hostOf(next, to).dated &= ~bit(content);
   const what = isRemoval(then) ? `${nameOfContent(moved)} into aside` : `lands ${nameOfContent(content)}, ${nameOfContent(moved)} aside`;
   if (then.driver === 'late') {
     // Nobody is there to judge it.

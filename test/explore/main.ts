@@ -9,11 +9,12 @@ import { budgets } from './state.js';
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
 const known: Record<string, typeof text | typeof flag> = {
   ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
-  fine: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
+  fine: flag, forgetful: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
 };
 const { values } = parseArgs({ options: known });
 const options: Options = {
   hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
+  forgetful: values.forgetful === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
@@ -30,6 +31,7 @@ how often, at most:  ${budgets.map((what) => `--${what} N`).join(' ')}
 --collide            contents may agree in size and second
 --window             linking aside and renaming are two steps (the known gap: with two writes it loses bytes)
 --fine               reading the entry and looking at the disk are two steps
+--forgetful          entries remember one replaced version instead of 16
 --passive            the last host only has sshd and rsync
 --returning          the host that joins has a file that no entry knows any more
 --states N           ends after so many states; --minutes N: after so long; --first: at the first broken promise
@@ -48,7 +50,7 @@ if (values.help === true) {
   }
 } else {
   const began = Date.now();
-  const result = explore({ options, decisions: new Decisions(rules, options.collide) }, {
+  const result = explore({ options, decisions: new Decisions(rules, options.collide, options.forgetful) }, {
     ...(values.states ? { states: Number(values.states) } : {}), ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}),
     restless: values.lean !== true, untilBroken: values.first === true,
   });

@@ -16,6 +16,8 @@ export interface Options {
   readonly returning: boolean;
   /** Reading the entry and looking at the disk are two steps. */
   readonly fine: boolean;
+  /** Entries remember one replaced version only, instead of the last 16. */
+  readonly forgetful: boolean;
 }
 
 export interface Model { readonly options: Options; readonly decisions: Decisions }
@@ -167,7 +169,7 @@ export function startState({ options, decisions }: Model): State {
     alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
       disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
-      named: 0, left: false, asserted: 0, written: 0, asserting: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
+      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, asserting: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
       look: noLook,
     })),
   };

@@ -18,7 +18,7 @@ export interface Mutation {
   readonly isSlow?: true;
 }
 
-export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false };
+export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false, forgetful: false };
 
 /** The verdict where facts can tell, or once the bytes are hashed. */
 function changeVerdict(change: (verdict: Verdict, aside: Aside) => Verdict): Rules['judgeAside'] {
@@ -126,6 +126,11 @@ export const mutations: readonly Mutation[] = [
     }, budget: { writes: 1 }, options: { collide: true },
   },
   {
+    name: 'forgotten-is-news', says: 'what is unknown is news also where the entry has forgotten versions and the host is owed',
+    rules: { reconcile: (situation) => rules.reconcile(situation.entry ? { ...situation, entry: { ...situation.entry, superseded: situation.entry.superseded.slice(-1) } } : situation) },
+    budget: { writes: 2 }, options: { forgetful: true },
+  },
+  {
     name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',
     rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, ...crashes },
   },
@@ -140,7 +145,7 @@ function bare(entry: Entry | undefined): Entry | undefined {
 
 export function modelOf({ rules: changed, budget, options }: Mutation): Model {
   const all = { ...plain, budget, ...options };
-  return { options: all, decisions: new Decisions({ ...rules, ...changed }, all.collide) };
+  return { options: all, decisions: new Decisions({ ...rules, ...changed }, all.collide, all.forgetful) };
 }
 
 /** Explores with the wrong decision until a promise is broken. */

@@ -49,6 +49,8 @@ export interface HostState {
   named: number;
   left: boolean;
   asserted: Content;
+  /** Whether what it asserts had its nanoseconds. */
+  assertedDated: boolean;
   /** Written by the app, not saved yet; to be saved by asserting it. */
   written: Content;
   asserting: boolean;
@@ -152,7 +154,7 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   bytes[start + 5] = host.dated;
   bytes[start + 6] = host.replaced;
   bytes[start + 7] = host.named | (host.left ? 4 : 0) | (host.asserting ? 8 : 0) | (host.vanished ? 16 : 0) | (host.asserted << 5);
-  bytes[start + 8] = (host.down ? 1 : 0) | (host.retired ? 2 : 0) | (host.listed ? 4 : 0);
+  bytes[start + 8] = (host.down ? 1 : 0) | (host.retired ? 2 : 0) | (host.listed ? 4 : 0) | (host.assertedDated ? 8 : 0);
   bytes[start + 9] = lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2)
     | (look.sameVersion ? 32 : 0) | (look.sameSender ? 64 : 0) | (look.listed ? 128 : 0);
   bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 64 : 0);
@@ -200,7 +202,7 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
   return {
     disk: disk & 7, written: disk >> 3, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
     named: rows & 3, left: (rows & 4) !== 0, asserting: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
-    down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0,
+    down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0, assertedDated: (more & 8) !== 0,
     look: (how & 3) === 0 ? noLook : {
       step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: (how & 32) !== 0, sameSender: (how & 64) !== 0, listed: (how & 128) !== 0,
       seen: what & 7, answer: pick(answers, what >> 3 & 7), held: (what & 64) !== 0, entry: byte(11) | (byte(12) << 8),

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { open, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeTombstone } from '../../src/planning/entries.js';
+import { makeTombstone, supersededLimit } from '../../src/planning/entries.js';
 import { scanDir } from '../../src/ledger/scan.js';
 import type { Entry, Path } from '../../src/words.js';
 import { openSite, photo, photos, type Replica, type Site } from './site.js';
@@ -82,6 +83,27 @@ test('an assertion that is folded again after a crash does not bring back what l
   await a.write(cat, 'purrr', 2_000);
   await a.fold.paths([cat], { ...named, asserted });
   expect(await entryOf(cat)).toMatchObject({ version: restored.version, owed: expect.arrayContaining(['A']) as string[] });
+});
+
+test('a version that is asserted is known by its content, though its size and date are those of another', async () => {
+  await a.write(cat, 'purrr', 2_000);
+  await a.fold.paths([cat], named);
+  await a.write(cat, 'meow!', 2_000);
+  await a.fold.paths([cat], { ...named, asserted: [{ path: cat, seen: (await a.disk.observe(cat))! }] });
+  const { facts, superseded } = await entryOf(cat);
+  expect([facts?.sha256, superseded[0]?.sha256]).toEqual(['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')));
+});
+
+test('a host that was away during more replacements than an entry remembers does not bring its old file back', async () => {
+  await b.write(cat, 'the first', 1);
+  await b.fold.paths([cat], named);
+  for (let i = 0; i <= supersededLimit + 1; i++) {
+    await a.write(cat, `number ${i}`, 1_000 + i);
+    await a.fold.paths([cat], named);
+  }
+  const { version } = await entryOf(cat);
+  await b.fold.paths([cat], scan);
+  expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], owed: ['B', 'C'] });
 });
 
 describe('two hosts that write one path at once', () => {

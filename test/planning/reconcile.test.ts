@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { supersededLimit } from '../../src/planning/entries.js';
 import { findWhy, reconcile, reconcileLeft, type Answer } from '../../src/planning/reconcile.js';
 import type { FoundStanding } from '../../src/planning/standing.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
@@ -37,6 +38,17 @@ describe('a file entry', () => {
     expect(reconcile({ ...base, entry, standing: 'current' })).toBe('hold');
     expect(reconcile({ ...base, entry, standing: 'old' })).toBe('nothing');
   });
+});
+
+test('a scan leaves what is unknown to the delivery that is owed, where an older version may be forgotten', () => {
+  const superseded = Array.from({ length: supersededLimit }, (_, i) => ({ size: 100 + i, mtime: i, version: `old ${i}`, lost: false }));
+  const full = { ...owed, superseded }, scanned = { ...base, standing: 'unknown' as const };
+  expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
+  expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe('new-version');
+  expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
+  expect(reconcile({ ...scanned, entry: { ...full, owed: [] } })).toBe('new-version');
+  // Nobody can deliver: what is here is better than nothing.
+  expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
 });
 
 describe('a tombstone', () => {

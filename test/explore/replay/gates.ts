@@ -1,0 +1,138 @@
+import { createJudging } from '../../../src/delivery/judging.js';
+import type { JudgeAt } from '../../../src/backends/options.js';
+import { OwnDisk } from '../../../src/delivery/own-disk.js';
+import type { Ledger } from '../../../src/ledger/ledger.js';
+import type { Disk } from '../../../src/root/disk.js';
+import type { Place } from '../../../src/root/landing.js';
+import type { Connection } from '../../../src/ssh/connection.js';
+import type { Ssh } from '../../../src/ssh/ssh.js';
+import type { Entry, Path, Seen, SyncDir } from '../../../src/words.js';
+import { findTask, noteAside, pass, type Point, type Task } from './task.js';
+
+type Method = (...args: unknown[]) => unknown;
+
+/** The same object, whose methods wait first where `pointOf` says so; on behalf of a killed task they fail. */
+function gate<T extends object>(object: T, pointOf: (name: string, args: readonly unknown[], task: Task) => Point | undefined, after?: (name: string, answer: unknown, task: Task) => void): T {
+  return new Proxy(object, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        const task = findTask(), call = (): unknown => (value as Method).apply(target, args);
+        if (!task) return call();
+        const point = pointOf(String(name), args, task);
+        return (async () => {
+          task.check();
+          if (point) await pass(point);
+          const answer = await call();
+          after?.(String(name), answer, task);
+          return answer;
+        })();
+      };
+    },
+  });
+}
+
+/** What is read again, because the entry has moved, and what is written, waits. */
+export function gateLedger(ledger: Ledger): Ledger {
+  return gate(ledger, (name, _, task) => {
+    switch (name) {
+      case 'read': return task.hasWritten ? undefined : 'again';
+      case 'insert': case 'replace': return 'write';
+      case 'change': return task.isLanding ? 'settle' : 'write';
+      case 'holdMany': case 'changeNow': return 'settle';
+      default: return undefined;
+    }
+  }, (name, answer, task) => { if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true; });
+}
+
+/** The rename that places or removes the file waits, and with a window the one that replaces what was linked aside before. */
+export function gateDisk(disk: Disk): Disk {
+  return gate(disk, (name, args, task) => {
+    const isTarget = (path: unknown): boolean => typeof path === 'string' && path.endsWith(`/${task.about.path}`);
+    const isMove = (name === 'link' || name === 'rename') && (isTarget(args[0]) || isTarget(args[1]));
+    const isLook = name === 'stat' && isTarget(args[0]) && (task.about.kind === 'remove' || task.about.kind === 'look');
+    if (isMove) noteAside(args[1]);
+    if (!task.isLanding || (!isMove && !isLook)) return undefined;
+    if (!task.passed.has('rename')) return 'rename';
+    const isReplace = task.about.window === true && name === 'rename' && isTarget(args[1]);
+    return isReplace && !task.passed.has('replace') && !task.passed.has('judge') ? 'replace' : undefined;
+  });
+}
+
+/** What is judged waits before the entry is read, and before the verdict is carried out. */
+export function gateJudging(ledger: Ledger): JudgeAt {
+  const read = async (path: Path): Promise<Entry | undefined> => {
+    await pass('judge');
+    return ledger.read(path);
+  };
+  const judging = createJudging({ read });
+  return (at, sentTo) => {
+    const judge = judging(at, sentTo);
+    return async (...about) => {
+      const verdict = await judge(...about);
+      await pass('carry out');
+      return verdict;
+    };
+  };
+}
+
+/** Connections whose disk waits; and rsync waits before it begins, since its rename cannot. */
+export function gateSsh(ssh: Ssh): Ssh {
+  const gated = new WeakMap<Connection, Connection>();
+  const gateConnection = (connection: Connection): Connection => {
+    const known = gated.get(connection);
+    if (known) return known;
+    const disk = gateDisk(connection.disk);
+    const made = new Proxy(connection, { get: (target, name) => bind(target, name === 'disk' ? disk : Reflect.get(target, name)) });
+    gated.set(connection, made);
+    return made;
+  };
+  const take: Ssh['connections']['take'] = async (address) => {
+    const { connection, release } = await ssh.connections.take(address);
+    return { connection: gateConnection(connection), release };
+  };
+  const connections = new Proxy(ssh.connections, { get: (target, name) => name === 'take' ? take : bind(target, Reflect.get(target, name)) });
+  const target: Ssh['target'] = async (address) => {
+    const task = findTask();
+    if (task?.isSending === true && task.about.via === 'rsync' && !task.passed.has('rename')) await pass('rename');
+    return ssh.target(address);
+  };
+  return new Proxy(ssh, {
+    get: (its, name) => name === 'connections' ? connections : name === 'target' ? target : bind(its, Reflect.get(its, name)),
+  });
+}
+
+function bind(target: object, value: unknown): unknown {
+  return typeof value === 'function' ? (value as Method).bind(target) : value;
+}
+
+/** This host's own disk: what a fold sees, restores and moves to the trash waits. */
+export class GatedOwnDisk extends OwnDisk {
+  override async observe(path: Path): Promise<Seen | undefined> {
+    const task = findTask();
+    if (task?.about.fine === true && !task.passed.has('disk')) await pass('disk');
+    return super.observe(path);
+  }
+
+  override async restore(entry: Entry, ownCopy: string): Promise<void> {
+    await this.beginLanding();
+    await super.restore(entry, ownCopy);
+  }
+
+  override async moveToTrash(path: Path): Promise<void> {
+    await this.beginLanding();
+    await super.moveToTrash(path);
+  }
+
+  override place(dir: SyncDir): Place {
+    const place = super.place(dir);
+    return { ...place, disk: gateDisk(place.disk) };
+  }
+
+  private async beginLanding(): Promise<void> {
+    await pass('write');
+    const task = findTask();
+    if (task) task.isLanding = true;
+  }
+}

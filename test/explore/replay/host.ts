@@ -1,0 +1,161 @@
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Backend } from '../../../src/backends/backend.js';
+import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
+import { Deleting } from '../../../src/delivery/deleting.js';
+import { Lane } from '../../../src/delivery/lane.js';
+import { EventBus } from '../../../src/events.js';
+import { Fold } from '../../../src/ledger/fold.js';
+import type { Ledger } from '../../../src/ledger/ledger.js';
+import { Settler } from '../../../src/ledger/settle.js';
+import { defaultTuning } from '../../../src/options/config.js';
+import { areas, prepareAreas } from '../../../src/root/landing.js';
+import { localDisk } from '../../../src/root/local-disk.js';
+import { writeMarker } from '../../../src/root/marker.js';
+import { Root } from '../../../src/root/root.js';
+import { SyncDirs } from '../../../src/root/sync-dirs.js';
+import { openPlace, openSource, receive, type Receiver } from '../../../src/serving/receive.js';
+import { Ssh } from '../../../src/ssh/ssh.js';
+import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../../../src/words.js';
+import type { TestHost } from '../../harness/sshd.js';
+import { photos } from '../../ledger/site.js';
+import { gateDisk, gateJudging, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
+import { findTask, noteAside } from './task.js';
+
+export const uploads: SyncDir = { ...photos, onDelete: 'propagate' };
+const dirs = new SyncDirs([uploads]);
+
+/** What a host asks of the site as it is at that moment. */
+export interface Surroundings {
+  wantedBy(me: HostId): HostId[];
+  isReady(me: HostId): boolean;
+  isNamed(): boolean;
+  hosts(): readonly Host[];
+}
+
+/** One host, of the product's own parts; every port that is handed in waits where the replay says so. */
+export class ReplayHost {
+  readonly disk: GatedOwnDisk;
+  readonly fold: Fold;
+  readonly deleting: Deleting;
+  private readonly ledger: Ledger;
+    private readonly judgeAt: ReturnType<typeof gateJudging>;
+  private readonly root: Root;
+  private readonly backends: Record<'sftp' | 'rsync', Backend>;
+  private readonly never = new AbortController();
+
+  constructor(readonly id: HostId, readonly ssh: TestHost, plainLedger: Ledger, private readonly around: Surroundings) {
+    const ledger = this.ledger = gateLedger(plainLedger);
+    const events = new EventBus();
+    this.judgeAt = gateJudging(plainLedger);
+    this.root = new Root(ssh.root, () => dirs);
+    this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt);
+    const wantedBy = (): HostId[] => around.wantedBy(id);
+    this.fold = new Fold({ ledger, disk: this.disk, me: id, events, wantedBy, isReady: () => around.isReady(id), areRemovalsHalted: () => false });
+    this.deleting = new Deleting({
+      ledger, disk: this.disk, me: id, events, dirOf: () => uploads, wantedBy,
+      findNamed: (paths) => Promise.resolve(new Set(around.isNamed() ? paths : [])), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+    });
+    const backend = (smallFileLimit: number): Backend => createRsyncBackend({
+      root: this.root, dirs: () => dirs, self: id, judgeAt: this.judgeAt, timeoutMs: 20_000, bandwidthLimit: undefined, chmod: 'F644', smallFileLimit,
+      onCall: ({ args }) => { noteAside(args.join(' ')); },
+      ssh: gateSsh(new Ssh({ stateDir: join(ssh.stateDir, smallFileLimit > 0 ? 'sftp' : 'rsync'), identityFile: ssh.privateKeyFile, timeoutMs: 20_000, idleMs: 600_000 })),
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    this.backends = { sftp: backend(1024), rsync: backend(0) };
+  }
+
+  async prepare(): Promise<void> {
+    const dirPath = join(this.ssh.root, uploads.path);
+    await mkdir(dirPath, { recursive: true });
+    await writeMarker(localDisk, dirPath, this.id, uploads.path);
+    await prepareAreas({ disk: localDisk, dirPath, dir: uploads.path });
+  }
+
+  async close(): Promise<void> {
+    this.never.abort();
+    await Promise.all(Object.values(this.backends).map((backend) => backend.close()));
+  }
+
+  /** The app puts a file there: complete at once, as those that upload do. */
+  async write(path: Path, content: string, facts: Facts & { readonly nanos: number }): Promise<void> {
+    const unfinished = join(this.ssh.root, 'upload'), time = facts.mtime + facts.nanos / 1e9;
+    await writeFile(unfinished, content);
+    await utimes(unfinished, time, time);
+    await mkdir(dirname(join(this.ssh.root, path)), { recursive: true });
+    await rename(unfinished, join(this.ssh.root, path));
+  }
+
+  async unlink(path: Path): Promise<void> {
+    await rm(join(this.ssh.root, path));
+  }
+
+  async removeFromTrash(path: Path, name: string): Promise<void> {
+    await rm(join(this.ssh.root, uploads.path, areas.trash, name, path.slice(uploads.path.length + 1)));
+  }
+
+  /** The contents at the path, or below an area of `.syncmedia` for that path. */
+  async contents(path: Path, area?: 'aside' | 'trash' | 'conflicts'): Promise<{ content: string; name: string }[]> {
+    const dir = join(this.ssh.root, uploads.path), rest = path.slice(uploads.path.length + 1);
+    const names = area ? (await readdir(join(dir, areas[area]))).sort() : [''];
+    const found: { content: string; name: string }[] = [];
+    for (const name of names) {
+      const at = area ? join(dir, areas[area], name, rest) : join(this.ssh.root, path);
+      if ((await lstat(at).catch(() => undefined))?.isFile()) found.push({ content: await readFile(at, 'utf8'), name });
+    }
+    return found;
+  }
+
+  /** One delivery of what this host, as sender, owes another one: a lane of its own, which begins anew as after a change of the lease. */
+  async deliver(to: HostId): Promise<void> {
+    const task = findTask(), { id: me, ledger } = this, events = new EventBus();
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => { end = resolve; });
+    const backend = this.backends[task?.about.via ?? 'sftp'];
+    const lane = new Lane(to, {
+      ledger, events, me, settler: new Settler(ledger, events), tuning: { ...defaultTuning, captureDueMs: 0 },
+      backend: Object.assign(Object.create(backend) as Backend, {
+        send: (...args: Parameters<Backend['send']>) => {
+          if (task) task.isSending = true;
+          return backend.send(...args);
+        },
+      }),
+      host: (id) => this.around.hosts().find((host) => host.id === id), dirOf: () => uploads, isOfOurDirs: () => true,
+      reconcile: () => Promise.reject(new Error('the source is not the version')),
+      record: () => { end(); return Promise.resolve(); }, raiseLanded: () => Promise.resolve(),
+    });
+    const stops = [
+      events.on('failed', ({ error }) => { task?.notes.push(String(error)); end(); }),
+      events.on('outcome', ({ outcome }) => { task?.notes.push(`${outcome.result} ${'failure' in outcome ? outcome.failure.message : ''}`); }),
+    ];
+    try {
+      lane.wake();
+      await ended;
+    } finally {
+      for (const stop of stops) stop();
+      await lane.close();
+    }
+  }
+
+  /** A file that this host lacks, from one that holds it: as for a visitor, or as a pull does it. */
+  async fetch(path: Path, from: Host): Promise<void> {
+    const entry = await this.ledger.readMany([path]).then((read) => read.get(path)), task = findTask();
+    if (entry?.facts === undefined) throw new Error('there is nothing to fetch');
+    const { version, facts } = entry, settler = new Settler(this.ledger, new EventBus());
+    if (task?.about.via === 'rsync') {
+      task.isSending = true;
+      for await (const outcome of this.backends.rsync.fetch(from, [{ do: 'put', path, dir: uploads, version, facts }], this.never.signal)) {
+        if (outcome.result !== 'delivered') throw new Error(`fetching: ${JSON.stringify(outcome)}`);
+        await settler.settle(path, version, this.id, outcome.sha256);
+      }
+      return;
+    }
+    const receiver: Receiver = { backend: this.backends.sftp, root: this.root, me: this.id, fileMode: 0o644 };
+    const place = await openPlace(this.root, this.id, uploads), known = entry as Entry & { facts: Facts };
+    const body = await openSource(receiver, from, known, this.never.signal);
+    const received = await (await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body))
+      .finish(this.judgeAt(this.id, () => ({ version, ruled: false })));
+    if ('error' in received) throw received.error;
+    await settler.settle(path, version, this.id, received.sha256);
+  }
+}

@@ -1,0 +1,58 @@
+import { nativeCollection } from '../../../src/database.js';
+import { Ledger, type Row } from '../../../src/ledger/ledger.js';
+import type { Host, HostId } from '../../../src/words.js';
+import { testDatabase, type TestDatabase } from '../../harness/database.js';
+import { startHost, type TestHost } from '../../harness/sshd.js';
+import { hostIds } from '../decisions.js';
+import { hostOf, type Model, wantedBy } from '../model.js';
+import type { State } from '../state.js';
+import { ReplayHost } from './host.js';
+
+/** Real hosts, on which walks of the explorer are taken step by step. */
+export class ReplaySite {
+  private constructor(readonly database: TestDatabase, readonly ledger: Ledger, private readonly hosts: readonly TestHost[]) {}
+
+  static async open(): Promise<ReplaySite> {
+    const database = await testDatabase(), hosts: TestHost[] = [];
+    try {
+      for (const name of ['a', 'b', 'c']) hosts.push(await startHost({ name }));
+      for (const host of hosts) for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
+      const ledger = new Ledger(nativeCollection<Row>(database.connection, 'ledger'));
+      await ledger.ensureIndexes();
+      return new ReplaySite(database, ledger, hosts);
+    } catch (error) {
+      for (const host of hosts) await host.close();
+      await database.close();
+      throw error;
+    }
+  }
+
+  /** Hosts that take walks, one after the other: each is of another path. */
+  async hostsFor(around: { state(): State; model(): Model }): Promise<ReplayHost[]> {
+    const rows = this.hosts.map((host, i) => rowOf(host, hostIds[i] ?? ''));
+    const made = this.hosts.map((host, i) => new ReplayHost(hostIds[i] ?? '', host, this.ledger, {
+      hosts: () => rows, isNamed: () => around.state().isNamed,
+      isReady: (me) => !around.model().decisions.isNotReady(around.state(), hostIds.indexOf(me)),
+      wantedBy: (me) => {
+        const state = around.state(), index = hostIds.indexOf(me), own = hostOf(state, index);
+        const set = wantedBy(around.model(), state, index, own.look.step === 'none' ? own.listed : own.look.listed);
+        return hostIds.filter((_, other) => set >> other & 1);
+      },
+    }));
+    for (const host of made) await host.prepare();
+    return made;
+  }
+
+  async close(): Promise<void> {
+    for (const host of this.hosts) await host.close();
+    await this.database.close();
+  }
+}
+
+export function rowOf(host: TestHost, id: HostId): Host {
+  const now = new Date(2 ** 41);
+  return {
+    id, hostname: host.name, url: host.hostname, sshPort: host.port, username: host.username, publicKey: host.publicKey, hostKeys: host.hostPublicKeys,
+    rootPath: host.root, syncDirs: [], backend: 'rsync', passive: false, status: 'approved', lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now,
+  };
+}
