@@ -3,7 +3,7 @@ import type { EventBus } from '../events.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { makeTombstone } from '../planning/entries.js';
-import { candidateMs, isSuspicious, removalLimits } from '../planning/removals.js';
+import { isSuspicious, removalLimits } from '../planning/removals.js';
 import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
 
 export interface DeletingContext {
@@ -11,6 +11,8 @@ export interface DeletingContext {
   readonly disk: Pick<FoldDisk, 'observe'>;
   readonly me: HostId;
   readonly events: EventBus;
+  /** How long a candidate whose file is still here is looked at again. */
+  readonly candidateMs: number;
   dirOf(path: Path): SyncDir | undefined;
   wantedBy(path: Path): HostId[] | undefined;
   /** Which of these paths a document still names; undefined where this process cannot tell. */
@@ -41,7 +43,7 @@ export class Deleting {
       const dir = this.context.dirOf(path);
       if (dir?.onDelete !== 'propagate') continue;
       if (await this.isHere(path)) {
-        if (ageMs < candidateMs) again.push(path);
+        if (ageMs < this.context.candidateMs) again.push(path);
       } else byDir.set(dir, [...byDir.get(dir) ?? [], path]);
     }
     const entries: Entry[] = [];
@@ -51,7 +53,7 @@ export class Deleting {
       if (files.length === 0) continue;
       const named = await this.context.findNamed(files.map(({ path }) => path));
       if (!named) {
-        if (ageMs < candidateMs) again.push(...files.map(({ path }) => path));
+        if (ageMs < this.context.candidateMs) again.push(...files.map(({ path }) => path));
         else this.context.events.emit('failed', { doing: `deleting ${files.length} files of ${dir.path}: this process does not have every model that names files there, so they stay`, error: 'models are missing' });
         continue;
       }

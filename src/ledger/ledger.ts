@@ -2,17 +2,10 @@ import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
 import { atOnce } from '../planning/entries.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
+import { countFilter, holdUpdate, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
 
-/** An entry as it is stored: its path is the `_id`. */
-export type Row = Omit<Entry, 'path'> & { _id: string };
-type Filter = mongo.Filter<Row>;
-type Update = mongo.UpdateFilter<Row>;
-/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
-export interface CountFilter {
-  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
-  /** Captured at that time or later; or earlier. */
-  since?: Date; before?: Date;
-}
+export type { CountFilter, Row } from './filters.js';
+
 export interface Fence { readonly path: Path; readonly version: Version }
 
 function toEntry({ _id, ...rest }: Row): Entry {
@@ -20,10 +13,6 @@ function toEntry({ _id, ...rest }: Row): Entry {
 }
 function toRow({ path, ...rest }: Entry): Row {
   return { _id: path, ...rest };
-}
-/** Ids of a sync dir's paths: `dir/` up to, not including, `dir0` (the byte after `/`). */
-function isBelow(dir: Path): { $gte: string; $lt: string } {
-  return { $gte: `${dir}/`, $lt: `${dir}0` };
 }
 
 /**
@@ -224,6 +213,11 @@ export class Ledger {
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
+  /** Tombstones of a sync dir that were written before then, and that no host waits for. */
+  async forgetTombstones(dir: Path, before: Date): Promise<void> {
+    await this.rows.deleteMany({ _id: isBelow(dir), kind: 'tombstone', owed: [], blocked: [], capturedAt: { $lt: before } });
+  }
+
   count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
@@ -251,28 +245,4 @@ export class Ledger {
     const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});
     return result.matchedCount === 1;
   }
-}
-
-function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
-  return {
-    $addToSet: { heldBy: { $each: [...hosts] } }, $pull: { owed: { $in: [...hosts] }, blocked: { host: { $in: [...hosts] } } },
-    ...(sha256 ? { $set: { 'facts.sha256': sha256 } } : {}),
-  };
-}
-
-/** Due, and what the sender has: a tombstone needs no bytes. */
-function sendableBy(sender: HostId): Filter {
-  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
-}
-
-function countFilter(filter: CountFilter): Filter {
-  const { since, before } = filter;
-  const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
-  return {
-    ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
-    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
-    ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
-    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
-  };
 }
