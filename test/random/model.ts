@@ -58,8 +58,8 @@ export class Model {
    * replaced which the ledger never came to know, because the delete took its file.
    */
   doubtDelete(path: string): void {
-    const of = this.of(path);
-    of.possible.push(...of.replaced.splice(0).filter((old) => !of.possible.includes(old)));
+    const of = this.paths.get(path);
+    of?.possible.push(...of.replaced.splice(0).filter((old) => !of.possible.includes(old)));
   }
 
   possible(path: string): readonly Write[] { return this.of(path).possible; }

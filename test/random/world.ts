@@ -14,7 +14,7 @@ import type { HostIndex, Save, Step } from './steps.js';
 /** Shorter than users have: what waits for a clock is to happen within the steps. */
 const tuning: Partial<Tuning> = {
   leaseMs: 1_500, beatMs: 250, pollMs: 300, captureDueMs: 1_000, backoffMs: 100, backoffMaxMs: 400, idleMs: 5_000, goneMs: 3_000,
-  scanChangedMs: 2_000, scanAllMs: 6_000, candidateMs: 5_000, leftoverMs: 8_000,
+  scanChangedMs: 2_000, scanAllMs: 3_000, candidateMs: 5_000, leftoverMs: 5_000,
 };
 /** Seconds after which a frozen host is given up. */
 const timeout = '2';
