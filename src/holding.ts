@@ -57,7 +57,7 @@ export class Holding {
   ) {
     const { ledger, events, registry, me, dirs } = parts;
     const settler = new Settler(ledger, events);
-    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt);
+    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt, tuning.leftoverMs);
     this.fold = new Fold({
       ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,
@@ -82,6 +82,7 @@ export class Holding {
     this.regular = new RegularScan({
       events, tuning, me: () => registry.me(), dirs: () => dirs.current().list, record: (dir, times) => registry.recordScan(dir, times),
       scan: (dir, signal, changedSince) => this.scan(dir, signal, changedSince),
+      forgetTombstones: (dir, before) => ledger.forgetTombstones(dir, before),
     });
     this.knowing = new Knowing({
       fold: this.fold, events, me, hosts: () => registry.all(), known: () => registry.me().knows ?? [], record: (ids) => registry.recordKnown(ids),
@@ -89,7 +90,7 @@ export class Holding {
     this.readiness = new Readiness({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
     const deleting = new Deleting({
-      ledger, disk: this.disk, me, events, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
+      ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
       findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
       decided: (dir) => registry.me().removals?.[dir],
       halt: (dir, failure) => registry.recordHalt(dir, failure),

@@ -4,7 +4,7 @@ import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { makeTombstone } from '../planning/entries.js';
 import { reconcileLeft } from '../planning/reconcile.js';
-import { candidateMs, isSuspicious, removalLimits } from '../planning/removals.js';
+import { isSuspicious, removalLimits } from '../planning/removals.js';
 import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
 
 export interface DeletingContext {
@@ -12,6 +12,8 @@ export interface DeletingContext {
   readonly disk: Pick<FoldDisk, 'observe'>;
   readonly me: HostId;
   readonly events: EventBus;
+  /** How long a candidate whose file is still here is looked at again. */
+  readonly candidateMs: number;
   dirOf(path: Path): SyncDir | undefined;
   wantedBy(path: Path): HostId[] | undefined;
   /** Which of these paths a document still names; undefined where this process cannot tell. */
@@ -44,7 +46,7 @@ export class Deleting {
       const dir = this.context.dirOf(path), entry = known.get(path);
       if (dir?.onDelete !== 'propagate') continue;
       const answer = reconcileLeft({ entry, isHere: await this.isHere(path) });
-      if (answer === 'look-again' && ageMs < candidateMs) again.push(path);
+      if (answer === 'look-again' && ageMs < this.context.candidateMs) again.push(path);
       if (answer === 'tombstone' && entry) byDir.set(dir, [...byDir.get(dir) ?? [], entry]);
     }
     const entries: Entry[] = [];
@@ -52,7 +54,7 @@ export class Deleting {
     for (const [dir, files] of byDir) {
       const named = await this.context.findNamed(files.map(({ path }) => path));
       if (!named) {
-        if (ageMs < candidateMs) again.push(...files.map(({ path }) => path));
+        if (ageMs < this.context.candidateMs) again.push(...files.map(({ path }) => path));
         else this.context.events.emit('failed', { doing: `deleting ${files.length} files of ${dir.path}: this process does not have every model that names files there, so they stay`, error: 'models are missing' });
         continue;
       }

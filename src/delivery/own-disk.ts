@@ -14,8 +14,7 @@ import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Entry, HostId, Path, Seen, SyncDir } from '../words.js';
 
-/** What a crash left aside, or in tmp, is looked at when it is older than this. In milliseconds. */
-const leftoverAge = 10 * 60_000;
+/** What a crash left in tmp is removed when it is older than this. In milliseconds. */
 const tmpAge = 24 * 60 * 60_000;
 const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 
@@ -23,7 +22,7 @@ const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
     private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
-    private readonly me: HostId, private readonly judgeAt: JudgeAt,
+    private readonly me: HostId, private readonly judgeAt: JudgeAt, private readonly leftoverMs: number,
   ) {}
 
   private readonly judge: Judge = (...about) => this.judgeAt(this.me, () => undefined)(...about);
@@ -81,7 +80,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     await this.check(dir);
     const place = this.place(dir);
     await prepareAreas(place);
-    await judgeLeftovers(place, this.judge, leftoverAge);
+    await judgeLeftovers(place, this.judge, this.leftoverMs);
     await cleanTmp(place, tmpAge);
     await cleanTrash(place, trash);
   }

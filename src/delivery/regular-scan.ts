@@ -3,11 +3,13 @@ import type { Host, Path, ScanTimes, SyncDir } from '../words.js';
 
 export interface RegularScanContext {
   readonly events: EventBus;
-  readonly tuning: { readonly scanChangedMs: number; readonly scanAllMs: number };
+  readonly tuning: { readonly scanChangedMs: number; readonly scanAllMs: number; readonly tombstoneMs: number };
   me(): Host;
   dirs(): readonly SyncDir[];
   record(dir: Path, times: ScanTimes): Promise<void>;
   scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void>;
+  /** Forgets what was deleted before then, where every host knows of it. */
+  forgetTombstones(dir: Path, before: Date): Promise<void>;
 }
 
 /** A scan waits until this many times what the last one took have passed. */
@@ -64,6 +66,7 @@ export class RegularScan {
     }
     if (isPast(last.all, scanAllMs, now)) {
       await context.scan(dir, this.ending.signal);
+      await context.forgetTombstones(dir.path, new Date(now.getTime() - context.tuning.tombstoneMs));
       await context.record(dir.path, { all: now, changed: now });
       return true;
     }

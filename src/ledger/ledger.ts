@@ -2,19 +2,13 @@ import type { mongo } from 'mongoose';
 import { isDuplicateKey } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import { atOnce } from '../planning/entries.js';
-import { hold, leave, owe, release, type Transition } from '../planning/transitions.js';
+import { leave, owe, release, type Transition } from '../planning/transitions.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
+import { countFilter, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
+import { holdUpdate, toUpdate } from './updates.js';
 
-/** An entry as it is stored: its path is the `_id`. */
-export type Row = Omit<Entry, 'path'> & { _id: string };
-type Filter = mongo.Filter<Row>;
-type Update = mongo.UpdateFilter<Row>;
-/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
-export interface CountFilter {
-  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
-  /** Captured at that time or later; or earlier. */
-  since?: Date; before?: Date;
-}
+export type { CountFilter, Row } from './filters.js';
+
 /** How often an entry is read and written anew, because it moved in between. */
 const attempts = 10;
 
@@ -26,10 +20,6 @@ function toEntry({ _id, ...rest }: Row): Entry {
 }
 function toRow({ path, ...rest }: Entry): Row {
   return { _id: path, ...rest };
-}
-/** Ids of a sync dir's paths: `dir/` up to, not including, `dir0` (the byte after `/`). */
-function isBelow(dir: Path): { $gte: string; $lt: string } {
-  return { $gte: `${dir}/`, $lt: `${dir}0` };
 }
 
 /**
@@ -240,6 +230,11 @@ export class Ledger {
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
+  /** Tombstones of a sync dir that were written before then, and that no host waits for. */
+  async forgetTombstones(dir: Path, before: Date): Promise<void> {
+    await this.rows.deleteMany({ _id: isBelow(dir), kind: 'tombstone', owed: [], blocked: [], capturedAt: { $lt: before } });
+  }
+
   count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
@@ -267,39 +262,4 @@ export class Ledger {
     const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});
     return result.matchedCount === 1;
   }
-}
-
-/** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
-function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
-  const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
-  const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
-  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}) };
-  const pulled = {
-    ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
-  };
-  const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
-  // MongoDB before 5.0 refuses an operator without fields.
-  return Object.fromEntries(operators.filter(([, fields]) => Object.keys(fields).length > 0));
-}
-
-function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
-  const update = toUpdate(hold(hosts));
-  return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
-}
-
-/** Due, and what the sender has: a tombstone needs no bytes. */
-function sendableBy(sender: HostId): Filter {
-  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
-}
-
-function countFilter(filter: CountFilter): Filter {
-  const { since, before } = filter;
-  const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
-  return {
-    ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
-    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
-    ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
-    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
-  };
 }

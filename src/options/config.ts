@@ -107,10 +107,17 @@ export interface Tuning {
   readonly scanAllMs: number;
   /** A host that was away for longer comes back as a new one: what the ledger does not know there may have been deleted meanwhile. */
   readonly absentMs: number;
+  /** Tombstones that every host has acknowledged are kept for so long; longer than `absentMs`, so that no host comes back unaware of one. */
+  readonly tombstoneMs: number;
+  /** How long a file that no document names any more is looked at again until the app has removed it. */
+  readonly candidateMs: number;
+  /** What a landing left aside for longer than this is judged as left by a crash. */
+  readonly leftoverMs: number;
 }
 
 export const defaultTuning: Tuning = {
   leaseMs: 10_000, beatMs: 3_000, pollMs: 6_000, thoroughMs: 30_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
   laneQueue: 2_000, batchFiles: 1_000, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
   goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
+  tombstoneMs: 365 * 24 * 60 * 60_000, candidateMs: 10 * 60_000, leftoverMs: 10 * 60_000,
 };

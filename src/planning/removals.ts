@@ -10,9 +10,6 @@ export function isSuspicious(counts: { wanted: number; lately: number; files: nu
   return removed > limits.files && removed > limits.share * (counts.files + counts.lately);
 }
 
-/** How long a file that no document names any more is looked at again until the app has removed it. In milliseconds. */
-export const candidateMs = 10 * 60_000;
-
 /** When to look again at a candidate that is this old: soon at first, since apps unlink right after the delete. */
 export function nextLook(ageMs: number): number {
   return Math.min(60_000, Math.max(1_000, ageMs));

@@ -19,7 +19,7 @@ beforeEach(async () => {
   outbox = new Outbox(site.database.connection, '');
   offered.length = swept.length = 0;
   const deleting = new Deleting({
-    ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => photos, wantedBy: () => ['B'],
+    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => photos, wantedBy: () => ['B'],
     findNamed: () => Promise.resolve(new Set()), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
   });
   folding = new Folding({

@@ -65,7 +65,7 @@ test('a replaced file goes like a deleted one', async () => {
 });
 
 describe('a host that was off while files were deleted', () => {
-  test('brings none of them back, by push, pull or sweep', async () => {
+  test('brings none of them back, by push, pull, sweep or a verification that repairs, whoever runs it', async () => {
     await save(one, 'gone.jpg');
     await save(one, 'stays.jpg');
     await everywhere('gone.jpg', 'gone.jpg');
@@ -76,10 +76,14 @@ describe('a host that was off while files were deleted', () => {
     await has(two, 'gone.jpg', undefined);
     await three.ssh.start();
     const back = await three.startApp();
-    for (const kind of ['push', 'pull'] as const) await back.sync.runs.follow((await back.sync[kind]()).id);
+    for (const { sync } of [back, two.app, one.app]) {
+      for (const run of [await sync.push(), await sync.pull(), await sync.verify({ repair: true })]) await sync.runs.follow(run.id);
+    }
     await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
     await everywhere('gone.jpg', undefined);
     await everywhere('stays.jpg', 'stays.jpg');
+    await untilSettled(site);
+    for (const machine of [one, two, three]) expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
   });
 
   test('keeps what its app uploaded under the name meanwhile, and it wins everywhere', async () => {

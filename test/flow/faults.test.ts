@@ -105,6 +105,25 @@ test('of two hosts that save one path at once all end with the winner, and the l
   });
 });
 
+test('clocks that are an hour apart, and a file restored with its old date, decide nothing', async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const replace = async (machine: Machine, content: string, mtime: number): Promise<void> => {
+    await machine.write(`${dir}/clock.jpg`, content, mtime);
+    await machine.app.Photo.create({ title: 'clock', file: `${dir}/clock.jpg` });
+    for (const other of [one, two, three]) await has(other, 'clock.jpg', content);
+    await untilSettled(site);
+  };
+  await replace(one, 'by a clock that is ahead', now + 3_600);
+  await replace(three, 'later, by one that is behind', now - 3_600);
+  await replace(two, 'restored from a backup', 1_000_000);
+  for (const machine of [one, two, three]) {
+    for (const run of [await machine.app.sync.push(), await machine.app.sync.pull()]) await machine.app.sync.runs.follow(run.id);
+    expect(await machine.kept('conflicts')).toEqual([]);
+  }
+  await untilSettled(site);
+  for (const machine of [one, two, three]) expect(await machine.read(`${dir}/clock.jpg`)).toBe('restored from a backup');
+});
+
 test('a slow old version that lands last loses all the same', async () => {
   await save(one, 'slow.jpg', 'first');
   await has(three, 'slow.jpg', 'first');

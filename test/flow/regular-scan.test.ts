@@ -1,4 +1,4 @@
-import { stat, utimes, writeFile } from 'node:fs/promises';
+import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Site } from './site.js';
@@ -46,4 +46,37 @@ test('what lies in a sync dir that is new is not taken for news at once', async 
   const begun = await until(scanned, { timeout: 15_000 });
   await until(async () => await scanned() > begun + 1_000, { timeout: 20_000 });
   expect((await two.app.sync.status()).entries).toBe(0);
+});
+
+test('what was deleted long ago is forgotten once every host knows of it, and not before', async () => {
+  site = await openSite({ plugin: { sweep: false, onDelete: 'propagate' }, tuning: { scanAllMs: 500, tombstoneMs: 60_000 } });
+  const [one, two, three] = threeOf(site);
+  const ledger = one.app.connection.collection<{ _id: string; capturedAt: Date; kind: string }>('syncmedia_ledger');
+  const isKnown = async (name: string): Promise<boolean> => await ledger.findOne({ _id: `${dir}/${name}` }) !== null;
+  for (const name of ['long-ago.jpg', 'lately.jpg', 'unheard.jpg']) await one.write(`${dir}/${name}`, name);
+  await one.app.sync.capture(['long-ago.jpg', 'lately.jpg', 'unheard.jpg'].map((name) => `${dir}/${name}`));
+  await until(async () => Object.keys(await three.tree()).length === 3, { timeout: 15_000 });
+  await untilSettled(site);
+  const remove = async (name: string): Promise<void> => {
+    await rm(one.path(`${dir}/${name}`));
+    await one.app.sync.remove([`${dir}/${name}`]);
+    await until(async () => (await ledger.findOne({ _id: `${dir}/${name}` }))?.kind === 'tombstone', { timeout: 15_000 });
+    await until(async () => await two.read(`${dir}/${name}`) === undefined, { timeout: 15_000 });
+  };
+  await remove('long-ago.jpg');
+  await remove('lately.jpg');
+  await untilSettled(site);
+  await three.app.close();
+  await three.ssh.stop({ hard: true });
+  await remove('unheard.jpg');
+  await ledger.updateMany({ _id: { $in: [`${dir}/long-ago.jpg`, `${dir}/unheard.jpg`] } }, { $set: { capturedAt: new Date(Date.now() - 100_000) } });
+  await until(async () => !await isKnown('long-ago.jpg'), { timeout: 30_000 });
+  const scanned = async (): Promise<number> => (await two.app.sync.hosts.show('two')).scans?.[dir]?.all.getTime() ?? 0;
+  const before = await scanned();
+  await until(async () => await scanned() > before, { timeout: 30_000 });
+  expect([await isKnown('lately.jpg'), await isKnown('unheard.jpg')]).toEqual([true, true]);
+  await three.ssh.start();
+  await three.startApp();
+  await until(async () => !await isKnown('unheard.jpg'), { timeout: 30_000 });
+  expect(await three.tree()).toEqual({});
 });

@@ -136,15 +136,9 @@ describe('verify with repair', () => {
   });
 });
 
-test('an emptied sync dir removes nothing anywhere, by push, pull or verify; an unmounted one neither, and is said to be', async () => {
+test('a sync dir that is not mounted on another host is said to be, and nothing is repaired there', async () => {
   await holdEverywhere('a.jpg', 'b.jpg');
   const whole = await one.tree();
-  for (const name of ['a.jpg', 'b.jpg']) await rm(two.path(`${dir}/${name}`));
-  for (const machine of [two, one, three]) {
-    for (const kind of ['push', 'pull', 'verify'] as const) await machine.app.sync.runs.follow((await machine.app.sync[kind]()).id);
-  }
-  expect([await one.tree(), await three.tree()]).toEqual([whole, whole]);
-
   await rename(two.path(`${dir}/.syncmedia`), two.path('unmounted'));
   const run = await verify(one, { repair: true });
   await rename(two.path('unmounted'), two.path(`${dir}/.syncmedia`));

@@ -49,11 +49,11 @@ export class ReplayHost {
     const events = new EventBus();
     this.judgeAt = gateJudging(plainLedger);
     this.root = new Root(ssh.root, () => dirs);
-    this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt);
+    this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt, defaultTuning.leftoverMs);
     const wantedBy = (): HostId[] => around.wantedBy(id);
     this.fold = new Fold({ ledger, disk: this.disk, me: id, events, wantedBy, isReady: () => around.isReady(id), areRemovalsHalted: () => false });
     this.deleting = new Deleting({
-      ledger, disk: this.disk, me: id, events, dirOf: () => uploads, wantedBy,
+      ledger, disk: this.disk, me: id, events, candidateMs: defaultTuning.candidateMs, dirOf: () => uploads, wantedBy,
       findNamed: (paths) => Promise.resolve(new Set(around.isNamed() ? paths : [])), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
     });
     const backend = (smallFileLimit: number): Backend => createRsyncBackend({
@@ -122,7 +122,7 @@ export class ReplayHost {
       }),
       host: (id) => this.around.hosts().find((host) => host.id === id), dirOf: () => uploads, isOfOurDirs: () => true,
       reconcile: () => Promise.reject(new Error('the source is not the version')),
-      record: () => { end(); return Promise.resolve(); }, raiseLanded: () => Promise.resolve(),
+      record: () => { end(); return Promise.resolve(); }, landed: () => undefined,
     });
     const stops = [
       events.on('failed', ({ error }) => { task?.notes.push(String(error)); end(); }),

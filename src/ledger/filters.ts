@@ -1,0 +1,36 @@
+import type { mongo } from 'mongoose';
+import type { Entry, HostId, Path } from '../words.js';
+
+/** An entry as it is stored: its path is the `_id`. */
+export type Row = Omit<Entry, 'path'> & { _id: string };
+export type Filter = mongo.Filter<Row>;
+export type Update = mongo.UpdateFilter<Row>;
+
+/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+export interface CountFilter {
+  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
+  /** Captured at that time or later; or earlier. */
+  since?: Date; before?: Date;
+}
+
+/** Ids of a sync dir's paths: `dir/` up to, not including, `dir0` (the byte after `/`). */
+export function isBelow(dir: Path): { $gte: string; $lt: string } {
+  return { $gte: `${dir}/`, $lt: `${dir}0` };
+}
+
+/** Due, and what the sender has: a tombstone needs no bytes. */
+export function sendableBy(sender: HostId): Filter {
+  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
+}
+
+export function countFilter(filter: CountFilter): Filter {
+  const { since, before } = filter;
+  const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
+  return {
+    ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
+    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
+    ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
+    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
+  };
+}

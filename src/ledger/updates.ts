@@ -1,0 +1,23 @@
+import { hold, type Transition } from '../planning/transitions.js';
+import { atOnce } from '../planning/entries.js';
+import type { HostId } from '../words.js';
+import type { Update } from './filters.js';
+
+/** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
+export function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
+  const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
+  const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
+  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}) };
+  const pulled = {
+    ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
+  };
+  const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
+  // MongoDB before 5.0 refuses an operator without fields.
+  return Object.fromEntries(operators.filter(([, fields]) => Object.keys(fields).length > 0));
+}
+
+/** These hosts have the version, whose content is known from now on where it was read on the way. */
+export function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
+  const update = toUpdate(hold(hosts));
+  return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
+}

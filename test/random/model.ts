@@ -1,0 +1,81 @@
+/** One write of an app to a path; without `sha256` it deleted the file. */
+export interface Write { readonly step: number; readonly host: string; readonly sha256?: string; readonly named: boolean }
+
+/** What the site knew of the path just before a write. */
+export interface Known {
+  /** Contents that the entry's versions have, the current one first; undefined: no entry. */
+  readonly current: string | undefined;
+  readonly superseded: readonly string[];
+  /** Whether the host that writes holds the entry. */
+  readonly isHeldHere: boolean;
+  /** Captures that wait to be folded: that name the path, or no longer. */
+  readonly touchedWaits: boolean;
+  readonly leftWaits: boolean;
+  /** Nothing sent before may yet land on the host that writes: no run is under way, it was not frozen lately. */
+  readonly isCalm: boolean;
+}
+
+interface OfPath {
+  possible: Write[];
+  readonly history: Write[];
+  /** What came out of `possible` since a write was last seen in the ledger. */
+  replaced: Write[];
+}
+
+const absent: Write = { step: -1, host: '', named: true };
+
+/**
+ * Which write of each path may be the one that all hosts have in the end: those that no later one is certain to have come after. Of two
+ * hosts that write at once either may win; who writes over what the ledger knew, and what lay on its own disk, wins.
+ */
+export class Model {
+  private readonly paths = new Map<string, OfPath>();
+
+  private of(path: string): OfPath {
+    const known = this.paths.get(path);
+    if (known) return known;
+    const fresh: OfPath = { possible: [absent], history: [], replaced: [] };
+    this.paths.set(path, fresh);
+    return fresh;
+  }
+
+  /** Writes of one moment, each by a host of its own. */
+  note(path: string, writes: readonly { write: Write; known: Known }[]): void {
+    const of = this.of(path);
+    const before = of.possible;
+    const latest = of.history.at(-1)?.sha256;
+    if (latest !== undefined && writes.some(({ known }) => known.current === latest || known.superseded.includes(latest))) of.replaced = [];
+    of.possible = before.filter((old) => writes.every(({ write, known }) => mayWinOver(old, write, known)));
+    of.replaced.push(...before.filter((old) => !of.possible.includes(old)));
+    for (const { write } of writes) {
+      of.possible.push(write);
+      of.history.push(write);
+    }
+  }
+
+  /**
+   * A delete that is not folded yet looks whether the file is gone: what a run brings back before stays. That may be what a save had
+   * replaced which the ledger never came to know, because the delete took its file.
+   */
+  doubtDelete(path: string): void {
+    const of = this.paths.get(path);
+    of?.possible.push(...of.replaced.splice(0).filter((old) => !of.possible.includes(old)));
+  }
+
+  possible(path: string): readonly Write[] { return this.of(path).possible; }
+  history(path: string): readonly Write[] { return this.of(path).history; }
+  known(): string[] { return [...this.paths.keys()]; }
+}
+
+/** Whether the older write may still win over the newer one. */
+function mayWinOver(old: Write, write: Write, known: Known): boolean {
+  if (old.sha256 === undefined) {
+    // A delete looks whether a document names the file; one of which nothing waits any more did what it did.
+    return write.sha256 !== undefined && !write.named && known.leftWaits;
+  }
+  // Its bytes are gone from that disk.
+  if (old.host === write.host && write.sha256 !== undefined) return false;
+  if (!known.isCalm || known.touchedWaits) return true;
+  if (known.superseded.includes(old.sha256)) return false;
+  return known.current !== old.sha256 || !known.isHeldHere;
+}

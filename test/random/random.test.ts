@@ -1,0 +1,105 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { compileApp } from './compile.js';
+import { readAll, treeOf } from './disks.js';
+import { describeStep, drawSteps, type Step } from './steps.js';
+import { World } from './world.js';
+
+const first = Number(process.env.RANDOM_SEED ?? 1), seeds = Number(process.env.RANDOM_SEEDS ?? 2), count = Number(process.env.RANDOM_STEPS ?? 40);
+/** How long the site may take to come to rest in the end. */
+const restMs = 120_000;
+vi.setConfig({ testTimeout: restMs + 60_000 + count * 2_000, hookTimeout: 120_000 });
+
+let world: World | undefined, program = '', compiled: TestDir | undefined;
+beforeAll(async () => {
+  compiled = await makeTestDir();
+  program = await compileApp(compiled.path);
+});
+afterAll(() => compiled?.remove());
+afterEach(async () => {
+  await world?.close();
+  world = undefined;
+});
+
+test('a seed always draws the same steps', () => {
+  expect(drawSteps(7, 200)).toEqual(drawSteps(7, 200));
+  expect(drawSteps(7, 200)).not.toEqual(drawSteps(8, 200));
+});
+
+describe('whatever happens, all hosts come to hold what the model says, and no bytes are lost', () => {
+  test.each(Array.from({ length: seeds }, (_, n) => first + n))(`seed %d, ${String(count)} steps`, async (seed) => {
+    const steps = drawSteps(seed, count);
+    world = await World.open(program);
+    let at = 0;
+    try {
+      for (const step of steps) await world.carryOut(step, at++);
+      await world.comeToRest(restMs);
+      const wrong = compare(world);
+      if (wrong.length > 0) throw new Error(wrong.map((one) => explain(one, steps)).join('\n'));
+      console.log(summarise(seed, world));
+    } catch (error) {
+      throw await report(error, seed, steps, at, world);
+    }
+  });
+});
+
+/** How much the seed has tried: a path counts as decided where the model knew who had to win. */
+function summarise(seed: number, { model, saved, givenUp }: World): string {
+  const paths = model.known(), decided = paths.filter((path) => model.possible(path).length === 1);
+  return `seed ${String(seed)}: ${String(saved.size)} contents saved, ${String(givenUp.size)} destroyed by their own app; ${String(decided.length)} of ${String(paths.length)} paths decided`;
+}
+
+interface Wrong { readonly path: string | undefined; readonly what: string }
+
+function compare({ replicas, model, saved, givenUp, ones }: World): Wrong[] {
+  const all = new Map(replicas.map((replica) => [replica.host, readAll(replica)]));
+  const trees = new Map([...all].map(([host, copies]) => [host, treeOf(copies)]));
+  const wrong: Wrong[] = [];
+  const say = (sha256: string | undefined): string => {
+    if (sha256 === undefined) return 'nothing';
+    const write = saved.get(sha256);
+    return write ? `what ${write.host} saved in step ${String(write.step)}` : `unknown bytes (${sha256.slice(0, 8)})`;
+  };
+  const paths = new Set([...model.known(), ...[...trees.values()].flatMap((tree) => [...tree.keys()])]);
+  for (const path of paths) {
+    const there = ones.map(({ machine: { name } }) => trees.get(name)?.get(path));
+    if (new Set(there).size > 1) wrong.push({ path, what: `the hosts differ: ${ones.map(({ machine: { name } }, n) => `${name} has ${say(there[n])}`).join(', ')}` });
+    const possible = model.possible(path);
+    for (const sha256 of new Set(there)) {
+      if (possible.some((write) => write.sha256 === sha256)) continue;
+      const expected = possible.map((write) => write.sha256 === undefined ? `nothing (step ${String(write.step)})` : say(write.sha256)).join(', or ');
+      wrong.push({ path, what: `there is ${say(sha256)}, and there should be ${expected}` });
+    }
+  }
+  const kept = new Set([...all.values()].flat().map(({ sha256 }) => sha256));
+  for (const [sha256, write] of saved) {
+    if (!kept.has(sha256) && !givenUp.has(sha256)) wrong.push({ path: pathOf(world, write.step), what: `${say(sha256)} is gone from everywhere` });
+  }
+  return wrong;
+}
+
+function pathOf(of: World | undefined, step: number): string | undefined {
+  return of?.model.known().find((path) => of.model.history(path).some((write) => write.step === step));
+}
+
+/** The steps that concern a path, and what happened to hosts meanwhile. */
+function explain({ path, what }: Wrong, steps: readonly Step[]): string {
+  if (path === undefined) return what;
+  const concerned = steps.map((step, at) => ({ step, at })).filter(({ step }) => JSON.stringify(step).includes(JSON.stringify(path)));
+  const last = concerned.at(-1)?.at ?? 0;
+  return `${path}: ${what}\n${concerned.map(({ step, at }) => `    step ${String(at)}: ${describeStep(step)}`).join('\n')}\n    (last of them: step ${String(last)})`;
+}
+
+async function report(error: unknown, seed: number, steps: readonly Step[], at: number, of: World): Promise<Error> {
+  const step = steps[Math.min(at, steps.length) - 1];
+  const owed = await of.rows('ledger').find({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] } as never).limit(5).toArray();
+  const rest = [
+    owed.length > 0 ? `owed: ${JSON.stringify(owed)}` : '',
+    ...of.ones.map(({ machine: { name }, app }) => app.log === '' ? '' : `${name} said last:\n${app.log.slice(-3_000)}`),
+  ].filter((text) => text !== '').join('\n');
+  return new Error([
+    `seed ${String(seed)}, after step ${String(at - 1)} of ${String(steps.length)} (${step ? describeStep(step) : 'none'}):`,
+    error instanceof Error ? error.message : String(error), rest,
+    `again: npm run test:random -- --seed ${String(seed)} --steps ${String(steps.length)}`,
+  ].join('\n'), { cause: error });
+}

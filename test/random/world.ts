@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Collection } from 'mongoose';
+import type { Tuning } from '../../src/options/config.js';
+import type { Capture, Entry, Host, Run } from '../../src/words.js';
+import { dir, openSite, type Machine, type Site } from '../flow/site.js';
+import { until } from '../harness/wait.js';
+import { AppProcess } from './app-process.js';
+import { findCopies, hashOf, lookAt, readAll, type Copy, type Replica } from './disks.js';
+import { Model, type Known, type Write } from './model.js';
+import type { HostIndex, Save, Step } from './steps.js';
+
+/** Shorter than users have: what waits for a clock is to happen within the steps. */
+const tuning: Partial<Tuning> = {
+  leaseMs: 1_500, beatMs: 250, pollMs: 300, captureDueMs: 1_000, backoffMs: 100, backoffMaxMs: 400, idleMs: 5_000, goneMs: 3_000,
+  scanChangedMs: 2_000, scanAllMs: 3_000, candidateMs: 5_000, leftoverMs: 5_000,
+};
+/** Seconds after which a frozen host is given up. */
+const timeout = '2';
+/** For so many steps after a host was thawed, what was sent to it before may still land. */
+const stirred = 12;
+
+type Row<T extends { id?: string; path?: string }> = Omit<T, 'id' | 'path'> & { _id: string };
+
+interface One { readonly machine: Machine; readonly app: AppProcess; readonly id: string; frozen: boolean; thawedAt: number }
+
+/** Three hosts of real parts, whose apps are processes of their own, and what a model expects of them. */
+export class World {
+  readonly model = new Model();
+  /** Bytes that were saved, with what saved them; and those whose only copy the app itself destroyed. */
+  readonly saved = new Map<string, Write>();
+  readonly givenUp = new Set<string>();
+  private at = 0;
+
+  private constructor(private readonly site: Site, readonly ones: readonly One[]) {}
+
+  /** @param program of the hosts' apps */
+  static async open(program: string): Promise<World> {
+    const site = await openSite({ plugin: { onDelete: 'propagate' }, environment: { SYNCMEDIA_TIMEOUT: timeout } });
+    try {
+      const ones: One[] = [];
+      for (const machine of site.machines) {
+        const { id } = await machine.app.sync.hosts.show(machine.name);
+        await machine.app.close();
+        const app = new AppProcess(machine.name, program, machine.environment, { uri: site.database.uri, dir, tuning });
+        ones.push({ machine, app, id, frozen: false, thawedAt: -stirred });
+      }
+      const world = new World(site, ones);
+      await Promise.all(ones.map(({ app }) => app.start()));
+      return world;
+    } catch (error) {
+      await site.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { app } of this.ones) await app.close();
+    await this.site.close();
+  }
+
+  get replicas(): Replica[] {
+    return this.ones.map(({ machine }) => ({ host: machine.name, dirPath: machine.path(dir) }));
+  }
+
+  rows<T extends { id?: string; path?: string }>(name: string): Collection<Row<T>> {
+    return this.site.database.connection.collection<Row<T>>(`syncmedia_${name}`);
+  }
+
+  async carryOut(step: Step, at: number): Promise<void> {
+    this.at = at;
+    switch (step.do) {
+      case 'save': return this.save(step.saves, step.killedAfter);
+      case 'delete': return this.delete(step);
+      case 'write beside': return this.writeBeside(step.save);
+      case 'remove beside': return this.removeBeside(step.host, step.path);
+      case 'rest': return this.rest();
+      case 'push': case 'pull': case 'repair':
+        await this.doubtDeletes();
+        return this.one(step.host).app.ask({ do: step.do });
+      case 'approve': return this.one(step.host).app.ask({ do: step.do });
+      default: return this.change(step.do, this.one(step.host));
+    }
+  }
+
+  /** Brings everything up again; resolves when all that was owed is done and every host has looked at all of its disk since. */
+  async comeToRest(timeoutMs: number): Promise<void> {
+    for (const one of this.ones) {
+      if (one.frozen) await this.change('thaw', one);
+      await this.change('connect', one);
+      await this.change('quick', one);
+      await this.change('start', one);
+    }
+    const since = new Date();
+    await until(() => this.isAtRest(since), { timeout: timeoutMs, interval: 250, what: 'the site at rest' });
+  }
+
+  private async isAtRest(since: Date): Promise<boolean> {
+    for (const { app } of this.ones) await app.ask({ do: 'approve' });
+    const all = await this.rows<Host>('hosts').find().toArray();
+    const isScanned = (host: Row<Host>): boolean => Object.keys(host.scans ?? {}).length > 0 && Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
+    const waits = {
+      captures: await this.rows<Capture>('captures').countDocuments(),
+      runs: await this.rows<Run>('runs').countDocuments({ state: { $in: ['asked', 'running'] } } as never),
+      owed: await this.rows<Entry>('ledger').countDocuments({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }),
+      sweeps: all.filter(({ sweeps }) => Object.keys(sweeps).length > 0).length,
+      unscanned: all.filter((host) => !isScanned(host)).length,
+      aside: this.replicas.flatMap(readAll).filter(({ at }) => at.startsWith('.syncmedia/aside/')).length,
+    };
+    if (Object.values(waits).every((count) => count === 0)) return true;
+    throw new Error(`still waiting: ${JSON.stringify(waits)}`);
+  }
+
+  private one(host: HostIndex): One { return this.ones[host] as One; }
+
+  // ---- what apps do
+
+  private async save(saves: readonly Save[], killedAfter: number | undefined): Promise<void> {
+    const known = await Promise.all(saves.map((save) => this.look(save.host, save.path)));
+    const writes = saves.map((save, n) => ({ write: this.write(save, killedAfter === undefined), known: known[n] as Known }));
+    this.model.note(saves[0]?.path ?? '', writes);
+    await Promise.all(saves.map(({ host, path, by }, n) => {
+      const { app } = this.one(host);
+      const asked = { do: 'save' as const, id: hashOf(Buffer.from(path)), file: this.spell(path), title: String(this.at), by };
+      return killedAfter === undefined || n > 0 ? app.ask(asked) : app.askAndKill(asked, killedAfter);
+    }));
+  }
+
+  private async delete({ host, path, by, killedAfter }: Extract<Step, { do: 'delete' }>): Promise<void> {
+    const { app, machine } = this.one(host);
+    const known = await this.look(host, path);
+    const asked = { do: 'delete' as const, id: hashOf(Buffer.from(path)), by };
+    this.model.note(path, [{ write: { step: this.at, host: machine.name, named: true }, known }]);
+    if (!known.isCalm) this.model.doubtDelete(path);
+    if (killedAfter !== undefined) {
+      // It may have deleted the document, and did not come to removing the file.
+      this.model.doubtDelete(path);
+      return app.askAndKill(asked, killedAfter);
+    }
+    await app.ask(asked);
+    this.unlink(host, path);
+  }
+
+  private async writeBeside(save: Save): Promise<void> {
+    const known = await this.look(save.host, save.path);
+    this.model.note(save.path, [{ write: this.write(save, false), known }]);
+  }
+
+  private async removeBeside(host: HostIndex, path: string): Promise<void> {
+    const { app, machine } = this.one(host);
+    const known = await this.look(host, path);
+    this.model.note(path, [{ write: { step: this.at, host: machine.name, named: false }, known }]);
+    if (!known.isCalm) this.model.doubtDelete(path);
+    this.unlink(host, path);
+    await app.ask({ do: 'remove', path: `${dir}/${path}` });
+  }
+
+  private write({ host, path, size, writing }: Save, named: boolean): Write {
+    const { machine } = this.one(host);
+    // Each content is the only one of its kind; some have the same length.
+    const content = Buffer.concat([Buffer.from(`${String(this.at)} ${machine.name} `), Buffer.from(randomBytes(Math.ceil(size / 2)).toString('hex'))]).subarray(0, size);
+    const file = join(machine.path(dir), path);
+    this.noteDestroyed(host, path);
+    mkdirSync(dirname(file), { recursive: true });
+    if (writing === 'in place') writeFileSync(file, content);
+    else {
+      writeFileSync(`${file}.tmp`, content);
+      const off = writing === 'clock off' ? [0, 3_600, -3_600][host] ?? 0 : 0;
+      if (off !== 0) utimesSync(`${file}.tmp`, Date.now() / 1000 + off, Date.now() / 1000 + off);
+      renameSync(`${file}.tmp`, file);
+    }
+    const write: Write = { step: this.at, host: machine.name, sha256: hashOf(content), named };
+    this.saved.set(write.sha256 ?? '', write);
+    return write;
+  }
+
+  private unlink(host: HostIndex, path: string): void {
+    this.noteDestroyed(host, path);
+    try { unlinkSync(join(this.one(host).machine.path(dir), path)); } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /** The app is about to destroy what lies there: where nobody else has a copy, nobody can keep one. */
+  private noteDestroyed(host: HostIndex, path: string): void {
+    const { machine } = this.one(host);
+    const replica: Replica = { host: machine.name, dirPath: machine.path(dir) };
+    const own = lookAt(replica, path);
+    if (!own) return;
+    const isOther = (copy: Copy): boolean => copy.sha256 === own.sha256 && !(copy.host === own.host && copy.inode === own.inode);
+    if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(own.sha256);
+  }
+
+  private spell(path: string): string { return this.at % 2 === 0 ? `${dir}/${path}` : `/${dir}/${path}`; }
+
+  private async look(host: HostIndex, rest: string): Promise<Known> {
+    const { id, frozen, thawedAt } = this.one(host);
+    const path = `${dir}/${rest}`;
+    const [entry, captures, run] = await Promise.all([
+      this.rows<Entry>('ledger').findOne({ _id: path }),
+      this.rows<Capture>('captures').find({ $or: [{ touched: path }, { left: path }] } as never).toArray(),
+      this.rows<Run>('runs').findOne({ state: { $in: ['asked', 'running'] } } as never),
+    ]);
+    return {
+      current: entry?.facts?.sha256, superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
+      isHeldHere: entry?.heldBy.includes(id) ?? false,
+      touchedWaits: captures.some(({ touched }) => (touched as string[]).includes(path)),
+      leftWaits: captures.some(({ left }) => (left as string[]).includes(path)),
+      isCalm: !frozen && this.at - thawedAt > stirred && run === null,
+    };
+  }
+
+  /** Deletes that are not folded yet, when something may bring the file back to the disk that is looked at. */
+  private async doubtDeletes(): Promise<void> {
+    for await (const { left } of this.rows<Capture>('captures').find({ left: { $ne: [] } } as never)) {
+      for (const path of left) this.model.doubtDelete(path.slice(dir.length + 1));
+    }
+  }
+
+  private async rest(): Promise<void> {
+    const running = this.ones.filter(({ app }) => app.running).map(({ id }) => id);
+    const isFolded = async (): Promise<boolean> => await this.rows<Capture>('captures').countDocuments({ host: { $in: running }, left: [] }) === 0;
+    // It may take longer, where a lease has to run out first: then the steps go on.
+    await until(isFolded, { timeout: 1_000 }).catch(() => undefined);
+  }
+
+  // ---- what happens to hosts
+
+  private async change(what: Extract<Step, { host: HostIndex }>['do'], one: One): Promise<void> {
+    const { machine: { ssh }, app } = one;
+    switch (what) {
+      case 'freeze':
+        await ssh.freeze();
+        one.frozen = true;
+        return;
+      case 'thaw': return this.thaw(one, () => ssh.thaw());
+      case 'cut': return this.thaw(one, () => ssh.stop({ hard: true }));
+      case 'connect': if (!ssh.running()) await ssh.start(); return;
+      case 'slow': return ssh.replaceProgram('rsync', 'sleep 0.5; PATH="${PATH#*:*:}" exec rsync "$@"');
+      case 'quick': return ssh.replaceProgram('rsync', undefined);
+      case 'stop': return app.stop();
+      case 'kill':
+        await this.doubtDeletes();
+        return app.kill();
+      case 'start': return app.start();
+      case 'power off':
+        await this.doubtDeletes();
+        await app.kill();
+        return this.change('cut', one);
+      case 'power on':
+        await this.change('connect', one);
+        return app.start();
+      default:
+    }
+  }
+
+  private async thaw(one: One, doing: () => Promise<void>): Promise<void> {
+    await doing();
+    one.frozen = false;
+    one.thawedAt = this.at;
+  }
+}
