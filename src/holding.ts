@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
 import { Deleting } from './delivery/deleting.js';
@@ -18,7 +19,7 @@ import { backoff } from './planning/backoff.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Runner } from './runs/runner.js';
-import type { Entry, Failure, HostId, Path, SyncDir } from './words.js';
+import type { Entry, Failure, HostId, Path, SyncDir, Unsyncable } from './words.js';
 
 const adoptLimit = 500;
 
@@ -50,7 +51,7 @@ export class Holding {
   ) {
     const { ledger, events, registry, me, dirs } = parts;
     const settler = new Settler(ledger, events);
-    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt(me, () => undefined));
+    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt(me, () => undefined), (dir, found) => this.noticeUnsyncable(dir, found));
     this.fold = new Fold({
       ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,
@@ -82,7 +83,7 @@ export class Holding {
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
-      record: (key) => registry.recordFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
+      record: (key) => registry.recordFilled(key), forget: (key) => registry.forgetFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
     });
     this.reload = config.reloadCommand && new Reload(config.reloadCommand, events, async (outcome) => {
       await registry.recordReload({ at: new Date(), ...outcome });
@@ -103,10 +104,10 @@ export class Holding {
       events.on('failing', ({ host, failure }) => { this.failures.set(host, failure); }),
       events.on('recovered', ({ host }) => { this.failures.delete(host); }),
       registry.onLanded((landed) => { this.landed(landed); }),
-      registry.onChange(() => { this.lanes.follow(registry.all()); }),
+      registry.onChange(() => { this.followHosts(); }),
     );
     await this.wake.start();
-    this.lanes.follow(registry.all());
+    this.followHosts();
     await this.sweeping.start();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
@@ -129,6 +130,13 @@ export class Holding {
     await this.lanes.close();
   }
 
+  /** Who waits for approval is let in nowhere, and sends nothing yet; what it owes stays in the ledger. */
+  private followHosts(): void {
+    const { registry, me } = this.parts;
+    const hosts = registry.all();
+    this.lanes.follow(hosts.find(({ id }) => id === me)?.status === 'pending' ? [] : hosts);
+  }
+
   private poll(): void {
     this.polling ??= this.lookAtDatabase()
       .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking into the database', error }); })
@@ -140,7 +148,7 @@ export class Holding {
     const { registry } = this.parts;
     await this.parts.refresh();
     if (this.closed) return;
-    this.lanes.follow(registry.all());
+    this.followHosts();
     await this.folding.poll();
     await this.ownDebts.poll();
     // A host that is not ready is no source for anyone.
@@ -174,6 +182,14 @@ export class Holding {
   private async scan(dir: SyncDir, signal: AbortSignal): Promise<void> {
     const { ledger, me } = this.parts;
     await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); });
+  }
+
+  private async noticeUnsyncable({ path }: SyncDir, found: Unsyncable): Promise<void> {
+    const { registry, events } = this.parts;
+    const before = registry.me().unsyncable?.[path];
+    if (isDeepStrictEqual(before ?? { count: 0, examples: [] }, found)) return;
+    await registry.recordUnsyncable(path, found.count > 0 ? found : undefined);
+    if (found.count > 0) events.emit('unsyncable', { dir: path, found });
   }
 
   private landed(files: number): void {

@@ -11,10 +11,11 @@ import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Entry, HostId, Path, Seen, SyncDir } from '../words.js';
+import type { Entry, HostId, Path, Seen, SyncDir, Unsyncable } from '../words.js';
 
 /** What a crash left aside, or in tmp, is looked at when it is older than this. In milliseconds. */
 const leftoverAge = 10 * 60_000;
+const mostExamples = 20;
 const tmpAge = 24 * 60 * 60_000;
 const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 
@@ -23,6 +24,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
     private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
     private readonly me: HostId, private readonly judge: Judge,
+    private readonly onScanned: (dir: SyncDir, unsyncable: Unsyncable) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   async observe(path: Path): Promise<Seen | undefined> {
@@ -38,7 +40,12 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async *scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }> {
     await this.check(dir);
-    yield* this.root.scan(dir, signal);
+    const unsyncable: Unsyncable = { count: 0, examples: [] };
+    yield* this.root.scan(dir, signal, (path, why) => {
+      unsyncable.count++;
+      if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
+    });
+    await this.onScanned(dir, unsyncable);
   }
 
   async findOwnCopy(entry: Entry): Promise<string | undefined> {
