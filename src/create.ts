@@ -1,6 +1,7 @@
 import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
 import type { RequestHandler } from 'express';
 import { createAdmin, type AdminOptions } from './admin/create-admin.js';
+import { Audit, auditChanges, type AuditRow } from './audit.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
 import { storeAsked, type Asked } from './capture/ask.js';
 import type { CaptureDeps, Capturing } from './capture/capturing.js';
@@ -8,11 +9,13 @@ import type { NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
 import { CommitWatch } from './capture/session-commit.js';
+import { nativeCollection } from './database.js';
+import { examine } from './doctor/doctor.js';
 import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { readState, type State } from './hosts/state.js';
-import type { CopiesResult, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
+import type { CopiesResult, DoctorCheck, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
 import { LeaseHolder } from './lease-holder.js';
@@ -59,6 +62,8 @@ class Instance implements SyncMediaInstance {
   readonly runs: SyncMedia['runs'];
   readonly kept: SyncMedia['kept'];
   readonly removals: SyncMedia['removals'];
+  readonly audit: SyncMedia['audit'];
+  private readonly changes: Audit;
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
   private readonly holder: LeaseHolder;
@@ -102,6 +107,8 @@ class Instance implements SyncMediaInstance {
     const parts = (): Promise<Parts> => this.openParts();
     this.kept = offerKept(parts, (paths) => this.capture(paths));
     this.removals = offerRemovals(parts);
+    this.changes = new Audit(async () => nativeCollection<AuditRow>(await this.openConnection(), `${config.collectionPrefix}audit`), () => this.readState()?.id);
+    this.audit = { list: (limit = 100) => this.changes.list(limit) };
     this.asking = new RunActions({
       config, dirs: this.dirs, parts, beginLease: (opened) => { this.beginLease(opened); },
       holdsLease: () => this.holder.held, ending: this.ending.signal, tell: (hint) => { this.holder.tell(hint); },
@@ -139,6 +146,12 @@ class Instance implements SyncMediaInstance {
     return readStatus(await this.openParts());
   }
 
+  async doctor(): Promise<DoctorCheck[]> {
+    const state = this.readState();
+    const parts = state && await this.openParts();
+    return examine(await this.openConnection(), parts && { config: this.config, state, root: parts.root, dirs: () => this.dirs.current(), registry: parts.registry, leaseMs: this.tuning.leaseMs });
+  }
+
   statusOf(named: NamedFiles): Promise<DocumentStatus> { return this.records.statusOf(named); }
   showDocument(model: string, id: string): Promise<DocumentStatus> { return this.records.showDocument(model, id); }
   waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> { return this.records.waitFor(named, options); }
@@ -155,6 +168,8 @@ class Instance implements SyncMediaInstance {
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
     return this.events.on(event, listener);
   }
+
+  as(by: string): SyncMedia { return auditChanges(this, this.changes, by); }
 
   admin(options: AdminOptions = {}): RequestHandler {
     return createAdmin(this, { token: this.config.adminToken, log: this.config.log, ...options });
@@ -272,7 +287,6 @@ class Instance implements SyncMediaInstance {
     const { config } = this;
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
     this.asking.checkCrons();
-    if (config.secret !== undefined) config.log.warn('SYNCMEDIA_SECRET is set, and this version does nothing with it');
     if (!this.initialised) {
       config.log.info(`this machine was never initialised (no host id in ${config.stateDir}): nothing is synced; run \`syncmedia init\``);
       return;

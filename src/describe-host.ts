@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { formatTrusted } from './planning/trusted.js';
 import type { Host } from './words.js';
 
 /** A key as people compare it. */
@@ -12,6 +13,10 @@ export interface HostDescription extends Pick<Host,
   readonly publicKey: string | null;
   readonly key: KeyDescription | null;
   readonly hostKeys: readonly KeyDescription[];
+  /** Its row was not written by this site, or was changed since: whoever approves it has to look closely. */
+  readonly unsealed?: true;
+  /** Of everything that approving approves; sent back with the approval. */
+  readonly digest: string;
 }
 
 /** Only a whole public key line passes: whatever else a row may hold (a private key, say) is never shown. */
@@ -28,7 +33,14 @@ export function describeHost(host: Host): HostDescription {
     publicKey: own ? `${own[1] ?? ''} ${own[2] ?? ''}` : null,
     key: describeKey(host.publicKey) ?? null,
     hostKeys: host.hostKeys.flatMap((line) => describeKey(line) ?? []),
+    ...(host.unsealed && { unsealed: true as const }),
+    digest: digestHost(host),
   };
+}
+
+/** SHA-256 of what is trusted of a host, but for its status: of another key, address, user or root it is another one. */
+export function digestHost(host: Host): string {
+  return createHash('sha256').update(formatTrusted(host, { status: false }) ?? `malformed ${JSON.stringify(host)}`).digest('hex');
 }
 
 /** `SHA256:…` as `ssh-keygen -l` prints it; undefined for what is no public key line. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Failure, HostId, Outcome, Path, Run, Version } from './words.js';
+import type { Failure, HostId, Outcome, Path, Run, Unsyncable, Version } from './words.js';
 
 /** What waiters, metrics, log and page are told. Every event names the paths and hosts it is about. */
 export interface Events {
@@ -23,6 +23,8 @@ export interface Events {
   halted: { dir: Path; failure: Failure };
   /** What was found at a path was kept aside. */
   conflict: { path: Path; host: HostId };
+  /** Names in a sync dir of this host that cannot be synced; told where they are others than at the scan before. */
+  unsyncable: { dir: Path; found: Unsyncable };
   reloaded: { exitCode: number | null; output: string };
   /** A run changed its state or made progress. */
   run: { run: Run };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
 import { adoptOrphans } from './delivery/adopting.js';
@@ -23,7 +24,7 @@ import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
 import { Readiness } from './runs/readiness.js';
 import { Runner } from './runs/runner.js';
-import type { Entry, HostId, Path, SyncDir } from './words.js';
+import type { Entry, HostId, Path, SyncDir, Unsyncable } from './words.js';
 
 /**
  * What the process that holds its host's lease runs: it folds captures, delivers, sweeps and carries out runs. Made anew each time
@@ -57,7 +58,9 @@ export class Holding {
   ) {
     const { ledger, events, registry, me, dirs } = parts;
     const settler = new Settler(ledger, events);
-    this.disk = new OwnDisk(parts.root, parts.rootPath, () => dirs.current(), me, judgeAt, tuning.leftoverMs);
+    this.disk = new OwnDisk(
+      parts.root, parts.rootPath, () => dirs.current(), me, judgeAt, tuning.leftoverMs, (dir, found) => this.noticeUnsyncable(dir, found),
+    );
     this.fold = new Fold({
       ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,
@@ -100,7 +103,7 @@ export class Holding {
     });
     this.filling = new Filling({
       ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
-      record: (key) => registry.recordFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
+      record: (key) => registry.recordFilled(key), forget: (key) => registry.forgetFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
     });
     this.reload = config.reloadCommand && new Reload(config.reloadCommand, events, async (outcome) => {
       await registry.recordReload({ at: new Date(), ...outcome });
@@ -121,12 +124,12 @@ export class Holding {
     this.unsubscribe.push(
       registry.onLanded((landed) => { this.landed(landed); }),
       registry.onChange(() => {
-        this.lanes.follow(registry.all());
+        this.followHosts();
         this.thoroughAt = 0;
       }),
     );
     await this.wake.start();
-    this.lanes.follow(registry.all());
+    this.followHosts();
     await this.sweeping.start();
     await this.readiness.begin();
     await this.readiness.poll();
@@ -154,6 +157,13 @@ export class Holding {
     await this.landing.close();
   }
 
+  /** Who waits for approval is let in nowhere, and sends nothing yet; what it owes stays in the ledger. */
+  private followHosts(): void {
+    const { registry, me } = this.parts;
+    const hosts = registry.all();
+    this.lanes.follow(hosts.find(({ id }) => id === me)?.status === 'pending' ? [] : hosts);
+  }
+
   private poll(): void {
     this.polling ??= this.lookAtDatabase()
       .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking into the database', error }); })
@@ -168,7 +178,7 @@ export class Holding {
     this.heartbeats.observe(registry.all());
     this.knowing.poll();
     await this.readiness.poll();
-    this.lanes.follow(registry.all());
+    this.followHosts();
     if (isSecond) this.runner.wake();
     if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();
   }
@@ -192,6 +202,14 @@ export class Holding {
   private async scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void> {
     const { ledger, me } = this.parts;
     await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); }, changedSince);
+  }
+
+  private async noticeUnsyncable({ path }: SyncDir, found: Unsyncable): Promise<void> {
+    const { registry, events } = this.parts;
+    const before = registry.me().unsyncable?.[path];
+    if (isDeepStrictEqual(before ?? { count: 0, examples: [] }, found)) return;
+    await registry.recordUnsyncable(path, found.count > 0 ? found : undefined);
+    if (found.count > 0) events.emit('unsyncable', { dir: path, found });
   }
 
   private landed(files: number): void {

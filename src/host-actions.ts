@@ -1,16 +1,19 @@
 import type { Connection } from 'mongoose';
 import { markDirs, tryHost } from './backends/try-host.js';
 import { nativeCollection } from './database.js';
+import { acceptHostKeys, readHostKeys } from './hosts/accept-keys.js';
+import { approveHost, sealHosts } from './hosts/approve.js';
 import { addPassiveHost } from './hosts/passive.js';
 import type { HostsDeps } from './hosts/deps.js';
 import { editHost } from './hosts/edit.js';
 import { hostRows } from './hosts/host-model.js';
 import { initHost } from './hosts/init.js';
 import { Registry } from './hosts/registry.js';
+import { Seals } from './hosts/seal.js';
 import { readState, type State } from './hosts/state.js';
 import { SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
 import { unregisterHost } from './hosts/unregister.js';
-import type { HostEdit, HostRegistration, InitReport, SyncMedia } from './instance.js';
+import type { Change, HostEdit, HostRegistration, InitReport, SyncMedia } from './instance.js';
 import type { KnownDirs } from './known-dirs.js';
 import { Ledger, type Row } from './ledger/ledger.js';
 import type { Config } from './options/config.js';
@@ -36,9 +39,13 @@ export class HostActions {
     return {
       list: () => this.list(),
       show: (nameOrId) => this.show(nameOrId),
-      init: (registration) => this.init(registration),
-      add: async (registration) => addPassiveHost(await this.deps(), registration),
-      edit: (nameOrId, edit) => this.edit(nameOrId, edit),
+      init: (registration, change) => this.init(registration, change),
+      add: async (registration, change) => addPassiveHost(await this.deps(), registration, change),
+      edit: (nameOrId, edit, change) => this.edit(nameOrId, edit, change),
+      approve: async (nameOrId, digest) => approveHost(await this.deps(), await this.show(nameOrId), digest),
+      seal: async () => sealHosts(await this.deps()),
+      readKeys: async (host) => readHostKeys(typeof host === 'string' ? await this.show(host) : { username: 'unknown', hostKeys: [], ...host }),
+      acceptKeys: async (nameOrId, fingerprints) => acceptHostKeys(await this.deps(), await this.show(nameOrId), fingerprints),
       unregister: (nameOrId) => this.unregister(nameOrId),
     };
   }
@@ -51,14 +58,14 @@ export class HostActions {
     return (await this.registry()).get(nameOrId);
   }
 
-  private async init(registration: HostRegistration = {}): Promise<InitReport> {
-    const report = await initHost(await this.deps(), registration);
+  private async init(registration: HostRegistration = {}, change: Change = {}): Promise<InitReport> {
+    const report = await initHost(await this.deps(), registration, {}, change);
     this.context.onStateChange();
     return report;
   }
 
-  private async edit(nameOrId: string, edit: HostEdit): Promise<Host> {
-    const host = await editHost(await this.deps(), await this.show(nameOrId), edit);
+  private async edit(nameOrId: string, edit: HostEdit, change: Change = {}): Promise<Host> {
+    const host = await editHost(await this.deps(), await this.show(nameOrId), edit, {}, change);
     if (host.id === this.myId()) this.context.onStateChange();
     return host;
   }
@@ -72,13 +79,17 @@ export class HostActions {
     return retired;
   }
 
+  private seals(): Seals {
+    return new Seals(this.context.config.secret, this.context.config.previousSecret);
+  }
+
   private myId(): string | undefined {
     return readState(this.context.config.stateDir)?.id;
   }
 
   private async registry(): Promise<Registry> {
     const connection = await this.context.connection();
-    const registry = new Registry(() => hostRows(connection, this.context.config.collectionPrefix), this.myId());
+    const registry = new Registry(() => hostRows(connection, this.context.config.collectionPrefix), this.myId(), this.seals());
     await registry.refresh();
     return registry;
   }
@@ -90,7 +101,7 @@ export class HostActions {
     const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log);
     await syncDirs.declare(dirs.listDeclared());
     return {
-      connection, config, syncDirs, disk: localDisk,
+      connection, config, syncDirs, seals: this.seals(), disk: localDisk,
       tryHost: (host, state, paths) => this.overSsh(state, (ssh) =>
         tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: paths })),
       declared: () => dirs.listDeclared().map(({ path }) => path),

@@ -62,8 +62,8 @@ export type { AdminOptions } from './admin/create-admin.js';
 export type { SyncMediaInstance } from './create.js';
 export type { Events } from './events.js';
 export type {
-  CopiesResult, DocumentStatus, FileStatus, HostEdit, HostRegistration, HostStatus, InitReport, NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest,
-  Status, SyncMedia, VerifyRequest, WaitOptions,
+  AuditEntry, Change as HostChange, CopiesResult, DoctorCheck, DocumentStatus, FileStatus, HostEdit, HostKeys, HostRegistration, HostStatus, InitReport,
+  NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions,
 } from './instance.js';
 export type { Log } from './log.js';
 export type { PluginOptions, SyncMediaOptions } from './options/config.js';

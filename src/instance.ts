@@ -12,18 +12,59 @@ export interface HostRegistration {
   username?: string;
   /** A path to a public key, or a literal public key line. */
   key?: string;
+  /** Makes an ed25519 key pair in the state folder, or takes the one that was made there before, instead of a key that was given. */
+  generate?: boolean;
   root?: string;
   syncDirs?: readonly string[];
   /** Lets the keys of other hosts open a login shell here, where they cannot be confined to the sync dirs. */
   unconfined?: boolean;
 }
 
-export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfined'> {
+export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfined' | 'generate'> {
   hostname: string;
   root: string;
   /** `SHA256:…` of one of its sshd's host keys; the keys it shows must include it. */
-  fingerprint: string;
+  fingerprint?: string;
+  /** Instead of the fingerprint: a host key of its sshd, as the line of a `.pub` file. Nothing is asked then. */
+  hostKey?: string;
 }
+
+/** How a change of a host is asked for. */
+export interface Change {
+  /**
+   * By somebody who is not at one of the hosts: what identifies or reaches a host then makes it pending, and nothing is connected to
+   * that was not approved. Default false.
+   */
+  remote?: boolean;
+}
+
+/** One thing that `doctor` looked at. */
+export interface DoctorCheck {
+  readonly name: string;
+  /** info: nothing fails because of it. */
+  readonly state: 'ok' | 'info' | 'failed';
+  readonly message: string;
+  /** What to do; always there where it failed. */
+  readonly remedy?: string;
+}
+
+/** One change that somebody asked for through the router or the command line. */
+export interface AuditEntry {
+  readonly id: string;
+  readonly at: Date;
+  /** Who, as far as it is known: the name given to the router or the user of the command line, and where from. */
+  readonly by: string;
+  readonly what: string;
+  /** With which arguments, as JSON; at most 2,048 characters. */
+  readonly asked: string;
+  /** The host on which it was asked for; none where that machine was not initialised. */
+  readonly host?: HostId;
+  /** begun: it is under way, or its process died; done; else the code of its error. */
+  readonly outcome: string;
+}
+
+/** Fingerprints (`SHA256:…`) of a host's sshd. */
+export interface HostKeys { readonly pinned: readonly string[]; readonly shown: readonly string[] }
 
 /** What may be changed of a registered host. */
 export type HostEdit = Partial<Pick<Host, 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath'>> & {
@@ -70,6 +111,8 @@ export interface HostStatus {
   lease?: { holder: string };
   /** What stops this host, or one of its sync dirs, until a person acts. */
   halted: Host['halted'];
+  /** Names that its scans met and that cannot be synced, by sync dir. */
+  unsyncable?: Host['unsyncable'];
   reload?: Host['reload'];
 }
 
@@ -145,10 +188,19 @@ export interface SyncMedia {
     /** By name or id; throws UNKNOWN_HOST. */
     show(nameOrId: string): Promise<Host>;
     /** Registers this machine, or brings its row up to date. Idempotent. */
-    init(registration?: HostRegistration): Promise<InitReport>;
+    init(registration?: HostRegistration, change?: Change): Promise<InitReport>;
     /** Registers a host that only has sshd and rsync, after comparing its host key with the fingerprint, and marks its sync dirs. */
-    add(registration: PassiveHostRegistration): Promise<Host>;
-    edit(nameOrId: string, edit: HostEdit): Promise<Host>;
+    add(registration: PassiveHostRegistration, change?: Change): Promise<Host>;
+    /** Throws BAD_OPTION where a pending host would get another status: approving is `approve`. */
+    edit(nameOrId: string, edit: HostEdit, change?: Change): Promise<Host>;
+    /** Lets a pending host in. `digest`: of the host as it was shown. Throws HOST_CHANGED where it is another one by now. */
+    approve(nameOrId: string, digest: string): Promise<Host>;
+    /** Seals every host anew that has a valid seal; names those that a person has to approve first. Throws BAD_ENVIRONMENT without a secret. */
+    seal(): Promise<{ sealed: Host[]; pending: Host[] }>;
+    /** What is pinned of a host, by name, id or address, and what answers there shows. Throws HOST_UNREACHABLE. */
+    readKeys(host: string | { url: string; sshPort: number }): Promise<HostKeys>;
+    /** Pins the host keys with these fingerprints instead. Throws HOST_KEY_MISMATCH where the host does not show them. */
+    acceptKeys(nameOrId: string, fingerprints: readonly string[]): Promise<Host>;
     /** Retires a host (default: this one): owed nothing more, its key leaves every active host. */
     unregister(nameOrId?: string): Promise<Host>;
   };
@@ -173,6 +225,8 @@ export interface SyncMedia {
   };
 
   status(): Promise<Status>;
+  /** Examines this host, the database and the way to every other host; takes seconds. */
+  doctor(): Promise<DoctorCheck[]>;
   /** Each file that a document names, or one path: its version, who holds it, who is owed it and why. Throws BAD_OPTION, BAD_PATH. */
   statusOf(named: NamedFiles): Promise<DocumentStatus>;
   /** The same of a stored document of a plugged model. Throws UNKNOWN_DOCUMENT. */
@@ -207,5 +261,9 @@ export interface SyncMedia {
    * needs `onDelete: 'propagate'` for their sync dir. Root-relative or absolute paths.
    */
   remove(paths: readonly string[], options?: { session?: ClientSession }): Promise<void>;
+  /** Who changed what through the router and the command line. The newest first; the newest 10,000 are kept. */
+  readonly audit: { list(limit?: number): Promise<AuditEntry[]> };
+  /** The same for somebody: what changes something through it is recorded in the audit log under this name, before it is done. */
+  as(by: string): SyncMedia;
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void;
 }

@@ -51,7 +51,7 @@ export class LeaseHolder {
     });
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
-    this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held });
+    this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held, sealed: config.secret !== undefined });
     this.keys.warn();
     this.declare(parts.dirs.listDeclared());
     lease.onChange((held) => {

@@ -32,6 +32,9 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
+  events.on('unsyncable', ({ dir, found: { count, examples } }) => {
+    log.warn(`${String(count)} names in ${JSON.stringify(dir)} cannot be synced: ${examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ')}${count > examples.length ? ' …' : ''}`);
+  });
   events.on('run', ({ run: { kind, state, askedBy, endedAt, failure, findings = [] } }) => {
     if (state === 'failed') log.warn(`the ${kind} asked for by ${askedBy} failed: ${failure?.message ?? ''}`);
     if (kind !== 'verify' || !endedAt) return;

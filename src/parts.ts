@@ -6,6 +6,7 @@ import type { EventBus } from './events.js';
 import { checkDatabase } from './hosts/database-id.js';
 import { ensureIndexes, hostRows } from './hosts/host-model.js';
 import { Registry } from './hosts/registry.js';
+import { Seals } from './hosts/seal.js';
 import type { State } from './hosts/state.js';
 import { SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
 import { Ledger, type Row } from './ledger/ledger.js';
@@ -55,7 +56,7 @@ export async function openParts(
   await store.declare(dirs.listDeclared());
   const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
   for (const model of models) await declareModel(model);
-  const registry = new Registry(() => rows, state.id);
+  const registry = new Registry(() => rows, state.id, new Seals(config.secret, config.previousSecret));
   const refresh = async (): Promise<void> => {
     await registry.refresh();
     dirs.setStored(await store.all());

@@ -43,7 +43,7 @@ async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[
     ...(delivered.length > 0 ? { deliveredAt: new Date(Math.max(...delivered)) } : {}),
     failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) => failure
       ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
-    halted: host.halted,
+    halted: host.halted, ...(host.unsyncable && Object.keys(host.unsyncable).length > 0 ? { unsyncable: host.unsyncable } : {}),
     ...(host.lease ? { lease: { holder: host.lease.holder } } : {}), ...(host.reload ? { reload: host.reload } : {}),
   };
 }

@@ -60,6 +60,8 @@ export interface Host {
   passive: boolean;
   /** A person's decision. Approved and paused hosts are owed; paused ones are not sent to. */
   status: 'pending' | 'approved' | 'paused' | 'retired';
+  /** Pending because its row was written without this site's secret, or changed since. Never stored. */
+  unsealed?: true;
   /** A fact, filled once; until then the host is no source for anyone. */
   readyAt?: Date;
   lease?: { holder: string; beat: number };
@@ -69,6 +71,8 @@ export interface Host {
   /** Raised by senders: new files are here. */
   landed: number;
   halted: Record<string, Failure>;
+  /** Sync dir → names on its disk that cannot be synced, as the newest scan found them. */
+  unsyncable?: Record<string, Unsyncable>;
   /** What a person decided of removals that waited: sync dir → decision, for candidates older than it. */
   removals?: Record<string, RemovalDecision>;
   /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
@@ -89,6 +93,9 @@ export interface Host {
   createdAt: Date;
   updatedAt: Date;
 }
+
+/** Names that cannot be synced (not valid UTF-8, too long, in a directory that may not be read): how many, and the first 20 with why. */
+export interface Unsyncable { count: number; examples: { path: string; why: string }[] }
 
 export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
 

@@ -1,11 +1,14 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { answerHeaders } from './answer-headers.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { SyncMedia } from '../instance.js';
 import { type Log, stderrLog } from '../log.js';
 import { answerError } from './answer-error.js';
 import { Gate } from './gate.js';
 import { readBody } from './read-body.js';
+import { nameAsker } from './name-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
+import { Refusal } from './refusal.js';
 import { findRoute, isOpen, type Answer } from './route.js';
 import { routes } from './routes.js';
 
@@ -15,9 +18,15 @@ export interface AdminOptions {
   authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
   /** At least 32 characters; sent as Bearer or as Basic's password. Default: SYNCMEDIA_ADMIN_TOKEN. */
   token?: string | undefined;
+  /** Refuses everything that changes something. Default false. */
+  readOnly?: boolean | undefined;
+  /** Who asks, for the audit log; default: Basic's user name, as it was given. */
+  nameOf?: ((request: Request) => string) | undefined;
   /** Default: one line each on stderr. */
   log?: Log | undefined;
 }
+
+const known = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
 
 /**
  * The JSON router of an instance, to be mounted: `app.use('/sync-admin', createAdmin(sync, options))`. It depends on nothing
@@ -27,16 +36,17 @@ export interface AdminOptions {
  */
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
   for (const name of Object.keys(options)) {
-    if (!['authorize', 'token', 'log'].includes(name)) {
-      throw new SyncMediaError('BAD_OPTION', `${name} is no option of the admin router; known are authorize, token, log`);
+    if (!known.includes(name)) {
+      throw new SyncMediaError('BAD_OPTION', `${name} is no option of the admin router; known are ${known.join(', ')}`);
     }
   }
   const log = options.log ?? stderrLog;
   const gate = new Gate(options, log);
 
+  const confirm = (given: string): void => { gate.confirm(given); };
+
   async function handle(request: Request, response: Response): Promise<void> {
-    response.setHeader('Cache-Control', 'no-store');
-    response.setHeader('X-Content-Type-Options', 'nosniff');
+    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
     let sent: unknown;
     try {
       const [path = '', search = ''] = request.url.split('?', 2);
@@ -46,11 +56,12 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
       sent = params;
       if (route.method !== 'GET') {
         refuseForeign(request.headers);
+        if (options.readOnly === true) throw new Refusal(403, 'FORBIDDEN', 'This router only shows; changes are made on the command line.');
         const body = await readBody(request);
         sent = [params, body];
-        write(request, response, await route.handle(sync, { params, query: {}, body }));
+        write(request, response, await route.handle(sync.as(nameAsker(request, options.nameOf)), { params, query: {}, body, confirm }));
       } else {
-        write(request, response, await route.handle(sync, { params, query: Object.fromEntries(new URLSearchParams(search)), body: {} }));
+        write(request, response, await route.handle(sync, { params, query: Object.fromEntries(new URLSearchParams(search)), body: {}, confirm }));
       }
     } catch (error) {
       const { status, headers, body } = answerError(error, sent, log);

@@ -41,13 +41,27 @@ export class Gate {
     if (answer !== true) throw refused;
   }
 
+  /**
+   * Asks for the token once more; where there is none, only the command line can do what needs it.
+   * @throws Refusal 403 or 429
+   */
+  confirm(presented: string): void {
+    if (!this.expected) throw new Refusal(403, 'FORBIDDEN', 'This needs the token of the router, and it has none: set SYNCMEDIA_ADMIN_TOKEN, or use the command line.');
+    const refused = this.compare(presented, this.expected);
+    if (refused) throw refused.status === 401 ? new Refusal(403, 'FORBIDDEN', refused.message) : refused;
+  }
+
   private checkToken(header: string | undefined): Refusal | undefined {
     if (!this.expected) {
       return new Refusal(403, 'FORBIDDEN', this.authorize ? 'You may not use this.'
         : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.');
     }
-    const presented = readToken(header);
+    const presented = readCredentials(header)?.token;
     if (presented === undefined) return new Refusal(401, 'UNAUTHORIZED', 'Send the token, as Bearer or as the password of Basic.', challenge);
+    return this.compare(presented, this.expected);
+  }
+
+  private compare(presented: string, expected: Buffer): Refusal | undefined {
     // The right token is not looked at either: an answer for it alone would let guessing go on.
     const waitMs = this.limiter.waitMs();
     if (waitMs > 0) {
@@ -55,7 +69,7 @@ export class Gate {
         { 'Retry-After': String(Math.ceil(waitMs / 1000)) });
     }
     // Digests have one length, and a key of this process's own: how long comparing takes says nothing of the token.
-    if (timingSafeEqual(this.digest(presented), this.expected)) return undefined;
+    if (timingSafeEqual(this.digest(presented), expected)) return undefined;
     this.limiter.countFailure();
     return new Refusal(401, 'UNAUTHORIZED', 'The token is wrong.', challenge);
   }
@@ -66,11 +80,11 @@ export class Gate {
 }
 
 /** The token of an Authorization header: Bearer (RFC 6750), or Basic's password (RFC 7617) under any user name. */
-function readToken(header: string | undefined): string | undefined {
+export function readCredentials(header: string | undefined): { token: string; user?: string } | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? '') ?? [];
   if (scheme === undefined || credentials === undefined) return undefined;
-  if (scheme.toLowerCase() === 'bearer') return credentials;
+  if (scheme.toLowerCase() === 'bearer') return { token: credentials };
   const userAndPassword = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = userAndPassword.indexOf(':');
-  return colon < 0 ? undefined : userAndPassword.slice(colon + 1);
+  return colon < 0 ? undefined : { token: userAndPassword.slice(colon + 1), user: userAndPassword.slice(0, colon) };
 }

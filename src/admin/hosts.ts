@@ -5,6 +5,8 @@ import type { Answer, Asked } from './route.js';
 
 const address = { hostname: text(), url: text(), sshPort: wholeNumber(1, 65_535), username: text() };
 const syncDirs = listOf(text(4096));
+/** Whoever asks here is at none of the hosts: nothing is connected to that was not approved, and nothing approved by the way. */
+const remote = { remote: true };
 const registration = { ...address, key: publicKeyLine, root: text(4096), syncDirs };
 
 export async function listHosts(sync: SyncMedia): Promise<Answer> {
@@ -16,13 +18,13 @@ export async function showHost(sync: SyncMedia, { params }: Asked): Promise<Answ
 }
 
 export async function initHost(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { host, created, checks } = await sync.hosts.init(readFields(body, registration));
+  const { host, created, checks } = await sync.hosts.init(readFields(body, registration), remote);
   return { status: created ? 201 : 200, body: { host: describeHost(host), created, checks }, location: `/hosts/${host.id}` };
 }
 
 export async function addHost(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const fields = readFields(body, { ...registration, fingerprint: text() });
-  const host = await sync.hosts.add(requireFields(fields, 'hostname', 'root', 'fingerprint'));
+  const fields = readFields(body, { ...registration, hostKey: publicKeyLine });
+  const host = await sync.hosts.add(requireFields(fields, 'hostname', 'root', 'hostKey'), remote);
   return { status: 201, body: { host: describeHost(host) }, location: `/hosts/${host.id}` };
 }
 
@@ -30,7 +32,7 @@ export async function editHost(sync: SyncMedia, { params, body }: Asked): Promis
   const edit = readFields(body, {
     ...address, rootPath: text(4096), syncDirs, status: oneOf('approved', 'paused'), publicKey: publicKeyLine,
   });
-  return { status: 200, body: { host: describeHost(await sync.hosts.edit(nameOf(params), edit)) } };
+  return { status: 200, body: { host: describeHost(await sync.hosts.edit(nameOf(params), edit, remote)) } };
 }
 
 export async function unregisterHost(sync: SyncMedia, { params, body }: Asked): Promise<Answer> {

@@ -1,4 +1,5 @@
 import type { SyncMedia } from '../instance.js';
+import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
 import { text } from './fields.js';
 import { approveRemovals, listConflicts, listRemovals, listTrash, rejectRemovals, restoreKept } from './kept.js';
@@ -8,14 +9,16 @@ import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } f
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/', about: 'this list', handle: showIndex },
   { method: 'GET', path: '/status', about: 'backlog, deliveries and failures of every host', handle: showStatus },
+  { method: 'GET', path: '/doctor', about: 'examines this host and its way to the others', handle: showDoctor },
   { method: 'GET', path: '/documents/:model/:id', about: 'the files of one document: who holds them, who is owed them', handle: showDocument },
   { method: 'GET', path: '/healthz', about: 'whether this process answers; without credentials', open: true, handle: showHealth },
   { method: 'GET', path: '/readyz', about: 'whether this host may take visitors; without credentials', open: true, handle: showReadiness },
   { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
   { method: 'GET', path: '/hosts/:host', about: 'one host, by name or id', handle: showHost },
   { method: 'POST', path: '/hosts/init', about: 'register this host, or bring its row up to date', handle: initHost },
-  { method: 'POST', path: '/hosts', about: 'add a passive host', handle: addHost },
-  { method: 'PATCH', path: '/hosts/:host', about: 'change, pause or approve a host', handle: editHost },
+  { method: 'POST', path: '/hosts', about: 'add a passive host, pending until it is approved', handle: addHost },
+  { method: 'PATCH', path: '/hosts/:host', about: 'change, pause or resume a host', handle: editHost },
+  { method: 'POST', path: '/hosts/:host/approve', about: 'let a pending host in; asks for the token again', handle: approveHost },
   { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
   { method: 'POST', path: '/push', about: 'ask for a push', handle: askPush },
   { method: 'POST', path: '/pull', about: 'ask for a pull', handle: askPull },
@@ -30,6 +33,7 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/removals', about: 'removals that wait for a person', handle: listRemovals },
   { method: 'POST', path: '/removals/approve', about: 'let the removals of a sync dir go on', handle: approveRemovals },
   { method: 'POST', path: '/removals/reject', about: 'drop the removals of a sync dir', handle: rejectRemovals },
+  { method: 'GET', path: '/audit', about: 'who changed what; ?limit=', handle: listAudit },
 ];
 
 function showIndex(sync: SyncMedia): Answer {
@@ -39,6 +43,10 @@ function showIndex(sync: SyncMedia): Answer {
 
 async function showDocument(sync: SyncMedia, { params }: Asked): Promise<Answer> {
   return { status: 200, body: await sync.showDocument(text()(params.model, 'model'), text()(params.id, 'id')) };
+}
+
+async function showDoctor(sync: SyncMedia): Promise<Answer> {
+  return { status: 200, body: { checks: await sync.doctor() } };
 }
 
 function showHealth(): Answer {

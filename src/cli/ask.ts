@@ -9,6 +9,11 @@ export interface Question<T> {
   readonly read: (answer: string) => T;
 }
 
+/** Asks for a yes; anything else is a no. */
+export async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
+  return (await ask({ text: `${text} (yes/no)`, otherwise: 'no', read: (answer) => /^y(es)?$/i.test(answer) }, signal)) ?? false;
+}
+
 /** Whether somebody is there to answer. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;

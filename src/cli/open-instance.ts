@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Connection } from 'mongoose';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
@@ -44,7 +44,7 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
       try { await sync.close(); } finally { await connection.close(); }
     };
     try { await sync.open(); } catch (error) { await close(); throw error; }
-    return { sync, environment, close };
+    return { sync: sync.as(`${userInfo().username}@${hostname()} on the command line`), environment, close };
   } catch (error) {
     await connection.close();
     throw error;

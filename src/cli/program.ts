@@ -2,8 +2,12 @@ import { Command } from 'commander';
 import { version } from '../version.js';
 import type { Run } from './call.js';
 import { addAdopt } from './commands/adopt.js';
+import { addApprove } from './commands/approve.js';
+import { addAudit } from './commands/audit.js';
+import { addDoctor } from './commands/doctor.js';
 import { addHosts } from './commands/hosts.js';
 import { addInit } from './commands/init.js';
+import { addKeys } from './commands/keys.js';
 import { addPull } from './commands/pull.js';
 import { addPush } from './commands/push.js';
 import { addRuns } from './commands/runs.js';
@@ -27,7 +31,10 @@ export function createProgram(run: Run, screen: Screen): Command {
     .option('--state-dir <dir>', 'where this host keeps its id (default: SYNCMEDIA_STATE_DIR, else ~/.local/state/syncmedia)')
     .option('--json', 'print data as JSON, in the shapes of the admin router')
     .option('--debug', 'print the stack of an error too');
-  for (const add of [addInit, addUnregister, addHosts, addPush, addPull, addVerify, addAdopt, addStatus, addRuns, addTrash, addRemovals]) add(program, run);
+  const commands = [
+    addInit, addUnregister, addHosts, addApprove, addKeys, addPush, addPull, addVerify, addAdopt, addStatus, addDoctor, addRuns, addTrash, addRemovals, addAudit,
+  ];
+  for (const add of commands) add(program, run);
   return program.addHelpText('after', `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${
     Object.entries(exitCodes).map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}\n`).join('')}`);
 }

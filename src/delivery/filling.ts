@@ -9,6 +9,7 @@ export interface FillingContext {
   dirs(): readonly SyncDir[];
   filled(): readonly string[];
   record(key: string): Promise<void>;
+  forget(key: string): Promise<void>;
   wakeLane(host: HostId): void;
 }
 
@@ -34,6 +35,11 @@ export class Filling {
     const senders = [me, ...this.context.hosts().filter(({ status }) => status === 'retired').map(({ id }) => id)];
     for (const host of this.context.hosts()) {
       const key = keyOf(host);
+      // Nothing is owed to it meanwhile: once it is approved again it is filled again.
+      if (host.status === 'pending' && host.id !== me) {
+        this.once.delete(key);
+        if (filled.has(key)) await this.context.forget(key);
+      }
       if (host.id === me || host.status !== 'approved' || filled.has(key)) continue;
       // An active host that is not ready fills itself first, by fetching.
       if (!host.passive && host.readyAt === undefined) continue;

@@ -12,8 +12,9 @@ import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Entry, HostId, Path, Seen, SyncDir } from '../words.js';
+import type { Entry, HostId, Path, Seen, SyncDir, Unsyncable } from '../words.js';
 
+const mostExamples = 20;
 /** What a crash left in tmp is removed when it is older than this. In milliseconds. */
 const tmpAge = 24 * 60 * 60_000;
 const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
@@ -23,6 +24,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
     private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
     private readonly me: HostId, private readonly judgeAt: JudgeAt, private readonly leftoverMs: number,
+    private readonly onScanned: (dir: SyncDir, unsyncable: Unsyncable) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   private readonly judge: Judge = (...about) => this.judgeAt(this.me, () => undefined)(...about);
@@ -40,7 +42,13 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async *scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }> {
     await this.check(dir);
-    yield* this.root.scan(dir, signal, undefined, changedSince);
+    const unsyncable: Unsyncable = { count: 0, examples: [] };
+    yield* this.root.scan(dir, signal, (path, why) => {
+      unsyncable.count++;
+      if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
+    }, changedSince);
+    // Part of a sync dir says nothing about the rest.
+    if (changedSince === undefined) await this.onScanned(dir, unsyncable);
   }
 
   async findOwnCopy(entry: Entry): Promise<string | undefined> {

@@ -16,6 +16,7 @@ export const codes = {
   UNKNOWN_HOST: 'No host has that name or id.',
   UNKNOWN_RUN: 'No run has that id.',
   HOST_EXISTS: 'Another host already has that hostname, or that url and port.',
+  HOST_CHANGED: 'The host was changed since its fingerprints were shown: look again, then decide.',
   HOST_CLONED: 'Two machines run with one host id: remove the state folder on the copy and run `syncmedia init` there.',
   HOST_RETIRED: 'The host was unregistered; run `syncmedia init` to register it anew.',
   FORMAT_TOO_NEW: 'The database was written by a newer syncmedia: upgrade this one.',

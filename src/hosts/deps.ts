@@ -3,6 +3,7 @@ import type { InitReport } from '../instance.js';
 import type { Config } from '../options/config.js';
 import type { Disk } from '../root/disk.js';
 import type { Host, HostId, Path } from '../words.js';
+import type { Seals } from './seal.js';
 import type { State } from './state.js';
 import type { SyncDirsStore } from './sync-dirs-store.js';
 
@@ -10,6 +11,8 @@ import type { SyncDirsStore } from './sync-dirs-store.js';
 export interface HostsDeps {
   connection: Connection;
   config: Pick<Config, 'stateDir' | 'collectionPrefix' | 'log' | 'backend' | 'key' | 'identityFile' | 'authorizedKeysFile' | 'init' | 'autoApprove'>;
+  /** Tells which rows this site wrote, and seals what is written here. */
+  seals: Seals;
   syncDirs: SyncDirsStore;
   /** This host's own disk. */
   disk: Disk;

@@ -1,10 +1,11 @@
 import { SyncMediaError } from '../errors/errors.js';
-import type { HostEdit, HostRegistration } from '../instance.js';
+import type { Change, HostEdit, HostRegistration } from '../instance.js';
 import { normaliseSyncDirs } from '../options/sync-dir.js';
+import { identifiesAnother } from '../planning/trusted.js';
 import { validateAddress } from '../ssh/ssh-config.js';
 import type { Host } from '../words.js';
 import type { HostsDeps, InitParts } from './deps.js';
-import { rowsOf, updateHost } from './host-rows.js';
+import { updateHost, type Changed } from './host-rows.js';
 import { initHost } from './init.js';
 import { parsePublicKey } from './public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
@@ -12,23 +13,34 @@ import { readState } from './state.js';
 
 /**
  * Changes what is registered of a host. This host is registered anew with the changes, as `init` does: its root and keys are checked
- * here. An active host's root is its own configuration, so it can only be changed there.
+ * here. An active host's root is its own configuration, so it can only be changed there. From afar, a host whose key, address, user
+ * or root changes is pending again: what was approved was another one.
  *
- * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_RETIRED
+ * @throws BAD_OPTION, also for a status where a person has to approve first; BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_RETIRED
  */
-export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, parts: InitParts = {}): Promise<Host> {
+export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, parts: InitParts = {}, change: Change = {}): Promise<Host> {
   if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
   const { status, ...described } = edit;
   if (status !== undefined && status !== 'approved' && status !== 'paused') {
     throw new SyncMediaError('BAD_OPTION', `the status ${JSON.stringify(status)} is none: give approved or paused`);
   }
+  // Paused hosts are let in, as approved ones are.
+  if (status !== undefined && host.status === 'pending') throw isPending(host);
   const isThis = host.id === readState(deps.config.stateDir)?.id;
   const wanted = Object.values(described).some((value) => value !== undefined);
-  if (isThis && wanted) await initHost(deps, toRegistration(edit), parts);
-  const fields = { ...(isThis ? {} : checkOther(host, edit)), ...(status !== undefined && { status }) };
-  const edited = await updateHost(rowsOf(deps), host.id, fields);
+  if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
+  const edited = await updateHost(deps, host.id, (now) => {
+    const fields = isThis ? {} : checkOther(now, edit);
+    if (change.remote && identifiesAnother(now, fields)) return { ...fields, status: 'pending' };
+    if (status !== undefined && now.status === 'pending') throw isPending(now);
+    return { ...fields, ...(status !== undefined && { status }) };
+  });
   if (!edited) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
   return edited;
+}
+
+function isPending({ hostname, id }: Host): SyncMediaError {
+  return new SyncMediaError('BAD_OPTION', `the host ${hostname} is pending: compare its fingerprints (\`syncmedia hosts show ${id}\`) and run \`syncmedia approve ${id}\``);
 }
 
 function toRegistration({ hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): HostRegistration {
@@ -36,7 +48,7 @@ function toRegistration({ hostname, url, sshPort, username, rootPath, syncDirs, 
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function checkOther(host: Host, { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): Partial<Host> {
+function checkOther(host: Host, { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): Changed {
   if (rootPath !== undefined && !host.passive && rootPath !== host.rootPath) {
     throw new SyncMediaError('BAD_OPTION', `the root of ${host.hostname} can only be changed there: run \`syncmedia init --root ${rootPath}\` on it`);
   }

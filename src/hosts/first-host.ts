@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Host } from '../words.js';
 import type { Meta } from './database-id.js';
-import { toHost, type HostRows } from './host-model.js';
+import type { HostRows } from './host-model.js';
 
 /**
  * The very first host is ready at once: its disk is all there is. Of hosts registered at the same time one is the first; when all
@@ -19,5 +19,5 @@ export async function claimFirst(rows: HostRows, meta: mongo.Collection<Meta>, h
   const claimed = await meta.updateOne({ _id: 'syncmedia', firstHost: first ?? { $exists: false } }, { $set: { firstHost: host.id } });
   if (claimed.matchedCount === 0) return host;
   const row = await rows.findOneAndUpdate({ _id: host.id }, { $set: { readyAt: new Date() } }, { returnDocument: 'after', includeResultMetadata: false });
-  return row ? toHost(row) : host;
+  return row?.readyAt ? { ...host, readyAt: row.readyAt } : host;
 }

@@ -3,7 +3,11 @@ import { nativeCollection } from '../database.js';
 import type { Host, HostId, Path } from '../words.js';
 
 /** A host as it is stored. Sync dirs as field names are encoded: MongoDB takes no dot in one. */
-export type HostRow = Omit<Host, 'id'> & { _id: HostId };
+export type HostRow = Omit<Host, 'id' | 'unsealed'> & {
+  _id: HostId;
+  /** By which hosts that have SYNCMEDIA_SECRET know that one of them wrote this row. */
+  seal?: string;
+};
 
 export type HostModel = Model<HostRow>;
 
@@ -37,11 +41,13 @@ export async function validateRow(model: HostModel, row: HostRow): Promise<void>
   await new model(row).validate();
 }
 
+/** A row as it is: `Seals.read` says whether it is to be believed. */
 export function toHost(row: HostRow): Host {
-  const { _id, ...rest } = row;
+  const { _id, seal: _seal, ...rest } = row;
   return {
     ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
     ...(row.removals && { removals: decodeKeys(row.removals) }),
+    ...(row.unsyncable && { unsyncable: decodeKeys(row.unsyncable) }),
   };
 }
 
@@ -75,12 +81,14 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       backend: { type: String, enum: ['rsync', 'git', 'git-annex'], required: true },
       passive: { type: Boolean, required: true },
       status: { type: String, enum: ['pending', 'approved', 'paused', 'retired'], required: true },
+      seal: String,
       readyAt: Date,
       lease: { type: SchemaOf.Types.Mixed },
       lanes: record,
       sweeps: record,
       landed: { type: Number, default: 0 },
       halted: record,
+      unsyncable: { type: SchemaOf.Types.Mixed },
       removals: { type: SchemaOf.Types.Mixed },
       filled: { type: [String], default: undefined },
       knows: { type: [String], default: undefined },

@@ -1,43 +1,77 @@
 import { isDuplicateKey } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Host, HostId } from '../words.js';
-import { createHostModel, hostRows, toHost, validateRow, type HostRow, type HostRows } from './host-model.js';
+import { createHostModel, hostRows, validateRow, type HostRow, type HostRows } from './host-model.js';
 import type { HostsDeps } from './deps.js';
 
 /** What of a row other processes may change meanwhile is not written back with it. */
 export type Described = Pick<HostRow, 'hostname' | 'url' | 'sshPort' | 'username' | 'publicKey' | 'hostKeys' | 'rootPath' | 'syncDirs' | 'backend'>;
+export type Changed = Partial<Described & Pick<HostRow, 'passive' | 'status'>>;
+
+type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
+
+const MAX_TRIES = 5;
 
 export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'config'>): HostRows {
   return hostRows(connection, config.collectionPrefix);
 }
 
-/** All hosts, retired ones too, by name. */
-export async function listHosts(rows: HostRows): Promise<Host[]> {
-  return (await rows.find().sort({ hostname: 1 }).toArray()).map(toHost);
+/** All hosts as they count, retired ones too, by name. */
+export async function listHosts(deps: RowsDeps): Promise<Host[]> {
+  return (await rowsOf(deps).find().sort({ hostname: 1 }).toArray()).map((row) => deps.seals.read(row));
 }
 
-/** @throws HOST_EXISTS */
+/** One host as it counts. */
+export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undefined> {
+  const row = await rowsOf(deps).findOne({ _id: id });
+  return row ? deps.seals.read(row) : undefined;
+}
+
+/** @throws HOST_EXISTS; BAD_ENVIRONMENT where the other rows are sealed and there is no secret here */
 export async function insertHost(
-  deps: Pick<HostsDeps, 'connection' | 'config'>, id: HostId, fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
+  deps: RowsDeps, id: HostId, fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
 ): Promise<Host> {
-  const now = new Date();
-  const row: HostRow = { _id: id, ...fields, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now };
-  await validateRow(createHostModel(deps.connection, deps.config.collectionPrefix), row);
   const rows = rowsOf(deps);
+  deps.seals.requireSecret(await rows.findOne({ seal: { $exists: true } }) !== null);
+  const now = new Date();
+  const seal = deps.seals.seal({ ...fields, id });
+  const row: HostRow = { _id: id, ...fields, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now, ...(seal !== undefined && { seal }) };
+  await validateRow(createHostModel(deps.connection, deps.config.collectionPrefix), row);
   await naming(rows, id, fields, () => rows.insertOne(row));
-  return toHost(row);
+  return deps.seals.read(row);
 }
 
-/** Undefined where no such host is registered (any more). @throws HOST_EXISTS */
-export async function updateHost(rows: HostRows, id: HostId, fields: Partial<Described & Pick<Host, 'status'>>): Promise<Host | undefined> {
-  const row = await naming(rows, id, fields, () => rows.findOneAndUpdate(
-    { _id: id, status: { $ne: 'retired' } }, { $set: { ...fields, updatedAt: new Date() } }, { returnDocument: 'after', includeResultMetadata: false },
-  ));
-  return row ? toHost(row) : undefined;
+/**
+ * Changes what is trusted of a host, and seals it anew. What is sealed is the host as it counted when it was read: a row that somebody
+ * else wrote stays pending unless `change` says otherwise.
+ *
+ * @param change of the host as it counts now; may throw to leave it
+ * @returns undefined where no such host is registered (any more)
+ * @throws HOST_EXISTS; BAD_ENVIRONMENT where the row is sealed and there is no secret here
+ */
+export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host) => Changed): Promise<Host | undefined> {
+  const rows = rowsOf(deps);
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const row = await rows.findOne({ _id: id, status: { $ne: 'retired' } });
+    if (!row) return undefined;
+    deps.seals.requireSecret(row.seal !== undefined);
+    const now = deps.seals.read(row);
+    const changed = change(now);
+    const { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status } = { ...now, ...changed };
+    const trusted = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status };
+    const seal = deps.seals.seal({ ...trusted, id });
+    // Everything that is sealed is written with it: what the row says meanwhile was not looked at.
+    const set = { ...changed, ...(seal !== undefined && { ...trusted, seal }), updatedAt: new Date() };
+    const written = await naming(rows, id, changed, () => rows.findOneAndUpdate(
+      { _id: id, status: row.status, seal: row.seal ?? { $exists: false } }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
+    ));
+    if (written) return deps.seals.read(written);
+  }
+  throw new SyncMediaError('TIMED_OUT', `the host ${id} was changed by others all the time: try again`);
 }
 
 /** Says which host is in the way where a unique index refused. */
-async function naming<T>(rows: HostRows, id: HostId, wanted: Partial<Described>, write: () => Promise<T>): Promise<T> {
+async function naming<T>(rows: HostRows, id: HostId, wanted: Changed, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {

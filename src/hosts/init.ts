@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { HostRegistration, InitReport } from '../instance.js';
+import type { Change, HostRegistration, InitReport } from '../instance.js';
+import { identifiesAnother } from '../planning/trusted.js';
 import { readMarker, writeMarker } from '../root/marker.js';
 import type { Host, Path } from '../words.js';
 import { claimDatabase, compareDatabase, metaCollection } from './database-id.js';
@@ -11,8 +12,8 @@ import type { HostsDeps, InitParts } from './deps.js';
 import { withLock } from './file-lock.js';
 import { claimFirst } from './first-host.js';
 import { readOwnHostKeys } from './host-keys.js';
-import { ensureIndexes, toHost } from './host-model.js';
-import { insertHost, listHosts, rowsOf, updateHost, type Described } from './host-rows.js';
+import { ensureIndexes } from './host-model.js';
+import { findHost, insertHost, listHosts, rowsOf, updateHost, type Changed, type Described } from './host-rows.js';
 import { checkGate, openGateDirs, readGateDirs } from './gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from './keys-installed.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
@@ -28,15 +29,15 @@ type Check = InitReport['checks'][number];
  *
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, NO_CONFINEMENT, HOST_EXISTS, FORMAT_TOO_NEW. What works only partly is a check that is not ok.
  */
-export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}): Promise<InitReport> {
+export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}, change: Change = {}): Promise<InitReport> {
   const { stateDir } = deps.config;
   const checks: Check[] = [];
-  const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks));
+  const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks, change));
   await deps.syncDirs.addMissing(host.syncDirs);
   const returned = await markDirs(deps, host, state, checks);
   if (returned && !host.readyAt) await rowsOf(deps).updateOne({ _id: host.id, readyAt: { $exists: false } }, { $set: { returnedAt: new Date() } });
   const open = await letIn(deps, host, state, checks);
-  checks.push(...(await deps.tryHost(host, state, open)));
+  checks.push(...(await tryIt(deps, host, state, open, change)));
   return { host, created, checks };
 }
 
@@ -46,7 +47,7 @@ async function letIn(deps: HostsDeps, host: Host, state: State, checks: Check[])
   const dirs = await listDirs(deps, host.syncDirs);
   try {
     if (!state.unconfined) await openGateDirs(stateDir, state, deps.declared());
-    await installKeys({ stateDir, state, log }, await listHosts(rowsOf(deps)));
+    await installKeys({ stateDir, state, log }, await listHosts(deps));
   } catch (error) {
     checks.push({ name: 'authorized_keys', ok: false, message: messageOf(error) });
   }
@@ -68,7 +69,7 @@ async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   return withLock(join(stateDir, 'init.lock'), work);
 }
 
-async function register(deps: HostsDeps, asked: HostRegistration, parts: InitParts, checks: Check[]): Promise<{ host: Host; state: State; created: boolean }> {
+async function register(deps: HostsDeps, asked: HostRegistration, parts: InitParts, checks: Check[], change: Change): Promise<{ host: Host; state: State; created: boolean }> {
   const { connection, config } = deps;
   const rows = rowsOf(deps);
   const meta = metaCollection(connection, config.collectionPrefix);
@@ -76,9 +77,9 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   const databaseId = await claimDatabase(meta);
   if (before) compareDatabase(before, { name: connection.name, id: databaseId });
   await ensureIndexes(rows);
-  const row = before && (await rows.findOne({ _id: before.id }));
-  const retired = row?.status === 'retired';
-  const known: Known = { state: before, host: row ? restoreNames(toHost(row)) : undefined };
+  const stored = before && (await findHost(deps, before.id));
+  const retired = stored?.status === 'retired';
+  const known: Known = { state: before, host: stored && restoreNames(stored) };
   const own = await resolveRegistration(deps, asked, known, parts);
   await checkStateDir(config.stateDir, own.root);
   const id = before && !retired ? before.id : randomUUID();
@@ -94,7 +95,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   // The state first: a row whose id nobody kept would block its own name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
-    const host = row && !retired ? await updateHost(rows, id, described) : undefined;
+    const host = stored && !retired ? await updateHost(deps, id, (now) => ({ ...described, passive: false, ...decideStatus(deps, now, described, change) })) : undefined;
     const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove ? 'approved' : 'pending' }));
     const old: KeyTarget | undefined = before && { stateDir: config.stateDir, state: before, log: config.log };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id)) await uninstallKeys(old);
@@ -103,6 +104,22 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
     throw error;
   }
+}
+
+/**
+ * A row that nobody of this site wrote is written anew: what was approved of it is not known. Who may not approve hosts, or asks from
+ * afar, does not approve one either by making another of it.
+ */
+function decideStatus({ config }: HostsDeps, now: Host, described: Described, { remote = false }: Change): Pick<Changed, 'status'> {
+  if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
+  return identifiesAnother(now, described) && (remote || !config.autoApprove) ? { status: 'pending' } : {};
+}
+
+/** Who asks from afar gets nothing connected to before a person has looked at the address. */
+async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly Path[], { remote = false }: Change): Promise<Check[]> {
+  if (host.status !== 'pending') return deps.tryHost(host, state, open);
+  const waits: Check = { name: 'approval', ok: true, message: 'this host is pending: the others let it in and send to it once it is approved', remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host` };
+  return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }
 
 async function describe(deps: HostsDeps, own: OwnHost, before: Host | undefined, { hostKeyFolder }: InitParts, checks: Check[]): Promise<Described> {
@@ -125,7 +142,7 @@ async function describe(deps: HostsDeps, own: OwnHost, before: Host | undefined,
 
 /** A directory that is marked for a living host at the same place is registered already: two hosts on it would send to themselves. */
 async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Promise<void> {
-  const hosts = await listHosts(rowsOf(deps));
+  const hosts = await listHosts(deps);
   for (const dir of await listDirs(deps, own.syncDirs)) {
     const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
     const other = hosts.find((host) => host.id === marker?.host && host.id !== id && host.status !== 'retired');

@@ -1,5 +1,5 @@
 import type { EventBus } from '../events.js';
-import type { Path } from '../words.js';
+import type { HostId, Path } from '../words.js';
 import { checkGate, openGateDirs } from './gate.js';
 import { installKeys, type KeyTarget } from './keys-installed.js';
 import { endConnections } from './open-connections.js';
@@ -14,6 +14,8 @@ export interface KeysKeptDeps {
   readonly events: EventBus;
   /** Whether this process holds the lease of this host: one writes for all. */
   readonly held: () => boolean;
+  /** Whether rows of hosts are believed only with a seal. */
+  readonly sealed: boolean;
   readonly everyMs?: number;
 }
 
@@ -25,6 +27,7 @@ export class KeysKept {
   private warning: Promise<void> | undefined;
   private waiting = false;
   private closed = false;
+  private readonly said = new Set<HostId>();
 
   constructor(private readonly deps: KeysKeptDeps) {
     this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
@@ -34,9 +37,13 @@ export class KeysKept {
     this.timer.unref();
   }
 
-  /** Says where the keys of this host are not confined, or cannot be any more. */
+  /** Says what whoever writes to the database can do, and where the keys of this host are not confined, or cannot be any more. */
   warn(): void {
-    const { state, log } = this.deps.target;
+    const { sealed, target: { state, log } } = this.deps;
+    if (!sealed) {
+      log.warn(`SYNCMEDIA_SECRET is not set: whoever can write to the database can register a host of their own, which then ${
+        state.unconfined ? 'has a login shell on this one' : 'reads and replaces every file in the sync dirs'}; SECURITY.md says more`);
+    }
     if (state.unconfined) log.warn('the keys of the other hosts are not confined: each of them has a login shell here. `syncmedia init --confined` changes that');
     else this.warning = checkGate().then(() => undefined, (error: unknown) => { this.fail('confining the keys of other hosts', error); });
   }
@@ -70,7 +77,18 @@ export class KeysKept {
     // A retired host has no lease to hold, and its keys still have to go.
     const retired = registry.all().some(({ id, status }) => id === target.state.id && status === 'retired');
     if (this.closed || (!held() && !retired)) return;
+    this.sayUnsealed();
     try { await installKeys(target, registry.all()); } catch (error) { this.fail(`writing ${target.state.authorizedKeysFile}`, error); }
+  }
+
+  private sayUnsealed(): void {
+    const { registry, target: { log } } = this.deps;
+    const unsealed = registry.all().filter((host) => host.unsealed);
+    for (const { id, hostname } of unsealed) {
+      if (!this.said.has(id)) log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: its row was written without SYNCMEDIA_SECRET, or changed since by somebody without it. Compare its fingerprints before you approve it (\`syncmedia approve\`)`);
+    }
+    this.said.clear();
+    for (const { id } of unsealed) this.said.add(id);
   }
 
   private async openDirs(dirs: readonly Path[]): Promise<void> {

@@ -64,7 +64,7 @@ export async function checkIdentity(file: string, publicKey: PublicKey): Promise
   const parsed = ssh2.utils.parseKey(await readKeyFile(file));
   if (parsed instanceof Error) {
     const locked = /passphrase|encrypted/i.test(parsed.message);
-    throw bad(locked ? `needs a passphrase, and nobody is there to type it: ${remedy('~/.ssh/syncmedia')} and give ~/.ssh/syncmedia.pub` : `cannot be used (${parsed.message})`);
+    throw bad(locked ? `needs a passphrase, and nobody is there to type it: run \`syncmedia init --generate\`, which makes a key of this host's own, or ${remedy('~/.ssh/syncmedia')} and give ~/.ssh/syncmedia.pub` : `cannot be used (${parsed.message})`);
   }
   if (!parsed.isPrivateKey()) throw bad('is no private key');
   if (!parsed.getPublicSSH().equals(publicKey.blob)) throw bad('is not the half of the public key: give the pair of one ssh-keygen');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { SyncMediaError } from '../errors/errors.js';
-import type { PassiveHostRegistration } from '../instance.js';
+import type { Change, PassiveHostRegistration } from '../instance.js';
 import { normaliseSyncDirs } from '../options/sync-dir.js';
 import { validateAddress } from '../ssh/ssh-config.js';
 import type { Host } from '../words.js';
@@ -10,32 +10,33 @@ import { scanHostKeys } from './host-keys.js';
 import { ensureIndexes } from './host-model.js';
 import { insertHost, listHosts, rowsOf } from './host-rows.js';
 import { readPublicKey } from './keys.js';
-import { fingerprint } from './public-key.js';
+import { fingerprint, parsePublicKey } from './public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { listDirs } from './sync-dirs-store.js';
 
 /**
  * Registers a host that only has sshd and rsync. It is approved and ready at once: a person adds it by hand, and our key must let us
  * in there already, because its sync dirs are marked before it is registered. Only the key with the given fingerprint is pinned:
- * nothing proves the others.
+ * nothing proves the others. From afar it is pending, and nothing is connected to, until it is approved: the host key itself has to
+ * be given.
  *
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH with the fingerprints it shows, and
  *   what marking throws
  */
-export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistration): Promise<Host> {
+export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistration, { remote = false }: Change = {}): Promise<Host> {
   const hostname = validateHostname(asked.hostname);
   const { url = hostname, sshPort = 22, username = userInfo().username } = asked;
   validateAddress({ url, sshPort, username });
   const rootPath = validateRootPath(asked.root);
   const syncDirs = asked.syncDirs && asked.syncDirs.length > 0 ? normaliseSyncDirs(asked.syncDirs, `the sync dirs of ${hostname}`) : [];
   const publicKey = asked.key === undefined ? '' : (await readPublicKey(asked.key)).line;
-  const rows = rowsOf(deps);
-  await ensureIndexes(rows);
-  refuseTaken(await listHosts(rows), { hostname, url, sshPort });
-  const hostKeys = [await pinKey({ url, sshPort }, asked.fingerprint)];
+  await ensureIndexes(rowsOf(deps));
+  refuseTaken(await listHosts(deps), { hostname, url, sshPort });
+  const hostKeys = [await findPin({ url, sshPort }, asked, remote)];
   const described = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, backend: deps.config.backend };
   const id = randomUUID();
   const now = new Date();
+  if (remote) return insertHost(deps, id, { ...described, passive: true, status: 'pending', readyAt: now });
   const host: Host = { ...described, id, passive: true, status: 'approved', readyAt: now, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now };
   await deps.markDirs(host, await listDirs(deps, syncDirs));
   return insertHost(deps, id, { ...described, passive: true, status: 'approved', readyAt: now });
@@ -45,6 +46,12 @@ export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistra
 function refuseTaken(hosts: readonly Host[], { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>): void {
   const other = hosts.find((host) => host.hostname === hostname || (host.url === url && host.sshPort === sshPort));
   if (other) throw new SyncMediaError('HOST_EXISTS', `the host ${other.hostname} at ${other.url} port ${String(other.sshPort)} is registered already: give another hostname, or another url or port`);
+}
+
+async function findPin(address: Pick<Host, 'url' | 'sshPort'>, { hostKey, fingerprint: wanted }: PassiveHostRegistration, remote: boolean): Promise<string> {
+  if (hostKey !== undefined) return parsePublicKey(hostKey, 'the host key').line;
+  if (wanted !== undefined && !remote) return pinKey(address, wanted);
+  throw new SyncMediaError('BAD_OPTION', remote ? 'the host key is missing: give the line of /etc/ssh/ssh_host_ed25519_key.pub of that host' : 'the fingerprint is missing: give that of one of the host keys, or the host key itself');
 }
 
 async function pinKey({ url, sshPort }: Pick<Host, 'url' | 'sshPort'>, wanted: string): Promise<string> {

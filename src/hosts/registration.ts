@@ -10,6 +10,7 @@ import { validateAddress } from '../ssh/ssh-config.js';
 import type { Host, Path } from '../words.js';
 import { findDomainName } from './domain-name.js';
 import type { HostsDeps, InitParts } from './deps.js';
+import { generateKey } from './generate-key.js';
 import { findKey, type KeyPair } from './keys.js';
 import type { State } from './state.js';
 
@@ -51,10 +52,12 @@ export async function resolveRegistration(
   const said = asked.syncDirs ?? init.syncDirs;
   const dirs = await checkSyncDirs(root, said ?? host?.syncDirs ?? []);
   const ownDirs = await checkSyncDirs(root, said ?? state?.syncDirs ?? []);
-  const stored = asked.key === undefined && key === undefined ? state : undefined;
+  if (asked.generate && asked.key !== undefined) throw new SyncMediaError('BAD_OPTION', 'a key is given and is to be generated: give one of the two');
+  const made = asked.generate ? await generateKey(deps.config.stateDir, hostname) : undefined;
+  const stored = asked.key === undefined && key === undefined && made === undefined ? state : undefined;
   const keys = await findKey({
-    key: asked.key ?? key ?? stored?.publicKeyFile ?? (stored && host ? host.publicKey : undefined),
-    identityFile: identityFile ?? stored?.identityFile,
+    key: made ?? asked.key ?? key ?? stored?.publicKeyFile ?? (stored && host ? host.publicKey : undefined),
+    identityFile: made === undefined ? identityFile ?? stored?.identityFile : undefined,
     ...(home !== undefined && { home }),
   });
   const unconfined = asked.unconfined ?? init.unconfined ?? state?.unconfined ?? false;

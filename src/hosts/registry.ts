@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes } from '../words.js';
-import { encodeKey, toHost, type HostRows } from './host-model.js';
+import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, Unsyncable } from '../words.js';
+import { encodeKey, type HostRows } from './host-model.js';
+import { Seals } from './seal.js';
 
 /** What other hosts' work changes all the time, and nobody has to act on. */
-const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'updatedAt'] as const;
+const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'unsyncable', 'updatedAt'] as const;
 const MAX_OUTPUT = 4096;
 
 export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
@@ -25,7 +26,7 @@ export class Registry {
   private writes = 0;
 
   /** @param self undefined on a machine without a host id */
-  constructor(private readonly rows: () => HostRows, readonly self: HostId | undefined) {}
+  constructor(private readonly rows: () => HostRows, readonly self: HostId | undefined, private readonly seals = new Seals()) {}
 
   /** Reads all hosts anew. Callers at the same time share one read which began after they asked. */
   refresh(): Promise<readonly Host[]> {
@@ -121,6 +122,11 @@ export class Registry {
     await this.writeMine({ $set: { seenAt: at } });
   }
 
+  /** That host is to be filled anew. */
+  async forgetFilled(key: string): Promise<void> {
+    await this.writeMine({ $pull: { filled: key } });
+  }
+
   /** This host is a source for others from now on. The first time counts. */
   async markReady(): Promise<void> {
     await this.writeMine({ $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } }, { readyAt: { $exists: false } });
@@ -142,6 +148,12 @@ export class Registry {
     await this.writeMine(failure ? { $set: { [field]: failure } } : { $unset: { [field]: 1 } });
   }
 
+  /** What a scan of a sync dir of this host met and cannot sync; undefined: nothing. */
+  async recordUnsyncable(dir: Path, found: Unsyncable | undefined): Promise<void> {
+    const field = `unsyncable.${encodeKey(dir)}`;
+    await this.writeMine(found ? { $set: { [field]: found } } : { $unset: { [field]: 1 } });
+  }
+
   /** A person's decision on the removals of a sync dir that wait on a host. False where none wait. */
   async decideRemovals(host: HostId, dir: Path, decision: RemovalDecision['decision']): Promise<boolean> {
     const key = encodeKey(dir);
@@ -161,13 +173,13 @@ export class Registry {
     const row = await this.rows().findOneAndUpdate({ ...where, _id: id }, update, { returnDocument: 'after', includeResultMetadata: false });
     if (!row) return false;
     this.writtenAt.set(id, ++this.writes);
-    this.replace(this.hosts.map((host) => (host.id === id ? toHost(row) : host)));
+    this.replace(this.hosts.map((host) => (host.id === id ? this.seals.read(row) : host)));
     return true;
   }
 
   private async read(): Promise<readonly Host[]> {
     const began = this.writes;
-    const read = (await this.rows().find().sort({ hostname: 1 }).toArray()).map(toHost);
+    const read = (await this.rows().find().sort({ hostname: 1 }).toArray()).map((row) => this.seals.read(row));
     const newer = (host: Host): boolean => (this.writtenAt.get(host.id) ?? 0) > began;
     this.replace(read.map((host) => (newer(host) ? this.hosts.find(({ id }) => id === host.id) ?? host : host)));
     for (const id of this.writtenAt.keys()) if (!read.some((host) => host.id === id)) this.writtenAt.delete(id);

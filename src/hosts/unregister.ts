@@ -15,7 +15,7 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
   const rows = rowsOf(deps);
   const retired = await rows.findOneAndUpdate(
     { _id: host.id, status: { $ne: 'retired' } },
-    { $set: { status: 'retired', ...freeNames(host), sweeps: {}, updatedAt: new Date() }, $unset: { lease: 1 } },
+    { $set: { status: 'retired', ...freeNames(host), sweeps: {}, updatedAt: new Date() }, $unset: { lease: 1, seal: 1 } },
     { returnDocument: 'after', includeResultMetadata: false },
   ) ?? await rows.findOne({ _id: host.id });
   if (!retired) throw new SyncMediaError('UNKNOWN_HOST', `no host has the id ${host.id}`);
@@ -25,7 +25,7 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
     await uninstallKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log });
     await removeState(deps.config.stateDir);
   } else if (state) {
-    await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(rows));
+    await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(deps));
   }
   return toHost(retired);
 }

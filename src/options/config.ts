@@ -76,7 +76,9 @@ export interface Config {
   readonly reloadCommand: readonly string[] | undefined;
   readonly adminToken: string | undefined;
   readonly autoApprove: boolean;
+  /** Seals the rows of hosts; the previous one still counts where it is being replaced. */
   readonly secret: string | undefined;
+  readonly previousSecret: string | undefined;
   /** Only for the CLI. */
   readonly mongodbUri: string | undefined;
 }

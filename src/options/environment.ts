@@ -15,7 +15,7 @@ const paths = new Set([
 ]);
 
 /** Values that are secrets are not repeated in errors. */
-const secret = new Set(['SYNCMEDIA_ADMIN_TOKEN', 'SYNCMEDIA_SECRET', 'SYNCMEDIA_MONGODB_URI']);
+const secret = new Set(['SYNCMEDIA_ADMIN_TOKEN', 'SYNCMEDIA_SECRET', 'SYNCMEDIA_SECRET_PREVIOUS', 'SYNCMEDIA_MONGODB_URI']);
 
 const readers = {
   SYNCMEDIA_MONGODB_URI: matching(/^mongodb(?:\+srv)?:\/\/./, 'a URI that begins with mongodb:// or mongodb+srv://'),
@@ -41,6 +41,7 @@ const readers = {
   SYNCMEDIA_ADMIN_TOKEN: readToken,
   SYNCMEDIA_AUTO_APPROVE: readBoolean,
   SYNCMEDIA_SECRET: readSecret,
+  SYNCMEDIA_SECRET_PREVIOUS: readSecret,
   SYNCMEDIA_MODEL_SYNC: readText,
 } satisfies Record<string, Reader<unknown>>;
 

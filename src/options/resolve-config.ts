@@ -49,9 +49,14 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
     reloadCommand: environment.SYNCMEDIA_RELOAD_COMMAND,
     adminToken: environment.SYNCMEDIA_ADMIN_TOKEN,
     autoApprove: environment.SYNCMEDIA_AUTO_APPROVE ?? true,
-    secret: environment.SYNCMEDIA_SECRET,
+    ...resolveSecrets(environment),
     mongodbUri: environment.SYNCMEDIA_MONGODB_URI,
   };
+}
+
+function resolveSecrets({ SYNCMEDIA_SECRET: secret, SYNCMEDIA_SECRET_PREVIOUS: previousSecret }: Environment): Pick<Config, 'secret' | 'previousSecret'> {
+  if (secret !== undefined || previousSecret === undefined) return { secret, previousSecret };
+  throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET_PREVIOUS is set and SYNCMEDIA_SECRET is not: set that to the new secret');
 }
 
 function refuseUnknown(options: unknown): void {

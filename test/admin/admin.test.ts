@@ -24,6 +24,8 @@ beforeEach(() => {
   sync = new RecordingInstance();
 });
 
+/** How the router asks for changes of hosts: nothing is approved by the way. */
+const remote = { remote: true };
 interface ErrorBody { error: { code: string; message: string } }
 const errorOf = (answer: request.Response): ErrorBody['error'] => (answer.body as ErrorBody).error;
 
@@ -45,7 +47,8 @@ describe.each(apps)('on %s', (_, make) => {
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ hosts: [{ hostname: 'web1', publicKey, key: { type: 'ssh-ed25519', fingerprint }, hostKeys: [{ fingerprint }] }] });
     expect(answer.headers).toMatchObject({
-      'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'application/json; charset=utf-8', 'x-frame-options': 'DENY',
+      'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer',
     });
   });
 
@@ -67,12 +70,12 @@ describe.each(apps)('on %s', (_, make) => {
     const send = (method: 'post' | 'patch' | 'delete', path: string, body: object) => agent[method](path).set('Authorization', bearer).send(body);
     const registration = { hostname: 'web1', url: 'web1.example', sshPort: 2222, username: 'deploy', key: publicKey, root: '/srv/site', syncDirs: ['uploads'] };
     expect((await send('post', '/admin/hosts/init', registration)).status).toBe(201);
-    expect((await send('post', '/admin/hosts', { hostname: 'nas', root: '/media', fingerprint })).status).toBe(201);
+    expect((await send('post', '/admin/hosts', { hostname: 'nas', root: '/media', hostKey: publicKey })).status).toBe(201);
     expect((await send('patch', '/admin/hosts/web%201', { status: 'paused' })).status).toBe(200);
     expect((await send('delete', '/admin/hosts/web1', {})).status).toBe(200);
     expect(sync.calls).toEqual([
-      ['hosts.init', registration], ['hosts.add', { hostname: 'nas', root: '/media', fingerprint }],
-      ['hosts.edit', 'web 1', { status: 'paused' }], ['hosts.unregister', 'web1'],
+      ['hosts.init', registration, remote], ['hosts.add', { hostname: 'nas', root: '/media', hostKey: publicKey }, remote],
+      ['hosts.edit', 'web 1', { status: 'paused' }, remote], ['hosts.unregister', 'web1'],
     ]);
   });
 
@@ -153,6 +156,67 @@ describe('who may use it', () => {
 
   test('an unknown option is refused by name', () => {
     expect(() => createAdmin(sync, { log, authorise: () => true } as AdminOptions)).toThrow(/authorise/);
+  });
+});
+
+describe('changes', () => {
+  const app = (options: AdminOptions = {}): Express => express()
+    .use((_, response, next) => { response.setHeader('Content-Security-Policy', 'default-src *').setHeader('X-Frame-Options', 'SAMEORIGIN'); next(); })
+    .use('/admin', createAdmin(sync, { log, token, ...options })).use((_, response) => { response.json({ app: true }); });
+  const send = (method: 'post' | 'patch' | 'delete', path: string, body: object, options: AdminOptions = {}) =>
+    request(app(options))[method](`/admin${path}`).set('Authorization', bearer).send(body);
+
+  test('approving asks for the token again, and for what was looked at', async () => {
+    const digest = 'd'.repeat(64);
+    for (const [body, status] of [[{ digest }, 400], [{ token }, 400], [{ digest, token: `${token}x` }, 403], [{ digest, token: '' }, 400]] as const) {
+      expect((await send('post', '/hosts/web2/approve', body)).status).toBe(status);
+    }
+    expect(sync.calls).toEqual([]);
+    expect((await send('post', '/hosts/web2/approve', { digest, token })).status).toBe(200);
+    expect(sync.calls).toEqual([['hosts.approve', 'web2', digest]]);
+  });
+
+  test('wrong tokens given while approving count as failures of all callers', async () => {
+    const router = request(express().use(createAdmin(sync, { log, token })));
+    const seen = new Set<number>();
+    for (let tries = 0; tries < 40 && !seen.has(429); tries++) {
+      seen.add((await router.post('/hosts/web2/approve').set('Authorization', bearer).send({ digest: 'd', token: 'wrong' })).status);
+    }
+    expect(seen).toEqual(new Set([403, 429]));
+    expect(sync.calls).toEqual([]);
+  });
+
+  test('without a token nobody approves through the router', async () => {
+    const answer = await request(express().use(createAdmin(sync, { log, authorize: () => true }))).post('/hosts/web2/approve').send({ digest: 'd', token });
+    expect([answer.status, errorOf(answer).message]).toEqual([403, expect.stringContaining('command line')]);
+    expect(sync.calls).toEqual([]);
+  });
+
+  test('read-only, it shows and changes nothing', async () => {
+    const readOnly = { readOnly: true };
+    for (const [method, path] of [['post', '/push'], ['patch', '/hosts/web1'], ['delete', '/hosts/web1'], ['post', '/hosts/web1/approve']] as const) {
+      expect((await send(method, path, {}, readOnly)).status).toBe(403);
+    }
+    expect(sync.calls).toEqual([]);
+    expect((await request(app(readOnly)).get('/admin/hosts').set('Authorization', bearer)).status).toBe(200);
+  });
+
+  test('are asked for under the name of who asks', async () => {
+    const basic = `Basic ${Buffer.from(`ada\n:${token}`).toString('base64')}`;
+    await request(app()).post('/admin/push').set('Authorization', basic).send({});
+    await send('post', '/push', {});
+    await send('post', '/push', {}, { nameOf: () => 'grace' });
+    expect(sync.names).toEqual([
+      expect.stringMatching(/^"ada" through the router, from .*127\.0\.0\.1$/), expect.stringMatching(/^somebody through/), expect.stringMatching(/^"grace" through/),
+    ]);
+    expect((await request(app()).get('/admin/audit?limit=5').set('Authorization', bearer)).body).toMatchObject({ audit: [{ by: 'ada', what: 'push' }] });
+  });
+
+  test('the headers are those of its own answers, and no other\'s', async () => {
+    const own = await request(app()).get('/admin/hosts').set('Authorization', bearer);
+    expect([own.headers['content-security-policy'], own.headers['x-frame-options']]).toEqual([expect.stringContaining("default-src 'none'"), 'DENY']);
+    const other = await request(app()).get('/elsewhere');
+    expect([other.headers['content-security-policy'], other.headers['x-frame-options']]).toEqual(['default-src *', 'SAMEORIGIN']);
   });
 });
 

@@ -10,6 +10,7 @@ import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
+import { fingerprint, publicKey } from './recording-instance.js';
 
 /** The router over real instances of two hosts; one story, in order. */
 const token = 'a-token-of-these-tests-0123456789abcdef';
@@ -133,7 +134,15 @@ test('hosts are paused, and unregistered by name', async () => {
   expect([answer.status, answer.body]).toMatchObject([200, { host: { status: 'retired' } }]);
 });
 
-test('a passive host is not added where no sshd answers', async () => {
-  const answer = await send(0, 'post', '/hosts', { hostname: 'nas', url: '127.0.0.1', sshPort: 1, root: '/media', fingerprint: `SHA256:${'A'.repeat(43)}` });
-  expect([answer.status, answer.body]).toMatchObject([502, { error: { code: 'HOST_UNREACHABLE' } }]);
+test('a passive host is added as pending, and nothing is connected to', async () => {
+  const answer = await send(0, 'post', '/hosts', { hostname: 'nas', url: '127.0.0.1', sshPort: 1, root: '/media', hostKey: publicKey });
+  expect([answer.status, answer.body]).toMatchObject([201, { host: { hostname: 'nas', status: 'pending', hostKeys: [{ fingerprint }] } }]);
+});
+
+test('what was changed, and refused, is in the audit log', async () => {
+  await send(0, 'patch', '/hosts/nas', { status: 'approved' });
+  expect((await get(0, '/audit?limit=3')).body).toMatchObject({ audit: [
+    { what: 'hosts.edit', outcome: 'BAD_OPTION', by: expect.stringContaining('through the router') as string },
+    { what: 'hosts.add', outcome: 'done', asked: expect.stringContaining('"nas"') as string }, { what: 'hosts.unregister', outcome: 'done' },
+  ] });
 });

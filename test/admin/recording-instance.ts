@@ -1,5 +1,5 @@
 import { codes, SyncMediaError } from '../../src/errors/errors.js';
-import type { CopiesResult, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/instance.js';
+import type { AuditEntry, CopiesResult, DoctorCheck, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/instance.js';
 import type { Host, Path, Run } from '../../src/words.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
@@ -13,6 +13,10 @@ export function makeHost(over: Partial<Host> = {}): Host {
     hostKeys: [publicKey], rootPath: '/srv/site', syncDirs: ['uploads' as Path], backend: 'rsync', passive: false, status: 'approved',
     lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now, ...over,
   };
+}
+
+export function makeEntry(): AuditEntry {
+  return { id: 'a1', at: new Date('2026-01-02T03:04:05Z'), by: 'ada', what: 'push', asked: '[{}]', host: 'h1', outcome: 'done' };
 }
 
 export function makeRun(over: Partial<Run> = {}): Run {
@@ -42,6 +46,10 @@ export class RecordingInstance implements SyncMedia {
     init: (...args: unknown[]) => this.answer<InitReport>('hosts.init', args, { host: makeHost(), created: true, checks: [] }),
     add: (...args: unknown[]) => this.answer('hosts.add', args, makeHost({ passive: true })),
     edit: (...args: unknown[]) => this.answer('hosts.edit', args, makeHost()),
+    approve: (...args: unknown[]) => this.answer('hosts.approve', args, makeHost()),
+    seal: () => this.answer('hosts.seal', [], { sealed: [makeHost()], pending: [] }),
+    readKeys: (...args: unknown[]) => this.answer('hosts.readKeys', args, { pinned: [fingerprint], shown: [fingerprint] }),
+    acceptKeys: (...args: unknown[]) => this.answer('hosts.acceptKeys', args, makeHost()),
     unregister: (...args: unknown[]) => this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
   };
 
@@ -76,6 +84,7 @@ export class RecordingInstance implements SyncMedia {
     });
   }
 
+  doctor(): Promise<DoctorCheck[]> { return this.answer('doctor', [], [{ name: 'node', state: 'ok' as const, message: 'Node 24' }]); }
   statusOf(...args: unknown[]): Promise<DocumentStatus> { return this.answer('statusOf', args, { files: [] }); }
   showDocument(model: string, id: string): Promise<DocumentStatus> {
     return this.answer('showDocument', [model, id], { model, id, files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], owed: [] }] });
@@ -83,6 +92,14 @@ export class RecordingInstance implements SyncMedia {
   waitFor(...args: unknown[]): Promise<CopiesResult> { return this.answer('waitFor', args, { files: [] }); }
   ready = true;
   isReady(): Promise<boolean> { return this.answer('isReady', [], this.ready); }
+
+  readonly audit = { list: (...args: unknown[]) => this.answer('audit.list', args, [makeEntry()]) };
+  /** The names under which changes were asked for. */
+  readonly names: string[] = [];
+  as(by: string): SyncMedia {
+    this.names.push(by);
+    return this;
+  }
 
   plugin(): void { throw new Error(codes.CLOSED); }
   open(): Promise<void> { return this.answer('open', [], undefined); }

@@ -73,7 +73,7 @@ describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
 
   test('so that a row whose id is more than one lets nobody in', async () => {
     const { host } = await initHost(one.deps, { syncDirs: ['uploads'] });
-    const forged = (await listHosts(hostRows(database.connection, 'p_'))).map((row) => ({ ...row, id: `x' ; touch /tmp/canary '`, hostname: 'forged' }));
+    const forged = (await listHosts(one.deps)).map((row) => ({ ...row, id: `x' ; touch /tmp/canary '`, hostname: 'forged' }));
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
     await installKeys({ stateDir: sshd.stateDir, state, log: one.deps.config.log }, [host, ...forged]);
     expect((await keys()).split('\n').filter((line) => line.startsWith('restrict'))).toHaveLength(1);
@@ -96,7 +96,7 @@ describe('init --unconfined', () => {
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
     expect(state.unconfined).toBe(true);
     const registry = new Registry(() => hostRows(database.connection, 'p_'), state.id);
-    const kept = new KeysKept({ target: { stateDir: sshd.stateDir, state, log: one.deps.config.log }, registry, events: new EventBus(), held: () => true });
+    const kept = new KeysKept({ target: { stateDir: sshd.stateDir, state, log: one.deps.config.log }, registry, events: new EventBus(), held: () => true, sealed: true });
     one.said.length = 0;
     kept.warn();
     await kept.close();

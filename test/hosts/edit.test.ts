@@ -53,9 +53,10 @@ describe('editHost', () => {
     expect(await read('other')).toEqual(after);
   });
 
-  test('approves a host that waits', async () => {
+  test('approves no host that waits, and lets none in as a paused one', async () => {
     await hostRows(database.connection, 'p_').updateOne({ _id: 'other' }, { $set: { status: 'pending' } });
-    expect((await edit('other', { status: 'approved' })).status).toBe('approved');
+    for (const status of ['approved', 'paused'] as const) await expect(edit('other', { status })).rejects.toThrow(refused('BAD_OPTION', 'syncmedia approve other'));
+    expect((await read('other')).status).toBe('pending');
   });
 
   test('changes the root of a passive host, and of an active one only there', async () => {

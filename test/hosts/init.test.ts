@@ -121,8 +121,8 @@ describe('init', () => {
     if (!state) throw new Error('no state');
     expect(await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id })).toMatchObject({ ok: false });
     // What the running first host does when it notices the new row.
-    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(rows()))).toBe(true);
-    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(rows()))).toBe(false);
+    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps))).toBe(true);
+    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps))).toBe(false);
     expect(await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id })).toMatchObject({ ok: true });
   });
 
@@ -144,7 +144,7 @@ describe('init', () => {
     expect(second.host.status).toBe('pending');
     const state = readState(sshds[0].stateDir);
     if (!state) throw new Error('no state');
-    await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(rows()));
+    await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps));
     expect(await keysOf(sshds[0])).not.toContain(second.host.publicKey);
   });
 

@@ -85,7 +85,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   const keep = async (registry: Registry): Promise<KeysKept> => {
     await registry.refresh();
     const target = { stateDir: sshds[0].stateDir, state, log: machines[0].deps.config.log };
-    kept = new KeysKept({ target, registry, events: new EventBus(), held: () => true });
+    kept = new KeysKept({ target, registry, events: new EventBus(), held: () => true, sealed: true });
     await kept.update();
     return kept;
   };
@@ -130,7 +130,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     const keys = await keep(registryOf());
     const { connection, release, ssh } = await connectToFirst(1);
     const all = { ...state, syncDirs: [] };
-    kept = new KeysKept({ target: { stateDir: sshds[0].stateDir, state: all, log: machines[0].deps.config.log }, registry: registryOf(), events: new EventBus(), held: () => true });
+    kept = new KeysKept({ target: { stateDir: sshds[0].stateDir, state: all, log: machines[0].deps.config.log }, registry: registryOf(), events: new EventBus(), held: () => true, sealed: true });
     await keys.close();
     await expect(connection.disk.list(state.root)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     await run('mkdir', ['-p', join(state.root, 'media')]);

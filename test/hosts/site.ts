@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { nativeCollection } from '../../src/database.js';
 import type { HostsDeps } from '../../src/hosts/deps.js';
 import type { State } from '../../src/hosts/state.js';
+import { Seals } from '../../src/hosts/seal.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
 import { localDisk } from '../../src/root/local-disk.js';
 import type { Host, Path } from '../../src/words.js';
@@ -35,7 +36,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
   return {
     said, forgotten, marked,
     deps: {
-      connection, disk: localDisk,
+      connection, disk: localDisk, seals: new Seals(),
       config: {
         stateDir: host.stateDir, collectionPrefix: 'p_', log, backend: 'rsync', key: host.publicKeyFile, identityFile: undefined,
         authorizedKeysFile: host.authorizedKeysFile, autoApprove: true,

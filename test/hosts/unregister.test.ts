@@ -41,7 +41,7 @@ const rows = () => hostRows(database.connection, 'p_');
 /** What a running host does when it notices a change of the registry. */
 async function notice(index: 0 | 1): Promise<void> {
   const state = readState(sshds[index].stateDir);
-  if (state) await installKeys({ stateDir: sshds[index].stateDir, state, log: machines[index].deps.config.log }, await listHosts(rows()));
+  if (state) await installKeys({ stateDir: sshds[index].stateDir, state, log: machines[index].deps.config.log }, await listHosts(machines[index].deps));
 }
 const mayLogIn = async (from: 0 | 1, to: 0 | 1): Promise<boolean> =>
   (await logIn(hosts[to], { identityFile: sshds[from].privateKeyFile, id: hosts[from].id })).ok;

@@ -3,8 +3,10 @@ import { type Command, Option } from 'commander';
 import { describeHost, type HostDescription } from '../../describe-host.js';
 import { messageOf, SyncMediaError } from '../../errors/errors.js';
 import type { Call, Run } from '../call.js';
+import { canAsk, confirm } from '../ask.js';
+import { addressOf, formatHost, statusOf } from '../format-host.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
-import { formatCsv, formatPairs, formatTable } from '../table.js';
+import { formatCsv, formatTable } from '../table.js';
 
 export function addHosts(program: Command, run: Run): void {
   const hosts = program.command('hosts').description('Lists, shows, adds and changes hosts.');
@@ -26,19 +28,23 @@ export function addHosts(program: Command, run: Run): void {
 
   addHostOptions(hosts.command('add'))
     .description('Adds a passive host: one that only has sshd and rsync. --hostname and --root are needed.')
-    .requiredOption('--fingerprint <SHA256:…>', 'of one of its sshd\'s host keys, as `ssh-keygen -lf` prints it there')
-    .action(async (options: HostOptions & { fingerprint: string }, command: Command) => {
+    .option('--fingerprint <SHA256:…>', 'of one of its sshd\'s host keys, as `ssh-keygen -lf` prints it there; without it, what it shows is asked about')
+    .action(async (options: HostOptions & { fingerprint?: string }, command: Command) => {
       const { hostname, root, key, syncDirs, fingerprint } = options;
       if (hostname === undefined || root === undefined) throw new SyncMediaError('BAD_OPTION', 'hosts add needs --hostname and --root');
+      if (fingerprint === undefined && !canAsk()) throw new SyncMediaError('BAD_OPTION', 'nobody is there to compare the fingerprint of the host key: give it as --fingerprint');
       const registration = {
-        ...readHostOptions(options), hostname, root, fingerprint, ...(key !== undefined && { key }), ...(syncDirs && { syncDirs }),
+        ...readHostOptions(options), hostname, root, ...(key !== undefined && { key }), ...(syncDirs && { syncDirs }),
       };
-      await run(command, async (call) => print(await call.sync.hosts.add(registration), call));
+      await run(command, async (call) => {
+        const pinned = fingerprint ?? await askForKey({ url: registration.url ?? hostname, sshPort: registration.sshPort ?? 22 }, call);
+        return pinned === undefined ? 3 : print(await call.sync.hosts.add({ ...registration, fingerprint: pinned }), call);
+      });
     });
 
   addHostOptions(hosts.command('edit'))
     .description('Changes what is stored of a host.').argument('<host>', 'its name or id')
-    .addOption(new Option('--status <status>', 'approve it, or pause what is sent to it').choices(['approved', 'paused']))
+    .addOption(new Option('--status <status>', 'pause what is sent to it, or resume it').choices(['approved', 'paused']))
     .action(async (name: string, options: HostOptions & { status?: 'approved' | 'paused' }, command: Command) => {
       const { root, key, syncDirs, status } = options;
       const edit = {
@@ -48,6 +54,23 @@ export function addHosts(program: Command, run: Run): void {
       if (Object.keys(edit).length === 0) throw new SyncMediaError('BAD_OPTION', 'hosts edit needs at least one option that says what to change');
       await run(command, async (call) => print(await call.sync.hosts.edit(name, edit), call));
     });
+
+  hosts.command('seal')
+    .description('Seals the rows of all hosts with SYNCMEDIA_SECRET that have a valid seal, after a change of the secret.')
+    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const { sealed, pending } = await sync.hosts.seal();
+      if (json) screen.printJson({ sealed: sealed.map(describeHost), pending: pending.map(describeHost) });
+      else screen.print(`${[`Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}`, ...pending.map(({ hostname }) => `Pending, to be approved: ${hostname}`)].join('\n')}\n`);
+      return pending.length === 0 ? 0 : 3;
+    }));
+}
+
+/** The fingerprint of the first key that a new host shows, ed25519 before others, if a person says that it is the right one. */
+async function askForKey(address: { url: string; sshPort: number }, { sync, screen, signal }: Call): Promise<string | undefined> {
+  const { shown } = await sync.hosts.readKeys(address);
+  const [key] = shown;
+  screen.note(`${address.url} port ${String(address.sshPort)} shows ${shown.join(', ')}`);
+  return key !== undefined && await confirm(`Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`, signal) ? key : undefined;
 }
 
 /** A literal key line, or what a file holds. */
@@ -67,16 +90,6 @@ function print(host: Parameters<typeof describeHost>[0], { screen, json }: Call)
   return 0;
 }
 
-function formatHost(host: HostDescription): string {
-  return formatPairs([
-    ['host', host.hostname], ['id', host.id], ['address', addressOf(host)], ['status', statusOf(host)],
-    ['root', host.rootPath], ['sync dirs', host.syncDirs.join(', ') || 'all'],
-    ['ready since', host.readyAt?.toISOString() ?? '–'],
-    ['key', host.key ? `${host.key.type} ${host.key.fingerprint}` : '–'],
-    ...host.hostKeys.map(({ type, fingerprint }): [string, string] => ['host key', `${type} ${fingerprint}`]),
-  ]);
-}
-
 function formatAsTable(hosts: readonly HostDescription[]): string {
   return formatTable(['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'], hosts.map((host) =>
     [host.hostname, addressOf(host), statusOf(host), host.rootPath, host.syncDirs.join(', ') || 'all', host.id]));
@@ -87,12 +100,4 @@ function formatAsCsv(hosts: readonly HostDescription[]): string {
     host.username, host.hostname, host.url, String(host.sshPort), host.rootPath, host.syncDirs.join(','), host.status, String(host.passive),
     host.readyAt?.toISOString() ?? '', host.id,
   ]));
-}
-
-function addressOf({ username, url, sshPort }: HostDescription): string {
-  return `${username}@${url}:${String(sshPort)}`;
-}
-
-function statusOf({ status, passive, readyAt }: HostDescription): string {
-  return [status, passive && 'passive', !passive && !readyAt && 'not ready'].filter((mark) => mark !== false).join(', ');
 }

@@ -9,11 +9,12 @@ import type { Call, Run } from '../call.js';
 import { addHostOptions, collectList, type HostOptions, parsePort, readHostOptions } from '../host-options.js';
 import { formatTable } from '../table.js';
 
-interface InitOptions extends HostOptions { readonly interactive?: boolean; readonly unconfined?: boolean; readonly confined?: boolean }
+interface InitOptions extends HostOptions { readonly interactive?: boolean; readonly unconfined?: boolean; readonly confined?: boolean; readonly generate?: boolean }
 
 export function addInit(program: Command, run: Run): void {
   addHostOptions(program.command('init'))
     .description('Registers this machine as a host, or brings its row up to date, then tries whether files can reach it.')
+    .option('--generate', 'make an ed25519 key for this host in its state folder, or use the one made there before')
     .option('--unconfined', 'let the keys of the other hosts open a login shell here, where they cannot be confined to the sync dirs')
     .option('--confined', 'confine them again')
     .option('-i, --interactive', 'ask for what was not given; asks only on a terminal')
@@ -28,10 +29,10 @@ export function addInit(program: Command, run: Run): void {
 }
 
 function readRegistration(options: InitOptions): HostRegistration {
-  const { key, root, syncDirs, unconfined, confined } = options;
+  const { key, root, syncDirs, unconfined, confined, generate } = options;
   if (unconfined && confined) throw new SyncMediaError('BAD_OPTION', '--unconfined and --confined exclude each other: give one of them');
   return {
-    ...((unconfined || confined) && { unconfined: unconfined === true }),
+    ...(generate && { generate }), ...((unconfined || confined) && { unconfined: unconfined === true }),
     ...readHostOptions(options), ...(key !== undefined && { key }), ...(root !== undefined && { root }), ...(syncDirs && { syncDirs }),
   };
 }

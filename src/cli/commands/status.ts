@@ -29,6 +29,8 @@ function formatStatus(status: Status): string {
       ({ sender, failure, since, nextTryAt }) => [host.hostname, nameOf(sender), failure.code, failure.message, timeOf(since), timeOf(nextTryAt)])))
     + section(['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'], status.hosts.flatMap((host) => host.blockedPaths.map(
       ({ path, failure, since, retryAt }) => [host.hostname, path, failure.code, failure.message, timeOf(since), retryAt ? timeOf(retryAt) : 'by hand'])))
+    + section(['CANNOT BE SYNCED ON', 'PATH', ''], status.hosts.flatMap((host) => Object.values(host.unsyncable ?? {}).flatMap(
+      ({ examples }) => examples.map(({ path, why }) => [host.hostname, path, why]))))
     + section(['CONFLICT', 'KEPT AS', 'SINCE'], status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]));
 }
 

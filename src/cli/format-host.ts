@@ -1,0 +1,22 @@
+import type { HostDescription } from '../describe-host.js';
+import { formatPairs } from './table.js';
+
+/** One host with everything a person decides by, a line each. */
+export function formatHost(host: HostDescription): string {
+  return formatPairs([
+    ['host', host.hostname], ['id', host.id], ['address', addressOf(host)], ['status', statusOf(host)],
+    ['root', host.rootPath], ['sync dirs', host.syncDirs.join(', ') || 'all'],
+    ['ready since', host.readyAt?.toISOString() ?? '–'],
+    ['key', host.key ? `${host.key.type} ${host.key.fingerprint}` : '–'],
+    ...host.hostKeys.map(({ type, fingerprint }): [string, string] => ['host key', `${type} ${fingerprint}`]),
+  ]);
+}
+
+export function addressOf({ username, url, sshPort }: HostDescription): string {
+  return `${username}@${url}:${String(sshPort)}`;
+}
+
+export function statusOf({ status, passive, readyAt, unsealed }: HostDescription): string {
+  const marks = [status, unsealed && 'its row was written without SYNCMEDIA_SECRET', passive && 'passive', !passive && !readyAt && 'not ready'];
+  return marks.filter((mark) => typeof mark === 'string').join(', ');
+}

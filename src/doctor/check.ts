@@ -1,0 +1,19 @@
+import { messageOf, SyncMediaError } from '../errors/errors.js';
+import type { DoctorCheck } from '../instance.js';
+
+export type Found = Omit<DoctorCheck, 'name'>;
+
+export const ok = (message: string): Found => ({ state: 'ok', message });
+/** Worth knowing; nothing fails because of it. */
+export const info = (message: string, remedy?: string): Found => ({ state: 'info', message, ...(remedy !== undefined && { remedy }) });
+export const failed = (message: string, remedy: string): Found => ({ state: 'failed', message, remedy });
+
+/** What a check found; one that throws has failed, with its message and `remedy`. */
+export async function check(name: string, remedy: string | ((error: unknown) => string), run: () => Found | Promise<Found>): Promise<DoctorCheck> {
+  try {
+    return { name, ...(await run()) };
+  } catch (error) {
+    const message = error instanceof SyncMediaError ? `${error.code}: ${error.message}` : messageOf(error);
+    return { name, ...failed(message, typeof remedy === 'string' ? remedy : remedy(error)) };
+  }
+}

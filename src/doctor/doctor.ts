@@ -1,0 +1,73 @@
+import type { Connection } from 'mongoose';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../options/config.js';
+import type { State } from '../hosts/state.js';
+import type { Registry } from '../hosts/registry.js';
+import type { DoctorCheck } from '../instance.js';
+import type { SyncDirs } from '../root/sync-dirs.js';
+import type { Root } from '../root/root.js';
+import { Ssh } from '../ssh/ssh.js';
+import { check, failed, info, ok, type Found } from './check.js';
+import { checkKeys } from './keys.js';
+import { checkOthers, judgeSkew } from './others.js';
+import { checkPlace } from './place.js';
+import { checkPrograms } from './programs.js';
+
+/** What there is to examine on a machine that was initialised. */
+export interface Patient {
+  readonly config: Config;
+  readonly state: State;
+  readonly root: Root;
+  readonly dirs: () => SyncDirs;
+  readonly registry: Registry;
+  /** A lease that did not beat for this long is nobody's. */
+  readonly leaseMs: number;
+}
+
+/**
+ * Everything that has to be right on this host, and between it and the others, each with its remedy where it is not. Without a
+ * patient, on a machine that was not initialised: its programs and the database.
+ */
+export async function examine(connection: Connection, patient: Patient | undefined): Promise<DoctorCheck[]> {
+  const checks = [...await checkPrograms(), await check('database', 'see that the database answers', () => checkDatabase(connection))];
+  if (!patient) return [...checks, { name: 'this host', ...failed('this machine was never initialised', 'run `syncmedia init`') }];
+  const { config, state, root, dirs, registry } = patient;
+  await registry.refresh();
+  const hosts = registry.all().filter(({ status }) => status !== 'retired');
+  const ssh = new Ssh({ stateDir: config.stateDir, identityFile: state.identityFile, timeoutMs: config.timeoutMs, idleMs: 10_000 });
+  try {
+    const parts = await Promise.all([
+      checkPlace({ root, me: state.id, dirs: () => dirs().list, isSyncDir: (path) => dirs().byPath(path) !== undefined }),
+      checkKeys({ stateDir: config.stateDir, state, sealed: config.secret !== undefined, hosts, dirs: dirs().list }),
+      check('lease', 'start the app', () => checkLease(patient)).then((one) => [one]),
+      checkOthers({ connections: ssh.connections, hosts: hosts.filter(({ id }) => id !== state.id), dirs: dirs().list }),
+    ]);
+    return [...checks, ...parts.flat()];
+  } finally {
+    await ssh.close();
+  }
+}
+
+async function checkDatabase(connection: Connection): Promise<Found> {
+  const before = Date.now();
+  const answer = await connection.db?.command({ hello: 1 });
+  const after = Date.now();
+  const clock: unknown = answer?.['localTime'];
+  const said = `"${connection.name}" answers in ${String(after - before)} ms`;
+  if (!(clock instanceof Date)) return info(`${said}; it does not tell its time`);
+  const skew = judgeSkew(Math.max(0, before - clock.getTime(), clock.getTime() - after) / 1000);
+  return { ...skew, message: `${said}; ${skew.message}` };
+}
+
+/** Whoever holds it beats; one that stopped counts no more. */
+async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
+  const first = registry.me().lease;
+  const deadline = performance.now() + leaseMs;
+  for (let now = first; now !== undefined; now = registry.me().lease) {
+    if (now.holder !== first?.holder || now.beat !== first.beat) return ok(`held by ${now.holder} (boot, process, chance)`);
+    if (performance.now() > deadline) break;
+    await sleep(Math.min(500, leaseMs / 10));
+    await registry.refresh();
+  }
+  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${first.holder}, does not answer`, 'start the app, and look into its log');
+}

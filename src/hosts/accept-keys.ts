@@ -1,0 +1,51 @@
+import { SyncMediaError } from '../errors/errors.js';
+import type { HostKeys } from '../instance.js';
+import { validateAddress } from '../ssh/address.js';
+import type { Host } from '../words.js';
+import type { HostsDeps } from './deps.js';
+import { scanHostKeys } from './host-keys.js';
+import { updateHost } from './host-rows.js';
+import { fingerprint } from './public-key.js';
+
+/**
+ * What is pinned of a host, and what whoever answers at its address shows, as fingerprints.
+ * @throws HOST_UNREACHABLE, MISSING_PROGRAM
+ */
+export async function readHostKeys(host: Address): Promise<HostKeys> {
+  return { pinned: pinnedOf(host), shown: (await scan(host)).map((line) => fingerprint(line)) };
+}
+
+/**
+ * Pins other host keys: those with these fingerprints, which a person has compared with the host's own. It has to show all of them.
+ * @throws HOST_KEY_MISMATCH naming what it shows, HOST_UNREACHABLE, MISSING_PROGRAM
+ */
+export async function acceptHostKeys(deps: HostsDeps, host: Host, fingerprints: readonly string[]): Promise<Host> {
+  const wanted = fingerprints.map((one) => one.replace(/=$/, ''));
+  const keys = await scan(host);
+  const accepted = keys.filter((line) => wanted.includes(fingerprint(line)));
+  if (wanted.length === 0 || !wanted.every((one) => accepted.some((line) => fingerprint(line) === one))) {
+    throw new SyncMediaError('HOST_KEY_MISMATCH', `${host.url} port ${String(host.sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}; pinned is ${pinnedOf(host).join(', ')}, and to be accepted is ${fingerprints.join(', ') || 'nothing'}: find out on that host which is right`);
+  }
+  const updated = await updateHost(deps, host.id, (now) => {
+    if (now.url === host.url && now.sshPort === host.sshPort) return { hostKeys: accepted };
+    throw new SyncMediaError('HOST_CHANGED', `the host ${host.hostname} is reached at another address by now: look at it again`);
+  });
+  if (!updated) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  return updated;
+}
+
+type Address = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
+
+/** A row may hold anything. */
+function pinnedOf({ hostKeys }: Address): string[] {
+  return hostKeys.map((line) => {
+    try { return fingerprint(line); } catch { return 'a malformed key'; }
+  });
+}
+
+async function scan({ url, sshPort, username }: Address): Promise<string[]> {
+  validateAddress({ url, sshPort, username });
+  const keys = await scanHostKeys(url, sshPort);
+  if (keys.length > 0) return keys;
+  throw new SyncMediaError('HOST_UNREACHABLE', `no sshd answers at ${url} port ${String(sshPort)}`);
+}

@@ -1,0 +1,45 @@
+import { digestHost } from '../describe-host.js';
+import { SyncMediaError } from '../errors/errors.js';
+import type { Host } from '../words.js';
+import type { HostsDeps } from './deps.js';
+import { listHosts, updateHost } from './host-rows.js';
+import { listDirs } from './sync-dirs-store.js';
+
+/**
+ * Lets a pending host in: from now on the others install its key, owe it files and send to it. What is approved is what the person
+ * was shown. The sync dirs of a passive host are marked first.
+ *
+ * @param digest of the host as it was shown (`HostDescription.digest`)
+ * @throws HOST_CHANGED where it is another one by now, HOST_RETIRED; what marking throws
+ */
+export async function approveHost(deps: HostsDeps, host: Host, digest: string): Promise<Host> {
+  if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
+  if (digestHost(host) !== digest) throw changed(host);
+  if (host.passive && host.status === 'pending') await deps.markDirs(host, await listDirs(deps, host.syncDirs));
+  const approved = await updateHost(deps, host.id, (now) => {
+    if (digestHost(now) !== digest) throw changed(now);
+    return { status: 'approved' };
+  });
+  if (!approved) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  return approved;
+}
+
+/**
+ * Seals every host anew that has a valid seal, so that none depends on a previous secret any more.
+ * @returns the hosts, and those that a person has to approve first
+ * @throws BAD_ENVIRONMENT without a secret
+ */
+export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pending: Host[] }> {
+  if (!deps.seals.active) throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set, so nothing can be sealed: set it to 32 bytes or more, as `openssl rand -base64 48` gives them');
+  const hosts = (await listHosts(deps)).filter(({ status }) => status !== 'retired');
+  const sealed: Host[] = [];
+  for (const { id } of hosts.filter(({ unsealed }) => !unsealed)) {
+    const host = await updateHost(deps, id, () => ({}));
+    if (host) sealed.push(host);
+  }
+  return { sealed, pending: hosts.filter(({ unsealed }) => unsealed) };
+}
+
+function changed({ hostname, id }: Host): SyncMediaError {
+  return new SyncMediaError('HOST_CHANGED', `the host ${hostname} is not what was shown any more: look at it again (\`syncmedia hosts show ${id}\`), then approve it`);
+}

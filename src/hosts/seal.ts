@@ -1,0 +1,56 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { SyncMediaError } from '../errors/errors.js';
+import { formatTrusted, type Trusted } from '../planning/trusted.js';
+import type { Host } from '../words.js';
+import { toHost, type HostRow } from './host-model.js';
+
+/**
+ * Tells rows that this site wrote from those that somebody else wrote into its database: with SYNCMEDIA_SECRET each row carries a
+ * seal, an HMAC-SHA256 over what is trusted of it, and a row without a valid one counts as pending. Without a secret every row is
+ * believed.
+ */
+export class Seals {
+  /** @param previous a secret that is being replaced: its seals still count, and no new ones are made with it */
+  constructor(private readonly secret?: string, private readonly previous?: string) {}
+
+  get active(): boolean { return this.secret !== undefined; }
+
+  /** Undefined without a secret. @throws BAD_OPTION where what is to be sealed has not the types it should have */
+  seal(host: Trusted): string | undefined {
+    if (this.secret === undefined) return undefined;
+    const seal = sealWith(this.secret, host);
+    if (seal === undefined) throw new SyncMediaError('BAD_OPTION', `the row of host ${host.hostname} is malformed: remove it from the database, and register the host anew`);
+    return seal;
+  }
+
+  /** A host as it counts. A retired one is let in nowhere anyway. */
+  read(row: HostRow): Host {
+    const host = toHost(row);
+    if (!this.active || host.status === 'retired' || this.isValid(host, row.seal)) return host;
+    return { ...host, status: 'pending', unsealed: true };
+  }
+
+  /**
+   * Refuses to write where rows are sealed and this process could not seal: everyone else would take the host for a forgery.
+   * @throws BAD_ENVIRONMENT
+   */
+  requireSecret(rowsAreSealed: boolean): void {
+    if (this.active || !rowsAreSealed) return;
+    throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set it to what the other machines have');
+  }
+
+  private isValid(host: Trusted, seal: unknown): boolean {
+    return [this.secret, this.previous].some((secret) => secret !== undefined && isSame(sealWith(secret, host), seal));
+  }
+}
+
+function sealWith(secret: string, host: Trusted): string | undefined {
+  const text = formatTrusted(host, { status: true });
+  return text === undefined ? undefined : createHmac('sha256', secret).update(`syncmedia host\n${text}`).digest('base64');
+}
+
+function isSame(expected: string | undefined, given: unknown): boolean {
+  if (expected === undefined || typeof given !== 'string' || given.length !== expected.length) return false;
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
