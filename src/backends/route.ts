@@ -58,7 +58,7 @@ export async function openRoute(
   const there = remotePlace(connection, host, dir);
   const receiver = direction === 'send' ? there : here;
   const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
-  const checked = checkEnds(shared, host, { here, there, receiver }, isKnown);
+  const checked = checkEnds(shared, host, { here, there, receiver });
   checked.catch(() => { /* Whoever places something waits for it. */ });
   if (!isKnown) await checked;
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
@@ -71,14 +71,13 @@ export async function openRoute(
 }
 
 async function checkEnds(
-  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>, isKnown: boolean,
+  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
 ): Promise<void> {
   const failures = await Promise.all([
     markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),
   ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
-  // What was seen on this connection and is missing now shows when it is used.
-  if (!isKnown) await prepareMissing(receiver);
+  await prepareMissing(receiver);
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

@@ -5,13 +5,6 @@ import { asSftpError } from './sftp-errors.js';
 type Answer<T> = (error: Error | null | undefined, value: T) => void;
 type Done = (error?: Error | null) => void;
 
-export interface SftpHooks {
-  /** An answer did not come: the connection is of no use any more. */
-  onSilence(): void;
-  /** Called before each request is written. */
-  beforeRequest(): void;
-}
-
 /**
  * The SFTP requests we use, as promises, each bounded. They reject with what the server said, so that callers can look at its
  * status; a missing answer rejects with TIMED_OUT, a missing extension with NO_SFTP.
@@ -22,8 +15,9 @@ export class Sftp {
 
   /**
    * @param timeoutMs for one answer
+   * @param onSilence is called when an answer did not come: the connection is of no use any more
    */
-  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: SftpHooks) {
+  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly onSilence: () => void) {
     wrapper.on('close', () => { this.closed = true; });
   }
 
@@ -96,10 +90,9 @@ export class Sftp {
       }
       const timer = setTimeout(() => {
         reject(new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`));
-        this.hooks.onSilence();
+        this.onSilence();
       }, this.timeoutMs);
       try {
-        this.hooks.beforeRequest();
         request((error, value) => {
           clearTimeout(timer);
           if (error) reject(error);

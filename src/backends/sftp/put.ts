@@ -1,4 +1,4 @@
-import { hasCode, SyncMediaError } from '../../errors/errors.js';
+import { SyncMediaError } from '../../errors/errors.js';
 import type { Judge } from '../../root/disk.js';
 import { areas, land, newName, type Judged, type Place } from '../../root/landing.js';
 import { failWriting } from '../../ssh/remote-disk.js';
@@ -41,8 +41,6 @@ export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileTo
     }
     return await land(place, path, unfinished, judge, known);
   } catch (error) {
-    // The next try finds them.
-    if (hasCode(error, 'NO_MARKER')) await repair().catch(() => undefined);
     // Where it landed this name is gone, or is a second one of the same file.
     await place.disk.remove(unfinished).catch(() => undefined);
     throw error;
