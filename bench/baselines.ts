@@ -26,11 +26,11 @@ export class WarmSsh {
     return this;
   }
 
-  /** One rsync of listed files, relative to the sync dir. */
-  async send(files: readonly string[]): Promise<void> {
+  /** One rsync of listed files. @param folder that they are relative to, on either side; default: the sync dir */
+  async send(files: readonly string[], folder: string = dir): Promise<void> {
     const list = `${files.join('\0')}\0`;
-    await run('rsync', ['-t', '--from0', '--files-from=-', '-e', ['ssh', ...this.options()].join(' '), `${this.from.path(dir)}/`,
-      `${this.to.ssh.username}@127.0.0.1:${this.to.path(dir)}/`], list);
+    await run('rsync', ['-t', '--from0', '--files-from=-', '-e', ['ssh', ...this.options()].join(' '), `${this.from.path(folder)}/`,
+      `${this.to.ssh.username}@127.0.0.1:${this.to.path(folder)}/`], list);
   }
 
   async close(): Promise<void> {

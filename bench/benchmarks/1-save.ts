@@ -1,4 +1,5 @@
 import { Arrivals } from '../arrivals.js';
+import { putBare } from '../bare-put.js';
 import { pushAsPredecessor, WarmSsh } from '../baselines.js';
 import type { Benchmark, Result } from '../benchmark.js';
 import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
@@ -12,6 +13,7 @@ interface Times {
   readonly save: number[]; readonly first: number[]; readonly all: number[];
   readonly predecessorFirst: number[]; readonly predecessorAll: number[];
   readonly bare: number[];
+  readonly put: number[]; readonly unflushed: number[];
 }
 
 export const saveToDisk: Benchmark = {
@@ -30,14 +32,14 @@ export const saveToDisk: Benchmark = {
     }
     return { sizes: `${String(saves)} saves for each tree, ${String(size / 1000)} KB each, random bytes`, tables: found.map(toTable), goals: listGoals(found), notes: [
       'Plain: the same model without the plugin. Save: until `save()` has resolved. First and all: from the begin of `save()` until the kernel tells that the file is there.',
-      'Predecessor: `rsync -avz` of the whole sync dir over a new ssh connection, one host after another. Bare: `rsync` of that one file to one host over an open ssh connection.',
+      'Predecessor: `rsync -avz` of the whole sync dir over a new ssh connection, one host after another. Bare: `rsync` of that one file to one host over an open ssh connection. Bare SFTP put: nothing but the requests of one put, without a database.',
     ] };
   },
 };
 
 async function measure(site: BenchSite, saves: number, slowRuns: number, say: (line: string) => void): Promise<Times> {
   const { sender, receivers, app, Plain, key } = site;
-  const times: Times = { plain: [], save: [], first: [], all: [], predecessorFirst: [], predecessorAll: [], bare: [] };
+  const times: Times = { plain: [], save: [], first: [], all: [], predecessorFirst: [], predecessorAll: [], bare: [], put: [], unflushed: [] };
   const arrivals = await Arrivals.at(receivers, measured);
   const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
   try {
@@ -68,6 +70,8 @@ async function measure(site: BenchSite, saves: number, slowRuns: number, say: (l
       await warm.send([`measured/${name}`]);
       times.bare.push(now() - began);
     }
+    times.put.push(...await putBare(site, size, 40, { flush: true }));
+    times.unflushed.push(...await putBare(site, size, 40, { flush: false }));
     for (let i = 0; i < slowRuns; i++) {
       const name = `predecessor-${String(i)}.jpg`;
       const content = await writeFresh(sender, name, size);
@@ -97,6 +101,8 @@ function toTable({ files, times }: { files: number; times: Times }): Result['tab
     row('predecessor, first host', times.predecessorFirst, ratio(median(times.predecessorFirst) / all)),
     row('predecessor, all three', times.predecessorAll, ratio(median(times.predecessorAll) / all)),
     row('bare rsync, warm, one host', times.bare, ratio(median(times.bare) / all)),
+    row('bare SFTP put, all three at once', times.put, ratio(median(times.put) / all)),
+    row('the same without flushing', times.unflushed, ratio(median(times.unflushed) / all)),
   ] };
 }
 

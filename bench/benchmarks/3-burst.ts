@@ -66,10 +66,10 @@ async function measure({ sender, receivers, app, key }: BenchSite, saves: number
     const saved = now();
     const last = Math.max(...(await arriving).flat());
     for (const [name, content] of contents) await arrivals.check(name, content);
-    const bareFiles = names.map((name) => `measured/bare-${name}`);
-    for (const name of names) await writeFresh(sender, `bare-${name}`, size);
+    // Outside the sync dir, where no sweep finds them and sends them too.
+    for (const [name, content] of contents) await sender.write(`bare/${name}`, content);
     const bareBegan = now();
-    await warm.send(bareFiles);
+    await warm.send(names, 'bare');
     return { saving: saved - began, after: Math.max(0, last - saved), bare: now() - bareBegan };
   } finally {
     arrivals.close();

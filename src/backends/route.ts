@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { haveAreas, inPlace, prepareAreas, type Place } from '../root/areas.js';
+import { inPlace, prepareMissing, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { belowDir, checkParents } from '../root/parents.js';
 import type { Connection } from '../ssh/connection.js';
@@ -21,8 +21,10 @@ export interface Route {
   readonly there: Place;
   readonly receiver: Place;
   readonly judge: Judge;
-  /** That both ends are what they should be: nothing is placed before. `made`: its working folders were missing and are there now. */
-  readonly checked: Promise<{ made: boolean }>;
+  /** That both ends are what they should be: nothing is placed before. */
+  readonly checked: Promise<void>;
+  /** Makes the working folders of the receiver, should they turn out to be missing. */
+  repair(): Promise<void>;
   /**
    * What lies at the path on the disk that it is taken from; undefined: nothing. Throws where something is in the way.
    *
@@ -56,13 +58,13 @@ export async function openRoute(
   const there = remotePlace(connection, host, dir);
   const place = direction === 'send' ? there : here;
   const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
-  const checked = checkEnds(shared, host, { here, there, receiver: place }, isKnown);
+  const checked = checkEnds(shared, host, { here, there, receiver: place });
   checked.catch(() => { /* Whoever places something waits for it. */ });
   if (!isKnown) await checked;
   const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
   return {
-    direction, host, dir, connection, here, there, receiver, checked,
+    direction, host, dir, connection, here, there, receiver, checked, repair: () => prepareMissing(receiver),
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
@@ -70,16 +72,13 @@ export async function openRoute(
 }
 
 async function checkEnds(
-  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>, isKnown: boolean,
-): Promise<{ made: boolean }> {
-  const [ofHere, ofThere, areAreasThere] = await Promise.all([
+  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
+): Promise<void> {
+  const failures = await Promise.all([
     markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),
-    isKnown && haveAreas(receiver),
   ]);
-  for (const failure of [ofHere, ofThere]) if (failure !== undefined) throwFailure(failure);
-  if (areAreasThere || (!isKnown && await haveAreas(receiver))) return { made: false };
-  await prepareAreas(receiver);
-  return { made: true };
+  for (const failure of failures) if (failure !== undefined) throwFailure(failure);
+  await prepareMissing(receiver);
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

@@ -2,6 +2,7 @@ import { SyncMediaError } from '../../errors/errors.js';
 import type { Judge } from '../../root/disk.js';
 import { areas, land, newName, type Judged, type Place } from '../../root/landing.js';
 import { failWriting } from '../../ssh/remote-disk.js';
+import { status, statusOf } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import type { Path } from '../../words.js';
 
@@ -15,8 +16,10 @@ export interface Placing {
   readonly judge: Judge;
   /** Directories that were looked at before. */
   readonly known?: Set<string>;
-  /** That the place may take the file; awaited before anything is placed. `made`: the working folders were only made meanwhile. */
-  readonly checked: Promise<{ made: boolean }>;
+  /** That the place may take the file: awaited before anything is placed. */
+  readonly checked: Promise<void>;
+  /** Makes working folders that are missing. */
+  readonly repair: () => Promise<void>;
 }
 
 /**
@@ -25,20 +28,27 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked }: Placing): Promise<Judged[]> {
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, repair }: Placing): Promise<Judged[]> {
   const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
   checked.catch(() => { /* Awaited once the file is written. */ });
   try {
-    const written = await writeFinished(sftp, unfinished, file).catch((error: unknown) => ({ error }));
-    const { made } = await checked;
-    if (written && made) await writeFinished(sftp, unfinished, file);
-    else if (written) throw written.error;
+    const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
+    await checked;
+    if (failed) {
+      if (!isFolderMissing(failed.error)) throw failed.error;
+      await repair();
+      await writeFinished(sftp, unfinished, file);
+    }
     return await land(place, path, unfinished, judge, known);
   } catch (error) {
     // Where it landed this name is gone, or is a second one of the same file.
     await place.disk.remove(unfinished).catch(() => undefined);
     throw error;
   }
+}
+
+function isFolderMissing(error: unknown): boolean {
+  return error instanceof SyncMediaError && statusOf(error.cause) === status.NO_SUCH_FILE;
 }
 
 /** Writes a new file, flushed, its length checked. All requests are under way at once; the server carries them out in order. */

@@ -53,19 +53,19 @@ async function sendOne(sources: Shared['sources'], route: Route, change: Put, mo
   const source = await sources.read(change);
   if (typeof source === 'string') return { ...answer, result: source };
   const { bytes, sha256 } = source;
-  const checked = Promise.all([route.checked, looking]).then(async ([found, look]) => {
+  const checked = Promise.all([looking, route.checked]).then(async ([look]) => {
     if (look === 'no way') await makeParents(place, change.path, known);
-    return found;
   });
-  await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked });
+  await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked, repair: () => route.repair() });
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }
 
-/** Whether the place there can take it; `no way`: directories on the way are missing. */
+/** Whether the place there can take it; `no way`: directories on the way are missing. What lies at the path itself, landing meets. */
 async function lookThere(change: Put, place: Route['there'], known: Set<string>): Promise<'free' | 'kept' | 'no way'> {
+  if (!(await checkParents(place, change.path, known))) return 'no way';
+  if (change.rule === undefined) return 'free';
   const target = `${place.dirPath}/${change.path.slice(place.dir.length + 1)}`;
-  const [isReached, there] = await Promise.all([checkParents(place, change.path, known), place.disk.stat(target)]);
-  if (!isReached) return 'no way';
+  const there = await place.disk.stat(target);
   if (there !== undefined && there.kind !== 'file') throw notAFile(target);
   return there !== undefined && keepsItsOwn(change, there) ? 'kept' : 'free';
 }

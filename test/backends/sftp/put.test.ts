@@ -1,14 +1,16 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
 import { remotePlace } from '../../../src/backends/route.js';
 import { fileModeOf, putFile, type Placing } from '../../../src/backends/sftp/put.js';
+import { localDisk } from '../../../src/root/local-disk.js';
+import { writeMarker } from '../../../src/root/marker.js';
 import { safePath } from '../../../src/root/paths.js';
 import { changeOf, collect, makeSite, never, photos, put, type Site } from '../site.js';
 
 const dir = photos.path;
-const placing: Placing = { judge: () => Promise.resolve('conflict'), checked: Promise.resolve({ made: false }) };
+const placing: Placing = { judge: () => Promise.resolve('conflict'), checked: Promise.resolve(), repair: () => Promise.resolve() };
 let site: Site | undefined;
 afterEach(async () => {
   await site?.close();
@@ -71,4 +73,37 @@ test('a delivery by SFTP tells the sha256 of what it sent, and refuses bytes tha
   expect((await collect(backend.send(host, [change], never))).get(change.path)).toMatchObject({ result: 'delivered', via: 'sftp', sha256 });
   const other = { ...change, facts: { ...change.facts, sha256: '0'.repeat(64) } };
   expect((await collect(backend.send(host, [other], never))).get(change.path)).toMatchObject({ result: 'changed' });
+});
+
+test('working folders that were removed since the first delivery are made again', async () => {
+  site = await makeSite(createRsyncBackend);
+  const { backend, host, here, rootThere, verdicts } = site;
+  const send = async (name: string, content: string): Promise<string | undefined> => {
+    const path = safePath(`${dir}/${name}`);
+    verdicts.set(path, 'trash');
+    await put(here, path, content);
+    const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
+    return outcomes.get(path)?.result;
+  };
+  expect(await send('a.jpg', 'a')).toBe('delivered');
+  await rm(join(rootThere, dir, '.syncmedia/tmp'), { recursive: true });
+  expect(await send('b.jpg', 'b')).toBe('delivered');
+  await rm(join(rootThere, dir, '.syncmedia/aside'), { recursive: true });
+  await rm(join(rootThere, dir, '.syncmedia/trash'), { recursive: true });
+  expect(await send('b.jpg', 'other')).toBe('delivered');
+  expect(await readFile(join(rootThere, dir, 'b.jpg'), 'utf8')).toBe('other');
+});
+
+test('a marker that another host put there since the first delivery is noticed, and nothing is placed', async () => {
+  site = await makeSite(createRsyncBackend);
+  const { backend, host, here, rootThere } = site;
+  const path = safePath(`${dir}/a.jpg`);
+  await put(here, path, 'a');
+  await collect(backend.send(host, [await changeOf(here, path)], never));
+  await writeMarker(localDisk, join(rootThere, dir), 'host-of-another-name', photos.path, { force: true });
+  await put(here, `${dir}/b.jpg`, 'b');
+  const outcomes = await collect(backend.send(host, [await changeOf(here, `${dir}/b.jpg`)], never));
+  expect([...outcomes.values()]).toMatchObject([{ result: 'failed', failure: { code: 'NO_MARKER', of: 'host' } }]);
+  expect(await readdir(join(rootThere, dir))).toEqual(expect.not.arrayContaining(['b.jpg']));
+  await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
 });
