@@ -252,15 +252,16 @@ export class Replay {
   }
 
   /**
-   * Whether rsync may carry it, which reads the source when it renames: the source stays as it is until the landing has ended. And rsync
-   * keeps the fraction of the mtime, which to the explorer every transfer drops: only an assertion tells these apart.
+   * Whether rsync may carry it, which reads the source when it renames: the source stays as it is until the landing has ended, and is
+   * not replaced by the same bytes. And rsync keeps the fraction of the mtime, which to the explorer every transfer drops: only an
+   * assertion tells these apart.
    */
   private suitsRsync(steps: readonly Step[], at: number, slot: number, { from, to, content }: Landing): boolean {
     if (this.model.options.window || steps.slice(at).some((step) => step.to.hosts[to]?.asserted === content)) return false;
     for (let i = at; i < steps.length; i++) {
       const state = steps[i]?.to;
       if (!state || state.landings[slot]?.step === 'free') return true;
-      if (state.hosts[from]?.disk !== content) return false;
+      if (state.hosts[from]?.disk !== content || state.landings.some((landing) => landing.step !== 'free' && landing.to === from)) return false;
     }
     return true;
   }
