@@ -4,6 +4,7 @@ import { OwnDisk } from '../../../src/delivery/own-disk.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
 import type { Disk } from '../../../src/root/disk.js';
 import type { Place } from '../../../src/root/landing.js';
+import type { Channels } from '../../../src/ssh/channels.js';
 import type { Connection } from '../../../src/ssh/connection.js';
 import type { Ssh } from '../../../src/ssh/ssh.js';
 import type { Entry, Path, Seen, SyncDir } from '../../../src/words.js';
@@ -84,7 +85,11 @@ export function gateSsh(ssh: Ssh): Ssh {
     const known = gated.get(connection);
     if (known) return known;
     const disk = gateDisk(connection.disk);
-    const made = new Proxy(connection, { get: (target, name) => bind(target, name === 'disk' ? disk : Reflect.get(target, name)) });
+    const use: Channels['use'] = (work) => connection.channels.use((channel) => work({ ...channel, disk: channel.disk === connection.disk ? disk : gateDisk(channel.disk) }));
+    const channels = new Proxy(connection.channels, { get: (target, name) => name === 'use' ? use : bind(target, Reflect.get(target, name)) });
+    const made = new Proxy(connection, {
+      get: (target, name) => name === 'disk' ? disk : name === 'channels' ? channels : bind(target, Reflect.get(target, name)),
+    });
     gated.set(connection, made);
     return made;
   };
