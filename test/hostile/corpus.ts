@@ -42,7 +42,7 @@ export const unsafePaths: readonly string[] = [
 export const rowValues: readonly (readonly [field: string, value: unknown])[] = [
   ...['-oProxyCommand=touch x', `-oProxyCommand=${touch}`, `a;${touch}`, `$(${touch})`, `a ${touch}`, `a\n  ProxyCommand ${touch}`, `a\nHost *\n  ProxyCommand ${touch}`, `a"\n`, 'a%h', 'a,b', 'a/b', '', ' ', '.', 'a..b', '-a', '[::1]:22', 'user@host', 'fe80::1%eth0', 'a\0b', '\u202e',
     `${'a'.repeat(254)}`].map((value) => ['url', value] as const),
-  ...[0, -1, 65_536, 1.5, NaN, '22', `22 -oProxyCommand=${touch}`, `22\n  ProxyCommand ${touch}`, null, {}, [], [22], true].map((value) => ['sshPort', value] as const),
+  ...[0, -1, 65_536, 1.5, NaN, '22', `22 -oProxyCommand=${touch}`, `22\n  ProxyCommand ${touch}`, null, {}, true].map((value) => ['sshPort', value] as const),
   ...[`root;${touch}`, `-oProxyCommand=${touch}`, `$(${touch})`, 'a b', `a\n  ProxyCommand ${touch}`, '', '-l', 'a"b', "a'b", 'a\0b', '%u', null, {}, ['app']].map((value) => ['username', value] as const),
   ...[[], [''], ['x'], [`ssh-ed25519 AAAA\n* ssh-ed25519 BBBB`], ['@cert-authority * ssh-ed25519 AAAA'], ['ssh-dss AAAA'], [`ssh-ed25519 ${'A'.repeat(10)};${touch}`], ['command="x" ssh-ed25519 AAAA'], [null], 'ssh-ed25519 AAAA', null, {}]
     .map((value) => ['hostKeys', value] as const),
