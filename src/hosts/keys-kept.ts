@@ -85,7 +85,7 @@ export class KeysKept {
     const { registry, target: { log } } = this.deps;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
-      if (!this.said.has(id)) log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: its row was written without SYNCMEDIA_SECRET, or changed since by somebody without it. Compare its fingerprints before you approve it (\`syncmedia approve\`)`);
+      if (!this.said.has(id)) log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: its row is malformed, or was written or changed by somebody without SYNCMEDIA_SECRET. Compare its fingerprints before you approve it (\`syncmedia approve\`)`);
     }
     this.said.clear();
     for (const { id } of unsealed) this.said.add(id);

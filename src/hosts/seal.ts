@@ -3,6 +3,7 @@ import { SyncMediaError } from '../errors/errors.js';
 import { formatTrusted, type Trusted } from '../planning/trusted.js';
 import type { Host } from '../words.js';
 import { toHost, type HostRow } from './host-model.js';
+import { repairRow } from './repair-row.js';
 
 /**
  * Tells rows that this site wrote from those that somebody else wrote into its database: with SYNCMEDIA_SECRET each row carries a
@@ -23,9 +24,11 @@ export class Seals {
     return seal;
   }
 
-  /** A host as it counts. A retired one is let in nowhere anyway. */
+  /** A host as it counts. A retired one is let in nowhere anyway; one whose row is malformed is pending even without a secret. */
   read(row: HostRow): Host {
-    const host = toHost(row);
+    const repaired = repairRow(row);
+    const host = toHost(repaired);
+    if (repaired.status !== row.status) return { ...host, unsealed: true };
     if (!this.active || host.status === 'retired' || this.isValid(host, row.seal)) return host;
     return { ...host, status: 'pending', unsealed: true };
   }
