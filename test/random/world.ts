@@ -188,7 +188,8 @@ export class World {
     const replica: Replica = { host: machine.name, dirPath: machine.path(dir) };
     const own = lookAt(replica, path);
     if (!own) return;
-    const isOther = (copy: Copy): boolean => copy.sha256 === own.sha256 && !(copy.host === own.host && copy.inode === own.inode);
+    // What lies aside may be a second copy of what has landed, about to be dropped.
+    const isOther = (copy: Copy): boolean => copy.sha256 === own.sha256 && !(copy.host === own.host && copy.inode === own.inode) && !copy.at.startsWith('.syncmedia/aside/');
     if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(own.sha256);
   }
 
