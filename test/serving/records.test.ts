@@ -81,7 +81,8 @@ describe('readiness', () => {
   });
 
   test('is denied to a host that was never filled, and to a machine that was never initialised', async () => {
-    await site.database.connection.collection('syncmedia_hosts').updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 } });
+    // Paused, it is not filled at once.
+    await site.database.connection.collection('syncmedia_hosts').updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
     await until(async () => !(await two.app.sync.isReady()));
     expect(await one.app.sync.isReady()).toBe(true);
     expect((await web.get('/ready')).status).toBe(503);
