@@ -44,7 +44,10 @@ export function gateLedger(ledger: Ledger): Ledger {
       case 'holdMany': case 'changeNow': return 'settle';
       default: return undefined;
     }
-  }, (name, answer, task) => { if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true; });
+  }, (name, answer, task) => {
+    if (['read', 'readMany'].includes(name)) task.hasRead = true;
+    if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true;
+  });
 }
 
 /** The rename that places or removes the file waits, and with a window the one that replaces what was linked aside before. */
@@ -116,7 +119,8 @@ function bind(target: object, value: unknown): unknown {
 export class GatedOwnDisk extends OwnDisk {
   override async observe(path: Path): Promise<Seen | undefined> {
     const task = findTask();
-    if (task?.about.fine === true && !task.passed.has('disk')) await pass('disk');
+    // A file that was named may be looked at once before its entry is read, in case it is a new one; ours are too old to be.
+    if (task?.about.fine === true && task.hasRead && !task.passed.has('disk')) await pass('disk');
     return super.observe(path);
   }
 

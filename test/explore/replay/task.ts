@@ -48,6 +48,8 @@ export class Task {
   isLanding: boolean;
   /** Its backend was asked to move the bytes. */
   isSending = false;
+  /** It has read the entry. */
+  hasRead = false;
   /** Its last compare-and-set succeeded. */
   hasWritten = false;
   /** Points that are waited at once only. */
