@@ -22,7 +22,7 @@ import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
-import { Readiness } from './runs/readiness.js';
+import { Bootstrapping } from './runs/bootstrapping.js';
 import { Runner } from './runs/runner.js';
 import type { Entry, HostId, Path, SyncDir, Unsyncable } from './words.js';
 
@@ -39,7 +39,7 @@ export class Holding {
   private readonly sweeping: Sweeping;
   private readonly regular: RegularScan;
   private readonly knowing: Knowing;
-  private readonly readiness: Readiness;
+  private readonly bootstrapping: Bootstrapping;
   private readonly heartbeats: Heartbeats;
   private readonly ending = new AbortController();
   private readonly runner: Runner;
@@ -90,7 +90,7 @@ export class Holding {
     this.knowing = new Knowing({
       fold: this.fold, events, me, hosts: () => registry.all(), known: () => registry.me().knows ?? [], record: (ids) => registry.recordKnown(ids),
     });
-    this.readiness = new Readiness({ registry, runs: parts.runs, tuning, me });
+    this.bootstrapping = new Bootstrapping({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
     const deleting = new Deleting({
       ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
@@ -131,8 +131,8 @@ export class Holding {
     await this.wake.start();
     this.followHosts();
     await this.sweeping.start();
-    await this.readiness.begin();
-    await this.readiness.poll();
+    await this.bootstrapping.begin();
+    await this.bootstrapping.poll();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
@@ -177,7 +177,7 @@ export class Holding {
     if (this.ending.signal.aborted) return;
     this.heartbeats.observe(registry.all());
     this.knowing.poll();
-    await this.readiness.poll();
+    await this.bootstrapping.poll();
     this.followHosts();
     if (isSecond) this.runner.wake();
     if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from './backends/backend.js';
-import type { JudgeAt } from './backends/options.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
 import { createJudging } from './delivery/judging.js';
 import { WakeClient, type Hint } from './delivery/wake.js';
@@ -114,7 +113,7 @@ export class LeaseHolder {
     const { config, tuning } = this;
     await parts.refresh();
     const backend = this.useBackend(parts, state);
-    const holding = new Holding(parts, config, tuning, backend, makeJudging(parts));
+    const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.events));
     await this.keys?.update();
     this.holding = holding;
     await holding.start();
@@ -131,7 +130,7 @@ export class LeaseHolder {
     const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: makeJudging(parts), timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.events), timeoutMs, bandwidthLimit, chmod, log });
   }
 
   private async letGo(): Promise<void> {
@@ -139,8 +138,4 @@ export class LeaseHolder {
     this.holding = undefined;
     await holding?.close();
   }
-}
-
-function makeJudging({ ledger, events }: Parts): JudgeAt {
-  return createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from '../bounded.js';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { Log } from '../log.js';
 import type { Failure, HostId } from '../words.js';
@@ -76,14 +77,15 @@ export class Lease {
     this.stopping.abort();
     this.lose();
     // A take that is under way would come after the release and leave the lease to nobody.
-    await within(RELEASE_MS, this.loop).catch(() => undefined);
+    await bounded(this.loop, RELEASE_MS, 'the database').catch(() => undefined);
     await (this.released ??= this.release());
   }
 
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await within(this.options.leaseMs, this.tick(signal));
+        // The driver's own limits are longer than a lease, or there are none (a connection that is silent).
+        await bounded(this.tick(signal), this.options.leaseMs, 'the database');
       } catch (error) {
         if (!signal.aborted) this.warn(`the lease of this host could not be looked after: ${messageOf(error)}`);
       }
@@ -199,7 +201,7 @@ export class Lease {
 
   private async release(): Promise<void> {
     const given = this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
-    await within(RELEASE_MS, given).catch((error: unknown) => {
+    await bounded(given, RELEASE_MS, 'the database').catch((error: unknown) => {
       this.options.log.warn(`the lease could not be given back, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
     });
   }
@@ -208,20 +210,5 @@ export class Lease {
   private warn(message: string): void {
     if (message !== this.lastWarning) this.options.log.warn(message);
     this.lastWarning = message;
-  }
-}
-
-/** The driver's own limits are longer than a lease, or there are none (a connection that is silent). */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const done = new AbortController();
-  work.catch(() => undefined);
-  const late = sleep(ms, undefined, { signal: done.signal, ref: false }).then(() => {
-    throw new SyncMediaError('TIMED_OUT', `no answer from the database within ${String(ms)} ms`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    done.abort();
   }
 }

@@ -5,7 +5,7 @@ import type { Settler } from '../ledger/settle.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Entry, Facts, Host, Path } from '../words.js';
-import { bounded } from './bounded.js';
+import { bounded } from '../bounded.js';
 import { RecentMisses, type Miss } from './recent-misses.js';
 import { openPlace, openSource, receive, type Receiver, type Receiving } from './receive.js';
 import { Slots } from './slots.js';

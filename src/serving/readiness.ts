@@ -1,7 +1,7 @@
 import { SyncMediaError } from '../errors/errors.js';
 import type { ReadyLimits } from '../instance.js';
 import type { Parts } from '../parts.js';
-import { bounded } from './bounded.js';
+import { bounded } from '../bounded.js';
 
 const defaults = { maxBehind: 300, maxFiles: 1_000 };
 /** A public address asks the database no oftener. In milliseconds. */

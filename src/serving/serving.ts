@@ -11,7 +11,7 @@ import type { Parts } from '../parts.js';
 import { asPathBelow } from '../root/paths.js';
 import { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
-import { bounded } from './bounded.js';
+import { bounded } from '../bounded.js';
 import { Fetching } from './fetching.js';
 import { resolveServeOptions, type ServeOptions } from './serve-options.js';
 import { createServeMedia } from './serve-media.js';
@@ -75,7 +75,7 @@ export class Serving {
     // What this process read before may be older than any visitor: a host that has become ready since is a source, too.
     let readAt = -Infinity;
     return new Fetching({
-      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, (path, host) => { events.emit('conflict', { path, host }); }),
+      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, events),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
       dirs: () => dirs.current(), hosts: () => registry.all(),
       refresh: async () => {

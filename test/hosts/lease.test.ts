@@ -91,7 +91,7 @@ describe('Lease', () => {
       wire.hang();
       await until(() => rival.held(), { timeout: 10_000 });
       expect(whenTaken).toEqual([false]);
-      const message = `the lease of this host could not be looked after: no answer from the database within ${String(leaseMs)} ms`;
+      const message = `the lease of this host could not be looked after: the database did not answer within ${String(leaseMs)} ms.`;
       await until(() => said.includes(message));
       wire.mend();
       await rival.stop();

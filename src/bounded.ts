@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SyncMediaError } from '../errors/errors.js';
+import { SyncMediaError } from './errors/errors.js';
 
 /**
  * Waits for `work`, but no longer than `ms`; then it goes on by itself, and is ended by whoever gave it a signal.

@@ -10,7 +10,7 @@ const seenMs = 60 * 60_000;
 const patience = 5;
 
 /** Sees to it that this host becomes ready: asks for its bootstrap, again where it failed, and anew after a long absence. */
-export class Readiness {
+export class Bootstrapping {
   private asked = 0;
   private notBefore = 0;
 
