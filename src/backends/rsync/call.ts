@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { messageOf } from '../../errors/errors.js';
+import { hasCode, messageOf } from '../../errors/errors.js';
 import { areas, judgeAside, newName } from '../../root/landing.js';
 import type { Failure } from '../../words.js';
+import { asFailure } from '../failure.js';
 import type { Ready } from '../look.js';
 import type { RsyncBackendOptions } from '../options.js';
 import type { Route } from '../route.js';
@@ -9,6 +10,7 @@ import { findHostFailure } from './answers.js';
 import { transferCommand, verifyCommand, type Ends, type Way } from './commands.js';
 import { isTheSame, parseItem } from './itemized.js';
 import { RsyncProcess, type Ended } from './rsync-process.js';
+import { findRemoteVersion } from './version.js';
 
 /** Slower than this no disk is: a large file is read without a word, to compare it or to go on with it. */
 const READ_BYTES_PER_MS = 20_000;
@@ -38,10 +40,21 @@ export async function callRsync(options: RsyncBackendOptions, usual: Way, route:
     if (item?.type === 'f' && item.name !== undefined && '<>'.includes(item.update)) listed.add(item.name);
   });
   const failure = findHostFailure(ended, route.host);
-  if (failure !== undefined) return { ended, failure, arrived: new Set() };
+  if (failure !== undefined) return { ended, failure: await findMissing(ended, route) ?? failure, arrived: new Set() };
   await judgeReplaced(options, route, aside);
   if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest))) return { ended, arrived: listed };
   return { ended, ...(await verify(options, way, route, ends, list, signal)) };
+}
+
+/** rsync may see that the other side is gone before it sees why, and then says nothing of a program that is missing there: it is asked for. */
+async function findMissing({ code, stderr }: Ended, { connection, host }: Route): Promise<Failure | undefined> {
+  if (code !== 12 || !stderr.includes('(0 bytes received so far)')) return undefined;
+  try {
+    await findRemoteVersion(connection, host);
+    return undefined;
+  } catch (error) {
+    return hasCode(error, 'MISSING_PROGRAM') ? asFailure(error, 'host') : undefined;
+  }
 }
 
 /** Removes what is left of an interrupted transfer: on a full disk it would keep out all others. */

@@ -175,6 +175,14 @@ describe('what rsync answers', () => {
     expect(Object.values(await results(backend.send(host, changes, never)))).toEqual(['failed: MISSING_PROGRAM of host']);
   });
 
+  test('no rsync there any more, of which our rsync sees only that the other side is gone', async () => {
+    const { backend, host, here, there } = await open();
+    const changes = await make(here, ['a.jpg']);
+    expect(await backend.prepare(host, [photos], never)).toBeUndefined();
+    await there.replaceProgram('rsync', 'case "$*" in *--server*) exit 0 ;; *) exit 127 ;; esac');
+    expect(Object.values(await results(backend.send(host, changes, never)))).toEqual(['failed: MISSING_PROGRAM of host']);
+  });
+
   test('what the receiver failed to write is not delivered, although it was listed as sent; the rest is', async () => {
     const { backend, host, here, there, calls, rootThere } = await open();
     const changes = await make(here, ['a.jpg', 'sub/b.jpg', 'z.jpg']);
