@@ -32,7 +32,7 @@ export function offerKept(openParts: () => Promise<Parts>, capture: (paths: read
       if ((await localDisk.stat(file))?.kind !== 'file') throw notKept(keptAs);
       await makeParents(place, path);
       // A person decided: what lies there loses, whatever the ledger says of it, and goes to the trash.
-      await land(place, path, file, createJudging(parts.ledger)(parts.me, () => ({ version: '', ruled: true })));
+      await land(place, path, file, createJudging(parts.ledger, parts.registry)(parts.me, () => ({ version: '', ruled: true })));
       // Its facts are those of an old version: only who says so makes them news.
       await capture([path]);
     },

@@ -113,7 +113,7 @@ export class LeaseHolder {
     const { config, tuning } = this;
     await parts.refresh();
     const backend = this.useBackend(parts, state);
-    const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.events));
+    const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
     await this.keys?.update();
     this.holding = holding;
     await holding.start();
@@ -130,7 +130,7 @@ export class LeaseHolder {
     const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.events), timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.registry, parts.events), timeoutMs, bandwidthLimit, chmod, log });
   }
 
   private async letGo(): Promise<void> {

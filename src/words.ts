@@ -186,8 +186,8 @@ export interface Difference { readonly path: Path; readonly here?: Facts; readon
  */
 export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
 
-/** How bytes came aside: replaced by a put, taken away by a removal, or found left there by a crash. */
-export type AsideBy = 'replaced' | 'removed' | 'leftover';
+/** How bytes came aside: replaced by a put, or by what was put back; taken away by a removal; or found left there by a crash. */
+export type AsideBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
 
 /**
  * What is wrong at a path of one host, to the ledger: it should be there and is not; it is there and no entry has it; it is there with

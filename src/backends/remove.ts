@@ -1,5 +1,4 @@
-import { isBackAtPath } from '../planning/judge.js';
-import { remove } from '../root/landing.js';
+import { isBackAtPath, remove } from '../root/landing.js';
 import type { Change, Outcome } from '../words.js';
 import { asFailure, cancelled, failed } from './failure.js';
 import { inParallel } from './in-parallel.js';
@@ -14,8 +13,7 @@ export async function* removeFiles(route: Route, changes: readonly Change[], via
     if (signal.aborted) return failed(change, via, cancelled());
     try {
       const judged = await remove(route.receiver, change.path, route.judge, known);
-      const isKept = judged.some(({ verdict }) => isBackAtPath(verdict));
-      return { change, via, bytes: 0, result: isKept ? 'kept' : 'delivered' };
+      return { change, via, bytes: 0, result: isBackAtPath(judged) ? 'kept' : 'delivered' };
     } catch (error) {
       return failed(change, via, asFailure(error, 'path'));
     }

@@ -3,7 +3,7 @@ import type { EventBus } from '../events.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { makeTombstone } from '../planning/entries.js';
-import { reconcileLeft } from '../planning/reconcile.js';
+import { mayStillBury, reconcileLeft } from '../planning/reconcile.js';
 import { isSuspicious, removalLimits } from '../planning/removals.js';
 import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
 
@@ -63,7 +63,11 @@ export class Deleting {
       if (decision === 'wait') {
         halted = true;
         again.push(...unnamed.map(({ path }) => path));
-      } else if (decision === 'go') entries.push(...await this.bury(unnamed));
+      } else if (decision === 'go') {
+        const buried = await this.bury(unnamed);
+        entries.push(...buried.tombstones);
+        if (ageMs < this.context.candidateMs) again.push(...buried.outrun);
+      }
     }
     if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
     return { entries, again, halted };
@@ -98,16 +102,17 @@ export class Deleting {
     return 'wait';
   }
 
-  /** A newer version that was captured meanwhile wins: its entry has moved on, and nothing is written. */
-  private async bury(files: readonly Entry[]): Promise<Entry[]> {
+  /** A newer version that was captured meanwhile wins: its entry has moved on, and nothing is written. `outrun`: where that is this host's own. */
+  private async bury(files: readonly Entry[]): Promise<{ tombstones: Entry[]; outrun: Path[] }> {
     const { ledger, me } = this.context;
-    const buried: Entry[] = [];
+    const tombstones: Entry[] = [], outrun: Path[] = [];
     for (const before of files) {
       const wantedBy = this.context.wantedBy(before.path);
       if (!wantedBy) continue;
       const tombstone = makeTombstone(before, { path: before.path, version: randomUUID(), me, wantedBy, now: new Date() });
-      if (await ledger.replace(before.version, tombstone)) buried.push(tombstone);
+      if (await ledger.replace(before.version, tombstone)) tombstones.push(tombstone);
+      else if (mayStillBury(await ledger.read(before.path), me)) outrun.push(before.path);
     }
-    return buried;
+    return { tombstones, outrun };
   }
 }

@@ -1,14 +1,19 @@
 import { judgeAside } from '../planning/judge.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { EventBus } from '../events.js';
-import type { Entry, Path } from '../words.js';
+import { captures } from '../planning/wants.js';
+import type { Entry, Host, HostId, Path } from '../words.js';
 
-/** Judges what landings set aside, by the entry read afresh after the rename; bytes that facts cannot tell are hashed. */
+/**
+ * Judges what landings set aside, by the entry read afresh after the rename; bytes that facts cannot tell are hashed.
+ * @param hosts as they are known now
+ */
 export function createJudging(
-  ledger: { read(path: Path): Promise<Entry | undefined> }, events?: Pick<EventBus, 'emit'>,
+  ledger: { read(path: Path): Promise<Entry | undefined> }, hosts: { all(): readonly Host[] }, events?: Pick<EventBus, 'emit'>,
 ): JudgeAt {
+  const capturesAt = (at: HostId): boolean => hosts.all().some((host) => host.id === at && captures(host));
   return (at, sentTo) => async (path, found, by, hash) => {
-    const aside = { entry: await ledger.read(path), found, at, by, sent: sentTo(path) };
+    const aside = { entry: await ledger.read(path), found, at, by, sent: sentTo(path), captures: capturesAt(at) };
     const verdict = judgeAside(aside) ?? judgeAside(aside, { sha256: await hash() });
     if (verdict === 'conflict') events?.emit('conflict', { path, host: at });
     return verdict;

@@ -7,7 +7,7 @@ import type { Place } from '../root/areas.js';
 import { cleanTmp, cleanTrash } from '../root/clean.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
-import { findOwnCopy, judgeLeftovers, land, prepareAreas, remove } from '../root/landing.js';
+import { findOwnCopy, isBackAtPath, judgeLeftovers, land, prepareAreas, remove } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import type { Root } from '../root/root.js';
@@ -62,16 +62,16 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return findOwnCopy(await this.checkedPlace(entry.path), entry.path, isCurrent);
   }
 
-  async restore(entry: Entry, ownCopy: string): Promise<void> {
+  async restore(entry: Entry, ownCopy: string): Promise<boolean> {
     // What a delivery of this version has put there meanwhile is the same, and need not be put back.
     const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false })), place = await this.checkedPlace(entry.path);
     try {
-      await land(place, entry.path, ownCopy, judge);
+      return !isBackAtPath(await land(place, entry.path, ownCopy, judge));
     } catch (error) {
       // It was judged meanwhile, and lies elsewhere now.
       const moved = hasCode(error, 'TRANSFER_FAILED') ? await this.findOwnCopy(entry) : undefined;
       if (moved === undefined || moved === ownCopy) throw error;
-      await land(place, entry.path, moved, judge);
+      return !isBackAtPath(await land(place, entry.path, moved, judge));
     }
   }
 

@@ -9,7 +9,8 @@ export interface FoldDisk {
   hash(path: Path): Promise<Seen | undefined>;
   /** Looks in this host's own `.syncmedia` for the current bytes. */
   findOwnCopy(entry: Entry): Promise<string | undefined>;
-  restore(entry: Entry, ownCopy: string): Promise<void>;
+  /** False where what lay there meanwhile is no version, and was put back. */
+  restore(entry: Entry, ownCopy: string): Promise<boolean>;
   moveToTrash(path: Path): Promise<void>;
 }
 

@@ -136,7 +136,7 @@ export class Fold {
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
       seen = await disk.observe(path);
-      standing = findStanding(entry, seen, { onCapturingDisk, surely });
+      standing = findStanding(entry, seen, { onCapturingDisk, surely: surely || this.mustBeSure(entry, why) });
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
       const isNews = standing === 'unknown' || findWhy(why, seen, asserted) === 'asserted';
       if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
@@ -150,10 +150,19 @@ export class Fold {
     return { seen, standing };
   }
 
+  /**
+   * Size and date, down to the fraction, can agree by chance. Under a tombstone judging would put back what facts alone had taken for the
+   * file, and again at every look; and what the app has just named is held only if it is what another host captured.
+   */
+  private mustBeSure(entry: Entry | undefined, why: Reason['why']): boolean {
+    return entry?.kind === 'tombstone' || (why === 'named' && entry !== undefined && !entry.heldBy.includes(this.context.me));
+  }
+
   /** False where the entry moved on meanwhile. */
   private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
-    if (answer === 'restore' && ownCopy !== undefined) await disk.restore(entry, ownCopy);
+    // What the app wrote there meanwhile was put back: it is news, and looked at again.
+    if (answer === 'restore' && ownCopy !== undefined && !await disk.restore(entry, ownCopy)) return false;
     if (answer === 'trash') {
       await disk.moveToTrash(entry.path);
       // Looked at again: what was moved may have been put back, because it was not the old file any more.

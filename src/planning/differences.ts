@@ -1,5 +1,8 @@
 import type { Conflict, Difference, Entry, Facts, HostId, Path, SyncDir } from '../words.js';
 import { haveSameFacts } from './standing.js';
+import { captures } from './wants.js';
+
+type Captor = Parameters<typeof captures>[0];
 
 /** What a push makes of a difference between this host and another. */
 export type PushAnswer = 'nothing' | 'owe';
@@ -11,21 +14,22 @@ export function winsOverUnknown(dir: SyncDir, ours: Facts, unknown: Facts): bool
 
 /**
  * A difference seen from a push, after this host's own scan: the other side is owed what this host holds and it has not, whatever
- * the ledger believed of it. What stands there and the ledger does not know stays where the conflict rule says so.
+ * the ledger believed of it. What stands there and the ledger does not know the other side captures by itself; where it does not, it stays
+ * where the conflict rule says so.
  */
-export function answerPush({ there }: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir): PushAnswer {
+export function answerPush({ there }: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir, to: Captor): PushAnswer {
   if (entry?.kind !== 'file' || !entry.facts || !entry.heldBy.includes(me)) return 'nothing';
   if (!there || isOld(entry, there)) return 'owe';
-  return !haveSameFacts(there, entry.facts) && winsOverUnknown(dir, entry.facts, there) ? 'owe' : 'nothing';
+  return !haveSameFacts(there, entry.facts) && !captures(to) && winsOverUnknown(dir, entry.facts, there) ? 'owe' : 'nothing';
 }
 
 /** Whether a push would send this: as `answerPush`, had its scan captured what no entry knows here. */
-export function wouldPush(difference: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir): boolean {
+export function wouldPush(difference: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir, to: Captor): boolean {
   const { here, there } = difference;
   if (!here) return false;
   const isKnown = entry !== undefined && (isOld(entry, here) || (entry.facts !== undefined && haveSameFacts(entry.facts, here)));
-  if (isKnown) return answerPush(difference, entry, me, dir) === 'owe';
-  return !there || (entry !== undefined && isOld(entry, there)) || winsOverUnknown(dir, here, there);
+  if (isKnown) return answerPush(difference, entry, me, dir, to) === 'owe';
+  return !there || (entry !== undefined && isOld(entry, there)) || (!captures(to) && winsOverUnknown(dir, here, there));
 }
 
 function isOld(entry: Entry, facts: Facts): boolean {

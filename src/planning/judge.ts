@@ -1,4 +1,5 @@
 import type { AsideBy, Entry, HostId, Seen, Verdict, Version } from '../words.js';
+import { supersededLimit } from './entries.js';
 import { findStanding, haveSameFacts, type FoundStanding } from './standing.js';
 
 export interface Found {
@@ -12,6 +13,8 @@ export interface Found {
   readonly ruled: boolean;
   /** Whether the content was compared, not only size and mtime. */
   readonly contentCompared: boolean;
+  /** As in `Aside`. */
+  readonly captures: boolean;
 }
 
 /** What a landing moved aside, or a crash left there. */
@@ -24,6 +27,8 @@ export interface Aside {
   readonly by: AsideBy;
   /** What was landing there, where it is known. */
   readonly sent: { readonly version: Version; readonly ruled: boolean } | undefined;
+  /** Whether the host it lies on tells the ledger by itself of what its app writes: it is active, and ready. */
+  readonly captures: boolean;
 }
 
 /**
@@ -33,12 +38,12 @@ export interface Aside {
  */
 export function judgeAside(aside: Aside, hashed: { readonly sha256: string | undefined }): Verdict;
 export function judgeAside(aside: Aside): Verdict | undefined;
-export function judgeAside({ entry, found, at, by, sent }: Aside, hashed?: { readonly sha256: string | undefined }): Verdict | undefined {
+export function judgeAside({ entry, found, at, by, sent, captures }: Aside, hashed?: { readonly sha256: string | undefined }): Verdict | undefined {
   const seen = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
   const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk: entry?.capturedBy === at, surely: true });
   if (standing === undefined && !hashed) return undefined;
   return judge({
-    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
+    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined, captures,
   });
 }
 
@@ -48,11 +53,6 @@ function standUnhashed(entry: Entry | undefined, found: Seen): FoundStanding {
   return versions.length === 0 ? 'unknown' : versions.every(({ lost }) => !lost) ? 'old' : 'lost';
 }
 
-/** Whether a removal left the file where it was: the other side's own won. */
-export function isBackAtPath(verdict: Verdict): boolean {
-  return verdict === 'return' || verdict === 'put-back';
-}
-
 /** Where bytes go that a landing replaced or removed (ARCHITECTURE.md, "Landing"). Never destroys what the ledger does not know. */
 export function judge(found: Found): Verdict {
   const { entry, standing, by } = found;
@@ -60,11 +60,20 @@ export function judge(found: Found): Verdict {
   if (standing === 'old') return 'trash';
   if (standing === 'lost') return entry?.kind === 'tombstone' ? 'trash' : 'conflict';
   if (by === 'leftover') return 'return';
-  if (standing !== 'current') return 'conflict';
+  if (standing !== 'current') return isNews(found) ? 'put-back' : 'conflict';
   if (found.ruled) return 'trash';
   // Current, and the entry did not move on: it can only be what was sent now, sent before.
+  if (entry?.version === found.sent && by === 'put-back') return 'conflict';
   if (entry?.version === found.sent) return found.contentCompared ? 'drop' : 'trash';
   return 'put-back';
+}
+
+/**
+ * What the app has just written, and its host is about to capture: a save that was acknowledged must not lose to a version that is older
+ * than it and was on its way. Where the entry remembers all it can it may be an older version still.
+ */
+function isNews({ entry, captures, ruled, sent }: Found): boolean {
+  return captures && !ruled && sent !== undefined && entry?.kind === 'file' && entry.superseded.length < supersededLimit;
 }
 
 function judgeRemoved(standing: FoundStanding): Verdict {

@@ -64,6 +64,14 @@ export function dependsOnOwnCopy(situation: Omit<Situation, 'ownCopy'>): boolean
 }
 
 /**
+ * Whether a delete whose entry moved on is to be looked at again. A version of this host's own that came between is of bytes that it saw
+ * before the app removed them; that of another host is newer than the delete.
+ */
+export function mayStillBury(now: Entry | undefined, me: HostId): boolean {
+  return now?.kind === 'file' && now.sender === me;
+}
+
+/**
  * What follows for a path that an operation left, from the entry as it was before the disk was looked at. The delete means the file: it
  * is one once the app has removed it here, and no document names it.
  */

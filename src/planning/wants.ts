@@ -9,3 +9,8 @@ export function allows(host: Pick<Host, 'syncDirs'>, path: string): boolean {
 export function wants(host: Pick<Host, 'status' | 'syncDirs'>, path: Path): boolean {
   return (host.status === 'approved' || host.status === 'paused') && allows(host, path);
 }
+
+/** Whether a host tells the ledger by itself of what its app writes: it is active, and ready. */
+export function captures(host: Pick<Host, 'passive' | 'status' | 'readyAt'>): boolean {
+  return !host.passive && host.status !== 'retired' && host.readyAt !== undefined;
+}

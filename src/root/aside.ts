@@ -10,8 +10,16 @@ import { removeEmptied, walkOwn } from './walk.js';
 /** What became of a file that was aside: `verdict` is what was done, `keptAs` where it lies now, relative to the sync dir. */
 export interface Judged { readonly path: Path; readonly found: Seen; readonly verdict: Verdict; readonly keptAs?: string }
 
-/** Two who put back against each other for ever would be a fault in judging; the bytes are then a person's to decide on. */
-const MAX_PUT_BACKS = 3;
+/** Whether a landing or a removal left at the path what it found there: the other side's own won. */
+export function isBackAtPath(judged: readonly Judged[]): boolean {
+  return judged.some(({ verdict }) => verdict === 'return' || verdict === 'put-back');
+}
+
+/**
+ * What the app wrote while its bytes were put back is newer than they, and goes over them; then it is enough: two who put back against each
+ * other for ever would be a fault in judging, and the bytes are a person's to decide on.
+ */
+const MAX_PUT_BACKS = 2;
 
 /** The path cannot take a file now, whoever tries; anything else may be better next time and leaves the file aside. */
 const PATH_REFUSES: readonly ErrorCode[] = ['LINK_FAILED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'PERMISSION_DENIED', 'BAD_PATH'];
@@ -104,7 +112,7 @@ async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge
   // A rename between two names of one file does nothing: the path has the bytes, this name of them must not stay.
   await place.disk.remove(inPlace(place, at));
   const judged: Judged[] = [{ path, found, verdict: 'put-back' }];
-  if (replaced.aside !== undefined) judged.push(...(await judgeOne(place, replaced.aside, rest, 'replaced', judge, putBacks + 1)));
+  for (const aside of replaced.aside) judged.push(...(await judgeOne(place, aside, rest, 'put-back', judge, putBacks + 1)));
   return judged;
 }
 

@@ -24,6 +24,11 @@ export interface Disk {
   link(from: string, to: string): Promise<'linked' | 'absent' | 'exists'>;
   /** Renames, replacing what is at `to` at once (posix-rename). False where `from` is absent. */
   rename(from: string, to: string): Promise<boolean>;
+  /**
+   * Renames `from` over the file at `to`, of which `kept` is a second name, made a moment ago. What has come to `to` since is kept too, at
+   * `late`, a name that is free: it is linked right before the rename, without a round trip in between. False where `from` is absent.
+   */
+  replace(from: string, to: string, kept: string, late: string): Promise<'replaced' | 'replaced another' | false>;
   /** Removes a file; fine if it is absent. */
   remove(path: string): Promise<void>;
   /** Removes an empty directory; false where it is not empty, fine if it is absent. */

@@ -25,7 +25,9 @@ const MAX_TRIES = 3;
 export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
   const replaced = await makeAndReplace(place, path, tmpFile, known);
   if (replaced === 'vanished') throw new SyncMediaError('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
-  return replaced.aside === undefined ? [] : judgeOne(place, replaced.aside, belowDir(place, path), 'replaced', judge);
+  const judged: Judged[] = [];
+  for (const aside of replaced.aside) judged.push(...(await judgeOne(place, aside, belowDir(place, path), 'replaced', judge)));
+  return judged;
 }
 
 /** A removal may prune a directory between our look and the rename: then it is made again. */
@@ -65,7 +67,7 @@ export async function remove(place: Place, path: Path, judge: Judge, known?: Set
 }
 
 export { areas, newName, prepareAreas, prepareMissing, type Place } from './areas.js';
-export { judgeAside, judgeLeftovers, type Judged } from './aside.js';
+export { isBackAtPath, judgeAside, judgeLeftovers, type Judged } from './aside.js';
 export { cleanTmp, cleanTrash } from './clean.js';
 export { findOwnCopy, listKept, type Kept } from './kept.js';
 export { makeParents } from './parents.js';

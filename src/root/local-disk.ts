@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { constants, fstatSync } from 'node:fs';
+import { constants, existsSync, fstatSync, linkSync, renameSync } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Disk, DiskStat } from './disk.js';
 import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js';
 import { quotePath } from './paths.js';
@@ -58,6 +58,23 @@ export const localDisk: Disk = {
     }
   },
 
+  async replace(from, to, kept, late) {
+    try {
+      // One right after the other, with nothing of this process between them.
+      const linked = linkNow(to, late);
+      renameSync(from, to);
+      if (!linked) return 'replaced';
+    } catch (error) {
+      await rm(late, { force: true });
+      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return false;
+      throw hasCode(error, 'LINK_FAILED') ? error : asDiskError(error, 'renaming a file to', to);
+    }
+    const [one, other] = await Promise.all([kept, late].map((path) => lstat(path, { bigint: true }).catch(() => undefined)));
+    if (one === undefined || one.ino !== other?.ino) return 'replaced another';
+    await rm(late, { force: true });
+    return 'replaced';
+  },
+
   remove: (path) => orAbsent(undefined, 'removing', path, () => unlink(path)),
 
   async removeDirectory(path) {
@@ -98,6 +115,17 @@ export const localDisk: Disk = {
   hash: (path, limit) => orAbsent(undefined, 'reading', path, () => readFrom(path, async (handle, size) =>
     size > limit ? undefined : hashFrom(handle))),
 };
+
+/** False where nothing is there. */
+function linkNow(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (isAbsence(error) && !existsSync(from)) return false;
+    throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`, { cause: error });
+  }
+}
 
 /** sha256 (hex) of a whole open file. */
 export async function hashFrom(handle: FileHandle): Promise<string> {

@@ -10,28 +10,30 @@ import { removeEmptied } from './walk.js';
 const MAX_TRIES = 5;
 
 /** The disk has answered: nothing was done. After any other failure it may have been done, or may be yet. */
-const DONE_NOTHING: readonly ErrorCode[] = ['DISK_FULL', 'PERMISSION_DENIED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'BAD_PATH'];
+const DONE_NOTHING: readonly ErrorCode[] = ['LINK_FAILED', 'DISK_FULL', 'PERMISSION_DENIED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'BAD_PATH'];
 
 /**
  * Moves the file at the absolute path `file` to `path`; what lies there is linked aside first, so that no crash leaves it nowhere.
  *
- * @returns `aside`: the name below the aside area under which the replaced file waits to be judged; 'vanished' where `file` was gone
+ * @returns `aside`: names below the aside area under which what was replaced waits to be judged; 'vanished' where `file` was gone
  * @throws LINK_FAILED, with nothing replaced, where what lies there cannot be linked; NOT_A_FILE where it is no regular file
  */
-export async function replaceAt(place: Place, path: Path, file: string): Promise<{ aside?: string } | 'vanished'> {
+export async function replaceAt(place: Place, path: Path, file: string): Promise<{ aside: readonly string[] } | 'vanished'> {
   const rest = belowDir(place, path);
   const target = inPlace(place, rest);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const placed = await placeWhereEmpty(place, file, target);
-    if (placed !== 'occupied') return placed === 'placed' ? {} : 'vanished';
+    if (placed !== 'occupied') return placed === 'placed' ? { aside: [] } : 'vanished';
     const found = await place.disk.stat(target);
     if (found === undefined) continue;
     if (found.kind !== 'file') throw notAFile(target);
     const aside = await makeFolder(place, areas.aside, rest);
     const kept = inPlace(place, `${areas.aside}/${aside}/${rest}`);
-    if (await linkAside(place, target, kept)) {
-      return (await renameOver(place, file, target, kept)) ? { aside } : 'vanished';
-    }
+    if (!(await linkAside(place, target, kept))) continue;
+    const late = inPlace(place, `${areas.tmp}/${newName()}`);
+    const replaced = await renameOver(place, file, target, kept, late);
+    if (!replaced) return 'vanished';
+    return { aside: replaced === 'replaced another' ? [aside, ...(await keepLate(place, late, rest))] : [aside] };
   }
   throw new SyncMediaError('LINK_FAILED', `${quotePath(path)} is replaced and removed again and again while it is to be kept aside.`);
 }
@@ -84,10 +86,11 @@ async function linkAside(place: Place, target: string, kept: string): Promise<bo
  * Where nothing was replaced, the second name of what still lies at the path goes again, or every try would leave one to be judged.
  * That a file is gone may also mean that a first try was carried out and its answer lost: then the bytes themselves are asked.
  */
-async function renameOver(place: Place, file: string, target: string, kept: string): Promise<boolean> {
+async function renameOver(place: Place, file: string, target: string, kept: string, late: string): ReturnType<Place['disk']['replace']> {
   const { disk, hashLimit = Infinity } = place;
   try {
-    if (await disk.rename(file, target)) return true;
+    const replaced = await disk.replace(file, target, kept, late);
+    if (replaced) return replaced;
   } catch (error) {
     if (DONE_NOTHING.some((code) => hasCode(error, code))) {
       await disk.remove(kept);
@@ -101,6 +104,12 @@ async function renameOver(place: Place, file: string, target: string, kept: stri
     await removeFolder(place, kept);
   }
   return false;
+}
+
+/** What came to the path after the first look: it is judged like what was there before. */
+async function keepLate(place: Place, late: string, rest: string): Promise<string[]> {
+  const aside = await makeFolder(place, areas.aside, rest);
+  return (await place.disk.rename(late, inPlace(place, `${areas.aside}/${aside}/${rest}`))) ? [aside] : [];
 }
 
 async function removeFolder(place: Place, kept: string): Promise<void> {

@@ -27,10 +27,10 @@ async function owe(
   for (const difference of differences) {
     const entry = entries.get(difference.path);
     if (progress.run.dryRun) {
-      if (wouldPush(difference, entry, me, dir)) progress.would(host.id, difference.path, difference.here?.size ?? 0);
+      if (wouldPush(difference, entry, me, dir, host)) progress.would(host.id, difference.path, difference.here?.size ?? 0);
       continue;
     }
-    if (!entry || answerPush(difference, entry, me, dir) !== 'owe') continue;
+    if (!entry || answerPush(difference, entry, me, dir, host) !== 'owe') continue;
     await ledger.owe(entry.path, [host.id], entry.version);
     // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);

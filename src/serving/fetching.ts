@@ -183,6 +183,7 @@ export class Fetching {
     context.events.emit('fetched', { path, host: host.id, bytes: entry.facts.size, ms: performance.now() - began });
     try {
       // Where the entry moved on meanwhile, this host is owed the new version: the fence sees to that.
+      if (received.kept) return;
       await context.settler.settle(path, version, context.me, received.sha256);
       await context.landed();
     } catch (error) {

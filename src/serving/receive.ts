@@ -5,7 +5,7 @@ import type { Backend } from '../backends/backend.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Judge } from '../root/disk.js';
 import { asDiskError } from '../root/disk-errors.js';
-import { areas, land, newName, prepareMissing, type Place } from '../root/landing.js';
+import { areas, isBackAtPath, land, newName, prepareMissing, type Place } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { quotePath } from '../root/paths.js';
@@ -21,8 +21,8 @@ export interface Receiving {
   finish(judge: Judge): Promise<Received>;
 }
 
-/** `by`: whose failure it is, the source's or this disk's. */
-export type Received = { readonly sha256: string } | { readonly error: unknown; readonly by: 'source' | 'here' };
+/** `kept`: this host's own lies there again. `by`: whose failure it is, the source's or this disk's. */
+export type Received = { readonly sha256: string; readonly kept: boolean } | { readonly error: unknown; readonly by: 'source' | 'here' };
 
 export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number }
 
@@ -88,8 +88,7 @@ export async function receive({ fileMode }: Receiver, place: Place, entry: Entry
     async finish(judge) {
       try {
         const sha256 = await write();
-        await land(place, entry.path, tmpFile, judge);
-        return { sha256 };
+        return { sha256, kept: isBackAtPath(await land(place, entry.path, tmpFile, judge)) };
       } catch (thrown) {
         const error = by === 'here' ? asDiskError(thrown, 'writing', tmpFile) : thrown;
         transfer.fail(error instanceof Error ? error : new Error(String(error)));

@@ -75,7 +75,7 @@ export class Serving {
     // What this process read before may be older than any visitor: a host that has become ready since is a source, too.
     let readAt = -Infinity;
     return new Fetching({
-      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, events),
+      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
       dirs: () => dirs.current(), hosts: () => registry.all(),
       refresh: async () => {

@@ -29,6 +29,17 @@ export function remoteDisk(sftp: Sftp): Disk {
     }
   };
 
+  const rename = async (from: string, to: string): Promise<boolean> => {
+    try {
+      await sftp.rename(from, to);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'NO_SFTP')) return moveToFree(from, to, error);
+      if (statusOf(error) === status.NO_SUCH_FILE && (await stat(from)) === undefined) return false;
+      return fail(error, 'renaming a file to', to);
+    }
+  };
+
   return {
     stat,
 
@@ -77,15 +88,23 @@ export function remoteDisk(sftp: Sftp): Disk {
       }
     },
 
-    async rename(from, to) {
-      try {
-        await sftp.rename(from, to);
-        return true;
-      } catch (error) {
-        if (hasCode(error, 'NO_SFTP')) return moveToFree(from, to, error);
-        if (statusOf(error) === status.NO_SUCH_FILE && (await stat(from)) === undefined) return false;
-        return fail(error, 'renaming a file to', to);
+    rename,
+
+    async replace(from, to, kept, late) {
+      const same = `${late}-same`;
+      // All under way at once: the server carries them out one after the other.
+      const linking = sftp.link(to, late), renaming = rename(from, to), sparing = sftp.link(kept, same), merging = sftp.rename(late, same), looking = stat(late);
+      const [linked, renamed, , merged, looked] = await Promise.allSettled([linking, renaming, sparing, merging, looking]);
+      const isReplaced = renamed.status === 'fulfilled' && renamed.value;
+      // A rename between two names of one file does nothing. Where it did something it moved another file, over a name of one that is kept.
+      const isAnother = linked.status === 'fulfilled' && merged.status === 'fulfilled' && looked.status === 'fulfilled' && looked.value === undefined;
+      if (isReplaced && isAnother) {
+        await rename(same, late);
+        return 'replaced another';
       }
+      await Promise.all([late, same].map((path) => sftp.remove(path).catch(() => undefined)));
+      if (renamed.status === 'rejected') throw renamed.reason;
+      return isReplaced && 'replaced';
     },
 
     remove: (path) => orAbsent(undefined, 'removing', path, () => sftp.remove(path)),

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { createJudging } from '../../src/delivery/judging.js';
-import type { AsideBy, Seen } from '../../src/words.js';
+import type { AsideBy, Host, Seen } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from '../planning/entries.js';
 
 const old = { size: 80_000_000, mtime: 900, nanos: 0, sha256: 'bb', version: 'v0', lost: false };
 const entry = fileEntry({ facts: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' }, superseded: [old] });
-const judge = (found: Seen, by: AsideBy, of = entry) =>
-  createJudging({ read: () => Promise.resolve(of) })('B', () => ({ version: 'v1', ruled: false }))(of.path, found, by, () => Promise.resolve(undefined));
+const judge = (found: Seen, by: AsideBy, of = entry, hosts: readonly Host[] = []) =>
+  createJudging({ read: () => Promise.resolve(of) }, { all: () => hosts })('B', () => ({ version: 'v1', ruled: false }))(of.path, found, by, () => Promise.resolve(undefined));
 
 test('a large old version goes to the trash, whether it was replaced or removed, though it cannot be hashed there', async () => {
   expect(await judge(old, 'replaced')).toBe('trash');
@@ -20,4 +20,12 @@ test('a lost one is a conflict', async () => {
 test('what cannot be hashed is never dropped or put back as current', async () => {
   expect(await judge({ size: 90_000_000, mtime: 1_000, nanos: 0 }, 'replaced')).toBe('conflict');
   expect(await judge({ size: 90_000_000, mtime: 1_001, nanos: 0 }, 'replaced')).toBe('conflict');
+});
+
+test('what is news is put back only on a host that tells the ledger of it: active, ready and not retired', async () => {
+  const news = { size: 5, mtime: 2_000, nanos: 1 }, host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
+  const judgeOn = (fields: Partial<Host>): ReturnType<typeof judge> => judge(news, 'replaced', entry, [{ ...host, ...fields }]);
+  expect(await judgeOn({})).toBe('put-back');
+  expect(await judgeOn({ status: 'paused' })).toBe('put-back');
+  for (const other of [{ passive: true }, { status: 'retired' }, { readyAt: undefined }, { id: 'C' }] as Partial<Host>[]) expect(await judgeOn(other)).toBe('conflict');
 });

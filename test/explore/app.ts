@@ -16,6 +16,8 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     } else then.named++;
     // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
     if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
+    // Who saved it has replaced what lay there: that is not to win again.
+    if (!own.asserting && isOrderly(model)) next.buried |= own.replaced & ~bit(own.written);
     then.written = 0;
     then.asserting = false;
     next.isNamed = true;
@@ -46,6 +48,11 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     hostOf(next, host).left = true;
     emit(next, `record deleted${on}`, false);
   }
+}
+
+/** A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it. */
+function isOrderly({ options }: Model): boolean {
+  return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
 }
 
 function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {

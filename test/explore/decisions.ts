@@ -127,6 +127,10 @@ export class Decisions {
     });
   }
 
+  mayStillBury(index: number, host: HostIndex): boolean {
+    return this.rules.mayStillBury(this.entries[index]?.entry, hostIds[host] as HostId);
+  }
+
   release(index: number, host: HostIndex): number {
     return this.change('release', index, host, (entry) => this.rules.applyTransition(entry, this.rules.release(hostIds[host] as HostId)));
   }
@@ -151,13 +155,13 @@ export class Decisions {
     });
   }
 
-  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined): Verdict {
+  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined, captures: boolean): Verdict {
     const dated = state.hosts[host]?.dated ?? 0;
-    const how = byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2);
-    return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 16 + how, dated >> content & 1, () => {
+    const how = (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
+    return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 32 + how, dated >> content & 1, () => {
       const aside = {
         entry: this.asFull(this.entries[index]?.entry), found: this.see(state, content, dated), at: hostIds[host] as HostId, by,
-        sent: sent === undefined ? undefined : { version: sent, ruled: false },
+        sent: sent === undefined ? undefined : { version: sent, ruled: false }, captures,
       };
       return this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) });
     });
@@ -213,7 +217,7 @@ const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 
 const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown', 'absent'];
 const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
-const byCode = { replaced: 0, removed: 1, leftover: 2 };
+const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
 
 function hashOf(content: Content): string { return `content ${content}`; }
 export function contentOf(sha256: string | undefined): Content { return sha256 ? Number(sha256.slice(8)) : 0; }

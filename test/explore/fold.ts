@@ -73,7 +73,10 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       writeFile(model, next, look.entry, host, seen, look.held);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':
-      if (!look.sameVersion) return finish('version moved, and is newer than the delete');
+      if (!look.sameVersion) {
+        if (decisions.mayStillBury(state.entry, host)) return emit(next, `${label(host, why)}: version moved, and is its own, again`, true);
+        return finish('version moved, and is newer than the delete');
+      }
       writeTombstone(model, next, look.entry, host);
       return finish('tombstone');
     case 'restore': {

@@ -1,13 +1,13 @@
 import { contentOf } from './decisions.js';
 import {
-  bit, type Emit, has, hostOf, isAside, isUp, known, left, type Model, nameOf, nameOfContent, place, spend, takeCopy,
+  bit, type Emit, has, hostOf, isAside, isPassive, isUp, known, left, type Model, nameOf, nameOfContent, place, spend, takeCopy,
 } from './model.js';
 import { copy, type HostIndex, type Landing, noLanding, type State } from './state.js';
 
 type Begun = Pick<Landing, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' | 'read'>;
 
 /** How often bytes are put back in a row, as in `root/aside.ts`. */
-const putBackLimit = 3;
+const putBackLimit = 2;
 
 export function isFull({ landings }: State): boolean {
   return landings.every(({ step }) => step !== 'free');
@@ -52,6 +52,11 @@ export function fetches(model: Model, state: State, to: HostIndex, bySystem: boo
     start(next, { kind: 'fetch', from, to, content, sameVersion: true, read });
     emit(next, `${nameOf(to)} fetches ${nameOfContent(content)} from ${nameOf(from)}`, bySystem);
   }
+}
+
+/** Whether the host tells the ledger by itself of what its app writes. */
+function captures(model: Model, state: State, host: HostIndex): boolean {
+  return !isPassive(model, host) && !model.decisions.isNotReady(state, host);
 }
 
 const isRemoval = ({ kind }: Landing): boolean => kind === 'remove' || kind === 'trash';
@@ -107,7 +112,7 @@ function judge(model: Model, state: State, landing: Landing, then: Landing): str
   const sent = landing.kind === 'trash' ? undefined : landing.sameVersion ? 'now' : 'before';
   const entry = model.decisions.rules.judgesBeforeRename && landing.read ? landing.read : state.entry;
   const version = model.decisions.rules.judgesBeforeRename && landing.read ? 'now' : sent;
-  then.verdict = model.decisions.judge(state, entry, landing.to, landing.moved, isRemoval(landing) ? 'removed' : 'replaced', version);
+  then.verdict = model.decisions.judge(state, entry, landing.to, landing.moved, isRemoval(landing) ? 'removed' : landing.putBacks > 0 ? 'put-back' : 'replaced', version, captures(model, state, landing.to));
   then.step = 'judged';
   return `${nameOfContent(landing.moved)}: ${then.verdict}`;
 }
@@ -158,11 +163,13 @@ function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
   const { decisions } = model, { to, kind, sameVersion } = landing;
   if (kind === 'trash') return 'looked at again';
   if (kind === 'restore') {
+    if (landing.putBacks > 0) return 'its own is back, looked at again';
     if (!sameVersion) return 'version moved';
     next.entry = decisions.follow(next.entry, to, kind);
     return 'holds it';
   }
-  if (landing.verdict === 'return') {
+  if (kind === 'fetch' && landing.putBacks > 0) return 'its own is back';
+  if (landing.verdict === 'return' || landing.putBacks > 0) {
     next.entry = decisions.settleKept(next.entry, to, sameVersion);
     return sameVersion ? 'kept there, not concerned' : 'kept there, but the entry moved, owed again';
   }
@@ -186,7 +193,7 @@ export function leftovers(model: Model, state: State, host: HostIndex, emit: Emi
 
 function judgeLeftover(model: Model, next: State, host: HostIndex, content: number, there: number, emit: Emit, take: (next: State) => void): void {
   take(next);
-  const own = hostOf(next, host), verdict = model.decisions.judge(next, next.entry, host, content, 'leftover', undefined);
+  const own = hostOf(next, host), verdict = model.decisions.judge(next, next.entry, host, content, 'leftover', undefined, captures(model, next, host));
   if (verdict === 'trash') keepInTrash(model, next, host, content, false);
   else if (verdict === 'return' && (!there || model.decisions.rules.putsBackOver)) place(next, host, content);
   else if (verdict !== 'drop') own.conflicts |= bit(content);

@@ -78,7 +78,8 @@ export function wantedBy(model: Model, state: State, host: HostIndex, listed: bo
 export function contentsOn(state: State, hosts: number): Contents {
   let all = 0;
   state.hosts.forEach((host, i) => { if (has(hosts, i)) all |= bit(host.disk) | host.aside | host.conflicts | host.grave; });
-  for (const { step, content, moved } of state.landings) if (step !== 'free') all |= bit(content) | bit(moved);
+  // What has landed lies at the path, and in tmp no more.
+  for (const { step, content, moved } of state.landings) all |= bit(step === 'sent' || step === 'linked' ? content : 0) | bit(step === 'free' ? 0 : moved);
   return all & ~1;
 }
 

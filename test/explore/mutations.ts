@@ -1,6 +1,7 @@
 import type { Aside } from '../../src/planning/judge.js';
+import { haveSameFacts } from '../../src/planning/standing.js';
 import { hold, type Transition } from '../../src/planning/transitions.js';
-import type { Entry, Verdict } from '../../src/words.js';
+import type { Entry, Seen, Verdict } from '../../src/words.js';
 import { Decisions } from './decisions.js';
 import type { Model, Options } from './model.js';
 import { rules, type Rules } from './rules.js';
@@ -98,6 +99,11 @@ export const mutations: readonly Mutation[] = [
     rules: { judgeAside: changeVerdict((verdict, { by }) => verdict === 'conflict' && by === 'replaced' ? 'trash' : verdict) }, budget: { writes: 1, joins: 1 },
   },
   {
+    name: 'news-is-a-conflict', says: 'what the app has written since, and nobody captured yet, loses to what lands',
+    rules: { judgeAside: changeVerdict((verdict, { by, entry, found }) => verdict === 'put-back' && by === 'replaced' && entry !== undefined && !isKnown(entry, found) ? 'conflict' : verdict) },
+    budget: { writes: 2, fetches: 1 },
+  },
+  {
     name: 'leftovers-to-the-trash', says: 'what a crash left aside goes to the trash',
     rules: { judgeAside: changeVerdict((verdict, { by }) => by === 'leftover' ? 'trash' : verdict) }, budget: { writes: 2, ...crashes },
   },
@@ -135,6 +141,10 @@ export const mutations: readonly Mutation[] = [
     rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, ...crashes },
   },
 ];
+
+function isKnown({ facts, superseded }: Entry, seen: Seen): boolean {
+  return [...superseded, ...facts ? [facts] : []].some((one) => haveSameFacts(one, seen));
+}
 
 /** The entry as if no content were known. */
 function bare(entry: Entry | undefined): Entry | undefined {

@@ -1,12 +1,12 @@
 import { makeTombstone, makeVersion } from '../../src/planning/entries.js';
 import { judgeAside } from '../../src/planning/judge.js';
-import { findWhy, reconcile, reconcileLeft } from '../../src/planning/reconcile.js';
+import { findWhy, mayStillBury, reconcile, reconcileLeft } from '../../src/planning/reconcile.js';
 import { findStanding } from '../../src/planning/standing.js';
 import { adopt, applyTransition, follow, lacks, mayAdopt, maySend, owe, release, settle, settleKept } from '../../src/planning/transitions.js';
 
 /** Every decision of the protocol: the functions that the product runs, imported. A mutation replaces one of them. */
 export const rules = {
-  findStanding, findWhy, reconcile, reconcileLeft, makeVersion, makeTombstone, judgeAside, settle, settleKept, follow, owe, release, applyTransition, maySend, mayAdopt, adopt, lacks,
+  findStanding, findWhy, reconcile, reconcileLeft, mayStillBury, makeVersion, makeTombstone, judgeAside, settle, settleKept, follow, owe, release, applyTransition, maySend, mayAdopt, adopt, lacks,
   /** The two below are no decisions but how they are carried out; a mutation may do it wrongly. */
   judgesBeforeRename: false,
   putsBackOver: false,

@@ -57,8 +57,9 @@ test('ARCHITECTURE.md shows what is judged', () => {
     (['replaced', 'removed', 'leftover'] as AsideBy[]).forEach((by, column) => {
       const cell = cells[column] ?? '';
       if (cell === '–') return;
-      const verdict = judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true });
-      expect([is, by, verdict]).toEqual([is, by, meaningOf(cell, verdicts)]);
+      const ask = (captures: boolean): Verdict => judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true, captures });
+      expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, verdicts)]);
+      expect([is, by, ask(true)]).toEqual([is, by, cell.endsWith('³') ? 'put-back' : meaningOf(cell, verdicts)]);
     });
   }
 });

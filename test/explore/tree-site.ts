@@ -5,9 +5,8 @@ import { createJudging } from '../../src/delivery/judging.js';
 import { hasCode, SyncMediaError } from '../../src/errors/errors.js';
 import { scanDir } from '../../src/ledger/scan.js';
 import { Settler } from '../../src/ledger/settle.js';
-import { isBackAtPath } from '../../src/planning/judge.js';
 import { lacks, maySend } from '../../src/planning/transitions.js';
-import { areas, land, newName, remove, type Place } from '../../src/root/landing.js';
+import { areas, isBackAtPath, land, newName, remove, type Place } from '../../src/root/landing.js';
 import { localDisk } from '../../src/root/local-disk.js';
 import { checkMarker } from '../../src/root/marker.js';
 import type { Entry, HostId, Path } from '../../src/words.js';
@@ -154,10 +153,10 @@ export class TreeSite {
   }
 
   private async land(entry: Entry, from: HostId, to: HostId, place: Place, between: () => Promise<void>): Promise<void> {
-    const judge = createJudging(this.site.ledger)(to, () => ({ version: entry.version, ruled: false }));
+    const judge = createJudging(this.site.ledger, { all: () => [] })(to, () => ({ version: entry.version, ruled: false }));
     if (entry.kind === 'tombstone') {
       const judged = await remove(place, entry.path, judge);
-      if (judged.some(({ verdict }) => isBackAtPath(verdict))) await this.site.ledger.release(entry, to);
+      if (isBackAtPath(judged)) await this.site.ledger.release(entry, to);
       else await this.settler.settle(entry.path, entry.version, to);
       return;
     }

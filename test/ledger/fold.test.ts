@@ -135,6 +135,24 @@ describe('when ledger and disk disagree', () => {
     expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A', 'B'], owed: ['C'] });
   });
 
+  test('a host that names other bytes of the very size and time makes a version of them', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await b.write(cat, 'MEOW', 1_000);
+    await a.fold.paths([cat], named);
+    await b.fold.paths([cat], named);
+    expect(await entryOf(cat)).toMatchObject({ sender: 'B', heldBy: ['B'], superseded: [{ lost: true }] });
+  });
+
+  test('under a tombstone other bytes of the very size and time as the deleted file are news', async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], named);
+    const before = await entryOf(cat);
+    await site.ledger.replace(before.version, makeTombstone(before, { path: cat, version: 't1', me: 'A', wantedBy: ['B', 'C'], now: new Date() }));
+    await b.write(cat, 'MEOW', 1_000);
+    await b.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'B' });
+  });
+
   test('a holder that has an older version again is owed the current one', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], named);

@@ -47,7 +47,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
     const root = join(dir.path, me);
     await mkdir(join(root, photos.path), { recursive: true });
     await writeMarker(localDisk, join(root, photos.path), me, photos.path);
-    const disk = new OwnDisk(new Root(root, () => dirs), root, () => dirs, me, createJudging(ledger), 10 * 60_000);
+    const disk = new OwnDisk(new Root(root, () => dirs), root, () => dirs, me, createJudging(ledger, { all: () => [] }), 10 * 60_000);
     const fold = new Fold({
       ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted,
       wantedBy: (path) => dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,

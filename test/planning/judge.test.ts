@@ -6,11 +6,11 @@ import { fileEntry, tombstoneEntry } from './entries.js';
 
 const entry = fileEntry({ version: 'v2' });
 const found = (fields: Partial<Found>): Found =>
-  ({ entry, standing: 'old', by: 'replaced', sent: 'v2', ruled: false, contentCompared: true, ...fields });
+  ({ entry, standing: 'old', by: 'replaced', sent: 'v2', ruled: false, contentCompared: true, captures: true, ...fields });
 
 /** The table of ARCHITECTURE.md, "Landing". */
 test.each<[FoundStanding, AsideBy, Verdict]>([
-  ['old', 'replaced', 'trash'], ['lost', 'replaced', 'conflict'], ['unknown', 'replaced', 'conflict'], ['current', 'replaced', 'drop'],
+  ['old', 'replaced', 'trash'], ['lost', 'replaced', 'conflict'], ['unknown', 'replaced', 'put-back'], ['current', 'replaced', 'drop'],
   ['old', 'removed', 'trash'], ['lost', 'removed', 'trash'], ['unknown', 'removed', 'return'], ['current', 'removed', 'return'],
   ['old', 'leftover', 'trash'], ['lost', 'leftover', 'conflict'], ['unknown', 'leftover', 'return'], ['current', 'leftover', 'return'],
 ])('%s bytes, %s: %s', (standing, by, verdict) => {
@@ -27,6 +27,20 @@ describe('current bytes that were replaced', () => {
   });
   test('go to the trash where a conflict rule decided against them', () => {
     expect(judge(found({ standing: 'current', sent: 'v1', ruled: true }))).toBe('trash');
+  });
+});
+
+describe('unknown bytes that were replaced are conflicts', () => {
+  const judgeUnknown = (fields: Partial<Found>): Verdict => judge(found({ standing: 'unknown', ...fields }));
+  test('on a host that does not capture them by itself', () => { expect(judgeUnknown({ captures: false })).toBe('conflict'); });
+  test('where a conflict rule decided against them', () => { expect(judgeUnknown({ ruled: true })).toBe('conflict'); });
+  test('under a tombstone, and without an entry', () => {
+    expect(judgeUnknown({ entry: tombstoneEntry() })).toBe('conflict');
+    expect(judgeUnknown({ entry: undefined })).toBe('conflict');
+  });
+  test('where they may be a version that the entry has forgotten', () => {
+    const superseded = Array.from({ length: 16 }, (_, n) => ({ size: n, mtime: n, version: String(n), lost: false }));
+    expect(judgeUnknown({ entry: fileEntry({ superseded }) })).toBe('conflict');
   });
 });
 

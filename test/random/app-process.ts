@@ -18,7 +18,7 @@ export type Asked =
 export interface Answer { readonly number: number; readonly do: Asked['do'] | 'start'; readonly error?: string }
 
 /** How much of what the processes of a host logged is kept, for whoever looks into a failure. */
-const logLimit = 200_000;
+const logLimit = 8_000_000;
 const patience = 60_000;
 
 interface Waiting { readonly resolve: () => void; readonly reject: (error: Error) => void }

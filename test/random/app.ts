@@ -9,6 +9,10 @@ process.on('disconnect', () => { process.exit(0); });
 interface Photo { _id: string; title: string; file: string }
 const connection = await mongoose.createConnection(uri).asPromise();
 const sync = createSyncMedia({ connection }, tuning);
+// What a failure is explained with: a pipe is written before the next thing happens, so that a kill leaves it.
+for (const event of ['folded', 'outcome', 'settled', 'conflict', 'blocked', 'failing', 'run', 'lease', 'halted'] as const) {
+  sync.on(event, (about) => { console.log(`${new Date().toISOString()} ${event} ${JSON.stringify(about)}`); });
+}
 const schema = new Schema<Photo>({ _id: String, title: String, file: String });
 schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, onDelete: 'propagate' } as never);
 const Photos = connection.model<Photo>('Photo', schema);

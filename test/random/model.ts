@@ -11,8 +11,10 @@ export interface Known {
   /** Captures that wait to be folded: that name the path, or no longer. */
   readonly touchedWaits: boolean;
   readonly leftWaits: boolean;
-  /** Nothing sent before may yet land on the host that writes: no run is under way, it was not frozen lately. */
+  /** Nothing sent before may yet land on the host that writes, with nobody left to judge what it replaces: it was not frozen lately. */
   readonly isCalm: boolean;
+  /** A push, a pull or a verification is under way: it may bring back what is deleted meanwhile. */
+  readonly runs: boolean;
 }
 
 interface OfPath {

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { compileApp } from './compile.js';
-import { readAll, treeOf } from './disks.js';
+import type { Entry } from '../../src/words.js';
+import { findCopies, readAll, treeOf } from './disks.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
 import { World } from './world.js';
 
@@ -35,7 +36,7 @@ describe('whatever happens, all hosts come to hold what the model says, and no b
       for (const step of steps) await world.carryOut(step, at++);
       await world.comeToRest(restMs);
       const wrong = compare(world);
-      if (wrong.length > 0) throw new Error(wrong.map((one) => explain(one, steps)).join('\n'));
+      if (wrong.length > 0) throw new Error((await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join('\n'));
       console.log(summarise(seed, world));
     } catch (error) {
       throw await report(error, seed, steps, at, world);
@@ -82,12 +83,25 @@ function pathOf(of: World | undefined, step: number): string | undefined {
   return of?.model.known().find((path) => of.model.history(path).some((write) => write.step === step));
 }
 
-/** The steps that concern a path, and what happened to hosts meanwhile. */
-function explain({ path, what }: Wrong, steps: readonly Step[]): string {
+/** The steps that concern a path, and what the hosts did and said of it meanwhile; where copies of what was there lie now. */
+async function explain({ path, what }: Wrong, steps: readonly Step[], of: World): Promise<string> {
   if (path === undefined) return what;
-  const concerned = steps.map((step, at) => ({ step, at })).filter(({ step }) => JSON.stringify(step).includes(JSON.stringify(path)));
-  const last = concerned.at(-1)?.at ?? 0;
-  return `${path}: ${what}\n${concerned.map(({ step, at }) => `    step ${String(at)}: ${describeStep(step)}`).join('\n')}\n    (last of them: step ${String(last)})`;
+  const told = JSON.stringify(path).slice(1, -1);
+  const lines = steps.slice(0, of.times.length).flatMap((step, at) => isAbout(step, told) ? [`${of.times[at]?.toISOString() ?? ''} step ${String(at)}: ${describeStep(step)}`] : []);
+  for (const { machine: { name }, app } of of.ones) {
+    for (const line of app.log.split('\n')) if (line.includes(told) || / (run|lease) \{/.test(line)) lines.push(line.replace(' ', ` ${name} `).slice(0, 600));
+  }
+  const copies = findCopies(of.replicas, path).map(({ host, at, sha256 }) => {
+    const write = of.saved.get(sha256);
+    return `${host}:${at} is ${write ? `what ${write.host} saved in step ${String(write.step)}` : 'unknown'} (${sha256.slice(0, 8)})`;
+  });
+  const entry = await of.rows<Entry>('ledger').findOne({ _id: { $regex: `/${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$` } });
+  return [`${path}: ${what}`, ...lines.sort(), ...copies, JSON.stringify(entry)].join('\n    ');
+}
+
+/** What happens to a host may matter to any path. */
+function isAbout(step: Step, told: string): boolean {
+  return (step.do !== 'save' && step.do !== 'delete' && step.do !== 'write beside' && step.do !== 'remove beside') || JSON.stringify(step).includes(told);
 }
 
 async function report(error: unknown, seed: number, steps: readonly Step[], at: number, of: World): Promise<Error> {
@@ -95,7 +109,7 @@ async function report(error: unknown, seed: number, steps: readonly Step[], at: 
   const owed = await of.rows('ledger').find({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] } as never).limit(5).toArray();
   const rest = [
     owed.length > 0 ? `owed: ${JSON.stringify(owed)}` : '',
-    ...of.ones.map(({ machine: { name }, app }) => app.log === '' ? '' : `${name} said last:\n${app.log.slice(-3_000)}`),
+    ...of.ones.map(({ machine: { name }, app }) => app.log === '' ? '' : `${name} said last:\n${app.log.split('\n').filter((line) => !/^\S+ (folded|outcome|settled|run|lease) \{/.test(line)).join('\n').slice(-3_000)}`),
   ].filter((text) => text !== '').join('\n');
   return new Error([
     `seed ${String(seed)}, after step ${String(at - 1)} of ${String(steps.length)} (${step ? describeStep(step) : 'none'}):`,

@@ -163,7 +163,7 @@ describe('land', () => {
 
   test('a rename whose answer was lost and which then finds the file gone destroys nothing', async () => {
     await replica.put('a', 'before');
-    const disk: Disk = { ...localDisk, rename: async (from, to) => { await localDisk.rename(from, to); return localDisk.rename(from, to); } };
+    const disk: Disk = { ...localDisk, replace: async (...given) => { await localDisk.replace(...given); return localDisk.replace(...given); } };
     await expect(land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('TRANSFER_FAILED'));
     expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
   });
@@ -195,9 +195,25 @@ describe('land', () => {
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
+  test('what the app puts there after the look is kept and judged like what it replaced', async () => {
+    await replica.put('a', 'before');
+    const disk: Disk = {
+      ...localDisk,
+      replace: async (...given) => {
+        await replica.put('written', 'by the app');
+        await rename(at('written'), at('a'));
+        return localDisk.replace(...given);
+      },
+    };
+    const judged = await land(replica.on(disk), path('a'), await replica.receive('new'), judgeBy({ before: 'trash', 'by the app': 'conflict' }));
+    expect(judged.map(({ verdict }) => verdict)).toEqual(['trash', 'conflict']);
+    expect(await replica.files()).toEqual({ '.syncmedia/trash/*/a': 'before', '.syncmedia/conflicts/*/a': 'by the app', a: 'new' });
+    expect(await readdir(at(areas.tmp))).toEqual([]);
+  });
+
   test('a directory that may not be written leaves no second name at every try', async () => {
     await replica.put('x/a', 'before');
-    const disk: Disk = { ...localDisk, rename: () => Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'read-only.')) };
+    const disk: Disk = { ...localDisk, replace: () => Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'read-only.')) };
     await expect(land(replica.on(disk), path('x/a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('PERMISSION_DENIED'));
     expect(await readdir(at(areas.aside))).toEqual([]);
     expect(await readFile(at('x/a'), 'utf8')).toBe('before');

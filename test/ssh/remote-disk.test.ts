@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -175,5 +175,41 @@ describe.skipIf(noUser !== undefined)('as an ordinary user', () => {
       await other.close();
       await user.remove();
     }
+  });
+});
+
+describe('replace', () => {
+  const contents = async (): Promise<Record<string, string>> =>
+    Object.fromEntries(await Promise.all((await readdir(dir.path)).map(async (name) => [name, await readFile(at(name), 'utf8')] as const)));
+  beforeEach(async () => {
+    await writeFile(at('file'), 'before');
+    await link(at('file'), at('kept'));
+    await writeFile(at('new'), 'new');
+  });
+
+  test('renames over what is there, and leaves no name of its own', async () => {
+    expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced');
+    expect(await contents()).toEqual({ file: 'new', kept: 'before' });
+  });
+
+  test('keeps what has come there since, of the same size and time', async () => {
+    await writeFile(at('written'), 'WRITTE');
+    await utimes(at('written'), 1_000, 1_000);
+    await utimes(at('file'), 1_000, 1_000);
+    await rename(at('written'), at('file'));
+    expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced another');
+    expect(await contents()).toEqual({ file: 'new', kept: 'before', late: 'WRITTE' });
+  });
+
+  test('fills a path that was emptied since', async () => {
+    await rm(at('file'));
+    expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced');
+    expect(await contents()).toEqual({ file: 'new', kept: 'before' });
+  });
+
+  test('does nothing where there is nothing to place', async () => {
+    expect(await disk.replace(at('missing'), at('file'), at('kept'), at('late'))).toBe(false);
+    await expect(disk.replace(at('new'), at('missing/file'), at('kept'), at('late'))).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
+    expect(await contents()).toEqual({ file: 'before', kept: 'before', new: 'new' });
   });
 });

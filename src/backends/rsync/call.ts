@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hasCode, messageOf } from '../../errors/errors.js';
-import { areas, judgeAside, newName } from '../../root/landing.js';
+import { areas, isBackAtPath, judgeAside, newName } from '../../root/landing.js';
 import type { Failure } from '../../words.js';
 import { asFailure } from '../failure.js';
 import type { Ready } from '../look.js';
@@ -21,7 +21,11 @@ export interface Called {
   readonly failure?: Failure;
   /** Paths below the sync dir that the receiver is known to have. */
   readonly arrived: ReadonlySet<string>;
+  /** Where the other side's own won, and lies again. */
+  readonly kept: ReadonlySet<string>;
 }
+
+const none: ReadonlySet<string> = new Set();
 
 /** Transfers a list of files of one sync dir by one rsync, judges what it replaced, and finds out what really arrived. */
 export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
@@ -40,10 +44,10 @@ export async function callRsync(options: RsyncBackendOptions, usual: Way, route:
     if (item?.type === 'f' && item.name !== undefined && '<>'.includes(item.update)) listed.add(item.name);
   });
   const failure = findHostFailure(ended, route.host);
-  if (failure !== undefined) return { ended, failure: await findMissing(ended, route) ?? failure, arrived: new Set() };
-  await judgeReplaced(options, route, aside);
-  if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest))) return { ended, arrived: listed };
-  return { ended, ...(await verify(options, way, route, ends, list, signal)) };
+  if (failure !== undefined) return { ended, failure: await findMissing(ended, route) ?? failure, arrived: none, kept: none };
+  const kept = await judgeReplaced(options, route, aside);
+  if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest))) return { ended, arrived: listed, kept };
+  return { ended, kept, ...(await verify(options, way, route, ends, list, signal)) };
 }
 
 /** rsync may see that the other side is gone before it sees why, and then says nothing of a program that is missing there: it is asked for. */
@@ -80,14 +84,17 @@ async function verify(
     if (item?.name !== undefined && item.type === 'f' && isTheSame(item)) arrived.add(item.name);
   });
   const failure = findHostFailure(ended, route.host);
-  return failure === undefined ? { arrived } : { arrived: new Set(), failure };
+  return failure === undefined ? { arrived } : { arrived: none, failure };
 }
 
-async function judgeReplaced({ log }: RsyncBackendOptions, route: Route, aside: string): Promise<void> {
+/** @returns where what was replaced is back */
+async function judgeReplaced({ log }: RsyncBackendOptions, route: Route, aside: string): Promise<ReadonlySet<string>> {
   try {
-    await judgeAside(route.receiver, aside, 'replaced', route.judge);
+    const judged = await judgeAside(route.receiver, aside, 'replaced', route.judge);
+    return new Set(judged.filter((one) => isBackAtPath([one])).map(({ path }) => path.slice(route.dir.path.length + 1)));
   } catch (error) {
     // It is safe where it is, and judged later as left over.
     log.warn(`What was replaced in ${route.receiver.dirPath} of ${route.host.hostname} is still in ${areas.aside}/${aside}: ${messageOf(error)}`);
+    return none;
   }
 }

@@ -36,8 +36,10 @@ async function* transferBatch(options: RsyncBackendOptions, way: Way, route: Rou
       for (const { change } of left) yield failed(change, 'rsync', failure ?? cancelled());
       return;
     }
-    const arrived = left.filter(({ rest }) => called.arrived.has(rest));
-    const missing = left.filter(({ rest }) => !called.arrived.has(rest));
+    const [kept, others] = [left.filter(({ rest }) => called.kept.has(rest)), left.filter(({ rest }) => !called.kept.has(rest))];
+    for (const { change, seen } of kept) yield { change, via: 'rsync', bytes: seen.size, result: 'kept' };
+    const arrived = others.filter(({ rest }) => called.arrived.has(rest));
+    const missing = others.filter(({ rest }) => !called.arrived.has(rest));
     yield* confirm(route, arrived);
     const { again, blocked } = await sortMissing(route, called, missing, tries < MAX_TRIES);
     for (const { file, failure: why } of blocked) {

@@ -1,4 +1,5 @@
 import { hasCode } from '../../errors/errors.js';
+import { isBackAtPath } from '../../root/landing.js';
 import { checkParents, makeParents } from '../../root/parents.js';
 import { notAFile } from '../../root/local-disk.js';
 import type { Channel } from '../../ssh/channels.js';
@@ -56,7 +57,8 @@ async function sendOne(sources: Shared['sources'], route: Route, change: Put, mo
   const checked = Promise.all([looking, route.checked]).then(async ([look]) => {
     if (look === 'no way') await makeParents(place, change.path, known);
   });
-  await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked, repair: () => route.repair() });
+  const judged = await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked, repair: () => route.repair() });
+  if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }
 

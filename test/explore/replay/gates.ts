@@ -7,7 +7,7 @@ import type { Place } from '../../../src/root/landing.js';
 import type { Channels } from '../../../src/ssh/channels.js';
 import type { Connection } from '../../../src/ssh/connection.js';
 import type { Ssh } from '../../../src/ssh/ssh.js';
-import type { Entry, Path, Seen, SyncDir } from '../../../src/words.js';
+import type { Entry, Host, Path, Seen, SyncDir } from '../../../src/words.js';
 import { findTask, noteAside, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;
@@ -54,23 +54,23 @@ export function gateLedger(ledger: Ledger): Ledger {
 export function gateDisk(disk: Disk): Disk {
   return gate(disk, (name, args, task) => {
     const isTarget = (path: unknown): boolean => typeof path === 'string' && path.endsWith(`/${task.about.path}`);
-    const isMove = (name === 'link' || name === 'rename') && (isTarget(args[0]) || isTarget(args[1]));
+    const isMove = (name === 'link' || name === 'rename' || name === 'replace') && (isTarget(args[0]) || isTarget(args[1]));
     const isLook = name === 'stat' && isTarget(args[0]) && (task.about.kind === 'remove' || task.about.kind === 'look');
     if (isMove) noteAside(args[1]);
     if (!task.isLanding || (!isMove && !isLook)) return undefined;
     if (!task.passed.has('rename')) return 'rename';
-    const isReplace = task.about.window === true && name === 'rename' && isTarget(args[1]);
+    const isReplace = task.about.window === true && name === 'replace';
     return isReplace && !task.passed.has('replace') && !task.passed.has('judge') ? 'replace' : undefined;
   });
 }
 
 /** What is judged waits before the entry is read, and before the verdict is carried out. */
-export function gateJudging(ledger: Ledger): JudgeAt {
+export function gateJudging(ledger: Ledger, hosts: () => readonly Host[]): JudgeAt {
   const read = async (path: Path): Promise<Entry | undefined> => {
     await pass('judge');
     return ledger.read(path);
   };
-  const judging = createJudging({ read });
+  const judging = createJudging({ read }, { all: hosts });
   return (at, sentTo) => {
     const judge = judging(at, sentTo);
     return async (...about) => {
@@ -124,9 +124,9 @@ export class GatedOwnDisk extends OwnDisk {
     return super.observe(path);
   }
 
-  override async restore(entry: Entry, ownCopy: string): Promise<void> {
+  override async restore(entry: Entry, ownCopy: string): Promise<boolean> {
     await this.beginLanding();
-    await super.restore(entry, ownCopy);
+    return super.restore(entry, ownCopy);
   }
 
   override async moveToTrash(path: Path): Promise<void> {

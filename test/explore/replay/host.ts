@@ -47,7 +47,7 @@ export class ReplayHost {
   constructor(readonly id: HostId, readonly ssh: TestHost, plainLedger: Ledger, private readonly around: Surroundings) {
     const ledger = this.ledger = gateLedger(plainLedger);
     const events = new EventBus();
-    this.judgeAt = gateJudging(plainLedger);
+    this.judgeAt = gateJudging(plainLedger, () => around.hosts());
     this.root = new Root(ssh.root, () => dirs);
     this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt, defaultTuning.leftoverMs);
     const wantedBy = (): HostId[] => around.wantedBy(id);
@@ -145,6 +145,7 @@ export class ReplayHost {
     if (task?.about.via === 'rsync') {
       task.isSending = true;
       for await (const outcome of this.backends.rsync.fetch(from, [{ do: 'put', path, dir: uploads, version, facts }], this.never.signal)) {
+        if (outcome.result === 'kept') return;
         if (outcome.result !== 'delivered') throw new Error(`fetching: ${JSON.stringify(outcome)}`);
         await settler.settle(path, version, this.id, outcome.sha256);
       }
@@ -156,6 +157,7 @@ export class ReplayHost {
     const received = await (await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body))
       .finish(this.judgeAt(this.id, () => ({ version, ruled: false })));
     if ('error' in received) throw received.error;
+    if (received.kept) return;
     await settler.settle(path, version, this.id, received.sha256);
   }
 }

@@ -4,7 +4,7 @@ import type { Host, HostId } from '../../../src/words.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
 import { hostIds } from '../decisions.js';
-import { hostOf, type Model, wantedBy } from '../model.js';
+import { hostOf, isPassive, type Model, wantedBy } from '../model.js';
 import type { State } from '../state.js';
 import { ReplayHost } from './host.js';
 
@@ -31,7 +31,7 @@ export class ReplaySite {
   async hostsFor(around: { state(): State; model(): Model }): Promise<ReplayHost[]> {
     const rows = this.hosts.map((host, i) => rowOf(host, hostIds[i] ?? ''));
     const made = this.hosts.map((host, i) => new ReplayHost(hostIds[i] ?? '', host, this.ledger, {
-      hosts: () => rows, isNamed: () => around.state().isNamed,
+      hosts: () => rows.map((row, i) => ({ ...row, ...standingOf(around, i) })), isNamed: () => around.state().isNamed,
       isReady: (me) => !around.model().decisions.isNotReady(around.state(), hostIds.indexOf(me)),
       wantedBy: (me) => {
         const state = around.state(), index = hostIds.indexOf(me), own = hostOf(state, index);
@@ -47,6 +47,10 @@ export class ReplaySite {
     for (const host of this.hosts) await host.close();
     await this.database.close();
   }
+}
+
+function standingOf({ state, model }: { state(): State; model(): Model }, index: number): Pick<Host, 'passive' | 'readyAt'> {
+  return { passive: isPassive(model(), index), ...(model().decisions.isNotReady(state(), index) ? {} : { readyAt: new Date(2 ** 41) }) };
 }
 
 export function rowOf(host: TestHost, id: HostId): Host {
