@@ -1,5 +1,6 @@
 import type { Connection, mongo } from 'mongoose';
 import { SyncMediaError } from './errors/errors.js';
+import { Gathering, type Came } from './gathering.js';
 
 /**
  * A native collection of the app's own connection. Reads go to the primary and writes to the majority, whatever the app's URI says:
@@ -15,4 +16,40 @@ export function nativeCollection<T extends mongo.Document>(connection: Connectio
 /** Whether MongoDB refused a write because a unique index has the key already (E11000). */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;
+}
+
+interface BulkError { readonly writeErrors?: unknown; readonly result?: { getWriteConcernError?(): unknown } }
+interface WriteError { readonly index: number; readonly code: number; readonly errmsg?: string }
+
+/** Inserts that come while others are under way go together. Each is answered by itself: what a unique index refuses keeps no other out. */
+export function gatherInserts<T extends mongo.Document>(
+  rows: Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
+): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
+  return new Gathering(async (documents) => {
+    const [only] = documents;
+    if (only !== undefined && documents.length === 1) {
+      await rows.insertOne(only, options);
+      return [{ result: undefined }];
+    }
+    try {
+      await rows.insertMany(documents, { ...options, ordered: false });
+      return documents.map(() => ({ result: undefined }));
+    } catch (error) {
+      const refused = findWriteErrors(error);
+      if (refused === undefined) throw error;
+      return documents.map((_, index): Came<void> => {
+        const why = refused.find((one) => one.index === index);
+        return why === undefined ? { result: undefined } : { error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), { code: why.code }) };
+      });
+    }
+  }, { items: 500, calls: 2 });
+}
+
+/** Of an unordered insert, which documents the server refused; undefined where something else failed, and nobody knows what was written. */
+function findWriteErrors(error: unknown): readonly WriteError[] | undefined {
+  if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
+  const { writeErrors, result } = error as BulkError;
+  if (result?.getWriteConcernError?.() !== undefined) return undefined;
+  const list = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]) as WriteError[];
+  return list.length > 0 && list.every((one) => Number.isInteger(one?.index)) ? list : undefined;
 }

@@ -156,6 +156,8 @@ export interface Entry {
   adoptable?: boolean;
   /** Set where size and mtime do not pin the bytes yet (just written when captured, or too large to hash then): the next sweep hashes. */
   unsure?: boolean;
+  /** Set where a conflict rule decided that it wins: what other hosts have at the path, and the ledger does not know, loses to it. */
+  overrules?: boolean;
   heldBy: HostId[];
   owed: HostId[];
   dueAt: Date;
@@ -167,7 +169,7 @@ export interface Entry {
 /** What is to happen to one path on the other side. */
 export type Change = { readonly path: Path; readonly dir: SyncDir; readonly version: Version; readonly savedBy?: SavedBy } & (
   /** `rule` only where the ledger does not know the other side. */
-  | { readonly do: 'put'; readonly facts: Facts; readonly rule?: Conflict }
+  | { readonly do: 'put'; readonly facts: Facts; readonly rule?: Conflict; readonly overrules?: true }
   | { readonly do: 'remove' });
 
 /** What came of a change. `via` names what carried it (`rsync`, `sftp`). */

@@ -7,8 +7,8 @@ import type { Ssh } from '../ssh/ssh.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Sources } from './sftp/sources.js';
 
-/** What a landing is carrying out at a path. `ruled`: a conflict rule decided it, not the ledger's order. */
-export interface Sent { readonly version: Version; readonly ruled: boolean }
+/** What a landing is carrying out at a path. `ruled`: a conflict rule decided it, not the ledger's order; `overrules`: one decided once that it wins. */
+export interface Sent { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
 
 /** Makes the judge for landings on the disk of host `at`; `sentTo` tells what is landing there. */
 export type JudgeAt = (at: HostId, sentTo: (path: Path) => Sent | undefined) => Judge;

@@ -6,7 +6,7 @@ import { belowDir, checkParents } from '../root/parents.js';
 import type { Connection } from '../ssh/connection.js';
 import type { Change, Facts, Host, Path, Seen, SyncDir } from '../words.js';
 import { throwFailure } from './failure.js';
-import type { Shared } from './options.js';
+import type { Sent, Shared } from './options.js';
 
 export type Put = Change & { readonly do: 'put' };
 
@@ -62,13 +62,17 @@ export async function openRoute(
   checked.catch(() => { /* Whoever places something waits for it. */ });
   if (!isKnown) await checked;
   const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
-  const sent = new Map(changes.map((change) => [change.path, { version: change.version, ruled: change.do === 'put' && change.rule !== undefined }]));
+  const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
   return {
     direction, host, dir, connection, here, there, receiver, checked, repair: () => prepareMissing(receiver),
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
   };
+}
+
+function sentBy(change: Change): Sent {
+  return { version: change.version, ruled: change.do === 'put' && change.rule !== undefined, overrules: change.do === 'put' && change.overrules === true };
 }
 
 async function checkEnds(

@@ -1,4 +1,6 @@
-import type { ClientSession, Collection, Connection } from 'mongoose';
+import type { ClientSession, Collection, Connection, mongo } from 'mongoose';
+import { gatherInserts } from '../database.js';
+import type { Gathering } from '../gathering.js';
 import type { Capture, HostId, Path } from '../words.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
@@ -12,9 +14,11 @@ const majority = { writeConcern: { w: 'majority' } } as const;
  */
 export class Outbox {
   private readonly collection: Collection<CaptureRow>;
+  private readonly inserting: Gathering<CaptureRow, void>;
 
   constructor(private readonly connection: Connection, prefix: string) {
     this.collection = connection.collection<CaptureRow>(`${prefix}captures`);
+    this.inserting = gatherInserts(this.collection as unknown as mongo.Collection<CaptureRow>, majority);
   }
 
   async ensureIndexes(): Promise<void> {
@@ -24,6 +28,7 @@ export class Outbox {
   /** One insert, in `session` where it is one of this connection's client. */
   async insert(capture: Capture, session?: ClientSession): Promise<void> {
     const { id, ...row } = capture;
+    if (session === undefined) return this.inserting.ask({ _id: id, ...row });
     await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
   }
 

@@ -31,7 +31,7 @@ export interface FoldingContext {
 /** Captures handed over and not folded yet; more are found in the outbox when they are due. */
 const handedLimit = 10_000;
 const batch = 200;
-const width = 16;
+const width = 32;
 
 /** Turns captures into entries: those handed over by a save at once, those of a process that died when they are due. */
 export class Folding {

@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Settler } from '../ledger/settle.js';
 import type { Tuning } from '../options/config.js';
 import { FailingDirs } from './failing-dirs.js';
+import { Storing } from './storing.js';
 import { backoff, retryBlocked } from '../planning/backoff.js';
 import { plan, takeBatch } from '../planning/plan.js';
 import { settleKept } from '../planning/transitions.js';
@@ -46,6 +47,8 @@ export class Lane {
   private timer: NodeJS.Timeout | undefined;
   private more = true;
   private readonly prepared = new Set<Path>();
+  /** Outcomes, while the next batch is on its way. Where that fails the lane waits, and finds in the ledger what is owed. */
+  private readonly storing = new Storing();
   private readonly failingDirs: FailingDirs;
   private failures = 0;
   private failingSince: Date | undefined;
@@ -95,6 +98,8 @@ export class Lane {
     clearTimeout(this.timer);
     this.timer = undefined;
     await this.running;
+    // What failed is found again in the ledger.
+    await this.storing.finish().catch(() => undefined);
   }
 
   private begin(): void {
@@ -120,10 +125,12 @@ export class Lane {
       const host = this.isSendable();
       if (!host) return;
       if (this.queue.size === 0 && this.more) await this.fill();
+      if (this.storing.size >= this.context.tuning.laneQueue) await this.storing.finish();
       const { batchFiles, batchBytes } = this.context.tuning;
       const batch = takeBatch(this.queue.values(), { files: batchFiles, bytes: batchBytes });
       if (batch.length === 0) {
-        if (this.more) continue;
+        await this.storing.finish();
+        if (this.more || this.queue.size > 0) continue;
         if (this.failures > 0) await this.findOut(host);
         return;
       }
@@ -134,6 +141,8 @@ export class Lane {
 
   private async fill(): Promise<void> {
     const { ledger, me, tuning } = this.context;
+    // What is not stored yet is still owed there.
+    await this.storing.finish();
     // Who wakes the lane while the ledger answers is heard.
     this.more = false;
     const entries = await ledger.owedTo(this.id, me, tuning.laneQueue, this.failingDirs.waiting());
@@ -159,7 +168,6 @@ export class Lane {
   private async send(host: Host, changes: readonly Change[], entries: ReadonlyMap<Path, Entry>): Promise<{ delivered: number; hostFailure?: Failure }> {
     const { context } = this;
     if (changes.length === 0) return { delivered: 0 };
-    const work: Promise<void>[] = [];
     let delivered = 0, hostFailure: Failure | undefined;
     const moved: Entry[] = [];
     try {
@@ -171,16 +179,13 @@ export class Lane {
         if (outcome.result === 'changed' || outcome.result === 'vanished') moved.push(entry);
         else if (outcome.result === 'failed' && outcome.failure.of === 'host') {
           if (!this.isOfDir(outcome.change.dir, outcome.failure)) hostFailure = outcome.failure;
-        } else work.push(this.take(entry, outcome));
+        } else this.storing.add(this.take(entry, outcome));
       }
     } catch (error) {
       hostFailure = { code: 'TRANSFER_FAILED', message: messageOf(error), retryable: true, of: 'host' };
     }
-    const results = await Promise.allSettled(work);
     if (moved.length > 0) await this.lookAgain(moved);
     if (delivered > 0) context.landed(host.id, delivered);
-    const broken = results.find((result) => result.status === 'rejected');
-    if (broken) throw broken.reason;
     return { delivered, ...(hostFailure ? { hostFailure } : {}) };
   }
 

@@ -36,8 +36,8 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return seen;
   }
 
-  hash(path: Path): Promise<(Seen & { sha256: string }) | undefined> {
-    return this.root.hash(path);
+  hash(path: Path, options?: { keeps: boolean }): Promise<(Seen & { sha256: string }) | undefined> {
+    return this.root.hash(path, options);
   }
 
   async *scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }> {

@@ -6,7 +6,8 @@ import type { Ledger } from './ledger.js';
 export interface FoldDisk {
   /** Undefined where nothing is there. Throws BAD_PATH, SYMLINK_IN_PATH, NOT_A_FILE, NO_MARKER. */
   observe(path: Path): Promise<Seen | undefined>;
-  hash(path: Path): Promise<Seen | undefined>;
+  /** `keeps`: its bytes are about to be sent. */
+  hash(path: Path, options?: { keeps: boolean }): Promise<Seen | undefined>;
   /** Looks in this host's own `.syncmedia` for the current bytes. */
   findOwnCopy(entry: Entry): Promise<string | undefined>;
   /** False where what lay there meanwhile is no version, and was put back. */
@@ -35,6 +36,8 @@ export interface Reason {
   readonly savedBy?: SavedBy | undefined;
   /** Hosts known to have the same bytes (what a pull fetched from them). */
   readonly alsoHeldBy?: readonly HostId[];
+  /** A conflict rule decided that these bytes win. */
+  readonly overrules?: boolean;
   /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
   readonly surely?: boolean;
 }

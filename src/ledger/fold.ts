@@ -97,7 +97,7 @@ export class Fold {
         const wantedBy = this.context.wantedBy(path);
         if (!wantedBy) return undefined;
         const next = makeVersion(entry, seen, {
-          path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [],
+          path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [], overrules: reason.overrules,
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next)) return next;
       } else if (entry && await this.carryOut(answer, entry, ownCopy)) {
@@ -140,7 +140,7 @@ export class Fold {
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
       const isNews = standing === 'unknown' || findWhy(why, seen, asserted) === 'asserted';
       if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
-        seen = await disk.hash(path);
+        seen = await disk.hash(path, { keeps: isNews });
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
     } catch (error) {

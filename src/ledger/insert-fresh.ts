@@ -11,16 +11,16 @@ const freshMs = 60_000;
  * The quick way for a file that was just uploaded: its entry is inserted without having been read. Where the path has an entry already
  * nothing is written, and the usual way looks at both; so it does with everything else that this one leaves alone.
  */
-export async function insertFresh(context: FoldContext, path: Path, { savedBy, alsoHeldBy }: Reason): Promise<Entry | undefined> {
+export async function insertFresh(context: FoldContext, path: Path, { savedBy, alsoHeldBy, overrules }: Reason): Promise<Entry | undefined> {
   const { ledger, disk, me } = context;
   if (!context.wantedBy(path)) return undefined;
   try {
     const found = await disk.observe(path);
     if (!found || found.size > hashAtOnceLimit || Date.now() - found.mtime * 1000 > freshMs) return undefined;
-    const seen = await disk.hash(path);
+    const seen = await disk.hash(path, { keeps: true });
     const wantedBy = context.wantedBy(path);
     if (!seen || !wantedBy) return undefined;
-    const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [] });
+    const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [], overrules });
     return await ledger.insert(entry) ? entry : undefined;
   } catch (error) {
     // The usual way meets it too, and tells.

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
-import { isDuplicateKey } from '../database.js';
+import { gatherInserts, isDuplicateKey } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
+import type { Gathering } from '../gathering.js';
 import { atOnce } from '../planning/entries.js';
 import { leave, owe, release, type Transition } from '../planning/transitions.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
@@ -27,7 +28,11 @@ function toRow({ path, ...rest }: Entry): Row {
  * transactions.
  */
 export class Ledger {
-  constructor(private readonly rows: mongo.Collection<Row>) {}
+  private readonly inserting: Gathering<Row, void>;
+
+  constructor(private readonly rows: mongo.Collection<Row>) {
+    this.inserting = gatherInserts(rows);
+  }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
@@ -55,7 +60,7 @@ export class Ledger {
   /** False where the path has an entry already. */
   async insert(entry: Entry): Promise<boolean> {
     try {
-      await this.rows.insertOne(toRow(entry));
+      await this.inserting.ask(toRow(entry));
       return true;
     } catch (error) {
       if (isDuplicateKey(error)) return false;

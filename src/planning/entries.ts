@@ -17,6 +17,8 @@ export interface Write {
   readonly savedBy?: SavedBy | undefined;
   /** Hosts that are known to have the same bytes already. */
   readonly alsoHeldBy?: readonly HostId[];
+  /** A conflict rule decided that these bytes win. */
+  readonly overrules?: boolean | undefined;
 }
 
 /** A file younger than this when it was captured may change again without its mtime moving (git's racy index). In milliseconds. */
@@ -51,6 +53,7 @@ export function makeVersion(before: Entry | undefined, facts: Seen, write: Write
     ...(write.savedBy ? { savedBy: write.savedBy } : before?.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
     ...(isUnsure(facts, write.now) ? { unsure: true } : {}),
+    ...(write.overrules === true ? { overrules: true } : {}),
   };
 }
 

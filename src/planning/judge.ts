@@ -1,6 +1,6 @@
 import type { AsideBy, Entry, HostId, Seen, Verdict, Version } from '../words.js';
 import { supersededLimit } from './entries.js';
-import { findStanding, haveSameFacts, type FoundStanding } from './standing.js';
+import { findStanding, haveSameFacts, looksKnown, type FoundStanding } from './standing.js';
 
 export interface Found {
   /** Read afresh after the rename. */
@@ -13,8 +13,8 @@ export interface Found {
   readonly ruled: boolean;
   /** Whether the content was compared, not only size and mtime. */
   readonly contentCompared: boolean;
-  /** As in `Aside`. */
-  readonly captures: boolean;
+  /** Whether the host they lie on is about to capture what its app has written. */
+  readonly isNews: boolean;
 }
 
 /** What a landing moved aside, or a crash left there. */
@@ -26,7 +26,7 @@ export interface Aside {
   readonly at: HostId;
   readonly by: AsideBy;
   /** What was landing there, where it is known. */
-  readonly sent: { readonly version: Version; readonly ruled: boolean } | undefined;
+  readonly sent: { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean } | undefined;
   /** Whether the host it lies on tells the ledger by itself of what its app writes: it is active, and ready. */
   readonly captures: boolean;
 }
@@ -40,10 +40,12 @@ export function judgeAside(aside: Aside, hashed: { readonly sha256: string | und
 export function judgeAside(aside: Aside): Verdict | undefined;
 export function judgeAside({ entry, found, at, by, sent, captures }: Aside, hashed?: { readonly sha256: string | undefined }): Verdict | undefined {
   const seen = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
-  const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk: entry?.capturedBy === at, surely: true });
+  const onCapturingDisk = entry?.capturedBy === at;
+  const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk, surely: true });
   if (standing === undefined && !hashed) return undefined;
   return judge({
-    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined, captures,
+    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
+    isNews: captures && sent?.overrules !== true && !looksKnown(entry, found, { onCapturingDisk }),
   });
 }
 
@@ -60,7 +62,7 @@ export function judge(found: Found): Verdict {
   if (standing === 'old') return 'trash';
   if (standing === 'lost') return entry?.kind === 'tombstone' ? 'trash' : 'conflict';
   if (by === 'leftover') return 'return';
-  if (standing !== 'current') return isNews(found) ? 'put-back' : 'conflict';
+  if (standing !== 'current') return mayBeCaptured(found) ? 'put-back' : 'conflict';
   if (found.ruled) return 'trash';
   // Current, and the entry did not move on: it can only be what was sent now, sent before.
   if (entry?.version === found.sent && by === 'put-back') return 'conflict';
@@ -72,8 +74,8 @@ export function judge(found: Found): Verdict {
  * What the app has just written, and its host is about to capture: a save that was acknowledged must not lose to a version that is older
  * than it and was on its way. Where the entry remembers all it can it may be an older version still.
  */
-function isNews({ entry, captures, ruled, sent }: Found): boolean {
-  return captures && !ruled && sent !== undefined && entry?.kind === 'file' && entry.superseded.length < supersededLimit;
+function mayBeCaptured({ entry, isNews, ruled, sent }: Found): boolean {
+  return isNews && !ruled && sent !== undefined && entry?.kind === 'file' && entry.superseded.length < supersededLimit;
 }
 
 function judgeRemoved(standing: FoundStanding): Verdict {

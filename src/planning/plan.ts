@@ -22,7 +22,7 @@ export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry)
     if (!dir) { unsendable.push(entry); continue; }
     const common = { path: entry.path, dir, version: entry.version, ...(entry.savedBy ? { savedBy: entry.savedBy } : {}) };
     if (entry.kind === 'tombstone') changes.push({ ...common, do: 'remove' });
-    else if (entry.facts) changes.push({ ...common, do: 'put', facts: entry.facts });
+    else if (entry.facts) changes.push({ ...common, do: 'put', facts: entry.facts, ...(entry.overrules === true ? { overrules: true } : {}) });
   }
   return { changes, unwanted, unsendable };
 }

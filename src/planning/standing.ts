@@ -23,6 +23,12 @@ function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | '
   return onCapturingDisk ? 'other' : 'same';
 }
 
+/** Whether bytes have the size and date of a version, as rotten ones have: what an app has written has its own, down to the fraction. */
+export function looksKnown(entry: Entry | undefined, { size, mtime, nanos }: Seen, at: { onCapturingDisk: boolean }): boolean {
+  const versions: Known[] = [...entry?.superseded ?? [], ...entry?.facts ? [entry.facts] : []];
+  return versions.some((known) => compare(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same');
+}
+
 /**
  * What `seen` is to `entry`. Undefined means that facts cannot tell: hash the bytes and ask again with their sha256.
  * `surely` asks for the content wherever the entry knows it, as before something is put back.

@@ -42,6 +42,19 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
   throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
 }
 
+/** The bytes of a small file; undefined where it was written to meanwhile. */
+export async function readWhole({ handle, seen }: OpenFile): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(seen.size);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
+    if (bytesRead === 0) return undefined;
+    filled += bytesRead;
+  }
+  const after = seenFrom(fstatSync(handle.fd, { bigint: true }));
+  return after.size === seen.size && after.mtime === seen.mtime && after.nanos === seen.nanos ? bytes : undefined;
+}
+
 async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {
   try {
     // The kernel answers from memory: going through the thread pool would take ten times as long.

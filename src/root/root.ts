@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
 import { asDiskError } from './disk-errors.js';
 import { hashFrom, localDisk, notAFile } from './local-disk.js';
-import { openExactly, type OpenFile } from './open-file.js';
+import { openExactly, readWhole, type OpenFile } from './open-file.js';
 import { quotePath } from './paths.js';
+import { RecentBytes } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned } from './scan.js';
 import { seenFrom } from './seen.js';
 import type { SyncDirs } from './sync-dirs.js';
@@ -15,6 +18,7 @@ const MAX_READS = 3;
 export class Root {
   /** Where sync dirs really lay when they were last looked at for a visitor. */
   private readonly realDirs = new Map<Path, string>();
+  private readonly recent = new RecentBytes();
 
   /** @param rootPath absolute @param dirs the sync dirs as they are known now */
   constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs) {}
@@ -59,13 +63,19 @@ export class Root {
   /**
    * What lies there with its sha256, both of one moment; undefined where nothing is there.
    *
+   * @param options `keeps`: the bytes of a small file are kept for a moment, for those who send it
    * @throws as open; TRANSFER_FAILED where it keeps being written while it is read
    */
-  async hash(path: Path): Promise<(Seen & { readonly sha256: string }) | undefined> {
+  async hash(path: Path, { keeps = false } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
     for (let reads = 0; reads < MAX_READS; reads++) {
       const file = await this.open(path);
       if (file === undefined) return undefined;
       try {
+        if (keeps && this.recent.takes(file.seen.size)) {
+          const bytes = await this.readSmall(path, file);
+          if (bytes === undefined) continue;
+          return { ...file.seen, sha256: bytes.sha256 };
+        }
         const sha256 = await hashFrom(file.handle);
         const after = seenFrom(await file.handle.stat({ bigint: true }));
         if (after.size === file.seen.size && after.mtime === file.seen.mtime && after.nanos === file.seen.nanos) return { ...file.seen, sha256 };
@@ -76,6 +86,24 @@ export class Root {
       }
     }
     throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} keeps changing while it is read; it is tried again later.`);
+  }
+
+  /** The bytes of an open small file, kept for a moment for those who send them; undefined where it was written to meanwhile. */
+  async readSmall(path: Path, file: OpenFile): Promise<{ bytes: Buffer; sha256: string } | undefined> {
+    const bytes = await readWhole(file);
+    if (bytes === undefined) return undefined;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    this.recent.keep(path, sha256, bytes, stampOf(fstatSync(file.handle.fd, { bigint: true })));
+    return { bytes, sha256 };
+  }
+
+  /** The bytes of this content that were read a moment ago, while their file lies at the path as it was. */
+  findRecent(path: Path, sha256: string): Buffer | undefined {
+    return this.recent.find(path, sha256, () => {
+      // The kernel answers from memory: the file was open a moment ago.
+      const now = lstatSync(this.absolute(path), { bigint: true, throwIfNoEntry: false });
+      return now && stampOf(now);
+    });
   }
 
   /**
@@ -122,6 +150,11 @@ export class Root {
     if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
     return dir;
   }
+}
+
+/** What a program sets back, as dates, does not set back the change time. */
+function stampOf({ dev, ino, ctimeNs, size }: BigIntStats): string {
+  return [dev, ino, ctimeNs, size].join(' ');
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {

@@ -105,7 +105,7 @@ async function record(
       group.paths.push(path);
       groups.set(holders.join(' '), group);
     }
-    for (const { holders, paths } of groups.values()) context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders }));
+    for (const { holders, paths } of groups.values()) context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders, overrules: true }));
     // Entries that were there before: the same bytes are held there too.
     const entries = await ledger.readMany(files.map(({ path }) => path));
     await ledger.holdMany(files.flatMap(({ path, seen, holders }) => {

@@ -109,7 +109,7 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
     }
   }
   if (arrived.length > 0) {
-    context.offer(await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id] }));
+    context.offer(await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id], overrules: true }));
   }
   if (landed > 0) context.landedHere(landed);
   return hostFailure;

@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import type { Client, SFTPWrapper } from 'ssh2';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { Disk } from '../root/disk.js';
 import { nameOf, type Address } from './address.js';
 import { Channels, type Channel } from './channels.js';
+import type { LoggedIn } from './connect.js';
 import { remoteDisk } from './remote-disk.js';
 import { Sftp } from './sftp.js';
 
@@ -15,8 +17,8 @@ export class Connection {
   open = true;
   readonly channels: Channels;
 
-  private constructor(private readonly client: Client, first: Channel, private readonly address: Address, private readonly timeoutMs: number) {
-    this.channels = new Channels(first, () => openChannel(client, address, timeoutMs));
+  private constructor(private readonly client: Client, first: Channel, openAnother: () => Promise<Channel>, private readonly address: Address, private readonly timeoutMs: number) {
+    this.channels = new Channels(first, openAnother);
     client.on('close', () => { this.open = false; });
   }
 
@@ -25,11 +27,13 @@ export class Connection {
    *
    * @throws NO_SFTP, HOST_UNREACHABLE, TIMED_OUT
    */
-  static async over(client: Client, address: Address, timeoutMs: number): Promise<Connection> {
+  static async over({ client, socket }: LoggedIn, address: Address, timeoutMs: number): Promise<Connection> {
+    const gather = gatherWrites(socket);
+    const open = (): Promise<Channel> => openChannel(client, address, timeoutMs, gather);
     // What breaks an open connection is told by the requests on it; without a listener it would end the process.
     client.on('error', () => undefined);
     try {
-      return new Connection(client, await openChannel(client, address, timeoutMs), address, timeoutMs);
+      return new Connection(client, await open(), open, address, timeoutMs);
     } catch (error) {
       client.destroy();
       throw error;
@@ -73,9 +77,23 @@ export class Connection {
   }
 }
 
-async function openChannel(client: Client, address: Address, timeoutMs: number): Promise<Channel> {
+/** Requests of the same moment go to the network together: one packet, and one wake-up there, instead of one for each. */
+function gatherWrites(socket: Socket): () => void {
+  let gathering = false;
+  return () => {
+    if (gathering) return;
+    gathering = true;
+    socket.cork();
+    setImmediate(() => {
+      gathering = false;
+      socket.uncork();
+    });
+  };
+}
+
+async function openChannel(client: Client, address: Address, timeoutMs: number, beforeRequest: () => void): Promise<Channel> {
   const wrapper = await openSftp(client, address, timeoutMs);
-  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, () => { client.destroy(); });
+  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, { onSilence: () => { client.destroy(); }, beforeRequest });
   return { sftp, disk: remoteDisk(sftp) };
 }
 

@@ -15,9 +15,9 @@ export class Sftp {
 
   /**
    * @param timeoutMs for one answer
-   * @param onSilence is called when an answer did not come: the connection is of no use any more
+   * @param hooks `onSilence`: an answer did not come, the connection is of no use any more; `beforeRequest`: a request is about to be written
    */
-  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly onSilence: () => void) {
+  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: { onSilence(): void; beforeRequest(): void }) {
     wrapper.on('close', () => { this.closed = true; });
   }
 
@@ -90,9 +90,10 @@ export class Sftp {
       }
       const timer = setTimeout(() => {
         reject(new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`));
-        this.onSilence();
+        this.hooks.onSilence();
       }, this.timeoutMs);
       try {
+        this.hooks.beforeRequest();
         request((error, value) => {
           clearTimeout(timer);
           if (error) reject(error);

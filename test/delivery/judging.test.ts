@@ -29,3 +29,20 @@ test('what is news is put back only on a host that tells the ledger of it: activ
   expect(await judgeOn({ status: 'paused' })).toBe('put-back');
   for (const other of [{ passive: true }, { status: 'retired' }, { readyAt: undefined }, { id: 'C' }] as Partial<Host>[]) expect(await judgeOn(other)).toBe('conflict');
 });
+
+test('what a conflict rule has decided wins over what it has not heard of', async () => {
+  const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
+  const judging = createJudging({ read: () => Promise.resolve(entry) }, { all: () => [host] })('B', () => ({ version: 'v1', ruled: false, overrules: true }));
+  expect(await judging(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () => Promise.resolve('cc'))).toBe('conflict');
+});
+
+test('what has the size and date of a version is rotten, and no news; where only the fraction of its date differs it is news', async () => {
+  const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
+  const small = fileEntry({ facts: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' }, capturedBy: 'A' });
+  const judgeRot = (nanos: number): Promise<unknown> =>
+    createJudging({ read: () => Promise.resolve(small) }, { all: () => [host] })('B', () => ({ version: 'v1', ruled: false }))(
+      small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
+  expect(await judgeRot(0)).toBe('conflict');
+  expect(await judgeRot(5)).toBe('conflict');
+  expect(await judgeRot(6)).toBe('put-back');
+});

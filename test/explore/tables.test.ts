@@ -57,7 +57,7 @@ test('ARCHITECTURE.md shows what is judged', () => {
     (['replaced', 'removed', 'leftover'] as AsideBy[]).forEach((by, column) => {
       const cell = cells[column] ?? '';
       if (cell === '–') return;
-      const ask = (captures: boolean): Verdict => judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true, captures });
+      const ask = (isNews: boolean): Verdict => judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true, isNews });
       expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, verdicts)]);
       expect([is, by, ask(true)]).toEqual([is, by, cell.endsWith('³') ? 'put-back' : meaningOf(cell, verdicts)]);
     });

@@ -52,7 +52,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await writeFile(join(outside, 'secret'), 'secret');
     await symlink(outside, join(site.rootThere, dir, 'link'));
     await put(site.rootThere, `${dir}/photo.jpg`, 'photo');
-    client = await connect(site.host, { identityFile, timeoutMs: 10_000 }, new AbortController().signal);
+    ({ client } = await connect(site.host, { identityFile, timeoutMs: 10_000 }, new AbortController().signal));
   });
   afterAll(async () => {
     client.destroy();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answerPull } from '../../src/planning/differences.js';
+import { answerPull, answerPush, wouldPush } from '../../src/planning/differences.js';
 import type { Facts, Path, SyncDir } from '../../src/words.js';
 import { fileEntry } from './entries.js';
 
@@ -24,5 +24,28 @@ describe('a pull of the version that the ledger has', () => {
 
   test('leaves alone what is there already', () => {
     expect(pull('A', current)).toBe('nothing');
+  });
+});
+
+describe('a push onto what the ledger does not know', () => {
+  const older: Facts = { size: 12, mtime: 800 }, ready = new Date();
+  const to = { passive: false, status: 'approved', readyAt: ready } as const;
+  const push = (host: Parameters<typeof answerPush>[4], there: Facts) => answerPush({ path: entry.path, here: current, there }, entry, 'A', dir, host);
+
+  test('leaves it to a host that captures it by itself, whatever the clocks say', () => {
+    expect(push(to, older)).toBe('nothing');
+    expect(wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, to)).toBe(false);
+  });
+
+  test('goes by the conflict rule on a passive host', () => {
+    const passive = { ...to, passive: true };
+    expect(push(passive, older)).toBe('owe');
+    expect(push(passive, fresh)).toBe('nothing');
+    expect(wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, passive)).toBe(true);
+  });
+
+  test('what is missing or old there is owed in any case', () => {
+    expect(push(to, old)).toBe('owe');
+    expect(answerPush({ path: entry.path, here: current }, entry, 'A', dir, to)).toBe('owe');
   });
 });

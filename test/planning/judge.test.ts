@@ -6,7 +6,7 @@ import { fileEntry, tombstoneEntry } from './entries.js';
 
 const entry = fileEntry({ version: 'v2' });
 const found = (fields: Partial<Found>): Found =>
-  ({ entry, standing: 'old', by: 'replaced', sent: 'v2', ruled: false, contentCompared: true, captures: true, ...fields });
+  ({ entry, standing: 'old', by: 'replaced', sent: 'v2', ruled: false, contentCompared: true, isNews: true, ...fields });
 
 /** The table of ARCHITECTURE.md, "Landing". */
 test.each<[FoundStanding, AsideBy, Verdict]>([
@@ -32,7 +32,7 @@ describe('current bytes that were replaced', () => {
 
 describe('unknown bytes that were replaced are conflicts', () => {
   const judgeUnknown = (fields: Partial<Found>): Verdict => judge(found({ standing: 'unknown', ...fields }));
-  test('on a host that does not capture them by itself', () => { expect(judgeUnknown({ captures: false })).toBe('conflict'); });
+  test('where their host is not about to capture them', () => { expect(judgeUnknown({ isNews: false })).toBe('conflict'); });
   test('where a conflict rule decided against them', () => { expect(judgeUnknown({ ruled: true })).toBe('conflict'); });
   test('under a tombstone, and without an entry', () => {
     expect(judgeUnknown({ entry: tombstoneEntry() })).toBe('conflict');

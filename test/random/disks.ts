@@ -6,7 +6,7 @@ const own = '.syncmedia';
 /** Where bytes are kept that were replaced, removed, or lost. */
 const keeping = ['trash', 'conflicts', 'aside'];
 
-export interface Copy { readonly host: string; readonly at: string; readonly sha256: string; readonly inode: number }
+export interface Copy { readonly host: string; readonly at: string; readonly sha256: string }
 
 /** The sync dir of a host, where it lies on this machine. */
 export interface Replica { readonly host: string; readonly dirPath: string }
@@ -19,16 +19,13 @@ function look({ host, dirPath }: Replica, at: string): Copy | undefined {
   try {
     const file = join(dirPath, at);
     const stat = statSync(file);
-    return stat.isFile() ? { host, at, sha256: hashOf(readFileSync(file)), inode: stat.ino } : undefined;
+    return stat.isFile() ? { host, at, sha256: hashOf(readFileSync(file)) } : undefined;
   } catch { return undefined; }
 }
 
 function list(folder: string): string[] {
   try { return readdirSync(folder); } catch { return []; }
 }
-
-/** What a host has at the path, `rest` below its sync dir. */
-export function lookAt(replica: Replica, rest: string): Copy | undefined { return look(replica, rest); }
 
 /** Copies of whatever was at the path, at it and set aside. */
 export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {

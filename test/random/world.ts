@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Collection } from 'mongoose';
 import type { Tuning } from '../../src/options/config.js';
@@ -7,7 +7,7 @@ import type { Capture, Entry, Host, Run } from '../../src/words.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { AppProcess } from './app-process.js';
-import { findCopies, hashOf, lookAt, readAll, type Copy, type Replica } from './disks.js';
+import { findCopies, hashOf, readAll, type Copy, type Replica } from './disks.js';
 import { Model, type Known, type Write } from './model.js';
 import type { HostIndex, Save, Step } from './steps.js';
 
@@ -24,6 +24,14 @@ const stirred = 12;
 type Row<T extends { id?: string; path?: string }> = Omit<T, 'id' | 'path'> & { _id: string };
 
 interface One { readonly machine: Machine; readonly app: AppProcess; readonly id: string; frozen: boolean; thawedAt: number }
+
+function ifThere<T>(read: () => T): T | undefined {
+  try { return read(); } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+function readIfThere(file: string): Buffer | undefined { return ifThere(() => readFileSync(file)); }
 
 /** Three hosts of real parts, whose apps are processes of their own, and what a model expects of them. */
 export class World {
@@ -164,14 +172,17 @@ export class World {
     // Each content is the only one of its kind; some have the same length.
     const content = Buffer.concat([Buffer.from(`${String(this.at)} ${machine.name} `), Buffer.from(randomBytes(Math.ceil(size / 2)).toString('hex'))]).subarray(0, size);
     const file = join(machine.path(dir), path);
-    this.noteDestroyed(host, path);
     mkdirSync(dirname(file), { recursive: true });
-    if (writing === 'in place') writeFileSync(file, content);
-    else {
+    if (writing === 'in place') {
+      const before = readIfThere(file);
+      writeFileSync(file, content);
+      this.noteDestroyed(host, path, before);
+    } else {
       writeFileSync(`${file}.tmp`, content);
       const off = writing === 'clock off' ? [0, 3_600, -3_600][host] ?? 0 : 0;
       if (off !== 0) utimesSync(`${file}.tmp`, Date.now() / 1000 + off, Date.now() / 1000 + off);
-      renameSync(`${file}.tmp`, file);
+      const before = this.take(host, (limbo) => { linkSync(file, limbo); }, () => { renameSync(`${file}.tmp`, file); });
+      this.noteDestroyed(host, path, before);
     }
     this.tick(file, host);
     const write: Write = { step: this.at, host: machine.name, sha256: hashOf(content), named };
@@ -186,21 +197,28 @@ export class World {
   }
 
   private unlink(host: HostIndex, path: string): void {
-    this.noteDestroyed(host, path);
-    try { unlinkSync(join(this.one(host).machine.path(dir), path)); } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    const file = join(this.one(host).machine.path(dir), path);
+    this.noteDestroyed(host, path, this.take(host, (limbo) => { renameSync(file, limbo); }));
   }
 
-  /** The app is about to destroy what lies there: where nobody else has a copy, nobody can keep one. */
-  private noteDestroyed(host: HostIndex, path: string): void {
-    const { machine } = this.one(host);
-    const replica: Replica = { host: machine.name, dirPath: machine.path(dir) };
-    const own = lookAt(replica, path);
-    if (!own) return;
+  /** What `away` gives another name outside the sync dir, just before it is destroyed: hosts are at work there all the time. */
+  private take(host: HostIndex, away: (limbo: string) => void, destroy?: () => void): Buffer | undefined {
+    const limbo = join(this.one(host).machine.ssh.dir, 'limbo');
+    const isThere = ifThere(() => { away(limbo); return true; }) ?? false;
+    destroy?.();
+    if (!isThere) return undefined;
+    const content = readFileSync(limbo);
+    unlinkSync(limbo);
+    return content;
+  }
+
+  /** The app has destroyed this: where nobody else has a copy, nobody can keep one. */
+  private noteDestroyed(host: HostIndex, path: string, content: Buffer | undefined): void {
+    if (!content) return;
+    const { name } = this.one(host).machine, sha256 = hashOf(content);
     // What lies aside may be a second copy of what has landed, about to be dropped.
-    const isOther = (copy: Copy): boolean => copy.sha256 === own.sha256 && !(copy.host === own.host && copy.inode === own.inode) && !copy.at.startsWith('.syncmedia/aside/');
-    if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(own.sha256);
+    const isOther = (copy: Copy): boolean => copy.sha256 === sha256 && !(copy.host === name && copy.at === path) && !copy.at.startsWith('.syncmedia/aside/');
+    if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(sha256);
   }
 
   private spell(path: string): string { return this.at % 2 === 0 ? `${dir}/${path}` : `/${dir}/${path}`; }

@@ -6,8 +6,8 @@ import { status, statusOf } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import type { Path } from '../../words.js';
 
-/** What one request carries; OpenSSH takes up to 256 KiB, others 32. */
-const CHUNK = 32 * 1024;
+/** What one request carries. OpenSSH takes up to 256 KiB; ssh2 makes several of one that is too much for another server. */
+const CHUNK = 192 * 1024;
 
 /** A whole file in memory, with the mtime (seconds) and mode it is to have there. */
 export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }

@@ -1,0 +1,47 @@
+interface Waiting<T, R> { readonly item: T; resolve(this: void, result: R): void; reject(this: void, error: unknown): void }
+
+/** What one item came to, where others of the same call may have come to something else. */
+export type Came<R> = { readonly result: R } | { readonly error: unknown };
+
+/**
+ * Carries out many small requests in few calls: one that comes alone goes at once, those that come while calls are under way go together
+ * in the next.
+ *
+ * @param carryOut answers each item, in their order; what it throws is the answer to all of them
+ */
+export class Gathering<T, R> {
+  private waiting: Waiting<T, R>[] = [];
+  private underWay = 0;
+
+  constructor(private readonly carryOut: (items: readonly T[]) => Promise<readonly Came<R>[]>, private readonly limits: { readonly items: number; readonly calls: number }) {}
+
+  ask(item: T): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      this.begin();
+    });
+  }
+
+  private begin(): void {
+    if (this.waiting.length === 0 || this.underWay >= this.limits.calls) return;
+    const some = this.waiting.splice(0, this.limits.items);
+    this.underWay++;
+    void this.call(some).finally(() => {
+      this.underWay--;
+      this.begin();
+    });
+  }
+
+  private async call(some: readonly Waiting<T, R>[]): Promise<void> {
+    try {
+      const came = await this.carryOut(some.map(({ item }) => item));
+      some.forEach(({ resolve, reject }, index) => {
+        const one = came[index];
+        if (one !== undefined && 'result' in one) resolve(one.result);
+        else reject(one?.error ?? new Error('it was not answered'));
+      });
+    } catch (error) {
+      for (const { reject } of some) reject(error);
+    }
+  }
+}
