@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { inPlace, prepareMissing, type Place } from '../root/areas.js';
+import { inPlace, lacksAreas, prepareAreas, prepareMissing, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { belowDir, checkParents } from '../root/parents.js';
 import type { Connection } from '../ssh/connection.js';
@@ -54,10 +54,11 @@ export async function openRoute(
   changes: readonly Change[],
 ): Promise<Route> {
   const { root, self, judgeAt } = shared;
-  const here: Place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
   const there = remotePlace(connection, host, dir);
-  const place = direction === 'send' ? there : here;
   const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
+  // Where small files are taken from is looked at with each of them.
+  const here: Place = { disk: localDisk, dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir), dir: dir.path };
+  const place = direction === 'send' ? there : here;
   const checked = checkEnds(shared, host, { here, there, receiver: place });
   checked.catch(() => { /* Whoever places something waits for it. */ });
   if (!isKnown) await checked;
@@ -78,11 +79,14 @@ function sentBy(change: Change): Sent {
 async function checkEnds(
   { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
 ): Promise<void> {
+  // Looked for meanwhile, made only where the marker is.
+  const looking = lacksAreas(receiver);
+  looking.catch(() => { /* Awaited below, where the markers are right. */ });
   const failures = await Promise.all([
     markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),
   ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
-  await prepareMissing(receiver);
+  if (await looking) await prepareAreas(receiver);
 }
 
 /** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */

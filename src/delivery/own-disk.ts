@@ -36,7 +36,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return seen;
   }
 
-  hash(path: Path, options?: { keeps: boolean }): Promise<(Seen & { sha256: string }) | undefined> {
+  hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<(Seen & { sha256: string }) | undefined> {
     return this.root.hash(path, options);
   }
 

@@ -6,8 +6,8 @@ import type { Ledger } from './ledger.js';
 export interface FoldDisk {
   /** Undefined where nothing is there. Throws BAD_PATH, SYMLINK_IN_PATH, NOT_A_FILE, NO_MARKER. */
   observe(path: Path): Promise<Seen | undefined>;
-  /** `keeps`: its bytes are about to be sent. */
-  hash(path: Path, options?: { keeps: boolean }): Promise<Seen | undefined>;
+  /** `keeps`: its bytes are about to be sent; `only`: others are not read, and as if absent. */
+  hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<Seen | undefined>;
   /** Looks in this host's own `.syncmedia` for the current bytes. */
   findOwnCopy(entry: Entry): Promise<string | undefined>;
   /** False where what lay there meanwhile is no version, and was put back. */
@@ -16,6 +16,8 @@ export interface FoldDisk {
 }
 
 export interface FoldContext {
+  /** A version of this content is about to be stored: whoever sends it may begin. */
+  foresee?(path: Path, seen: Seen): void;
   readonly ledger: Ledger;
   readonly disk: FoldDisk;
   readonly me: HostId;

@@ -15,13 +15,13 @@ export async function insertFresh(context: FoldContext, path: Path, { savedBy, a
   const { ledger, disk, me } = context;
   if (!context.wantedBy(path)) return undefined;
   try {
-    const found = await disk.observe(path);
-    if (!found || found.size > hashAtOnceLimit || Date.now() - found.mtime * 1000 > freshMs) return undefined;
-    const seen = await disk.hash(path, { keeps: true });
+    const seen = await disk.hash(path, { keeps: true, only: ({ size, mtime }) => size <= hashAtOnceLimit && Date.now() - mtime * 1000 <= freshMs });
     const wantedBy = context.wantedBy(path);
     if (!seen || !wantedBy) return undefined;
     const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [], overrules });
-    return await ledger.insert(entry) ? entry : undefined;
+    const inserting = ledger.insert(entry);
+    context.foresee?.(path, seen);
+    return await inserting ? entry : undefined;
   } catch (error) {
     // The usual way meets it too, and tells.
     if (error instanceof SyncMediaError) return undefined;

@@ -57,8 +57,13 @@ export async function prepareAreas(place: Place): Promise<void> {
 
 /** The same where most of the time they are there: that is found in one round trip, and making them takes a dozen. */
 export async function prepareMissing(place: Place): Promise<void> {
+  if (await lacksAreas(place)) await prepareAreas(place);
+}
+
+/** Whether a working folder is missing; makes none. */
+export async function lacksAreas(place: Place): Promise<boolean> {
   const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
-  if (found.includes(undefined)) await prepareAreas(place);
+  return found.includes(undefined);
 }
 
 /** Milliseconds since the epoch by the clock of that disk, which ages are told by: ours may differ. */

@@ -1,6 +1,8 @@
-import type { Path } from '../words.js';
+import type { Path, Seen } from '../words.js';
 
-interface Recent { readonly bytes: Buffer; readonly stamp: string; readonly readAt: number }
+/** A small file as it was read: its bytes, and what it was. */
+export interface RecentFile { readonly bytes: Buffer; readonly seen: Seen & { readonly sha256: string } }
+interface Recent { readonly file: RecentFile; readonly stamp: string; readonly readAt: number }
 
 const limits = { fileBytes: 1024 * 1024, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
 
@@ -9,19 +11,18 @@ const limits = { fileBytes: 1024 * 1024, allBytes: 8 * 1024 * 1024, ageMs: 2_000
  * read it for each.
  */
 export class RecentBytes {
-  private readonly kept = new Map<string, Recent>();
+  private readonly kept = new Map<Path, Recent>();
   private size = 0;
 
   /** Whether a file of this size may be kept. */
   takes(size: number): boolean { return size <= limits.fileBytes; }
 
   /** @param stamp differs for every file, and after every write to it */
-  keep(path: Path, sha256: string, bytes: Buffer, stamp: string): void {
-    if (!this.takes(bytes.length)) return;
-    const key = keyOf(path, sha256);
-    this.drop(key);
-    this.kept.set(key, { bytes, stamp, readAt: performance.now() });
-    this.size += bytes.length;
+  keep(path: Path, file: RecentFile, stamp: string): void {
+    if (!this.takes(file.bytes.length)) return;
+    this.drop(path);
+    this.kept.set(path, { file, stamp, readAt: performance.now() });
+    this.size += file.bytes.length;
     for (const [oldest, { readAt }] of this.kept) {
       if (this.size <= limits.allBytes && performance.now() - readAt <= limits.ageMs) break;
       this.drop(oldest);
@@ -29,16 +30,14 @@ export class RecentBytes {
   }
 
   /** @param findStamp of what lies at the path now: a file may be written anew without its size and date telling */
-  find(path: Path, sha256: string, findStamp: () => string | undefined): Buffer | undefined {
-    const recent = this.kept.get(keyOf(path, sha256));
+  find(path: Path, findStamp: () => string | undefined): RecentFile | undefined {
+    const recent = this.kept.get(path);
     const isFresh = recent !== undefined && performance.now() - recent.readAt <= limits.ageMs && findStamp() === recent.stamp;
-    return isFresh ? recent.bytes : undefined;
+    return isFresh ? recent.file : undefined;
   }
 
-  private drop(key: string): void {
-    this.size -= this.kept.get(key)?.bytes.length ?? 0;
-    this.kept.delete(key);
+  private drop(path: Path): void {
+    this.size -= this.kept.get(path)?.file.bytes.length ?? 0;
+    this.kept.delete(path);
   }
 }
-
-function keyOf(path: Path, sha256: string): string { return `${sha256} ${path}`; }

@@ -6,7 +6,7 @@ import { asDiskError } from './disk-errors.js';
 import { hashFrom, localDisk, notAFile } from './local-disk.js';
 import { openExactly, readWhole, type OpenFile } from './open-file.js';
 import { quotePath } from './paths.js';
-import { RecentBytes } from './recent-bytes.js';
+import { RecentBytes, type RecentFile } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned } from './scan.js';
 import { seenFrom } from './seen.js';
 import type { SyncDirs } from './sync-dirs.js';
@@ -63,18 +63,22 @@ export class Root {
   /**
    * What lies there with its sha256, both of one moment; undefined where nothing is there.
    *
-   * @param options `keeps`: the bytes of a small file are kept for a moment, for those who send it
+   * @param options `keeps`: the bytes of a small file are kept for a moment, for those who send it; `only`: others are not
+   *   read, and as if absent
    * @throws as open; TRANSFER_FAILED where it keeps being written while it is read
    */
-  async hash(path: Path, { keeps = false } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
+  async hash(path: Path, { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
+    const recent = keeps ? this.findRecent(path) : undefined;
+    if (recent !== undefined && only?.(recent.seen) !== false) return recent.seen;
     for (let reads = 0; reads < MAX_READS; reads++) {
       const file = await this.open(path);
       if (file === undefined) return undefined;
       try {
+        if (only?.(file.seen) === false) return undefined;
         if (keeps && this.recent.takes(file.seen.size)) {
-          const bytes = await this.readSmall(path, file);
-          if (bytes === undefined) continue;
-          return { ...file.seen, sha256: bytes.sha256 };
+          const read = await this.readSmall(path, file);
+          if (read === undefined) continue;
+          return read.seen;
         }
         const sha256 = await hashFrom(file.handle);
         const after = seenFrom(await file.handle.stat({ bigint: true }));
@@ -89,17 +93,17 @@ export class Root {
   }
 
   /** The bytes of an open small file, kept for a moment for those who send them; undefined where it was written to meanwhile. */
-  async readSmall(path: Path, file: OpenFile): Promise<{ bytes: Buffer; sha256: string } | undefined> {
+  async readSmall(path: Path, file: OpenFile): Promise<RecentFile | undefined> {
     const bytes = await readWhole(file);
     if (bytes === undefined) return undefined;
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    this.recent.keep(path, sha256, bytes, stampOf(fstatSync(file.handle.fd, { bigint: true })));
-    return { bytes, sha256 };
+    const read = { bytes, seen: { ...file.seen, sha256: createHash('sha256').update(bytes).digest('hex') } };
+    this.recent.keep(path, read, stampOf(fstatSync(file.handle.fd, { bigint: true })));
+    return read;
   }
 
-  /** The bytes of this content that were read a moment ago, while their file lies at the path as it was. */
-  findRecent(path: Path, sha256: string): Buffer | undefined {
-    return this.recent.find(path, sha256, () => {
+  /** What was read a moment ago, while that file lies at the path as it was. */
+  findRecent(path: Path): RecentFile | undefined {
+    return this.recent.find(path, () => {
       // The kernel answers from memory: the file was open a moment ago.
       const now = lstatSync(this.absolute(path), { bigint: true, throwIfNoEntry: false });
       return now && stampOf(now);

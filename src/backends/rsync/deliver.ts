@@ -61,12 +61,14 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   yield* sendSmallFiles(options, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
   if (others.length === 0) return;
   await route.checked;
+  // A root-relative list would replace a symlinked sync dir by a new directory.
+  const exact: Route = { ...route, here: { ...route.here, dirPath: await options.root.realDir(dir) } };
   const ready: Ready[] = [];
-  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) => lookAt(route, change, known))) {
+  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) => lookAt(exact, change, known))) {
     if ('result' in looked) yield looked;
     else ready.push(looked);
   }
-  yield* transferFiles(options, findWay, route, ready, signal);
+  yield* transferFiles(options, findWay, exact, ready, signal);
 }
 
 /** Bytes up to which a file goes by SFTP; 0 where the direction, the mode or the server rules that out. */

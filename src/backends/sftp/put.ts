@@ -18,6 +18,8 @@ export interface Placing {
   readonly known?: Set<string>;
   /** That the place may take the file: awaited before anything is placed. */
   readonly checked: Promise<void>;
+  /** Where the file was sent ahead: finished, under a name in the tmp area. */
+  readonly staged?: string | undefined;
   /** Makes working folders that are missing. */
   readonly repair: () => Promise<void>;
 }
@@ -28,11 +30,11 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, repair }: Placing): Promise<Judged[]> {
-  const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, staged, repair }: Placing): Promise<Judged[]> {
+  const unfinished = staged ?? `${place.dirPath}/${areas.tmp}/${newName()}`;
   checked.catch(() => { /* Awaited once the file is written. */ });
   try {
-    const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
+    const failed = staged !== undefined ? undefined : await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
     await checked;
     if (failed) {
       if (!isFolderMissing(failed.error)) throw failed.error;

@@ -24,7 +24,7 @@ const widenFrom = 16;
  * @param known directories there that were looked at before
  */
 export async function* sendSmallFiles(
-  { sources }: Pick<Shared, 'sources'>, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
+  shared: Pick<Shared, 'sources' | 'staged'>, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
 ): AsyncGenerator<Outcome> {
   const { channels } = route.connection;
   if (files.length >= widenFrom) channels.widen();
@@ -33,7 +33,7 @@ export async function* sendSmallFiles(
   const outcomes = inParallel(files, atOnce, async (change) => {
     if (signal.aborted) return failed(change, 'sftp', cancelled());
     try {
-      return await channels.use((channel) => sendOne(sources, route, change, mode, known, channel));
+      return await channels.use((channel) => sendOne(shared, route, change, mode, known, channel));
     } catch (error) {
       if (!hasCode(error, 'NO_SFTP')) return failed(change, 'sftp', asFailure(error, 'path'));
       onUnable(change);
@@ -44,20 +44,27 @@ export async function* sendSmallFiles(
 }
 
 /** Both looks and the upload are under way at once; nothing is placed before the looks were answered. */
-async function sendOne(sources: Shared['sources'], route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
+async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
   const place = { ...route.there, disk };
   const looking = lookThere(change, place, known);
   looking.catch(() => { /* Awaited below, if the source is there. */ });
   // Where a rule decides, it may well be that nothing is to be sent.
   if (change.rule !== undefined && await looking === 'kept') return { ...answer, result: 'kept' };
+  const ahead = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
   const source = await sources.read(change);
-  if (typeof source === 'string') return { ...answer, result: source };
+  if (typeof source === 'string') {
+    const at = await ahead;
+    if (at !== undefined) await disk.remove(at);
+    return { ...answer, result: source };
+  }
   const { bytes, sha256 } = source;
   const checked = Promise.all([looking, route.checked]).then(async ([look]) => {
     if (look === 'no way') await makeParents(place, change.path, known);
   });
-  const judged = await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge: route.judge, known, checked, repair: () => route.repair() });
+  const judged = await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, {
+    judge: route.judge, known, checked, staged: await ahead, repair: () => route.repair(),
+  });
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }

@@ -16,8 +16,8 @@ export class Sources {
     const { path, version, facts: { sha256 } } = change;
     // Without a sha256 it is not certain that bytes read a moment ago are the version.
     if (sha256 === undefined) return this.readNow(change);
-    const bytes = this.root.findRecent(path, sha256);
-    if (bytes !== undefined) return Promise.resolve({ bytes, sha256 });
+    const recent = this.root.findRecent(path);
+    if (recent?.seen.sha256 === sha256) return Promise.resolve({ bytes: recent.bytes, sha256 });
     const key = `${version} ${path}`;
     const before = this.reading.get(key);
     if (before !== undefined) return before;
@@ -31,8 +31,9 @@ export class Sources {
     if (file === undefined) return 'vanished';
     try {
       if (!sameFacts(file.seen, facts)) return 'changed';
-      const source = await this.root.readSmall(path, file);
-      return source === undefined || (facts.sha256 !== undefined && facts.sha256 !== source.sha256) ? 'changed' : source;
+      const read = await this.root.readSmall(path, file);
+      if (read === undefined || (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)) return 'changed';
+      return { bytes: read.bytes, sha256: read.seen.sha256 };
     } finally {
       await file.handle.close();
     }
