@@ -5,7 +5,7 @@ export type Came<R> = { readonly result: R } | { readonly error: unknown };
 
 /**
  * Carries out many small requests in few calls: one that comes alone goes at once, those that come while calls are under way go together
- * in the next.
+ * in the next. As many wait as there are callers.
  *
  * @param carryOut answers each item, in their order; what it throws is the answer to all of them
  */
