@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, futimesSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Collection } from 'mongoose';
 import type { Tuning } from '../../src/options/config.js';
@@ -174,26 +174,26 @@ export class World {
     const file = join(machine.path(dir), path);
     mkdirSync(dirname(file), { recursive: true });
     if (writing === 'in place') {
-      const before = readIfThere(file);
-      writeFileSync(file, content);
+      const before = readIfThere(file), open = openSync(file, 'w');
+      writeSync(open, content);
+      futimesSync(open, ...this.tick(host, 0));
+      closeSync(open);
       this.noteDestroyed(host, path, before);
     } else {
       writeFileSync(`${file}.tmp`, content);
-      const off = writing === 'clock off' ? [0, 3_600, -3_600][host] ?? 0 : 0;
-      if (off !== 0) utimesSync(`${file}.tmp`, Date.now() / 1000 + off, Date.now() / 1000 + off);
+      utimesSync(`${file}.tmp`, ...this.tick(host, writing === 'clock off' ? [0, 3_600, -3_600][host] ?? 0 : 0));
       const before = this.take(host, (limbo) => { linkSync(file, limbo); }, () => { renameSync(`${file}.tmp`, file); });
       this.noteDestroyed(host, path, before);
     }
-    this.tick(file, host);
     const write: Write = { step: this.at, host: machine.name, sha256: hashOf(content), named };
     this.saved.set(write.sha256 ?? '', write);
     return write;
   }
 
-  /** One kernel gives two files of a moment the same date to the nanosecond; three machines never do. */
-  private tick(file: string, host: HostIndex): void {
-    const { atimeMs, mtimeMs } = statSync(file);
-    utimesSync(file, atimeMs / 1000, Math.floor(mtimeMs) / 1000 + (host + 1) / 10_000);
+  /** Access and write time. One kernel gives two files of a moment the same date to the nanosecond; three machines never do. */
+  private tick(host: HostIndex, offSeconds: number): [number, number] {
+    const now = Date.now() / 1000 + offSeconds + (host + 1) / 10_000;
+    return [now, now];
   }
 
   private unlink(host: HostIndex, path: string): void {

@@ -53,8 +53,8 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
   if (change.rule !== undefined && await looking === 'kept') return { ...answer, result: 'kept' };
   const ahead = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
   const source = await sources.read(change);
+  const at = await ahead;
   if (typeof source === 'string') {
-    const at = await ahead;
     if (at !== undefined) await disk.remove(at);
     return { ...answer, result: source };
   }
@@ -63,7 +63,7 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
     if (look === 'no way') await makeParents(place, change.path, known);
   });
   const judged = await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, {
-    judge: route.judge, known, checked, staged: await ahead, repair: () => route.repair(),
+    judge: route.judge, known, checked, staged: at, repair: () => route.repair(),
   });
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };

@@ -70,6 +70,22 @@ describe('a small file that is sent ahead', () => {
   });
 });
 
+test('a host that stops answering meanwhile is a failure, and nothing else', async () => {
+  site = await makeSite(createRsyncBackend, { backend: { timeoutMs: 1_000 } });
+  try {
+    await put(site.here, `${photos.path}/first.jpg`, 'first', mtime);
+    await collect(site.backend.send(site.host, [{ ...changeOf({ size: 5, mtime }), path: safePath(`${photos.path}/first.jpg`) }], never));
+    const facts = await write('meow');
+    await site.there.freeze();
+    site.backend.stage?.(site.host, { path, dir: photos, facts });
+    // A promise that is rejected before anybody listens would end the process.
+    expect((await collect(site.backend.send(site.host, [changeOf(facts)], never))).get(path)).toMatchObject({ result: 'failed', failure: { of: 'host' } });
+    await site.there.thaw();
+  } finally {
+    await site.close();
+  }
+});
+
 test('what is sent ahead is bounded, and nothing waits once the connections end', async () => {
   const staged = new Staged(60_000), of = (n: number, size: number) => ({ host: 'b', path: safePath(`uploads/photos/${String(n)}`), facts: { size, mtime, sha256: String(n) } });
   const discarded: string[] = [];
