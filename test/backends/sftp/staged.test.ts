@@ -78,7 +78,6 @@ test('a host that stops answering meanwhile is a failure, and nothing else', asy
     const facts = await write('meow');
     await site.there.freeze();
     site.backend.stage?.(site.host, { path, dir: photos, facts });
-    // A promise that is rejected before anybody listens would end the process.
     expect((await collect(site.backend.send(site.host, [changeOf(facts)], never))).get(path)).toMatchObject({ result: 'failed', failure: { of: 'host' } });
     await site.there.thaw();
   } finally {
