@@ -51,7 +51,7 @@ const unfinished = (): Promise<string[]> => readdir(made.at('uploads/.syncmedia/
 describe('what is received', () => {
   test('lands whole, with the date of its version and the mode it is to have, and is what the visitor got', async () => {
     const { received, got } = await serve(inPieces(content), { sha256 });
-    expect(received).toEqual({ sha256 });
+    expect(received).toEqual({ sha256, kept: false });
     expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
     expect((await readFile(made.at(path))).equals(content)).toBe(true);
     const { mtimeMs, mode } = await stat(made.at(path));
