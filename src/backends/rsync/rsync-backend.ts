@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../../errors/errors.js';
 import { CheckedMarkers } from '../../root/checked-markers.js';
@@ -32,6 +33,8 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
   const shared: Shared = { ...options, markers: new CheckedMarkers(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
   const ending = new AbortController();
+  // Each delivery under way listens, one for every host.
+  setMaxListeners(0, ending.signal);
   const running = new Set<Promise<void>>();
   /** Asked once for each connection: programs are installed and upgraded while we run. */
   const versions = new WeakMap<Connection, Promise<[local: string, remote: string]>>();
