@@ -50,9 +50,12 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   }
 }
 
-/** A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it. */
+/**
+ * A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it; and one
+ * that agrees in size and second with a version looks like its rot to another host, which SFTP tells no fraction: a conflict.
+ */
 function isOrderly({ options }: Model): boolean {
-  return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
+  return !options.collide && (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
 }
 
 function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {

@@ -155,8 +155,9 @@ export class Decisions {
     });
   }
 
-  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined, captures: boolean): Verdict {
-    const dated = state.hosts[host]?.dated ?? 0;
+  /** @param remotely another host judges it, and SFTP tells it no fraction of the mtime */
+  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined, captures: boolean, remotely: boolean): Verdict {
+    const dated = remotely ? 0 : state.hosts[host]?.dated ?? 0;
     const how = (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
     return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 32 + how, dated >> content & 1, () => {
       const aside = {

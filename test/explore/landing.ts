@@ -112,7 +112,7 @@ function judge(model: Model, state: State, landing: Landing, then: Landing): str
   const sent = landing.kind === 'trash' ? undefined : landing.sameVersion ? 'now' : 'before';
   const entry = model.decisions.rules.judgesBeforeRename && landing.read ? landing.read : state.entry;
   const version = model.decisions.rules.judgesBeforeRename && landing.read ? 'now' : sent;
-  then.verdict = model.decisions.judge(state, entry, landing.to, landing.moved, isRemoval(landing) ? 'removed' : landing.putBacks > 0 ? 'put-back' : 'replaced', version, captures(model, state, landing.to));
+  then.verdict = model.decisions.judge(state, entry, landing.to, landing.moved, isRemoval(landing) ? 'removed' : landing.putBacks > 0 ? 'put-back' : 'replaced', version, captures(model, state, landing.to), driverOf(landing) !== landing.to);
   then.step = 'judged';
   return `${nameOfContent(landing.moved)}: ${then.verdict}`;
 }
@@ -193,7 +193,7 @@ export function leftovers(model: Model, state: State, host: HostIndex, emit: Emi
 
 function judgeLeftover(model: Model, next: State, host: HostIndex, content: number, there: number, emit: Emit, take: (next: State) => void): void {
   take(next);
-  const own = hostOf(next, host), verdict = model.decisions.judge(next, next.entry, host, content, 'leftover', undefined, captures(model, next, host));
+  const own = hostOf(next, host), verdict = model.decisions.judge(next, next.entry, host, content, 'leftover', undefined, captures(model, next, host), isPassive(model, host));
   if (verdict === 'trash') keepInTrash(model, next, host, content, false);
   else if (verdict === 'return' && (!there || model.decisions.rules.putsBackOver)) place(next, host, content);
   else if (verdict !== 'drop') own.conflicts |= bit(content);

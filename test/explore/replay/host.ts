@@ -20,7 +20,7 @@ import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../../../src/wor
 import type { TestHost } from '../../harness/sshd.js';
 import { photos } from '../../ledger/site.js';
 import { gateDisk, gateJudging, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
-import { findTask, noteAside } from './task.js';
+import { findTask, noteAside, pass } from './task.js';
 
 export const uploads: SyncDir = { ...photos, onDelete: 'propagate' };
 const dirs = new SyncDirs([uploads]);
@@ -39,7 +39,7 @@ export class ReplayHost {
   readonly fold: Fold;
   readonly deleting: Deleting;
   private readonly ledger: Ledger;
-    private readonly judgeAt: ReturnType<typeof gateJudging>;
+  private readonly judgeAt: ReturnType<typeof gateJudging>;
   private readonly root: Root;
   private readonly backends: Record<'sftp' | 'rsync', Backend>;
   private readonly never = new AbortController();
@@ -145,7 +145,7 @@ export class ReplayHost {
     if (task?.about.via === 'rsync') {
       task.isSending = true;
       for await (const outcome of this.backends.rsync.fetch(from, [{ do: 'put', path, dir: uploads, version, facts }], this.never.signal)) {
-        if (outcome.result === 'kept') return;
+        if (outcome.result === 'kept') return pass('settle');
         if (outcome.result !== 'delivered') throw new Error(`fetching: ${JSON.stringify(outcome)}`);
         await settler.settle(path, version, this.id, outcome.sha256);
       }
@@ -157,7 +157,7 @@ export class ReplayHost {
     const received = await (await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body))
       .finish(this.judgeAt(this.id, () => ({ version, ruled: false })));
     if ('error' in received) throw received.error;
-    if (received.kept) return;
+    if (received.kept) return pass('settle');
     await settler.settle(path, version, this.id, received.sha256);
   }
 }

@@ -151,8 +151,9 @@ export class Replay {
     }
     if (label.endsWith('its copy is gone, again')) return this.fail(task);
     const reached = await task.go();
-    // What has moved is looked at again at once; for the explorer that is another look.
-    if (reached !== 'again') this.reach(task, reached, 'done');
+    // What has moved is looked at again at once; for the explorer that is another look. A delete reads what there is now, and that is that.
+    if (reached === 'again' && label.endsWith('is newer than the delete')) this.reach(task, await task.go(), 'done');
+    else if (reached !== 'again') this.reach(task, reached, 'done');
     else if (/again/.test(label)) await task.kill();
     else throw new Error('its compare-and-set failed');
   }
@@ -203,7 +204,7 @@ export class Replay {
     if (before.step === 'free') return this.begin(after, slot, steps, at);
     const task = this.landings[slot];
     if (!task) throw new Error('no landing is under way');
-    const wanted = before.kind === 'trash' && pointOf(after) === 'settle' ? 'again' : pointOf(after);
+    const wanted = pointOf(after) === 'settle' && isLookedAtAgain(after) ? 'again' : pointOf(after);
     if (before.driver === 'late') {
       this.landings[slot] = undefined;
       const reached = await task.go();
@@ -229,7 +230,7 @@ export class Replay {
 
   private async end(task: Task, landing: Landing): Promise<void> {
     // What it finds when it looks again is, to the explorer, the next scan.
-    if (landing.kind === 'trash') return task.kill();
+    if (task.at === 'again' && isLookedAtAgain(landing)) return task.kill();
     if (landing.kind === 'restore' && task.at !== 'settle') return this.fail(task);
     if (landing.kind === 'restore' && !landing.sameVersion) { await task.go(); return task.kill(); }
     await task.finish();
@@ -284,6 +285,11 @@ export class Replay {
     const { ledger } = this.site;
     for (const entry of await ledger.adoptable(me, gone, 500)) if (entry.path === this.path) await ledger.adopt(entry, me);
   }
+}
+
+/** Nothing is settled by a fold that moved the file to the trash, or whose restored copy gave way to what the app had written. */
+function isLookedAtAgain({ kind, putBacks }: Landing): boolean {
+  return kind === 'trash' || (kind === 'restore' && putBacks > 0);
 }
 
 function pointOf({ step, moved }: Landing): Point {
