@@ -1,6 +1,7 @@
 import type { Log } from '../log.js';
 import type { CheckedMarkers } from '../root/checked-markers.js';
 import type { Judge } from '../root/disk.js';
+import type { KnownAreas } from '../root/known-areas.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Ssh } from '../ssh/ssh.js';
@@ -44,6 +45,7 @@ export interface RsyncBackendOptions {
 /** What all deliveries of one backend share. */
 export interface Shared extends RsyncBackendOptions {
   readonly markers: CheckedMarkers;
+  readonly areas: KnownAreas;
   readonly sources: Sources;
   readonly staged: Staged;
 }

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { Judge } from '../root/disk.js';
-import { inPlace, lacksAreas, prepareAreas, prepareMissing, type Place } from '../root/areas.js';
+import { inPlace, prepareAreas, prepareMissing, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { belowDir, checkParents } from '../root/parents.js';
 import type { Connection } from '../ssh/connection.js';
@@ -21,8 +21,8 @@ export interface Route {
   readonly there: Place;
   readonly receiver: Place;
   readonly judge: Judge;
-  /** That both ends are what they should be: nothing is placed before. */
-  readonly checked: Promise<void>;
+  /** That both ends are what they should be: nothing is placed before, but what was sent ahead while they were looked at. */
+  check(): Promise<void>;
   /** Makes the working folders of the receiver, should they turn out to be missing. */
   repair(): Promise<void>;
   /**
@@ -45,12 +45,12 @@ export function remotePlace(connection: Connection, host: Host, dir: SyncDir): P
 
 /**
  * Finds both ends, and that both are what they should be, before anything is created: rsync would make an unmounted directory anew. Where
- * the other end was found right on this connection before, that is looked at again beside what follows; `checked` tells.
+ * the other end was found right on this connection before, that is looked at again beside what follows, once `check` is called.
  *
  * @throws NO_MARKER; what the disks throw
  */
 export async function openRoute(
-  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
+  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
   changes: readonly Change[],
 ): Promise<Route> {
   const { root, self, judgeAt } = shared;
@@ -59,13 +59,17 @@ export async function openRoute(
   // Where small files are taken from is looked at with each of them.
   const here: Place = { disk: localDisk, dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir), dir: dir.path };
   const place = direction === 'send' ? there : here;
-  const checked = checkEnds(shared, host, { here, there, receiver: place });
-  checked.catch(() => { /* Whoever places something waits for it. */ });
-  if (!isKnown) await checked;
+  let checking: Promise<void> | undefined;
+  const check = (): Promise<void> => {
+    checking ??= checkEnds(shared, host, { here, there, receiver: place });
+    checking.catch(() => { /* Whoever places something waits for it. */ });
+    return checking;
+  };
+  if (!isKnown) await check();
   const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
   return {
-    direction, host, dir, connection, here, there, receiver, checked, repair: () => prepareMissing(receiver),
+    direction, host, dir, connection, here, there, receiver, check, repair: () => prepareMissing(receiver),
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
@@ -77,10 +81,10 @@ function sentBy(change: Change): Sent {
 }
 
 async function checkEnds(
-  { self, markers }: Pick<Shared, 'self' | 'markers'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
+  { self, markers, areas }: Pick<Shared, 'self' | 'markers' | 'areas'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
 ): Promise<void> {
   // Looked for meanwhile, made only where the marker is.
-  const looking = lacksAreas(receiver);
+  const looking = areas.lacks(receiver);
   looking.catch(() => { /* Awaited below, where the markers are right. */ });
   const failures = await Promise.all([
     markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),

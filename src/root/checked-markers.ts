@@ -1,7 +1,7 @@
 import { hasCode } from '../errors/errors.js';
 import type { Failure, HostId, Path } from '../words.js';
 import { areas } from './areas.js';
-import type { Disk, DiskStat } from './disk.js';
+import { isSameStat, type Disk, type DiskStat } from './disk.js';
 import { checkMarker } from './marker.js';
 import { findIgnoresCase } from './names.js';
 
@@ -34,15 +34,11 @@ export class CheckedMarkers {
       if (hasCode(error, 'PERMISSION_DENIED')) return undefined;
       throw error;
     });
-    if (now !== undefined && isSame(now, known.get(dirPath)?.marker)) return undefined;
+    if (now !== undefined && isSameStat(now, known.get(dirPath)?.marker)) return undefined;
     known.delete(dirPath);
     const [failure, ignoresCase] = await Promise.all([checkMarker(disk, dirPath, host, dir), findIgnoresCase({ disk, dirPath, dir })]);
     // As it was before it was read: where it was replaced meanwhile the next look finds another one.
     if (failure === undefined && now !== undefined) known.set(dirPath, { marker: now, ignoresCase });
     return failure;
   }
-}
-
-function isSame(one: DiskStat, other: DiskStat | undefined): boolean {
-  return one.kind === other?.kind && one.size === other.size && one.mtime === other.mtime && one.nanos === other.nanos;
 }

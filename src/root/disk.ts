@@ -6,6 +6,11 @@ export interface DiskStat extends Seen {
   readonly mode: number;
 }
 
+/** Whether it is the same, by all that a look tells. */
+export function isSameStat(one: DiskStat, other: DiskStat | undefined): boolean {
+  return one.kind === other?.kind && one.size === other.size && one.mtime === other.mtime && one.nanos === other.nanos;
+}
+
 /**
  * The few operations a landing needs of a disk, the same for this disk (`local-disk.ts`) and for another host's over SFTP
  * (`ssh/remote-disk.ts`). Paths are absolute. Failures throw a SyncMediaError (DISK_FULL, PERMISSION_DENIED, HOST_UNREACHABLE,

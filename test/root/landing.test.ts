@@ -239,12 +239,21 @@ describe('land', () => {
     expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
   });
 
-  test('an area that is missing is told, and nothing is replaced', async () => {
+  test('an area that somebody removed is made anew', async () => {
     await replica.put('a', 'before');
     const tmp = await replica.receive('new');
-    await rm(at(areas.aside), { recursive: true });
-    await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(failure('NO_MARKER'));
-    expect(await readFile(at('a'), 'utf8')).toBe('before');
+    for (const area of [areas.aside, areas.trash]) await rm(at(area), { recursive: true });
+    await land(replica.place, path('a'), tmp, () => Promise.resolve('trash'));
+    expect(await replica.files()).toEqual({ '.syncmedia/trash/*/a': 'before', a: 'new' });
+  });
+
+  test('where our own folder is missing that is told, and nothing is replaced', async () => {
+    await replica.put('a', 'before');
+    const tmp = await replica.receive('new');
+    await rename(tmp, at('finished'));
+    await rm(at(areas.own), { recursive: true });
+    await expect(land(replica.place, path('a'), at('finished'), neverAsked)).rejects.toThrow(failure('NO_MARKER'));
+    expect(await replica.files()).toEqual({ a: 'before', finished: 'new' });
   });
 });
 

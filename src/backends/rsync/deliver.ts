@@ -55,12 +55,12 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   const removals = changes.filter((change) => change.do === 'remove');
   const { small, others } = splitBySize(changes.filter((change): change is Put => change.do === 'put'), await smallLimitOf(delivery));
   if (removals.length > 0) {
-    await route.checked;
+    await route.check();
     yield* removeFiles(route, removals, 'sftp', signal);
   }
   yield* sendSmallFiles(options, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
   if (others.length === 0) return;
-  await route.checked;
+  await route.check();
   // A root-relative list would replace a symlinked sync dir by a new directory.
   const exact: Route = { ...route, here: { ...route.here, dirPath: await options.root.realDir(dir) } };
   const ready: Ready[] = [];

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../../errors/errors.js';
 import { CheckedMarkers } from '../../root/checked-markers.js';
+import { KnownAreas } from '../../root/known-areas.js';
 import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
 import { checkMarker } from '../../root/marker.js';
 import { quotePath } from '../../root/paths.js';
@@ -31,7 +32,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
-  const shared: Shared = { ...options, markers: new CheckedMarkers(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
+  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
   const ending = new AbortController();
   // Each delivery under way listens, one for every host.
   setMaxListeners(0, ending.signal);

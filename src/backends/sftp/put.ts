@@ -15,11 +15,9 @@ export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; rea
 export interface Placing {
   readonly judge: Judge;
   /** Directories that were looked at before. */
-  readonly known?: Set<string>;
+  readonly known?: Set<string> | undefined;
   /** That the place may take the file: awaited before anything is placed. */
   readonly checked: Promise<void>;
-  /** Where the file was sent ahead: finished, under a name in the tmp area. */
-  readonly staged?: string | undefined;
   /** Makes working folders that are missing. */
   readonly repair: () => Promise<void>;
 }
@@ -30,21 +28,31 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, staged, repair }: Placing): Promise<Judged[]> {
-  const unfinished = staged ?? `${place.dirPath}/${areas.tmp}/${newName()}`;
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, repair }: Placing): Promise<Judged[]> {
+  const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
   checked.catch(() => { /* Awaited once the file is written. */ });
   try {
-    const failed = staged !== undefined ? undefined : await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
+    const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
     await checked;
     if (failed) {
       if (!isFolderMissing(failed.error)) throw failed.error;
       await repair();
       await writeFinished(sftp, unfinished, file);
     }
-    return await land(place, path, unfinished, judge, known);
+  } catch (error) {
+    await place.disk.remove(unfinished).catch(() => undefined);
+    throw error;
+  }
+  return placeFinished(place, path, unfinished, { judge, known });
+}
+
+/** Places a file that lies finished in the tmp area; that name of it is gone afterwards. @throws what `land` throws */
+export async function placeFinished(place: Place, path: Path, finished: string, { judge, known }: Pick<Placing, 'judge' | 'known'>): Promise<Judged[]> {
+  try {
+    return await land(place, path, finished, judge, known);
   } catch (error) {
     // Where it landed this name is gone, or is a second one of the same file.
-    await place.disk.remove(unfinished).catch(() => undefined);
+    await place.disk.remove(finished).catch(() => undefined);
     throw error;
   }
 }

@@ -1,15 +1,17 @@
 import { hasCode } from '../../errors/errors.js';
-import { isBackAtPath } from '../../root/landing.js';
+import type { Judge } from '../../root/disk.js';
+import { isBackAtPath, type Judged, type Place } from '../../root/landing.js';
 import { checkParents, makeParents } from '../../root/parents.js';
 import { notAFile } from '../../root/local-disk.js';
 import type { Channel } from '../../ssh/channels.js';
-import type { Outcome } from '../../words.js';
+import type { Outcome, Path } from '../../words.js';
 import { asFailure, cancelled, failed } from '../failure.js';
 import { inParallel } from '../in-parallel.js';
 import { keepsItsOwn } from '../look.js';
 import type { Shared } from '../options.js';
 import type { Put, Route } from '../route.js';
-import { putFile } from './put.js';
+import { placeFinished, putFile } from './put.js';
+import type { SentAhead } from './staged.js';
 
 /** Files under way at once: so many, and so many bytes of the largest of them. */
 const filesAtOnce = 32;
@@ -43,30 +45,49 @@ export async function* sendSmallFiles(
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
 }
 
-/** Both looks and the upload are under way at once; nothing is placed before the looks were answered. */
+/**
+ * What was sent ahead is placed at once; else both looks and the upload are under way at once, and nothing is placed before the looks were
+ * answered.
+ */
 async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
   const place = { ...route.there, disk };
-  const looking = lookThere(change, place, known);
-  looking.catch(() => { /* Awaited below, if the source is there. */ });
   // Where a rule decides, it may well be that nothing is to be sent.
-  if (change.rule !== undefined && await looking === 'kept') return { ...answer, result: 'kept' };
-  const ahead = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
+  const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
+  if (look === 'kept') return { ...answer, result: 'kept' };
+  const taking = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
   const source = await sources.read(change);
-  const at = await ahead;
+  const ahead = await taking;
   if (typeof source === 'string') {
-    if (at !== undefined) await disk.remove(at);
+    if (ahead) await disk.remove(ahead.at);
     return { ...answer, result: source };
   }
   const { bytes, sha256 } = source;
-  const checked = Promise.all([looking, route.checked]).then(async ([look]) => {
-    if (look === 'no way') await makeParents(place, change.path, known);
-  });
-  const judged = await putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, {
-    judge: route.judge, known, checked, staged: at, repair: () => route.repair(),
-  });
+  const check = async (): Promise<void> => {
+    const [way] = await Promise.all([look ?? lookThere(change, place, known), route.check()]);
+    if (way === 'no way') await makeParents(place, change.path, known);
+  };
+  const { judge } = route;
+  const put = (): Promise<Judged[]> => putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge, known, checked: check(), repair: () => route.repair() });
+  const judged = ahead === undefined ? await put() : await placeAhead(place, change.path, ahead, { judge, known }, check, put);
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
+}
+
+/** @param check that the place is right, where the look at it was too long ago @param put sends it anew, should it be gone from where it lay */
+async function placeAhead(
+  place: Place, path: Path, { at, looked, isFresh }: SentAhead & { readonly isFresh: boolean }, how: { readonly judge: Judge; readonly known: Set<string> },
+  check: () => Promise<void>, put: () => Promise<Judged[]>,
+): Promise<Judged[]> {
+  try {
+    if (isFresh) for (const directory of looked) how.known.add(directory);
+    else await check();
+    return await placeFinished(place, path, at, how);
+  } catch (error) {
+    if (hasCode(error, 'TRANSFER_FAILED')) return put();
+    if (!isFresh) await place.disk.remove(at).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Whether the place there can take it; `no way`: directories on the way are missing. What lies at the path itself, landing meets. */

@@ -1,30 +1,36 @@
 import { areas, newName } from '../../root/landing.js';
+import { checkParents } from '../../root/parents.js';
 import type { Facts, Host, Path, SyncDir } from '../../words.js';
 import type { Shared } from '../options.js';
 import { remotePlace } from '../route.js';
 import { fileModeOf, writeFinished } from './put.js';
-import type { StagedFile } from './staged.js';
+import type { SentAhead, StagedFile } from './staged.js';
 
-/** Sends a small file ahead, where it would go by SFTP and its bytes are still at hand. Nothing is made there that is missing. */
+/**
+ * Sends a small file ahead, where it would go by SFTP and its bytes are still at hand, and looks meanwhile whether it may be placed
+ * there: that its sync dir is what it should be, and which directories are on the way. Nothing is made there that is missing.
+ */
 export function stageFile(shared: Shared, to: Host, { path, dir, facts }: { readonly path: Path; readonly dir: SyncDir; readonly facts: Facts }): void {
   const file: StagedFile = { host: to.id, path, facts }, mode = fileModeOf(shared.chmod);
   if (mode === undefined || facts.sha256 === undefined || facts.mtime >>> 0 !== facts.mtime || facts.size > (shared.smallFileLimit ?? Infinity) || !shared.staged.takes(file)) return;
   const recent = shared.root.findRecent(path);
   if (recent?.seen.sha256 !== facts.sha256) return;
   const { bytes } = recent;
-  const uploading = shared.ssh.connections.use(to, async (connection) => {
-    const { dirPath, disk } = remotePlace(connection, to, dir);
+  const uploading = shared.ssh.connections.use(to, async (connection): Promise<SentAhead | undefined> => {
+    const place = remotePlace(connection, to, dir), { dirPath, disk } = place;
     // Before its marker was seen there once nothing is sent there.
     if (!shared.markers.knows(disk, dirPath) || !(await connection.sftp.canReplace())) return undefined;
-    const at = `${dirPath}/${areas.tmp}/${newName()}`;
+    const at = `${dirPath}/${areas.tmp}/${newName()}`, looked = new Set<string>();
     return connection.channels.useSpare(async ({ sftp }) => {
-      try {
-        await writeFinished(sftp, at, { bytes, mtime: facts.mtime, mode });
-        return at;
-      } catch {
-        await sftp.remove(at).catch(() => undefined);
-        return undefined;
-      }
+      const [written, ...looks] = await Promise.allSettled([
+        writeFinished(sftp, at, { bytes, mtime: facts.mtime, mode }),
+        shared.markers.check(disk, dirPath, to.id, dir.path), shared.areas.lacks(place), checkParents(place, path, looked),
+      ]);
+      const [failure, lacks, way] = looks;
+      const mayBePlaced = failure.status === 'fulfilled' && failure.value === undefined && lacks.status === 'fulfilled' && !lacks.value && way.status === 'fulfilled';
+      if (written.status === 'fulfilled' && mayBePlaced) return { at, looked };
+      await sftp.remove(at).catch(() => undefined);
+      return undefined;
     });
   }).catch(() => undefined);
   shared.staged.add(file, uploading, (at) => shared.ssh.connections.use(to, ({ sftp }) => sftp.remove(at)));

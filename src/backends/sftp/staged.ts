@@ -2,12 +2,17 @@ import type { Facts, HostId, Path } from '../../words.js';
 
 /** How long a file that was sent ahead waits for its delivery. In milliseconds. */
 const defaultPatience = 10_000;
+/** How long a look at the other end counts for what was sent beside it: about as long as one takes over a slow line. In milliseconds. */
+const freshMs = 2_000;
 const limits = { files: 64, bytes: 16 * 1024 * 1024 };
 
 /** A small file with known content, on its way to a host. */
 export interface StagedFile { readonly host: HostId; readonly path: Path; readonly facts: Facts }
 
-interface Waiting { readonly uploading: Promise<string | undefined>; readonly size: number; readonly timer: NodeJS.Timeout }
+/** Where it lies, an absolute path, and the directories on the way to its place that were looked at meanwhile. */
+export interface SentAhead { readonly at: string; readonly looked: ReadonlySet<string> }
+
+interface Waiting { readonly uploading: Promise<SentAhead | undefined>; readonly addedAt: number; readonly size: number; readonly timer: NodeJS.Timeout }
 
 /**
  * Files that lie in tmp areas of other hosts before the ledger has their version: a delivery of these very bytes places them. What nobody
@@ -24,22 +29,23 @@ export class Staged {
     return this.files.size < limits.files && this.bytes + file.facts.size <= limits.bytes && !this.files.has(keyOf(file));
   }
 
-  /** @param uploading where it lies there, an absolute path; undefined where it could not be sent @param discard removes it */
-  add(file: StagedFile, uploading: Promise<string | undefined>, discard: (at: string) => Promise<void>): void {
+  /** @param uploading undefined where it could not be sent, or does not belong there @param discard removes it */
+  add(file: StagedFile, uploading: Promise<SentAhead | undefined>, discard: (at: string) => Promise<void>): void {
     const key = keyOf(file), { size } = file.facts;
     const timer = setTimeout(() => {
       if (!this.drop(key)) return;
-      void uploading.then((at) => (at === undefined ? undefined : discard(at))).catch(() => { /* It is bounded by age. */ });
+      void uploading.then((sent) => (sent === undefined ? undefined : discard(sent.at))).catch(() => { /* It is bounded by age. */ });
     }, this.patienceMs);
     timer.unref();
-    this.files.set(key, { uploading, size, timer });
+    this.files.set(key, { uploading, addedAt: performance.now(), size, timer });
     this.bytes += size;
   }
 
-  /** Where this file lies there already, once it does; undefined where it does not. It is the caller's from then on. */
-  async take(file: StagedFile): Promise<string | undefined> {
+  /** Where this file lies there already, once it does; undefined where it does not. It is the caller's from then on. `isFresh`: what was looked at meanwhile still counts. */
+  async take(file: StagedFile): Promise<(SentAhead & { readonly isFresh: boolean }) | undefined> {
     const key = keyOf(file), waiting = this.files.get(key);
-    return waiting && this.drop(key) ? waiting.uploading : undefined;
+    const sent = waiting && this.drop(key) ? await waiting.uploading : undefined;
+    return sent && waiting && { ...sent, isFresh: performance.now() - waiting.addedAt <= freshMs };
   }
 
   /** The connections end now: what lies there stays, and is bounded by age. */

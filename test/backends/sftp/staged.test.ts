@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
@@ -61,6 +61,40 @@ describe('a small file that is sent ahead', () => {
     await expect(stat(there())).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  test('is sent anew where somebody removed it, and nothing is blocked', async () => {
+    const facts = await write('meow');
+    site.backend.stage?.(site.host, { path, dir: photos, facts });
+    await until(async () => (await inTmp()).length === 1);
+    for (const name of await inTmp()) await rm(join(site.rootThere, photos.path, '.syncmedia/tmp', name));
+    expect(await send(facts)).toBe('delivered');
+    expect(await readFile(there(), 'utf8')).toBe('meow');
+  });
+
+  test('is not placed where the way to its place leads elsewhere, whatever was looked at before', async () => {
+    const inside = safePath(`${photos.path}/sub/a.jpg`);
+    await put(site.here, inside, 'meow', mtime);
+    const facts = await site.options.root.hash(inside, { keeps: true });
+    if (!facts) throw new Error('it is not there');
+    await mkdir(join(site.rootThere, 'elsewhere'));
+    await symlink(join(site.rootThere, 'elsewhere'), join(site.rootThere, photos.path, 'sub'));
+    site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
+    const outcome = (await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside);
+    expect(outcome).toMatchObject({ result: 'refused', failure: { code: 'SYMLINK_IN_PATH' } });
+    expect(await readdir(join(site.rootThere, 'elsewhere'))).toEqual([]);
+    await until(async () => (await inTmp()).length === 0);
+  });
+
+  test('is placed below directories that are missing', async () => {
+    const inside = safePath(`${photos.path}/2026/11/a.jpg`);
+    await put(site.here, inside, 'meow', mtime);
+    const facts = await site.options.root.hash(inside, { keeps: true });
+    if (!facts) throw new Error('it is not there');
+    site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
+    expect((await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside)).toMatchObject({ result: 'delivered' });
+    expect(await readFile(join(site.rootThere, inside), 'utf8')).toBe('meow');
+    expect(await inTmp()).toEqual([]);
+  });
+
   test('is not sent where the sync dir was never seen to be marked, and a delivery tells why', async () => {
     await rm(join(site.rootThere, photos.path, '.syncmedia'), { recursive: true });
     const facts = await write('meow');
@@ -88,14 +122,14 @@ test('a host that stops answering meanwhile is a failure, and nothing else', asy
 test('what is sent ahead is bounded, and nothing waits once the connections end', async () => {
   const staged = new Staged(60_000), of = (n: number, size: number) => ({ host: 'b', path: safePath(`uploads/photos/${String(n)}`), facts: { size, mtime, sha256: String(n) } });
   const discarded: string[] = [];
-  const add = (n: number, size: number): void => { staged.add(of(n, size), Promise.resolve(String(n)), (at) => { discarded.push(at); return Promise.resolve(); }); };
+  const add = (n: number, size: number): void => { staged.add(of(n, size), Promise.resolve({ at: String(n), looked: new Set<string>() }), (at) => { discarded.push(at); return Promise.resolve(); }); };
   for (let n = 0; n < 64; n++) {
     expect(staged.takes(of(n, 1))).toBe(true);
     add(n, 1);
     expect(staged.takes(of(n, 1))).toBe(false);
   }
   expect(staged.takes(of(64, 1))).toBe(false);
-  expect(await staged.take(of(3, 1))).toBe('3');
+  expect(await staged.take(of(3, 1))).toMatchObject({ at: '3', isFresh: true });
   expect(await staged.take(of(3, 1))).toBeUndefined();
   expect(staged.takes(of(64, 17 * 1024 * 1024))).toBe(false);
   staged.close();
