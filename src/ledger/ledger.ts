@@ -178,9 +178,9 @@ export class Ledger {
     const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
     const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
     const half = Math.max(1, Math.floor(limit / 2));
-    const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half }).toArray();
+    const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half, batchSize: half }).toArray();
     if (newest.length < half) return newest.map(toEntry);
-    const oldest = await this.rows.find(filter, { sort: { capturedAt: 1 }, limit: limit - half }).toArray();
+    const oldest = await this.rows.find(filter, { sort: { capturedAt: 1 }, limit: limit - half, batchSize: limit - half }).toArray();
     return [...new Map([...newest, ...oldest].map((row) => [row._id, toEntry(row)])).values()];
   }
 
