@@ -9,7 +9,7 @@ import { collectFields, collectStrings, type DocumentStrings, type NamedString }
 
 /** Where paths are looked for. */
 export interface Place {
-  readonly root: Pick<Root, 'rootPath' | 'observe'>;
+  readonly root: Pick<Root, 'rootPath' | 'observe' | 'observeAgain'>;
   /** The sync dirs of this host. */
   readonly dirs: (this: void) => SyncDirs;
 }
@@ -20,9 +20,8 @@ export interface Touched {
   readonly refused: readonly (NamedString & { readonly why: string })[];
 }
 
-/** What is known of one string: the paths it may mean, and the first that is a file here. */
-interface Meaning {
-  readonly file?: Path;
+/** How one string can be read. */
+interface Reading {
   /** Every path it may mean, most literal first. */
   readonly candidates: readonly Path[];
   /** What it means where no file is there yet. */
@@ -30,6 +29,9 @@ interface Meaning {
   /** Why it cannot be sent at all. */
   readonly why?: string | undefined;
 }
+
+/** What is known of it: also the first of its paths that is a file here. */
+interface Meaning extends Reading { readonly file?: Path }
 
 /** Longer strings of a document are no paths; what `paths` names has the limits of a path. */
 const maxLength = 1_024;
@@ -65,6 +67,9 @@ export function listAnyNames(value: unknown): DocumentStrings {
 export class PathFinder {
   private readonly meanings = new Map<string, Promise<Meaning>>();
   private readonly files = new Map<string, Meaning>();
+  private readings = new Map<string, Reading>();
+  /** Strings whose paths were looked at a moment ago. */
+  private before: ReadonlyMap<string, Reading> = new Map();
 
   /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
   constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
@@ -72,6 +77,8 @@ export class PathFinder {
   /** For a second look, at strings that named no file at the first: those that did name it still, and the fold looks at it anyway. */
   again(): PathFinder {
     const finder = new PathFinder(this.options, this.place, this.asked);
+    finder.before = this.readings;
+    finder.readings = new Map(this.readings);
     for (const [value, meaning] of this.files) finder.meanings.set(value, Promise.resolve(meaning));
     return finder;
   }
@@ -109,20 +116,31 @@ export class PathFinder {
   }
 
   private async observe(value: string): Promise<Meaning> {
-    if (value === '') return { candidates: [], expected: [] };
-    const { direct, joined, unsafe } = findCandidates(value, this.place.root.rootPath, this.options.syncDirs);
-    const candidates = this.keepSynced([...direct, ...joined]);
+    const reading = this.read(value), { root } = this.place, isAgain = this.before.has(value);
     let why: string | undefined;
-    for (const path of candidates) {
+    for (const path of reading.candidates) {
       try {
-        if (await this.place.root.observe(path) !== undefined) return { file: path, candidates, expected: [] };
+        if ((isAgain ? root.observeAgain(path) : await root.observe(path)) !== undefined) return { file: path, candidates: reading.candidates, expected: [] };
       } catch (error) {
         // What cannot be looked at now is not known to be wrong: the scan of its sync dir tells.
         if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);
       }
     }
-    if (why === undefined && (unsafe || joined.length === 0)) why = 'it leads out of the sync dirs or cannot be a path';
-    return { candidates, expected: why !== undefined ? [] : this.keepSynced(direct.length > 0 ? direct.slice(0, 1) : joined), why };
+    return why === undefined ? reading : { candidates: reading.candidates, expected: [], why };
+  }
+
+  private read(value: string): Reading {
+    let reading = this.readings.get(value);
+    if (reading === undefined) this.readings.set(value, reading = this.readAnew(value));
+    return reading;
+  }
+
+  private readAnew(value: string): Reading {
+    if (value === '') return { candidates: [], expected: [] };
+    const { direct, joined, unsafe } = findCandidates(value, this.place.root.rootPath, this.options.syncDirs);
+    const candidates = this.keepSynced([...direct, ...joined]);
+    if (unsafe || joined.length === 0) return { candidates, expected: [], why: 'it leads out of the sync dirs or cannot be a path' };
+    return { candidates, expected: this.keepSynced(direct.length > 0 ? direct.slice(0, 1) : joined) };
   }
 
   /** Those below a sync dir of this host that no rule excludes; each once. */

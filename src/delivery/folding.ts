@@ -40,6 +40,7 @@ export class Folding {
   /** More are due than one look takes. */
   private backlog = false;
   private readonly underWay = new Set<string>();
+  private starting: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
   private closed = false;
 
@@ -69,13 +70,22 @@ export class Folding {
     this.hand(due);
   }
 
+  /** What was handed over before is begun still. */
   async close(): Promise<void> {
+    if (this.starting) this.start();
     this.closed = true;
     await this.running;
   }
 
+  /** After what is running now: a save that has just been captured resolves first. */
   private begin(): void {
     if (this.running || this.closed) return;
+    this.starting ??= setImmediate(() => { this.start(); });
+  }
+
+  private start(): void {
+    clearImmediate(this.starting);
+    this.starting = undefined;
     this.running = this.run().finally(() => {
       this.running = undefined;
       if (this.handed.length > 0) this.begin();

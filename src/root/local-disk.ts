@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { constants, existsSync, fstatSync, linkSync, renameSync } from 'node:fs';
+import { constants, existsSync, fstatSync, linkSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Disk, DiskStat } from './disk.js';
@@ -172,7 +172,21 @@ async function readFrom<T>(path: string, read: (handle: FileHandle, size: number
 }
 
 async function statOf(path: string): Promise<DiskStat> {
-  const stats = await lstat(path, { bigint: true });
+  return toDiskStat(await lstat(path, { bigint: true }));
+}
+
+/** As `stat`, of what was looked at a moment ago: the kernel answers from memory, and asking it in another thread would take longer. */
+export function statAgain(path: string): DiskStat | undefined {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return found && toDiskStat(found);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw asDiskError(error, 'looking at', path);
+  }
+}
+
+function toDiskStat(stats: BigIntStats): DiskStat {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
   return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777 };
 }

@@ -3,7 +3,8 @@ import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
 import { asDiskError } from './disk-errors.js';
-import { hashFrom, localDisk, notAFile } from './local-disk.js';
+import type { DiskStat } from './disk.js';
+import { hashFrom, localDisk, notAFile, statAgain } from './local-disk.js';
 import { openExactly, readWhole, type OpenFile } from './open-file.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
@@ -44,20 +45,17 @@ export class Root {
    * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED; BAD_PATH where the path lies in no sync dir
    */
   async observe(path: Path): Promise<Seen | undefined> {
-    const dir = this.dirOf(path);
-    const ways: string[] = [];
-    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) ways.push(this.absolute(path.slice(0, slash) as Path));
+    const ways = this.waysTo(path);
     // All at once, and judged in order: a save waits for this.
     const [at, ...looks] = await Promise.allSettled([this.absolute(path), ...ways].map((way) => localDisk.stat(way)));
-    for (const [index, way] of ways.entries()) {
-      const found = valueOf(looks[index]);
-      if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
-      if (found?.kind !== 'directory') return undefined;
-    }
-    const found = valueOf(at);
-    if (found === undefined) return undefined;
-    if (found.kind !== 'file') throw notAFile(this.absolute(path));
-    return { size: found.size, mtime: found.mtime, nanos: found.nanos };
+    for (const [index, way] of ways.entries()) if (!isDirectory(valueOf(looks[index]), way)) return undefined;
+    return asFile(valueOf(at), this.absolute(path));
+  }
+
+  /** As observe, of a path that was looked at a moment ago. */
+  observeAgain(path: Path): Seen | undefined {
+    for (const way of this.waysTo(path)) if (!isDirectory(statAgain(way), way)) return undefined;
+    return asFile(statAgain(this.absolute(path)), this.absolute(path));
   }
 
   /**
@@ -86,7 +84,8 @@ export class Root {
       } catch (error) {
         throw asDiskError(error, 'reading', this.absolute(path));
       } finally {
-        await file.handle.close();
+        // It was only read: whoever asked need not wait for this.
+        file.handle.close().catch(() => undefined);
       }
     }
     throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} keeps changing while it is read; it is tried again later.`);
@@ -149,6 +148,13 @@ export class Root {
     return scanDir({ dir, dirPath: this.absolute(dir.path), isSyncDir, ...(changedSince === undefined ? {} : { changedSince }) }, signal, onRefused);
   }
 
+  /** The directories between its sync dir and it. @throws BAD_PATH where it lies in none */
+  private waysTo(path: Path): string[] {
+    const dir = this.dirOf(path), ways: string[] = [];
+    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) ways.push(this.absolute(path.slice(0, slash) as Path));
+    return ways;
+  }
+
   private dirOf(path: Path): SyncDir {
     const dir = this.dirs().of(path);
     if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
@@ -159,6 +165,18 @@ export class Root {
 /** What a program sets back, as dates, does not set back the change time. */
 function stampOf({ dev, ino, ctimeNs, size }: BigIntStats): string {
   return [dev, ino, ctimeNs, size].join(' ');
+}
+
+/** Whether a directory on the way is one. @throws SYMLINK_IN_PATH */
+function isDirectory(found: DiskStat | undefined, way: string): boolean {
+  if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
+  return found?.kind === 'directory';
+}
+
+function asFile(found: DiskStat | undefined, absolute: string): Seen | undefined {
+  if (found === undefined) return undefined;
+  if (found.kind !== 'file') throw notAFile(absolute);
+  return { size: found.size, mtime: found.mtime, nanos: found.nanos };
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
