@@ -1,0 +1,52 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Deleting, type Looked } from '../../src/delivery/deleting.js';
+import type { SyncDir } from '../../src/words.js';
+import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
+
+const path = photo('a.jpg'), uploads: SyncDir = { ...photos, onDelete: 'propagate' };
+let site: Site, own: Replica, other: Replica;
+beforeEach(async () => {
+  site = await openSite(['A', 'B']);
+  own = await site.replica('A');
+  other = await site.replica('B');
+  await own.write(path, 'first');
+  await own.fold.paths([path], { why: 'named' });
+  await rm(join(own.root, path));
+});
+afterEach(() => site.close());
+
+/** A looks at what its document has left; `meanwhile` happens between its look at the disk and its tombstone. */
+function look(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<Looked> {
+  const deleting = new Deleting({
+    ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'],
+    findNamed: async () => { await meanwhile(); return new Set(); }, isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+  });
+  return deleting.look([path], new Date());
+}
+
+test('a file that is gone and that no document names becomes a tombstone', async () => {
+  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'tombstone', sender: 'A', owed: ['B'] });
+});
+
+test('a delete that the own scan outran, with bytes that are gone since, is looked at again and buries them', async () => {
+  const looked = await look(async () => {
+    await own.write(path, 'second, of another size');
+    await own.fold.paths([path], { why: 'scan' });
+    await rm(join(own.root, path));
+  });
+  expect(looked).toEqual({ entries: [], again: [path], halted: false });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', facts: { size: 23 } });
+  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+});
+
+test('what another host saved meanwhile is newer than the delete', async () => {
+  const looked = await look(async () => {
+    await other.write(path, 'of another host');
+    await other.fold.paths([path], { why: 'named' });
+  });
+  expect(looked).toEqual({ entries: [], again: [], halted: false });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', sender: 'B', heldBy: ['B'] });
+});
