@@ -36,6 +36,8 @@ interface Meaning extends Reading { readonly file?: Path }
 /** Longer strings of a document are no paths; what `paths` names has the limits of a path. */
 const maxLength = 1_024;
 const observersAtOnce = 16;
+/** Strings of one operation that are looked at again without another thread: more would keep everyone else waiting. */
+const againAtOnce = 64;
 
 /**
  * The strings of a document that may name files, as the `paths` option says. Throws BAD_OPTION naming `model` where a `paths`
@@ -70,6 +72,7 @@ export class PathFinder {
   private readings = new Map<string, Reading>();
   /** Strings whose paths were looked at a moment ago. */
   private before: ReadonlyMap<string, Reading> = new Map();
+  private lookedAgain = 0;
 
   /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
   constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
@@ -116,7 +119,7 @@ export class PathFinder {
   }
 
   private async observe(value: string): Promise<Meaning> {
-    const reading = this.read(value), { root } = this.place, isAgain = this.before.has(value);
+    const reading = this.read(value), { root } = this.place, isAgain = this.before.has(value) && ++this.lookedAgain <= againAtOnce;
     let why: string | undefined;
     for (const path of reading.candidates) {
       try {

@@ -9,6 +9,13 @@ import { quotePath } from './paths.js';
 import { folderOf, makeFolder, replaceAt } from './replace.js';
 import { removeEmptied } from './walk.js';
 
+/** The finished file was gone from where it lay: nothing was placed. */
+export class VanishedError extends SyncMediaError {
+  constructor(path: Path) {
+    super('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
+  }
+}
+
 /** How often the directories on the way are made anew. */
 const MAX_TRIES = 3;
 
@@ -24,7 +31,7 @@ const MAX_TRIES = 3;
  */
 export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
   const replaced = await makeAndReplace(place, path, tmpFile, known);
-  if (replaced === 'vanished') throw new SyncMediaError('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
+  if (replaced === 'vanished') throw new VanishedError(path);
   const judged: Judged[] = [];
   for (const aside of replaced.aside) judged.push(...(await judgeOne(place, aside, belowDir(place, path), 'replaced', judge)));
   return judged;

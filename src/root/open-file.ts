@@ -44,13 +44,13 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
   throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
 }
 
-/** What was written less than this ago the kernel has in memory still. In milliseconds. */
-const IN_MEMORY_MS = 10_000;
+/** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */
+const IN_MEMORY_MS = 10_000, READ_AT_ONCE_BYTES = 64 * 1024;
 
 /** The bytes of a small file; undefined where it was written to meanwhile. */
 export async function readWhole({ handle, seen }: OpenFile): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafeSlow(seen.size);
-  const age = Date.now() - seen.mtime * 1000, isInMemory = age >= 0 && age < IN_MEMORY_MS;
+  const age = Date.now() - seen.mtime * 1000, isInMemory = age >= 0 && age < IN_MEMORY_MS && seen.size <= READ_AT_ONCE_BYTES;
   let filled = 0;
   while (filled < bytes.length) {
     const left = bytes.length - filled;

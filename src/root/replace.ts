@@ -60,8 +60,9 @@ export async function placeWhereEmpty(place: Place, file: string, target: string
 export async function makeFolder(place: Place, area: string, rest: string): Promise<string> {
   const name = newName();
   const make = (folder: string): Promise<boolean> => place.disk.makeDirectory(inPlace(place, folder), 0o700);
-  // Somebody may have removed the area since it was looked for; never the folder that it lies in, without which this is not our sync dir.
-  if (!(await make(`${area}/${name}`)) && !((await make(area)) && (await make(`${area}/${name}`)))) {
+  const isMarked = async (): Promise<boolean> => (await place.disk.stat(inPlace(place, areas.marker))) !== undefined;
+  // Somebody may have removed the area since it was looked for; without its marker this is not our sync dir.
+  if (!(await make(`${area}/${name}`)) && !((await isMarked()) && (await make(area)) && (await make(`${area}/${name}`)))) {
     throw new SyncMediaError('NO_MARKER', `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia init\` on that host.`);
   }
   await makeOwnParents(place, `${area}/${name}`, rest);

@@ -241,10 +241,19 @@ describe('land', () => {
 
   test('an area that somebody removed is made anew', async () => {
     await replica.put('a', 'before');
+    await replica.put(areas.marker, 'of this host');
     const tmp = await replica.receive('new');
     for (const area of [areas.aside, areas.trash]) await rm(at(area), { recursive: true });
     await land(replica.place, path('a'), tmp, () => Promise.resolve('trash'));
-    expect(await replica.files()).toEqual({ '.syncmedia/trash/*/a': 'before', a: 'new' });
+    expect(await replica.files()).toEqual({ '.syncmedia/id': 'of this host', '.syncmedia/trash/*/a': 'before', a: 'new' });
+  });
+
+  test('where the marker is missing too that is told, and nothing is replaced', async () => {
+    await replica.put('a', 'before');
+    const tmp = await replica.receive('new');
+    await rm(at(areas.aside), { recursive: true });
+    await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(failure('NO_MARKER'));
+    expect(await readFile(at('a'), 'utf8')).toBe('before');
   });
 
   test('where our own folder is missing that is told, and nothing is replaced', async () => {

@@ -1,6 +1,6 @@
 import { hasCode } from '../../errors/errors.js';
 import type { Judge } from '../../root/disk.js';
-import { isBackAtPath, type Judged, type Place } from '../../root/landing.js';
+import { isBackAtPath, VanishedError, type Judged, type Place } from '../../root/landing.js';
 import { checkParents, makeParents } from '../../root/parents.js';
 import { notAFile } from '../../root/local-disk.js';
 import type { Channel } from '../../ssh/channels.js';
@@ -56,8 +56,12 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
   const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
   if (look === 'kept') return { ...answer, result: 'kept' };
   const taking = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
-  const source = await sources.read(change);
-  const ahead = await taking;
+  const [read, ahead] = await Promise.all([sources.read(change).catch((error: unknown) => ({ error })), taking]);
+  if (typeof read === 'object' && 'error' in read) {
+    if (ahead) await disk.remove(ahead.at);
+    throw read.error;
+  }
+  const source = read;
   if (typeof source === 'string') {
     if (ahead) await disk.remove(ahead.at);
     return { ...answer, result: source };
@@ -76,16 +80,20 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
 
 /** @param check that the place is right, where the look at it was too long ago @param put sends it anew, should it be gone from where it lay */
 async function placeAhead(
-  place: Place, path: Path, { at, looked, isFresh }: SentAhead & { readonly isFresh: boolean }, how: { readonly judge: Judge; readonly known: Set<string> },
+  place: Place, path: Path, { at, looked }: SentAhead, how: { readonly judge: Judge; readonly known: Set<string> },
   check: () => Promise<void>, put: () => Promise<Judged[]>,
 ): Promise<Judged[]> {
   try {
-    if (isFresh) for (const directory of looked) how.known.add(directory);
-    else await check();
+    if (!looked) await check();
+    else for (const directory of looked) how.known.add(directory);
+  } catch (error) {
+    await place.disk.remove(at).catch(() => undefined);
+    throw error;
+  }
+  try {
     return await placeFinished(place, path, at, how);
   } catch (error) {
-    if (hasCode(error, 'TRANSFER_FAILED')) return put();
-    if (!isFresh) await place.disk.remove(at).catch(() => undefined);
+    if (error instanceof VanishedError) return put();
     throw error;
   }
 }

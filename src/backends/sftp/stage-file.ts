@@ -1,4 +1,5 @@
 import { areas, newName } from '../../root/landing.js';
+import { localDisk } from '../../root/local-disk.js';
 import { checkParents } from '../../root/parents.js';
 import type { Facts, Host, Path, SyncDir } from '../../words.js';
 import type { Shared } from '../options.js';
@@ -8,7 +9,7 @@ import type { SentAhead, StagedFile } from './staged.js';
 
 /**
  * Sends a small file ahead, where it would go by SFTP and its bytes are still at hand, and looks meanwhile whether it may be placed
- * there: that its sync dir is what it should be, and which directories are on the way. Nothing is made there that is missing.
+ * there: that its sync dir is what it should be, here and there, and which directories are on the way. Nothing is made there that is missing.
  */
 export function stageFile(shared: Shared, to: Host, { path, dir, facts }: { readonly path: Path; readonly dir: SyncDir; readonly facts: Facts }): void {
   const file: StagedFile = { host: to.id, path, facts }, mode = fileModeOf(shared.chmod);
@@ -24,11 +25,14 @@ export function stageFile(shared: Shared, to: Host, { path, dir, facts }: { read
     return connection.channels.useSpare(async ({ sftp }) => {
       const [written, ...looks] = await Promise.allSettled([
         writeFinished(sftp, at, { bytes, mtime: facts.mtime, mode }),
+        shared.markers.check(localDisk, shared.root.absolute(dir.path), shared.self, dir.path),
         shared.markers.check(disk, dirPath, to.id, dir.path), shared.areas.lacks(place), checkParents(place, path, looked),
       ]);
-      const [failure, lacks, way] = looks;
-      const mayBePlaced = failure.status === 'fulfilled' && failure.value === undefined && lacks.status === 'fulfilled' && !lacks.value && way.status === 'fulfilled';
-      if (written.status === 'fulfilled' && mayBePlaced) return { at, looked };
+      const [failureHere, failureThere, lacks, way] = looks;
+      const isRight = [failureHere, failureThere].every((failure) => failure.status === 'fulfilled' && failure.value === undefined)
+        && lacks.status === 'fulfilled' && !lacks.value;
+      // Directories that are missing are made only right after a look at the marker.
+      if (written.status === 'fulfilled' && isRight && way.status === 'fulfilled') return { at, looked: way.value ? looked : undefined };
       await sftp.remove(at).catch(() => undefined);
       return undefined;
     });

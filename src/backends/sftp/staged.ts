@@ -9,8 +9,8 @@ const limits = { files: 64, bytes: 16 * 1024 * 1024 };
 /** A small file with known content, on its way to a host. */
 export interface StagedFile { readonly host: HostId; readonly path: Path; readonly facts: Facts }
 
-/** Where it lies, an absolute path, and the directories on the way to its place that were looked at meanwhile. */
-export interface SentAhead { readonly at: string; readonly looked: ReadonlySet<string> }
+/** Where it lies, an absolute path, and the directories on the way to its place, all of them; undefined where one is missing. */
+export interface SentAhead { readonly at: string; readonly looked: ReadonlySet<string> | undefined }
 
 interface Waiting { readonly uploading: Promise<SentAhead | undefined>; readonly addedAt: number; readonly size: number; readonly timer: NodeJS.Timeout }
 
@@ -41,11 +41,11 @@ export class Staged {
     this.bytes += size;
   }
 
-  /** Where this file lies there already, once it does; undefined where it does not. It is the caller's from then on. `isFresh`: what was looked at meanwhile still counts. */
-  async take(file: StagedFile): Promise<(SentAhead & { readonly isFresh: boolean }) | undefined> {
+  /** Where this file lies there already, once it does; undefined where it does not. It is the caller's from then on. `looked` only while that counts. */
+  async take(file: StagedFile): Promise<SentAhead | undefined> {
     const key = keyOf(file), waiting = this.files.get(key);
     const sent = waiting && this.drop(key) ? await waiting.uploading : undefined;
-    return sent && waiting && { ...sent, isFresh: performance.now() - waiting.addedAt <= freshMs };
+    return sent && waiting && performance.now() - waiting.addedAt > freshMs ? { at: sent.at, looked: undefined } : sent;
   }
 
   /** The connections end now: what lies there stays, and is bounded by age. */

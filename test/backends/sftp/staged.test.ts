@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
@@ -95,6 +95,39 @@ describe('a small file that is sent ahead', () => {
     expect(await inTmp()).toEqual([]);
   });
 
+  test('is not placed while the sync dir is not mounted here', async () => {
+    await rm(join(site.here, photos.path, '.syncmedia/id'));
+    const facts = await write('meow');
+    site.backend.stage?.(site.host, { path, dir: photos, facts });
+    expect((await collect(site.backend.send(site.host, [changeOf(facts)], never))).get(path)).toMatchObject({ result: 'failed', failure: { code: 'NO_MARKER' } });
+    await expect(stat(there())).rejects.toMatchObject({ code: 'ENOENT' });
+    await until(async () => (await inTmp()).length === 0);
+  });
+
+  test('makes nothing where the sync dir is not mounted any more', async () => {
+    const inside = safePath(`${photos.path}/2026/11/a.jpg`);
+    await put(site.here, inside, 'meow', mtime);
+    const facts = await site.options.root.hash(inside, { keeps: true });
+    if (!facts) throw new Error('it is not there');
+    site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
+    await until(async () => (await inTmp()).length === 1);
+    await rename(join(site.rootThere, photos.path), join(site.rootThere, 'unmounted'));
+    await mkdir(join(site.rootThere, photos.path));
+    const outcome = (await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside);
+    expect(outcome).toMatchObject({ result: 'failed', failure: { code: 'NO_MARKER' } });
+    expect(await readdir(join(site.rootThere, photos.path))).toEqual([]);
+  });
+
+  test('leaves nothing there when its source has become something else', async () => {
+    const facts = await write('meow');
+    site.backend.stage?.(site.host, { path, dir: photos, facts });
+    await until(async () => (await inTmp()).length === 1);
+    await rm(join(site.here, path));
+    await mkdir(join(site.here, path));
+    await send(facts);
+    expect(await inTmp()).toEqual([]);
+  });
+
   test('is not sent where the sync dir was never seen to be marked, and a delivery tells why', async () => {
     await rm(join(site.rootThere, photos.path, '.syncmedia'), { recursive: true });
     const facts = await write('meow');
@@ -129,7 +162,7 @@ test('what is sent ahead is bounded, and nothing waits once the connections end'
     expect(staged.takes(of(n, 1))).toBe(false);
   }
   expect(staged.takes(of(64, 1))).toBe(false);
-  expect(await staged.take(of(3, 1))).toMatchObject({ at: '3', isFresh: true });
+  expect(await staged.take(of(3, 1))).toEqual({ at: '3', looked: new Set() });
   expect(await staged.take(of(3, 1))).toBeUndefined();
   expect(staged.takes(of(64, 17 * 1024 * 1024))).toBe(false);
   staged.close();
