@@ -1,7 +1,7 @@
 import { Arrivals } from '../arrivals.js';
 import { putBare } from '../bare-put.js';
 import { pushAsPredecessor, WarmSsh } from '../baselines.js';
-import type { Benchmark, Result } from '../benchmark.js';
+import type { Benchmark, Result, Settings } from '../benchmark.js';
 import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
 import { measured, openBenchSite, untilIdle, writeFresh, type BenchSite } from '../site.js';
 
@@ -22,54 +22,83 @@ export const saveToDisk: Benchmark = {
   async run(settings): Promise<Result> {
     const trees = settings.files === undefined ? [1_000, 10_000, 100_000] : [settings.files];
     const saves = settings.saves ?? 60;
-    const found: { files: number; times: Times }[] = [];
-    for (const files of trees) {
-      const site = await openBenchSite(settings, { files });
-      try {
-        found.push({ files, times: await measure(site, saves, files > 50_000 ? 3 : 7, settings.say) });
-      } finally {
-        await site.close();
+    const all: Tree[] = [];
+    try {
+      for (const files of trees) all.push(await Tree.open(settings, files));
+      // In turns: a machine whose speed changes from one minute to the next changes it for all trees.
+      for (let i = 0; i < saves + warmUp; i++) for (const tree of all) await tree.save(i, i >= warmUp);
+      for (const tree of all) settings.say(`ours, ${tree.files.toLocaleString('en')} files: ${milliseconds(median(tree.times.all))} to all`);
+      for (const tree of all) {
+        await tree.compare(tree.files > 50_000 ? 3 : 7);
+        settings.say(`predecessor, ${tree.files.toLocaleString('en')} files: ${milliseconds(median(tree.times.predecessorAll))} to all`);
       }
+    } finally {
+      for (const tree of all) await tree.close();
     }
-    return { sizes: `${String(saves)} saves for each tree, after ${String(warmUp)} that are not counted, ${String(size / 1000)} KB each, random bytes`, tables: found.map(toTable), goals: listGoals(found), notes: [
+    return { sizes: `${String(saves)} saves for each tree, in turns, after ${String(warmUp)} that are not counted, ${String(size / 1000)} KB each, random bytes`, tables: all.map(toTable), goals: listGoals(all), notes: [
       'Plain: the same model without the plugin. Save: until `save()` has resolved. First and all: from the begin of `save()` until the kernel tells that the file is there.',
       'Predecessor: `rsync -avz` of the whole sync dir over a new ssh connection, one host after another. Bare: `rsync` of that one file to one host over an open ssh connection. Bare SFTP put: nothing but the requests of one put, without a database.',
     ] };
   },
 };
 
-async function measure(site: BenchSite, saves: number, slowRuns: number, say: (line: string) => void): Promise<Times> {
-  const { sender, receivers, app, Plain, key } = site;
-  const times: Times = { plain: [], save: [], first: [], all: [], predecessorFirst: [], predecessorAll: [], bare: [], put: [], unflushed: [] };
-  const arrivals = await Arrivals.at(receivers, measured);
-  const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
-  try {
-    for (let i = 0; i < saves + warmUp; i++) {
-      const plain = now();
-      await Plain.create({ title: 'plain', file: `${measured}/none.jpg` });
-      if (i >= warmUp) times.plain.push(now() - plain);
-      const name = `${String(i)}.jpg`, file = `${measured}/${name}`;
-      const content = await writeFresh(sender, name, size);
-      const arriving = arrivals.expect(name);
-      const began = now();
-      await app.Photo.create({ title: name, file });
-      const saved = now();
-      const arrived = await arriving;
-      await arrivals.check(name, content);
-      if (i >= warmUp) {
-        times.save.push(saved - began);
-        times.first.push(Math.min(...arrived) - began);
-        times.all.push(Math.max(...arrived) - began);
-      }
-      await untilIdle(app, file);
+/** A site with a tree of so many files, and what was measured there. */
+class Tree {
+  readonly times: Times = { plain: [], save: [], first: [], all: [], predecessorFirst: [], predecessorAll: [], bare: [], put: [], unflushed: [] };
+
+  private constructor(readonly files: number, private readonly site: BenchSite, private readonly arrivals: Arrivals) {}
+
+  static async open(settings: Settings, files: number): Promise<Tree> {
+    const site = await openBenchSite(settings, { files });
+    try {
+      return new Tree(files, site, await Arrivals.at(site.receivers, measured));
+    } catch (error) {
+      await site.close();
+      throw error;
     }
-    say(`ours: ${milliseconds(median(times.all))} to all`);
-    for (let i = 0; i < 20; i++) {
-      const name = `bare-${String(i)}.jpg`;
-      await writeFresh(sender, name, size);
-      const began = now();
-      await warm.send([`measured/${name}`]);
-      times.bare.push(now() - began);
+  }
+
+  async close(): Promise<void> {
+    this.arrivals.close();
+    await this.site.close();
+  }
+
+  /** A plain save and one of ours, whose file is fresh. */
+  async save(i: number, counts: boolean): Promise<void> {
+    const { times, arrivals, site: { sender, app, Plain } } = this;
+    const plain = now();
+    await Plain.create({ title: 'plain', file: `${measured}/none.jpg` });
+    if (counts) times.plain.push(now() - plain);
+    const name = `${String(i)}.jpg`, file = `${measured}/${name}`;
+    const content = await writeFresh(sender, name, size);
+    const arriving = arrivals.expect(name);
+    const began = now();
+    await app.Photo.create({ title: name, file });
+    const saved = now();
+    const arrived = await arriving;
+    await arrivals.check(name, content);
+    if (counts) {
+      times.save.push(saved - began);
+      times.first.push(Math.min(...arrived) - began);
+      times.all.push(Math.max(...arrived) - began);
+    }
+    await untilIdle(app, file);
+  }
+
+  /** The others: bare rsync, bare SFTP, and the predecessor so many times. */
+  async compare(slowRuns: number): Promise<void> {
+    const { times, arrivals, site, site: { sender, receivers, key } } = this;
+    const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
+    try {
+      for (let i = 0; i < 20; i++) {
+        const name = `bare-${String(i)}.jpg`;
+        await writeFresh(sender, name, size);
+        const began = now();
+        await warm.send([`measured/${name}`]);
+        times.bare.push(now() - began);
+      }
+    } finally {
+      await warm.close();
     }
     times.put.push(...await putBare(site, size, 40, { flush: true }));
     times.unflushed.push(...await putBare(site, size, 40, { flush: false }));
@@ -84,15 +113,10 @@ async function measure(site: BenchSite, saves: number, slowRuns: number, say: (l
       times.predecessorFirst.push(Math.min(...arrived) - began);
       times.predecessorAll.push(Math.max(...arrived) - began);
     }
-    say(`predecessor: ${milliseconds(median(times.predecessorAll))} to all`);
-    return times;
-  } finally {
-    arrivals.close();
-    await warm.close();
   }
 }
 
-function toTable({ files, times }: { files: number; times: Times }): Result['tables'][number] {
+function toTable({ files, times }: Tree): Result['tables'][number] {
   const all = median(times.all);
   return { head: [`${files.toLocaleString('en')} files in the tree`, ...rowHead.slice(1), 'against ours to all'], rows: [
     row('plain save', times.plain, ''),
@@ -107,7 +131,7 @@ function toTable({ files, times }: { files: number; times: Times }): Result['tab
   ] };
 }
 
-function listGoals(found: readonly { files: number; times: Times }[]): Result['goals'] {
+function listGoals(found: readonly Tree[]): Result['goals'] {
   const goals: Result['goals'][number][] = found.map(({ files, times }) => {
     const more = median(times.all) - median(times.plain);
     return { goal: `save → on all three hosts, ${files.toLocaleString('en')} files: ≤ 6 ms more than a plain save`, measured: `${milliseconds(more)} more`, met: more <= 6 };
