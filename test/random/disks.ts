@@ -34,6 +34,11 @@ export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
   ].flatMap((at) => look(replica, at) ?? []));
 }
 
+/** Contents that a landing on that host has set aside from the path, and that nobody has judged yet. */
+export function listAside(replica: Replica, rest: string): string[] {
+  return findCopies([replica], rest).filter(({ at }) => at.startsWith(`${own}/aside/`)).map(({ sha256 }) => sha256);
+}
+
 /** Every file of a sync dir, what is set aside too, but for markers and what is under way. */
 export function readAll(replica: Replica): Copy[] {
   const files = readdirSync(replica.dirPath, { recursive: true, withFileTypes: true });

@@ -8,6 +8,8 @@ export interface Known {
   readonly superseded: readonly string[];
   /** Whether the host that writes holds the entry. */
   readonly isHeldHere: boolean;
+  /** Contents that a landing has set aside on the host that writes, and that nobody has judged yet. */
+  readonly aside: readonly string[];
   /** Captures that wait to be folded: that name the path, or no longer. */
   readonly touchedWaits: boolean;
   readonly leftWaits: boolean;
@@ -75,8 +77,8 @@ function mayWinOver(old: Write, write: Write, known: Known): boolean {
     // A delete looks whether a document names the file; one of which nothing waits any more did what it did.
     return write.sha256 !== undefined && !write.named && known.leftWaits;
   }
-  // Its bytes are gone from that disk.
-  if (old.host === write.host && write.sha256 !== undefined) return false;
+  // Its bytes are gone from that disk, unless a landing that a crash ended left them aside: they may be put back once the path is empty.
+  if (old.host === write.host && write.sha256 !== undefined) return known.aside.includes(old.sha256);
   if (!known.isCalm || known.touchedWaits) return true;
   if (known.superseded.includes(old.sha256)) return false;
   return known.current !== old.sha256 || !known.isHeldHere;

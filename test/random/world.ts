@@ -7,7 +7,7 @@ import type { Capture, Entry, Host, Run } from '../../src/words.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { AppProcess } from './app-process.js';
-import { findCopies, hashOf, readAll, type Copy, type Replica } from './disks.js';
+import { findCopies, hashOf, listAside, readAll, type Copy, type Replica } from './disks.js';
 import { Model, type Known, type Write } from './model.js';
 import type { HostIndex, Save, Step } from './steps.js';
 
@@ -129,7 +129,7 @@ export class World {
 
   private async save(saves: readonly Save[], killedAfter: number | undefined): Promise<void> {
     const known = await Promise.all(saves.map((save) => this.look(save.host, save.path)));
-    const writes = saves.map((save, n) => ({ write: this.write(save, killedAfter === undefined), known: known[n] as Known }));
+    const writes = saves.map((save, n) => ({ write: this.write(save, killedAfter === undefined), known: this.lookAgain(save, known[n] as Known) }));
     this.model.note(saves[0]?.path ?? '', writes);
     await Promise.all(saves.map(({ host, path, by }, n) => {
       const { app } = this.one(host);
@@ -155,7 +155,7 @@ export class World {
 
   private async writeBeside(save: Save): Promise<void> {
     const known = await this.look(save.host, save.path);
-    this.model.note(save.path, [{ write: this.write(save, false), known }]);
+    this.model.note(save.path, [{ write: this.write(save, false), known: this.lookAgain(save, known) }]);
   }
 
   private async removeBeside(host: HostIndex, path: string): Promise<void> {
@@ -234,10 +234,16 @@ export class World {
     return {
       current: entry?.facts?.sha256, superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
       isHeldHere: entry?.heldBy.includes(id) ?? false,
+      aside: listAside(this.replicas[host] as Replica, rest),
       touchedWaits: captures.some(({ touched }) => (touched as string[]).includes(path)),
       leftWaits: captures.some(({ left }) => (left as string[]).includes(path)),
       isCalm: !frozen && this.at - thawedAt > stirred, runs: run !== null,
     };
+  }
+
+  /** After the write: what a landing has set aside meanwhile was not replaced by it. */
+  private lookAgain({ host, path }: Save, known: Known): Known {
+    return { ...known, aside: [...known.aside, ...listAside(this.replicas[host] as Replica, path)] };
   }
 
   /** Deletes that are not folded yet, when something may bring the file back to the disk that is looked at. */
