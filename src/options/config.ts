@@ -119,7 +119,7 @@ export interface Tuning {
 
 export const defaultTuning: Tuning = {
   leaseMs: 10_000, beatMs: 3_000, pollMs: 6_000, thoroughMs: 30_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
-  laneQueue: 1_000, batchFiles: 250, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
+  laneQueue: 2_000, batchFiles: 250, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
   goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
   tombstoneMs: 365 * 24 * 60 * 60_000, candidateMs: 10 * 60_000, leftoverMs: 10 * 60_000,
 };
