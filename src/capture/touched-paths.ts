@@ -69,7 +69,7 @@ export function listAnyNames(value: unknown): DocumentStrings {
 export class PathFinder {
   private readonly meanings = new Map<string, Promise<Meaning>>();
   private readonly files = new Map<string, Meaning>();
-  private readings = new Map<string, Reading>();
+  private readonly readings = new Map<string, Reading>();
   /** Strings whose paths were looked at a moment ago. */
   private before: ReadonlyMap<string, Reading> = new Map();
   private lookedAgain = 0;
@@ -81,7 +81,6 @@ export class PathFinder {
   again(): PathFinder {
     const finder = new PathFinder(this.options, this.place, this.asked);
     finder.before = this.readings;
-    finder.readings = new Map(this.readings);
     for (const [value, meaning] of this.files) finder.meanings.set(value, Promise.resolve(meaning));
     return finder;
   }
@@ -133,8 +132,8 @@ export class PathFinder {
   }
 
   private read(value: string): Reading {
-    let reading = this.readings.get(value);
-    if (reading === undefined) this.readings.set(value, reading = this.readAnew(value));
+    const reading = this.before.get(value) ?? this.readAnew(value);
+    this.readings.set(value, reading);
     return reading;
   }
 

@@ -56,16 +56,19 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
   const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
   if (look === 'kept') return { ...answer, result: 'kept' };
   const taking = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
-  const [read, ahead] = await Promise.all([sources.read(change).catch((error: unknown) => ({ error })), taking]);
-  if (typeof read === 'object' && 'error' in read) {
-    if (ahead) await disk.remove(ahead.at);
-    throw read.error;
-  }
-  const source = read;
+  const discard = async (): Promise<void> => {
+    const sent = await taking;
+    if (sent) await disk.remove(sent.at);
+  };
+  const source = await sources.read(change).catch(async (error: unknown) => {
+    await discard();
+    throw error;
+  });
   if (typeof source === 'string') {
-    if (ahead) await disk.remove(ahead.at);
+    await discard();
     return { ...answer, result: source };
   }
+  const ahead = await taking;
   const { bytes, sha256 } = source;
   const check = async (): Promise<void> => {
     const [way] = await Promise.all([look ?? lookThere(change, place, known), route.check()]);

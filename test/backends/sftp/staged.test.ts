@@ -14,13 +14,13 @@ const inTmp = (): Promise<string[]> => readdir(join(site.rootThere, photos.path,
 const there = (): string => join(site.rootThere, path);
 
 /** Writes it here, and reads it as a fold does that is about to store its version. */
-async function write(content: string): Promise<Facts> {
-  await put(site.here, path, content, mtime);
-  const seen = await site.options.root.hash(path, { keeps: true });
+async function write(content: string, at = path): Promise<Facts> {
+  await put(site.here, at, content, mtime);
+  const seen = await site.options.root.hash(at, { keeps: true });
   if (!seen) throw new Error('it is not there');
   return seen;
 }
-const changeOf = (facts: Facts): Change & { do: 'put' } => ({ path, dir: photos, version: 'v1', do: 'put', facts });
+const changeOf = (facts: Facts, at = path): Change & { do: 'put' } => ({ path: at, dir: photos, version: 'v1', do: 'put', facts });
 const send = async (facts: Facts): Promise<unknown> => (await collect(site.backend.send(site.host, [changeOf(facts)], never))).get(path)?.result;
 
 describe('a small file that is sent ahead', () => {
@@ -72,13 +72,11 @@ describe('a small file that is sent ahead', () => {
 
   test('is not placed where the way to its place leads elsewhere, whatever was looked at before', async () => {
     const inside = safePath(`${photos.path}/sub/a.jpg`);
-    await put(site.here, inside, 'meow', mtime);
-    const facts = await site.options.root.hash(inside, { keeps: true });
-    if (!facts) throw new Error('it is not there');
+    const facts = await write('meow', inside);
     await mkdir(join(site.rootThere, 'elsewhere'));
     await symlink(join(site.rootThere, 'elsewhere'), join(site.rootThere, photos.path, 'sub'));
     site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
-    const outcome = (await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside);
+    const outcome = (await collect(site.backend.send(site.host, [changeOf(facts, inside)], never))).get(inside);
     expect(outcome).toMatchObject({ result: 'refused', failure: { code: 'SYMLINK_IN_PATH' } });
     expect(await readdir(join(site.rootThere, 'elsewhere'))).toEqual([]);
     await until(async () => (await inTmp()).length === 0);
@@ -86,11 +84,9 @@ describe('a small file that is sent ahead', () => {
 
   test('is placed below directories that are missing', async () => {
     const inside = safePath(`${photos.path}/2026/11/a.jpg`);
-    await put(site.here, inside, 'meow', mtime);
-    const facts = await site.options.root.hash(inside, { keeps: true });
-    if (!facts) throw new Error('it is not there');
+    const facts = await write('meow', inside);
     site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
-    expect((await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside)).toMatchObject({ result: 'delivered' });
+    expect((await collect(site.backend.send(site.host, [changeOf(facts, inside)], never))).get(inside)).toMatchObject({ result: 'delivered' });
     expect(await readFile(join(site.rootThere, inside), 'utf8')).toBe('meow');
     expect(await inTmp()).toEqual([]);
   });
@@ -106,14 +102,12 @@ describe('a small file that is sent ahead', () => {
 
   test('makes nothing where the sync dir is not mounted any more', async () => {
     const inside = safePath(`${photos.path}/2026/11/a.jpg`);
-    await put(site.here, inside, 'meow', mtime);
-    const facts = await site.options.root.hash(inside, { keeps: true });
-    if (!facts) throw new Error('it is not there');
+    const facts = await write('meow', inside);
     site.backend.stage?.(site.host, { path: inside, dir: photos, facts });
     await until(async () => (await inTmp()).length === 1);
     await rename(join(site.rootThere, photos.path), join(site.rootThere, 'unmounted'));
     await mkdir(join(site.rootThere, photos.path));
-    const outcome = (await collect(site.backend.send(site.host, [{ ...changeOf(facts), path: inside }], never))).get(inside);
+    const outcome = (await collect(site.backend.send(site.host, [changeOf(facts, inside)], never))).get(inside);
     expect(outcome).toMatchObject({ result: 'failed', failure: { code: 'NO_MARKER' } });
     expect(await readdir(join(site.rootThere, photos.path))).toEqual([]);
   });
