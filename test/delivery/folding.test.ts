@@ -63,6 +63,16 @@ test('what cannot be looked at now stays in the outbox, the rest of the document
   expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
 });
 
+test('what was handed over right before it closes is folded still', async () => {
+  await a.write(photo('a.jpg'), 'a');
+  const last = capture([photo('a.jpg')]);
+  await outbox.insert(last);
+  folding.hand([last]);
+  await folding.close();
+  expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
+  expect(await outbox.count()).toBe(0);
+});
+
 test('a sync dir that is not there keeps the capture', async () => {
   await a.write(photo('a.jpg'), 'a');
   await rename(join(a.root, photos.path), join(a.root, 'away'));
