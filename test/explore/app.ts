@@ -17,7 +17,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
     if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
     // Who saved it has replaced what lay there: that is not to win again.
-    if (!own.asserting && isOrderly(model)) next.buried |= own.replaced & ~bit(own.written);
+    if (!own.asserting && isOrderly(model) && !looksLikeAnother(state, own.written)) next.buried |= own.replaced & ~bit(own.written);
     then.written = 0;
     then.asserting = false;
     next.isNamed = true;
@@ -50,12 +50,16 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   }
 }
 
-/**
- * A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it; and one
- * that agrees in size and second with a version looks like its rot to another host, which SFTP tells no fraction: a conflict.
- */
+/** Another host, which SFTP tells no fraction of a second, takes it for rot of the other: a conflict, so that it may lose. */
+function looksLikeAnother({ alike, contents }: State, content: Content): boolean {
+  const looks = (one: Content): Content => alike[one] || one;
+  for (let other: Content = 1; other <= contents; other++) if (other !== content && looks(other) === looks(content)) return true;
+  return false;
+}
+
+/** A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it. */
 function isOrderly({ options }: Model): boolean {
-  return !options.collide && (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
+  return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
 }
 
 function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {
