@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { Types } from 'mongoose';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Capture, Path, SavedBy } from '../words.js';
 import type { Capturing } from './capturing.js';
@@ -27,7 +27,8 @@ export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncD
   if (owes && rows.length === 0) rows.push({ savedBy: contents.length === 1 ? contents[0]?.savedBy : undefined, touched: [], left: [], complete: true });
   const after = contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete) ? sweep ?? 0 : 0;
   return rows.map(({ savedBy, touched, left }, index) => ({
-    id: randomUUID(), host: hostId, dueAt, ...(savedBy && { savedBy }), touched: [...touched], left: [...left],
+    // Later ones are greater: an index takes these in at its end, and random ones anywhere.
+    id: new Types.ObjectId().toHexString(), host: hostId, dueAt, ...(savedBy && { savedBy }), touched: [...touched], left: [...left],
     sweep: owes && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
   }));
 }
