@@ -74,6 +74,7 @@ class Instance implements SyncMediaInstance {
   private stateRead = false;
   private firstModel: string | undefined;
   private outbox: Outbox | undefined;
+  private captures: Capturing | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
   private readonly asking: RunActions;
@@ -244,6 +245,7 @@ class Instance implements SyncMediaInstance {
   private forgetState(): void {
     this.stateRead = false;
     this.parts = undefined;
+    this.captures = undefined;
     if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
   }
 
@@ -255,7 +257,7 @@ class Instance implements SyncMediaInstance {
     if (!state || !connection) return undefined;
     this.outbox ??= new Outbox(connection, this.config.collectionPrefix);
     const dirs = () => this.dirs.current();
-    return {
+    return this.captures ??= {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
       dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
       awaitCopies: (captures, options) => this.records.awaitSaved(captures, options),

@@ -9,7 +9,7 @@ import { collectFields, collectStrings, type DocumentStrings, type NamedString }
 
 /** Where paths are looked for. */
 export interface Place {
-  readonly root: Pick<Root, 'rootPath' | 'observe' | 'observeAgain'>;
+  readonly root: Pick<Root, 'rootPath' | 'observe' | 'observeNow' | 'isNear'>;
   /** The sync dirs of this host. */
   readonly dirs: (this: void) => SyncDirs;
 }
@@ -36,8 +36,8 @@ interface Meaning extends Reading { readonly file?: Path }
 /** Longer strings of a document are no paths; what `paths` names has the limits of a path. */
 const maxLength = 1_024;
 const observersAtOnce = 16;
-/** Strings of one operation that are looked at again without another thread: more would keep everyone else waiting. */
-const againAtOnce = 64;
+/** Strings of one look that are looked at without another thread: more might keep everyone else waiting. */
+const atOnceLimit = 32;
 
 /**
  * The strings of a document that may name files, as the `paths` option says. Throws BAD_OPTION naming `model` where a `paths`
@@ -72,7 +72,7 @@ export class PathFinder {
   private readonly readings = new Map<string, Reading>();
   /** Strings whose paths were looked at a moment ago. */
   private before: ReadonlyMap<string, Reading> = new Map();
-  private lookedAgain = 0;
+  private looked = 0;
 
   /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
   constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
@@ -118,11 +118,13 @@ export class PathFinder {
   }
 
   private async observe(value: string): Promise<Meaning> {
-    const reading = this.read(value), { root } = this.place, isAgain = this.before.has(value) && ++this.lookedAgain <= againAtOnce;
+    const reading = this.read(value), { root } = this.place;
     let why: string | undefined;
+    const isAgain = this.before.has(value), isOfFew = ++this.looked <= atOnceLimit;
     for (const path of reading.candidates) {
       try {
-        if ((isAgain ? root.observeAgain(path) : await root.observe(path)) !== undefined) return { file: path, candidates: reading.candidates, expected: [] };
+        const atOnce = isOfFew && (isAgain || root.isNear(path));
+        if ((atOnce ? root.observeNow(path) : await root.observe(path)) !== undefined) return { file: path, candidates: reading.candidates, expected: [] };
       } catch (error) {
         // What cannot be looked at now is not known to be wrong: the scan of its sync dir tells.
         if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);

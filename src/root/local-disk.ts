@@ -10,7 +10,7 @@ import { seenFrom } from './seen.js';
 
 const MAX_TEXT_BYTES = 64 * 1024;
 /** Of what may be anything: not through a symlink, and without waiting for the other end of a FIFO. */
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** This machine's disk. */
 export const localDisk: Disk = {

@@ -1,9 +1,9 @@
-import { fstatSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs';
 import { lstat, realpath, type FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Seen } from '../words.js';
 import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
-import { openFile } from './local-disk.js';
+import { openFile, READ_FLAGS } from './local-disk.js';
 import { quotePath } from './paths.js';
 import { seenFrom } from './seen.js';
 
@@ -44,23 +44,47 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
   throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
 }
 
+/** A whole file, and what it was right after it was read. */
+export interface ReadFile { readonly bytes: Buffer; readonly stats: BigIntStats }
+
+/** A small file that is open; undefined where it was written to meanwhile. */
+export async function readWhole({ handle, seen }: OpenFile): Promise<ReadFile | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(seen.size);
+  for (let filled = 0; filled < bytes.length;) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
+    if (bytesRead === 0) return undefined;
+    filled += bytesRead;
+  }
+  const stats = fstatSync(handle.fd, { bigint: true }), after = seenFrom(stats);
+  return after.size === seen.size && after.mtime === seen.mtime && after.nanos === seen.nanos ? { bytes, stats } : undefined;
+}
+
 /** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */
 const IN_MEMORY_MS = 10_000, READ_AT_ONCE_BYTES = 64 * 1024;
 
-/** The bytes of a small file; undefined where it was written to meanwhile. */
-export async function readWhole({ handle, seen }: OpenFile): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(seen.size);
-  const age = Date.now() - seen.mtime * 1000, isInMemory = age >= 0 && age < IN_MEMORY_MS && seen.size <= READ_AT_ONCE_BYTES;
-  let filled = 0;
-  while (filled < bytes.length) {
-    const left = bytes.length - filled;
-    // Copying it takes less than handing it to another thread.
-    const count = isInMemory ? readSync(handle.fd, bytes, filled, left, filled) : (await handle.read(bytes, filled, left, filled)).bytesRead;
-    if (count === 0) return undefined;
-    filled += count;
+/**
+ * A small file that was just written, as `openExactly` and `readWhole` read it, but in this thread: each of their turns through another
+ * one takes longer than all of this. For disks that are near only. Undefined where it is no such file, or anything else is in the way:
+ * they find out what.
+ */
+export function readAtOnce(absolute: string, findReal: () => string, openFiles = '/proc/self/fd'): ReadFile | undefined {
+  let opened: number | undefined;
+  try {
+    const fd = opened = openSync(absolute, READ_FLAGS), stats = fstatSync(fd, { bigint: true }), { size, mtime } = seenFrom(stats);
+    const age = Date.now() - mtime * 1000;
+    if (!stats.isFile() || size > READ_AT_ONCE_BYTES || age < 0 || age >= IN_MEMORY_MS || readlinkSync(`${openFiles}/${String(fd)}`) !== findReal()) return undefined;
+    const bytes = Buffer.allocUnsafeSlow(size);
+    for (let filled = 0, count; filled < size; filled += count) {
+      count = readSync(fd, bytes, filled, size - filled, filled);
+      if (count === 0) return undefined;
+    }
+    const after = fstatSync(fd, { bigint: true });
+    return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats: after } : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
-  const after = seenFrom(fstatSync(handle.fd, { bigint: true }));
-  return after.size === seen.size && after.mtime === seen.mtime && after.nanos === seen.nanos ? bytes : undefined;
 }
 
 async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {

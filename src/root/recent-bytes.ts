@@ -4,7 +4,8 @@ import type { Path, Seen } from '../words.js';
 export interface RecentFile { readonly bytes: Buffer; readonly seen: Seen & { readonly sha256: string } }
 interface Recent { readonly file: RecentFile; readonly stamp: string; readonly readAt: number }
 
-const limits = { fileBytes: 1024 * 1024, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
+/** As many files as the lanes of several hosts may be apart. */
+const limits = { fileBytes: 1024 * 1024, files: 250, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
 
 /**
  * Bytes of small files that were read a moment ago: whoever sends a version to several hosts, and right after it was captured, need not
@@ -24,7 +25,7 @@ export class RecentBytes {
     this.kept.set(path, { file, stamp, readAt: performance.now() });
     this.size += file.bytes.length;
     for (const [oldest, { readAt }] of this.kept) {
-      if (this.size <= limits.allBytes && performance.now() - readAt <= limits.ageMs) break;
+      if (this.kept.size <= limits.files && this.size <= limits.allBytes && performance.now() - readAt <= limits.ageMs) break;
       this.drop(oldest);
     }
   }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
+import { lstatSync, realpathSync, type BigIntStats } from 'node:fs';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
 import { asDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
 import { hashFrom, localDisk, notAFile, statAgain } from './local-disk.js';
-import { openExactly, readWhole, type OpenFile } from './open-file.js';
+import { NearDisks } from './near-disks.js';
+import { openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned } from './scan.js';
@@ -22,7 +23,7 @@ export class Root {
   private readonly recent = new RecentBytes();
 
   /** @param rootPath absolute @param dirs the sync dirs as they are known now */
-  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs) {}
+  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs, private readonly nearDisks = new NearDisks()) {}
 
   absolute(path: Path): string {
     return this.rootPath.endsWith('/') ? this.rootPath + path : `${this.rootPath}/${path}`;
@@ -52,10 +53,15 @@ export class Root {
     return asFile(valueOf(at), this.absolute(path));
   }
 
-  /** As observe, of a path that was looked at a moment ago. */
-  observeAgain(path: Path): Seen | undefined {
+  /** As observe, in this thread: for what was looked at a moment ago, and for few paths on a disk that is near. */
+  observeNow(path: Path): Seen | undefined {
     for (const way of this.waysTo(path)) if (!isDirectory(statAgain(way), way)) return undefined;
     return asFile(statAgain(this.absolute(path)), this.absolute(path));
+  }
+
+  /** Whether its sync dir is known to lie on a disk of this machine. @throws BAD_PATH where the path lies in no sync dir */
+  isNear(path: Path): boolean {
+    return this.nearDisks.has(this.absolute(this.dirOf(path).path));
   }
 
   /**
@@ -66,7 +72,7 @@ export class Root {
    * @throws as open; TRANSFER_FAILED where it keeps being written while it is read
    */
   async hash(path: Path, { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
-    const recent = keeps ? this.findRecent(path) : undefined;
+    const recent = keeps ? this.findRecent(path) ?? this.readFresh(path) : undefined;
     if (recent !== undefined && only?.(recent.seen) !== false) return recent.seen;
     for (let reads = 0; reads < MAX_READS; reads++) {
       const file = await this.open(path);
@@ -93,11 +99,22 @@ export class Root {
 
   /** The bytes of an open small file, kept for a moment for those who send them; undefined where it was written to meanwhile. */
   async readSmall(path: Path, file: OpenFile): Promise<RecentFile | undefined> {
-    const bytes = await readWhole(file);
-    if (bytes === undefined) return undefined;
-    const read = { bytes, seen: { ...file.seen, sha256: createHash('sha256').update(bytes).digest('hex') } };
-    this.recent.keep(path, read, stampOf(fstatSync(file.handle.fd, { bigint: true })));
-    return read;
+    const read = await readWhole(file);
+    return read && this.keep(path, read);
+  }
+
+  /** A small file that was just written, kept for a moment too; undefined where it is none, or not to be read in this thread. */
+  readFresh(path: Path): RecentFile | undefined {
+    if (!this.isNear(path)) return undefined;
+    const dir = this.dirOf(path);
+    const read = readAtOnce(this.absolute(path), () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length));
+    return read && this.keep(path, read);
+  }
+
+  private keep(path: Path, { bytes, stats }: ReadFile): RecentFile {
+    const file = { bytes, seen: { ...seenFrom(stats), sha256: createHash('sha256').update(bytes).digest('hex') } };
+    this.recent.keep(path, file, stampOf(stats));
+    return file;
   }
 
   /** What was read a moment ago, while that file lies at the path as it was. */

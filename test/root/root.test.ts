@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NearDisks } from '../../src/root/near-disks.js';
 import { openExactly } from '../../src/root/open-file.js';
 import { safePath } from '../../src/root/paths.js';
 import { Root } from '../../src/root/root.js';
@@ -163,6 +165,67 @@ describe('openToServe', () => {
     }
     await rm(at('uploads'));
     expect(await serve('uploads/a')).toBeUndefined();
+  });
+});
+
+// It is the kernel that tells what was opened, in /proc: elsewhere every file is read in the usual way.
+describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is no /proc)', () => {
+  const path = safePath('uploads/x/a.jpg');
+  let near: Root;
+  beforeEach(async () => {
+    near = new Root(made.at('.'), () => dirs, new NearDisks(() => Promise.resolve(0xef53)));
+    near.isNear(path);
+    await Promise.resolve();
+    await put('uploads/x/a.jpg', 'abc');
+  });
+
+  test('a file that was just written, as the usual way reads it, and found again', async () => {
+    const read = near.readFresh(path);
+    expect(read?.bytes.toString()).toBe('abc');
+    expect(read?.seen).toEqual(await root.hash(path));
+    expect(near.findRecent(path)).toEqual(read);
+    await put('uploads/x/a.jpg', 'abcd');
+    expect(near.findRecent(path)).toBeUndefined();
+  });
+
+  test('nothing where the disk is not known to be near', () => {
+    expect(new Root(made.at('.'), () => dirs).readFresh(path)).toBeUndefined();
+  });
+
+  test('what is old, large or missing is left to the usual way', async () => {
+    await utimes(at('uploads/x/a.jpg'), Date.now() / 1000 - 60, Date.now() / 1000 - 60);
+    expect(near.readFresh(path)).toBeUndefined();
+    await put('uploads/x/a.jpg', 'x'.repeat(64 * 1024 + 1));
+    expect(near.readFresh(path)).toBeUndefined();
+    await rm(at('uploads/x/a.jpg'));
+    expect(near.readFresh(path)).toBeUndefined();
+    expect(await near.hash(path, { keeps: true })).toBeUndefined();
+  });
+
+  test('nothing through a symlink, nor a directory in place of the file', async () => {
+    await put('secret/a.jpg', 'secret');
+    await rm(at('uploads/x'), { recursive: true });
+    await symlink('../secret', at('uploads/x'));
+    expect(near.readFresh(path)).toBeUndefined();
+    await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await rm(at('uploads/x'));
+    await mkdir(at('uploads/x/a.jpg'), { recursive: true });
+    expect(near.readFresh(path)).toBeUndefined();
+    await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('NOT_A_FILE'));
+    await rm(at('uploads/x'), { recursive: true });
+    await mkdir(at('uploads/x'));
+    await symlink('../../secret/a.jpg', at('uploads/x/a.jpg'));
+    expect(near.readFresh(path)).toBeUndefined();
+  });
+
+  test('a sync dir may be a symlink, and point elsewhere from now on', async () => {
+    await rename(at('uploads'), at('old'));
+    await symlink('old', at('uploads'));
+    expect(near.readFresh(path)?.bytes.toString()).toBe('abc');
+    await put('new/x/a.jpg', 'new');
+    await rm(at('uploads'));
+    await symlink('new', at('uploads'));
+    expect(near.readFresh(path)?.bytes.toString()).toBe('new');
   });
 });
 

@@ -1,4 +1,6 @@
+import type { RecentFile } from '../../root/recent-bytes.js';
 import type { Root } from '../../root/root.js';
+import type { Facts } from '../../words.js';
 import { sameFacts, type Put } from '../route.js';
 
 export interface Source { readonly bytes: Buffer; readonly sha256: string }
@@ -27,15 +29,21 @@ export class Sources {
   }
 
   private async readNow({ path, facts }: Put): Promise<Source | NoSource> {
+    const fresh = this.root.readFresh(path);
+    if (fresh !== undefined) return asSource(fresh, facts);
     const file = await this.root.open(path);
     if (file === undefined) return 'vanished';
     try {
       if (!sameFacts(file.seen, facts)) return 'changed';
-      const read = await this.root.readSmall(path, file);
-      if (read === undefined || (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)) return 'changed';
-      return { bytes: read.bytes, sha256: read.seen.sha256 };
+      return asSource(await this.root.readSmall(path, file), facts);
     } finally {
       await file.handle.close();
     }
   }
+}
+
+/** `read`: undefined where it was written to meanwhile. */
+function asSource(read: RecentFile | undefined, facts: Facts): Source | NoSource {
+  if (read === undefined || !sameFacts(read.seen, facts) || (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)) return 'changed';
+  return { bytes: read.bytes, sha256: read.seen.sha256 };
 }
