@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Machine } from '../test/flow/site.js';
 import { now } from './figures.js';
 
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 
 interface Expected { readonly times: (number | undefined)[]; resolve(times: number[]): void }
 

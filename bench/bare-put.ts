@@ -19,7 +19,7 @@ export async function putBare({ sender, app, receivers }: BenchSite, size: numbe
   try {
     const times: number[] = [];
     for (let i = -5; i < rounds; i++) {
-      const bytes = randomBytes(size), name = newName();
+      const bytes = randomBytes(size), name = `${newName()}.jpg`;
       const began = now();
       await Promise.all(hosts.map((host) => ssh.connections.use(host, (connection) => putOne(connection, host, bytes, name, flush))));
       if (i >= 0) times.push(now() - began);
@@ -30,12 +30,67 @@ export async function putBare({ sender, app, receivers }: BenchSite, size: numbe
   }
 }
 
-async function putOne({ sftp }: Connection, { rootPath }: Host, bytes: Buffer, name: string, flush: boolean): Promise<void> {
-  const unfinished = `${rootPath}/${dir}/${areas.tmp}/${name}`;
+/** Files on their way to one host at once, as many as ours has. */
+const atOnce = 32;
+
+/**
+ * Puts files on every host as they are handed over, with the same requests on as many channels as ours uses, and does nothing else: what is
+ * left to do when a burst of saves has ended cannot be less.
+ */
+export class BareBurst {
+  private readonly waiting: { host: Host; name: string; bytes: Buffer }[][];
+  private readonly underWay: number[];
+  private failure: { readonly error: unknown } | undefined;
+
+  private constructor(private readonly ssh: Ssh, private readonly hosts: readonly Host[]) {
+    this.waiting = hosts.map(() => []);
+    this.underWay = hosts.map(() => 0);
+  }
+
+  static async open({ sender, app, receivers }: BenchSite): Promise<BareBurst> {
+    const hosts = (await app.sync.hosts.list()).filter(({ hostname }) => receivers.some(({ name }) => name === hostname));
+    const ssh = new Ssh({ stateDir: sender.ssh.stateDir, identityFile: sender.ssh.privateKeyFile, timeoutMs: 10_000, idleMs: 60_000 });
+    const burst = new BareBurst(ssh, hosts);
+    await Promise.all(hosts.map((host) => ssh.connections.use(host, ({ channels }) => {
+      channels.widen();
+      return Promise.resolve();
+    })));
+    return burst;
+  }
+
+  put(name: string, bytes: Buffer): void {
+    for (const [index, host] of this.hosts.entries()) {
+      this.waiting[index]?.push({ host, name, bytes });
+      this.next(index);
+    }
+  }
+
+  /** @throws why one could not be put */
+  throwFailure(): void {
+    if (this.failure) throw this.failure.error;
+  }
+
+  async close(): Promise<void> { await this.ssh.close(); }
+
+  private next(index: number): void {
+    if ((this.underWay[index] ?? 0) >= atOnce) return;
+    const file = this.waiting[index]?.shift();
+    if (!file) return;
+    this.underWay[index] = (this.underWay[index] ?? 0) + 1;
+    const { host, name, bytes } = file;
+    this.ssh.connections.use(host, ({ channels }) => channels.use((channel) => putOne(channel, host, bytes, name, true))).catch((error: unknown) => { this.failure ??= { error }; }).finally(() => {
+      this.underWay[index] = (this.underWay[index] ?? 0) - 1;
+      this.next(index);
+    });
+  }
+}
+
+async function putOne({ sftp }: Pick<Connection, 'sftp'>, { rootPath }: Host, bytes: Buffer, name: string, flush: boolean): Promise<void> {
+  const unfinished = `${rootPath}/${dir}/${areas.tmp}/${newName()}`;
   const handle = await sftp.open(unfinished, 'wx', 0o600);
   const requests: Promise<unknown>[] = [];
   for (let at = 0; at < bytes.length; at += 32 * 1024) requests.push(sftp.write(handle, bytes.subarray(at, at + 32 * 1024), at));
   requests.push(sftp.setAttributes(handle, { mode: 0o644 }), ...(flush ? [sftp.flush(handle)] : []), sftp.fstat(handle), sftp.close(handle));
   await Promise.all(requests);
-  await sftp.link(unfinished, `${rootPath}/${measured}/${name}.jpg`);
+  await sftp.link(unfinished, `${rootPath}/${measured}/${name}`);
 }
