@@ -2,6 +2,7 @@
 import mongoose, { Schema } from 'mongoose';
 import { createSyncMedia } from '../src/create.js';
 import type { Ask, Told } from './app-messages.js';
+import { drainBare } from './bare-put.js';
 import { now } from './figures.js';
 
 const { BENCH_URI: uri = '', BENCH_DIR: dir = '' } = process.env;
@@ -36,6 +37,12 @@ async function carryOut(message: Ask): Promise<void> {
       if (message.watch === true) watching ??= setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()); }, 20);
     }
     tell({ told: 'usage', at: now(), commands: Object.fromEntries(commands), cpu: process.cpuUsage(), rss: process.memoryUsage().rss, peak });
+  } else if (message.ask === 'drain') {
+    const to = (await sync.hosts.list()).find(({ hostname }) => hostname === message.to);
+    if (!to) throw new Error(`no host ${message.to}`);
+    const { SYNCMEDIA_ROOT: rootPath = '', SYNCMEDIA_STATE_DIR: stateDir = '', SYNCMEDIA_IDENTITY: identityFile = '' } = process.env;
+    await drainBare(connection.collection('syncmedia_ledger'), to, { rootPath, stateDir, identityFile });
+    tell({ told: 'drained' });
   } else {
     await end();
   }
