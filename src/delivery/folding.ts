@@ -1,11 +1,9 @@
 import { nextLook } from '../planning/removals.js';
 import type { EventBus } from '../events.js';
-import type { Fold } from '../ledger/fold.js';
-import { Gathering } from '../gathering.js';
+import { forEachOf, type Fold } from '../ledger/fold.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
 import type { Deleting } from './deleting.js';
-import { Storing } from './storing.js';
 
 /** What folding needs of the outbox. */
 export interface FoldingOutbox {
@@ -30,26 +28,20 @@ export interface FoldingContext {
   oweSweep(dir: Path, after: number): Promise<void>;
 }
 
-/** Captures handed over and not out of the outbox yet; more are found there when they are due. */
+/** Captures handed over and not folded yet; more are found in the outbox when they are due. */
 const handedLimit = 10_000;
-/** How many one look takes from the outbox, and one call removes. */
 const batch = 200;
-/** Captures that are folded at once. */
 const width = 32;
 
 /** Turns captures into entries: those handed over by a save at once, those of a process that died when they are due. */
 export class Folding {
-  private readonly handed: Capture[] = [];
+  private handed: Capture[] = [];
   private dropped = false;
   /** More are due than one look takes. */
   private backlog = false;
-  private hasRemoved = false;
   private readonly underWay = new Set<string>();
   private starting: NodeJS.Immediate | undefined;
-  private readonly workers = new Set<Promise<void>>();
-  /** No capture waits until others were removed. */
-  private readonly removing = new Gathering<string, void>((ids) => this.remove(ids), { items: batch, calls: 1 });
-  private readonly removals = new Storing();
+  private running: Promise<void> | undefined;
   private closed = false;
 
   constructor(private readonly context: FoldingContext) {}
@@ -57,7 +49,7 @@ export class Folding {
   hand(captures: readonly Capture[]): void {
     for (const capture of captures) {
       if (this.underWay.has(capture.id)) continue;
-      if (this.underWay.size >= handedLimit) { this.dropped = true; break; }
+      if (this.handed.length >= handedLimit) { this.dropped = true; break; }
       this.underWay.add(capture.id);
       this.handed.push(capture);
     }
@@ -82,51 +74,40 @@ export class Folding {
   async close(): Promise<void> {
     if (this.starting) this.start();
     this.closed = true;
-    await Promise.all(this.workers);
-    await this.removals.finish();
+    await this.running;
   }
 
   /** After what is running now: a save that has just been captured resolves first. */
   private begin(): void {
-    if (this.closed || this.handed.length === 0 || this.workers.size >= width) return;
+    if (this.running || this.closed) return;
     this.starting ??= setImmediate(() => { this.start(); });
   }
 
   private start(): void {
     clearImmediate(this.starting);
     this.starting = undefined;
-    while (this.handed.length > 0 && this.workers.size < width) {
-      const working = this.work().finally(() => {
-        this.workers.delete(working);
-        this.begin();
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      if (this.handed.length > 0) this.begin();
+    });
+  }
+
+  private async run(): Promise<void> {
+    while (this.handed.length > 0 && !this.closed) {
+      const some = this.handed.splice(0, batch);
+      const folded: string[] = [];
+      await forEachOf(some, width, async (capture) => {
+        if (await this.take(capture)) folded.push(capture.id);
       });
-      this.workers.add(working);
+      try {
+        await this.context.outbox.remove(folded);
+      } catch (error) {
+        folded.length = 0;
+        this.context.events.emit('failed', { doing: 'removing folded captures', error });
+      }
+      for (const { id } of some) this.underWay.delete(id);
+      if (this.backlog && folded.length > 0 && this.handed.length === 0) await this.lookForMore();
     }
-  }
-
-  private async work(): Promise<void> {
-    for (let capture = this.handed.shift(); capture; capture = this.closed ? undefined : this.handed.shift()) {
-      if (await this.take(capture)) this.removals.add(this.removing.ask(capture.id));
-      else this.end([capture.id]);
-    }
-  }
-
-  private async remove(ids: readonly string[]): Promise<{ result: undefined }[]> {
-    try {
-      await this.context.outbox.remove(ids);
-      this.hasRemoved = true;
-    } catch (error) {
-      this.context.events.emit('failed', { doing: 'removing folded captures', error });
-    }
-    this.end(ids);
-    return ids.map(() => ({ result: undefined }));
-  }
-
-  private end(ids: readonly string[]): void {
-    for (const id of ids) this.underWay.delete(id);
-    if (this.underWay.size > 0 || !this.backlog || !this.hasRemoved) return;
-    this.hasRemoved = false;
-    this.removals.add(this.lookForMore());
   }
 
   private async lookForMore(): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { haveSameFacts } from '../planning/standing.js';
 import { allows } from '../planning/wants.js';
-import type { Change, Entry, Host, Outcome, Path, SyncDir } from '../words.js';
+import type { Change, Entry, Host, Path, SyncDir } from '../words.js';
 import { asHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
@@ -42,7 +42,6 @@ export async function repairHere(context: RunContext, progress: Progress, dir: S
       context.events.emit('outcome', { host: me, outcome });
       // What this host's app has written meanwhile is news, and nothing to repair.
       if (outcome.result === 'kept') return false;
-      if (mayBeStray(outcome)) await captureStray(context, [path]);
       if (outcome.result !== 'delivered' || !await isGoodHere(context, entry)) continue;
       await settler.settle(path, version, me);
       context.landedHere(1);
@@ -51,17 +50,4 @@ export async function repairHere(context: RunContext, progress: Progress, dir: S
   }
   progress.fail(me, { code: 'NO_GOOD_COPY', message: `${JSON.stringify(path)}: no host has bytes that match the ledger`, retryable: false, of: 'path' });
   return false;
-}
-
-/** The source was written to while it was fetched: what is here now may be bytes that nobody asked for. */
-export function mayBeStray({ result }: Outcome): boolean {
-  return result === 'changed' || result === 'vanished';
-}
-
-/**
- * Makes versions of such bytes at once. Left for the next scan they would be taken for what this host's app has written by then, and win
- * over everything that is saved until then.
- */
-export async function captureStray(context: RunContext, paths: readonly Path[]): Promise<void> {
-  if (paths.length > 0) context.offer(await context.fold.paths(paths, { why: 'scan', surely: true }));
 }

@@ -1,7 +1,6 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
 import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
 import { chooseHosts, compareWith } from './compare.js';
-import { captureStray, mayBeStray } from './content.js';
 import type { Progress, RunContext } from './context.js';
 
 /** Differences that are kept from counting them until they are fetched; where there are more the hosts are compared once more. */
@@ -97,15 +96,13 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
   ];
   if (changes.length === 0) return undefined;
   let landed = 0, hostFailure: Failure | undefined;
-  const arrived: Path[] = [], stray: Path[] = [];
+  const arrived: Path[] = [];
   for await (const outcome of context.backend.fetch(host, changes, progress.signal)) {
     context.events.emit('outcome', { host: context.me, outcome });
     if (outcome.result === 'delivered') {
       landed++;
       progress.done(1, outcome.bytes);
       await take(context, outcome, known.get(outcome.change.path), arrived);
-    } else if (mayBeStray(outcome)) {
-      stray.push(outcome.change.path);
     } else if ('failure' in outcome) {
       if (outcome.failure.of === 'host') hostFailure = outcome.failure;
       else progress.fail(host.id, outcome.failure);
@@ -114,7 +111,6 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
   if (arrived.length > 0) {
     context.offer(await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id], overrules: true }));
   }
-  await captureStray(context, stray);
   if (landed > 0) context.landedHere(landed);
   return hostFailure;
 }

@@ -47,44 +47,6 @@ test('however many captures are due, one look begins with them all', async () =>
   expect(offered).toHaveLength(450);
 });
 
-test('no capture waits until others are out of the outbox', async () => {
-  const remove = outbox.remove.bind(outbox), removed: string[] = [];
-  let letGo: () => void = () => undefined;
-  const held = new Promise<void>((resolve) => { letGo = resolve; });
-  outbox.remove = async (ids) => {
-    await held;
-    removed.push(...ids);
-    await remove(ids);
-  };
-  const captures = ['a.jpg', 'b.jpg', 'c.jpg'].map((name) => capture([photo(name)]));
-  for (const one of captures) {
-    await a.write(one.touched[0] as Path, one.id);
-    await outbox.insert(one);
-    folding.hand([one]);
-    await until(() => offered.some(({ path }) => path === one.touched[0]));
-  }
-  expect(await outbox.count()).toBe(3);
-  letGo();
-  await folding.close();
-  expect(removed.sort()).toEqual(captures.map(({ id }) => id).sort());
-  expect(await outbox.count()).toBe(0);
-});
-
-test('what could not be taken out of the outbox is found there again', async () => {
-  const remove = outbox.remove.bind(outbox), failures: unknown[] = [];
-  site.events.on('failed', ({ error }) => { failures.push(error); });
-  const broken = new Error('the database is away');
-  outbox.remove = () => Promise.reject(broken);
-  await a.write(photo('a.jpg'), 'a');
-  await outbox.insert(capture([photo('a.jpg')]));
-  await folding.poll();
-  await until(() => failures.includes(broken));
-  outbox.remove = remove;
-  await folding.poll();
-  await until(async () => await outbox.count() === 0);
-  expect(offered).toHaveLength(1);
-});
-
 test('what cannot be looked at now stays in the outbox, the rest of the document goes on', async () => {
   await a.write(photo('a.jpg'), 'a');
   await a.write(photo('b.jpg'), 'b');
