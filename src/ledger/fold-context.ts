@@ -1,5 +1,5 @@
 import type { EventBus } from '../events.js';
-import type { Asserted, Entry, HostId, Path, SavedBy, Seen } from '../words.js';
+import type { Asserted, Entry, HostId, Path, SavedBy, Seen, Version } from '../words.js';
 import type { Ledger } from './ledger.js';
 
 /** What folding needs of this host's disk; `root/` gives it. */
@@ -42,4 +42,6 @@ export interface Reason {
   readonly overrules?: boolean;
   /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
   readonly surely?: boolean;
+  /** Only over this version of the path, none: only where it has no entry; once it moved on nothing is done. */
+  readonly over?: Version | 'none';
 }

@@ -1,4 +1,5 @@
 import { answerPull, chooseDirs } from '../planning/differences.js';
+import { haveSameFacts } from '../planning/standing.js';
 import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
 import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
@@ -90,6 +91,7 @@ async function planPull(context: RunContext, host: Host, dir: SyncDir, differenc
 async function fetchSome(context: RunContext, progress: Progress, host: Host, dir: SyncDir, plan: FetchPlan): Promise<Failure | undefined> {
   progress.signal.throwIfAborted();
   const known = new Map(plan.known.map(({ entry }) => [entry.path, entry]));
+  const planned = new Map([...plan.known, ...plan.unknown].map((one) => [one.difference.path, one]));
   const changes = [
     ...plan.known.map(({ difference, entry }) => asChange(dir, difference, entry)),
     ...plan.unknown.map(({ difference, entry, rule }) => ({ ...asChange(dir, difference, entry), rule })),
@@ -103,6 +105,9 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       landed++;
       progress.done(1, outcome.bytes);
       await take(context, outcome, known.get(outcome.change.path), arrived);
+    } else if (outcome.result === 'changed' || outcome.result === 'vanished') {
+      const one = planned.get(outcome.change.path);
+      if (one) await captureStray(context, one);
     } else if ('failure' in outcome) {
       if (outcome.failure.of === 'host') hostFailure = outcome.failure;
       else progress.fail(host.id, outcome.failure);
@@ -122,4 +127,15 @@ function asChange(dir: SyncDir, { path, there }: Difference, entry: Entry | unde
 async function take(context: RunContext, outcome: Outcome, entry: Entry | undefined, arrived: Path[]): Promise<void> {
   if (entry) await context.settler.settle(entry.path, entry.version, context.me, 'sha256' in outcome ? outcome.sha256 : undefined);
   else arrived.push(outcome.change.path);
+}
+
+/**
+ * The source was written to while it was fetched: what has landed here, if anything has, are bytes that nobody asked for. They are made a
+ * version at once, over the one that was to be fetched and no other. Left for the next scan they would be taken for what this host's app
+ * has written by then, and win over everything that is saved until then.
+ */
+async function captureStray(context: RunContext, { difference: { path, here }, entry }: { difference: Difference; entry: Entry | undefined }): Promise<void> {
+  const seen = await context.disk.observe(path).catch(() => undefined);
+  if (!seen || (here && haveSameFacts(seen, here)) || entry?.kind === 'tombstone') return;
+  context.offer(await context.fold.paths([path], { why: 'scan', surely: true, over: entry?.version ?? 'none' }));
 }

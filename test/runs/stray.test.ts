@@ -1,54 +1,78 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/backends/backend.js';
-import { repairHere } from '../../src/runs/content.js';
 import type { Progress, RunContext } from '../../src/runs/context.js';
 import { pullFrom } from '../../src/runs/pull.js';
-import type { Change, Entry, Host, Outcome, Run } from '../../src/words.js';
+import type { Change, Difference, Entry, Host, Outcome, Run } from '../../src/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg');
 const other = { id: 'B', status: 'approved', passive: false, readyAt: new Date(), syncDirs: [], exclude: [], rootPath: '/srv/b' } as unknown as Host;
-let site: Site, a: Replica, offered: Entry[], context: RunContext;
-
-/** A real race of rsync with an app that writes, which no test can lose on purpose: the bytes that land are not those that were asked for. */
-const racing = {
-  async *compare () { yield await Promise.resolve({ path, there: { size: 3, mtime: 1_000 } }); },
-  async *fetch (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
-    await a.write(path, 'what its app has just written');
-    if (change) yield { change, via: 'rsync', bytes: 0, result: 'changed' };
-  },
-} as unknown as Backend;
+let site: Site, a: Replica, offered: Entry[];
 
 beforeEach(async () => {
   site = await openSite(['A', 'B']);
   a = await site.replica('A');
   offered = [];
-  context = {
-    backend: racing, ledger: site.ledger, fold: a.fold, disk: a.disk, events: site.events, me: 'A', others: () => [other], isSafe: () => true,
-    offer: (entries: readonly Entry[]) => { offered.push(...entries); },
-  } as unknown as RunContext;
 });
 afterEach(() => site.close());
 
-const progress = (failed: unknown[] = []): Progress => ({
-  run: { dirs: [], hosts: [], dryRun: false } as unknown as Run, signal: new AbortController().signal,
-  found: () => undefined, done: () => undefined, fail: (_: string, failure: unknown) => { failed.push(failure); }, would: () => undefined,
-}) as unknown as Progress;
+/** Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can lose on purpose. @param lands what lands here */
+async function pullRacing(difference: Omit<Difference, 'path'>, result: 'changed' | 'vanished', lands: () => Promise<void>): Promise<void> {
+  const backend = {
+    compare: async function* () { yield await Promise.resolve({ path, ...difference }); },
+    fetch: async function* (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
+      await lands();
+      if (change) yield { change, via: 'rsync', bytes: 0, result };
+    },
+  } as unknown as Backend;
+  const context = {
+    backend, ledger: site.ledger, fold: a.fold, disk: a.disk, events: site.events, me: 'A', others: () => [other], isSafe: () => true,
+    offer: (entries: readonly Entry[]) => { offered.push(...entries); },
+  } as unknown as RunContext;
+  const progress = {
+    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run, signal: new AbortController().signal,
+    found: () => undefined, done: () => undefined, fail: () => undefined, would: () => undefined,
+  } as unknown as Progress;
+  await pullFrom(context, progress, other, [photos]);
+}
 
-test('what a pull brings though it is not what was asked for is a version at once, not news at some later scan', async () => {
-  await pullFrom(context, progress(), other, [photos]);
-  expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 29 } }]);
-  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', heldBy: ['A'], facts: { size: 29 } });
+const there = { size: 3, mtime: 1_000 };
+/** A version that only B holds. */
+async function heldByB(): Promise<void> {
+  await site.replica('B').then(async (b) => {
+    await b.write(path, 'abc', there.mtime);
+    await b.fold.paths([path], { why: 'named' });
+  });
+}
+
+test.each(['changed', 'vanished'] as const)('what a pull brings though it is not what was asked for (%s) is a version at once, not news at some later scan', async (result) => {
+  await heldByB();
+  await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));
+  expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 21 } }]);
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', heldBy: ['A'], facts: { size: 21 } });
 });
 
-test('so it is where a repair brings it', async () => {
-  await a.write(path, 'old');
-  const [entry] = await a.fold.paths([path], { why: 'named' });
-  await site.ledger.hold({ path, version: entry?.version ?? '' }, ['B']);
-  const current = await site.ledger.read(path) as Entry;
-  (context as { backend: Backend }).backend = { ...racing, read: () => Promise.reject(new Error('not asked')) };
-  const failed: unknown[] = [];
-  expect(await repairHere(context, progress(failed), photos, { ...current, facts: { size: 3, mtime: 1_000, nanos: 0 } })).toBe(false);
-  expect(failed).toMatchObject([{ code: 'NO_GOOD_COPY' }]);
-  expect(await site.ledger.read(path)).toMatchObject({ facts: { size: 29 } });
+test('so it is where the ledger knew nothing of the path', async () => {
+  await pullRacing({ there }, 'changed', () => a.write(path, 'what B has just saved'));
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', facts: { size: 21 } });
+});
+
+test('where nothing has landed nothing is captured, whatever lies here', async () => {
+  await heldByB();
+  await a.write(path, 'rotten', 500);
+  await pullRacing({ there, here: { size: 6, mtime: 500 } }, 'vanished', () => Promise.resolve());
+  expect(offered).toEqual([]);
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', facts: { size: 3 } });
+});
+
+test('over what another host has saved meanwhile it is no version', async () => {
+  await heldByB();
+  await pullRacing({ there }, 'changed', async () => {
+    await a.write(path, 'half of what B has just saved');
+    const b = await site.replica('B');
+    await b.write(path, 'all of what B has saved since');
+    await b.fold.paths([path], { why: 'named' });
+  });
+  expect(offered).toEqual([]);
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', facts: { size: 29 } });
 });
