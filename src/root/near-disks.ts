@@ -10,7 +10,8 @@ const countsMs = 60_000;
 
 /**
  * Which directories lie on a disk of this machine. What was just written there the kernel has in memory, and asking it takes less than
- * waking another thread; a network file system may keep whoever asks waiting, and with it everything else in its thread.
+ * waking another thread; a network file system may keep whoever asks waiting, and with it everything else in its thread. What is mounted
+ * below such a directory is not asked for by itself.
  */
 export class NearDisks {
   private readonly known = new Map<string, { isNear: boolean; askedAt: number }>();
