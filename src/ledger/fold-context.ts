@@ -42,6 +42,6 @@ export interface Reason {
   readonly overrules?: boolean;
   /** The content counts wherever it is known, not only size and mtime: a lane found other bytes than those of the version. */
   readonly surely?: boolean;
-  /** Only over this version of the path, none: only where it has no entry; once it moved on nothing is done. */
-  readonly over?: Version | 'none';
+  /** Only over this version of the path, or only where it has none; once it moved on nothing is done. */
+  readonly over?: { readonly version: Version | undefined };
 }

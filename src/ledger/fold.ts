@@ -88,7 +88,7 @@ export class Fold {
     if (!this.context.wantedBy(path)) return undefined;
     let entry = read;
     for (let attempt = 0; attempt < attempts; attempt++) {
-      if (reason.over !== undefined && reason.over !== (entry?.version ?? 'none')) return undefined;
+      if (reason.over !== undefined && reason.over.version !== entry?.version) return undefined;
       const looked = await this.look(path, entry, reason);
       if (!looked) return undefined;
       const { answer, seen, ownCopy } = looked;

@@ -137,5 +137,5 @@ async function take(context: RunContext, outcome: Outcome, entry: Entry | undefi
 async function captureStray(context: RunContext, { difference: { path, here }, entry }: { difference: Difference; entry: Entry | undefined }): Promise<void> {
   const seen = await context.disk.observe(path).catch(() => undefined);
   if (!seen || (here && haveSameFacts(seen, here)) || entry?.kind === 'tombstone') return;
-  context.offer(await context.fold.paths([path], { why: 'scan', surely: true, over: entry?.version ?? 'none' }));
+  context.offer(await context.fold.paths([path], { why: 'scan', surely: true, over: { version: entry?.version } }));
 }

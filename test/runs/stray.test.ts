@@ -19,8 +19,8 @@ afterEach(() => site.close());
 /** Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can lose on purpose. @param lands what lands here */
 async function pullRacing(difference: Omit<Difference, 'path'>, result: 'changed' | 'vanished', lands: () => Promise<void>): Promise<void> {
   const backend = {
-    compare: async function* () { yield await Promise.resolve({ path, ...difference }); },
-    fetch: async function* (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
+    async *compare () { yield await Promise.resolve({ path, ...difference }); },
+    async *fetch (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
       await lands();
       if (change) yield { change, via: 'rsync', bytes: 0, result };
     },
