@@ -62,17 +62,22 @@ export async function readWhole({ handle, seen }: OpenFile): Promise<ReadFile | 
 /** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */
 const IN_MEMORY_MS = 10_000, READ_AT_ONCE_BYTES = 64 * 1024;
 
+/** Whether a file with these facts is small and was just written. */
+export function isFresh({ size, mtime }: Pick<Seen, 'size' | 'mtime'>): boolean {
+  const age = Date.now() - mtime * 1000;
+  return size <= READ_AT_ONCE_BYTES && age >= 0 && age < IN_MEMORY_MS;
+}
+
 /**
  * A small file that was just written, as `openExactly` and `readWhole` read it, but in this thread: each of their turns through another
  * one takes longer than all of this. For disks that are near only. Undefined where it is no such file, or anything else is in the way:
  * they find out what.
  */
-export function readAtOnce(absolute: string, findReal: () => string, openFiles = '/proc/self/fd'): ReadFile | undefined {
+export function readAtOnce(absolute: string, findReal: () => string): ReadFile | undefined {
   let opened: number | undefined;
   try {
-    const fd = opened = openSync(absolute, READ_FLAGS), stats = fstatSync(fd, { bigint: true }), { size, mtime } = seenFrom(stats);
-    const age = Date.now() - mtime * 1000;
-    if (!stats.isFile() || size > READ_AT_ONCE_BYTES || age < 0 || age >= IN_MEMORY_MS || readlinkSync(`${openFiles}/${String(fd)}`) !== findReal()) return undefined;
+    const fd = opened = openSync(absolute, READ_FLAGS), stats = fstatSync(fd, { bigint: true }), seen = seenFrom(stats), { size } = seen;
+    if (!stats.isFile() || !isFresh(seen) || readlinkSync(`/proc/self/fd/${String(fd)}`) !== findReal()) return undefined;
     const bytes = Buffer.allocUnsafeSlow(size);
     for (let filled = 0, count; filled < size; filled += count) {
       count = readSync(fd, bytes, filled, size - filled, filled);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, type BigIntStats } from 'node:fs';
 import { SyncMediaError } from '../errors/errors.js';
-import type { Path, Seen, SyncDir } from '../words.js';
+import type { Facts, Path, Seen, SyncDir } from '../words.js';
 import { asDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
 import { hashFrom, localDisk, notAFile, statAgain } from './local-disk.js';
 import { NearDisks } from './near-disks.js';
-import { openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
+import { isFresh, openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned } from './scan.js';
@@ -103,9 +103,13 @@ export class Root {
     return read && this.keep(path, read);
   }
 
-  /** A small file that was just written, kept for a moment too; undefined where it is none, or not to be read in this thread. */
-  readFresh(path: Path): RecentFile | undefined {
-    if (!this.isNear(path)) return undefined;
+  /**
+   * A small file that was just written, kept for a moment too; undefined where it is none, or not to be read in this thread.
+   *
+   * @param facts what it is known to be: one that is old by them is not opened, as the kernel may have to ask the disk for it
+   */
+  readFresh(path: Path, facts?: Facts): RecentFile | undefined {
+    if ((facts && !isFresh(facts)) || !this.isNear(path)) return undefined;
     const dir = this.dirOf(path);
     const read = readAtOnce(this.absolute(path), () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length));
     return read && this.keep(path, read);

@@ -175,7 +175,6 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
   beforeEach(async () => {
     near = new Root(made.at('.'), () => dirs, new NearDisks(() => Promise.resolve(0xef53)));
     near.isNear(path);
-    await Promise.resolve();
     await put('uploads/x/a.jpg', 'abc');
   });
 
@@ -186,6 +185,13 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
     expect(near.findRecent(path)).toEqual(read);
     await put('uploads/x/a.jpg', 'abcd');
     expect(near.findRecent(path)).toBeUndefined();
+  });
+
+  test('what is old by the facts it is known by is not even opened', () => {
+    const now = Math.floor(Date.now() / 1000);
+    expect(near.readFresh(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
+    expect(near.readFresh(path, { size: 3, mtime: now - 60 })).toBeUndefined();
+    expect(near.readFresh(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
   });
 
   test('nothing where the disk is not known to be near', () => {

@@ -29,7 +29,7 @@ export class Sources {
   }
 
   private async readNow({ path, facts }: Put): Promise<Source | NoSource> {
-    const fresh = this.root.readFresh(path);
+    const fresh = this.root.readFresh(path, facts);
     if (fresh !== undefined) return asSource(fresh, facts);
     const file = await this.root.open(path);
     if (file === undefined) return 'vanished';
