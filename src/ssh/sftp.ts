@@ -11,6 +11,8 @@ type Done = (error?: Error | null) => void;
  */
 export class Sftp {
   private closed = false;
+  /** The first request that was not answered ended the connection: what others fail with is the same. */
+  private silence: SyncMediaError | undefined;
   private replaces: Promise<boolean> | undefined;
 
   /**
@@ -85,18 +87,18 @@ export class Sftp {
   private ask<T>(request: (done: Answer<T>) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.closed) {
-        reject(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`));
+        reject(this.silence ?? new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`));
         return;
       }
       const timer = setTimeout(() => {
-        reject(new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`));
+        reject(this.silence ??= new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`));
         this.hooks.onSilence();
       }, this.timeoutMs);
       try {
         this.hooks.beforeRequest();
         request((error, value) => {
           clearTimeout(timer);
-          if (error) reject(error);
+          if (error) reject(this.silence ?? error);
           else resolve(value);
         });
       } catch (error) {
