@@ -20,8 +20,7 @@ const atOnce = 32;
  * @returns milliseconds of each round, until all hosts have answered
  */
 export async function putBare({ sender, app, receivers }: BenchSite, size: number, rounds: number, { flush }: { flush: boolean }): Promise<number[]> {
-  const hosts = (await app.sync.hosts.list()).filter(({ hostname }) => receivers.some(({ name }) => name === hostname));
-  const ssh = new Ssh({ stateDir: sender.ssh.stateDir, identityFile: sender.ssh.privateKeyFile, timeoutMs: 10_000, idleMs: 60_000 });
+  const hosts = await listReceivers(app, receivers), ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
   try {
     const times: number[] = [];
     for (let i = -5; i < rounds; i++) {
@@ -51,14 +50,9 @@ export class BareBurst {
   }
 
   static async open({ sender, app, receivers }: BenchSite): Promise<BareBurst> {
-    const hosts = (await app.sync.hosts.list()).filter(({ hostname }) => receivers.some(({ name }) => name === hostname));
-    const ssh = new Ssh({ stateDir: sender.ssh.stateDir, identityFile: sender.ssh.privateKeyFile, timeoutMs: 10_000, idleMs: 60_000 });
-    const burst = new BareBurst(ssh, hosts);
-    await Promise.all(hosts.map((host) => ssh.connections.use(host, ({ channels }) => {
-      channels.widen();
-      return Promise.resolve();
-    })));
-    return burst;
+    const hosts = await listReceivers(app, receivers), ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
+    await Promise.all(hosts.map((host) => widen(ssh, host)));
+    return new BareBurst(ssh, hosts);
   }
 
   put(name: string, bytes: Buffer): void {
@@ -93,12 +87,9 @@ export class BareBurst {
  * rows updated. What a process that does that takes of memory.
  */
 export async function drainBare(rows: Collection, to: Host, { rootPath, stateDir, identityFile }: { rootPath: string; stateDir: string; identityFile: string }): Promise<void> {
-  const ssh = new Ssh({ stateDir, identityFile, timeoutMs: 10_000, idleMs: 60_000 });
+  const ssh = openSsh(stateDir, identityFile);
   try {
-    await ssh.connections.use(to, ({ channels }) => {
-      channels.widen();
-      return Promise.resolve();
-    });
+    await widen(ssh, to);
     for (;;) {
       const ids = (await rows.find({ owed: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()).map(({ _id }) => String(_id));
       if (ids.length === 0) return;
@@ -113,6 +104,21 @@ export async function drainBare(rows: Collection, to: Host, { rootPath, stateDir
   } finally {
     await ssh.close();
   }
+}
+
+function openSsh(stateDir: string, identityFile: string): Ssh {
+  return new Ssh({ stateDir, identityFile, timeoutMs: 10_000, idleMs: 60_000 });
+}
+
+async function listReceivers(app: BenchSite['app'], receivers: BenchSite['receivers']): Promise<Host[]> {
+  return (await app.sync.hosts.list()).filter(({ hostname }) => receivers.some(({ name }) => name === hostname));
+}
+
+function widen(ssh: Ssh, host: Host): Promise<void> {
+  return ssh.connections.use(host, ({ channels }) => {
+    channels.widen();
+    return Promise.resolve();
+  });
 }
 
 async function putOne({ sftp }: Pick<Connection, 'sftp'>, { rootPath }: Host, bytes: Buffer, name: string, flush: boolean): Promise<void> {

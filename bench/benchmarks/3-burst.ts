@@ -81,8 +81,7 @@ async function measureLeast(site: BenchSite, saves: number, prefix: string): Pro
     const { saving, after } = await saveAll(site, listNames(saves, prefix), () => randomBytes(size), async (name, content) => {
       await site.Plain.create({ title: name, file: `${measured}/${name}` });
       burst.put(name, content);
-    });
-    burst.throwFailure();
+    }).finally(() => { burst.throwFailure(); });
     return { saving, after };
   } finally {
     await burst.close();
