@@ -23,6 +23,7 @@ import { Settler } from './ledger/settle.js';
 import type { Parts } from './parts.js';
 import { wants } from './planning/wants.js';
 import { isSafePath } from './root/paths.js';
+import type { ScanScope } from './root/scan.js';
 import { Bootstrapping } from './runs/bootstrapping.js';
 import { Runner } from './runs/runner.js';
 import type { Entry, HostId, Path, SyncDir, Unsyncable } from './words.js';
@@ -89,7 +90,7 @@ export class Holding {
     });
     this.regular = new RegularScan({
       events, tuning, me: () => registry.me(), dirs: () => dirs.current().list, record: (dir, times) => registry.recordScan(dir, times),
-      scan: (dir, signal, changedSince) => this.scan(dir, signal, changedSince),
+      scan: (dir, signal, scope) => this.scan(dir, signal, scope),
       forgetTombstones: (dir, before) => ledger.forgetTombstones(dir, before),
     });
     this.knowing = new Knowing({
@@ -204,9 +205,9 @@ export class Holding {
     this.regular.poll();
   }
 
-  private async scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void> {
+  private async scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): Promise<void> {
     const { ledger, me } = this.parts;
-    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); }, changedSince);
+    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); }, scope);
   }
 
   private async noticeUnsyncable({ path }: SyncDir, found: Unsyncable): Promise<void> {

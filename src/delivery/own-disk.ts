@@ -11,6 +11,7 @@ import { findOwnCopy, isBackAtPath, judgeLeftovers, land, prepareAreas, remove }
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import type { Root } from '../root/root.js';
+import type { ScanScope } from '../root/scan.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Entry, HostId, Path, Seen, SyncDir, Unsyncable } from '../words.js';
 
@@ -40,15 +41,15 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return this.root.hash(path, options);
   }
 
-  async *scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }> {
+  async *scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope = {}): AsyncIterable<{ path: Path; seen: Seen }> {
     await this.check(dir);
     const unsyncable: Unsyncable = { count: 0, examples: [] };
     yield* this.root.scan(dir, signal, (path, why) => {
       unsyncable.count++;
       if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
-    }, changedSince);
+    }, scope);
     // Part of a sync dir says nothing about the rest.
-    if (changedSince === undefined) await this.onScanned(dir, unsyncable);
+    if (scope.changedSince === undefined) await this.onScanned(dir, unsyncable);
   }
 
   async findOwnCopy(entry: Entry): Promise<string | undefined> {

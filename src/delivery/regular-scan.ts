@@ -1,4 +1,6 @@
 import type { EventBus } from '../events.js';
+import { DirectoryIds } from '../root/directory-ids.js';
+import type { ScanScope } from '../root/scan.js';
 import type { Host, Path, ScanTimes, SyncDir } from '../words.js';
 
 export interface RegularScanContext {
@@ -7,7 +9,7 @@ export interface RegularScanContext {
   me(): Host;
   dirs(): readonly SyncDir[];
   record(dir: Path, times: ScanTimes): Promise<void>;
-  scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): Promise<void>;
+  scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope): Promise<void>;
   /** Forgets what was deleted before then, where every host knows of it. */
   forgetTombstones(dir: Path, before: Date): Promise<void>;
 }
@@ -22,9 +24,13 @@ const marginMs = 2_000;
 /**
  * What no save and no other host told of is found by looking: often at the directories that changed since the last look, once a day at
  * everything, which also finds files that were written in place or are gone. One sync dir at a time.
+ *
+ * A directory that was moved to where it is counts as changed, with everything below it. To know one it compares with the scan before;
+ * the first scan of a process knows none, and looks at everything.
  */
 export class RegularScan {
   private readonly notBefore = new Map<Path, number>();
+  private readonly known = new Map<Path, DirectoryIds>();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
 
@@ -56,24 +62,32 @@ export class RegularScan {
   }
 
   private async look(dir: SyncDir): Promise<boolean> {
-    const { context } = this, { scanAllMs, scanChangedMs } = context.tuning;
+    const { context } = this, { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
     const now = new Date();
     const last = context.me().scans?.[dir.path];
     // Newly a sync dir: what lies there already is left to an adoption or a push, or is found in a day.
     if (!last) {
+      await this.scan(dir, { changedSince: now.getTime() - marginMs });
       await context.record(dir.path, { all: now, changed: now });
-      return false;
+      return true;
     }
     if (isPast(last.all, scanAllMs, now)) {
-      await context.scan(dir, this.ending.signal);
-      await context.forgetTombstones(dir.path, new Date(now.getTime() - context.tuning.tombstoneMs));
+      await this.scan(dir, {});
+      await context.forgetTombstones(dir.path, new Date(now.getTime() - tombstoneMs));
       await context.record(dir.path, { all: now, changed: now });
       return true;
     }
     if (!isPast(last.changed, scanChangedMs, now)) return false;
-    await context.scan(dir, this.ending.signal, last.changed.getTime() - marginMs);
+    await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, known: this.known.get(dir.path) ?? new DirectoryIds() });
     await context.record(dir.path, { ...last, changed: now });
     return true;
+  }
+
+  /** The directories count as known once everything in them has reached the ledger. */
+  private async scan(dir: SyncDir, scope: ScanScope): Promise<void> {
+    const walked = new DirectoryIds();
+    await this.context.scan(dir, this.ending.signal, { ...scope, walked });
+    this.known.set(dir.path, walked);
   }
 }
 

@@ -1,4 +1,5 @@
 import { hasCode } from '../errors/errors.js';
+import type { ScanScope } from '../root/scan.js';
 import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
 import { forEachOf, type Fold } from './fold.js';
 import type { Ledger } from './ledger.js';
@@ -6,7 +7,7 @@ import type { Ledger } from './ledger.js';
 /** What a scan needs of this host's disk. */
 export interface ScanDisk {
   /** Streams the files of a sync dir; throws NO_MARKER where the dir is not (or no longer) the marked one. */
-  scan(dir: SyncDir, signal: AbortSignal, changedSince?: number): AsyncIterable<{ path: Path; seen: Seen }>;
+  scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): AsyncIterable<{ path: Path; seen: Seen }>;
   observe(path: Path): Promise<Seen | undefined>;
   hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
   /** Judges what a crash left aside, before the scan looks at the files. */
@@ -18,12 +19,12 @@ const batch = 500;
 /**
  * Walks one of this host's sync dirs and reconciles every path with its entry: files no entry knows, files held that are gone or
  * changed, and bytes that were too fresh to be sure of. Memory is bounded whatever the tree holds.
- * @param changedSince milliseconds since the epoch: only directories that changed since then, and nothing of what is gone
+ * @param scope which part of it; of a part, nothing of what is gone is looked for. Default: all of it
  * @returns the entries written and the number of files seen
  */
 export async function scanDir(
   context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
-  onEntries: (entries: Entry[]) => void, changedSince?: number,
+  onEntries: (entries: Entry[]) => void, scope: ScanScope = {},
 ): Promise<number> {
   const { fold, ledger, disk, me } = context;
   await disk.judgeLeftovers(dir);
@@ -34,12 +35,12 @@ export async function scanDir(
     const entries = await fold.paths(paths, { why: 'scan' });
     if (entries.length > 0) onEntries(entries);
   };
-  for await (const { path } of disk.scan(dir, signal, changedSince)) {
+  for await (const { path } of disk.scan(dir, signal, scope)) {
     files++;
     if (some.push(path) >= batch) await reconcile();
   }
   await reconcile();
-  if (changedSince === undefined) {
+  if (scope.changedSince === undefined) {
     for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
       signal.throwIfAborted();
       if (await isGone(disk, path) && some.push(path) >= batch) await reconcile();

@@ -9,7 +9,7 @@ import { NearDisks } from './near-disks.js';
 import { isFresh, openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
-import { scanDir, type OnRefused, type Scanned } from './scan.js';
+import { scanDir, type OnRefused, type Scanned, type ScanScope } from './scan.js';
 import { seenFrom } from './seen.js';
 import type { SyncDirs } from './sync-dirs.js';
 
@@ -161,12 +161,12 @@ export class Root {
    * files and sync dirs that lie in this one are skipped.
    *
    * @param onRefused told of names that are not valid UTF-8 and of directories that may not be read
-   * @param changedSince milliseconds since the epoch: only the files of directories that changed since then; default all
+   * @param scope which part of it; default all
    * @throws NO_MARKER where the marker is missing before or after; CANCELLED when `signal` aborts; what the disk throws
    */
-  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, changedSince?: number): AsyncIterable<Scanned> {
+  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, scope: ScanScope = {}): AsyncIterable<Scanned> {
     const isSyncDir = (path: string): boolean => this.dirs().byPath(path) !== undefined;
-    return scanDir({ dir, dirPath: this.absolute(dir.path), isSyncDir, ...(changedSince === undefined ? {} : { changedSince }) }, signal, onRefused);
+    return scanDir({ ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir }, signal, onRefused);
   }
 
   /** The directories between its sync dir and it. @throws BAD_PATH where it lies in none */

@@ -1,21 +1,30 @@
 import { isUtf8 } from 'node:buffer';
-import type { Dir, Dirent } from 'node:fs';
-import { opendir, stat } from 'node:fs/promises';
+import type { BigIntStats, Dir, Dirent } from 'node:fs';
+import { lstat, opendir, stat } from 'node:fs/promises';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
+import type { DirectoryIds } from './directory-ids.js';
 import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
 import { compileExclude, type Exclude } from './exclude.js';
 import { localDisk } from './local-disk.js';
 import { readMarker } from './marker.js';
 import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
 
+/** Which part of a sync dir a scan looks at. Default: all of it. */
+export interface ScanScope {
+  /** Milliseconds since the epoch: the files of directories in which nothing was made, renamed or removed since then are skipped. */
+  readonly changedSince?: number;
+  /** The directories of the scan before: the files of one that is not among them are not skipped, nor are those of any directory below it. */
+  readonly known?: DirectoryIds;
+  /** Gets the directories of this scan. They are complete once the scan has ended. */
+  readonly walked?: DirectoryIds;
+}
+
 /** What to walk: `dirPath` is where `dir` lies on this disk, `isSyncDir` tells what has rules of its own. */
-export interface ScanOf {
+export interface ScanOf extends ScanScope {
   readonly dir: SyncDir;
   readonly dirPath: string;
   readonly isSyncDir: (path: string) => boolean;
-  /** Milliseconds since the epoch: of directories in which nothing was made, renamed or removed since then the files are skipped. */
-  readonly changedSince?: number;
 }
 
 /** Told of a name that cannot be synced, as text (which may not be the exact name), and why. */
@@ -26,8 +35,11 @@ export interface Scanned { readonly path: Path; readonly seen: Seen }
 /** Names read at once; what a walk keeps in memory is this for each level. */
 const BATCH = 64;
 
-/** A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. */
-interface Level { readonly handle: Dir; readonly rest: string; readonly changed: boolean; toEnter: string[] }
+/**
+ * A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. `isNew`: it, or one
+ * that it lies in, is not the directory that lay at its path before. `takesFiles`: its files are not skipped.
+ */
+interface Level { readonly handle: Dir; readonly rest: string; readonly isNew: boolean; readonly takesFiles: boolean; toEnter: string[] }
 
 /** Every regular file that the rules let through, in no order. */
 export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRefused): AsyncGenerator<Scanned, void, undefined> {
@@ -35,12 +47,12 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
   const exclude = compileExclude(of.dir.exclude);
   const levels: Level[] = [];
   try {
-    await enter(of, '', levels, onRefused);
+    await enter(of, '', undefined, levels, onRefused);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       if (signal.aborted) throw new SyncMediaError('CANCELLED', `The scan of ${quotePath(of.dir.path)} was cancelled.`, { cause: signal.reason });
       const next = level.toEnter.pop();
       if (next !== undefined) {
-        await enter(of, next, levels, onRefused);
+        await enter(of, next, level, levels, onRefused);
         continue;
       }
       const names = await readNames(level);
@@ -77,7 +89,7 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
     if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
     else if (!isSafePath(path)) onRefused(path, 'the path is too long');
     else if (!isDirectory) {
-      if (level.changed) files.push(rest);
+      if (level.takesFiles) files.push(rest);
     }
     else if (!of.isSyncDir(path)) level.toEnter.push(rest);
   }
@@ -85,13 +97,23 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
 }
 
 /** Begins to read a directory, unless it became something else meanwhile; one that may not be read is refused. */
-async function enter(of: ScanOf, rest: string, levels: Level[], onRefused: OnRefused): Promise<void> {
+async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels: Level[], onRefused: OnRefused): Promise<void> {
   const path = rest === '' ? of.dirPath : `${of.dirPath}/${rest}`;
   try {
-    if (rest !== '' && (await localDisk.stat(path))?.kind !== 'directory') return;
+    const before = await (rest === '' ? stat : lstat)(path, { bigint: true });
+    if (!before.isDirectory()) return;
     // Node's types know no Buffer names here; Node does.
     const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
-    levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, changed: await hasChanged(of, path), toEnter: [] });
+    try {
+      // Read after it was opened: a change that comes later is found by the next scan.
+      const { ctimeMs } = of.changedSince === undefined && !of.walked ? before : await lookAgain(of, rest, path, before);
+      const isNew = parent?.isNew === true || of.known?.has(rest, before) === false;
+      const takesFiles = isNew || of.changedSince === undefined || Number(ctimeMs) >= Math.floor(of.changedSince);
+      levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, isNew, takesFiles, toEnter: [] });
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   } catch (error) {
     if (rest === '') throw asDiskError(error, 'scanning', path);
     if (isAbsence(error)) return;
@@ -100,9 +122,11 @@ async function enter(of: ScanOf, rest: string, levels: Level[], onRefused: OnRef
   }
 }
 
-/** By the time of its last change of status, which no copying program can set back. */
-async function hasChanged({ changedSince }: ScanOf, path: string): Promise<boolean> {
-  return changedSince === undefined || (await stat(path)).ctimeMs >= changedSince;
+/** The directory as it is now, remembered where it is still the one that was opened. Of its dates only that of its last change of status counts: no copying program sets it back. */
+async function lookAgain(of: ScanOf, rest: string, path: string, before: BigIntStats): Promise<BigIntStats> {
+  const now = await stat(path, { bigint: true });
+  if (now.dev === before.dev && now.ino === before.ino) of.walked?.add(rest, now);
+  return now;
 }
 
 async function readNames(level: Level): Promise<Dirent<Buffer>[]> {

@@ -1,4 +1,4 @@
-import { rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Site } from './site.js';
@@ -13,6 +13,26 @@ test('a file that nobody told of is found in the directory that it changed', asy
   await until(async () => (await one.app.sync.hosts.show('one')).scans?.[dir] !== undefined, { timeout: 10_000 });
   await one.write(`${dir}/copied/by-hand.jpg`, 'by hand', 1_000_000);
   await until(async () => await two.read(`${dir}/copied/by-hand.jpg`) === 'by hand', { timeout: 30_000 });
+});
+
+test('a tree that was moved into the sync dir, or renamed there, arrives as a whole', async () => {
+  site = await openSite({ plugin: { sweep: false }, tuning: { scanChangedMs: 500 } });
+  const [one, two] = threeOf(site);
+  await one.write('staging/album/cover.jpg', 'cover', 1_000_000);
+  await one.write('staging/album/thumbs/small/cover.jpg', 'small cover', 1_000_000);
+  await one.write(`${dir}/2025/a.jpg`, 'a', 1_000_000);
+  await one.write(`${dir}/2025/thumbs/a.jpg`, 'small a', 1_000_000);
+  await one.app.sync.capture([`${dir}/2025/a.jpg`, `${dir}/2025/thumbs/a.jpg`]);
+  await until(async () => await two.read(`${dir}/2025/thumbs/a.jpg`) === 'small a', { timeout: 15_000 });
+  // Directories are dated by a coarse clock, and a margin of two seconds counts as changed.
+  const scanned = async (): Promise<number> => (await one.app.sync.hosts.show('one')).scans?.[dir]?.changed.getTime() ?? 0;
+  const { ctimeMs } = await stat(one.path(`${dir}/2025/thumbs`));
+  await until(async () => await scanned() > ctimeMs + 3_000, { timeout: 30_000 });
+  await rename(one.path('staging/album'), one.path(`${dir}/album`));
+  await rename(one.path(`${dir}/2025`), one.path(`${dir}/archive-2025`));
+  await until(async () => await two.read(`${dir}/album/thumbs/small/cover.jpg`) === 'small cover', { timeout: 30_000 });
+  await until(async () => await two.read(`${dir}/archive-2025/thumbs/a.jpg`) === 'small a', { timeout: 30_000 });
+  expect(await two.read(`${dir}/album/cover.jpg`)).toBe('cover');
 });
 
 test('everything, at times: what was written in place, and what is back in an older version, which the host then owes itself', async () => {
