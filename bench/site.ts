@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Schema, type Connection, type Model } from 'mongoose';
+import { Schema, type Model } from 'mongoose';
 import { defaultTuning } from '../src/options/config.js';
 import type { HostId } from '../src/words.js';
 import { dir, openSite, type App, type Machine, type Photo } from '../test/flow/site.js';
@@ -56,7 +56,6 @@ export async function openBenchSite({ server, say }: Settings, { receivers = 3, 
     const connection = await site.database.connect();
     say(`making a tree of ${String(files)} files`);
     await fillTree(connection, site.machines, me, hosts.map(({ id }) => id), files);
-    await helpTestServer(connection, server.server);
     if (wantsApp) {
       sender.app = await sender.startApp({ tuning: defaultTuning, plugin: { sweep: 30 } });
       await untilHeld(sender.app);
@@ -71,15 +70,6 @@ export async function openBenchSite({ server, say }: Settings, { receivers = 3, 
     await site.close();
     throw error;
   }
-}
-
-/**
- * MongoDB finds `{ _id, version }` by `_id`. The test server of last resort takes an index only for a filter of exactly its fields, and would
- * read the whole ledger for every file that is settled.
- */
-async function helpTestServer(connection: Connection, server: string): Promise<void> {
-  if (!server.startsWith('mongo-java-server')) return;
-  await connection.collection('syncmedia_ledger').createIndex({ _id: 1, version: 1 }, { unique: true, name: 'fence, for mongo-java-server' });
 }
 
 /** Until its lanes run. */

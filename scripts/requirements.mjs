@@ -1,16 +1,21 @@
 // What a machine lacks for the demo and the tests, and the words that say so. Decides only; setup.mjs looks and acts.
 
-/** @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'java' | 'javac' | 'mvn'} Program */
+/** @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' | 'libcurl'} Program */
 /** @typedef {{ kind: 'apt' | 'dnf' | 'zypper' | 'pacman' | 'apk' | 'brew' | 'unknown' }} System */
 
-/** Which package brings which program. @type {Record<Exclude<System['kind'], 'unknown'>, Record<Program, string>>} */
+/**
+ * Which package brings which program. The last three serve the fourth way to a MongoDB (database.mjs), which only systems with
+ * glibc have.
+ *
+ * @type {Record<Exclude<System['kind'], 'unknown'>, Partial<Record<Program, string>>>}
+ */
 const PACKAGES = {
-  apt: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...java('default-jdk-headless', 'maven') },
-  dnf: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...java('java-17-openjdk-devel', 'maven') },
-  zypper: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...java('java-17-openjdk-devel', 'maven') },
-  pacman: { ...same('rsync'), ...ssh('openssh'), python3: 'python', ...java('jdk17-openjdk', 'maven') },
-  apk: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...java('openjdk17', 'maven') },
-  brew: { ...same('rsync'), ...ssh('openssh'), python3: 'python@3', ...java('openjdk@17', 'maven') },
+  apt: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...wheel('python3-pip', 'libssl3', 'libcurl4') },
+  dnf: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...wheel('python3-pip', 'openssl-libs', 'libcurl') },
+  zypper: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...wheel('python3-pip', 'libopenssl3', 'libcurl4') },
+  pacman: { ...same('rsync'), ...ssh('openssh'), python3: 'python', ...wheel('python-pip', 'openssl', 'curl') },
+  apk: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3' },
+  brew: { ...same('rsync'), ...ssh('openssh'), python3: 'python@3' },
 };
 
 const COMMANDS = {
@@ -32,9 +37,9 @@ function ssh(client, server = client, sftp = server) {
   return { ssh: client, sshd: server, 'sftp-server': sftp };
 }
 
-/** @param {string} jdk @param {string} maven */
-function java(jdk, maven) {
-  return { java: jdk, javac: jdk, mvn: maven };
+/** @param {string} pip @param {string} libssl @param {string} libcurl */
+function wheel(pip, libssl, libcurl) {
+  return { pip, libssl, libcurl };
 }
 
 /**
@@ -65,7 +70,7 @@ export function recogniseSystem(platform, osRelease) {
 export function packagesFor(system, programs) {
   if (system.kind === 'unknown') return [];
   const packages = PACKAGES[system.kind];
-  return [...new Set(programs.map((program) => packages[program]))];
+  return [...new Set(programs.flatMap((program) => packages[program] ?? []))];
 }
 
 /**
@@ -77,9 +82,9 @@ export function packagesFor(system, programs) {
  * @returns {string}
  */
 export function explainMissing(system, missing, { task }) {
-  const lines = [`For the ${task} these programs are missing: ${missing.join(', ')}`];
+  const lines = [`For the ${task} these are missing: ${missing.join(', ')}`];
   if (system.kind === 'unknown') {
-    lines.push('Install them with the package manager of this system (rsync, OpenSSH client and server, Python 3, a JDK 17, Maven).');
+    lines.push('Install them with the package manager of this system (rsync, OpenSSH client and server, Python 3; pip, OpenSSL 3, libcurl).');
   } else {
     const sudo = system.kind === 'brew' ? '' : 'sudo ';
     lines.push(`Install them with:  ${sudo}${COMMANDS[system.kind]} ${packagesFor(system, missing).join(' ')}`);
@@ -87,9 +92,10 @@ export function explainMissing(system, missing, { task }) {
   if (system.kind === 'apt') {
     lines.push('Or, without a service on port 22:  sudo node scripts/setup.mjs --programs-only');
   }
-  if (missing.some((program) => ['java', 'javac', 'mvn'].includes(program))) {
+  const forWheel = missing.filter((program) => ['pip', 'libssl', 'libcurl'].includes(program));
+  if (forWheel.length > 0) {
     lines.push(
-      'Java and Maven are needed only for want of a MongoDB: MONGODB_URI in the environment, or a mongod on the PATH,',
+      `Only the way to a MongoDB by pip needs ${forWheel.join(', ')}: MONGODB_URI in the environment, a mongod on the PATH,`,
       'or a network in which mongodb-memory-server can download one, do as well.',
     );
   }

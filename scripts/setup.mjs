@@ -32,12 +32,12 @@ async function setUp() {
   let missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
   if (missing.length > 0) {
     await installPrograms(missing);
-    missing = await findMissingPrograms();
-    if (missing.length > 0) throw new Error(`installed, and yet not found on the PATH: ${missing.join(', ')}`);
+    missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
+    if (missing.length > 0) throw new Error(`installed, and yet not found: ${missing.join(', ')}`);
   }
   if (task === 'tests') await offerBrowser();
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
-  if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say, quick: true }));
+  if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
 }
 
 function modulesAreInstalled() {
@@ -67,11 +67,11 @@ async function findMissingPrograms() {
   return missing;
 }
 
-/** @returns {Promise<Program[]>} what the third way to a MongoDB lacks, where the first two are closed */
+/** @returns {Promise<Program[]>} what the last way to a MongoDB lacks, where the others are closed */
 async function findMissingForDatabase() {
   if (!modulesAreInstalled()) return []; // --programs-only in a new checkout: the next run without it asks again.
   const { findWay } = await import('./database.mjs');
-  const way = await findWay({ quick: true });
+  const way = await findWay();
   return way.way === 'none' ? way.missing : [];
 }
 

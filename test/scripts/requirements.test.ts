@@ -20,7 +20,7 @@ describe('recogniseSystem', () => {
 
 describe('packagesFor', () => {
   it('names each package once', () => {
-    expect(packagesFor({ kind: 'apt' }, ['rsync', 'java', 'javac', 'mvn'])).toEqual(['rsync', 'default-jdk-headless', 'maven']);
+    expect(packagesFor({ kind: 'apt' }, ['rsync', 'pip', 'libcurl'])).toEqual(['rsync', 'python3-pip', 'libcurl4']);
     expect(packagesFor({ kind: 'pacman' }, ['ssh', 'sshd'])).toEqual(['openssh']);
     expect(packagesFor({ kind: 'apt' }, ['sftp-server'])).toEqual(['openssh-sftp-server']);
     expect(packagesFor({ kind: 'dnf' }, ['sshd', 'sftp-server'])).toEqual(['openssh-server']);
@@ -29,12 +29,12 @@ describe('packagesFor', () => {
 
 describe('explainMissing', () => {
   it('names every program and the command', () => {
-    expect(explainMissing({ kind: 'apt' }, ['rsync', 'sshd', 'mvn'], { task: 'demo' })).toBe(
+    expect(explainMissing({ kind: 'apt' }, ['rsync', 'sshd', 'pip'], { task: 'demo' })).toBe(
       [
-        'For the demo these programs are missing: rsync, sshd, mvn',
-        'Install them with:  sudo apt-get install rsync openssh-server maven',
+        'For the demo these are missing: rsync, sshd, pip',
+        'Install them with:  sudo apt-get install rsync openssh-server python3-pip',
         'Or, without a service on port 22:  sudo node scripts/setup.mjs --programs-only',
-        'Java and Maven are needed only for want of a MongoDB: MONGODB_URI in the environment, or a mongod on the PATH,',
+        'Only the way to a MongoDB by pip needs pip: MONGODB_URI in the environment, a mongod on the PATH,',
         'or a network in which mongodb-memory-server can download one, do as well.',
       ].join('\n'),
     );
@@ -42,7 +42,7 @@ describe('explainMissing', () => {
 
   it('speaks of MongoDB only where that is the matter', () => {
     expect(explainMissing({ kind: 'brew' }, ['rsync'], { task: 'tests' })).toBe(
-      'For the tests these programs are missing: rsync\nInstall them with:  brew install rsync',
+      'For the tests these are missing: rsync\nInstall them with:  brew install rsync',
     );
   });
 

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { PluginOptions } from '../../src/options/config.js';
 import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from '../flow/site.js';
-import { hasTransactions } from '../harness/database.js';
 import { until } from '../harness/wait.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine;
@@ -87,7 +86,7 @@ describe('a save with copies', () => {
     expect(await app.Photo.countDocuments({ title: 'another title' })).toBe(1);
   });
 
-  test.skipIf(!hasTransactions())('waits for nothing in a transaction (transactions need a replica set); waitFor does after the commit', async () => {
+  test('waits for nothing in a transaction; waitFor does after the commit', async () => {
     const app = await open({ copies: 'all', copiesTimeout: 600_000, copiesTimeoutAction: 'error' });
     await one.write(`${dir}/tx.jpg`, 'tx');
     await app.connection.transaction(async (session) => {
