@@ -43,28 +43,38 @@ export class Audit {
   }
 }
 
-/** The same instance for somebody with a name: what changes something through it is recorded under that name. */
+/** Calls that change nothing. Every other call is recorded, so a new method is recorded unless it is added here. */
+export const readOnlyCalls: ReadonlySet<string> = new Set([
+  'open', 'start', 'close', 'plugin', 'admin', 'serve', 'ready', 'on', 'as',
+  'status', 'statusOf', 'showDocument', 'waitFor', 'isReady', 'doctor',
+  'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'removals.list', 'audit.list',
+]);
+
+/** The same instance on behalf of `by`: every call that can change something is recorded under that name before it runs. */
 export function auditChanges(sync: SyncMedia, audit: Audit, by: string): SyncMedia {
-  const told = <O extends object, K extends keyof O & string>(prefix: string, owner: O, ...names: K[]): Pick<O, K> =>
-    Object.fromEntries(names.map((name) => {
-      const change: unknown = owner[name];
-      return [name, (...asked: unknown[]) => audit.record(by, `${prefix}${name}`, asked, () => Reflect.apply(change as (...all: unknown[]) => Promise<unknown>, owner, asked))];
-    })) as unknown as Pick<O, K>;
-  const { hosts, runs, kept: keptFiles, removals } = sync;
-  const changes: Partial<SyncMedia> = {
-    ...told('', sync, 'push', 'pull', 'capture', 'remove'),
-    hosts: { ...hosts, ...told('hosts.', hosts, 'init', 'add', 'edit', 'approve', 'seal', 'acceptKeys', 'unregister') },
-    runs: { ...runs, ...told('runs.', runs, 'cancel') },
-    kept: { ...keptFiles, ...told('kept.', keptFiles, 'restore') },
-    removals: { ...removals, ...told('removals.', removals, 'decide') },
-  };
-  return new Proxy(sync, {
-    get(target, name): unknown {
-      if (Object.hasOwn(changes, name)) return changes[name as keyof typeof changes];
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
+  return recordCalls(sync, '', (name, args, call) => audit.record(by, name, args, call));
+}
+
+type RecordCall = (name: string, args: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
+
+function recordCalls<T extends object>(owner: T, prefix: string, record: RecordCall): T {
+  return new Proxy(owner, {
+    get(target, key): unknown {
+      const value: unknown = Reflect.get(target, key, target);
+      const name = `${prefix}${String(key)}`;
+      if (typeof value === 'function') {
+        const method = value.bind(target) as (...args: unknown[]) => unknown;
+        if (typeof key === 'symbol' || readOnlyCalls.has(name)) return method;
+        return (...args: unknown[]) => record(name, args, async () => method(...args));
+      }
+      return isGroup(value) && typeof key === 'string' ? recordCalls(value, `${name}.`, record) : value;
     },
   });
+}
+
+/** Whether a property of the instance holds further methods, as `sync.hosts` does. */
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.values(value).some((member) => typeof member === 'function');
 }
 
 /** As JSON, short; what somebody gave as a public key may be a private one. */

@@ -295,6 +295,7 @@ class Instance implements SyncMediaInstance {
     }
     const parts = await this.openParts();
     this.beginLease(parts);
+    this.holder.warnOfTrust();
     this.asking.startCrons(parts);
   }
 

@@ -51,7 +51,6 @@ export class LeaseHolder {
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
     this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held, sealed: config.secret !== undefined });
-    this.keys.warn();
     this.declare(parts.dirs.listDeclared());
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
@@ -59,6 +58,11 @@ export class LeaseHolder {
         .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();
+  }
+
+  /** For the start of an application; a command that carries out a run says nothing of this. */
+  warnOfTrust(): void {
+    this.keys?.warn();
   }
 
   /** This process's models declare these sync dirs: other hosts get to reach them here. */

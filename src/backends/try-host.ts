@@ -90,7 +90,7 @@ function remedyFor(error: unknown, host: Host, authorizedKeysFile: string): stri
   const at = `${host.url} port ${String(host.sshPort)}`;
   switch (error instanceof SyncMediaError ? error.code : undefined) {
     case 'AUTH_FAILED': return `sshd at ${at} must read ${authorizedKeysFile} for ${host.username}: check AuthorizedKeysFile and PubkeyAuthentication in its sshd_config, and that the file and its folders are writable by ${host.username} alone`;
-    case 'HOST_UNREACHABLE': return `start sshd on that host, or register the port it listens on (--ssh-port); registered is ${at}`;
+    case 'HOST_UNREACHABLE': return `start sshd on that host, or register the port it listens on (--port); registered is ${at}`;
     case 'TIMED_OUT': return `look at what keeps sshd at ${at} from answering: a firewall, its UseDNS, or what the user's shell runs when it starts`;
     case 'HOST_KEY_MISMATCH': return 'run `syncmedia init` on that host again, if it is that host which answers there';
     case 'BAD_KEY': return 'make a key without a passphrase with `ssh-keygen -t ed25519`, and name it in SYNCMEDIA_KEY';

@@ -17,6 +17,6 @@ export function addressOf({ username, url, sshPort }: HostDescription): string {
 }
 
 export function statusOf({ status, passive, readyAt, unsealed }: HostDescription): string {
-  const marks = [status, unsealed && 'its row was written without SYNCMEDIA_SECRET', passive && 'passive', !passive && !readyAt && 'not ready'];
+  const marks = [status, unsealed && 'no valid seal', passive && 'passive', !passive && !readyAt && 'not ready'];
   return marks.filter((mark) => typeof mark === 'string').join(', ');
 }

@@ -2,6 +2,7 @@ import { lstat, readFile } from 'node:fs/promises';
 import { checkGate, readGateDirs } from '../hosts/gate.js';
 import { checkIdentity } from '../hosts/keys.js';
 import { parsePublicKey } from '../hosts/public-key.js';
+import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
 import type { State } from '../hosts/state.js';
 import type { DoctorCheck } from '../instance.js';
 import type { Host, SyncDir } from '../words.js';
@@ -55,8 +56,15 @@ async function checkAuthorizedKeys({ authorizedKeysFile: file }: State, hosts: r
 }
 
 function checkSeals(sealed: boolean, hosts: readonly Host[]): Found {
-  if (!sealed) return info('SYNCMEDIA_SECRET is not set: whoever can write to the database can register a host of their own', 'set it on all machines, and run `syncmedia init` on each (README, "Trust")');
-  const unsealed = hosts.filter((host) => host.unsealed).map(({ hostname }) => hostname);
-  return unsealed.length === 0 ? ok('every host has a valid seal')
-    : failed(`${unsealed.join(', ')}: written without SYNCMEDIA_SECRET, or changed since`, 'compare fingerprints, then `syncmedia approve`; or `syncmedia init` on that host');
+  const sealedElsewhere = hosts.filter((host) => host.uncheckedSeal);
+  if (!sealed && sealedElsewhere.length > 0) {
+    const { message, remedy } = explainMissingSecret(sealedElsewhere);
+    return failed(message, remedy);
+  }
+  if (!sealed) return info('SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own', 'set it on all machines, and run `syncmedia init` on each (README, "Trust")');
+  const unsealed = hosts.filter((host) => host.unsealed);
+  const [first] = unsealed;
+  if (first === undefined) return ok('every host has a valid seal');
+  const { message, remedy } = explainUnsealed(first);
+  return failed(`${unsealed.map(({ hostname }) => hostname).join(', ')}: ${message}`, remedy);
 }

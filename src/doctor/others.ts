@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net';
 import { findRemoteVersion } from '../backends/rsync/version.js';
 import { SyncMediaError } from '../errors/errors.js';
+import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
 import type { DoctorCheck } from '../instance.js';
 import { allows } from '../planning/wants.js';
 import { areas, newName } from '../root/areas.js';
@@ -27,7 +28,9 @@ export async function checkOthers({ connections, hosts, dirs }: OthersContext): 
   const all = await Promise.all(hosts.map(async (host): Promise<DoctorCheck[]> => {
     const name = `host ${host.hostname}`;
     if (host.status === 'pending') {
-      return [{ name, ...info(host.unsealed ? 'pending: its row was written without SYNCMEDIA_SECRET, or changed since' : 'pending: it waits for approval', `compare its fingerprints, then \`syncmedia approve ${host.hostname}\``) }];
+      const { message, remedy } = host.unsealed ? explainUnsealed(host)
+        : { message: 'it waits for approval', remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\`` };
+      return [{ name, ...info(`pending: ${message}`, remedy) }];
     }
     const reached = await check(name, (error) => remedyFor(error, host), () =>
       connections.use(host, () => Promise.resolve(ok(`reached as ${host.username}@${host.url}:${String(host.sshPort)}; its host key is the pinned one`))));
@@ -103,7 +106,8 @@ function readGreeting({ url, sshPort }: Host): Promise<string> {
 function remedyFor(error: unknown, host: Host): string {
   switch (error instanceof SyncMediaError ? error.code : undefined) {
     case 'HOST_KEY_MISMATCH': return `nothing is sent to it. If its sshd got new keys: \`syncmedia init\` there, or \`syncmedia keys accept ${host.hostname}\` here after comparing the fingerprints; else somebody else answers at its address`;
-    case 'AUTH_FAILED': return host.passive ? 'put this host\'s public key into authorized_keys there' : 'see that the app runs there and that it knows this host: `syncmedia hosts` there';
+    case 'AUTH_FAILED': if (host.uncheckedSeal) return explainMissingSecret([host]).remedy;
+      return host.passive ? 'put this host\'s public key into authorized_keys there' : 'see that the app runs there and that it knows this host: `syncmedia hosts` there';
     case 'BAD_KEY': return 'make a key without a passphrase: `syncmedia init --generate`';
     case 'NO_SFTP': return 'add "Subsystem sftp internal-sftp" to its sshd_config';
     case 'BAD_OPTION': return 'its row in the database is malformed: register it anew';

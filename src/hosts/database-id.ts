@@ -44,7 +44,7 @@ export async function checkDatabase(connection: Connection, prefix: string, stat
 export function compareDatabase(state: Pick<State, 'database'>, found: { name: string; id: string | undefined }): void {
   if (found.id === state.database.id) return;
   const known = `"${state.database.name}" (${state.database.id})`;
-  throw new SyncMediaError('BAD_STATE', `this host is registered in the database ${known}, and the connection leads to "${found.name}" (${found.id ?? 'which no host was ever registered in'}): connect to the first, or remove host.json from the state folder and run \`syncmedia init\``);
+  throw new SyncMediaError('BAD_STATE', `this host is registered in the database ${known}, and the connection leads to "${found.name}" (${found.id ?? 'which no host was ever registered in'}): connect to the first one. If another application of this user uses the second database, give that application a state folder of its own with SYNCMEDIA_STATE_DIR and run \`syncmedia init\` for it. Remove host.json from the state folder only if the first database is gone for good, and run \`syncmedia init\` then`);
 }
 
 function checkFormat(meta: Meta | null): Meta {

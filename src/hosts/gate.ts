@@ -32,8 +32,7 @@ export function gateFolder(stateDir: string): string {
  * @returns what is said about it
  * @throws NO_CONFINEMENT naming what is missing
  */
-export async function checkGate(): Promise<string> {
-  const python = findPython();
+export async function checkGate(python = findPython()): Promise<string> {
   if (python === undefined) throw unconfinable(`Python 3 is missing here, looked for as ${pythons.join(', ')}`);
   const folder = await mkdtemp(join(tmpdir(), 'syncmedia-'));
   try {
@@ -42,6 +41,8 @@ export async function checkGate(): Promise<string> {
     const { code, stdout, stderr } = await runCheck(python, file);
     const abi = /^\{"landlock": (\d+)\}$/m.exec(stdout)?.[1];
     if (code === 0 && abi !== undefined) return `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi})`;
+    const module = /^ModuleNotFoundError: No module named '([\w.]+)'/m.exec(stderr)?.[1];
+    if (module !== undefined) throw unconfinable(describeMissingModule(python, module));
     throw unconfinable(stderr.trim().replace(/^syncmedia-gate: /, '').slice(0, 500) || `${python} failed`);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -137,6 +138,12 @@ function runCheck(python: string, file: string): Promise<{ code: number; stdout:
       resolve({ code: error ? 1 : 0, stdout, stderr: stderr || (error?.message ?? '') });
     });
   });
+}
+
+/** Minimal builds of Python come without some of its standard library: `python3-minimal` of Debian and Ubuntu, for one. */
+function describeMissingModule(python: string, module: string): string {
+  return `${python} lacks its own module ${module}, so it is not the whole Python 3. Install the package python3 (Debian, Ubuntu: \`apt-get install python3\`, `
+    + 'as python3-minimal is not enough; Alpine: `apk add python3`; RHEL: `dnf install python3`)';
 }
 
 function unconfinable(what: string): SyncMediaError {

@@ -84,6 +84,12 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   await checkStateDir(config.stateDir, own.root);
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
+  if (!deps.seals.active) {
+    checks.push({
+      name: 'secret', ok: true, message: 'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own',
+      remedy: 'set one on all machines and run `syncmedia init` on each (README, "Trust")',
+    });
+  }
   checks.push({ name: 'confinement', ok: true, message: own.unconfined ? 'none: the keys of the other hosts give a login shell as this user' : await checkGate() });
   const described = await describe(deps, own, known.host, parts, checks);
   const state: State = {

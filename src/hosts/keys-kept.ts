@@ -4,6 +4,7 @@ import { checkGate, openGateDirs } from './gate.js';
 import { installKeys, type KeyTarget } from './keys-installed.js';
 import { endConnections } from './open-connections.js';
 import type { Registry } from './registry.js';
+import { explainMissingSecret, explainUnsealed } from './seal.js';
 
 /** What failed is tried again after this; so nobody stays in for longer. */
 const EVERY_MS = 20_000;
@@ -28,6 +29,7 @@ export class KeysKept {
   private waiting = false;
   private closed = false;
   private readonly said = new Set<HostId>();
+  private saidMissing = false;
 
   constructor(private readonly deps: KeysKeptDeps) {
     this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
@@ -37,11 +39,11 @@ export class KeysKept {
     this.timer.unref();
   }
 
-  /** Says what whoever writes to the database can do, and where the keys of this host are not confined, or cannot be any more. */
+  /** For the start of an application: says what anyone with write access to the database can do, and where the keys of this host are not confined, or cannot be any more. */
   warn(): void {
     const { sealed, target: { state, log } } = this.deps;
     if (!sealed) {
-      log.warn(`SYNCMEDIA_SECRET is not set: whoever can write to the database can register a host of their own, which then ${
+      log.warn(`SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own, which then ${
         state.unconfined ? 'has a login shell on this one' : 'reads and replaces every file in the sync dirs'}; SECURITY.md says more`);
     }
     if (state.unconfined) log.warn('the keys of the other hosts are not confined: each of them has a login shell here. `syncmedia init --confined` changes that');
@@ -82,13 +84,21 @@ export class KeysKept {
   }
 
   private sayUnsealed(): void {
-    const { registry, target: { log } } = this.deps;
+    const { registry, sealed, target: { log } } = this.deps;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
-      if (!this.said.has(id)) log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: its row is malformed, or was written or changed by somebody without SYNCMEDIA_SECRET. Compare its fingerprints before you approve it (\`syncmedia approve\`)`);
+      if (this.said.has(id)) continue;
+      const { message, remedy } = explainUnsealed({ hostname });
+      log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: ${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`);
     }
     this.said.clear();
     for (const { id } of unsealed) this.said.add(id);
+    const sealedElsewhere = registry.all().filter((host) => host.uncheckedSeal && host.status !== 'retired');
+    if (sealedElsewhere.length > 0 && !this.saidMissing) {
+      const { message, remedy } = explainMissingSecret(sealedElsewhere);
+      log.warn(`${message}. Remedy: ${remedy}`);
+    }
+    this.saidMissing = sealedElsewhere.length > 0;
   }
 
   private async openDirs(dirs: readonly Path[]): Promise<void> {

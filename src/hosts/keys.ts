@@ -23,7 +23,7 @@ export interface KeyRequest {
   home?: string;
 }
 
-const remedy = (file: string): string => `make one with \`ssh-keygen -t ed25519 -N '' -f ${file}\``;
+const remedy = (file: string): string => `run \`syncmedia init --generate\` for a key of this host's own, or make one with \`ssh-keygen -t ed25519 -N '' -f ${file}\``;
 const MAX_KEY_FILE = 64 * 1024;
 
 /**
@@ -64,7 +64,7 @@ export async function checkIdentity(file: string, publicKey: PublicKey): Promise
   const parsed = ssh2.utils.parseKey(await readKeyFile(file));
   if (parsed instanceof Error) {
     const locked = /passphrase|encrypted/i.test(parsed.message);
-    throw bad(locked ? `needs a passphrase, and nobody is there to type it: run \`syncmedia init --generate\`, which makes a key of this host's own, or ${remedy('~/.ssh/syncmedia')} and give ~/.ssh/syncmedia.pub` : `cannot be used (${parsed.message})`);
+    throw bad(locked ? `needs a passphrase, and nobody is there to type it: ${remedy('~/.ssh/syncmedia')} and give ~/.ssh/syncmedia.pub` : `cannot be used (${parsed.message})`);
   }
   if (!parsed.isPrivateKey()) throw bad('is no private key');
   if (!parsed.getPublicSSH().equals(publicKey.blob)) throw bad('is not the half of the public key: give the pair of one ssh-keygen');

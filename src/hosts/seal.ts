@@ -5,6 +5,22 @@ import type { Host } from '../words.js';
 import { toHost, type HostRow } from './host-model.js';
 import { repairRow } from './repair-row.js';
 
+/** Why a host of this machine's registry is pending without anyone having decided that, and what to do about it. */
+export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message: string; remedy: string } {
+  return {
+    message: 'this machine has a SYNCMEDIA_SECRET; that host has none or a different one, or its row was changed in the database',
+    remedy: `set the same secret on ${hostname} and run \`syncmedia init\` there, or compare its fingerprints and run \`syncmedia approve ${hostname}\``,
+  };
+}
+
+/** On a machine without a secret: what it means that these hosts have one. */
+export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]): { message: string; remedy: string } {
+  return {
+    message: `this machine has no SYNCMEDIA_SECRET, but ${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: hosts with a secret take this host for pending and refuse its key (AUTH_FAILED)`,
+    remedy: 'set the same SYNCMEDIA_SECRET here and run `syncmedia init`',
+  };
+}
+
 /**
  * Tells rows that this site wrote from those that somebody else wrote into its database: with SYNCMEDIA_SECRET each row carries a
  * seal, an HMAC-SHA256 over what is trusted of it, and a row without a valid one counts as pending. Without a secret every row is
@@ -29,7 +45,8 @@ export class Seals {
     const repaired = repairRow(row);
     const host = toHost(repaired);
     if (repaired.status !== row.status) return { ...host, unsealed: true };
-    if (!this.active || host.status === 'retired' || this.isValid(host, row.seal)) return host;
+    if (!this.active) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
+    if (host.status === 'retired' || this.isValid(host, row.seal)) return host;
     return { ...host, status: 'pending', unsealed: true };
   }
 

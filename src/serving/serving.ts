@@ -6,6 +6,7 @@ import { createJudging } from '../delivery/judging.js';
 import type { State } from '../hosts/state.js';
 import { SyncMediaError } from '../errors/errors.js';
 import { Settler } from '../ledger/settle.js';
+import { describeValue } from '../options/describe-value.js';
 import { normaliseSyncDir } from '../options/sync-dir.js';
 import type { Parts } from '../parts.js';
 import { asPathBelow } from '../root/paths.js';
@@ -44,6 +45,9 @@ export class Serving {
 
   /** @throws BAD_OPTION; BAD_SYNC_DIR where `dir` does not lie below the root */
   serve(dir: string, options: ServeOptions = {}): RequestHandler {
+    if (typeof dir !== 'string' || dir === '') {
+      throw new SyncMediaError('BAD_OPTION', `serveMedia needs the directory to serve, relative to the root, as in serveMedia('uploads'); it was given ${describeValue(dir)}`);
+    }
     const { context } = this;
     const resolved = resolveServeOptions(options);
     const rootPath = context.state()?.root ?? context.configuredRoot ?? process.cwd();

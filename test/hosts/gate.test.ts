@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { closeGate, gateCommand, gateFolder, openGateDirs, readGateDirs, setGateHosts } from '../../src/hosts/gate.js';
+import { checkGate, closeGate, gateCommand, gateFolder, openGateDirs, readGateDirs, setGateHosts } from '../../src/hosts/gate.js';
 import { gateProgram } from '../../src/hosts/gate-program.js';
 import type { Path } from '../../src/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
@@ -16,6 +16,14 @@ afterEach(() => dir.remove());
 const all = { root: '/srv/app', syncDirs: [] };
 const paths = (...given: string[]): Path[] => given as Path[];
 const rules = async (): Promise<unknown> => JSON.parse(await readFile(join(gateFolder(dir.path), 'rules.json'), 'utf8'));
+
+test('a Python without a module of its standard library is named with the package that is missing', async () => {
+  const python = join(dir.path, 'python3');
+  await writeFile(python, '#!/bin/sh\necho "Traceback (most recent call last):" >&2\necho "ModuleNotFoundError: No module named \'ctypes\'" >&2\nexit 1\n', { mode: 0o755 });
+  await expect(checkGate(python)).rejects.toMatchObject({
+    code: 'NO_CONFINEMENT', message: expect.stringMatching(/lacks its own module ctypes.*apt-get install python3`, as python3-minimal is not enough/) as string,
+  });
+});
 
 describe('the rules', () => {
   test('are for this user alone, and beside the program', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import { Seals } from '../../src/hosts/seal.js';
+import { explainMissingSecret, explainUnsealed, Seals } from '../../src/hosts/seal.js';
 import type { Host, Path } from '../../src/words.js';
 import { makeRow } from './rows.js';
 
@@ -61,6 +61,14 @@ describe('Seals', () => {
     expect(sealed(none).seal).toBeUndefined();
     expect(() => { none.requireSecret(true); }).toThrow(expect.objectContaining({ code: 'BAD_ENVIRONMENT' }));
     expect(() => { none.requireSecret(false); seals.requireSecret(true); }).not.toThrow();
+  });
+
+  test('a machine without a secret knows which hosts have one, and says what that means', () => {
+    const host = new Seals().read(sealed(seals));
+    expect(host).toMatchObject({ status: 'approved', uncheckedSeal: true });
+    expect(seals.read(sealed(seals))).not.toHaveProperty('uncheckedSeal');
+    expect(explainMissingSecret([host]).message).toMatch(/no SYNCMEDIA_SECRET, but name-web1 registered with one.*AUTH_FAILED/);
+    expect(explainUnsealed(host).message).toMatch(/this machine has a SYNCMEDIA_SECRET; that host has none or a different one/);
   });
 
   test('a host never carries its seal: it is not shown', () => {

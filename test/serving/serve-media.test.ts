@@ -101,6 +101,12 @@ describe('options', () => {
     });
 });
 
+test.each([[undefined, 'undefined'], ['', '""'], [42, '42']])('serveMedia(%j) names what it was given', async (dir, shown) => {
+  const sync = createSyncMedia({ environment: {}, stateDir: '/nonexistent' });
+  expect(() => sync.serve(dir as string)).toThrow(expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(`it was given ${shown}`) as string }));
+  await sync.close();
+});
+
 test('on a machine without a host id what is there is served, and nothing else happens', async () => {
   const sync = createSyncMedia({ environment: { HOME: served.root, SYNCMEDIA_STATE_DIR: join(served.root, 'state'), SYNCMEDIA_ROOT: served.root }, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
   const { Schema, Mongoose } = await import('mongoose');
