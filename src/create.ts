@@ -29,6 +29,7 @@ import { Root } from './root/root.js';
 import { RunActions } from './run-actions.js';
 import { checkReadyLimits, Readiness } from './serving/readiness.js';
 import type { ServeOptions } from './serving/serve-options.js';
+import { SetupWatch } from './setup-watch.js';
 import { Serving, type ServingContext } from './serving/serving.js';
 import { createSyncReady } from './serving/sync-ready.js';
 import { readStatus } from './status.js';
@@ -78,9 +79,11 @@ class Instance implements SyncMediaInstance {
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
   private readonly asking: RunActions;
+  private readonly setup: SetupWatch;
   private readonly commits = new CommitWatch();
   private readonly models: NamingModel[] = [];
   private starting: Promise<void> | undefined;
+  private begun = false;
   private closing: Promise<void> | undefined;
   private readonly ending = new AbortController();
 
@@ -90,9 +93,17 @@ class Instance implements SyncMediaInstance {
     this.holder = new LeaseHolder(config, tuning);
     this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
     this.serving = new Serving(this.servingContext());
+    this.setup = new SetupWatch({
+      log, dirs: this.dirs, models: this.models, served: () => this.serving.listServed(), allowed: () => this.readState()?.syncDirs ?? [],
+      isStarted: () => this.starting !== undefined, parts: () => this.openParts(),
+    });
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
-      capturing: () => this.capturing(),
+      capturing: (model) => {
+        const capturing = this.capturing();
+        if (capturing) this.setup.noteSave(model.modelName);
+        return capturing;
+      },
       onModel: (model, its, resolved) => {
         this.adoptConnection(model.modelName, its);
         this.addModel({ model, options: resolved });
@@ -205,6 +216,7 @@ class Instance implements SyncMediaInstance {
   private addModel(naming: NamingModel): void {
     if (naming.model.baseModelName) return;
     this.models.push(naming);
+    if (this.begun) void this.setup.check();
     void this.parts?.then((parts) => parts.declareModel(naming)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring a model', error }); });
   }
 
@@ -259,7 +271,7 @@ class Instance implements SyncMediaInstance {
     const dirs = () => this.dirs.current();
     return this.captures ??= {
       hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
-      dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
+      noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
       awaitCopies: (captures, options) => this.records.awaitSaved(captures, options),
     };
   }
@@ -272,6 +284,7 @@ class Instance implements SyncMediaInstance {
   }
 
   private handOver(capture: Capture): void {
+    this.setup.noteCapture(capture);
     this.holder.tell({ captures: [capture] });
   }
 
@@ -297,6 +310,8 @@ class Instance implements SyncMediaInstance {
     this.beginLease(parts);
     this.holder.warnOfTrust();
     this.asking.startCrons(parts);
+    await this.setup.check();
+    this.begun = true;
   }
 
   private beginLease(parts: Parts): void {
@@ -307,6 +322,7 @@ class Instance implements SyncMediaInstance {
   private async end(): Promise<void> {
     this.ending.abort();
     await this.starting?.catch(() => undefined);
+    await this.setup.close();
     await this.asking.close();
     await this.records.close();
     // Before the backend, which the lanes and serving share.

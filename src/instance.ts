@@ -114,6 +114,10 @@ export interface HostStatus {
   /** Names that its scans met and that cannot be synced, by sync dir. */
   unsyncable?: Host['unsyncable'];
   reload?: Host['reload'];
+  /** What its application declares and it cannot sync. */
+  setup?: Host['setup'];
+  /** Saves whose documents named no file, by model: expected where a file is optional, a mistake where every document has one. */
+  unnamed?: Host['unnamed'];
 }
 
 export interface KeptFile { dir: Path; path: Path; keptAs: string; at: Date; size: number }

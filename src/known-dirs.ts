@@ -1,6 +1,6 @@
 import { messageOf, SyncMediaError } from './errors/errors.js';
 import { allows } from './planning/wants.js';
-import type { SyncDir } from './words.js';
+import type { Path, SyncDir } from './words.js';
 import { isSafePath } from './root/paths.js';
 import { SyncDirs } from './root/sync-dirs.js';
 
@@ -31,6 +31,12 @@ export class KnownDirs {
 
   listDeclared(): SyncDir[] {
     return [...this.declared.values()].map(({ dir }) => dir);
+  }
+
+  /** Those that this host's allow-list leaves out, with the model that declares each. */
+  listRefused(): { dir: Path; where: string }[] {
+    const syncDirs = [...this.allowed()] as Path[];
+    return [...this.declared.values()].filter(({ dir }) => !allows({ syncDirs }, dir.path)).map(({ dir, where }) => ({ dir: dir.path, where }));
   }
 
   /** What the database has, as last read. */

@@ -45,5 +45,6 @@ async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[
       ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
     halted: host.halted, ...(host.unsyncable && Object.keys(host.unsyncable).length > 0 ? { unsyncable: host.unsyncable } : {}),
     ...(host.lease ? { lease: { holder: host.lease.holder } } : {}), ...(host.reload ? { reload: host.reload } : {}),
+    ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}), ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };
 }

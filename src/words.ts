@@ -90,6 +90,10 @@ export interface Host {
    * set aside instead of contributed: what was deleted meanwhile must not come back.
    */
   returnedAt?: Date;
+  /** What its application declares and it cannot sync, as its processes found at their start. */
+  setup?: SetupProblem[];
+  /** Model → its saves here that named no file. */
+  unnamed?: Record<string, UnnamedSaves>;
   reload?: { at: Date; exitCode: number | null; output: string };
   software?: { syncmedia: string; node: string };
   createdAt: Date;
@@ -98,6 +102,12 @@ export interface Host {
 
 /** Names that cannot be synced (not valid UTF-8, too long, in a directory that may not be read): how many, and the first 20 with why. */
 export interface Unsyncable { count: number; examples: { path: string; why: string }[] }
+
+/** Something that an application declares and its host cannot sync as it stands. `about`: the sync dir, field or directory. */
+export interface SetupProblem { readonly about: string; readonly message: string; readonly remedy: string }
+
+/** Saves of a model whose documents named no file. */
+export interface UnnamedSaves { readonly count: number; readonly lastDocument: string; readonly lastAt: Date }
 
 export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
 

@@ -39,6 +39,7 @@ export async function examine(connection: Connection, patient: Patient | undefin
     const parts = await Promise.all([
       checkPlace({ root, me: state.id, dirs: () => dirs().list, isSyncDir: (path) => dirs().byPath(path) !== undefined }),
       checkKeys({ stateDir: config.stateDir, state, sealed: config.secret !== undefined, hosts, dirs: dirs().list }),
+      check('application', '', () => checkSetup(patient)).then((one) => [one]),
       check('lease', 'start the app', () => checkLease(patient)).then((one) => [one]),
       checkOthers({ connections: ssh.connections, hosts: hosts.filter(({ id }) => id !== state.id), dirs: dirs().list }),
     ]);
@@ -59,6 +60,14 @@ async function checkDatabase(connection: Connection): Promise<Found> {
   return { ...skew, message: `${said}; ${skew.message}` };
 }
 
+/** What the processes of this host found at their start. */
+function checkSetup({ registry }: Patient): Found {
+  const problems = registry.me().setup ?? [];
+  const [first] = problems;
+  if (first === undefined) return ok('everything that the application declares can be synced here');
+  return failed(problems.map(({ message }) => message).join('; '), [...new Set(problems.map(({ remedy }) => remedy))].join('; '));
+}
+
 /** Whoever holds it beats; one that stopped counts no more. */
 async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
   const first = registry.me().lease;
@@ -69,5 +78,5 @@ async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
     await sleep(Math.min(500, leaseMs / 10));
     await registry.refresh();
   }
-  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${first.holder}, does not answer`, 'start the app, and look into its log');
+  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${first.holder}, does not answer`, 'start the app, see that it calls startSyncMedia() once its models are defined, and look into its log');
 }

@@ -47,6 +47,7 @@ export function toHost(row: HostRow): Host {
   return {
     ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
     ...(row.removals && { removals: decodeKeys(row.removals) }),
+    ...(row.unnamed && { unnamed: decodeKeys(row.unnamed) }),
     ...(row.unsyncable && { unsyncable: decodeKeys(row.unsyncable) }),
   };
 }

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, Unsyncable } from '../words.js';
+import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, SetupProblem, UnnamedSaves, Unsyncable } from '../words.js';
 import { encodeKey, type HostRows } from './host-model.js';
 import { Seals } from './seal.js';
 
 /** What other hosts' work changes all the time, and nobody has to act on. */
-const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'unsyncable', 'updatedAt'] as const;
+const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'unsyncable', 'setup', 'unnamed', 'updatedAt'] as const;
 const MAX_OUTPUT = 4096;
+const MAX_SETUP = 100;
 
 export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
 type Update = Parameters<HostRows['updateOne']>[1];
@@ -140,6 +141,23 @@ export class Registry {
   /** What the reload command came to; the last 4,096 characters of its output are kept. */
   async recordReload(reload: NonNullable<Host['reload']>): Promise<void> {
     await this.writeMine({ $set: { reload: { ...reload, output: reload.output.slice(-MAX_OUTPUT) } } });
+  }
+
+  /** What the application of this host declares and this host cannot sync. */
+  async recordSetup(problems: readonly SetupProblem[]): Promise<void> {
+    await this.writeMine(problems.length > 0 ? { $set: { setup: problems.slice(0, MAX_SETUP) } } : { $unset: { setup: 1 } });
+  }
+
+  /** Counts saves of this host's processes whose documents named no file. */
+  async recordUnnamed(saves: ReadonlyMap<string, UnnamedSaves>): Promise<void> {
+    const $inc: Record<string, number> = {}, $set: Record<string, unknown> = {};
+    for (const [model, { count, lastDocument, lastAt }] of saves) {
+      const field = `unnamed.${encodeKey(model)}`;
+      $inc[`${field}.count`] = count;
+      $set[`${field}.lastDocument`] = lastDocument;
+      $set[`${field}.lastAt`] = lastAt;
+    }
+    await this.writeMine({ $inc, $set });
   }
 
   /** Sets or, without a failure, lifts what stops this host or one of its sync dirs. */

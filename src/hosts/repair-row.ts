@@ -3,7 +3,7 @@ import type { HostRow } from './host-model.js';
 /** What must be there, and of which type: a row of the database may hold anything, and one that does must not disturb the others. */
 const texts = ['hostname', 'url', 'username', 'publicKey', 'rootPath'] as const;
 const lists = ['hostKeys', 'syncDirs'] as const;
-const records = ['lanes', 'sweeps', 'halted', 'unsyncable', 'removals'] as const;
+const records = ['lanes', 'sweeps', 'halted', 'unsyncable', 'removals', 'unnamed'] as const;
 const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
 /**
@@ -22,6 +22,7 @@ export function repairRow(row: HostRow): HostRow {
   const isForged = Object.keys(wrong).length > 0;
   // These are written by hosts while they work: no judgement on who the host is.
   for (const name of records) if (!isRecord(given[name]) && (given[name] !== undefined || name === 'lanes')) wrong[name] = {};
+  if (row.setup !== undefined && !Array.isArray(row.setup)) wrong['setup'] = [];
   if (Object.keys(wrong).length === 0) return row;
   return { ...row, ...wrong, ...(isForged && row.status !== 'retired' && { status: 'pending' }) };
 }

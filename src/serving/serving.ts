@@ -40,6 +40,7 @@ const openMs = 5_000;
 export class Serving {
   private fetching: Promise<Fetching> | undefined;
   private closed = false;
+  private readonly served = new Set<string>();
 
   constructor(private readonly context: ServingContext) {}
 
@@ -56,9 +57,13 @@ export class Serving {
       if (context.state()) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
       return (_request, _response, next) => { next(); };
     }
+    this.served.add(base);
     const dirs = (): SyncDirs => context.dirs();
     return createServeMedia({ root: new Root(rootPath, dirs), base, dirs, fetching: () => this.open() }, resolved);
   }
+
+  /** The directories that this process serves, relative to the root. */
+  listServed(): string[] { return [...this.served]; }
 
   async close(): Promise<void> {
     this.closed = true;

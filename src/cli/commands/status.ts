@@ -31,6 +31,10 @@ function formatStatus(status: Status): string {
       ({ path, failure, since, retryAt }) => [host.hostname, path, failure.code, failure.message, timeOf(since), retryAt ? timeOf(retryAt) : 'by hand'])))
     + section(['CANNOT BE SYNCED ON', 'PATH', ''], status.hosts.flatMap((host) => Object.values(host.unsyncable ?? {}).flatMap(
       ({ examples }) => examples.map(({ path, why }) => [host.hostname, path, why]))))
+    + section(['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'], status.hosts.flatMap((host) => (host.setup ?? []).map(
+      ({ about, message, remedy }) => [host.hostname, about, message, remedy])))
+    + section(['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'], status.hosts.flatMap((host) => Object.entries(host.unnamed ?? {}).map(
+      ([model, { count, lastDocument, lastAt }]) => [host.hostname, model, String(count), lastDocument, timeOf(lastAt)])))
     + section(['CONFLICT', 'KEPT AS', 'SINCE'], status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]));
 }
 

@@ -1,0 +1,55 @@
+import { bounded } from '../bounded.js';
+import type { SavedBy, UnnamedSaves } from '../words.js';
+
+/** Models that are counted at once; further ones wait until these are stored. */
+const mostModels = 100;
+const everyMs = 10_000;
+const closeMs = 2_000;
+
+/**
+ * Counts saves whose documents name no file. That is expected where a file is optional, and the only sign of names in a form that
+ * is not recognised where it is not. The counts are stored every ten seconds: what a process that dies has not stored is lost.
+ */
+export class UnnamedSaveCounter {
+  private counts = new Map<string, UnnamedSaves>();
+  private timer: NodeJS.Timeout | undefined;
+  private storing: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  /** @param store adds these to the stored counts; a failure is told to `fail`, and the counts are kept for the next try */
+  constructor(private readonly store: (counts: ReadonlyMap<string, UnnamedSaves>) => Promise<void>, private readonly fail: (error: unknown) => void) {}
+
+  add({ model, id }: SavedBy): void {
+    const before = this.counts.get(model);
+    if (this.closed || (before === undefined && this.counts.size >= mostModels)) return;
+    this.counts.set(model, { count: (before?.count ?? 0) + 1, lastDocument: id, lastAt: new Date() });
+    this.timer ??= setTimeout(() => { this.timer = undefined; this.begin(); }, everyMs).unref();
+  }
+
+  /** Stores what is left, unless the database does not answer. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.begin();
+    await bounded(this.storing, closeMs, 'the database').catch(() => undefined);
+  }
+
+  private begin(): void {
+    this.storing = this.storing.then(() => this.storeCounts());
+  }
+
+  private async storeCounts(): Promise<void> {
+    const { counts } = this;
+    if (counts.size === 0) return;
+    this.counts = new Map();
+    try {
+      await this.store(counts);
+    } catch (error) {
+      this.fail(error);
+      for (const [model, before] of counts) {
+        const now = this.counts.get(model);
+        this.counts.set(model, now ? { ...now, count: now.count + before.count } : before);
+      }
+    }
+  }
+}
