@@ -18,7 +18,7 @@ export async function fillTree(
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
   const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
-  await new Ledger(rows).ensureIndexes();
+  await new Ledger(() => rows).ensureIndexes();
   const paths: Path[] = [];
   for (let begin = 0; begin < files; begin += perFolder) {
     const way = `${dir}/${folder}/${String(Math.floor(begin / perFolder / 100))}/${String(begin / perFolder)}`;

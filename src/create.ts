@@ -14,6 +14,7 @@ import { examine } from './doctor/doctor.js';
 import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
+import { checkDatabase } from './hosts/database-id.js';
 import { readState, type State } from './hosts/state.js';
 import type { CopiesResult, DoctorCheck, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
@@ -24,6 +25,7 @@ import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, 
 import { resolveConfig } from './options/resolve-config.js';
 import { openParts, type Parts } from './parts.js';
 import { Records } from './records.js';
+import { RegisteredDatabase } from './registered-database.js';
 import { asPathBelow, isSafePath } from './root/paths.js';
 import { Root } from './root/root.js';
 import { RunActions } from './run-actions.js';
@@ -78,6 +80,7 @@ class Instance implements SyncMediaInstance {
   private captures: Capturing | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
+  private database: RegisteredDatabase | undefined;
   private readonly asking: RunActions;
   private readonly setup: SetupWatch;
   private readonly commits = new CommitWatch();
@@ -226,9 +229,10 @@ class Instance implements SyncMediaInstance {
     return this.connection.asPromise();
   }
 
-  private openParts(): Promise<Parts> {
-    this.parts ??= this.openThem().catch((error: unknown) => { this.parts = undefined; throw error; });
-    return this.parts;
+  private async openParts(): Promise<Parts> {
+    const parts = await (this.parts ??= this.openThem().catch((error: unknown) => { this.parts = undefined; throw error; }));
+    await parts.database.ready();
+    return parts;
   }
 
   private servingContext(): ServingContext {
@@ -241,7 +245,12 @@ class Instance implements SyncMediaInstance {
   private async openThem(): Promise<Parts> {
     const state = this.readState();
     if (!state) throw new SyncMediaError('NOT_INITIALISED', `this machine has no host id in ${this.config.stateDir}: run \`syncmedia init\``);
-    this.known = await openParts(this.config, state, await this.openConnection(), this.dirs, this.events, this.models);
+    const connection = await this.openConnection();
+    const { events, config } = this;
+    this.database ??= new RegisteredDatabase(connection, () => checkDatabase(connection, config.collectionPrefix, state), (error) => {
+      events.emit('failed', { doing: 'using the connection that the app opened anew', error });
+    });
+    this.known = await openParts(config, state, this.database, this.dirs, events, this.models);
     return this.known;
   }
 
@@ -258,6 +267,8 @@ class Instance implements SyncMediaInstance {
     this.stateRead = false;
     this.parts = undefined;
     this.captures = undefined;
+    this.database?.close();
+    this.database = undefined;
     if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
   }
 
@@ -328,5 +339,6 @@ class Instance implements SyncMediaInstance {
     // Before the backend, which the lanes and serving share.
     await this.serving.close();
     await this.holder.close();
+    this.database?.close();
   }
 }

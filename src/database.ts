@@ -3,13 +3,20 @@ import { SyncMediaError } from './errors/errors.js';
 import { Gathering, type Came } from './gathering.js';
 
 /**
- * A native collection of the app's own connection. Reads go to the primary and writes to the majority, whatever the app's URI says:
- * a ledger read from a lagging secondary would be decided on twice.
+ * A native collection of the app's own connection, as it is open now.
  * @throws NO_CONNECTION where the connection was never opened.
  */
 export function nativeCollection<T extends mongo.Document>(connection: Connection, name: string): mongo.Collection<T> {
   const db = connection.db;
   if (!db) throw new SyncMediaError('NO_CONNECTION', 'the Mongoose connection is not open yet: call mongoose.connect() first');
+  return collectionOf<T>(db, name);
+}
+
+/**
+ * Reads go to the primary and writes to the majority, whatever the app's URI says: a ledger read from a lagging secondary would be
+ * decided on twice.
+ */
+export function collectionOf<T extends mongo.Document>(db: mongo.Db, name: string): mongo.Collection<T> {
   return db.collection<T>(name, { readPreference: 'primary', writeConcern: { w: 'majority' } });
 }
 
@@ -23,10 +30,10 @@ interface WriteError { readonly index: number; readonly code: number; readonly e
 
 /** Inserts that come while others are under way go together. Each is answered by itself: what a unique index refuses keeps no other out. */
 export function gatherInserts<T extends mongo.Document>(
-  rows: Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
+  collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
 ): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
   return new Gathering(async (documents) => {
-    const [only] = documents;
+    const [only] = documents, rows = collection();
     if (only !== undefined && documents.length === 1) {
       await rows.insertOne(only, options);
       return [{ result: undefined }];

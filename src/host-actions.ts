@@ -106,7 +106,7 @@ export class HostActions {
         tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: paths })),
       declared: () => dirs.listDeclared().map(({ path }) => path),
       markDirs: (host, paths) => this.overSsh(readState(config.stateDir), (ssh) => markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths)),
-      forget: (id) => new Ledger(collection<Row>('ledger')).forget(id),
+      forget: (id) => new Ledger(() => collection<Row>('ledger')).forget(id),
     };
   }
 

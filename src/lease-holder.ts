@@ -5,7 +5,6 @@ import { createJudging } from './delivery/judging.js';
 import { WakeClient, type Hint } from './delivery/wake.js';
 import { SyncMediaError } from './errors/errors.js';
 import { Holding } from './holding.js';
-import { hostRows } from './hosts/host-model.js';
 import { KeysKept } from './hosts/keys-kept.js';
 import { Lease } from './hosts/lease.js';
 import type { State } from './hosts/state.js';
@@ -45,7 +44,7 @@ export class LeaseHolder {
     if (this.lease || this.ending.signal.aborted) return;
     const { tuning: { leaseMs, beatMs }, config } = this;
     const lease = new Lease({
-      rows: () => hostRows(parts.connection, config.collectionPrefix), host: parts.me, leaseMs, beatMs, log: config.log,
+      rows: parts.hostRows, host: parts.me, leaseMs, beatMs, log: config.log,
       software: { syncmedia: version, node: process.version },
     });
     this.lease = lease;
@@ -55,6 +54,11 @@ export class LeaseHolder {
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
       this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
+        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
+    });
+    // What is kept in memory may be old by the time the connection is open again: the holder begins anew.
+    parts.database.onChange((open) => {
+      this.changing = this.changing.then(() => this.letGo()).then(() => open ? this.holdOn(parts, state, lease) : undefined)
         .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();

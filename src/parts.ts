@@ -1,10 +1,7 @@
-import type { Connection } from 'mongoose';
 import { findNamed as findNamedAmong, type NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
-import { nativeCollection } from './database.js';
 import type { EventBus } from './events.js';
-import { checkDatabase } from './hosts/database-id.js';
-import { ensureIndexes, hostRows } from './hosts/host-model.js';
+import { ensureIndexes, type HostRow, type HostRows } from './hosts/host-model.js';
 import { Registry } from './hosts/registry.js';
 import { Seals } from './hosts/seal.js';
 import type { State } from './hosts/state.js';
@@ -12,13 +9,16 @@ import { SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
 import { Ledger, type Row } from './ledger/ledger.js';
 import type { Config } from './options/config.js';
 import type { KnownDirs } from './known-dirs.js';
+import type { RegisteredDatabase } from './registered-database.js';
 import { Root } from './root/root.js';
 import { RunStore, type RunRow } from './runs/run-store.js';
 import type { HostId, Path, SyncDir } from './words.js';
 
 /** What an instance works with once its connection is open, on a machine that was initialised. */
 export interface Parts {
-  readonly connection: Connection;
+  readonly database: RegisteredDatabase;
+  /** The hosts as they are stored. */
+  hostRows(this: void): HostRows;
   readonly me: HostId;
   readonly rootPath: string;
   readonly root: Root;
@@ -40,30 +40,34 @@ export interface Parts {
 
 /**
  * Opens what an instance works with: indexes, hosts, sync dirs. Declares this process's sync dirs to the others.
- * @throws BAD_STATE where the connection leads to another database than the one of `init`, FORMAT_TOO_NEW
+ * @throws BAD_STATE where the connection leads to another database than the one of `init`, FORMAT_TOO_NEW, NO_CONNECTION
  */
 export async function openParts(
-  config: Config, state: State, connection: Connection, dirs: KnownDirs, events: EventBus, models: readonly NamingModel[],
+  config: Config, state: State, database: RegisteredDatabase, dirs: KnownDirs, events: EventBus, models: readonly NamingModel[],
 ): Promise<Parts> {
   const prefix = config.collectionPrefix;
-  await checkDatabase(connection, prefix, state);
-  const rows = hostRows(connection, prefix);
-  const ledger = new Ledger(nativeCollection<Row>(connection, `${prefix}ledger`));
-  const outbox = new Outbox(connection, prefix);
-  const runs = new RunStore(nativeCollection<RunRow>(connection, `${prefix}runs`));
-  const store = new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, `${prefix}syncdirs`), config.log);
-  await Promise.all([ensureIndexes(rows), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
+  await database.ready();
+  const collection = <T extends object>(name: string) => () => database.collection<T>(`${prefix}${name}`);
+  const rows = collection<HostRow>('hosts');
+  const ledger = new Ledger(collection<Row>('ledger'));
+  const outbox = new Outbox(database.connection, prefix);
+  const runs = new RunStore(collection<RunRow>('runs'));
+  const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log);
+  await Promise.all([ensureIndexes(rows()), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
   await store.declare(dirs.listDeclared());
   const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
   for (const model of models) await declareModel(model);
-  const registry = new Registry(() => rows, state.id, new Seals(config.secret, config.previousSecret));
+  const registry = new Registry(rows, state.id, new Seals(config.secret, config.previousSecret));
   const refresh = async (): Promise<void> => {
     await registry.refresh();
     dirs.setStored(await store.all());
   };
   await refresh();
   const root = new Root(state.root, () => dirs.current());
-  return { connection, me: state.id, rootPath: state.root, root, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed, declare: (some) => store.declare(some) };
+  return {
+    database, hostRows: rows, me: state.id, rootPath: state.root, root, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed,
+    declare: (some) => store.declare(some),
+  };
 
   async function findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined> {
     const dirOf = (path: Path): SyncDir | undefined => dirs.current().of(path);

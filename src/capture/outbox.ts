@@ -18,7 +18,7 @@ export class Outbox {
 
   constructor(private readonly connection: Connection, prefix: string) {
     this.collection = connection.collection<CaptureRow>(`${prefix}captures`);
-    this.inserting = gatherInserts(this.collection as unknown as mongo.Collection<CaptureRow>, majority);
+    this.inserting = gatherInserts(() => this.collection as unknown as mongo.Collection<CaptureRow>, majority);
   }
 
   async ensureIndexes(): Promise<void> {

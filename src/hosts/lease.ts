@@ -200,8 +200,8 @@ export class Lease {
   }
 
   private async release(): Promise<void> {
-    const given = this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
-    await bounded(given, RELEASE_MS, 'the database').catch((error: unknown) => {
+    const give = async (): Promise<unknown> => this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
+    await bounded(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
       this.options.log.warn(`the lease could not be given back, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
     });
   }

@@ -30,9 +30,12 @@ function toRow({ path, ...rest }: Entry): Row {
 export class Ledger {
   private readonly inserting: Gathering<Row, void>;
 
-  constructor(private readonly rows: mongo.Collection<Row>) {
-    this.inserting = gatherInserts(rows);
+  /** @param collection asked at each use: the app may open its connection anew */
+  constructor(private readonly collection: () => mongo.Collection<Row>) {
+    this.inserting = gatherInserts(collection);
   }
+
+  private get rows(): mongo.Collection<Row> { return this.collection(); }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
@@ -240,7 +243,7 @@ export class Ledger {
     await this.rows.deleteMany({ _id: isBelow(dir), kind: 'tombstone', owed: [], blocked: [], capturedAt: { $lt: before } });
   }
 
-  count(filter: CountFilter = {}): Promise<number> {
+  async count(filter: CountFilter = {}): Promise<number> {
     return this.rows.countDocuments(countFilter(filter));
   }
 

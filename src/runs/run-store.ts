@@ -12,7 +12,10 @@ function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
 
 /** Runs as rows: asked for by anyone, carried out by the lease holder of `at`. */
 export class RunStore {
-  constructor(private readonly rows: mongo.Collection<RunRow>) {}
+  /** @param collection asked at each use: the app may open its connection anew */
+  constructor(private readonly collection: () => mongo.Collection<RunRow>) {}
+
+  private get rows(): mongo.Collection<RunRow> { return this.collection(); }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([{ key: { at: 1, state: 1, askedAt: 1 }, name: 'next' }, { key: { askedAt: -1 }, name: 'newest' }]);

@@ -16,7 +16,7 @@ let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
 beforeEach(async () => {
   site = await openSite({ plugin: { sweep: false } });
   [one, two, three] = threeOf(site);
-  ledger = new Ledger(nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'));
+  ledger = new Ledger(() => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'));
 });
 afterEach(() => site.close());
 

@@ -37,7 +37,7 @@ export interface Site {
 /** Some hosts of one site: real disks and a real ledger, without lanes. */
 export async function openSite(hosts: readonly string[]): Promise<Site> {
   const database = await testDatabase();
-  const ledger = new Ledger(nativeCollection<Row>(database.connection, 'ledger'));
+  const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'));
   await ledger.ensureIndexes();
   const events = new EventBus();
   const dir = await makeTestDir();

@@ -17,7 +17,7 @@ export class ReplaySite {
     try {
       for (const name of ['a', 'b', 'c']) hosts.push(await startHost({ name }));
       for (const host of hosts) for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
-      const ledger = new Ledger(nativeCollection<Row>(database.connection, 'ledger'));
+      const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'));
       await ledger.ensureIndexes();
       return new ReplaySite(database, ledger, hosts);
     } catch (error) {

@@ -1,0 +1,109 @@
+import type { Connection, mongo } from 'mongoose';
+import { collectionOf } from './database.js';
+import { SyncMediaError } from './errors/errors.js';
+
+/** Told when the app has closed the connection, and when it leads to the registered database again. */
+export type OnOpenChange = (open: boolean) => void;
+
+/**
+ * The database this host is registered in, through every time the app closes its Mongoose connection and opens it again. Each opening
+ * makes a new client, and may lead anywhere: nothing is read or written there before `check` has found it to be the same database.
+ */
+export class RegisteredDatabase {
+  /** The client's handle that was checked. */
+  private db: mongo.Db | undefined;
+  /** The one that was found to lead elsewhere, and why. */
+  private refused: { db: mongo.Db; error: SyncMediaError } | undefined;
+  private checking: Promise<void> | undefined;
+  private closed = false;
+  private readonly listeners = new Set<OnOpenChange>();
+
+  private readonly onClose = (): void => {
+    if (this.closed) return;
+    this.closed = true;
+    this.db = undefined;
+    this.tell(false);
+  };
+
+  private readonly onOpen = (): void => {
+    this.closed = false;
+    // Mongoose says so too when the servers could not be reached for a while.
+    if (this.connection.db === this.db) return;
+    this.check().catch((error: unknown) => { this.onRefused(error); });
+  };
+
+  /**
+   * @param isRegistered throws where the connection leads to another database
+   * @param onRefused told of each opening that leads elsewhere, or could not be checked
+   */
+  constructor(
+    readonly connection: Connection, private readonly isRegistered: () => Promise<void>, private readonly onRefused: (error: unknown) => void,
+  ) {
+    // The first where Mongoose begins to close it, the second also where the servers were away then.
+    connection.on('disconnecting', this.onClose);
+    connection.on('close', this.onClose);
+    connection.on('open', this.onOpen);
+  }
+
+  onChange(listener: OnOpenChange): () => void {
+    this.listeners.add(listener);
+    return () => { this.listeners.delete(listener); };
+  }
+
+  /** Resolves once the connection, as it is now, was checked. @throws NO_CONNECTION, BAD_STATE, FORMAT_TOO_NEW */
+  async ready(): Promise<void> {
+    await this.connection.asPromise();
+    await this.check();
+  }
+
+  /** @throws NO_CONNECTION while the connection is closed or was not checked, BAD_STATE where it leads to another database */
+  collection<T extends mongo.Document>(name: string): mongo.Collection<T> {
+    const { db } = this.connection;
+    if (db !== undefined && db === this.db) return collectionOf<T>(db, name);
+    // Where the check could not be carried out, whoever needs the database has it carried out again.
+    const error = this.obstacle() ?? new SyncMediaError('NO_CONNECTION', 'the Mongoose connection was opened anew, and is still being checked');
+    if (!this.closed && this.refused?.db !== db) this.check().catch(() => undefined);
+    throw error;
+  }
+
+  close(): void {
+    this.connection.off('disconnecting', this.onClose);
+    this.connection.off('close', this.onClose);
+    this.connection.off('open', this.onOpen);
+    this.listeners.clear();
+  }
+
+  private async check(): Promise<void> {
+    const obstacle = this.obstacle();
+    if (obstacle) throw obstacle;
+    if (this.connection.db === this.db) return;
+    await (this.checking ??= this.checkNow().finally(() => { this.checking = undefined; }));
+    // It may have been opened once more meanwhile.
+    if (this.connection.db !== this.db) await this.check();
+  }
+
+  private async checkNow(): Promise<void> {
+    const { db } = this.connection;
+    if (db === undefined) throw new SyncMediaError('NO_CONNECTION', 'the Mongoose connection is not open yet: call mongoose.connect() first');
+    try {
+      await this.isRegistered();
+    } catch (error) {
+      if (error instanceof SyncMediaError) this.refused = { db, error };
+      throw error;
+    }
+    if (this.closed || this.connection.db !== db) return;
+    this.db = db;
+    this.refused = undefined;
+    this.tell(true);
+  }
+
+  private obstacle(): SyncMediaError | undefined {
+    if (this.closed) return new SyncMediaError('NO_CONNECTION', 'the app closed its Mongoose connection: nothing is sent until it is opened again');
+    const { refused } = this;
+    return refused && refused.db === this.connection.db ? refused.error : undefined;
+  }
+
+  private tell(open: boolean): void {
+    for (const listener of this.listeners) listener(open);
+  }
+}
