@@ -18,6 +18,7 @@ interface ClosingApp {
   readonly connection: Connection;
   readonly Photo: Model<Photo>;
   readonly log: string[];
+  holdsLease(): boolean;
   closeConnection(): Promise<void>;
   openConnection(uri?: string): Promise<void>;
   close(): Promise<void>;
@@ -44,8 +45,11 @@ async function startApp(base: Mongoose, kind: Kind): Promise<ClosingApp> {
   const sync = createSyncMedia({ environment: one.environment, log: { info: say('info'), warn: say('warning'), error: say('error') } }, quick);
   const schema = new own.Schema({ title: String, file: String }) as unknown as Schema<Photo>;
   schema.plugin(sync.plugin as never, { syncDirs: [dir], sweep: false } as never);
+  let held = false;
+  sync.on('lease', (lease) => { ({ held } = lease); });
   const opened: ClosingApp = {
     sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
+    holdsLease: () => held,
     closeConnection: async () => { await (kind === 'default' ? own.disconnect() : outer.close()); },
     openConnection: async (other = uri) => { await (kind === 'default' ? own.connect(other) : outer.openUri(other)); },
     close: async () => { await sync.close(); await outer.close(); },
@@ -62,8 +66,6 @@ async function save(name: string): Promise<void> {
 }
 
 const untilArrived = (name: string): Promise<unknown> => until(async () => await two.read(`${dir}/${name}`) === name, { timeout: 20_000 });
-/** Whether the process of the app works for its host, as the database has it. */
-const holder = async (): Promise<string | undefined> => (await two.app.sync.hosts.show('one')).lease?.holder;
 
 describe.each(versions)('%s', (label, base) => {
   const short = label.replace(/\D/g, '');
@@ -112,13 +114,11 @@ describe.each(versions)('%s', (label, base) => {
 
     test('after a time in which another process could have taken the lease, this one works again', async () => {
       app = await startApp(base, kind);
-      await until(holder);
-      let held = true;
-      app.sync.on('lease', (lease) => { ({ held } = lease); });
+      await until(() => app.holdsLease(), { timeout: 20_000 });
       await app.closeConnection();
-      await until(() => !held);
+      await until(() => !app.holdsLease(), { timeout: 20_000 });
       await app.openConnection();
-      await until(() => held);
+      await until(() => app.holdsLease(), { timeout: 20_000 });
       await save(nameOf('much-later'));
       await untilArrived(nameOf('much-later'));
     });
