@@ -47,7 +47,7 @@ export class Audit {
 export const readOnlyCalls: ReadonlySet<string> = new Set([
   'open', 'start', 'close', 'plugin', 'admin', 'serve', 'ready', 'on', 'as',
   'status', 'statusOf', 'showDocument', 'waitFor', 'isReady', 'doctor',
-  'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'removals.list', 'audit.list',
+  'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'conflicts.list', 'conflicts.compare', 'removals.list', 'audit.list',
 ]);
 
 /** The same instance on behalf of `by`: every call that can change something is recorded under that name before it runs. */

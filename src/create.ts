@@ -64,6 +64,7 @@ class Instance implements SyncMediaInstance {
   readonly hosts: SyncMedia['hosts'];
   readonly runs: SyncMedia['runs'];
   readonly kept: SyncMedia['kept'];
+  readonly conflicts: SyncMedia['conflicts'];
   readonly removals: SyncMedia['removals'];
   readonly audit: SyncMedia['audit'];
   private readonly changes: Audit;
@@ -120,7 +121,7 @@ class Instance implements SyncMediaInstance {
       config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
     }).actions();
     const parts = (): Promise<Parts> => this.openParts();
-    this.kept = offerKept(parts, (paths) => this.capture(paths));
+    ({ kept: this.kept, conflicts: this.conflicts } = offerKept(parts, (paths) => this.capture(paths)));
     this.removals = offerRemovals(parts);
     this.changes = new Audit(async () => nativeCollection<AuditRow>(await this.openConnection(), `${config.collectionPrefix}audit`), () => this.readState()?.id);
     this.audit = { list: (limit = 100) => this.changes.list(limit) };

@@ -122,6 +122,12 @@ export interface HostStatus {
 
 export interface KeptFile { dir: Path; path: Path; keptAs: string; at: Date; size: number }
 
+/** Bytes that lie somewhere on this host. */
+export interface KeptContent { size: number; mtime: Date; sha256: string }
+
+/** A conflict beside what lies at its path on this host now; `here` is missing where nothing does. */
+export interface ConflictComparison { dir: Path; path: Path; keptAs: string; kept: KeptContent; here?: KeptContent; identical: boolean }
+
 export interface Status {
   initialised: boolean;
   thisHost?: { id: HostId; hostname: string };
@@ -251,6 +257,17 @@ export interface SyncMedia {
      * gives it. Throws BAD_PATH where no such file is kept.
      */
     restore(dir: string, keptAs: string): Promise<void>;
+  };
+  /** Files of this host that lost against another version, or that the ledger did not know. They stay until a person decides. */
+  readonly conflicts: {
+    /** The newest first; at most `limit` (100) of each sync dir. */
+    list(limit?: number): Promise<KeptFile[]>;
+    /** Reads both files. `keptAs` as `list` gives it. Throws BAD_PATH where no such conflict is kept. */
+    compare(dir: string, keptAs: string): Promise<ConflictComparison>;
+    /** As `kept.restore`. */
+    restore(dir: string, keptAs: string): Promise<void>;
+    /** Moves it to the trash, which keeps it for 30 days. Throws BAD_PATH where no such conflict is kept. */
+    discard(dir: string, keptAs: string): Promise<void>;
   };
   /** Removals that wait for a person, because they were so many at once. */
   readonly removals: {

@@ -1,59 +1,81 @@
 import { createJudging } from './delivery/judging.js';
 import { SyncMediaError } from './errors/errors.js';
-import type { SyncMedia } from './instance.js';
+import type { KeptContent, SyncMedia } from './instance.js';
 import type { Parts } from './parts.js';
-import { areas, land, listKept, makeParents, type Place } from './root/landing.js';
+import { discardKept, land, listKept, makeParents, type Place } from './root/landing.js';
 import { inPlace } from './root/areas.js';
+import { type KeptArea, type KeptName, parseKeptName } from './root/kept-name.js';
 import { localDisk } from './root/local-disk.js';
 import { checkMarker } from './root/marker.js';
-import { isSafePath } from './root/paths.js';
-import type { Path, SyncDir } from './words.js';
+import { checkOwnParents } from './root/parents.js';
+import { isSafePath, quotePath } from './root/paths.js';
+import type { Path } from './words.js';
 
 const listed = 100;
 
-/** What was set aside on this host's disk, and how a person gets it back. */
-export function offerKept(openParts: () => Promise<Parts>, capture: (paths: readonly Path[]) => Promise<void>): SyncMedia['kept'] {
+type List = SyncMedia['kept']['list'];
+
+/** A kept file that was found, and where it belongs. */
+interface FoundKept { readonly parts: Parts; readonly place: Place; readonly path: Path; readonly name: KeptName; readonly file: string }
+
+/** What was set aside on this host's disk, and how a person gets it back, compares it or gives it up. */
+export function offerKept(openParts: () => Promise<Parts>, capture: (paths: readonly Path[]) => Promise<void>): Pick<SyncMedia, 'kept' | 'conflicts'> {
+  const list: List = async (area, limit = listed) => {
+    const { dirs, root } = await openParts();
+    const found = await Promise.all(dirs.current().list.map(async (dir) =>
+      (await listKept({ disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path }, area, limit)).map((kept) => ({ dir: dir.path, ...kept }))));
+    return found.flat();
+  };
+  const restore = async (areas: readonly KeptArea[], dirPath: string, keptAs: string): Promise<void> => {
+    const { parts, place, path, file } = await findKept(await openParts(), areas, dirPath, keptAs);
+    await makeParents(place, path);
+    // A person decided: what lies there loses, whatever the ledger says of it, and goes to the trash.
+    await land(place, path, file, createJudging(parts.ledger, parts.registry)(parts.me, () => ({ version: '', ruled: true })));
+    // Its facts are those of an old version: only who says so makes them news.
+    await capture([path]);
+  };
   return {
-    async list(area, limit = listed) {
-      const { dirs, root } = await openParts();
-      const found = await Promise.all(dirs.current().list.map(async (dir) =>
-        (await listKept(placeOf(dir, root), area, limit)).map((kept) => ({ dir: dir.path, ...kept }))));
-      return found.flat();
-    },
-    async restore(dirPath, keptAs) {
-      const parts = await openParts();
-      const dir = parts.dirs.current().byPath(dirPath);
-      if (!dir) throw new SyncMediaError('BAD_SYNC_DIR', `${JSON.stringify(dirPath)} is no sync dir of this host`);
-      const place = placeOf(dir, parts.root);
-      const failure = await checkMarker(localDisk, place.dirPath, parts.me, dir.path);
-      if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
-      const path = pathOf(dir, keptAs);
-      const file = inPlace(place, keptAs);
-      if ((await localDisk.stat(file))?.kind !== 'file') throw notKept(keptAs);
-      await makeParents(place, path);
-      // A person decided: what lies there loses, whatever the ledger says of it, and goes to the trash.
-      await land(place, path, file, createJudging(parts.ledger, parts.registry)(parts.me, () => ({ version: '', ruled: true })));
-      // Its facts are those of an old version: only who says so makes them news.
-      await capture([path]);
+    kept: { list, restore: (dirPath, keptAs) => restore(['trash', 'conflicts'], dirPath, keptAs) },
+    conflicts: {
+      list: (limit) => list('conflicts', limit),
+      restore: (dirPath, keptAs) => restore(['conflicts'], dirPath, keptAs),
+      async compare(dirPath, keptAs) {
+        const { parts, place, path, file } = await findKept(await openParts(), ['conflicts'], dirPath, keptAs);
+        const kept = await describeContent(file), here = await describeContent(parts.root.absolute(path));
+        if (!kept) throw notKept(keptAs);
+        return { dir: place.dir, path, keptAs, kept, ...(here && { here }), identical: kept.sha256 === here?.sha256 };
+      },
+      async discard(dirPath, keptAs) {
+        const { place, name } = await findKept(await openParts(), ['conflicts'], dirPath, keptAs);
+        if (!(await discardKept(place, keptAs, name.rest))) throw notKept(keptAs);
+      },
     },
   };
 }
 
-/** `.syncmedia/trash/<name>/<path below the sync dir>`; anything else is no kept file. */
-function pathOf(dir: SyncDir, keptAs: string): Path {
-  const area = [areas.trash, areas.conflicts].find((name) => keptAs.startsWith(`${name}/`));
-  const rest = area === undefined ? '' : keptAs.slice(area.length + 1).replace(/^[^/]+\//, '');
-  const path = `${dir.path}/${rest}`;
-  if (area === undefined || rest === '' || !isSafePath(path)) throw notKept(keptAs);
-  return path;
+/** @throws BAD_SYNC_DIR; NO_MARKER; BAD_PATH where no such file is kept in one of the areas */
+async function findKept(parts: Parts, areas: readonly KeptArea[], dirPath: string, keptAs: string): Promise<FoundKept> {
+  const dir = parts.dirs.current().byPath(dirPath);
+  if (!dir) throw new SyncMediaError('BAD_SYNC_DIR', `${quotePath(dirPath)} is no sync dir of this host`);
+  const place: Place = { disk: localDisk, dirPath: parts.root.absolute(dir.path), dir: dir.path };
+  const failure = await checkMarker(localDisk, place.dirPath, parts.me, dir.path);
+  if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
+  const name = parseKeptName(keptAs), path = `${dir.path}/${name?.rest ?? ''}`;
+  if (!name || !areas.includes(name.area) || !isSafePath(path)) throw notKept(keptAs);
+  const file = inPlace(place, keptAs);
+  if (!(await checkOwnParents(place, keptAs)) || (await localDisk.stat(file))?.kind !== 'file') throw notKept(keptAs);
+  return { parts, place, path, name, file };
+}
+
+async function describeContent(file: string): Promise<KeptContent | undefined> {
+  const stat = await localDisk.stat(file);
+  if (stat?.kind !== 'file') return undefined;
+  const sha256 = await localDisk.hash(file, Infinity);
+  return sha256 === undefined ? undefined : { size: stat.size, mtime: new Date(stat.mtime * 1000), sha256 };
 }
 
 function notKept(keptAs: string): SyncMediaError {
-  return new SyncMediaError('BAD_PATH', `${JSON.stringify(keptAs)} is no kept file: "syncmedia trash list" shows them`);
-}
-
-function placeOf(dir: SyncDir, root: Parts['root']): Place {
-  return { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
+  return new SyncMediaError('BAD_PATH', `${quotePath(keptAs)} is no kept file: "syncmedia trash list" and "syncmedia conflicts list" show them`);
 }
 
 /** Removals that were so many at once that they wait for a person. */

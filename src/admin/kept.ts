@@ -7,13 +7,34 @@ export async function listTrash(sync: SyncMedia): Promise<Answer> {
 }
 
 export async function listConflicts(sync: SyncMedia): Promise<Answer> {
-  return { status: 200, body: { files: await sync.kept.list('conflicts') } };
+  return { status: 200, body: { files: await sync.conflicts.list() } };
+}
+
+export async function compareConflict(sync: SyncMedia, { query }: Asked): Promise<Answer> {
+  const { dir, keptAs } = readKept(query);
+  return { status: 200, body: { conflict: await sync.conflicts.compare(dir, keptAs) } };
+}
+
+export async function restoreConflict(sync: SyncMedia, { body }: Asked): Promise<Answer> {
+  const { dir, keptAs } = readKept(body);
+  await sync.conflicts.restore(dir, keptAs);
+  return { status: 200, body: { restored: keptAs } };
+}
+
+export async function discardConflict(sync: SyncMedia, { body }: Asked): Promise<Answer> {
+  const { dir, keptAs } = readKept(body);
+  await sync.conflicts.discard(dir, keptAs);
+  return { status: 200, body: { discarded: keptAs } };
 }
 
 export async function restoreKept(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { dir, keptAs } = requireFields(readFields(body, { dir: text(4096), keptAs: text(8192) }), 'dir', 'keptAs');
+  const { dir, keptAs } = readKept(body);
   await sync.kept.restore(dir, keptAs);
   return { status: 200, body: { restored: keptAs } };
+}
+
+function readKept(given: unknown): { dir: string; keptAs: string } {
+  return requireFields(readFields(given, { dir: text(4096), keptAs: text(8192) }), 'dir', 'keptAs');
 }
 
 export async function listRemovals(sync: SyncMedia): Promise<Answer> {

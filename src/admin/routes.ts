@@ -2,7 +2,9 @@ import type { SyncMedia } from '../instance.js';
 import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
 import { text } from './fields.js';
-import { approveRemovals, listConflicts, listRemovals, listTrash, rejectRemovals, restoreKept } from './kept.js';
+import {
+  approveRemovals, compareConflict, discardConflict, listConflicts, listRemovals, listTrash, rejectRemovals, restoreConflict, restoreKept,
+} from './kept.js';
 import type { Answer, Asked, Route } from './route.js';
 import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } from './runs.js';
 
@@ -29,6 +31,9 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },
   { method: 'GET', path: '/trash', about: 'old versions and removed files on this host', handle: listTrash },
   { method: 'GET', path: '/conflicts', about: 'what lost in a conflict, on this host', handle: listConflicts },
+  { method: 'GET', path: '/conflicts/compare', about: 'one of them beside what lies at its path here; ?dir=&keptAs=', handle: compareConflict },
+  { method: 'POST', path: '/conflicts/restore', about: 'put one back, on every host', handle: restoreConflict },
+  { method: 'POST', path: '/conflicts/discard', about: 'move one to the trash', handle: discardConflict },
   { method: 'POST', path: '/trash/restore', about: 'put a kept file back, on every host', handle: restoreKept },
   { method: 'GET', path: '/removals', about: 'removals that wait for a person', handle: listRemovals },
   { method: 'POST', path: '/removals/approve', about: 'let the removals of a sync dir go on', handle: approveRemovals },

@@ -4,6 +4,7 @@ import type { Run } from './call.js';
 import { addAdopt } from './commands/adopt.js';
 import { addApprove } from './commands/approve.js';
 import { addAudit } from './commands/audit.js';
+import { addConflicts } from './commands/conflicts.js';
 import { addDoctor } from './commands/doctor.js';
 import { addHosts } from './commands/hosts.js';
 import { addInit } from './commands/init.js';
@@ -32,7 +33,7 @@ export function createProgram(run: Run, screen: Screen): Command {
     .option('--json', 'print data as JSON, in the shapes of the admin router')
     .option('--debug', 'print the stack of an error too');
   const commands = [
-    addInit, addUnregister, addHosts, addApprove, addKeys, addPush, addPull, addVerify, addAdopt, addStatus, addDoctor, addRuns, addTrash, addRemovals, addAudit,
+    addInit, addUnregister, addHosts, addApprove, addKeys, addPush, addPull, addVerify, addAdopt, addStatus, addDoctor, addRuns, addTrash, addConflicts, addRemovals, addAudit,
   ];
   for (const add of commands) add(program, run);
   return program.addHelpText('after', `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${

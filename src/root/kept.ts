@@ -2,7 +2,8 @@ import type { Path, Seen } from '../words.js';
 import { areas, inPlace, timeOf, type Place } from './areas.js';
 import { belowDir } from './parents.js';
 import { isSafePath } from './paths.js';
-import { walkOwn } from './walk.js';
+import { folderOf, makeFolder } from './replace.js';
+import { removeEmptied, walkOwn } from './walk.js';
 
 /** A file that was set aside: since when, by that disk's clock, and where, relative to the sync dir. */
 export interface Kept { readonly path: Path; readonly keptAs: string; readonly at: Date; readonly size: number }
@@ -22,6 +23,14 @@ export async function listKept(place: Place, area: 'conflicts' | 'trash', limit:
     }
   }
   return kept;
+}
+
+/** Moves the conflict at `keptAs` to the trash, which is emptied in time; false where it is gone. @param rest its path below the sync dir */
+export async function discardKept(place: Place, keptAs: string, rest: string): Promise<boolean> {
+  const inTrash = `${areas.trash}/${await makeFolder(place, areas.trash, rest)}/${rest}`;
+  const moved = await place.disk.rename(inPlace(place, keptAs), inPlace(place, inTrash));
+  await removeEmptied(place, folderOf(moved ? keptAs : inTrash), moved ? areas.conflicts : areas.trash);
+  return moved;
 }
 
 /**

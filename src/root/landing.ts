@@ -76,5 +76,5 @@ export async function remove(place: Place, path: Path, judge: Judge, known?: Set
 export { areas, newName, prepareAreas, prepareMissing, type Place } from './areas.js';
 export { isBackAtPath, judgeAside, judgeLeftovers, type Judged } from './aside.js';
 export { cleanTmp, cleanTrash } from './clean.js';
-export { findOwnCopy, listKept, type Kept } from './kept.js';
+export { discardKept, findOwnCopy, listKept, type Kept } from './kept.js';
 export { makeParents } from './parents.js';

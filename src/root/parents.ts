@@ -25,6 +25,11 @@ export async function checkParents(place: Place, path: Path, known = new Set<str
   return walkLevels(place, place.dirPath, belowDir(place, path), known, () => Promise.resolve(false));
 }
 
+/** Whether all directories on the way to a file of our own are there, `.syncmedia` included; makes none. @throws as makeParents */
+export async function checkOwnParents(place: Place, at: string): Promise<boolean> {
+  return walkLevels(place, place.dirPath, at, new Set(), () => Promise.resolve(false));
+}
+
 /** Makes the directories for a file at `rest` below a folder of our own, which has to exist. */
 export async function makeOwnParents(place: Place, folder: string, rest: string): Promise<void> {
   const mode = 0o700;

@@ -29,7 +29,15 @@ test('restores and decides', async () => {
   ]);
 });
 
-test.each([['/trash/restore', { dir: 'uploads' }], ['/removals/approve', {}], ['/removals/approve', { dir: 'uploads', all: true }]])('refuses a malformed %s', async (path, body) => {
+test('compares, restores and discards a conflict', async () => {
+  const { sync, ask } = open(), named = { dir: 'uploads', keptAs: '.syncmedia/conflicts/x/a.jpg' };
+  expect((await ask('get', '/conflicts/compare').query(named)).body).toMatchObject({ conflict: { path: 'uploads/a.jpg', identical: false } });
+  await ask('post', '/conflicts/restore').send(named).expect(200);
+  await ask('post', '/conflicts/discard').send(named).expect(200);
+  expect(sync.calls).toEqual(['compare', 'restore', 'discard'].map((name) => [`conflicts.${name}`, named.dir, named.keptAs]));
+});
+
+test.each([['/conflicts/discard', { keptAs: 'x' }], ['/trash/restore', { dir: 'uploads' }], ['/removals/approve', {}], ['/removals/approve', { dir: 'uploads', all: true }]])('refuses a malformed %s', async (path, body) => {
   const { ask } = open();
   expect((await ask('post', path).send(body)).body).toMatchObject({ error: { code: 'BAD_REQUEST' } });
 });

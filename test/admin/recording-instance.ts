@@ -67,6 +67,16 @@ export class RecordingInstance implements SyncMedia {
     restore: (...args: unknown[]) => this.answer('kept.restore', args, undefined),
   };
 
+  readonly conflicts = {
+    list: (...args: unknown[]) => this.answer('conflicts.list', args, []),
+    compare: (...args: unknown[]) => this.answer('conflicts.compare', args, {
+      dir: 'uploads' as Path, path: 'uploads/a.jpg' as Path, keptAs: '.syncmedia/conflicts/x/a.jpg',
+      kept: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) }, identical: false,
+    }),
+    restore: (...args: unknown[]) => this.answer('conflicts.restore', args, undefined),
+    discard: (...args: unknown[]) => this.answer('conflicts.discard', args, undefined),
+  };
+
   readonly removals = {
     list: () => this.answer('removals.list', [], [{
       host: makeHost(), dir: 'uploads' as Path, failure: { code: 'REMOVALS_HALTED', message: '30 of 40', retryable: false, of: 'host' as const },

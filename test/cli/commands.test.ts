@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/create.js';
 import type { HostDescription } from '../../src/describe-host.js';
-import type { InitReport, Status } from '../../src/instance.js';
+import type { InitReport, KeptFile, Status } from '../../src/instance.js';
 import type { Run } from '../../src/words.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -215,6 +215,22 @@ describe('files move', () => {
       await web2.thaw();
     }
   });
+
+  test('conflicts are listed, compared, restored and discarded', async () => {
+    const keptAs = (name: string): string => `.syncmedia/conflicts/${name}/c d.jpg`;
+    await writeFile(join(web1.root, 'uploads/c d.jpg'), 'the winner');
+    for (const name of ['one', 'two']) {
+      await mkdir(join(web1.root, 'uploads/.syncmedia/conflicts', name));
+      await writeFile(join(web1.root, 'uploads', keptAs(name)), `picture ${name}`);
+    }
+    expect(parse<{ files: KeptFile[] }>(await on(web1, ['conflicts', '--json'])).files.map((file) => file.keptAs).sort()).toEqual([keptAs('one'), keptAs('two')]);
+    expect((await on(web1, ['conflicts', 'compare', 'uploads', keptAs('one')])).stdout).toMatch(/^they differ$/m);
+    expect((await on(web1, ['conflicts', 'restore', 'uploads', keptAs('one')])).code).toBe(0);
+    expect(await readFile(join(web1.root, 'uploads/c d.jpg'), 'utf8')).toBe('picture one');
+    expect((await on(web1, ['conflicts', 'discard', 'uploads', keptAs('two')])).code).toBe(0);
+    const { code, stderr } = await on(web1, ['conflicts', 'discard', 'uploads', keptAs('../x')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('BAD_PATH: ')]);
+  }, 180_000);
 
   test('status shows both hosts', async () => {
     const { code, stdout } = await on(web1, ['status']);

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { Run } from '../call.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
@@ -7,9 +7,8 @@ export function addTrash(program: Command, run: Run): void {
   const trash = program.command('trash').description('Shows what was set aside on this host, and puts it back.');
   trash.command('list', { isDefault: true })
     .description('Lists old versions and removed files, the newest first.')
-    .addOption(new Option('--area <area>', 'what to list').choices(['trash', 'conflicts']).default('trash'))
-    .action((options: { area: 'trash' | 'conflicts' }, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const files = await sync.kept.list(options.area);
+    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+      const files = await sync.kept.list('trash');
       if (json) screen.printJson({ files });
       else {
         screen.print(formatTable(['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import express from 'express';
+import request from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseKeptName } from '../../src/root/kept-name.js';
+import { dir, openSite, type Machine, type Site } from '../flow/site.js';
+import { unsafePaths } from '../hostile/corpus.js';
+
+const token = randomBytes(24).toString('hex');
+let site: Site, one: Machine;
+beforeAll(async () => {
+  site = await openSite({ hosts: ['one'] });
+  one = site.machines[0] as Machine;
+  await one.write(`${dir}/.syncmedia/conflicts/x/kept.jpg`, 'kept');
+  await one.write(`${dir}/.syncmedia/trash/x/kept.jpg`, 'kept');
+  await mkdir(join(one.ssh.dir, 'elsewhere'));
+  await symlink(join(one.ssh.dir, 'elsewhere'), one.path(`${dir}/.syncmedia/conflicts/link`));
+  await one.write(`../elsewhere/secret.jpg`, 'secret');
+});
+afterAll(() => site.close());
+
+const long = 'a'.repeat(256);
+/** Names that lead out of the folder of a kept file, to files that were not set aside, or nowhere. */
+const hostile = ['trash', 'conflicts'].flatMap((area) => [
+  ...['', '/', '..', '../id', '../../kept.jpg', 'x', 'x/', 'x//kept.jpg', '/x/kept.jpg', '//kept.jpg', './kept.jpg', './x/kept.jpg', 'x/./kept.jpg', 'x/../x/kept.jpg',
+    'x/../../id', 'x/../../../kept.jpg', '../trash/x/kept.jpg', '../conflicts/x/kept.jpg', '../tmp/kept.jpg', 'x/.syncmedia/id', '.syncmedia/id', `${long}/kept.jpg`, `x/${long}`,
+    `x/${'b/'.repeat(2_500)}c`, 'x/kept.jpg\0', 'x\0/kept.jpg', 'x/kept.jpg/..', 'x/kept.jpg/.', 'x/\ud800'].map((rest) => `.syncmedia/${area}/${rest}`),
+  ...unsafePaths.map((path) => `.syncmedia/${area}/${path.replaceAll('DIR', 'x')}`).filter((name) => parseKeptName(name) === undefined),
+]).concat(['', '.', '..', '/', '.syncmedia', '.syncmedia/id', '.syncmedia/aside/x/kept.jpg', '.syncmedia/tmp/x/kept.jpg', 'kept.jpg', '../conflicts/x/kept.jpg', '/.syncmedia/conflicts/x/kept.jpg',
+  './.syncmedia/conflicts/x/kept.jpg', '.syncmedia//conflicts/x/kept.jpg', '.syncmedia/../.syncmedia/conflicts/x/kept.jpg', '.SYNCMEDIA/conflicts/x/kept.jpg', '.syncmedia/conflictsx/x/kept.jpg', '__proto__', 'constructor/x/y']);
+
+describe('the name of a kept file', () => {
+  test('is taken apart', () => {
+    expect(parseKeptName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({ area: 'trash', folder: '0m2abc-1', rest: 'a/b.jpg' });
+    expect(parseKeptName('.syncmedia/conflicts/..x/..b')).toEqual({ area: 'conflicts', folder: '..x', rest: '..b' });
+  });
+
+  test.each(hostile)('is not %j', (name) => {
+    expect(parseKeptName(name)).toBeUndefined();
+  });
+});
+
+test('no hostile name reaches a file through the instance', async () => {
+  const { kept, conflicts } = one.app.sync;
+  for (const name of [...hostile, '.syncmedia/conflicts/link/secret.jpg']) {
+    for (const ask of [kept.restore, conflicts.restore, conflicts.compare, conflicts.discard] as ((dir: string, keptAs: string) => Promise<unknown>)[]) {
+      await expect(ask(dir, name), JSON.stringify(name)).rejects.toMatchObject({ code: expect.stringMatching(/^(BAD_PATH|SYMLINK_IN_PATH)$/) as string });
+    }
+  }
+  await expect(conflicts.discard(dir, '.syncmedia/trash/x/kept.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
+  await untouched();
+});
+
+test('no hostile name reaches a file through the router', async () => {
+  const app = express().use(one.app.sync.admin({ token }));
+  for (const name of hostile) {
+    for (const path of ['/trash/restore', '/conflicts/restore', '/conflicts/discard']) {
+      const { status } = await request(app).post(path).set('Authorization', `Bearer ${token}`).send({ dir, keptAs: name });
+      expect([path, name, status]).toEqual([path, name, 400]);
+    }
+    const compared = await request(app).get('/conflicts/compare').query({ dir, keptAs: name }).set('Authorization', `Bearer ${token}`);
+    expect([name, compared.status]).toEqual([name, 400]);
+  }
+  await untouched();
+});
+
+async function untouched(): Promise<void> {
+  expect(await readFile(one.path(`${dir}/.syncmedia/id`), 'utf8')).not.toBe('');
+  expect(await one.read(`${dir}/.syncmedia/conflicts/x/kept.jpg`)).toBe('kept');
+  expect(await one.read(`${dir}/.syncmedia/trash/x/kept.jpg`)).toBe('kept');
+  expect(await one.read('../elsewhere/secret.jpg')).toBe('secret');
+  expect(await one.read(`${dir}/kept.jpg`)).toBeUndefined();
+}
