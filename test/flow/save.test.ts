@@ -75,6 +75,23 @@ describe('a save', () => {
     expect(Object.keys(await two.tree()).filter((file) => !file.startsWith(`${dir}/`))).toEqual([]);
   });
 
+  test('in a transaction that is aborted sends nothing, and its file goes with the sweep of a later save', async () => {
+    await one.write(`${dir}/aborted.jpg`, 'given up');
+    const before = (await one.app.sync.status()).entries;
+    const session = await one.app.connection.startSession();
+    await session.withTransaction(async () => {
+      await one.app.Photo.create([{ title: 'aborted', file: `${dir}/aborted.jpg` }], { session });
+      await session.abortTransaction();
+    });
+    await session.endSession();
+    await untilSettled(site);
+    expect((await one.app.sync.status()).entries).toBe(before);
+    await one.write(`${dir}/later.jpg`, 'later');
+    await one.app.Photo.create({ title: 'later', file: `${dir}/later.jpg` });
+    await onOthers(`${dir}/later.jpg`, 'later');
+    await onOthers(`${dir}/aborted.jpg`, 'given up');
+  });
+
   test('excluded files stay where they are', async () => {
     await one.write(`${dir}/upload.tmp`, 'x');
     await one.write(`${dir}/after.jpg`, 'x');
