@@ -8,6 +8,7 @@ import type { HostsDeps, InitParts } from './deps.js';
 import { updateHost, type Changed } from './host-rows.js';
 import { initHost } from './init.js';
 import { parsePublicKey } from './public-key.js';
+import { limitRemoteChange } from './remote-limits.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { readState } from './state.js';
 
@@ -28,6 +29,10 @@ export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, part
   if (status !== undefined && host.status === 'pending') throw isPending(host);
   const isThis = host.id === readState(deps.config.stateDir)?.id;
   const wanted = Object.values(described).some((value) => value !== undefined);
+  // What this host itself opens is limited by its registration; of another one the row is all that is known.
+  if (change.remote && !isThis) {
+    limitRemoteChange({ hostname: host.hostname, root: edit.rootPath, syncDirs: edit.syncDirs, own: { root: host.rootPath, allowed: host.syncDirs, declared: undefined } });
+  }
   if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
   const edited = await updateHost(deps, host.id, (now) => {
     const fields = isThis ? {} : checkOther(now, edit);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { Change, HostRegistration, InitReport } from '../instance.js';
+import { normaliseSyncDirs } from '../options/sync-dir.js';
 import { identifiesAnother } from '../planning/trusted.js';
 import { readMarker, writeMarker } from '../root/marker.js';
 import type { Host, Path } from '../words.js';
@@ -16,6 +17,7 @@ import { ensureIndexes } from './host-model.js';
 import { findHost, insertHost, listHosts, rowsOf, updateHost, type Changed, type Described } from './host-rows.js';
 import { checkGate, openGateDirs, readGateDirs } from './gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from './keys-installed.js';
+import { limitRemoteChange } from './remote-limits.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
 import { checkStateDir, readState, removeState, writeState, type State } from './state.js';
 import { listDirs } from './sync-dirs-store.js';
@@ -34,10 +36,11 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const checks: Check[] = [];
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks, change));
   await deps.syncDirs.addMissing(host.syncDirs);
-  const returned = await markDirs(deps, host, state, checks);
+  const unmarked = change.remote ? await listUnmarked(deps, host, state, checks) : [];
+  const returned = !change.remote && await markDirs(deps, host, state, checks);
   if (returned && !host.readyAt) await rowsOf(deps).updateOne({ _id: host.id, readyAt: { $exists: false } }, { $set: { returnedAt: new Date() } });
   const open = await letIn(deps, host, state, checks);
-  checks.push(...(await tryIt(deps, host, state, open, change)));
+  checks.push(...(await tryIt(deps, host, state, open.filter((dir) => !unmarked.includes(dir)), change)));
   return { host, created, checks };
 }
 
@@ -79,6 +82,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   await ensureIndexes(rows);
   const stored = before && (await findHost(deps, before.id));
   const retired = stored?.status === 'retired';
+  if (change.remote) await limitRemote(deps, asked, before);
   const known: Known = { state: before, host: stored && restoreNames(stored) };
   const own = await resolveRegistration(deps, asked, known, parts);
   await checkStateDir(config.stateDir, own.root);
@@ -156,6 +160,30 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
       throw new SyncMediaError('BAD_STATE', `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every host a root of its own, or unregister that host; if this is a copy of its disk, remove ${join(own.root, dir, '.syncmedia/id')}`);
     }
   }
+}
+
+/** @throws FORBIDDEN where somebody at none of the hosts asks for more than this host opens by itself */
+async function limitRemote({ config, declared }: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
+  const normalise = (dirs: readonly string[]): Path[] => dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
+  limitRemoteChange({
+    hostname: before?.hostname ?? 'this host', root: asked.root, syncDirs: asked.syncDirs && normalise(asked.syncDirs),
+    own: {
+      root: before?.root ?? config.init.root, allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
+      declared: [...declared(), ...await readGateDirs(config.stateDir)] as Path[],
+    },
+  });
+}
+
+/** The sync dirs of this host that have no marker of it. A marker opens a directory, so only somebody at the host makes one. */
+async function listUnmarked(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<Path[]> {
+  const unmarked: Path[] = [];
+  for (const dir of await listDirs(deps, host.syncDirs)) {
+    const marker = await readMarker(deps.disk, join(root, dir)).catch(() => undefined);
+    if (marker?.host === host.id) continue;
+    unmarked.push(dir);
+    checks.push({ name: `sync dir ${dir}`, ok: false, message: `${dir} is not marked for this host, so nothing is synced in it`, remedy: 'run `syncmedia init` on this host' });
+  }
+  return unmarked;
 }
 
 /** @returns whether one of them was another host's: this disk was a replica before */

@@ -66,8 +66,8 @@ export async function resolveRegistration(
 
 /** @throws BAD_OPTION */
 export function validateHostname(hostname: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/.test(hostname)) return hostname;
-  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits and . _ -, not "-" or "." first`);
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/.test(hostname)) return hostname;
+  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits and . _ -, a letter or digit first`);
 }
 
 /** @throws BAD_OPTION */

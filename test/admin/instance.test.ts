@@ -28,7 +28,7 @@ beforeAll(async () => {
     const instance = createSyncMedia({
       connection: database.connection, log: { info: say, warn: say, error: say },
       environment: {
-        HOME: host.dir, ...confinement, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, SYNCMEDIA_KEY: host.publicKeyFile,
+        HOME: host.dir, ...confinement, SYNCMEDIA_ROOT: host.root, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, SYNCMEDIA_KEY: host.publicKeyFile,
         SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_ADMIN_TOKEN: token, SYNCMEDIA_TIMEOUT: '5',
       },
     });
@@ -70,15 +70,20 @@ test('init registers the host the app runs on, and brings it up to date the seco
   const first = await send(0, 'post', '/hosts/init', registrationOf(web1));
   expect([first.status, first.body]).toMatchObject([201, { created: true, host: { hostname: 'web1', key: { type: 'ssh-ed25519' } } }]);
   const { checks } = first.body as { checks: { ok: boolean }[] };
-  expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  // A marker opens a directory, so only somebody at the host makes one.
+  expect(checks.filter(({ ok }) => !ok)).toEqual([expect.objectContaining({ message: expect.stringContaining('uploads is not marked') as string, remedy: expect.stringContaining('syncmedia init') as string })]);
   expect((await send(0, 'post', '/hosts/init')).body).toMatchObject({ created: false, host: { hostname: 'web1' } });
   expect((await send(1, 'post', '/hosts/init', registrationOf(web2))).status).toBe(201);
+  for (const instance of instances) expect((await instance.hosts.init()).checks.filter(({ ok }) => !ok)).toEqual([]);
+  expect((await send(0, 'post', '/hosts/init')).body).toMatchObject({ checks: expect.not.arrayContaining([expect.objectContaining({ ok: false })]) as unknown });
 });
 
 test.each([
   ['a name that is taken', () => ({ ...registrationOf(web1), hostname: 'web2' }), 409, 'HOST_EXISTS'],
   ['a sync dir outside', () => ({ ...registrationOf(web1), syncDirs: ['../etc'] }), 400, 'BAD_SYNC_DIR'],
-  ['a root that is not absolute', () => ({ ...registrationOf(web1), root: 'srv' }), 400, 'BAD_OPTION'],
+  ['a root that is not absolute', () => ({ ...registrationOf(web1), root: 'srv' }), 403, 'FORBIDDEN'],
+  ['the root of a home directory', () => ({ ...registrationOf(web1), root: '/home' }), 403, 'FORBIDDEN'],
+  ['a directory that no model declares', () => ({ ...registrationOf(web1), syncDirs: ['.ssh'] }), 403, 'FORBIDDEN'],
   ['a user name with shell characters', () => ({ ...registrationOf(web1), username: '$(id)' }), 400, 'BAD_OPTION'],
 ])('init with %s is refused', async (_, registration, status, code) => {
   const answer = await send(0, 'post', '/hosts/init', registration());

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { digestHost } from '../../src/describe-host.js';
@@ -182,6 +182,25 @@ describe('approval', () => {
     const report = await initHost(machine.deps, { url: 'elsewhere.example' }, {}, { remote: true });
     expect([report.host.id, report.host.status, tried]).toEqual([me.id, 'pending', 0]);
     expect((await editHost(machine.deps, await find(me.id), { sshPort: sshd.port }, {}, { remote: true })).status).toBe('pending');
+  });
+
+  test('from afar, init neither sets the root nor opens a directory nor marks one', async () => {
+    await mkdir(join(sshd.root, '.ssh'), { recursive: true });
+    for (const asked of [{ root: sshd.dir }, { syncDirs: ['.ssh'] }, { root: sshd.root, syncDirs: ['.ssh'] }]) {
+      await expect(initHost(machine.deps, asked, {}, { remote: true })).rejects.toThrow(refused('FORBIDDEN', 'on that host'));
+    }
+    await init();
+    for (const asked of [{ root: sshd.dir }, { syncDirs: ['.ssh'] }, { syncDirs: ['uploads', '.ssh'] }]) {
+      await expect(initHost(machine.deps, asked, {}, { remote: true })).rejects.toThrow(refused('FORBIDDEN', 'on that host'));
+      const me = await find(readState(sshd.stateDir)?.id ?? '');
+      await expect(editHost(machine.deps, me, { rootPath: asked.root, syncDirs: asked.syncDirs } as HostEdit, {}, { remote: true })).rejects.toThrow(refused('FORBIDDEN', 'on that host'));
+    }
+    expect(readState(sshd.stateDir)).toMatchObject({ root: sshd.root });
+    await expect(stat(join(sshd.root, '.ssh/.syncmedia'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await rm(join(sshd.root, 'uploads/.syncmedia'), { recursive: true });
+    const report = await initHost(machine.deps, {}, {}, { remote: true });
+    await expect(stat(join(sshd.root, 'uploads/.syncmedia'))).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(report.checks.filter(({ ok }) => !ok).map(({ message }) => message)).toEqual(expect.arrayContaining([expect.stringContaining('uploads is not marked')]));
   });
 
   test('a passive host that was added from afar is pending, unconnected to, and marked when it is approved', async () => {
