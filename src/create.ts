@@ -15,6 +15,7 @@ import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
 import { HostActions } from './host-actions.js';
 import { checkDatabase } from './hosts/database-id.js';
+import { listProtected, refuseProtectedDirs } from './hosts/protected-dirs.js';
 import { readState, type State } from './hosts/state.js';
 import type { CopiesResult, DoctorCheck, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
@@ -319,11 +320,18 @@ class Instance implements SyncMediaInstance {
       return;
     }
     const parts = await this.openParts();
+    await this.refuseProtected(parts);
     this.beginLease(parts);
     this.holder.warnOfTrust();
     this.asking.startCrons(parts);
     await this.setup.check();
     this.begun = true;
+  }
+
+  /** A symlink may lead elsewhere than at the time of `init`. @throws BAD_SYNC_DIR */
+  private async refuseProtected({ rootPath }: Parts): Promise<void> {
+    const state = this.readState();
+    if (state) await refuseProtectedDirs(rootPath, this.dirs.current().list.map(({ path }) => path), state.syncDirs, listProtected(state, this.config));
   }
 
   private beginLease(parts: Parts): void {

@@ -17,6 +17,7 @@ import { ensureIndexes } from './host-model.js';
 import { findHost, insertHost, listHosts, rowsOf, updateHost, type Changed, type Described } from './host-rows.js';
 import { checkGate, openGateDirs, readGateDirs } from './gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from './keys-installed.js';
+import { listProtected, refuseProtectedDirs } from './protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
 import { checkStateDir, readState, removeState, writeState, type State } from './state.js';
@@ -86,6 +87,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   const known: Known = { state: before, host: stored && restoreNames(stored) };
   const own = await resolveRegistration(deps, asked, known, parts);
   await checkStateDir(config.stateDir, own.root);
+  await refuseProtectedDirs(own.root, [...own.ownSyncDirs, ...own.syncDirs, ...deps.declared()], own.ownSyncDirs, listProtected({ authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile }, config));
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
   if (!deps.seals.active) {
@@ -163,13 +165,14 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
 }
 
 /** @throws FORBIDDEN where somebody at none of the hosts asks for more than this host opens by itself */
-async function limitRemote({ config, declared }: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
+async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
+  const { config } = deps;
   const normalise = (dirs: readonly string[]): Path[] => dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
   limitRemoteChange({
     hostname: before?.hostname ?? 'this host', root: asked.root, syncDirs: asked.syncDirs && normalise(asked.syncDirs),
     own: {
       root: before?.root ?? config.init.root, allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
-      declared: [...declared(), ...await readGateDirs(config.stateDir)] as Path[],
+      declared: [...deps.declared(), ...await readGateDirs(config.stateDir)] as Path[],
     },
   });
 }

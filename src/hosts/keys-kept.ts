@@ -3,6 +3,7 @@ import type { HostId, Path } from '../words.js';
 import { checkGate, openGateDirs } from './gate.js';
 import { installKeys, type KeyTarget } from './keys-installed.js';
 import { endConnections } from './open-connections.js';
+import { listProtected, refuseProtectedDirs } from './protected-dirs.js';
 import type { Registry } from './registry.js';
 import { explainMissingSecret, explainUnsealed } from './seal.js';
 
@@ -103,7 +104,9 @@ export class KeysKept {
 
   private async openDirs(dirs: readonly Path[]): Promise<void> {
     const { target: { state, stateDir } } = this.deps;
-    if (this.closed || state.unconfined || !(await openGateDirs(stateDir, state, dirs))) return;
+    if (this.closed || state.unconfined) return;
+    await refuseProtectedDirs(state.root, dirs, state.syncDirs, listProtected(state, { stateDir }));
+    if (!(await openGateDirs(stateDir, state, dirs))) return;
     // What is open was confined to the sync dirs of its time; whoever it belongs to connects anew.
     await endConnections(stateDir, () => false);
   }

@@ -62,7 +62,7 @@ export async function removeState(stateDir: string): Promise<void> {
  */
 export async function checkStateDir(stateDir: string, root: string): Promise<void> {
   const [state, media] = await Promise.all([realPathOf(stateDir), realPathOf(root)]);
-  if (lies(state, media) || lies(media, state)) {
+  if (liesIn(state, media) || liesIn(media, state)) {
     throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} and the root ${root} lie within one another: give another folder in SYNCMEDIA_STATE_DIR`);
   }
   const there = await lstat(state).catch(() => undefined);
@@ -74,7 +74,7 @@ export async function checkStateDir(stateDir: string, root: string): Promise<voi
 }
 
 /** Whether `path` is `dir` or below it. */
-function lies(path: string, dir: string): boolean {
+export function liesIn(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir.endsWith(sep) ? dir : dir + sep);
 }
 

@@ -1,0 +1,46 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { listProtected, refuseProtectedDirs, type Protected } from '../../src/hosts/protected-dirs.js';
+import type { Path } from '../../src/words.js';
+import { makeTestDir, type TestDir } from '../harness/tmp.js';
+
+let home: TestDir;
+let guarded: Protected[];
+beforeEach(async () => {
+  home = await makeTestDir();
+  for (const dir of ['.ssh/inner', 'state/gate', 'app/uploads', 'app/node_modules/package/files', 'media']) await mkdir(join(home.path, dir), { recursive: true });
+  guarded = [
+    ...listProtected({ authorizedKeysFile: join(home.path, '.ssh/authorized_keys'), identityFile: join(home.path, 'state/key') }, { stateDir: join(home.path, 'state') })
+      .filter(({ isCode }) => !isCode),
+    { path: join(home.path, 'app'), what: 'the code of the application', isCode: true },
+  ];
+});
+afterEach(() => home.remove());
+
+const check = (dirs: string[], { root = home.path, named = [] as string[] } = {}): Promise<void> => refuseProtectedDirs(root, dirs as Path[], named, guarded);
+const refused = expect.objectContaining({ code: 'BAD_SYNC_DIR' }) as Error;
+
+test.each(['.ssh', '.ssh/inner', 'state', 'state/gate', 'app', 'app/node_modules', 'app/node_modules/package/files'])('%s is refused', async (dir) => {
+  await expect(check([dir])).rejects.toThrow(refused);
+  await expect(check(['media', dir])).rejects.toThrow(refused);
+});
+
+test('a directory that holds a protected one is refused', async () => {
+  const parent = join(home.path, '..');
+  await expect(check([home.path.slice(parent.length + 1)], { root: parent })).rejects.toThrow(refused);
+});
+
+test('a symlink is judged by where it leads', async () => {
+  await symlink('../.ssh', join(home.path, 'media/link'));
+  await expect(check(['media/link'])).rejects.toThrow(refused);
+});
+
+test('uploads below the application and directories of their own are accepted; so is one that does not exist yet', async () => {
+  await expect(check(['media', 'app/uploads', 'media/later'])).resolves.toBeUndefined();
+});
+
+test('the directory of the application is accepted where init names it', async () => {
+  await expect(check(['app'], { named: ['app'] })).resolves.toBeUndefined();
+  await expect(check(['.ssh'], { named: ['.ssh'] })).rejects.toThrow(refused);
+});
