@@ -13,9 +13,9 @@ export interface Events {
   /** A host works again. */
   recovered: { host: HostId };
   blocked: { path: Path; host: HostId; failure: Failure };
-  /** A file that a visitor asked for was fetched from `host` and landed here. */
-  fetched: { path: Path; host: HostId; bytes: number; ms: number };
-  /** `host` holds a file that a visitor asked for, and did not give it. */
+  /** A file that a visitor asked for was fetched from `host`. It landed here, unless `host` had captured it and not folded it yet. */
+  fetched: { path: Path; host: HostId; bytes: number; ms: number; landed: boolean };
+  /** `host` has a file that a visitor asked for, and did not give it. */
   unfetched: { path: Path; host: HostId; failure: Failure };
   /** New files are on this host. */
   landed: { files: number };

@@ -158,8 +158,13 @@ export interface CopiesResult {
 
 export interface FileStatus {
   path: string;
-  /** False where the file is here and the ledger does not know it yet. */
+  /** False where no operation has named it: the file may be here all the same. */
   captured: boolean;
+  /**
+   * Hosts that have captured the path and not folded it yet, where there are any: what they have may be newer than what is said here of its
+   * version, which is missing where it has none yet.
+   */
+  pendingCaptures?: { id: HostId; hostname: string }[];
   kind?: 'file' | 'tombstone'; version?: string; size?: number; sha256?: string; capturedAt?: Date;
   sender?: { id: HostId; hostname: string };
   heldBy: { id: HostId; hostname: string }[];

@@ -5,9 +5,10 @@ import { hasCode, messageOf, SyncMediaError } from './errors/errors.js';
 import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles, WaitOptions } from './instance.js';
 import { checkCopies, checkCopiesTimeout, type ResolvedPluginOptions } from './options/plugin-options.js';
 import type { Log } from './log.js';
+import { isKnown, lookUp, type Known } from './look-up.js';
 import type { Parts } from './parts.js';
 import { findObstacle, type Copies, type CopiesOf } from './planning/copies.js';
-import type { Capture, Entry, Host, HostId, Path } from './words.js';
+import type { Capture, Host, HostId, Path } from './words.js';
 
 export interface RecordsContext {
   readonly log: Log;
@@ -36,7 +37,7 @@ export class Records {
     try {
       const watch = this.useWatch(await this.context.parts());
       const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
-      await watch.wait({ paths, captures: captures.map(({ id }) => id), copies, timeoutMs: copiesTimeoutMs, expected: false });
+      await watch.wait({ paths, captures, copies, timeoutMs: copiesTimeoutMs, expected: false });
     } catch (error) {
       if (copiesTimeoutAction === 'error' && hasCode(error, 'MEDIA_COPIES_TIMEOUT')) throw error;
       const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
@@ -49,17 +50,16 @@ export class Records {
     const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
     const parts = await this.context.parts();
     const { paths } = await this.findPaths(named, parts);
-    const captures = await parts.outbox.findTouching(paths);
-    const files = await this.useWatch(parts).wait({ paths, captures, copies: asked, timeoutMs, expected: typeof named === 'string' });
+    const [captures] = await Promise.all([parts.outbox.findTouching(paths), parts.refresh()]);
+    const mayFold = listFolding(parts.registry.all());
+    const files = await this.useWatch(parts).wait({ paths, captures: captures.filter(({ host }) => mayFold.has(host)), copies: asked, timeoutMs, expected: typeof named === 'string' });
     return { files: files.map(describeCopy) };
   }
 
   async statusOf(named: NamedFiles): Promise<DocumentStatus> {
     const parts = await this.context.parts();
     const { paths, ...record } = await this.findPaths(named, parts);
-    const [entries] = await Promise.all([parts.ledger.readMany(paths), parts.refresh()]);
-    const hosts = parts.registry.all();
-    return { ...record, files: paths.map((path) => describeFile(path, entries.get(path), hosts)) };
+    return { ...record, files: await describeFiles(paths, parts) };
   }
 
   /** @throws UNKNOWN_DOCUMENT */
@@ -72,9 +72,7 @@ export class Records {
     if (!document) throw new SyncMediaError('UNKNOWN_DOCUMENT', `no ${modelName} has the id ${JSON.stringify(id)}`);
     const parts = await this.context.parts();
     const paths = await this.findNamed(document, modelName, parts);
-    const [entries] = await Promise.all([parts.ledger.readMany(paths), parts.refresh()]);
-    const hosts = parts.registry.all();
-    return { model: modelName, id, files: paths.map((path) => describeFile(path, entries.get(path), hosts)) };
+    return { model: modelName, id, files: await describeFiles(paths, parts) };
   }
 
   async close(): Promise<void> {
@@ -96,9 +94,13 @@ export class Records {
     return { model, id: String(document._id), paths: await this.findNamed(toPlainObject(document), model, parts) };
   }
 
-  private async findNamed(document: Record<string, unknown>, model: string, { root, dirs, ledger }: Parts): Promise<Path[]> {
-    const options = this.plugged.get(model)?.options;
-    return options ? findDocumentPaths(document, options, model, { root, dirs: () => dirs.current() }, (paths) => ledger.readMany(paths)) : [];
+  private async findNamed(document: Record<string, unknown>, model: string, parts: Parts): Promise<Path[]> {
+    const options = this.plugged.get(model)?.options, { root, dirs } = parts;
+    if (!options) return [];
+    return findDocumentPaths(document, options, model, { root, dirs: () => dirs.current() }, async (paths) => {
+      const knownOf = await lookUp(parts, paths);
+      return (path) => isKnown(knownOf(path));
+    });
   }
 }
 
@@ -110,12 +112,25 @@ async function readDocument(model: PluggedModel, id: string): Promise<Record<str
   return await collection.findOne({ _id: key as never }, { readPreference: 'primary' }) ?? undefined;
 }
 
-function describeFile(path: Path, entry: Entry | undefined, hosts: readonly Host[]): FileStatus {
-  if (!entry) return { path, captured: false, heldBy: [], owed: [] };
+async function describeFiles(paths: readonly Path[], parts: Parts): Promise<FileStatus[]> {
+  const [knownOf] = await Promise.all([lookUp(parts, paths), parts.refresh()]);
+  const hosts = parts.registry.all();
+  return paths.map((path) => describeFile(path, knownOf(path), hosts));
+}
+
+/** Hosts that fold their captures sooner or later: what a retired one left in the outbox nobody folds. */
+function listFolding(hosts: readonly Host[]): Set<HostId> {
+  return new Set(hosts.filter(({ status }) => status !== 'retired').map(({ id }) => id));
+}
+
+function describeFile(path: Path, { captured, entry }: Known, hosts: readonly Host[]): FileStatus {
   const nameOf = (id: HostId): { id: HostId; hostname: string } => ({ id, hostname: hosts.find((host) => host.id === id)?.hostname ?? id });
+  const mayFold = listFolding(hosts), pending = captured.filter(({ host }) => mayFold.has(host)).map(({ host }) => nameOf(host));
+  const pendingCaptures = pending.length > 0 ? { pendingCaptures: pending } : {};
+  if (!entry) return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], owed: [] };
   const lacking = [...new Set([...entry.owed, ...entry.blocked.map(({ host }) => host)])];
   return {
-    path, captured: true, kind: entry.kind, version: entry.version, capturedAt: entry.capturedAt, sender: nameOf(entry.sender),
+    path, captured: true, ...pendingCaptures, kind: entry.kind, version: entry.version, capturedAt: entry.capturedAt, sender: nameOf(entry.sender),
     ...(entry.facts ? { size: entry.facts.size, ...(entry.facts.sha256 ? { sha256: entry.facts.sha256 } : {}) } : {}),
     heldBy: entry.heldBy.map(nameOf),
     owed: lacking.map((id) => {

@@ -19,7 +19,7 @@ export interface Backend {
   fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
   /** Lists what differs, changes nothing, sees no excluded path and nothing below `.syncmedia`. */
   compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal): AsyncIterable<Difference>;
-  /** One file as it is there now. The body must be consumed or destroyed. */
+  /** One file as it is there now. The body must be consumed or destroyed. Throws NOT_A_FILE where none is there, NO_MARKER where nobody can say. */
   read(from: Host, path: Path, signal: AbortSignal): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
   /** Ends every connection and process of its own. */
   close(): Promise<void>;

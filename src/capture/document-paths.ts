@@ -1,5 +1,5 @@
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Entry, Path } from '../words.js';
+import type { Path } from '../words.js';
 import { findCandidates } from './candidates.js';
 import { listNames, type Place } from './touched-paths.js';
 
@@ -7,14 +7,15 @@ import { listNames, type Place } from './touched-paths.js';
 const maxCandidates = 5_000;
 
 /**
- * The files that a document names, also those that are not on this host's disk: of each string the first reading that the ledger or
+ * The files that a document names, also those that are not on this host's disk: of each string the first reading that the database or
  * the disk knows.
  *
  * @param document as it is stored
+ * @param lookUp tells which of these paths the database knows
  */
 export async function findDocumentPaths(
   document: Record<string, unknown>, options: ResolvedPluginOptions, model: string, place: Place,
-  readMany: (paths: readonly Path[]) => Promise<ReadonlyMap<Path, Entry>>,
+  lookUp: (paths: readonly Path[]) => Promise<(path: Path) => boolean>,
 ): Promise<Path[]> {
   const dirs = place.dirs();
   const readings: Path[][] = [];
@@ -25,10 +26,10 @@ export async function findDocumentPaths(
     if ((count += candidates.length) > maxCandidates) break;
     readings.push(candidates);
   }
-  const entries = await readMany([...new Set(readings.flat())]);
+  const isKnown = await lookUp([...new Set(readings.flat())]);
   const found = new Set<Path>();
   for (const candidates of readings) {
-    const known = candidates.find((path) => entries.has(path)) ?? await findHere(candidates, place);
+    const known = candidates.find(isKnown) ?? await findHere(candidates, place);
     if (known !== undefined) found.add(known);
   }
   return [...found];

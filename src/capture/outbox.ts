@@ -1,9 +1,23 @@
 import type { ClientSession, Collection, Connection, mongo } from 'mongoose';
 import { gatherInserts } from '../database.js';
 import type { Gathering } from '../gathering.js';
-import type { Capture, HostId, Path } from '../words.js';
+import type { Capture, HostId, Path, Seen } from '../words.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
+
+/** What captures that wait to be folded say of one path, for one host. */
+export interface Captured {
+  readonly host: HostId;
+  /** The newest capture. */
+  readonly id: string;
+  /** What lay there when somebody said that it is news whatever its facts. */
+  readonly asserted: readonly Seen[];
+}
+
+/** Of the captures that name some paths, as many are read at once; where one path has more of them, its newest ones. */
+const capturedLimit = 1_000;
+/** Paths that are asked for at once. */
+const pathLimit = 500;
 
 /** The driver takes no write concern inside a transaction, whose own one counts. */
 const majority = { writeConcern: { w: 'majority' } } as const;
@@ -22,7 +36,7 @@ export class Outbox {
   }
 
   async ensureIndexes(): Promise<void> {
-    await this.collection.createIndex({ host: 1, dueAt: 1 });
+    await this.collection.createIndexes([{ key: { host: 1, dueAt: 1 } }, { key: { touched: 1, _id: -1 } }]);
   }
 
   /** One insert, in `session` where it is one of this connection's client. */
@@ -59,10 +73,27 @@ export class Outbox {
   }
 
   /** Captures of any host that wait to be folded and name one of these paths; at most 1,000. */
-  async findTouching(paths: readonly string[]): Promise<string[]> {
+  async findTouching(paths: readonly Path[]): Promise<{ id: string; host: HostId }[]> {
     if (paths.length === 0) return [];
-    const rows = this.collection.find({ touched: { $in: [...paths] as Capture['touched'] } }, { readPreference: 'primary', projection: { _id: 1 }, limit: 1_000 });
-    return (await rows.toArray()).map(({ _id }) => _id);
+    const rows = this.collection.find({ touched: { $in: [...paths] } }, { readPreference: 'primary', projection: { _id: 1, host: 1 }, limit: capturedLimit });
+    return (await rows.toArray()).map(({ _id, host }) => ({ id: _id, host }));
+  }
+
+  /** Who captured these paths and has not folded them yet: for each path the newest capture first. Paths that nobody captured are left out. */
+  async findCaptured(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
+    if (paths.length === 0) return new Map();
+    if (paths.length > pathLimit) return this.findCapturedByHalves(paths);
+    const rows = await this.collection.find({ touched: { $in: [...paths] } }, {
+      readPreference: 'primary', limit: capturedLimit, ...(paths.length === 1 ? { sort: { _id: -1 } } : {}), projection: projectOnly(paths),
+    }).toArray();
+    // A path that very many captures name must not keep those of the others out.
+    return rows.length < capturedLimit || paths.length === 1 ? groupByPath(rows) : this.findCapturedByHalves(paths);
+  }
+
+  private async findCapturedByHalves(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
+    const half = Math.ceil(paths.length / 2);
+    const [some, others] = await Promise.all([this.findCaptured(paths.slice(0, half)), this.findCaptured(paths.slice(half))]);
+    return new Map([...some, ...others]);
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -93,4 +124,29 @@ export class Outbox {
   private isOurs(session: ClientSession): boolean {
     return (session as ClientSession & { client?: unknown }).client === this.connection.getClient();
   }
+}
+
+/** Of each row what it says of these paths: a row may name a thousand. Literally, because a path may begin with `$`. */
+function projectOnly(paths: readonly Path[]): mongo.Document {
+  const asked = { $literal: [...paths] };
+  const listOf = (field: string): mongo.Document => ({ $cond: [{ $isArray: field }, field, []] });
+  return {
+    host: 1, touched: { $setIntersection: [listOf('$touched'), asked] },
+    asserted: { $filter: { input: listOf('$asserted'), cond: { $in: ['$$this.path', asked] } } },
+  };
+}
+
+function groupByPath(rows: readonly CaptureRow[]): Map<Path, Captured[]> {
+  const found = new Map<Path, Captured[]>();
+  for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) => (a._id < b._id ? 1 : -1))) {
+    for (const path of touched) {
+      const captured = found.get(path) ?? [];
+      const said = asserted.flatMap((one) => one.path === path ? [one.seen] : []);
+      const before = captured.findIndex((one) => one.host === host), newer = captured[before];
+      if (newer === undefined) captured.push({ host, id, asserted: said });
+      else captured[before] = { ...newer, asserted: [...newer.asserted, ...said] };
+      found.set(path, captured);
+    }
+  }
+  return found;
 }

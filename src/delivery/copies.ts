@@ -1,7 +1,7 @@
 import { SyncMediaError } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
 import { countCopies, describeCopies, isEnough, type Copies, type CopiesOf } from '../planning/copies.js';
-import type { Entry, Host, Path } from '../words.js';
+import type { Capture, Entry, Host, Path } from '../words.js';
 
 export interface CopiesContext {
   readonly events: EventBus;
@@ -15,7 +15,7 @@ export interface CopiesContext {
 export interface WaitRequest {
   readonly paths: readonly Path[];
   /** Captures that are to be folded first: until then the ledger speaks of what was there before. */
-  readonly captures: readonly string[];
+  readonly captures: readonly Pick<Capture, 'id' | 'host'>[];
   readonly copies: Copies;
   readonly timeoutMs: number;
   /** Whether a path without an entry is waited for; else it counts as no file once the captures are folded. */
@@ -116,22 +116,25 @@ export class CopiesWatch {
     const late = (waiter: Waiter): boolean => performance.now() >= waiter.until;
     try {
       // Captures first: what is folded is in the ledger before its capture is removed.
-      const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures));
+      const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures.map(({ id }) => id)));
       const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths }) => paths))]);
       if (waiters.some(late)) await context.refresh();
-      for (const waiter of waiters) this.decide(waiter, waiter.captures.some((id) => stored.has(id)), entries, late(waiter));
+      for (const waiter of waiters) this.decide(waiter, waiter.captures.filter(({ id }) => stored.has(id)), entries, late(waiter));
     } catch (error) {
       for (const waiter of waiters) if (late(waiter)) this.finish(waiter, () => { waiter.fail(error); });
     }
   }
 
-  private decide(waiter: Waiter, isPending: boolean, entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
+  /** @param pending those of its captures that are not folded yet */
+  private decide(waiter: Waiter, pending: WaitRequest['captures'], entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
     const { paths, copies, expected, timeoutMs } = waiter;
+    const isPending = pending.length > 0, hosts = this.context.hosts();
+    const capturedOn = hosts.filter(({ id }) => pending.some(({ host }) => host === id));
     const concerned = paths.filter((path) => {
       const entry = entries.get(path);
       return entry === undefined ? expected || isPending : entry.kind === 'file';
     });
-    const files = concerned.map((path) => countCopies(path, isPending ? undefined : entries.get(path), this.context.hosts(), copies));
+    const files = concerned.map((path) => countCopies(path, isPending ? { capturedOn } : entries.get(path), hosts, copies));
     if (!isPending && files.every(isEnough)) this.finish(waiter, () => { waiter.end(files); });
     else if (isLate) this.finish(waiter, () => { waiter.fail(new CopiesTimeout(files, timeoutMs)); });
   }

@@ -17,14 +17,17 @@ function listConcerned(hosts: readonly Host[], path: Path): Host[] {
   return hosts.filter((host) => host.status === 'approved' && allows(host, path));
 }
 
-/** Who holds a path, who does not, and why. @param entry undefined: not captured yet */
-export function countCopies(path: Path, entry: Entry | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
+/** Captures that name the path, or were made together with one that does, are not folded yet: an entry would speak of what was there before. */
+export interface Pending { readonly capturedOn: readonly Host[] }
+
+/** Who holds a path, who does not, and why. @param known its entry; undefined: not captured yet */
+export function countCopies(path: Path, known: Entry | Pending | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
   const concerned = listConcerned(hosts, path);
-  const holds = (host: Host): boolean => entry?.heldBy.includes(host.id) ?? false;
+  const holds = (host: Host): boolean => known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
   const needed = copies === 'all' ? concerned.length : copies === 'majority' ? Math.floor(concerned.length / 2) + 1 : copies;
   return {
     path, needed, heldBy: hosts.filter(holds),
-    lackedBy: concerned.filter((host) => !holds(host)).map((host) => ({ host, why: explainLack(entry, host, hosts) })),
+    lackedBy: concerned.filter((host) => !holds(host)).map((host) => ({ host, why: explainLack(known, host, hosts) })),
   };
 }
 
@@ -40,8 +43,9 @@ export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[])
   return lane?.failure && { failure: lane.failure, ...(lane.failingSince ? { since: lane.failingSince } : {}) };
 }
 
-function explainLack(entry: Entry | undefined, host: Host, hosts: readonly Host[]): string {
+function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: readonly Host[]): string {
   if (!entry) return 'not captured yet';
+  if (!('heldBy' in entry)) return `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where it waits to be folded`;
   const obstacle = findObstacle(entry, host.id, hosts);
   if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
   return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';

@@ -1,6 +1,6 @@
-import type { Entry, HostId, Seen } from '../words.js';
+import type { Entry, Facts, HostId, Seen } from '../words.js';
 import { supersededLimit } from './entries.js';
-import { haveSameFacts, type FoundStanding } from './standing.js';
+import { findStanding, haveSameFacts, type FoundStanding } from './standing.js';
 
 /**
  * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
@@ -56,6 +56,19 @@ function reconcileTombstone(standing: FoundStanding, held: boolean, removalsHalt
 export function findWhy(why: 'named' | 'scan', seen: Seen | undefined, asserted: Seen | undefined): Situation['why'] {
   const isMeant = seen !== undefined && asserted !== undefined && haveSameFacts(seen, asserted) && seen.nanos === asserted.nanos;
   return isMeant ? 'asserted' : why;
+}
+
+/**
+ * Whether the fold of a capture is going to make a version of what lies at its path on the host that captured it, as far as another host can
+ * tell: that sees size and second only.
+ */
+export function willMakeVersion({ entry, found, host, asserted }: {
+  readonly entry: Entry | undefined; readonly found: Facts; readonly host: HostId; readonly asserted: readonly Facts[];
+}): boolean {
+  const standing = findStanding(entry, { ...found, nanos: 0 }, { onCapturingDisk: false });
+  const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
+  // Where the content would have to decide, it is a version that the entry knows.
+  return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, ownCopy: false, removalsHalted: false }) === 'new-version';
 }
 
 /** Whether the answer may depend on a copy in `.syncmedia`, which is worth looking for only then. */

@@ -1,189 +1,198 @@
-import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
-import type { Ledger } from '../ledger/ledger.js';
 import type { Settler } from '../ledger/settle.js';
+import type { Known } from '../look-up.js';
 import type { JudgeAt } from '../backends/options.js';
+import { SyncMediaError } from '../errors/errors.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Entry, Facts, Host, Path } from '../words.js';
+import type { Path } from '../words.js';
 import { bounded } from '../bounded.js';
-import { RecentMisses, type Miss } from './recent-misses.js';
-import { openPlace, openSource, receive, type Receiver, type Receiving } from './receive.js';
+import { LookUps } from './look-ups.js';
+import { fileOf, Openings, type NotOpened, type Opened, type OpeningContext, type OpeningLimits } from './openings.js';
+import { openPlace, receive, type Receiver, type Receiving } from './receive.js';
+import { RecentFailures } from './recent-failures.js';
 import { Slots } from './slots.js';
-import { Sources } from './sources.js';
 import type { Transfer } from './transfer.js';
 
-export interface FetchContext extends Receiver {
-  readonly ledger: Ledger;
+export interface FetchContext extends Receiver, OpeningContext {
   readonly settler: Settler;
   readonly events: EventBus;
   readonly judgeAt: JudgeAt;
+  /** What the database knows of paths. */
+  lookUp(paths: readonly Path[]): Promise<(path: Path) => Known>;
   dirs(): SyncDirs;
-  hosts(): readonly Host[];
-  /** Reads the hosts anew, unless that was done lately. */
-  refresh(): Promise<void>;
   /** Tells whoever has the lanes of this host that a file landed here. */
   landed(): Promise<void>;
 }
 
-/** Limits of what visitors can cause; milliseconds, counts and bytes. */
-export interface FetchLimits {
+/** Limits of what visitors can cause; milliseconds, counts and bytes. `answerMs` bounds a look-up, too. */
+export interface FetchLimits extends OpeningLimits {
   readonly fetches: number;
   readonly fetchQueue: number;
-  readonly lookUps: number;
+  /** Paths that are looked up in one call of the database, and look-ups that wait. */
+  readonly lookUpBatch: number;
   readonly lookUpQueue: number;
-  readonly fileBytes: number;
-  readonly missMs: number;
-  readonly misses: number;
-  /** How long one host is waited for until its first answer, and the ledger for its only one. */
-  readonly answerMs: number;
-  /** How long a host that failed is asked last. */
-  readonly shunMs: number;
+  /** How long, and of how many files, it is remembered that nobody could give them. */
+  readonly failureMs: number;
+  readonly failures: number;
 }
 
 export const fetchLimits: FetchLimits = {
-  fetches: 16, fetchQueue: 256, lookUps: 32, lookUpQueue: 1_024, fileBytes: 2 * 1024 ** 3, missMs: 1_000, misses: 4_096, answerMs: 5_000, shunMs: 30_000,
+  fetches: 16, fetchQueue: 256, lookUpBatch: 500, lookUpQueue: 4_096, fileBytes: 2 * 1024 ** 3, failureMs: 1_000, failures: 4_096, answerMs: 5_000, shunMs: 30_000,
 };
 
-/** here: the file has come to this disk meanwhile. */
+/** here: the file has come to this disk meanwhile; unknown: no host has it; unavailable: nobody could give it. */
 export type Found = { readonly is: 'coming'; readonly transfer: Transfer } | { readonly is: 'here' } | { readonly is: 'unknown' } | { readonly is: 'unavailable' };
-type FileEntry = Entry & { facts: Facts };
 
-/** Fetches what is missing here from a host that holds it: one fetch for each path, however many visitors ask. */
+interface Started { readonly opened: Opened; readonly receiving: Receiving }
+
+/** A database that is away fails for every visitor, and is told this often. In milliseconds. */
+const tellMs = 1_000;
+
+/**
+ * Fetches what is missing here from a host that has it: one fetch, however many visitors ask.
+ *
+ * What a host holds lands here, and this host holds it from then on. What a host has captured and not folded yet is passed on to the visitors
+ * and lands nowhere: until the fold has made a version of it, a scan of this host would take these bytes for an upload of its own, and make
+ * another version. What brings them is the delivery that follows the fold.
+ */
 export class Fetching {
-  private readonly underWay = new Map<Path, Promise<Found>>();
+  private readonly underWay = new Map<string, { readonly begun: number; readonly found: Promise<Found> }>();
   private readonly finishing = new Set<Promise<void>>();
-  private readonly misses: RecentMisses;
-  private readonly lookUps: Slots;
+  private readonly failures: RecentFailures;
+  private readonly lookUps: LookUps;
   private readonly fetches: Slots;
-  private readonly sources: Sources;
+  private readonly openings: Openings;
   private readonly ending = new AbortController();
+  /** Counts requests and fetches, to tell which came first. */
+  private turn = 0;
+  private toldAt = -Infinity;
 
   constructor(private readonly context: FetchContext, private readonly limits: FetchLimits = fetchLimits) {
-    this.misses = new RecentMisses(limits.missMs, limits.misses);
-    this.lookUps = new Slots(limits.lookUps, limits.lookUpQueue);
+    this.failures = new RecentFailures(limits.failureMs, limits.failures);
+    this.lookUps = new LookUps((paths) => context.lookUp(paths), limits);
     this.fetches = new Slots(limits.fetches, limits.fetchQueue);
-    this.sources = new Sources(limits.shunMs);
+    this.openings = new Openings(context, limits, this.ending.signal);
   }
 
-  /** How much of this is kept in memory, for those who watch it. */
-  get size(): { underWay: number; misses: number } {
-    return { underWay: this.underWay.size, misses: this.misses.size };
-  }
-
-  /** Never rejects: what fails is a miss, and told as an event. */
-  find(path: Path): Promise<Found> {
-    const miss = this.misses.get(path);
-    if (miss) return Promise.resolve({ is: miss });
-    const before = this.underWay.get(path);
-    if (before) return before;
-    const found = this.begin(path).catch((error: unknown): Found => {
-      this.context.events.emit('failed', { doing: `fetching ${JSON.stringify(path)} for a visitor`, error });
-      return this.miss(path, 'unavailable');
-    });
-    this.underWay.set(path, found);
-    void found.then(({ is }) => { if (is !== 'coming') this.underWay.delete(path); });
-    return found;
+  /** Never rejects: what fails is told as an event. */
+  async find(path: Path): Promise<Found> {
+    const asked = this.turn++;
+    if (this.ending.signal.aborted) return { is: 'unavailable' };
+    let known: Known | undefined;
+    try {
+      known = await this.lookUp(path);
+    } catch (error) {
+      if (performance.now() - this.toldAt > tellMs) this.tellFailed(path, error);
+      return { is: 'unavailable' };
+    }
+    if (!known) return { is: 'unavailable' };
+    if (known.captured.length === 0 && !fileOf(known)) return { is: 'unknown' };
+    return this.share(path, known, asked);
   }
 
   /** Breaks off what is under way, and waits until nothing of it is left. */
   async close(): Promise<void> {
     this.ending.abort();
-    await Promise.allSettled(this.underWay.values());
+    await Promise.allSettled([...this.underWay.values()].map(({ found }) => found));
     await Promise.allSettled(this.finishing);
   }
 
-  private miss(path: Path, miss: Miss): Found {
-    this.misses.add(path, miss);
-    return { is: miss };
+  private lookUp(path: Path): Promise<Known | undefined> {
+    return bounded(this.lookUps.find(path), this.limits.answerMs, 'the database');
   }
 
-  private async begin(path: Path): Promise<Found> {
-    if (this.ending.signal.aborted) return { is: 'unavailable' };
-    const entry = await this.lookUp(path);
-    if (entry === 'busy') return { is: 'unavailable' };
-    if (!entry) return this.miss(path, 'unknown');
-    if (entry.facts.size > this.limits.fileBytes) return this.miss(path, 'unavailable');
+  /** Joins a fetch of the same that is under way, or begins one. */
+  private async share(path: Path, known: Known, asked: number): Promise<Found> {
+    const key = keyOf(path, known);
+    if (this.failures.has(key)) return { is: 'unavailable' };
+    for (let before = this.underWay.get(key); before; before = this.underWay.get(key)) {
+      const found = await before.found;
+      // Who was asked before this visitor came may have looked before the file was there.
+      if (found.is !== 'unknown' || before.begun > asked) return found;
+    }
+    const found = this.begin(path, known, key);
+    this.underWay.set(key, { begun: this.turn++, found });
+    return found;
+  }
+
+  /** Never rejects. It is under way until it is answered; a transfer, until it has ended. */
+  private async begin(path: Path, known: Known, key: string): Promise<Found> {
     const free = await this.fetches.take();
-    if (!free) return { is: 'unavailable' };
-    let keeps = false;
+    const end = (): void => {
+      free?.();
+      this.underWay.delete(key);
+    };
+    const started = free ? await this.start(path, known, key) : 'busy';
+    if (typeof started === 'string') {
+      end();
+      if (started === 'unavailable') this.failures.add(key);
+      // That it is gone is not remembered: it may come, and be acknowledged, at any moment.
+      return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
+    }
+    const finishing = this.finish(path, started, key).finally(() => {
+      end();
+      this.finishing.delete(finishing);
+    });
+    this.finishing.add(finishing);
+    return { is: 'coming', transfer: started.receiving.transfer };
+  }
+
+  private async start(path: Path, known: Known, key: string): Promise<Started | NotOpened | 'here'> {
+    const { context } = this;
     try {
       // It may have landed while we looked and waited.
-      if (await this.context.root.observe(path).catch(() => undefined)) return { is: 'here' };
-      const started = await this.start(entry) ?? await this.startAnew(entry);
-      if (!started) return this.miss(path, 'unavailable');
-      keeps = true;
-      const finishing = this.finish(started).finally(() => {
-        free();
-        this.underWay.delete(path);
-        this.finishing.delete(finishing);
-      });
-      this.finishing.add(finishing);
-      return { is: 'coming', transfer: started.receiving.transfer };
-    } finally {
-      if (!keeps) free();
-    }
-  }
-
-  /** The entry of a file that this host may have; undefined where the ledger knows none. */
-  private async lookUp(path: Path): Promise<FileEntry | 'busy' | undefined> {
-    const free = await this.lookUps.take();
-    if (!free) return 'busy';
-    try {
-      const entry = await bounded(this.context.ledger.read(path), this.limits.answerMs, 'the ledger');
-      return entry?.kind === 'file' && entry.facts ? entry as FileEntry : undefined;
-    } finally {
-      free();
-    }
-  }
-
-  /** The hosts may have moved on to another version while we asked them. */
-  private async startAnew(before: FileEntry): Promise<Started | undefined> {
-    const entry = await this.lookUp(before.path);
-    return entry === undefined || entry === 'busy' || entry.version === before.version ? undefined : this.start(entry);
-  }
-
-  /** Opens the entry at the first host that gives it; undefined where none does. */
-  private async start(entry: FileEntry): Promise<Started | undefined> {
-    const { context } = this;
-    const dir = context.dirs().of(entry.path);
-    if (!dir) return undefined;
-    const [place] = await Promise.all([openPlace(context.root, context.me, dir), context.refresh()]);
-    for (const host of this.sources.rank(entry, context.hosts(), context.me)) {
-      const began = performance.now();
-      // For the source alone: what a host does not answer in time is ended, while the next one is asked.
-      const stopping = new AbortController();
-      const signal = AbortSignal.any([stopping.signal, this.ending.signal]);
+      if (await context.root.observe(path).catch(() => undefined)) return 'here';
+      const dir = context.dirs().of(path);
+      if (!dir) return 'gone';
+      const place = await openPlace(context.root, context.me, dir);
+      const opened = await this.open(path, known, key);
+      if (typeof opened === 'string') return opened;
       try {
-        const body = await bounded(openSource(context, host, entry, signal), this.limits.answerMs, `host ${host.hostname}`);
-        this.sources.answered(host.id, performance.now() - began);
-        const receiving = await receive(context, place, entry, body);
-        return { entry, host, receiving, began, stop: () => { stopping.abort(); } };
+        return { opened, receiving: await receive(context, place, { path, facts: opened.facts }, opened.body) };
       } catch (error) {
-        stopping.abort();
-        this.tellFailure(entry.path, host, error);
-        if (this.ending.signal.aborted) return undefined;
+        opened.stop();
+        throw error;
       }
+    } catch (error) {
+      this.tellFailed(path, error);
+      return 'unavailable';
     }
-    return undefined;
   }
 
-  private async finish({ entry, host, receiving, began, stop }: Started): Promise<void> {
+  /** Where no host gives it, it is looked up again: the hosts may have moved on while they were asked. */
+  private async open(path: Path, known: Known, key: string): Promise<Opened | NotOpened> {
+    const opened = await this.openings.open(path, known);
+    if (typeof opened !== 'string' || this.ending.signal.aborted) return opened;
+    const now = await this.lookUp(path);
+    return now === undefined || keyOf(path, now) === key ? opened : this.openings.open(path, now);
+  }
+
+  private async finish(path: Path, { opened: { host, version, began, stop }, receiving }: Started, key: string): Promise<void> {
     const { context } = this;
-    const { path, version } = entry;
-    const received = await receiving.finish(context.judgeAt(context.me, () => ({ version, ruled: false })));
+    let isUnread = false;
+    if (version === undefined) {
+      // It lands nowhere, so nobody needs the rest.
+      receiving.transfer.onUnread = () => {
+        isUnread = true;
+        receiving.transfer.fail(new SyncMediaError('CANCELLED', 'Nobody reads it any more.'));
+        stop();
+      };
+    }
+    const received = await receiving.finish(version === undefined ? undefined : context.judgeAt(context.me, () => ({ version, ruled: false })));
     stop();
     if ('error' in received) {
-      if (received.by === 'source') this.tellFailure(path, host, received.error);
+      if (isUnread) return;
+      if (received.by === 'source') this.openings.tellFailure(path, host, received.error);
       else {
-        this.misses.add(path, 'unavailable');
+        this.failures.add(key);
         context.events.emit('failed', { doing: `landing ${JSON.stringify(path)}, fetched for a visitor`, error: received.error });
       }
       return;
     }
-    context.events.emit('fetched', { path, host: host.id, bytes: entry.facts.size, ms: performance.now() - began });
+    context.events.emit('fetched', { path, host: host.id, bytes: receiving.transfer.facts.size, ms: performance.now() - began, landed: version !== undefined });
     try {
       // Where the entry moved on meanwhile, this host is owed the new version: the fence sees to that.
-      if (received.kept) return;
+      if (received.kept || version === undefined) return;
       await context.settler.settle(path, version, context.me, received.sha256);
       await context.landed();
     } catch (error) {
@@ -192,12 +201,13 @@ export class Fetching {
     }
   }
 
-  private tellFailure(path: Path, host: Host, error: unknown): void {
-    if (this.ending.signal.aborted) return;
-    this.sources.failed(host.id);
-    const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
-    this.context.events.emit('unfetched', { path, host: host.id, failure: { code, message: messageOf(error), retryable: true, of: 'path' } });
+  private tellFailed(path: Path, error: unknown): void {
+    this.toldAt = performance.now();
+    this.context.events.emit('failed', { doing: `fetching ${JSON.stringify(path)} for a visitor`, error });
   }
 }
 
-interface Started { readonly entry: FileEntry; readonly host: Host; readonly receiving: Receiving; readonly began: number; readonly stop: () => void }
+/** What is looked for: with another version or another capture it is something else. */
+function keyOf(path: Path, { captured, entry }: Known): string {
+  return JSON.stringify([path, entry?.version, ...captured.map(({ id }) => id)]);
+}

@@ -11,15 +11,21 @@ import { checkMarker } from '../root/marker.js';
 import { quotePath } from '../root/paths.js';
 import type { Root } from '../root/root.js';
 import { haveSameFacts } from '../planning/standing.js';
-import type { Entry, Facts, Host, HostId, SyncDir } from '../words.js';
+import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../words.js';
 import { Transfer } from './transfer.js';
 
 /** What one host was asked for, while it is written. */
 export interface Receiving {
   readonly transfer: Transfer;
-  /** Writes, checks and lands it. Where that fails, everything unfinished is removed and the transfer's readers are broken off. */
-  finish(judge: Judge): Promise<Received>;
+  /**
+   * Writes, checks and lands it; without a judge it is only passed on to the transfer's readers. Where that fails, everything unfinished is
+   * removed and the transfer's readers are broken off.
+   */
+  finish(judge: Judge | undefined): Promise<Received>;
 }
+
+/** What is to come: without a sha256 only the length is checked. */
+export interface Expected { readonly path: Path; readonly facts: Facts }
 
 /** `kept`: this host's own lies there again. `by`: whose failure it is, the source's or this disk's. */
 export type Received = { readonly sha256: string; readonly kept: boolean } | { readonly error: unknown; readonly by: 'source' | 'here' };
@@ -42,22 +48,22 @@ export async function openPlace(root: Root, me: HostId, dir: SyncDir): Promise<P
  *
  * @throws TRANSFER_FAILED where that host has other bytes there; what the backend throws
  */
-export async function openSource({ backend }: Receiver, from: Host, entry: Entry & { facts: Facts }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+export async function openSource({ backend }: Pick<Receiver, 'backend'>, from: Host, entry: Entry & { facts: Facts }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   const { facts, body } = await backend.read(from, entry.path, signal);
   if (haveSameFacts(facts, { ...entry.facts, mtime: entry.facts.mtime >>> 0 })) return body;
   throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} is another version on host ${from.hostname}.`);
 }
 
 /** Begins to write what comes from a source into this host's tmp area. */
-export async function receive({ fileMode }: Receiver, place: Place, entry: Entry & { facts: Facts }, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
+export async function receive({ fileMode }: Receiver, place: Place, { path, facts }: Expected, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
   const tmpFile = `${place.dirPath}/${areas.tmp}/${newName()}`;
   const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => { throw asDiskError(error, 'writing', tmpFile); });
-  const transfer = new Transfer(handle, entry.facts);
+  const transfer = new Transfer(handle, facts);
 
   let by: 'source' | 'here' = 'source';
 
   async function write(): Promise<string> {
-    const { size, mtime, sha256: expected } = entry.facts;
+    const { size, sha256: expected } = facts;
     const hash = createHash('sha256');
     let written = 0;
     for await (const bytes of body) {
@@ -72,23 +78,31 @@ export async function receive({ fileMode }: Receiver, place: Place, entry: Entry
     }
     const sha256 = hash.digest('hex');
     if (written !== size || (expected !== undefined && expected !== sha256)) {
-      throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} arrived with ${written === size ? 'other content' : 'another length'} than its version has.`);
+      throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} arrived with ${written === size ? 'other content' : 'another length'} than its version has.`);
     }
     transfer.reveal(size);
+    return sha256;
+  }
+
+  async function complete(): Promise<void> {
+    const { size, mtime } = facts;
     by = 'here';
     await handle.chmod(fileMode);
     await handle.utimes(mtime, mtime);
     await handle.sync();
-    if ((await handle.stat()).size !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} was not written in full.`);
-    return sha256;
+    if ((await handle.stat()).size !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} was not written in full.`);
   }
 
   return {
     transfer,
     async finish(judge) {
       try {
+        // Its readers have it open: without its name nothing is left of it whatever happens.
+        if (!judge) await localDisk.remove(tmpFile);
         const sha256 = await write();
-        return { sha256, kept: isBackAtPath(await land(place, entry.path, tmpFile, judge)) };
+        if (!judge) return { sha256, kept: false };
+        await complete();
+        return { sha256, kept: isBackAtPath(await land(place, path, tmpFile, judge)) };
       } catch (thrown) {
         const error = by === 'here' ? asDiskError(thrown, 'writing', tmpFile) : thrown;
         transfer.fail(error instanceof Error ? error : new Error(String(error)));
@@ -96,7 +110,7 @@ export async function receive({ fileMode }: Receiver, place: Place, entry: Entry
         await localDisk.remove(tmpFile).catch(() => undefined);
         return { error, by };
       } finally {
-        await transfer.release();
+        await transfer.endWriting();
       }
     },
   };

@@ -15,7 +15,7 @@ export interface ServeContext {
   readonly base: string;
   dirs(): SyncDirs;
   /** What fetches; undefined on a machine without a host id: there only what is here is served. */
-  fetching(): Promise<Fetching | undefined>;
+  fetching(): Promise<Pick<Fetching, 'find'> | undefined>;
 }
 
 /** unavailable: the ledger knows the file, and nobody could give it just now. */

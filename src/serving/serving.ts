@@ -7,6 +7,7 @@ import type { State } from '../hosts/state.js';
 import { SyncMediaError } from '../errors/errors.js';
 import { Settler } from '../ledger/settle.js';
 import { describeValue } from '../options/describe-value.js';
+import { lookUp } from '../look-up.js';
 import { normaliseSyncDir } from '../options/sync-dir.js';
 import type { Parts } from '../parts.js';
 import { asPathBelow } from '../root/paths.js';
@@ -31,8 +32,8 @@ export interface ServingContext {
 }
 
 const defaultMode = 0o644;
-/** Hosts read longer ago than this are read anew before one is fetched from. In milliseconds. */
-const hostsAge = 5_000;
+/** Hosts read longer ago than this are read anew before one is fetched from; and where one is needed that is not among them. In milliseconds. */
+const hostsAge = 5_000, urgentHostsAge = 500;
 /** How long a visitor's request waits for a database that is not open yet. In milliseconds. */
 const openMs = 5_000;
 
@@ -71,9 +72,11 @@ export class Serving {
     await fetching?.close();
   }
 
-  private async open(): Promise<Fetching | undefined> {
+  /** Undefined on a machine without a host id. While it is closed visitors may still come, and what is not here is not missing. */
+  private async open(): Promise<Pick<Fetching, 'find'> | undefined> {
     const state = this.context.state();
-    if (!state || this.closed) return undefined;
+    if (!state) return undefined;
+    if (this.closed) return { find: () => Promise.resolve({ is: 'unavailable' }) };
     this.fetching ??= this.make(state).catch((error: unknown) => { this.fetching = undefined; throw error; });
     return bounded(this.fetching, openMs, 'the database');
   }
@@ -82,15 +85,15 @@ export class Serving {
     const parts = await this.context.parts();
     const { ledger, events, registry, root, dirs, me } = parts;
     // What this process read before may be older than any visitor: a host that has become ready since is a source, too.
-    let readAt = -Infinity;
+    let readAt = -Infinity, reading: Promise<void> | undefined;
     return new Fetching({
-      ledger, events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
+      events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
-      dirs: () => dirs.current(), hosts: () => registry.all(),
-      refresh: async () => {
-        if (performance.now() - readAt < hostsAge) return;
-        await parts.refresh();
-        readAt = performance.now();
+      dirs: () => dirs.current(), hosts: () => registry.all(), lookUp: (paths) => lookUp(parts, paths),
+      refresh: async (isUrgent = false) => {
+        if (performance.now() - readAt < (isUrgent ? urgentHostsAge : hostsAge)) return;
+        reading ??= parts.refresh().then(() => { readAt = performance.now(); }).finally(() => { reading = undefined; });
+        await reading;
       },
       landed: () => registry.raiseLanded(new Map([[me, 1]])),
     });

@@ -15,21 +15,32 @@ const CHUNK = 64 * 1024;
 export class Transfer {
   private visible = 0;
   private failure: Error | undefined;
-  private users = 1;
+  private readers = 0;
+  private isWritten = false;
   private readonly waiting = new Set<() => void>();
 
-  /** @param handle open for reading and writing; its owner is the transfer from now on, and the caller its first user */
+  /** Called where it is still written and nobody reads it any more. */
+  onUnread: (() => void) | undefined;
+
+  /** @param handle open for reading and writing; its owner is the transfer from now on, and the caller ends the writing */
   constructor(readonly handle: FileHandle, readonly facts: Facts) {}
 
-  /** False where the file was closed already. Each use that began is ended by `release`. */
+  /** False where the file was closed already, or will never be complete. Each use that began is ended by `release`. */
   use(): boolean {
-    if (this.users === 0) return false;
-    this.users++;
+    if (this.failure || (this.isWritten && this.readers === 0)) return false;
+    this.readers++;
     return true;
   }
 
   async release(): Promise<void> {
-    if (--this.users === 0) await this.handle.close();
+    if (--this.readers > 0) return;
+    if (this.isWritten) await this.handle.close();
+    else this.onUnread?.();
+  }
+
+  async endWriting(): Promise<void> {
+    this.isWritten = true;
+    if (this.readers === 0) await this.handle.close();
   }
 
   /** Readers may have everything before this position. */

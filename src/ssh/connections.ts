@@ -44,14 +44,22 @@ export class Connections {
     }
   }
 
-  /** The same for a use without a callback: `release` must be called once. */
+  /** The same for a use without a callback: `release` must be called; once counts. */
   async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
     const slot = await this.find(address);
     slot.users++;
     clearTimeout(slot.idle);
     try {
-      return { connection: await slot.connection, release: () => { this.release(address.id, slot); } };
+      const connection = await slot.connection;
+      let isReleased = false;
+      return {
+        connection,
+        release: () => {
+          if (!isReleased) this.release(address.id, slot);
+          isReleased = true;
+        },
+      };
     } catch (error) {
       // The next one tries anew.
       if (this.slots.get(address.id) === slot) this.slots.delete(address.id);

@@ -70,9 +70,54 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     await connection.close();
   });
 
-  test('has an index for what is due', async () => {
+  describe('tells who captured a path', () => {
+    const path = (name: string): Path => `uploads/${name}` as Path;
+    const capture = (id: string, host: string, paths: readonly Path[], more: Partial<Capture> = {}): Capture => ({ ...makeCapture(host, ten, more), id, touched: [...paths] });
+
+    test('with its newest capture first, of each host once, and with what was said to be news', async () => {
+      const seen = { size: 1, mtime: 2, nanos: 3 };
+      await site.outbox.insertAll([
+        capture('1', 'a', [path('x'), path('y')], { asserted: [{ path: path('x'), seen }, { path: path('y'), seen: { ...seen, size: 9 } }] }),
+        capture('2', 'b', [path('x')]), capture('3', 'a', [path('x'), path('other')]), capture('4', 'a', [path('z')]),
+      ]);
+      const found = await site.outbox.findCaptured([path('x'), path('y'), path('none')]);
+      expect(found).toEqual(new Map([
+        [path('x'), [{ host: 'a', id: '3', asserted: [seen] }, { host: 'b', id: '2', asserted: [] }]],
+        [path('y'), [{ host: 'a', id: '1', asserted: [{ ...seen, size: 9 }] }]],
+      ]));
+      expect(await site.outbox.findCaptured([])).toEqual(new Map());
+    });
+
+    test('whatever the path is called, and whatever somebody has put into the rows', async () => {
+      const names = ['$touched', '$$ROOT', '$', 'a.b', '{"$ne":1}', ' ', 'ä\u0001'].map((name) => name as Path);
+      await site.outbox.insert(capture('1', 'a', names));
+      const rows = site.connection.collection('syncmedia_captures');
+      await rows.insertMany([{ _id: 'x' as never, host: 7, touched: '$' }, { _id: 'y' as never, host: 'b', touched: ['$', 3, null], asserted: ['no', null] }]);
+      const found = await site.outbox.findCaptured(names);
+      expect(names.map((name) => found.get(name)?.some(({ host }) => host === 'a'))).toEqual(names.map(() => true));
+    });
+
+    test('for more paths than go into one query, and beside a path that very many captures name', async () => {
+      const paths = Array.from({ length: 1_200 }, (_, index) => path(String(index)));
+      await site.outbox.insertAll(paths.map((one, index) => capture(`m${String(index).padStart(4, '0')}`, index % 2 === 0 ? 'a' : 'b', [one])));
+      await site.outbox.insertAll(Array.from({ length: 2_100 }, (_, index) => capture(`h${String(index).padStart(4, '0')}`, 'a', [path('hot')])));
+      const found = await site.outbox.findCaptured([...paths.slice(0, 700), path('hot'), ...paths.slice(700)]);
+      expect(found.get(path('hot'))).toEqual([{ host: 'a', id: 'h2099', asserted: [] }]);
+      expect(paths.filter((one) => found.get(one)?.length !== 1)).toEqual([]);
+    });
+  });
+
+  test('has indexes for what is due and for who captured a path', async () => {
     await site.outbox.ensureIndexes();
-    const indexes = await site.connection.collection('syncmedia_captures').listIndexes().toArray();
-    expect(indexes.map(({ key }: { key?: unknown }) => key)).toContainEqual({ host: 1, dueAt: 1 });
+    const rows = site.connection.collection('syncmedia_captures');
+    const indexes = await rows.listIndexes().toArray();
+    expect(indexes.map(({ key }: { key?: unknown }) => key)).toEqual(expect.arrayContaining([{ host: 1, dueAt: 1 }, { touched: 1, _id: -1 }]));
+    for (const paths of [['docs/a'], ['docs/a', 'docs/b']]) {
+      await site.outbox.findCaptured(paths as Path[]);
+      const command = site.commands.findLast(({ name, collection }) => name === 'find' && collection === 'syncmedia_captures')?.command;
+      const { filter, sort, limit } = command as { filter: object; sort?: object; limit: number };
+      const plan = JSON.stringify(await rows.find(filter, { ...(sort ? { sort: sort as never } : {}), limit }).explain('queryPlanner'));
+      expect([plan.includes('IXSCAN'), plan.includes('COLLSCAN'), plan.includes('"SORT"')]).toEqual([true, false, false]);
+    }
   });
 });

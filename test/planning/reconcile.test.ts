@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { supersededLimit } from '../../src/planning/entries.js';
-import { findWhy, reconcile, reconcileLeft, type Answer } from '../../src/planning/reconcile.js';
+import { findWhy, reconcile, reconcileLeft, willMakeVersion, type Answer } from '../../src/planning/reconcile.js';
 import type { FoundStanding } from '../../src/planning/standing.js';
+import type { Entry, Facts } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const base = { me: 'A', ready: true, why: 'scan' as const, ownCopy: false, removalsHalted: false };
@@ -103,4 +104,27 @@ test('what an operation left becomes a tombstone once the file is gone from this
   expect(reconcileLeft({ entry: held, isHere: false })).toBe('tombstone');
   expect(reconcileLeft({ entry: tombstoneEntry(), isHere: false })).toBe('nothing');
   expect(reconcileLeft({ entry: undefined, isHere: false })).toBe('nothing');
+});
+
+describe('what another host has captured and not folded yet', () => {
+  const superseded = [{ size: 7, mtime: 700, version: 'v0', lost: false }];
+  const [current, old, news] = [{ size: 10, mtime: 1_000 }, { size: 7, mtime: 700 }, { size: 11, mtime: 1_100 }];
+  const ask = (entry: Entry | undefined, asserted: Facts[] = []): boolean[] =>
+    [current, old, news].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
+
+  test('is going to be a version where the entry does not know it, or where there is none', () => {
+    expect(ask(undefined)).toEqual([true, true, true]);
+    expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
+    expect(ask(tombstoneEntry({ superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }] }))).toEqual([false, false, true]);
+  });
+
+  test('is going to be a version whatever the entry knows where somebody says so of these bytes', () => {
+    expect(ask(fileEntry({ superseded }), [old])).toEqual([false, true, true]);
+    expect(ask(tombstoneEntry({ superseded }), [old])).toEqual([true, true, true]);
+  });
+
+  test('is a version that the entry knows where only the content could tell', () => {
+    const twice = [...superseded, { size: 7, mtime: 700, sha256: 'bb', version: 'v00', lost: false }];
+    expect(ask(fileEntry({ superseded: twice }))).toEqual([false, false, true]);
+  });
 });

@@ -1,24 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { RecentMisses } from '../../src/serving/recent-misses.js';
+import { RecentFailures } from '../../src/serving/recent-failures.js';
 import { Slots } from '../../src/serving/slots.js';
 import { Sources } from '../../src/serving/sources.js';
 import type { Entry, Host, Path } from '../../src/words.js';
 import { makeHost } from '../admin/recording-instance.js';
 
-describe('recent misses', () => {
-  const path = (name: string): Path => name as Path;
+describe('recent failures', () => {
   test('are forgotten after their time', () => {
     let now = 0;
-    const misses = new RecentMisses(100, 10, () => now);
-    misses.add(path('a'), 'unknown');
-    expect(misses.get(path('a'))).toBe('unknown');
+    const failures = new RecentFailures(100, 10, () => now);
+    failures.add('a');
+    expect(failures.has('a')).toBe(true);
     now = 100;
-    expect([misses.get(path('a')), misses.size]).toEqual([undefined, 0]);
+    expect([failures.has('a'), failures.size]).toEqual([false, 0]);
   });
   test('are bounded, and the oldest go first', () => {
-    const misses = new RecentMisses(1e9, 3);
-    for (const name of ['a', 'b', 'c', 'a', 'd']) misses.add(path(name), 'unavailable');
-    expect([misses.size, misses.get(path('b')), misses.get(path('a'))]).toEqual([3, undefined, 'unavailable']);
+    const failures = new RecentFailures(1e9, 3);
+    for (const key of ['a', 'b', 'c', 'a', 'd']) failures.add(key);
+    expect([failures.size, failures.has('b'), failures.has('a')]).toEqual([3, false, true]);
   });
 });
 
@@ -63,5 +62,18 @@ describe('sources', () => {
     expect(rank(sources, hosts, all)).toEqual(['new', 'quick', 'slow', 'paused', 'failed']);
     now = 1000;
     expect(rank(sources, hosts, all)).toEqual(['new', 'failed', 'quick', 'slow', 'paused']);
+  });
+  test('of what is only captured are its capturers, ready or not, in their order; one that failed lately comes last', () => {
+    let now = 0;
+    const sources = new Sources(1000, () => now);
+    const { readyAt: _, ...unready } = host('unready');
+    const hosts = [host('a'), host('b'), host('me'), host('gone', { status: 'retired' }), host('pending', { status: 'pending' }), unready];
+    const captured = ['b', 'me', 'unready', 'gone', 'nobody', 'pending', 'a'].map((id) => ({ host: id }));
+    const ranked = (): string[] => sources.rankCaptured('uploads/a' as Path, captured, hosts, 'me').map((one) => one.host.id);
+    expect(ranked()).toEqual(['b', 'unready', 'a']);
+    sources.failed('b');
+    expect(ranked()).toEqual(['unready', 'a', 'b']);
+    now = 1000;
+    expect(ranked()).toEqual(['b', 'unready', 'a']);
   });
 });

@@ -26,7 +26,7 @@ async function save(machine: Machine, name: string, content: string | Buffer): P
   const file = `${dir}/${name}`;
   await machine.write(file, content);
   await machine.app.Photo.create({ title: name, file });
-  await until(async () => (await machine.app.sync.statusOf(file)).files[0]?.captured);
+  await until(async () => (await machine.app.sync.statusOf(file)).files[0]?.version);
   return `/uploads/photos/${encodeURIComponent(name)}`;
 }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SyncMediaError } from '../../errors/errors.js';
+import { hasCode, SyncMediaError } from '../../errors/errors.js';
 import { CheckedMarkers } from '../../root/checked-markers.js';
 import { KnownAreas } from '../../root/known-areas.js';
 import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
@@ -138,8 +138,14 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
       if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
       if (signal.aborted) throwFailure(cancelled());
       const { connection, release } = await ssh.connections.take(from);
+      const place = remotePlace(connection, from, dir);
       try {
-        return await openRemoteFile(connection.sftp, remotePlace(connection, from, dir), path, signal, release);
+        return await openRemoteFile(connection.sftp, place, path, signal, release).catch(async (error: unknown) => {
+          // Of a sync dir that is not mounted nobody can say what is not there.
+          const failure = hasCode(error, 'NOT_A_FILE') ? await checkMarker(place.disk, place.dirPath, from.id, dir.path) : undefined;
+          if (failure) throwFailure(failure);
+          throw error;
+        });
       } catch (error) {
         release();
         throw error;

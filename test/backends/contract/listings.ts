@@ -1,4 +1,4 @@
-import { rm, symlink } from 'node:fs/promises';
+import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Path, SyncDir } from '../../../src/words.js';
@@ -96,6 +96,14 @@ export function describeListings(site: () => Site): void {
       await expect(readAll(`${dir}/way/hostname`)).rejects.toMatchObject({ code: 'SYMLINK_IN_PATH' });
       await expect(readAll(`${dir}/way`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
       await expect(readAll('elsewhere/x.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
+    });
+
+    test('throws NO_MARKER where nobody can say what is not there', async () => {
+      await put(site().rootThere, `${dir}/here.jpg`, 'here');
+      await rename(there(`${dir}/.syncmedia/id`), there('kept'));
+      await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NO_MARKER' });
+      await rename(there('kept'), there(`${dir}/.syncmedia/id`));
+      await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
     });
 
     test('a body that nobody reads to its end can be dropped', async () => {

@@ -1,0 +1,25 @@
+/**
+ * Remembers for a short time that nobody could give a file, so that the hosts are not asked again and again. What fails is known by what the
+ * database said of it: once that changes the hosts are asked anew. Bounded; the oldest go first.
+ */
+export class RecentFailures {
+  private readonly failures = new Map<string, number>();
+
+  constructor(private readonly ms: number, private readonly limit: number, private readonly now: () => number = () => performance.now()) {}
+
+  get size(): number { return this.failures.size; }
+
+  has(key: string): boolean {
+    const until = this.failures.get(key);
+    if (until === undefined) return false;
+    if (until > this.now()) return true;
+    this.failures.delete(key);
+    return false;
+  }
+
+  add(key: string): void {
+    this.failures.delete(key);
+    if (this.failures.size >= this.limit) for (const oldest of this.failures.keys()) { this.failures.delete(oldest); break; }
+    this.failures.set(key, this.now() + this.ms);
+  }
+}
