@@ -107,20 +107,22 @@ export class Fetching {
     if (this.failures.has(key)) return { is: 'unavailable' };
     for (let before = this.underWay.get(key); before; before = this.underWay.get(key)) {
       const found = await before.found;
+      if (found.is === 'coming' && found.transfer.isOver) this.end(key, before.begun);
       // Who was asked before this visitor came may have looked before the file was there.
-      if (found.is !== 'unknown' || before.begun > asked) return found;
+      else if (found.is !== 'unknown' || before.begun > asked) return found;
     }
-    const found = this.begin(path, known, key);
-    this.underWay.set(key, { begun: this.turn++, found });
+    const begun = this.turn++;
+    const found = this.begin(path, known, key, begun);
+    this.underWay.set(key, { begun, found });
     return found;
   }
 
   /** Never rejects. It is under way until it is answered; a transfer, until it has ended. */
-  private async begin(path: Path, known: Known, key: string): Promise<Found> {
+  private async begin(path: Path, known: Known, key: string, begun: number): Promise<Found> {
     const free = await this.fetches.take();
     const end = (): void => {
       free?.();
-      this.underWay.delete(key);
+      this.end(key, begun);
     };
     const started = free ? await this.start(path, known, key) : 'busy';
     if (typeof started === 'string') {
@@ -135,6 +137,11 @@ export class Fetching {
     });
     this.finishing.add(finishing);
     return { is: 'coming', transfer: started.receiving.transfer };
+  }
+
+  /** Nobody joins this fetch any more; another one of the same may be under way already. */
+  private end(key: string, begun: number): void {
+    if (this.underWay.get(key)?.begun === begun) this.underWay.delete(key);
   }
 
   private async start(path: Path, known: Known, key: string): Promise<Started | NotOpened | 'here'> {

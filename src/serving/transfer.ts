@@ -25,9 +25,14 @@ export class Transfer {
   /** @param handle open for reading and writing; its owner is the transfer from now on, and the caller ends the writing */
   constructor(readonly handle: FileHandle, readonly facts: Facts) {}
 
-  /** False where the file was closed already, or will never be complete. Each use that began is ended by `release`. */
+  /** The file was closed already, or will never be complete. */
+  get isOver(): boolean {
+    return this.failure !== undefined || (this.isWritten && this.readers === 0);
+  }
+
+  /** False where it is over. Each use that began is ended by `release`. */
   use(): boolean {
-    if (this.failure || (this.isWritten && this.readers === 0)) return false;
+    if (this.isOver) return false;
     this.readers++;
     return true;
   }

@@ -63,7 +63,10 @@ describe('at the moment of its acknowledgement an upload is on every host', () =
 describe('while no process of the host that took it folds what it captured, an upload', () => {
   /** A process of host one that only saves. */
   let app: App;
+  /** Every host holds these. */
+  const before = ['replaced.jpg', 'unchanged.jpg', 'deleted.jpg', 'deleted-and-new.jpg', 'lost.jpg'] as const;
   beforeAll(async () => {
+    for (const name of before) await upload(one, one.app, name);
     await untilSettled(site);
     await one.app.close();
     app = await one.startApp({ start: false });
@@ -117,21 +120,29 @@ describe('while no process of the host that took it folds what it captured, an u
     }
   });
 
-  test('is served to a hundred visitors at once by one transfer', async () => {
-    const content = randomBytes(3 * 1024 * 1024);
+  test('is passed on to all who ask for it meanwhile by one transfer', async () => {
+    const content = randomBytes(48 * 1024 * 1024);
     await one.write(`${dir}/large.bin`, content);
     await app.Photo.create({ title: 'large', file: `${dir}/large.bin` });
     const fetched: { path: string; landed: boolean }[] = [];
     const stop = two.app.sync.on('fetched', ({ path, landed }) => { fetched.push({ path, landed }); });
-    const got = await Promise.all(Array.from({ length: 100 }, () => webs.two.get(urlOf('large.bin'))));
+    let frozen: Promise<void> | undefined;
+    const first = webs.two.get(urlOf('large.bin'), { onData: () => { frozen ??= one.ssh.freeze(); } });
+    await until(() => frozen !== undefined);
+    await frozen;
+    const begun = new Set<number>();
+    const others = Array.from({ length: 5 }, (_, i) => webs.two.get(urlOf('large.bin'), { onData: () => { begun.add(i); } }));
+    await until(() => begun.size === others.length);
+    await one.ssh.thaw();
+    const got = await Promise.all([first, ...others]);
     await until(() => fetched.length > 0);
     stop();
-    expect(got.filter(({ status, broken, body }) => status === 200 && !broken && body.equals(content))).toHaveLength(100);
+    expect(got.filter(({ status, broken, body }) => status === 200 && !broken && body.equals(content))).toHaveLength(6);
     expect(fetched).toEqual([{ path: `${dir}/large.bin`, landed: false }]);
   });
 
   test('that its visitors break off is not read to its end', async () => {
-    await one.write(`${dir}/film.bin`, randomBytes(64 * 1024 * 1024));
+    await one.write(`${dir}/film.bin`, randomBytes(24 * 1024 * 1024));
     await app.Photo.create({ title: 'film', file: `${dir}/film.bin` });
     const told: string[] = [];
     const stops = [two.app.sync.on('fetched', () => { told.push('fetched'); }), two.app.sync.on('unfetched', () => { told.push('unfetched'); })];
@@ -143,7 +154,7 @@ describe('while no process of the host that took it folds what it captured, an u
     await until(async () => (await listOpen()).every((file) => !file.includes('/.syncmedia/tmp/')));
     expect(told).toEqual([]);
     const again = await webs.two.get(urlOf('film.bin'));
-    expect([again.status, again.body.length]).toEqual([200, 64 * 1024 * 1024]);
+    expect([again.status, again.body.length]).toEqual([200, 24 * 1024 * 1024]);
     await until(() => told.length > 0);
     stops.forEach((stop) => { stop(); });
     expect(told).toEqual(['fetched']);
@@ -163,7 +174,7 @@ describe('while no process of the host that took it folds what it captured, an u
   });
 
   test('over a file that every host held is what hosts without a copy serve; the others do not claim to be up to date', async () => {
-    const name = 'now-0.jpg';
+    const name = 'replaced.jpg';
     await one.write(`${dir}/${name}`, 'replaced');
     const photo = await app.Photo.findOne({ title: name });
     photo?.markModified('title');
@@ -177,7 +188,7 @@ describe('while no process of the host that took it folds what it captured, an u
   });
 
   test('whose bytes were not changed is what the hosts hold that have it', async () => {
-    const name = 'now-1.jpg';
+    const name = 'unchanged.jpg';
     await app.Photo.updateOne({ title: name }, { file: `${dir}/${name}`, thumbnail: 'none.jpg' });
     await rm(two.path(`${dir}/${name}`));
     await one.ssh.stop({ hard: true });
@@ -189,7 +200,7 @@ describe('while no process of the host that took it folds what it captured, an u
 
   test('at a deleted path is served if it is newer than the delete', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');
-    const names = ['now-2.jpg', 'now-3.jpg'] as const;
+    const names = ['deleted.jpg', 'deleted-and-new.jpg'] as const;
     for (const _id of names.map((name) => `${dir}/${name}`)) {
       const entry = await ledger.findOne({ _id }) as unknown as { version: string; facts: object };
       await ledger.updateOne({ _id }, { $set: { kind: 'tombstone', version: `deleted ${_id}`, superseded: [{ ...entry.facts, version: entry.version, lost: false }] }, $unset: { facts: '' } });
@@ -245,7 +256,7 @@ describe('while no process of the host that took it folds what it captured, an u
 
   test('of a path that nobody could give a moment ago is served at once', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');
-    const name = 'now-4.jpg';
+    const name = 'lost.jpg';
     await Promise.all([one, two, three].map((machine) => rm(machine.path(`${dir}/${name}`))));
     expect((await webs.two.get(urlOf(name))).status).toBe(503);
     await upload(one, app, name, 'uploaded anew');
@@ -278,4 +289,40 @@ test('a host that is being closed does not call a file missing that other hosts 
   await one.app.Photo.create({ title: 'late', file: `${dir}/late.jpg` });
   expect((await web.get(urlOf('late.jpg'))).status).toBe(503);
   await web.close();
+});
+
+test('a host whose own list leaves the sync dir out serves nothing of it, and the others do', async () => {
+  const pair = await openSite({
+    hosts: ['keeps', 'leaves'], plugin: { syncDirs: [dir, 'uploads/other'] }, registration: (name) => name === 'leaves' ? { syncDirs: ['uploads/other'] } : {},
+  });
+  const [keeps, leaves] = pair.machines as [Machine, Machine];
+  const web = await startWeb((its) => { its.use('/uploads', leaves.app.sync.serve('uploads')); });
+  try {
+    await upload(keeps, keeps.app, 'private.jpg');
+    await keeps.write('uploads/other/shared.jpg', 'shared');
+    await keeps.app.Photo.create({ title: 'shared', file: 'uploads/other/shared.jpg' });
+    expect([answer(await web.get(urlOf('private.jpg'))), answer(await web.get('/uploads/other/shared.jpg'))]).toEqual(['404', '200 shared']);
+  } finally {
+    await web.close();
+    await pair.close();
+  }
+});
+
+test('what a retired host left in the outbox is waited for by nobody', async () => {
+  const pair = await openSite({ hosts: ['stays', 'goes'] });
+  const [stays, goes] = pair.machines as [Machine, Machine];
+  const web = await startWeb((its) => { its.use('/uploads', stays.app.sync.serve('uploads')); });
+  try {
+    await goes.app.close();
+    const app = await goes.startApp({ start: false });
+    await upload(goes, app, 'left.jpg');
+    expect(answer(await web.get(urlOf('left.jpg')))).toBe(`200 ${say('left.jpg')}`);
+    await stays.app.sync.hosts.unregister('goes');
+    expect((await stays.app.sync.statusOf(`${dir}/left.jpg`)).files).toEqual([{ path: `${dir}/left.jpg`, captured: false, heldBy: [], owed: [] }]);
+    await expect(stays.app.sync.waitFor(`${dir}/left.jpg`, { timeout: 50 })).rejects.toThrow(/not captured yet/);
+    await until(async () => (await web.get(urlOf('left.jpg'))).status === 404);
+  } finally {
+    await web.close();
+    await pair.close();
+  }
 });
