@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { constants, existsSync, fstatSync, linkSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
+import { constants, existsSync, linkSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
+import { statOpen } from './descriptor.js';
 import type { Disk, DiskStat } from './disk.js';
 import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js';
 import { quotePath } from './paths.js';
@@ -149,8 +150,7 @@ export async function openFile(path: string): Promise<FileHandle> {
     throw errnoOf(error) === 'ELOOP' ? notAFile(path, error) : error;
   }
   try {
-    // It is open: what the kernel knows of it needs no disk, and no thread.
-    if (!fstatSync(handle.fd).isFile()) throw notAFile(path);
+    if (!statOpen(handle).isFile()) throw notAFile(path);
     return handle;
   } catch (error) {
     await handle.close();

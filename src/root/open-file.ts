@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readlinkSync, readSync, type BigIntStat
 import { lstat, realpath, type FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Seen } from '../words.js';
+import { readOpenPath, statOpen } from './descriptor.js';
 import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
 import { openFile, READ_FLAGS } from './local-disk.js';
 import { quotePath } from './paths.js';
@@ -34,7 +35,7 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
     }
     const expected = real.value, handle = opened.value;
     try {
-      if ((await findOpenPath(handle, absolute, openFiles)) === expected) return { handle, seen: seenFrom(fstatSync(handle.fd, { bigint: true })) };
+      if ((await findOpenPath(handle, absolute, openFiles)) === expected) return { handle, seen: seenFrom(statOpen(handle)) };
     } catch (error) {
       await handle.close();
       throw asDiskError(error, 'looking at', absolute);
@@ -55,7 +56,7 @@ export async function readWhole({ handle, seen }: OpenFile): Promise<ReadFile | 
     if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
-  const stats = fstatSync(handle.fd, { bigint: true }), after = seenFrom(stats);
+  const stats = statOpen(handle), after = seenFrom(stats);
   return after.size === seen.size && after.mtime === seen.mtime && after.nanos === seen.nanos ? { bytes, stats } : undefined;
 }
 
@@ -94,8 +95,8 @@ export function readAtOnce(absolute: string, findReal: () => string): ReadFile |
 
 async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {
   try {
-    // The kernel answers from memory: going through the thread pool would take ten times as long.
-    return readlinkSync(`${openFiles}/${String(handle.fd)}`);
+    // In this thread: going through the thread pool would take ten times as long.
+    return readOpenPath(handle, openFiles);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
   }

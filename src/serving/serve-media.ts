@@ -5,8 +5,8 @@ import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
 import type { Fetching } from './fetching.js';
 import { findRequestPath } from './request-path.js';
+import { readFrom, sendBody } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';
-import { sendFileTo } from './send-file.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
 export interface ServeContext {
@@ -40,7 +40,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
       if (found.is === 'here' || !found.transfer.use()) continue;
       const { transfer } = found;
       try {
-        return await sendContent(request, response, path, transfer.facts, options, transfer.sendTo(response)) ?? 'answered';
+        return await sendContent(request, response, path, transfer.facts, options, sendBody(response, transfer.read)) ?? 'answered';
       } finally {
         await transfer.release();
       }
@@ -61,7 +61,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     }
     if (!file) return undefined;
     try {
-      return await sendContent(request, response, path, file.seen, options, sendFileTo(response, file.handle)) ?? 'answered';
+      return await sendContent(request, response, path, file.seen, options, sendBody(response, readFrom(file.handle))) ?? 'answered';
     } finally {
       await file.handle.close();
     }

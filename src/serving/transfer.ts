@@ -1,12 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ServerResponse } from 'node:http';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Facts } from '../words.js';
-import type { SendPart } from './send-content.js';
-
-const CHUNK = 64 * 1024;
+import { readFrom, type ReadPart } from './send-body.js';
 
 /**
  * A file that is being fetched: one writer, any number of readers that follow it. Readers read what is on the disk, so that a slow
@@ -18,12 +13,15 @@ export class Transfer {
   private readers = 0;
   private isWritten = false;
   private readonly waiting = new Set<() => void>();
+  private readonly readFile: ReturnType<typeof readFrom>;
 
   /** Called where it is still written and nobody reads it any more. */
   onUnread: (() => void) | undefined;
 
   /** @param handle open for reading and writing; its owner is the transfer from now on, and the caller ends the writing */
-  constructor(readonly handle: FileHandle, readonly facts: Facts) {}
+  constructor(private readonly handle: FileHandle, readonly facts: Facts) {
+    this.readFile = readFrom(handle);
+  }
 
   /** The file was closed already, or will never be complete. */
   get isOver(): boolean {
@@ -60,42 +58,28 @@ export class Transfer {
     this.wake();
   }
 
-  /** Sends a part as it comes in; what fails breaks the response, because its length was announced. */
-  sendTo(response: ServerResponse): SendPart {
-    return async (start, length) => {
-      try {
-        await pipeline(Readable.from(this.read(start, start + length), { objectMode: false }), response, { end: false });
-        response.end();
-      } catch {
-        response.destroy();
-      }
-    };
-  }
+  /** Reads what has come in; waits for it, unless whoever asked is gone. A function of its own, to be handed on. */
+  readonly read: ReadPart = async (position, length, visitor) => {
+    while (this.visible <= position) await this.progress(visitor.gone);
+    return this.readFile(position, Math.min(length, this.visible - position));
+  };
 
-  private async *read(start: number, end: number): AsyncGenerator<Buffer> {
-    for (let position = start; position < end;) {
-      while (this.visible <= position) await this.progress();
-      const bytes = Buffer.allocUnsafe(Math.min(CHUNK, end - position, this.visible - position));
-      const { bytesRead } = await this.handle.read(bytes, 0, bytes.length, position);
-      if (bytesRead === 0) throw new SyncMediaError('TRANSFER_FAILED', 'What was fetched became shorter while it was sent.');
-      position += bytesRead;
-      yield bytes.subarray(0, bytesRead);
-    }
-  }
-
-  private progress(): Promise<void> {
+  private progress(gone: AbortSignal): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.waiting.add(() => {
-        if (this.failure) reject(this.failure);
+      const go = (): void => {
+        this.waiting.delete(go);
+        gone.removeEventListener('abort', go);
+        if (this.failure ?? gone.aborted) reject(this.failure ?? new SyncMediaError('CANCELLED', 'Whoever asked for the file is gone.'));
         else resolve();
-      });
+      };
+      this.waiting.add(go);
+      gone.addEventListener('abort', go, { once: true });
+      if (gone.aborted) go();
     });
   }
 
   private wake(): void {
-    const waiting = [...this.waiting];
-    this.waiting.clear();
-    for (const go of waiting) go();
+    for (const go of [...this.waiting]) go();
   }
 }

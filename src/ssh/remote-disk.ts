@@ -40,6 +40,11 @@ export function remoteDisk(sftp: Sftp): Disk {
     }
   };
 
+  const writeTo = async (handle: Buffer, content: Uint8Array, mode: number): Promise<void> => {
+    await sftp.write(handle, Buffer.from(content), 0);
+    await Promise.all([sftp.setAttributes(handle, { mode }), sftp.flush(handle)]);
+  };
+
   return {
     stat,
 
@@ -128,16 +133,19 @@ export function remoteDisk(sftp: Sftp): Disk {
     })),
 
     async writeNew(path, content, mode) {
-      let handle: Buffer | undefined;
+      let created = false;
       try {
-        handle = await sftp.open(path, 'wx', mode);
-        await sftp.write(handle, Buffer.from(content), 0);
-        await Promise.all([sftp.setAttributes(handle, { mode }), sftp.flush(handle)]);
-        await sftp.close(handle);
+        const handle = await sftp.open(path, 'wx', mode);
+        created = true;
+        // Closed once, whatever the answer: the server may give a handle that is closed to another file.
+        const written = await writeTo(handle, content, mode).then(() => undefined, (error: unknown) => ({ error }));
+        const closed = await sftp.close(handle).then(() => undefined, (error: unknown) => ({ error }));
+        const failed = written ?? closed;
+        if (failed) throw failed.error;
       } catch (error) {
         const told = await fail(error, 'writing', path).catch((found: unknown) => found);
         // Half a file under a new name is nobody's; what was there before is not ours to remove.
-        if (handle !== undefined) await Promise.allSettled([sftp.close(handle), sftp.remove(path)]);
+        if (created) await sftp.remove(path).catch(() => undefined);
         throw told;
       }
     },

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openPlace, receive, type Receiver } from '../../src/serving/receive.js';
+import { sendBody } from '../../src/serving/send-body.js';
 import { sendContent } from '../../src/serving/send-content.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Place } from '../../src/root/areas.js';
@@ -34,7 +35,7 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}
   const web = await startWeb((app) => {
     app.get('/', (request, response, next) => {
       transfer.use();
-      sendContent(request, response, path, entry.facts, resolveServeOptions({}), transfer.sendTo(response)).then(() => transfer.release(), next);
+      sendContent(request, response, path, entry.facts, resolveServeOptions({}), sendBody(response, transfer.read)).then(() => transfer.release(), next);
     });
   });
   try {

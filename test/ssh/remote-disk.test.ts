@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Disk } from '../../src/root/disk.js';
 import type { Connection } from '../../src/ssh/connection.js';
 import { Connections } from '../../src/ssh/connections.js';
+import { remoteDisk } from '../../src/ssh/remote-disk.js';
 import { mountSmallDisk, smallDiskIsMissing } from '../backends/small-disk.js';
 import { makeOrdinaryUser, ordinaryUserIsMissing } from '../harness/ordinary-user.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
@@ -124,6 +125,22 @@ test('readText reads small regular files only', async () => {
   await expect(disk.readText(at('large'))).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
   await run('mkfifo', ['--', at('fifo')]);
   await expect(disk.readText(at('fifo'))).rejects.toMatchObject({ code: 'NOT_A_FILE' });
+});
+
+test('writeNew closes its handle once, also where closing fails: by then the handle may belong to another file', async () => {
+  await connections.use(login.address, async ({ sftp }) => {
+    let closes = 0;
+    const failing = new Proxy(sftp, {
+      get(target, name) {
+        if (name === 'close') return async (handle: Buffer) => { closes++; await target.close(handle); throw new Error('no space is left'); };
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) as unknown : value;
+      },
+    });
+    await expect(remoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600)).rejects.toThrow('no space is left');
+    expect(closes).toBe(1);
+    expect(await readdir(dir.path)).toEqual([]);
+  });
 });
 
 test('writeNew writes what was not there, with its mode', async () => {

@@ -1,0 +1,20 @@
+import { fstatSync, readlinkSync, type BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+
+/*
+ * The only place that uses the number of a handle's descriptor. Once the handle is closed, the number may belong to another file or
+ * socket; so it never outlives one call that waits for nothing. Everything else goes through the handle, which is closed once, by its
+ * owner, and only after what is under way on it has ended.
+ */
+
+/** What an open file is. The kernel answers from memory: another thread would take longer to wake. */
+export function statOpen(handle: FileHandle): BigIntStats {
+  // eslint-disable-next-line no-restricted-syntax -- Used up before this returns.
+  return fstatSync(handle.fd, { bigint: true });
+}
+
+/** The path by which the kernel knows an open file. @param openFiles where it lists what this process has open */
+export function readOpenPath(handle: FileHandle, openFiles: string): string {
+  // eslint-disable-next-line no-restricted-syntax -- Used up before this returns.
+  return readlinkSync(`${openFiles}/${String(handle.fd)}`);
+}
