@@ -239,7 +239,7 @@ class Instance implements SyncMediaInstance {
 
   private servingContext(): ServingContext {
     return {
-      state: () => this.readState(), configuredRoot: this.config.init.root, chmod: this.config.chmod,
+      state: () => this.readState(), configuredRoot: this.config.init.root, warn: (message) => { this.config.log.warn(message); }, chmod: this.config.chmod,
       dirs: () => this.dirs.current(), parts: () => this.openParts(), backend: (parts, state) => this.holder.useBackend(parts, state),
     };
   }

@@ -11,6 +11,9 @@ export type SendPart = (start: number, length: number) => Promise<void>;
 /** `send` reads this off the stream where it was not given by `pipe`. */
 type Sending = Omit<send.SendStream, 'stream'> & { res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
 
+/** What is served: `absolute` is where it lies, or will lie, on this disk. */
+export interface ServedFile { readonly path: Path; readonly absolute: string; readonly facts: Facts }
+
 /** An error as Express and its error handlers know it. */
 export interface HttpError extends Error { status: number; statusCode: number; headers?: Record<string, string> }
 
@@ -21,7 +24,7 @@ export interface HttpError extends Error { status: number; statusCode: number; h
  * @returns once the response has ended or broke; an error with its status where `send` refuses the request (412, 416)
  */
 export function sendContent(
-  request: IncomingMessage, response: ServerResponse, path: Path, { size, mtime }: Facts, options: ResolvedServeOptions, sendPart: SendPart,
+  request: IncomingMessage, response: ServerResponse, { path, absolute, facts: { size, mtime } }: ServedFile, options: ResolvedServeOptions, sendPart: SendPart,
 ): Promise<HttpError | undefined> {
   return new Promise((resolve) => {
     const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } = options;
@@ -39,8 +42,8 @@ export function sendContent(
     });
     stream.type(path);
     protectOrigin(response, trust);
-    setHeaders?.(response, path);
     const date = new Date(mtime * 1000);
+    setHeaders?.(response, absolute, { size, mtime: date, mtimeMs: date.getTime() });
     stream.send(path, { size, mtime: date, ctime: date, ino: 0 } as Stats);
     if (!sendsBody) resolve(undefined);
   });

@@ -3,8 +3,8 @@ import { hasCode } from '../errors/errors.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
-import type { Fetching } from './fetching.js';
-import { findRequestPath } from './request-path.js';
+import type { Fetching, Found } from './fetching.js';
+import { findRequestPath, readPathname } from './request-path.js';
 import { readFrom, sendBody } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
@@ -27,25 +27,34 @@ const tries = 3;
 /** Serves what lies below a directory, and fetches what is missing from a host that holds it. */
 export function createServeMedia(context: ServeContext, options: ResolvedServeOptions): RequestHandler {
   async function handle(request: Request, response: Response): Promise<Answered> {
-    const path = findRequestPath(request.path, context.base, context.dirs(), options.dotfiles);
+    const path = findRequestPath(readPathname(request.url), context.base, context.dirs(), options.dotfiles);
     if (path === undefined) return 'missing';
     for (let tried = 0; tried < tries; tried++) {
       const local = await serveLocal(request, response, path);
       if (local) return local;
-      const fetching = options.fetch ? await context.fetching() : undefined;
-      if (!fetching) return 'missing';
-      const found = await fetching.find(path);
+      const found = options.fetch ? await fetch(path) : undefined;
+      if (!found) return 'missing';
+      if (found instanceof Error) return found;
       if (found.is === 'unknown') return 'missing';
       if (found.is === 'unavailable') return 'unavailable';
       if (found.is === 'here' || !found.transfer.use()) continue;
       const { transfer } = found;
       try {
-        return await sendContent(request, response, path, transfer.facts, options, sendBody(response, transfer.read)) ?? 'answered';
+        return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: transfer.facts }, options, sendBody(response, transfer.read)) ?? 'answered';
       } finally {
         await transfer.release();
       }
     }
     return 'unavailable';
+  }
+
+  /** Undefined on a machine without a host id. Where the database cannot be asked, nobody knows whether the file exists. */
+  async function fetch(path: Path): Promise<Found | HttpError | undefined> {
+    try {
+      return await (await context.fetching())?.find(path);
+    } catch (error) {
+      return Object.assign(makeUnavailable(), { cause: error });
+    }
   }
 
   /** Undefined where nothing is there. */
@@ -61,7 +70,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     }
     if (!file) return undefined;
     try {
-      return await sendContent(request, response, path, file.seen, options, sendBody(response, readFrom(file.handle))) ?? 'answered';
+      return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: file.seen }, options, sendBody(response, readFrom(file.handle))) ?? 'answered';
     } finally {
       await file.handle.close();
     }
@@ -79,13 +88,21 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     handle(request, response).then((answered) => {
       if (answered === 'answered') return;
       if (typeof answered === 'object') { next(answered); return; }
-      // Whoever caches this would go on saying it after the file has come.
-      response.setHeader('Cache-Control', 'no-store');
-      if (answered === 'unavailable') next(makeUnavailable());
-      else if (options.fallthrough) next();
-      else next(makeError(404, 'Not Found', { 'Cache-Control': 'no-store' }));
-    }).catch((error: unknown) => { next(Object.assign(makeUnavailable(), { cause: error })); });
+      if (answered === 'unavailable') { next(makeUnavailable()); return; }
+      if (!options.fallthrough) { next(makeError(404, 'Not Found', { 'Cache-Control': 'no-store' })); return; }
+      forbidCachingOf404(response);
+      next();
+    }).catch(next);
   };
+}
+
+/** A cache that kept a 404 would go on saying it after the file has come. What the next handler answers otherwise is its own affair. */
+function forbidCachingOf404(response: Response): void {
+  const { writeHead } = response;
+  response.writeHead = ((...given: Parameters<typeof writeHead>) => {
+    if (given[0] === 404 && !response.headersSent) response.setHeader('Cache-Control', 'no-store');
+    return Reflect.apply(writeHead, response, given);
+  }) as typeof writeHead;
 }
 
 function makeUnavailable(): HttpError {

@@ -1,6 +1,10 @@
+import type { Stats } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { SyncMediaError } from '../errors/errors.js';
 import { describeUnknown } from '../options/nearest.js';
+
+/** What is known of a file before it is sent; it may still be on its way to this disk. The date has whole seconds. */
+export type ServedStat = Pick<Stats, 'size' | 'mtime' | 'mtimeMs'>;
 
 /** What `serveMedia(dir, options)` takes: what `express.static` users know, and what uploads need. */
 export interface ServeOptions {
@@ -16,12 +20,12 @@ export interface ServeOptions {
   maxAge?: number | string;
   /** Default false. */
   immutable?: boolean;
-  /** Names that begin with a dot: `deny` counts them as missing. Nothing in `.syncmedia/` is served either way. Default `deny`. */
-  dotfiles?: 'deny' | 'allow';
+  /** Names that begin with a dot: `deny` and `ignore` count them as missing. Nothing in `.syncmedia/` is served either way. Default `deny`. */
+  dotfiles?: 'deny' | 'ignore' | 'allow';
   /** What is missing goes on to the next handler (true), or is an error with status 404. Default true. */
   fallthrough?: boolean;
-  /** Called before anything is sent, after our own headers; may change them. */
-  setHeaders?: (response: ServerResponse, path: string) => void;
+  /** Called before anything is sent, after our own headers; may change them. `path` is absolute, as with `express.static`. */
+  setHeaders?: (response: ServerResponse, path: string, stat: ServedStat) => void;
   /** Content types that are served as they are, although they can run in the app's origin: `['image/svg+xml']`. Default none. */
   trust?: readonly string[];
   /** Whether what is missing here is fetched from a host that holds it. Default true. */
@@ -42,10 +46,11 @@ const known = [...Object.keys(defaults), 'setHeaders', 'trust'];
 export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length > 0) throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
-  const { setHeaders, trust = [], ...rest } = options;
+  const { setHeaders, trust = [], ...all } = options;
+  const rest = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Omit<ServeOptions, 'setHeaders' | 'trust'>;
   for (const [name, value] of Object.entries(rest)) {
     if (name === 'maxAge' ? typeof value !== 'number' && typeof value !== 'string'
-      : name === 'dotfiles' ? value !== 'deny' && value !== 'allow' : typeof value !== 'boolean') {
+      : name === 'dotfiles' ? !['deny', 'ignore', 'allow'].includes(value as string) : typeof value !== 'boolean') {
       throw bad(`${name} has a value that it cannot have: ${JSON.stringify(value)}`);
     }
   }

@@ -24,6 +24,7 @@ export interface ServingContext {
   /** What such a machine serves from, where its environment says so. */
   readonly configuredRoot: string | undefined;
   dirs(): SyncDirs;
+  warn(message: string): void;
   /** @throws what opening throws */
   parts(): Promise<Parts>;
   backend(parts: Parts, state: State): Backend;
@@ -56,6 +57,7 @@ export class Serving {
     const base = dir.startsWith('/') ? asPathBelow(rootPath, resolve(dir)) : normaliseSyncDir(dir, 'serveMedia');
     if (base === undefined) {
       if (context.state()) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
+      context.warn(`serveMedia: ${dir} does not lie below ${rootPath}, so nothing is served from it on this machine. Run \`syncmedia init\`, or set SYNCMEDIA_ROOT to a directory above it`);
       return (_request, _response, next) => { next(); };
     }
     this.served.add(base);

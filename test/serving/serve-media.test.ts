@@ -1,4 +1,6 @@
-import { symlink } from 'node:fs/promises';
+import { chmod, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type express from 'express';
 // @ts-expect-error The alias has no types of its own; those of Express 5 fit what is used.
@@ -67,6 +69,71 @@ describe('a file on this disk', () => {
   });
 });
 
+describe('as express.static does it', () => {
+  test.each(['//a.txt', '/./a.txt', '/x/../a.txt', '/%2Fa.txt', '/%2e/a.txt', '/sub/..%2fa.txt'])('%s is the file itself', async (path) => {
+    const { status, body } = await web.get(`/uploads${path}`);
+    expect([status, body.toString()]).toEqual([200, 'hello']);
+  });
+
+  test('what the next handler answers keeps its own headers, and only a 404 is not cached', async () => {
+    const other = await startWeb((app) => {
+      app.use('/uploads', served.serve());
+      app.get('/uploads/page', (_request, response) => { response.set('Cache-Control', 'public, max-age=31536000').send('a page'); });
+      app.get('/uploads/gone', (_request, response) => { response.set('Cache-Control', 'public, max-age=60').status(404).send('gone'); });
+    });
+    expect((await other.get('/uploads/page')).headers['cache-control']).toBe('public, max-age=31536000');
+    expect((await other.get('/uploads/gone')).headers['cache-control']).toBe('no-store');
+    await other.close();
+  });
+
+  test('setHeaders is given the absolute path and what is known of the file; one that throws is the error of the request', async () => {
+    const given: unknown[] = [];
+    const other = await startWeb((app) => {
+      app.use('/uploads', served.serve({ setHeaders: (_response, path, stat) => { given.push(path, stat.size, stat.mtime instanceof Date); } }));
+      app.use('/throws', served.serve({ setHeaders: () => { throw new Error('the own fault of the application'); } }));
+    });
+    await other.get('/uploads/a.txt');
+    expect(given).toEqual([join(served.root, 'uploads/a.txt'), 5, true]);
+    const { status, headers, body } = await other.get('/throws/a.txt');
+    expect([status, headers['retry-after'], body.toString()]).toEqual([500, undefined, 'the own fault of the application']);
+    await other.close();
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a file that may not be read is no 503 (root reads everything, so this is skipped for root)', async () => {
+    await served.write('uploads/closed.txt', 'closed');
+    await chmod(join(served.root, 'uploads/closed.txt'), 0);
+    expect((await web.get('/uploads/closed.txt')).status).toBe(500);
+  });
+
+  test('options that are undefined count as left out', async () => {
+    const other = await startWeb((app) => { app.use('/uploads', served.serve({ maxAge: undefined, dotfiles: 'ignore' } as never)); });
+    expect((await other.get('/uploads/a.txt')).status).toBe(200);
+    expect((await other.get('/uploads/.dot')).status).toBe(404);
+    await other.close();
+  });
+
+  test('it serves without Express', async () => {
+    const handler = served.serve();
+    const server = createServer((request, response) => { handler(request as never, response as never, () => { response.writeHead(404).end(); }); });
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    const { port } = server.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${String(port)}/a.txt?query`);
+    expect([answer.status, await answer.text()]).toEqual([200, 'hello']);
+    const missing = await fetch(`http://127.0.0.1:${String(port)}/nothing.txt`);
+    expect([missing.status, missing.headers.get('cache-control')]).toEqual([404, 'no-store']);
+    server.closeAllConnections();
+    await new Promise((resolve) => { server.close(resolve); });
+  });
+});
+
+test('an absolute directory that a machine without a host id cannot serve is told', async () => {
+  const warned: string[] = [];
+  const sync = createSyncMedia({ environment: {}, stateDir: '/nonexistent', log: { info: () => undefined, error: () => undefined, warn: (message) => { warned.push(message); } } });
+  sync.serve('/nonexistent/uploads');
+  expect(warned).toEqual([expect.stringContaining('/nonexistent/uploads does not lie below')]);
+  await sync.close();
+});
+
 describe('what may not be served', () => {
   test.each(['nothing.txt', 'sub', 'sub/', '', 'link.txt', 'up.tmp', '.dot', '.syncmedia/id', '..%2fother/c.txt', 'a.txt/', 'a.txt/b', '%00', '%e0%a4%a', `${'n'.repeat(300)}.txt`])(
     '%j goes on to the next handler, and is not cached', async (name) => {
@@ -95,7 +162,7 @@ test('Express 4 serves the same', async () => {
 });
 
 describe('options', () => {
-  test.each([[{ root: '/' }, 'root'], [{ maxAge: true }, 'maxAge'], [{ dotfiles: 'ignore' }, 'dotfiles'], [{ etag: 'yes' }, 'etag'], [{ trust: 'image/svg+xml' }, 'trust'], [{ setHeaders: 1 }, 'setHeaders']])(
+  test.each([[{ root: '/' }, 'root'], [{ maxAge: true }, 'maxAge'], [{ dotfiles: 'hide' }, 'dotfiles'], [{ index: 'index.html' }, 'index'], [{ etag: 'yes' }, 'etag'], [{ trust: 'image/svg+xml' }, 'trust'], [{ setHeaders: 1 }, 'setHeaders']])(
     '%j is refused by name', (options, name) => {
       expect(() => resolveServeOptions(options as never)).toThrow(expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(name) as string }));
     });
