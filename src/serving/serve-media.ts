@@ -98,11 +98,11 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
 
 /** A cache that kept a 404 would go on saying it after the file has come. What the next handler answers otherwise is its own affair. */
 function forbidCachingOf404(response: Response): void {
-  const { writeHead } = response;
-  response.writeHead = ((...given: Parameters<typeof writeHead>) => {
+  const writeHead = response.writeHead.bind(response) as (...given: unknown[]) => Response;
+  response.writeHead = (...given: unknown[]): Response => {
     if (given[0] === 404 && !response.headersSent) response.setHeader('Cache-Control', 'no-store');
-    return Reflect.apply(writeHead, response, given);
-  }) as typeof writeHead;
+    return writeHead(...given);
+  };
 }
 
 function makeUnavailable(): HttpError {
