@@ -1,3 +1,3 @@
 const { consume } = require('./require.cjs');
 
-it('is consumed', () => consume());
+it('is consumed', () => consume(), 20_000);
