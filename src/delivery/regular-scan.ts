@@ -78,7 +78,9 @@ export class RegularScan {
       return true;
     }
     if (!isPast(last.changed, scanChangedMs, now)) return false;
-    await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, known: this.known.get(dir.path) ?? new DirectoryIds() });
+    // The first scan of a leader knows no directories yet. To it none is new, as files that lie in a new sync dir are left to `adopt`.
+    const known = this.known.get(dir.path);
+    await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, ...(known && { known }) });
     await context.record(dir.path, { ...last, changed: now });
     return true;
   }

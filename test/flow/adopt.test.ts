@@ -12,6 +12,9 @@ beforeEach(async () => {
   [one, two, three] = threeOf(site);
   // A new host's own first look comes after it is ready.
   await until(async () => (await one.app.sync.runs.list()).every(({ state }) => state === 'done'), { timeout: 15_000 });
+  // The first scan of a host takes what was written right before it for news of its app.
+  const rows = site.database.connection.collection('syncmedia_hosts');
+  await until(async () => await rows.countDocuments({ scans: { $exists: true } }) === 3, { timeout: 15_000, what: 'the first scan of every host' });
   // A site that was kept in step by other means: most files are everywhere, and no ledger knows any.
   for (const machine of [one, two, three]) await machine.write(`${dir}/same.jpg`, 'same', 1_000_000);
   await one.write(`${dir}/only-one.jpg`, '1', 1_000_000);

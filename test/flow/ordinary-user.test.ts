@@ -31,7 +31,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
       child.stdout.on('data', collect);
       child.stderr.on('data', collect);
       const code = await new Promise((resolve) => { child.on('close', resolve); });
-      expect(output).toMatch(/4 passed, 0 failed/);
+      expect(output).toMatch(/5 passed, 0 failed/);
       expect(code).toBe(0);
     } finally { await user.remove(); }
   }, 120_000);
