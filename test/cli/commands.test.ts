@@ -11,6 +11,7 @@ import type { Run } from '../../src/words.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
+import { until } from '../harness/wait.js';
 import { type CliOptions, type CliResult, runCli } from './run-cli.js';
 
 // Each command is a process of its own, which takes its time to start on a busy machine.
@@ -37,13 +38,17 @@ function on(host: TestHost, args: readonly string[], options: CliOptions = {}): 
   return runCli(args, { ...options, env: { ...environmentOf(host), ...options.env } });
 }
 
-/** What the app does at its start: its models say which sync dirs there are. */
+/**
+ * The application starts: its models declare the sync dirs. It ends after its first scan, so that no scan is due when a command leads
+ * this host for a moment.
+ */
 async function startAppOnce(host: TestHost): Promise<void> {
   const app = createSyncMedia({ connection: database.connection, environment: environmentOf(host) });
   const photos = new Schema({ file: String });
   photos.plugin(app.plugin, { syncDirs: 'uploads' });
   database.connection.model('Photo', photos);
-  await app.open();
+  await app.start();
+  await until(async () => (await app.hosts.show(host.name)).scans?.['uploads'] !== undefined, { what: 'the first scan' });
   await app.close();
 }
 

@@ -7,11 +7,11 @@ type Seen = { value: unknown } | { error: unknown };
 /**
  * Polls until `check` returns something truthy, and returns that. What it throws counts as "not yet".
  *
- * @throws when `timeout` ms (5,000) have passed; the message says what was last seen
+ * @throws when `timeout` ms (20,000) have passed; the message says what was last seen
  */
 export async function until<T>(
   check: () => T | Promise<T>,
-  { timeout = 5000, interval = 20, what = 'the condition' }: { timeout?: number; interval?: number; what?: string } = {},
+  { timeout = 20_000, interval = 20, what = 'the condition' }: { timeout?: number; interval?: number; what?: string } = {},
 ): Promise<Exclude<Awaited<T>, false | null | undefined | 0 | ''>> {
   const end = performance.now() + timeout;
   let seen: Seen | undefined;

@@ -53,7 +53,7 @@ test.skipIf(!existsSync('/proc/self/fd'))('visitors who go away while a file is 
     const file = `${dir}/film-${round}.bin`, content = randomBytes(6 * 1024 * 1024);
     await one.write(file, content);
     await one.app.Photo.create({ title: file, file });
-    await until(async () => (await one.app.sync.statusOf(file)).files[0]?.captured);
+    await until(async () => (await one.app.sync.statusOf(file)).files[0]?.version);
     const path = `/${file}`;
     const [whole, part] = await Promise.all([
       web.get(path), web.get(path, { headers: { Range: 'bytes=3000000-3999999' } }),
