@@ -2,10 +2,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeTestDir } from './tmp.js';
 
 const run = promisify(execFile);
+const checkout = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface TestUser {
   name: string;
@@ -22,6 +24,9 @@ export interface TestUser {
 /**
  * A user who is not root, and a home. Run as an ordinary user that is who runs this; run as root it is one whom only the
  * processes started through `command` know: their view of /etc/passwd has one more line, the machine's stays as it is.
+ *
+ * Root's checkout may lie where no other user may read. So that a test which needs that fails on every machine, these processes
+ * see an empty directory in its place that is closed to them: what the user is to read out of it has to be copied.
  */
 export async function makeOrdinaryUser(): Promise<TestUser> {
   const dir = await makeTestDir();
@@ -39,13 +44,16 @@ export async function makeOrdinaryUser(): Promise<TestUser> {
     await run('chown', ['-R', `${String(user.uid)}:${String(user.gid)}`, '--', path]);
   };
   await own(dir.path);
-  const become = `mount --bind -- "$0" /etc/passwd && exec setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"`;
+  const become = [
+    'mount --bind -- "$0" /etc/passwd', 'mount -t tmpfs -o mode=0700 none "$1"', 'shift',
+    'exec setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"',
+  ].join(' && ');
   return {
     ...user,
     home,
     own,
     remove: dir.remove,
-    command: (program, args) => ['unshare', ['--mount', '--', 'sh', '-c', become, passwd, program, ...args]],
+    command: (program, args) => ['unshare', ['--mount', '--', 'sh', '-c', become, passwd, checkout, program, ...args]],
   };
 }
 
