@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from './backends/backend.js';
 import type { JudgeAt } from './backends/options.js';
+import { makeLook } from './capture/make-captures.js';
 import { adoptOrphans } from './delivery/adopting.js';
 import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
@@ -80,7 +81,7 @@ export class Holding {
       backend, ledger, settler, events, tuning, me,
       host: (id) => registry.all().find((host) => host.id === id),
       dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
-      reconcile,
+      reconcile, askToLook: (host, path) => parts.outbox.insert(makeLook(host, path)),
       record: async (to, lane) => { await registry.recordLane(to, lane); },
       landed: (to, files) => { this.landing.add(to, files); },
     });

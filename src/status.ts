@@ -16,11 +16,13 @@ export async function readStatus(parts: Parts): Promise<Status> {
     const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
     conflicts.push(...await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => []));
   }
+  // Before the hosts: a capture is removed after hosts are owed what it led to, so that nothing is between the two counts.
+  const captures = await outbox.count();
   return {
     initialised: true, thisHost: { id: me, hostname: registry.me().hostname },
     hosts: await Promise.all(hosts.map((host) => describe(parts, host, hosts))),
     syncDirs: [...dirs.current().list],
-    captures: await outbox.count(), entries: await ledger.count(), missing: await ledger.count({ missing: true }),
+    captures, entries: await ledger.count(), missing: await ledger.count({ missing: true }),
     missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
     conflicts,
   };

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Capture, Path, SavedBy } from '../words.js';
+import type { Capture, HostId, Path, SavedBy } from '../words.js';
 import type { Capturing } from './capturing.js';
 
 /** What an operation did to the paths of one document; without `savedBy`: of several, or of one that is not known. */
@@ -31,6 +31,14 @@ export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncD
     id: new Types.ObjectId().toHexString(), host: hostId, dueAt, ...(savedBy && { savedBy }), touched: [...touched], left: [...left],
     sweep: owes && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
   }));
+}
+
+/**
+ * Makes a host look at a path where a landing left what it found there. It may have looked while the other bytes lay there, and
+ * removed its own capture. Due at the epoch: the clock of that host may be behind.
+ */
+export function makeLook(host: HostId, path: Path): Capture {
+  return { id: new Types.ObjectId().toHexString(), host, dueAt: new Date(0), touched: [path], left: [], sweep: [] };
 }
 
 /** Whether what is in the outbox already says all of `now`, with its saver, and claims of nothing that it was left. */

@@ -2,6 +2,7 @@ import { judgeAside } from '../planning/judge.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { EventBus } from '../events.js';
 import { captures } from '../planning/wants.js';
+import type { Judge } from '../root/disk.js';
 import type { Entry, Host, HostId, Path } from '../words.js';
 
 /**
@@ -12,10 +13,12 @@ export function createJudging(
   ledger: { read(path: Path): Promise<Entry | undefined> }, hosts: { all(): readonly Host[] }, events?: Pick<EventBus, 'emit'>,
 ): JudgeAt {
   const capturesAt = (at: HostId): boolean => hosts.all().some((host) => host.id === at && captures(host));
-  return (at, sentTo) => async (path, found, by, hash) => {
-    const aside = { entry: await ledger.read(path), found, at, by, sent: sentTo(path), captures: capturesAt(at) };
-    const verdict = judgeAside(aside) ?? judgeAside(aside, { sha256: await hash() });
-    if (verdict === 'conflict') events?.emit('conflict', { path, host: at });
-    return verdict;
+  return (at, sentTo) => {
+    const judge: Judge = async (path, found, by, hash) => {
+      const aside = { entry: await ledger.read(path), found, at, by, sent: sentTo(path), captures: capturesAt(at) };
+      return judgeAside(aside) ?? judgeAside(aside, { sha256: await hash() });
+    };
+    judge.onConflict = (path) => { events?.emit('conflict', { path, host: at }); };
+    return judge;
   };
 }

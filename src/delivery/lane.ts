@@ -9,6 +9,7 @@ import { Storing } from './storing.js';
 import { backoff, retryBlocked } from '../planning/backoff.js';
 import { plan, takeBatch } from '../planning/plan.js';
 import { settleKept } from '../planning/transitions.js';
+import { captures } from '../planning/wants.js';
 import type { Change, Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../words.js';
 
 export interface LaneContext {
@@ -26,6 +27,8 @@ export interface LaneContext {
   isOfOurDirs(path: Path): boolean;
   /** The source is not the version any more: this host looks at these paths again. */
   reconcile(paths: readonly Path[]): Promise<void>;
+  /** Has a host look at a path on its own disk; resolves once that is stored. */
+  askToLook(host: HostId, path: Path): Promise<void>;
   /** Where status reads how this host gets on with that one. */
   record(to: HostId, lane: LaneRecord): Promise<void>;
   /** Tells the host that files landed there. */
@@ -229,6 +232,7 @@ export class Lane {
       await settler.settle(entry.path, entry.version, this.id, outcome.sha256);
       this.remember(entry);
     } else if (outcome.result === 'kept') {
+      await this.askToLook(entry.path);
       await ledger.changeNow(entry.path, (now) => settleKept(now, entry.version, this.id));
     } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
@@ -236,6 +240,15 @@ export class Lane {
       await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' ? retryBlocked(since, new Date()) : undefined);
       events.emit('blocked', { path: entry.path, host: this.id, failure });
     }
+  }
+
+  /**
+   * The host may have looked at the path while the bytes that were sent lay there, and taken them for what its app saved. What was put
+   * back is captured only if it looks again.
+   */
+  private async askToLook(path: Path): Promise<void> {
+    const host = this.context.host(this.id);
+    if (host && captures(host)) await this.context.askToLook(this.id, path);
   }
 
   /** The source is not the version: what follows is another version, or nobody can send it for now. */

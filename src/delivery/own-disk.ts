@@ -28,7 +28,9 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     private readonly onScanned: (dir: SyncDir, unsyncable: Unsyncable) => Promise<void> = () => Promise.resolve(),
   ) {}
 
-  private readonly judge: Judge = (...about) => this.judgeAt(this.me, () => undefined)(...about);
+  private judge(): Judge {
+    return this.judgeAt(this.me, () => undefined);
+  }
 
   async observe(path: Path): Promise<Seen | undefined> {
     const seen = await this.root.observe(path);
@@ -77,7 +79,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async moveToTrash(path: Path): Promise<void> {
-    await remove(await this.checkedPlace(path), path, this.judge);
+    await remove(await this.checkedPlace(path), path, this.judge());
   }
 
   /** What a host that is filled may not contribute is kept among the conflicts. */
@@ -89,7 +91,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     await this.check(dir);
     const place = this.place(dir);
     await prepareAreas(place);
-    await judgeLeftovers(place, this.judge, this.leftoverMs);
+    await judgeLeftovers(place, this.judge(), this.leftoverMs);
     await cleanTmp(place, tmpAge);
     await cleanTrash(place, trash);
   }

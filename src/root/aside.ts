@@ -77,16 +77,16 @@ async function judgeFound(place: Place, at: string, rest: string, stat: DiskStat
   const { size, mtime, nanos } = stat;
   const file: AsideFile = { place, path, rest, at, found: { size, mtime, nanos } };
   // A symlink or the like that was swapped in at the last moment: no entry can know it.
-  if (stat.kind !== 'file') return keepIn(areas.conflicts, 'conflict', file);
+  if (stat.kind !== 'file') return keepAsConflict(file, judge);
   const verdict = await judge(path, file.found, by, () => place.disk.hash(inPlace(place, at), place.hashLimit ?? Infinity));
   switch (verdict) {
     case 'drop':
       await place.disk.remove(inPlace(place, at));
       return [{ path, found: file.found, verdict }];
     case 'trash': return keepIn(areas.trash, verdict, file);
-    case 'conflict': return keepIn(areas.conflicts, verdict, file);
-    case 'return': return orConflict(file, () => returnFile(file));
-    case 'put-back': return putBacks < MAX_PUT_BACKS ? orConflict(file, () => putBack(file, judge, putBacks)) : keepIn(areas.conflicts, 'conflict', file);
+    case 'conflict': return keepAsConflict(file, judge);
+    case 'return': return orConflict(file, judge, () => returnFile(file, judge));
+    case 'put-back': return putBacks < MAX_PUT_BACKS ? orConflict(file, judge, () => putBack(file, judge, putBacks)) : keepAsConflict(file, judge);
   }
 }
 
@@ -97,11 +97,17 @@ async function keepIn(area: string, verdict: Verdict, { place, path, rest, at, f
   return [];
 }
 
-async function returnFile(file: AsideFile): Promise<Judged[]> {
+async function keepAsConflict(file: AsideFile, judge: Judge): Promise<Judged[]> {
+  const kept = await keepIn(areas.conflicts, 'conflict', file);
+  if (kept.length > 0) judge.onConflict?.(file.path);
+  return kept;
+}
+
+async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
   const { place, path, rest, at, found } = file;
   await makeParents(place, path);
   const placed = await placeWhereEmpty(place, inPlace(place, at), inPlace(place, rest));
-  if (placed === 'occupied') return keepIn(areas.conflicts, 'conflict', file);
+  if (placed === 'occupied') return keepAsConflict(file, judge);
   return placed === 'placed' ? [{ path, found, verdict: 'return' }] : [];
 }
 
@@ -116,11 +122,11 @@ async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge
   return judged;
 }
 
-async function orConflict(file: AsideFile, place: () => Promise<Judged[]>): Promise<Judged[]> {
+async function orConflict(file: AsideFile, judge: Judge, place: () => Promise<Judged[]>): Promise<Judged[]> {
   try {
     return await place();
   } catch (error) {
     if (!PATH_REFUSES.some((code) => hasCode(error, code))) throw error;
-    return keepIn(areas.conflicts, 'conflict', file);
+    return keepAsConflict(file, judge);
   }
 }

@@ -52,4 +52,8 @@ export type { AsideBy } from '../words.js';
  * Asks where bytes go that a landing at `path` replaced or removed, or that a crash left aside. The answer comes from the entry,
  * read afresh. `hash` reads the bytes themselves; it is asked only where facts alone cannot tell.
  */
-export type Judge = (path: Path, found: Seen, by: AsideBy, hash: () => Promise<string | undefined>) => Promise<Verdict>;
+export interface Judge {
+  (path: Path, found: Seen, by: AsideBy, hash: () => Promise<string | undefined>): Promise<Verdict>;
+  /** Told of each file that was kept as a conflict, also where the answer was another one that could not be carried out. */
+  onConflict?(path: Path): void;
+}

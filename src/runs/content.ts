@@ -40,8 +40,11 @@ export async function repairHere(context: RunContext, progress: Progress, dir: S
     const change: Change = { do: 'put', path, dir, version, facts };
     for await (const outcome of backend.fetch(host, [change], progress.signal)) {
       context.events.emit('outcome', { host: me, outcome });
-      // What this host's app has written meanwhile is news, and nothing to repair.
-      if (outcome.result === 'kept') return false;
+      if (outcome.result === 'kept') {
+        // What this host's app has written meanwhile is news, and nothing to repair.
+        context.offer(await context.fold.paths([path], { why: 'scan', surely: true }));
+        return false;
+      }
       if (outcome.result !== 'delivered' || !await isGoodHere(context, entry)) continue;
       await settler.settle(path, version, me);
       context.landedHere(1);

@@ -105,6 +105,9 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       landed++;
       progress.done(1, outcome.bytes);
       await take(context, outcome, known.get(outcome.change.path), arrived);
+    } else if (outcome.result === 'kept') {
+      // What this host's app wrote was put back, and its own capture may have met the fetched bytes there.
+      if (known.has(outcome.change.path)) context.offer(await context.fold.paths([outcome.change.path], { why: 'scan', surely: true }));
     } else if (outcome.result === 'changed' || outcome.result === 'vanished') {
       const one = planned.get(outcome.change.path);
       if (one) await captureStray(context, one);

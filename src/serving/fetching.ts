@@ -20,6 +20,8 @@ export interface FetchContext extends Receiver, OpeningContext {
   /** What the database knows of paths. */
   lookUp(paths: readonly Path[]): Promise<(path: Path) => Known>;
   dirs(): SyncDirs;
+  /** Has this host look at a path; resolves once that is stored. */
+  askToLook(path: Path): Promise<void>;
   /** Tells whoever has the lanes of this host that a file landed here. */
   landed(): Promise<void>;
 }
@@ -199,7 +201,9 @@ export class Fetching {
     context.events.emit('fetched', { path, host: host.id, bytes: receiving.transfer.facts.size, ms: performance.now() - began, landed: version !== undefined });
     try {
       // Where the entry moved on meanwhile, this host is owed the new version: the fence sees to that.
-      if (received.kept || version === undefined) return;
+      // What the app wrote was put back, and its own capture may have met the fetched bytes there.
+      if (received.kept) return void await context.askToLook(path);
+      if (version === undefined) return;
       await context.settler.settle(path, version, context.me, received.sha256);
       await context.landed();
     } catch (error) {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RequestHandler } from 'express';
 import type { Backend } from '../backends/backend.js';
+import { makeLook } from '../capture/make-captures.js';
 import { fileModeOf } from '../backends/sftp/put.js';
 import { createJudging } from '../delivery/judging.js';
 import type { State } from '../hosts/state.js';
@@ -91,6 +92,7 @@ export class Serving {
     return new Fetching({
       events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
       backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
+      askToLook: (path) => parts.outbox.insert(makeLook(me, path)),
       dirs: () => dirs.current(), hosts: () => registry.all(), lookUp: (paths) => lookUp(parts, paths),
       refresh: async (isUrgent = false) => {
         if (performance.now() - readAt < (isUrgent ? urgentHostsAge : hostsAge)) return;

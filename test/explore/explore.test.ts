@@ -19,6 +19,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['linking and renaming are two steps', { writes: 1, unlinks: 1, crashes: 1, late: 1 }, { window: true }],
   ['three hosts', { writes: 1, crashes: 1, late: 1 }, { hosts: 3 }],
   ['entries that forget', { writes: 2 }, { forgetful: true }],
+  ['no scan comes to the rescue', { writes: 2, fetches: 1 }, { scanless: true }],
   ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
   ['a host joins', { writes: 1, joins: 1 }, {}],
 ];

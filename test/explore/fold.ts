@@ -1,5 +1,5 @@
 import {
-  bit, type Emit, hostOf, isUp, left, type Model, nameOf, nameOfContent, ownCopy, spend, wantedBy, writeFile, writeTombstone,
+  bit, type Emit, has, hostOf, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, spend, wantedBy, writeFile, writeTombstone,
 } from './model.js';
 import { crash } from './misfortune.js';
 import { isFull, start } from './landing.js';
@@ -21,7 +21,7 @@ function label(host: HostIndex, why: Reason): string {
 
 function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const own = hostOf(state, host), { decisions, options } = model;
-  const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', true]];
+  const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', !options.scanless || owesItself(model, state, host)]];
   for (const [why, isDue] of due) {
     if (!isDue) continue;
     const answer = decisions.reconcile(state, state.entry, host, own.disk, why, ownCopy(model, state, host, state.entry) !== 0);
@@ -40,6 +40,12 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
     if (!options.fine) lookAtDisk(model, next, host);
     emit(next, options.fine ? `${label(host, why)}: reads entry` : `${label(host, why)}: reads entry, sees ${nameOfContent(own.disk)}`, true);
   }
+}
+
+/** Without scans a sender still looks at what it is owed itself (`delivery/own-debts.ts`). */
+function owesItself(model: Model, state: State, host: HostIndex): boolean {
+  const entry = known(model, state);
+  return entry?.sender === host && has(entry.owed, host);
 }
 
 /** The answer, from the entry as it was read and the disk as it is. */

@@ -8,6 +8,8 @@ type Begun = Pick<Landing, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' | 
 
 /** How often bytes are put back in a row, as in `root/aside.ts`. */
 const putBackLimit = 2;
+/** Of the rows that name the path: more would be folded to no other end. */
+const mostRows = 3;
 
 export function isFull({ landings }: State): boolean {
   return landings.every(({ step }) => step !== 'free');
@@ -160,7 +162,9 @@ function keepInTrash(model: Model, next: State, host: HostIndex, content: number
 
 function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
   next.landings[i] = { ...noLanding };
-  const { decisions } = model, { to, kind, sameVersion } = landing;
+  const { decisions } = model, { to, kind, sameVersion } = landing, own = hostOf(next, to);
+  const isBack = landing.verdict === 'return' || landing.putBacks > 0;
+  if (isBack && captures(model, next, to) && decisions.rules.capturesWhatIsKept) own.named = Math.min(own.named + 1, mostRows);
   if (kind === 'trash') return 'looked at again';
   if (kind === 'restore') {
     if (landing.putBacks > 0) return 'its own is back, looked at again';
@@ -169,7 +173,7 @@ function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
     return 'holds it';
   }
   if (kind === 'fetch' && landing.putBacks > 0) return 'its own is back';
-  if (landing.verdict === 'return' || landing.putBacks > 0) {
+  if (isBack) {
     next.entry = decisions.settleKept(next.entry, to, sameVersion);
     return sameVersion ? 'kept there, not concerned' : 'kept there, but the entry moved, owed again';
   }

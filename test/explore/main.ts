@@ -9,12 +9,12 @@ import { budgets } from './state.js';
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
 const known: Record<string, typeof text | typeof flag> = {
   ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
-  fine: flag, forgetful: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
+  fine: flag, forgetful: flag, scanless: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
 };
 const { values } = parseArgs({ options: known });
 const options: Options = {
   hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
-  forgetful: values.forgetful === true,
+  forgetful: values.forgetful === true, scanless: values.scanless === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
@@ -32,6 +32,7 @@ how often, at most:  ${budgets.map((what) => `--${what} N`).join(' ')}
 --window             linking aside and renaming are two steps (the known gap: with two writes it loses bytes)
 --fine               reading the entry and looking at the disk are two steps
 --forgetful          entries remember one replaced version instead of 16
+--scanless           no scan looks for what every capture has missed
 --passive            the last host only has sshd and rsync
 --returning          the host that joins has a file that no entry knows any more
 --states N           ends after so many states; --minutes N: after so long; --first: at the first broken promise

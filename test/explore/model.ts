@@ -18,6 +18,8 @@ export interface Options {
   readonly fine: boolean;
   /** Entries remember one replaced version only, instead of the last 16. */
   readonly forgetful: boolean;
+  /** No scan looks for what every capture has missed: nothing may wait for one. */
+  readonly scanless: boolean;
 }
 
 export interface Model { readonly options: Options; readonly decisions: Decisions }

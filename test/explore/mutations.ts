@@ -19,7 +19,7 @@ export interface Mutation {
   readonly isSlow?: true;
 }
 
-export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false, forgetful: false };
+export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false, forgetful: false, scanless: false };
 
 /** The verdict where facts can tell, or once the bytes are hashed. */
 function changeVerdict(change: (verdict: Verdict, aside: Aside) => Verdict): Rules['judgeAside'] {
@@ -135,6 +135,10 @@ export const mutations: readonly Mutation[] = [
     name: 'forgotten-is-news', says: 'what is unknown is news also where the entry has forgotten versions and the host is owed',
     rules: { reconcile: (situation) => rules.reconcile(situation.entry ? { ...situation, entry: { ...situation.entry, superseded: situation.entry.superseded.slice(-1) } } : situation) },
     budget: { writes: 2 }, options: { forgetful: true },
+  },
+  {
+    name: 'kept-is-not-looked-at', says: 'a host does not look again at what a landing has left there',
+    rules: { capturesWhatIsKept: false }, budget: { writes: 2 }, options: { scanless: true },
   },
   {
     name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',

@@ -4,6 +4,8 @@ import type { Contents, State } from './state.js';
 /** What does not hold although everything has come to rest; empty: all is well. */
 export function findBroken(model: Model, state: State): string {
   const found = new Set<string>();
+  // What the app wrote and has not saved yet only a scan finds.
+  if (model.options.scanless && state.hosts.some(({ written }) => written !== 0)) return '';
   const entry = known(model, state);
   const isReady = (host: number): boolean => !(joins(model, host) && !state.ready);
   const counting = state.hosts.reduce((set, host, i) => set | (!host.retired && isReady(i) ? 1 << i : 0), 0);

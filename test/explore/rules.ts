@@ -7,8 +7,9 @@ import { adopt, applyTransition, follow, lacks, mayAdopt, maySend, owe, release,
 /** Every decision of the protocol: the functions that the product runs, imported. A mutation replaces one of them. */
 export const rules = {
   findStanding, findWhy, reconcile, reconcileLeft, mayStillBury, makeVersion, makeTombstone, judgeAside, settle, settleKept, follow, owe, release, applyTransition, maySend, mayAdopt, adopt, lacks,
-  /** The two below are no decisions but how they are carried out; a mutation may do it wrongly. */
+  /** The three below are no decisions but how they are carried out; a mutation may do it wrongly. */
   judgesBeforeRename: false,
   putsBackOver: false,
+  capturesWhatIsKept: true,
 };
 export type Rules = typeof rules;

@@ -150,13 +150,17 @@ async function readTree(root: string): Promise<Record<string, string>> {
   return tree;
 }
 
-/** Waits until no host of the site is owed anything, and no capture waits to be folded. */
+/**
+ * Waits until no host of the site is owed anything, and no capture waits to be folded. It looks twice: a capture leads to what hosts are
+ * owed, and what a delivery puts back leads to a capture, so that one look could miss what is on its way from the one to the other.
+ */
 export async function untilSettled(site: Site, timeout = 20_000): Promise<void> {
   const [machine] = site.machines;
-  await until(async () => {
+  const isSettled = async (): Promise<boolean> => {
     const status = await (machine as Machine).app.sync.status();
     return status.captures === 0 && status.hosts.every(({ owed, blocked }) => owed + blocked === 0);
-  }, { timeout });
+  };
+  await until(async () => await isSettled() && await isSettled(), { timeout });
 }
 
 /** The machines of a site of three. */

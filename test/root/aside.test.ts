@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Judge } from '../../src/root/disk.js';
+import type { Verdict } from '../../src/words.js';
 import { areas, cleanTmp, cleanTrash, findOwnCopy, judgeAside, judgeLeftovers, land, listKept, newName, remove } from '../../src/root/landing.js';
 import { judgeBy, makeOld, makeReplica, path, type Replica } from './replica.js';
 
@@ -64,6 +65,46 @@ describe('judgeAside', () => {
     await writeFile(odd, 'odd');
     expect(await judgeAside(replica.place, 'call', 'leftover', neverAsked)).toEqual([]);
     expect(await readFile(odd, 'utf8')).toBe('odd');
+  });
+});
+
+describe('a conflict is told', () => {
+  /** Judges what is aside; returns the paths that were told. */
+  async function judgeTelling(verdict: Verdict): Promise<string[]> {
+    const told: string[] = [];
+    const judge: Judge = () => Promise.resolve(verdict);
+    judge.onConflict = (about) => { told.push(about); };
+    await judgeAside(replica.place, 'call', 'leftover', judge);
+    return told;
+  }
+
+  test('where it was the answer', async () => {
+    await replica.put(`${areas.aside}/call/x/a`, 'unknown');
+    expect(await judgeTelling('conflict')).toEqual([path('x/a')]);
+  });
+
+  test('where what was to be put back found the path taken', async () => {
+    await replica.put(`${areas.aside}/call/x/a`, 'of a crash');
+    await replica.put('x/a', 'there by now');
+    expect(await judgeTelling('return')).toEqual([path('x/a')]);
+    expect(await replica.files()).toEqual({ '.syncmedia/conflicts/*/x/a': 'of a crash', 'x/a': 'there by now' });
+  });
+
+  test('where it could not be put back for good', async () => {
+    await replica.put(`${areas.aside}/call/x`, 'a file');
+    await replica.put('x/a', 'in a directory');
+    expect(await judgeTelling('put-back')).toEqual([path('x')]);
+  });
+
+  test('where no file was judged', async () => {
+    await mkdir(at(`${areas.aside}/call`));
+    await symlink('/etc/hostname', at(`${areas.aside}/call/link`));
+    expect(await judgeTelling('drop')).toEqual([path('link')]);
+  });
+
+  test.each(['drop', 'trash', 'return'] as const)('and nothing else is: %s', async (verdict) => {
+    await replica.put(`${areas.aside}/call/x/a`, 'known');
+    expect(await judgeTelling(verdict)).toEqual([]);
   });
 });
 

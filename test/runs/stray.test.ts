@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 /** Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can lose on purpose. @param lands what lands here */
-async function pullRacing(difference: Omit<Difference, 'path'>, result: 'changed' | 'vanished', lands: () => Promise<void>): Promise<void> {
+async function pullRacing(difference: Omit<Difference, 'path'>, result: 'changed' | 'vanished' | 'kept', lands: () => Promise<void>): Promise<void> {
   const backend = {
     async *compare () { yield await Promise.resolve({ path, ...difference }); },
     async *fetch (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
@@ -75,4 +75,10 @@ test('over what another host has saved meanwhile it is no version', async () => 
   });
   expect(offered).toEqual([]);
   expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', facts: { size: 29 } });
+});
+
+test('what this host has written meanwhile, and the landing put back, is a version', async () => {
+  await heldByB();
+  await pullRacing({ there }, 'kept', () => a.write(path, 'what A has just written'));
+  expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 23 } }]);
 });

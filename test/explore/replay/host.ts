@@ -122,7 +122,7 @@ export class ReplayHost {
       }),
       host: (id) => this.around.hosts().find((host) => host.id === id), dirOf: () => uploads, isOfOurDirs: () => true,
       reconcile: () => Promise.reject(new Error('the source is not the version')),
-      record: () => { end(); return Promise.resolve(); }, landed: () => undefined,
+      askToLook: () => Promise.resolve(), record: () => { end(); return Promise.resolve(); }, landed: () => undefined,
     });
     const stops = [
       events.on('failed', ({ error }) => { task?.notes.push(String(error)); end(); }),

@@ -1,0 +1,46 @@
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+
+/**
+ * What a host's app writes while a delivery is on its way is put back by that delivery. The host's own capture may be gone by then: it was
+ * folded while the delivered bytes lay at the path. Here the app does not save at all, so that every run is one of these.
+ */
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeEach(async () => {
+  // Scans that come by themselves would find it too, up to ten minutes later.
+  site = await openSite({ plugin: { onDelete: 'propagate', sweep: false }, tuning: { scanChangedMs: 3_600_000 } });
+  [one, two, three] = threeOf(site);
+});
+afterEach(() => site.close());
+
+const file = `${dir}/a.jpg`;
+const everywhere = async (content: string): Promise<void> => {
+  for (const machine of [one, two, three]) {
+    await until(async () => await machine.read(file) === content, { timeout: 15_000, what: `${JSON.stringify(content)} on ${machine.name}` });
+  }
+};
+async function saveOn(machine: Machine, content: string): Promise<void> {
+  await machine.write(file, content);
+  await machine.app.Photo.create({ title: 'a photo', file });
+}
+
+test('what a delivery puts back on a host is captured there, and reaches every host', async () => {
+  await two.write(file, 'by two, on its own disk only');
+  await saveOn(one, 'by one');
+  await everywhere('by two, on its own disk only');
+  await untilSettled(site);
+  expect((await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash'))).toContain('a.jpg');
+});
+
+test('what a removal puts back on a host is captured there, and reaches every host', async () => {
+  await saveOn(one, 'by one');
+  await everywhere('by one');
+  await untilSettled(site);
+  await two.write(file, 'by two, on its own disk only');
+  await one.app.Photo.findOneAndDelete({ file });
+  await rm(one.path(file));
+  await everywhere('by two, on its own disk only');
+  await untilSettled(site);
+});
