@@ -142,7 +142,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',
-    rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, ...crashes },
+    rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, crashes: 1 },
   },
 ];
 

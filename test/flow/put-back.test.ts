@@ -18,7 +18,7 @@ afterEach(() => site.close());
 const file = `${dir}/a.jpg`;
 const everywhere = async (content: string): Promise<void> => {
   for (const machine of [one, two, three]) {
-    await until(async () => await machine.read(file) === content, { timeout: 15_000, what: `${JSON.stringify(content)} on ${machine.name}` });
+    await until(async () => await machine.read(file) === content, { timeout: 20_000, what: `${JSON.stringify(content)} on ${machine.name}` });
   }
 };
 async function saveOn(machine: Machine, content: string): Promise<void> {
@@ -32,7 +32,7 @@ test('what a delivery puts back on a host is captured there, and reaches every h
   await everywhere('by two, on its own disk only');
   await untilSettled(site);
   expect((await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash'))).toContain('a.jpg');
-});
+}, 120_000);
 
 test('what a removal puts back on a host is captured there, and reaches every host', async () => {
   await saveOn(one, 'by one');
@@ -43,4 +43,4 @@ test('what a removal puts back on a host is captured there, and reaches every ho
   await rm(one.path(file));
   await everywhere('by two, on its own disk only');
   await untilSettled(site);
-});
+}, 120_000);
