@@ -26,7 +26,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
       const env: NodeJS.ProcessEnv = { ...process.env, HOME: user.home, USER: user.name, LOGNAME: user.name, MONGODB_URI: inject('database').uri, NO_COLOR: '1' };
       // Its files mark what they start themselves, and end what has that mark.
       delete env.TEST_FILE_MARK;
-      const child = spawn(program, args, { cwd: copy, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 100_000, killSignal: 'SIGKILL' });
+      const child = spawn(program, args, { cwd: copy, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 240_000, killSignal: 'SIGKILL' });
       let output = '';
       const collect = (chunk: Buffer): void => { output += chunk.toString(); };
       child.stdout.on('data', collect);
@@ -35,4 +35,4 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
       expect(output).toMatch(/5 passed, 0 failed/);
       expect(code).toBe(0);
     } finally { await user.remove(); }
-  }, 120_000);
+  }, 300_000);

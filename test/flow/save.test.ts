@@ -10,7 +10,9 @@ beforeAll(async () => {
 afterAll(() => site.close());
 afterEach(() => untilSettled(site));
 
-const onOthers = (file: string, content: string) => until(async () => await two.read(file) === content && await three.read(file) === content);
+/** Bytes have to go through sshd, and a sweep or a scan may have to find them first. */
+const timeout = 20_000;
+const onOthers = (file: string, content: string) => until(async () => await two.read(file) === content && await three.read(file) === content, { timeout });
 
 describe('a save', () => {
   test('puts the named file on the other hosts, byte for byte', async () => {
@@ -22,7 +24,7 @@ describe('a save', () => {
   test('works from any of the hosts', async () => {
     await three.write(`${dir}/from-three.jpg`, '3');
     await three.app.Photo.create({ title: 'three', file: `/${dir}/from-three.jpg` });
-    await until(async () => await one.read(`${dir}/from-three.jpg`) === '3' && await two.read(`${dir}/from-three.jpg`) === '3');
+    await until(async () => await one.read(`${dir}/from-three.jpg`) === '3' && await two.read(`${dir}/from-three.jpg`) === '3', { timeout });
   });
 
   test('is followed by a sweep, which finds the thumbnail beside the named picture', async () => {
