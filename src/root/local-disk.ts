@@ -128,11 +128,12 @@ function linkNow(from: string, to: string): boolean {
   }
 }
 
-/** sha256 (hex) of a whole open file. */
-export async function hashFrom(handle: FileHandle): Promise<string> {
+/** sha256 (hex) of a whole open file. @throws what the signal was aborted with */
+export async function hashFrom(handle: FileHandle, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(256 * 1024);
   for (let position = 0; ;) {
+    signal?.throwIfAborted();
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, bytesRead));

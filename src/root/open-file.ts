@@ -9,7 +9,7 @@ import { quotePath } from './paths.js';
 import { seenFrom } from './seen.js';
 
 /** A file open for reading, and what it was when it was opened. Whoever asked closes it. */
-export interface OpenFile { readonly handle: FileHandle; readonly seen: Seen }
+export interface OpenFile { readonly handle: FileHandle; readonly seen: Seen; readonly stats: BigIntStats }
 
 /** Files are replaced by renames all the time: one that is, between our looks, is opened again. */
 const MAX_TRIES = 3;
@@ -35,7 +35,10 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
     }
     const expected = real.value, handle = opened.value;
     try {
-      if ((await findOpenPath(handle, absolute, openFiles)) === expected) return { handle, seen: seenFrom(statOpen(handle)) };
+      if ((await findOpenPath(handle, absolute, openFiles)) === expected) {
+        const stats = statOpen(handle);
+        return { handle, seen: seenFrom(stats), stats };
+      }
     } catch (error) {
       await handle.close();
       throw asDiskError(error, 'looking at', absolute);

@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import send from 'send';
 import type { Facts, Path } from '../words.js';
+import { keepExactConditions } from './conditions.js';
 import { protectOrigin } from './content-headers.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
@@ -9,26 +10,27 @@ import type { ResolvedServeOptions } from './serve-options.js';
 export type SendPart = (start: number, length: number) => Promise<void>;
 
 /** `send` reads this off the stream where it was not given by `pipe`. */
-type Sending = Omit<send.SendStream, 'stream'> & { res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
+type Sending = Omit<send.SendStream, 'stream'> & { req: Pick<IncomingMessage, 'method' | 'headers'>; res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
 
-/** What is served: `absolute` is where it lies, or will lie, on this disk. */
-export interface ServedFile { readonly path: Path; readonly absolute: string; readonly facts: Facts }
+/** What is served: `absolute` is where it lies, or will lie, on this disk; `tag` is its ETag, where it is known. */
+export interface ServedFile { readonly path: Path; readonly absolute: string; readonly facts: Facts; readonly tag: string | undefined }
 
 /** An error as Express and its error handlers know it. */
 export interface HttpError extends Error { status: number; statusCode: number; headers?: Record<string, string> }
 
 /**
  * Answers with one file of known facts: type, conditional requests, ranges and HEAD as `send` does them, the bytes as `sendPart` does.
- * The date has whole seconds, all that transfers carry, so that ETag and Last-Modified are the same on every host.
+ * The date has whole seconds, all that transfers carry, so that Last-Modified is the same on every host.
  *
  * @returns once the response has ended or broke; an error with its status where `send` refuses the request (412, 416)
  */
 export function sendContent(
-  request: IncomingMessage, response: ServerResponse, { path, absolute, facts: { size, mtime } }: ServedFile, options: ResolvedServeOptions, sendPart: SendPart,
+  request: IncomingMessage, response: ServerResponse, { path, absolute, facts: { size, mtime }, tag }: ServedFile, options: ResolvedServeOptions, sendPart: SendPart,
 ): Promise<HttpError | undefined> {
   return new Promise((resolve) => {
     const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } = options;
-    const stream = send(request, path, { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable }) as unknown as Sending;
+    // `send` would make a tag of size and date.
+    const stream = send(request, path, { acceptRanges, cacheControl, etag: false, lastModified, maxAge, immutable }) as unknown as Sending;
     stream.res = response;
     // It comes only where there is a body to send; what is answered without one ends the response by itself.
     let sendsBody = false;
@@ -44,6 +46,10 @@ export function sendContent(
     protectOrigin(response, trust);
     const date = new Date(mtime * 1000);
     setHeaders?.(response, absolute, { size, mtime: date, mtimeMs: date.getTime() });
+    if (etag) {
+      if (tag !== undefined && !response.hasHeader('ETag')) response.setHeader('ETag', tag);
+      stream.req = { method: request.method, headers: keepExactConditions(request.headers, response.getHeader('ETag')?.toString()) };
+    }
     stream.send(path, { size, mtime: date, ctime: date, ino: 0 } as Stats);
     if (!sendsBody) resolve(undefined);
   });

@@ -3,9 +3,10 @@ import { hasCode } from '../errors/errors.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
+import { makeTag, type ContentTags } from './content-tags.js';
 import type { Fetching, Found } from './fetching.js';
 import { findRequestPath, readPathname } from './request-path.js';
-import { readFrom, sendBody } from './send-body.js';
+import { readFrom, sendBody, type ReadPart } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
@@ -14,6 +15,7 @@ export interface ServeContext {
   /** The served directory, relative to the root. */
   readonly base: string;
   dirs(): SyncDirs;
+  readonly tags: ContentTags;
   /** What fetches; undefined on a machine without a host id: there only what is here is served. */
   fetching(): Promise<Pick<Fetching, 'find'> | undefined>;
 }
@@ -40,7 +42,9 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
       if (found.is === 'here' || !found.transfer.use()) continue;
       const { transfer } = found;
       try {
-        return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: transfer.facts }, options, sendBody(response, transfer.read)) ?? 'answered';
+        const { facts, facts: { sha256 } } = transfer;
+        const served = { path, absolute: context.root.absolute(path), facts, tag: sha256 === undefined ? undefined : makeTag(sha256) };
+        return await sendContent(request, response, served, options, sendBody(response, transfer.read)) ?? 'answered';
       } finally {
         await transfer.release();
       }
@@ -70,7 +74,9 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     }
     if (!file) return undefined;
     try {
-      return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: file.seen }, options, sendBody(response, readFrom(file.handle))) ?? 'answered';
+      const { tag, bytes } = options.etag ? await context.tags.find(file, (known) => isBodyWanted(request, known), () => context.root.openToServe(path)) : {};
+      const read: ReadPart = bytes ? (position, length) => Promise.resolve(bytes.subarray(position, position + length)) : readFrom(file.handle);
+      return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: file.seen, tag }, options, sendBody(response, read)) ?? 'answered';
     } finally {
       await file.handle.close();
     }
@@ -94,6 +100,11 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
       next();
     }).catch(next);
   };
+}
+
+/** False where a file with this tag is answered without its content. */
+function isBodyWanted({ method, headers }: Request, tag: string): boolean {
+  return method !== 'HEAD' && headers['if-none-match']?.includes(tag) !== true;
 }
 
 /** A cache that kept a 404 would go on saying it after the file has come. What the next handler answers otherwise is its own affair. */

@@ -12,7 +12,10 @@ export interface ServeOptions {
   acceptRanges?: boolean;
   /** Whether Cache-Control is set, from `maxAge` and `immutable`. Default true. */
   cacheControl?: boolean;
-  /** Default true. The tag is the same on every host. */
+  /**
+   * Whether an `ETag` is sent: the sha256 of the content, the same on every host. Without it, `If-Modified-Since` counts, in whole seconds.
+   * Default true.
+   */
   etag?: boolean;
   /** Default true. */
   lastModified?: boolean;

@@ -15,6 +15,7 @@ import { asPathBelow } from '../root/paths.js';
 import { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import { bounded } from '../bounded.js';
+import { ContentTags } from './content-tags.js';
 import { Fetching } from './fetching.js';
 import { resolveServeOptions, type ServeOptions } from './serve-options.js';
 import { createServeMedia } from './serve-media.js';
@@ -39,10 +40,11 @@ const hostsAge = 5_000, urgentHostsAge = 500;
 /** How long a visitor's request waits for a database that is not open yet. In milliseconds. */
 const openMs = 5_000;
 
-/** What an instance serves, in any of its host's processes: one Fetching for all mounts. */
+/** What an instance serves, in any of its host's processes: one Fetching, and one cache of tags, for all mounts. */
 export class Serving {
   private fetching: Promise<Fetching> | undefined;
   private closed = false;
+  private readonly tags = new ContentTags();
   private readonly served = new Set<string>();
 
   constructor(private readonly context: ServingContext) {}
@@ -63,7 +65,7 @@ export class Serving {
     }
     this.served.add(base);
     const dirs = (): SyncDirs => context.dirs();
-    return createServeMedia({ root: new Root(rootPath, dirs), base, dirs, fetching: () => this.open() }, resolved);
+    return createServeMedia({ root: new Root(rootPath, dirs), base, dirs, tags: this.tags, fetching: () => this.open() }, resolved);
   }
 
   /** The directories that this process serves, relative to the root. */
@@ -72,7 +74,7 @@ export class Serving {
   async close(): Promise<void> {
     this.closed = true;
     const fetching = await this.fetching?.catch(() => undefined);
-    await fetching?.close();
+    await Promise.all([fetching?.close(), this.tags.close()]);
   }
 
   /** Undefined on a machine without a host id. While it is closed visitors may still come, and what is not here is not missing. */

@@ -35,7 +35,7 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}
   const web = await startWeb((app) => {
     app.get('/', (request, response, next) => {
       transfer.use();
-      sendContent(request, response, { path, absolute: `/${path}`, facts: entry.facts }, resolveServeOptions({}), sendBody(response, transfer.read)).then(() => transfer.release(), next);
+      sendContent(request, response, { path, absolute: `/${path}`, facts: entry.facts, tag: undefined }, resolveServeOptions({}), sendBody(response, transfer.read)).then(() => transfer.release(), next);
     });
   });
   try {

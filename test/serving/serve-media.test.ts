@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -41,13 +42,12 @@ describe('a file on this disk', () => {
     const { status, headers, body } = await web.get('/uploads/a.txt');
     expect([status, body.toString()]).toEqual([200, 'hello']);
     expect(headers).toMatchObject({ 'accept-ranges': 'bytes', 'content-length': '5', 'cache-control': 'public, max-age=3600' });
-    expect(headers.etag).toMatch(/^W\/"5-/);
+    expect(headers.etag).toBe(`"${createHash('sha256').update('hello').digest('base64url')}"`);
     expect(new Date(headers['last-modified'] ?? '').getTime() % 1000).toBe(0);
   });
   test('is not sent again to who has it', async () => {
     const { headers } = await web.get('/uploads/a.txt');
     expect((await web.get('/uploads/a.txt', { headers: { 'If-None-Match': headers.etag ?? '' } })).status).toBe(304);
-    expect((await web.get('/uploads/a.txt', { headers: { 'If-Modified-Since': headers['last-modified'] ?? '' } })).status).toBe(304);
     expect((await web.get('/uploads/a.txt', { headers: { 'If-Unmodified-Since': new Date(0).toUTCString() } })).status).toBe(412);
   });
   test.each([['a.txt', 'bytes=1-3', 'ell', 5], ['a.txt', 'bytes=-2', 'lo', 5], ['large.txt', 'bytes=100000-299999', 'x'.repeat(200_000), 300_000]])(

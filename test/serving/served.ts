@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SyncDirs } from '../../src/root/sync-dirs.js';
 import { Root } from '../../src/root/root.js';
+import { ContentTags } from '../../src/serving/content-tags.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/words.js';
@@ -19,14 +20,14 @@ export interface Served {
 export async function makeServed(): Promise<Served> {
   const folder = await makeTestDir();
   const dirs = new SyncDirs([{ path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' }]);
-  const root = new Root(folder.path, () => dirs);
+  const root = new Root(folder.path, () => dirs), tags = new ContentTags();
   await mkdir(join(folder.path, 'uploads'));
   return {
-    root: folder.path, remove: folder.remove,
+    root: folder.path, remove: async () => { await tags.close(); await folder.remove(); },
     async write(file, content) {
       await mkdir(dirname(join(folder.path, file)), { recursive: true });
       await writeFile(join(folder.path, file), content);
     },
-    serve: (options = {}, base = 'uploads') => createServeMedia({ root, base, dirs: () => dirs, fetching: () => Promise.resolve(undefined) }, resolveServeOptions(options)),
+    serve: (options = {}, base = 'uploads') => createServeMedia({ root, base, dirs: () => dirs, tags, fetching: () => Promise.resolve(undefined) }, resolveServeOptions(options)),
   };
 }
