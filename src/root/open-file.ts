@@ -52,15 +52,15 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
 export interface ReadFile { readonly bytes: Buffer; readonly stats: BigIntStats }
 
 /** A small file that is open; undefined where it was written to meanwhile. */
-export async function readWhole({ handle, seen }: OpenFile): Promise<ReadFile | undefined> {
+export async function readWhole({ handle, seen, stats: before }: OpenFile): Promise<ReadFile | undefined> {
   const bytes = Buffer.allocUnsafeSlow(seen.size);
   for (let filled = 0; filled < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
     if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
-  const stats = statOpen(handle), after = seenFrom(stats);
-  return after.size === seen.size && after.mtime === seen.mtime && after.nanos === seen.nanos ? { bytes, stats } : undefined;
+  const stats = statOpen(handle);
+  return stats.size === before.size && stats.mtimeNs === before.mtimeNs ? { bytes, stats } : undefined;
 }
 
 /** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */

@@ -76,7 +76,8 @@ export class ContentTags {
   private async readSmall(file: OpenFile, stamp: string, known: string | undefined): Promise<Tagged> {
     const isSettled = msUntilSettled(file.stats) === 0, read = await readWhole(file);
     if (!read) return {};
-    const isSame = stampOf(read.stats) === stamp;
+    // By all else it is the same: an open file stays one, and `readWhole` compares size and date.
+    const isSame = read.stats.ctimeNs === file.stats.ctimeNs;
     if (isSame && known !== undefined) return { tag: known, bytes: read.bytes };
     const tag = makeTag(createHash('sha256').update(read.bytes).digest('hex'));
     if (isSame && isSettled) this.remember(stamp, tag);
