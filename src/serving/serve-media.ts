@@ -5,7 +5,7 @@ import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
 import { makeTag, type ContentTags } from './content-tags.js';
 import type { Fetching, Found } from './fetching.js';
-import { findRequestPath, readPathname } from './request-path.js';
+import { findRequestPath, readPathname, type RefusedPath } from './request-path.js';
 import { readFrom, sendBody, type ReadPart } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
@@ -21,7 +21,10 @@ export interface ServeContext {
 }
 
 /** unavailable: the ledger knows the file, and nobody could give it just now. */
-type Answered = HttpError | 'answered' | 'missing' | 'unavailable';
+type Answered = HttpError | RefusedPath | 'answered' | 'unavailable';
+
+/** What is answered where nothing falls through, as `express.static` does it. */
+const refusals: Record<RefusedPath, [status: number, message: string]> = { malformed: [400, 'Bad Request'], outside: [403, 'Forbidden'], missing: [404, 'Not Found'] };
 
 /** How often a file that comes and goes while it is looked for is looked for again. */
 const tries = 3;
@@ -29,8 +32,9 @@ const tries = 3;
 /** Serves what lies below a directory, and fetches what is missing from a host that holds it. */
 export function createServeMedia(context: ServeContext, options: ResolvedServeOptions): RequestHandler {
   async function handle(request: Request, response: Response): Promise<Answered> {
-    const path = findRequestPath(readPathname(request.url), context.base, context.dirs(), options.dotfiles);
-    if (path === undefined) return 'missing';
+    const asked = findRequestPath(readPathname(request.url), context.base, context.dirs(), options.dotfiles);
+    if ('refused' in asked) return asked.refused;
+    const { path } = asked;
     for (let tried = 0; tried < tries; tried++) {
       const local = await serveLocal(request, response, path);
       if (local) return local;
@@ -95,7 +99,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
       if (answered === 'answered') return;
       if (typeof answered === 'object') { next(answered); return; }
       if (answered === 'unavailable') { next(makeUnavailable()); return; }
-      if (!options.fallthrough) { next(makeError(404, 'Not Found', { 'Cache-Control': 'no-store' })); return; }
+      if (!options.fallthrough) { next(makeError(...refusals[answered], { 'Cache-Control': 'no-store' })); return; }
       forbidCachingOf404(response);
       next();
     }).catch(next);

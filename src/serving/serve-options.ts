@@ -25,7 +25,7 @@ export interface ServeOptions {
   immutable?: boolean;
   /** Names that begin with a dot: `deny` and `ignore` count them as missing. Nothing in `.syncmedia/` is served either way. Default `deny`. */
   dotfiles?: 'deny' | 'ignore' | 'allow';
-  /** What is missing goes on to the next handler (true), or is an error with status 404. Default true. */
+  /** What is missing goes on to the next handler (true), or is an error: 404; 400 for a malformed path, 403 for one that leads out. Default true. */
   fallthrough?: boolean;
   /** Called before anything is sent, after our own headers; may change them. `path` is absolute, as with `express.static`. */
   setHeaders?: (response: ServerResponse, path: string, stat: ServedStat) => void;

@@ -145,6 +145,13 @@ describe('what may not be served', () => {
     expect([status, headers['cache-control'], body.toString()]).toEqual([404, 'no-store', 'Not Found']);
     expect((await web.get('/strict/a.txt', { method: 'DELETE' })).status).toBe(405);
   });
+  test.each([
+    ['%e0%a4%a', 400], ['a%00.txt', 400], ['..%2fother/c.txt', 403], ['sub/%2e%2e/%2e%2e/other/c.txt', 403], ['.dot', 404], ['sub', 404], ['sub/', 404],
+    ['.syncmedia/id', 404], ['up.tmp', 404], ['link.txt', 404], [`${'n'.repeat(300)}.txt`, 404],
+  ])('%j is an error %i there, as for express.static', async (name, status) => {
+    const got = await web.get(`/strict/${name}`);
+    expect([got.status, got.headers['cache-control']]).toEqual([status, 'no-store']);
+  });
   test('in our own folder is not served even where dotfiles are', async () => {
     expect((await web.get('/dots/.syncmedia/id')).status).toBe(404);
   });
