@@ -217,9 +217,9 @@ class Instance implements SyncMediaInstance {
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
 
-  /** A discriminator's documents lie in its base model's collection, and are found there. */
+  /** Documents of a discriminator that inherits the plugin lie in its base model's collection, and are found there by the same options. */
   private addModel(naming: NamingModel): void {
-    if (naming.model.baseModelName) return;
+    if (this.models.some(({ model, options }) => model.modelName === naming.model.baseModelName && options === naming.options)) return;
     this.models.push(naming);
     if (this.begun) void this.setup.check();
     void this.parts?.then((parts) => parts.declareModel(naming)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring a model', error }); });
@@ -283,9 +283,9 @@ class Instance implements SyncMediaInstance {
     this.outbox ??= new Outbox(connection, this.config.collectionPrefix);
     const dirs = () => this.dirs.current();
     return this.captures ??= {
-      hostId: state.id, root: new Root(state.root, dirs), dirs, outbox: this.outbox, log: this.config.log,
+      hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, outbox: this.outbox, log: this.config.log,
       noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
-      awaitCopies: (captures, options) => this.records.awaitSaved(captures, options),
+      awaitCopies: (captures, options, absent) => this.records.awaitSaved(captures, options, absent),
     };
   }
 

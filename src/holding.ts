@@ -10,6 +10,7 @@ import { Foreseeing } from './delivery/foreseeing.js';
 import { Knowing } from './delivery/knowing.js';
 import { Landed } from './delivery/landed.js';
 import { Lanes } from './delivery/lanes.js';
+import { NamedSearch } from './delivery/named-search.js';
 import { OwnDebts } from './delivery/own-debts.js';
 import { OwnDisk } from './delivery/own-disk.js';
 import { RegularScan } from './delivery/regular-scan.js';
@@ -99,9 +100,10 @@ export class Holding {
     });
     this.bootstrapping = new Bootstrapping({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
+    const named = new NamedSearch((paths, signal) => parts.findNamed(paths, signal), this.ending.signal);
     const deleting = new Deleting({
       ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
-      findNamed: (paths) => parts.findNamed(paths), isHalted: (dir) => dir in registry.me().halted,
+      findNamed: (paths) => named.ask(paths), isHalted: (dir) => dir in registry.me().halted,
       decided: (dir) => registry.me().removals?.[dir],
       halt: (dir, failure) => registry.recordHalt(dir, failure),
     });

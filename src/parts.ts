@@ -1,4 +1,4 @@
-import { findNamed as findNamedAmong, type NamingModel } from './capture/find-named.js';
+import { findNamed as findNamedAmong, isPlugged, type NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import type { EventBus } from './events.js';
 import { ensureIndexes, type HostRow, type HostRows } from './hosts/host-model.js';
@@ -10,9 +10,10 @@ import { Ledger, type Row } from './ledger/ledger.js';
 import type { Config } from './options/config.js';
 import type { KnownDirs } from './known-dirs.js';
 import type { RegisteredDatabase } from './registered-database.js';
+import { listParents } from './root/paths.js';
 import { Root } from './root/root.js';
 import { RunStore, type RunRow } from './runs/run-store.js';
-import type { HostId, Path, SyncDir } from './words.js';
+import type { HostId, Named, Path, SyncDir } from './words.js';
 
 /** What an instance works with once its connection is open, on a machine that was initialised. */
 export interface Parts {
@@ -30,8 +31,10 @@ export interface Parts {
   readonly runs: RunStore;
   /** Stores what models compiled later declare. */
   declare(dirs: readonly SyncDir[]): Promise<void>;
-  /** Which of these paths a document still names; undefined where this process lacks a model that names files there. */
-  findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined>;
+  /** The roots of all hosts, this one's first. */
+  rootPaths(this: void): readonly string[];
+  /** Which of these paths a document still names. Those below the sync dir of a model that this process lacks are not judged. */
+  findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named>;
   /** Notes a model compiled later. */
   declareModel(model: NamingModel): Promise<void>;
   /** Reads hosts and sync dirs anew. */
@@ -64,17 +67,22 @@ export async function openParts(
   };
   await refresh();
   const root = new Root(state.root, () => dirs.current());
+  const rootPaths = (): string[] => [...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)])];
   return {
-    database, hostRows: rows, me: state.id, rootPath: state.root, root, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed,
+    database, hostRows: rows, me: state.id, rootPath: state.root, root, rootPaths, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed,
     declare: (some) => store.declare(some),
   };
 
-  async function findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined> {
-    const dirOf = (path: Path): SyncDir | undefined => dirs.current().of(path);
-    const asked = [...new Set(paths.flatMap((path) => dirOf(path)?.path ?? []))];
-    const here = new Set(models.map(({ model }) => model.modelName));
-    const needed = await store.modelsOf(asked);
-    if (needed.size === 0 || [...needed].some((model) => !here.has(model))) return undefined;
-    return findNamedAmong(models, paths, state.root, dirOf);
+  async function findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named> {
+    const naming = await store.listNaming(new Set(paths.flatMap(listParents)));
+    const missing = new Map<Path, string>();
+    for (const path of paths) {
+      const needed = listParents(path).flatMap((dir) => (naming.get(dir) ?? []).map((name) => ({ dir, name })));
+      const lacking = needed.filter(({ dir, name }) => !isPlugged(models, name, dir));
+      if (needed.length === 0) missing.set(path, 'no model is known to name files there');
+      else if (lacking.length > 0) missing.set(path, `this process has no model ${lacking.map(({ dir, name }) => `${name} with the sync dir ${dir}`).join(', ')}`);
+    }
+    const { named, unjudged } = await findNamedAmong(models, paths.filter((path) => !missing.has(path)), rootPaths(), signal);
+    return { named, unjudged: new Map([...missing, ...unjudged]) };
   }
 }

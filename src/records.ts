@@ -32,12 +32,12 @@ export class Records {
   }
 
   /** Waits as the plugin's options say, for what a save has just captured; in the way of the save, so it is bounded. */
-  async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions): Promise<void> {
+  async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions, absent: readonly Path[]): Promise<void> {
     if (copies === undefined) return;
     try {
       const watch = this.useWatch(await this.context.parts());
       const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
-      await watch.wait({ paths, captures, copies, timeoutMs: copiesTimeoutMs, expected: false });
+      await watch.wait({ paths, absent, captures, copies, timeoutMs: copiesTimeoutMs, expected: false });
     } catch (error) {
       if (copiesTimeoutAction === 'error' && hasCode(error, 'MEDIA_COPIES_TIMEOUT')) throw error;
       const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
@@ -95,9 +95,9 @@ export class Records {
   }
 
   private async findNamed(document: Record<string, unknown>, model: string, parts: Parts): Promise<Path[]> {
-    const options = this.plugged.get(model)?.options, { root, dirs } = parts;
+    const options = this.plugged.get(model)?.options, { root, rootPaths, dirs } = parts;
     if (!options) return [];
-    return findDocumentPaths(document, options, model, { root, dirs: () => dirs.current() }, async (paths) => {
+    return findDocumentPaths(document, options, model, { root, rootPaths, dirs: () => dirs.current() }, async (paths) => {
       const knownOf = await lookUp(parts, paths);
       return (path) => isKnown(knownOf(path));
     });

@@ -239,3 +239,10 @@ export interface Run {
   askedAt: Date; startedAt?: Date; endedAt?: Date;
   askedBy: string;
 }
+
+/** What documents say of paths. No document names a path that is in neither. */
+export interface Named {
+  readonly named: ReadonlySet<Path>;
+  /** Paths of which this cannot be said, and why. */
+  readonly unjudged: ReadonlyMap<Path, string>;
+}

@@ -1,7 +1,8 @@
+import { posix } from 'node:path';
 import { asPathBelow, isSafePath } from '../root/paths.js';
 import type { Path } from '../words.js';
 
-/** The paths that a string of a document may mean. */
+/** The paths that a string of a document may mean. One string can name several files, and all of them count. */
 export interface Candidates {
   /** What lies below a sync dir as the string has it, most literal first. */
   readonly direct: readonly Path[];
@@ -14,13 +15,14 @@ export interface Candidates {
 /**
  * Apps store paths in many forms: relative to the root or to the sync dir, with a leading `/` or `./`, absolute, as a URL, with
  * percent escapes. All of them are tried; what is not safe is left out. Pure: it looks at no disk.
+ *
+ * @param roots the roots of all hosts: a document may have been saved on any of them, with an absolute path
  */
-export function findCandidates(value: string, rootPath: string, dirs: readonly Path[]): Candidates {
+export function findCandidates(value: string, roots: readonly string[], dirs: readonly Path[]): Candidates {
   const direct = new Set<Path>();
   const joined = new Set<Path>();
   let unsafe = false;
-  for (const spelling of listSpellings(value)) {
-    const relative = asPathBelow(rootPath, spelling) ?? spelling.replace(/^(?:\.?\/)+/, '');
+  for (const relative of listRelative(value, roots)) {
     if (!isSafePath(relative)) {
       unsafe ||= relative.includes('\0') || relative.split('/').includes('..');
       continue;
@@ -34,32 +36,51 @@ export function findCandidates(value: string, rootPath: string, dirs: readonly P
   return { direct: [...direct], joined: [...joined], unsafe };
 }
 
-function listSpellings(value: string): Set<string> {
-  const spellings = new Set([value]);
-  const pathname = findPathname(value);
-  if (pathname !== undefined) spellings.add(pathname);
-  for (const spelling of [...spellings]) {
-    const decoded = decode(spelling);
-    if (decoded !== undefined) spellings.add(decoded);
+/**
+ * Marks of which a string contains at least one if it names one of the paths, in any form: the names of the files, and the percent
+ * sign, since any character may be escaped. Strings that contain a mark may mean something else.
+ */
+export function listMarks(paths: Iterable<Path>): string[] {
+  return [...new Set(['%', ...[...paths].map((path) => path.slice(path.lastIndexOf('/') + 1))])];
+}
+
+/** The string in its spellings as a path relative to the root, most literal first; perhaps no safe one. */
+function listRelative(value: string, roots: readonly string[]): Set<string> {
+  const relative = new Set<string>();
+  for (const spelling of listSpellings(value)) {
+    for (const root of roots) {
+      const below = asPathBelow(root, spelling);
+      if (below !== undefined) relative.add(below);
+    }
+    relative.add(spelling.replace(/^(?:\.?\/)+/, ''));
   }
+  return relative;
+}
+
+/** Each is a part of the string, perhaps unescaped: `listMarks` depends on that. */
+function listSpellings(value: string): Set<string> {
+  const spellings = new Set<string>();
+  const address = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(value);
+  // `//uploads/a.jpg` may be a path with a slash too many.
+  if (!address || value.startsWith('/')) addSpellings(spellings, value, (path) => path);
+  if (address) addSpellings(spellings, value.slice(address[0].length), (path) => posix.normalize(path));
   return spellings;
 }
 
-/** The path of a URL, whole (`https://…`, `//cdn…`) or not (`/uploads/a.jpg?width=100`). */
-function findPathname(value: string): string | undefined {
-  if (!/^(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(value)) return /[?#]/.test(value) ? value.replace(/[?#].*$/s, '') : undefined;
-  try {
-    return new URL(value, 'http://host').pathname;
-  } catch {
-    return undefined;
-  }
+function addSpellings(spellings: Set<string>, value: string, asPath: (value: string) => string): void {
+  // A `?` or `#` starts a query or a fragment, or is part of a name that was never escaped.
+  const literal = [value, value.replace(/[?#].*$/s, '')];
+  for (const spelling of literal) spellings.add(asPath(spelling));
+  for (const spelling of literal) if (spelling.includes('%')) spellings.add(asPath(decodeEscapes(spelling)));
 }
 
-function decode(value: string): string | undefined {
-  if (!value.includes('%')) return undefined;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return undefined;
-  }
+/** Escapes that are none, as in `100%.jpg`, stay as they are. */
+function decodeEscapes(value: string): string {
+  return value.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURIComponent(escapes);
+    } catch {
+      return escapes;
+    }
+  });
 }

@@ -1,6 +1,6 @@
 import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
 import type { Log } from '../log.js';
-import type { Capture, HostId, SavedBy, SyncDir } from '../words.js';
+import type { Capture, HostId, Path, SavedBy, SyncDir } from '../words.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
@@ -37,8 +37,12 @@ export interface Capturing extends Place {
   readonly outbox: Outbox;
   /** Tells whoever folds that a capture is stored; must neither throw nor wait. */
   readonly handOver: (this: void, capture: Capture) => void;
-  /** Waits for copies of what a save captured, where its options ask for that. Rejects only where they want an error. */
-  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions) => Promise<void>;
+  /**
+   * Waits for copies of what a save captured, where its options ask for that. Rejects only where they want an error.
+   *
+   * @param absent paths that the documents may name besides: those that other hosts hold count too
+   */
+  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions, absent: readonly Path[]) => Promise<void>;
   /** Told of each saved document that names no file; must neither throw nor wait. */
   readonly noteUnnamed: (this: void, savedBy: SavedBy) => void;
   readonly log: Log;

@@ -1,22 +1,32 @@
+import { types } from 'node:util';
+
+const { isDate, isRegExp } = types;
+
 /** A string of a document and the field that holds it. */
 export interface NamedString { readonly value: string; readonly field: string }
 
 /** `complete` is false where a limit ended the walk. */
 export interface DocumentStrings { readonly strings: readonly NamedString[]; readonly complete: boolean }
 
-const maxStrings = 1_000;
-const maxDepth = 32;
+/** Where a walk ends. */
+export interface WalkLimits { readonly strings: number; readonly depth: number }
 
-/** Every string in a plain object, at most 1,000; arrays, Maps and nested objects are walked, 32 levels deep. */
-export function collectStrings(document: unknown): DocumentStrings {
-  const walk = new Walk();
+/** An operation waits for these walks. What lies beyond the limits is left to the scan of the sync dirs. */
+export const operationLimits: WalkLimits = { strings: 1_000, depth: 32 };
+
+/** Nothing is left out of a stored document: MongoDB limits its size to 16 MiB and its depth to 180 levels. */
+export const storedLimits: WalkLimits = { strings: Infinity, depth: Infinity };
+
+/** Every string of a document as BSON would store it; arrays, Maps and nested objects are walked. */
+export function collectStrings(document: unknown, limits = operationLimits): DocumentStrings {
+  const walk = new Walk(limits);
   walk.visit(document, '', 0);
   return walk;
 }
 
 /** The strings at dotted field names; arrays on the way and at the end are walked, with or without an index in the name. */
-export function collectFields(document: unknown, fields: readonly string[]): DocumentStrings {
-  const walk = new Walk();
+export function collectFields(document: unknown, fields: readonly string[], limits = operationLimits): DocumentStrings {
+  const walk = new Walk(limits);
   for (const field of fields) walk.descend(document, field.split('.'), field, 0);
   return walk;
 }
@@ -26,14 +36,17 @@ class Walk implements DocumentStrings {
   complete = true;
   private readonly ancestors = new Set<object>();
 
-  visit(value: unknown, field: string, depth: number): void {
+  constructor(private readonly limits: WalkLimits) {}
+
+  visit(given: unknown, field: string, depth: number): void {
+    const value = asStored(given);
     if (typeof value === 'string') {
       this.add(value, field);
       return;
     }
     const children = listChildren(value);
     if (children === undefined || this.ancestors.has(value as object) || !this.complete) return;
-    if (depth === maxDepth) {
+    if (depth >= this.limits.depth) {
       this.complete = false;
       return;
     }
@@ -42,9 +55,9 @@ class Walk implements DocumentStrings {
     this.ancestors.delete(value as object);
   }
 
-  descend(value: unknown, names: readonly string[], field: string, depth: number): void {
-    const [name, ...rest] = names;
-    if (depth > maxDepth) {
+  descend(given: unknown, names: readonly string[], field: string, depth: number): void {
+    const [name, ...rest] = names, value = asStored(given);
+    if (depth > this.limits.depth) {
       this.complete = false;
     } else if (name === undefined) {
       this.visit(value, field, 0);
@@ -58,16 +71,21 @@ class Walk implements DocumentStrings {
   }
 
   private add(value: string, field: string): void {
-    if (this.strings.length < maxStrings) this.strings.push({ value, field });
+    if (this.strings.length < this.limits.strings) this.strings.push({ value, field });
     else this.complete = false;
   }
 }
 
-/** Of arrays, Maps and plain objects; undefined for everything else (dates, buffers, ObjectIds …). */
+/** What the driver would store instead of a value that says so itself. */
+function asStored(value: unknown): unknown {
+  const { toBSON } = (typeof value === 'object' && value !== null ? value : {}) as { toBSON?: unknown };
+  return typeof toBSON === 'function' ? (toBSON as () => unknown).call(value) : value;
+}
+
+/** Of what BSON stores as an array or an object, also instances of classes; undefined for everything else (dates, buffers, ObjectIds …). */
 function listChildren(value: unknown): Iterable<[string, unknown]> | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) return (value as unknown[]).map((item, index) => [String(index), item]);
   if (value instanceof Map) return [...value].map(([name, item]) => [String(name), item]);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? Object.entries(value) : undefined;
+  return '_bsontype' in value || isDate(value) || isRegExp(value) || ArrayBuffer.isView(value) ? undefined : Object.entries(value);
 }

@@ -1,76 +1,83 @@
+import { messageOf } from '../errors/errors.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Path, SyncDir } from '../words.js';
-import { findCandidates } from './candidates.js';
+import type { Named, Path } from '../words.js';
+import { findCandidates, listMarks } from './candidates.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
+import { storedLimits } from './document-strings.js';
 import { readStored } from './stored-documents.js';
 import { listNames } from './touched-paths.js';
 
 export interface NamingModel { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
 
-/** Paths asked for in one query. */
-const batch = 50;
+/** The server searches for at most so many names at once: it takes longer to search for more than to send every document. */
+const maxSearched = 8;
+/** Documents that are decoded without a pause: the process has requests to answer meanwhile. */
+const batchSize = 200;
 
 /**
- * Which of these paths some document of the plugged models still names, in any of the forms in which apps store them. The server
- * looks for the files' names in the fields that the model declares as strings; a model that may keep strings elsewhere (Mixed, Map,
- * a `paths` function) is read whole, a batch in memory at a time. What is found is then read as the plugin reads a save.
+ * Which of these paths some document of the plugged models still names. The documents are read by the functions that read a save, so
+ * that whatever a save finds is found. The server leaves out only documents that cannot name any of the paths, whatever their shape;
+ * where it cannot tell, every document is read.
+ *
+ * @param rootPaths the roots of all hosts
+ * @param signal ends the reading, which then throws
  */
-export async function findNamed(models: readonly NamingModel[], paths: readonly Path[], rootPath: string, dirOf: (path: Path) => SyncDir | undefined): Promise<Set<Path>> {
-  const named = new Set<Path>();
+export async function findNamed(models: readonly NamingModel[], paths: readonly Path[], rootPaths: readonly string[], signal: AbortSignal): Promise<Named> {
+  const named = new Set<Path>(), unjudged = new Map<Path, string>();
   for (const { model, options } of models) {
-    const own = paths.filter((path) => !named.has(path) && options.syncDirs.includes(dirOf(path)?.path ?? path));
-    for (let at = 0; at < own.length; at += batch) {
-      const some = new Set(own.slice(at, at + batch));
-      for await (const document of readStored(model, prefilter(model, options, some), options, { limit: 0 })) {
-        const { strings, complete } = listNames(document, options, model.modelName);
-        // More than is looked at: it may name any of them.
-        if (!complete) for (const path of some) named.add(path);
-        for (const { value } of strings) {
-          const { direct, joined } = findCandidates(value, rootPath, options.syncDirs);
-          for (const path of [...direct, ...joined]) if (some.has(path)) named.add(path);
+    const isBelow = (path: Path): boolean => options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
+    const wanted = new Set(paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)));
+    if (wanted.size === 0) continue;
+    const mayName = makeSearch(wanted);
+    for await (const document of readAll(model, options, wanted)) {
+      signal.throwIfAborted();
+      try {
+        for (const { value } of listNames(document, options, model.modelName, storedLimits).strings) {
+          if (!mayName(value)) continue;
+          const { direct, joined } = findCandidates(value, rootPaths, options.syncDirs);
+          for (const path of [...direct, ...joined]) if (wanted.delete(path)) named.add(path);
         }
+      } catch (error) {
+        for (const path of wanted) unjudged.set(path, `${messageOf(error)} (document ${String(document['_id'])})`);
+        wanted.clear();
       }
+      if (wanted.size === 0) break;
     }
   }
-  return named;
+  return { named, unjudged };
 }
 
-/** Documents that may name one of the paths; all of them where the model's strings may lie anywhere. */
-function prefilter(model: PluggedModel, { paths }: ResolvedPluginOptions, wanted: ReadonlySet<Path>): PlainDocument {
-  const fields = typeof paths === 'function' ? undefined : paths ?? listStringFields(model.schema);
-  if (fields === undefined || fields.length === 0) return {};
-  const pattern = [...wanted].flatMap(spellName).map(escapeForRegex).join('|');
-  return { $or: fields.map((field) => ({ [field]: { $regex: pattern, $options: 'i' } })) };
+/** Whether this process reads the documents of a model that declared the sync dir. Those of a discriminator are read with its base's. */
+export function isPlugged(models: readonly NamingModel[], name: string, dir: Path): boolean {
+  return models.some(({ model: { modelName, discriminators = {} }, options }) => options.syncDirs.includes(dir) && (modelName === name || Object.hasOwn(discriminators, name)));
 }
 
-/** The file's own name as it may stand in a string: as it is, or percent-encoded in either way. */
-function spellName(path: Path): string[] {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  // Other encodings of ASCII (`%61`) are legal and unheard of; a name that is not ASCII is looked for by its end alone.
-  return [...new Set([name, encodeURI(name), encodeURIComponent(name)])];
-}
-
-function escapeForRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-}
-
-/** Dotted names of all fields that hold strings; undefined where some field may hold anything. */
-function listStringFields(schema: PluggedModel['schema'], prefix = ''): string[] | undefined {
-  const fields: string[] = [];
-  for (const [name, type] of Object.entries(schema.paths)) {
-    const inner = (type as { schema?: PluggedModel['schema'] }).schema;
-    const caster = (type as { caster?: { instance?: string }; embeddedSchemaType?: { instance?: string } });
-    const item = caster.embeddedSchemaType?.instance ?? caster.caster?.instance;
-    if (inner) {
-      const below = listStringFields(inner, `${prefix}${name}.`);
-      if (!below) return undefined;
-      fields.push(...below);
-    } else if (type.instance === 'String' || (type.instance === 'Array' && item === 'String')) fields.push(prefix + name);
-    else if (type.instance === 'Mixed' || type.instance === 'Map' || type.instance === 'Array') {
-      if (type.instance === 'Array' && item !== undefined && item !== 'Mixed') continue;
-      return undefined;
-    }
+/** Documents of a model that may name one of the paths. Those of a discriminator are read with all of its collection. */
+async function* readAll(model: PluggedModel, options: ResolvedPluginOptions, wanted: ReadonlySet<Path>): AsyncGenerator<PlainDocument> {
+  const filter = makeFilter(options, wanted), limits = { limit: 0, batchSize };
+  try {
+    yield* readStored(model, filter ?? {}, options, limits);
+  } catch (error) {
+    // A server may refuse to search, as in encrypted fields.
+    if (filter === undefined) throw error;
+    yield* readStored(model, {}, options, limits);
   }
-  // Strings that the schema does not know may be stored too.
-  return schema.get('strict') === false || (schema.discriminators && Object.keys(schema.discriminators).length > 0) ? undefined : fields;
+}
+
+/**
+ * Leaves out documents whose fields of `paths` hold neither a string with a mark nor an array or an object, in which the server cannot
+ * search at every depth. Undefined where the strings may lie in any field, or are made by a function.
+ */
+function makeFilter({ paths }: ResolvedPluginOptions, wanted: ReadonlySet<Path>): PlainDocument | undefined {
+  if (paths === undefined || typeof paths === 'function' || wanted.size > maxSearched) return undefined;
+  const pattern = listMarks(wanted).map((mark) => mark.replace(/[!-/:-@[-`{-~]/g, '\\$&')).join('|');
+  const fields = new Set(paths.map((path) => path.split('.', 1)[0] ?? path));
+  return { $or: [...fields].flatMap((field) => [{ [field]: { $regex: pattern } }, { [field]: { $type: ['object', 'array', 'symbol'] } }]) };
+}
+
+/** Whether a string may name one of the paths, which is found out sooner than what it means. */
+function makeSearch(wanted: ReadonlySet<Path>): (value: string) => boolean {
+  if (wanted.size > maxSearched) return () => true;
+  const marks = listMarks(wanted);
+  return (value) => marks.some((mark) => value.includes(mark));
 }

@@ -35,7 +35,7 @@ export class LeavingDocuments {
       }
       this.ids.push(document['_id']);
       const { strings } = listNames(document, options, model.modelName);
-      for (const path of await finder.listLeft(strings.map(({ value }) => value))) this.paths.add(path);
+      for (const path of finder.listLeft(strings.map(({ value }) => value))) this.paths.add(path);
     }
   }
 }

@@ -7,6 +7,8 @@ import type { Capturing } from './capturing.js';
 export interface CaptureContent {
   readonly savedBy?: SavedBy | undefined;
   readonly touched: readonly Path[];
+  /** What the document may name besides, of files that are not on this disk; not stored. */
+  readonly absent?: readonly Path[];
   /** No longer named, as far as is known. */
   readonly left: readonly Path[];
   /** Whether everything that may name a path could be looked at; else the sync dirs are scanned at once. */

@@ -52,7 +52,8 @@ export class Operation {
       await this.takeBack(before);
     }
     this.handOver();
-    if (this.session?.inTransaction() !== true) await this.capturing.awaitCopies(this.captures, this.options);
+    if (this.session?.inTransaction() === true || this.options.copies === undefined) return;
+    await this.capturing.awaitCopies(this.captures, this.options, [...new Set(contents.flatMap(({ absent = [] }) => absent))]);
   }
 
   /** At once, or after the commit of the transaction. */

@@ -105,9 +105,9 @@ export class Outbox {
     await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched] } : {}) } }, majority);
   }
 
-  /** Of a capture only these candidates are left, to be looked at again when it is due. */
-  async keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { touched: [], sweep: [], left: [...left], leftSince: since, dueAt } }, majority);
+  /** Of a capture only these candidates, and what could not be folded, are left to be looked at again when it is due. */
+  async keepLeft({ id, touched, left, leftSince }: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void> {
+    await this.collection.updateOne({ _id: id }, { $set: { touched: [...touched], sweep: [], left: [...left], leftSince, dueAt } }, majority);
   }
 
   /** How many wait to be folded, of one host or of all. */

@@ -1,4 +1,4 @@
-import type { ClientSession, Schema } from 'mongoose';
+import type { ClientSession, Connection, Schema } from 'mongoose';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { CaptureDeps, PluggedDocument, PluggedModel } from './capturing.js';
 import { Operation } from './operation.js';
@@ -21,9 +21,14 @@ export class PluggedModels {
 
   constructor(private readonly deps: CaptureDeps, private readonly optionsOf: OptionsOf, private readonly commits: CommitWatch) {}
 
-  /** Discriminators are noticed at their first operation. */
+  /** Discriminators that are compiled with a schema of their own are noticed at their first operation. */
   watch(schema: Schema): void {
     onCompiled(schema, (model) => this.notice(model));
+  }
+
+  /** Notices every model that is compiled on a connection, discriminators as well. */
+  watchConnection(connection: Connection): void {
+    connection.on('model', (model: PluggedModel) => this.notice(model));
   }
 
   /** An operation of `model` that is to be captured; undefined where it is not. `own`: the document's session. */

@@ -63,7 +63,7 @@ export class Remembered {
       const savedBy = this.operation.savedBy(id);
       const shared = single ? named.paths : [];
       if (propagates) {
-        const left = await finder.listLeft(names.map(({ value }) => value));
+        const left = finder.listLeft(names.map(({ value }) => value));
         contents.push({ savedBy, touched: shared, left: left.filter((path) => !named.paths.includes(path)), complete: this.shared.complete });
       } else {
         const { paths } = await finder.listTouched(names);
@@ -84,13 +84,13 @@ export class Remembered {
       const key = keyOf(document['_id']);
       const { strings, complete } = listNames(document, options, model.modelName);
       const savedBy = this.operation.savedBy(document['_id']);
-      const { paths, refused } = await finder.listTouched(strings);
+      const { paths, absent, refused } = await finder.listTouched(strings);
       this.operation.warnOfRefused(refused, savedBy);
-      contents.push({ savedBy, touched: paths, left: await this.listLeft(this.documents.get(key), strings, finder), complete });
+      contents.push({ savedBy, touched: paths, absent, left: this.listLeft(this.documents.get(key), strings, finder), complete });
       gone.delete(key);
     }
     for (const known of gone.values()) {
-      contents.push({ savedBy: this.operation.savedBy(known.id), touched: [], left: await this.listLeft(known, [], finder), complete: true });
+      contents.push({ savedBy: this.operation.savedBy(known.id), touched: [], left: this.listLeft(known, [], finder), complete: true });
     }
     const touched = new Set(contents.flatMap((content) => content.touched));
     return contents.map((content) => ({ ...content, left: content.left.filter((path) => !touched.has(path)) }));
@@ -110,7 +110,7 @@ export class Remembered {
     this.documents.set(keyOf(document['_id']), { id: document['_id'], names: strings });
   }
 
-  private async listLeft(known: Known | undefined, now: readonly NamedString[], finder: PathFinder): Promise<CaptureContent['left']> {
+  private listLeft(known: Known | undefined, now: readonly NamedString[], finder: PathFinder): CaptureContent['left'] {
     if (!this.operation.propagates || known === undefined) return [];
     return finder.listLeft(listGone(known.names, now));
   }

@@ -54,8 +54,8 @@ export class SavedDocuments {
       const touched = await finder.listTouched(strings);
       if (tells) operation.warnOfRefused(touched.refused, savedBy);
       if (tells && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
-      const left = await finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
-      contents.push({ savedBy, touched: touched.paths, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
+      const left = finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
+      contents.push({ savedBy, touched: touched.paths, absent: touched.absent, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
     }
     return contents;
   }

@@ -4,19 +4,21 @@ import type { PlainDocument, PluggedModel } from './capturing.js';
 
 export interface ReadOptions {
   readonly session?: ClientSession | undefined;
+  /** 0: all. */
   readonly limit: number;
+  /** Documents in memory at a time; default 1,000. */
+  readonly batchSize?: number;
   /** What the operation itself was given, so that the same documents are found: `sort`, `collation`, `hint`, `let`, `maxTimeMS`. */
   readonly like?: Readonly<Record<string, unknown>>;
 }
 
-const batchSize = 1_000;
 const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
 
 /**
  * Documents as they are stored, from the primary and in the operation's session, one batch in memory at a time. Not through
  * Mongoose: the app's own find hooks may hide some, and would run for a read that the app never asked for.
  */
-export async function* readStored(model: PluggedModel, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
+export async function* readStored(model: PluggedModel, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, batchSize = 1_000, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
   const given = Object.fromEntries(passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]));
   const projection = listFields(options);
   // Before the connection is open Mongoose gives a promise of the cursor, as it waits then.

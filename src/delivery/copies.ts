@@ -14,6 +14,8 @@ export interface CopiesContext {
 
 export interface WaitRequest {
   readonly paths: readonly Path[];
+  /** Paths that may be meant besides: those that are files of other hosts, as the ledger says, are waited for as well. */
+  readonly absent?: readonly Path[];
   /** Captures that are to be folded first: until then the ledger speaks of what was there before. */
   readonly captures: readonly Pick<Capture, 'id' | 'host'>[];
   readonly copies: Copies;
@@ -22,7 +24,14 @@ export interface WaitRequest {
   readonly expected: boolean;
 }
 
-interface Waiter extends WaitRequest { readonly until: number; end(files: CopiesOf[]): void; fail(error: unknown): void }
+interface Waiter extends Required<Omit<WaitRequest, 'paths' | 'absent'>> {
+  paths: readonly Path[];
+  /** Not asked about yet. */
+  absent: readonly Path[];
+  readonly until: number;
+  end(files: CopiesOf[]): void;
+  fail(error: unknown): void;
+}
 
 /** Paths of all waits together; more are not waited for. */
 const pathLimit = 20_000;
@@ -58,7 +67,8 @@ export class CopiesWatch {
   /** @throws CopiesTimeout; CLOSED; what the database throws when the time is over */
   async wait(request: WaitRequest): Promise<CopiesOf[]> {
     if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    if (request.paths.length === 0) return [];
+    const { absent = [] } = request;
+    if (request.paths.length + absent.length === 0) return [];
     if (this.paths + request.paths.length > pathLimit) {
       throw this.giveUp({ ...request, timeoutMs: 0 });
     }
@@ -66,7 +76,7 @@ export class CopiesWatch {
     let last: NodeJS.Timeout | undefined;
     try {
       return await new Promise<CopiesOf[]>((resolve, reject) => {
-        const waiter: Waiter = { ...request, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
+        const waiter: Waiter = { ...request, absent, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
         this.waiters.add(waiter);
         // A database that does not answer prolongs no save.
         last = setTimeout(() => { this.finish(waiter, () => { reject(this.giveUp(request)); }); }, request.timeoutMs + databaseMs);
@@ -117,7 +127,11 @@ export class CopiesWatch {
     try {
       // Captures first: what is folded is in the ledger before its capture is removed.
       const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures.map(({ id }) => id)));
-      const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths }) => paths))]);
+      const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths, absent }) => [...paths, ...absent]))]);
+      for (const waiter of waiters) {
+        waiter.paths = [...waiter.paths, ...waiter.absent.filter((path) => entries.get(path)?.kind === 'file')];
+        waiter.absent = [];
+      }
       if (waiters.some(late)) await context.refresh();
       for (const waiter of waiters) this.decide(waiter, waiter.captures.filter(({ id }) => stored.has(id)), entries, late(waiter));
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Ledger } from '../ledger/ledger.js';
 import { makeTombstone } from '../planning/entries.js';
 import { mayStillBury, reconcileLeft } from '../planning/reconcile.js';
 import { isSuspicious, removalLimits } from '../planning/removals.js';
-import type { Entry, Failure, HostId, Path, RemovalDecision, SyncDir } from '../words.js';
+import type { Entry, Failure, HostId, Named, Path, RemovalDecision, SyncDir } from '../words.js';
 
 export interface DeletingContext {
   readonly ledger: Ledger;
@@ -16,8 +16,8 @@ export interface DeletingContext {
   readonly candidateMs: number;
   dirOf(path: Path): SyncDir | undefined;
   wantedBy(path: Path): HostId[] | undefined;
-  /** Which of these paths a document still names; undefined where this process cannot tell. */
-  findNamed(paths: readonly Path[]): Promise<ReadonlySet<Path> | undefined>;
+  /** Which of these paths a document still names, and of which this process cannot tell. */
+  findNamed(paths: readonly Path[]): Promise<Named>;
   /** Whether removals of a sync dir wait for a person, and what one decided last. */
   isHalted(dir: Path): boolean;
   decided(dir: Path): RemovalDecision | undefined;
@@ -38,8 +38,8 @@ export class Deleting {
   async look(candidates: readonly Path[], since: Date): Promise<Looked> {
     const ageMs = Date.now() - since.getTime();
     const { ledger } = this.context;
-    const byDir = new Map<SyncDir, Entry[]>();
-    const again: Path[] = [];
+    const gone: Entry[] = [], again: Path[] = [];
+    let halted = false;
     // Read before the disk is looked at: a version that is captured meanwhile is not what is gone, and the fence spares it.
     const known = await ledger.readMany(candidates);
     for (const path of candidates) {
@@ -47,18 +47,18 @@ export class Deleting {
       if (dir?.onDelete !== 'propagate') continue;
       const answer = reconcileLeft({ entry, isHere: await this.isHere(path) });
       if (answer === 'look-again' && ageMs < this.context.candidateMs) again.push(path);
-      if (answer === 'tombstone' && entry) byDir.set(dir, [...byDir.get(dir) ?? [], entry]);
+      if (answer !== 'tombstone' || !entry) continue;
+      if (this.context.isHalted(dir.path)) {
+        // Nobody searches documents for what a person has to decide about first.
+        halted = true;
+        again.push(path);
+      } else gone.push(entry);
     }
+    const { unnamed: files, back, unjudged } = await this.findUnnamed(gone);
+    if (ageMs < this.context.candidateMs) again.push(...back, ...unjudged.keys());
+    else this.tellUnjudged(unjudged);
     const entries: Entry[] = [];
-    let halted = false;
-    for (const [dir, files] of byDir) {
-      const named = await this.context.findNamed(files.map(({ path }) => path));
-      if (!named) {
-        if (ageMs < this.context.candidateMs) again.push(...files.map(({ path }) => path));
-        else this.context.events.emit('failed', { doing: `deleting ${files.length} files of ${dir.path}: this process does not have every model that names files there, so they stay`, error: 'models are missing' });
-        continue;
-      }
-      const unnamed = files.filter(({ path }) => !named.has(path));
+    for (const [dir, unnamed] of this.groupByDir(files)) {
       const decision = await this.decide(dir, unnamed.length, since);
       if (decision === 'wait') {
         halted = true;
@@ -71,6 +71,36 @@ export class Deleting {
     }
     if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
     return { entries, again, halted };
+  }
+
+  /** Files that no document names, without those that are back by the time that is known: the app may have restored one, and saved a document. */
+  private async findUnnamed(gone: readonly Entry[]): Promise<{ unnamed: Entry[]; back: Path[]; unjudged: ReadonlyMap<Path, string> }> {
+    const unnamed: Entry[] = [], back: Path[] = [];
+    if (gone.length === 0) return { unnamed, back, unjudged: new Map() };
+    const { named, unjudged } = await this.context.findNamed(gone.map(({ path }) => path));
+    for (const entry of gone) {
+      const { path } = entry;
+      if (named.has(path) || unjudged.has(path)) continue;
+      if (await this.isHere(path)) back.push(path);
+      else unnamed.push(entry);
+    }
+    return { unnamed, back, unjudged };
+  }
+
+  private groupByDir(files: readonly Entry[]): Map<SyncDir, Entry[]> {
+    const byDir = new Map<SyncDir, Entry[]>();
+    for (const file of files) {
+      const dir = this.context.dirOf(file.path);
+      if (dir) byDir.set(dir, [...byDir.get(dir) ?? [], file]);
+    }
+    return byDir;
+  }
+
+  private tellUnjudged(unjudged: ReadonlyMap<Path, string>): void {
+    const [first] = unjudged;
+    if (!first) return;
+    const others = unjudged.size > 1 ? ` and ${unjudged.size - 1} other files` : '';
+    this.context.events.emit('failed', { doing: `deleting ${JSON.stringify(first[0])}${others}: they stay on the other hosts, as a document may name them`, error: first[1] });
   }
 
   private async isHere(path: Path): Promise<boolean> {

@@ -1,8 +1,8 @@
-import { nextLook } from '../planning/removals.js';
 import type { EventBus } from '../events.js';
 import { forEachOf, type Fold } from '../ledger/fold.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
+import { Candidates } from './candidates.js';
 import type { Deleting } from './deleting.js';
 
 /** What folding needs of the outbox. */
@@ -12,8 +12,8 @@ export interface FoldingOutbox {
   remove(ids: readonly string[]): Promise<void>;
   /** @param touched what is left to be looked at; left out: everything */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
-  /** Of a capture only these candidates are left to be looked at again. */
-  keepLeft(id: string, left: readonly Path[], since: Date, dueAt: Date): Promise<void>;
+  /** Of a capture only these candidates, and what could not be folded, are left to be looked at again. */
+  keepLeft(capture: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void>;
 }
 
 export interface FoldingContext {
@@ -43,12 +43,15 @@ export class Folding {
   private starting: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
   private closed = false;
+  private readonly candidates: Candidates;
 
-  constructor(private readonly context: FoldingContext) {}
+  constructor(private readonly context: FoldingContext) {
+    this.candidates = new Candidates(context);
+  }
 
   hand(captures: readonly Capture[]): void {
     for (const capture of captures) {
-      if (this.underWay.has(capture.id)) continue;
+      if (this.underWay.has(capture.id) || this.candidates.has(capture.id)) continue;
       if (this.handed.length >= handedLimit) { this.dropped = true; break; }
       this.underWay.add(capture.id);
       this.handed.push(capture);
@@ -64,8 +67,10 @@ export class Folding {
     if (this.closed) return;
     // Hints that were dropped for want of room are not waited for: they count as due.
     const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
-    const due = await this.context.outbox.due(this.context.me, now, batch);
-    this.backlog = due.length === batch;
+    // Captures whose candidates are being looked at are due as well, and hide no others.
+    const limit = batch + this.candidates.size;
+    const due = await this.context.outbox.due(this.context.me, now, limit);
+    this.backlog = due.length === limit;
     if (!this.backlog) this.dropped = false;
     this.hand(due);
   }
@@ -75,6 +80,7 @@ export class Folding {
     if (this.starting) this.start();
     this.closed = true;
     await this.running;
+    await this.candidates.close();
   }
 
   /** After what is running now: a save that has just been captured resolves first. */
@@ -114,17 +120,7 @@ export class Folding {
     try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
   }
 
-  /** False where candidates are left to be looked at again: the capture stays for them. */
-  private async lookAtLeft({ id, left, leftSince = new Date() }: Capture): Promise<boolean> {
-    if (left.length === 0) return true;
-    const { entries, again, halted } = await this.context.deleting.look(left, leftSince);
-    this.context.offer(entries);
-    if (again.length === 0) return true;
-    const wait = halted ? this.context.tuning.captureDueMs : nextLook(Date.now() - leftSince.getTime());
-    await this.context.outbox.keepLeft(id, again, leftSince, new Date(Date.now() + wait));
-    return false;
-  }
-
+  /** Whether nothing of the capture is left to be done. */
   private async take(capture: Capture): Promise<boolean> {
     // Whoever folds next finds it in the outbox.
     if (this.closed) return false;
@@ -133,17 +129,26 @@ export class Folding {
       const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
-      const isDone = await this.lookAtLeft(capture);
-      if (failed.length > 0) await this.postpone(capture, failed[0]?.error, failed.map(({ path }) => path));
-      return isDone && failed.length === 0;
+      const touched = failed.map(({ path }) => path);
+      if (failed.length > 0) this.tellFailed(capture, failed[0]?.error, touched);
+      if (capture.left.length > 0) {
+        if (!this.candidates.hand({ ...capture, touched })) this.dropped = true;
+        return false;
+      }
+      if (failed.length > 0) await this.postpone(capture, touched);
+      return failed.length === 0;
     } catch (error) {
-      await this.postpone(capture, error);
+      this.tellFailed(capture, error);
+      await this.postpone(capture);
       return false;
     }
   }
 
-  private async postpone({ id, savedBy }: Capture, error: unknown, paths?: readonly Path[]): Promise<void> {
+  private tellFailed({ savedBy }: Capture, error: unknown, paths?: readonly Path[]): void {
     this.context.events.emit('failed', { doing: `folding what ${savedBy?.model ?? 'a capture'} named${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
+  }
+
+  private async postpone({ id }: Capture, paths?: readonly Path[]): Promise<void> {
     await this.context.outbox.postpone(id, new Date(Date.now() + this.context.tuning.captureDueMs), paths).catch(() => {
       // The database is away: the capture is still there and due by itself.
     });

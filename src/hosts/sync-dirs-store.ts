@@ -35,10 +35,10 @@ export class SyncDirsStore {
     for (const _id of paths) await this.rows().updateOne({ _id }, { $addToSet: { models: model }, $setOnInsert: defaultRules }, { upsert: true });
   }
 
-  /** The models that name files in any of these sync dirs. */
-  async modelsOf(paths: readonly Path[]): Promise<Set<string>> {
-    const rows = await this.rows().find({ _id: { $in: [...paths] } }).toArray();
-    return new Set(rows.flatMap(({ models = [] }) => models));
+  /** The models that name files in these directories, by sync dir. */
+  async listNaming(dirs: ReadonlySet<Path>): Promise<Map<Path, readonly string[]>> {
+    const rows = await this.rows().find({ _id: { $in: [...dirs] } }).toArray();
+    return new Map(rows.map(({ _id, models = [] }) => [_id, models]));
   }
 
   /** Rules for sync dirs that no app has declared yet: the defaults, so that pushes and pulls of them work before it does. */

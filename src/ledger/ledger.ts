@@ -12,6 +12,8 @@ export type { CountFilter, Row } from './filters.js';
 
 /** How often an entry is read and written anew, because it moved in between. */
 const attempts = 10;
+/** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 4,096 bytes. */
+const readBatch = 1_000;
 
 export interface Fence { readonly path: Path; readonly version: Version }
 export interface Sent extends Fence { readonly sender: HostId }
@@ -55,8 +57,9 @@ export class Ledger {
 
   async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
     const found = new Map<Path, Entry>();
-    if (paths.length === 0) return found;
-    for await (const row of this.rows.find({ _id: { $in: [...paths] } })) found.set(row._id as Path, toEntry(row));
+    for (let at = 0; at < paths.length; at += readBatch) {
+      for await (const row of this.rows.find({ _id: { $in: paths.slice(at, at + readBatch) } })) found.set(row._id as Path, toEntry(row));
+    }
     return found;
   }
 

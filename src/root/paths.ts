@@ -32,6 +32,12 @@ export function asPathBelow(root: string, absolute: string): Path | undefined {
   return isSafePath(rest) ? rest : undefined;
 }
 
+/** The directories that a path lies in, the outermost first. */
+export function listParents(path: Path): Path[] {
+  const names = path.split('/');
+  return names.slice(1).map((_name, index) => names.slice(0, index + 1).join('/') as Path);
+}
+
 /** For messages: on one line, unambiguous and short, whatever is in it. */
 export function quotePath(value: string): string {
   return JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value);

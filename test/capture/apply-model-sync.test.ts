@@ -45,6 +45,17 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     expect(site.models).toEqual([{ name: 'Photo', connection: told }]);
   });
 
+  test('a discriminator is told of when it is compiled, also where its base is no model of ours', async () => {
+    applyModelSync(own, { Video: { syncDirs: 'uploads/photos' } }, site.plugin, site.deps);
+    await own.connect(site.database.uri);
+    const Media = own.model('Media', makeSchema());
+    const [Video, Sound] = [Media.discriminator('Video', makeSchema()), Media.discriminator('Sound', makeSchema())];
+    expect(site.models).toEqual([{ name: 'Video', connection: own.connection }]);
+    for (const model of [Media, Video, Sound]) await model.create({ file: 'a.jpg' });
+    expect((await site.captures()).map(({ savedBy }) => savedBy?.model)).toEqual(['Video']);
+    expect(site.models).toHaveLength(1);
+  });
+
   test("a schema's own options win", async () => {
     applyModelSync(own, modelSync, site.plugin, site.deps);
     await own.connect(site.database.uri);

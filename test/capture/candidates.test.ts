@@ -5,7 +5,7 @@ import { isSafePath } from '../../src/root/paths.js';
 import type { Path } from '../../src/words.js';
 
 const dirs = ['uploads/photos', 'docs'] as Path[];
-const find = (value: string) => findCandidates(value, '/srv/site', dirs);
+const find = (value: string) => findCandidates(value, ['/srv/site'], dirs);
 
 describe('findCandidates', () => {
   test.each([

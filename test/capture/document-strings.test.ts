@@ -1,5 +1,6 @@
+import { mongo, Types } from 'mongoose';
 import { describe, expect, test } from 'vitest';
-import { collectFields, collectStrings } from '../../src/capture/document-strings.js';
+import { collectFields, collectStrings, storedLimits } from '../../src/capture/document-strings.js';
 
 const pairs = ({ strings }: { strings: readonly { value: string; field: string }[] }) => strings.map(({ field, value }) => `${field}=${value}`);
 
@@ -10,8 +11,15 @@ describe('collectStrings', () => {
   });
 
   test('leaves out what is neither string nor container', () => {
-    expect(collectStrings({ a: 1, b: null, c: new Date(), d: Buffer.from('x'), e: undefined, f: Symbol('x'), g: () => 'x', h: new (class { x = 'y'; })() }))
+    expect(collectStrings({ a: 1, b: null, c: new Date(), d: Buffer.from('x'), e: undefined, f: Symbol('x'), g: () => 'x', h: /x/, i: new Types.ObjectId(), j: new mongo.Code('x') }))
       .toMatchObject({ strings: [], complete: true });
+  });
+
+  test('reads instances of classes as BSON stores them', () => {
+    const path = new (class { file = 'x'; #secret = 's'; see(): string { return this.#secret; } })();
+    const told = new (class { file = 'f'; toBSON(): unknown { return { stored: this.file }; } })();
+    expect(pairs(collectStrings({ path, told, text: { toBSON: () => 'y' } }))).toEqual(['path.file=x', 'told.stored=f', 'text=y']);
+    expect(pairs(collectFields({ told }, ['told.stored', 'told.file']))).toEqual(['told.stored=f']);
   });
 
   test('ends in cycles, and sees shared objects twice', () => {
@@ -30,6 +38,14 @@ describe('collectStrings', () => {
     for (let level = 0; level < 32; level++) deep = [deep];
     expect(collectStrings(deep)).toMatchObject({ complete: true, strings: [{ value: 'bottom' }] });
     expect(collectStrings([deep])).toMatchObject({ complete: false, strings: [] });
+  });
+
+  test('leaves nothing out of a stored document', () => {
+    let deep: unknown = 'bottom';
+    for (let level = 0; level < 150; level++) deep = [deep];
+    const { strings, complete } = collectStrings([deep, ...Array.from({ length: 2_000 }, (_, index) => String(index))], storedLimits);
+    expect([strings.length, complete, strings[0]?.value]).toEqual([2_001, true, 'bottom']);
+    expect(collectFields({ gallery: Array.from({ length: 2_000 }, () => 'x') }, ['gallery'], storedLimits).strings).toHaveLength(2_000);
   });
 });
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Deleting, type Looked } from '../../src/delivery/deleting.js';
-import type { SyncDir } from '../../src/words.js';
+import type { Named, SyncDir } from '../../src/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg'), uploads: SyncDir = { ...photos, onDelete: 'propagate' };
@@ -18,12 +18,15 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 /** A looks at what its document has left; `meanwhile` happens between its look at the disk and its tombstone. */
-function look(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<Looked> {
+function look(
+  meanwhile: () => Promise<unknown> = () => Promise.resolve(),
+  { answer = { named: new Set(), unjudged: new Map() }, since = new Date(), halted = false }: { answer?: Named; since?: Date; halted?: boolean } = {},
+): Promise<Looked> {
   const deleting = new Deleting({
     ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'],
-    findNamed: async () => { await meanwhile(); return new Set(); }, isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+    findNamed: async () => { await meanwhile(); return answer; }, isHalted: () => halted, decided: () => undefined, halt: () => Promise.resolve(),
   });
-  return deleting.look([path], new Date());
+  return deleting.look([path], since);
 }
 
 test('a file that is gone and that no document names becomes a tombstone', async () => {
@@ -40,6 +43,28 @@ test('a delete that the own scan outran, with bytes that are gone since, is look
   expect(looked).toEqual({ entries: [], again: [path], halted: false });
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', facts: { size: 23 } });
   expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+});
+
+test('a file that the app restores while documents are searched is no delete', async () => {
+  const looked = await look(() => own.write(path, 'first'));
+  expect(looked).toEqual({ entries: [], again: [path], halted: false });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file' });
+});
+
+test('a file that cannot be judged is looked at again for a while, then it stays and the reason is told', async () => {
+  const told: unknown[] = [], unsubscribe = site.events.on('failed', (event) => { told.push(event); });
+  const answer = { named: new Set<never>(), unjudged: new Map([[path, 'this process has no model Album']]) };
+  expect(await look(undefined, { answer })).toEqual({ entries: [], again: [path], halted: false });
+  expect(told).toEqual([]);
+  expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({ entries: [], again: [], halted: false });
+  expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
+  unsubscribe();
+});
+
+test('while a person decides no documents are searched', async () => {
+  let searches = 0;
+  expect(await look(() => Promise.resolve(searches++), { halted: true })).toEqual({ entries: [], again: [path], halted: true });
+  expect(searches).toBe(0);
 });
 
 test('what another host saved meanwhile is newer than the delete', async () => {

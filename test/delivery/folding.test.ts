@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../../src/capture/outbox.js';
@@ -13,14 +13,16 @@ import { openSite, photo, photos, type Replica, type Site } from '../ledger/site
 
 let site: Site, a: Replica, outbox: Outbox, folding: Folding;
 const offered: Entry[] = [], swept: Path[] = [];
+let searching: Promise<void>;
 beforeEach(async () => {
+  searching = Promise.resolve();
   site = await openSite(['A', 'B']);
   a = await site.replica('A');
   outbox = new Outbox(site.database.connection, '');
   offered.length = swept.length = 0;
   const deleting = new Deleting({
-    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => photos, wantedBy: () => ['B'],
-    findNamed: () => Promise.resolve(new Set()), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => ({ ...photos, onDelete: 'propagate' }), wantedBy: () => ['B'],
+    findNamed: () => searching.then(() => ({ named: new Set(), unjudged: new Map() })), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
   });
   folding = new Folding({
     fold: a.fold, deleting, outbox, events: site.events, tuning: defaultTuning, me: 'A', offer: (entries) => { offered.push(...entries); },
@@ -82,4 +84,33 @@ test('a sync dir that is not there keeps the capture', async () => {
   await folding.close();
   expect(await outbox.count()).toBe(1);
   expect(await site.ledger.count()).toBe(0);
+});
+
+test('no fold waits until it is known which documents name a file that was deleted', async () => {
+  let end = (): void => undefined;
+  searching = new Promise((resolve) => { end = resolve; });
+  await a.write(photo('gone.jpg'), 'gone');
+  await a.fold.paths([photo('gone.jpg')], { why: 'named' });
+  await rm(join(a.root, photo('gone.jpg')));
+  const deleted = { ...capture([]), left: [photo('gone.jpg')] }, saved = capture([photo('a.jpg')]);
+  await a.write(photo('a.jpg'), 'a');
+  await outbox.insertAll([deleted, saved]);
+  folding.hand([deleted]);
+  folding.hand([saved]);
+  await until(async () => await outbox.count() === 1 && (await site.ledger.read(photo('a.jpg')))?.kind === 'file');
+  expect(await site.ledger.read(photo('gone.jpg'))).toMatchObject({ kind: 'file' });
+  end();
+  await until(async () => await outbox.count() === 0);
+  expect(await site.ledger.read(photo('gone.jpg'))).toMatchObject({ kind: 'tombstone' });
+});
+
+test('what could not be folded stays in the outbox beside the candidates that are to be looked at again', async () => {
+  const secret = photo('secret.jpg'), hash = a.disk.hash.bind(a.disk);
+  await a.write(secret, 'x');
+  await a.write(photo('here.jpg'), 'still here');
+  a.disk.hash = (path) => path === secret ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read')) : hash(path);
+  await outbox.insert({ ...capture([secret]), left: [photo('here.jpg')] });
+  await folding.poll();
+  await until(async () => (await outbox.due('A', new Date(Date.now() + 60_000), 10))[0]?.leftSince !== undefined);
+  expect(await outbox.due('A', new Date(Date.now() + 60_000), 10)).toMatchObject([{ touched: [secret], left: [photo('here.jpg')], sweep: [] }]);
 });

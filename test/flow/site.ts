@@ -60,6 +60,8 @@ export interface SiteOptions {
   readonly environment?: Record<string, string>;
   readonly registration?: (name: string) => HostRegistration;
   readonly tuning?: Partial<Tuning>;
+  /** Compiles further models in every process, before it starts. */
+  readonly compile?: (sync: SyncMediaInstance, connection: Connection) => void;
   /** Default: the database server of this run of vitest. */
   readonly server?: DatabaseServer;
 }
@@ -115,6 +117,7 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
       close: async () => { await sync.close(); await connection.close(); },
     };
     apps.push(app);
+    options.compile?.(sync, connection);
     if (start) await sync.start();
     return app;
   }

@@ -54,7 +54,7 @@ export class ReplayHost {
     this.fold = new Fold({ ledger, disk: this.disk, me: id, events, wantedBy, isReady: () => around.isReady(id), areRemovalsHalted: () => false });
     this.deleting = new Deleting({
       ledger, disk: this.disk, me: id, events, candidateMs: defaultTuning.candidateMs, dirOf: () => uploads, wantedBy,
-      findNamed: (paths) => Promise.resolve(new Set(around.isNamed() ? paths : [])), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+      findNamed: (paths) => Promise.resolve({ named: new Set(around.isNamed() ? paths : []), unjudged: new Map() }), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
     });
     const backend = (smallFileLimit: number): Backend => createRsyncBackend({
       root: this.root, dirs: () => dirs, self: id, judgeAt: this.judgeAt, timeoutMs: 20_000, bandwidthLimit: undefined, chmod: 'F644', smallFileLimit,

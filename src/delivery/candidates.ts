@@ -1,0 +1,85 @@
+import type { EventBus } from '../events.js';
+import { hasCode } from '../errors/errors.js';
+import { nextLook } from '../planning/removals.js';
+import type { Tuning } from '../options/config.js';
+import type { Capture, Entry } from '../words.js';
+import type { Deleting } from './deleting.js';
+import type { FoldingOutbox } from './folding.js';
+
+export interface CandidatesContext {
+  readonly deleting: Deleting;
+  readonly outbox: FoldingOutbox;
+  readonly events: EventBus;
+  readonly tuning: Tuning;
+  offer(entries: readonly Entry[]): void;
+}
+
+/** Captures that are looked at together: one search for the documents that name their files answers them all. */
+const batch = 200;
+/** More are left to the outbox. */
+const limit = 10_000;
+
+/**
+ * Looks at the candidates for deletion of captures that were folded; `touched` is what could not be. No fold waits for it, as finding out which documents
+ * name a file may take long.
+ */
+export class Candidates {
+  private waiting: Capture[] = [];
+  private readonly underWay = new Set<string>();
+  private running: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(private readonly context: CandidatesContext) {}
+
+  get size(): number { return this.underWay.size; }
+
+  has(id: string): boolean { return this.underWay.has(id); }
+
+  /** The capture stays in the outbox until its candidates are decided about. False where there is no room. */
+  hand(capture: Capture): boolean {
+    if (this.closed || this.waiting.length >= limit) return false;
+    this.underWay.add(capture.id);
+    this.waiting.push(capture);
+    this.running ??= this.run().finally(() => { this.running = undefined; });
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0 && !this.closed) {
+      const some = this.waiting.splice(0, batch);
+      const decided = await Promise.all(some.map(async (capture) => await this.look(capture) ? [capture.id] : []));
+      try {
+        await this.context.outbox.remove(decided.flat());
+      } catch (error) {
+        this.context.events.emit('failed', { doing: 'removing captures whose candidates were looked at', error });
+      }
+      for (const { id } of some) this.underWay.delete(id);
+    }
+  }
+
+  /** False where candidates are to be looked at again: the capture stays for them. */
+  private async look({ id, touched, left, leftSince = new Date() }: Capture): Promise<boolean> {
+    const { deleting, outbox, events, tuning } = this.context;
+    const inMs = (ms: number): Date => new Date(Date.now() + ms);
+    try {
+      const { entries, again, halted } = await deleting.look(left, leftSince);
+      this.context.offer(entries);
+      if (again.length === 0 && touched.length === 0) return true;
+      const ageMs = Date.now() - leftSince.getTime();
+      await outbox.keepLeft({ id, touched, left: again, leftSince }, inMs(halted || again.length === 0 ? tuning.captureDueMs : nextLook(ageMs)));
+    } catch (error) {
+      // Who ended the search ends this, too; the capture is found in the outbox.
+      if (hasCode(error, 'CANCELLED')) return false;
+      events.emit('failed', { doing: `looking whether ${JSON.stringify(left[0])} was deleted`, error });
+      await outbox.postpone(id, inMs(tuning.captureDueMs), touched).catch(() => {
+        // The database is away: the capture is still there and due by itself.
+      });
+    }
+    return false;
+  }
+}
