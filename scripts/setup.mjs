@@ -35,7 +35,10 @@ async function setUp() {
     missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
     if (missing.length > 0) throw new Error(`installed, and yet not found: ${missing.join(', ')}`);
   }
-  if (task === 'tests') await offerBrowser();
+  if (task === 'tests') {
+    await offerBrowser();
+    await offerNginx();
+  }
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
   if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
 }
@@ -103,6 +106,21 @@ async function offerBrowser() {
     if (!(await findBrowser())) throw new Error('the package chromium brought no browser');
   } catch (error) {
     say(`no Chromium here, so the tests in a browser are skipped: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Where no nginx can be had, the test of the README's example says that it is skipped, and all others run. */
+async function offerNginx() {
+  const { findNginx, takeNginx } = await import('./nginx.mjs');
+  if (await findNginx()) return;
+  const system = recogniseSystem(process.platform, readText('/etc/os-release'));
+  try {
+    if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error('install nginx to run it');
+    say('taking with apt: the files of nginx, without its service');
+    await apt('update');
+    await takeNginx((libraries) => apt('install', ...libraries));
+  } catch (error) {
+    say(`no nginx here, so the test of the README's example is skipped: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

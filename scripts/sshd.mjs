@@ -1,10 +1,11 @@
 // An sshd to run for ourselves: where to find one, and how to take its files without installing a service.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheDir, cacheDirs } from './cache.mjs';
+import { cacheDirs } from './cache.mjs';
+import { takePackageFiles } from './package-files.mjs';
 import { isProgram } from './programs.mjs';
 
 const run = promisify(execFile);
@@ -52,54 +53,14 @@ export async function prepareSeparation() {
 }
 
 /**
- * Takes the files of Debian's or Ubuntu's openssh-server into our cache. The package itself is not installed: its
- * postinst enables a service that opens port 22 at the next boot, whatever policy-rc.d says. Needs root and fresh lists.
+ * Takes the files of Debian's or Ubuntu's openssh-server into our cache. Needs root and fresh lists.
  *
  * @param {(packages: string[]) => Promise<unknown>} install installs the libraries that it needs
  * @returns {Promise<void>}
  */
 export async function takeSshd(install) {
-  await mkdir(cacheDir(), { recursive: true });
-  const work = await mkdtemp(join(cacheDir(), `${FILES}-`));
-  try {
-    await run('apt-get', ['download', FILES], { cwd: work, timeout: 300_000 });
-    const archive = (await readdir(work)).find((name) => name.endsWith('.deb'));
-    if (!archive) throw new Error('apt-get download brought no package');
-    const { stdout } = await run('dpkg-deb', ['-f', join(work, archive), 'Depends']);
-    const wanted = await listMissing(librariesOf(stdout));
-    if (wanted.length > 0) await install(wanted);
-    const files = join(work, 'files');
-    await run('dpkg-deb', ['-x', join(work, archive), files]);
-    await run('chmod', ['-R', 'a+rX', work]);
-    await rm(join(cacheDir(), FILES), { recursive: true, force: true });
-    await rename(files, join(cacheDir(), FILES));
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  await takePackageFiles(FILES, install);
   await prepareSeparation();
-}
-
-/**
- * The shared libraries among a package's dependencies; the rest only serves the service.
- *
- * @param {string} depends the control field
- * @returns {string[]}
- */
-export function librariesOf(depends) {
-  return depends
-    .split(',')
-    .map((one) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(one)?.[1] ?? '')
-    .filter((name) => name.startsWith('lib'));
-}
-
-/** @param {string[]} packages @returns {Promise<string[]>} */
-async function listMissing(packages) {
-  const missing = [];
-  for (const name of packages) {
-    const asked = run('dpkg-query', ['-W', '-f', '${Status}', name]);
-    if (!(await asked.then(({ stdout }) => stdout.endsWith(' installed'), () => false))) missing.push(name);
-  }
-  return missing;
 }
 
 /** @param {string} files where they were unpacked */
