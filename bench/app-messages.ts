@@ -5,7 +5,7 @@ import type { Worker } from 'node:cluster';
 export type Ask = { ask: 'save'; file: string } | { ask: 'usage'; anew?: boolean; watch?: boolean } | { ask: 'drain'; to: string } | { ask: 'end' };
 export interface SavedThere { told: 'saved'; began: number; saved: number }
 export interface Usage { told: 'usage'; at: number; commands: Record<string, number>; cpu: { user: number; system: number }; rss: number; peak: number }
-export type Told = { told: 'started' } | { told: 'drained' } | { told: 'lease'; held: boolean } | SavedThere | Usage;
+export type Told = { told: 'starting'; at: number } | { told: 'started' } | { told: 'drained' } | { told: 'lease'; held: boolean } | SavedThere | Usage;
 
 /** The next thing of this kind that the process says. @throws where it ends before, or says nothing for `minutes` */
 export function nextOf<K extends Told['told']>(child: ChildProcess | Worker, kind: K, minutes = 1): Promise<Extract<Told, { told: K }>> {

@@ -21,6 +21,7 @@ sync.on('lease', ({ held }) => { tell({ told: 'lease', held }); });
 
 process.on('message', (message: Ask) => { void carryOut(message); });
 process.on('disconnect', () => { void end(); });
+tell({ told: 'starting', at: now() });
 await sync.start();
 tell({ told: 'started' });
 

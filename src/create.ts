@@ -74,7 +74,7 @@ class Instance implements SyncMediaInstance {
   private readonly holder: LeaseHolder;
   private readonly records: Records;
   private readonly serving: Serving;
-  private readonly readiness = new Readiness(() => this.openParts());
+  private readonly readiness = new Readiness(() => this.openParts(), () => this.holder.isLed());
   private state: State | undefined;
   private stateRead = false;
   private firstModel: string | undefined;
@@ -95,7 +95,7 @@ class Instance implements SyncMediaInstance {
   constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
     const { log } = config;
     this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
-    this.holder = new LeaseHolder(config, tuning);
+    this.holder = new LeaseHolder(config, tuning, this.events, () => this.capturing()?.outbox);
     this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
     this.serving = new Serving(this.servingContext());
     this.setup = new SetupWatch({
@@ -326,6 +326,7 @@ class Instance implements SyncMediaInstance {
     this.asking.startCrons(parts);
     await this.setup.check();
     this.begun = true;
+    await this.holder.waitUntilLed(this.ending.signal);
   }
 
   /** A symlink may lead elsewhere than at the time of `init`. @throws BAD_SYNC_DIR */

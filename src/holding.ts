@@ -54,6 +54,9 @@ export class Holding {
   private readonly unsubscribe: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private looksAgain = false;
+  private takingOver: Promise<void> | undefined;
   private polls = 0;
   private thoroughAt = 0;
 
@@ -125,10 +128,11 @@ export class Holding {
       markReady: async () => { await registry.markReady(); },
       landedHere: (files) => { this.landed(files); },
     });
-    this.wake = new WakeServer(config.stateDir, (hint) => { this.take(hint); });
+    this.wake = new WakeServer(config.stateDir, (hint) => this.take(hint));
   }
 
-  async start(): Promise<void> {
+  /** @returns the file that it listens at, as device and inode; it is closed after everything else has ended */
+  async start(): Promise<string> {
     const { registry } = this.parts;
     this.unsubscribe.push(
       registry.onLanded((landed) => { this.landed(landed); }),
@@ -137,33 +141,42 @@ export class Holding {
         this.thoroughAt = 0;
       }),
     );
-    await this.wake.start();
+    const socket = await this.wake.start();
     this.followHosts();
     await this.sweeping.start();
+    this.takingOver = this.folding.takeOver()
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking at what was captured before', error }); });
     await this.bootstrapping.begin();
     await this.bootstrapping.poll();
     this.runner.wake();
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
     this.poll();
+    return socket;
   }
 
-  /** From a save of this process, or through the socket from another one. */
-  take({ captures, run }: Hint): void {
-    if (captures) this.folding.hand(captures);
+  /** From a save of this process, or through the socket from another one. False once this process stops: somebody else is to be told. */
+  take({ captures, run, look }: Hint): boolean {
+    if (this.ending.signal.aborted || (captures && !this.folding.hand(captures))) return false;
     if (run) this.runner.wake();
+    if (look) this.lookForCaptures();
+    return true;
   }
 
   async close(): Promise<void> {
     this.ending.abort();
     clearInterval(this.timer);
     for (const stop of this.unsubscribe) stop();
-    await this.wake.close();
-    await Promise.all([
-      this.polling, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
-    ]);
-    await this.lanes.close();
-    await this.landing.close();
+    try {
+      await Promise.all([
+        this.polling, this.looking, this.takingOver, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
+      ]);
+      await this.lanes.close();
+      await this.landing.close();
+    } finally {
+      // Last: who finds that nobody listens takes the lease.
+      await this.wake.close();
+    }
   }
 
   /** Who waits for approval is let in nowhere, and sends nothing yet; what it owes stays in the ledger. */
@@ -179,6 +192,18 @@ export class Holding {
       .finally(() => { this.polling = undefined; });
   }
 
+  /** Those who ask while it looks are served by one more look. */
+  private lookForCaptures(): void {
+    if (this.looksAgain) return;
+    this.looksAgain = true;
+    this.looking = this.looking
+      .then(() => {
+        this.looksAgain = false;
+        return this.folding.poll();
+      })
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking for captures', error }); });
+  }
+
   private async lookAtDatabase(): Promise<void> {
     const { registry } = this.parts;
     const isSecond = this.polls++ % 2 === 0;
@@ -189,6 +214,7 @@ export class Holding {
     await this.bootstrapping.poll();
     this.followHosts();
     if (isSecond) this.runner.wake();
+    await this.folding.poll();
     if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();
   }
 
@@ -196,7 +222,6 @@ export class Holding {
   private async lookThoroughly(): Promise<void> {
     const { registry } = this.parts;
     this.thoroughAt = performance.now() + this.tuning.thoroughMs;
-    await this.folding.poll();
     await this.ownDebts.poll();
     // What a host that is not ready holds is not yet for others to have.
     if (registry.me().readyAt !== undefined) {

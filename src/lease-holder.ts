@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from './backends/backend.js';
 import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
+import { bounded } from './bounded.js';
+import type { Outbox } from './capture/outbox.js';
 import { createJudging } from './delivery/judging.js';
-import { WakeClient, type Hint } from './delivery/wake.js';
+import { WakeClient } from './delivery/wake-client.js';
+import { socketPath, type Hint } from './delivery/wake.js';
 import { SyncMediaError } from './errors/errors.js';
+import type { EventBus } from './events.js';
 import { Holding } from './holding.js';
 import { KeysKept } from './hosts/keys-kept.js';
 import { Lease } from './hosts/lease.js';
@@ -18,6 +22,12 @@ import type { SyncDir } from './words.js';
 const closePatienceMs = 3_000;
 /** When what the holder runs could not be begun: how long until it is tried again. */
 const retryMs = 1_000;
+/** How long a process that starts waits until some process of this host leads, and how often it looks. */
+const ledPatienceMs = 5_000, ledLookMs = 50;
+/** The leader answers at once, unless it computes. */
+const answerMs = 2_000;
+/** How long it may take to make captures due. */
+const makeDueMs = 2_000;
 
 /**
  * Tries for this host's lease, and runs what its holder runs while this process has it; else passes hints on to whoever has it.
@@ -28,16 +38,33 @@ export class LeaseHolder {
   private lease: Lease | undefined;
   private backend: Backend | undefined;
   private holding: Holding | undefined;
+  private leading = false;
   private changing: Promise<void> = Promise.resolve();
   private keys: KeysKept | undefined;
   private readonly ending = new AbortController();
 
-  constructor(private readonly config: Config, private readonly tuning: Tuning) {
-    this.wake = new WakeClient(config.stateDir);
+  /** @param outbox undefined before this process has captured anything */
+  constructor(
+    private readonly config: Config, private readonly tuning: Tuning, private readonly events: EventBus, private readonly outbox: () => Outbox | undefined,
+  ) {
+    this.wake = new WakeClient({ stateDir: config.stateDir, makeDue: (ids) => this.makeDue(ids), onGone: () => { this.lease?.hurry(); } });
   }
 
   get begun(): boolean { return this.lease !== undefined; }
   get held(): boolean { return this.lease?.held() ?? false; }
+
+  /** Whether a process of this host leads: this one, or one that answers. Bounded. */
+  async isLed(): Promise<boolean> {
+    return this.leads || this.wake.ask(answerMs);
+  }
+
+  /** Resolves when a process of this host leads; after five seconds, and where none can lead, all the same. */
+  async waitUntilLed(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + ledPatienceMs;
+    while (performance.now() < deadline && !signal.aborted && this.lease?.isHopeless() !== true && !(await this.isLed())) {
+      await sleep(ledLookMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
 
   /** Begins to try for the lease. Idempotent. */
   begin(parts: Parts, state: State): void {
@@ -45,7 +72,7 @@ export class LeaseHolder {
     const { tuning: { leaseMs, beatMs }, config } = this;
     const lease = new Lease({
       rows: parts.hostRows, host: parts.me, leaseMs, beatMs, log: config.log,
-      software: { syncmedia: version, node: process.version },
+      software: { syncmedia: version, node: process.version }, socketPath: socketPath(config.stateDir),
     });
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
@@ -62,6 +89,7 @@ export class LeaseHolder {
         .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
     });
     lease.start();
+    this.wake.watch(true);
   }
 
   /** For the start of an application; a command that carries out a run says nothing of this. */
@@ -76,8 +104,7 @@ export class LeaseHolder {
 
   /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */
   tell(hint: Hint): void {
-    if (this.holding) this.holding.take(hint);
-    else this.wake.tell(hint);
+    if (this.holding?.take(hint) !== true) this.wake.tell(hint);
   }
 
   /** Bounded: while the database is away, what waits for it is not waited for. */
@@ -86,20 +113,24 @@ export class LeaseHolder {
     // Ended before the lease is given back: the next holder must not meet our lanes.
     this.changing = this.changing.then(() => this.letGo()).catch(() => undefined);
     // A host that stands still is not waited for until its timeout: its connection is broken off.
-    await this.changed();
-    await this.backend?.close();
-    await this.changed();
+    if (!(await this.changed())) {
+      await this.backend?.close();
+      await this.changed();
+    }
     await this.lease?.stop();
     await this.changed();
+    await this.wake.close();
     await this.keys?.close();
-    this.wake.close();
     await this.backend?.close();
   }
 
-  private async changed(): Promise<void> {
+  /** Whether it has, in time. */
+  private async changed(): Promise<boolean> {
     const patience = new AbortController();
-    await Promise.race([this.changing, sleep(closePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    const late = sleep(closePatienceMs, false, { signal: patience.signal }).catch(() => false);
+    const isDone = await Promise.race([this.changing.then(() => true), late]);
     patience.abort();
+    return isDone;
   }
 
   /** A holder that runs nothing would keep all others from it: what could not be begun is begun again for as long as the lease is held. */
@@ -117,15 +148,20 @@ export class LeaseHolder {
   }
 
   private async hold(parts: Parts, state: State, lease: Lease): Promise<void> {
-    if (this.ending.signal.aborted || this.holding || !lease.held()) return;
+    // Others may have taken the lease since the socket of what ran here before was closed.
+    if (this.ending.signal.aborted || this.holding || !(await lease.confirm())) return;
     const { config, tuning } = this;
     await parts.refresh();
     const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
     await this.keys?.update();
     this.holding = holding;
-    await holding.start();
+    lease.announce(await holding.start());
+    this.leading = true;
+    this.wake.watch(false);
   }
+
+  private get leads(): boolean { return this.leading && this.held; }
 
   /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
   useBackend(parts: Parts, state: State): Backend {
@@ -141,9 +177,25 @@ export class LeaseHolder {
     return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.registry, parts.events), timeoutMs, bandwidthLimit, chmod, log });
   }
 
+  /** Captures that no leader has taken: the next one finds them at once. */
+  private async makeDue(ids: readonly string[]): Promise<void> {
+    try {
+      const outbox = this.outbox();
+      if (outbox) await bounded(outbox.makeDue(ids), makeDueMs, 'the database');
+    } catch (error) {
+      this.events.emit('failed', { doing: `making captures due at once (they are in ${String(this.tuning.captureDueMs / 1000)} s)`, error });
+    }
+  }
+
   private async letGo(): Promise<void> {
     const { holding } = this;
     this.holding = undefined;
-    await holding?.close();
+    this.leading = false;
+    this.lease?.announce(undefined);
+    try {
+      await holding?.close();
+    } finally {
+      if (!this.ending.signal.aborted) this.wake.watch(true);
+    }
   }
 }

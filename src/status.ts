@@ -1,3 +1,4 @@
+import { nameProcess } from './hosts/process-identity.js';
 import type { HostStatus, Status } from './instance.js';
 import type { Parts } from './parts.js';
 import { listKept } from './root/landing.js';
@@ -46,7 +47,7 @@ async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[
     failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) => failure
       ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
     halted: host.halted, ...(host.unsyncable && Object.keys(host.unsyncable).length > 0 ? { unsyncable: host.unsyncable } : {}),
-    ...(host.lease ? { lease: { holder: host.lease.holder } } : {}), ...(host.reload ? { reload: host.reload } : {}),
+    ...(host.lease ? { lease: { holder: nameProcess(host.lease.holder) } } : {}), ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}), ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };
 }

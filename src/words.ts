@@ -66,7 +66,8 @@ export interface Host {
   uncheckedSeal?: true;
   /** A fact, filled once; until then the host is no source for anyone. */
   readyAt?: Date;
-  lease?: { holder: string; beat: number };
+  /** `socket`: the file (device and inode) that its holder listens at for as long as it works. */
+  lease?: { holder: string; beat: number; socket?: string };
   lanes: Record<HostId, Lane>;
   /** Sync dir → when its owed scan is due. */
   sweeps: Record<string, Date>;

@@ -29,3 +29,11 @@ test('the README names every environment variable', () => {
   const missing = listVariables().filter((name) => !section.includes(`\`${name}\``));
   expect(missing).toEqual([]);
 });
+
+test('the README and the example end the app in order', () => {
+  const example = readFileSync(new URL('../examples/upload-app/app.ts', import.meta.url), 'utf8');
+  const minutes = readme.split('\n## Five minutes\n')[1]?.split('\n## ')[0] ?? '';
+  for (const text of [minutes, example]) {
+    for (const part of ['SIGTERM', 'SIGINT', 'sync.close()']) expect(text).toContain(part);
+  }
+});

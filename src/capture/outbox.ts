@@ -22,6 +22,9 @@ const pathLimit = 500;
 /** The driver takes no write concern inside a transaction, whose own one counts. */
 const majority = { writeConcern: { w: 'majority' } } as const;
 
+/** No capture is due as late as this; in milliseconds. One that says so was written before the clock was set back. */
+const latestMs = 10 * 60_000;
+
 /**
  * The collection of captures: what operations touched and no fold has stored yet. Rows are inserted and removed, never shared,
  * so that they conflict with no transaction. Before the connection is open its calls wait as the app's own do.
@@ -62,8 +65,28 @@ export class Outbox {
 
   /** The captures of `host` that are due, oldest first. */
   async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
-    const rows = await this.collection.find({ host, dueAt: { $lte: now } }, { readPreference: 'primary' }).sort({ dueAt: 1 }).limit(limit).toArray();
-    return rows.map(({ _id, ...row }) => ({ id: _id, ...row }));
+    const late = new Date(now.getTime() + latestMs);
+    const rows = await this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' })
+      .sort({ dueAt: 1 }).limit(limit).toArray();
+    return rows.map(toCapture);
+  }
+
+  /** The captures of `host` that are not due yet, in batches. */
+  async* notDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
+    const cursor = this.collection.find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit }).sort({ dueAt: 1 });
+    let batch: Capture[] = [];
+    for await (const row of cursor) {
+      batch.push(toCapture(row));
+      if (batch.length < limit) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** Whoever looks for what is due finds these next. */
+  async makeDue(ids: readonly string[]): Promise<void> {
+    await this.collection.updateMany({ _id: { $in: [...ids] } }, { $set: { dueAt: new Date(0) } }, majority);
   }
 
   /** Which of these are stored: a capture written in a transaction is, once that was committed. */
@@ -124,6 +147,10 @@ export class Outbox {
   private isOurs(session: ClientSession): boolean {
     return (session as ClientSession & { client?: unknown }).client === this.connection.getClient();
   }
+}
+
+function toCapture({ _id, ...row }: CaptureRow): Capture {
+  return { id: _id, ...row };
 }
 
 /** Of each row what it says of these paths: a row may name a thousand. Literally, because a path may begin with `$`. */

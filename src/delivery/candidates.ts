@@ -44,6 +44,9 @@ export class Candidates {
     return true;
   }
 
+  /** Whose candidates were not looked at yet. */
+  listWaiting(): string[] { return this.waiting.map(({ id }) => id); }
+
   async close(): Promise<void> {
     this.closed = true;
     await this.running;

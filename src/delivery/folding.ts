@@ -9,6 +9,9 @@ import type { Deleting } from './deleting.js';
 export interface FoldingOutbox {
   /** Captures of a host that are due, oldest first. */
   due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
+  /** Its captures that are not due yet, in batches. */
+  notDue(host: HostId, now: Date, limit: number): AsyncIterable<Capture[]>;
+  makeDue(ids: readonly string[]): Promise<void>;
   remove(ids: readonly string[]): Promise<void>;
   /** @param touched what is left to be looked at; left out: everything */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
@@ -40,6 +43,8 @@ export class Folding {
   /** More are due than one look takes. */
   private backlog = false;
   private readonly underWay = new Set<string>();
+  /** Handed over and not folded when it closed. */
+  private unfolded: string[] = [];
   private starting: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
   private closed = false;
@@ -49,7 +54,9 @@ export class Folding {
     this.candidates = new Candidates(context);
   }
 
-  hand(captures: readonly Capture[]): void {
+  /** False where it is too late: this process stops folding. */
+  hand(captures: readonly Capture[]): boolean {
+    if (this.closed) return false;
     for (const capture of captures) {
       if (this.underWay.has(capture.id) || this.candidates.has(capture.id)) continue;
       if (this.handed.length >= handedLimit) { this.dropped = true; break; }
@@ -57,6 +64,7 @@ export class Folding {
       this.handed.push(capture);
     }
     this.begin();
+    return true;
   }
 
   /** Hints were dropped for want of room: the outbox has what they said. */
@@ -75,12 +83,35 @@ export class Folding {
     this.hand(due);
   }
 
-  /** What was handed over before is begun still. */
+  /**
+   * When this process begins to lead: what was captured before is looked at now, due or not. The operation of a capture that is not due
+   * may still be under way in another process, which will hand it over. So only its files are looked at, which does no harm when it is done
+   * twice; the capture stays, with what it says of removed files and sweeps.
+   */
+  async takeOver(): Promise<void> {
+    await this.poll();
+    for await (const captures of this.context.outbox.notDue(this.context.me, new Date(), batch)) {
+      if (this.closed) return;
+      // What somebody asserted is stored when its operation is over.
+      this.hand(captures.filter(({ asserted }) => asserted !== undefined));
+      await forEachOf(captures, width, async ({ id, touched, savedBy }) => {
+        if (this.closed || touched.length === 0 || this.underWay.has(id)) return;
+        this.context.offer((await this.context.fold.each(touched, { why: 'named', savedBy })).entries);
+      });
+    }
+  }
+
+  /** What was handed over before is begun still; what is left after that is due at once. */
   async close(): Promise<void> {
     if (this.starting) this.start();
     this.closed = true;
     await this.running;
     await this.candidates.close();
+    const left = [...this.unfolded, ...this.handed.map(({ id }) => id), ...this.candidates.listWaiting()];
+    if (left.length === 0) return;
+    await this.context.outbox.makeDue(left).catch(() => {
+      // The database is away: they are due by themselves.
+    });
   }
 
   /** After what is running now: a save that has just been captured resolves first. */
@@ -122,8 +153,10 @@ export class Folding {
 
   /** Whether nothing of the capture is left to be done. */
   private async take(capture: Capture): Promise<boolean> {
-    // Whoever folds next finds it in the outbox.
-    if (this.closed) return false;
+    if (this.closed) {
+      this.unfolded.push(capture.id);
+      return false;
+    }
     try {
       const { fold } = this.context;
       const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });

@@ -2,6 +2,7 @@ import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../options/config.js';
 import type { State } from '../hosts/state.js';
+import { nameProcess } from '../hosts/process-identity.js';
 import type { Registry } from '../hosts/registry.js';
 import type { DoctorCheck } from '../instance.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
@@ -73,10 +74,10 @@ async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
   const first = registry.me().lease;
   const deadline = performance.now() + leaseMs;
   for (let now = first; now !== undefined; now = registry.me().lease) {
-    if (now.holder !== first?.holder || now.beat !== first.beat) return ok(`held by ${now.holder} (boot, process, chance)`);
+    if (now.holder !== first?.holder || now.beat !== first.beat) return ok(`held by ${nameProcess(now.holder)}`);
     if (performance.now() > deadline) break;
     await sleep(Math.min(500, leaseMs / 10));
     await registry.refresh();
   }
-  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${first.holder}, does not answer`, 'start the app, see that it calls startSyncMedia() once its models are defined, and look into its log');
+  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${nameProcess(first.holder)}, does not answer`, 'start the app, see that it calls startSyncMedia() once its models are defined, and look into its log');
 }

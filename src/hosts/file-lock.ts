@@ -1,51 +1,67 @@
 import { randomBytes } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
-import { open, readFile, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../errors/errors.js';
-import { readBootId } from './boot-id.js';
+import { describeProcess, isProcessDead } from './process-identity.js';
 
-/** A lock this old is nobody's: what it guards takes milliseconds. */
-const STALE_MS = 60_000;
-/** Between creating the lock file and writing into it lies one system call. */
-const EMPTY_STALE_MS = 10_000;
+/** How often the owner of a lock touches its file, and how long that may stand still until the lock is taken over. */
+const TOUCH_MS = 1_000;
+const STILL_MS = 8_000;
 const WAIT_MS = 30_000;
 
 /**
- * Does `work` while no other process that asks for the lock file `lock` does. A lock whose process is gone is taken over.
+ * Does `work` while no other process that asks for the lock file `lock` does. A lock is taken over at once where its owner has certainly
+ * ended, else when its file has stood still for 8 s, by the clock of the one who waits: the owner touches it every second.
  *
  * @param work is given a check that throws when the lock was lost (to another that held this process for dead)
  * @throws TIMED_OUT after 30 s of waiting
  */
 export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<void>) => Promise<T>): Promise<T> {
-  const mine = `${describePlace()} ${String(process.pid)} ${randomBytes(8).toString('hex')}`;
-  const deadline = performance.now() + WAIT_MS;
-  while (!(await createLock(lock, mine))) {
-    if (await isStale(lock)) await breakLock(lock);
-    else if (performance.now() > deadline) throw new SyncMediaError('TIMED_OUT', `waited ${String(WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`);
-    else await sleep(5 + Math.random() * 45);
-  }
+  const mine = `${describeProcess()} ${randomBytes(8).toString('hex')}`;
+  const held = await acquire(lock, mine);
+  const touching = setInterval(() => {
+    const now = new Date();
+    // By its handle: the file that another has put in its place is not touched.
+    void held.utimes(now, now).catch(() => undefined);
+  }, TOUCH_MS);
+  touching.unref();
   try {
     return await work(async () => {
       if ((await readLock(lock)) !== mine) throw new SyncMediaError('TIMED_OUT', `the lock ${lock} was taken over: this process stood still for too long`);
     });
   } finally {
+    clearInterval(touching);
+    await held.close();
     if ((await readLock(lock)) === mine) await rm(lock, { force: true });
   }
 }
 
-async function createLock(lock: string, content: string): Promise<boolean> {
+async function acquire(lock: string, mine: string): Promise<FileHandle> {
+  const deadline = performance.now() + WAIT_MS;
+  const watch = new StillWatch(lock), breaker = new StillWatch(`${lock}.break`);
+  for (;;) {
+    const held = await createLock(lock, mine);
+    if (held) return held;
+    if (await watch.isStale()) await breakLock(watch, breaker);
+    else if (performance.now() > deadline) throw new SyncMediaError('TIMED_OUT', `waited ${String(WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`);
+    else await sleep(5 + Math.random() * 45);
+  }
+}
+
+async function createLock(lock: string, content: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle;
   try {
-    const handle = await open(lock, 'wx', 0o600);
-    try {
-      await handle.writeFile(content);
-    } finally {
-      await handle.close();
-    }
-    return true;
+    handle = await open(lock, 'wx', 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    throw error;
+  }
+  try {
+    await handle.writeFile(content);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await rm(lock, { force: true });
     throw error;
   }
 }
@@ -54,52 +70,43 @@ function readLock(lock: string): Promise<string | undefined> {
   return readFile(lock, 'utf8').catch(() => undefined);
 }
 
-async function isStale(lock: string): Promise<boolean> {
-  const [content, there] = await Promise.all([readLock(lock), stat(lock).catch(() => undefined)]);
-  if (content === undefined || !there) return false; // Just released.
-  const age = Date.now() - there.mtimeMs;
-  if (content === '') return age > EMPTY_STALE_MS;
-  const [place, pid] = content.split(' ');
-  return age > STALE_MS || (place === describePlace() && !isAlive(Number(pid)));
+/** A lock file as one sees it who waits for it. */
+class StillWatch {
+  private seen = '';
+  private since = 0;
+
+  constructor(readonly path: string) {}
+
+  /** Whether the lock is nobody's: its owner has ended, or what is there has not changed for too long. */
+  async isStale(): Promise<boolean> {
+    const [content, there] = await Promise.all([readLock(this.path), stat(this.path, { bigint: true }).catch(() => undefined)]);
+    if (content === undefined || !there) return false; // Just released.
+    const [owner = ''] = content.split(' ');
+    if (await isProcessDead(owner)) return true;
+    const now = performance.now(), seen = `${String(there.ino)} ${String(there.mtimeNs)} ${content}`;
+    if (seen !== this.seen) {
+      this.seen = seen;
+      this.since = now;
+    }
+    return now - this.since > STILL_MS;
+  }
 }
 
 /**
  * Removes a stale lock. Two who find one stale must not both: the second would remove the lock that the first has taken since. So
- * that is done under a lock of its own, which lives for two system calls and goes stale by age alone.
+ * that is done under a lock of its own, which lives for a few system calls. It names no owner, so that it is never removed at once, by two.
  */
-async function breakLock(lock: string): Promise<void> {
-  const breaker = `${lock}.break`;
-  if (!(await createLock(breaker, ''))) {
-    const there = await stat(breaker).catch(() => undefined);
-    if (there && Date.now() - there.mtimeMs > STALE_MS) await rm(breaker, { force: true });
+async function breakLock(lock: StillWatch, breaker: StillWatch): Promise<void> {
+  const held = await createLock(breaker.path, '');
+  if (!held) {
+    if (await breaker.isStale()) await rm(breaker.path, { force: true });
     await sleep(5 + Math.random() * 45);
     return;
   }
   try {
-    if (await isStale(lock)) await rm(lock, { force: true });
+    if (await lock.isStale()) await rm(lock.path, { force: true });
   } finally {
-    await rm(breaker, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
-/** Where a process id means something: one boot of one machine, one pid namespace. */
-function describePlace(): string {
-  return encodeURIComponent(`${hostname()}|${readBootId()}|${readPidNamespace()}`);
-}
-
-function readPidNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return '';
+    await held.close();
+    await rm(breaker.path, { force: true });
   }
 }

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded } from '../bounded.js';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { Log } from '../log.js';
+import { judgeRival, type Rival } from '../planning/rival.js';
 import type { Failure, HostId } from '../words.js';
-import { readBootId } from './boot-id.js';
 import { encodeKey, type HostRow, type HostRows } from './host-model.js';
+import { describeProcess, isProcessDead, nameProcess } from './process-identity.js';
 
 export interface LeaseOptions {
   rows: () => HostRows;
@@ -14,6 +15,8 @@ export interface LeaseOptions {
   leaseMs: number;
   beatMs: number;
   log: Log;
+  /** The Unix socket that the holder listens at; left out: nobody is known to be dead by it. */
+  socketPath?: string;
   /** Written when the lease is taken. */
   software?: HostRow['software'];
   /** Told once, when another machine was seen working with this host id; this one has stopped for good. */
@@ -22,17 +25,25 @@ export interface LeaseOptions {
   bootId?: string;
 }
 
+type LeaseRow = NonNullable<HostRow['lease']>;
+
 /** Where the row says that two machines share one host id. */
 const CLONED = `halted.${encodeKey('HOST_CLONED')}`;
 const RELEASE_MS = 2000;
+/** Who was told that the lease becomes free looks this often, for so long. */
+const HURRY_MS = 50;
+const HURRIED_MS = 2_000;
+/** Two machines with one boot id (a copy of a running one) would take the lease from one another for ever. */
+const MAX_REVIVALS = 3;
 
 /**
- * The right of one process on a host to fold, run its lanes and its runs. The holder raises a counter in the host's row; a
- * challenger that has seen the counter unchanged for `leaseMs` on its own monotonic clock takes the lease by compare-and-set. The
- * holder stops relying on it a tenth earlier, counted from when it *sent* the last beat that was answered. No wall clock takes part.
+ * The right of one process on a host to fold, run its lanes and its runs. The holder raises a counter in the host's row. A challenger takes
+ * the lease by compare-and-set: at once where the holder has certainly ended (`process-identity.ts`), else when it has seen the counter
+ * unchanged for `leaseMs` on its own monotonic clock. The holder stops relying on the lease a tenth earlier, counted from when it *sent*
+ * the last beat that was answered. No wall clock takes part.
  */
 export class Lease {
-  /** Boot id, process and chance: who asks, for the others. */
+  /** Who asks, for the others: the process, and chance. */
   readonly holder: string;
   private readonly bootId: string;
   private readonly listeners = new Set<(held: boolean) => void>();
@@ -42,21 +53,37 @@ export class Lease {
   private stopping: AbortController | undefined;
   private loop: Promise<void> | undefined;
   private released: Promise<void> | undefined;
+  private pausing = new AbortController();
+  private hurriedUntil = 0;
+  /** The number of the last beat sent. One that is carried out late finds a higher one, and changes nothing. */
+  private sent = 0;
+  /** The file of the socket that this process listens at as the holder. */
+  private socket: string | undefined;
   /** The rival's beat as first seen, and when. */
-  private rival: { holder: string; beat: number; since: number } | undefined;
+  private rival: Rival | undefined;
+  /** From whom the lease was last taken because it had ended, and how often such a one was seen with it again. */
+  private heldForDead: string | undefined;
+  private revivals = 0;
   /** A mark from before this process; only a new one is about it. */
   private oldMark: string | undefined;
   private looked = false;
+  private unregistered = false;
   private lastWarning = '';
 
   constructor(private readonly options: LeaseOptions) {
-    this.bootId = options.bootId ?? readBootId();
-    this.holder = `${this.bootId}:${String(process.pid)}:${randomBytes(8).toString('hex')}`;
+    const [bootId = '', ...rest] = describeProcess().split(':');
+    this.bootId = options.bootId ?? bootId;
+    this.holder = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
   }
 
   /** Whether this process holds the lease, by its own deadline: false also while the database is away for too long. */
   held(): boolean {
     return performance.now() < this.heldUntil;
+  }
+
+  /** Whether no process gets the lease of this host for now: it is not registered, or runs on two machines. */
+  isHopeless(): boolean {
+    return this.unregistered || this.stopping?.signal.aborted === true;
   }
 
   onChange(listener: (held: boolean) => void): () => void {
@@ -71,6 +98,32 @@ export class Lease {
     this.loop = this.run(this.stopping.signal);
   }
 
+  /** The holder has ended, or is about to give the lease back: looks at once, and again all the time for two seconds. */
+  hurry(): void {
+    this.hurriedUntil = performance.now() + HURRIED_MS;
+    this.pausing.abort();
+  }
+
+  /**
+   * Beats tell from now on that the holder listens at this file (device and inode). Others take the lease at once when nobody listens
+   * there any more. So undefined is announced before the socket is closed, and whoever works on afterwards confirms the lease first.
+   */
+  announce(socket: string | undefined): void {
+    this.socket = socket;
+    this.pausing.abort();
+  }
+
+  /** Beats, and tells whether the lease is still this process's. @throws where the database does not answer within the lease time */
+  async confirm(): Promise<boolean> {
+    const { signal } = this.stopping ?? {};
+    const confirm = async (): Promise<boolean> => {
+      // A beat that a later one has overtaken confirms nothing, and says nothing against it.
+      while (signal && this.held()) if (await this.beat(signal)) return this.held();
+      return false;
+    };
+    return bounded(confirm(), this.options.leaseMs, 'the database');
+  }
+
   /** Gives the lease back, so that another process takes it at once; bounded by four seconds. Idempotent. */
   async stop(): Promise<void> {
     if (!this.stopping || !this.loop) return;
@@ -83,14 +136,17 @@ export class Lease {
 
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.pausing = new AbortController();
       try {
         // The driver's own limits are longer than a lease, or there are none (a connection that is silent).
         await bounded(this.tick(signal), this.options.leaseMs, 'the database');
       } catch (error) {
         if (!signal.aborted) this.warn(`the lease of this host could not be looked after: ${messageOf(error)}`);
       }
+      const hurries = !this.held() && performance.now() < this.hurriedUntil;
       // Jitter, so that rivals do not all look at the same moment.
-      await sleep(this.options.beatMs * (0.75 + Math.random() * 0.25), undefined, { signal, ref: false }).catch(() => undefined);
+      const pauseMs = hurries ? HURRY_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
+      await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, this.pausing.signal]), ref: false }).catch(() => undefined);
     }
   }
 
@@ -98,7 +154,8 @@ export class Lease {
     if (this.held() && (await this.beat(signal))) return;
     const row = await this.options.rows().findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
     if (signal.aborted) return;
-    if (!row || row.status === 'retired') {
+    this.unregistered = !row || row.status === 'retired';
+    if (!row || this.unregistered) {
       this.warn(row ? 'this host was unregistered: run `syncmedia init` to register it anew' : 'this host is not in the database: run `syncmedia init`');
       return;
     }
@@ -111,36 +168,49 @@ export class Lease {
 
   /** @returns false where the lease is not ours any more */
   private async beat(signal: AbortSignal): Promise<boolean> {
-    const sentAt = performance.now();
+    const sentAt = performance.now(), number = ++this.sent;
     const row = await this.options.rows().findOneAndUpdate(
-      { _id: this.options.host, status: { $ne: 'retired' }, 'lease.holder': this.holder },
-      { $inc: { 'lease.beat': 1 } },
+      { _id: this.options.host, status: { $ne: 'retired' }, 'lease.holder': this.holder, 'lease.beat': { $lt: number } },
+      { $set: { 'lease.beat': number, ...(this.socket !== undefined && { 'lease.socket': this.socket }) }, ...(this.socket === undefined && { $unset: { 'lease.socket': 1 } }) },
       { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
     );
-    if (!row) this.lose();
-    else if (!this.checkMark(row)) this.gain(sentAt, signal);
+    if (!row) {
+      // A later beat may have overtaken this one.
+      if (number === this.sent) this.lose();
+    } else if (!this.checkMark(row)) this.gain(sentAt, signal);
     return row !== null;
   }
 
-  private async challenge(lease: { holder: string; beat: number }, signal: AbortSignal): Promise<void> {
-    const now = performance.now();
-    const before = this.rival;
-    if (before?.holder !== lease.holder || before.beat !== lease.beat) {
-      this.rival = { ...lease, since: now };
-      // It beat while we looked: it is alive. With another boot id that is another machine.
-      const alive = before?.holder === lease.holder;
-      if (alive && lease.holder.split(':')[0] !== this.bootId) await this.markClone(lease.holder);
-    } else if (now - before.since >= this.options.leaseMs) {
+  private async challenge(lease: LeaseRow, signal: AbortSignal): Promise<void> {
+    const { options: { leaseMs }, bootId } = this;
+    if (lease.holder === this.heldForDead) {
+      this.heldForDead = undefined;
+      if (++this.revivals === MAX_REVIVALS) {
+        this.options.log.warn(`${nameProcess(lease.holder)} holds the lease of this host again and again although it seems to have ended, as on a machine and its copy: from now on only its silence counts`);
+      }
+    }
+    const { verdict, rival } = judgeRival(this.rival, lease, { now: performance.now(), leaseMs, bootId });
+    this.rival = rival;
+    const isDead = verdict === 'wait' && await this.isDead(lease);
+    if (verdict === 'cloned') await this.markClone(lease.holder);
+    else if (isDead || verdict === 'take') {
+      if (isDead) this.heldForDead = lease.holder;
       await this.take({ 'lease.holder': lease.holder, 'lease.beat': lease.beat }, signal);
     }
   }
 
+  private async isDead({ holder, socket }: LeaseRow): Promise<boolean> {
+    const { socketPath } = this.options;
+    return this.revivals < MAX_REVIVALS && isProcessDead(holder, socket !== undefined && socketPath !== undefined ? { path: socketPath, inode: socket } : undefined);
+  }
+
   private async take(where: object, signal: AbortSignal): Promise<void> {
-    const sentAt = performance.now();
+    if (signal.aborted) return;
+    const sentAt = performance.now(), number = ++this.sent;
     const { rows, host, software } = this.options;
     const row = await rows().findOneAndUpdate(
       { _id: host, status: { $ne: 'retired' }, ...where },
-      { $set: { lease: { holder: this.holder, beat: 0 }, ...(software && { software }) }, $unset: { [CLONED]: 1 } },
+      { $set: { lease: { holder: this.holder, beat: number }, ...(software && { software }) }, $unset: { [CLONED]: 1 } },
       { projection: { _id: 1 }, includeResultMetadata: false },
     );
     if (row) this.gain(sentAt, signal);

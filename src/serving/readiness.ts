@@ -25,7 +25,8 @@ export class Readiness {
   private looked: Promise<Backlog> | undefined;
   private lookedAt = 0;
 
-  constructor(private readonly parts: () => Promise<Parts>) {}
+  /** @param isLed whether a process of this host leads: while none does, nothing that is saved here reaches another host */
+  constructor(private readonly parts: () => Promise<Parts>, private readonly isLed: () => Promise<boolean>) {}
 
   /** Never rejects: what cannot be known is not ready. */
   async isReady(limits: Required<ReadyLimits>): Promise<boolean> {
@@ -39,8 +40,10 @@ export class Readiness {
 
   private async look(): Promise<Backlog> {
     const parts = await this.parts();
-    const [owed, since] = await Promise.all([parts.ledger.count({ owed: parts.me }), parts.ledger.oldestOwed(parts.me), parts.registry.refresh()]);
+    const [owed, since, isLed] = await Promise.all([
+      parts.ledger.count({ owed: parts.me }), parts.ledger.oldestOwed(parts.me), this.isLed(), parts.registry.refresh(),
+    ]);
     const { readyAt, status } = parts.registry.me();
-    return { ready: readyAt !== undefined && (status === 'approved' || status === 'paused'), owed, behindMs: since ? Date.now() - since.getTime() : 0 };
+    return { ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'), owed, behindMs: since ? Date.now() - since.getTime() : 0 };
   }
 }

@@ -75,6 +75,64 @@ test('what was handed over right before it closes is folded still', async () => 
   expect(await outbox.count()).toBe(0);
 });
 
+/** A capture as a save makes it: due in half a minute. */
+const fresh = (touched: Path[]): Capture => ({ ...capture(touched), dueAt: new Date(Date.now() + 30_000) });
+const stored = async (): Promise<Capture[]> => (await outbox.due('A', new Date(Date.now() + 60_000), 1_000)).sort((x, y) => x.dueAt.getTime() - y.dueAt.getTime());
+
+test('a new leader sends what was captured before at once, and leaves the capture of an operation that may still be under way', async () => {
+  const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
+  const [first] = paths;
+  for (const path of paths.slice(0, 249)) await a.write(path, path);
+  const captures = paths.map((path) => ({ ...fresh([path]), left: [photo('old.jpg')] }));
+  await outbox.insertAll(captures);
+  await folding.takeOver();
+  expect(offered).toHaveLength(249);
+  expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+  // Neither the sweep nor the removed file, which the document may still name, is looked at; nor is the capture taken away.
+  expect(swept).toEqual([]);
+  expect(await stored()).toEqual(captures);
+  // Its file was written after that, before the save was over, and its process died: the capture tells of it.
+  await a.write(paths[249]!, 'late');
+  await outbox.makeDue([captures[249]!.id]);
+  await folding.poll();
+  await until(async () => (await stored()).length === 249);
+  expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+  expect(swept).toEqual([photos.path]);
+});
+
+test('a new leader folds what is due, and what somebody asserted, for good', async () => {
+  await a.write(photo('due.jpg'), 'due');
+  await a.write(photo('asserted.jpg'), 'asserted');
+  const seen = await a.disk.observe(photo('asserted.jpg'));
+  await outbox.insert(capture([photo('due.jpg')]));
+  await outbox.insert({ ...fresh([photo('asserted.jpg')]), asserted: [{ path: photo('asserted.jpg'), seen: seen! }] });
+  await folding.takeOver();
+  await until(async () => await outbox.count() === 0);
+  expect(offered.map(({ path }) => path).sort()).toEqual([photo('asserted.jpg'), photo('due.jpg')]);
+});
+
+test('what was handed over and is not folded when it closes is due at once', async () => {
+  const paths = Array.from({ length: 500 }, (_, i) => photo(`${i}.jpg`));
+  for (const path of paths) await a.write(path, path);
+  const captures = paths.map((path) => fresh([path]));
+  await outbox.insertAll(captures);
+  expect(folding.hand(captures)).toBe(true);
+  await folding.close();
+  const left = await stored();
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.length + offered.length).toBe(500);
+  expect(left.every(({ dueAt }) => dueAt.getTime() === 0)).toBe(true);
+  expect(folding.hand(left)).toBe(false);
+});
+
+test('a capture from before the clock was set back is due', async () => {
+  await a.write(photo('a.jpg'), 'a');
+  await outbox.insert({ ...capture([photo('a.jpg')]), dueAt: new Date(Date.now() + 365 * 24 * 60 * 60_000) });
+  await folding.poll();
+  await until(async () => await outbox.count() === 0);
+  expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
+});
+
 test('a sync dir that is not there keeps the capture', async () => {
   await a.write(photo('a.jpg'), 'a');
   await rename(join(a.root, photos.path), join(a.root, 'away'));

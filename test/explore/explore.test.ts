@@ -11,6 +11,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['two writes', { writes: 2 }, {}],
   ['a write, unlinks, a crash, a late rename', { writes: 1, unlinks: 2, crashes: 1, late: 1 }, {}],
   ['a delete, a fetch, another record of the path, a crash, a late rename', { writes: 1, deletes: 1, fetches: 1, names: 1, crashes: 1, late: 1 }, {}],
+  ['a new leader looks at captures that are not due, and they are folded again', { writes: 1, names: 2 }, {}],
   ['a process that pauses', { writes: 1, pauses: 1, unlinks: 1, crashes: 1 }, {}],
   ['a host is retired', { writes: 1, unlinks: 1, retires: 1, crashes: 1 }, {}],
   ['an edited caption', { writes: 1, edits: 1, crashes: 1, late: 1 }, {}],

