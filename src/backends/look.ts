@@ -12,6 +12,8 @@ export interface Ready {
   readonly rest: string;
   /** The source just before. */
   readonly seen: Seen;
+  /** Where in the receiver's tmp area it is written. */
+  readonly tmp: string;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function lookAt(route: Route, change: Put, known: KnownDirs): Promi
     // rsync would replace a symlink, or an empty directory, without keeping anything aside.
     if (there !== undefined && there.kind !== 'file') throw notAFile(target);
     if (there !== undefined && keepsItsOwn(change, there)) return { ...answer, result: 'kept' };
-    return { change, rest, seen };
+    return { change, rest, seen, tmp: await route.tmpFolders.find(receiver, change.path) };
   } catch (error) {
     return failed(change, 'rsync', asFailure(error, 'path'));
   }

@@ -4,6 +4,7 @@ import type { Judge } from '../root/disk.js';
 import type { KnownAreas } from '../root/known-areas.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
+import type { TmpFolders } from '../root/tmp-folders.js';
 import type { Ssh } from '../ssh/ssh.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Sources } from './sftp/sources.js';
@@ -46,6 +47,7 @@ export interface RsyncBackendOptions {
 export interface Shared extends RsyncBackendOptions {
   readonly markers: CheckedMarkers;
   readonly areas: KnownAreas;
+  readonly tmpFolders: TmpFolders;
   readonly sources: Sources;
   readonly staged: Staged;
 }

@@ -3,6 +3,7 @@ import type { Judge } from '../root/disk.js';
 import { inPlace, prepareAreas, prepareMissing, type Place } from '../root/areas.js';
 import { localDisk, notAFile } from '../root/local-disk.js';
 import { belowDir, checkParents } from '../root/parents.js';
+import type { TmpFolders } from '../root/tmp-folders.js';
 import type { Connection } from '../ssh/connection.js';
 import type { Change, Facts, Host, Path, Seen, SyncDir } from '../words.js';
 import { throwFailure } from './failure.js';
@@ -23,6 +24,8 @@ export interface Route {
   readonly judge: Judge;
   /** That both ends are what they should be: nothing is placed before, but what was sent ahead while they were looked at. */
   check(): Promise<void>;
+  /** Where in the receiver's tmp area files are written. */
+  readonly tmpFolders: TmpFolders;
   /** Makes the working folders of the receiver, should they turn out to be missing. */
   repair(): Promise<void>;
   /**
@@ -50,7 +53,7 @@ export function remotePlace(connection: Connection, host: Host, dir: SyncDir): P
  * @throws NO_MARKER; what the disks throw
  */
 export async function openRoute(
-  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
+  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas' | 'tmpFolders'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
   changes: readonly Change[],
 ): Promise<Route> {
   const { root, self, judgeAt } = shared;
@@ -69,7 +72,11 @@ export async function openRoute(
   const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
   return {
-    direction, host, dir, connection, here, there, receiver, check, repair: () => prepareMissing(receiver),
+    direction, host, dir, connection, here, there, receiver, check, tmpFolders: shared.tmpFolders,
+    repair: () => {
+      shared.tmpFolders.forget(receiver);
+      return prepareMissing(receiver);
+    },
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
     observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
     freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),

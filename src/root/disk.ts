@@ -4,6 +4,7 @@ import type { AsideBy, Path, Seen, Verdict } from '../words.js';
 export interface DiskStat extends Seen {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
   readonly mode: number;
+  readonly gid: number;
 }
 
 /** Whether it is the same, by all that a look tells. */
@@ -23,7 +24,10 @@ export interface Disk {
   list(path: string): Promise<string[] | undefined>;
   /** Real path, symlinks resolved; undefined where nothing is there. */
   realPath(path: string): Promise<string | undefined>;
-  /** Makes one directory; fine if it is there. False where its parent is missing. */
+  /**
+   * Makes one directory; fine if it is there. It keeps the group and the setgid bit that it gets from the one it lies in. False where that
+   * is missing.
+   */
   makeDirectory(path: string, mode: number): Promise<boolean>;
   /** Hard link; replaces nothing. Any failure but these two throws LINK_FAILED. */
   link(from: string, to: string): Promise<'linked' | 'absent' | 'exists'>;

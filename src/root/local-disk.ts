@@ -9,6 +9,8 @@ import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js'
 import { quotePath } from './paths.js';
 import { seenFrom } from './seen.js';
 
+/** On a directory: what is made in it is of its group. */
+const SETGID = 0o2000;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** Of what may be anything: not through a symlink, and without waiting for the other end of a FIFO. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -26,14 +28,15 @@ export const localDisk: Disk = {
 
   makeDirectory: (path, mode) => orAbsent(false, 'making', path, async () => {
     try {
-      await mkdir(path);
+      await mkdir(path, mode);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
       if ((await lstat(path)).isDirectory()) return true;
       throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
     }
-    // Whatever the umask: the web server has to read what we make.
-    await chmod(path, mode);
+    // Whatever the umask: the web server has to read what we make. Asked for without need, it could take a setgid bit away.
+    const { mode: made } = await lstat(path);
+    if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
     return true;
   }),
 
@@ -189,7 +192,7 @@ export function statAgain(path: string): DiskStat | undefined {
 
 function toDiskStat(stats: BigIntStats): DiskStat {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
-  return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777 };
+  return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777, gid: Number(stats.gid) };
 }
 
 async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () => Promise<T>): Promise<T | A> {

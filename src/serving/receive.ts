@@ -5,11 +5,12 @@ import type { Backend } from '../backends/backend.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Judge } from '../root/disk.js';
 import { asDiskError } from '../root/disk-errors.js';
-import { areas, isBackAtPath, land, newName, prepareMissing, type Place } from '../root/landing.js';
+import { isBackAtPath, land, newName, prepareMissing, type Place } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
 import { quotePath } from '../root/paths.js';
 import type { Root } from '../root/root.js';
+import type { TmpFolders } from '../root/tmp-folders.js';
 import { haveSameFacts } from '../planning/standing.js';
 import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../words.js';
 import { Transfer } from './transfer.js';
@@ -30,7 +31,7 @@ export interface Expected { readonly path: Path; readonly facts: Facts }
 /** `kept`: this host's own lies there again. `by`: whose failure it is, the source's or this disk's. */
 export type Received = { readonly sha256: string; readonly kept: boolean } | { readonly error: unknown; readonly by: 'source' | 'here' };
 
-export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number }
+export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number; readonly tmpFolders: TmpFolders }
 
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -55,8 +56,8 @@ export async function openSource({ backend }: Pick<Receiver, 'backend'>, from: H
 }
 
 /** Begins to write what comes from a source into this host's tmp area. */
-export async function receive({ fileMode }: Receiver, place: Place, { path, facts }: Expected, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
-  const tmpFile = `${place.dirPath}/${areas.tmp}/${newName()}`;
+export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, { path, facts }: Expected, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
+  const tmpFile = `${place.dirPath}/${await tmpFolders.find(place, path)}/${newName()}`;
   const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => { throw asDiskError(error, 'writing', tmpFile); });
   const transfer = new Transfer(handle, facts);
 

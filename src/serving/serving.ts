@@ -14,6 +14,7 @@ import type { Parts } from '../parts.js';
 import { asPathBelow } from '../root/paths.js';
 import { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
+import { TmpFolders } from '../root/tmp-folders.js';
 import { bounded } from '../bounded.js';
 import { ContentTags } from './content-tags.js';
 import { Fetching } from './fetching.js';
@@ -93,7 +94,7 @@ export class Serving {
     let readAt = -Infinity, reading: Promise<void> | undefined;
     return new Fetching({
       events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
-      backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
+      backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode, tmpFolders: new TmpFolders(),
       askToLook: (path) => parts.outbox.insert(makeLook(me, path)),
       dirs: () => dirs.current(), hosts: () => registry.all(), lookUp: (paths) => lookUp(parts, paths),
       refresh: async (isUrgent = false) => {

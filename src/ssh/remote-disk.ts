@@ -8,6 +8,8 @@ import { readRemote } from './read-remote.js';
 import type { Sftp } from './sftp.js';
 import { asSftpError, status, statusOf } from './sftp-errors.js';
 
+/** On a directory: what is made in it is of its group. */
+const SETGID = 0o2000;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** Where something failed without a reason and less than this is free, that was the reason. */
 const FULL_BELOW = 1024 * 1024;
@@ -71,7 +73,7 @@ export function remoteDisk(sftp: Sftp): Disk {
       const made = await stat(path);
       if (made === undefined || (made.mode & 0o777) === mode) return true;
       // Whatever the umask there: its web server has to read what we make. A confined host has a umask that fits, and no chmod.
-      await sftp.chmod(path, mode).catch((error: unknown) => {
+      await sftp.chmod(path, mode | (made.mode & SETGID)).catch((error: unknown) => {
         if (statusOf(error) !== status.PERMISSION_DENIED) throw asSftpError(error, `making ${quotePath(path)}`);
       });
       return true;
@@ -161,7 +163,7 @@ export function remoteDisk(sftp: Sftp): Disk {
 
 export function toDiskStat(stats: Stats): DiskStat {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
-  return { kind, size: stats.size, mtime: stats.mtime, nanos: 0, mode: stats.mode & 0o7777 };
+  return { kind, size: stats.size, mtime: stats.mtime, nanos: 0, mode: stats.mode & 0o7777, gid: stats.gid };
 }
 
 /** What failed, told apart from a full disk by a second look. Always throws. */

@@ -62,6 +62,8 @@ export interface SiteOptions {
   readonly tuning?: Partial<Tuning>;
   /** Compiles further models in every process, before it starts. */
   readonly compile?: (sync: SyncMediaInstance, connection: Connection) => void;
+  /** What is done to a machine's root before it is initialised; its sync dirs are there. */
+  readonly prepare?: (root: string) => Promise<void>;
   /** Default: the database server of this run of vitest. */
   readonly server?: DatabaseServer;
 }
@@ -97,6 +99,7 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
 
 async function addMachine(database: TestDatabase, ssh: TestHost, name: string, options: SiteOptions): Promise<Machine & { closeApps(): Promise<void> }> {
   for (const one of [options.plugin?.syncDirs ?? dir].flat()) await mkdir(join(ssh.root, one), { recursive: true });
+  await options.prepare?.(ssh.root);
   const environment: Record<string, string> = {
     HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
     SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,

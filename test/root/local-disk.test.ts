@@ -25,7 +25,7 @@ describe('stat', () => {
     await symlink(at('file'), at('link'));
     await run('mkfifo', ['--', at('fifo')]);
     const file = await localDisk.stat(at('file'));
-    expect(file).toEqual({ kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 250_000_000 });
+    expect(file).toEqual({ kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 250_000_000, gid: (await stat(at('file'))).gid });
     expect((await localDisk.stat(at('link')))?.kind).toBe('symlink');
     expect((await localDisk.stat(at('fifo')))?.kind).toBe('other');
     expect((await localDisk.stat(dir.path))?.kind).toBe('directory');
@@ -72,6 +72,18 @@ describe('makeDirectory', () => {
     expect((await stat(at('new'))).mode & 0o777).toBe(0o755);
     expect(await localDisk.makeDirectory(at('new'), 0o700)).toBe(true);
     expect((await stat(at('new'))).mode & 0o777).toBe(0o755);
+  });
+
+  test('a setgid directory gives it its group and the bit, whatever the umask', async () => {
+    await chmod(dir.path, 0o2755);
+    const umask = process.umask(0o077);
+    try {
+      await localDisk.makeDirectory(at('new'), 0o755);
+    } finally {
+      process.umask(umask);
+    }
+    await localDisk.makeDirectory(at('own'), 0o700);
+    expect([(await stat(at('new'))).mode & 0o7777, (await stat(at('own'))).mode & 0o7777]).toEqual([0o2755, 0o2700]);
   });
 
   test('false where its parent is missing; a file or a symlink is no directory', async () => {

@@ -6,11 +6,15 @@ import { sendBody } from '../../src/serving/send-body.js';
 import { sendContent } from '../../src/serving/send-content.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Place } from '../../src/root/areas.js';
+import { TmpFolders } from '../../src/root/tmp-folders.js';
 import { safePath } from '../../src/root/paths.js';
 import type { Entry, Facts } from '../../src/words.js';
+import { otherGroups, share } from '../harness/groups.js';
 import { makeLocalRoot, uploads, type LocalRoot } from '../root/local-root.js';
 import { startWeb } from './web.js';
 
+const [otherGroup] = otherGroups(1);
+if (otherGroup === undefined) console.warn('SKIPPED, the group of what is received: this user belongs to no group but its own');
 const path = safePath('uploads/film.bin');
 const content = randomBytes(300_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -30,7 +34,7 @@ async function* inPieces(bytes: Buffer, fail?: Error): AsyncGenerator<Uint8Array
 /** Receives a body while a visitor reads along; no judge is asked where the path is empty. */
 async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}) {
   const entry = { path, facts: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts } } as unknown as Entry & { facts: Facts };
-  const receiving = await receive({ fileMode: 0o640 } as Receiver, place, entry, body);
+  const receiving = await receive({ fileMode: 0o640, tmpFolders: new TmpFolders() } as Receiver, place, entry, body);
   const { transfer } = receiving;
   const web = await startWeb((app) => {
     app.get('/', (request, response, next) => {
@@ -58,6 +62,14 @@ describe('what is received', () => {
     const { mtimeMs, mode } = await stat(made.at(path));
     expect([mtimeMs, mode & 0o777]).toEqual([1_700_000_000_000, 0o640]);
     expect(await unfinished()).toEqual([]);
+  });
+
+  test.skipIf(otherGroup === undefined)('belongs to the group of its setgid directory', async () => {
+    await share(made.at('uploads'), otherGroup ?? 0);
+    const { received } = await serve(inPieces(content), { sha256 });
+    expect(received).toEqual({ sha256, kept: false });
+    const { gid, mode } = await stat(made.at(path));
+    expect([gid, mode & 0o7777]).toEqual([otherGroup, 0o640]);
   });
 
   test.each([

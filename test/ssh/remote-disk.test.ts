@@ -44,7 +44,7 @@ test('stat tells the kinds apart and follows no symlink', async () => {
   await utimes(at('file'), 1_600_000_000.25, 1_600_000_000.25);
   await symlink(at('file'), at('link'));
   await run('mkfifo', ['--', at('fifo')]);
-  expect(await disk.stat(at('file'))).toEqual({ kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 0 });
+  expect(await disk.stat(at('file'))).toEqual({ kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 0, gid: (await stat(at('file'))).gid });
   expect((await disk.stat(at('link')))?.kind).toBe('symlink');
   expect((await disk.stat(at('fifo')))?.kind).toBe('other');
   expect((await disk.stat(dir.path))?.kind).toBe('directory');
@@ -67,6 +67,13 @@ test('realPath resolves symlinks, and nothing that is missing', async () => {
   await symlink(at('real'), at('link'));
   expect(await disk.realPath(at('link'))).toBe(at('real'));
   expect(await disk.realPath(at('real/missing'))).toBeUndefined();
+});
+
+test('makeDirectory keeps the setgid bit that a directory gives to those in it', async () => {
+  await chmod(dir.path, 0o2755);
+  // The second mode is more than the umask of the server leaves.
+  for (const [name, mode] of [['a', 0o700], ['b', 0o775]] as const) await disk.makeDirectory(at(name), mode);
+  expect([(await stat(at('a'))).mode & 0o7777, (await stat(at('b'))).mode & 0o7777]).toEqual([0o2700, 0o2775]);
 });
 
 test('makeDirectory makes one, with its mode, and is fine with one that is there', async () => {

@@ -27,13 +27,14 @@ export interface Called {
 
 const none: ReadonlySet<string> = new Set();
 
-/** Transfers a list of files of one sync dir by one rsync, judges what it replaced, and finds out what really arrived. */
+/** Transfers a list of files of one sync dir, which are all written in one folder there, by one rsync, judges what it replaced, and finds out what really arrived. */
 export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
   const way = { ...usual, timeoutMs: usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS };
   const ends: Ends = { local: route.here.dirPath, remote: route.there.dirPath, direction: route.direction };
   const aside = newName();
   const partialDir = alone && batch[0] !== undefined ? partialDirOf(route, batch[0].rest) : undefined;
-  const command = transferCommand(way, ends, { chmod: options.chmod, aside, ...(partialDir === undefined ? {} : { partialDir }) });
+  const tmp = batch[0]?.tmp ?? areas.tmp;
+  const command = transferCommand(way, ends, { chmod: options.chmod, tmp, aside, ...(partialDir === undefined ? {} : { partialDir }) });
   // Without the dot a name that begins with # or ; could be a comment.
   const list = batch.map(({ rest }) => `./${rest}`);
   options.onCall?.({ host: route.host.id, kind: 'transfer', files: list.length, args: command.args() });

@@ -24,11 +24,11 @@ export interface Ends { readonly local: string; readonly remote: string; readonl
  * Transfers the files of a list. What is replaced goes aside; nothing is followed, inferred or deleted. `--ignore-times`: the list
  * says what is to be sent, and a same-size replacement within one second looks like nothing to rsync.
  *
- * @param partialDir absolute, on the receiver: a large file goes on from there after an interruption
+ * @param options `tmp`: relative to the sync dir, what the files are written in there; `partialDir`: absolute, on the receiver: a large file goes on from there after an interruption
  */
-export function transferCommand(way: Way, ends: Ends, options: { chmod: string; aside: string; partialDir?: string }): RsyncCommand {
+export function transferCommand(way: Way, ends: Ends, options: { chmod: string; tmp: string; aside: string; partialDir?: string }): RsyncCommand {
   const command = listedCommand(way, ends).set('perms').set('chmod', options.chmod).set('ignore-times')
-    .set('temp-dir', areas.tmp).set('backup').set('backup-dir', `${areas.aside}/${options.aside}`).set('info', 'progress2');
+    .set('temp-dir', options.tmp).set('backup').set('backup-dir', `${areas.aside}/${options.aside}`).set('info', 'progress2');
   if (options.partialDir !== undefined) command.set('partial-dir', options.partialDir);
   if (way.bandwidthLimit !== undefined) command.set('bwlimit', String(way.bandwidthLimit));
   const flushes = [way.localVersion, way.remoteVersion].every((version) => isAtLeast(version, [3, 2, 4]));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, SyncMediaError } from '../../errors/errors.js';
 import { CheckedMarkers } from '../../root/checked-markers.js';
 import { KnownAreas } from '../../root/known-areas.js';
+import { TmpFolders } from '../../root/tmp-folders.js';
 import { judgeLeftovers, prepareAreas } from '../../root/landing.js';
 import { checkMarker } from '../../root/marker.js';
 import { quotePath } from '../../root/paths.js';
@@ -32,7 +33,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
-  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
+  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), tmpFolders: new TmpFolders(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
   const ending = new AbortController();
   // Each delivery under way listens, one for every host.
   setMaxListeners(0, ending.signal);

@@ -17,13 +17,15 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_TRIES = 6;
 const LOOKS_AT_ONCE = 16;
 
-/** Transfers the files of one sync dir: the others together, each large one alone, last, so that it delays none. */
+/** Transfers the files of one sync dir: those of one group of directories together, each large one alone, last, so that it delays none. */
 export async function* transferFiles(options: RsyncBackendOptions, findWay: () => Promise<Way>, route: Route, files: readonly Ready[], signal: AbortSignal): AsyncGenerator<Outcome> {
   if (files.length === 0) return;
   const way = await findWay();
   const largeFrom = options.largeFileFrom ?? LARGE_FROM;
   const isLarge = ({ seen }: Ready): boolean => seen.size > largeFrom;
-  for (const batch of split(files.filter((file) => !isLarge(file)))) yield* transferBatch(options, way, route, batch, false, signal);
+  for (const some of groupByTmp(files.filter((file) => !isLarge(file)))) {
+    for (const batch of split(some)) yield* transferBatch(options, way, route, batch, false, signal);
+  }
   for (const file of files.filter(isLarge)) yield* transferBatch(options, way, route, [file], true, signal);
 }
 
@@ -89,6 +91,17 @@ async function sortMissing(
     else blocked.push(one);
   }
   return { again, blocked };
+}
+
+/** What one call writes lies in one folder until it is placed. */
+function groupByTmp(files: readonly Ready[]): Ready[][] {
+  const groups = new Map<string, Ready[]>();
+  for (const file of files) {
+    const group = groups.get(file.tmp) ?? [];
+    groups.set(file.tmp, group);
+    group.push(file);
+  }
+  return [...groups.values()];
 }
 
 function* split(files: readonly Ready[]): Generator<readonly Ready[]> {

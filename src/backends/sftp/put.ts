@@ -1,6 +1,6 @@
 import { SyncMediaError } from '../../errors/errors.js';
 import type { Judge } from '../../root/disk.js';
-import { areas, land, newName, type Judged, type Place } from '../../root/landing.js';
+import { land, newName, type Judged, type Place } from '../../root/landing.js';
 import { failWriting } from '../../ssh/remote-disk.js';
 import { status, statusOf } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
@@ -16,10 +16,12 @@ export interface Placing {
   readonly judge: Judge;
   /** Directories that were looked at before. */
   readonly known?: Set<string> | undefined;
-  /** That the place may take the file: awaited before anything is placed. */
-  readonly checked: Promise<void>;
-  /** Makes working folders that are missing. */
-  readonly repair: () => Promise<void>;
+  /** Where in the tmp area it is to be written, most likely. */
+  readonly guess: string;
+  /** That the place may take the file, and where in the tmp area it belongs: awaited before anything is placed. */
+  readonly checked: Promise<string>;
+  /** Makes working folders that are missing, and says which one the file belongs in. */
+  readonly repair: () => Promise<string>;
 }
 
 /**
@@ -28,15 +30,19 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, checked, repair }: Placing): Promise<Judged[]> {
-  const unfinished = `${place.dirPath}/${areas.tmp}/${newName()}`;
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, guess, checked, repair }: Placing): Promise<Judged[]> {
+  let unfinished = newFile(place, guess);
   checked.catch(() => { /* Awaited once the file is written. */ });
   try {
     const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
-    await checked;
+    let folder = await checked;
     if (failed) {
       if (!isFolderMissing(failed.error)) throw failed.error;
-      await repair();
+      folder = await repair();
+    }
+    if (failed || folder !== guess) {
+      await place.disk.remove(unfinished);
+      unfinished = newFile(place, folder);
       await writeFinished(sftp, unfinished, file);
     }
   } catch (error) {
@@ -44,6 +50,11 @@ export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileTo
     throw error;
   }
   return placeFinished(place, path, unfinished, { judge, known });
+}
+
+/** A name that is free, in a folder of the tmp area. */
+export function newFile({ dirPath }: Place, folder: string): string {
+  return `${dirPath}/${folder}/${newName()}`;
 }
 
 /** Places a file that lies finished in the tmp area; that name of it is gone afterwards. @throws what `land` throws */

@@ -70,12 +70,20 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
   }
   const ahead = await taking;
   const { bytes, sha256 } = source;
-  const check = async (): Promise<void> => {
-    const [way] = await Promise.all([look ?? lookThere(change, place, known), route.check()]);
-    if (way === 'no way') await makeParents(place, change.path, known);
+  const { tmpFolders, receiver } = route, { path } = change;
+  const check = async (): Promise<string> => {
+    const [way] = await Promise.all([look ?? lookThere(change, place, known), route.check(), tmpFolders.look(receiver, path)]);
+    if (way === 'no way') await makeParents(place, path, known);
+    return tmpFolders.find(receiver, path);
+  };
+  const repair = async (): Promise<string> => {
+    await route.repair();
+    return tmpFolders.find(receiver, path);
   };
   const { judge } = route;
-  const put = (): Promise<Judged[]> => putFile(sftp, place, change.path, { bytes, mtime: change.facts.mtime, mode }, { judge, known, checked: check(), repair: () => route.repair() });
+  const put = (): Promise<Judged[]> => putFile(sftp, place, path, { bytes, mtime: change.facts.mtime, mode }, {
+    judge, known, guess: tmpFolders.guess(receiver, path), checked: check(), repair,
+  });
   const judged = ahead === undefined ? await put() : await placeAhead(place, change.path, ahead, { judge, known }, check, put);
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
@@ -83,12 +91,16 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
 
 /** @param check that the place is right, where the look at it was too long ago @param put sends it anew, should it be gone from where it lay */
 async function placeAhead(
-  place: Place, path: Path, { at, looked }: SentAhead, how: { readonly judge: Judge; readonly known: Set<string> },
-  check: () => Promise<void>, put: () => Promise<Judged[]>,
+  place: Place, path: Path, { at, looked, folder }: SentAhead, how: { readonly judge: Judge; readonly known: Set<string> },
+  check: () => Promise<string>, put: () => Promise<Judged[]>,
 ): Promise<Judged[]> {
   try {
-    if (!looked) await check();
-    else for (const directory of looked) how.known.add(directory);
+    if (!looked) {
+      if (await check() !== folder) {
+        await place.disk.remove(at);
+        return await put();
+      }
+    } else for (const directory of looked) how.known.add(directory);
   } catch (error) {
     await place.disk.remove(at).catch(() => undefined);
     throw error;

@@ -1,10 +1,9 @@
-import { areas, newName } from '../../root/landing.js';
 import { localDisk } from '../../root/local-disk.js';
 import { checkParents } from '../../root/parents.js';
 import type { Facts, Host, Path, SyncDir } from '../../words.js';
 import type { Shared } from '../options.js';
 import { remotePlace } from '../route.js';
-import { fileModeOf, writeFinished } from './put.js';
+import { fileModeOf, newFile, writeFinished } from './put.js';
 import type { SentAhead, StagedFile } from './staged.js';
 
 /**
@@ -21,18 +20,20 @@ export function stageFile(shared: Shared, to: Host, { path, dir, facts }: { read
     const place = remotePlace(connection, to, dir), { dirPath, disk } = place;
     // Before its marker was seen there once nothing is sent there.
     if (!shared.markers.knows(disk, dirPath) || !(await connection.sftp.canReplace())) return undefined;
-    const at = `${dirPath}/${areas.tmp}/${newName()}`, looked = new Set<string>();
+    const folder = shared.tmpFolders.guess(place, path), at = newFile(place, folder), looked = new Set<string>();
     return connection.channels.useSpare(async ({ sftp }) => {
       const [written, ...looks] = await Promise.allSettled([
         writeFinished(sftp, at, { bytes, mtime: facts.mtime, mode }),
         shared.markers.check(localDisk, shared.root.absolute(dir.path), shared.self, dir.path),
         shared.markers.check(disk, dirPath, to.id, dir.path), shared.areas.lacks(place), checkParents(place, path, looked),
+        shared.tmpFolders.look(place, path),
       ]);
-      const [failureHere, failureThere, lacks, way] = looks;
+      const [failureHere, failureThere, lacks, way, group] = looks;
       const isRight = [failureHere, failureThere].every((failure) => failure.status === 'fulfilled' && failure.value === undefined)
         && lacks.status === 'fulfilled' && !lacks.value;
       // Directories that are missing are made only right after a look at the marker.
-      if (written.status === 'fulfilled' && isRight && way.status === 'fulfilled') return { at, looked: way.value ? looked : undefined };
+      const isOfGroup = group.status === 'fulfilled' && shared.tmpFolders.findKnown(place, path) === folder;
+      if (written.status === 'fulfilled' && isRight && isOfGroup && way.status === 'fulfilled') return { at, folder, looked: way.value ? looked : undefined };
       await sftp.remove(at).catch(() => undefined);
       return undefined;
     });

@@ -9,8 +9,11 @@ const limits = { files: 64, bytes: 16 * 1024 * 1024 };
 /** A small file with known content, on its way to a host. */
 export interface StagedFile { readonly host: HostId; readonly path: Path; readonly facts: Facts }
 
-/** Where it lies, an absolute path, and the directories on the way to its place, all of them; undefined where one is missing. */
-export interface SentAhead { readonly at: string; readonly looked: ReadonlySet<string> | undefined }
+/**
+ * Where it lies, an absolute path, in which folder of the tmp area that is, and the directories on the way to its place, all of them;
+ * undefined where one is missing.
+ */
+export interface SentAhead { readonly at: string; readonly folder: string; readonly looked: ReadonlySet<string> | undefined }
 
 interface Waiting { readonly uploading: Promise<SentAhead | undefined>; readonly addedAt: number; readonly size: number; readonly timer: NodeJS.Timeout }
 
@@ -45,7 +48,7 @@ export class Staged {
   async take(file: StagedFile): Promise<SentAhead | undefined> {
     const key = keyOf(file), waiting = this.files.get(key);
     const sent = waiting && this.drop(key) ? await waiting.uploading : undefined;
-    return sent && waiting && performance.now() - waiting.addedAt > freshMs ? { at: sent.at, looked: undefined } : sent;
+    return sent && waiting && performance.now() - waiting.addedAt > freshMs ? { ...sent, looked: undefined } : sent;
   }
 
   /** The connections end now: what lies there stays, and is bounded by age. */

@@ -244,7 +244,7 @@ describe('what rsync answers', () => {
 
   test('rsync before 3.2.4 is told not to trust the shell there with a path', () => {
     const way = { target: { alias: 'host-b', configFile: "/a b/it's", controlPath: '/c' }, localVersion: '3.2.3', remoteVersion: '3.1.0', timeoutMs: 1_500, bandwidthLimit: 9 };
-    const args = transferCommand(way, { local: '/here', remote: '/there/[x]', direction: 'fetch' }, { chmod: 'F644', aside: 'one' }).args();
+    const args = transferCommand(way, { local: '/here', remote: '/there/[x]', direction: 'fetch' }, { chmod: 'F644', tmp: '.syncmedia/tmp', aside: 'one' }).args();
     expect(args).toEqual(expect.arrayContaining(['--protect-args', '--timeout=2', '--bwlimit=9', "--rsh=ssh -F '/a b/it''s' -S /c"]));
     expect(args).not.toContain('--fsync');
     expect(args.slice(-3)).toEqual(['--', 'host-b:/there/\\[x]/', '/here/']);

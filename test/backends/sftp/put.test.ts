@@ -4,13 +4,14 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/backends/rsync/rsync-backend.js';
 import { remotePlace } from '../../../src/backends/route.js';
 import { fileModeOf, putFile, type Placing } from '../../../src/backends/sftp/put.js';
+import { areas } from '../../../src/root/areas.js';
 import { localDisk } from '../../../src/root/local-disk.js';
 import { writeMarker } from '../../../src/root/marker.js';
 import { safePath } from '../../../src/root/paths.js';
 import { changeOf, collect, makeSite, never, photos, put, type Site } from '../site.js';
 
 const dir = photos.path;
-const placing: Placing = { judge: () => Promise.resolve('conflict'), checked: Promise.resolve(), repair: () => Promise.resolve() };
+const placing: Placing = { judge: () => Promise.resolve('conflict'), guess: areas.tmp, checked: Promise.resolve(areas.tmp), repair: () => Promise.resolve(areas.tmp) };
 let site: Site | undefined;
 afterEach(async () => {
   await site?.close();

@@ -149,14 +149,14 @@ test('a host that stops answering meanwhile is a failure, and nothing else', asy
 test('what is sent ahead is bounded, and nothing waits once the connections end', async () => {
   const staged = new Staged(60_000), of = (n: number, size: number) => ({ host: 'b', path: safePath(`uploads/photos/${String(n)}`), facts: { size, mtime, sha256: String(n) } });
   const discarded: string[] = [];
-  const add = (n: number, size: number): void => { staged.add(of(n, size), Promise.resolve({ at: String(n), looked: new Set<string>() }), (at) => { discarded.push(at); return Promise.resolve(); }); };
+  const add = (n: number, size: number): void => { staged.add(of(n, size), Promise.resolve({ at: String(n), folder: '.syncmedia/tmp', looked: new Set<string>() }), (at) => { discarded.push(at); return Promise.resolve(); }); };
   for (let n = 0; n < 64; n++) {
     expect(staged.takes(of(n, 1))).toBe(true);
     add(n, 1);
     expect(staged.takes(of(n, 1))).toBe(false);
   }
   expect(staged.takes(of(64, 1))).toBe(false);
-  expect(await staged.take(of(3, 1))).toEqual({ at: '3', looked: new Set() });
+  expect(await staged.take(of(3, 1))).toEqual({ at: '3', folder: '.syncmedia/tmp', looked: new Set() });
   expect(await staged.take(of(3, 1))).toBeUndefined();
   expect(staged.takes(of(64, 17 * 1024 * 1024))).toBe(false);
   staged.close();

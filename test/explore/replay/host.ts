@@ -12,6 +12,7 @@ import { defaultTuning } from '../../../src/options/config.js';
 import { areas, prepareAreas } from '../../../src/root/landing.js';
 import { localDisk } from '../../../src/root/local-disk.js';
 import { writeMarker } from '../../../src/root/marker.js';
+import { TmpFolders } from '../../../src/root/tmp-folders.js';
 import { Root } from '../../../src/root/root.js';
 import { SyncDirs } from '../../../src/root/sync-dirs.js';
 import { openPlace, openSource, receive, type Receiver } from '../../../src/serving/receive.js';
@@ -151,7 +152,7 @@ export class ReplayHost {
       }
       return;
     }
-    const receiver: Receiver = { backend: this.backends.sftp, root: this.root, me: this.id, fileMode: 0o644 };
+    const receiver: Receiver = { backend: this.backends.sftp, root: this.root, me: this.id, fileMode: 0o644, tmpFolders: new TmpFolders() };
     const place = await openPlace(this.root, this.id, uploads), known = entry as Entry & { facts: Facts };
     const body = await openSource(receiver, from, known, this.never.signal);
     const received = await (await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body))
