@@ -2,6 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
+import { flushOpen } from '../root/descriptor.js';
 
 /** Its file in the state folder, where nobody else may look. */
 const fileName = 'id_ed25519';
@@ -38,7 +39,7 @@ async function writeNew(file: string, content: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(content);
-    await handle.sync();
+    await flushOpen(handle);
   } finally {
     await handle.close();
   }

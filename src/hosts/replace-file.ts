@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { flushOpen } from '../root/descriptor.js';
 
 /**
  * Replaces a file at once: written beside it, flushed, renamed. A crash leaves the old file or the new one.
@@ -13,7 +14,7 @@ export async function replaceFile(file: string, content: string | Uint8Array, mo
     try {
       await handle.chmod(mode); // The umask may have taken some of it.
       await handle.writeFile(content);
-      await handle.sync();
+      await flushOpen(handle);
     } finally {
       await handle.close();
     }
@@ -29,7 +30,7 @@ export async function replaceFile(file: string, content: string | Uint8Array, mo
 async function flushDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
-    await handle.sync();
+    await flushOpen(handle);
   } finally {
     await handle.close();
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { constants, existsSync, linkSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
-import { statOpen } from './descriptor.js';
+import { flushOpen, statOpen } from './descriptor.js';
 import type { Disk, DiskStat } from './disk.js';
 import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js';
 import { quotePath } from './paths.js';
@@ -105,7 +105,7 @@ export const localDisk: Disk = {
       try {
         await handle.writeFile(content);
         await handle.chmod(mode);
-        await handle.sync();
+        await flushOpen(handle);
       } finally {
         await handle.close();
       }

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Backend } from '../backends/backend.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Judge } from '../root/disk.js';
+import { dateOpen, flushOpen } from '../root/descriptor.js';
 import { asDiskError } from '../root/disk-errors.js';
 import { isBackAtPath, land, newName, prepareMissing, type Place } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
@@ -89,8 +90,8 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     const { size, mtime } = facts;
     by = 'here';
     await handle.chmod(fileMode);
-    await handle.utimes(mtime, mtime);
-    await handle.sync();
+    await dateOpen(handle, mtime);
+    await flushOpen(handle);
     if ((await handle.stat()).size !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} was not written in full.`);
   }
 

@@ -1,32 +1,14 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
-import { makeTestDir, type TestDir } from '../harness/tmp.js';
-
-const here = fileURLToPath(new URL('.', import.meta.url));
-const run = promisify(execFile);
-
-/** Runs a command whose failure is worth reading whole. */
-async function execute(cwd: string, program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  try {
-    return (await run(program, args, { cwd, timeout: 240_000, env: { ...process.env, ...env } })).stdout;
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
-  }
-}
+import type { TestDir } from '../harness/tmp.js';
+import { copyApp, execute, installByNpm, pack } from './packed.js';
 
 let packed: TestDir;
 let tarball: string;
 beforeAll(async () => {
-  packed = await makeTestDir();
-  await execute(join(here, '../..'), 'npm', ['pack', '--silent', '--pack-destination', packed.path]);
-  const [name = ''] = await readdir(packed.path);
-  tarball = join(packed.path, name);
+  ({ dir: packed, tarball } = await pack());
 }, 300_000);
 afterAll(async () => {
   await packed.remove();
@@ -48,15 +30,10 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
   let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    [consumer, database] = await Promise.all([makeTestDir(), testDatabase()]);
+    [consumer, database] = await Promise.all([copyApp(name, tarball), testDatabase()]);
     const { path } = consumer;
-    await cp(join(here, 'app'), path, { recursive: true });
     for (const extension of ['cts', 'mts']) await cp(join(path, 'consumer.ts'), join(path, `consumer.${extension}`));
-    await mkdir(join(path, 'uploads'));
-    const manifest = JSON.parse(await readFile(join(here, `${name}.json`), 'utf8')) as { dependencies: Record<string, string> };
-    manifest.dependencies.syncmedia = `file:${tarball}`;
-    await writeFile(join(path, 'package.json'), JSON.stringify(manifest));
-    await execute(path, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
+    await installByNpm(consumer);
     typescript = await execute(path, 'node', ['-p', 'require("typescript").version']);
     // Never initialised: what a consumer's own tests and builds run on.
     env = { CONSUMER_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: join(path, 'state') };
