@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../errors/errors.js';
+import { dateOpen } from '../root/descriptor.js';
 import { describeProcess, isProcessDead } from './process-identity.js';
 
 /** How often the owner of a lock touches its file, and how long that may stand still until the lock is taken over. */
@@ -19,18 +20,19 @@ const WAIT_MS = 30_000;
 export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<void>) => Promise<T>): Promise<T> {
   const mine = `${describeProcess()} ${randomBytes(8).toString('hex')}`;
   const held = await acquire(lock, mine);
-  const touching = setInterval(() => {
-    const now = new Date();
+  let touched = Promise.resolve();
+  const timer = setInterval(() => {
     // By its handle: the file that another has put in its place is not touched.
-    void held.utimes(now, now).catch(() => undefined);
+    touched = dateOpen(held, Date.now() / 1000).catch(() => undefined);
   }, TOUCH_MS);
-  touching.unref();
+  timer.unref();
   try {
     return await work(async () => {
       if ((await readLock(lock)) !== mine) throw new SyncMediaError('TIMED_OUT', `the lock ${lock} was taken over: this process stood still for too long`);
     });
   } finally {
-    clearInterval(touching);
+    clearInterval(timer);
+    await touched;
     await held.close();
     if ((await readLock(lock)) === mine) await rm(lock, { force: true });
   }
