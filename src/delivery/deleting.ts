@@ -124,12 +124,26 @@ export class Deleting {
     const lately = isApproved ? 0 : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
     const files = await ledger.count({ below: dir.path, kind: 'file' });
     if (!isSuspicious({ wanted, lately, files })) return 'go';
+    const undone = lately === 0 ? 0 : await this.countUndone(dir, new Date(window));
+    if (!isSuspicious({ wanted, lately: lately - undone, files: files + undone })) return 'go';
     const message = `${wanted} of ${files} files of ${dir.path} are to be removed on every host: `
       + `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals reject ${dir.path}"`;
     const failure: Failure = { code: 'REMOVALS_HALTED', message, retryable: false, of: 'host' };
     await this.context.halt(dir.path, failure);
     this.context.events.emit('halted', { dir: dir.path, failure });
     return 'wait';
+  }
+
+  /**
+   * Removals that the app has undone, of which no fold knows yet: a directory that is renamed away and back is no removal. Files of which this
+   * host has yet to hear that another one removed them are not back.
+   */
+  private async countUndone(dir: SyncDir, since: Date): Promise<number> {
+    let undone = 0;
+    for await (const { path } of this.context.ledger.below(dir.path, { heldBy: this.context.me, kind: 'tombstone', since })) {
+      if (await this.isHere(path)) undone++;
+    }
+    return undone;
   }
 
   /** A newer version that was captured meanwhile wins: its entry has moved on, and nothing is written. `outrun`: where that is this host's own. */

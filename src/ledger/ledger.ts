@@ -216,11 +216,8 @@ export class Ledger {
   }
 
   /** Entries below a sync dir, as a stream. */
-  async *below(dir: Path, filter: { heldBy?: HostId } = {}): AsyncIterable<Entry> {
-    const { heldBy } = filter;
-    const rows = this.rows.find({
-      _id: isBelow(dir), ...(heldBy ? { heldBy } : {}),
-    } as Filter, { batchSize: 500 });
+  async *below(dir: Path, { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {}): AsyncIterable<Entry> {
+    const rows = this.rows.find({ ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter, { batchSize: 500 });
     for await (const row of rows) yield toEntry(row);
   }
 

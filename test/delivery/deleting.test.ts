@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { nativeCollection } from '../../src/database.js';
 import { Deleting, type Looked } from '../../src/delivery/deleting.js';
-import type { Named, SyncDir } from '../../src/words.js';
+import type { Named, Path, SyncDir } from '../../src/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg'), uploads: SyncDir = { ...photos, onDelete: 'propagate' };
@@ -20,13 +21,13 @@ afterEach(() => site.close());
 /** A looks at what its document has left; `meanwhile` happens between its look at the disk and its tombstone. */
 function look(
   meanwhile: () => Promise<unknown> = () => Promise.resolve(),
-  { answer = { named: new Set(), unjudged: new Map() }, since = new Date(), halted = false }: { answer?: Named; since?: Date; halted?: boolean } = {},
+  { answer = { named: new Set(), unjudged: new Map() }, since = new Date(), halted = false, left = [path] }: { answer?: Named; since?: Date; halted?: boolean; left?: Path[] } = {},
 ): Promise<Looked> {
   const deleting = new Deleting({
     ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'],
     findNamed: async () => { await meanwhile(); return answer; }, isHalted: () => halted, decided: () => undefined, halt: () => Promise.resolve(),
   });
-  return deleting.look([path], since);
+  return deleting.look(left, since);
 }
 
 test('a file that is gone and that no document names becomes a tombstone', async () => {
@@ -74,4 +75,34 @@ test('what another host saved meanwhile is newer than the delete', async () => {
   });
   expect(looked).toEqual({ entries: [], again: [], halted: false });
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', sender: 'B', heldBy: ['B'] });
+});
+
+/** Saves files, then the app removes them. */
+async function saveAndRemove(paths: readonly Path[]): Promise<void> {
+  for (const one of paths) await own.write(one, one);
+  await own.fold.paths(paths, { why: 'named' });
+  for (const one of paths) await rm(join(own.root, one));
+}
+const twelve = (directory: string): Path[] => Array.from({ length: 12 }, (_, index) => photo(`${directory}/${String(index)}.jpg`));
+
+test('a directory that is renamed away and back counts once for the guard, before the fold knows that it is back', async () => {
+  const away = twelve('2024'), back = twelve('archive');
+  await saveAndRemove(away);
+  expect(await look(undefined, { left: away })).toMatchObject({ halted: false, again: [] });
+  await saveAndRemove(back);
+  for (const one of away) await own.write(one, one);
+  const looked = await look(undefined, { left: back });
+  expect(looked).toMatchObject({ halted: false, again: [] });
+  expect(looked.entries).toHaveLength(12);
+});
+
+test('removals that were not undone count for the guard, also those of another host that this one has yet to carry out', async () => {
+  const before = twelve('2024'), after = twelve('archive');
+  await saveAndRemove(before);
+  await look(undefined, { left: before });
+  await saveAndRemove(after);
+  expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
+  for (const one of before) await own.write(one, one);
+  await nativeCollection(site.database.connection, 'ledger').updateMany({ kind: 'tombstone' }, { $set: { sender: 'B', heldBy: ['B'], owed: ['A'] } });
+  expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
 });
