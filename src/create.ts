@@ -10,6 +10,7 @@ import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
 import { CommitWatch } from './capture/session-commit.js';
 import { nativeCollection } from './database.js';
+import { describeStart } from './describe-start.js';
 import { examine } from './doctor/doctor.js';
 import { SyncMediaError } from './errors/errors.js';
 import { EventBus, type Events } from './events.js';
@@ -285,7 +286,7 @@ class Instance implements SyncMediaInstance {
     return this.captures ??= {
       hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, outbox: this.outbox, log: this.config.log,
       noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
-      awaitCopies: (captures, options, absent) => this.records.awaitSaved(captures, options, absent),
+      awaitCopies: (...asked) => this.records.awaitSaved(...asked), noteUnsynced: (savedBy, unsynced) => { this.setup.noteUnsynced(savedBy, unsynced); },
     };
   }
 
@@ -327,6 +328,8 @@ class Instance implements SyncMediaInstance {
     await this.setup.check();
     this.begun = true;
     await this.holder.waitUntilLed(this.ending.signal);
+    const leader = this.holder.held ? 'this process' : await this.holder.isLed() ? 'another process' : undefined;
+    if (!this.closing) config.log.info(describeStart(parts, leader));
   }
 
   /** A symlink may lead elsewhere than at the time of `init`. @throws BAD_SYNC_DIR */

@@ -165,6 +165,8 @@ export interface FileStatus {
    * version, which is missing where it has none yet.
    */
   pendingCaptures?: { id: HostId; hostname: string }[];
+  /** Why this host does not sync it, although a document names it: the pattern of `exclude` that matches, or that this host does not keep its sync dir. */
+  unsynced?: { why: 'excluded' | 'not kept here'; message: string; syncDir?: string; pattern?: string };
   kind?: 'file' | 'tombstone'; version?: string; size?: number; sha256?: string; capturedAt?: Date;
   sender?: { id: HostId; hostname: string };
   heldBy: { id: HostId; hostname: string }[];

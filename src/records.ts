@@ -7,8 +7,9 @@ import { checkCopies, checkCopiesTimeout, type ResolvedPluginOptions } from './o
 import type { Log } from './log.js';
 import { isKnown, lookUp, type Known } from './look-up.js';
 import type { Parts } from './parts.js';
-import { findObstacle, type Copies, type CopiesOf } from './planning/copies.js';
-import type { Capture, Host, HostId, Path } from './words.js';
+import { describeUnsynced } from './setup-problems.js';
+import { findObstacle, makeUnkept, type Copies, type CopiesOf } from './planning/copies.js';
+import type { Capture, Host, HostId, Path, Unsynced } from './words.js';
 
 export interface RecordsContext {
   readonly log: Log;
@@ -17,6 +18,7 @@ export interface RecordsContext {
   asPath(rootPath: string, given: string): Path;
 }
 
+interface NamedPaths { readonly paths: Path[]; readonly unsynced: Unsynced[] }
 interface Plugged { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
 const defaultTimeoutMs = 5_000;
 
@@ -32,12 +34,12 @@ export class Records {
   }
 
   /** Waits as the plugin's options say, for what a save has just captured; in the way of the save, so it is bounded. */
-  async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions, absent: readonly Path[]): Promise<void> {
+  async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions, absent: readonly Path[], unkept: readonly Path[]): Promise<void> {
     if (copies === undefined) return;
     try {
       const watch = this.useWatch(await this.context.parts());
       const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
-      await watch.wait({ paths, absent, captures, copies, timeoutMs: copiesTimeoutMs, expected: false });
+      await watch.wait({ paths, absent, unkept: unkept.map((path) => makeUnkept(path, describeUnsynced({ path, why: 'not kept here' }))), captures, copies, timeoutMs: copiesTimeoutMs, expected: false });
     } catch (error) {
       if (copiesTimeoutAction === 'error' && hasCode(error, 'MEDIA_COPIES_TIMEOUT')) throw error;
       const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
@@ -49,17 +51,19 @@ export class Records {
     const asked: Copies = checkCopies(copies, 'waitFor');
     const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
     const parts = await this.context.parts();
-    const { paths } = await this.findPaths(named, parts);
+    const { paths, unsynced } = await this.findPaths(named, parts);
+    // An excluded file is waited for only where somebody asks for that one.
+    const unkept = unsynced.filter(({ why }) => why === 'not kept here' || typeof named === 'string').map((one) => makeUnkept(one.path, describeUnsynced(one)));
     const [captures] = await Promise.all([parts.outbox.findTouching(paths), parts.refresh()]);
     const mayFold = listFolding(parts.registry.all());
-    const files = await this.useWatch(parts).wait({ paths, captures: captures.filter(({ host }) => mayFold.has(host)), copies: asked, timeoutMs, expected: typeof named === 'string' });
+    const files = await this.useWatch(parts).wait({ paths, unkept, captures: captures.filter(({ host }) => mayFold.has(host)), copies: asked, timeoutMs, expected: typeof named === 'string' });
     return { files: files.map(describeCopy) };
   }
 
   async statusOf(named: NamedFiles): Promise<DocumentStatus> {
     const parts = await this.context.parts();
-    const { paths, ...record } = await this.findPaths(named, parts);
-    return { ...record, files: await describeFiles(paths, parts) };
+    const { paths, unsynced, ...record } = await this.findPaths(named, parts);
+    return { ...record, files: [...await describeFiles(paths, parts), ...unsynced.map(describeUnsyncedFile)] };
   }
 
   /** @throws UNKNOWN_DOCUMENT */
@@ -71,8 +75,8 @@ export class Records {
     const document = await readDocument(found.model, id);
     if (!document) throw new SyncMediaError('UNKNOWN_DOCUMENT', `no ${modelName} has the id ${JSON.stringify(id)}`);
     const parts = await this.context.parts();
-    const paths = await this.findNamed(document, modelName, parts);
-    return { model: modelName, id, files: await describeFiles(paths, parts) };
+    const { paths, unsynced } = await this.findNamed(document, modelName, parts);
+    return { model: modelName, id, files: [...await describeFiles(paths, parts), ...unsynced.map(describeUnsyncedFile)] };
   }
 
   async close(): Promise<void> {
@@ -84,19 +88,22 @@ export class Records {
     return this.watch;
   }
 
-  private async findPaths(named: NamedFiles, parts: Parts): Promise<{ paths: Path[]; model?: string; id?: string }> {
-    if (typeof named === 'string') return { paths: [this.context.asPath(parts.rootPath, named)] };
+  private async findPaths(named: NamedFiles, parts: Parts): Promise<NamedPaths & { model?: string; id?: string }> {
+    if (typeof named === 'string') {
+      const path = this.context.asPath(parts.rootPath, named), unsynced = parts.dirs.current().explain(path);
+      return unsynced ? { paths: [], unsynced: [unsynced] } : { paths: [path], unsynced: [] };
+    }
     const model = (named.constructor as Partial<PluggedModel>).modelName;
     if (model === undefined || !this.plugged.has(model)) {
       throw new SyncMediaError('BAD_OPTION', 'give a document of a model that is plugged, or the path of a file below a sync dir');
     }
     const document = named as unknown as PluggedDocument;
-    return { model, id: String(document._id), paths: await this.findNamed(toPlainObject(document), model, parts) };
+    return { model, id: String(document._id), ...await this.findNamed(toPlainObject(document), model, parts) };
   }
 
-  private async findNamed(document: Record<string, unknown>, model: string, parts: Parts): Promise<Path[]> {
+  private async findNamed(document: Record<string, unknown>, model: string, parts: Parts): Promise<NamedPaths> {
     const options = this.plugged.get(model)?.options, { root, rootPaths, dirs } = parts;
-    if (!options) return [];
+    if (!options) return { paths: [], unsynced: [] };
     return findDocumentPaths(document, options, model, { root, rootPaths, dirs: () => dirs.current() }, async (paths) => {
       const knownOf = await lookUp(parts, paths);
       return (path) => isKnown(knownOf(path));
@@ -143,6 +150,11 @@ function describeFile(path: Path, { captured, entry }: Known, hosts: readonly Ho
       };
     }),
   };
+}
+
+function describeUnsyncedFile(unsynced: Unsynced): FileStatus {
+  const { path, ...why } = unsynced;
+  return { path, captured: false, unsynced: { ...why, message: describeUnsynced(unsynced) }, heldBy: [], owed: [] };
 }
 
 function describeCopy({ path, needed, heldBy, lackedBy }: CopiesOf): CopiesResult['files'][number] {

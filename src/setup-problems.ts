@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { NamingModel } from './capture/find-named.js';
 import { findUnknownFields } from './capture/unknown-fields.js';
 import type { KnownDirs } from './known-dirs.js';
-import type { SetupProblem } from './words.js';
+import type { SetupProblem, Unsynced } from './words.js';
 
 export interface SetupContext {
   readonly models: readonly NamingModel[];
@@ -31,6 +31,12 @@ export function describeRefused({ dir, where }: { dir: string; where: string }, 
     about: dir, message: `${where} declares the sync dir ${dir}, but this host was initialised for ${allowed.join(', ')} only: files in ${dir} are neither sent nor received here`,
     remedy: `run \`syncmedia init --sync-dirs ${[...allowed, dir].join(',')}\` on every host that is to keep them, and restart its processes`,
   };
+}
+
+/** Why a file is not sent. */
+export function describeUnsynced(unsynced: Unsynced): string {
+  return unsynced.why === 'excluded' ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ${unsynced.syncDir} matches it`
+    : 'it lies in no sync dir that this host was initialised for; `syncmedia doctor` has the remedy';
 }
 
 async function listMissingDirs({ dirs, rootPath }: SetupContext): Promise<SetupProblem[]> {

@@ -4,9 +4,13 @@ import { messageOf } from './errors/errors.js';
 import type { KnownDirs } from './known-dirs.js';
 import type { Log } from './log.js';
 import type { Parts } from './parts.js';
-import { describeRefused, listSetupProblems } from './setup-problems.js';
+import { describeRefused, describeUnsynced, listSetupProblems } from './setup-problems.js';
+import { quotePath } from './root/paths.js';
 import { UnstartedWarning } from './unstarted.js';
-import type { Capture, SavedBy } from './words.js';
+import type { Capture, SavedBy, Unsynced } from './words.js';
+
+/** Problems that are remembered, so that each is told once. */
+const mostTold = 10_000;
 
 export interface SetupWatchContext {
   readonly log: Log;
@@ -58,6 +62,17 @@ export class SetupWatch {
 
   noteCapture(capture: Capture): void { this.unstarted.notice(capture); }
   noteUnnamed(savedBy: SavedBy): void { this.unnamed.add(savedBy); }
+
+  /** Logs once for each model and pattern that a named file is excluded. */
+  noteUnsynced({ model, id }: SavedBy, unsynced: readonly Unsynced[]): void {
+    for (const one of unsynced) {
+      const about = `${model} ${one.why === 'excluded' ? `${one.syncDir} ${one.pattern}` : ''}`;
+      // Of a sync dir that is not kept the first save tells.
+      if (one.why !== 'excluded' || this.told.has(about) || this.told.size >= mostTold) continue;
+      this.told.add(about);
+      this.context.log.warn(`model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ${describeUnsynced(one)}. Others are not told one by one`);
+    }
+  }
 
   async close(): Promise<void> {
     await Promise.all([this.unstarted.close(), this.unnamed.close(), this.checking]);

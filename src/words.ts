@@ -241,6 +241,14 @@ export interface Run {
   askedBy: string;
 }
 
+/**
+ * A file that a document names and this host does not sync: an exclude pattern of its sync dir matches it, or this host keeps no sync dir that
+ * holds it.
+ */
+export type Unsynced =
+  | { readonly path: Path; readonly why: 'excluded'; readonly syncDir: Path; readonly pattern: string }
+  | { readonly path: Path; readonly why: 'not kept here' };
+
 /** What documents say of paths. No document names a path that is in neither. */
 export interface Named {
   readonly named: ReadonlySet<Path>;

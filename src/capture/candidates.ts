@@ -14,7 +14,7 @@ export interface Candidates {
 
 /**
  * Apps store paths in many forms: relative to the root or to the sync dir, with a leading `/` or `./`, absolute, as a URL, with
- * percent escapes. All of them are tried; what is not safe is left out. Pure: it looks at no disk.
+ * percent escapes, with backslashes for slashes. All of them are tried; what is not safe is left out. Pure: it looks at no disk.
  *
  * @param roots the roots of all hosts: a document may have been saved on any of them, with an absolute path
  */
@@ -54,6 +54,8 @@ function listRelative(value: string, roots: readonly string[]): Set<string> {
     }
     relative.add(spelling.replace(/^(?:\.?\/)+/, ''));
   }
+  // What `path.join` gives on Windows. A backslash may be part of a name here, so that is the last thing it can mean.
+  for (const spelling of [...relative]) if (spelling.includes('\\')) relative.add(spelling.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, ''));
   return relative;
 }
 

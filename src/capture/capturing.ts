@@ -1,6 +1,6 @@
 import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
 import type { Log } from '../log.js';
-import type { Capture, HostId, Path, SavedBy, SyncDir } from '../words.js';
+import type { Capture, HostId, Path, SavedBy, SyncDir, Unsynced } from '../words.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
@@ -41,8 +41,11 @@ export interface Capturing extends Place {
    * Waits for copies of what a save captured, where its options ask for that. Rejects only where they want an error.
    *
    * @param absent paths that the documents may name besides: those that other hosts hold count too
+   * @param unkept files that this host does not keep, so that no other host gets them
    */
-  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions, absent: readonly Path[]) => Promise<void>;
+  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions, absent: readonly Path[], unkept: readonly Path[]) => Promise<void>;
+  /** Told of each saved document that names files which this host does not sync; must neither throw nor wait. */
+  readonly noteUnsynced: (this: void, savedBy: SavedBy, unsynced: readonly Unsynced[]) => void;
   /** Told of each saved document that names no file; must neither throw nor wait. */
   readonly noteUnnamed: (this: void, savedBy: SavedBy) => void;
   readonly log: Log;

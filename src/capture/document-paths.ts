@@ -1,5 +1,5 @@
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Path } from '../words.js';
+import type { Path, Unsynced } from '../words.js';
 import { storedLimits } from './document-strings.js';
 import { listNames, PathFinder, type Place } from './touched-paths.js';
 
@@ -8,7 +8,7 @@ const batch = 1_000;
 
 /**
  * The files that a document names, also those that are not on this host's disk: of each string every path it may mean that the database
- * or the disk knows.
+ * or the disk knows. Files of this disk that are not synced are listed apart.
  *
  * @param document as it is stored
  * @param lookUp tells which of these paths the database knows
@@ -16,16 +16,16 @@ const batch = 1_000;
 export async function findDocumentPaths(
   document: Record<string, unknown>, options: ResolvedPluginOptions, model: string, place: Place,
   lookUp: (paths: readonly Path[]) => Promise<(path: Path) => boolean>,
-): Promise<Path[]> {
+): Promise<{ paths: Path[]; unsynced: Unsynced[] }> {
   const { strings } = listNames(document, options, model, storedLimits);
-  const candidates = new PathFinder(options, place).listLeft(strings.map(({ value }) => value));
+  const finder = new PathFinder(options, place), candidates = finder.listLeft(strings.map(({ value }) => value));
   const found: Path[] = [];
   for (let at = 0; at < candidates.length; at += batch) {
     const some = candidates.slice(at, at + batch);
     const isKnown = await lookUp(some);
     for (const path of some) if (isKnown(path) || await isHere(path, place)) found.push(path);
   }
-  return found;
+  return { paths: found, unsynced: await finder.listUnsynced(strings) };
 }
 
 async function isHere(path: Path, { root }: Place): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Capture, HostId, Path, SavedBy } from '../words.js';
+import type { Capture, HostId, Path, SavedBy, Unsynced } from '../words.js';
 import type { Capturing } from './capturing.js';
 
 /** What an operation did to the paths of one document; without `savedBy`: of several, or of one that is not known. */
@@ -9,6 +9,8 @@ export interface CaptureContent {
   readonly touched: readonly Path[];
   /** What the document may name besides, of files that are not on this disk; not stored. */
   readonly absent?: readonly Path[];
+  /** Files that it names and this host does not sync; not stored. */
+  readonly unsynced?: readonly Unsynced[];
   /** No longer named, as far as is known. */
   readonly left: readonly Path[];
   /** Whether everything that may name a path could be looked at; else the sync dirs are scanned at once. */

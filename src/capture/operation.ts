@@ -53,7 +53,8 @@ export class Operation {
     }
     this.handOver();
     if (this.session?.inTransaction() === true || this.options.copies === undefined) return;
-    await this.capturing.awaitCopies(this.captures, this.options, [...new Set(contents.flatMap(({ absent = [] }) => absent))]);
+    const unkept = contents.flatMap(({ unsynced = [] }) => unsynced).filter(({ why }) => why === 'not kept here').map(({ path }) => path);
+    await this.capturing.awaitCopies(this.captures, this.options, [...new Set(contents.flatMap(({ absent = [] }) => absent))], [...new Set(unkept)]);
   }
 
   /** At once, or after the commit of the transaction. */

@@ -86,7 +86,9 @@ export class Remembered {
       const savedBy = this.operation.savedBy(document['_id']);
       const { paths, absent, refused } = await finder.listTouched(strings);
       this.operation.warnOfRefused(refused, savedBy);
-      contents.push({ savedBy, touched: paths, absent, left: this.listLeft(this.documents.get(key), strings, finder), complete });
+      const unsynced = await finder.listUnsynced(strings);
+      if (unsynced.length > 0) this.operation.capturing.noteUnsynced(savedBy, unsynced);
+      contents.push({ savedBy, touched: paths, absent, unsynced, left: this.listLeft(this.documents.get(key), strings, finder), complete });
       gone.delete(key);
     }
     for (const known of gone.values()) {

@@ -53,9 +53,11 @@ export class SavedDocuments {
       const { strings, complete } = listNames(now.get(key) ?? memory, operation.options, operation.model.modelName);
       const touched = await finder.listTouched(strings);
       if (tells) operation.warnOfRefused(touched.refused, savedBy);
-      if (tells && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
+      const unsynced = tells ? await finder.listUnsynced(strings) : [];
+      if (unsynced.length > 0) operation.capturing.noteUnsynced(savedBy, unsynced);
+      else if (tells && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
       const left = finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
-      contents.push({ savedBy, touched: touched.paths, absent: touched.absent, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
+      contents.push({ savedBy, touched: touched.paths, absent: touched.absent, unsynced, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
     }
     return contents;
   }

@@ -2,14 +2,14 @@ import { hasCode, messageOf, SyncMediaError } from '../errors/errors.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Path } from '../words.js';
+import type { Path, Unsynced } from '../words.js';
 import { findCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
 import { collectFields, collectStrings, type DocumentStrings, type NamedString, operationLimits } from './document-strings.js';
 
 /** Where paths are looked for. */
 export interface Place {
-  readonly root: Pick<Root, 'observe' | 'observeNow' | 'isNear'>;
+  readonly root: Pick<Root, 'observe' | 'observeNow' | 'isNear' | 'hasFile'>;
   /** The roots of all hosts that are known, this one first: absolute paths in documents may be of any of them. */
   readonly rootPaths: (this: void) => readonly string[];
   /** The sync dirs of this host. */
@@ -30,6 +30,8 @@ interface Reading {
   readonly candidates: readonly Path[];
   /** Those of them that are paths below the root as they are; the others are relative to a sync dir. */
   readonly direct: readonly Path[];
+  /** Paths that this host does not sync. */
+  readonly unsynced: readonly Unsynced[];
   /** Why it cannot be sent at all. */
   readonly why?: string | undefined;
 }
@@ -113,6 +115,13 @@ export class PathFinder {
     return [...new Set(values.flatMap((value) => this.read(value).candidates))];
   }
 
+  /** Files that these strings name and this host does not sync. */
+  async listUnsynced(strings: readonly NamedString[]): Promise<Unsynced[]> {
+    const byPath = new Map(strings.flatMap(({ value }) => this.read(value).unsynced).map((one) => [one.path, one]));
+    const found = await mapBounded([...byPath.values()], async (one) => await this.place.root.hasFile(one.path) ? [one] : []);
+    return found.flat();
+  }
+
   /** The paths of files that the app may be about to write: the most literal one, or one in each sync dir where none is yet. */
   private listExpected({ candidates, direct, files }: Meaning): readonly Path[] {
     if (direct.length > 0) return direct.some((path) => files.includes(path)) ? [] : direct.slice(0, 1);
@@ -152,10 +161,16 @@ export class PathFinder {
   }
 
   private readAnew(value: string): Reading {
-    if (value === '') return { candidates: [], direct: [] };
+    if (value === '') return { candidates: [], direct: [], unsynced: [] };
     const { direct, joined, unsafe } = findCandidates(value, this.place.rootPaths(), this.options.syncDirs);
-    const synced = { candidates: this.keepSynced([...direct, ...joined]), direct: this.keepSynced(direct) };
+    const all = [...new Set([...direct, ...joined])], candidates = this.keepSynced(all);
+    const synced = { candidates, direct: this.keepSynced(direct), unsynced: candidates.length === all.length ? [] : this.findUnsynced(all) };
     return unsafe || joined.length === 0 ? { ...synced, why: 'it leads out of the sync dirs or cannot be a path' } : synced;
+  }
+
+  private findUnsynced(paths: readonly Path[]): Unsynced[] {
+    const dirs = this.place.dirs();
+    return paths.flatMap((path) => dirs.explain(path) ?? []);
   }
 
   /** Those below a sync dir of this host that no rule excludes; each once. */

@@ -17,6 +17,8 @@ export interface WaitRequest {
   /** Paths that may be meant besides: those that are files of other hosts, as the ledger says, are waited for as well. */
   readonly absent?: readonly Path[];
   /** Captures that are to be folded first: until then the ledger speaks of what was there before. */
+  /** Files that no wait can help: once the others are held, it fails. */
+  readonly unkept?: readonly CopiesOf[];
   readonly captures: readonly Pick<Capture, 'id' | 'host'>[];
   readonly copies: Copies;
   readonly timeoutMs: number;
@@ -42,8 +44,11 @@ const databaseMs = 1_000;
 
 /** `MEDIA_COPIES_TIMEOUT`: the files, with who holds them, who does not and why. */
 export class CopiesTimeout extends SyncMediaError {
+  /** @param timeoutMs how long it was waited; 0: no wait would help */
   constructor(readonly files: readonly CopiesOf[], timeoutMs: number) {
-    super('MEDIA_COPIES_TIMEOUT', `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still being delivered. ${describeCopies(files)}`);
+    const what = files.every(({ unkept }) => unkept !== undefined) || timeoutMs === 0 ? 'not enough hosts hold what was saved'
+      : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still being delivered`;
+    super('MEDIA_COPIES_TIMEOUT', `${what}. ${describeCopies(files)}`);
   }
 }
 
@@ -67,8 +72,11 @@ export class CopiesWatch {
   /** @throws CopiesTimeout; CLOSED; what the database throws when the time is over */
   async wait(request: WaitRequest): Promise<CopiesOf[]> {
     if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    const { absent = [] } = request;
-    if (request.paths.length + absent.length === 0) return [];
+    const { absent = [], unkept = [] } = request;
+    if (request.paths.length + absent.length === 0) {
+      if (unkept.length > 0) throw new CopiesTimeout(unkept, 0);
+      return [];
+    }
     if (this.paths + request.paths.length > pathLimit) {
       throw this.giveUp({ ...request, timeoutMs: 0 });
     }
@@ -76,7 +84,7 @@ export class CopiesWatch {
     let last: NodeJS.Timeout | undefined;
     try {
       return await new Promise<CopiesOf[]>((resolve, reject) => {
-        const waiter: Waiter = { ...request, absent, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
+        const waiter: Waiter = { ...request, absent, unkept, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
         this.waiters.add(waiter);
         // A database that does not answer prolongs no save.
         last = setTimeout(() => { this.finish(waiter, () => { reject(this.giveUp(request)); }); }, request.timeoutMs + databaseMs);
@@ -99,8 +107,8 @@ export class CopiesWatch {
   }
 
   /** Nothing is known of these but that they were waited for. */
-  private giveUp({ paths, copies, timeoutMs }: WaitRequest): CopiesTimeout {
-    return new CopiesTimeout(paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)), timeoutMs);
+  private giveUp({ paths, copies, timeoutMs, unkept = [] }: WaitRequest): CopiesTimeout {
+    return new CopiesTimeout([...paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)), ...unkept], timeoutMs);
   }
 
   private hurry(): void {
@@ -141,7 +149,7 @@ export class CopiesWatch {
 
   /** @param pending those of its captures that are not folded yet */
   private decide(waiter: Waiter, pending: WaitRequest['captures'], entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
-    const { paths, copies, expected, timeoutMs } = waiter;
+    const { paths, copies, expected, timeoutMs, unkept } = waiter;
     const isPending = pending.length > 0, hosts = this.context.hosts();
     const capturedOn = hosts.filter(({ id }) => pending.some(({ host }) => host === id));
     const concerned = paths.filter((path) => {
@@ -149,8 +157,9 @@ export class CopiesWatch {
       return entry === undefined ? expected || isPending : entry.kind === 'file';
     });
     const files = concerned.map((path) => countCopies(path, isPending ? { capturedOn } : entries.get(path), hosts, copies));
-    if (!isPending && files.every(isEnough)) this.finish(waiter, () => { waiter.end(files); });
-    else if (isLate) this.finish(waiter, () => { waiter.fail(new CopiesTimeout(files, timeoutMs)); });
+    const areHeld = !isPending && files.every(isEnough);
+    if (areHeld && unkept.length === 0) this.finish(waiter, () => { waiter.end(files); });
+    else if (areHeld || isLate) this.finish(waiter, () => { waiter.fail(new CopiesTimeout([...files, ...unkept], areHeld ? 0 : timeoutMs)); });
   }
 
   private finish(waiter: Waiter, tell: () => void): void {

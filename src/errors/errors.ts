@@ -33,7 +33,7 @@ export const codes = {
   LINK_FAILED: 'What lies at the path could not be linked aside, so it was not replaced.',
   SYMLINK_IN_PATH: 'A directory on the way to the file is a symlink.',
   NOT_A_FILE: 'Something other than a regular file lies at the path.',
-  MEDIA_COPIES_TIMEOUT: 'Too few hosts held what was saved when `copiesTimeout` was over; it is still being delivered. The message says who holds it, who does not and why.',
+  MEDIA_COPIES_TIMEOUT: 'Too few hosts held what was saved when `copiesTimeout` was over (it is still being delivered), or this host does not keep its sync dir. The message says who holds it, who does not and why.',
   UNKNOWN_DOCUMENT: 'No plugged model has that name, or no document that id.',
   RUN_FAILED: 'A run ended with failures; they are listed per host.',
   NO_GOOD_COPY: 'No host has bytes that match the ledger, so the file was not repaired.',

@@ -10,6 +10,13 @@ export interface CopiesOf {
   readonly needed: number;
   readonly heldBy: readonly Host[];
   readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
+  /** Why no host is ever sent it. */
+  readonly unkept?: string;
+}
+
+/** A file that is not synced: it is on the host that saved it, which nobody knows of. */
+export function makeUnkept(path: Path, why: string): CopiesOf {
+  return { path, needed: 1, heldBy: [], lackedBy: [], unkept: why };
 }
 
 /** Hosts that count: a person approved them and their list has the path. Paused ones are not sent to, and wait for a person. */
@@ -53,7 +60,8 @@ function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: read
 
 /** One line for people: of the files that lack copies, who holds them, who does not and why. */
 export function describeCopies(files: readonly CopiesOf[]): string {
-  return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy }) => {
+  return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy, unkept }) => {
+    if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;
     const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
     const lacked = lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') || 'no other host is to have it';
     return `${JSON.stringify(path)}: held by ${held}; ${String(needed)} wanted; not by ${lacked}`;

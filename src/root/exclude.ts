@@ -12,6 +12,8 @@ const MAX_PATTERN_BYTES = 4096;
 export interface Exclude {
   /** Whether the name or one of the directories it lies in is excluded. */
   isExcluded(this: void, name: string, isDirectory: boolean): boolean;
+  /** The pattern that excludes it. */
+  findPattern(this: void, name: string, isDirectory: boolean): string | undefined;
   /** Whether the name itself is: enough for a walk that does not enter excluded directories. */
   matches(this: void, name: string, isDirectory: boolean): boolean;
 }
@@ -20,19 +22,23 @@ type Matcher = (name: string, isDirectory: boolean, bytes: () => Uint8Array) => 
 
 /** @throws BAD_OPTION naming a pattern that is empty, too long, or that rsync would take for more than a pattern */
 export function compileExclude(patterns: readonly string[]): Exclude {
-  const matchers = patterns.map((pattern) => compilePattern(refuseSyntax(pattern)));
-  const matches = (name: string, isDirectory: boolean): boolean => {
+  const matchers = patterns.map((pattern) => ({ pattern, matcher: compilePattern(refuseSyntax(pattern)) }));
+  const match = (name: string, isDirectory: boolean): string | undefined => {
     let encoded: Uint8Array | undefined;
     const bytes = (): Uint8Array => (encoded ??= Buffer.from(name));
-    return name.slice(name.lastIndexOf('/') + 1) === OWN_FOLDER || matchers.some((matcher) => matcher(name, isDirectory, bytes));
+    if (name.slice(name.lastIndexOf('/') + 1) === OWN_FOLDER) return OWN_FOLDER;
+    return matchers.find(({ matcher }) => matcher(name, isDirectory, bytes))?.pattern;
   };
-  const isExcluded = (name: string, isDirectory: boolean): boolean => {
+  const findPattern = (name: string, isDirectory: boolean): string | undefined => {
     for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
-      if (matches(name.slice(0, slash), true)) return true;
+      const pattern = match(name.slice(0, slash), true);
+      if (pattern !== undefined) return pattern;
     }
-    return matches(name, isDirectory);
+    return match(name, isDirectory);
   };
-  return { isExcluded, matches };
+  return {
+    findPattern, isExcluded: (name, isDirectory) => findPattern(name, isDirectory) !== undefined, matches: (name, isDirectory) => match(name, isDirectory) !== undefined,
+  };
 }
 
 /**

@@ -53,6 +53,11 @@ export class Root {
     return asFile(valueOf(at), this.absolute(path));
   }
 
+  /** Whether a file lies there, also outside of the sync dirs of this host; false where that cannot be told. */
+  async hasFile(path: Path): Promise<boolean> {
+    return (await localDisk.stat(this.absolute(path)).catch(() => undefined))?.kind === 'file';
+  }
+
   /** As observe, in this thread: for what was looked at a moment ago, and for few paths on a disk that is near. */
   observeNow(path: Path): Seen | undefined {
     for (const way of this.waysTo(path)) if (!isDirectory(statAgain(way), way)) return undefined;

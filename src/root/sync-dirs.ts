@@ -1,4 +1,4 @@
-import type { Path, SyncDir } from '../words.js';
+import type { Path, SyncDir, Unsynced } from '../words.js';
 import { compileExclude, type Exclude } from './exclude.js';
 
 /** The sync dirs of a site. One may lie in another: the longest match rules a path. */
@@ -23,6 +23,14 @@ export class SyncDirs {
   isExcluded(path: Path, isDirectory = false): boolean {
     const found = this.find(path);
     return found === undefined || found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory);
+  }
+
+  /** Why this host does not sync a file at `path`; undefined where it does. */
+  explain(path: Path): Unsynced | undefined {
+    const found = this.find(path);
+    if (found === undefined) return { path, why: 'not kept here' };
+    const pattern = found.exclude.findPattern(path.slice(found.dir.path.length + 1), false);
+    return pattern === undefined ? undefined : { path, why: 'excluded', syncDir: found.dir.path, pattern };
   }
 
   private find(path: string): { dir: SyncDir; exclude: Exclude } | undefined {

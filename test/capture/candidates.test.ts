@@ -17,6 +17,8 @@ describe('findCandidates', () => {
     ['as a URL without protocol', '//cdn.example.com/docs/a.pdf', 'docs/a.pdf'],
     ['as a URL with escapes', 'https://cdn.example.com/uploads/photos/a%20b%C3%A9.jpg', 'uploads/photos/a bé.jpg'],
     ['percent-encoded', 'uploads/photos/a%20b.jpg', 'uploads/photos/a b.jpg'],
+    ['with backslashes', '.\\uploads\\photos\\2024\\a.jpg', 'uploads/photos/2024/a.jpg'],
+    ['with backslashes in a URL', 'https://cdn.example.com/docs%5Ca.pdf', 'docs/a.pdf'],
     ['with a query', '/uploads/photos/a.jpg?v=2', 'uploads/photos/a.jpg'],
     ['with odd characters', 'uploads/photos/-a ;$(x)\n"\'.jpg', 'uploads/photos/-a ;$(x)\n"\'.jpg'],
   ])('%s', (_form, value, path) => {
@@ -33,7 +35,7 @@ describe('findCandidates', () => {
     expect(find('docs/100%25?.pdf').direct).toEqual(['docs/100%25?.pdf', 'docs/100%25', 'docs/100%?.pdf', 'docs/100%']);
   });
 
-  test.each(['../../etc/passwd', 'uploads/photos/../../../etc/passwd', '/srv/site/../../etc/passwd', '..%2f..%2fetc%2fpasswd', 'docs/a\0.pdf', '/../x'])(
+  test.each(['../../etc/passwd', 'uploads/photos/../../../etc/passwd', '/srv/site/../../etc/passwd', '..%2f..%2fetc%2fpasswd', 'docs\\..\\..\\etc\\passwd', 'docs/a\0.pdf', '/../x'])(
     '%j is unsafe', (value) => {
       expect(find(value).unsafe).toBe(true);
     });

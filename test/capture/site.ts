@@ -81,7 +81,7 @@ export async function makeSite(mongoose: Mongoose, dirList: SyncDir[] = [makeDir
   };
   const site: Site = {
     mongoose, connection, database, rootPath, root, dirs, outbox, deps, plugin: createPlugin(deps), handedOver, warnings, models, declared, commands, connect,
-    capturing: { hostId: 'host-a', root, rootPaths: () => [rootPath, '/srv/other'], dirs: () => dirs, outbox, log, dueMs: 30_000, awaitCopies: () => Promise.resolve(), noteUnnamed: () => undefined, handOver: (capture) => { handedOver.push(capture); } },
+    capturing: { hostId: 'host-a', root, rootPaths: () => [rootPath, '/srv/other'], dirs: () => dirs, outbox, log, dueMs: 30_000, awaitCopies: () => Promise.resolve(), noteUnnamed: () => undefined, noteUnsynced: () => undefined, handOver: (capture) => { handedOver.push(capture); } },
     async write(path) {
       await mkdir(dirname(join(rootPath, path)), { recursive: true });
       await writeFile(join(rootPath, path), path);

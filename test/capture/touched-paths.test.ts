@@ -17,6 +17,7 @@ function makePlace(files: readonly string[]): { place: Place; looks: string[]; f
   };
   const root: Place['root'] = {
     isNear: (path) => path.startsWith('near/'), observeNow: (path) => look('now', path), observe: (path) => Promise.resolve(look('in a thread', path)),
+    hasFile: (path) => Promise.resolve(held.has(path)),
   };
   return { place: { root, rootPaths: () => ['/srv/app'], dirs: () => dirs }, looks, files: held };
 }

@@ -30,6 +30,68 @@ test('a sync dir that a release adds and init does not know is told at the start
   expect((await app.sync.doctor()).find(({ name }) => name === 'application')).toMatchObject({ state: 'failed', message: expect.stringContaining('uploads/videos') as string });
 });
 
+test('a file in a sync dir that this host does not keep counts as not held, and its status says so', async () => {
+  site = await openSite({ hosts: ['one'], registration: () => ({ syncDirs: [dir] }) });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  await machine.app.close();
+  const app = await machine.startApp({ start: false });
+  const schema = new Schema({ file: String });
+  schema.plugin(app.sync.plugin as never, { syncDirs: ['uploads/videos', dir], exclude: '*.tmp', copies: 'all', copiesTimeout: 20_000, copiesTimeoutAction: 'error' } as never);
+  const Video = app.connection.model<{ file: string }>('Video', schema as never);
+  await app.sync.start();
+  await machine.write('uploads/videos/a.mp4', 'film');
+  await machine.write(`${dir}/a.mp4`, 'still');
+  const video = new Video({ file: 'a.mp4' });
+  await expect(video.save()).rejects.toMatchObject({ code: 'MEDIA_COPIES_TIMEOUT', message: expect.stringMatching(/^not enough hosts.*"uploads\/videos\/a\.mp4": not kept by syncmedia/) as string });
+  const { files } = await app.sync.statusOf(video);
+  expect(files).toMatchObject([{ path: `${dir}/a.mp4`, captured: true }, { path: 'uploads/videos/a.mp4', captured: false, unsynced: { why: 'not kept here' } }]);
+  await expect(app.sync.waitFor(video)).rejects.toMatchObject({ message: expect.stringContaining('not kept by syncmedia') as string });
+  // Without a file that is captured, too.
+  await expect(Video.create({ file: 'uploads/videos/a.mp4' })).rejects.toMatchObject({ code: 'MEDIA_COPIES_TIMEOUT' });
+});
+
+test('an excluded file that a document names is listed with its pattern, and told once', async () => {
+  site = await openSite({ hosts: ['one'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  const { app } = machine;
+  await machine.write(`${dir}/a.tmp`, 'a');
+  const photo = await app.Photo.create({ title: 'excluded', file: `${dir}/a.tmp` });
+  await app.Photo.updateOne({ _id: photo._id }, { title: 'again' });
+  const expected = { path: `${dir}/a.tmp`, captured: false, unsynced: { why: 'excluded', syncDir: dir, pattern: '*.tmp' } };
+  expect((await app.sync.statusOf(photo)).files).toMatchObject([expected]);
+  expect((await app.sync.showDocument('Photo', photo.id)).files).toMatchObject([expected]);
+  expect((await app.sync.statusOf(`${dir}/a.tmp`)).files).toMatchObject([expected]);
+  await expect(app.sync.waitFor(`${dir}/a.tmp`)).rejects.toMatchObject({ message: expect.stringContaining('the exclude pattern "*.tmp" of the sync dir uploads/photos matches it') as string });
+  expect((await app.sync.waitFor(photo)).files).toEqual([]);
+  expect(warnings(app, 'the exclude pattern "*.tmp"')).toEqual([expect.stringContaining(`names "${dir}/a.tmp", which is not sent`)]);
+});
+
+test('a name with backslashes means the file in the directory', async () => {
+  site = await openSite({ hosts: ['one'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  const { app } = machine;
+  await machine.write(`${dir}/2024/a.jpg`, 'a');
+  const names = ['uploads\\photos\\2024\\a.jpg', '2024\\a.jpg', '\\uploads\\photos\\2024\\a.jpg', '.\\uploads\\photos\\2024\\a.jpg'];
+  for (const file of names) {
+    const photo = await app.Photo.create({ title: 'from Windows', file });
+    expect([file, (await app.sync.statusOf(photo)).files.map(({ path, captured }) => [path, captured])]).toEqual([file, [[`${dir}/2024/a.jpg`, true]]]);
+  }
+});
+
+test('a start is told in one line: host, sync dirs, known hosts, leader', async () => {
+  site = await openSite({ hosts: ['one', 'two'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  const other = await machine.startApp();
+  const started = ({ log }: App): string[] => log.filter((line) => line.includes('started on host'));
+  await until(() => started(machine.app).length > 0 && started(other).length > 0, { timeout: 20_000, what: 'a line for each start' });
+  expect(started(machine.app)).toEqual([expect.stringMatching(/started on host one; sync dirs: uploads\/photos; known hosts: .*one.*; leader: this process$/)]);
+  expect(started(other)).toEqual([expect.stringMatching(/known hosts: .*two.*; leader: another process$/)]);
+});
+
 test('fields that do not exist, directories that are missing and served directories without a sync dir are told at the start', async () => {
   site = await openSite({ hosts: ['one'] });
   const [machine] = site.machines;

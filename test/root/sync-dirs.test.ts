@@ -57,3 +57,13 @@ test('byPath knows the sync dirs themselves alone', () => {
 test('a pattern that is none is refused at once', () => {
   expect(() => new SyncDirs([dir('uploads', '+ *.jpg')])).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
 });
+
+test.each([
+  ['uploads/x/a.tmp', { why: 'excluded', syncDir: 'uploads', pattern: '*.tmp' }],
+  ['uploads/cache/a.jpg', { why: 'excluded', syncDir: 'uploads', pattern: '/cache/' }],
+  ['uploads/photos/x/thumbs/a.jpg', { why: 'excluded', syncDir: 'uploads/photos', pattern: 'thumbs/' }],
+  ['elsewhere/a.jpg', { why: 'not kept here' }],
+  ['uploads/photos/a.tmp', undefined],
+])('why %s is not synced: %j', (path, expected) => {
+  expect(dirs.explain(safePath(path))).toEqual(expected && { path, ...expected });
+});
