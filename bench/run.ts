@@ -1,4 +1,4 @@
-// The ten benchmarks, each in a process and with a database server of its own:
+// The eleven benchmarks, each in a process and with a database server of its own:
 //   npm run bench [-- --only 1,3] [--files N] [--saves N] [--print]
 // They write bench/RESULTS.md (`--print`: they do not); one whose bytes did not arrive fails, and its section stays as it was.
 import { spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { startDatabase } from '../scripts/database.mjs';
 import { processMark } from '../test/harness/leftovers.js';
 import { addedToSave } from './benchmarks/2-hooks.js';
+import { bootstrapping } from './benchmarks/11-bootstrap.js';
 import { backlog } from './benchmarks/7-backlog.js';
 import { bursts } from './benchmarks/3-burst.js';
 import { idleCost } from './benchmarks/6-idle.js';
@@ -21,11 +22,11 @@ import { workers } from './benchmarks/9-workers.js';
 import type { Benchmark } from './benchmark.js';
 import { format, record } from './results.js';
 
-const benchmarks = [saveToDisk, addedToSave, bursts, largeFile, roundTrips, idleCost, backlog, manyHosts, workers, restarts];
+const benchmarks = [saveToDisk, addedToSave, bursts, largeFile, roundTrips, idleCost, backlog, manyHosts, workers, restarts, bootstrapping];
 const { values } = parseArgs({ options: { only: { type: 'string' }, files: { type: 'string' }, saves: { type: 'string' }, print: { type: 'boolean' } } });
-const chosen = (values.only ?? '1,2,3,4,5,6,7,8,9,10').split(',').map((word) => benchmarks.find(({ number }) => String(number) === word.trim()));
+const chosen = (values.only ?? '1,2,3,4,5,6,7,8,9,10,11').split(',').map((word) => benchmarks.find(({ number }) => String(number) === word.trim()));
 if (chosen.includes(undefined)) {
-  console.error(`--only takes numbers from 1 to 10, as in --only 1,3; not ${JSON.stringify(values.only)}`);
+  console.error(`--only takes numbers from 1 to 11, as in --only 1,3; not ${JSON.stringify(values.only)}`);
   process.exitCode = 2;
 } else if (chosen.length === 1 && chosen[0]) {
   await runHere(chosen[0]);

@@ -22,3 +22,33 @@ export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work:
     await Promise.allSettled(running.values());
   }
 }
+
+/** Gives what several generators give, as it comes, at most `limit` of them running at once. The first throw ends it, after what runs. */
+export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit: number): AsyncGenerator<T, void, undefined> {
+  interface Step { readonly source: AsyncGenerator<T>; readonly result: IteratorResult<T, unknown> }
+  const running = new Map<AsyncGenerator<T>, Promise<Step>>();
+  const next = sources[Symbol.iterator]();
+  const advance = (source: AsyncGenerator<T>): void => { running.set(source, source.next().then((result) => ({ source, result }))); };
+  const start = (): boolean => {
+    const one: IteratorResult<AsyncGenerator<T>, unknown> = next.next();
+    if (one.done === true) return false;
+    advance(one.value);
+    return true;
+  };
+  try {
+    while (running.size < limit && start());
+    while (running.size > 0) {
+      const { source, result } = await Promise.race(running.values());
+      if (result.done === true) {
+        running.delete(source);
+        start();
+        continue;
+      }
+      advance(source);
+      yield result.value;
+    }
+  } finally {
+    await Promise.allSettled(running.values());
+    await Promise.allSettled([...running.keys()].map((source) => source.return(undefined)));
+  }
+}

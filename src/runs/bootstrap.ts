@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allows } from '../planning/wants.js';
-import type { Host, SyncDir } from '../words.js';
+import type { Failure, Host, SyncDir } from '../words.js';
 import { inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { pullFrom } from './pull.js';
 
 const lookMs = 200;
+/**
+ * How long a new host waits until another one has installed its key, and how often it tries. The others read the hosts every few seconds; sshd
+ * may shut out who fails more often than this. In milliseconds.
+ */
+export const keysPatience = { totalMs: 60_000, tryMs: 3_000 };
 
 /**
  * Fills a new host, or one that was away for long, while new saves are already owed to it. What lies here and is current is held without
@@ -13,10 +18,10 @@ const lookMs = 200;
  * nor is owed, what may not be contributed is set aside, and it is ready: a source for others from then on. What went wrong is tried
  * again later, from where it was.
  */
-export async function bootstrap(context: RunContext, progress: Progress): Promise<void> {
+export async function bootstrap(context: RunContext, progress: Progress, patience = keysPatience): Promise<void> {
   const dirs = context.dirs().filter(({ path }) => allows(context.myHost(), path));
   for (const dir of dirs) await context.scan(dir, progress.signal);
-  if (!await fill(context, progress, dirs) || !await waitUntilKnown(context, progress)) return;
+  if (!await fill(context, progress, dirs, patience) || !await waitUntilKnown(context, progress)) return;
   for (const dir of dirs) {
     progress.signal.throwIfAborted();
     await context.ledger.oweLacking(dir.path, context.me);
@@ -27,19 +32,36 @@ export async function bootstrap(context: RunContext, progress: Progress): Promis
   for (const dir of dirs) await context.scan(dir, progress.signal);
 }
 
-/** From the first peer that gives; passive hosts only where there is no other. False where none did. */
-async function fill(context: RunContext, progress: Progress, dirs: readonly SyncDir[]): Promise<boolean> {
+/**
+ * From the first peer that gives; passive hosts only where there is no other. False where none did. While a peer does not accept the key of
+ * this host, which it may not have read yet, all are asked again for a while.
+ */
+async function fill(context: RunContext, progress: Progress, dirs: readonly SyncDir[], patience: typeof keysPatience): Promise<boolean> {
+  const end = performance.now() + patience.totalMs;
+  for (;;) {
+    const tried = await fillOnce(context, progress, dirs);
+    if (tried === 'filled') return true;
+    if (performance.now() >= end || !tried.some(({ failure }) => failure.code === 'AUTH_FAILED')) {
+      for (const { peer, failure } of tried) progress.fail(peer.id, failure);
+      return false;
+    }
+    await sleep(patience.tryMs, undefined, { signal: progress.signal });
+    await context.refresh();
+  }
+}
+
+/** What each peer failed with, where none gave. */
+async function fillOnce(context: RunContext, progress: Progress, dirs: readonly SyncDir[]): Promise<'filled' | { peer: Host; failure: Failure }[]> {
   const able = context.others().filter(({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined));
   const active = able.filter(({ passive }) => !passive);
   const peers = active.length > 0 ? active : able;
-  const failed: (() => void)[] = [];
+  const failed: { peer: Host; failure: Failure }[] = [];
   for (const peer of peers) {
     const failure = await pullFrom(context, progress, peer, dirs);
-    if (!failure) return true;
-    failed.push(() => { progress.fail(peer.id, failure); });
+    if (!failure) return 'filled';
+    failed.push({ peer, failure });
   }
-  for (const tell of failed) tell();
-  return peers.length === 0;
+  return peers.length === 0 ? 'filled' : failed;
 }
 
 /** Until each active host that is at work has recorded that it folds for this one; no process folds for a host without a lease. */

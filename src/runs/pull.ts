@@ -6,8 +6,8 @@ import type { Progress, RunContext } from './context.js';
 
 /** Differences that are kept from counting them until they are fetched; where there are more the hosts are compared once more. */
 const keptLimit = 10_000;
-/** Fetched at once. */
-const batch = 500;
+/** Fetched at once: the backend carries out parts of it beside one another. */
+const batch = 2_000;
 
 /** What is to be done about some differences. */
 export interface FetchPlan {
@@ -98,13 +98,16 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
   ];
   if (changes.length === 0) return undefined;
   let landed = 0, hostFailure: Failure | undefined;
-  const arrived: Path[] = [];
-  for await (const outcome of context.backend.fetch(host, changes, progress.signal)) {
+  const arrived: Path[] = [], settling: Promise<void>[] = [];
+  const takeOutcome = async (outcome: Outcome): Promise<void> => {
     context.events.emit('outcome', { host: context.me, outcome });
     if (outcome.result === 'delivered') {
       landed++;
       progress.done(1, outcome.bytes);
-      await take(context, outcome, known.get(outcome.change.path), arrived);
+      const entry = known.get(outcome.change.path);
+      // The next outcome does not wait for this to be stored: what comes meanwhile is settled together, in one write.
+      if (entry) settling.push(context.settler.settle(entry.path, entry.version, context.me, outcome.sha256));
+      else arrived.push(outcome.change.path);
     } else if (outcome.result === 'kept') {
       // What this host's app wrote was put back, and its own capture may have met the fetched bytes there.
       if (known.has(outcome.change.path)) context.offer(await context.fold.paths([outcome.change.path], { why: 'scan', surely: true }));
@@ -115,7 +118,14 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       if (outcome.failure.of === 'host') hostFailure = outcome.failure;
       else progress.fail(host.id, outcome.failure);
     }
+  };
+  try {
+    for await (const outcome of context.backend.fetch(host, changes, progress.signal)) await takeOutcome(outcome);
+  } finally {
+    // Also where the fetch was broken off: what has landed is held.
+    await Promise.allSettled(settling);
   }
+  await Promise.all(settling);
   if (arrived.length > 0) {
     context.offer(await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id], overrules: true }));
   }
@@ -125,11 +135,6 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
 
 function asChange(dir: SyncDir, { path, there }: Difference, entry: Entry | undefined): Change & { do: 'put' } {
   return { do: 'put', path, dir, version: entry?.version ?? '', facts: there ?? { size: 0, mtime: 0 } };
-}
-
-async function take(context: RunContext, outcome: Outcome, entry: Entry | undefined, arrived: Path[]): Promise<void> {
-  if (entry) await context.settler.settle(entry.path, entry.version, context.me, 'sha256' in outcome ? outcome.sha256 : undefined);
-  else arrived.push(outcome.change.path);
 }
 
 /**

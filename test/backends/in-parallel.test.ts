@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { inParallel } from '../../src/backends/in-parallel.js';
+import { describe, expect, test } from 'vitest';
+import { inParallel, interleave } from '../../src/backends/in-parallel.js';
 
 async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
@@ -34,4 +34,51 @@ test('a throw comes out after what ran beside it has ended, and nothing more is 
   await expect(collect(inParallel([0, 1, 2, 3], 2, work))).rejects.toThrow('one');
   expect(started).toEqual([0, 1]);
   expect(ended).toEqual([0]);
+});
+
+describe('interleave', () => {
+  async function* give(name: string, count: number, onEnd: (name: string) => void = () => undefined): AsyncGenerator<string> {
+    try {
+      for (let i = 0; i < count; i++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        yield `${name}${String(i)}`;
+      }
+    } finally {
+      onEnd(name);
+    }
+  }
+
+  test('gives all that several generators give, each in its own order, with no more of them at once than allowed', async () => {
+    const order: string[] = [], ended: string[] = [];
+    function* all(): Generator<AsyncGenerator<string>> {
+      for (const name of ['a', 'b', 'c']) {
+        order.push(`${name} after ${ended.join('')}`);
+        yield give(name, 2, (one) => { ended.push(one); });
+      }
+    }
+    const got = await collect(interleave(all(), 2));
+    expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
+    for (const name of ['a', 'b', 'c']) expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
+    expect(order).toEqual(['a after ', 'b after ', expect.stringMatching(/^c after [ab]/)]);
+    expect(got.indexOf('b0')).toBeLessThan(got.indexOf('a1'));
+  });
+
+  test('a throw comes out after the others were ended', async () => {
+    const ended: string[] = [];
+    async function* fail(): AsyncGenerator<string> {
+      yield await Promise.resolve('once');
+      throw new Error('broken');
+    }
+    await expect(collect(interleave([give('a', 100, (one) => { ended.push(one); }), fail()], 2))).rejects.toThrow('broken');
+    expect(ended).toEqual(['a']);
+  });
+
+  test('one who takes no more ends all of them', async () => {
+    const ended: string[] = [];
+    for await (const one of interleave([give('a', 100, (name) => { ended.push(name); }), give('b', 100, (name) => { ended.push(name); })], 2)) {
+      expect(one).toMatch(/^[ab]0$/);
+      break;
+    }
+    expect(ended.sort()).toEqual(['a', 'b']);
+  });
 });

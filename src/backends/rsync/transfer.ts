@@ -1,7 +1,7 @@
 import { checkParents } from '../../root/parents.js';
 import type { Failure, Outcome } from '../../words.js';
 import { asFailure, cancelled, failed } from '../failure.js';
-import { inParallel } from '../in-parallel.js';
+import { inParallel, interleave } from '../in-parallel.js';
 import { lookAgain, type KnownDirs, type Ready } from '../look.js';
 import type { RsyncBackendOptions } from '../options.js';
 import type { Route } from '../route.js';
@@ -13,6 +13,11 @@ const LARGE_FROM = 32 * 1024 * 1024;
 /** What one call is given at most: its outcomes are known only when it ends. */
 const MAX_FILES = 1_000;
 const MAX_BYTES = 256 * 1024 * 1024;
+/**
+ * rsync flushes one file after the other, and a disk flushes several in the time of one: many files are fetched by several calls at once, none
+ * of fewer files than this.
+ */
+const FETCHES_AT_ONCE = 4, MIN_FILES = 64;
 /** How often what was left of a list goes again. */
 const MAX_TRIES = 6;
 const LOOKS_AT_ONCE = 16;
@@ -23,9 +28,10 @@ export async function* transferFiles(options: RsyncBackendOptions, findWay: () =
   const way = await findWay();
   const largeFrom = options.largeFileFrom ?? LARGE_FROM;
   const isLarge = ({ seen }: Ready): boolean => seen.size > largeFrom;
-  for (const some of groupByTmp(files.filter((file) => !isLarge(file)))) {
-    for (const batch of split(some)) yield* transferBatch(options, way, route, batch, false, signal);
-  }
+  // The bandwidth limit counts for each call. What is sent goes by SFTP where it is small, over several channels.
+  const atOnce = route.direction === 'fetch' && options.bandwidthLimit === undefined ? FETCHES_AT_ONCE : 1;
+  const others = files.filter((file) => !isLarge(file));
+  yield* interleave(mapEach(splitAll(others, atOnce), (batch) => transferBatch(options, way, route, batch, false, signal)), atOnce);
   for (const file of files.filter(isLarge)) yield* transferBatch(options, way, route, [file], true, signal);
 }
 
@@ -104,11 +110,22 @@ function groupByTmp(files: readonly Ready[]): Ready[][] {
   return [...groups.values()];
 }
 
-function* split(files: readonly Ready[]): Generator<readonly Ready[]> {
+/** Lazily: what is made here runs once it is asked for. */
+function* mapEach<T, R>(items: Iterable<T>, make: (item: T) => R): Generator<R> {
+  for (const item of items) yield make(item);
+}
+
+/** What each call is given, where so many run at once. */
+function* splitAll(files: readonly Ready[], atOnce: number): Generator<readonly Ready[]> {
+  const most = atOnce === 1 ? MAX_FILES : Math.min(MAX_FILES, Math.max(MIN_FILES, Math.ceil(files.length / atOnce)));
+  for (const group of groupByTmp(files)) yield* split(group, most);
+}
+
+function* split(files: readonly Ready[], maxFiles: number): Generator<readonly Ready[]> {
   let batch: Ready[] = [];
   let bytes = 0;
   for (const file of files) {
-    if (batch.length > 0 && (batch.length >= MAX_FILES || bytes + file.seen.size > MAX_BYTES)) {
+    if (batch.length > 0 && (batch.length >= maxFiles || bytes + file.seen.size > MAX_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;

@@ -43,6 +43,19 @@ describe('rsync calls', () => {
     expect((await there.rsyncCalls()).filter((call) => call.includes('--server'))).toHaveLength(1);
   });
 
+  test('many files are fetched by four calls at once, few by one, and by one where the bandwidth is limited', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `sub${String(index % 3)}/${String(index)}.jpg`);
+    for (const [count, backend, expected] of [[300, {}, [75, 75, 75, 75]], [100, {}, [36, 64]], [60, {}, [60]], [300, { bandwidthLimit: 100_000 }, [300]]] as const) {
+      const opened = await open({}, backend);
+      const changes = await make(opened.rootThere, names.slice(0, count));
+      expect(new Set(Object.values(await results(opened.backend.fetch(opened.host, changes, never))))).toEqual(new Set(['delivered']));
+      // Where several open the shared connection at once ssh says so, and what arrived is looked into.
+      expect(opened.calls.filter(({ kind }) => kind === 'transfer').map(({ files }) => files).sort((a, b) => a - b)).toEqual(expected);
+      for (const name of names.slice(0, count)) expect(await readFile(join(opened.here, dir, name), 'utf8')).toBe(name);
+      await site?.close();
+    }
+  }, 120_000);
+
   test('no file that SFTP takes needs rsync, also where the mode is another', async () => {
     const { backend, host, here, calls, rootThere } = await open({}, { chmod: 'D755,F640' });
     const [small, large] = await make(here, ['small.jpg', 'large.jpg'], (name) => Buffer.alloc(name === 'small.jpg' ? 1024 * 1024 : 1024 * 1024 + 1));
