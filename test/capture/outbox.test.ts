@@ -14,45 +14,52 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   afterAll(() => site.close());
   beforeEach(() => site.reset());
 
-  const [ten, eleven, noon] = ['2030-01-01T10:00:00Z', '2030-01-01T11:00:00Z', '2030-01-01T12:00:00Z'] as const;
+  const [fiveBefore, threeBefore, noon] = ['2030-01-01T11:55:00Z', '2030-01-01T11:57:00Z', '2030-01-01T12:00:00Z'] as const;
 
   test('gives back what was inserted, with dates as dates', async () => {
-    const capture = makeCapture('a', ten, { savedBy: { model: 'Photo', id: '1' }, asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }] });
-    const plain = makeCapture('a', ten);
+    const capture = makeCapture('a', fiveBefore, { savedBy: { model: 'Photo', id: '1' }, asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }] });
+    const plain = makeCapture('a', fiveBefore);
     await site.outbox.insert(capture);
     await site.outbox.insert(plain);
-    expect(await site.outbox.due('a', new Date(ten), 10)).toEqual(expect.arrayContaining([capture, plain]));
+    expect(await site.outbox.due('a', new Date(fiveBefore), 10)).toEqual(expect.arrayContaining([capture, plain]));
     const stored = await site.connection.collection('syncmedia_captures').findOne({ _id: plain.id as never });
     expect(stored?.['dueAt']).toBeInstanceOf(Date);
     expect(Object.keys(stored ?? {}).sort()).toEqual(['_id', 'dueAt', 'host', 'left', 'sweep', 'touched']);
   });
 
   test('gives a host its own captures that are due, oldest first, no more than asked', async () => {
-    const [late, early, middle, foreign] = [makeCapture('a', noon), makeCapture('a', ten), makeCapture('a', eleven), makeCapture('b', ten)];
+    const [late, early, middle, foreign] = [makeCapture('a', noon), makeCapture('a', fiveBefore), makeCapture('a', threeBefore), makeCapture('b', fiveBefore)];
     for (const capture of [late, early, middle, foreign]) await site.outbox.insert(capture);
     const ids = async (now: string, limit: number) => (await site.outbox.due('a', new Date(now), limit)).map(({ id }) => id);
-    expect(await ids(eleven, 10)).toEqual([early.id, middle.id]);
+    expect(await ids(threeBefore, 10)).toEqual([early.id, middle.id]);
     expect(await ids(noon, 2)).toEqual([early.id, middle.id]);
-    expect(await ids('2029-01-01T00:00:00Z', 10)).toEqual([]);
+    expect(await ids('2030-01-01T11:54:00Z', 10)).toEqual([]);
     expect([await site.outbox.count(), await site.outbox.count('a'), await site.outbox.count('b')]).toEqual([4, 3, 1]);
   });
 
+  test('gives what says that it is due much later than any capture is: the clock was set back since', async () => {
+    const capture = makeCapture('a', noon);
+    await site.outbox.insert(capture);
+    expect(await site.outbox.due('a', new Date('2030-01-01T11:51:00Z'), 10)).toEqual([]);
+    expect(await site.outbox.due('a', new Date('2030-01-01T11:49:00Z'), 10)).toEqual([capture]);
+  });
+
   test('removes, withdraws and postpones by id', async () => {
-    const captures = [makeCapture('a', ten), makeCapture('a', ten), makeCapture('a', ten), makeCapture('a', ten)];
+    const captures = [makeCapture('a', fiveBefore), makeCapture('a', fiveBefore), makeCapture('a', fiveBefore), makeCapture('a', fiveBefore)];
     for (const capture of captures) await site.outbox.insert(capture);
     const [one, two, three, four] = captures.map(({ id }) => id) as [string, string, string, string];
     await site.outbox.remove([one, two, randomUUID()]);
     await site.outbox.withdraw([three]);
     expect(await site.outbox.findStored([one, two, three, four])).toEqual(new Set([four]));
     await site.outbox.postpone(four, new Date(noon));
-    expect(await site.outbox.due('a', new Date(eleven), 10)).toEqual([]);
+    expect(await site.outbox.due('a', new Date(threeBefore), 10)).toEqual([]);
     expect((await site.outbox.due('a', new Date(noon), 10)).map(({ id }) => id)).toEqual([four]);
   });
 
   test('writes with majority and reads from the primary, whatever the connection says', async () => {
-    const capture = makeCapture('a', ten);
+    const capture = makeCapture('a', fiveBefore);
     await site.outbox.insert(capture);
-    await site.outbox.postpone(capture.id, new Date(eleven));
+    await site.outbox.postpone(capture.id, new Date(threeBefore));
     await site.outbox.withdraw([capture.id]);
     await site.outbox.remove([capture.id]);
     const writes = site.commands.filter(({ name }) => ['insert', 'update', 'delete'].includes(name));
@@ -62,7 +69,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
 
   test('waits for a connection that is not open yet, as the app does', async () => {
     const connection = new mongoose.Mongoose().createConnection();
-    const capture = makeCapture('a', ten);
+    const capture = makeCapture('a', fiveBefore);
     const inserted = new Outbox(connection, 'syncmedia_').insert(capture);
     await connection.openUri(site.database.uri);
     await inserted;
@@ -72,7 +79,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
 
   describe('tells who captured a path', () => {
     const path = (name: string): Path => `uploads/${name}` as Path;
-    const capture = (id: string, host: string, paths: readonly Path[], more: Partial<Capture> = {}): Capture => ({ ...makeCapture(host, ten, more), id, touched: [...paths] });
+    const capture = (id: string, host: string, paths: readonly Path[], more: Partial<Capture> = {}): Capture => ({ ...makeCapture(host, fiveBefore, more), id, touched: [...paths] });
 
     test('with its newest capture first, of each host once, and with what was said to be news', async () => {
       const seen = { size: 1, mtime: 2, nanos: 3 };
