@@ -148,13 +148,14 @@ export class LeaseHolder {
   }
 
   private async hold(parts: Parts, state: State, lease: Lease): Promise<void> {
-    // Others may have taken the lease since the socket of what ran here before was closed.
-    if (this.ending.signal.aborted || this.holding || !(await lease.confirm())) return;
+    if (this.ending.signal.aborted || this.holding || !lease.held()) return;
     const { config, tuning } = this;
     await parts.refresh();
+    await this.keys?.update();
+    // Another process may have taken the lease meanwhile. Its socket must not be replaced by one of ours.
+    if (!(await lease.confirm()) || this.ending.signal.aborted) return;
     const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
-    await this.keys?.update();
     this.holding = holding;
     lease.announce(await holding.start());
     this.leading = true;

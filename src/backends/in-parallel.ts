@@ -7,7 +7,7 @@ export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work:
     const step: IteratorResult<T, unknown> = next.next();
     if (step.done === true) return false;
     const id = started++;
-    running.set(id, work(step.value).then((result) => ({ id, result })));
+    running.set(id, handleLater(work(step.value).then((result) => ({ id, result }))));
     return true;
   };
   try {
@@ -28,7 +28,7 @@ export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit
   interface Step { readonly source: AsyncGenerator<T>; readonly result: IteratorResult<T, unknown> }
   const running = new Map<AsyncGenerator<T>, Promise<Step>>();
   const next = sources[Symbol.iterator]();
-  const advance = (source: AsyncGenerator<T>): void => { running.set(source, source.next().then((result) => ({ source, result }))); };
+  const advance = (source: AsyncGenerator<T>): void => { running.set(source, handleLater(source.next().then((result) => ({ source, result })))); };
   const start = (): boolean => {
     const one: IteratorResult<AsyncGenerator<T>, unknown> = next.next();
     if (one.done === true) return false;
@@ -51,4 +51,10 @@ export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit
     await Promise.allSettled(running.values());
     await Promise.allSettled([...running.keys()].map((source) => source.return(undefined)));
   }
+}
+
+/** Whoever waits for the promise gets its failure. Until somebody does, as while the consumer works, it does not end the process. */
+function handleLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -23,7 +23,7 @@ export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<
   let touched = Promise.resolve();
   const timer = setInterval(() => {
     // By its handle: the file that another has put in its place is not touched.
-    touched = dateOpen(held, Date.now() / 1000).catch(() => undefined);
+    touched = touched.then(() => dateOpen(held, Date.now() / 1000)).catch(() => undefined);
   }, TOUCH_MS);
   timer.unref();
   try {

@@ -106,8 +106,12 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       progress.done(1, outcome.bytes);
       const entry = known.get(outcome.change.path);
       // The next outcome does not wait for this to be stored: what comes meanwhile is settled together, in one write.
-      if (entry) settling.push(context.settler.settle(entry.path, entry.version, context.me, outcome.sha256));
-      else arrived.push(outcome.change.path);
+      if (entry) {
+        const settled = context.settler.settle(entry.path, entry.version, context.me, outcome.sha256);
+        // Its failure is the failure of the pull, below. Until then it would count as handled by nobody, and end the process.
+        settled.catch(() => undefined);
+        settling.push(settled);
+      } else arrived.push(outcome.change.path);
     } else if (outcome.result === 'kept') {
       // What this host's app wrote was put back, and its own capture may have met the fetched bytes there.
       if (known.has(outcome.change.path)) context.offer(await context.fold.paths([outcome.change.path], { why: 'scan', surely: true }));

@@ -14,6 +14,12 @@ export function keepExactConditions(headers: IncomingHttpHeaders, tag: string | 
   return range !== undefined && isPartWanted(headers, ifRange, tag) ? { ...kept, range } : kept;
 }
 
+/** Whether the tag of what would be sent decides how much of it is sent. */
+export function namesTag(headers: IncomingHttpHeaders): boolean {
+  const { 'if-range': ifRange } = headers;
+  return headers['if-none-match'] !== undefined || headers['if-match'] !== undefined || (typeof ifRange === 'string' && ifRange.includes('"'));
+}
+
 function isPartWanted(headers: IncomingHttpHeaders, ifRange: string | string[] | undefined, tag: string | undefined): boolean {
   if (ifRange !== undefined) return tag !== undefined && !tag.startsWith('W/') && ifRange === tag;
   // With `If-Match` the tag decides, and the date does not count.

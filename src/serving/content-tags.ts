@@ -10,13 +10,15 @@ export interface TagLimits {
   readonly wholeBytes: number;
   /** How long a response waits until a larger file is hashed. Then it is sent without a tag. In milliseconds. */
   readonly waitMs: number;
+  /** The same for a request that names a tag: the whole file may be spared. In milliseconds. */
+  readonly namedWaitMs: number;
   /** How many large files may wait to be hashed. Further ones are sent without a tag. */
   readonly queue: number;
   /** How many tags are remembered. */
   readonly tags: number;
 }
 
-export const tagLimits: TagLimits = { wholeBytes: 256 * 1024, waitMs: 100, queue: 64, tags: 20_000 };
+export const tagLimits: TagLimits = { wholeBytes: 256 * 1024, waitMs: 100, namedWaitMs: 5_000, queue: 64, tags: 20_000 };
 
 /**
  * For so long after a change, a further change may leave no trace in the times of a file: the kernel's clock ticks every 10 ms at worst, and
@@ -50,15 +52,16 @@ export class ContentTags {
 
   /**
    * @param needsBytes whether the content will be sent if this is its tag; without it a small file whose tag is known is not read
+   * @param namesTag whether the request names a tag, which may spare it the content or most of it
    * @throws what reading throws
    */
-  async find(file: OpenFile, needsBytes: (tag: string) => boolean, openAgain: OpenAgain): Promise<Tagged> {
+  async find(file: OpenFile, needsBytes: (tag: string) => boolean, openAgain: OpenAgain, namesTag = false): Promise<Tagged> {
     const stamp = stampOf(file.stats), known = this.recall(stamp);
     if (file.seen.size <= this.limits.wholeBytes) return known !== undefined && !needsBytes(known) ? { tag: known } : this.readSmall(file, stamp, known);
     if (known !== undefined) return { tag: known };
     const waiting = new AbortController();
     try {
-      const late = sleep(this.limits.waitMs, undefined, { signal: waiting.signal }).catch(() => undefined);
+      const late = sleep(namesTag ? this.limits.namedWaitMs : this.limits.waitMs, undefined, { signal: waiting.signal }).catch(() => undefined);
       const tag = await Promise.race([this.hashOnce(stamp, file.stats, openAgain), late]);
       return tag === undefined ? {} : { tag };
     } finally {

@@ -133,7 +133,7 @@ export class Fetching {
       // That it is gone is not remembered: it may come, and be acknowledged, at any moment.
       return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
     }
-    const finishing = this.finish(path, started, key).finally(() => {
+    const finishing = this.finish(path, started, key).catch((error: unknown) => { this.tellFailed(path, error); }).finally(() => {
       end();
       this.finishing.delete(finishing);
     });

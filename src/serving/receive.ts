@@ -70,7 +70,8 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     let written = 0;
     for await (const bytes of body) {
       by = 'here';
-      await handle.write(bytes, 0, bytes.length, written);
+      // A disk that is nearly full may take a part.
+      for (let taken = 0; taken < bytes.length;) taken += (await handle.write(bytes, taken, bytes.length - taken, written + taken)).bytesWritten;
       by = 'source';
       hash.update(bytes);
       written += bytes.length;
@@ -112,7 +113,8 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
         await localDisk.remove(tmpFile).catch(() => undefined);
         return { error, by };
       } finally {
-        await transfer.endWriting();
+        // It has landed, or it belongs to nobody: what closing says changes nothing.
+        await transfer.endWriting().catch(() => undefined);
       }
     },
   };

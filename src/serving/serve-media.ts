@@ -3,6 +3,7 @@ import { hasCode } from '../errors/errors.js';
 import type { Root } from '../root/root.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
+import { namesTag } from './conditions.js';
 import { makeTag, type ContentTags } from './content-tags.js';
 import type { Fetching, Found } from './fetching.js';
 import { findRequestPath, readPathname, type RefusedPath } from './request-path.js';
@@ -78,7 +79,7 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     }
     if (!file) return undefined;
     try {
-      const { tag, bytes } = options.etag ? await context.tags.find(file, (known) => isBodyWanted(request, known), () => context.root.openToServe(path)) : {};
+      const { tag, bytes } = options.etag ? await context.tags.find(file, (known) => isBodyWanted(request, known), () => context.root.openToServe(path), namesTag(request.headers)) : {};
       const read: ReadPart = bytes ? (position, length) => Promise.resolve(bytes.subarray(position, position + length)) : readFrom(file.handle);
       return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: file.seen, tag }, options, sendBody(response, read)) ?? 'answered';
     } finally {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -63,6 +64,8 @@ function findEnd(socket: Socket): AbortSignal {
   const ended = new AbortController();
   if (socket.destroyed) ended.abort();
   else socket.once('close', () => { ended.abort(); });
+  // One listener for each response that waits its turn on the connection.
+  setMaxListeners(0, ended.signal);
   ends.set(socket, ended.signal);
   return ended.signal;
 }

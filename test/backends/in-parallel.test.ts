@@ -36,6 +36,20 @@ test('a throw comes out after what ran beside it has ended, and nothing more is 
   expect(ended).toEqual([0]);
 });
 
+test.each([
+  ['inParallel', () => inParallel([0, 1], 2, (n) => n === 0 ? Promise.resolve(n) : Promise.reject(new Error('one')))],
+  ['interleave', () => interleave([(async function* one () { yield 0; await Promise.reject(new Error('one')); })()], 1)],
+] as const)('%s: what fails while the consumer works waits until it asks again', async (_, begin: () => AsyncGenerator<number>) => {
+  const unhandled: unknown[] = [], note = (error: unknown): void => { unhandled.push(error); };
+  process.on('unhandledRejection', note);
+  const all = begin();
+  expect(await all.next()).toEqual({ done: false, value: 0 });
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  await expect(all.next()).rejects.toThrow('one');
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});
+
 describe('interleave', () => {
   async function* give(name: string, count: number, onEnd: (name: string) => void = () => undefined): AsyncGenerator<string> {
     try {

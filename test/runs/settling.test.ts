@@ -74,6 +74,24 @@ test('where the fetch breaks, what has landed is acknowledged before the pull fa
   expect(acknowledged).toHaveLength(3);
 });
 
+test('an acknowledgement that fails while the fetch goes on ends nothing but the pull', async () => {
+  const unhandled: unknown[] = [], note = (error: unknown): void => { unhandled.push(error); };
+  process.on('unhandledRejection', note);
+  const backend: Partial<Backend> = {
+    compare: differing,
+    async *fetch (_, changes) {
+      for (const change of changes) {
+        yield delivered(change);
+        // The next outcome takes a while, as it does with rsync.
+        for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+  await expect(pullFrom(makeContext(backend, () => Promise.reject(new Error('no primary'))), makeProgress(), other, [photos])).rejects.toThrow('no primary');
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});
+
 test('an acknowledgement that fails is the failure of the pull', async () => {
   const backend: Partial<Backend> = { compare: differing, async *fetch (_, changes) { for (const change of changes) yield await Promise.resolve(delivered(change)); } };
   await expect(pullFrom(makeContext(backend, () => Promise.reject(new Error('no primary'))), makeProgress(), other, [photos])).rejects.toThrow('no primary');

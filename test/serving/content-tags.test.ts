@@ -42,14 +42,14 @@ function makeTags(limits: Partial<TagLimits> = {}) {
       hold = new Promise((resolve) => { release = resolve; });
       return release;
     },
-    async find(at: string): Promise<Tagged> {
+    async find(at: string, namesTag = false): Promise<Tagged> {
       const file = await open(at);
       try {
         return await tags.find(file, () => true, async () => {
           opened++;
           await hold;
           return open(at);
-        });
+        }, namesTag);
       } finally {
         await file.handle.close();
       }
@@ -73,6 +73,16 @@ describe('a large file', () => {
     expect(await find(at)).toEqual({});
     release();
     expect(await until(async () => (await find(at)).tag)).toBe(tagOf('x'.repeat(size)));
+    await tags.close();
+  });
+
+  test('is hashed first where the request names a tag, however long that takes', async () => {
+    const at = await write('named', 'x'.repeat(size)), { find, hold, tags, opened } = makeTags({ waitMs: 1, namedWaitMs: 20_000 });
+    const release = hold(), asked = find(at, true);
+    await until(() => opened() === 1);
+    expect(await find(at)).toEqual({});
+    release();
+    expect(await asked).toEqual({ tag: tagOf('x'.repeat(size)) });
     await tags.close();
   });
 
