@@ -2,6 +2,13 @@
 import { createInterface } from 'node:readline';
 import { describeProcess, isProcessDead } from '../../src/hosts/process-identity.js';
 
+// Not before all is loaded: only root can read a checkout wherever it lies.
+const user = process.env['BECOME_USER'];
+if (user !== undefined) {
+  process.setgroups?.([]);
+  process.setgid?.(Number(user));
+  process.setuid?.(Number(user));
+}
 const [title] = process.argv.slice(2);
 if (title !== undefined) process.title = title;
 process.stdout.write(`${describeProcess()}\n`);

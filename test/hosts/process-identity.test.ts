@@ -139,10 +139,8 @@ describe.skipIf(noNamespaces !== undefined)(`in pid namespaces${noNamespaces ? `
 
   test('a /proc that hides the processes of other users makes none of them dead', async () => {
     const mine = await start(() => startTalker(program));
-    // It may read this checkout, wherever it lies, as root may.
-    const user = '--reuid=54321 --regid=54321 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search';
-    const hidden = `mount -t proc -o hidepid=2 proc /proc && exec setpriv ${user} -- "$@"`;
-    const { talker } = await start(() => talkTo('unshare', ['--mount', 'sh', '-c', hidden, 'sh', process.execPath, '--import', 'tsx', program]));
+    const hidden = ['--mount', 'sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh', process.execPath, '--import', 'tsx', program];
+    const { talker } = await start(() => talkTo('unshare', hidden, { BECOME_USER: '54321' }));
     expect(await talker.ask(mine.described)).toBe('not dead');
     expect(await talker.ask(replace(mine.described, 'start', '1'))).toBe('not dead');
     await mine.talker.kill();
