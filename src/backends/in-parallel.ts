@@ -53,7 +53,7 @@ export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit
   }
 }
 
-/** Whoever waits for the promise gets its failure. Until somebody does, as while the consumer works, it does not end the process. */
+/** Keeps a rejection from ending the process before the consumer asks for the result. The consumer still gets it. */
 function handleLater<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

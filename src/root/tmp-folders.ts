@@ -81,7 +81,7 @@ export class TmpFolders {
     const found = await this.lookAt(place, inPlace(place, folder));
     if (found?.group === group) return folder;
     const unfinished = `${at}/${NEW_FOLDER}`;
-    // One of another group may be in use still: whoever cleans the tmp area removes it.
+    // A folder of another group may still be in use. The cleaning of the tmp area removes it.
     const free = found === undefined ? folder : `${areas.tmp}/${newName()}`;
     try {
       await disk.makeDirectory(unfinished, 0o700);

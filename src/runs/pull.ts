@@ -108,7 +108,7 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       // The next outcome does not wait for this to be stored: what comes meanwhile is settled together, in one write.
       if (entry) {
         const settled = context.settler.settle(entry.path, entry.version, context.me, outcome.sha256);
-        // Its failure is the failure of the pull, below. Until then it would count as handled by nobody, and end the process.
+        // The pull fails with it below. Until then Node would take a rejection for an unhandled one, and end the process.
         settled.catch(() => undefined);
         settling.push(settled);
       } else arrived.push(outcome.change.path);

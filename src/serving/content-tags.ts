@@ -29,7 +29,7 @@ const FINE_TICK_MS = 50, COARSE_TICK_MS = 2_500;
 /** A file's ETag, where it is known, and its bytes, where they were read for it: the tag belongs to them, so they are what is sent. */
 export interface Tagged { readonly tag?: string; readonly bytes?: Buffer }
 
-/** Opens the file once more, for the hashing; whoever asked closes it. */
+/** Opens the file once more, for the hashing. The caller closes it. */
 export type OpenAgain = () => Promise<OpenFile | undefined>;
 
 export function makeTag(sha256: string): string {

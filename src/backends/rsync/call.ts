@@ -27,7 +27,10 @@ export interface Called {
 
 const none: ReadonlySet<string> = new Set();
 
-/** Transfers a list of files of one sync dir, which are all written in one folder there, by one rsync, judges what it replaced, and finds out what really arrived. */
+/**
+ * Transfers a list of files of one sync dir by one rsync, judges what it replaced, and finds out what really arrived. The receiver writes all
+ * of them in one folder of the sync dir before it places them.
+ */
 export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
   const way = { ...usual, timeoutMs: usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS };
   const ends: Ends = { local: route.here.dirPath, remote: route.there.dirPath, direction: route.direction };

@@ -110,7 +110,7 @@ function groupByTmp(files: readonly Ready[]): Ready[][] {
   return [...groups.values()];
 }
 
-/** Lazily: what is made here runs once it is asked for. */
+/** Makes each result only when the caller asks for it. */
 function* mapEach<T, R>(items: Iterable<T>, make: (item: T) => R): Generator<R> {
   for (const item of items) yield make(item);
 }
