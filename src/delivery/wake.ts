@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rename, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { readInode } from '../hosts/process-identity.js';
 import type { Capture } from '../words.js';
 
 /**
@@ -57,10 +58,11 @@ export class WakeServer {
       server.listen(this.ownPath, () => { server.off('error', reject); resolve(); });
     });
     server.unref();
-    const { dev, ino } = await stat(this.ownPath, { bigint: true });
+    const inode = await readInode(this.ownPath);
+    if (inode === undefined) throw new Error(`the socket ${this.ownPath} was removed while it was made`);
     // Only the lease holder gets here: what is there is of a process that is gone, or about to end.
     await rename(this.ownPath, socketPath(this.stateDir));
-    return `${String(dev)}:${String(ino)}`;
+    return inode;
   }
 
   async close(): Promise<void> {
