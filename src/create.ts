@@ -75,7 +75,7 @@ class Instance implements SyncMediaInstance {
   private readonly holder: LeaseHolder;
   private readonly records: Records;
   private readonly serving: Serving;
-  private readonly readiness = new Readiness(() => this.openParts(), () => this.holder.isLed());
+  private readonly readiness: Readiness;
   private state: State | undefined;
   private stateRead = false;
   private firstModel: string | undefined;
@@ -99,6 +99,7 @@ class Instance implements SyncMediaInstance {
     this.holder = new LeaseHolder(config, tuning, this.events, () => this.capturing()?.outbox);
     this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
     this.serving = new Serving(this.servingContext());
+    this.readiness = new Readiness(() => this.openParts(), () => this.holder.isLed(), tuning);
     this.setup = new SetupWatch({
       log, dirs: this.dirs, models: this.models, served: () => this.serving.listServed(), allowed: () => this.readState()?.syncDirs ?? [],
       isStarted: () => this.starting !== undefined, parts: () => this.openParts(),

@@ -16,7 +16,7 @@ import { OwnDisk } from './delivery/own-disk.js';
 import { RegularScan } from './delivery/regular-scan.js';
 import { Reload } from './delivery/reload.js';
 import { Sweeping } from './delivery/sweeping.js';
-import { WakeServer, type Hint } from './delivery/wake.js';
+import type { Hint } from './delivery/wake.js';
 import { Heartbeats } from './hosts/heartbeats.js';
 import type { Config, Tuning } from './options/config.js';
 import { Fold } from './ledger/fold.js';
@@ -47,7 +47,6 @@ export class Holding {
   private readonly heartbeats: Heartbeats;
   private readonly ending = new AbortController();
   private readonly runner: Runner;
-  private readonly wake: WakeServer;
   private readonly reload: Reload | undefined;
   private readonly fold: Fold;
   private readonly disk: OwnDisk;
@@ -128,11 +127,9 @@ export class Holding {
       markReady: async () => { await registry.markReady(); },
       landedHere: (files) => { this.landed(files); },
     });
-    this.wake = new WakeServer(config.stateDir, (hint) => this.take(hint));
   }
 
-  /** @returns the file that it listens at, as device and inode; it is closed after everything else has ended */
-  async start(): Promise<string> {
+  async start(): Promise<void> {
     const { registry } = this.parts;
     this.unsubscribe.push(
       registry.onLanded((landed) => { this.landed(landed); }),
@@ -141,7 +138,6 @@ export class Holding {
         this.thoroughAt = 0;
       }),
     );
-    const socket = await this.wake.start();
     this.followHosts();
     await this.sweeping.start();
     this.takingOver = this.folding.takeOver()
@@ -152,7 +148,6 @@ export class Holding {
     this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
     this.timer.unref();
     this.poll();
-    return socket;
   }
 
   /** From a save of this process, or through the socket from another one. False once this process stops: somebody else is to be told. */
@@ -167,16 +162,11 @@ export class Holding {
     this.ending.abort();
     clearInterval(this.timer);
     for (const stop of this.unsubscribe) stop();
-    try {
-      await Promise.all([
-        this.polling, this.looking, this.takingOver, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
-      ]);
-      await this.lanes.close();
-      await this.landing.close();
-    } finally {
-      // Last: who finds that nobody listens takes the lease.
-      await this.wake.close();
-    }
+    await Promise.all([
+      this.polling, this.looking, this.takingOver, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
+    ]);
+    await this.lanes.close();
+    await this.landing.close();
   }
 
   /** Who waits for approval is let in nowhere, and sends nothing yet; what it owes stays in the ledger. */

@@ -4,6 +4,7 @@ import { createRsyncBackend } from './backends/rsync/rsync-backend.js';
 import { bounded } from './bounded.js';
 import type { Outbox } from './capture/outbox.js';
 import { createJudging } from './delivery/judging.js';
+import { Listening } from './delivery/listening.js';
 import { WakeClient } from './delivery/wake-client.js';
 import { socketPath, type Hint } from './delivery/wake.js';
 import { SyncMediaError } from './errors/errors.js';
@@ -38,6 +39,7 @@ export class LeaseHolder {
   private lease: Lease | undefined;
   private backend: Backend | undefined;
   private holding: Holding | undefined;
+  private listening: Listening | undefined;
   private leading = false;
   private changing: Promise<void> = Promise.resolve();
   private keys: KeysKept | undefined;
@@ -157,7 +159,14 @@ export class LeaseHolder {
     const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
     this.holding = holding;
-    lease.announce(await holding.start());
+    const listening = new Listening({
+      stateDir: config.stateDir, events: parts.events, everyMs: tuning.pollMs,
+      onHint: (hint) => holding.take(hint), confirm: () => lease.confirm(),
+      announce: (socket) => { if (this.listening === listening) lease.announce(socket); },
+    });
+    this.listening = listening;
+    await listening.start();
+    await holding.start();
     this.leading = true;
     this.wake.watch(false);
   }
@@ -189,13 +198,16 @@ export class LeaseHolder {
   }
 
   private async letGo(): Promise<void> {
-    const { holding } = this;
+    const { holding, listening } = this;
     this.holding = undefined;
+    this.listening = undefined;
     this.leading = false;
     this.lease?.announce(undefined);
     try {
       await holding?.close();
     } finally {
+      // Last: who finds that nobody listens takes the lease.
+      await listening?.close();
       if (!this.ending.signal.aborted) this.wake.watch(true);
     }
   }

@@ -36,7 +36,7 @@ async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[
   });
   const delivered = towards.flatMap(({ lane }) => lane.deliveredAt ? [lane.deliveredAt.getTime()] : []);
   const blocked = await ledger.list({ blocked: host.id }, blockedLimit);
-  const owedSince = await ledger.oldestOwed(host.id);
+  const owedSince = await ledger.oldestOwed({ owed: host.id });
   return {
     id: host.id, hostname: host.hostname, status: host.status, passive: host.passive, ready: host.passive || host.readyAt !== undefined,
     thisHost: host.id === me, owed: await ledger.count({ owed: host.id }), ...(owedSince ? { owedSince } : {}),

@@ -40,6 +40,7 @@ export function readLines(socket: Socket, take: (line: string) => void): void {
 export class WakeServer {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
+  private inode: string | undefined;
   /** Node unlinks the path that a server was begun at when it ends; by then the next holder may have its own at the known one. */
   private readonly ownPath: string;
 
@@ -51,6 +52,15 @@ export class WakeServer {
 
   /** @returns the socket's file, as device and inode: while somebody listens there this process has not closed it */
   async start(): Promise<string> {
+    try {
+      return await this.open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  private async open(): Promise<string> {
     const server = createServer((socket) => { this.listen(socket); });
     this.server = server;
     await new Promise<void>((resolve, reject) => {
@@ -62,7 +72,13 @@ export class WakeServer {
     if (inode === undefined) throw new Error(`the socket ${this.ownPath} was removed while it was made`);
     // Only the lease holder gets here: what is there is of a process that is gone, or about to end.
     await rename(this.ownPath, socketPath(this.stateDir));
+    this.inode = inode;
     return inode;
+  }
+
+  /** Whether the known name still leads to the file that this server listens at. */
+  async isReachable(): Promise<boolean> {
+    return this.inode !== undefined && await readInode(socketPath(this.stateDir)) === this.inode;
   }
 
   async close(): Promise<void> {

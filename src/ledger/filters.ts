@@ -9,6 +9,8 @@ export type Update = mongo.UpdateFilter<Row>;
 /** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
 export interface CountFilter {
   owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
+  /** Tombstones, and files that one of these hosts holds. */
+  deliverableBy?: readonly HostId[];
   /** Captured at that time or later; or earlier. */
   since?: Date; before?: Date;
 }
@@ -30,6 +32,7 @@ export function countFilter(filter: CountFilter): Filter {
     ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(filter.deliverableBy ? { $and: [{ $or: [{ kind: 'tombstone' }, { heldBy: { $in: [...filter.deliverableBy] } }] }] } : {}),
     ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
     ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
   };

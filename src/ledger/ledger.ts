@@ -261,8 +261,9 @@ export class Ledger {
     return (await this.rows.find(countFilter(filter), { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
-  async oldestOwed(host: HostId): Promise<Date | undefined> {
-    const row = await this.rows.findOne({ owed: host }, { sort: { capturedAt: 1 }, projection: { capturedAt: 1 } });
+  /** When the oldest entry that a host is owed was captured. */
+  async oldestOwed(filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId }): Promise<Date | undefined> {
+    const row = await this.rows.findOne(countFilter(filter), { sort: { capturedAt: 1 }, projection: { capturedAt: 1 } });
     return row?.capturedAt;
   }
 

@@ -48,12 +48,15 @@ export class RunStore {
     return (await this.rows.find({}, { sort: { askedAt: -1 }, limit }).toArray()).map((row) => toRun(row as RunRow));
   }
 
-  /** The oldest run this host is to carry out; also one that a holder before this one left running. */
+  /**
+   * The run this host is to carry out next: the oldest that was never begun, then those that a holder before this one left running. These begin
+   * anew, and one that takes longer than a process lives would keep all others waiting.
+   */
   async next(at: HostId): Promise<Run | undefined> {
     const row = await this.rows.findOneAndUpdate(
       { at, state: { $in: ['asked', 'running'] } },
       { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
-      { sort: { askedAt: 1 }, returnDocument: 'after' });
+      { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' });
     return row ? toRun(row) : undefined;
   }
 

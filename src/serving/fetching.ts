@@ -26,7 +26,7 @@ export interface FetchContext extends Receiver, OpeningContext {
   landed(): Promise<void>;
 }
 
-/** Limits of what visitors can cause; milliseconds, counts and bytes. `answerMs` bounds a look-up, too. */
+/** Limits of what visitors can cause; milliseconds, counts and bytes. `answerMs` bounds a look-up and the wait for a slot, too. */
 export interface FetchLimits extends OpeningLimits {
   readonly fetches: number;
   readonly fetchQueue: number;
@@ -72,7 +72,7 @@ export class Fetching {
   constructor(private readonly context: FetchContext, private readonly limits: FetchLimits = fetchLimits) {
     this.failures = new RecentFailures(limits.failureMs, limits.failures);
     this.lookUps = new LookUps((paths) => context.lookUp(paths), limits);
-    this.fetches = new Slots(limits.fetches, limits.fetchQueue);
+    this.fetches = new Slots(limits.fetches, limits.fetchQueue, limits.answerMs);
     this.openings = new Openings(context, limits, this.ending.signal);
   }
 

@@ -59,7 +59,8 @@ export class Openings {
     const captured = await this.openCaptured(path, known);
     if (typeof captured !== 'string') return captured;
     const entry = fileOf(known);
-    return entry ? await this.openHeld(entry) ?? 'unavailable' : captured;
+    // Where no host holds the entry, as when its upload was removed before it was delivered, there is nothing to wait for.
+    return entry && entry.heldBy.length > 0 ? await this.openHeld(entry) ?? 'unavailable' : captured;
   }
 
   /** What it was promised to give, it did not: told, and asked last from now on. */
@@ -73,9 +74,13 @@ export class Openings {
   /** A host that this process does not know yet may have joined right before it captured the file. */
   private async readHosts({ captured, entry }: Known): Promise<void> {
     const { context } = this;
-    await context.refresh();
+    await this.refresh(false);
     const ids = [...captured.map(({ host }) => host), ...entry?.heldBy ?? []], hosts = context.hosts();
-    if (!ids.every((id) => hosts.some((host) => host.id === id))) await context.refresh(true);
+    if (!ids.every((id) => hosts.some((host) => host.id === id))) await this.refresh(true);
+  }
+
+  private refresh(isUrgent: boolean): Promise<void> {
+    return bounded(this.context.refresh(isUrgent), this.limits.answerMs, 'the database');
   }
 
   private async openCaptured(path: Path, { captured, entry }: Known): Promise<Opened | NotOpened> {

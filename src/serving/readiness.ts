@@ -1,7 +1,10 @@
 import { SyncMediaError } from '../errors/errors.js';
 import type { ReadyLimits } from '../instance.js';
+import { Heartbeats } from '../hosts/heartbeats.js';
+import type { Tuning } from '../options/config.js';
 import type { Parts } from '../parts.js';
 import { bounded } from '../bounded.js';
+import type { Host, HostId } from '../words.js';
 
 const defaults = { maxBehind: 300, maxFiles: 1_000 };
 /** A public address asks the database no oftener. In milliseconds. */
@@ -24,9 +27,12 @@ export function checkReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
 export class Readiness {
   private looked: Promise<Backlog> | undefined;
   private lookedAt = 0;
+  private readonly heartbeats: Heartbeats;
 
   /** @param isLed whether a process of this host leads: while none does, nothing that is saved here reaches another host */
-  constructor(private readonly parts: () => Promise<Parts>, private readonly isLed: () => Promise<boolean>) {}
+  constructor(private readonly parts: () => Promise<Parts>, private readonly isLed: () => Promise<boolean>, { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>) {
+    this.heartbeats = new Heartbeats(2 * leaseMs, 3 * pollMs);
+  }
 
   /** Never rejects: what cannot be known is not ready. */
   async isReady(limits: Required<ReadyLimits>): Promise<boolean> {
@@ -39,11 +45,20 @@ export class Readiness {
   }
 
   private async look(): Promise<Backlog> {
-    const parts = await this.parts();
-    const [owed, since, isLed] = await Promise.all([
-      parts.ledger.count({ owed: parts.me }), parts.ledger.oldestOwed(parts.me), this.isLed(), parts.registry.refresh(),
-    ]);
-    const { readyAt, status } = parts.registry.me();
+    const { registry, ledger, me } = await this.parts();
+    await registry.refresh();
+    const backlog = { owed: me, deliverableBy: this.listAtWork(registry.others()) };
+    const [owed, since, isLed] = await Promise.all([ledger.count(backlog), ledger.oldestOwed(backlog), this.isLed()]);
+    const { readyAt, status } = registry.me();
     return { ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'), owed, behindMs: since ? Date.now() - since.getTime() : 0 };
+  }
+
+  /**
+   * The hosts that send what they hold. A file that no host has any more, or only one that is switched off, is no reason to take visitors
+   * from the hosts that work: waiting brings it to none of them.
+   */
+  private listAtWork(others: readonly Host[]): HostId[] {
+    this.heartbeats.observe(others);
+    return others.filter(({ id, passive, status }) => !passive && (status === 'approved' || status === 'paused') && !this.heartbeats.isGone(id)).map(({ id }) => id);
   }
 }

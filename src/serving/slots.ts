@@ -1,24 +1,35 @@
-/** At most `width` pieces of work at once, and `queue` more that wait; the rest is refused at once. */
+/** At most `width` pieces of work at once, and `queue` more that wait, each for `waitMs` milliseconds at most; the rest is refused at once. */
 export class Slots {
   private busy = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Set<() => void>();
 
-  constructor(private readonly width: number, private readonly queue: number) {}
+  constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
 
-  /** Waits for a slot, and gives how to free it; undefined where too many wait already. */
+  /** Waits for a slot, and gives how to free it; undefined where too many wait already, or none became free in time. */
   async take(): Promise<(() => void) | undefined> {
-    if (this.busy >= this.width) {
-      if (this.waiting.length >= this.queue) return undefined;
-      // Whoever frees a slot hands it on.
-      await new Promise<void>((resolve) => { this.waiting.push(resolve); });
-    } else this.busy++;
+    if (this.busy < this.width) this.busy++;
+    else if (this.waiting.size >= this.queue || !await this.wait()) return undefined;
     let freed = false;
     return () => {
       if (freed) return;
       freed = true;
-      const next = this.waiting.shift();
+      const [next] = this.waiting;
       if (next) next();
       else this.busy--;
     };
+  }
+
+  /** Until a slot is handed on to this one; false where that takes too long. */
+  private wait(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (got: boolean): void => {
+        clearTimeout(late);
+        this.waiting.delete(take);
+        resolve(got);
+      };
+      const take = (): void => { settle(true); };
+      const late = setTimeout(() => { settle(false); }, this.waitMs).unref();
+      this.waiting.add(take);
+    });
   }
 }

@@ -1,3 +1,5 @@
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Tuning } from '../../src/options/config.js';
@@ -136,6 +138,37 @@ test('while the process that leads stands still the host is not ready, and anoth
   await save(leader, 'woken');
   await arrives('woken');
 }, 120_000);
+
+test('a process that leads listens anew where its socket was removed or replaced', async () => {
+  const socket = join(one.ssh.stateDir, 'lanes.sock');
+  await one.startApp();
+  for (const change of [() => rm(socket), () => rm(socket).then(() => writeFile(socket, 'of somebody else'))]) {
+    await change();
+    const other = await one.startApp();
+    await until(() => other.sync.isReady(), slow);
+    await other.close();
+  }
+}, 60_000);
+
+test('a process that cannot make its socket delivers all the same, says so once, and makes the socket as soon as that works', async () => {
+  const socket = join(one.ssh.stateDir, 'lanes.sock');
+  await rm(socket, { force: true });
+  await mkdir(socket);
+  const leader = await one.startApp();
+  const other = await one.startApp();
+  await one.write(file('by the leader'), 'by the leader');
+  await leader.Photo.create({ title: 'x', file: file('by the leader') });
+  await arrives('by the leader');
+  await one.write(file('by the other'), 'by the other');
+  await other.Photo.create({ title: 'x', file: file('by the other') });
+  await arrives('by the other');
+  expect(await leader.sync.isReady()).toBe(true);
+  const { length: told } = leader.log.filter((line) => line.includes('listening for the other processes'));
+  expect(told).toBe(1);
+  expect((await readdir(one.ssh.stateDir)).filter((name) => name.startsWith('l.'))).toEqual([]);
+  await rmdir(socket);
+  await until(() => other.sync.isReady(), slow);
+}, 60_000);
 
 test('a host that is not registered starts all the same', async () => {
   const app = await one.startApp({ start: false });

@@ -23,7 +23,7 @@ describe('recent failures', () => {
 
 describe('slots', () => {
   test('let so many work at once, so many wait, and refuse the rest', async () => {
-    const slots = new Slots(1, 1);
+    const slots = new Slots(1, 1, 60_000);
     const free = await slots.take();
     let second: (() => void) | undefined;
     const waiting = slots.take().then((got) => { second = got; });
@@ -35,6 +35,18 @@ describe('slots', () => {
     expect(second).toBeTypeOf('function');
     second?.();
     expect(await slots.take()).toBeTypeOf('function');
+  });
+  test('let nobody wait for longer than the limit, and lose no slot by it', async () => {
+    const slots = new Slots(1, 1, 20);
+    const free = await slots.take();
+    expect(await slots.take()).toBeUndefined();
+    free?.();
+    const next = await slots.take();
+    expect(next).toBeTypeOf('function');
+    const waiting = slots.take();
+    next?.();
+    expect(await waiting).toBeTypeOf('function');
+    expect(await slots.take()).toBeUndefined();
   });
 });
 
