@@ -2,7 +2,6 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Schema, type Model } from 'mongoose';
 import { defaultTuning } from '../src/options/config.js';
 import type { HostId } from '../src/words.js';
@@ -10,6 +9,7 @@ import { dir, openSite, type App, type Machine, type Photo } from '../test/flow/
 import { until } from '../test/harness/wait.js';
 import { run } from './baselines.js';
 import type { Settings } from './benchmark.js';
+import { buildApp } from './build-app.js';
 import { fillTree } from './tree.js';
 
 /** Where measured files lie, relative to the root, and the tree beside them. */
@@ -21,6 +21,8 @@ export interface BenchSite {
   readonly receivers: readonly Machine[];
   /** The sender's only process, with the timing that users have; undefined with `app: false`. */
   readonly app: App;
+  /** What a process of its own runs, with `app: false`. */
+  readonly appFile: string;
   /** The same model without the plugin, on the same connection. */
   readonly Plain: Model<Photo>;
   /** A private key that the receivers take without confinement, for the baselines. */
@@ -42,6 +44,7 @@ export interface BenchSiteOptions {
 
 export async function openBenchSite({ server, say }: Settings, { receivers = 3, files = 1_000, app: wantsApp = true }: BenchSiteOptions = {}): Promise<BenchSite> {
   const names = Array.from({ length: receivers }, (_, i) => `to${String(i + 1)}`);
+  const appFile = wantsApp ? '' : await buildApp();
   say(`starting ${String(receivers + 1)} hosts`);
   const site = await openSite({ hosts: ['from', ...names], server });
   try {
@@ -63,7 +66,7 @@ export async function openBenchSite({ server, say }: Settings, { receivers = 3, 
     const Plain = connection.model<Photo>('Plain', new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String }));
     await Plain.createCollection();
     return {
-      sender, receivers: others, app: sender.app, Plain, key, uri: site.database.uri,
+      sender, receivers: others, app: sender.app, appFile, Plain, key, uri: site.database.uri,
       me, others: hosts.map(({ id }) => id).filter((id) => id !== me), close: () => site.close(),
     };
   } catch (error) {
@@ -93,10 +96,9 @@ export async function untilIdle(app: App, file: string): Promise<void> {
 }
 
 /** A process of the sender's app, told by messages what to do: `bench/app.ts`. */
-export function forkApp({ sender, uri }: Pick<BenchSite, 'sender' | 'uri'>): ChildProcess {
-  return fork(appFile, { execArgv: ['--import', 'tsx', '--expose-gc'], env: appEnvironment({ sender, uri }) });
+export function forkApp({ appFile, sender, uri }: Pick<BenchSite, 'appFile' | 'sender' | 'uri'>): ChildProcess {
+  return fork(appFile, { execArgv: ['--expose-gc'], env: appEnvironment({ sender, uri }) });
 }
-export const appFile = fileURLToPath(new URL('app.ts', import.meta.url));
 export function appEnvironment({ sender, uri }: Pick<BenchSite, 'sender' | 'uri'>): Record<string, string> {
   return { ...process.env as Record<string, string>, ...sender.environment, BENCH_URI: uri, BENCH_DIR: dir };
 }

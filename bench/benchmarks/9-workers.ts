@@ -4,7 +4,7 @@ import { Arrivals } from '../arrivals.js';
 import { askFor, nextOf } from '../app-messages.js';
 import type { Benchmark, Result } from '../benchmark.js';
 import { median, milliseconds, row, rowHead } from '../figures.js';
-import { appEnvironment, appFile, measured, openBenchSite, writeFresh, type BenchSite } from '../site.js';
+import { appEnvironment, measured, openBenchSite, writeFresh, type BenchSite } from '../site.js';
 
 const size = 50_000, count = 4, warmUp = 10;
 
@@ -13,7 +13,7 @@ export const workers: Benchmark = {
   async run(settings): Promise<Result> {
     const saves = settings.saves ?? 80;
     const site = await openBenchSite(settings, { app: false });
-    cluster.setupPrimary({ exec: appFile, execArgv: ['--import', 'tsx', '--expose-gc'] });
+    cluster.setupPrimary({ exec: site.appFile, execArgv: ['--expose-gc'] });
     const all: Worker[] = [];
     try {
       // The first one gets the lease.
