@@ -23,8 +23,8 @@ export async function buildApp(): Promise<string> {
     entryPoints: [join(root, 'bench/app.ts')], outfile, bundle: true, format: 'esm', platform: 'node', packages: 'external', logLevel: 'warning',
     plugins: [{
       name: 'published package',
-      setup: ({ onResolve }) => {
-        onResolve({ filter: /\/src\// }, ({ path }) => ({ path: join(root, 'dist', path.slice(path.indexOf('/src/') + '/src/'.length)), external: true }));
+      setup: (bundler) => {
+        bundler.onResolve({ filter: /\/src\// }, ({ path }) => ({ path: join(root, 'dist', path.slice(path.indexOf('/src/') + '/src/'.length)), external: true }));
       },
     }],
   });

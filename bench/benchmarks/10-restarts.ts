@@ -1,5 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Arrivals } from '../arrivals.js';
 import { askFor, nextOf } from '../app-messages.js';
 import type { Benchmark, Result } from '../benchmark.js';
@@ -21,7 +22,9 @@ export const restarts: Benchmark = {
     const site = await openBenchSite(settings, { app: false, receivers: 1 });
     const arrivals = await Arrivals.at(site.receivers, measured);
     const times = new Map<End, Times>();
+    const connecting: number[] = [];
     try {
+      for (let i = 0; i < rounds; i++) connecting.push(await connectOnly(site));
       for (const end of ends) {
         const these: Times = { fromStart: [], fromCall: [] };
         times.set(end, these);
@@ -36,9 +39,9 @@ export const restarts: Benchmark = {
     const longest = Math.max(...all.flatMap(({ fromStart }) => fromStart));
     return {
       sizes: `${String(rounds)} restarts of each kind; what the process before had saved and could not deliver, at a reload what the new one saves first; one other host`,
-      tables: [{ head: rowHead, rows: [...times].flatMap(([end, { fromStart, fromCall }]) => [
+      tables: [{ head: rowHead, rows: [row('for comparison: a process that loads Mongoose and connects', connecting), ...[...times].flatMap(([end, { fromStart, fromCall }]) => [
         row(`${end}: from the start of the process`, fromStart), row('… from its call of startSyncMedia()', fromCall),
-      ]) }],
+      ])] }],
       goals: [{ goal: 'from the start of the next process to its first delivery, whatever ended the one before: ≤ 1 s', measured: `${milliseconds(longest)} at most`, met: longest <= 1_000 }],
       notes: [],
     };
@@ -87,6 +90,16 @@ async function reload(site: BenchSite, arrivals: Arrivals, { fromStart, fromCall
   } finally {
     for (const { child } of all) await endApp(child);
   }
+}
+
+async function connectOnly({ uri }: BenchSite): Promise<number> {
+  const startedAt = now();
+  const child = fork(fileURLToPath(new URL('../connect-only.mjs', import.meta.url)), { env: { ...process.env, BENCH_URI: uri } });
+  const ended = once(child, 'exit');
+  await once(child, 'message');
+  const took = now() - startedAt;
+  await ended;
+  return took;
 }
 
 async function start(site: BenchSite): Promise<{ child: ChildProcess; startedAt: number; calledAt: number }> {

@@ -17,8 +17,12 @@ export interface Backend {
    */
   stage?(to: Host, file: { readonly path: Path; readonly dir: SyncDir; readonly facts: Facts }): void;
   fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
-  /** Lists what differs, changes nothing, sees no excluded path and nothing below `.syncmedia`. */
-  compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal): AsyncIterable<Difference>;
+  /**
+   * Lists what differs, changes nothing, sees no excluded path and nothing below `.syncmedia`.
+   *
+   * @param from `other`: what the other host lacks is left out, which saves both a walk through the whole sync dir. Default `both`
+   */
+  compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal, from?: 'both' | 'other'): AsyncIterable<Difference>;
   /** One file as it is there now. The body must be consumed or destroyed. Throws NOT_A_FILE where none is there, NO_MARKER where nobody can say. */
   read(from: Host, path: Path, signal: AbortSignal): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
   /** Ends every connection and process of its own. */

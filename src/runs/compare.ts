@@ -42,14 +42,14 @@ export interface Compared {
  */
 export async function compareWith(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], by: 'time' | 'bytes',
-  take: (dir: SyncDir, some: Difference[]) => Promise<void>,
+  take: (dir: SyncDir, some: Difference[]) => Promise<void>, from: 'both' | 'other' = 'both',
 ): Promise<Compared> {
   const compared: SyncDir[] = [];
   let failure: Failure | undefined;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
     try {
-      await inBatches(context.backend.compare(host, dir, by, progress.signal), async (some) => {
+      await inBatches(context.backend.compare(host, dir, by, progress.signal, from), async (some) => {
         progress.signal.throwIfAborted();
         await take(dir, some.filter(({ path }) => context.isSafe(path)));
       });

@@ -53,6 +53,8 @@ export async function fetchFrom(
   const take = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
     failure = await fetchSome(context, progress, host, dir, await planFetch(dir, some)) ?? failure;
   };
+  // What an active host lacks is owed to it by the ledger. Of a passive one nobody else finds out.
+  const from = host.passive ? 'both' : 'other';
   const counted = await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
     const { known, unknown, owed } = await planFetch(dir, some);
     if (!progress.run.dryRun) for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
@@ -63,9 +65,9 @@ export async function fetchFrom(
       if (kept && kept.length < keptLimit) kept.push({ dir, difference });
       else kept = undefined;
     }
-  });
+  }, from);
   if (progress.run.dryRun) return counted.failure;
-  if (kept === undefined) return (await compareWith(context, progress, host, counted.dirs, 'time', take)).failure ?? failure ?? counted.failure;
+  if (kept === undefined) return (await compareWith(context, progress, host, counted.dirs, 'time', take, from)).failure ?? failure ?? counted.failure;
   for (const dir of dirs) {
     const here = kept.filter((one) => one.dir === dir).map(({ difference }) => difference);
     for (let at = 0; at < here.length; at += batch) await take(dir, here.slice(at, at + batch));

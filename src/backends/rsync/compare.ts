@@ -16,13 +16,17 @@ const PATIENCE = 60;
  * Lists what differs between the two ends, in two listings of rsync's that change nothing: what this host lacks or has otherwise, then
  * what the other one does not have. Both stream, so that it takes no more memory for a million files.
  *
+ * @param from `other`: only the first
  * @throws what the host or rsync failed with, after what was found until then
  */
-export async function* compareEnds(options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', signal: AbortSignal): AsyncGenerator<Difference> {
+export async function* compareEnds(
+  options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', from: 'both' | 'other', signal: AbortSignal,
+): AsyncGenerator<Difference> {
   for await (const { path, facts } of list(options, way, route, by, 'fetch', signal)) {
     const here = await observeHere(options, path);
     if (here === undefined || by === 'bytes' || !sameFacts(here, facts)) yield { path, there: facts, ...(here === undefined ? {} : { here: factsOf(here) }) };
   }
+  if (from === 'other') return;
   for await (const { path } of list(options, way, route, by, 'send', signal)) {
     const here = await observeHere(options, path);
     if (here !== undefined) yield { path, here: factsOf(here) };

@@ -129,9 +129,9 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
     fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
 
-    compare: (host, dir, by, signal) => connected(host, signal, async function* (connection, both) {
+    compare: (host, dir, by, signal, from = 'both') => connected(host, signal, async function* (connection, both) {
       const route = await openRoute(shared, connection, host, dir, 'fetch', []);
-      yield* compareEnds(options, await findWay(connection, host), route, by, both);
+      yield* compareEnds(options, await findWay(connection, host), route, by, from, both);
     }),
 
     async read(from, path, signal) {

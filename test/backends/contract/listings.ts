@@ -39,6 +39,15 @@ export function describeListings(site: () => Site): void {
       }
     });
 
+    test('leaves out what only this host has, where that is not asked for', async () => {
+      await put(site().here, `${dir}/here.jpg`, 'here');
+      await put(site().here, `${dir}/both.jpg`, 'one', 1_500_000_000);
+      await put(site().rootThere, `${dir}/both.jpg`, 'two', 1_500_000_001);
+      await put(site().rootThere, `${dir}/there.jpg`, 'there');
+      expect(await differences(site().backend.compare(site().host, photos, 'time', never, 'other'))).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there' });
+      expect(await compare()).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there', [`${dir}/here.jpg`]: 'only here' });
+    });
+
     test('tells every kind of name', async () => {
       for (const one of hostileNames) await put(site().here, `${dir}/${one}`, 'here');
       for (const one of hostileNames) await put(site().rootThere, `${dir}/there/${one}`, 'there');
