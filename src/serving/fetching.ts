@@ -3,14 +3,15 @@ import type { Settler } from '../ledger/settle.js';
 import type { Known } from '../look-up.js';
 import type { JudgeAt } from '../backends/options.js';
 import { SyncMediaError } from '../errors/errors.js';
+import { quotePath } from '../root/paths.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Path } from '../words.js';
 import { bounded } from '../bounded.js';
 import { LookUps } from './look-ups.js';
 import { fileOf, Openings, type NotOpened, type Opened, type OpeningContext, type OpeningLimits } from './openings.js';
 import { openPlace, receive, type Receiver, type Receiving } from './receive.js';
+import { isTooSlow, type PaceLimits } from './pace.js';
 import { RecentFailures } from './recent-failures.js';
-import { Slots } from './slots.js';
 import type { Transfer } from './transfer.js';
 
 export interface FetchContext extends Receiver, OpeningContext {
@@ -27,9 +28,7 @@ export interface FetchContext extends Receiver, OpeningContext {
 }
 
 /** Limits of what visitors can cause; milliseconds, counts and bytes. `answerMs` bounds a look-up and the wait for a slot, too. */
-export interface FetchLimits extends OpeningLimits {
-  readonly fetches: number;
-  readonly fetchQueue: number;
+export interface FetchLimits extends OpeningLimits, PaceLimits {
   /** Paths that are looked up in one call of the database, and look-ups that wait. */
   readonly lookUpBatch: number;
   readonly lookUpQueue: number;
@@ -39,7 +38,8 @@ export interface FetchLimits extends OpeningLimits {
 }
 
 export const fetchLimits: FetchLimits = {
-  fetches: 16, fetchQueue: 256, lookUpBatch: 500, lookUpQueue: 4_096, fileBytes: 2 * 1024 ** 3, failureMs: 1_000, failures: 4_096, answerMs: 5_000, shunMs: 30_000,
+  fetches: 64, fetchesOfSource: 16, fetchQueue: 256, graceMs: 10_000, bytesPerSecond: 8 * 1024, unreadBytesPerSecond: 256 * 1024,
+  lookUpBatch: 500, lookUpQueue: 4_096, fileBytes: 2 * 1024 ** 3, failureMs: 1_000, failures: 4_096, answerMs: 5_000, shunMs: 30_000,
 };
 
 /** here: the file has come to this disk meanwhile; unknown: no host has it; unavailable: nobody could give it. */
@@ -49,6 +49,8 @@ interface Started { readonly opened: Opened; readonly receiving: Receiving }
 
 /** A database that is away fails for every visitor, and is told this often. In milliseconds. */
 const tellMs = 1_000;
+/** How often the pace of a fetch is looked at. In milliseconds. */
+const paceMs = 1_000;
 
 /**
  * Fetches what is missing here from a host that has it: one fetch, however many visitors ask.
@@ -62,7 +64,6 @@ export class Fetching {
   private readonly finishing = new Set<Promise<void>>();
   private readonly failures: RecentFailures;
   private readonly lookUps: LookUps;
-  private readonly fetches: Slots;
   private readonly openings: Openings;
   private readonly ending = new AbortController();
   /** Counts requests and fetches, to tell which came first. */
@@ -72,7 +73,6 @@ export class Fetching {
   constructor(private readonly context: FetchContext, private readonly limits: FetchLimits = fetchLimits) {
     this.failures = new RecentFailures(limits.failureMs, limits.failures);
     this.lookUps = new LookUps((paths) => context.lookUp(paths), limits);
-    this.fetches = new Slots(limits.fetches, limits.fetchQueue, limits.answerMs);
     this.openings = new Openings(context, limits, this.ending.signal);
   }
 
@@ -121,16 +121,12 @@ export class Fetching {
 
   /** Never rejects. It is under way until it is answered; a transfer, until it has ended. */
   private async begin(path: Path, known: Known, key: string, begun: number): Promise<Found> {
-    const free = await this.fetches.take();
-    const end = (): void => {
-      free?.();
-      this.end(key, begun);
-    };
-    const started = free ? await this.start(path, known, key) : 'busy';
+    const end = (): void => { this.end(key, begun); };
+    const started = await this.start(path, known, key);
     if (typeof started === 'string') {
       end();
       if (started === 'unavailable') this.failures.add(key);
-      // That it is gone is not remembered: it may come, and be acknowledged, at any moment.
+      // That it is gone, or has to wait, is not remembered: it may come, and be acknowledged, at any moment.
       return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
     }
     const finishing = this.finish(path, started, key).catch((error: unknown) => { this.tellFailed(path, error); }).finally(() => {
@@ -177,21 +173,26 @@ export class Fetching {
   }
 
   private async finish(path: Path, { opened: { host, version, began, stop }, receiving }: Started, key: string): Promise<void> {
-    const { context } = this;
-    let isUnread = false;
-    if (version === undefined) {
-      // It lands nowhere, so nobody needs the rest.
-      receiving.transfer.onUnread = () => {
-        isUnread = true;
-        receiving.transfer.fail(new SyncMediaError('CANCELLED', 'Nobody reads it any more.'));
-        stop();
-      };
-    }
-    const received = await receiving.finish(version === undefined ? undefined : context.judgeAt(context.me, () => ({ version, ruled: false })));
+    const { context } = this, { transfer } = receiving;
+    let broken: SyncMediaError | undefined, isUnread = false;
+    const breakOff = (error: SyncMediaError): void => {
+      broken = error;
+      isUnread = !transfer.isRead;
+      transfer.fail(error);
+      stop();
+    };
+    // It lands nowhere, so nobody needs the rest.
+    if (version === undefined) transfer.onUnread = () => { breakOff(new SyncMediaError('CANCELLED', 'Nobody reads it any more.')); };
+    const pacing = setInterval(() => {
+      const fetched = { bytes: transfer.bytes, ms: performance.now() - began, isRead: transfer.isRead };
+      if (!broken && isTooSlow(fetched, this.limits)) breakOff(new SyncMediaError('TIMED_OUT', `Host ${host.hostname} gave ${String(fetched.bytes)} bytes of ${quotePath(path)} in ${(fetched.ms / 1_000).toFixed(0)} s, too slowly.`));
+    }, paceMs).unref();
+    const received = await receiving.finish(version === undefined ? undefined : context.judgeAt(context.me, () => ({ version, ruled: false })))
+      .finally(() => { clearInterval(pacing); });
     stop();
     if ('error' in received) {
-      if (isUnread) return;
-      if (received.by === 'source') this.openings.tellFailure(path, host, received.error);
+      if (broken && isUnread) return;
+      if (broken ?? received.by === 'source') this.openings.tellFailure(path, host, broken ?? received.error);
       else {
         this.failures.add(key);
         context.events.emit('failed', { doing: `landing ${JSON.stringify(path)}, fetched for a visitor`, error: received.error });

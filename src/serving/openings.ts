@@ -7,6 +7,8 @@ import { willMakeVersion } from '../planning/reconcile.js';
 import { quotePath } from '../root/paths.js';
 import type { Entry, Facts, Host, HostId, Path, Version } from '../words.js';
 import { openSource } from './receive.js';
+import { Shares } from './shares.js';
+import { Slots } from './slots.js';
 import { Sources } from './sources.js';
 
 export interface OpeningContext {
@@ -24,6 +26,10 @@ export interface OpeningLimits {
   readonly answerMs: number;
   /** How long a host that failed is asked last. */
   readonly shunMs: number;
+  /** At once, altogether and from one host; and how many more may wait for either. */
+  readonly fetches: number;
+  readonly fetchesOfSource: number;
+  readonly fetchQueue: number;
 }
 
 /** A file that a host has begun to give. */
@@ -34,11 +40,17 @@ export interface Opened {
   /** Of the entry; undefined where the host has captured it and not folded it yet. */
   readonly version: Version | undefined;
   readonly began: number;
+  /** Ends it, and frees its slot. To be called in any case, also when all has come. */
   readonly stop: () => void;
 }
 
-/** gone: no host has it, as far as is known; unavailable: a host may have it, and none gave it. */
-export type NotOpened = 'gone' | 'unavailable';
+/** gone: no host has it, as far as is known; busy: so much is fetched that it has to wait; unavailable: a host may have it, and none gave it. */
+export type NotOpened = 'gone' | 'busy' | 'unavailable';
+
+/** A host to ask. Undefined: it has nothing there, or nothing new. */
+interface Candidate { readonly host: Host; readonly open: (signal: AbortSignal) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined> }
+/** What a host answered that gave nothing. */
+type Answered = 'not there' | 'busy' | 'failed';
 
 export type FileEntry = Entry & { facts: Facts };
 
@@ -49,9 +61,13 @@ export function fileOf({ entry }: Pick<Known, 'entry'>): FileEntry | undefined {
 /** Opens files at the hosts that have them: those that captured newer bytes first, then those that hold the entry, the quickest first. */
 export class Openings {
   private readonly sources: Sources;
+  private readonly shares: Shares;
+  private readonly slots: Slots;
 
   constructor(private readonly context: OpeningContext, private readonly limits: OpeningLimits, private readonly ending: AbortSignal) {
     this.sources = new Sources(limits.shunMs);
+    this.shares = new Shares(limits.fetchesOfSource, limits.fetchQueue, limits.answerMs);
+    this.slots = new Slots(limits.fetches, limits.fetchQueue, limits.answerMs);
   }
 
   async open(path: Path, known: Known): Promise<Opened | NotOpened> {
@@ -60,7 +76,7 @@ export class Openings {
     if (typeof captured !== 'string') return captured;
     const entry = fileOf(known);
     // Where no host holds the entry, as when its upload was removed before it was delivered, there is nothing to wait for.
-    return entry && entry.heldBy.length > 0 ? await this.openHeld(entry) ?? 'unavailable' : captured;
+    return entry && entry.heldBy.length > 0 ? this.openHeld(entry) : captured;
   }
 
   /** What it was promised to give, it did not: told, and asked last from now on. */
@@ -85,40 +101,70 @@ export class Openings {
 
   private async openCaptured(path: Path, { captured, entry }: Known): Promise<Opened | NotOpened> {
     const { backend, me } = this.context, hosts = this.context.hosts();
-    // Who waits for approval is not asked, and may have it.
-    let isGone = !captured.some(({ host }) => hosts.some(({ id, status }) => id === host && status === 'pending'));
-    for (const { host, captured: { asserted } } of this.sources.rankCaptured(path, captured, hosts, me)) {
-      const opened = await this.tryHost(path, host, async (signal) => {
+    const candidates = this.sources.rankCaptured(path, captured, hosts, me).map(({ host, captured: { asserted } }): Candidate => ({
+      host,
+      open: async (signal) => {
         const { facts, body } = await backend.read(host, path, signal);
         if (!willMakeVersion({ entry, found: facts, host: host.id, asserted })) return undefined;
         if (facts.size > this.limits.fileBytes) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} is too large to be passed on to a visitor.`);
         return { facts, body, version: undefined };
-      });
-      if (opened === 'failed') isGone = false;
-      else if (opened !== 'not there') return opened;
-    }
-    return isGone ? 'gone' : 'unavailable';
+      },
+    }));
+    const { opened, answers } = await this.ask(path, candidates);
+    if (opened) return opened;
+    if (answers.includes('busy')) return 'busy';
+    // Who waits for approval is not asked, and may have it.
+    const isUnknown = captured.some(({ host }) => hosts.some(({ id, status }) => id === host && status === 'pending'));
+    return isUnknown || answers.includes('failed') ? 'unavailable' : 'gone';
   }
 
-  private async openHeld(entry: FileEntry): Promise<Opened | undefined> {
+  private async openHeld(entry: FileEntry): Promise<Opened | NotOpened> {
     const { context } = this, { path, facts, version } = entry;
-    if (facts.size > this.limits.fileBytes) return undefined;
-    for (const host of this.sources.rank(entry, context.hosts(), context.me)) {
-      const opened = await this.tryHost(path, host, async (signal) => ({ facts, version, body: await openSource(context, host, entry, signal) }));
-      if (opened === 'not there') this.tellFailure(path, host, new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is not on host ${host.hostname}, which holds it.`));
-      else if (opened !== 'failed') return opened;
+    if (facts.size > this.limits.fileBytes) return 'unavailable';
+    const holders = this.sources.rank(entry, context.hosts(), context.me);
+    const { opened, answers } = await this.ask(path, holders.map((host) => ({
+      host, open: async (signal) => ({ facts, version, body: await openSource(context, host, entry, signal) }),
+    })));
+    for (const [i, host] of holders.entries()) {
+      if (answers[i] === 'not there') this.tellFailure(path, host, new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is not on host ${host.hostname}, which holds it.`));
     }
-    return undefined;
+    return opened ?? (answers.includes('busy') ? 'busy' : 'unavailable');
   }
 
-  private async tryHost(
-    path: Path, host: Host, open: (signal: AbortSignal) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined>,
-  ): Promise<Opened | 'not there' | 'failed'> {
+  /** Asks one after the other. Where those that are not busy give nothing, the first one that is busy is waited for. */
+  private async ask(path: Path, candidates: readonly Candidate[]): Promise<{ opened?: Opened; answers: Answered[] }> {
+    const answers: Answered[] = [];
+    const isOpened = async (i: number, waits: boolean): Promise<Opened | undefined> => {
+      const answer = await this.tryHost(path, candidates[i] as Candidate, waits);
+      if (typeof answer !== 'string') return answer;
+      answers[i] = answer;
+      return undefined;
+    };
+    for (const i of candidates.keys()) {
+      const opened = await isOpened(i, false);
+      if (opened) return { opened, answers };
+    }
+    const busy = answers.indexOf('busy');
+    const opened = busy >= 0 ? await isOpened(busy, true) : undefined;
+    return { ...(opened ? { opened } : {}), answers };
+  }
+
+  private async tryHost(path: Path, { host, open }: Candidate, waits: boolean): Promise<Opened | Answered> {
     if (this.ending.aborted) return 'failed';
-    const began = performance.now();
+    const freeShare = await this.shares.take(host.id, waits);
+    const free = freeShare && await this.slots.take();
+    if (!free) {
+      freeShare?.();
+      return 'busy';
+    }
     // For this host alone: what it does not answer in time is ended, while the next one is asked.
     const stopping = new AbortController();
-    const stop = (): void => { stopping.abort(); };
+    const stop = (): void => {
+      stopping.abort();
+      free();
+      freeShare();
+    };
+    const began = performance.now();
     try {
       const opened = await bounded(open(AbortSignal.any([stopping.signal, this.ending])), this.limits.answerMs, `host ${host.hostname}`);
       this.sources.answered(host.id, performance.now() - began);

@@ -5,9 +5,12 @@ export class Slots {
 
   constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
 
+  get hasFree(): boolean { return this.busy < this.width; }
+  get isIdle(): boolean { return this.busy === 0 && this.waiting.size === 0; }
+
   /** Waits for a slot, and gives how to free it; undefined where too many wait already, or none became free in time. */
   async take(): Promise<(() => void) | undefined> {
-    if (this.busy < this.width) this.busy++;
+    if (this.hasFree) this.busy++;
     else if (this.waiting.size >= this.queue || !await this.wait()) return undefined;
     let freed = false;
     return () => {

@@ -28,6 +28,10 @@ export class Transfer {
     return this.failure !== undefined || (this.isWritten && this.readers === 0);
   }
 
+  /** How many bytes have come. */
+  get bytes(): number { return this.visible; }
+  get isRead(): boolean { return this.readers > 0; }
+
   /** False where it is over. Each use that began is ended by `release`. */
   use(): boolean {
     if (this.isOver) return false;

@@ -4,12 +4,16 @@ import type { Sftp } from './sftp.js';
 const CHUNK = 32 * 1024;
 const WINDOW = 16;
 
-/** Bytes of an open remote file from its start to its end as it is then, a bounded number of requests ahead of the reader. */
-export async function* readRemote(sftp: Sftp, handle: Buffer, size: number): AsyncGenerator<Buffer> {
+/**
+ * Bytes of an open remote file from its start to its end as it is then, a bounded number of requests ahead of the reader.
+ *
+ * @param signal ends it after the answer that is waited for: a server may give each byte by itself
+ */
+export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer>[] = [];
   let asked = 0;
   const ask = (): void => {
-    const chunk = readFully(sftp, handle, asked, Math.min(CHUNK, size - asked));
+    const chunk = readFully(sftp, handle, asked, Math.min(CHUNK, size - asked), signal);
     // It is awaited in its turn; until then its failure is not unhandled.
     chunk.catch(() => undefined);
     ahead.push(chunk);
@@ -24,12 +28,13 @@ export async function* readRemote(sftp: Sftp, handle: Buffer, size: number): Asy
 }
 
 /** A server may answer with fewer bytes than were asked for. */
-async function readFully(sftp: Sftp, handle: Buffer, position: number, length: number): Promise<Buffer> {
+async function readFully(sftp: Sftp, handle: Buffer, position: number, length: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {
     const count = await sftp.read(handle, bytes.subarray(filled), position + filled);
     if (count === 0) break;
+    signal?.throwIfAborted();
     filled += count;
   }
   return bytes.subarray(0, filled);

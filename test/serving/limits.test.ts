@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { isTooSlow } from '../../src/serving/pace.js';
 import { RecentFailures } from '../../src/serving/recent-failures.js';
+import { Shares } from '../../src/serving/shares.js';
 import { Slots } from '../../src/serving/slots.js';
 import { Sources } from '../../src/serving/sources.js';
 import type { Entry, Host, Path } from '../../src/words.js';
@@ -47,6 +49,34 @@ describe('slots', () => {
     next?.();
     expect(await waiting).toBeTypeOf('function');
     expect(await slots.take()).toBeUndefined();
+  });
+});
+
+describe('shares', () => {
+  test('of one source are used up without those of another, are waited for only where that is asked for, and are free again', async () => {
+    const shares = new Shares(1, 1, 60_000);
+    const free = await shares.take('slow', false);
+    expect(free).toBeTypeOf('function');
+    expect(await shares.take('slow', false)).toBeUndefined();
+    expect(await shares.take('other', false)).toBeTypeOf('function');
+    const waiting = shares.take('slow', true);
+    free?.();
+    (await waiting)?.();
+    expect(await shares.take('slow', false)).toBeTypeOf('function');
+  });
+});
+
+describe('the pace of a fetch', () => {
+  const limits = { graceMs: 10_000, bytesPerSecond: 1_000, unreadBytesPerSecond: 100_000 };
+  test.each([
+    ['nothing, within the first seconds', { bytes: 0, ms: 10_000, isRead: true }, false],
+    ['nothing, later', { bytes: 0, ms: 10_001, isRead: true }, true],
+    ['the least that is allowed', { bytes: 20_000, ms: 30_000, isRead: true }, false],
+    ['less', { bytes: 19_999, ms: 30_001, isRead: true }, true],
+    ['as much where nobody reads it', { bytes: 20_000, ms: 30_000, isRead: false }, true],
+    ['a line that was quick before and stands still', { bytes: 1_000_000, ms: 60_000, isRead: true }, false],
+  ])('%s', (_what, fetched, expected) => {
+    expect(isTooSlow(fetched, limits)).toBe(expected);
   });
 });
 

@@ -51,7 +51,7 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
 async function* readBody(sftp: Sftp, handle: Buffer, size: number, path: Path, signal: AbortSignal, end: () => Promise<void>): AsyncGenerator<Uint8Array> {
   let read = 0;
   try {
-    for await (const bytes of readRemote(sftp, handle, size)) {
+    for await (const bytes of readRemote(sftp, handle, size, signal)) {
       if (signal.aborted) throw new SyncMediaError('CANCELLED', `Reading ${quotePath(path)} was cancelled.`);
       read += bytes.length;
       yield bytes;
