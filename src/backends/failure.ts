@@ -6,7 +6,7 @@ const FOR_GOOD: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PA
 
 /** Where these come up while one path is worked on, it is still not that path's failure. */
 const OF_HOST: readonly ErrorCode[] = [
-  'HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED', 'TIMED_OUT', 'NO_SFTP', 'NO_MARKER', 'MISSING_PROGRAM', 'BAD_KEY', 'BAD_OPTION', 'BAD_STATE',
+  'HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED', 'TIMED_OUT', 'NO_SFTP', 'REPLY_TOO_LARGE', 'NO_MARKER', 'MISSING_PROGRAM', 'BAD_KEY', 'BAD_OPTION', 'BAD_STATE',
   'CANCELLED', 'CLOSED',
 ];
 

@@ -25,6 +25,7 @@ export const codes = {
   HOST_KEY_MISMATCH: 'The other host shows another host key than the pinned one.',
   AUTH_FAILED: 'The other host does not accept our key.',
   NO_SFTP: 'The other host offers no SFTP subsystem, or one without posix-rename.',
+  REPLY_TOO_LARGE: 'Another host answered with more than any honest server does, or in uselessly small pieces; the connection was ended. Look whether that host was taken over.',
   NO_MARKER: 'The sync dir has no `.syncmedia/id`: it is not mounted, or was never initialised.',
   DISK_FULL: 'No space is left on the receiving disk.',
   PERMISSION_DENIED: 'The receiving user may not write there.',

@@ -93,7 +93,7 @@ function gatherWrites(socket: Socket): () => void {
 
 async function openChannel(client: Client, address: Address, timeoutMs: number, beforeRequest: () => void): Promise<Channel> {
   const wrapper = await openSftp(client, address, timeoutMs);
-  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, { onSilence: () => { client.destroy(); }, beforeRequest });
+  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, { endConnection: () => { client.destroy(); }, beforeRequest });
   return { sftp, disk: remoteDisk(sftp) };
 }
 

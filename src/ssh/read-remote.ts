@@ -3,6 +3,8 @@ import type { Sftp } from './sftp.js';
 /** What OpenSSH's server gives at once, and how many requests are under way: 512 KiB fill a fast line over 5 ms of way. */
 const CHUNK = 32 * 1024;
 const WINDOW = 16;
+/** Honest servers give as much as was asked for, or half of it; one that gives single bytes would be read for days. */
+const MAX_PIECES = 64;
 
 /**
  * Bytes of an open remote file from its start to its end as it is then, a bounded number of requests ahead of the reader.
@@ -31,7 +33,8 @@ export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, sign
 async function readFully(sftp: Sftp, handle: Buffer, position: number, length: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
-  while (filled < length) {
+  for (let pieces = 0; filled < length; pieces++) {
+    if (pieces === MAX_PIECES) throw sftp.refuse(`gave ${String(filled)} bytes of a file in ${String(pieces)} answers`);
     const count = await sftp.read(handle, bytes.subarray(filled), position + filled);
     if (count === 0) break;
     signal?.throwIfAborted();

@@ -11,6 +11,8 @@ import { asSftpError, status, statusOf } from './sftp-errors.js';
 /** On a directory: what is made in it is of its group. */
 const SETGID = 0o2000;
 const MAX_TEXT_BYTES = 64 * 1024;
+/** Of one directory: answers, and bytes of names. Both together hold a million names of usual length. */
+const MAX_LISTINGS = 100_000, MAX_NAMES_BYTES = 64 * 1024 * 1024;
 /** Where something failed without a reason and less than this is free, that was the reason. */
 const FULL_BELOW = 1024 * 1024;
 
@@ -178,14 +180,19 @@ export async function failWriting(sftp: Sftp, error: unknown, doing: string, pat
 async function listNames(sftp: Sftp, path: string): Promise<string[]> {
   const handle = await sftp.openDirectory(path);
   const names: string[] = [];
+  let bytes = 0;
   try {
-    for (;;) {
+    for (let answers = 0; ; answers++) {
+      if (answers === MAX_LISTINGS || bytes > MAX_NAMES_BYTES) throw sftp.refuse(`told ${String(names.length)} names in the directory ${quotePath(path)} without coming to an end`);
       const entries = await sftp.readDirectory(handle).catch((error: unknown) => {
         if (statusOf(error) === status.EOF) return undefined;
         throw error;
       });
       if (entries === undefined) return names;
-      for (const { filename } of entries) if (filename !== '.' && filename !== '..') names.push(filename);
+      for (const { filename } of entries) {
+        bytes += filename.length;
+        if (filename !== '.' && filename !== '..') names.push(filename);
+      }
     }
   } finally {
     await sftp.close(handle).catch(() => undefined);

@@ -11,15 +11,15 @@ type Done = (error?: Error | null) => void;
  */
 export class Sftp {
   private closed = false;
-  /** The first request that was not answered ended the connection: what others fail with is the same. */
-  private silence: SyncMediaError | undefined;
+  /** Why we ended the connection; all that was asked on it fails with the same. */
+  private ended: SyncMediaError | undefined;
   private replaces: Promise<boolean> | undefined;
 
   /**
    * @param timeoutMs for one answer
-   * @param hooks `onSilence`: an answer did not come, the connection is of no use any more; `beforeRequest`: a request is about to be written
+   * @param hooks `endConnection`: it is of no use any more; `beforeRequest`: a request is about to be written
    */
-  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: { onSilence(): void; beforeRequest(): void }) {
+  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: { endConnection(): void; beforeRequest(): void }) {
     wrapper.on('close', () => { this.closed = true; });
   }
 
@@ -80,6 +80,17 @@ export class Sftp {
     return this.replaces;
   }
 
+  /** Ends the connection to a host that answers as no honest server does. @returns what to throw */
+  refuse(doing: string): SyncMediaError {
+    return this.end(new SyncMediaError('REPLY_TOO_LARGE', `${this.host} ${doing}: no honest server does that. The connection was ended.`));
+  }
+
+  private end(why: SyncMediaError): SyncMediaError {
+    this.ended ??= why;
+    this.hooks.endConnection();
+    return this.ended;
+  }
+
   private tell(request: (done: Done) => void): Promise<void> {
     return this.ask<void>((done) => { request((error) => { done(error, undefined); }); });
   }
@@ -87,18 +98,17 @@ export class Sftp {
   private ask<T>(request: (done: Answer<T>) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.closed) {
-        reject(this.silence ?? new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`));
+        reject(this.ended ?? new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`));
         return;
       }
       const timer = setTimeout(() => {
-        reject(this.silence ??= new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`));
-        this.hooks.onSilence();
+        reject(this.end(new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`)));
       }, this.timeoutMs);
       try {
         this.hooks.beforeRequest();
         request((error, value) => {
           clearTimeout(timer);
-          if (error) reject(this.silence ?? error);
+          if (error) reject(this.ended ?? error);
           else resolve(value);
         });
       } catch (error) {

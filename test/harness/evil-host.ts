@@ -14,6 +14,8 @@ export interface Behaviour {
   sizeOf(path: string): number | undefined;
   /** What it gives for one READ, and after how many milliseconds. */
   read(path: string, offset: number, length: number): { readonly bytes: Buffer; readonly afterMs: number };
+  /** The next names in a directory; undefined at its end. Left out: every directory is empty. */
+  list?(path: string): readonly string[] | undefined;
   /** Modification time of every file, in seconds. */
   readonly mtime: number;
 }
@@ -57,6 +59,18 @@ export async function startEvilHost(behaviour: Behaviour): Promise<EvilHost> {
           opened.set(handles, path);
           openFiles++;
           sftp.handle(id, handle);
+        });
+        sftp.on('OPENDIR', (id, path) => {
+          const handle = Buffer.alloc(4);
+          handle.writeUInt32BE(++handles);
+          opened.set(handles, path);
+          openFiles++;
+          sftp.handle(id, handle);
+        });
+        sftp.on('READDIR', (id, handle) => {
+          const names = behaviour.list?.(opened.get(handle.readUInt32BE()) ?? '');
+          if (names) sftp.name(id, names.map((filename) => ({ filename, longname: '', attrs: attributes(1) })));
+          else sftp.status(id, STATUS_CODE.EOF);
         });
         sftp.on('FSTAT', (id, handle) => { stat(id, opened.get(handle.readUInt32BE()) ?? ''); });
         sftp.on('READ', (id, handle, offset, length) => {
