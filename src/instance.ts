@@ -113,6 +113,8 @@ export interface HostStatus {
   halted: Host['halted'];
   /** Names that its scans met and that cannot be synced, by sync dir. */
   unsyncable?: Host['unsyncable'];
+  /** Fields of its row in the database that hold something else than they should; they count as left out. */
+  unreadable?: readonly string[];
   reload?: Host['reload'];
   /** What its application declares and it cannot sync. */
   setup?: Host['setup'];

@@ -47,6 +47,7 @@ async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[
     failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) => failure
       ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
     halted: host.halted, ...(host.unsyncable && Object.keys(host.unsyncable).length > 0 ? { unsyncable: host.unsyncable } : {}),
+    ...(host.unreadable ? { unreadable: host.unreadable } : {}),
     ...(host.lease ? { lease: { holder: nameProcess(host.lease.holder) } } : {}), ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}), ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };

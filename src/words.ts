@@ -62,6 +62,8 @@ export interface Host {
   status: 'pending' | 'approved' | 'paused' | 'retired';
   /** Pending because its row was written without this site's secret, or changed since. Never stored. */
   unsealed?: true;
+  /** Fields of its row that hold something else than they should; they count as left out. Never stored. */
+  unreadable?: readonly string[];
   /** Its row carries a seal that this machine cannot check, because it has no secret. Never stored. */
   uncheckedSeal?: true;
   /** A fact, filled once; until then the host is no source for anyone. */

@@ -2,7 +2,7 @@ import { lstat, readFile } from 'node:fs/promises';
 import { checkGate, readGateDirs } from '../hosts/gate.js';
 import { checkIdentity } from '../hosts/keys.js';
 import { parsePublicKey } from '../hosts/public-key.js';
-import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
+import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 import type { State } from '../hosts/state.js';
 import type { DoctorCheck } from '../instance.js';
 import type { Host, SyncDir } from '../words.js';
@@ -36,6 +36,7 @@ export async function checkKeys({ stateDir, state, sealed, hosts, dirs }: KeysCo
         : failed(`other hosts cannot reach ${closed.join(', ')}: known from the database only`, 'start the app, whose models declare them, or name them in `syncmedia init --sync-dirs`');
     }),
     check('seals', '', () => checkSeals(sealed, hosts)),
+    check('rows of hosts', '', () => checkRows(hosts)),
   ]);
 }
 
@@ -67,4 +68,10 @@ function checkSeals(sealed: boolean, hosts: readonly Host[]): Found {
   if (first === undefined) return ok('every host has a valid seal');
   const { message, remedy } = explainUnsealed(first);
   return failed(`${unsealed.map(({ hostname }) => hostname).join(', ')}: ${message}`, remedy);
+}
+
+function checkRows(hosts: readonly Host[]): Found {
+  const unreadable = hosts.filter((host) => host.unreadable);
+  if (unreadable.length === 0) return ok('every field of every host can be used');
+  return failed(unreadable.map((host) => `${host.hostname}: ${host.unreadable?.join(', ') ?? ''}`).join('; '), remedyForUnreadable);
 }

@@ -3,7 +3,7 @@ import { nativeCollection } from '../database.js';
 import type { Host, HostId, Path } from '../words.js';
 
 /** A host as it is stored. Sync dirs as field names are encoded: MongoDB takes no dot in one. */
-export type HostRow = Omit<Host, 'id' | 'unsealed' | 'uncheckedSeal'> & {
+export type HostRow = Omit<Host, 'id' | 'unsealed' | 'uncheckedSeal' | 'unreadable'> & {
   _id: HostId;
   /** By which hosts that have SYNCMEDIA_SECRET know that one of them wrote this row. */
   seal?: string;

@@ -5,7 +5,7 @@ import { installKeys, type KeyTarget } from './keys-installed.js';
 import { endConnections } from './open-connections.js';
 import { listProtected, refuseProtectedDirs } from './protected-dirs.js';
 import type { Registry } from './registry.js';
-import { explainMissingSecret, explainUnsealed } from './seal.js';
+import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from './seal.js';
 
 /** What failed is tried again after this; so nobody stays in for longer. */
 const EVERY_MS = 20_000;
@@ -30,6 +30,7 @@ export class KeysKept {
   private waiting = false;
   private closed = false;
   private readonly said = new Set<HostId>();
+  private readonly saidUnreadable = new Set<HostId>();
   private saidMissing = false;
 
   constructor(private readonly deps: KeysKeptDeps) {
@@ -94,6 +95,11 @@ export class KeysKept {
     }
     this.said.clear();
     for (const { id } of unsealed) this.said.add(id);
+    for (const { id, hostname, unreadable } of registry.all()) {
+      if (!unreadable || this.saidUnreadable.has(id)) continue;
+      this.saidUnreadable.add(id);
+      log.warn(`the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ${remedyForUnreadable}`);
+    }
     const sealedElsewhere = registry.all().filter((host) => host.uncheckedSeal && host.status !== 'retired');
     if (sealedElsewhere.length > 0 && !this.saidMissing) {
       const { message, remedy } = explainMissingSecret(sealedElsewhere);

@@ -1,9 +1,9 @@
 import type { HostRow } from './host-model.js';
+import { readFields } from './row-fields.js';
 
 /** What must be there, and of which type: a row of the database may hold anything, and one that does must not disturb the others. */
 const texts = ['hostname', 'url', 'username', 'publicKey', 'rootPath'] as const;
 const lists = ['hostKeys', 'syncDirs'] as const;
-const records = ['lanes', 'sweeps', 'halted', 'unsyncable', 'removals', 'unnamed'] as const;
 const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
 /**
@@ -20,11 +20,19 @@ export function repairRow(row: HostRow): HostRow {
   if (typeof row.passive !== 'boolean') wrong['passive'] = false;
   if (!statuses.includes(row.status)) wrong['status'] = 'pending';
   const isForged = Object.keys(wrong).length > 0;
-  // These are written by hosts while they work: no judgement on who the host is.
-  for (const name of records) if (!isRecord(given[name]) && (given[name] !== undefined || name === 'lanes')) wrong[name] = {};
-  if (row.setup !== undefined && !Array.isArray(row.setup)) wrong['setup'] = [];
+  // No judgement on who the host is.
+  const unread = readFields(row);
+  for (const [name, value] of Object.entries(unread)) wrong[name] = value;
   if (Object.keys(wrong).length === 0) return row;
-  return { ...row, ...wrong, ...(isForged && row.status !== 'retired' && { status: 'pending' }) };
+  const repaired: Record<string, unknown> = { ...row, ...wrong, ...(isForged && row.status !== 'retired' && { status: 'pending' }) };
+  for (const [name, value] of Object.entries(wrong)) if (value === undefined) Reflect.deleteProperty(repaired, name);
+  return repaired as unknown as HostRow;
+}
+
+/** The fields of a row that hold something else than they should; status and doctor tell them. */
+export function listUnreadable(row: HostRow): string[] {
+  const given = row as unknown as Record<string, unknown>, repaired = repairRow(row) as unknown as Record<string, unknown>;
+  return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);
 }
 
 /** As `init` makes them: they become names of files and of fields. */
@@ -34,8 +42,4 @@ function isId(id: unknown): boolean {
 
 function isListOfTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
-}
-
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

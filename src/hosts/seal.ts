@@ -3,7 +3,7 @@ import { SyncMediaError } from '../errors/errors.js';
 import { formatTrusted, type Trusted } from '../planning/trusted.js';
 import type { Host } from '../words.js';
 import { toHost, type HostRow } from './host-model.js';
-import { repairRow } from './repair-row.js';
+import { listUnreadable, repairRow } from './repair-row.js';
 
 /** Why a host of this machine's registry is pending without anyone having decided that, and what to do about it. */
 export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message: string; remedy: string } {
@@ -12,6 +12,8 @@ export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message
     remedy: `set the same secret on ${hostname} and run \`syncmedia init\` there, or compare its fingerprints and run \`syncmedia approve ${hostname}\``,
   };
 }
+
+export const remedyForUnreadable = 'find out who writes to the database beside syncmedia, and restart syncmedia on that host, which writes its fields anew; a host that does not exist is removed by `syncmedia unregister`';
 
 /** On a machine without a secret: what it means that these hosts have one. */
 export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]): { message: string; remedy: string } {
@@ -42,8 +44,8 @@ export class Seals {
 
   /** A host as it counts. A retired one is let in nowhere anyway; one whose row is malformed is pending even without a secret. */
   read(row: HostRow): Host {
-    const repaired = repairRow(row);
-    const host = toHost(repaired);
+    const repaired = repairRow(row), unreadable = repaired === row ? [] : listUnreadable(row);
+    const host: Host = { ...toHost(repaired), ...(unreadable.length > 0 && { unreadable }) };
     if (repaired.status !== row.status) return { ...host, unsealed: true };
     if (!this.active) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
     if (host.status === 'retired' || this.isValid(host, row.seal)) return host;

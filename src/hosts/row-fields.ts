@@ -1,0 +1,62 @@
+import type { HostRow } from './host-model.js';
+
+type Fits = (value: unknown) => boolean;
+/** What of a value can be used; undefined: nothing. The same value where all of it can. */
+type Read = (value: unknown) => unknown;
+
+const isText: Fits = (value) => typeof value === 'string';
+const isNumber: Fits = (value) => typeof value === 'number' && Number.isFinite(value);
+const isDate: Fits = (value) => value instanceof Date && Number.isFinite(value.getTime());
+const isOneOf = (...values: readonly unknown[]): Fits => (value) => values.includes(value);
+const isList = (fits: Fits): Fits => (value) => Array.isArray(value) && value.every(fits);
+const orNone = (fits: Fits): Fits => (value) => value === undefined || fits(value);
+const hasFields = (fields: Readonly<Record<string, Fits>>): Fits => (value) =>
+  isRecord(value) && Object.entries(fields).every(([name, fits]) => fits(value[name]));
+const isFailure = hasFields({ code: isText, message: isText, retryable: isOneOf(true, false), of: isOneOf('host', 'path') });
+
+const whole = (fits: Fits): Read => (value) => (fits(value) ? value : undefined);
+
+/** A record whose keys are encoded names: those entries that can be read. */
+const entries = (fits: Fits): Read => (value) => {
+  if (!isRecord(value)) return undefined;
+  const read = Object.entries(value).filter(([key, one]) => canDecode(key) && fits(one));
+  return read.length === Object.keys(value).length ? value : Object.fromEntries(read);
+};
+
+/** What hosts write in their rows while they work, and when they register. Who a host is has no place here (`repair-row.ts`). */
+const fields: Readonly<Record<string, Read>> = {
+  readyAt: whole(isDate), seenAt: whole(isDate), returnedAt: whole(isDate), createdAt: whole(isDate), updatedAt: whole(isDate),
+  backend: whole(isOneOf('rsync', 'git', 'git-annex')), landed: whole(isNumber), filled: whole(isList(isText)), knows: whole(isList(isText)),
+  lease: whole(hasFields({ holder: isText, beat: isNumber, socket: orNone(isText) })),
+  lanes: entries(hasFields({ deliveredAt: orNone(isDate), failure: orNone(isFailure), failingSince: orNone(isDate), nextTryAt: orNone(isDate) })),
+  sweeps: entries(isDate), scans: entries(hasFields({ all: isDate, changed: isDate })), halted: entries(isFailure),
+  unsyncable: entries(hasFields({ count: isNumber, examples: isList(hasFields({ path: isText, why: isText })) })),
+  removals: entries(hasFields({ decision: isOneOf('approved', 'rejected'), at: isDate })),
+  unnamed: entries(hasFields({ count: isNumber, lastDocument: isText, lastAt: isDate })),
+  setup: whole(isList(hasFields({ about: isText, message: isText, remedy: isText }))),
+  reload: whole(hasFields({ at: isDate, exitCode: (value) => value === null || isNumber(value), output: isText })),
+  software: whole(hasFields({ syncmedia: isText, node: isText })),
+};
+const defaults: Readonly<Record<string, unknown>> = { lanes: {}, sweeps: {}, halted: {}, landed: 0, backend: 'rsync', createdAt: new Date(0), updatedAt: new Date(0) };
+
+/** The fields that cannot be used as they are, each with what is to be used instead; undefined: it is left out. */
+export function readFields(row: HostRow): Record<string, unknown> {
+  const given = row as unknown as Record<string, unknown>, instead: Record<string, unknown> = {};
+  for (const [name, read] of Object.entries(fields)) {
+    if (given[name] === undefined && !(name in defaults)) continue;
+    const readable = read(given[name]);
+    if (readable !== given[name] || readable === undefined) instead[name] = readable ?? defaults[name];
+  }
+  return instead;
+}
+
+function canDecode(key: string): boolean {
+  try {
+    decodeURIComponent(key);
+    return true;
+  } catch { return false; }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === Object.prototype;
+}
