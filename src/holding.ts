@@ -71,10 +71,16 @@ export class Holding {
       backend, dirOf: (path) => this.dirOf(path),
       idleHosts: (path) => this.lanes.idle(path).flatMap((id) => registry.all().find((host) => host.id === id && wants(host, path)) ?? []),
     });
+    const named = new NamedSearch((paths, signal) => parts.findNamed(paths, signal), this.ending.signal);
     this.fold = new Fold({
       ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path), foresee: (path, seen) => { foreseeing.send(path, seen); },
       isReady: () => registry.me().readyAt !== undefined,
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
+      isCaptured: (path) => parts.outbox.awaits(me, path), awaitedMs: tuning.candidateMs,
+      isReferenced: async (path) => {
+        const found = await named.ask([path]);
+        return found.unjudged.has(path) ? 'unknown' : found.named.has(path);
+      },
     });
     const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
     const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
@@ -102,7 +108,6 @@ export class Holding {
     });
     this.bootstrapping = new Bootstrapping({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
-    const named = new NamedSearch((paths, signal) => parts.findNamed(paths, signal), this.ending.signal);
     const deleting = new Deleting({
       ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
       findNamed: (paths) => named.ask(paths), isHalted: (dir) => dir in registry.me().halted,

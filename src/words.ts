@@ -14,8 +14,12 @@ export type Conflict = 'newer' | 'keep' | 'overwrite';
 /** What rsync and SFTP can carry of a file: size in bytes, mtime in whole seconds since the epoch; sha256 (hex) once known. */
 export interface Facts { readonly size: number; readonly mtime: number; readonly sha256?: string }
 
-/** What one host saw on its own disk. `nanos` is the fraction of the mtime, 0 where a transfer or the file system dropped it. */
-export interface Seen extends Facts { readonly nanos: number }
+/**
+ * What one host saw on its own disk. `nanos` is the fraction of the mtime, 0 where a transfer or the file system dropped it. `stamp` is
+ * inode and change time: no program sets these back, so a file with another stamp may have other bytes, whatever its size and date.
+ * Only this machine's own disk tells it.
+ */
+export interface Seen extends Facts { readonly nanos: number; readonly stamp?: string }
 
 /** What lies at a path, to its entry. */
 export type Standing = 'current' | 'old' | 'unknown' | 'absent';
@@ -174,6 +178,11 @@ export interface Entry {
   /** Set where a conflict rule decided that it wins: what other hosts have at the path, and the ledger does not know, loses to it. */
   overrules?: boolean;
   heldBy: HostId[];
+  /**
+   * By host: the stamp of its file when this host last knew that the bytes are those of the version; `removed` where its app has removed
+   * the file since. A host that got the version from another one has none until it has compared the content.
+   */
+  stamps?: Record<HostId, string>;
   owed: HostId[];
   dueAt: Date;
   blocked: Blocked[];

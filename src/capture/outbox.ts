@@ -119,6 +119,11 @@ export class Outbox {
     return new Map([...some, ...others]);
   }
 
+  /** Whether a capture of this host that names the path waits to be folded. */
+  async awaits(host: HostId, path: Path): Promise<boolean> {
+    return await this.collection.findOne({ host, touched: path }, { readPreference: 'primary', projection: { _id: 1 } }) !== null;
+  }
+
   async remove(ids: readonly string[]): Promise<void> {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EventBus } from '../events.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
-import { makeTombstone } from '../planning/entries.js';
+import { makeRevived, makeTombstone } from '../planning/entries.js';
 import { mayStillBury, reconcileLeft } from '../planning/reconcile.js';
 import { isSuspicious, removalLimits } from '../planning/removals.js';
 import type { Entry, Failure, HostId, Named, Path, RemovalDecision, SyncDir } from '../words.js';
@@ -38,15 +38,16 @@ export class Deleting {
   async look(candidates: readonly Path[], since: Date): Promise<Looked> {
     const ageMs = Date.now() - since.getTime();
     const { ledger } = this.context;
-    const gone: Entry[] = [], again: Path[] = [];
+    const gone: Entry[] = [], again: Path[] = [], recorded: Entry[] = [];
     let halted = false;
     // Read before the disk is looked at: a version that is captured meanwhile is not what is gone, and the fence spares it.
     const known = await ledger.readMany(candidates);
     for (const path of candidates) {
       const dir = this.context.dirOf(path), entry = known.get(path);
       if (dir?.onDelete !== 'propagate') continue;
-      const answer = reconcileLeft({ entry, isHere: await this.isHere(path) });
-      if (answer === 'look-again' && ageMs < this.context.candidateMs) again.push(path);
+      const isHere = await this.isHere(path), answer = reconcileLeft({ entry, isHere, me: this.context.me });
+      if (answer === 'check' && entry) recorded.push(entry);
+      if ((answer === 'look-again' || (answer === 'check' && isHere)) && ageMs < this.context.candidateMs) again.push(path);
       if (answer !== 'tombstone' || !entry) continue;
       if (this.context.isHalted(dir.path)) {
         // Nobody searches documents for what a person has to decide about first.
@@ -65,10 +66,11 @@ export class Deleting {
         again.push(...unnamed.map(({ path }) => path));
       } else if (decision === 'go') {
         const buried = await this.bury(unnamed);
-        entries.push(...buried.tombstones);
+        recorded.push(...buried.tombstones);
         if (ageMs < this.context.candidateMs) again.push(...buried.outrun);
       }
     }
+    entries.push(...await this.reviveNamed(recorded));
     if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
     return { entries, again, halted };
   }
@@ -158,5 +160,21 @@ export class Deleting {
       else if (mayStillBury(await ledger.read(before.path), me)) outrun.push(before.path);
     }
     return { tombstones, outrun };
+  }
+
+  /**
+   * A document may come to name a file between the look into the documents and the delete's being recorded, and a fold of its save may have
+   * seen no delete: it is looked for once more. Returns the deletes that stay.
+   */
+  private async reviveNamed(tombstones: readonly Entry[]): Promise<Entry[]> {
+    if (tombstones.length === 0) return [];
+    const { ledger, me } = this.context;
+    const { named } = await this.context.findNamed(tombstones.map(({ path }) => path));
+    for (const tombstone of tombstones.filter(({ path }) => named.has(path))) {
+      const { path } = tombstone, others = this.context.wantedBy(path);
+      const revived = others && makeRevived(tombstone, { path, version: randomUUID(), me, wantedBy: others, now: new Date() });
+      if (revived) await ledger.replace(tombstone.version, revived);
+    }
+    return tombstones.filter(({ path }) => !named.has(path));
   }
 }

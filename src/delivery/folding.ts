@@ -159,7 +159,7 @@ export class Folding {
     }
     try {
       const { fold } = this.context;
-      const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, asserted: capture.asserted });
+      const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, savedAt: savedAt(capture), asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
       const touched = failed.map(({ path }) => path);
@@ -186,4 +186,9 @@ export class Folding {
       // The database is away: the capture is still there and due by itself.
     });
   }
+}
+
+/** When the operation began: the id of a capture begins with that. */
+function savedAt({ id }: Capture): Date | undefined {
+  return /^[0-9a-f]{24}$/.test(id) ? new Date(parseInt(id.slice(0, 8), 16) * 1000) : undefined;
 }

@@ -3,13 +3,14 @@ import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { ScanDisk } from '../ledger/scan.js';
 import { findStanding } from '../planning/standing.js';
-import type { Place } from '../root/areas.js';
+import { inPlace, type Place } from '../root/areas.js';
 import { cleanTmp, cleanTrash } from '../root/clean.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
-import { findOwnCopy, isBackAtPath, judgeLeftovers, land, prepareAreas, remove } from '../root/landing.js';
+import { findOwnCopy, isBackAtPath, judgeLeftovers, land, makeParents, prepareAreas, remove } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { checkMarker } from '../root/marker.js';
+import { placeWhereEmpty } from '../root/replace.js';
 import type { Root } from '../root/root.js';
 import type { ScanScope } from '../root/scan.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
@@ -18,6 +19,8 @@ import type { Entry, HostId, Path, Seen, SyncDir, Unsyncable } from '../words.js
 const mostExamples = 20;
 /** What a crash left in tmp is removed when it is older than this. In milliseconds. */
 const tmpAge = 24 * 60 * 60_000;
+/** By how much the clocks of two hosts may differ. In milliseconds. */
+const skewMs = 60_000;
 const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 
 /** This host's disk as fold and scan need it: nothing is looked at, landed or removed in a sync dir without its marker. */
@@ -54,7 +57,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     if (scope.changedSince === undefined) await this.onScanned(dir, unsyncable);
   }
 
-  async findOwnCopy(entry: Entry): Promise<string | undefined> {
+  async findOwnCopy(entry: Entry, { late } = { late: false }): Promise<string | undefined> {
     const onCapturingDisk = entry.capturedBy === this.me;
     const isCurrent = async (seen: Seen, hash: () => Promise<string | undefined>): Promise<boolean> => {
       const standing = findStanding(entry, seen, { onCapturingDisk, surely: true });
@@ -62,7 +65,20 @@ export class OwnDisk implements FoldDisk, ScanDisk {
       const sha256 = await hash();
       return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === 'current';
     };
-    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, isCurrent);
+    const place = await this.checkedPlace(entry.path);
+    if (!late) return findOwnCopy(place, entry.path, isCurrent);
+    const since = entry.capturedAt.getTime() - skewMs;
+    return await findOwnCopy(place, entry.path, isCurrent, { areas: ['aside'] }) ?? findOwnCopy(place, entry.path, isCurrent, { areas: ['conflicts'], since });
+  }
+
+  async findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined> {
+    return findOwnCopy(await this.checkedPlace(path), path, (seen) => Promise.resolve(wanted(seen)), { areas: ['aside', 'trash'], since: since.getTime() });
+  }
+
+  async takeBack(path: Path, taken: string): Promise<void> {
+    const place = await this.checkedPlace(path);
+    await makeParents(place, path);
+    await placeWhereEmpty(place, taken, inPlace(place, path.slice(place.dir.length + 1)));
   }
 
   async restore(entry: Entry, ownCopy: string): Promise<boolean> {

@@ -8,8 +8,12 @@ export interface FoldDisk {
   observe(path: Path): Promise<Seen | undefined>;
   /** `keeps`: its bytes are about to be sent; `only`: others are not read, and as if absent. */
   hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<Seen | undefined>;
-  /** Looks in this host's own `.syncmedia` for the current bytes. */
-  findOwnCopy(entry: Entry): Promise<string | undefined>;
+  /** Looks in this host's own `.syncmedia` for the current bytes; `late`: only where a delivery that came late has left them. */
+  findOwnCopy(entry: Entry, options?: { late: boolean }): Promise<string | undefined>;
+  /** A file that was taken from this path since then, in this host's own `.syncmedia`, and that `wanted` accepts. */
+  findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined>;
+  /** Puts it back where the path is empty. */
+  takeBack(path: Path, taken: string): Promise<void>;
   /** False where what lay there meanwhile is no version, and was put back. */
   restore(entry: Entry, ownCopy: string): Promise<boolean>;
   moveToTrash(path: Path): Promise<void>;
@@ -26,16 +30,29 @@ export interface FoldContext {
   wantedBy(path: Path): HostId[] | undefined;
   isReady(): boolean;
   areRemovalsHalted(path: Path): boolean;
+  /** Whether a capture of this host that names the path waits to be folded. */
+  isCaptured(path: Path): Promise<boolean>;
+  /** Whether a document names the path now; 'unknown' where this process does not have every model. */
+  isReferenced(path: Path): Promise<boolean | 'unknown'>;
+  /** How long a scan leaves an older file that came to its path to the save that may be about to name it. In milliseconds. */
+  readonly awaitedMs: number;
 }
 
 /** Files up to this size are hashed when they are captured; larger ones by the scan that follows. In bytes. */
 export const hashAtOnceLimit = 8 * 1024 * 1024;
+
+/** After a restore from a backup every file looks changed: what is over the limit is left to the next scan. */
+export interface Rereads { files: number; bytes: number }
 
 export interface Reason {
   readonly why: 'named' | 'scan';
   /** Bytes that somebody says are news. */
   readonly asserted?: readonly Asserted[] | undefined;
   readonly savedBy?: SavedBy | undefined;
+  /** When the save that names the paths began. */
+  readonly savedAt?: Date | undefined;
+  /** What a scan may still read of files whose size and date are those of the version, and that were changed all the same. */
+  readonly rereads?: Rereads | undefined;
   /** Hosts known to have the same bytes (what a pull fetched from them). */
   readonly alsoHeldBy?: readonly HostId[];
   /** A conflict rule decided that these bytes win. */

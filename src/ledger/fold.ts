@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
+import { isRewritten, mustCompare } from '../planning/compare-content.js';
 import { makeVersion } from '../planning/entries.js';
-import { dependsOnOwnCopy, findWhy, reconcile, type Answer } from '../planning/reconcile.js';
-import { findStanding, type FoundStanding } from '../planning/standing.js';
-import { follow } from '../planning/transitions.js';
+import { findWhy, reconcile, type Answer } from '../planning/reconcile.js';
+import { findStanding, hasChanged, type FoundStanding } from '../planning/standing.js';
+import { confirmStamp, follow } from '../planning/transitions.js';
 import type { Entry, Path, Seen } from '../words.js';
 import { hashAtOnceLimit, type FoldContext, type Reason } from './fold-context.js';
+import { gather, type Gathered } from './fold-evidence.js';
 import { insertFresh } from './insert-fresh.js';
 
-export { hashAtOnceLimit, type FoldContext, type FoldDisk, type Reason } from './fold-context.js';
+export { hashAtOnceLimit, type FoldContext, type FoldDisk, type Reason, type Rereads } from './fold-context.js';
 
 /** How often a path is looked at again because its entry moved meanwhile, before it is left to the next sweep. */
 const attempts = 10;
@@ -91,8 +93,12 @@ export class Fold {
       if (reason.over !== undefined && reason.over.version !== entry?.version) return undefined;
       const looked = await this.look(path, entry, reason);
       if (!looked) return undefined;
-      const { answer, seen, ownCopy } = looked;
-      if (answer === 'nothing') return undefined;
+      const { answer, seen, copy } = looked;
+      if (answer === 'again') continue;
+      if (answer === 'nothing') {
+        if (entry) await this.noteCompared(entry, seen);
+        return undefined;
+      }
       if (answer === 'new-version' && seen) {
         // Asked as late as can be: a host may have come to be known while a large file was hashed.
         const wantedBy = this.context.wantedBy(path);
@@ -101,7 +107,7 @@ export class Fold {
           path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [], overrules: reason.overrules,
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next)) return next;
-      } else if (entry && await this.carryOut(answer, entry, ownCopy)) {
+      } else if (entry && await this.carryOut(answer, entry, seen, copy)) {
         return answer === 'restore' || answer === 'hold' ? undefined : ledger.read(path);
       }
       entry = await ledger.read(path);
@@ -109,37 +115,47 @@ export class Fold {
     throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was folded`);
   }
 
+  /** 'again': what lies there was replaced while evidence was looked for. */
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
-  Promise<{ answer: Answer; seen: Seen | undefined; ownCopy: string | undefined } | undefined> {
+  Promise<{ answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined> {
     const { disk, me } = this.context;
     const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
     const looked = await this.findStanding(path, entry, reason, asserted);
     if (!looked) {
       // A directory or a symlink took its place: nothing to capture, and nothing that this host holds any more.
       const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
-      return isHeld ? { answer: 'leave', seen: undefined, ownCopy: undefined } : undefined;
+      return isHeld ? { answer: 'leave', seen: undefined, copy: undefined } : undefined;
     }
     const { seen, standing } = looked;
     const situation = {
       entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
-    const ownCopy = entry?.facts && dependsOnOwnCopy(situation) ? await disk.findOwnCopy(entry) : undefined;
-    return { answer: reconcile({ ...situation, ownCopy: ownCopy !== undefined }), seen, ownCopy };
+    let gathered: Gathered = { evidence: {}, copy: undefined };
+    for (;;) {
+      const answer = reconcile({ ...situation, evidence: gathered.evidence });
+      if (typeof answer === 'string') {
+        // What a late delivery left aside may have been put back in the meantime: then these bytes are not the app's.
+        const isMoved = gathered.evidence.lateDelivery === false && (await disk.observe(path))?.stamp !== seen?.stamp;
+        return { answer: isMoved ? 'again' : answer, seen, copy: gathered.copy };
+      }
+      gathered = await gather(this.context, answer, { path, entry, seen }, reason, gathered);
+    }
   }
 
   /** Undefined where something other than a file is there. */
   private async findStanding(
-    path: Path, entry: Entry | undefined, { why, surely = false }: Reason, asserted?: Seen,
+    path: Path, entry: Entry | undefined, reason: Reason, asserted?: Seen,
   ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
     const { disk, me } = this.context;
     const onCapturingDisk = entry?.capturedBy === me;
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
       seen = await disk.observe(path);
-      standing = findStanding(entry, seen, { onCapturingDisk, surely: surely || this.mustBeSure(entry, why) });
+      standing = findStanding(entry, seen, { onCapturingDisk, surely: this.mustBeSure(entry, seen, reason) });
+      if (standing === 'current' && isRewritten({ entry, seen, me, why: reason.why })) standing = 'unknown';
       // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
-      const isNews = standing === 'unknown' || findWhy(why, seen, asserted) === 'asserted';
+      const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
       if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
         seen = await disk.hash(path, { keeps: isNews });
         standing = findStanding(entry, seen, { onCapturingDisk });
@@ -151,25 +167,32 @@ export class Fold {
     return { seen, standing };
   }
 
-  /**
-   * Size and date, down to the fraction, can agree by chance. Under a tombstone judging would put back what facts alone had taken for the
-   * file, and again at every look; and what the app has just named is held only if it is what another host captured.
-   */
-  private mustBeSure(entry: Entry | undefined, why: Reason['why']): boolean {
-    return entry?.kind === 'tombstone' || (why === 'named' && entry !== undefined && !entry.heldBy.includes(this.context.me));
+  private mustBeSure(entry: Entry | undefined, seen: Seen | undefined, { why, surely = false, rereads }: Reason): boolean {
+    const must = surely || mustCompare({ entry, seen, me: this.context.me, why });
+    if (must !== 'sparingly') return must;
+    if (!seen || !rereads || rereads.files <= 0 || rereads.bytes < seen.size) return false;
+    rereads.files--;
+    rereads.bytes -= seen.size;
+    return true;
+  }
+
+  /** The content was compared, and is the version's: it need not be compared again until somebody touches the file. */
+  private async noteCompared(entry: Entry, seen: Seen | undefined): Promise<void> {
+    const { ledger, me } = this.context, { facts } = entry;
+    if (seen?.stamp === undefined || seen.sha256 === undefined || seen.sha256 !== facts?.sha256) return;
+    if (entry.heldBy.includes(me) && hasChanged(entry, me, seen) !== false) await ledger.change(entry, confirmStamp(me, seen.stamp));
   }
 
   /** False where the entry moved on meanwhile. */
-  private async carryOut(answer: Answer, entry: Entry, ownCopy: string | undefined): Promise<boolean> {
+  private async carryOut(answer: Answer, entry: Entry, seen: Seen | undefined, copy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
     // What the app wrote there meanwhile was put back: it is news, and looked at again.
-    if (answer === 'restore' && ownCopy !== undefined && !await disk.restore(entry, ownCopy)) return false;
-    if (answer === 'trash') {
-      await disk.moveToTrash(entry.path);
-      // Looked at again: what was moved may have been put back, because it was not the old file any more.
-      return false;
-    }
-    const transition = follow(answer, entry, me);
+    if (answer === 'restore' && copy !== undefined && !await disk.restore(entry, copy)) return false;
+    if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
+    if (answer === 'trash') await disk.moveToTrash(entry.path);
+    // Looked at again: what was taken back is a version now, and what was moved may have been put back, because it was not the old file any more.
+    if (answer === 'trash' || answer === 'take-back') return false;
+    const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
   }
 }

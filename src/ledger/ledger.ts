@@ -227,9 +227,10 @@ export class Ledger {
     return (await this.rows.find({ capturedBy, unsure: true, _id } as Filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
   }
 
-  /** The content of a version is known for certain now. */
-  confirm({ path, version }: Fence, sha256: string): Promise<boolean> {
-    return this.update({ _id: path, version }, { $set: { 'facts.sha256': sha256 }, $unset: { unsure: '' } });
+  /** The content of a version is known for certain now. @param stamp of the file of `host`, which has it */
+  confirm({ path, version }: Fence, sha256: string, host: HostId, stamp: string | undefined): Promise<boolean> {
+    const set = { 'facts.sha256': sha256, ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }) };
+    return this.update({ _id: path, version }, { $set: set, $unset: { unsure: '' } });
   }
 
   /** A retired host is owed nothing and holds nothing. */

@@ -1,7 +1,8 @@
 import { hasCode } from '../errors/errors.js';
 import type { ScanScope } from '../root/scan.js';
 import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
-import { forEachOf, type Fold } from './fold.js';
+import { hasChanged } from '../planning/standing.js';
+import { forEachOf, type Fold, type Rereads } from './fold.js';
 import type { Ledger } from './ledger.js';
 
 /** What a scan needs of this host's disk. */
@@ -15,6 +16,8 @@ export interface ScanDisk {
 }
 
 const batch = 500;
+/** Read by one scan, of files that were touched and look as before. The next scan goes on: what was read is not read again. */
+const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
 
 /**
  * Walks one of this host's sync dirs and reconciles every path with its entry: files no entry knows, files held that are gone or
@@ -27,12 +30,13 @@ export async function scanDir(
   onEntries: (entries: Entry[]) => void, scope: ScanScope = {},
 ): Promise<number> {
   const { fold, ledger, disk, me } = context;
+  const rereads = { ...rereadLimit };
   await disk.judgeLeftovers(dir);
   let files = 0, some: Path[] = [];
   const reconcile = async (): Promise<void> => {
     const paths = some;
     some = [];
-    const entries = await fold.paths(paths, { why: 'scan' });
+    const entries = await fold.paths(paths, { why: 'scan', rereads });
     if (entries.length > 0) onEntries(entries);
   };
   for await (const { path } of disk.scan(dir, signal, scope)) {
@@ -74,9 +78,10 @@ async function confirmContents(
       const seen = await disk.hash(entry.path).catch(() => undefined);
       const known = entry.facts;
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
-      const isSame = known.sha256 === undefined ? seen.nanos === known.nanos : seen.sha256 === known.sha256;
+      // Bytes of which nobody knows the content are those of the version only if nobody has touched the file since.
+      const isSame = known.sha256 === undefined ? seen.nanos === known.nanos && hasChanged(entry, me, seen) !== true : seen.sha256 === known.sha256;
       if (!isSame) changed.push({ path: entry.path, seen });
-      else await ledger.confirm(entry, seen.sha256);
+      else await ledger.confirm(entry, seen.sha256, me, seen.stamp);
     });
     // Asserted: the facts of these bytes are those of the version, only their content is not.
     if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));

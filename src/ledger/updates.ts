@@ -4,10 +4,11 @@ import type { HostId } from '../words.js';
 import type { Update } from './filters.js';
 
 /** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
-export function toUpdate({ hosts, heldBy, owed, blocked, adoptable }: Transition): Update {
+export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Update {
   const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
   const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
-  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}) };
+  const stamps = stamp === undefined ? {} : Object.fromEntries(hosts.map((host) => [`stamps.${host}`, stamp]));
+  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}), ...stamps };
   const pulled = {
     ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
   };

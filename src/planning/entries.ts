@@ -43,12 +43,12 @@ function supersede(before: Entry | undefined, lost: boolean, current: Seen | und
  * The entry after this host captured new bytes. A version that this host did not hold is replaced unseen: two hosts wrote at once,
  * and copies of it are kept as conflicts.
  */
-export function makeVersion(before: Entry | undefined, facts: Seen, write: Write): Entry {
+export function makeVersion(before: Entry | undefined, { stamp, ...facts }: Seen, write: Write): Entry {
   const also = (write.alsoHeldBy ?? []).filter((host) => host !== write.me);
   const lost = before !== undefined && !before.heldBy.includes(write.me);
   return {
     path: write.path, version: write.version, kind: 'file', facts, superseded: supersede(before, lost, facts),
-    sender: write.me, capturedBy: write.me, heldBy: [write.me, ...also],
+    sender: write.me, capturedBy: write.me, heldBy: [write.me, ...also], ...(stamp === undefined ? {} : { stamps: { [write.me]: stamp } }),
     owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)), dueAt: atOnce, blocked: [],
     ...(write.savedBy ? { savedBy: write.savedBy } : before?.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
@@ -65,5 +65,20 @@ export function makeTombstone(before: Entry, write: Write): Entry {
     sender: write.me, capturedBy: write.me, heldBy: [write.me],
     owed: write.wantedBy.filter((host) => host !== write.me), dueAt: atOnce, blocked: [],
     ...(before.savedBy ? { savedBy: before.savedBy } : {}), capturedAt: write.now,
+  };
+}
+
+/**
+ * The entry of a file that a document came to name while its delete was recorded. Nobody knows yet who has its bytes, at the path or in
+ * the trash: each host looks, and one that has them becomes the sender. Undefined where the tombstone remembers no version.
+ */
+export function makeRevived(tombstone: Entry, write: Write): Entry | undefined {
+  const last = tombstone.superseded.at(-1);
+  if (!last) return undefined;
+  const { version: _, lost: __, ...facts } = last;
+  return {
+    path: write.path, version: write.version, kind: 'file', facts: { nanos: 0, ...facts }, superseded: tombstone.superseded.slice(0, -1),
+    sender: write.me, capturedBy: write.me, adoptable: true, heldBy: [], owed: [write.me, ...write.wantedBy.filter((host) => host !== write.me)], dueAt: atOnce,
+    blocked: [], ...(tombstone.savedBy ? { savedBy: tombstone.savedBy } : {}), capturedAt: write.now,
   };
 }

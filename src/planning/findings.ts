@@ -21,10 +21,12 @@ export function findFault(entry: Entry | undefined, host: HostId, wanted: boolea
 
 /**
  * Whether a repair may replace what lies there: it is missing, rotten (size and date of the version, other bytes) or an old version.
- * Other bytes may be news, which an active host captures by itself; on a passive one the conflict rule decides.
+ * Other bytes may be news, which an active host captures by itself; on a passive one the conflict rule decides. A host that knows the
+ * stamp of its file can tell an edit from rot, which another one cannot: its own repair decides.
  */
-export function mayRepair({ there }: Difference, entry: Entry, { passive }: { passive: boolean }, dir: SyncDir): boolean {
+export function mayRepair({ there }: Difference, entry: Entry, { id, passive }: { id: HostId; passive: boolean }, dir: SyncDir): boolean {
   if (entry.kind !== 'file' || !entry.facts) return false;
+  if (there && !passive && haveSameFacts(there, entry.facts) && entry.stamps?.[id] !== undefined) return false;
   if (!there || haveSameFacts(there, entry.facts) || entry.superseded.some((old) => haveSameFacts(old, there))) return true;
   return passive && winsOverUnknown(dir, entry.facts, there);
 }

@@ -1,12 +1,30 @@
 import type { Entry, Facts, HostId, Seen } from '../words.js';
 import { supersededLimit } from './entries.js';
-import { findStanding, haveSameFacts, type FoundStanding } from './standing.js';
+import { findStanding, haveSameFacts, removedStamp, type FoundStanding } from './standing.js';
 
 /**
  * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
- * holders; restore: this host lands its own copy from `.syncmedia`; trash: it moves the file to its own trash.
+ * holders; restore: this host lands its own copy of the current bytes from `.syncmedia`; trash: it moves the file to its own trash;
+ * take-back: it puts back what a delivered delete has taken from the path since a save named it.
  */
-export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash';
+export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'take-back';
+
+/** What may be asked of disk and database before a path can be decided on. */
+export interface Evidence {
+  /** The current bytes lie in this host's own `.syncmedia`. */
+  readonly ownCopy: boolean;
+  /** A delivery of other bytes that came late has replaced them: they lie in its aside area, or became a conflict since they were captured. */
+  readonly lateDelivery: boolean;
+  /** A save may be about to say that these bytes are meant: a capture of this host that names the path waits, or the file came a moment ago. */
+  readonly awaited: boolean;
+  /** A document names the path now; 'unknown' where this process does not have every model. */
+  readonly referenced: boolean | 'unknown';
+  /** A delete that was delivered here has taken a file from the path since the save, and it lies in this host's own `.syncmedia`. */
+  readonly taken: boolean;
+}
+
+/** The decision needs to know this first. */
+export interface Question { readonly ask: keyof Evidence }
 
 export interface Situation {
   readonly entry: Entry | undefined;
@@ -16,14 +34,14 @@ export interface Situation {
   readonly ready: boolean;
   /** named: a document names the path; scan: it was found on the disk; asserted: somebody says that the bytes are news. */
   readonly why: 'named' | 'scan' | 'asserted';
-  /** Whether the current bytes lie in this host's own `.syncmedia`. */
-  readonly ownCopy: boolean;
   /** Whether removals in this sync dir wait for a person. */
   readonly removalsHalted: boolean;
+  /** As much as was asked so far. */
+  readonly evidence: Partial<Evidence>;
 }
 
 /** When ledger and disk disagree: the one table for fold, sweep, scan and a lane whose source moved (ARCHITECTURE.md). */
-export function reconcile(situation: Situation): Answer {
+export function reconcile(situation: Situation): Answer | Question {
   const { entry, standing, me, ready, why } = situation;
   if (why === 'asserted' && standing !== 'absent') return 'new-version';
   if (!entry) return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
@@ -34,18 +52,51 @@ export function reconcile(situation: Situation): Answer {
     if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit) return 'nothing';
     return ready ? 'new-version' : 'nothing';
   }
-  if (entry.kind === 'tombstone') return reconcileTombstone(standing, held, situation.removalsHalted);
+  if (entry.kind === 'tombstone') return reconcileTombstone(situation, held);
   if (standing === 'current') return held ? 'nothing' : 'hold';
   if (standing === 'absent') {
-    if (situation.ownCopy && (held || owed)) return 'restore';
+    const ownCopy = held || owed ? situation.evidence.ownCopy : false;
+    if (ownCopy === undefined) return { ask: 'ownCopy' };
+    if (ownCopy) return 'restore';
     return held ? 'leave' : 'nothing';
   }
-  if (!owed) return 'owe';
-  return situation.ownCopy ? 'restore' : 'nothing';
+  if (owed) return situation.evidence.ownCopy === undefined ? { ask: 'ownCopy' } : situation.evidence.ownCopy ? 'restore' : 'nothing';
+  return held || entry.stamps?.[me] === removedStamp ? reconcileReverted(situation, held) : 'owe';
 }
 
-function reconcileTombstone(standing: FoundStanding, held: boolean, removalsHalted: boolean): Answer {
-  if (standing === 'absent') return held ? 'nothing' : 'hold';
+/**
+ * An older version lies at the path of a host that had the current one. Its app has put it there, unless a late delivery did: that has
+ * left the current bytes aside. What a save names is meant; what a scan finds may be about to be named.
+ */
+function reconcileReverted({ ready, why, evidence: { lateDelivery, awaited } }: Situation, held: boolean): Answer | Question {
+  if (held && lateDelivery === undefined) return { ask: 'lateDelivery' };
+  if (held && lateDelivery === true) return 'restore';
+  if (why === 'named' && ready) return 'new-version';
+  if (awaited === undefined) return { ask: 'awaited' };
+  return awaited ? 'nothing' : 'owe';
+}
+
+/**
+ * A file that a document names wins over a delete, whatever its date. A scan asks for that only where this host had acknowledged the
+ * delete: elsewhere the file is the one that the delete means.
+ */
+function reconcileTombstone({ standing, why, removalsHalted, evidence: { awaited, referenced, taken } }: Situation, held: boolean): Answer | Question {
+  const settled = held ? 'nothing' : 'hold';
+  if (standing === 'absent') {
+    if (why !== 'named') return settled;
+    if (taken === undefined) return { ask: 'taken' };
+    if (!taken) return settled;
+    return referenced === undefined ? { ask: 'referenced' } : referenced === true ? 'take-back' : settled;
+  }
+  if (why === 'named') {
+    if (referenced === undefined) return { ask: 'referenced' };
+    if (referenced !== false) return 'new-version';
+  } else if (held) {
+    if (awaited === undefined) return { ask: 'awaited' };
+    if (awaited) return 'nothing';
+    if (referenced === undefined) return { ask: 'referenced' };
+    if (referenced === true) return 'new-version';
+  }
   return removalsHalted ? 'nothing' : 'trash';
 }
 
@@ -67,13 +118,10 @@ export function willMakeVersion({ entry, found, host, asserted }: {
 }): boolean {
   const standing = findStanding(entry, { ...found, nanos: 0 }, { onCapturingDisk: false });
   const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
+  // Whether a late delivery brought it only that host can see; that a document names it is what its capture says.
+  const evidence = { ownCopy: false, lateDelivery: true, awaited: false, referenced: true, taken: false };
   // Where the content would have to decide, it is a version that the entry knows.
-  return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, ownCopy: false, removalsHalted: false }) === 'new-version';
-}
-
-/** Whether the answer may depend on a copy in `.syncmedia`, which is worth looking for only then. */
-export function dependsOnOwnCopy(situation: Omit<Situation, 'ownCopy'>): boolean {
-  return reconcile({ ...situation, ownCopy: true }) === 'restore';
+  return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, removalsHalted: false, evidence }) === 'new-version';
 }
 
 /**
@@ -86,9 +134,11 @@ export function mayStillBury(now: Entry | undefined, me: HostId): boolean {
 
 /**
  * What follows for a path that an operation left, from the entry as it was before the disk was looked at. The delete means the file: it
- * is one once the app has removed it here, and no document names it.
+ * is one once the app has removed it here, and no document names it. 'check': a delete of this host's own is recorded already; whether a
+ * document came to name the file meanwhile was perhaps not asked, since its process ended first.
  */
-export function reconcileLeft({ entry, isHere }: { entry: Entry | undefined; isHere: boolean }): 'nothing' | 'tombstone' | 'look-again' {
+export function reconcileLeft({ entry, isHere, me }: { entry: Entry | undefined; isHere: boolean; me: HostId }): 'nothing' | 'tombstone' | 'look-again' | 'check' {
+  if (entry?.kind === 'tombstone' && entry.capturedBy === me) return 'check';
   if (isHere) return 'look-again';
   return entry?.kind === 'file' ? 'tombstone' : 'nothing';
 }

@@ -1,7 +1,10 @@
-import type { Entry, Facts, Seen, Standing } from '../words.js';
+import type { Entry, Facts, HostId, Seen, Standing } from '../words.js';
 
 /** What lies at a path, to its entry; `lost`: old, of a version that was replaced by a host that did not hold it. */
 export type FoundStanding = Standing | 'lost';
+
+/** Stands for the stamp of a file that the app has removed from a host that held it. */
+export const removedStamp = 'removed';
 
 type Known = Facts & { readonly nanos?: number };
 
@@ -21,6 +24,21 @@ function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | '
   if (!nanosDiffer) return 'same';
   if (known.sha256 !== undefined) return 'content decides';
   return onCapturingDisk ? 'other' : 'same';
+}
+
+/**
+ * Whether the file at the path is another one, or was written to, since this host last knew that its bytes are those of the version.
+ * Undefined: it never compared them, or cannot tell.
+ */
+export function hasChanged(entry: Entry, me: HostId, seen: Seen): boolean | undefined {
+  const known = entry.stamps?.[me];
+  return known === undefined || seen.stamp === undefined ? undefined : known !== seen.stamp;
+}
+
+/** When the file came to its path, or was last changed in any way, in milliseconds; undefined where its disk does not tell. */
+export function changedAt({ stamp }: Seen): number | undefined {
+  const ctime = stamp === undefined ? undefined : /^\d+ (\d+)$/.exec(stamp)?.[1];
+  return ctime === undefined ? undefined : Number(BigInt(ctime) / 1_000_000n);
 }
 
 /** Whether bytes have the size and date of a version, as rotten ones have: what an app has written has its own, down to the fraction. */

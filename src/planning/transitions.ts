@@ -1,5 +1,6 @@
 import type { Entry, HostId, Version } from '../words.js';
 import type { Answer } from './reconcile.js';
+import { removedStamp } from './standing.js';
 
 /**
  * What becomes of some hosts towards one entry. It is data, so that the ledger can write it as one atomic update; `applyTransition`
@@ -11,13 +12,20 @@ export interface Transition {
   readonly heldBy?: 'join' | 'leave';
   readonly owed?: 'join' | 'leave';
   readonly blocked?: 'leave';
+  /** What is known of their files from now on. */
+  readonly stamp?: string;
   /** The sender is among those that leave the holders: a holder may adopt the entry. */
   readonly adoptable?: true;
 }
 
-/** They have the version. */
-export function hold(hosts: readonly HostId[]): Transition {
-  return { hosts, heldBy: 'join', owed: 'leave', blocked: 'leave' };
+/** They have the version. @param stamp of the file of the one host, where its content was compared */
+export function hold(hosts: readonly HostId[], stamp?: string): Transition {
+  return { hosts, heldBy: 'join', owed: 'leave', blocked: 'leave', ...(stamp === undefined ? {} : { stamp }) };
+}
+
+/** The host holds it as before, and has compared the content. */
+export function confirmStamp(host: HostId, stamp: string): Transition {
+  return { hosts: [host], stamp };
 }
 
 /** They are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
@@ -25,9 +33,9 @@ export function owe(entry: Pick<Entry, 'sender'>, hosts: readonly HostId[]): Tra
   return { hosts, heldBy: 'leave', owed: 'join', blocked: 'leave', ...letGo(entry, hosts) };
 }
 
-/** The host's copy is gone. */
+/** The host's copy is gone: only its app can have removed it. */
 export function leave(entry: Pick<Entry, 'sender'>, host: HostId): Transition {
-  return { hosts: [host], heldBy: 'leave', ...letGo(entry, [host]) };
+  return { hosts: [host], heldBy: 'leave', stamp: removedStamp, ...letGo(entry, [host]) };
 }
 
 /** The host is not concerned: neither holding, nor owed, nor blocked. */
@@ -55,10 +63,14 @@ export function settleKept(now: Pick<Entry, 'version' | 'sender'>, sent: Version
   return now.version === sent ? release(host) : owe(now, [host]);
 }
 
-/** What an answer of `reconcile` means for this host, once what it asks of the disk is done; undefined: a version, or nothing. */
-export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId): Transition | undefined {
+/**
+ * What an answer of `reconcile` means for this host, once what it asks of the disk is done; undefined: a version, or nothing.
+ * @param stamp of the file that lies there, where its content was compared
+ */
+export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId, stamp?: string): Transition | undefined {
   switch (answer) {
-    case 'hold': case 'restore': return hold([me]);
+    case 'hold': return hold([me], stamp);
+    case 'restore': return hold([me]);
     case 'owe': return owe(entry, [me]);
     case 'leave': return leave(entry, me);
     default: return undefined;
@@ -66,10 +78,11 @@ export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId)
 }
 
 /** The entry after the transition. */
-export function applyTransition(entry: Entry, { hosts, heldBy, owed, blocked, adoptable }: Transition): Entry {
+export function applyTransition(entry: Entry, { hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Entry {
   return {
     ...entry, heldBy: change(entry.heldBy, hosts, heldBy), owed: change(entry.owed, hosts, owed),
     blocked: blocked ? entry.blocked.filter(({ host }) => !hosts.includes(host)) : entry.blocked,
+    ...(stamp === undefined ? {} : { stamps: { ...entry.stamps, ...Object.fromEntries(hosts.map((host) => [host, stamp])) } }),
     ...(adoptable ? { adoptable } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import type { Path, Seen } from '../words.js';
-import { areas, inPlace, timeOf, type Place } from './areas.js';
+import { areas, inPlace, timeOf, timeOfName, type Place } from './areas.js';
 import { belowDir } from './parents.js';
 import { isSafePath } from './paths.js';
 import { folderOf, makeFolder } from './replace.js';
@@ -33,16 +33,20 @@ export async function discardKept(place: Place, keptAs: string, rest: string): P
   return moved;
 }
 
+/** Where copies of a path are looked for. `since`: only what was set aside then or later, in milliseconds since the epoch. */
+export interface CopiesOf { readonly areas: readonly ('aside' | 'trash' | 'conflicts')[]; readonly since?: number }
+
 /**
- * The absolute path of a copy of `path` that `wanted` accepts, in the aside area, the trash or the conflicts, newest first;
- * undefined where there is none. Whoever judges may move it meanwhile. `land` restores it.
+ * The absolute path of a copy of `path` that `wanted` accepts, area by area, newest first; undefined where there is none. Whoever judges
+ * may move it meanwhile. `land` restores it.
  */
 export async function findOwnCopy(
-  place: Place, path: Path, wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>,
+  place: Place, path: Path, wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>, { areas: names, since }: CopiesOf = everywhere,
 ): Promise<string | undefined> {
   const rest = belowDir(place, path);
-  for (const area of [areas.aside, areas.trash, areas.conflicts]) {
+  for (const area of names.map((name) => areas[name])) {
     for (const name of await listFolders(place, area)) {
+      if (since !== undefined && !((timeOfName(name) ?? 0) >= since)) continue;
       const file = inPlace(place, `${area}/${name}/${rest}`);
       const stat = await place.disk.stat(file);
       if (stat?.kind !== 'file') continue;
@@ -52,6 +56,8 @@ export async function findOwnCopy(
   }
   return undefined;
 }
+
+const everywhere: CopiesOf = { areas: ['aside', 'trash', 'conflicts'] };
 
 /** Names in an area, the newest first: they begin with the time. */
 export async function listFolders(place: Place, area: string): Promise<string[]> {

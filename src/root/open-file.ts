@@ -48,19 +48,19 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
   throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
 }
 
-/** A whole file, and what it was right after it was read. */
+/** A whole file, and what it was when its reading began: what is changed while it is read has another stamp than this. */
 export interface ReadFile { readonly bytes: Buffer; readonly stats: BigIntStats }
 
 /** A small file that is open; undefined where it was written to meanwhile. */
-export async function readWhole({ handle, seen, stats: before }: OpenFile): Promise<ReadFile | undefined> {
+export async function readWhole({ handle, seen, stats }: OpenFile): Promise<ReadFile | undefined> {
   const bytes = Buffer.allocUnsafeSlow(seen.size);
   for (let filled = 0; filled < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
     if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
-  const stats = statOpen(handle);
-  return stats.size === before.size && stats.mtimeNs === before.mtimeNs ? { bytes, stats } : undefined;
+  const after = statOpen(handle);
+  return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats } : undefined;
 }
 
 /** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */
@@ -88,7 +88,7 @@ export function readAtOnce(absolute: string, findReal: () => string): ReadFile |
       if (count === 0) return undefined;
     }
     const after = fstatSync(fd, { bigint: true });
-    return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats: after } : undefined;
+    return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats } : undefined;
   } catch {
     return undefined;
   } finally {

@@ -202,7 +202,8 @@ function isDirectory(found: DiskStat | undefined, way: string): boolean {
 function asFile(found: DiskStat | undefined, absolute: string): Seen | undefined {
   if (found === undefined) return undefined;
   if (found.kind !== 'file') throw notAFile(absolute);
-  return { size: found.size, mtime: found.mtime, nanos: found.nanos };
+  const { size, mtime, nanos, stamp } = found;
+  return { size, mtime, nanos, ...(stamp === undefined ? {} : { stamp }) };
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { haveSameFacts } from '../planning/standing.js';
+import { hasChanged, haveSameFacts } from '../planning/standing.js';
 import { allows } from '../planning/wants.js';
-import type { Change, Entry, Host, Path, SyncDir } from '../words.js';
+import type { Change, Entry, Host, Path, Seen, SyncDir } from '../words.js';
 import { asHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
@@ -27,13 +27,31 @@ export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): 
 }
 
 /**
+ * Captures other bytes that have the size and date of the version, where somebody has written to the file since this host last knew its
+ * content: that is an edit. False where nobody has: that is bit rot.
+ */
+export async function captureEdit(context: RunContext, entry: Entry, seen: Seen): Promise<boolean> {
+  if (hasChanged(entry, context.me, seen) !== true) return false;
+  context.offer(await context.fold.paths([entry.path], { why: 'scan', asserted: [{ path: entry.path, seen }] }));
+  return true;
+}
+
+/** Whether what lies here is an edit of the version that only its content tells; it is captured then. */
+async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
+  const { facts } = entry;
+  if (facts?.sha256 === undefined) return false;
+  const seen = await context.disk.hash(entry.path).catch(() => undefined);
+  return seen !== undefined && haveSameFacts(seen, facts) && seen.sha256 !== facts.sha256 && captureEdit(context, entry, seen);
+}
+
+/**
  * Fetches a version again, from a holder whose bytes are those that the ledger has. What lies here is judged by its landing, and kept as
  * a conflict. False, and told, where nobody has good bytes.
  */
 export async function repairHere(context: RunContext, progress: Progress, dir: SyncDir, entry: Entry): Promise<boolean> {
   const { backend, settler, me } = context;
   const { path, version, facts } = entry;
-  if (!facts) return false;
+  if (!facts || await isEdit(context, entry)) return false;
   const holders = context.others().filter((host) => entry.heldBy.includes(host.id) && (host.passive || host.readyAt !== undefined) && allows(host, path));
   for (const host of holders) {
     if (facts.sha256 !== undefined && await hashThere(context, host, path, progress.signal) !== facts.sha256) continue;

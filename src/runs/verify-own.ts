@@ -3,7 +3,7 @@ import { findFault } from '../planning/findings.js';
 import { haveSameFacts } from '../planning/standing.js';
 import type { Entry, Finding, Path, Seen, SyncDir } from '../words.js';
 import { inBatches } from './compare.js';
-import { repairHere } from './content.js';
+import { captureEdit, repairHere } from './content.js';
 import type { Progress, RunContext } from './context.js';
 
 /** Files hashed at once. */
@@ -32,14 +32,15 @@ export async function verifyOwn(context: RunContext, progress: Progress, dir: Sy
   }
 }
 
-async function look({ disk, me }: RunContext, path: Path, seen: Seen, entry: Entry | undefined): Promise<Finding | 'same' | undefined> {
-  const fault = findFault(entry, me, true, seen);
+async function look(context: RunContext, path: Path, seen: Seen, entry: Entry | undefined): Promise<Finding | 'same' | undefined> {
+  const { disk, me } = context, fault = findFault(entry, me, true, seen);
   if (fault !== 'content decides' || !entry?.facts) return fault === 'content decides' ? undefined : fault;
   if (entry.facts.sha256 === undefined) return undefined;
   const hashed = await disk.hash(path).catch(() => undefined);
   // Written meanwhile: a capture or a scan tells of it.
   if (!hashed || !haveSameFacts(hashed, entry.facts)) return undefined;
-  return hashed.sha256 === entry.facts.sha256 ? 'same' : 'different';
+  if (hashed.sha256 === entry.facts.sha256) return 'same';
+  return await captureEdit(context, entry, hashed) ? undefined : 'different';
 }
 
 async function tell(

@@ -1,4 +1,5 @@
-import { appTakesAway, bit, type Emit, has, hostOf, left, type Model, nameOf, nameOfContent, place, spend } from './model.js';
+import { contentOf, hostIds } from './decisions.js';
+import { appTakesAway, bit, type Emit, has, hostOf, known, left, type Model, nameOf, nameOfContent, place, spend, takeAway } from './model.js';
 import { type Budget, type Content, contentLimit, copy, type HostIndex, type State } from './state.js';
 
 const rowLimit = 2;
@@ -8,46 +9,87 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   const own = hostOf(state, host), on = ` on ${nameOf(host)}`;
   const mayInsert = own.named < rowLimit;
   writes(model, state, host, emit);
-  if (own.written && (own.asserting ? !own.asserted && own.disk : mayInsert)) {
+  if (own.written && mayInsert) {
     const next = copy(state), then = hostOf(next, host);
-    if (own.asserting) {
-      then.asserted = own.disk;
-      then.assertedDated = has(own.dated, own.disk);
-    } else then.named++;
-    // What has the facts of an old version may be taken for it until the assertion is folded; then it lies in the trash.
-    if (!has(state.buried, own.written) && !own.asserting) next.precious |= bit(own.written);
+    then.named++;
+    // What has the facts of an old version may be taken for it, where it is not certain that it is meant.
+    if (!has(state.buried, own.written) && !own.putBack) next.precious |= bit(own.written);
     // Who saved it has replaced what lay there: that is not to win again.
-    if (!own.asserting && isOrderly(model) && !looksLikeAnother(state, own.written)) next.buried |= own.replaced & ~bit(own.written);
+    if (isOrderly(model) && !looksLikeAnother(state, own.written) && (!own.putBack || isCertain(model, state, host))) next.buried |= own.replaced & ~bit(own.written);
+    name(model, state, next, host);
+    emit(next, `app saves${on}`, false);
+  }
+  if (own.written && own.putBack && !own.asserted && own.disk) {
+    const next = copy(state), then = hostOf(next, host);
+    then.asserted = own.disk;
+    then.assertedDated = has(own.dated, own.disk);
+    name(model, state, next, host);
+    emit(next, `app asserts${on}`, false);
+  }
+  if (own.written && own.putBack) {
+    const next = copy(state), then = hostOf(next, host);
     then.written = 0;
-    then.asserting = false;
-    next.isNamed = true;
-    emit(next, `app ${own.asserting ? 'asserts' : 'saves'}${on}`, false);
+    then.putBack = false;
+    emit(next, `no save comes${on}`, true);
   }
   if (left(state, 'names') && mayInsert) {
     const next = spend(state, 'names');
     hostOf(next, host).named++;
-    next.isNamed = true;
+    name(model, state, next, host);
     emit(next, `another record names the path${on}`, false);
   }
   if (left(state, 'edits') && state.isNamed && mayInsert) {
     const next = spend(state, 'edits');
     hostOf(next, host).named++;
+    name(model, state, next, host);
     emit(next, `caption edited${on}`, false);
   }
   if (left(state, 'unlinks') && own.disk) {
     const next = spend(state, 'unlinks'), then = hostOf(next, host);
     appTakesAway(next, host);
-    if (then.written === then.disk) { then.written = 0; then.asserting = false; }
-    then.disk = 0;
+    if (then.written === then.disk) { then.written = 0; then.putBack = false; }
+    takeAway(next, host);
     then.vanished = true;
+    next.must = 0;
     emit(next, `app unlinks${on}`, false);
   }
   if (left(state, 'deletes') && state.isNamed) {
     const next = spend(state, 'deletes');
     next.isNamed = false;
+    next.must = 0;
     hostOf(next, host).left = true;
     emit(next, `record deleted${on}`, false);
   }
+}
+
+/** A record names the path, and with it what lies there. */
+function name(model: Model, state: State, next: State, host: HostIndex): void {
+  const then = hostOf(next, host);
+  next.isNamed = true;
+  if (then.disk && (!then.written || then.written === then.disk) && isCertain(model, state, host)) {
+    next.must = then.disk;
+    next.buried &= ~bit(then.disk);
+  }
+  then.written = 0;
+  then.putBack = false;
+}
+
+/**
+ * Whether what a save of this host names has to be the current version in the end: nobody else has written, nothing is on its way to
+ * this host that could replace it, and the host is up to date.
+ */
+function isCertain(model: Model, state: State, host: HostIndex): boolean {
+  const entry = known(model, state), own = hostOf(state, host);
+  if (state.landings.some(({ step }) => step !== 'free') || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
+  const isAlone = state.hosts.every((other, i) => i === host || (other.written === 0 && other.named === 0 && other.asserted === 0 && (other.look.step === 'none' || other.look.answer === 'tombstone')
+    && (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))));
+  if (!isAlone || !entry) return isAlone;
+  if (entry.entry.kind === 'tombstone') return true;
+  return has(entry.held, host) || (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined);
+}
+
+function isOld(model: Model, state: State, content: Content): boolean {
+  return known(model, state)?.entry.superseded.some(({ sha256 }) => contentOf(sha256) === content) ?? false;
 }
 
 /** Another host, which SFTP tells no fraction of a second, takes it for rot of the other: a conflict, so that it may lose. */
@@ -76,7 +118,7 @@ function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {
   }
   for (let content: Content = 1; content <= state.contents && left(state, 'restores'); content++) {
     if (hostOf(state, host).disk === content) continue;
-    put(state, host, content, 'restores', `app puts ${nameOfContent(content)} back${on}, with its old dates`, emit, (next) => { hostOf(next, host).asserting = true; });
+    put(state, host, content, 'restores', `app puts ${nameOfContent(content)} back${on}, with its old dates`, emit, (next) => { hostOf(next, host).putBack = true; });
   }
 }
 
@@ -85,9 +127,11 @@ function put(state: State, host: HostIndex, content: Content, what: Budget, labe
   appTakesAway(next, host);
   place(next, host, content);
   then.written = content;
-  then.asserting = false;
+  then.putBack = false;
+  then.byApp = true;
   then.dated |= bit(content);
   next.buried &= ~bit(content);
+  next.must = 0;
   more(next);
   emit(next, label, false);
 }

@@ -1,9 +1,12 @@
 import { supersededLimit } from '../../src/planning/entries.js';
-import type { Answer } from '../../src/planning/reconcile.js';
-import { haveSameFacts, type FoundStanding } from '../../src/planning/standing.js';
+import type { Answer, Evidence } from '../../src/planning/reconcile.js';
+import { hasChanged, haveSameFacts, removedStamp, type FoundStanding } from '../../src/planning/standing.js';
 import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/words.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
+
+/** The decisions answer at once: whatever they ask is known. */
+type Decided = Answer | 'tombstone' | 'revive';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
 const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41), forgetfulLimit = 1;
@@ -26,8 +29,16 @@ export class Decisions {
   private readonly indexes = new Map<string, number>();
   private readonly answered = new Map<number, unknown>();
 
-  /** @param forgetful entries remember one replaced version only, and count as full with it */
-  constructor(readonly rules: Rules, private readonly collide: boolean, private readonly forgetful = false) {}
+  private readonly collide: boolean;
+  private readonly exact: boolean;
+  private readonly forgetful: boolean;
+
+  /** @param options `forgetful`: entries remember one replaced version only, and count as full with it */
+  constructor(readonly rules: Rules, { collide, exact, forgetful }: { collide: boolean; exact: boolean; forgetful: boolean }) {
+    this.collide = collide;
+    this.exact = exact;
+    this.forgetful = forgetful;
+  }
 
   known(index: number): Known | undefined {
     return this.entries[index];
@@ -39,13 +50,32 @@ export class Decisions {
     if (!entry) return 0;
     const me = host === undefined ? undefined : hostIds[host];
     return this.once('seen by', index, (host ?? 3), 0, 0, () =>
-      this.keep({ ...entry, sender: 'A', heldBy: this.forgetful ? entry.heldBy : entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
+      this.keep({ ...entry, sender: 'A', stamps: Object.fromEntries(Object.entries(entry.stamps ?? {}).filter(([one]) => one === me)), heldBy: this.forgetful ? entry.heldBy : entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
   }
 
   /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
   private see(state: State, content: Content, dated: Contents): Seen {
     const like = (this.collide && state.alike[content]) || content;
-    return { size: 10 + like, mtime: 1_000 + like, nanos: dated >> content & 1 ? content : 0 };
+    return { size: 10 + like, mtime: 1_000 + like, nanos: dated >> content & 1 ? this.exact ? like : content : 0 };
+  }
+
+  /** What lies at the path, with its stamp. */
+  private seeFile(state: State, host: HostIndex, content: Content): Seen {
+    const { dated = 0, stamped = false } = state.hosts[host] ?? {};
+    return { ...this.see(state, content, dated), stamp: stamped ? stampOf(host) : 'another' };
+  }
+
+  /** Whether a look compares the content of the file at the path with that of the version. */
+  compares(state: State, index: number, host: HostIndex, content: Content, row: Reason): boolean {
+    if (!content || !this.entries[index]) return false;
+    const me = hostIds[host] as HostId;
+    return this.rules.mustCompare({ entry: this.entries[index]?.entry, seen: this.seeFile(state, host, content), me, why: row === 'scan' ? 'scan' : 'named' }) !== false;
+  }
+
+  /** Whether the entry has no stamp of the file at the path for this host. */
+  isChanged(state: State, index: number, host: HostIndex, content: Content): boolean {
+    const entry = this.entries[index]?.entry;
+    return entry !== undefined && content !== 0 && hasChanged(entry, hostIds[host] as HostId, this.seeFile(state, host, content)) !== false;
   }
 
   standing(state: State, index: number, host: HostIndex, content: Content, surely = false): FoundStanding {
@@ -60,20 +90,22 @@ export class Decisions {
     });
   }
 
-  reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, ownCopy: boolean): Answer | 'tombstone' {
+  reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, evidence: Evidence): Decided {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
-    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content);
-    const with_ = (ready ? 1 : 0) + (ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
-    return this.once('reconcile', index, host * 64 + standings.indexOf(standing), reasonCode[why], with_, () => {
-      const entry = this.asFull(this.entries[index]?.entry);
+    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content, this.compares(state, index, host, content, row));
+    const with_ = (ready ? 1 : 0) + (evidence.ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
+    const more = reasonCode[why] + (evidence.lateDelivery ? 8 : 0) + (evidence.awaited ? 16 : 0) + (evidence.taken ? 32 : 0);
+    return this.once('reconcile', index, host * 64 + standings.indexOf(standing), more, with_, () => {
+      const entry = this.asFull(this.entries[index]?.entry), me = hostIds[host] as HostId;
       if (why === 'left') {
+        const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0, me });
         // A document that names it is asked for last, and keeps it.
-        const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0 });
+        if (answer === 'check') return state.isNamed ? 'revive' : 'nothing';
         return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
       }
-      return this.rules.reconcile({
-        entry, standing, me: hostIds[host] as HostId, ready, why: why === 'none' ? 'scan' : why, ownCopy, removalsHalted: false,
-      });
+      const answer = this.rules.reconcile({ entry, standing, me, ready, why: why === 'none' ? 'scan' : why, removalsHalted: false, evidence });
+      if (typeof answer !== 'string') throw new Error(`${answer.ask} is known`);
+      return answer;
     });
   }
 
@@ -90,7 +122,7 @@ export class Decisions {
   newVersion(state: State, before: number, host: HostIndex, content: Content, wanted: number): number {
     const dated = state.hosts[host]?.dated ?? 0;
     return this.once('version', before, host * 8 + content, this.collisions(state, content) * 8 + wanted, dated >> content & 1, () => this.keep(this.rules.makeVersion(
-      this.entries[before]?.entry, { ...this.see(state, content, dated), sha256: hashOf(content) },
+      this.entries[before]?.entry, { ...this.see(state, content, dated), sha256: hashOf(content), stamp: stampOf(host) },
       { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
   }
 
@@ -101,12 +133,23 @@ export class Decisions {
       this.keep(this.rules.makeTombstone(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
   }
 
-  /** What the answer of a fold leaves of the entry. */
-  follow(index: number, host: HostIndex, answer: Answer): number {
-    return this.change('follow', index, host * 8 + answerList.indexOf(answer), (entry) => {
-      const transition = this.rules.follow(answer, entry, hostIds[host] as HostId);
+  /** What the answer of a fold leaves of the entry. @param compared the content was compared */
+  follow(index: number, host: HostIndex, answer: Answer, compared = false): number {
+    return this.change('follow', index, host * 16 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0), (entry) => {
+      const transition = this.rules.follow(answer, entry, hostIds[host] as HostId, compared ? stampOf(host) : undefined);
       return transition ? this.rules.applyTransition(entry, transition) : entry;
     });
+  }
+
+  /** The host has compared the content of what it holds. */
+  confirmStamp(index: number, host: HostIndex): number {
+    return this.change('confirm', index, host, (entry) => this.rules.applyTransition(entry, this.rules.confirmStamp(hostIds[host] as HostId, stampOf(host))));
+  }
+
+  /** The file again, over a tombstone of this host's own. */
+  revive(index: number, host: HostIndex, wanted: number): number {
+    return this.change('revive', index, host * 8 + wanted, (entry) =>
+      this.rules.makeRevived(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch }) ?? entry);
   }
 
   settle(index: number, host: HostIndex, sameVersion: boolean): number {
@@ -195,12 +238,13 @@ export class Decisions {
   }
 
   private keep(made: Entry): number {
+    const stamps = Object.entries(made.stamps ?? {}).filter(([, stamp]) => this.exact || stamp === removedStamp).sort();
     const entry: Entry = {
-      ...made, heldBy: [...made.heldBy].sort(), owed: [...made.owed].sort(), capturedBy: this.collide ? made.capturedBy : 'A',
+      ...made, stamps: Object.fromEntries(stamps), heldBy: [...made.heldBy].sort(), owed: [...made.owed].sort(), capturedBy: this.collide || made.kind === 'tombstone' ? made.capturedBy : 'A',
       superseded: (this.forgetful ? made.superseded.slice(-forgetfulLimit) : made.superseded).map((old) => ({ ...old, version: '' })),
     };
     const key = JSON.stringify([
-      entry.kind, entry.facts, entry.superseded, entry.sender, entry.capturedBy, entry.adoptable ?? false, entry.heldBy, entry.owed,
+      entry.kind, entry.facts, entry.superseded, entry.sender, entry.capturedBy, entry.adoptable ?? false, entry.heldBy, entry.owed, stamps,
     ]);
     const found = this.indexes.get(key);
     if (found !== undefined) return found;
@@ -214,13 +258,15 @@ export class Decisions {
   }
 }
 
-const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11 };
+const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11, confirm: 12, revive: 13 };
 const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown', 'absent'];
-const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash'];
+const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'take-back'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
 const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
 
 function hashOf(content: Content): string { return `content ${content}`; }
+/** Of the file of a host that the entry knows; any other one has another. */
+function stampOf(host: HostIndex): string { return `of ${hostIds[host]}`; }
 export function contentOf(sha256: string | undefined): Content { return sha256 ? Number(sha256.slice(8)) : 0; }
 function listOf(set: number): HostId[] { return hostIds.filter((_, i) => set >> i & 1); }
 function setOf(list: readonly HostId[]): number { return list.reduce((set, id) => set | 1 << hostIds.indexOf(id), 0); }

@@ -21,6 +21,9 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['three hosts', { writes: 1, crashes: 1, late: 1 }, { hosts: 3 }],
   ['entries that forget', { writes: 2 }, { forgetful: true }],
   ['no scan comes to the rescue', { writes: 2, fetches: 1 }, { scanless: true }],
+  ['an older version that is put back', { writes: 1, restores: 1 }, {}],
+  ['a delete, and another record of the path', { unlinks: 1, deletes: 1, names: 1 }, {}],
+  ['two files of one size and date, down to the fraction', { writes: 1, unlinks: 1, edits: 1 }, { collide: true, exact: true }],
   ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
   ['a host joins', { writes: 1, joins: 1 }, {}],
 ];
@@ -31,7 +34,7 @@ const limitMs = 240_000;
 describe('in every order of events, all comes to rest and every promise holds', () => {
   test.each(cases)('%s', (_, budget, options) => {
     const all = { ...plain, budget, ...options };
-    const found = explore({ options: all, decisions: new Decisions(rules, all.collide, all.forgetful) });
+    const found = explore({ options: all, decisions: new Decisions(rules, all) });
     explored.push(found);
     expect(found.violations.map(({ what, trace }) => [what, ...trace])).toEqual([]);
     expect(found.complete).toBe(true);
@@ -53,7 +56,7 @@ describe('a wrong decision breaks a promise', () => {
   test('with the right one the same events break none', () => {
     for (const mutation of mutations.filter(({ name }) => ['settle-without-fence', 'adopt-only-from-gone', 'put-back-over-what-is-there'].includes(name))) {
       const { options } = modelOf(mutation);
-      const { violations } = explore({ options, decisions: new Decisions(rules, options.collide, options.forgetful) }, { states: 40_000 });
+      const { violations } = explore({ options, decisions: new Decisions(rules, options) }, { states: 40_000 });
       expect(violations).toEqual([]);
     }
   }, limitMs);

@@ -1,5 +1,7 @@
+import type { Evidence } from '../../src/planning/reconcile.js';
 import {
-  bit, type Emit, has, hostOf, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, spend, wantedBy, writeFile, writeTombstone,
+  bit, type Emit, has, hostOf, isAside, isAwaited, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, place, spend, takeCopy, wantedBy, writeFile, writeTombstone,
+  writeVersion,
 } from './model.js';
 import { crash } from './misfortune.js';
 import { isFull, start } from './landing.js';
@@ -24,18 +26,19 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', !options.scanless || owesItself(model, state, host)]];
   for (const [why, isDue] of due) {
     if (!isDue) continue;
-    const answer = decisions.reconcile(state, state.entry, host, own.disk, why, ownCopy(model, state, host, state.entry) !== 0);
+    const answer = decisions.reconcile(state, state.entry, host, own.disk, why, findEvidence(model, state, host, state.entry));
     const next = copy(state);
     if (answer === 'nothing') {
+      noteCompared(model, next, host, why);
       // A delete whose file is still there is looked at again, and a scan leaves nothing behind.
-      if (why === 'scan' || (why === 'left' && own.disk && !state.isNamed)) continue;
-      removeRow(next, host, why);
-      emit(next, `${label(host, why)}: nothing to do`, true);
+      if (why === 'scan' ? next.entry === state.entry : why === 'left' && own.disk && !state.isNamed) continue;
+      if (why !== 'scan') removeRow(next, host, why);
+      emit(next, `${label(host, why)}: nothing to do${next.entry === state.entry ? '' : ', has compared the content'}`, true);
       continue;
     }
     const held = ((decisions.known(state.entry)?.held ?? 0) & bit(host)) !== 0;
     hostOf(next, host).look = {
-      step: 'read', why, seen: 0, answer: 'nothing', entry: decisions.seenBy(state.entry, host), sameVersion: true, sameSender: true, held, listed: own.listed,
+      step: 'read', why, seen: 0, answer: 'nothing', entry: decisions.seenBy(state.entry, host), sameVersion: true, sameSender: true, held, listed: own.listed, sameFile: false, byApp: false,
     };
     if (!options.fine) lookAtDisk(model, next, host);
     emit(next, options.fine ? `${label(host, why)}: reads entry` : `${label(host, why)}: reads entry, sees ${nameOfContent(own.disk)}`, true);
@@ -51,18 +54,41 @@ function owesItself(model: Model, state: State, host: HostIndex): boolean {
 /** The answer, from the entry as it was read and the disk as it is. */
 function lookAtDisk(model: Model, next: State, host: HostIndex): void {
   const own = hostOf(next, host), { look, disk } = own, { decisions } = model;
-  const answer = decisions.reconcile(next, look.entry, host, disk, look.why, ownCopy(model, next, host, look.entry) !== 0);
+  const answer = decisions.reconcile(next, look.entry, host, disk, look.why, findEvidence(model, next, host, look.entry));
   const wanted = wantedBy(model, next, host, look.listed);
   const entry = answer === 'new-version' ? decisions.newVersion(next, look.entry, host, disk, wanted)
     : answer === 'tombstone' ? decisions.tombstone(look.entry, host, wanted)
+    : answer === 'revive' ? decisions.revive(look.entry, host, wanted)
       : answer === 'restore' ? look.entry : 0;
-  own.look = { ...look, step: 'decided', seen: disk, answer, entry };
+  own.look = { ...look, step: 'decided', seen: disk, answer, entry, sameFile: disk !== 0, byApp: own.byApp };
+}
+
+/** What a look asks of disk and database. */
+function findEvidence(model: Model, state: State, host: HostIndex, entry: number): Evidence {
+  return {
+    ownCopy: ownCopy(model, state, host, entry) !== 0, lateDelivery: ownCopy(model, state, host, entry, 'late') !== 0, referenced: state.isNamed, taken: isTaken(state, host),
+    awaited: isAwaited(state, host),
+  };
+}
+
+/** Whether a removal has taken a file from the path since the save, and it still lies where it was put. */
+function isTaken(state: State, host: HostIndex): boolean {
+  const { taken, aside, trash, grave } = hostOf(state, host);
+  return taken !== 0 && (has(aside | trash | grave, taken) || state.landings.some((landing) => isAside(landing, host) && landing.moved === taken));
+}
+
+/** The file at the path was read, and is the version: it need not be read again until somebody touches it. */
+function noteCompared(model: Model, next: State, host: HostIndex, why: Reason): void {
+  const own = hostOf(next, host), { decisions, options } = model, entry = known(model, next);
+  if (!options.exact || why === 'left' || !entry || entry.current !== own.disk || !has(entry.held, host)) return;
+  if (!decisions.compares(next, next.entry, host, own.disk, why) || !decisions.isChanged(next, next.entry, host, own.disk)) return;
+  next.entry = decisions.confirmStamp(next.entry, host);
+  own.stamped = true;
 }
 
 function decide(model: Model, state: State, host: HostIndex, look: Look, emit: Emit): void {
   const { decisions } = model, { answer, seen, why } = look;
   const next = copy(state), own = hostOf(next, host);
-  own.look = noLook;
   const finish = (what: string): void => {
     const told = `${label(host, why)}: ${what}`;
     // A capture is removed after what it led to is stored: a crash in between folds it again.
@@ -70,13 +96,16 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
     removeRow(next, host, why);
     emit(next, told, true);
   };
+  if (answer !== 'new-version' && answer !== 'hold') own.look = noLook;
   switch (answer) {
     case 'nothing': return finish('nothing to do now');
     case 'new-version':
+      if (look.sameVersion) writeFile(model, next, look.entry, host, seen, look.held);
+      own.look = noLook;
       // Without an entry this is an insert, which a duplicate key refuses.
       if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
-      if (why === 'asserted' && own.asserted === seen) next.buried &= ~bit(seen);
-      writeFile(model, next, look.entry, host, seen, look.held);
+      // The app has put it back, and a save names it.
+      if ((look.byApp || (decisions.known(state.entry)?.entry.kind === 'tombstone' && state.isNamed)) && (why === 'named' || (why === 'asserted' && own.asserted === seen))) next.buried &= ~bit(seen);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':
       if (!look.sameVersion) {
@@ -84,7 +113,25 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
         return finish('version moved, and is newer than the delete');
       }
       writeTombstone(model, next, look.entry, host);
+      // Whether a document has come to name it is looked for once more, before the capture is removed.
+      if (!decisions.rules.buriesUnchecked) return emit(next, `${label(host, why)}: tombstone`, true);
       return finish('tombstone');
+    case 'revive':
+      if (!look.sameVersion) return finish('version moved');
+      writeVersion(next, look.entry, host);
+      next.buried &= ~bit(decisions.known(next.entry)?.current ?? 0);
+      return finish('a document names it, revived');
+    case 'take-back': {
+      const { taken } = own;
+      if (own.disk || !isTaken(state, host)) return emit(next, `${label(host, why)}: the path is taken, or its copy is gone, again`, true);
+      takeCopy(next, host, taken);
+      place(next, host, taken);
+      own.taken = 0;
+      // It looks again at once.
+      own.look = { ...look, step: 'read', entry: decisions.seenBy(state.entry, host), sameVersion: true, sameSender: true };
+      lookAtDisk(model, next, host);
+      return emit(next, `${label(host, why)}: takes ${nameOfContent(taken)} back`, true);
+    }
     case 'restore': {
       if (isFull(state)) return;
       const content = ownCopy(model, state, host, look.entry);
@@ -97,8 +144,16 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       start(next, { kind: 'trash', from: host, to: host, content: 0, sameVersion: look.sameVersion, read: 0 });
       return finish('moves it to its own trash');
     default:
-      if (!look.sameVersion || !look.sameSender) return emit(next, `${label(host, why)}: version or sender moved, again`, true);
-      next.entry = decisions.follow(state.entry, host, answer);
+      if (!look.sameVersion || !look.sameSender) {
+        own.look = noLook;
+        return emit(next, `${label(host, why)}: version or sender moved, again`, true);
+      }
+      {
+        const compared = model.options.exact && look.sameFile && decisions.compares(state, state.entry, host, own.disk, why);
+        next.entry = decisions.follow(state.entry, host, answer, compared);
+        if (answer === 'hold') own.stamped = compared;
+        own.look = noLook;
+      }
       return finish({ hold: 'has it, holds it', owe: 'owes itself', leave: 'vanished, leaves the holders' }[answer]);
   }
 }
@@ -106,7 +161,9 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
 function removeRow(state: State, host: HostIndex, why: Reason): void {
   const own = hostOf(state, host);
   if (why === 'named') own.named--;
-  else if (why === 'left') own.left = false;
+  if (own.named === 0 && (why === 'asserted' || own.asserted === 0)) own.taken = 0;
+  if (why === 'named') return;
+  if (why === 'left') own.left = false;
   else if (why === 'asserted') {
     own.asserted = 0;
     own.assertedDated = false;

@@ -1,6 +1,6 @@
 import { contentOf } from './decisions.js';
 import {
-  bit, type Emit, has, hostOf, isAside, isPassive, isUp, known, left, type Model, nameOf, nameOfContent, place, spend, takeCopy,
+  bit, type Emit, has, hostOf, isAside, isPassive, isUp, known, left, type Model, nameOf, nameOfContent, place, spend, takeAway, takeCopy,
 } from './model.js';
 import { copy, type HostIndex, type Landing, noLanding, type State } from './state.js';
 
@@ -96,7 +96,8 @@ function rename(next: State, then: Landing, moved: number): string {
   then.moved = moved;
   if (isRemoval(then)) {
     const own = hostOf(next, to);
-    own.disk = 0;
+    takeAway(next, to);
+    if (moved && (own.named > 0 || own.asserted > 0)) own.taken = moved;
   } else place(next, to, content);
   // A transfer drops the fraction of the mtime.
   if (kind === 'put' || kind === 'fetch') hostOf(next, to).dated &= ~bit(content);

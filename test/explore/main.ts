@@ -9,12 +9,12 @@ import { budgets } from './state.js';
 const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
 const known: Record<string, typeof text | typeof flag> = {
   ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
-  fine: flag, forgetful: flag, scanless: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
+  fine: flag, forgetful: flag, exact: flag, scanless: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
 };
 const { values } = parseArgs({ options: known });
 const options: Options = {
   hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
-  forgetful: values.forgetful === true, scanless: values.scanless === true,
+  forgetful: values.forgetful === true, exact: values.exact === true, scanless: values.scanless === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
@@ -29,6 +29,7 @@ how often, at most:  ${budgets.map((what) => `--${what} N`).join(' ')}
 --hosts 2|3          hosts; 2 without it
 --empty              no entry and no file at first; else the same file everywhere
 --collide            contents may agree in size and second
+--exact              with --collide: those that look alike agree in the fraction of the second, too
 --window             linking aside and renaming are two steps (the known gap: with two writes it loses bytes)
 --fine               reading the entry and looking at the disk are two steps
 --forgetful          entries remember one replaced version instead of 16
@@ -51,7 +52,7 @@ if (values.help === true) {
   }
 } else {
   const began = Date.now();
-  const result = explore({ options, decisions: new Decisions(rules, options.collide, options.forgetful) }, {
+  const result = explore({ options, decisions: new Decisions(rules, options) }, {
     ...(values.states ? { states: Number(values.states) } : {}), ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}),
     restless: values.lean !== true, untilBroken: values.first === true,
   });

@@ -36,6 +36,8 @@ export function misfortune(model: Model, state: State, host: HostIndex, isJoinin
     if (left(state, 'retires') && !isJoining) {
       const next = crash(spend(lost, 'retires'), host, late);
       hostOf(next, host).retired = true;
+      // A save that only it had captured goes with it.
+      next.must = 0;
       next.entry = model.decisions.release(next.entry, host);
       emit(next, `${nameOf(host)} is retired${rest}`, false);
     }

@@ -8,6 +8,8 @@ export interface Options {
   readonly empty: boolean;
   /** Contents may look alike by size and second. */
   readonly collide: boolean;
+  /** With `collide`: those that look alike have the same fraction of a second, too. */
+  readonly exact: boolean;
   /** The last host only has sshd and rsync: no app, no folds and scans; who sends there judges what a crash left. */
   readonly passive: boolean;
   /** Linking aside and renaming are two steps: the known gap. */
@@ -86,9 +88,9 @@ export function contentsOn(state: State, hosts: number): Contents {
 }
 
 /** The current bytes in the host's own `.syncmedia`, a landing's aside among it. */
-export function ownCopy(model: Model, state: State, host: HostIndex, entry: number): Content {
+export function ownCopy(model: Model, state: State, host: HostIndex, entry: number, late?: 'late'): Content {
   const { aside, conflicts, trash, grave } = hostOf(state, host);
-  let all = aside | conflicts | trash | grave;
+  let all = late ? aside | conflicts : aside | conflicts | trash | grave;
   for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
   for (let content = 1; all >> content; content++) {
     if (has(all, content) && model.decisions.standing(state, entry, host, content, true) === 'current') return content;
@@ -111,9 +113,19 @@ export function takeCopy(state: State, host: HostIndex, content: Content): boole
 }
 
 export function place(state: State, host: HostIndex, content: Content): void {
+  takeAway(state, host);
   const own = hostOf(state, host);
   own.disk = content;
   own.vanished = false;
+}
+
+/** Nothing lies at the path any more; what comes there is another file, whatever its content. */
+export function takeAway(state: State, host: HostIndex): void {
+  const own = hostOf(state, host);
+  own.disk = 0;
+  own.stamped = false;
+  own.byApp = false;
+  if (own.look.sameFile) own.look = { ...own.look, sameFile: false };
 }
 
 export function known(model: Model, state: State): Known | undefined {
@@ -140,6 +152,12 @@ export function writeVersion(state: State, entry: number, host: HostIndex): void
   own.replaced = 0;
 }
 
+/** Whether a save of this host names the path, or is about to: a scan leaves to it what it may mean. */
+export function isAwaited(state: State, host: HostIndex): boolean {
+  const { named, asserted, written, disk } = hostOf(state, host);
+  return named > 0 || asserted > 0 || (written !== 0 && written === disk);
+}
+
 /** What must hold after a host captured `content`; `held`: it had the version that is replaced. */
 export function writeFile(model: Model, state: State, entry: number, host: HostIndex, content: Content, held: boolean): void {
   const before = known(model, state), own = hostOf(state, host);
@@ -147,14 +165,19 @@ export function writeFile(model: Model, state: State, entry: number, host: HostI
     state.precious &= ~bit(before.current);
     state.buried |= bit(before.current);
   }
-  state.buried |= own.replaced & ~bit(content) & ~bit(own.written);
+  state.buried |= own.replaced & ~bit(content) & ~bit(own.written) & ~bit(own.disk);
   writeVersion(state, entry, host);
   if (has(contentsOn(state, 7), content)) state.precious |= bit(content);
+  own.stamped = model.options.exact && own.look.sameFile;
 }
 
 export function writeTombstone(model: Model, state: State, entry: number, host: HostIndex): void {
   const current = known(model, state)?.current ?? 0;
-  if (current) { state.buried |= bit(current); state.precious &= ~bit(current); }
+  if (current) {
+    // Where a document names it by now it is to come back.
+    if (!state.isNamed) state.buried |= bit(current);
+    state.precious &= ~bit(current);
+  }
   writeVersion(state, entry, host);
 }
 
@@ -169,10 +192,10 @@ export function startState({ options, decisions }: Model): State {
   const joins = (budget.joins ?? 0) > 0;
   const state: State = {
     entry: 0, landings: [{ ...noLanding }, { ...noLanding }], joined: false, ready: false, contents: 1,
-    alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, budget: budgets.map((what) => budget[what] ?? 0),
+    alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, must: 0, budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
       disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
-      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, asserting: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
+      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, putBack: false, taken: 0, stamped: false, byApp: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
       look: noLook,
     })),
   };

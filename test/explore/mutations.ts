@@ -1,4 +1,5 @@
 import type { Aside } from '../../src/planning/judge.js';
+import type { Evidence, Situation } from '../../src/planning/reconcile.js';
 import { haveSameFacts } from '../../src/planning/standing.js';
 import { hold, type Transition } from '../../src/planning/transitions.js';
 import type { Entry, Seen, Verdict } from '../../src/words.js';
@@ -19,7 +20,7 @@ export interface Mutation {
   readonly isSlow?: true;
 }
 
-export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, window: false, passive: false, returning: false, fine: false, forgetful: false, scanless: false };
+export const plain: Options = { hosts: 2, budget: {}, empty: false, collide: false, exact: false, window: false, passive: false, returning: false, fine: false, forgetful: false, scanless: false };
 
 /** The verdict where facts can tell, or once the bytes are hashed. */
 function changeVerdict(change: (verdict: Verdict, aside: Aside) => Verdict): Rules['judgeAside'] {
@@ -61,7 +62,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'put-back-over-what-is-there', says: 'putting back keeps nothing aside',
-    rules: { putsBackOver: true }, budget: { writes: 1, joins: 1, ...crashes },
+    rules: { putsBackOver: true }, budget: { writes: 2, crashes: 1 }, options: { forgetful: true },
   },
   {
     name: 'nothing-is-lost', says: 'a version replaced by a host that did not hold it is old like any other',
@@ -74,7 +75,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'no-self-restore', says: 'a host that is owed does not help itself from its own .syncmedia',
-    rules: { reconcile: (situation) => rules.reconcile({ ...situation, ownCopy: false }) }, budget: { writes: 1, joins: 1, ...crashes },
+    rules: { reconcile: (situation) => rules.reconcile({ ...situation, evidence: { ...situation.evidence, ownCopy: false } }) }, budget: { writes: 1, joins: 1, ...crashes },
   },
   {
     name: 'has-it-waits', says: 'a host that is not concerned and has the current version does not hold it',
@@ -141,10 +142,53 @@ export const mutations: readonly Mutation[] = [
     rules: { capturesWhatIsKept: false }, budget: { writes: 2 }, options: { scanless: true },
   },
   {
-    name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',
-    rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, crashes: 1 },
+    name: 'older-is-never-meant', says: 'a save that names an older version, put back on a host that has the current one, is no save of it',
+    rules: { reconcile: (situation) => rules.reconcile(situation.entry?.kind === 'file' && isOlder(situation) ? knowing({ ...situation, why: 'scan' }, { awaited: false }) : situation) },
+    budget: { writes: 1, restores: 1 },
+  },
+  {
+    name: 'late-is-meant', says: 'an older version that came late is what a save means',
+    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { lateDelivery: false })) }, budget: { writes: 2, edits: 1 }, options: { scanless: true },
+  },
+  {
+    name: 'scan-does-not-wait', says: 'a scan does not leave an older version to the save that is about to name it',
+    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { awaited: false })) }, budget: { writes: 1, restores: 1 },
+  },
+  {
+    name: 'removed-is-not-held', says: 'a host whose app has removed the file is as one that never had it',
+    rules: { follow: (answer, entry, me, stamp) => { const next = rules.follow(answer, entry, me, stamp); return next && answer === 'leave' ? withoutStamp(next) : next; } },
+    budget: { writes: 1, restores: 1, unlinks: 1 },
+  },
+  {
+    name: 'delete-outranks-saves', says: 'a save of a file that is back does not win over its delete',
+    rules: { reconcile: (situation) => rules.reconcile(situation.entry?.kind === 'tombstone' ? knowing(situation, { referenced: false }) : situation) },
+    budget: { unlinks: 1, deletes: 1, restores: 1 },
+  },
+  {
+    name: 'taken-is-gone', says: 'what a delivered delete took after a save had named it stays in the trash',
+    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { taken: false })) }, budget: { unlinks: 1, deletes: 1, names: 1 },
+  },
+  {
+    name: 'bury-and-forget', says: 'nobody looks, once a delete is recorded, whether a document has come to name the file',
+    rules: { buriesUnchecked: true }, budget: { unlinks: 1, deletes: 1, names: 1 },
+  },
+  {
+    name: 'touched-is-the-same', says: 'a file with size, date and fraction of the version is the version, whoever has written to it',
+    rules: { mustCompare: ({ entry, seen }) => entry?.kind === 'tombstone' && seen !== undefined }, budget: { writes: 1 }, options: { collide: true, exact: true },
   },
 ];
+
+function knowing(situation: Situation, evidence: Partial<Evidence>): Situation {
+  return { ...situation, evidence: { ...situation.evidence, ...evidence } };
+}
+
+function isOlder({ why, standing }: Situation): boolean {
+  return why === 'named' && (standing === 'old' || standing === 'lost');
+}
+
+function withoutStamp({ stamp: _, ...rest }: Transition): Transition {
+  return rest;
+}
 
 function isKnown({ facts, superseded }: Entry, seen: Seen): boolean {
   return [...superseded, ...facts ? [facts] : []].some((one) => haveSameFacts(one, seen));
@@ -159,7 +203,7 @@ function bare(entry: Entry | undefined): Entry | undefined {
 
 export function modelOf({ rules: changed, budget, options }: Mutation): Model {
   const all = { ...plain, budget, ...options };
-  return { options: all, decisions: new Decisions({ ...rules, ...changed }, all.collide, all.forgetful) };
+  return { options: all, decisions: new Decisions({ ...rules, ...changed }, all) };
 }
 
 /** Explores with the wrong decision until a promise is broken. */

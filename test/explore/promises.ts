@@ -16,8 +16,11 @@ export function findBroken(model: Model, state: State): string {
   const anyRetired = state.hosts.some(({ retired }) => retired);
   if (isMissing && !state.hosts[entry.sender]?.vanished && has(contentsOn(state, anyRetired ? counting : 7), entry.current)) found.add('no holder, but the bytes exist');
   if (isFile && has(state.buried, entry.current)) found.add('a superseded version won');
+  if (state.must && entry?.current !== state.must) found.add('a save was undone');
   state.hosts.forEach((host, i) => {
     if (!has(counting, i)) return;
+    // Nobody can tell it from the version before a save names it, but for a host that knows the stamp of its file.
+    if (model.options.exact && host.written !== 0 && host.written === host.disk) return;
     const held = entry !== undefined && has(entry.held, i), owed = entry !== undefined && has(entry.owed, i);
     if (host.aside) found.add('set aside, never judged, listed nowhere');
     if (!entry) { if (host.disk) found.add('a file was not captured'); return; }

@@ -15,7 +15,7 @@ export type Reason = (typeof reasons)[number];
 
 /** `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the compare-and-set is to come. */
 export const lookSteps = ['none', 'read', 'decided'] as const;
-export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone'] as const;
+export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'take-back', 'revive'] as const;
 
 /** One fold or scan under way. */
 export interface Look {
@@ -32,6 +32,10 @@ export interface Look {
   held: boolean;
   /** Whether the host list it folds by has the joining host. */
   listed: boolean;
+  /** Whether the file that it saw is still the one at the path: any other one has another stamp. */
+  sameFile: boolean;
+  /** The app had put there what it saw. */
+  byApp: boolean;
 }
 
 export interface HostState {
@@ -51,9 +55,15 @@ export interface HostState {
   asserted: Content;
   /** Whether what it asserts had its nanoseconds. */
   assertedDated: boolean;
-  /** Written by the app, not saved yet; to be saved by asserting it. */
+  /** Written by the app, not saved yet; an older content, put back with its dates. */
   written: Content;
-  asserting: boolean;
+  putBack: boolean;
+  /** What a removal has taken from the path while a capture that names it waited. */
+  taken: Content;
+  /** The file at the path is the one whose stamp the entry has for this host. */
+  stamped: boolean;
+  /** The app has put it there, no delivery. */
+  byApp: boolean;
   /** Taken away by the app since the last version captured here. */
   replaced: Contents;
   /** The app unlinked it without telling. */
@@ -102,6 +112,8 @@ export interface State {
   alike: Content[];
   /** A record names the path. */
   isNamed: boolean;
+  /** What a save named while nothing else was under way: it is the current version in the end, unless the app does something else. */
+  must: Content;
   /** Contents that nobody who had them replaced or deleted: they must be somewhere. */
   precious: Contents;
   /** Contents that somebody who had them replaced or deleted: they must not win again. */
@@ -109,7 +121,7 @@ export interface State {
   budget: number[];
 }
 
-export const noLook: Look = { step: 'none', why: 'none', seen: 0, answer: 'nothing', entry: 0, sameVersion: false, sameSender: false, held: false, listed: false };
+export const noLook: Look = { step: 'none', why: 'none', seen: 0, answer: 'nothing', entry: 0, sameVersion: false, sameSender: false, held: false, listed: false, sameFile: false, byApp: false };
 export const noLanding: Landing = {
   step: 'free', kind: 'put', from: 0, to: 0, content: 0, moved: 0, verdict: 'none', putBacks: 0, sameVersion: false, read: 0, driver: 'there',
 };
@@ -124,11 +136,11 @@ export function copy(state: State): State {
 /** How many contents there can be. */
 export const contentLimit = 7;
 
-const hostBytes = 13, landingBytes = 5;
+const hostBytes = 15, landingBytes = 5;
 
 /** Bytes that a state takes; whole words. */
 export function sizeOf(hosts: number): number {
-  return Math.ceil((2 + hosts * hostBytes + 2 * landingBytes + 3 + 4 + budgets.length) / 4) * 4;
+  return Math.ceil((2 + hosts * hostBytes + 2 * landingBytes + 4 + 4 + budgets.length) / 4) * 4;
 }
 
 /** Writes a state into `bytes`. Two states are the same if their bytes are; the lanes have no order, so neither have the landings. */
@@ -140,6 +152,7 @@ export function encode(state: State, bytes: Uint8Array): void {
   bytes[at++] = (state.joined ? 1 : 0) | (state.ready ? 2 : 0) | (state.isNamed ? 4 : 0) | (state.contents << 3);
   bytes[at++] = state.precious;
   bytes[at++] = state.buried;
+  bytes[at++] = state.must;
   for (let i = 1; i <= contentLimit; i += 2) bytes[at++] = (state.alike[i] ?? 0) | ((state.alike[i + 1] ?? 0) << 3);
   for (let i = 0; i < state.budget.length; i++) bytes[at++] = state.budget[i] ?? 0;
 }
@@ -153,12 +166,14 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   bytes[start + 4] = host.grave;
   bytes[start + 5] = host.dated;
   bytes[start + 6] = host.replaced;
-  bytes[start + 7] = host.named | (host.left ? 4 : 0) | (host.asserting ? 8 : 0) | (host.vanished ? 16 : 0) | (host.asserted << 5);
+  bytes[start + 7] = host.named | (host.left ? 4 : 0) | (host.putBack ? 8 : 0) | (host.vanished ? 16 : 0) | (host.asserted << 5);
   bytes[start + 8] = (host.down ? 1 : 0) | (host.retired ? 2 : 0) | (host.listed ? 4 : 0) | (host.assertedDated ? 8 : 0);
   bytes[start + 9] = lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2)
     | (look.sameVersion ? 32 : 0) | (look.sameSender ? 64 : 0) | (look.listed ? 128 : 0);
-  bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 64 : 0);
-  return writeWord(bytes, start + 11, look.entry);
+  bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 128 : 0);
+  bytes[start + 11] = host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0);
+  bytes[start + 12] = (look.sameFile ? 1 : 0) | (look.byApp ? 2 : 0);
+  return writeWord(bytes, start + 13, look.entry);
 }
 
 function packLanding({ step, kind, from, to, content, moved, verdict, putBacks, sameVersion, read, driver }: Landing): number {
@@ -187,12 +202,12 @@ export function decode(bytes: Uint8Array, start: number, hosts: number): State {
   const all: HostState[] = [];
   for (let host = 0; host < hosts; host++) all.push(decodeHost(bytes, start + 2 + host * hostBytes));
   const alike = [0], budget: number[] = [];
-  for (let i = 0; i < 4; i++) alike.push(byte(rest + 3 + i) & 7, byte(rest + 3 + i) >> 3);
-  for (let i = 0; i < budgets.length; i++) budget.push(byte(rest + 7 + i));
+  for (let i = 0; i < 4; i++) alike.push(byte(rest + 4 + i) & 7, byte(rest + 4 + i) >> 3);
+  for (let i = 0; i < budgets.length; i++) budget.push(byte(rest + 8 + i));
   return {
     entry: byte(0) | (byte(1) << 8), hosts: all,
     landings: [decodeLanding(bytes, start + afterHosts), decodeLanding(bytes, start + afterHosts + landingBytes)],
-    joined: (some & 1) !== 0, ready: (some & 2) !== 0, isNamed: (some & 4) !== 0, contents: some >> 3, precious: byte(rest + 1), buried: byte(rest + 2), alike, budget,
+    joined: (some & 1) !== 0, ready: (some & 2) !== 0, isNamed: (some & 4) !== 0, contents: some >> 3, precious: byte(rest + 1), buried: byte(rest + 2), must: byte(rest + 3), alike, budget,
   };
 }
 
@@ -200,12 +215,12 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
   const byte = (at: number): number => bytes[start + at] ?? 0;
   const disk = byte(0), rows = byte(7), more = byte(8), how = byte(9), what = byte(10);
   return {
-    disk: disk & 7, written: disk >> 3, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
-    named: rows & 3, left: (rows & 4) !== 0, asserting: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
+    disk: disk & 7, written: disk >> 3, taken: byte(11) & 7, stamped: (byte(11) & 8) !== 0, byApp: (byte(11) & 16) !== 0, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
+    named: rows & 3, left: (rows & 4) !== 0, putBack: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
     down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0, assertedDated: (more & 8) !== 0,
     look: (how & 3) === 0 ? noLook : {
       step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: (how & 32) !== 0, sameSender: (how & 64) !== 0, listed: (how & 128) !== 0,
-      seen: what & 7, answer: pick(answers, what >> 3 & 7), held: (what & 64) !== 0, entry: byte(11) | (byte(12) << 8),
+      seen: what & 7, answer: pick(answers, what >> 3 & 15), held: (what & 128) !== 0, sameFile: (byte(12) & 1) !== 0, byApp: (byte(12) & 2) !== 0, entry: byte(13) | (byte(14) << 8),
     },
   };
 }

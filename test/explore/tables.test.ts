@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { judge } from '../../src/planning/judge.js';
-import { reconcile, type Answer } from '../../src/planning/reconcile.js';
+import { reconcile, type Answer, type Question } from '../../src/planning/reconcile.js';
 import type { FoundStanding } from '../../src/planning/standing.js';
 import type { AsideBy, Verdict } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from '../planning/entries.js';
@@ -39,7 +39,9 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
       cells.forEach((cell, column) => {
         const entries = [situations[column], ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : [])];
         for (const entry of entries) {
-          const ask = (ownCopy: boolean): Answer => reconcile({ entry, standing, me: 'A', ready: true, why: 'scan', ownCopy, removalsHalted: false });
+          const evidence = { lateDelivery: false, awaited: false, referenced: false, taken: false };
+          const ask = (ownCopy: boolean): Answer | Question =>
+            reconcile({ entry, standing, me: 'A', ready: true, why: 'scan', removalsHalted: false, evidence: { ...evidence, ownCopy } });
           expect([on, column, ask(false)]).toEqual([on, column, meaningOf(cell, answers)]);
           expect([on, column, ask(true)]).toEqual([on, column, cell.endsWith('¹') ? 'restore' : meaningOf(cell, answers)]);
         }

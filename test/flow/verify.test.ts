@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeTombstone } from '../../src/planning/entries.js';
 import type { Entry, Path, Run } from '../../src/words.js';
@@ -36,7 +36,14 @@ async function holdEverywhere(...names: string[]): Promise<void> {
   await untilSettled(site);
 }
 /** Other bytes with the same size and date: what a failing disk makes of a file. */
-const rot = (machine: Machine, name: string): Promise<void> => machine.write(`${dir}/${name}`, `rott ${name}`, 1_000_000);
+async function rot(machine: Machine, name: string): Promise<void> {
+  await machine.write(`${dir}/${name}`, `rott ${name}`, 1_000_000);
+  // A failing disk leaves the change time alone, which no program can set back: the host knows the stamp of this file as that of the version.
+  const { ino, ctimeNs } = await stat(machine.path(`${dir}/${name}`), { bigint: true });
+  const stamp = `stamps.${ids[machine.name as 'one' | 'two' | 'three']}`;
+  await one.app.connection.collection<{ _id: string }>('syncmedia_ledger')
+    .updateOne({ _id: `${dir}/${name}`, [stamp]: { $exists: true } }, { $set: { [stamp]: `${String(ino)} ${String(ctimeNs)}` } });
+}
 const contents = (name: string): Promise<(string | undefined)[]> => Promise.all([one, two, three].map((machine) => machine.read(`${dir}/${name}`)));
 const nothing = { missing: 0, extra: 0, different: 0, repaired: 0 };
 

@@ -26,11 +26,21 @@ export interface Replica {
   write(path: Path, content: string, mtime?: number): Promise<void>;
 }
 
+export interface ReplicaOptions {
+  ready?: boolean;
+  halted?: boolean;
+  /** Paths that a capture of this host names, and that a document names. */
+  captured?: ReadonlySet<Path>;
+  named?: ReadonlySet<Path>;
+  /** A scan leaves files that came less than so many milliseconds ago to a save. Default 0. */
+  awaitedMs?: number;
+}
+
 export interface Site {
   database: TestDatabase;
   ledger: Ledger;
   events: EventBus;
-  replica(me: string, options?: { ready?: boolean; halted?: boolean }): Promise<Replica>;
+  replica(me: string, options?: ReplicaOptions): Promise<Replica>;
   close(): Promise<void>;
 }
 
@@ -43,13 +53,14 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
   const dir = await makeTestDir();
   const dirs = new SyncDirs([photos]);
 
-  async function replica(me: string, { ready = true, halted = false } = {}): Promise<Replica> {
+  async function replica(me: string, { ready = true, halted = false, captured = new Set(), named = new Set(), awaitedMs = 0 }: ReplicaOptions = {}): Promise<Replica> {
     const root = join(dir.path, me);
     await mkdir(join(root, photos.path), { recursive: true });
     await writeMarker(localDisk, join(root, photos.path), me, photos.path);
     const disk = new OwnDisk(new Root(root, () => dirs), root, () => dirs, me, createJudging(ledger, { all: () => [] }), 10 * 60_000);
     const fold = new Fold({
-      ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted,
+      ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted, awaitedMs,
+      isCaptured: (path) => Promise.resolve(captured.has(path)), isReferenced: (path) => Promise.resolve(named.has(path)),
       wantedBy: (path) => dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,
     });
     async function write(path: Path, content: string, mtime?: number): Promise<void> {

@@ -27,7 +27,7 @@ describe('what is wrong on host B', () => {
 
 describe('a repair', () => {
   const repairs = (there: Facts | undefined, entry: Entry = held, passive = false): boolean =>
-    mayRepair({ path: entry.path, ...(there ? { there } : {}) }, entry, { passive }, dir);
+    mayRepair({ path: entry.path, ...(there ? { there } : {}) }, entry, { id: 'B', passive }, dir);
 
   test('replaces what is missing, rotten, or old', () => {
     expect([undefined, current].map((there) => repairs(there))).toEqual([true, true]);
@@ -37,6 +37,11 @@ describe('a repair', () => {
   test('leaves what may be news to the host that has it; on a passive one the conflict rule decides', () => {
     expect([repairs(other), repairs(newer)]).toEqual([false, false]);
     expect([repairs(other, held, true), repairs(newer, held, true)]).toEqual([true, false]);
+  });
+
+  test('leaves what has the size and date of the version to a host that can tell an edit from rot', () => {
+    expect(repairs(current, fileEntry({ stamps: { B: '1 2' } }))).toBe(false);
+    expect(repairs(undefined, fileEntry({ stamps: { B: '1 2' } }))).toBe(true);
   });
 
   test('brings nothing back that a tombstone removed', () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { supersededLimit } from '../../src/planning/entries.js';
-import { findWhy, reconcile, reconcileLeft, willMakeVersion, type Answer } from '../../src/planning/reconcile.js';
-import type { FoundStanding } from '../../src/planning/standing.js';
+import { findWhy, mayStillBury, reconcile, reconcileLeft, willMakeVersion, type Answer, type Evidence } from '../../src/planning/reconcile.js';
+import { removedStamp, type FoundStanding } from '../../src/planning/standing.js';
 import type { Entry, Facts } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const base = { me: 'A', ready: true, why: 'scan' as const, ownCopy: false, removalsHalted: false };
+const nothing: Evidence = { ownCopy: false, lateDelivery: false, awaited: false, referenced: false, taken: false };
+const base = { me: 'A', ready: true, why: 'scan' as const, removalsHalted: false, evidence: nothing };
+const withEvidence = (evidence: Partial<Evidence>) => ({ ...base, evidence: { ...nothing, ...evidence } });
 const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });
 const owed = fileEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
 const neither = fileEntry({ sender: 'B', heldBy: ['B'], owed: [] });
@@ -29,7 +31,7 @@ describe('a file entry', () => {
     ['old', 'owe', 'restore', 'owe'],
     ['absent', 'restore', 'restore', 'nothing'],
   ])('%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s', (standing, whenHeld, whenOwed, whenNeither) => {
-    expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing, ownCopy: true })))
+    expect([held, owed, neither].map((entry) => reconcile({ ...withEvidence({ ownCopy: true }), entry, standing })))
       .toEqual([whenHeld, whenOwed, whenNeither]);
   });
 
@@ -63,6 +65,69 @@ describe('a tombstone', () => {
   test('removes nothing while removals are halted', () => {
     expect(reconcile({ ...base, entry: tombstoneEntry({ heldBy: ['B'] }), standing: 'old', removalsHalted: true })).toBe('nothing');
   });
+});
+
+describe('an older version at the path of a host that had the current one', () => {
+  const removed = fileEntry({ sender: 'B', heldBy: ['B'], owed: [], stamps: { A: removedStamp } });
+
+  test.each<[FoundStanding]>([['old'], ['lost']])('is the new version once a save names it: %s', (standing) => {
+    expect([held, removed, owed, neither].map((entry) => reconcile({ ...base, why: 'named', entry, standing }))).toEqual(['new-version', 'new-version', 'nothing', 'owe']);
+    expect(reconcile({ ...base, why: 'named', ready: false, entry: held, standing })).toBe('owe');
+  });
+
+  test('gives way to the current one where a late delivery brought it', () => {
+    expect(reconcile({ ...withEvidence({ lateDelivery: true }), why: 'named', entry: held, standing: 'old' })).toBe('restore');
+    expect(reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' })).toBe('restore');
+  });
+
+  test('is left to a save that may be about to name it, by a scan', () => {
+    expect([held, removed].map((entry) => reconcile({ ...withEvidence({ awaited: true }), entry, standing: 'old' }))).toEqual(['nothing', 'nothing']);
+  });
+
+  test('is asked about only where that matters', () => {
+    const asked = { ...base, evidence: {}, standing: 'old' as const };
+    expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ ask: 'lateDelivery' });
+    expect(reconcile({ ...asked, entry: removed })).toEqual({ ask: 'awaited' });
+    expect(reconcile({ ...asked, why: 'named', entry: neither })).toBe('owe');
+    expect(reconcile({ ...asked, standing: 'current', why: 'named', entry: held })).toBe('nothing');
+  });
+});
+
+describe('a file under a tombstone', () => {
+  const acknowledged = tombstoneEntry({ heldBy: ['A'] }), announced = tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
+
+  test('wins where a save names it and a document still does, whatever its date', () => {
+    for (const entry of [acknowledged, announced]) {
+      expect(reconcile({ ...withEvidence({ referenced: true }), why: 'named', entry, standing: 'old' })).toBe('new-version');
+      // What cannot be told is not removed.
+      expect(reconcile({ ...withEvidence({ referenced: 'unknown' }), why: 'named', entry, standing: 'old' })).toBe('new-version');
+      expect(reconcile({ ...base, why: 'named', entry, standing: 'old' })).toBe('trash');
+    }
+  });
+
+  test('that a scan finds again wins where a document names it, and waits for a save that may be about to', () => {
+    expect(reconcile({ ...withEvidence({ referenced: true }), entry: acknowledged, standing: 'old' })).toBe('new-version');
+    expect(reconcile({ ...withEvidence({ referenced: 'unknown' }), entry: acknowledged, standing: 'old' })).toBe('trash');
+    expect(reconcile({ ...withEvidence({ awaited: true }), entry: acknowledged, standing: 'old' })).toBe('nothing');
+    // The delete means this file, and asking the documents for each would cost too much.
+    expect(reconcile({ ...base, evidence: {}, entry: announced, standing: 'old' })).toBe('trash');
+  });
+
+  test('is taken back where a delivered delete took it after the save that names it', () => {
+    const taken = { ...withEvidence({ taken: true, referenced: true }), why: 'named' as const, standing: 'absent' as const };
+    expect([acknowledged, announced].map((entry) => reconcile({ ...taken, entry }))).toEqual(['take-back', 'take-back']);
+    expect(reconcile({ ...taken, evidence: { ...nothing, taken: true }, entry: acknowledged })).toBe('nothing');
+    expect(reconcile({ ...taken, evidence: { ...nothing, taken: true, referenced: 'unknown' }, entry: acknowledged })).toBe('nothing');
+    expect(reconcile({ ...taken, evidence: { ...nothing, referenced: true }, entry: announced })).toBe('hold');
+    expect(reconcile({ ...taken, why: 'scan', evidence: {}, entry: announced })).toBe('hold');
+  });
+});
+
+test('a delete whose entry moved on is looked at again only over a version of its own host', () => {
+  expect(mayStillBury(fileEntry({ sender: 'A' }), 'A')).toBe(true);
+  expect(mayStillBury(fileEntry({ sender: 'B' }), 'A')).toBe(false);
+  expect(mayStillBury(tombstoneEntry({ sender: 'A' }), 'A')).toBe(false);
+  expect(mayStillBury(undefined, 'A')).toBe(false);
 });
 
 describe('no entry', () => {
@@ -100,10 +165,14 @@ test('an assertion is about the bytes that lay there when it was made', () => {
 });
 
 test('what an operation left becomes a tombstone once the file is gone from this disk', () => {
-  expect(reconcileLeft({ entry: held, isHere: true })).toBe('look-again');
-  expect(reconcileLeft({ entry: held, isHere: false })).toBe('tombstone');
-  expect(reconcileLeft({ entry: tombstoneEntry(), isHere: false })).toBe('nothing');
-  expect(reconcileLeft({ entry: undefined, isHere: false })).toBe('nothing');
+  expect(reconcileLeft({ me: 'A', entry: held, isHere: true })).toBe('look-again');
+  expect(reconcileLeft({ me: 'A', entry: held, isHere: false })).toBe('tombstone');
+  expect(reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'B' }), isHere: false })).toBe('nothing');
+  expect(reconcileLeft({ me: 'A', entry: undefined, isHere: false })).toBe('nothing');
+});
+
+test('a delete that this host has recorded is checked once more, wherever its file is', () => {
+  for (const isHere of [true, false]) expect(reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'A', sender: 'B' }), isHere })).toBe('check');
 });
 
 describe('what another host has captured and not folded yet', () => {
@@ -112,10 +181,10 @@ describe('what another host has captured and not folded yet', () => {
   const ask = (entry: Entry | undefined, asserted: Facts[] = []): boolean[] =>
     [current, old, news].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
 
-  test('is going to be a version where the entry does not know it, or where there is none', () => {
+  test('is going to be a version where the entry does not know it, where there is none, and over a tombstone', () => {
     expect(ask(undefined)).toEqual([true, true, true]);
     expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
-    expect(ask(tombstoneEntry({ superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }] }))).toEqual([false, false, true]);
+    expect(ask(tombstoneEntry({ superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }] }))).toEqual([true, true, true]);
   });
 
   test('is going to be a version whatever the entry knows where somebody says so of these bytes', () => {

@@ -40,7 +40,7 @@ describe('observe', () => {
   test('facts of a file, undefined where nothing is', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await utimes(at('uploads/x/a.jpg'), 1_600_000_000.5, 1_600_000_000.5);
-    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({ size: 3, mtime: 1_600_000_000, nanos: 500_000_000 });
+    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({ size: 3, mtime: 1_600_000_000, nanos: 500_000_000, stamp: expect.stringMatching(/^\d+ \d+$/) as string });
     for (const path of ['uploads/b', 'uploads/none/b', 'uploads/x/a.jpg/b', `uploads/${'é'.repeat(127)}`]) expect(await root.observe(safePath(path))).toBeUndefined();
   });
 

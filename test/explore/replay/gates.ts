@@ -2,6 +2,7 @@ import { createJudging } from '../../../src/delivery/judging.js';
 import type { JudgeAt } from '../../../src/backends/options.js';
 import { OwnDisk } from '../../../src/delivery/own-disk.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
+import type { Transition } from '../../../src/planning/transitions.js';
 import type { Disk } from '../../../src/root/disk.js';
 import type { Place } from '../../../src/root/landing.js';
 import type { Channels } from '../../../src/ssh/channels.js';
@@ -36,11 +37,12 @@ function gate<T extends object>(object: T, pointOf: (name: string, args: readonl
 
 /** What is read again, because the entry has moved, and what is written, waits. */
 export function gateLedger(ledger: Ledger): Ledger {
-  return gate(ledger, (name, _, task) => {
+  return gate(ledger, (name, args, task) => {
     switch (name) {
       case 'read': return task.hasWritten ? undefined : 'again';
       case 'insert': case 'replace': return 'write';
-      case 'change': return task.isLanding ? 'settle' : 'write';
+      // That the content was compared is no step of its own.
+      case 'change': return isOnlyStamp(args[1] as Transition) ? undefined : task.isLanding ? 'settle' : 'write';
       case 'holdMany': case 'changeNow': return 'settle';
       default: return undefined;
     }
@@ -48,6 +50,10 @@ export function gateLedger(ledger: Ledger): Ledger {
     if (['read', 'readMany'].includes(name)) task.hasRead = true;
     if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true;
   });
+}
+
+function isOnlyStamp({ stamp, heldBy, owed, blocked }: Transition): boolean {
+  return stamp !== undefined && !heldBy && !owed && !blocked;
 }
 
 /** The rename that places or removes the file waits, and with a window the one that replaces what was linked aside before. */

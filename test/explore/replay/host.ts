@@ -31,6 +31,8 @@ export interface Surroundings {
   wantedBy(me: HostId): HostId[];
   isReady(me: HostId): boolean;
   isNamed(): boolean;
+  /** Whether a save of this host names the path, or is about to. */
+  isAwaited(me: HostId): boolean;
   hosts(): readonly Host[];
 }
 
@@ -52,7 +54,10 @@ export class ReplayHost {
     this.root = new Root(ssh.root, () => dirs);
     this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt, defaultTuning.leftoverMs);
     const wantedBy = (): HostId[] => around.wantedBy(id);
-    this.fold = new Fold({ ledger, disk: this.disk, me: id, events, wantedBy, isReady: () => around.isReady(id), areRemovalsHalted: () => false });
+    this.fold = new Fold({
+      ledger, disk: this.disk, me: id, events, wantedBy, isReady: () => around.isReady(id), areRemovalsHalted: () => false,
+      awaitedMs: 0, isCaptured: () => Promise.resolve(around.isAwaited(id)), isReferenced: () => Promise.resolve(around.isNamed()),
+    });
     this.deleting = new Deleting({
       ledger, disk: this.disk, me: id, events, candidateMs: defaultTuning.candidateMs, dirOf: () => uploads, wantedBy,
       findNamed: (paths) => Promise.resolve({ named: new Set(around.isNamed() ? paths : []), unjudged: new Map() }), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),

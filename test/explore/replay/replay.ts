@@ -271,7 +271,7 @@ export class Replay {
     const gone = hostOf(from, index).aside & ~hostOf(to, index).aside;
     const paused = from.landings.find(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
     const content = gone ? Math.log2(gone) : paused?.moved ?? 0, host = this.host(index);
-    const judge = createJudging(this.site.ledger, { all: () => [] })(hostIds[index] ?? '', () => undefined);
+    const judge = createJudging(this.site.ledger, { all: () => this.site.hostRows({ state: () => from, model: () => this.model }) })(hostIds[index] ?? '', () => undefined);
     const place = host.disk.place(uploads);
     const owner = from.landings.findIndex(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
     const isIts = (name: string): boolean => gone ? this.landings.every((task) => !task?.asides.has(name)) : this.landings[owner]?.asides.has(name) === true;

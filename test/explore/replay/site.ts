@@ -4,7 +4,7 @@ import type { Host, HostId } from '../../../src/words.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
 import { hostIds } from '../decisions.js';
-import { hostOf, isPassive, type Model, wantedBy } from '../model.js';
+import { hostOf, isAwaited, isPassive, type Model, wantedBy } from '../model.js';
 import type { State } from '../state.js';
 import { ReplayHost } from './host.js';
 
@@ -27,11 +27,15 @@ export class ReplaySite {
     }
   }
 
+  hostRows(around: { state(): State; model(): Model }): Host[] {
+    return this.hosts.map((host, i) => ({ ...rowOf(host, hostIds[i] ?? ''), ...standingOf(around, i) }));
+  }
+
   /** Hosts that take walks, one after the other: each is of another path. */
   async hostsFor(around: { state(): State; model(): Model }): Promise<ReplayHost[]> {
-    const rows = this.hosts.map((host, i) => rowOf(host, hostIds[i] ?? ''));
     const made = this.hosts.map((host, i) => new ReplayHost(hostIds[i] ?? '', host, this.ledger, {
-      hosts: () => rows.map((row, i) => ({ ...row, ...standingOf(around, i) })), isNamed: () => around.state().isNamed,
+      hosts: () => this.hostRows(around), isNamed: () => around.state().isNamed,
+      isAwaited: (me) => isAwaited(around.state(), hostIds.indexOf(me)),
       isReady: (me) => !around.model().decisions.isNotReady(around.state(), hostIds.indexOf(me)),
       wantedBy: (me) => {
         const state = around.state(), index = hostIds.indexOf(me), own = hostOf(state, index);

@@ -1,0 +1,46 @@
+import type { Evidence, Question } from '../planning/reconcile.js';
+import { changedAt, haveSameFacts } from '../planning/standing.js';
+import type { Entry, Path, Seen } from '../words.js';
+import type { FoldContext, Reason } from './fold-context.js';
+
+/** What a decision needs to know before it can be made, and where the bytes lie that it is about. */
+export interface Gathered { evidence: Partial<Evidence>; copy: string | undefined }
+
+/** By how much two hosts' clocks may differ, or a file's date and ours. In milliseconds. */
+const skewMs = 60_000;
+/** A capture tells its time in whole seconds. */
+const secondMs = 1_000;
+
+/** Answers one question of `reconcile`, from this disk or the database. */
+export async function gather(
+  context: FoldContext, { ask }: Question, about: { path: Path; entry: Entry | undefined; seen: Seen | undefined }, reason: Reason, before: Gathered,
+): Promise<Gathered> {
+  const { disk } = context, { path, entry, seen } = about;
+  switch (ask) {
+    case 'ownCopy': case 'lateDelivery': {
+      const copy = entry?.facts && await disk.findOwnCopy(entry, { late: ask === 'lateDelivery' });
+      return { evidence: { ...before.evidence, [ask]: copy !== undefined }, copy };
+    }
+    case 'taken': {
+      const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
+      const since = new Date((reason.savedAt?.getTime() ?? Date.now()) - secondMs);
+      const copy = await disk.findTaken(path, since, (found) => asserted === undefined || haveSameFacts(asserted, found));
+      return { evidence: { ...before.evidence, taken: copy !== undefined }, copy };
+    }
+    case 'awaited':
+      return { ...before, evidence: { ...before.evidence, awaited: isRecent(seen, context.awaitedMs) || await context.isCaptured(path) } };
+    case 'referenced':
+      return { ...before, evidence: { ...before.evidence, referenced: isSavedSince(entry, path, reason) || await context.isReferenced(path) } };
+  }
+}
+
+function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
+  const since = seen && changedAt(seen);
+  return since !== undefined && Math.abs(Date.now() - since) < awaitedMs;
+}
+
+/** A save that is certainly younger than the delete needs no look into the documents, nor does what somebody has asserted. */
+function isSavedSince(entry: Entry | undefined, path: Path, { savedAt, asserted }: Reason): boolean {
+  if (asserted?.some((one) => one.path === path)) return true;
+  return savedAt !== undefined && entry !== undefined && savedAt.getTime() > entry.capturedAt.getTime() + skewMs;
+}

@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hashAtOnceLimit } from '../../src/ledger/fold.js';
+import { scanDir } from '../../src/ledger/scan.js';
+import { makeTombstone } from '../../src/planning/entries.js';
+import { removedStamp } from '../../src/planning/standing.js';
+import { newName } from '../../src/root/areas.js';
+import type { Entry, Path } from '../../src/words.js';
+import { openSite, photo, photos, type Replica, type Site } from './site.js';
+
+let site: Site, a: Replica, b: Replica;
+const named = new Set<Path>(), captured = new Set<Path>();
+beforeEach(async () => {
+  site = await openSite(['A', 'B']);
+  [a, b] = [await site.replica('A', { named, captured }), await site.replica('B', { named, captured })];
+});
+afterEach(async () => {
+  named.clear();
+  captured.clear();
+  await site.close();
+});
+
+const cat = photo('cat.jpg'), dog = photo('dog.jpg');
+const save = { why: 'named' } as const, scan = { why: 'scan' } as const;
+const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex');
+
+async function entryOf(path: Path): Promise<Entry> {
+  const entry = await site.ledger.read(path);
+  if (!entry) throw new Error(`no entry of ${path}`);
+  return entry;
+}
+/** A version that both hosts have, as if a lane had brought it to B. */
+async function saveOnBoth(path: Path, content: string, mtime: number): Promise<void> {
+  await a.write(path, content, mtime);
+  await a.fold.paths([path], save);
+  await deliver(path, content, mtime);
+}
+async function deliver(path: Path, content: string, mtime: number): Promise<void> {
+  await b.write(path, content, mtime);
+  await site.ledger.hold(await entryOf(path), ['B']);
+}
+async function bury(path: Path): Promise<void> {
+  const before = await entryOf(path);
+  await site.ledger.replace(before.version, makeTombstone(before, { path, version: `deleted ${before.version}`, me: 'A', wantedBy: ['B'], now: new Date() }));
+}
+const scanAll = (replica: Replica, me: string): Promise<number> =>
+  scanDir({ fold: replica.fold, ledger: site.ledger, disk: replica.disk, me }, photos, new AbortController().signal, () => undefined);
+/** As `exiftool -P` does: a new file in the place of the old one, with its date. */
+async function rewrite(replica: Replica, path: Path, content: string): Promise<void> {
+  const at = join(replica.root, path), { atime, mtime } = await stat(at);
+  await writeFile(`${at}.new`, content);
+  await utimes(`${at}.new`, atime, mtime);
+  await rename(`${at}.new`, at);
+}
+
+describe('a file that is back under a tombstone', () => {
+  beforeEach(async () => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], save);
+    await bury(cat);
+  });
+
+  test('is a version again for a save, whatever its date, and owed to the others', async () => {
+    named.add(cat);
+    await a.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'], facts: { sha256: sha256('meow') } });
+  });
+
+  test('is a version again where a scan finds it and a document names it', async () => {
+    named.add(cat);
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', owed: ['B'] });
+  });
+
+  test('goes to the trash where no document names it any more, though an older save is folded again', async () => {
+    await a.fold.paths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
+    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
+    await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
+  });
+
+  test('needs no look into the documents where the save is certainly younger than the delete', async () => {
+    await a.fold.paths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file' });
+  });
+
+  test('is left by a scan to the save that may be about to name it', async () => {
+    const patient = await site.replica('A', { named, captured, awaitedMs: 60_000 });
+    await patient.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+  });
+
+  test('is left by a scan to the capture that names it', async () => {
+    captured.add(cat);
+    await a.fold.paths([cat], scan);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+  });
+
+  test('is taken back out of the trash where a delivered delete took it after the save', async () => {
+    named.add(cat);
+    const at = `uploads/photos/.syncmedia/trash/${newName()}/cat.jpg`;
+    await mkdir(dirname(join(a.root, at)), { recursive: true });
+    await rename(join(a.root, cat), join(a.root, at));
+    await a.fold.paths([cat], { ...save, savedAt: new Date() });
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'] });
+  });
+
+  test('stays in the trash where it was removed long before the save', async () => {
+    named.add(cat);
+    await rm(join(a.root, cat));
+    await a.write('uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg' as Path, 'meow', 1_000);
+    await a.fold.paths([cat], { ...save, savedAt: new Date() });
+    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
+  });
+});
+
+describe('an older version that the app puts back, with its date', () => {
+  beforeEach(async () => {
+    await saveOnBoth(cat, 'first', 1_000);
+    await saveOnBoth(cat, 'second!', 2_000);
+  });
+
+  test.each(['A', 'B'])('is the new version once a save on %s names it', async (host) => {
+    const replica = host === 'A' ? a : b;
+    await replica.write(cat, 'first', 1_000);
+    await replica.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ sender: host, heldBy: [host], facts: { sha256: sha256('first') }, superseded: [{ sha256: sha256('second!'), lost: false }] });
+  });
+
+  test('is the new version though a scan found the path empty in between', async () => {
+    await rm(join(a.root, cat));
+    await scanAll(a, 'A');
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], stamps: { A: removedStamp } });
+    await a.write(cat, 'first', 1_000);
+    await a.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ sender: 'A', facts: { sha256: sha256('first') } });
+  });
+
+  test('is left by a scan to the save that may be about to name it, and to the capture that does', async () => {
+    await a.write(cat, 'first', 1_000);
+    const patient = await site.replica('A', { awaitedMs: 60_000 });
+    await patient.fold.paths([cat], scan);
+    captured.add(cat);
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [] });
+    captured.clear();
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], owed: ['A'] });
+  });
+
+  test('gives way where a late delivery brought it: the current version lies aside', async () => {
+    const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
+    await mkdir(dirname(join(a.root, aside)), { recursive: true });
+    await link(join(a.root, cat), join(a.root, aside));
+    await rm(join(a.root, cat));
+    await a.write(cat, 'first', 1_000);
+    await a.fold.paths([cat], save);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], facts: { sha256: sha256('second!') } });
+  });
+
+  test('is no version on a host that is owed the current one: that is on its way', async () => {
+    const { version } = await entryOf(cat);
+    await site.ledger.owe(cat, ['B']);
+    await b.write(cat, 'first', 1_000);
+    await b.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ version, owed: ['B'] });
+  });
+});
+
+describe('other bytes of the very size and date', () => {
+  const large = 'x'.repeat(hashAtOnceLimit + 1);
+
+  test.each(['A', 'B'])('are a version once a save on %s names them', async (host) => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    const replica = host === 'A' ? a : b;
+    await rewrite(replica, cat, 'MEOW');
+    await replica.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ sender: host, heldBy: [host], facts: { sha256: sha256('MEOW') }, superseded: [{ sha256: sha256('meow') }] });
+  });
+
+  test('are a version though they were written into the very file', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await a.write(cat, 'MEOW', 1_000);
+    await a.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ facts: { sha256: sha256('MEOW') } });
+  });
+
+  test('are versions where two files were swapped', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await saveOnBoth(dog, 'woof', 1_000);
+    await rename(join(a.root, cat), join(a.root, 'limbo'));
+    await rename(join(a.root, dog), join(a.root, cat));
+    await rename(join(a.root, 'limbo'), join(a.root, dog));
+    await a.fold.paths([cat, dog], save);
+    expect([(await entryOf(cat)).facts?.sha256, (await entryOf(dog)).facts?.sha256]).toEqual([sha256('woof'), sha256('meow')]);
+    expect((await entryOf(dog)).owed).toEqual(['B']);
+  });
+
+  test('are versions where a scan finds them, though no save names them', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await rewrite(a, cat, 'MEOW');
+    await scanAll(a, 'A');
+    expect(await entryOf(cat)).toMatchObject({ facts: { sha256: sha256('MEOW') }, owed: ['B'] });
+  });
+
+  test('are a version where the file is too large to be hashed at once, before and after the scan that hashes it', async () => {
+    for (const confirmed of [false, true]) {
+      const path = photo(`large ${String(confirmed)}.mp4`);
+      await saveOnBoth(path, large, 1_000);
+      if (confirmed) await scanAll(a, 'A');
+      expect((await entryOf(path)).facts?.sha256 !== undefined).toBe(confirmed);
+      const { version } = await entryOf(path);
+      await rewrite(a, path, large.replaceAll('x', 'y'));
+      await a.fold.paths([path], save);
+      expect((await entryOf(path)).version).not.toBe(version);
+      expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+    }
+  });
+
+  test('of a large file that nobody has hashed yet are not taken for the version that was sent', async () => {
+    const path = photo('large.mp4');
+    await saveOnBoth(path, large, 1_000);
+    const { version } = await entryOf(path);
+    await rewrite(a, path, large.replaceAll('x', 'y'));
+    await scanAll(a, 'A');
+    expect((await entryOf(path)).version).not.toBe(version);
+    expect(await entryOf(path)).toMatchObject({ owed: ['B'] });
+  });
+});
+
+describe('the content of a file', () => {
+  const hashed: Path[] = [];
+  beforeEach(() => {
+    hashed.length = 0;
+    for (const { disk } of [a, b]) {
+      const hash = disk.hash.bind(disk);
+      disk.hash = (path, options) => {
+        // What is not fresh is not read for the quick way.
+        if (!options?.only) hashed.push(path);
+        return hash(path, options);
+      };
+    }
+  });
+
+  test('is compared once after each change, not at every save', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    hashed.length = 0;
+    await a.fold.paths([cat], save);
+    expect(hashed).toEqual([]);
+    // The first save on a host that got it from another one, which cannot know that nobody has touched it.
+    await b.fold.paths([cat], save);
+    await b.fold.paths([cat], save);
+    expect(hashed).toEqual([cat]);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [] });
+  });
+
+  test('of a touched file is compared by a scan, some of them at a time', async () => {
+    const paths = Array.from({ length: 230 }, (_, i) => photo(`${String(i)}.jpg`));
+    for (const path of paths) await a.write(path, path, 1_000);
+    await a.fold.paths(paths, scan);
+    // As after a restore from a backup: the same bytes and dates in other files.
+    for (const path of paths) await rewrite(a, path, path);
+    hashed.length = 0;
+    await scanAll(a, 'A');
+    expect(hashed.length).toBe(200);
+    await scanAll(a, 'A');
+    expect(hashed.length).toBe(230);
+    await scanAll(a, 'A');
+    expect(hashed.length).toBe(230);
+  });
+});
