@@ -110,7 +110,7 @@ export class Holding {
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
     const deleting = new Deleting({
       ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
-      findNamed: (paths) => named.ask(paths), isHalted: (dir) => dir in registry.me().halted,
+      fold: (paths) => this.fold.paths(paths, { why: 'named' }), findNamed: (paths) => named.ask(paths), isHalted: (dir) => dir in registry.me().halted,
       decided: (dir) => registry.me().removals?.[dir],
       halt: (dir, failure) => registry.recordHalt(dir, failure),
     });
@@ -130,7 +130,7 @@ export class Holding {
       knownPatienceMs: 2 * tuning.goneMs, dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
       scan: (dir, signal) => this.scan(dir, signal), wakeLane: (host) => { this.lanes.wake(host); },
       markReady: async () => { await registry.markReady(); },
-      landedHere: (files) => { this.landed(files); },
+      landedHere: (files) => { this.landed(files); }, isCaptured: (host, path) => parts.outbox.awaits(host, path),
     });
   }
 

@@ -16,6 +16,8 @@ export interface DeletingContext {
   readonly candidateMs: number;
   dirOf(path: Path): SyncDir | undefined;
   wantedBy(path: Path): HostId[] | undefined;
+  /** Looks at files that documents name, as the fold of a save does. Returns the entries that were written. */
+  fold(paths: readonly Path[]): Promise<readonly Entry[]>;
   /** Which of these paths a document still names, and of which this process cannot tell. */
   findNamed(paths: readonly Path[]): Promise<Named>;
   /** Whether removals of a sync dir wait for a person, and what one decided last. */
@@ -164,17 +166,21 @@ export class Deleting {
 
   /**
    * A document may come to name a file between the look into the documents and the delete's being recorded, and a fold of its save may have
-   * seen no delete: it is looked for once more. Returns the deletes that stay.
+   * seen no delete: it is looked for once more. What lies at the path by then is what the document means; where nothing does, the last version
+   * is current again, and every host looks for its bytes. Returns the deletes that stay, and the new versions.
    */
   private async reviveNamed(tombstones: readonly Entry[]): Promise<Entry[]> {
     if (tombstones.length === 0) return [];
     const { ledger, me } = this.context;
     const { named } = await this.context.findNamed(tombstones.map(({ path }) => path));
-    for (const tombstone of tombstones.filter(({ path }) => named.has(path))) {
+    const undone = tombstones.filter(({ path }) => named.has(path)), back: Path[] = [];
+    for (const { path } of undone) if (await this.isHere(path)) back.push(path);
+    const versions = back.length > 0 ? await this.context.fold(back) : [];
+    for (const tombstone of undone) {
       const { path } = tombstone, others = this.context.wantedBy(path);
       const revived = others && makeRevived(tombstone, { path, version: randomUUID(), me, wantedBy: others, now: new Date() });
       if (revived) await ledger.replace(tombstone.version, revived);
     }
-    return tombstones.filter(({ path }) => !named.has(path));
+    return [...tombstones.filter(({ path }) => !named.has(path)), ...versions];
   }
 }

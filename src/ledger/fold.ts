@@ -167,8 +167,8 @@ export class Fold {
     return { seen, standing };
   }
 
-  private mustBeSure(entry: Entry | undefined, seen: Seen | undefined, { why, surely = false, rereads }: Reason): boolean {
-    const must = surely || mustCompare({ entry, seen, me: this.context.me, why });
+  private mustBeSure(entry: Entry | undefined, seen: Seen | undefined, { why, surely = false, rereads, savedAt = new Date() }: Reason): boolean {
+    const must = surely || mustCompare({ entry, seen, me: this.context.me, why, savedAt });
     if (must !== 'sparingly') return must;
     if (!seen || !rereads || rereads.files <= 0 || rereads.bytes < seen.size) return false;
     rereads.files--;

@@ -60,7 +60,12 @@ export function reconcile(situation: Situation): Answer | Question {
     if (ownCopy) return 'restore';
     return held ? 'leave' : 'nothing';
   }
-  if (owed) return situation.evidence.ownCopy === undefined ? { ask: 'ownCopy' } : situation.evidence.ownCopy ? 'restore' : 'nothing';
+  if (owed) {
+    if (situation.evidence.ownCopy === undefined) return { ask: 'ownCopy' };
+    if (situation.evidence.ownCopy) return 'restore';
+    // It was captured here, is gone from here, and nobody holds it: what a save names by now is better than a file that is missing.
+    return why === 'named' && ready && entry.sender === me && entry.heldBy.length === 0 ? 'new-version' : 'nothing';
+  }
   return held || entry.stamps?.[me] === removedStamp ? reconcileReverted(situation, held) : 'owe';
 }
 

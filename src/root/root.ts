@@ -10,7 +10,7 @@ import { isFresh, openExactly, readAtOnce, readWhole, type OpenFile, type ReadFi
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned, type ScanScope } from './scan.js';
-import { seenFrom } from './seen.js';
+import { seenFrom, seenIn } from './seen.js';
 import type { SyncDirs } from './sync-dirs.js';
 
 /** How often a file that is written while it is read is read again. */
@@ -202,8 +202,7 @@ function isDirectory(found: DiskStat | undefined, way: string): boolean {
 function asFile(found: DiskStat | undefined, absolute: string): Seen | undefined {
   if (found === undefined) return undefined;
   if (found.kind !== 'file') throw notAFile(absolute);
-  const { size, mtime, nanos, stamp } = found;
-  return { size, mtime, nanos, ...(stamp === undefined ? {} : { stamp }) };
+  return seenIn(found);
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {

@@ -9,6 +9,7 @@ import { compileExclude, type Exclude } from './exclude.js';
 import { localDisk } from './local-disk.js';
 import { readMarker } from './marker.js';
 import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
+import { seenIn } from './seen.js';
 
 /** Which part of a sync dir a scan looks at. Default: all of it. */
 export interface ScanScope {
@@ -66,7 +67,7 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
       for (const [index, rest] of files.entries()) {
         const found = stats[index];
         if (found?.kind !== 'file') continue;
-        yield { path: `${of.dir.path}/${rest}` as Path, seen: { size: found.size, mtime: found.mtime, nanos: found.nanos } };
+        yield { path: `${of.dir.path}/${rest}` as Path, seen: seenIn(found) };
       }
     }
   } finally {

@@ -28,10 +28,10 @@ export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): 
 
 /**
  * Captures other bytes that have the size and date of the version, where somebody has written to the file since this host last knew its
- * content: that is an edit. False where nobody has: that is bit rot.
+ * content: that is an edit. False where nobody has: that is bit rot. What a save names that is not folded yet is left to its fold.
  */
 export async function captureEdit(context: RunContext, entry: Entry, seen: Seen): Promise<boolean> {
-  if (hasChanged(entry, context.me, seen) !== true) return false;
+  if (hasChanged(entry, context.me, seen) !== true) return context.isCaptured(context.me, entry.path);
   context.offer(await context.fold.paths([entry.path], { why: 'scan', asserted: [{ path: entry.path, seen }] }));
   return true;
 }

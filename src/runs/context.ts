@@ -40,6 +40,8 @@ export interface RunContext {
   offer(entries: readonly Entry[]): void;
   wakeLane(host: HostId): void;
   markReady(): Promise<void>;
+  /** Whether a capture of a host that names the path waits to be folded: what lies there is for that fold to judge. */
+  isCaptured(host: HostId, path: Path): Promise<boolean>;
   /** New files are on this host. */
   landedHere(files: number): void;
 }

@@ -70,6 +70,7 @@ async function repairThere(context: RunContext, progress: Progress, host: Host, 
   const { ledger, me } = context;
   // This host is about to get the path itself: whoever sends it here sends it there.
   if (!entry.heldBy.includes(me)) return false;
+  if (await context.isCaptured(host.id, entry.path)) return false;
   if (!await isGoodHere(context, entry) && !await repairHere(context, progress, dir, entry)) return false;
   if (!await ledger.owe(entry.path, [host.id], entry.version)) return false;
   if (entry.sender !== me) await ledger.adopt(entry, me);

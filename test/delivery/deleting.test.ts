@@ -7,10 +7,13 @@ import type { Named, Path, SyncDir } from '../../src/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg'), uploads: SyncDir = { ...photos, onDelete: 'propagate' };
+/** What documents name, as the fold and some tests' searches see it. */
+const named = new Set<Path>();
 let site: Site, own: Replica, other: Replica;
 beforeEach(async () => {
+  named.clear();
   site = await openSite(['A', 'B']);
-  own = await site.replica('A');
+  own = await site.replica('A', { named });
   other = await site.replica('B');
   await own.write(path, 'first');
   await own.fold.paths([path], { why: 'named' });
@@ -24,7 +27,7 @@ function look(
   { answer = { named: new Set(), unjudged: new Map() }, since = new Date(), halted = false, left = [path] }: { answer?: Named; since?: Date; halted?: boolean; left?: Path[] } = {},
 ): Promise<Looked> {
   const deleting = new Deleting({
-    ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'],
+    ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'], fold: (paths) => own.fold.paths(paths, { why: 'named' }),
     findNamed: async () => { await meanwhile(); return answer; }, isHalted: () => halted, decided: () => undefined, halt: () => Promise.resolve(),
   });
   return deleting.look(left, since);
@@ -75,6 +78,25 @@ test('what another host saved meanwhile is newer than the delete', async () => {
   });
   expect(looked).toEqual({ entries: [], again: [], halted: false });
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', sender: 'B', heldBy: ['B'] });
+});
+
+test('a file that is back once its delete is recorded, and that a document names, is the version', async () => {
+  const version = 'third, of another size again';
+  const looked = await look(async () => {
+    if ((await site.ledger.read(path))?.kind === 'file') return;
+    await own.write(path, version);
+    named.add(path);
+  }, { answer: { named, unjudged: new Map() } });
+  expect(looked).toMatchObject({ entries: [{ path, kind: 'file', facts: { size: version.length } }] });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'], facts: { size: version.length } });
+});
+
+test('a file that a document has come to name, and that is not here, is looked for by every host', async () => {
+  const looked = await look(async () => {
+    if ((await site.ledger.read(path))?.kind === 'tombstone') named.add(path);
+  }, { answer: { named, unjudged: new Map() } });
+  expect(looked.entries).toEqual([]);
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', heldBy: [], owed: ['A', 'B'], adoptable: true, facts: { size: 5 } });
 });
 
 /** Saves files, then the app removes them. */

@@ -21,7 +21,7 @@ beforeEach(async () => {
   outbox = new Outbox(site.database.connection, '');
   offered.length = swept.length = 0;
   const deleting = new Deleting({
-    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => ({ ...photos, onDelete: 'propagate' }), wantedBy: () => ['B'],
+    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => ({ ...photos, onDelete: 'propagate' }), wantedBy: () => ['B'], fold: (paths) => a.fold.paths(paths, { why: 'named' }),
     findNamed: () => searching.then(() => ({ named: new Set(), unjudged: new Map() })), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
   });
   folding = new Folding({

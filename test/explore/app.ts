@@ -26,7 +26,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     name(model, state, next, host);
     emit(next, `app asserts${on}`, false);
   }
-  if (own.written && own.putBack) {
+  if (own.written && (own.putBack || (own.written === own.disk && known(model, state)?.entry.kind === 'tombstone'))) {
     const next = copy(state), then = hostOf(next, host);
     then.written = 0;
     then.putBack = false;
@@ -70,6 +70,8 @@ function name(model: Model, state: State, next: State, host: HostIndex): void {
     next.must = then.disk;
     next.buried &= ~bit(then.disk);
   }
+  // What the app has written and saves now may win again, though another host deleted it in between.
+  if (then.written) next.buried &= ~bit(then.written);
   then.written = 0;
   then.putBack = false;
 }

@@ -50,7 +50,7 @@ export class Decisions {
     if (!entry) return 0;
     const me = host === undefined ? undefined : hostIds[host];
     return this.once('seen by', index, (host ?? 3), 0, 0, () =>
-      this.keep({ ...entry, sender: 'A', stamps: Object.fromEntries(Object.entries(entry.stamps ?? {}).filter(([one]) => one === me)), heldBy: this.forgetful ? entry.heldBy : entry.heldBy.filter((one) => one === me), owed: entry.owed.filter((one) => one === me) }));
+      this.keep({ ...entry, sender: entry.heldBy.length === 0 && entry.sender === me ? me : another(me), stamps: Object.fromEntries(Object.entries(entry.stamps ?? {}).filter(([one]) => one === me)), heldBy: this.forgetful ? entry.heldBy : onlyOne(entry.heldBy, me), owed: entry.owed.filter((one) => one === me) }));
   }
 
   /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
@@ -69,7 +69,7 @@ export class Decisions {
   compares(state: State, index: number, host: HostIndex, content: Content, row: Reason): boolean {
     if (!content || !this.entries[index]) return false;
     const me = hostIds[host] as HostId;
-    return this.rules.mustCompare({ entry: this.entries[index]?.entry, seen: this.seeFile(state, host, content), me, why: row === 'scan' ? 'scan' : 'named' }) !== false;
+    return this.rules.mustCompare({ entry: this.entries[index]?.entry, seen: this.seeFile(state, host, content), me, why: row === 'scan' ? 'scan' : 'named', savedAt: epoch }) !== false;
   }
 
   /** Whether the entry has no stamp of the file at the path for this host. */
@@ -100,7 +100,7 @@ export class Decisions {
       if (why === 'left') {
         const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0, me });
         // A document that names it is asked for last, and keeps it.
-        if (answer === 'check') return state.isNamed ? 'revive' : 'nothing';
+        if (answer === 'check') return !state.isNamed ? 'nothing' : content ? 'new-version' : 'revive';
         return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
       }
       const answer = this.rules.reconcile({ entry, standing, me, ready, why: why === 'none' ? 'scan' : why, removalsHalted: false, evidence });
@@ -263,6 +263,15 @@ const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown'
 const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'take-back'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
 const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
+
+/** Whether somebody holds it, and whether this host does, is all that a look asks. */
+function onlyOne(holders: readonly HostId[], me: HostId | undefined): HostId[] {
+  return me !== undefined && holders.includes(me) ? [me] : holders.length > 0 ? [another(me)] : [];
+}
+
+function another(me: HostId | undefined): HostId {
+  return hostIds.find((one) => one !== me) ?? 'A';
+}
 
 function hashOf(content: Content): string { return `content ${content}`; }
 /** Of the file of a host that the entry knows; any other one has another. */

@@ -105,7 +105,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       // Without an entry this is an insert, which a duplicate key refuses.
       if (!look.sameVersion) return emit(next, `${label(host, why)}: version moved, again`, true);
       // The app has put it back, and a save names it.
-      if ((look.byApp || (decisions.known(state.entry)?.entry.kind === 'tombstone' && state.isNamed)) && (why === 'named' || (why === 'asserted' && own.asserted === seen))) next.buried &= ~bit(seen);
+      if ((look.byApp || (decisions.known(state.entry)?.entry.kind === 'tombstone' && state.isNamed)) && (why === 'named' || why === 'left' || (why === 'asserted' && own.asserted === seen))) next.buried &= ~bit(seen);
       return finish(`version = ${nameOfContent(seen)}`);
     case 'tombstone':
       if (!look.sameVersion) {

@@ -176,6 +176,15 @@ export const mutations: readonly Mutation[] = [
     name: 'touched-is-the-same', says: 'a file with size, date and fraction of the version is the version, whoever has written to it',
     rules: { mustCompare: ({ entry, seen }) => entry?.kind === 'tombstone' && seen !== undefined }, budget: { writes: 1 }, options: { collide: true, exact: true },
   },
+  {
+    name: 'missing-stays-missing', says: 'a save that names an older version is no save of it where the current one was captured here, and nobody has it',
+    rules: { reconcile: (situation) => rules.reconcile(situation.entry?.heldBy.length === 0 && isOlder(situation) ? { ...situation, why: 'scan' } : situation) },
+    budget: { writes: 1, restores: 1, edits: 1 },
+  },
+  {
+    name: 'assertion-outlives-its-bytes', says: 'an assertion folded again is about whatever lies there by then',
+    rules: { findWhy: (why, seen, asserted) => seen && asserted ? 'asserted' : why }, budget: { writes: 1, restores: 1, fetches: 1, crashes: 1 }, isSlow: true,
+  },
 ];
 
 function knowing(situation: Situation, evidence: Partial<Evidence>): Situation {

@@ -11,7 +11,7 @@ let site: Site, one: Machine, two: Machine, three: Machine;
 beforeAll(async () => {
   site = await openSite({ plugin: { onDelete: 'propagate' } });
   [one, two, three] = threeOf(site);
-}, 60_000);
+}, 120_000);
 afterAll(() => site.close());
 
 const at = (name: string): string => `${dir}/${name}`;

@@ -128,6 +128,18 @@ describe('verify with repair', () => {
     expect(await two.read(`${dir}/a.jpg`)).toBe('newer and longer');
   });
 
+  test('leaves what a save names that is not folded yet to that fold, here and elsewhere', async () => {
+    await holdEverywhere('a.jpg');
+    const captures = two.app.connection.collection<{ _id: string; host: string; dueAt: Date; touched: string[]; left: string[]; sweep: [] }>('syncmedia_captures');
+    await captures.insertOne({ _id: 'waiting', host: ids.two, dueAt: new Date(Date.now() + 60_000), touched: [`${dir}/a.jpg`], left: [], sweep: [] });
+    await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
+    expect((await verify(one, { repair: true })).findings).toEqual(expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]));
+    await verify(two, { repair: true });
+    expect(await two.read(`${dir}/a.jpg`)).toBe('edit a.jpg');
+    await captures.updateOne({ _id: 'waiting' }, { $set: { dueAt: new Date(0) } });
+    await until(async () => (await contents('a.jpg')).every((content) => content === 'edit a.jpg'), { timeout: 30_000, what: 'the edit on every host' });
+  });
+
   test('brings back nothing that a tombstone removed, nor do push and pull', async () => {
     await holdEverywhere('gone.jpg', 'stays.jpg');
     for (const machine of [one, three]) await rm(machine.path(`${dir}/gone.jpg`));

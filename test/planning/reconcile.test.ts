@@ -75,6 +75,14 @@ describe('an older version at the path of a host that had the current one', () =
     expect(reconcile({ ...base, why: 'named', ready: false, entry: held, standing })).toBe('owe');
   });
 
+  test('is the new version once a save names it, where the current one was captured here and nobody has it', () => {
+    const missing = fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }), asked = { ...base, why: 'named' as const, entry: missing, standing: 'old' as const };
+    expect(reconcile(asked)).toBe('new-version');
+    expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe('restore');
+    const others = [{ ready: false }, { why: 'scan' as const }, { entry: { ...missing, sender: 'B' } }, { entry: { ...missing, heldBy: ['B'] } }];
+    for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
+  });
+
   test('gives way to the current one where a late delivery brought it', () => {
     expect(reconcile({ ...withEvidence({ lateDelivery: true }), why: 'named', entry: held, standing: 'old' })).toBe('restore');
     expect(reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' })).toBe('restore');

@@ -37,7 +37,7 @@ const delivered = (change: Change): Outcome => ({ change, via: 'rsync', bytes: 3
 function makeContext(backend: Partial<Backend>, settle: (path: Path) => Promise<void>): RunContext {
   return {
     backend, ledger: site.ledger, fold: a.fold, disk: a.disk, events: site.events, me: 'A', others: () => [other], isSafe: () => true, offer: () => undefined,
-    settler: { settle }, landedHere: () => undefined, dirs: () => [photos], refresh: () => Promise.resolve(), isGone: () => false, knownPatienceMs: 1_000,
+    settler: { settle }, landedHere: () => undefined, dirs: () => [photos], refresh: () => Promise.resolve(), isGone: () => false, isCaptured: () => Promise.resolve(false), knownPatienceMs: 1_000,
     myHost: () => ({ ...other, id: 'A', createdAt: new Date() }), scan: () => Promise.resolve(), markReady: () => Promise.resolve(),
   } as unknown as RunContext;
 }

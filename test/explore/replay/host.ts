@@ -59,7 +59,7 @@ export class ReplayHost {
       awaitedMs: 0, isCaptured: () => Promise.resolve(around.isAwaited(id)), isReferenced: () => Promise.resolve(around.isNamed()),
     });
     this.deleting = new Deleting({
-      ledger, disk: this.disk, me: id, events, candidateMs: defaultTuning.candidateMs, dirOf: () => uploads, wantedBy,
+      ledger, disk: this.disk, me: id, events, candidateMs: defaultTuning.candidateMs, dirOf: () => uploads, wantedBy, fold: (paths) => this.fold.paths(paths, { why: 'named' }),
       findNamed: (paths) => Promise.resolve({ named: new Set(around.isNamed() ? paths : []), unjudged: new Map() }), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
     });
     const backend = (smallFileLimit: number): Backend => createRsyncBackend({
