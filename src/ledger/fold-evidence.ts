@@ -1,6 +1,6 @@
 import type { Evidence, Question } from '../planning/reconcile.js';
 import { changedAt, haveSameFacts } from '../planning/standing.js';
-import type { Entry, Path, Seen } from '../words.js';
+import type { Entry, HostId, Path, Seen } from '../words.js';
 import type { FoldContext, Reason } from './fold-context.js';
 
 /** What a decision needs to know before it can be made, and where the bytes lie that it is about. */
@@ -30,7 +30,7 @@ export async function gather(
     case 'awaited':
       return { ...before, evidence: { ...before.evidence, awaited: isRecent(seen, context.awaitedMs) || await context.isCaptured(path) } };
     case 'referenced':
-      return { ...before, evidence: { ...before.evidence, referenced: isSavedSince(entry, path, reason) || await context.isReferenced(path) } };
+      return { ...before, evidence: { ...before.evidence, referenced: isSavedSince(entry, path, reason, context.me) || await context.isReferenced(path) } };
   }
 }
 
@@ -39,8 +39,12 @@ function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
   return since !== undefined && Math.abs(Date.now() - since) < awaitedMs;
 }
 
-/** A save that is certainly younger than the delete needs no look into the documents, nor does what somebody has asserted. */
-function isSavedSince(entry: Entry | undefined, path: Path, { savedAt, asserted }: Reason): boolean {
+/**
+ * A save that is certainly younger than the delete needs no look into the documents, for which folds would wait; nor does what somebody has
+ * asserted. One clock tells of both where this host deleted it.
+ */
+function isSavedSince(entry: Entry | undefined, path: Path, { savedAt, asserted }: Reason, me: HostId): boolean {
   if (asserted?.some((one) => one.path === path)) return true;
-  return savedAt !== undefined && entry !== undefined && savedAt.getTime() > entry.capturedAt.getTime() + skewMs;
+  if (savedAt === undefined || entry === undefined) return false;
+  return savedAt.getTime() > entry.capturedAt.getTime() + (entry.capturedBy === me ? 0 : skewMs);
 }

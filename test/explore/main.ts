@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Decisions } from './decisions.js';
 import type { Options } from './model.js';
-import { findMutation, mutations } from './mutations.js';
+import { findMutation, modelOf, mutations } from './mutations.js';
 import { rules } from './rules.js';
 import { explore, type Explored } from './search.js';
 import { budgets } from './state.js';
@@ -48,7 +48,13 @@ if (values.help === true) {
     console.log(`${mutation.name}: ${mutation.says}`);
     const result = findMutation(mutation);
     print(result, values.quiet === true);
-    if (result.violations.length === 0) process.exitCode = 1;
+    // Else it would be found by whatever the right decision breaks.
+    const { options: same } = modelOf(mutation), right = explore({ options: same, decisions: new Decisions(rules, same) }, { states: result.states, untilBroken: true });
+    if (right.violations.length > 0) {
+      console.log('  but the right decision breaks a promise, too:');
+      print(right, values.quiet === true);
+    }
+    if (result.violations.length === 0 || right.violations.length > 0) process.exitCode = 1;
   }
 } else {
   const began = Date.now();
