@@ -176,7 +176,8 @@ export class Deleting {
     const undone = tombstones.filter(({ path }) => named.has(path)), back: Path[] = [];
     for (const { path } of undone) if (await this.isHere(path)) back.push(path);
     const versions = back.length > 0 ? await this.context.fold(back) : [];
-    for (const tombstone of undone) {
+    const isVersion = new Set(versions.map(({ path }) => path));
+    for (const tombstone of undone.filter(({ path }) => !isVersion.has(path))) {
       const { path } = tombstone, others = this.context.wantedBy(path);
       const revived = others && makeRevived(tombstone, { path, version: randomUUID(), me, wantedBy: others, now: new Date() });
       if (revived) await ledger.replace(tombstone.version, revived);

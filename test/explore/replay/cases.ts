@@ -17,7 +17,7 @@ export function chooseWalk(seed: number): Case {
 
 /** The shortest trace by which a wrong decision is found, as far as the right ones go along. */
 export function followTrace(mutation: Mutation): Case {
-  const { options } = modelOf(mutation), [found] = findMutation(mutation).violations;
-  const model = { options: { ...options, forgetful: false }, decisions: new Decisions(rules, options) };
+  const options = { ...modelOf(mutation).options, forgetful: false }, [found] = findMutation(mutation).violations;
+  const model = { options, decisions: new Decisions(rules, options) };
   return { model, steps: walkAlong(model, found?.trace.slice(0, -1) ?? [], 1) };
 }

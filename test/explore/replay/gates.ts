@@ -135,6 +135,11 @@ export class GatedOwnDisk extends OwnDisk {
     return super.restore(entry, ownCopy);
   }
 
+  override async takeBack(path: Path, taken: string): Promise<void> {
+    await pass('write');
+    await super.takeBack(path, taken);
+  }
+
   override async moveToTrash(path: Path): Promise<void> {
     await this.beginLanding();
     await super.moveToTrash(path);

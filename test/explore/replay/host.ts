@@ -100,6 +100,12 @@ export class ReplayHost {
     await rm(join(this.ssh.root, uploads.path, areas.trash, name, path.slice(uploads.path.length + 1)));
   }
 
+  async moveToTrash(path: Path, aside: string): Promise<void> {
+    const dir = join(this.ssh.root, uploads.path), rest = path.slice(uploads.path.length + 1);
+    await mkdir(dirname(join(dir, areas.trash, aside, rest)), { recursive: true });
+    await rename(join(dir, areas.aside, aside, rest), join(dir, areas.trash, aside, rest));
+  }
+
   /** The contents at the path, or below an area of `.syncmedia` for that path. */
   async contents(path: Path, area?: 'aside' | 'trash' | 'conflicts'): Promise<{ content: string; name: string }[]> {
     const dir = join(this.ssh.root, uploads.path), rest = path.slice(uploads.path.length + 1);

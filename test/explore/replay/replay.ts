@@ -151,6 +151,14 @@ export class Replay {
     }
     if (label.endsWith('its copy is gone, again')) return this.fail(task);
     const reached = await task.go();
+    if (before.answer === 'take-back' && after.step !== 'none') {
+      // It looks again at once.
+      this.looks.set(index, task);
+      this.reach(task, reached, 'again');
+      return this.reach(task, await task.go(), after.answer === 'nothing' ? 'done' : 'write');
+    }
+    // Whether a document has come to name the file is, to the explorer, another look: as after a crash.
+    if (label.endsWith('delete: tombstone')) return task.kill();
     // What has moved is looked at again at once; for the explorer that is another look. A delete reads what there is now, and that is that.
     if (reached === 'again' && label.endsWith('is newer than the delete')) this.reach(task, await task.go(), 'done');
     else if (reached !== 'again') this.reach(task, reached, 'done');
@@ -218,14 +226,16 @@ export class Replay {
       while (task.at !== wanted && task.at !== 'done') await task.go();
       this.reach(task, task.at, wanted);
     } else this.reach(task, await task.go(), wanted);
-    if (before.kind === 'restore' && before.step !== 'judged') await this.removeSpares(to, before);
+    if (before.kind === 'restore' && before.step !== 'judged') await this.removeSpares(to, before, task);
   }
 
-  /** The explorer counts a content in the trash once: the first restore takes it. */
-  private async removeSpares(state: State, { to, content }: Landing): Promise<void> {
-    const { trash, grave } = hostOf(state, to), host = this.host(to);
-    if (((trash | grave) & bit(content)) !== 0) return;
-    for (const { name } of (await host.contents(this.path, 'trash')).filter((one) => contentIn(one.content) === content)) await host.removeFromTrash(this.path, name);
+  /** The explorer counts a content in the trash once: the first restore takes it, but what is aside by then before that. */
+  private async removeSpares(state: State, { to, content }: Landing, task: Task): Promise<void> {
+    const { trash, grave, aside } = hostOf(state, to), host = this.host(to);
+    const find = async (area: 'trash' | 'aside'): Promise<string[]> => (await host.contents(this.path, area)).filter((one) => contentIn(one.content) === content).map(({ name }) => name);
+    const inTrash = await find('trash');
+    if (((trash | grave) & bit(content)) === 0) for (const name of inTrash) await host.removeFromTrash(this.path, name);
+    else if (inTrash.length === 0 && (aside & bit(content)) === 0) for (const name of await find('aside')) if (!task.asides.has(name)) await host.moveToTrash(this.path, name);
   }
 
   private async end(task: Task, landing: Landing): Promise<void> {
@@ -254,11 +264,11 @@ export class Replay {
 
   /**
    * Whether rsync may carry it, which reads the source when it renames: the source stays as it is until the landing has ended, and is
-   * not replaced by the same bytes. And rsync keeps the fraction of the mtime, which to the explorer every transfer drops: only an
-   * assertion tells these apart.
+   * not replaced by the same bytes. And rsync keeps the fraction of the mtime, which to the explorer every transfer drops: an
+   * assertion tells these apart, and so do contents of one size and second.
    */
   private suitsRsync(steps: readonly Step[], at: number, slot: number, { from, to, content }: Landing): boolean {
-    if (this.model.options.window || steps.slice(at).some((step) => step.to.hosts[to]?.asserted === content)) return false;
+    if (this.model.options.window || this.model.options.collide || steps.slice(at).some((step) => step.to.hosts[to]?.asserted === content)) return false;
     for (let i = at; i < steps.length; i++) {
       const state = steps[i]?.to;
       if (!state || state.landings[slot]?.step === 'free') return true;
