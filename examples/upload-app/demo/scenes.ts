@@ -49,7 +49,7 @@ export async function showCrash({ site, hosts, report }: Stage): Promise<void> {
   const saved = await save(crashing, 'chelsea', site);
   await crashing.killApp();
   await Promise.all([other.startSshd(), another.startSshd()]);
-  report.say(`  ${crashing.name}'s app is started again, and nothing is saved; it waits 10 s for the lease of the one that died`);
+  report.say(`  ${crashing.name}'s app is started again, and nothing is saved`);
   const back = performance.now();
   await crashing.startApp();
   report.tableHead('its restart');
