@@ -1,6 +1,7 @@
 import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
 import type { RequestHandler } from 'express';
 import { createAdmin, type AdminOptions } from './admin/create-admin.js';
+import { AppConnection } from './app-connection.js';
 import { Audit, auditChanges, type AuditRow } from './audit.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
 import { storeAsked, type Asked } from './capture/ask.js';
@@ -21,6 +22,7 @@ import { readState, type State } from './hosts/state.js';
 import type { CopiesResult, DoctorCheck, DocumentStatus, NamedFiles, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions } from './instance.js';
 import { offerKept, offerRemovals } from './kept-files.js';
 import { KnownDirs } from './known-dirs.js';
+import { KnownModels } from './known-models.js';
 import { LeaseHolder } from './lease-holder.js';
 import { logEvents } from './log-events.js';
 import { defaultTuning, type Config, type PluginOptions, type SyncMediaOptions, type Tuning } from './options/config.js';
@@ -76,10 +78,9 @@ class Instance implements SyncMediaInstance {
   private readonly records: Records;
   private readonly serving: Serving;
   private readonly readiness: Readiness;
+  private readonly connection: AppConnection;
   private state: State | undefined;
   private stateRead = false;
-  private firstModel: string | undefined;
-  private outbox: Outbox | undefined;
   private captures: Capturing | undefined;
   private parts: Promise<Parts> | undefined;
   private known: Parts | undefined;
@@ -87,39 +88,40 @@ class Instance implements SyncMediaInstance {
   private readonly asking: RunActions;
   private readonly setup: SetupWatch;
   private readonly commits = new CommitWatch();
-  private readonly models: NamingModel[] = [];
+  private readonly models = new KnownModels();
   private starting: Promise<void> | undefined;
   private begun = false;
   private closing: Promise<void> | undefined;
   private readonly ending = new AbortController();
 
-  constructor(private readonly config: Config, private readonly tuning: Tuning, private connection: Connection | undefined) {
+  constructor(private readonly config: Config, private readonly tuning: Tuning, given: Connection | undefined) {
     const { log } = config;
+    this.connection = new AppConnection(given, () => { this.forgetConnection(); });
     this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
     this.holder = new LeaseHolder(config, tuning, this.events, () => this.capturing()?.outbox);
-    this.records = new Records({ log, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
+    this.records = new Records({ log, models: this.models, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
     this.serving = new Serving(this.servingContext());
     this.readiness = new Readiness(() => this.openParts(), () => this.holder.isLed(), tuning);
     this.setup = new SetupWatch({
-      log, dirs: this.dirs, models: this.models, served: () => this.serving.listServed(), allowed: () => this.readState()?.syncDirs ?? [],
+      log, dirs: this.dirs, models: this.models.naming, served: () => this.serving.listServed(), allowed: () => this.readState()?.syncDirs ?? [],
       isStarted: () => this.starting !== undefined, parts: () => this.openParts(),
     });
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
+      initialised: () => this.initialised,
       capturing: (model) => {
         const capturing = this.capturing();
         if (capturing) this.setup.noteSave(model.modelName);
         return capturing;
       },
       onModel: (model, its, resolved) => {
-        this.adoptConnection(model.modelName, its);
+        this.connection.adopt(model.modelName, its, this.initialised);
         this.addModel({ model, options: resolved });
-        this.records.noticeModel(model, resolved);
       },
       onDeclare: (dirs, where) => { this.declare(dirs, where); },
     };
     this.plugin = createPlugin(deps);
-    if (Object.keys(config.modelSync).length > 0) applyModelSync(this.connection ?? mongoose, config.modelSync, this.plugin, deps);
+    if (Object.keys(config.modelSync).length > 0) applyModelSync(given ?? mongoose, config.modelSync, this.plugin, deps);
     this.hosts = new HostActions({
       config, connection: () => this.openConnection(), dirs: this.dirs, onStateChange: () => { this.forgetState(); },
     }).actions();
@@ -203,15 +205,6 @@ class Instance implements SyncMediaInstance {
 
   // ---- the connection, and what is opened on it
 
-  private adoptConnection(model: string, connection: Connection): void {
-    if (this.connection && this.connection !== connection) {
-      throw new SyncMediaError('TWO_CONNECTIONS', `the model ${model} is on the connection to "${connection.name}", but this instance belongs to `
-        + `"${this.connection.name}"${this.firstModel ? ` (model ${this.firstModel})` : ''}: make another instance with createSyncMedia({ connection })`);
-    }
-    this.connection = connection;
-    this.firstModel ??= model;
-  }
-
   private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
     this.holder.declare(dirs);
@@ -219,18 +212,15 @@ class Instance implements SyncMediaInstance {
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
 
-  /** Documents of a discriminator that inherits the plugin lie in its base model's collection, and are found there by the same options. */
   private addModel(naming: NamingModel): void {
-    if (this.models.some(({ model, options }) => model.modelName === naming.model.baseModelName && options === naming.options)) return;
-    this.models.push(naming);
+    if (!this.models.add(naming)) return;
     if (this.begun) void this.setup.check();
     void this.parts?.then((parts) => parts.declareModel(naming)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring a model', error }); });
   }
 
   private async openConnection(): Promise<Connection> {
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
-    return this.connection.asPromise();
+    return this.connection.open();
   }
 
   private async openParts(): Promise<Parts> {
@@ -254,7 +244,7 @@ class Instance implements SyncMediaInstance {
     this.database ??= new RegisteredDatabase(connection, () => checkDatabase(connection, config.collectionPrefix, state), (error) => {
       events.emit('failed', { doing: 'using the connection that the app opened anew', error });
     });
-    this.known = await openParts(config, state, this.database, this.dirs, events, this.models);
+    this.known = await openParts(config, state, this.database, this.dirs, events, this.models.naming);
     return this.known;
   }
 
@@ -269,23 +259,31 @@ class Instance implements SyncMediaInstance {
   /** The state folder was written or removed; lanes that run already go on by what they were begun with. */
   private forgetState(): void {
     this.stateRead = false;
+    this.forgetParts();
+    if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
+  }
+
+  private forgetConnection(): void {
+    this.forgetParts();
+    if (this.holder.begun) this.config.log.warn('the application closed the connection that this instance was started on, and compiled a model on another one: saves are captured there, and delivered once its processes are restarted');
+  }
+
+  private forgetParts(): void {
     this.parts = undefined;
     this.captures = undefined;
     this.database?.close();
     this.database = undefined;
-    if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
   }
 
   // ---- capture
 
   private capturing(): Capturing | undefined {
-    const state = this.readState();
-    const { connection } = this;
-    if (!state || !connection) return undefined;
-    this.outbox ??= new Outbox(connection, this.config.collectionPrefix);
+    const state = this.readState(), { current } = this.connection;
+    if (!state || !current) return undefined;
     const dirs = () => this.dirs.current();
     return this.captures ??= {
-      hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, outbox: this.outbox, log: this.config.log,
+      hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, log: this.config.log,
+      outbox: new Outbox(current, this.config.collectionPrefix),
       noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
       awaitCopies: (...asked) => this.records.awaitSaved(...asked), noteUnsynced: (savedBy, unsynced) => { this.setup.noteUnsynced(savedBy, unsynced); },
     };
@@ -294,8 +292,8 @@ class Instance implements SyncMediaInstance {
   private async store(options: { session?: ClientSession }, ask: (toPath: (given: string) => Path) => Asked): Promise<void> {
     const { rootPath } = await this.openParts();
     const asked = ask((given) => this.asPath(rootPath, given));
-    const capturing = this.capturing();
-    if (capturing && this.connection) await storeAsked(asked, options, capturing, this.connection, this.commits);
+    const capturing = this.capturing(), { current } = this.connection;
+    if (capturing && current) await storeAsked(asked, options, capturing, current, this.commits);
   }
 
   private handOver(capture: Capture): void {
@@ -346,6 +344,8 @@ class Instance implements SyncMediaInstance {
 
   private async end(): Promise<void> {
     this.ending.abort();
+    this.connection.close();
+    this.models.close();
     await this.starting?.catch(() => undefined);
     await this.setup.close();
     await this.asking.close();

@@ -59,7 +59,7 @@ export async function openParts(
   await Promise.all([ensureIndexes(rows()), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
   await store.declare(dirs.listDeclared());
   const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
-  for (const model of models) await declareModel(model);
+  for (const model of [...models]) await declareModel(model);
   const registry = new Registry(rows, state.id, new Seals(config.secret, config.previousSecret));
   const refresh = async (): Promise<void> => {
     await registry.refresh();

@@ -1,8 +1,11 @@
 import { findDocumentPaths } from './capture/document-paths.js';
-import { toPlainObject, type PluggedDocument, type PluggedModel } from './capture/capturing.js';
+import type { PluggedDocument, PluggedModel } from './capture/capturing.js';
+import { toPlainObject } from './capture/plain-object.js';
+import { storedOf } from './capture/stored-documents.js';
 import { CopiesWatch } from './delivery/copies.js';
 import { hasCode, messageOf, SyncMediaError } from './errors/errors.js';
 import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles, WaitOptions } from './instance.js';
+import type { KnownModels } from './known-models.js';
 import { checkCopies, checkCopiesTimeout, type ResolvedPluginOptions } from './options/plugin-options.js';
 import type { Log } from './log.js';
 import { isKnown, lookUp, type Known } from './look-up.js';
@@ -13,25 +16,20 @@ import type { Capture, Host, HostId, Path, Unsynced } from './words.js';
 
 export interface RecordsContext {
   readonly log: Log;
+  readonly models: KnownModels;
   parts(): Promise<Parts>;
   /** A path as apps give it, checked. @throws BAD_PATH */
   asPath(rootPath: string, given: string): Path;
 }
 
 interface NamedPaths { readonly paths: Path[]; readonly unsynced: Unsynced[] }
-interface Plugged { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
 const defaultTimeoutMs = 5_000;
 
 /** What is known of the files that records name, and waiting for copies of them. */
 export class Records {
-  private readonly plugged = new Map<string, Plugged>();
   private watch: CopiesWatch | undefined;
 
   constructor(private readonly context: RecordsContext) {}
-
-  noticeModel(model: PluggedModel, options: ResolvedPluginOptions): void {
-    this.plugged.set(model.modelName, { model, options });
-  }
 
   /** Waits as the plugin's options say, for what a save has just captured; in the way of the save, so it is bounded. */
   async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions, absent: readonly Path[], unkept: readonly Path[]): Promise<void> {
@@ -68,9 +66,9 @@ export class Records {
 
   /** @throws UNKNOWN_DOCUMENT */
   async showDocument(modelName: string, id: string): Promise<DocumentStatus> {
-    const found = this.plugged.get(modelName);
+    const found = this.context.models.find(modelName);
     if (!found) {
-      throw new SyncMediaError('UNKNOWN_DOCUMENT', `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ${[...this.plugged.keys()].join(', ') || 'none'}`);
+      throw new SyncMediaError('UNKNOWN_DOCUMENT', `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ${this.context.models.names.join(', ') || 'none'}`);
     }
     const document = await readDocument(found.model, id);
     if (!document) throw new SyncMediaError('UNKNOWN_DOCUMENT', `no ${modelName} has the id ${JSON.stringify(id)}`);
@@ -94,7 +92,7 @@ export class Records {
       return unsynced ? { paths: [], unsynced: [unsynced] } : { paths: [path], unsynced: [] };
     }
     const model = (named.constructor as Partial<PluggedModel>).modelName;
-    if (model === undefined || !this.plugged.has(model)) {
+    if (model === undefined || !this.context.models.find(model)) {
       throw new SyncMediaError('BAD_OPTION', 'give a document of a model that is plugged, or the path of a file below a sync dir');
     }
     const document = named as unknown as PluggedDocument;
@@ -102,7 +100,7 @@ export class Records {
   }
 
   private async findNamed(document: Record<string, unknown>, model: string, parts: Parts): Promise<NamedPaths> {
-    const options = this.plugged.get(model)?.options, { root, rootPaths, dirs } = parts;
+    const options = this.context.models.find(model)?.options, { root, rootPaths, dirs } = parts;
     if (!options) return { paths: [], unsynced: [] };
     return findDocumentPaths(document, options, model, { root, rootPaths, dirs: () => dirs.current() }, async (paths) => {
       const knownOf = await lookUp(parts, paths);
@@ -115,8 +113,7 @@ export class Records {
 async function readDocument(model: PluggedModel, id: string): Promise<Record<string, unknown> | undefined> {
   let key: unknown;
   try { key = (model.schema.path('_id') as unknown as { cast(value: unknown): unknown }).cast(id); } catch { return undefined; }
-  const collection = model.db.collection(model.collection.collectionName);
-  return await collection.findOne({ _id: key as never }, { readPreference: 'primary' }) ?? undefined;
+  return await storedOf(model).findOne({ _id: key as never }, { readPreference: 'primary' }) ?? undefined;
 }
 
 async function describeFiles(paths: readonly Path[], parts: Parts): Promise<FileStatus[]> {

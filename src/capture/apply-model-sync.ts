@@ -3,7 +3,7 @@ import { SyncMediaError } from '../errors/errors.js';
 import type { ModelSync } from '../options/model-sync.js';
 import { resolvePluginOptions } from '../options/plugin-options.js';
 import type { CaptureDeps } from './capturing.js';
-import { onCompiled, PluggedModels } from './plugged.js';
+import { PluggedModels } from './plugged.js';
 import { attachHooks, type CapturePlugin, countPlugged } from './plugin.js';
 import { CommitWatch } from './session-commit.js';
 
@@ -22,16 +22,7 @@ export function applyModelSync(home: Mongoose | Connection, modelSync: ModelSync
       `modelSync names ${compiled.join(', ')}, compiled before syncmedia was told: create the instance (or import the module that does) before the models.`);
   }
   const models = new PluggedModels(deps, (model) => countPlugged(model.schema, plugin) > 0 ? undefined : options.get(model.modelName), new CommitWatch());
-  const watched = new WeakSet<Connection>();
-  home.plugin((schema: Schema) => {
-    attachHooks(schema, models);
-    // Mongoose gives a discriminator's schema the hooks of its base, and no global plugin.
-    onCompiled(schema, ({ db }) => {
-      if (watched.has(db)) return;
-      watched.add(db);
-      models.watchConnection(db);
-    });
-  });
+  home.plugin((schema: Schema) => { attachHooks(schema, models); });
 }
 
 function listCompiled(home: Mongoose | Connection): string[] {

@@ -1,3 +1,5 @@
+import type { Verdict } from './nothing-written.js';
+
 /** What a `bulkWrite` answered. */
 export interface BulkResult {
   readonly insertedIds?: Readonly<Record<number, unknown>>;
@@ -14,16 +16,16 @@ export function countWritten({ insertedCount = 0, matchedCount = 0, deletedCount
 }
 
 interface WriteError { readonly index: number; readonly code?: number }
+interface BulkWriteError extends Error { readonly writeErrors?: WriteError | readonly WriteError[] }
 
-/** An answer of the server that some of the writes failed. */
-export interface BulkWriteError extends Error { readonly writeErrors?: WriteError | readonly WriteError[] }
-
-export function isBulkWriteError(error: unknown): error is BulkWriteError {
-  return error instanceof Error && error.name === 'MongoBulkWriteError';
+/** What an error of several writes in one call says of them: an answer of the server lists those that failed. */
+export function judgeBulkError(error: unknown, writes: readonly object[], ordered: boolean): Verdict {
+  if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return 'unknown';
+  return refusedAll(error, writes, ordered) ? 'nothing' : 'written';
 }
 
 /** Whether all writes were refused: an ordered call ends at its first error, an unordered one lists all. Its counts are not trusted: servers differ. */
-export function refusedAll({ writeErrors = [] }: BulkWriteError, writes: readonly object[], ordered: boolean): boolean {
+function refusedAll({ writeErrors = [] }: BulkWriteError, writes: readonly object[], ordered: boolean): boolean {
   const refused = [writeErrors].flat();
   // Of an updateMany some documents may be written before one is a duplicate.
   if (!refused.every(({ code, index }) => code === 11_000 && !('updateMany' in (writes[index] ?? {})))) return false;

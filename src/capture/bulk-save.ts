@@ -1,23 +1,61 @@
-import { isBulkWriteError } from './bulk-result.js';
+import { type BulkResult, countWritten, judgeBulkError } from './bulk-result.js';
+import type { PlainDocument, PluggedModel } from './capturing.js';
+import { type DriverOptions, readSession } from './driver-options.js';
+import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
-import { SavedDocuments } from './saved-documents.js';
+import { toPlainObject } from './plain-object.js';
+import { keyOf } from './remembered.js';
+import { type Change, SavedDocuments } from './saved-documents.js';
 
-/** Whether the `bulkWrite` of a `bulkSave` was begun. */
-export interface BulkSave { begun: boolean }
+/** What a `bulkSave` sends for one of its documents. */
+interface Write {
+  readonly insertOne?: { readonly document: PlainDocument };
+  readonly updateOne?: { readonly filter: PlainDocument; readonly update: unknown };
+}
 
-/** Captures a `bulkSave` once, for its save hooks and its `bulkWrite`. */
-export async function captureBulkSave(operation: Operation, documents: readonly object[], save: (bulk: BulkSave) => Promise<unknown>): Promise<unknown> {
-  const saved = new SavedDocuments(operation, documents);
-  const bulk: BulkSave = { begun: false };
-  await operation.announce(await saved.listBefore());
-  let result: unknown;
-  try {
-    result = await save(bulk);
-  } catch (error) {
-    if (!bulk.begun) await operation.withdraw(error);
-    else if (isBulkWriteError(error)) operation.handOver();
-    throw error;
+/**
+ * A `bulkSave` under way: its documents are captured once, around the `bulkWrite` that Mongoose makes of them, and again once Mongoose
+ * has settled them. Those that did not change are not among its writes, and are captured all the same.
+ */
+export class BulkSave {
+  private readonly saved: SavedDocuments;
+  private called = false;
+  private written = false;
+
+  constructor(readonly model: PluggedModel, private readonly operation: Operation, private readonly documents: readonly object[]) {
+    this.saved = new SavedDocuments(operation, documents);
   }
-  await operation.conclude(await saved.listAfter());
-  return result;
+
+  /** Whether these are its writes, and not those of another `bulkWrite` that a hook makes meanwhile. */
+  owns(model: PluggedModel, writes: readonly Write[]): boolean {
+    if (this.called || model !== this.model) return false;
+    const ids = new Set(this.documents.map((document) => keyOf(toPlainObject(document)['_id'])));
+    return writes.every((write) => ids.has(keyOf(idOf(write))));
+  }
+
+  async announceAndWrite({ args, collection }: DriverCall, options: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
+    this.called = true;
+    this.operation.enter(collection, readSession(options));
+    const writes = args[0] as readonly Write[];
+    const changes = writes.flatMap((one): Change[] => (one.updateOne ? [{ id: one.updateOne.filter['_id'], update: one.updateOne.update }] : []));
+    const { result, nothing } = await this.operation.announceAndWrite(await this.saved.listBefore(changes), write, {
+      ofError: (error) => judgeBulkError(error, writes, options['ordered'] !== false),
+      ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
+    });
+    this.written = !nothing;
+    return result;
+  }
+
+  async conclude(): Promise<void> {
+    await this.operation.concludeWith(() => this.saved.listAfter());
+  }
+
+  /** Mongoose or a hook failed: what was written before counts. */
+  giveUp(): void {
+    if (this.written) this.operation.handOver();
+  }
+}
+
+function idOf({ insertOne, updateOne }: Write): unknown {
+  return insertOne?.document['_id'] ?? updateOne?.filter['_id'];
 }

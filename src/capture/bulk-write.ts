@@ -1,6 +1,8 @@
-import { type BulkResult, countWritten, isBulkWriteError, refusedAll } from './bulk-result.js';
+import { type BulkResult, countWritten, judgeBulkError } from './bulk-result.js';
 import type { PlainDocument } from './capturing.js';
 import type { DocumentStrings } from './document-strings.js';
+import type { DriverOptions } from './driver-options.js';
+import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
 import { maxDocuments, Remembered } from './remembered.js';
 import { listUpdateNames } from './update-names.js';
@@ -14,48 +16,28 @@ type Write = Readonly<Record<string, {
 const filtersAtOnce = 100;
 
 /** Captures a `bulkWrite`, whose filters may find documents that another of its operations has changed by then. */
-export async function captureBulkWrite(operation: Operation, given: readonly unknown[], ordered: boolean, write: () => Promise<unknown>): Promise<unknown> {
-  const writes = given.filter(isWrite);
+export async function captureBulkWrite(operation: Operation, { args }: DriverCall, { ordered }: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
+  const writes = (args[0] as readonly unknown[]).filter(isWrite);
   const keeps = writes.filter((one) => !('deleteOne' in one || 'deleteMany' in one));
   if (keeps.length === 0 && !operation.propagates) return write();
   const remembered = new Remembered(operation);
-  await lookUp(remembered, operation, operation.propagates ? writes : keeps);
-  await operation.announce(await remembered.listBefore(listWriteNames(operation, keeps)), { sweeps: keeps.length > 0 });
-  let result: unknown;
-  try {
-    result = await write();
-  } catch (error) {
-    if (isBulkWriteError(error)) {
-      if (refusedAll(error, writes, ordered)) await operation.withdraw(error);
-      else operation.handOver();
-    }
-    throw error;
-  }
-  await conclude(operation, remembered, result ?? {});
+  await lookUp(remembered, operation.propagates ? writes : keeps);
+  const { result, nothing } = await operation.announceAndWrite(await remembered.listBefore(listWriteNames(operation, keeps)), write, {
+    ofError: (error) => judgeBulkError(error, writes, ordered !== false),
+    ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
+  }, { sweeps: keeps.length > 0 });
+  if (!nothing) await conclude(operation, remembered, result as BulkResult);
   return result;
 }
 
-async function conclude(operation: Operation, remembered: Remembered, result: BulkResult): Promise<void> {
-  if (countWritten(result) === 0) {
-    await operation.withdraw();
-    return;
-  }
-  const { insertedIds = {}, upsertedIds = {}, matchedCount = 0 } = result;
+async function conclude(operation: Operation, remembered: Remembered, { insertedIds = {}, upsertedIds = {}, matchedCount = 0 }: BulkResult): Promise<void> {
   if (matchedCount > remembered.size) remembered.complete = false;
   for (const id of [...Object.values(insertedIds), ...Object.values(upsertedIds)]) remembered.include(id);
   await operation.conclude(await remembered.listAfter());
 }
 
-async function lookUp(remembered: Remembered, { model }: Operation, writes: readonly Write[]): Promise<void> {
-  const filters: PlainDocument[] = [];
-  for (const { filter } of writes.flatMap((one) => Object.values(one))) {
-    if (filter === undefined) continue;
-    try {
-      filters.push(model.find(filter as never).clone().cast(model) as PlainDocument);
-    } catch {
-      remembered.complete = false;
-    }
-  }
+async function lookUp(remembered: Remembered, writes: readonly Write[]): Promise<void> {
+  const filters = writes.flatMap((one) => Object.values(one)).flatMap(({ filter }) => filter ?? []);
   for (let at = 0; at < filters.length && remembered.size < maxDocuments; at += filtersAtOnce) {
     await remembered.read({ $or: filters.slice(at, at + filtersAtOnce) });
   }

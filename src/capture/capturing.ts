@@ -1,4 +1,4 @@
-import type { ClientSession, Connection, Model, ToObjectOptions } from 'mongoose';
+import type { ClientSession, Connection, Model } from 'mongoose';
 import type { Log } from '../log.js';
 import type { Capture, HostId, Path, SavedBy, SyncDir, Unsynced } from '../words.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
@@ -12,23 +12,12 @@ export type PlainDocument = Record<string, unknown>;
 /** Of a document, what hooks use; a schema without type parameters gives its hooks no better type. */
 export interface PluggedDocument {
   readonly _id: unknown;
-  readonly isNew: boolean;
   $session(): ClientSession | null;
-  modifiedPaths(): string[];
-  toObject(options: ToObjectOptions): unknown;
 }
 
 /** Hooks of a schema run for its subdocuments too; these are saved, and captured, with their parents. */
-export function isSubdocument(document: PluggedDocument): boolean {
+export function isSubdocument(document: object): boolean {
   return '$isSubdocument' in document && document.$isSubdocument === true;
-}
-
-/** As it is stored: without getters, virtuals and transforms, which may hide or invent paths. Plain objects are taken as they are. */
-export function toPlainObject(document: object): PlainDocument {
-  if (!('toObject' in document) || typeof document.toObject !== 'function') return document as PlainDocument;
-  return (document as PluggedDocument).toObject({
-    depopulate: true, flattenMaps: true, getters: false, virtuals: false, transform: false, minimize: false, useProjection: false,
-  }) as PlainDocument;
 }
 
 /** What capturing needs of an initialised host. */
@@ -57,8 +46,10 @@ export interface Capturing extends Place {
 export interface CaptureDeps {
   /** Before the names of our collections: the models of ours are not captured. */
   readonly collectionPrefix: string;
-  /** Undefined on a machine that is not initialised: nothing is captured. */
-  capturing(this: void, model: PluggedModel): Capturing | undefined | Promise<Capturing | undefined>;
+  /** Whether anything is captured on this machine. */
+  initialised(this: void): boolean;
+  /** Asked for each operation; undefined on a machine that is not initialised. */
+  capturing(this: void, model: PluggedModel): Capturing | undefined;
   /** A plugged model was compiled, on `connection`. May throw: `mongoose.model()` then does. */
   onModel(this: void, model: PluggedModel, connection: Connection, options: ResolvedPluginOptions): void;
   /** A plugged model declares these sync dirs; `where` names it. May throw (RULES_DIFFER). */

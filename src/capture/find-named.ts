@@ -4,7 +4,7 @@ import type { Named, Path } from '../words.js';
 import { findCandidates, listMarks } from './candidates.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 import { storedLimits } from './document-strings.js';
-import { readStored } from './stored-documents.js';
+import { readStored, storedOf } from './stored-documents.js';
 import { listNames } from './touched-paths.js';
 
 export interface NamingModel { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
@@ -24,7 +24,8 @@ const batchSize = 200;
  */
 export async function findNamed(models: readonly NamingModel[], paths: readonly Path[], rootPaths: readonly string[], signal: AbortSignal): Promise<Named> {
   const named = new Set<Path>(), unjudged = new Map<Path, string>();
-  for (const { model, options } of models) {
+  // Models may come and go meanwhile.
+  for (const { model, options } of [...models]) {
     const isBelow = (path: Path): boolean => options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
     const wanted = new Set(paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)));
     if (wanted.size === 0) continue;
@@ -56,11 +57,11 @@ export function isPlugged(models: readonly NamingModel[], name: string, dir: Pat
 async function* readAll(model: PluggedModel, options: ResolvedPluginOptions, wanted: ReadonlySet<Path>): AsyncGenerator<PlainDocument> {
   const filter = makeFilter(options, wanted), limits = { limit: 0, batchSize };
   try {
-    yield* readStored(model, filter ?? {}, options, limits);
+    yield* readStored(storedOf(model), filter ?? {}, options, limits);
   } catch (error) {
     // A server may refuse to search, as in encrypted fields.
     if (filter === undefined) throw error;
-    yield* readStored(model, {}, options, limits);
+    yield* readStored(storedOf(model), {}, options, limits);
   }
 }
 

@@ -1,44 +1,30 @@
-import type { CaptureContent } from './make-captures.js';
-import { isDuplicateKey } from './nothing-written.js';
+import { judgeBulkError } from './bulk-result.js';
+import type { DriverOptions } from './driver-options.js';
+import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
-import { maxDocuments, Remembered } from './remembered.js';
 import { SavedDocuments } from './saved-documents.js';
-import { listUpdateNames } from './update-names.js';
 
-/**
- * Captures an `insertMany`. Before, its documents have no `_id` yet and no defaults: what they name is announced for all of them
- * together; after it each has its own capture.
- */
-export async function captureInsertMany(operation: Operation, given: unknown, insert: () => Promise<unknown>): Promise<unknown> {
-  const documents: unknown[] = Array.isArray(given) ? given : [given];
-  const names = documents.slice(0, maxDocuments).map((document) => listUpdateNames(document, operation.options));
-  const remembered = new Remembered(operation);
-  remembered.complete = documents.length <= maxDocuments;
-  await operation.announce(await remembered.listBefore({
-    strings: names.flatMap(({ strings }) => strings), complete: names.every(({ complete }) => complete),
-  }));
-  let result: unknown;
+/** Captures an `insertMany`: each document that is inserted, as the driver is given it. */
+export async function captureInsertMany(operation: Operation, { args }: DriverCall, { ordered }: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
+  const documents = args[0] as readonly object[];
+  // With `lean` Mongoose leaves it to the driver to refuse what is no document.
+  const saved = new SavedDocuments(operation, documents.filter((document) => typeof document === 'object' && document !== null));
+  const { result } = await operation.announceAndWrite(await saved.listBefore([]), write, {
+    ofError: (error) => judgeBulkError(error, documents, ordered !== false),
+    ofResult: () => 'written',
+  });
   try {
-    result = await insert();
+    await operation.conclude(await saved.listAfter());
   } catch (error) {
-    await settleFailure(operation, error);
-    throw error;
+    throw sayAllWereWritten(error);
   }
-  await operation.conclude(await listInserted(operation, remembered, result));
   return result;
 }
 
-/** The inserted documents; with `rawResult` their ids alone. */
-async function listInserted(operation: Operation, remembered: Remembered, result: unknown): Promise<CaptureContent[]> {
-  if (Array.isArray(result)) return new SavedDocuments(operation, result as object[]).listAfter();
-  const { insertedIds = {} } = result as { insertedIds?: Record<number, unknown> };
-  for (const id of Object.values(insertedIds)) remembered.include(id);
-  return remembered.listAfter();
-}
-
-/** Some documents may be there: what was announced counts at once, unless the answer says that none is. */
-async function settleFailure(operation: Operation, error: unknown): Promise<void> {
-  const inserted: unknown = error instanceof Error && 'insertedDocs' in error ? error.insertedDocs : undefined;
-  if (Array.isArray(inserted) && inserted.length === 0 && isDuplicateKey(error)) await operation.withdraw(error);
-  else if (Array.isArray(inserted) && inserted.length > 0) operation.handOver();
+/**
+ * Mongoose takes what the driver's call throws for the driver's error, and documents for not inserted unless that lists which were not.
+ * It then tells the app in `insertedDocs` that all are there.
+ */
+function sayAllWereWritten(error: unknown): unknown {
+  return error instanceof Error && !('writeErrors' in error) ? Object.assign(error, { writeErrors: [] }) : error;
 }

@@ -26,9 +26,9 @@ export class LeavingDocuments {
   }
 
   private async readAll(filter: PlainDocument, like: ReadOptions['like'] = {}, limit: number): Promise<void> {
-    const { model, options, capturing, session } = this.operation;
+    const { model, options, capturing, session, readable } = this.operation;
     const finder = new PathFinder(options, capturing);
-    for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxLeaving + 1) })) {
+    for await (const document of readStored(readable, filter, options, { session, like, limit: Math.min(limit, maxLeaving + 1) })) {
       if (this.ids.length === maxLeaving) {
         this.operation.warn(`${this.doing} takes more than 10,000 documents at once: the files of the others stay on every host. Delete in portions, or name the files with sync.remove(paths)`);
         return;

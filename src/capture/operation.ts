@@ -1,13 +1,24 @@
-import type { ClientSession } from 'mongoose';
+import type { ClientSession, mongo } from 'mongoose';
 import { messageOf } from '../errors/errors.js';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import { quotePath } from '../root/paths.js';
 import type { Capture, SavedBy } from '../words.js';
 import type { Capturing, PluggedModel } from './capturing.js';
 import { type CaptureContent, covers, makeCaptures } from './make-captures.js';
-import { isOfConnection } from './nothing-written.js';
+import { isOfConnection, type Verdict } from './nothing-written.js';
 import type { CommitWatch } from './session-commit.js';
 import type { Touched } from './touched-paths.js';
+
+/** What is known of a write by the driver's answer. */
+export interface Judge {
+  ofError(this: void, error: unknown): Verdict;
+  ofResult(this: void, result: unknown): Verdict;
+}
+
+/** What a write came to. */
+export interface Came { readonly result: unknown; readonly nothing: boolean }
+
+const connected = 1;
 
 /** Of one operation no more refused names than these are told one by one. */
 const maxWarnings = 10;
@@ -23,8 +34,15 @@ export class Operation {
   private sweeps = true;
   private told = 0;
 
+  /** @param collection where it writes; undefined as long as the driver is not called */
   constructor(readonly model: PluggedModel, readonly options: ResolvedPluginOptions, readonly capturing: Capturing,
-    readonly session: ClientSession | undefined, private readonly commits: CommitWatch) {}
+    public session: ClientSession | undefined, private readonly commits: CommitWatch, private collection?: mongo.Collection) {}
+
+  /** The driver is called: where, and in which session, is certain now. */
+  enter(collection: mongo.Collection, session: ClientSession | undefined): void {
+    this.collection = collection;
+    this.session = session;
+  }
 
   /** Whether what documents no longer name matters. */
   get propagates(): boolean { return this.options.onDelete === 'propagate'; }
@@ -38,6 +56,35 @@ export class Operation {
     this.announced = contents;
     this.sweeps = sweeps;
     this.captures = await this.store(contents);
+  }
+
+  /**
+   * Announces, writes, and takes back what was announced where the answer proves that nothing was written. Of a write that failed in part
+   * the announcement counts at once; where it is not known what was written it is due by itself.
+   */
+  async announceAndWrite(contents: readonly CaptureContent[], write: () => Promise<unknown>, judge: Judge, options: { sweeps?: boolean } = {}): Promise<Came> {
+    await this.announce(contents, options);
+    let result: unknown;
+    try {
+      result = await write();
+    } catch (error) {
+      const verdict = judge.ofError(error);
+      if (verdict === 'nothing') await this.withdraw(error);
+      else if (verdict === 'written') this.handOver();
+      throw error;
+    }
+    const nothing = judge.ofResult(result) === 'nothing';
+    if (nothing) await this.withdraw();
+    return { result, nothing };
+  }
+
+  /**
+   * As `conclude`, after a save that may not have called the driver, as it changed nothing. Where there is no connection either, nothing
+   * can be stored, and what Mongoose does without a database neither waits for one nor fails.
+   */
+  async concludeWith(list: () => Promise<readonly CaptureContent[]>): Promise<void> {
+    if (this.collection !== undefined || Number(this.model.db.readyState) === connected) await this.conclude(await list());
+    else this.warn('a save that changed nothing was not captured, as there is no connection');
   }
 
   /** After the write: replaces what was announced where it was not exactly that, then hands over. */
@@ -65,9 +112,17 @@ export class Operation {
 
   /** The operation wrote nothing. `error` is what it failed with. */
   async withdraw(error?: unknown): Promise<void> {
+    const { captures } = this;
+    this.captures = this.announced = [];
     // MongoDB has aborted a transaction that an operation failed in; the captures vanish with it.
     if (this.session?.inTransaction() === true && isOfConnection(error)) return;
-    await this.takeBack(this.captures);
+    await this.takeBack(captures);
+  }
+
+  /** Looks documents up in the collection that is written to. */
+  get readable(): mongo.Collection {
+    if (!this.collection) throw new Error('nothing is read before the driver is called');
+    return this.collection;
   }
 
   /**

@@ -1,5 +1,5 @@
-import type { ClientSession, Collection, Connection, mongo } from 'mongoose';
-import { gatherInserts } from '../database.js';
+import type { ClientSession, Connection, mongo } from 'mongoose';
+import { gatherInserts, nativeCollection } from '../database.js';
 import type { Gathering } from '../gathering.js';
 import type { Capture, HostId, Path, Seen } from '../words.js';
 
@@ -27,15 +27,19 @@ const latestMs = 10 * 60_000;
 
 /**
  * The collection of captures: what operations touched and no fold has stored yet. Rows are inserted and removed, never shared,
- * so that they conflict with no transaction. Before the connection is open its calls wait as the app's own do.
+ * so that they conflict with no transaction. By the driver's handle of the database, asked for at each use: Mongoose's collections are the
+ * app's, which may list, debug and empty them, and a connection that was opened again has another handle.
  */
 export class Outbox {
-  private readonly collection: Collection<CaptureRow>;
   private readonly inserting: Gathering<CaptureRow, void>;
 
-  constructor(private readonly connection: Connection, prefix: string) {
-    this.collection = connection.collection<CaptureRow>(`${prefix}captures`);
-    this.inserting = gatherInserts(() => this.collection as unknown as mongo.Collection<CaptureRow>, majority);
+  constructor(private readonly connection: Connection, private readonly prefix: string) {
+    this.inserting = gatherInserts<CaptureRow>(() => this.collection, majority);
+  }
+
+  /** @throws NO_CONNECTION */
+  private get collection(): mongo.Collection<CaptureRow> {
+    return nativeCollection<CaptureRow>(this.connection, `${this.prefix}captures`);
   }
 
   async ensureIndexes(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Schema } from 'mongoose';
 import type { PluginOptions } from '../options/config.js';
 import { resolvePluginOptions } from '../options/plugin-options.js';
 import type { CaptureDeps } from './capturing.js';
-import { wrapStatics } from './model-statics.js';
+import { addModelWrites } from './model-writes.js';
 import { PluggedModels } from './plugged.js';
 import { addQueryHooks } from './query-hooks.js';
 import { addSaveHooks } from './save-hooks.js';
@@ -27,10 +27,9 @@ export function createPlugin(deps: CaptureDeps): CapturePlugin {
 /** Adds every hook to a schema. */
 export function attachHooks(schema: Schema, models: PluggedModels): void {
   const inBulk = new WeakSet<object>();
-  models.watch(schema);
   addSaveHooks(schema, models, inBulk);
   addQueryHooks(schema, models);
-  wrapStatics(schema, models, inBulk);
+  addModelWrites(schema, models, inBulk);
 }
 
 /** How often a plugin was registered on a schema. Mongoose lists a plugin before it calls it, and clones inherit the list with the hooks. */

@@ -20,11 +20,11 @@ export function readCounts(result: unknown): QueryResult {
 }
 
 /**
- * The answer to a `findOneAnd…`: a document, whole or not; with `includeResultMetadata` (formerly `rawResult`) an object around it;
+ * The answer to a `findOneAnd…`: a document, whole or not; with `includeResultMetadata` an object around it;
  * nothing, where none was found. An upsert that answers with nothing (`new: false`) may have inserted a document that is not known.
  */
 export function readFound(result: unknown, options: Readonly<Record<string, unknown>>): QueryResult {
-  const withMetadata = options['includeResultMetadata'] === true || options['rawResult'] === true;
+  const withMetadata = options['includeResultMetadata'] === true;
   const { value, lastErrorObject } = (withMetadata && isObject(result) ? result : { value: result }) as
     { value?: unknown; lastErrorObject?: { upserted?: unknown } };
   const ids = [isObject(value) && '_id' in value ? value._id : undefined, lastErrorObject?.upserted].filter((id) => id !== undefined && id !== null);

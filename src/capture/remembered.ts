@@ -30,9 +30,9 @@ export class Remembered {
 
   /** Looks up what `filter` finds, up to the limits. */
   async read(filter: PlainDocument, like: ReadOptions['like'] = {}, limit = Infinity): Promise<void> {
-    const { model, options, session } = this.operation;
+    const { options, session, readable } = this.operation;
     const found = await this.operation.lookUp(async () => {
-      for await (const document of readStored(model, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
+      for await (const document of readStored(readable, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
         if (this.documents.size >= maxDocuments || this.strings >= maxStrings) {
           this.giveUp();
           return;
@@ -75,12 +75,12 @@ export class Remembered {
 
   /** What they name now; what one of them names is left by none. */
   async listAfter(): Promise<CaptureContent[]> {
-    const { model, options, capturing, session } = this.operation;
+    const { model, options, capturing, session, readable } = this.operation;
     const finder = new PathFinder(options, capturing);
     const contents: CaptureContent[] = this.complete ? [] : [{ ...this.shared, complete: false }];
     const gone = new Map(this.documents);
     const ids = [...this.documents.values()].map(({ id }) => id);
-    for await (const document of readStored(model, { _id: { $in: ids } }, options, { session, limit: ids.length + 1 })) {
+    for await (const document of readStored(readable, { _id: { $in: ids } }, options, { session, limit: ids.length + 1 })) {
       const key = keyOf(document['_id']);
       const { strings, complete } = listNames(document, options, model.modelName);
       const savedBy = this.operation.savedBy(document['_id']);

@@ -1,53 +1,117 @@
 import type { Schema } from 'mongoose';
 import { isSubdocument, type PluggedDocument, type PluggedModel } from './capturing.js';
-import { provesNothingWritten } from './nothing-written.js';
+import { readOptions, readSession } from './driver-options.js';
+import { type DriverCall, guardCollection, type Intercept, isGuardedBy, withoutGuards } from './guard-collection.js';
+import { judgeError } from './nothing-written.js';
 import type { Operation } from './operation.js';
 import type { PluggedModels } from './plugged.js';
+import { readCounts } from './query-result.js';
 import { SavedDocuments } from './saved-documents.js';
+import { findSession } from './session.js';
 
 /**
  * Post hooks before those that were registered earlier, as Mongoose's own plugins add theirs (its types leave the argument out):
- * the app's error handlers may replace the error, and its hooks may throw.
+ * the app's hooks may throw.
  */
 interface RunsFirst {
-  post(name: 'save', options: { errorHandler?: true }, hook: (this: PluggedDocument, result: unknown) => Promise<void>, first: true): void;
+  post(name: 'save', options: { errorHandler?: true }, hook: (this: PluggedDocument, result: unknown) => Promise<void> | undefined, first: true): void;
 }
 
-/** A save under way. */
-interface Saving { readonly operation: Operation; readonly saved: SavedDocuments }
+/** A save under way. `written`: the driver answered that it was. */
+interface Saving { readonly operation: Operation; readonly saved: SavedDocuments; written: boolean }
 
 /**
- * Captures saves of top-level documents: before the write, so that a crash loses nothing, and again after it, because later hooks
- * may have set paths. @param inBulk documents of a `bulkSave`, which captures them itself
+ * Captures saves of top-level documents: right before the driver is called, so that a crash loses nothing and what Mongoose or the app
+ * refuses is never announced; and again once Mongoose has settled the document, because an error then must not undo that. A save that
+ * changes nothing calls no driver and is captured all the same: the file that it names may have changed.
+ *
+ * @param inBulk documents of a `bulkSave`, which captures them itself
  */
 export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: WeakSet<object>): void {
-  const saves = new WeakMap<PluggedDocument, Saving>();
+  const saves = new WeakMap<object, Saving>();
+  const intercepts = new WeakMap<object, Intercept>();
 
-  // Mongoose 9 calls it with the save's options, Mongoose 8 with `next` and the options.
-  schema.pre('save', async function captureBefore(given: unknown, second?: unknown) {
+  // Without parameters: Mongoose 8 would wait for the first to be called.
+  schema.pre('save', function captureBefore() {
     if (isSubdocument(this) || inBulk.has(this)) return;
-    const operation = await models.begin(this.constructor as PluggedModel, typeof given === 'function' ? second : given, this.$session());
+    const model = this.constructor as PluggedModel;
+    const operation = models.begin(model, findSession((this as PluggedDocument).$session(), undefined, model.db));
     if (operation === undefined) return;
-    models.beginSave(this);
-    const saved = new SavedDocuments(operation, [this]);
-    await operation.announce(await saved.listBefore());
-    saves.set(this, { operation, saved });
+    saves.set(this, { operation, saved: new SavedDocuments(operation, [this]), written: false });
+    guardDocument(this, useIntercept(this));
   });
 
   const first = schema as unknown as RunsFirst;
-  first.post('save', {}, async function captureAfter() {
-    const saving = take(this);
-    if (saving !== undefined) await saving.operation.conclude(await saving.saved.listAfter());
+  first.post('save', {}, function captureAfter() {
+    const saving = takeSaving(this);
+    return saving && conclude(saving);
   }, true);
 
-  first.post('save', { errorHandler: true }, async function withdraw(error: unknown) {
-    const saving = take(this);
-    if (saving !== undefined && provesNothingWritten(error, models.wasWritten(this))) await saving.operation.withdraw(error);
+  // Hooks of subdocuments, and what Mongoose makes of the answer, may fail after the write. Mongoose 8 waits for the promise.
+  first.post('save', { errorHandler: true }, async function handOverWritten() {
+    const saving = takeSaving(this);
+    if (saving?.written === true) saving.operation.handOver();
   }, true);
 
-  function take(document: PluggedDocument): Saving | undefined {
+  function useIntercept(document: object): Intercept {
+    let intercept = intercepts.get(document);
+    if (!intercept) {
+      intercept = async (call, write) => {
+        const saving = saves.get(document);
+        return saving ? announceAndWrite(saving, call, write) : write();
+      };
+      intercepts.set(document, intercept);
+    }
+    return intercept;
+  }
+
+  function takeSaving(document: object): Saving | undefined {
     const saving = saves.get(document);
     saves.delete(document);
     return saving;
   }
+}
+
+async function announceAndWrite(saving: Saving, call: DriverCall, write: () => Promise<unknown>): Promise<unknown> {
+  const { operation, saved } = saving;
+  const isInsert = call.method === 'insertOne';
+  const [filter, update] = call.args as [Record<string, unknown>, unknown];
+  const changes = isInsert ? [] : [{ id: filter['_id'], update }];
+  operation.enter(call.collection, readSession(readOptions(call.args[isInsert ? 1 : 2])));
+  const { result, nothing } = await operation.announceAndWrite(await saved.listBefore(changes), write, {
+    ofError: (error) => judgeError(error, call),
+    ofResult: (answer) => (!isInsert && readCounts(answer).nothingWritten ? 'nothing' : 'written'),
+  });
+  saving.written = !nothing;
+  return result;
+}
+
+async function conclude({ operation, saved }: Saving): Promise<void> {
+  await operation.concludeWith(() => saved.listAfter());
+}
+
+/**
+ * Mongoose writes a document through a property of it that it inherits from its model. The document gets one of its own, whose calls go
+ * through `intercept`.
+ */
+function guardDocument(document: object, intercept: Intercept): void {
+  const symbol = findCollectionSymbol(document);
+  const inherited = symbol && (Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol];
+  // Then the save is captured after it alone, as one that changes nothing.
+  if (symbol === undefined || inherited === undefined) return;
+  const current = (document as Record<symbol, object | undefined>)[symbol] ?? inherited;
+  // A model may be moved to another connection.
+  const isCurrent = withoutGuards(current) === withoutGuards(inherited);
+  if (isCurrent && isGuardedBy(current, intercept)) return;
+  Object.defineProperty(document, symbol, {
+    value: guardCollection(isCurrent ? current : inherited, ['insertOne', 'updateOne'], intercept), enumerable: false, configurable: true, writable: true,
+  });
+}
+
+function findCollectionSymbol(document: object): symbol | undefined {
+  for (let prototype: unknown = Object.getPrototypeOf(document); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+    const symbol = Object.getOwnPropertySymbols(prototype).find(({ description }) => description === 'mongoose#Model#collection');
+    if (symbol) return symbol;
+  }
+  return undefined;
 }

@@ -1,7 +1,8 @@
-import { type PlainDocument, type PluggedDocument, toPlainObject } from './capturing.js';
+import type { PlainDocument } from './capturing.js';
 import type { NamedString } from './document-strings.js';
 import type { CaptureContent } from './make-captures.js';
 import type { Operation } from './operation.js';
+import { toPlainObject } from './plain-object.js';
 import { keyOf, listGone, maxDocuments } from './remembered.js';
 import { readStored } from './stored-documents.js';
 import { listNames, PathFinder } from './touched-paths.js';
@@ -9,9 +10,12 @@ import { overlay } from './update-names.js';
 
 type Stored = ReadonlyMap<string, PlainDocument>;
 
+/** A document that is stored already, and the update that is about to be sent. */
+export interface Change { readonly id: unknown; readonly update: unknown }
+
 /**
- * Documents that are written from memory: what they name is known without the database. Only where deletes propagate they are
- * read before and after, as memory may be partial (`select`) or outdated.
+ * Documents that are written from memory: what they name is known without the database. Only where deletes propagate those that change
+ * are read before and after, as memory may be partial (`select`) or outdated.
  */
 export class SavedDocuments {
   private readonly documents: readonly object[];
@@ -25,21 +29,23 @@ export class SavedDocuments {
     this.finder = new PathFinder(operation.options, operation.capturing);
   }
 
-  async listBefore(): Promise<CaptureContent[]> {
-    if (this.operation.propagates) this.before = await this.read(this.documents.filter((document) => !isNew(document)));
+  async listBefore(changes: readonly Change[]): Promise<CaptureContent[]> {
+    if (this.operation.propagates) this.before = await this.read(changes.slice(0, maxDocuments).map(({ id }) => id));
+    const updates = new Map(changes.map(({ id, update }) => [keyOf(id), update]));
     const expected = new Map<string, PlainDocument>();
     for (const document of this.before.size > 0 ? this.documents : []) {
       const memory = toPlainObject(document);
-      const stored = this.before.get(keyOf(memory['_id']));
-      if (stored) expected.set(keyOf(memory['_id']), overlay(stored, memory, (document as PluggedDocument).modifiedPaths()));
+      const key = keyOf(memory['_id']);
+      const stored = this.before.get(key);
+      if (stored) expected.set(key, overlay(stored, memory, updates.get(key)));
     }
     return this.list(expected, false);
   }
 
-  /** Looks at them again: later hooks may have set paths. */
+  /** Looks at them again: files that were not there before the write may be now. */
   async listAfter(): Promise<CaptureContent[]> {
     this.finder = this.finder.again();
-    return this.list(this.before.size > 0 ? await this.read(this.documents) : new Map(), true);
+    return this.list(this.before.size > 0 ? await this.read([...this.before.values()].map(({ _id }) => _id)) : new Map(), true);
   }
 
   /** @param now what is stored once they are written, of those that were stored before @param tells whether to warn of what is refused */
@@ -49,13 +55,14 @@ export class SavedDocuments {
     for (const document of this.documents) {
       const memory = toPlainObject(document);
       const key = keyOf(memory['_id']);
-      const savedBy = operation.savedBy(memory['_id']);
+      // The driver gives an id to a plain document that has none.
+      const savedBy = memory['_id'] === undefined ? undefined : operation.savedBy(memory['_id']);
       const { strings, complete } = listNames(now.get(key) ?? memory, operation.options, operation.model.modelName);
       const touched = await finder.listTouched(strings);
-      if (tells) operation.warnOfRefused(touched.refused, savedBy);
+      if (tells && savedBy) operation.warnOfRefused(touched.refused, savedBy);
       const unsynced = tells ? await finder.listUnsynced(strings) : [];
-      if (unsynced.length > 0) operation.capturing.noteUnsynced(savedBy, unsynced);
-      else if (tells && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
+      if (savedBy && unsynced.length > 0) operation.capturing.noteUnsynced(savedBy, unsynced);
+      else if (tells && savedBy && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
       const left = finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
       contents.push({ savedBy, touched: touched.paths, absent: touched.absent, unsynced, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
     }
@@ -66,18 +73,13 @@ export class SavedDocuments {
     return document ? listNames(document, this.operation.options, this.operation.model.modelName).strings : [];
   }
 
-  private async read(documents: readonly object[]): Promise<Stored> {
-    const { model, options, session } = this.operation;
+  private async read(ids: readonly unknown[]): Promise<Stored> {
+    const { options, session } = this.operation;
     const found = new Map<string, PlainDocument>();
-    if (documents.length === 0) return found;
-    const ids = documents.map((document) => toPlainObject(document)['_id']);
-    for await (const stored of readStored(model, { _id: { $in: ids } }, options, { session, limit: ids.length })) {
+    if (ids.length === 0) return found;
+    for await (const stored of readStored(this.operation.readable, { _id: { $in: ids } }, options, { session, limit: ids.length })) {
       found.set(keyOf(stored['_id']), stored);
     }
     return found;
   }
-}
-
-function isNew(document: object): boolean {
-  return 'isNew' in document && document.isNew === true;
 }

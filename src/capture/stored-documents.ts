@@ -1,5 +1,6 @@
-import type { ClientSession } from 'mongoose';
+import type { ClientSession, mongo } from 'mongoose';
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import { nativeCollection } from '../database.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 
 export interface ReadOptions {
@@ -15,17 +16,21 @@ export interface ReadOptions {
 const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
 
 /**
- * Documents as they are stored, from the primary and in the operation's session, one batch in memory at a time. Not through
- * Mongoose: the app's own find hooks may hide some, and would run for a read that the app never asked for.
+ * Documents as they are stored, from the primary and in the operation's session, one batch in memory at a time. By the driver and not
+ * through Mongoose: the app's own find hooks may hide some and would run for a read that the app never asked for, its setters would run
+ * once more, and its debug log would show it.
  */
-export async function* readStored(model: PluggedModel, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, batchSize = 1_000, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
+export async function* readStored(collection: mongo.Collection, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, batchSize = 1_000, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
   const given = Object.fromEntries(passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]));
   const projection = listFields(options);
-  // Before the connection is open Mongoose gives a promise of the cursor, as it waits then.
-  const cursor = await (model.collection.find(filter as never, {
+  yield* collection.find(filter, {
     ...given, limit, batchSize, readPreference: 'primary', ...(session && { session }), ...(projection && { projection }),
-  }) as unknown as Promise<AsyncIterable<PlainDocument>>);
-  yield* cursor;
+  });
+}
+
+/** The driver's collection of a model. @throws NO_CONNECTION */
+export function storedOf(model: PluggedModel): mongo.Collection {
+  return nativeCollection(model.db, model.collection.collectionName);
 }
 
 /** Whole top-level fields: nested names may be the same path twice, which MongoDB refuses. Undefined: everything. */

@@ -1,6 +1,7 @@
 import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import { type PlainDocument, toPlainObject } from './capturing.js';
+import type { PlainDocument } from './capturing.js';
 import type { DocumentStrings } from './document-strings.js';
+import { toPlainObject } from './plain-object.js';
 import { listAnyNames } from './touched-paths.js';
 
 /**
@@ -24,12 +25,19 @@ function isAtOrBelow(path: string, field: string): boolean {
   return path === field || path.startsWith(`${field}.`);
 }
 
-/** `stored` with what a document in memory will change in it. */
-export function overlay(stored: PlainDocument, memory: PlainDocument, modifiedPaths: readonly string[]): PlainDocument {
+/** `stored` with what an update of a document in memory will change in it. */
+export function overlay(stored: PlainDocument, memory: PlainDocument, update: unknown): PlainDocument {
   const merged = { ...stored };
-  for (const name of new Set(modifiedPaths.map((path) => path.split('.', 1)[0] ?? path))) {
+  for (const name of listChangedFields(update)) {
     if (Object.hasOwn(memory, name)) merged[name] = memory[name];
     else delete merged[name];
   }
   return merged;
+}
+
+/** The top-level fields that an update's operators name. */
+function listChangedFields(update: unknown): Set<string> {
+  const operators = Object.values(typeof update === 'object' && update !== null ? update : {}) as unknown[];
+  const fields = operators.flatMap((operator) => Object.keys(typeof operator === 'object' && operator !== null ? operator : {}));
+  return new Set(fields.map((field) => field.split('.', 1)[0] ?? field));
 }

@@ -10,7 +10,7 @@ export const codes = {
   BAD_STATE: 'The state folder cannot be used, or what it says does not fit (another database, another root).',
   NOT_INITIALISED: 'This machine has no host id in its state folder: run `syncmedia init`.',
   NO_CONNECTION: 'No Mongoose connection is known: compile a plugged model first or pass `connection`. Or the app closed it: it works again once it is open. From the command line: the database does not answer.',
-  TWO_CONNECTIONS: 'Models of two Mongoose connections were plugged into one instance: make one instance for each.',
+  TWO_CONNECTIONS: 'Models of two open Mongoose connections were plugged into one instance: make one instance for each.',
   MODEL_ALREADY_COMPILED: 'A model named in modelSync was compiled before: hooks added later never run.',
   RULES_DIFFER: 'Two models declare different rules for one sync dir.',
   UNKNOWN_HOST: 'No host has that name or id.',

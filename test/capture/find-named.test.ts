@@ -133,9 +133,12 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
   test('where the server refuses to search, every document is read', async () => {
     const naming = await compile({ file: String }, { paths: 'file' });
     await naming.model.collection.insertMany([{ file: 'a.jpg' }, { file: 'x' }] as never);
-    const finding = vi.spyOn(naming.model.collection, 'find').mockImplementationOnce(() => { throw new Error('not allowed in an encrypted field'); });
+    const database = naming.model.db.db!, collection = database.collection(naming.model.collection.collectionName);
+    const finding = vi.spyOn(collection, 'find').mockImplementationOnce(() => { throw new Error('not allowed in an encrypted field'); });
+    const opening = vi.spyOn(database, 'collection').mockReturnValue(collection);
     expect((await find([naming], ['a.jpg'])).named.size).toBe(1);
     expect(finding).toHaveBeenCalledTimes(2);
+    opening.mockRestore();
     finding.mockRestore();
   });
 

@@ -67,13 +67,17 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     for (const { command } of writes) expect(command['writeConcern']).toMatchObject({ w: 'majority' });
   });
 
-  test('waits for a connection that is not open yet, as the app does', async () => {
-    const connection = new mongoose.Mongoose().createConnection();
-    const capture = makeCapture('a', fiveBefore);
-    const inserted = new Outbox(connection, 'syncmedia_').insert(capture);
-    await connection.openUri(site.database.uri);
-    await inserted;
-    expect(await site.outbox.findStored([capture.id])).toEqual(new Set([capture.id]));
+  test('is none of the collections that Mongoose knows, lists and debugs', async () => {
+    const own = new mongoose.Mongoose();
+    const debugged: string[] = [];
+    own.set('debug', (collection: string) => { debugged.push(collection); });
+    const connection = await own.createConnection(site.database.uri).asPromise();
+    const outbox = new Outbox(connection, 'syncmedia_');
+    const capture = makeCapture('a', noon);
+    await outbox.insert(capture);
+    for (const collection of Object.values(connection.collections)) await collection.deleteMany({});
+    expect(await outbox.findStored([capture.id])).toEqual(new Set([capture.id]));
+    expect(debugged).toEqual([]);
     await connection.close();
   });
 

@@ -104,4 +104,32 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     expect(() => other.model('Second', two)).toThrow('Second is on another connection');
     expect(() => other.model('Second', two)).toThrow('Second is on another connection');
   });
+
+  test('a driver whose collections have neither a name nor queues is left as it is', async () => {
+    const own = new mongoose.Mongoose();
+    const calls: string[] = [];
+    class BareCollection {
+      constructor(readonly called: string, readonly conn: unknown) {}
+      insertOne(document: { file: string }): Promise<object> { return this.note('insertOne', document.file); }
+      insertMany(documents: { file: string }[]): Promise<object> { return this.note('insertMany', String(documents.length)); }
+      updateOne(_filter: unknown, update: { $set: { file: string } }): Promise<object> { return this.note('updateOne', update.$set.file); }
+      private note(method: string, what: string): Promise<object> {
+        calls.push(`${this.called}.${method} ${what}`);
+        return Promise.resolve({ acknowledged: true, insertedId: 1, matchedCount: 1, modifiedCount: 1 });
+      }
+    }
+    class BareConnection extends own.Connection {
+      override collection(name: string): never { return new BareCollection(name, this) as never; }
+    }
+    own.setDriver({ Connection: BareConnection, Collection: BareCollection, getConnection: () => BareConnection, plugins: [] });
+    const schema = new own.Schema({ file: String }, { autoCreate: false, autoIndex: false }) as Schema;
+    site.capturing = undefined;
+    schema.plugin(site.plugin, options);
+    const Photo = own.model('Photo', schema);
+    const photo = await new Photo({ file: 'a.jpg' }).save();
+    await photo.set('file', 'b.jpg').save();
+    await Photo.insertMany([{ file: 'c.jpg' }]);
+    await Photo.updateOne({ file: 'a.jpg' }, { file: 'd.jpg' });
+    expect(calls).toEqual(['photos.insertOne a.jpg', 'photos.updateOne b.jpg', 'photos.insertMany 1', 'photos.updateOne d.jpg']);
+  });
 });

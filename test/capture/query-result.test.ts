@@ -23,7 +23,7 @@ describe('readFound', () => {
     ['none of an upsert', null, { upsert: true }, { nothingWritten: false, written: 1, ids: [] }],
     ['a document with metadata', { value: { _id: 1 }, lastErrorObject: { updatedExisting: true, n: 1 } }, { includeResultMetadata: true }, { nothingWritten: false, written: 1, ids: [1] }],
     ['none with metadata', { value: null, lastErrorObject: { updatedExisting: false, n: 0 } }, { includeResultMetadata: true }, nothing],
-    ['an upsert with metadata', { value: null, lastErrorObject: { upserted: 5 } }, { rawResult: true, upsert: true }, { nothingWritten: false, written: 1, ids: [5] }],
+    ['an upsert with metadata', { value: null, lastErrorObject: { upserted: 5 } }, { includeResultMetadata: true, upsert: true }, { nothingWritten: false, written: 1, ids: [5] }],
     ['a document with fields of these names', { _id: 1, value: 2, lastErrorObject: 3 }, {}, { nothingWritten: false, written: 1, ids: [1] }],
   ])('%s', (_what, result, options, expected) => { expect(readFound(result, options)).toEqual(expected); });
 });

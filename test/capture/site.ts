@@ -75,6 +75,7 @@ export async function makeSite(mongoose: Mongoose, dirList: SyncDir[] = [makeDir
   const log = { info: () => undefined, warn: (message: string) => { warnings.push(message); }, error: (message: string) => { warnings.push(message); } };
   const deps: CaptureDeps = {
     collectionPrefix: 'syncmedia_',
+    initialised: () => site.capturing !== undefined,
     capturing: () => site.capturing,
     onModel: (model: PluggedModel, on) => { models.push({ name: model.modelName, connection: on }); },
     onDeclare: (declaredDirs, where) => { declared.push({ dirs: declaredDirs, where }); },

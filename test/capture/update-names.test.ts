@@ -20,7 +20,7 @@ describe('listUpdateNames', () => {
   ])('at the fields that `paths` names: %s', (_what, update, expected) => { expect(list(update)).toEqual(expected); });
 
   test('of a document of Mongoose, what is stored of it', () => {
-    expect(list({ toObject: () => ({ file: 'a' }) })).toEqual(['a']);
+    expect(list({ $__: {}, _doc: { file: 'a' }, toObject: () => ({ file: 'b' }) })).toEqual(['a']);
   });
 
   test('everywhere, where `paths` names none, or is a function', () => {
@@ -33,6 +33,6 @@ describe('listUpdateNames', () => {
 test('overlay takes what memory changed, and only that', () => {
   const stored = { _id: 1, file: 'old', kept: 'stored', gone: 'x', list: ['a'] };
   const memory = { _id: 1, file: 'new', kept: 'outdated', list: ['b'] };
-  expect(overlay(stored, memory, ['file', 'gone', 'list', 'list.0'])).toEqual({ _id: 1, file: 'new', kept: 'stored', list: ['b'] });
+  expect(overlay(stored, memory, { $set: { file: 'new', 'list.0': 'b' }, $unset: { gone: 1 } })).toEqual({ _id: 1, file: 'new', kept: 'stored', list: ['b'] });
   expect(stored.file).toBe('old');
 });

@@ -1,6 +1,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeState } from '../../src/hosts/state.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import type { TestDir } from '../harness/tmp.js';
 import { copyApp, execute, installByNpm, pack } from './packed.js';
@@ -21,6 +22,9 @@ it('packs what is needed and nothing else', async () => {
   }
   expect(files.filter((name) => !/^package\/(dist\/|gate\/syncmedia-gate\.py$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(name))).toEqual([]);
 });
+
+/** What `twins/run.cjs` prints: a difference for each operation that did not come to the same with the plugin and without it. */
+interface Comparison { readonly operations: number; readonly immediate: number; readonly buffered: number; readonly captures: number; readonly differences: { what: string }[] }
 
 // Both majors of either peer; Express does not care which Mongoose stands beside it.
 describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s', (name) => {
@@ -90,6 +94,49 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
   it.each(['consumer.ts', 'consumer.mts'])('runs under tsx as %s', async (file) => {
     expect(await execute(consumer.path, bin('tsx'), [file], env)).toBe('consumed true\n');
   }, 60_000);
+
+  describe('a plugged model and its twin without the plugin', () => {
+    const compare = async (...args: string[]): Promise<Comparison> => JSON.parse(await execute(consumer.path, 'node', ['twins/run.cjs', ...args], twinsEnv)) as Comparison;
+    const states = { 'on a machine that was never initialised': 'none', 'on a host': 'host' } as const;
+    let twinsEnv: NodeJS.ProcessEnv;
+
+    describe.each(Object.entries(states))('%s', (_where, state) => {
+      beforeAll(async () => {
+        const { path } = consumer;
+        twinsEnv = { CONSUMER_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: join(path, 'states', state) };
+        if (state === 'host') {
+          await writeState(join(path, 'states', state), {
+            format: 1, id: 'host-a', hostname: 'a', root: path, syncDirs: [], database: { name: 'x', id: 'y' }, identityFile: '/x', authorizedKeysFile: '/y', createdAt: new Date().toISOString(),
+          });
+        }
+      });
+
+      it('come to the same without a connection: at once what is refused, after the time of the schema what waits', async () => {
+        const { differences, ...counts } = await compare('offline', 'syncmedia');
+        expect(differences).toEqual([]);
+        for (const count of [counts.operations, counts.immediate, counts.buffered]) expect(count).toBeGreaterThan(1_000);
+      }, 120_000);
+
+      it('come to the same with a connection: results, errors, what is stored, hooks, setters and the debug log', async () => {
+        const { differences, operations, captures } = await compare('online', 'syncmedia');
+        expect(differences).toEqual([]);
+        expect(operations).toBeGreaterThan(500);
+        if (state === 'none') expect(captures).toBe(0);
+        else expect(captures).toBeGreaterThan(500);
+      }, 240_000);
+    });
+
+    it.each([
+      ['waits for a connection before Mongoose casts', 'offline', 'plain: updateOne to uncastable'],
+      ['replaces a method of the model', 'offline', 'plain: bulkWrite of an update, null'],
+      ["replaces a static of the application's own", 'offline', 'withStatics: insertMany with a third argument'],
+      ['runs setters once more', 'online', 'plain: updateOne to setter'],
+      ["calls the application's toObject", 'online', 'throwingToObject: save a changed document'],
+    ])('are told apart where a plugin %s', async (_fault, mode, operation) => {
+      const { differences } = await compare(mode, 'faulty', operation);
+      expect(differences.map(({ what }) => what)).toEqual([operation]);
+    }, 60_000);
+  });
 
   it.each(['node10', 'node16', 'nodenext'])('type-checks as %s', async (resolution) => {
     const project = resolution === 'node10' ? 'tsconfig.json' : `tsconfig.${resolution}.json`;

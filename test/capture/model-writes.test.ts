@@ -21,12 +21,12 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
   const savers = async () => (await site.captures()).map(({ savedBy }) => savedBy?.id).sort();
 
   describe('insertMany', () => {
-    test('is announced before it is sent, and captured with each document after it', async () => {
+    test('announces each document before it is sent', async () => {
       const photos = await compilePhotos(site);
       const inserted = await photos.insertMany([{ file: a }, { file: b }, { title: 'no file' }]);
       const collection = photos.collection.collectionName;
       expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
-        ['insert', 'syncmedia_captures'], ['insert', collection], ['insert', 'syncmedia_captures'], ['delete', 'syncmedia_captures'],
+        ['insert', 'syncmedia_captures'], ['insert', collection],
       ]);
       expect(await savers()).toEqual(inserted.slice(0, 2).map(({ _id }) => String(_id)).sort());
       expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([{ dir: 'uploads/photos', after: 30 }]);
@@ -57,7 +57,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       await site.reset();
       await expect(photos.insertMany([{ file: a, slug: 'y' }, { file: b, slug: 'x' }, { file: c, slug: 'z' }], { ordered: false })).rejects.toMatchObject({ code: 11000 });
       expect(await touched()).toEqual([a, b, c]);
-      expect(site.handedOver).toHaveLength(1);
+      expect(site.handedOver).toHaveLength(3);
     });
 
     test('where the first is a duplicate, nothing is left', async () => {
@@ -69,11 +69,10 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(site.handedOver).toEqual([]);
     });
 
-    test('an error that proves nothing leaves what is due by itself', async () => {
+    test('a document that Mongoose refuses is never announced', async () => {
       const photos = await compilePhotos(site, {}, slug);
       await expect(photos.insertMany([{ file: a, slug: 'much too long' }])).rejects.toMatchObject({ name: 'ValidationError' });
-      expect(await touched()).toEqual([a]);
-      expect(site.handedOver).toEqual([]);
+      expect(site.commands).toEqual([]);
     });
 
     test('through a base model its discriminators are captured', async () => {
@@ -208,15 +207,113 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     expect(await touched()).toEqual([a, b]);
   });
 
-  test('a static of that name that the schema has is called, with the model', async () => {
-    const calls: unknown[] = [];
+  test.each(['initialised', 'not initialised'])('a static of that name that the schema has is called with all it is given, on a machine that is %s', async (machine) => {
+    const before = site.capturing;
+    if (machine === 'not initialised') site.capturing = undefined;
+    try {
+      const calls: unknown[] = [];
+      const photos = await compilePhotos(site, {}, { before: (schema) => {
+        for (const name of ['insertMany', 'bulkWrite', 'bulkSave']) schema.static(name, function (this: unknown, ...args: unknown[]) { calls.push([this, ...args]); return name; });
+      } });
+      for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
+        const call = photos[name] as unknown as (...args: unknown[]) => unknown;
+        expect(call.call(photos, [{ file: b }], { ordered: false }, 'third')).toBe(name);
+      }
+      expect(calls).toEqual(Array.from({ length: 3 }, () => [photos, [{ file: b }], { ordered: false }, 'third']));
+    } finally {
+      site.capturing = before;
+    }
+  });
+
+  test('what a static of that name writes through Mongoose is captured', async () => {
     const photos = await compilePhotos(site, {}, { before: (schema) => {
-      schema.static('insertMany', async function (this: unknown, ...args: unknown[]) { calls.push([this, ...args]); return Promise.resolve([{ _id: 1, file: a }]); });
+      for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
+        schema.static(name, async function (this: unknown, ...args: unknown[]) {
+          return (mongoose.Model[name] as unknown as (...given: unknown[]) => Promise<unknown>).apply(this, args);
+        });
+      }
     } });
-    const given = [{ file: b }];
-    expect(await photos.insertMany(given, { ordered: false })).toEqual([{ _id: 1, file: a }]);
-    expect(calls).toEqual([[photos, given, { ordered: false }]]);
-    expect(await touched()).toEqual([a]);
+    await photos.insertMany([{ file: a }]);
+    await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
+    expect(await touched()).toEqual([a, b]);
+    await photos.bulkSave([new photos({ file: c })]);
+    expect([...new Set(await touched())]).toEqual([a, b, c]);
+  });
+
+  test('a bulkWrite that a hook makes during a bulkSave is captured by itself', async () => {
+    const photos = await compilePhotos(site, {}, { prepare: (schema) => {
+      schema.pre('save', async function () { await photos.bulkWrite([{ insertOne: { document: { file: b } } }]); });
+    } });
+    await photos.bulkSave([new photos({ file: a })]);
+    expect(await touched()).toEqual([a, b]);
+  });
+
+  test('a model that is moved to another connection is captured there', async () => {
+    const photos = await compilePhotos(site);
+    if (!('useConnection' in photos)) return;
+    const other = await site.connect();
+    (photos as unknown as { useConnection(connection: unknown): void }).useConnection(other);
+    await photos.insertMany([{ file: a }]);
+    await photos.create({ file: b });
+    await photos.updateOne({ file: a }, { file: c });
+    expect([...new Set(await touched())]).toEqual([a, b, c]);
+  });
+
+  test('a model that is derived from another one for a collection of its own is captured there, and the first one where it is', async () => {
+    const first = await compilePhotos(site, {}, { before: (schema: Schema) => { schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' }); } });
+    const second = site.connection.model(first.modelName, undefined, 'tenant') as unknown as typeof first;
+    expect([first.collection.collectionName, second.collection.collectionName]).toEqual([expect.stringMatching(/^photo/), 'tenant']);
+    await second.init();
+    for (const model of [first, second]) {
+      await site.reset();
+      await model.insertMany([{ file: a }]);
+      await model.bulkSave([new model({ file: b })]);
+      await model.create({ file: c });
+      await model.bulkWrite([{ insertOne: { document: { file: d } } }]);
+      expect(await model.countDocuments()).toBe(4);
+      // By each of the two instances.
+      expect(await touched()).toEqual([a, a, b, b, c, c, d, d]);
+    }
+  });
+
+  test('a collection that was first asked for before its connection was ready is the one of the connection as it is now', async () => {
+    const own = new mongoose.Mongoose();
+    const connection = own.createConnection();
+    const schema = new own.Schema({ file: String }, { bufferCommands: false, autoCreate: false, autoIndex: false }) as Schema;
+    schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
+    const photos = connection.model('Early', schema);
+    await connection.openUri(site.database.uri);
+    try {
+      // As for a collection that is made while the servers cannot be reached.
+      (photos.collection as unknown as { collection: unknown }).collection = null;
+      await photos.find();
+      await photos.bulkWrite([{ insertOne: { document: { file: a } } }]);
+      await connection.close();
+      await connection.openUri(site.database.uri);
+      expect(await photos.find()).toHaveLength(1);
+      await photos.insertMany([{ file: b }]);
+      expect([...new Set(await touched())]).toEqual([a, b]);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  test('an error after the write leaves documents as written: Mongoose must not have them inserted again', async () => {
+    const photos = await compilePhotos(site, { copies: 2 });
+    const before = site.capturing!;
+    site.capturing = { ...before, awaitCopies: () => Promise.reject(new Error('too few copies')) };
+    try {
+      const given = [new photos({ file: a }), new photos({ file: b })];
+      await expect(photos.insertMany(given)).rejects.toMatchObject({ message: 'too few copies', insertedDocs: given });
+      expect(given.map(({ isNew }) => isNew)).toEqual([false, false]);
+      const saved = new photos({ file: c });
+      await expect(photos.bulkSave([saved])).rejects.toThrow('too few copies');
+      const last = new photos({ file: d });
+      await expect(last.save()).rejects.toThrow('too few copies');
+      expect([saved.isNew, last.isNew, await photos.countDocuments()]).toEqual([false, false, 4]);
+    } finally {
+      site.capturing = before;
+    }
   });
 
   test('two instances capture one schema independently', async () => {

@@ -1,0 +1,96 @@
+import type { mongo } from 'mongoose';
+import type { PluggedModel } from './capturing.js';
+
+/** A call of one of the driver's write methods: everything is cast, hooks and validators have passed, and the connection is open. */
+export interface DriverCall {
+  readonly method: string;
+  readonly args: readonly unknown[];
+  /** The collection that is written to. */
+  readonly collection: mongo.Collection;
+}
+
+/** Carries a call out by `write`, and does something before and after it. */
+export type Intercept = (this: void, call: DriverCall, write: () => Promise<unknown>) => Promise<unknown>;
+
+/** Of Mongoose's collections, what is used; a custom driver's may have none of it. */
+interface BufferedCollection {
+  _getCollection?(): mongo.Collection | null;
+  addQueue?(what: unknown, args?: unknown): unknown;
+  removeQueue?(what: unknown, args?: unknown): boolean;
+}
+
+type Method = (...args: unknown[]) => unknown;
+type Methods = Record<string, Method>;
+
+/** What a guard was made of. The symbol is global: an application may load two copies of this package. */
+interface Made { readonly base: object; readonly layers: readonly Layer[] }
+interface Layer { readonly methods: readonly string[]; readonly intercept: Intercept }
+const madeOf = Symbol.for('syncmedia: what this guard was made of');
+
+function readMade(collection: object): Made {
+  return (collection as { [madeOf]?: Made })[madeOf] ?? { base: collection, layers: [] };
+}
+
+/** @throws where Mongoose no longer has what captures rely on: silence would lose files */
+export function requireProperty<T>(value: T | undefined, name: string, { base }: PluggedModel): T {
+  if (value !== undefined) return value;
+  throw new Error(`Mongoose ${base.version} has no ${name}, by which syncmedia captures what is written: use a version of Mongoose that syncmedia's peerDependencies allow, or a newer syncmedia`);
+}
+
+/** Whether calls on this collection already go through `intercept`. */
+export function isGuardedBy(collection: object, intercept: Intercept): boolean {
+  return readMade(collection).layers.some((layer) => layer.intercept === intercept);
+}
+
+/** The collection without guards. */
+export function withoutGuards(collection: object): object {
+  return readMade(collection).base;
+}
+
+/**
+ * The same collection, but calls of these methods go through `intercept`. It sits below Mongoose's own layer, which buffers commands,
+ * tells debuggers and listeners, and refuses: what never reaches the driver is never intercepted, and waits and fails as it does
+ * without us. Guards of several instances may lie on top of each other.
+ */
+export function guardCollection<T extends object>(collection: T, methods: readonly string[], intercept: Intercept): T {
+  const { base, layers: below } = readMade(collection);
+  const layers: Layer[] = [...below, { methods, intercept }];
+  const guard = Object.create(base, { [madeOf]: { value: { base, layers } satisfies Made } }) as T;
+  // It remembers the driver's collection, which is another one once the connection was opened anew.
+  if ('_getCollection' in base) Object.defineProperty(guard, '_getCollection', { value: () => (base as BufferedCollection)._getCollection?.() });
+  for (const method of new Set(layers.flatMap((layer) => layer.methods))) {
+    const intercepts = layers.filter((layer) => layer.methods.includes(method)).map((layer) => layer.intercept);
+    // Where it is called `this` counts for nothing, as with the driver's own.
+    Object.defineProperty(guard, method, { value: (...args: unknown[]) => makeCallable(base, method, intercepts)[method]?.(...args) });
+  }
+  return guard;
+}
+
+/** Mongoose's collection over a driver whose method is intercepted. */
+function makeCallable(base: BufferedCollection, method: string, intercepts: readonly Intercept[]): Methods {
+  const getCollection = base._getCollection?.bind(base);
+  if (!getCollection) return { [method]: interceptMethod(base as mongo.Collection, method, intercepts) };
+  const callable = Object.create(base) as BufferedCollection & Methods;
+  callable._getCollection = () => {
+    const driver = getCollection();
+    return driver && { [method]: interceptMethod(driver, method, intercepts) } as unknown as mongo.Collection;
+  };
+  // Mongoose 8 queues names, and calls them on the base once the connection is open.
+  const queued = new Map<unknown, Method>();
+  callable.addQueue = (what, args) => {
+    if (typeof what === 'function') return base.addQueue?.(what, args);
+    const call: Method = (...given) => callable[method]?.(...given);
+    queued.set(args, call);
+    return base.addQueue?.(call, args);
+  };
+  callable.removeQueue = (what, args) => base.removeQueue?.(queued.get(args) ?? what, args) ?? false;
+  return callable;
+}
+
+function interceptMethod(collection: mongo.Collection, method: string, intercepts: readonly Intercept[]): Method {
+  return (...args) => {
+    const call: DriverCall = { method, args, collection };
+    const write = async (): Promise<unknown> => (collection as unknown as Methods)[method]?.(...args);
+    return intercepts.reduceRight<() => Promise<unknown>>((next, intercept) => () => intercept(call, next), write)();
+  };
+}

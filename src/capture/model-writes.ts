@@ -1,0 +1,128 @@
+import type { Schema } from 'mongoose';
+import { BulkSave } from './bulk-save.js';
+import { captureBulkWrite } from './bulk-write.js';
+import type { PluggedModel } from './capturing.js';
+import { readOptions, readSession } from './driver-options.js';
+import { guardCollection, type Intercept, requireProperty } from './guard-collection.js';
+import { captureInsertMany } from './insert-many.js';
+import { onCompiled, type PluggedModels } from './plugged.js';
+import { findSession } from './session.js';
+
+/** Of a model, what is replaced. */
+interface Writable {
+  /** What Mongoose writes many documents through. */
+  $__collection: object;
+  bulkSave: Static<Promise<unknown>>;
+  discriminator: Static<PluggedModel>;
+  readonly discriminators?: Readonly<Record<string, PluggedModel>>;
+  readonly base: { readonly Model: { readonly bulkSave: unknown } };
+}
+type Static<T> = (this: PluggedModel, ...args: unknown[]) => T;
+
+/** Wrappers of `bulkSave`, also those of other instances. */
+const wrappers = new WeakSet<object>();
+
+/**
+ * Captures `insertMany` and `bulkWrite` around the calls of the driver that they make, whoever calls them: the app, a static of the
+ * app's own, or `bulkSave`. Of a `bulkSave` the documents in memory are captured, also those that did not change.
+ *
+ * @param inBulk is told the documents of a `bulkSave`
+ */
+export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: WeakSet<object>): void {
+  const guarded = new WeakSet<object>();
+  const underWay = new Set<BulkSave>();
+  onCompiled(schema, guardModel);
+
+  function guardModel(model: PluggedModel): void {
+    if (guarded.has(model)) return;
+    guarded.add(model);
+    const writable = model as unknown as Writable;
+    if (models.isPlugged(model)) {
+      guardCollections(writable);
+      // A model that is derived from another one inherits the wrapper.
+      if (!guarded.has(Object.getPrototypeOf(model) as object)) wrapBulkSave(writable);
+    }
+    guardDiscriminators(writable);
+  }
+
+  /** The model's collection is guarded, whichever it is: a model may be moved to another connection. */
+  function guardCollections(model: Writable): void {
+    const intercept = makeIntercept(model as unknown as PluggedModel, models, underWay);
+    const own = requireProperty(Object.getOwnPropertyDescriptor(model, '$__collection'), '$__collection', model as unknown as PluggedModel);
+    let current = own.value as object;
+    let made: { readonly over: object; readonly guard: object } | undefined;
+    Object.defineProperty(model, '$__collection', {
+      configurable: true, enumerable: true,
+      get() {
+        const over = own.get ? own.get.call(model) as object : current;
+        if (!models.initialised) return over;
+        if (made?.over !== over) made = { over, guard: guardCollection(over, ['insertMany', 'bulkWrite'], intercept) };
+        return made.guard;
+      },
+      set(this: Writable, given: object) {
+        if (this !== model) {
+          // A model of the same name on another connection, which inherits this one's properties.
+          if (own.set) own.set.call(this, given);
+          else Object.defineProperty(this, '$__collection', { value: given, configurable: true, enumerable: true, writable: true });
+          guardModel(this as unknown as PluggedModel);
+        } else if (own.set) own.set.call(model, given);
+        else current = given;
+      },
+    });
+  }
+
+  /** A static of the app's own stays as it is: the `bulkWrite` that it comes to is captured. */
+  function wrapBulkSave(model: Writable): void {
+    const { bulkSave: inner } = model;
+    if (inner !== model.base.Model.bulkSave && !wrappers.has(inner)) return;
+    model.bulkSave = function bulkSave(documents, options, ...others) {
+      const saved = models.captures(this) && Array.isArray(documents) ? (documents as unknown[]).filter((one) => typeof one === 'object' && one !== null) : [];
+      const operation = saved.length > 0 ? models.begin(this, findSession(null, options, this.db)) : undefined;
+      const save = (): Promise<unknown> => inner.call(this, documents, options, ...others);
+      return operation ? captureBulkSave(new BulkSave(this, operation, saved), saved, save) : save();
+    };
+    wrappers.add(model.bulkSave);
+  }
+
+  /** They have hooks and options of their base, but tell of their compilation to nobody. */
+  function guardDiscriminators(model: Writable): void {
+    const { discriminator: inner } = model;
+    model.discriminator = function discriminator(...args) {
+      const made = inner.apply(this, args);
+      guardModel(made);
+      return made;
+    };
+    Object.values(model.discriminators ?? {}).forEach(guardModel);
+  }
+
+  async function captureBulkSave(bulk: BulkSave, documents: readonly object[], save: () => Promise<unknown>): Promise<unknown> {
+    underWay.add(bulk);
+    documents.forEach((document) => inBulk.add(document));
+    let result: unknown;
+    try {
+      result = await save();
+    } catch (error) {
+      bulk.giveUp();
+      throw error;
+    } finally {
+      underWay.delete(bulk);
+      documents.forEach((document) => inBulk.delete(document));
+    }
+    await bulk.conclude();
+    return result;
+  }
+}
+
+function makeIntercept(model: PluggedModel, models: PluggedModels, underWay: ReadonlySet<BulkSave>): Intercept {
+  return async (call, write) => {
+    if (!models.captures(model)) return write();
+    const options = readOptions(call.args[1]);
+    if (call.method === 'bulkWrite') {
+      const bulk = [...underWay].find((one) => one.owns(model, call.args[0] as []));
+      if (bulk) return bulk.announceAndWrite(call, options, write);
+    }
+    const operation = models.begin(model, readSession(options), call.collection);
+    if (!operation) return write();
+    return call.method === 'bulkWrite' ? captureBulkWrite(operation, call, options, write) : captureInsertMany(operation, call, options, write);
+  };
+}
