@@ -1,7 +1,7 @@
 import type { Schema } from 'mongoose';
 import { isSubdocument, type PluggedDocument, type PluggedModel } from './capturing.js';
 import { readOptions, readSession } from './driver-options.js';
-import { type DriverCall, guardCollection, type Intercept, isGuardedBy, withoutGuards } from './guard-collection.js';
+import { type DriverCall, guardCollection, type Intercept, isGuardedBy, requireProperty, withoutGuards } from './guard-collection.js';
 import { judgeError } from './nothing-written.js';
 import type { Operation } from './operation.js';
 import type { PluggedModels } from './plugged.js';
@@ -90,15 +90,16 @@ async function conclude({ operation, saved }: Saving): Promise<void> {
   await operation.concludeWith(() => saved.listAfter());
 }
 
+const collectionSymbol = 'mongoose#Model#collection';
+
 /**
  * Mongoose writes a document through a property of it that it inherits from its model. The document gets one of its own, whose calls go
  * through `intercept`.
  */
 function guardDocument(document: object, intercept: Intercept): void {
-  const symbol = findCollectionSymbol(document);
-  const inherited = symbol && (Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol];
-  // Then the save is captured after it alone, as one that changes nothing.
-  if (symbol === undefined || inherited === undefined) return;
+  const model = document.constructor as PluggedModel;
+  const symbol = requireProperty(findCollectionSymbol(document), collectionSymbol, model);
+  const inherited = requireProperty((Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol], collectionSymbol, model);
   const current = (document as Record<symbol, object | undefined>)[symbol] ?? inherited;
   // A model may be moved to another connection.
   const isCurrent = withoutGuards(current) === withoutGuards(inherited);
@@ -110,7 +111,7 @@ function guardDocument(document: object, intercept: Intercept): void {
 
 function findCollectionSymbol(document: object): symbol | undefined {
   for (let prototype: unknown = Object.getPrototypeOf(document); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
-    const symbol = Object.getOwnPropertySymbols(prototype).find(({ description }) => description === 'mongoose#Model#collection');
+    const symbol = Object.getOwnPropertySymbols(prototype).find(({ description }) => description === collectionSymbol);
     if (symbol) return symbol;
   }
   return undefined;
