@@ -204,7 +204,13 @@ export type Outcome = { readonly change: Change; readonly via: string; readonly 
   /** refused: for good; failed: to be tried again. */
   | { readonly result: 'refused' | 'failed'; readonly failure: Failure });
 
-export interface Difference { readonly path: Path; readonly here?: Facts; readonly there?: Facts }
+export interface Difference {
+  readonly path: Path;
+  readonly here?: Facts;
+  readonly there?: Facts;
+  /** Set where contents were compared, and only the dates differ. */
+  readonly sameBytes?: true;
+}
 
 /**
  * Where what a landing replaced or removed goes. drop: the very bytes that were sent; put-back: a landing of its own, which

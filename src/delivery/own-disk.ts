@@ -5,6 +5,8 @@ import type { ScanDisk } from '../ledger/scan.js';
 import { findStanding } from '../planning/standing.js';
 import { inPlace, type Place } from '../root/areas.js';
 import { cleanTmp, cleanTrash } from '../root/clean.js';
+import { dateOpen } from '../root/descriptor.js';
+import { asDiskError } from '../root/disk-errors.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
 import { findOwnCopy, isBackAtPath, judgeLeftovers, land, makeParents, prepareAreas, remove } from '../root/landing.js';
@@ -91,6 +93,19 @@ export class OwnDisk implements FoldDisk, ScanDisk {
       const moved = hasCode(error, 'TRANSFER_FAILED') ? await this.findOwnCopy(entry) : undefined;
       if (moved === undefined || moved === ownCopy) throw error;
       return !isBackAtPath(await land(place, entry.path, moved, judge));
+    }
+  }
+
+  async redate({ path, facts }: Entry, seen: Seen): Promise<void> {
+    const file = facts && await this.root.open(path);
+    if (!file) return;
+    try {
+      if (file.seen.stamp !== seen.stamp) return;
+      await dateOpen(file.handle, facts.mtime);
+    } catch (error) {
+      throw asDiskError(error, 'dating', this.root.absolute(path));
+    } finally {
+      await file.handle.close();
     }
   }
 

@@ -16,6 +16,8 @@ export interface FoldDisk {
   takeBack(path: Path, taken: string): Promise<void>;
   /** False where what lay there meanwhile is no version, and was put back. */
   restore(entry: Entry, ownCopy: string): Promise<boolean>;
+  /** Gives the file that was seen there the date of the version; one that came to the path since keeps its own. */
+  redate(entry: Entry, seen: Seen): Promise<void>;
   moveToTrash(path: Path): Promise<void>;
 }
 

@@ -160,6 +160,8 @@ export class Fold {
         seen = await disk.hash(path, { keeps: isNews });
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
+      // What a pull has fetched has the date that the other host keeps.
+      if (standing === 'redated' && reason.why === 'named' && reason.overrules === true) standing = 'unknown';
     } catch (error) {
       if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
       return undefined;
@@ -190,8 +192,10 @@ export class Fold {
     if (answer === 'restore' && copy !== undefined && !await disk.restore(entry, copy)) return false;
     if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
-    // Looked at again: what was taken back is a version now, and what was moved may have been put back, because it was not the old file any more.
-    if (answer === 'trash' || answer === 'take-back') return false;
+    if (answer === 'redate' && seen) await disk.redate(entry, seen);
+    // Looked at again: what was taken back is a version now, what was dated is the current one, and what was moved may have been put back,
+    // because it was not the old file any more.
+    if (answer === 'trash' || answer === 'take-back' || answer === 'redate') return false;
     const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
   }

@@ -44,7 +44,8 @@ export function judgeAside({ entry, found, at, by, sent, captures }: Aside, hash
   const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk, surely: true });
   if (standing === undefined && !hashed) return undefined;
   return judge({
-    entry, standing: standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
+    // Its bytes are those of the version: with which date they lie there is no matter to keep them for.
+    entry, standing: standing === 'redated' ? 'current' : standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
     isNews: captures && sent?.overrules !== true && !looksKnown(entry, found, { onCapturingDisk }),
   });
 }

@@ -1,13 +1,13 @@
 import type { Entry, Facts, HostId, Seen } from '../words.js';
 import { supersededLimit } from './entries.js';
-import { findStanding, haveSameFacts, removedStamp, type FoundStanding } from './standing.js';
+import { findStanding, haveSameFacts, looksKnown, removedStamp, type FoundStanding } from './standing.js';
 
 /**
  * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
  * holders; restore: this host lands its own copy of the current bytes from `.syncmedia`; trash: it moves the file to its own trash;
- * take-back: it puts back what a delivered delete has taken from the path since a save named it.
+ * take-back: it puts back what a delivered delete has taken from the path since a save named it; redate: it gives the file the date of the version.
  */
-export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'take-back';
+export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'take-back' | 'redate';
 
 /** What may be asked of disk and database before a path can be decided on. */
 export interface Evidence {
@@ -43,6 +43,8 @@ export interface Situation {
 /** When ledger and disk disagree: the one table for fold, sweep, scan and a lane whose source moved (ARCHITECTURE.md). */
 export function reconcile(situation: Situation): Answer | Question {
   const { entry, standing, me, ready, why } = situation;
+  // Nobody has written anything: the same bytes are no version, whoever names them, and no conflict.
+  if (standing === 'redated') return 'redate';
   if (why === 'asserted' && standing !== 'absent') return 'new-version';
   if (!entry) return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
   const held = entry.heldBy.includes(me), owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
@@ -121,7 +123,9 @@ export function findWhy(why: 'named' | 'scan', seen: Seen | undefined, asserted:
 export function willMakeVersion({ entry, found, host, asserted }: {
   readonly entry: Entry | undefined; readonly found: Facts; readonly host: HostId; readonly asserted: readonly Facts[];
 }): boolean {
-  const standing = findStanding(entry, { ...found, nanos: 0 }, { onCapturingDisk: false });
+  const seen = { ...found, nanos: 0 };
+  // What has facts of its own may be the same bytes with another date, which does no harm.
+  const standing = looksKnown(entry, seen, { onCapturingDisk: false }) ? findStanding(entry, seen, { onCapturingDisk: false }) : 'unknown';
   const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
   // Whether a late delivery brought it only that host can see; that a document names it is what its capture says.
   const evidence = { ownCopy: false, lateDelivery: true, awaited: false, referenced: true, taken: false };

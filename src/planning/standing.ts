@@ -1,7 +1,10 @@
 import type { Entry, Facts, HostId, Seen, Standing } from '../words.js';
 
-/** What lies at a path, to its entry; `lost`: old, of a version that was replaced by a host that did not hold it. */
-export type FoundStanding = Standing | 'lost';
+/**
+ * What lies at a path, to its entry; `lost`: old, of a version that was replaced by a host that did not hold it; `redated`: the bytes of the
+ * current version, with another date.
+ */
+export type FoundStanding = Standing | 'lost' | 'redated';
 
 /** Stands for the stamp of a file that the app has removed from a host that held it. */
 export const removedStamp = 'removed';
@@ -61,9 +64,16 @@ export function findStanding(
   if (entry.facts) versions.unshift({ standing: 'current', known: entry.facts });
   const answers = versions.map(({ standing, known }) => ({ standing, known, answer: compare(known, seen, at.onCapturingDisk) }));
   const possible = answers.filter(({ answer }) => answer !== 'other');
-  if (possible.length === 0) return 'unknown';
+  if (possible.length === 0) return findRedated(entry.facts, seen);
   const contentKnown = possible.some(({ known }) => known.sha256 !== undefined);
   const unsure = possible.length > 1 || at.surely === true || possible.some(({ answer }) => answer === 'content decides');
   if (unsure && contentKnown && seen.sha256 === undefined) return undefined;
   return possible[0]?.standing;
+}
+
+/** A deploy, a copy or a second upload gives the same bytes another date: only the content tells. */
+function findRedated(current: Facts | undefined, seen: Seen): 'redated' | 'unknown' | undefined {
+  if (current?.sha256 === undefined || current.size !== seen.size || haveSameFacts(current, seen)) return 'unknown';
+  if (seen.sha256 === undefined) return undefined;
+  return seen.sha256 === current.sha256 ? 'redated' : 'unknown';
 }

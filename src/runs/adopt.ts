@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../errors/errors.js';
 import { answerPull, chooseDirs } from '../planning/differences.js';
 import { haveSameFacts } from '../planning/standing.js';
-import { allows, wants } from '../planning/wants.js';
+import { allows, captures, wants } from '../planning/wants.js';
 import type { Difference, Failure, Host, HostId, Path, Seen, SyncDir } from '../words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith, inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
 
-/** Paths that differ on a host, as numbers; two of one number cost a transfer that was not needed, and nothing else. */
-type Differing = Set<number>;
+/** Paths as numbers. Where two have one number, a file may be sent or kept aside that need not be: nothing is lost. */
+type Paths = Set<number>;
 
 /**
  * Takes over a site whose files have no ledger yet, from the host it runs on: compares with every other host, tells what is only here,
  * only there and different, and as a dry run ends there. Else what wins there, by the conflict rule, is fetched, all that is here gets its
- * entry, and hosts that have the same size and date count as holders without being sent anything; the others are owed it.
+ * entry, and hosts that have the same size and date, or the same bytes, count as holders without being sent anything; the others are owed it.
  *
  * @throws BAD_STATE on a host that is being filled itself
  */
@@ -24,18 +24,20 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
     throw new SyncMediaError('BAD_STATE', 'this host is being filled from another one: adopt on that one, or wait until this one is ready');
   }
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  const hosts: Host[] = [];
+  const hosts: Host[] = [], sameBytes = new Map<HostId, Paths>();
   for (const host of chooseHosts(context, progress)) {
     progress.report(host.id);
-    const failure = await tellDifferences(context, progress, host, dirs)
-      ?? (progress.run.dryRun ? undefined : await fetchFrom(context, progress, host, dirs, (dir, some) => planAdopt(context, progress, host, dir, some)));
+    const { paths: same, failure: unread } = await listSameBytes(context, progress, host, dirs);
+    const failure = unread ?? await tellDifferences(context, progress, host, dirs, same)
+      ?? (progress.run.dryRun ? undefined : await fetchFrom(context, progress, host, dirs, (dir, some) => planAdopt(context, progress, host, dir, leaveOut(some, same))));
     if (failure) progress.fail(host.id, failure);
     else hosts.push(host);
+    sameBytes.set(host.id, same);
   }
   if (progress.run.dryRun) return;
-  const differing = new Map<HostId, Differing>();
+  const differing = new Map<HostId, Paths>();
   for (const host of hosts) {
-    const { numbers, failure } = await listDiffering(context, progress, host, dirs);
+    const { numbers, failure } = await listDiffering(context, progress, host, dirs, sameBytes.get(host.id) ?? new Set());
     if (failure) progress.fail(host.id, failure);
     else differing.set(host.id, numbers);
   }
@@ -43,14 +45,38 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
   await Promise.all(hosts.map((host) => awaitLane(context, progress, host, dirs.map(({ path }) => path))));
 }
 
-async function tellDifferences(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<Failure | undefined> {
+/**
+ * Files that only differ in their date, as a deploy leaves them on each host. Contents are read, on both hosts, only where there is one of the same
+ * size and another date.
+ */
+async function listSameBytes(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<{ paths: Paths; failure?: Failure }> {
+  const paths: Paths = new Set();
+  let mayBeSame = false;
+  const listed = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
+    mayBeSame ||= some.some(({ here, there }) => here && here.size === there?.size);
+    return Promise.resolve();
+  });
+  if (listed.failure || !mayBeSame) return { paths, ...(listed.failure ? { failure: listed.failure } : {}) };
+  const { failure } = await compareWith(context, progress, host, dirs, 'bytes', (_dir, some) => {
+    for (const { path, sameBytes } of some) if (sameBytes) paths.add(asNumber(path));
+    return Promise.resolve();
+  });
+  return { paths, ...(failure ? { failure } : {}) };
+}
+
+/** Without those that have the same bytes, unless they were written to since. */
+function leaveOut(differences: readonly Difference[], same: Paths): readonly Difference[] {
+  return differences.filter(({ path, here, there }) => !(same.has(asNumber(path)) && here?.size === there?.size));
+}
+
+async function tellDifferences(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], same: Paths): Promise<Failure | undefined> {
   let here = 0, differ = 0;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
     for await (const { path } of context.disk.scan(dir, progress.signal)) if (context.isSafe(path)) here++;
   }
   const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path, here: ours, there } of some) {
+    for (const { path, here: ours, there } of leaveOut(some, same)) {
       if (ours) differ++;
       progress.finding(host.id, path, !there ? 'missing' : ours ? 'different' : 'extra');
     }
@@ -75,10 +101,13 @@ async function planAdopt(context: RunContext, progress: Progress, host: Host, di
   return plan;
 }
 
-async function listDiffering(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<{ numbers: Differing; failure?: Failure }> {
-  const numbers: Differing = new Set();
+/** What the host is to be sent. One that tells nobody of its files, nor gives them other dates, is sent what only has another date there, too. */
+async function listDiffering(
+  context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], same: Paths,
+): Promise<{ numbers: Paths; failure?: Failure }> {
+  const numbers: Paths = new Set();
   const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path } of some) numbers.add(asNumber(path));
+    for (const { path } of captures(host) ? leaveOut(some, same) : some) numbers.add(asNumber(path));
     return Promise.resolve();
   });
   return { numbers, ...(failure ? { failure } : {}) };
@@ -86,7 +115,7 @@ async function listDiffering(context: RunContext, progress: Progress, host: Host
 
 /** Makes the entries of this host's files, held by every host that was found to have the same. */
 async function record(
-  context: RunContext, progress: Progress, dir: SyncDir, hosts: readonly Host[], differing: ReadonlyMap<HostId, Differing>,
+  context: RunContext, progress: Progress, dir: SyncDir, hosts: readonly Host[], differing: ReadonlyMap<HostId, Paths>,
 ): Promise<void> {
   const { fold, ledger, disk } = context;
   const began = (progress.run.startedAt ?? progress.run.askedAt).getTime();

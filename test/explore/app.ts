@@ -9,6 +9,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   const own = hostOf(state, host), on = ` on ${nameOf(host)}`;
   const mayInsert = own.named < rowLimit;
   writes(model, state, host, emit);
+  touch(state, host, emit);
   if (own.written && mayInsert) {
     const next = copy(state), then = hostOf(next, host);
     then.named++;
@@ -122,6 +123,12 @@ function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {
     if (hostOf(state, host).disk === content) continue;
     put(state, host, content, 'restores', `app puts ${nameOfContent(content)} back${on}, with its old dates`, emit, (next) => { hostOf(next, host).putBack = true; });
   }
+}
+
+function touch(state: State, host: HostIndex, emit: Emit): void {
+  const { disk } = hostOf(state, host);
+  if (!left(state, 'touches') || !disk) return;
+  put(state, host, disk, 'touches', `app writes ${nameOfContent(disk)} once more on ${nameOf(host)}, with another date`, emit, (next) => { hostOf(next, host).redated = host + 1; });
 }
 
 function put(state: State, host: HostIndex, content: Content, what: Budget, label: string, emit: Emit, more: (next: State) => void): void {

@@ -10,6 +10,8 @@ type Decided = Answer | 'tombstone' | 'revive';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
 const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41), forgetfulLimit = 1;
+/** Added to the date of bytes, for each host counted from 1, whose app has given them another one. */
+const redate = 5_000;
 
 /** What the steps ask of an entry all the time. */
 export interface Known {
@@ -54,15 +56,15 @@ export class Decisions {
   }
 
   /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
-  private see(state: State, content: Content, dated: Contents): Seen {
+  private see(state: State, content: Content, dated: Contents, redated = 0): Seen {
     const like = (this.collide && state.alike[content]) || content;
-    return { size: 10 + like, mtime: 1_000 + like, nanos: dated >> content & 1 ? this.exact ? like : content : 0 };
+    return { size: 10 + like, mtime: redated * redate + 1_000 + like, nanos: dated >> content & 1 ? this.exact ? like : content : 0 };
   }
 
   /** What lies at the path, with its stamp. */
   private seeFile(state: State, host: HostIndex, content: Content): Seen {
-    const { dated = 0, stamped = false } = state.hosts[host] ?? {};
-    return { ...this.see(state, content, dated), stamp: stamped ? stampOf(host) : 'another' };
+    const { dated = 0, stamped = false, redated = 0 } = state.hosts[host] ?? {};
+    return { ...this.see(state, content, dated, redated), stamp: stamped ? stampOf(host) : 'another' };
   }
 
   /** Whether a look compares the content of the file at the path with that of the version. */
@@ -78,21 +80,22 @@ export class Decisions {
     return entry !== undefined && content !== 0 && hasChanged(entry, hostIds[host] as HostId, this.seeFile(state, host, content)) !== false;
   }
 
-  standing(state: State, index: number, host: HostIndex, content: Content, surely = false): FoundStanding {
-    const dated = state.hosts[host]?.dated ?? 0;
-    return this.once('standing', index, host * 16 + content * 2 + (surely ? 1 : 0), this.collisions(state, content), dated >> content & 1, () => {
+  /** @param at whether it is the file at the path, or a copy */
+  standing(state: State, index: number, host: HostIndex, content: Content, surely = false, at: 'path' | 'copy' = 'copy'): FoundStanding {
+    const dated = state.hosts[host]?.dated ?? 0, redated = at === 'path' ? state.hosts[host]?.redated ?? 0 : 0;
+    return this.once('standing', index, host * 16 + content * 2 + (surely ? 1 : 0), this.collisions(state, content), (dated >> content & 1) + redated * 2, () => {
       const entry = this.entries[index]?.entry;
-      const at = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
-      const seen = content ? this.see(state, content, dated) : undefined;
-      const found = this.rules.findStanding(entry, seen, at);
+      const look = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
+      const seen = content ? this.see(state, content, dated, redated) : undefined;
+      const found = this.rules.findStanding(entry, seen, look);
       if (!seen || (found !== undefined && found !== 'unknown')) return found ?? 'unknown';
-      return this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, at) ?? 'unknown';
+      return this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, look) ?? 'unknown';
     });
   }
 
   reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, evidence: Evidence): Decided {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
-    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content, this.compares(state, index, host, content, row));
+    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content, this.compares(state, index, host, content, row), 'path');
     const with_ = (ready ? 1 : 0) + (evidence.ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
     const more = reasonCode[why] + (evidence.lateDelivery ? 8 : 0) + (evidence.awaited ? 16 : 0) + (evidence.taken ? 32 : 0);
     return this.once('reconcile', index, host * 64 + standings.indexOf(standing), more, with_, () => {
@@ -120,9 +123,9 @@ export class Decisions {
   }
 
   newVersion(state: State, before: number, host: HostIndex, content: Content, wanted: number): number {
-    const dated = state.hosts[host]?.dated ?? 0;
-    return this.once('version', before, host * 8 + content, this.collisions(state, content) * 8 + wanted, dated >> content & 1, () => this.keep(this.rules.makeVersion(
-      this.entries[before]?.entry, { ...this.see(state, content, dated), sha256: hashOf(content), stamp: stampOf(host) },
+    const { dated = 0, redated = 0 } = state.hosts[host] ?? {};
+    return this.once('version', before, host * 8 + content, this.collisions(state, content) * 8 + wanted, (dated >> content & 1) + redated * 2, () => this.keep(this.rules.makeVersion(
+      this.entries[before]?.entry, { ...this.see(state, content, dated, redated), sha256: hashOf(content), stamp: stampOf(host) },
       { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
   }
 
@@ -150,6 +153,11 @@ export class Decisions {
   revive(index: number, host: HostIndex, wanted: number): number {
     return this.change('revive', index, host * 8 + wanted, (entry) =>
       this.rules.makeRevived(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch }) ?? entry);
+  }
+
+  /** Whose date the version has, as `HostState.redated` tells it. */
+  datedBy(index: number): number {
+    return Math.floor((this.entries[index]?.entry.facts?.mtime ?? 0) / redate);
   }
 
   settle(index: number, host: HostIndex, sameVersion: boolean): number {
@@ -259,8 +267,8 @@ export class Decisions {
 }
 
 const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11, confirm: 12, revive: 13 };
-const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'unknown', 'absent'];
-const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'take-back'];
+const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'redated', 'unknown', 'absent'];
+const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'take-back', 'redate'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
 const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
 

@@ -24,6 +24,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['an older version that is put back', { writes: 1, restores: 1 }, {}],
   ['a delete, and another record of the path', { unlinks: 1, deletes: 1, names: 1 }, {}],
   ['two files of one size and date, down to the fraction', { writes: 1, unlinks: 1, edits: 1 }, { collide: true, exact: true }],
+  ['the same bytes are written once more, with another date', { touches: 2, edits: 1, crashes: 1, late: 1 }, {}],
   ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
   ['a host joins', { writes: 1, joins: 1 }, {}],
 ];

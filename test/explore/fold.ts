@@ -132,6 +132,11 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       lookAtDisk(model, next, host);
       return emit(next, `${label(host, why)}: takes ${nameOfContent(taken)} back`, true);
     }
+    case 'redate':
+      // One that came meanwhile has a date of its own; either way it looks again at once.
+      if (look.sameFile && look.sameVersion) own.redated = decisions.datedBy(state.entry);
+      if (look.sameFile && look.sameVersion) own.stamped = false;
+      return emit(next, `${label(host, why)}: gives ${nameOfContent(seen)} the date of the version, again`, true);
     case 'restore': {
       if (isFull(state)) return;
       const content = ownCopy(model, state, host, look.entry);

@@ -78,15 +78,15 @@ export function land(model: Model, state: State, i: 0 | 1, emit: Emit): void {
         then.moved = there;
         return tell(`links ${nameOfContent(there)} aside`);
       }
-      return tell(rename(next, then, there));
-    case 'linked': return tell(rename(next, then, landing.moved));
+      return tell(rename(model, next, then, there));
+    case 'linked': return tell(rename(model, next, then, landing.moved));
     case 'placed': return tell(judge(model, state, landing, then));
     case 'judged': return tell(carryOut(model, next, then, i));
     case 'landed': return tell(settle(model, next, landing, i));
   }
 }
 
-function rename(next: State, then: Landing, moved: number): string {
+function rename(model: Model, next: State, then: Landing, moved: number): string {
   const { to, content, kind } = then;
   if (kind === 'restore' && !takeCopy(next, to, content)) {
     Object.assign(then, noLanding);
@@ -98,7 +98,10 @@ function rename(next: State, then: Landing, moved: number): string {
     const own = hostOf(next, to);
     takeAway(next, to);
     if (moved && (own.named > 0 || own.asserted > 0)) own.taken = moved;
-  } else place(next, to, content);
+  } else {
+    place(next, to, content);
+    if (model.decisions.known(next.entry)?.current === content) hostOf(next, to).redated = model.decisions.datedBy(next.entry);
+  }
   // A transfer drops the fraction of the mtime.
   if (kind === 'put' || kind === 'fetch') hostOf(next, to).dated &= ~bit(content);
   const what = isRemoval(then) ? `${nameOfContent(moved)} into aside` : `lands ${nameOfContent(content)}, ${nameOfContent(moved)} aside`;

@@ -125,6 +125,7 @@ export function takeAway(state: State, host: HostIndex): void {
   own.disk = 0;
   own.stamped = false;
   own.byApp = false;
+  own.redated = 0;
   if (own.look.sameFile) own.look = { ...own.look, sameFile: false };
 }
 
@@ -195,7 +196,7 @@ export function startState({ options, decisions }: Model): State {
     alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, must: 0, budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
       disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
-      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, putBack: false, taken: 0, stamped: false, byApp: false, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
+      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, putBack: false, taken: 0, stamped: false, byApp: false, redated: 0, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
       look: noLook,
     })),
   };

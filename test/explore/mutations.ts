@@ -177,6 +177,10 @@ export const mutations: readonly Mutation[] = [
     rules: { mustCompare: ({ entry, seen }) => entry?.kind === 'tombstone' && seen !== undefined }, budget: { writes: 1 }, options: { collide: true, exact: true },
   },
   {
+    name: 'redated-is-news', says: 'the bytes of the version, written once more with another date, are a version',
+    rules: { reconcile: (situation) => rules.reconcile(situation.standing === 'redated' ? { ...situation, standing: 'unknown' } : situation) }, budget: { touches: 2 },
+  },
+  {
     name: 'missing-stays-missing', says: 'a save that names an older version is no save of it where the current one was captured here, and nobody has it',
     rules: { reconcile: (situation) => rules.reconcile(situation.entry?.heldBy.length === 0 && isOlder(situation) ? { ...situation, why: 'scan' } : situation) },
     budget: { writes: 1, restores: 1, edits: 1 },

@@ -16,6 +16,8 @@ export function findBroken(model: Model, state: State): string {
   const anyRetired = state.hosts.some(({ retired }) => retired);
   if (isMissing && !state.hosts[entry.sender]?.vanished && has(contentsOn(state, anyRetired ? counting : 7), entry.current)) found.add('no holder, but the bytes exist');
   if (isFile && has(state.buried, entry.current)) found.add('a superseded version won');
+  // The only bytes there are were never replaced by others.
+  if (state.contents === 1 && state.hosts.some(({ conflicts }) => conflicts !== 0)) found.add('identical bytes are a conflict');
   if (state.must && entry?.current !== state.must) found.add('a save was undone');
   state.hosts.forEach((host, i) => {
     if (!has(counting, i)) return;
@@ -31,6 +33,7 @@ export function findBroken(model: Model, state: State): string {
       return;
     }
     const isCurrent = host.disk === entry.current;
+    if (held && isCurrent && host.redated !== model.decisions.datedBy(state.entry)) found.add('holds it with another date');
     if (held && !isCurrent) found.add('holds it, but has it not');
     if (isMissing) return;
     const ledger = held ? ' (held)' : owed ? ' (owed)' : ' (neither)';

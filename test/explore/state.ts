@@ -6,7 +6,7 @@ export type Contents = number;
 export type HostIndex = number;
 
 /** How often the app and misfortune may still act. */
-export const budgets = ['writes', 'unlinks', 'deletes', 'edits', 'names', 'restores', 'fetches', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const;
+export const budgets = ['writes', 'unlinks', 'deletes', 'edits', 'names', 'restores', 'touches', 'fetches', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const;
 export type Budget = (typeof budgets)[number];
 
 /** Why a host looks at the path: captures that name it, that left it, that assert it; or a scan. */
@@ -15,7 +15,7 @@ export type Reason = (typeof reasons)[number];
 
 /** `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the compare-and-set is to come. */
 export const lookSteps = ['none', 'read', 'decided'] as const;
-export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'take-back', 'revive'] as const;
+export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'take-back', 'redate', 'revive'] as const;
 
 /** One fold or scan under way. */
 export interface Look {
@@ -64,6 +64,8 @@ export interface HostState {
   stamped: boolean;
   /** The app has put it there, no delivery. */
   byApp: boolean;
+  /** The host whose app has given the file at the path another date than its bytes were first written with, counted from 1; 0: none. */
+  redated: number;
   /** Taken away by the app since the last version captured here. */
   replaced: Contents;
   /** The app unlinked it without telling. */
@@ -171,7 +173,7 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   bytes[start + 9] = lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2)
     | (look.sameVersion ? 32 : 0) | (look.sameSender ? 64 : 0) | (look.listed ? 128 : 0);
   bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 128 : 0);
-  bytes[start + 11] = host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0);
+  bytes[start + 11] = host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0) | (host.redated << 5);
   bytes[start + 12] = (look.sameFile ? 1 : 0) | (look.byApp ? 2 : 0);
   return writeWord(bytes, start + 13, look.entry);
 }
@@ -215,7 +217,7 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
   const byte = (at: number): number => bytes[start + at] ?? 0;
   const disk = byte(0), rows = byte(7), more = byte(8), how = byte(9), what = byte(10);
   return {
-    disk: disk & 7, written: disk >> 3, taken: byte(11) & 7, stamped: (byte(11) & 8) !== 0, byApp: (byte(11) & 16) !== 0, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
+    disk: disk & 7, written: disk >> 3, taken: byte(11) & 7, stamped: (byte(11) & 8) !== 0, byApp: (byte(11) & 16) !== 0, redated: byte(11) >> 5, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
     named: rows & 3, left: (rows & 4) !== 0, putBack: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
     down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0, assertedDated: (more & 8) !== 0,
     look: (how & 3) === 0 ? noLook : {

@@ -77,6 +77,6 @@ export function budgetOf(seed: number): Record<(typeof budgets)[number], number>
   const random = randomOf(seed ^ 0x5eed), upTo = (most: number): number => Math.floor(random() * (most + 1));
   return {
     writes: 1 + upTo(2), unlinks: upTo(2), deletes: upTo(1), edits: upTo(1), names: upTo(1), restores: upTo(1), fetches: upTo(2),
-    crashes: upTo(2), late: upTo(1), pauses: upTo(1), retires: random() < 0.15 ? 1 : 0, joins: random() < 0.2 ? 1 : 0,
+    crashes: upTo(2), late: upTo(1), touches: 0, pauses: upTo(1), retires: random() < 0.15 ? 1 : 0, joins: random() < 0.2 ? 1 : 0,
   };
 }

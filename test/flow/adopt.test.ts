@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Run } from '../../src/words.js';
 import { runCli } from '../cli/run-cli.js';
@@ -60,6 +61,28 @@ test('confirmed, all hosts come to hold the same, the newest wins and the others
   expect([entry?.heldBy.length, entry?.owed]).toEqual([3, []]);
   const again = await adopt();
   expect(again.findings).toMatchObject([{ same: 4, missing: 0, extra: 0, different: 0 }, { same: 4, missing: 0, extra: 0, different: 0 }]);
+});
+
+test('what has the same bytes and other dates, as a deploy leaves it, is the same: no conflict and no transfer', async () => {
+  const names = ['deployed.jpg', 'deployed too.jpg'], dates = [4_000_000, 5_000_000, 6_000_000];
+  for (const name of names) {
+    for (const [n, machine] of [one, two, three].entries()) await machine.write(`${dir}/${name}`, `the bytes of ${name}`, dates[n]);
+  }
+  expect((await adopt()).findings).toMatchObject([{ same: 3, different: 1 }, { same: 3, different: 1 }]);
+  const sent: string[] = [];
+  for (const { app } of [one, two, three]) app.sync.on('outcome', ({ outcome }) => { sent.push(outcome.change.path); });
+  expect(await adopt({ dryRun: false })).toMatchObject({ state: 'done', failures: [] });
+  for (const machine of [one, two, three]) {
+    // By its regular scan, or the next save that names it, each host gives them the date that the ledger has.
+    await machine.app.sync.capture(names.map((name) => `${dir}/${name}`));
+    for (const name of names) {
+      await until(async () => (await stat(machine.path(`${dir}/${name}`))).mtimeMs === 4_000_000_000, { timeout: 30_000, what: `the date of ${name} on ${machine.name}` });
+    }
+    expect((await machine.kept('conflicts')).filter((name) => names.includes(name))).toEqual([]);
+  }
+  const rows = await one.app.connection.collection<{ _id: string; heldBy: string[]; owed: string[] }>('syncmedia_ledger').find({ _id: { $in: names.map((name) => `${dir}/${name}`) } }).toArray();
+  expect(rows.map(({ heldBy, owed }) => [heldBy.length, owed])).toEqual([[3, []], [3, []]]);
+  expect(sent.filter((path) => path.includes('deployed'))).toEqual([]);
 });
 
 test('the command line shows it, and without a terminal wants a --yes', async () => {

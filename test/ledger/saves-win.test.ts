@@ -171,6 +171,44 @@ describe('an older version that the app puts back, with its date', () => {
   });
 });
 
+describe('the bytes of the version with another date', () => {
+  const dateOf = async (replica: Replica): Promise<number> => (await stat(join(replica.root, cat))).mtimeMs / 1000;
+
+  test.each([['a save names', save], ['a scan finds', scan]])('that %s are the version, with its date, and go nowhere', async (_, why) => {
+    await a.write(cat, 'meow', 1_000);
+    await a.fold.paths([cat], save);
+    const { version } = await entryOf(cat);
+    await b.write(cat, 'meow', 2_000);
+    await b.fold.paths([cat], why);
+    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A', 'B'], owed: [], superseded: [] });
+    expect(await dateOf(b)).toBe(1_000);
+  });
+
+  test('that a host which has it writes once more are no version', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await a.write(cat, 'meow', 2_000);
+    await a.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [], superseded: [] });
+    expect(await dateOf(a)).toBe(1_000);
+  });
+
+  test('are a version under a tombstone', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await bury(cat);
+    named.add(cat);
+    await a.write(cat, 'meow', 2_000);
+    await a.fold.paths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', facts: { mtime: 2_000 }, owed: ['B'] });
+  });
+
+  test('that a pull has fetched keep the date that the other host has', async () => {
+    await saveOnBoth(cat, 'meow', 1_000);
+    await a.write(cat, 'meow', 2_000);
+    await a.fold.paths([cat], { ...save, overrules: true });
+    expect(await entryOf(cat)).toMatchObject({ facts: { mtime: 2_000 } });
+  });
+});
+
 describe('other bytes of the very size and date', () => {
   const large = 'x'.repeat(hashAtOnceLimit + 1);
 

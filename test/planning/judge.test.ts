@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge, type Found } from '../../src/planning/judge.js';
+import { judge, judgeAside, type Found } from '../../src/planning/judge.js';
 import type { FoundStanding } from '../../src/planning/standing.js';
 import type { AsideBy, Verdict } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
@@ -28,6 +28,15 @@ describe('current bytes that were replaced', () => {
   test('go to the trash where a conflict rule decided against them', () => {
     expect(judge(found({ standing: 'current', sent: 'v1', ruled: true }))).toBe('trash');
   });
+});
+
+test('the bytes of the version with another date are as current as with its own: they are no conflict', () => {
+  const aside = { entry, found: { size: 10, mtime: 7_000, nanos: 0 }, at: 'B', by: 'replaced', sent: { version: 'v2', ruled: false }, captures: false } as const;
+  expect(judgeAside(aside)).toBeUndefined();
+  expect(judgeAside(aside, { sha256: 'aa' })).toBe('drop');
+  expect(judgeAside(aside, { sha256: 'bb' })).toBe('conflict');
+  expect(judgeAside(aside, { sha256: undefined })).toBe('conflict');
+  expect(judgeAside({ ...aside, sent: { version: 'v1', ruled: false } }, { sha256: 'aa' })).toBe('put-back');
 });
 
 describe('unknown bytes that were replaced are conflicts', () => {

@@ -164,6 +164,12 @@ test('what somebody asserts to be news is a version whatever its facts', () => {
   expect(reconcile({ ...base, why: 'asserted', entry: held, standing: 'absent' })).toBe('leave');
 });
 
+test('the bytes of the version with another date get its date, whoever holds it and whoever names them', () => {
+  for (const entry of [held, owed, neither]) {
+    for (const why of ['named', 'scan', 'asserted'] as const) expect(reconcile({ ...base, why, entry, standing: 'redated' })).toBe('redate');
+  }
+});
+
 test('an assertion is about the bytes that lay there when it was made', () => {
   const seen = { size: 10, mtime: 1_000, nanos: 5 };
   expect(findWhy('named', seen, { ...seen, sha256: 'aa' })).toBe('asserted');
@@ -198,6 +204,10 @@ describe('what another host has captured and not folded yet', () => {
   test('is going to be a version whatever the entry knows where somebody says so of these bytes', () => {
     expect(ask(fileEntry({ superseded }), [old])).toEqual([false, true, true]);
     expect(ask(tombstoneEntry({ superseded }), [old])).toEqual([true, true, true]);
+  });
+
+  test('is served where it may be the same bytes with another date', () => {
+    expect(willMakeVersion({ entry: fileEntry(), found: { size: 10, mtime: 2_000 }, host: 'C', asserted: [] })).toBe(true);
   });
 
   test('is a version that the entry knows where only the content could tell', () => {

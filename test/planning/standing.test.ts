@@ -49,6 +49,16 @@ describe('what lies at a path', () => {
     expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true })).toBeUndefined();
   });
 
+  test('the bytes of the current version with another date are told by their content', () => {
+    const entry = fileEntry(), seen = { size: 10, mtime: 2_000, nanos: 7 }, at = { onCapturingDisk: true };
+    expect(findStanding(entry, seen, at)).toBeUndefined();
+    expect(findStanding(entry, { ...seen, sha256: 'aa' }, at)).toBe('redated');
+    expect(findStanding(entry, { ...seen, sha256: 'bb' }, at)).toBe('unknown');
+    expect(findStanding(entry, { ...seen, size: 11 }, at)).toBe('unknown');
+    expect(findStanding(fileEntry({ facts: { size: 10, mtime: 1_000, nanos: 5 } }), seen, at)).toBe('unknown');
+    expect(findStanding(tombstoneEntry(), seen, at)).toBe('unknown');
+  });
+
   test('to a tombstone a file is old or unknown', () => {
     const entry = tombstoneEntry({ superseded: [old] });
     expect(findStanding(entry, { size: 20, mtime: 900, nanos: 0 }, elsewhere)).toBe('old');

@@ -22,9 +22,9 @@ const PATIENCE = 60;
 export async function* compareEnds(
   options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', from: 'both' | 'other', signal: AbortSignal,
 ): AsyncGenerator<Difference> {
-  for await (const { path, facts } of list(options, way, route, by, 'fetch', signal)) {
+  for await (const { path, facts, sameBytes } of list(options, way, route, by, 'fetch', signal)) {
     const here = await observeHere(options, path);
-    if (here === undefined || by === 'bytes' || !sameFacts(here, facts)) yield { path, there: facts, ...(here === undefined ? {} : { here: factsOf(here) }) };
+    if (here === undefined || by === 'bytes' || !sameFacts(here, facts)) yield { path, there: facts, ...(here === undefined ? {} : { here: factsOf(here) }), ...(sameBytes && here !== undefined ? { sameBytes } : {}) };
   }
   if (from === 'other') return;
   for await (const { path } of list(options, way, route, by, 'send', signal)) {
@@ -36,7 +36,7 @@ export async function* compareEnds(
 /** What one end lacks or has otherwise (`fetch`: this host), or only what it lacks (`send`: the other one). */
 async function* list(
   options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', direction: 'send' | 'fetch', signal: AbortSignal,
-): AsyncGenerator<{ path: Path; facts: Facts }> {
+): AsyncGenerator<{ path: Path; facts: Facts; sameBytes?: true }> {
   const { dir, host } = route;
   const inner = options.dirs().list.filter(({ path }) => path.startsWith(`${dir.path}/`)).map(({ path }) => path.slice(dir.path.length + 1));
   const ends = { local: route.here.dirPath, remote: route.there.dirPath, direction };
@@ -52,7 +52,8 @@ async function* list(
     if (item === undefined || item.type !== 'f' || !'<>.'.includes(item.update)) continue;
     const path = pathOf(dir.path, item);
     if (path === undefined) refused++;
-    else yield { path, facts: { size: item.size, mtime: item.mtime } };
+    // A file of which rsync would set nothing but the date.
+    else yield { path, facts: { size: item.size, mtime: item.mtime }, ...(by === 'bytes' && item.update === '.' ? { sameBytes: true } : {}) };
   }
   if (refused > 0) options.log.warn(`${String(refused)} names in ${dir.path} on ${host.hostname} cannot be synced: they are not valid UTF-8, or too long.`);
   const ended = await listing.ended;
