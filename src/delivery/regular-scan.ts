@@ -1,4 +1,5 @@
 import type { EventBus } from '../events.js';
+import { Stopwatch } from '../stopwatch.js';
 import { DirectoryIds } from '../root/directory-ids.js';
 import type { ScanScope } from '../root/scan.js';
 import type { Host, Path, ScanTimes, SyncDir } from '../words.js';
@@ -50,13 +51,15 @@ export class RegularScan {
   private async run(dirs: readonly SyncDir[]): Promise<void> {
     for (const dir of dirs) {
       if (this.ending.signal.aborted) return;
-      const began = performance.now();
+      const stopwatch = new Stopwatch();
       try {
-        if (await this.look(dir)) this.notBefore.set(dir.path, performance.now() + rest * (performance.now() - began));
+        if (await this.look(dir)) this.notBefore.set(dir.path, performance.now() + rest * stopwatch.stop());
       } catch (error) {
         if (this.ending.signal.aborted) return;
         this.notBefore.set(dir.path, performance.now() + patienceMs);
         this.context.events.emit('failed', { doing: `the regular scan of ${dir.path}`, error });
+      } finally {
+        stopwatch.stop();
       }
     }
   }

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
+import { Stopwatch } from '../stopwatch.js';
 import type { Path, SyncDir } from '../words.js';
 
 export interface SweepingContext {
@@ -13,7 +14,7 @@ export interface SweepingContext {
 
 interface Owed { storedAt: number; latest: number }
 
-/** A sweep waits until this many times what the last one took have passed. */
+/** A sweep waits until this many times what the last one took have passed. That the process or the machine was stopped meanwhile took nothing. */
 const rest = 20;
 
 /**
@@ -81,17 +82,18 @@ export class Sweeping {
   private async run(): Promise<void> {
     for (const [path, owed] of [...this.owed]) {
       if (this.ending.signal.aborted || this.dueAt(path, owed) > Date.now()) continue;
-      const began = Date.now();
+      const began = Date.now(), stopwatch = new Stopwatch();
       const dir = this.context.dirs().find((known) => known.path === path);
       try {
         if (dir) await this.context.scan(dir, this.ending.signal);
         this.settling = this.settle(path, this.owed.get(path) ?? owed, began);
         await this.settling;
-        this.notBefore.set(path, Date.now() + rest * (Date.now() - began));
+        this.notBefore.set(path, Date.now() + rest * stopwatch.stop());
       } catch (error) {
+        const tookMs = stopwatch.stop();
         if (this.ending.signal.aborted) return;
         // Stays owed: the sync dir may be mounted again, the database may return.
-        this.notBefore.set(path, Date.now() + 10_000 + rest * (Date.now() - began));
+        this.notBefore.set(path, Date.now() + 10_000 + rest * tookMs);
         this.context.events.emit('failed', { doing: `the sweep of ${path} (${messageOf(error)})`, error });
       }
     }
