@@ -50,7 +50,7 @@ export class BulkSave {
     await this.operation.concludeWith(() => this.saved.listAfter());
   }
 
-  /** Mongoose or a hook failed: what was written before counts. */
+  /** Mongoose or a hook failed. What the driver had written before is captured all the same. */
   giveUp(): void {
     if (this.written) this.operation.handOver();
   }

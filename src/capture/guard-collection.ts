@@ -12,7 +12,7 @@ export interface DriverCall {
 /** Carries a call out by `write`, and does something before and after it. */
 export type Intercept = (this: void, call: DriverCall, write: () => Promise<unknown>) => Promise<unknown>;
 
-/** Of Mongoose's collections, what is used; a custom driver's may have none of it. */
+/** The part of Mongoose's collections that the guard uses. A custom driver's collections may lack it. */
 interface BufferedCollection {
   _getCollection?(): mongo.Collection | null;
   addQueue?(what: unknown, args?: unknown): unknown;

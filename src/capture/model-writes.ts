@@ -8,7 +8,7 @@ import { captureInsertMany } from './insert-many.js';
 import { onCompiled, type PluggedModels } from './plugged.js';
 import { findSession } from './session.js';
 
-/** Of a model, what is replaced. */
+/** The part of a model that the plugin replaces. */
 interface Writable {
   /** What Mongoose writes many documents through. */
   $__collection: object;

@@ -47,7 +47,7 @@ function makeIntercept(model: PluggedModel, models: PluggedModels): Intercept {
   return (call, write) => {
     const isDelete = (deletes as readonly string[]).includes(call.method);
     const options = readOptions(call.args[isDelete ? 1 : 2]);
-    // What is explained is not done.
+    // The server only explains such a query; it writes nothing.
     const operation = (options['explain'] ?? false) === false ? models.begin(model, readSession(options), call.collection) : undefined;
     if (!operation) return write();
     return isDelete ? captureDelete(operation, call, options, write) : captureUpdate(operation, call, options, write);

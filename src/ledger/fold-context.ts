@@ -43,7 +43,7 @@ export interface FoldContext {
 /** Files up to this size are hashed when they are captured; larger ones by the scan that follows. In bytes. */
 export const hashAtOnceLimit = 8 * 1024 * 1024;
 
-/** After a restore from a backup every file looks changed: what is over the limit is left to the next scan. */
+/** How much a scan may still read. After a restore from a backup every file looks changed; the next scan reads what this one leaves. */
 export interface Rereads { files: number; bytes: number }
 
 export interface Reason {

@@ -115,7 +115,7 @@ export class Fold {
     throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was folded`);
   }
 
-  /** 'again': what lies there was replaced while evidence was looked for. */
+  /** 'again': somebody replaced the file while evidence was looked for. */
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined> {
     const { disk, me } = this.context;

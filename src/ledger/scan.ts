@@ -16,7 +16,7 @@ export interface ScanDisk {
 }
 
 const batch = 500;
-/** Read by one scan, of files that were touched and look as before. The next scan goes on: what was read is not read again. */
+/** How many files, and bytes, one scan reads of those that were touched and look as before. The next scan goes on from there. */
 const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
 
 /**

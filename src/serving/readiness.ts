@@ -54,8 +54,8 @@ export class Readiness {
   }
 
   /**
-   * The hosts that send what they hold. A file that no host has any more, or only one that is switched off, is no reason to take visitors
-   * from the hosts that work: waiting brings it to none of them.
+   * The hosts that send what they hold: those whose lease has beaten within twice the lease time. A file that no host has any more, or only
+   * one that is switched off, is no reason to take visitors from the hosts that work: waiting brings it to none of them.
    */
   private listAtWork(others: readonly Host[]): HostId[] {
     this.heartbeats.observe(others);

@@ -53,20 +53,14 @@ export async function startEvilHost(behaviour: Behaviour): Promise<EvilHost> {
         const stat = (id: number, path: string): void => { sftp.attrs(id, attributes(behaviour.sizeOf(path))); };
         sftp.on('STAT', stat).on('LSTAT', stat);
         sftp.on('REALPATH', (id, path) => { sftp.name(id, [{ filename: path, longname: path, attrs: attributes(undefined) }]); });
-        sftp.on('OPEN', (id, path) => {
+        const open = (id: number, path: string): void => {
           const handle = Buffer.alloc(4);
           handle.writeUInt32BE(++handles);
           opened.set(handles, path);
           openFiles++;
           sftp.handle(id, handle);
-        });
-        sftp.on('OPENDIR', (id, path) => {
-          const handle = Buffer.alloc(4);
-          handle.writeUInt32BE(++handles);
-          opened.set(handles, path);
-          openFiles++;
-          sftp.handle(id, handle);
-        });
+        };
+        sftp.on('OPEN', open).on('OPENDIR', open);
         sftp.on('READDIR', (id, handle) => {
           const names = behaviour.list?.(opened.get(handle.readUInt32BE()) ?? '');
           if (names) sftp.name(id, names.map((filename) => ({ filename, longname: '', attrs: attributes(1) })));
@@ -105,7 +99,7 @@ export async function startEvilHost(behaviour: Behaviour): Promise<EvilHost> {
   };
 }
 
-/** What a file of such a host is said to contain. */
+/** The sha256 that the ledger has of a file of so many zeros. */
 export function sha256OfZeros(size: number): string {
   return createHash('sha256').update(Buffer.alloc(size)).digest('hex');
 }
