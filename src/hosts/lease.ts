@@ -247,6 +247,8 @@ export class Lease {
 
   private gain(sentAt: number, signal: AbortSignal): void {
     if (signal.aborted) return;
+    // Its time had passed before the answer came, and the timer that tells so may come after it: whoever looked meanwhile began nothing.
+    if (!this.held()) this.lose();
     this.rival = undefined;
     this.lastWarning = '';
     // An answer may come late, after that to a later beat.

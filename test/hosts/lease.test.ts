@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import mongoose from 'mongoose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
 import { socketPath } from '../../src/delivery/wake.js';
 import { Lease, type LeaseOptions } from '../../src/hosts/lease.js';
@@ -155,6 +155,22 @@ describe('Lease', () => {
     expect(said.filter((message) => message.includes('was unregistered')).length).toBe(2);
     expect(unknown.held()).toBe(false);
     expect((await rows.findOne({ _id: 'nobody' }))).toBeNull();
+  });
+
+  test('whose time is over before the timer tells so, and that is confirmed then, is told as lost and gained again', async () => {
+    const changes: boolean[] = [], clock = performance.now.bind(performance);
+    const lease = make();
+    lease.onChange((held) => changes.push(held));
+    lease.start();
+    await until(() => lease.held());
+    try {
+      // What the timers go by stays as it is: they come late, as in a process that others keep from running.
+      vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
+      expect(lease.held()).toBe(false);
+      // Whoever asks at this moment, as the leader before it begins its work, leaves it to the next holder.
+      await until(() => lease.held());
+      expect(changes).toEqual([true, false, true]);
+    } finally { vi.restoreAllMocks(); }
   });
 
   test('a take that was answered too late is carried on, not left to nobody', async () => {

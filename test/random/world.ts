@@ -111,15 +111,16 @@ export class World {
     for (const { app } of this.ones) await app.ask({ do: 'approve' });
     const all = await this.rows<Host>('hosts').find().toArray();
     const isScanned = (host: Row<Host>): boolean => Object.keys(host.scans ?? {}).length > 0 && Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
+    const describe = ({ hostname, status, lease, halted, scans, sweeps }: Row<Host>): object => ({ hostname, status, lease, halted, scans, sweeps });
     const waits = {
       captures: await this.rows<Capture>('captures').countDocuments(),
       runs: await this.rows<Run>('runs').countDocuments({ state: { $in: ['asked', 'running'] } } as never),
       owed: await this.rows<Entry>('ledger').countDocuments({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }),
-      sweeps: all.filter(({ sweeps }) => Object.keys(sweeps).length > 0).length,
-      unscanned: all.filter((host) => !isScanned(host)).length,
+      sweeps: all.filter(({ sweeps }) => Object.keys(sweeps).length > 0).map(describe),
+      unscanned: all.filter((host) => !isScanned(host)).map(describe),
       aside: this.replicas.flatMap(readAll).filter(({ at }) => at.startsWith('.syncmedia/aside/')).length,
     };
-    if (Object.values(waits).every((count) => count === 0)) return true;
+    if (Object.values(waits).every((some) => some === 0 || (Array.isArray(some) && some.length === 0))) return true;
     throw new Error(`still waiting: ${JSON.stringify(waits)}`);
   }
 
