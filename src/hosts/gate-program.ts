@@ -4,12 +4,14 @@ export const gateProgram = `#!/usr/bin/python3 -IS
 
 authorized_keys starts it as the forced command of every key, as \`syncmedia-gate.py HOSTID\`. It lets through the SFTP
 server, \`rsync --server\` for one directory, and two questions; it gives the process to Landlock (Linux 5.19 or newer), which
-allows that process the sync dirs alone, and becomes the program. No root is needed. What is allowed is said by rules.json
+allows that process the sync dirs alone, and to seccomp, which keeps setuid, setgid and sticky bits off what it makes there, and becomes
+the program. No root is needed. What is allowed is said by rules.json
 beside this file, which only this host writes: {"root": "/srv/app", "dirs": ["uploads"], "hosts": ["HOSTID"]}.
 
 \`syncmedia-gate.py --check\` says whether all of that works on this machine. Exit 77: refused.
 """
 import ctypes
+import errno
 import json
 import os
 import re
@@ -46,6 +48,36 @@ SETTINGS = (
     '/etc/nsswitch.conf', '/etc/localtime',
 )
 
+# Numbers of system calls: those of x86-64, those of the architectures that share one table (asm-generic/unistd.h), those of all.
+X86_64 = {
+    'open': 2, 'ioctl': 16, 'mkdir': 83, 'creat': 85, 'chmod': 90, 'fchmod': 91, 'chown': 92, 'fchown': 93, 'lchown': 94, 'mknod': 133,
+    'setxattr': 188, 'lsetxattr': 189, 'fsetxattr': 190, 'removexattr': 197, 'lremovexattr': 198, 'fremovexattr': 199, 'openat': 257,
+    'mkdirat': 258, 'mknodat': 259, 'fchownat': 260, 'fchmodat': 268, 'open_by_handle_at': 304,
+}
+GENERIC = {
+    'setxattr': 5, 'lsetxattr': 6, 'fsetxattr': 7, 'removexattr': 14, 'lremovexattr': 15, 'fremovexattr': 16, 'ioctl': 29, 'mknodat': 33,
+    'mkdirat': 34, 'fchmod': 52, 'fchmodat': 53, 'fchownat': 54, 'fchown': 55, 'openat': 56, 'open_by_handle_at': 265,
+}
+COMMON = {
+    'io_uring_setup': 425, 'io_uring_enter': 426, 'io_uring_register': 427, 'openat2': 437, 'fchmodat2': 452, 'setxattrat': 463,
+    'removexattrat': 466, 'file_setattr': 469,
+}
+# By what uname calls it: its AUDIT_ARCH (linux/audit.h) and its numbers.
+ARCHITECTURES = {
+    'x86_64': (0xC000003E, X86_64), 'aarch64': (0xC00000B7, GENERIC), 'riscv64': (0xC00000F3, GENERIC), 'loongarch64': (0xC0000102, GENERIC),
+}
+# Setuid, setgid, sticky.
+SPECIAL_BITS = 0o7000
+# Which argument is the mode; of those that open, which are the flags and the mode, which counts only where a file is made.
+MODE_OF = {'chmod': 1, 'fchmod': 1, 'fchmodat': 2, 'fchmodat2': 2, 'mkdir': 1, 'mkdirat': 2, 'creat': 1}
+FLAGS_AND_MODE_OF = {'open': (1, 2), 'openat': (2, 3)}
+MAKES_FILE = os.O_CREAT | (os.O_TMPFILE & ~os.O_DIRECTORY)
+# What neither program needs, answered as a kernel without it would: programs do without. openat2 has its mode where no filter can look;
+# io_uring and open_by_handle_at go around filters; ioctl and the others set attributes of other kinds, such as file capabilities.
+ANSWERS = {'openat2': errno.ENOSYS, 'ioctl': errno.ENOTTY, 'io_uring_setup': errno.ENOSYS, 'io_uring_enter': errno.ENOSYS, 'io_uring_register': errno.ENOSYS}
+# Of root: read, write, rename and date files of any owner. Without CAP_FSETID writing takes the setuid bit away, as of any other user.
+CAPABILITIES = (1, 2, 3)
+
 
 class Refused(Exception):
     pass
@@ -77,7 +109,12 @@ def check():
     find(RSYNC, 'rsync')
     find(SFTP_SERVER, 'sftp-server')
     abi = confine([])
-    print(json.dumps({'landlock': abi}))
+    try:
+        os.fchmod(-1, 0o4000)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise Refused('seccomp does not keep special modes away') from error
+    print(json.dumps({'landlock': abi, 'seccomp': True}))
 
 
 def read_rules():
@@ -213,13 +250,14 @@ def find_loader(program):
         head = file.read(1 << 16)
     if head[:4] != b'\\x7fELF':
         raise Refused('%s is a script, and only programs can be confined' % program)
-    wide, order = head[4] == 2, '<' if head[5] == 1 else '>'
-    at, = struct.unpack_from(order + ('Q' if wide else 'I'), head, 32 if wide else 28)
-    size, count = struct.unpack_from(order + 'HH', head, 54 if wide else 42)
+    if head[4] != 2 or head[5] != 1:
+        raise Refused('%s is no 64-bit program for this machine, and only such can be confined' % program)
+    at, = struct.unpack_from('<Q', head, 32)
+    size, count = struct.unpack_from('<HH', head, 54)
     for header in range(at, at + size * count, size):
-        kind, = struct.unpack_from(order + 'I', head, header)
+        kind, = struct.unpack_from('<I', head, header)
         if kind == 3:
-            start, = struct.unpack_from(order + ('Q' if wide else 'I'), head, header + (8 if wide else 4))
+            start, = struct.unpack_from('<Q', head, header + 8)
             return os.fsdecode(head[start:head.index(b'\\0', start)])
     return program
 
@@ -255,7 +293,52 @@ def confine(allowed):
         raise Refused('PR_SET_NO_NEW_PRIVS failed')
     call(446, ruleset, 0)
     os.close(ruleset)
+    drop_capabilities(libc)
+    filter_calls(libc)
     return abi
+
+
+def drop_capabilities(libc):
+    """For whatever this process becomes (capabilities(7)). Only root has any; where they may not be dropped, seccomp remains."""
+    for capability in range(64):
+        if capability not in CAPABILITIES:
+            libc.prctl(24, ctypes.c_ulong(capability), 0, 0, 0)
+
+
+def filter_calls(libc):
+    """seccomp(2): no system call sets a special mode, or makes anything but plain files and directories."""
+    program = compile_filter(os.uname().machine)
+    code = ctypes.create_string_buffer(program, len(program))
+    # struct sock_fprog; Landlock has needed no_new_privs already.
+    fprog = ctypes.create_string_buffer(struct.pack('@HP', len(program) // 8, ctypes.addressof(code)))
+    if libc.prctl(22, ctypes.c_ulong(2), fprog, 0, 0) != 0:
+        raise Refused('seccomp: %s; it needs a kernel with CONFIG_SECCOMP_FILTER' % os.strerror(ctypes.get_errno()))
+
+
+def compile_filter(machine):
+    """Instructions for the kernel's filter machine (linux/filter.h, linux/seccomp.h)."""
+    if machine not in ARCHITECTURES or struct.calcsize('P') != 8 or sys.byteorder != 'little':
+        raise Refused('seccomp: the system calls of this machine (%s) are not known here; known are %s, 64 bits' % (machine, ', '.join(ARCHITECTURES)))
+    architecture, own = ARCHITECTURES[machine]
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050000
+    denied = (answer, 0, 0, refuse | errno.EPERM)
+    # Calls of another architecture have other numbers; those of x32 have this bit.
+    code = [(load, 0, 0, 4), (equal, 1, 0, architecture), denied, (load, 0, 0, 0), (at_least, 0, 1, 0x40000000), denied]
+    for name, number in {**own, **COMMON}.items():
+        checks = []
+        if name in FLAGS_AND_MODE_OF:
+            flags, mode = FLAGS_AND_MODE_OF[name]
+            checks = [(load, 0, 0, 16 + 8 * flags), (any_bit, 0, 3, MAKES_FILE)]
+        else:
+            mode = MODE_OF.get(name)
+        if mode is None:
+            checks = [(answer, 0, 0, refuse | ANSWERS.get(name, errno.EPERM))]
+        else:
+            checks += [(load, 0, 0, 16 + 8 * mode), (any_bit, 0, 1, SPECIAL_BITS), denied, (answer, 0, 0, allow)]
+        code += [(equal, 0, len(checks), number)] + checks
+    code.append((answer, 0, 0, allow))
+    return b''.join(struct.pack('=HBBI', *instruction) for instruction in code)
 
 
 try:

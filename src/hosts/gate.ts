@@ -39,8 +39,8 @@ export async function checkGate(python = findPython()): Promise<string> {
     const file = join(folder, fileName);
     await writeFile(file, gateProgram, { mode: 0o600 });
     const { code, stdout, stderr } = await runCheck(python, file);
-    const abi = /^\{"landlock": (\d+)\}$/m.exec(stdout)?.[1];
-    if (code === 0 && abi !== undefined) return `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi})`;
+    const abi = /^\{"landlock": (\d+), "seccomp": true\}$/m.exec(stdout)?.[1];
+    if (code === 0 && abi !== undefined) return `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi}, seccomp)`;
     const module = /^ModuleNotFoundError: No module named '([\w.]+)'/m.exec(stderr)?.[1];
     if (module !== undefined) throw unconfinable(describeMissingModule(python, module));
     throw unconfinable(stderr.trim().replace(/^syncmedia-gate: /, '').slice(0, 500) || `${python} failed`);

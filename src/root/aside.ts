@@ -2,6 +2,7 @@ import { hasCode, type ErrorCode } from '../errors/errors.js';
 import type { Path, Seen, Verdict } from '../words.js';
 import { areas, inPlace, readClock, timeOf, type Place } from './areas.js';
 import type { AsideBy, DiskStat, Judge } from './disk.js';
+import { localDisk, removeSpecialBits } from './local-disk.js';
 import { makeParents } from './parents.js';
 import { isSafePath } from './paths.js';
 import { folderOf, makeFolder, placeWhereEmpty, replaceAt } from './replace.js';
@@ -105,6 +106,7 @@ async function keepAsConflict(file: AsideFile, judge: Judge): Promise<Judged[]> 
 
 async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
   const { place, path, rest, at, found } = file;
+  if (place.disk === localDisk) await removeSpecialBits(inPlace(place, at));
   await makeParents(place, path);
   const placed = await placeWhereEmpty(place, inPlace(place, at), inPlace(place, rest));
   if (placed === 'occupied') return keepAsConflict(file, judge);
@@ -112,6 +114,7 @@ async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
 }
 
 async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge, putBacks: number): Promise<Judged[]> {
+  if (place.disk === localDisk) await removeSpecialBits(inPlace(place, at));
   await makeParents(place, path);
   const replaced = await replaceAt(place, path, inPlace(place, at));
   if (replaced === 'vanished') return [];

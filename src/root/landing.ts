@@ -3,7 +3,7 @@ import type { Path } from '../words.js';
 import { areas, inPlace, type Place } from './areas.js';
 import { judgeOne, type Judged } from './aside.js';
 import type { Judge } from './disk.js';
-import { notAFile } from './local-disk.js';
+import { localDisk, notAFile, removeSpecialBits } from './local-disk.js';
 import { belowDir, checkParents, makeParents, pruneParents } from './parents.js';
 import { quotePath } from './paths.js';
 import { folderOf, makeFolder, replaceAt } from './replace.js';
@@ -30,6 +30,7 @@ const MAX_TRIES = 3;
  *   SYMLINK_IN_PATH; TRANSFER_FAILED where `tmpFile` is gone; what the disk and `judge` throw
  */
 export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+  if (place.disk === localDisk) await removeSpecialBits(tmpFile);
   const replaced = await makeAndReplace(place, path, tmpFile, known);
   if (replaced === 'vanished') throw new VanishedError(path);
   const judged: Judged[] = [];

@@ -11,6 +11,8 @@ import { seenFrom } from './seen.js';
 
 /** On a directory: what is made in it is of its group. */
 const SETGID = 0o2000;
+/** Setuid, setgid and sticky. */
+const SPECIAL_BITS = 0o7000;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** Of what may be anything: not through a symlink, and without waiting for the other end of a FIFO. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -159,6 +161,22 @@ export async function openFile(path: string): Promise<FileHandle> {
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+/** Takes setuid, setgid and sticky off a file that is about to be placed or put back. @throws what opening throws */
+export async function removeSpecialBits(path: string): Promise<void> {
+  const found = statAgain(path);
+  if (found?.kind !== 'file' || (found.mode & SPECIAL_BITS) === 0) return;
+  try {
+    const handle = await openFile(path);
+    try {
+      await handle.chmod(Number(statOpen(handle).mode) & 0o777);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw asDiskError(error, 'taking special permissions off', path);
   }
 }
 

@@ -77,17 +77,18 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
   if ((await requireMarker(of)) !== marker) throw noMarker(of, 'another file system was mounted there meanwhile');
 }
 
-/** Sorts a batch: the files are returned, the directories are entered later, the rest is refused or skipped. */
+/** Sorts a batch: the files are returned, the directories are entered later, symlinks are skipped, the rest is refused. */
 function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: Exclude, onRefused: OnRefused): string[] {
   const files: string[] = [];
   for (const entry of names) {
     const isDirectory = entry.isDirectory();
-    if (!isDirectory && !entry.isFile()) continue;
+    if (entry.isSymbolicLink()) continue;
     const name = entry.name.toString();
     const rest = level.rest + name;
     const path = `${of.dir.path}/${rest}`;
     if (name === OWN_FOLDER || exclude.matches(rest, isDirectory)) continue;
-    if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
+    if (!isDirectory && !entry.isFile()) onRefused(path, 'it is a FIFO, a socket or a device');
+    else if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
     else if (!isSafePath(path)) onRefused(path, 'the path is too long');
     else if (!isDirectory) {
       if (level.takesFiles) files.push(rest);

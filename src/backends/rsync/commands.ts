@@ -6,6 +6,9 @@ import { OUT_FORMAT } from './itemized.js';
 import { RsyncCommand } from './rsync-command.js';
 import { isAtLeast } from './version.js';
 
+/** After all other rules of `--chmod`: nothing gets a setuid, setgid or sticky bit, whatever it has where it comes from. */
+const NO_SPECIAL_BITS = 'a-st';
+
 /** What all commands to one host have in common. */
 export interface Way {
   readonly target: SshTarget;
@@ -27,7 +30,7 @@ export interface Ends { readonly local: string; readonly remote: string; readonl
  * @param options `tmp`: relative to the sync dir, what the files are written in there; `partialDir`: absolute, on the receiver: a large file goes on from there after an interruption
  */
 export function transferCommand(way: Way, ends: Ends, options: { chmod: string; tmp: string; aside: string; partialDir?: string }): RsyncCommand {
-  const command = listedCommand(way, ends).set('perms').set('chmod', options.chmod).set('ignore-times')
+  const command = listedCommand(way, ends).set('perms').set('chmod', `${options.chmod},${NO_SPECIAL_BITS}`).set('ignore-times')
     .set('temp-dir', options.tmp).set('backup').set('backup-dir', `${areas.aside}/${options.aside}`).set('info', 'progress2');
   if (options.partialDir !== undefined) command.set('partial-dir', options.partialDir);
   if (way.bandwidthLimit !== undefined) command.set('bwlimit', String(way.bandwidthLimit));

@@ -8,6 +8,8 @@ import type { Path } from '../../words.js';
 
 /** What one request carries. OpenSSH takes up to 256 KiB; ssh2 makes several of one that is too much for another server. */
 const CHUNK = 192 * 1024;
+/** A mode without setuid, setgid and sticky. */
+const PERMISSIONS = 0o777;
 
 /** A whole file in memory, with the mtime (seconds) and mode it is to have there. */
 export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
@@ -90,7 +92,7 @@ export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mo
 }
 
 /**
- * The mode that rsync's `--chmod` gives a file, for what is put without rsync; undefined where it takes more than `F644`, `D755`
+ * The mode that rsync's `--chmod` gives a file, without setuid, setgid and sticky, for what is put without rsync; undefined where it takes more than `F644`, `D755`
  * or a plain `644` to say it.
  */
 export function fileModeOf(chmod: string): number | undefined {
@@ -98,7 +100,7 @@ export function fileModeOf(chmod: string): number | undefined {
   for (const rule of chmod.split(',')) {
     const [, what, octal = ''] = /^([DF]?)([0-7]{3,4})$/.exec(rule.trim()) ?? [];
     if (what === undefined) return undefined;
-    if (what !== 'D') mode = parseInt(octal, 8);
+    if (what !== 'D') mode = parseInt(octal, 8) & PERMISSIONS;
   }
   return mode;
 }
