@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import re
+import signal
 import struct
 import sys
 
@@ -34,7 +35,11 @@ RSYNC_LETTERS = re.compile(r'-(?!$)[bcInprRt]*(?:e[0-9.]*[A-Za-z]*)?')
 RSYNC_OPTIONS = re.compile(
     r'--(?:sender|fsync|no-implied-dirs|ignore-existing|from0|files-from=-|timeout=\\d+|bwlimit=[\\d.]+|log-format=[%iIoX]+)')
 RSYNC_FOLDERS = ('--backup-dir', '--temp-dir', '--partial-dir')
-MOST_ARGUMENTS = 256 * 1024
+# Two paths of the longest kind, escaped, and some options. In bytes and seconds.
+MOST_ARGUMENTS = 32 * 1024
+ARGUMENTS_TAKE = 60
+# Of one host at once, those included that sshd has not noticed the end of. A process of an app has two; each carries MaxSessions of sshd.
+MOST_CONNECTIONS = 256
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
 MAKE_DIR, MAKE_REG, REFER, TRUNCATE = 1 << 7, 1 << 8, 1 << 13, 1 << 14
@@ -151,14 +156,22 @@ def is_secluded(word):
 
 
 def read_secluded():
-    """Byte for byte: what follows belongs to rsync. The first one is its name."""
-    text = b''
+    """Up to the two NULs at their end and no further: what follows belongs to rsync. The first one is its name."""
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(ARGUMENTS_TAKE)
+    text = bytearray()
     while not text.endswith(b'\\0\\0'):
-        byte = os.read(0, 1)
-        if not byte or len(text) > MOST_ARGUMENTS:
+        # As many as are certainly to come.
+        block = len(text) < MOST_ARGUMENTS and os.read(0, 1 if text.endswith(b'\\0') else 2)
+        if not block:
             raise Refused('the arguments of rsync have no end')
-        text += byte
-    return [os.fsdecode(word) for word in text[:-2].split(b'\\0')][1:]
+        text += block
+    signal.alarm(0)
+    return [os.fsdecode(word) for word in bytes(text[:-2]).split(b'\\0')][1:]
+
+
+def give_up(*_):
+    raise Refused('the arguments of rsync did not come within %d seconds' % ARGUMENTS_TAKE)
 
 
 def unescape(word):
@@ -198,15 +211,22 @@ def record_connection(host):
         raise Refused('that is no host id')
     folder = os.path.join(HERE, 'connections')
     os.makedirs(folder, 0o700, exist_ok=True)
+    running = 0
     for name in os.listdir(folder):
-        if name.startswith(host + '.') and not is_running(os.path.join(folder, name)):
-            remove(os.path.join(folder, name))
+        if name.startswith(host + '.'):
+            if is_running(os.path.join(folder, name)):
+                running += 1
+            else:
+                remove(os.path.join(folder, name))
     pid = os.getpid()
     leader = describe(os.getsid(0))
     parent = leader and describe(leader['parent'])
     if parent and parent['name'] in ('sshd', 'sshd-session', 'dropbear'):
         pid = leader['parent']
-    with open(os.path.join(folder, '%s.%d' % (host, pid)), 'w', encoding='ascii') as file:
+    record = os.path.join(folder, '%s.%d' % (host, pid))
+    if running >= MOST_CONNECTIONS and not os.path.exists(record):
+        raise Refused('this host has %d connections of yours open already, and takes no more' % running)
+    with open(record, 'w', encoding='ascii') as file:
         file.write(describe(pid)['began'])
 
 

@@ -10,6 +10,7 @@ import { isSafePath } from '../root/paths.js';
 import type { HostId, Path } from '../words.js';
 import { withLock } from './file-lock.js';
 import { gateProgram } from './gate-program.js';
+import { isHostId } from './host-name.js';
 import { replaceFile } from './replace-file.js';
 import type { State } from './state.js';
 
@@ -54,7 +55,7 @@ export function gateCommand(stateDir: string, host: HostId): string {
   const file = join(gateFolder(stateDir), fileName);
   // authorized_keys has no way to write a line break, and its own of writing a quote.
   if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be told to sshd: give a state folder without quotes, backslashes and line breaks`);
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
+  if (!isHostId(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
   return ['exec', findPython() ?? pythons[0], ...pythonArguments, `'${file.replaceAll("'", `'\\''`)}'`, host].join(' ');
 }
 

@@ -61,8 +61,11 @@ export function decodeKey(key: string): Path {
   return decodeURIComponent(key) as Path;
 }
 
+/** Without what other objects inherit: a sync dir may be called `constructor`. */
 function decodeKeys<T>(record: Record<string, T> | undefined): Record<string, T> {
-  return Object.fromEntries(Object.entries(record ?? {}).map(([key, value]) => [decodeKey(key), value]));
+  const decoded = Object.create(null) as Record<string, T>;
+  for (const [key, value] of Object.entries(record ?? {})) decoded[decodeKey(key)] = value;
+  return decoded;
 }
 
 function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<HostRow> {

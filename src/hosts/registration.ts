@@ -11,6 +11,7 @@ import type { Host, Path } from '../words.js';
 import { findDomainName } from './domain-name.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { generateKey } from './generate-key.js';
+import { isHostname } from './host-name.js';
 import { findKey, type KeyPair } from './keys.js';
 import type { State } from './state.js';
 
@@ -66,8 +67,8 @@ export async function resolveRegistration(
 
 /** @throws BAD_OPTION */
 export function validateHostname(hostname: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/.test(hostname)) return hostname;
-  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits and . _ -, a letter or digit first`);
+  if (isHostname(hostname)) return hostname;
+  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits, _ and -, with single dots between them, a letter or digit after each; a name that every JavaScript object has, as "constructor", is none`);
 }
 
 /** @throws BAD_OPTION */

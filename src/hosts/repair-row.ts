@@ -1,8 +1,9 @@
 import type { HostRow } from './host-model.js';
+import { isHostId, isHostname } from './host-name.js';
 import { readFields } from './row-fields.js';
 
 /** What must be there, and of which type: a row of the database may hold anything, and one that does must not disturb the others. */
-const texts = ['hostname', 'url', 'username', 'publicKey', 'rootPath'] as const;
+const texts = ['url', 'username', 'publicKey', 'rootPath'] as const;
 const lists = ['hostKeys', 'syncDirs'] as const;
 const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
@@ -13,7 +14,8 @@ const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'
 export function repairRow(row: HostRow): HostRow {
   const given = row as unknown as Record<string, unknown>;
   const wrong: Record<string, unknown> = {};
-  if (!isId(row._id)) wrong['_id'] = String(row._id);
+  if (!isHostId(row._id)) wrong['_id'] = String(row._id);
+  if (!isHostname(row.hostname)) wrong['hostname'] = '';
   for (const name of texts) if (typeof given[name] !== 'string') wrong[name] = '';
   for (const name of lists) if (!isListOfTexts(given[name])) wrong[name] = [];
   if (!Number.isInteger(row.sshPort)) wrong['sshPort'] = 0;
@@ -33,11 +35,6 @@ export function repairRow(row: HostRow): HostRow {
 export function listUnreadable(row: HostRow): string[] {
   const given = row as unknown as Record<string, unknown>, repaired = repairRow(row) as unknown as Record<string, unknown>;
   return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);
-}
-
-/** As `init` makes them: they become names of files and of fields. */
-function isId(id: unknown): boolean {
-  return typeof id === 'string' && /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(id);
 }
 
 function isListOfTexts(value: unknown): boolean {

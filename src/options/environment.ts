@@ -22,7 +22,7 @@ const readers = {
   SYNCMEDIA_STATE_DIR: readAbsolute,
   SYNCMEDIA_ROOT: readAbsolute,
   SYNCMEDIA_SYNC_DIRS: readSyncDirs,
-  SYNCMEDIA_HOSTNAME: matching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/, 'a host name: letters, digits, `.`, `_` and `-`, not `-` first'),
+  SYNCMEDIA_HOSTNAME: matching(/^(?=.{1,253}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/, 'a host name: letters, digits, `_` and `-`, with single dots between them, a letter or digit first'),
   SYNCMEDIA_URL: matching(/^[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}$/, 'a host name or an IP address, without protocol and port'),
   SYNCMEDIA_SSH_PORT: readPort,
   SYNCMEDIA_USERNAME: matching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/, 'a user name: letters, digits, `.`, `_` and `-`, not `-` first'),
