@@ -6,7 +6,7 @@ export const codes = {
   BAD_SYNC_DIR: 'A sync dir is absolute, has `..`, does not exist below the root or is no directory.',
   BAD_KEY: 'A key is not exactly one OpenSSH public key, or its private half cannot be used.',
   BAD_AUTHORIZED_KEYS: 'The authorized_keys file cannot be managed: it is a symlink, belongs to or is writable by others, or lost a marker line.',
-  NO_CONFINEMENT: 'The keys of other hosts cannot be confined to the sync dirs here: Landlock, Python 3 or sftp-server is missing; the message says which.',
+  NO_CONFINEMENT: 'The keys of other hosts cannot be confined to the sync dirs here: Landlock, seccomp, Python 3 or sftp-server is missing; the message says which.',
   BAD_STATE: 'The state folder cannot be used, or what it says does not fit (another database, another root).',
   NOT_INITIALISED: 'This machine has no host id in its state folder: run `syncmedia init`.',
   NO_CONNECTION: 'No Mongoose connection is known: compile a plugged model first or pass `connection`. Or the app closed it: it works again once it is open. From the command line: the database does not answer.',

@@ -28,14 +28,15 @@ describe('scan', () => {
     return { found: found.sort(), refused: refused.sort() };
   }
 
-  test('gives every regular file that the rules let through', async () => {
+  test('gives every regular file that the rules let through, and refuses FIFOs and sockets', async () => {
     for (const path of ['a.jpg', 'x/y/z/b.jpg', 'x/a.tmp', 'cache/c.jpg', 'x/cache/c.jpg', 'photos/p.jpg', 'photos2/q.jpg', ' ', '-x', 'a\nb', '🐢']) await put(`uploads/${path}`, path);
     const { close } = await made.putSpecials('uploads/s');
     await put('secret/s.jpg', '');
     await symlink('../secret', at('uploads/x/out'));
     try {
       expect(await scan(uploads)).toEqual({
-        found: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢'].map((name) => `uploads/${name}`).sort(), refused: [],
+        found: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢'].map((name) => `uploads/${name}`).sort(),
+        refused: ['fifo', 'socket'].map((name) => `uploads/s/${name}: it is a FIFO, a socket or a device`),
       });
     } finally {
       close();
