@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- It is installed as one file. */
 /** gate/syncmedia-gate.py, by scripts/embed-gate.mjs: change it there. */
 export const gateProgram = `#!/usr/bin/python3 -IS
 """What another host's key may do here: move files of the sync dirs, and nothing else.

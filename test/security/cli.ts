@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { createProgram } from '../../src/cli/program.js';
 import { Screen } from '../../src/cli/screen.js';
 import type { SyncMedia } from '../../src/instance.js';
@@ -20,10 +20,25 @@ export async function runInProcess(sync: SyncMedia, args: readonly string[]): Pr
   }
 }
 
+const create = (): Command => createProgram(() => Promise.resolve(), new Screen(process.stdout, process.stderr));
+
 /** Every command of the command line, as the words that call it. */
 export function listCommands(): string[][] {
-  const program = createProgram(() => Promise.resolve(), new Screen(process.stdout, process.stderr));
-  const list = (command: typeof program, words: string[]): string[][] =>
-    (command.commands.length === 0 ? [words] : command.commands.flatMap((one) => list(one as typeof program, [...words, one.name()])));
-  return program.commands.flatMap((one) => list(one as typeof program, [one.name()]));
+  const list = (command: Command, words: string[]): string[][] => (command.commands.length === 0 ? [words] : command.commands.flatMap((one) => list(one, [...words, one.name()])));
+  return create().commands.flatMap((one) => list(one, [one.name()]));
+}
+
+/** A place of a command where a name can be given, and the words that give it there. */
+export interface Slot { readonly slot: string; readonly args: (name: string) => string[] }
+
+/** @param usual what the other arguments that are needed are given, by name */
+export function listSlots(words: readonly string[], usual: Readonly<Record<string, string>>): Slot[] {
+  let command = create();
+  for (const word of words) command = command.commands.find((one) => one.name() === word) ?? command;
+  const needed = command.registeredArguments.map((argument) => ({ name: argument.name(), value: usual[argument.name()] ?? argument.name() }));
+  const values = needed.map(({ value }) => value);
+  return [
+    ...needed.map(({ name }, index) => ({ slot: name, args: (given: string) => [...words, '--', ...values.slice(0, index), given, ...values.slice(index + 1)] })),
+    ...command.options.filter(({ required, optional }) => required || optional).map((option) => ({ slot: option.long ?? option.flags, args: (given: string) => [...words, `${option.long ?? option.flags}=${given}`, ...values] })),
+  ];
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { toHost, type HostRow } from '../../src/hosts/host-model.js';
+import { toHost } from '../../src/hosts/host-model.js';
 import { isHostId, isHostname } from '../../src/hosts/host-name.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { resolveConfig } from '../../src/options/resolve-config.js';
@@ -51,7 +51,7 @@ test('a row with such a name, or such an id, makes a host that is pending, witho
 });
 
 test('what a row keeps by a name finds nothing that was not stored', () => {
-  const empty = toHost(makeRow('a', { scans: {}, removals: {}, unnamed: {}, unsyncable: {} }) as HostRow & { hostname: string });
+  const empty = toHost(makeRow('a', { scans: {}, removals: {}, unnamed: {}, unsyncable: {} }));
   for (const name of inherited) {
     for (const record of [empty.sweeps, empty.halted, empty.scans, empty.removals, empty.unnamed, empty.unsyncable]) hostile.tried(name, (record as Record<string, unknown>)[name]);
   }
