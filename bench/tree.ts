@@ -2,6 +2,8 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mongoose';
 import { nativeCollection } from '../src/database.js';
+import { stderrLog } from '../src/log.js';
+import { UnreadableRows } from '../src/unreadable-rows.js';
 import { Ledger, type Row } from '../src/ledger/ledger.js';
 import { makeVersion } from '../src/planning/entries.js';
 import type { HostId, Path } from '../src/words.js';
@@ -18,7 +20,7 @@ export async function fillTree(
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
   const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
-  await new Ledger(() => rows).ensureIndexes();
+  await new Ledger(() => rows, UnreadableRows.of(connection, { collectionPrefix: 'syncmedia_', log: stderrLog })).ensureIndexes();
   const paths: Path[] = [];
   for (let begin = 0; begin < files; begin += perFolder) {
     const way = `${dir}/${folder}/${String(Math.floor(begin / perFolder / 100))}/${String(begin / perFolder)}`;

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { mongo } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
+import { nativeCollection } from './database.js';
 import { SyncMediaError } from './errors/errors.js';
 import type { AuditEntry, SyncMedia } from './instance.js';
+import type { Log } from './log.js';
+import { isDate, isText, orNone, type RowShape } from './row-shapes.js';
+import { UnreadableRows } from './unreadable-rows.js';
 
 export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
 
@@ -9,15 +13,19 @@ export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
 const kept = 10_000;
 const longestDetails = 2_048;
 
+const shape: RowShape = { _id: isText, at: isDate, by: isText, what: isText, asked: isText, host: orNone(isText), outcome: isText };
+
 /** Who changed what and when, in the database. An entry is there before the change is made: one that cannot be written changes nothing. */
 export class Audit {
   private indexed: Promise<unknown> | undefined;
 
-  constructor(private readonly rows: () => Promise<mongo.Collection<AuditRow>>, private readonly thisHost: () => string | undefined) {}
+  constructor(
+    private readonly connect: () => Promise<Connection>, private readonly config: { readonly collectionPrefix: string; readonly log: Log }, private readonly thisHost: () => string | undefined,
+  ) {}
 
   /** Writes down who asks for what, makes the change, and writes down what came of it. Throws what `change` throws. */
   async record<T>(by: string, what: string, asked: readonly unknown[], change: () => Promise<T>): Promise<T> {
-    const rows = await this.rows();
+    const rows = this.rowsOf(await this.connect());
     this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
     await this.indexed;
     const _id = randomUUID();
@@ -38,8 +46,13 @@ export class Audit {
 
   /** The newest first. */
   async list(limit: number): Promise<AuditEntry[]> {
-    const rows = await (await this.rows()).find({}, { sort: { at: -1 }, limit }).toArray();
+    const connection = await this.connect(), collection = this.rowsOf(connection);
+    const rows = await UnreadableRows.of(connection, this.config).keepReadable(collection, await collection.find({}, { sort: { at: -1 }, limit }).toArray(), shape);
     return rows.map(({ _id, ...rest }) => ({ id: _id, ...rest }));
+  }
+
+  private rowsOf(connection: Connection): mongo.Collection<AuditRow> {
+    return nativeCollection<AuditRow>(connection, `${this.config.collectionPrefix}audit`);
   }
 }
 

@@ -2,7 +2,7 @@ import mongoose, { type ClientSession, type Connection, type Schema } from 'mong
 import type { RequestHandler } from 'express';
 import { createAdmin, type AdminOptions } from './admin/create-admin.js';
 import { AppConnection } from './app-connection.js';
-import { Audit, auditChanges, type AuditRow } from './audit.js';
+import { Audit, auditChanges } from './audit.js';
 import { applyModelSync } from './capture/apply-model-sync.js';
 import { storeAsked, type Asked } from './capture/ask.js';
 import type { CaptureDeps, Capturing } from './capture/capturing.js';
@@ -10,7 +10,6 @@ import type { NamingModel } from './capture/find-named.js';
 import { Outbox } from './capture/outbox.js';
 import { createPlugin } from './capture/plugin.js';
 import { CommitWatch } from './capture/session-commit.js';
-import { nativeCollection } from './database.js';
 import { describeStart } from './describe-start.js';
 import { examine } from './doctor/doctor.js';
 import { SyncMediaError } from './errors/errors.js';
@@ -39,6 +38,7 @@ import { SetupWatch } from './setup-watch.js';
 import { Serving, type ServingContext } from './serving/serving.js';
 import { createSyncReady } from './serving/sync-ready.js';
 import { readStatus } from './status.js';
+import { UnreadableRows } from './unreadable-rows.js';
 import type { Capture, Path, Run } from './words.js';
 
 /** An instance with what the composition of an application needs beside `SyncMedia`. */
@@ -128,7 +128,7 @@ class Instance implements SyncMediaInstance {
     const parts = (): Promise<Parts> => this.openParts();
     ({ kept: this.kept, conflicts: this.conflicts } = offerKept(parts, (paths) => this.capture(paths)));
     this.removals = offerRemovals(parts);
-    this.changes = new Audit(async () => nativeCollection<AuditRow>(await this.openConnection(), `${config.collectionPrefix}audit`), () => this.readState()?.id);
+    this.changes = new Audit(() => this.openConnection(), config, () => this.readState()?.id);
     this.audit = { list: (limit = 100) => this.changes.list(limit) };
     this.asking = new RunActions({
       config, dirs: this.dirs, parts, beginLease: (opened) => { this.beginLease(opened); },
@@ -162,7 +162,7 @@ class Instance implements SyncMediaInstance {
 
   async status(): Promise<Status> {
     if (!this.initialised) {
-      return { initialised: false, hosts: [], syncDirs: this.dirs.listDeclared(), captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [] };
+      return { initialised: false, hosts: [], syncDirs: this.dirs.listDeclared(), captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [], unreadableRows: { count: 0, newest: [] } };
     }
     return readStatus(await this.openParts());
   }
@@ -170,7 +170,7 @@ class Instance implements SyncMediaInstance {
   async doctor(): Promise<DoctorCheck[]> {
     const state = this.readState();
     const parts = state && await this.openParts();
-    return examine(await this.openConnection(), parts && { config: this.config, state, root: parts.root, dirs: () => this.dirs.current(), registry: parts.registry, leaseMs: this.tuning.leaseMs });
+    return examine(await this.openConnection(), parts && { config: this.config, state, root: parts.root, dirs: () => this.dirs.current(), registry: parts.registry, unreadable: parts.unreadable, leaseMs: this.tuning.leaseMs });
   }
 
   statusOf(named: NamedFiles): Promise<DocumentStatus> { return this.records.statusOf(named); }
@@ -283,7 +283,7 @@ class Instance implements SyncMediaInstance {
     const dirs = () => this.dirs.current();
     return this.captures ??= {
       hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, log: this.config.log,
-      outbox: new Outbox(current, this.config.collectionPrefix),
+      outbox: new Outbox(current, this.config.collectionPrefix, UnreadableRows.of(current, this.config)),
       noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
       awaitCopies: (...asked) => this.records.awaitSaved(...asked), noteUnsynced: (savedBy, unsynced) => { this.setup.noteUnsynced(savedBy, unsynced); },
     };

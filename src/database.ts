@@ -52,7 +52,12 @@ export function gatherInserts<T extends mongo.Document>(
   }, { items: 500, calls: 2 });
 }
 
-/** Of an unordered insert, which documents the server refused; undefined where something else failed, and nobody knows what was written. */
+/** Whether the server refused some of an unordered list of writes, each for what its row holds, and carried out the others. */
+export function isRefusedInPart(error: unknown): boolean {
+  return findWriteErrors(error) !== undefined;
+}
+
+/** Of an unordered list of writes, which ones the server refused; undefined where something else failed, and nobody knows what was written. */
 function findWriteErrors(error: unknown): readonly WriteError[] | undefined {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
   const { writeErrors, result } = error as BulkError;

@@ -19,6 +19,7 @@ import { Ledger, type Row } from './ledger/ledger.js';
 import type { Config } from './options/config.js';
 import { localDisk } from './root/local-disk.js';
 import { Ssh } from './ssh/ssh.js';
+import { UnreadableRows } from './unreadable-rows.js';
 import type { Host } from './words.js';
 
 export interface HostActionsContext {
@@ -106,7 +107,7 @@ export class HostActions {
         tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: paths })),
       declared: () => dirs.listDeclared().map(({ path }) => path),
       markDirs: (host, paths) => this.overSsh(readState(config.stateDir), (ssh) => markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths)),
-      forget: (id) => new Ledger(() => collection<Row>('ledger')).forget(id),
+      forget: (id) => new Ledger(() => collection<Row>('ledger'), UnreadableRows.of(connection, config)).forget(id),
     };
   }
 

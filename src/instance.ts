@@ -2,7 +2,7 @@ import type { ClientSession, Schema } from 'mongoose';
 import type { Events } from './events.js';
 import type { PluginOptions } from './options/config.js';
 import type { Copies } from './planning/copies.js';
-import type { Failure, Host, HostId, Path, Run, SyncDir } from './words.js';
+import type { Failure, Host, HostId, Path, Run, SyncDir, UnreadableRow } from './words.js';
 
 /** What to register of a host. Everything left out keeps its stored value, or gets the default said in the README. */
 export interface HostRegistration {
@@ -141,6 +141,8 @@ export interface Status {
   missing: number; missingPaths: string[];
   /** What lies in this host's `.syncmedia/conflicts`; at most the first 100. */
   conflicts: { path: string; keptAs: string; at: Date; size: number }[];
+  /** Rows of the database that hold something else than they should and were set aside; the newest 20. */
+  unreadableRows: { count: number; newest: Omit<UnreadableRow, 'row'>[] };
 }
 
 /** A document of a plugged model, or the path of one file, root-relative or absolute. */

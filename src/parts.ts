@@ -13,6 +13,7 @@ import type { RegisteredDatabase } from './registered-database.js';
 import { listParents } from './root/paths.js';
 import { Root } from './root/root.js';
 import { RunStore, type RunRow } from './runs/run-store.js';
+import { UnreadableRows, type StoredUnreadable } from './unreadable-rows.js';
 import type { HostId, Named, Path, SyncDir } from './words.js';
 
 /** What an instance works with once its connection is open, on a machine that was initialised. */
@@ -29,6 +30,7 @@ export interface Parts {
   readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly runs: RunStore;
+  readonly unreadable: UnreadableRows;
   /** Stores what models compiled later declare. */
   declare(dirs: readonly SyncDir[]): Promise<void>;
   /** The roots of all hosts, this one's first. */
@@ -52,9 +54,10 @@ export async function openParts(
   await database.ready();
   const collection = <T extends object>(name: string) => () => database.collection<T>(`${prefix}${name}`);
   const rows = collection<HostRow>('hosts');
-  const ledger = new Ledger(collection<Row>('ledger'));
-  const outbox = new Outbox(database.connection, prefix);
-  const runs = new RunStore(collection<RunRow>('runs'));
+  const unreadable = new UnreadableRows(collection<StoredUnreadable>('unreadable'), config.log);
+  const ledger = new Ledger(collection<Row>('ledger'), unreadable);
+  const outbox = new Outbox(database.connection, prefix, unreadable);
+  const runs = new RunStore(collection<RunRow>('runs'), unreadable);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log);
   await Promise.all([ensureIndexes(rows()), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
   await store.declare(dirs.listDeclared());
@@ -69,7 +72,7 @@ export async function openParts(
   const root = new Root(state.root, () => dirs.current());
   const rootPaths = (): string[] => [...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)])];
   return {
-    database, hostRows: rows, me: state.id, rootPath: state.root, root, rootPaths, dirs, events, registry, ledger, outbox, runs, refresh, declareModel, findNamed,
+    database, hostRows: rows, me: state.id, rootPath: state.root, root, rootPaths, dirs, events, registry, ledger, outbox, runs, unreadable, refresh, declareModel, findNamed,
     declare: (some) => store.declare(some),
   };
 

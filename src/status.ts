@@ -5,11 +5,11 @@ import { listKept } from './root/landing.js';
 import { localDisk } from './root/local-disk.js';
 import type { Host } from './words.js';
 
-const blockedLimit = 20, missingLimit = 100, conflictLimit = 100;
+const blockedLimit = 20, missingLimit = 100, conflictLimit = 100, unreadableLimit = 20;
 
 /** What there is to know, from the database and from this host's disk; read afresh, so that every process says the same. */
 export async function readStatus(parts: Parts): Promise<Status> {
-  const { registry, ledger, outbox, dirs, me, root } = parts;
+  const { registry, ledger, outbox, dirs, me, root, unreadable } = parts;
   await parts.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const conflicts: Status['conflicts'] = [];
@@ -25,7 +25,7 @@ export async function readStatus(parts: Parts): Promise<Status> {
     syncDirs: [...dirs.current().list],
     captures, entries: await ledger.count(), missing: await ledger.count({ missing: true }),
     missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
-    conflicts,
+    conflicts, unreadableRows: { count: await unreadable.count(), newest: (await unreadable.list(unreadableLimit)).map(({ row: _, ...rest }) => rest) },
   };
 }
 

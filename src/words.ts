@@ -266,6 +266,17 @@ export type Unsynced =
   | { readonly path: Path; readonly why: 'excluded'; readonly syncDir: Path; readonly pattern: string }
   | { readonly path: Path; readonly why: 'not kept here' };
 
+/** A row of the database that held something else than it should, and was set aside. */
+export interface UnreadableRow {
+  /** The collection that it stood in, and its id there. */
+  readonly collection: string;
+  readonly id: string;
+  /** The fields that hold something else than they should. */
+  readonly fields: readonly string[];
+  /** The row as extended JSON; its first 65,536 characters. */
+  readonly row: string;
+  readonly at: Date;
+}
 /** What documents say of paths. No document names a path that is in neither. */
 export interface Named {
   readonly named: ReadonlySet<Path>;

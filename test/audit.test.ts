@@ -28,7 +28,7 @@ function listCalls(instance: SyncMedia): Map<string, () => unknown> {
 test('every call of an instance is recorded unless it is listed as one that only reads', async () => {
   const dir = await makeTestDir();
   const rows = nativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
-  const audit = new Audit(() => Promise.resolve(rows), () => 'host-1');
+  const audit = new Audit(() => Promise.resolve(db.connection), { collectionPrefix: 'syncmedia_', log: { info: () => undefined, warn: () => undefined, error: () => undefined } }, () => 'host-1');
   const sync = createSyncMedia({ connection: db.connection, stateDir: dir.path, environment: {}, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
   // The private methods of the class are no part of the interface.
   const offered = ['push', 'pull', 'verify', 'adopt', 'capture', 'remove', ...[...listCalls(sync).keys()].filter((name) => name.includes('.'))];

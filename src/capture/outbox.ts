@@ -1,7 +1,10 @@
 import type { ClientSession, Connection, mongo } from 'mongoose';
 import { gatherInserts, nativeCollection } from '../database.js';
 import type { Gathering } from '../gathering.js';
+import { listMisfits } from '../row-shapes.js';
+import type { RowReader } from '../unreadable-rows.js';
 import type { Capture, HostId, Path, Seen } from '../words.js';
+import { captureShape, isSeen } from './row-shape.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
 
@@ -25,6 +28,9 @@ const majority = { writeConcern: { w: 'majority' } } as const;
 /** No capture is due as late as this; in milliseconds. One that says so was written before the clock was set back. */
 const latestMs = 10 * 60_000;
 
+/** How often what is due is read anew because rows of it were set aside. */
+const rereads = 100;
+
 /**
  * The collection of captures: what operations touched and no fold has stored yet. Rows are inserted and removed, never shared,
  * so that they conflict with no transaction. By the driver's handle of the database, asked for at each use: Mongoose's collections are the
@@ -33,7 +39,7 @@ const latestMs = 10 * 60_000;
 export class Outbox {
   private readonly inserting: Gathering<CaptureRow, void>;
 
-  constructor(private readonly connection: Connection, private readonly prefix: string) {
+  constructor(private readonly connection: Connection, private readonly prefix: string, private readonly reader: RowReader) {
     this.inserting = gatherInserts<CaptureRow>(() => this.collection, majority);
   }
 
@@ -70,9 +76,13 @@ export class Outbox {
   /** The captures of `host` that are due, oldest first. */
   async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
     const late = new Date(now.getTime() + latestMs);
-    const rows = await this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' })
-      .sort({ dueAt: 1 }).limit(limit).toArray();
-    return rows.map(toCapture);
+    for (let tries = 1; ; tries++) {
+      const rows = await this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' })
+        .sort({ dueAt: 1 }).limit(limit).toArray();
+      const readable = await this.reader.keepReadable(this.collection, rows, captureShape);
+      // Those that were set aside keep no others out.
+      if (readable.length === rows.length || tries === rereads) return readable.map(toCapture);
+    }
   }
 
   /** The captures of `host` that are not due yet, in batches. */
@@ -80,7 +90,7 @@ export class Outbox {
     const cursor = this.collection.find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit }).sort({ dueAt: 1 });
     let batch: Capture[] = [];
     for await (const row of cursor) {
-      batch.push(toCapture(row));
+      if (listMisfits(captureShape, row).length === 0) batch.push(toCapture(row));
       if (batch.length < limit) continue;
       yield batch;
       batch = [];
@@ -177,7 +187,7 @@ function groupByPath(rows: readonly CaptureRow[]): Map<Path, Captured[]> {
   for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) => (a._id < b._id ? 1 : -1))) {
     for (const path of touched) {
       const captured = found.get(path) ?? [];
-      const said = asserted.flatMap((one) => one.path === path ? [one.seen] : []);
+      const said = asserted.flatMap((one) => one.path === path && isSeen(one.seen) ? [one.seen] : []);
       const before = captured.findIndex((one) => one.host === host), newer = captured[before];
       if (newer === undefined) captured.push({ host, id, asserted: said });
       else captured[before] = { ...newer, asserted: [...newer.asserted, ...said] };

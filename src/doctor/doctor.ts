@@ -8,6 +8,7 @@ import type { DoctorCheck } from '../instance.js';
 import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Root } from '../root/root.js';
 import { Ssh } from '../ssh/ssh.js';
+import type { UnreadableRows } from '../unreadable-rows.js';
 import { check, failed, info, ok, type Found } from './check.js';
 import { checkKeys } from './keys.js';
 import { checkOthers, judgeSkew } from './others.js';
@@ -21,6 +22,7 @@ export interface Patient {
   readonly root: Root;
   readonly dirs: () => SyncDirs;
   readonly registry: Registry;
+  readonly unreadable: UnreadableRows;
   /** A lease that did not beat for this long is nobody's. */
   readonly leaseMs: number;
 }
@@ -41,6 +43,7 @@ export async function examine(connection: Connection, patient: Patient | undefin
       checkPlace({ root, me: state.id, dirs: () => dirs().list, isSyncDir: (path) => dirs().byPath(path) !== undefined }),
       checkKeys({ stateDir: config.stateDir, state, sealed: config.secret !== undefined, hosts, dirs: dirs().list }),
       check('application', '', () => checkSetup(patient)).then((one) => [one]),
+      check('database rows', 'see that the database answers', () => checkSetAside(patient)).then((one) => [one]),
       check('lease', 'start the app', () => checkLease(patient)).then((one) => [one]),
       checkOthers({ connections: ssh.connections, hosts: hosts.filter(({ id }) => id !== state.id), dirs: dirs().list }),
     ]);
@@ -67,6 +70,13 @@ function checkSetup({ registry }: Patient): Found {
   const [first] = problems;
   if (first === undefined) return ok('everything that the application declares can be synced here');
   return failed(problems.map(({ message }) => message).join('; '), [...new Set(problems.map(({ remedy }) => remedy))].join('; '));
+}
+
+async function checkSetAside({ unreadable }: Patient): Promise<Found> {
+  const [first] = await unreadable.list(1);
+  if (first === undefined) return ok('no row had to be set aside');
+  return failed(`${String(await unreadable.count())} rows held something else than they should and were set aside, last ${first.collection} ${first.id} (${first.fields.join(', ')}) at ${first.at.toISOString()}`,
+    `look at the collection ${unreadable.name}, find out who wrote these rows, and remove them from it`);
 }
 
 /** Whoever holds it beats; one that stopped counts no more. */

@@ -3,9 +3,11 @@ import type { Connection, mongo } from 'mongoose';
 import { isDuplicateKey, nativeCollection } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { HostId } from '../words.js';
+import { isNumber, isText, listMisfits, orNone } from '../row-shapes.js';
 import type { State } from './state.js';
 
 const FORMAT = 1;
+const shape = { format: isNumber, databaseId: isText, firstHost: orNone(isText) };
 
 /** The one document of the meta collection. */
 export interface Meta { _id: 'syncmedia'; format: number; databaseId: string; firstHost?: HostId }
@@ -49,6 +51,10 @@ export function compareDatabase(state: Pick<State, 'database'>, found: { name: s
 
 function checkFormat(meta: Meta | null): Meta {
   if (!meta) throw new SyncMediaError('BAD_STATE', 'the meta document is gone: it was removed while it was written');
+  const misfits = listMisfits(shape, meta);
+  if (misfits.length > 0) {
+    throw new SyncMediaError('BAD_STATE', `the document of the meta collection holds something else than it should (${misfits.join(', ')}): set its databaseId to the one in host.json of a host's state folder, its format to ${String(FORMAT)}, and remove firstHost`);
+  }
   if (meta.format > FORMAT) {
     throw new SyncMediaError('FORMAT_TOO_NEW', `the database was written by a newer syncmedia (format ${String(meta.format)}, this one knows ${String(FORMAT)}): upgrade this one`);
   }

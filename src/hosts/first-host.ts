@@ -12,8 +12,8 @@ import type { HostRows } from './host-model.js';
 export async function claimFirst(rows: HostRows, meta: mongo.Collection<Meta>, host: Host): Promise<Host> {
   if (host.readyAt) return host;
   if (await rows.findOne({ _id: { $ne: host.id }, passive: false, status: { $ne: 'retired' }, readyAt: { $exists: true } })) return host;
-  const first = (await meta.findOne({ _id: 'syncmedia' }))?.firstHost;
-  const rival = first === undefined || first === host.id ? null : await rows.findOne({ _id: first, status: { $ne: 'retired' } });
+  const first = (await meta.findOne({ _id: 'syncmedia' }, { projection: { firstHost: 1 } }))?.firstHost;
+  const rival = first === undefined || first === host.id ? null : await rows.findOne({ _id: { $eq: first }, status: { $ne: 'retired' } });
   // It was first a moment ago, and is about to say so.
   if (rival) return host;
   const claimed = await meta.updateOne({ _id: 'syncmedia', firstHost: first ?? { $exists: false } }, { $set: { firstHost: host.id } });

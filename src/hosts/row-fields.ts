@@ -1,18 +1,8 @@
+import { hasFields, isDate, isFailure, isList, isNumber, isOneOf, isRecord, isText, orNone, type Fits } from '../row-shapes.js';
 import type { HostRow } from './host-model.js';
 
-type Fits = (value: unknown) => boolean;
 /** What of a value can be used; undefined: nothing. The same value where all of it can. */
 type Read = (value: unknown) => unknown;
-
-const isText: Fits = (value) => typeof value === 'string';
-const isNumber: Fits = (value) => typeof value === 'number' && Number.isFinite(value);
-const isDate: Fits = (value) => value instanceof Date && Number.isFinite(value.getTime());
-const isOneOf = (...values: readonly unknown[]): Fits => (value) => values.includes(value);
-const isList = (fits: Fits): Fits => (value) => Array.isArray(value) && value.every(fits);
-const orNone = (fits: Fits): Fits => (value) => value === undefined || fits(value);
-const hasFields = (fields: Readonly<Record<string, Fits>>): Fits => (value) =>
-  isRecord(value) && Object.entries(fields).every(([name, fits]) => fits(value[name]));
-const isFailure = hasFields({ code: isText, message: isText, retryable: isOneOf(true, false), of: isOneOf('host', 'path') });
 
 const whole = (fits: Fits): Read => (value) => (fits(value) ? value : undefined);
 
@@ -55,8 +45,4 @@ function canDecode(key: string): boolean {
     decodeURIComponent(key);
     return true;
   } catch { return false; }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }

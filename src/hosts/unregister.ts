@@ -19,7 +19,6 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
     { returnDocument: 'after', includeResultMetadata: false },
   ) ?? await rows.findOne({ _id: host.id });
   if (!retired) throw new SyncMediaError('UNKNOWN_HOST', `no host has the id ${host.id}`);
-  await deps.forget(host.id);
   const state = readState(deps.config.stateDir);
   if (state?.id === host.id) {
     await uninstallKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log });
@@ -27,6 +26,8 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
   } else if (state) {
     await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(deps));
   }
+  // Last: whatever the ledger says, its key is gone.
+  await deps.forget(host.id);
   return toHost(retired);
 }
 

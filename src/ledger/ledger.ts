@@ -1,11 +1,14 @@
 import type { mongo } from 'mongoose';
-import { gatherInserts, isDuplicateKey } from '../database.js';
+import { gatherInserts, isDuplicateKey, isRefusedInPart } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Gathering } from '../gathering.js';
 import { atOnce } from '../planning/entries.js';
 import { leave, owe, release, type Transition } from '../planning/transitions.js';
+import { listMisfits } from '../row-shapes.js';
+import type { RowReader } from '../unreadable-rows.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 import { countFilter, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
+import { entryShape } from './row-shape.js';
 import { holdUpdate, toUpdate } from './updates.js';
 
 export type { CountFilter, Row } from './filters.js';
@@ -14,6 +17,10 @@ export type { CountFilter, Row } from './filters.js';
 const attempts = 10;
 /** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 4,096 bytes. */
 const readBatch = 1_000;
+/** How often a list is read anew because rows of it were set aside. */
+const rereads = 100;
+/** An update of a list fails where it is none, and with it the update of all rows behind that one. */
+const isList = { $type: 'array' } as const;
 
 export interface Fence { readonly path: Path; readonly version: Version }
 export interface Sent extends Fence { readonly sender: HostId }
@@ -33,7 +40,7 @@ export class Ledger {
   private readonly inserting: Gathering<Row, void>;
 
   /** @param collection asked at each use: the app may open its connection anew */
-  constructor(private readonly collection: () => mongo.Collection<Row>) {
+  constructor(private readonly collection: () => mongo.Collection<Row>, private readonly reader: RowReader) {
     this.inserting = gatherInserts(collection);
   }
 
@@ -52,13 +59,15 @@ export class Ledger {
 
   async read(path: Path): Promise<Entry | undefined> {
     const row = await this.rows.findOne({ _id: path });
-    return row ? toEntry(row) : undefined;
+    const [entry] = row ? await this.readable([row]) : [];
+    return entry;
   }
 
   async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
     const found = new Map<Path, Entry>();
     for (let at = 0; at < paths.length; at += readBatch) {
-      for await (const row of this.rows.find({ _id: { $in: paths.slice(at, at + readBatch) } })) found.set(row._id as Path, toEntry(row));
+      const rows = await this.rows.find({ _id: { $in: paths.slice(at, at + readBatch) } }).toArray();
+      for (const entry of await this.readable(rows)) found.set(entry.path, entry);
     }
     return found;
   }
@@ -91,8 +100,12 @@ export class Ledger {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
       ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
-    const result = await this.rows.bulkWrite(operations, { ordered: false });
-    if (result.matchedCount === settles.length) return [];
+    try {
+      const result = await this.rows.bulkWrite(operations, { ordered: false });
+      if (result.matchedCount === settles.length) return [];
+    } catch (error) {
+      if (!isRefusedInPart(error)) throw error;
+    }
     const now = await this.readMany(settles.map(({ path }) => path));
     return settles.filter(({ path, version }) => now.get(path)?.version !== version);
   }
@@ -124,7 +137,7 @@ export class Ledger {
   async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
       {
-        _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host }, 'blocked.host': { $ne: host },
+        _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host, ...isList }, 'blocked.host': { $ne: host },
         ...(senders ? { sender: { $in: [...senders] } } : {}),
       },
       { $addToSet: { owed: host }, $set: { dueAt: atOnce } });
@@ -139,7 +152,7 @@ export class Ledger {
     const filter = {
       owed: me, $or: [{ sender: me }, { adoptable: true }], ...(after === undefined ? {} : { _id: { $gt: after } }),
     } as Filter;
-    return (await this.rows.find(filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
+    return this.find(filter, { limit, sort: { _id: 1 } });
   }
 
   /** The host is not concerned: neither holding, nor owed, nor blocked. */
@@ -167,12 +180,12 @@ export class Ledger {
 
   /** Blocked paths whose time has come are owed again; at most `limit`. Tells how many. */
   async retryBlocked(sender: HostId, now: Date, limit: number): Promise<number> {
-    const due = this.rows.find({ sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } }, { limit });
+    const due = await this.find({ sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } }, { limit });
     let count = 0;
-    for await (const row of due) {
-      const hosts = row.blocked.filter(({ retryAt }) => retryAt && retryAt <= now).map(({ host }) => host);
+    for (const { path, version, blocked } of due) {
+      const hosts = blocked.filter(({ retryAt }) => retryAt && retryAt <= now).map(({ host }) => host);
       // Stays in `blocked` as the memory of since when it fails; a success clears it.
-      if (await this.update({ _id: row._id, version: row.version }, {
+      if (await this.update({ _id: path, version }, {
         $addToSet: { owed: { $each: hosts } }, $unset: { 'blocked.$[due].retryAt': '' },
       }, [{ 'due.host': { $in: hosts } }])) count++;
     }
@@ -184,10 +197,10 @@ export class Ledger {
     const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
     const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
     const half = Math.max(1, Math.floor(limit / 2));
-    const newest = await this.rows.find(filter, { sort: { capturedAt: -1 }, limit: half, batchSize: half }).toArray();
-    if (newest.length < half) return newest.map(toEntry);
-    const oldest = await this.rows.find(filter, { sort: { capturedAt: 1 }, limit: limit - half, batchSize: limit - half }).toArray();
-    return [...new Map([...newest, ...oldest].map((row) => [row._id, toEntry(row)])).values()];
+    const newest = await this.find(filter, { sort: { capturedAt: -1 }, limit: half, batchSize: half });
+    if (newest.length < half) return newest;
+    const oldest = await this.find(filter, { sort: { capturedAt: 1 }, limit: limit - half, batchSize: limit - half });
+    return [...new Map([...newest, ...oldest].map((entry) => [entry.path, entry])).values()];
   }
 
   /** One query for all lanes: which of these hosts this sender owes anything that is due. */
@@ -210,21 +223,21 @@ export class Ledger {
     const orphaned: Filter = {
       sender: { $in: [...gone] }, $and: [{ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }, { $or: [{ heldBy: me }, { kind: 'tombstone' }] }],
     };
-    const rows = await this.rows.find(left, { limit }).toArray();
-    if (gone.length > 0) rows.push(...await this.rows.find(orphaned, { limit }).toArray());
-    return rows.map(toEntry);
+    const entries = await this.find(left, { limit });
+    if (gone.length > 0) entries.push(...await this.find(orphaned, { limit }));
+    return entries;
   }
 
   /** Entries below a sync dir, as a stream. */
   async *below(dir: Path, { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {}): AsyncIterable<Entry> {
     const rows = this.rows.find({ ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter, { batchSize: 500 });
-    for await (const row of rows) yield toEntry(row);
+    for await (const row of rows) yield* await this.readable([row]);
   }
 
   /** Entries this host captured whose bytes the next sweep is to hash, by path, from the one behind `after`. */
   async unsure(capturedBy: HostId, below: Path, limit: number, after?: Path): Promise<Entry[]> {
     const _id = { ...isBelow(below), ...(after === undefined ? {} : { $gt: after }) };
-    return (await this.rows.find({ capturedBy, unsure: true, _id } as Filter, { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
+    return this.find({ capturedBy, unsure: true, _id }, { limit, sort: { _id: 1 } });
   }
 
   /** The content of a version is known for certain now. @param stamp of the file of `host`, which has it */
@@ -235,7 +248,7 @@ export class Ledger {
 
   /** A retired host is owed nothing and holds nothing. */
   async forget(host: HostId): Promise<void> {
-    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }] },
+    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }], owed: isList, heldBy: isList, blocked: isList },
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
@@ -259,13 +272,26 @@ export class Ledger {
 
   /** The first paths, for status. */
   async list(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
-    return (await this.rows.find(countFilter(filter), { limit, sort: { _id: 1 } }).toArray()).map(toEntry);
+    return this.find(countFilter(filter), { limit, sort: { _id: 1 } });
   }
 
   /** When the oldest entry that a host is owed was captured. */
   async oldestOwed(filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId }): Promise<Date | undefined> {
-    const row = await this.rows.findOne(countFilter(filter), { sort: { capturedAt: 1 }, projection: { capturedAt: 1 } });
-    return row?.capturedAt;
+    const [oldest] = await this.find(countFilter(filter), { sort: { capturedAt: 1 }, limit: 1 });
+    return oldest?.capturedAt;
+  }
+
+  /** Read again where rows were set aside, so that these keep no others out. */
+  private async find(filter: Filter, options: mongo.FindOptions & { limit: number }): Promise<Entry[]> {
+    for (let tries = 1; ; tries++) {
+      const rows = await this.rows.find(filter, options).toArray(), entries = await this.readable(rows);
+      if (entries.length === rows.length || tries === rereads) return entries;
+    }
+  }
+
+  private async readable(rows: readonly Row[]): Promise<Entry[]> {
+    const isFine = rows.every((row) => listMisfits(entryShape, row).length === 0);
+    return (isFine ? rows : await this.reader.keepReadable(this.rows, rows, entryShape, 'version')).map(toEntry);
   }
 
   private async update(filter: Filter, update: Update, arrayFilters?: mongo.Document[]): Promise<boolean> {

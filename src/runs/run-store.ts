@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { SyncMediaError } from '../errors/errors.js';
+import type { RowReader } from '../unreadable-rows.js';
 import type { HostId, Run } from '../words.js';
+import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };
 
@@ -13,7 +15,7 @@ function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
 /** Runs as rows: asked for by anyone, carried out by the lease holder of `at`. */
 export class RunStore {
   /** @param collection asked at each use: the app may open its connection anew */
-  constructor(private readonly collection: () => mongo.Collection<RunRow>) {}
+  constructor(private readonly collection: () => mongo.Collection<RunRow>, private readonly reader: RowReader) {}
 
   private get rows(): mongo.Collection<RunRow> { return this.collection(); }
 
@@ -33,19 +35,20 @@ export class RunStore {
 
   /** The same kind of run of this host that has not ended yet, if any: what a cron tick need not ask for again. */
   async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
-    const row = await this.rows.findOne({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>);
-    return row ? toRun(row) : undefined;
+    const rows = await this.rows.find({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>, { limit: kept }).toArray();
+    return (await this.readable(rows))[0];
   }
 
   /** @throws UNKNOWN_RUN */
   async show(id: string): Promise<Run> {
     const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
-    if (!row) throw new SyncMediaError('UNKNOWN_RUN', `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`);
-    return toRun(row);
+    const [run] = row ? await this.readable([row]) : [];
+    if (!run) throw new SyncMediaError('UNKNOWN_RUN', `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`);
+    return run;
   }
 
   async list(limit: number): Promise<Run[]> {
-    return (await this.rows.find({}, { sort: { askedAt: -1 }, limit }).toArray()).map((row) => toRun(row as RunRow));
+    return this.readable(await this.rows.find({}, { sort: { askedAt: -1 }, limit }).toArray());
   }
 
   /**
@@ -53,11 +56,17 @@ export class RunStore {
    * anew, and one that takes longer than a process lives would keep all others waiting.
    */
   async next(at: HostId): Promise<Run | undefined> {
-    const row = await this.rows.findOneAndUpdate(
-      { at, state: { $in: ['asked', 'running'] } },
-      { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
-      { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' });
-    return row ? toRun(row) : undefined;
+    for (;;) {
+      const row = await this.rows.findOneAndUpdate(
+        { at, state: { $in: ['asked', 'running'] } },
+        { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
+        { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' });
+      if (!row) return undefined;
+      const [run] = await this.readable([row]);
+      if (run) return run;
+      // It was set aside and keeps no other waiting; where it could not be, it is asked for again later.
+      if (await this.rows.findOne({ _id: { $eq: row._id } })) return undefined;
+    }
   }
 
   /** Stores progress; tells whether the run is still to go on (false: it was cancelled). */
@@ -80,6 +89,10 @@ export class RunStore {
     await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } },
       { $set: { state: 'cancelled', endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } } as unknown as mongo.UpdateFilter<RunRow>);
     return this.show(id);
+  }
+
+  private async readable(rows: readonly RunRow[]): Promise<Run[]> {
+    return (await this.reader.keepReadable(this.rows, rows, runShape)).map(toRun);
   }
 
   private async prune(): Promise<void> {

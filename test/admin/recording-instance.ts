@@ -90,7 +90,7 @@ export class RecordingInstance implements SyncMedia {
   adopt(...args: unknown[]): Promise<Run> { return this.answer('adopt', args, makeRun({ kind: 'adopt', dryRun: true })); }
   status(): Promise<Status> {
     return this.answer<Status>('status', [], {
-      initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [],
+      initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [], unreadableRows: { count: 0, newest: [] },
     });
   }
 

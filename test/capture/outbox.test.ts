@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Capture, Path } from '../../src/words.js';
 import { Outbox } from '../../src/capture/outbox.js';
 import { makeSite, mongooses, type Site } from './site.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 function makeCapture(host: string, dueAt: string, more: Partial<Capture> = {}): Capture {
   return { id: randomUUID(), host, dueAt: new Date(dueAt), touched: ['docs/a' as Path], left: [], sweep: [{ dir: 'docs' as Path, after: 30 }], ...more };
@@ -72,7 +73,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     const debugged: string[] = [];
     own.set('debug', (collection: string) => { debugged.push(collection); });
     const connection = await own.createConnection(site.database.uri).asPromise();
-    const outbox = new Outbox(connection, 'syncmedia_');
+    const outbox = new Outbox(connection, 'syncmedia_', makeRowReader(connection));
     const capture = makeCapture('a', noon);
     await outbox.insert(capture);
     for (const collection of Object.values(connection.collections)) await collection.deleteMany({});

@@ -9,6 +9,7 @@ import { CommitWatch } from '../../src/capture/session-commit.js';
 import { resolvePluginOptions } from '../../src/options/plugin-options.js';
 import { a, b, c, compilePhotos, d, type Photo } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 const propagate = { onDelete: 'propagate', paths: ['file', 'second', 'gallery.file'] } as const;
 
@@ -265,7 +266,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create({ file: a });
     const closed = await site.connect();
     const before = site.capturing!;
-    site.capturing = { ...before, outbox: new Outbox(closed, 'syncmedia_') };
+    site.capturing = { ...before, outbox: new Outbox(closed, 'syncmedia_', makeRowReader(closed)) };
     await closed.close();
     try {
       await expect(photos.updateOne({}, { file: b })).rejects.toThrow();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Outbox } from '../../src/capture/outbox.js';
 import type { PluginOptions } from '../../src/options/config.js';
 import { makeSite, mongooses, type Site } from './site.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 const photoOptions: PluginOptions = { syncDirs: 'uploads/photos', exclude: '*.tmp' };
 
@@ -237,7 +238,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const Photo = await compile({ file: String });
     const closed = await site.connect();
     const before = site.capturing!;
-    site.capturing = { ...before, outbox: new Outbox(closed, 'syncmedia_') };
+    site.capturing = { ...before, outbox: new Outbox(closed, 'syncmedia_', makeRowReader(closed)) };
     await closed.close();
     try {
       await expect(Photo.create({ file: 'a.jpg' })).rejects.toThrow();
@@ -416,7 +417,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const Photo = await compile({ file: String });
     const before = site.capturing!;
     const elsewhere = await site.connect();
-    site.capturing = { ...before, outbox: new Outbox(elsewhere, 'syncmedia_') };
+    site.capturing = { ...before, outbox: new Outbox(elsewhere, 'syncmedia_', makeRowReader(elsewhere)) };
     const own = await site.connection.startSession();
     try {
       await new Photo({ file: 'a.jpg' }).save({ session: own });

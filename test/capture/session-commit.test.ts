@@ -7,6 +7,7 @@ import { CommitWatch } from '../../src/capture/session-commit.js';
 import { findSession } from '../../src/capture/session.js';
 import type { Capture } from '../../src/words.js';
 import { until } from '../harness/wait.js';
+import { makeRowReader } from '../harness/row-reader.js';
 import { makeSite, mongooses, type Site } from './site.js';
 
 describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
@@ -87,7 +88,7 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     connection.getClient().on('commandStarted', ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
       if (commandName === 'insert') sessions.push(command['lsid']);
     });
-    site.capturing = { ...site.capturing!, outbox: new Outbox(connection, 'syncmedia_') };
+    site.capturing = { ...site.capturing!, outbox: new Outbox(connection, 'syncmedia_', makeRowReader(connection)) };
     const schema = new own.Schema({ file: String }) as Schema;
     schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
     const Photo = connection.model('Photo', schema);

@@ -10,6 +10,7 @@ import { SyncDirs } from '../../src/root/sync-dirs.js';
 import type { Capture, Path, SyncDir } from '../../src/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 /** Both majors that are supported. The alias has no types of its own: they declare the module "mongoose". */
 export const mongooses: [name: string, mongoose: Mongoose][] = [
@@ -65,7 +66,7 @@ export async function makeSite(mongoose: Mongoose, dirList: SyncDir[] = [makeDir
     return connection;
   };
   const connection = await connect();
-  const outbox = new Outbox(connection, 'syncmedia_');
+  const outbox = new Outbox(connection, 'syncmedia_', makeRowReader(connection));
   await outbox.ensureIndexes();
   const root = new Root(rootPath, () => dirs);
   const handedOver: Capture[] = [];

@@ -9,6 +9,7 @@ import { SyncMediaError } from '../../src/errors/errors.js';
 import { defaultTuning } from '../../src/options/config.js';
 import type { Capture, Entry, Path } from '../../src/words.js';
 import { until } from '../harness/wait.js';
+import { makeRowReader } from '../harness/row-reader.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 let site: Site, a: Replica, outbox: Outbox, folding: Folding;
@@ -18,7 +19,7 @@ beforeEach(async () => {
   searching = Promise.resolve();
   site = await openSite(['A', 'B']);
   a = await site.replica('A');
-  outbox = new Outbox(site.database.connection, '');
+  outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
   offered.length = swept.length = 0;
   const deleting = new Deleting({
     candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => ({ ...photos, onDelete: 'propagate' }), wantedBy: () => ['B'], fold: (paths) => a.fold.paths(paths, { why: 'named' }),

@@ -31,7 +31,7 @@ describe('doctor', () => {
     expect(failures(checks)).toEqual([]);
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining([
       'node', 'rsync', 'ssh', 'sshd', 'database', 'root', `sync dir ${dir}`, `${dir}: mounts`, `${dir}: writing`, `${dir}: space`, 'key', 'state folder',
-      'authorized_keys', 'confinement', 'open sync dirs', 'seals', 'lease', 'host two', 'host two: sshd', 'host two: rsync', `host two: sync dir ${dir}`,
+      'authorized_keys', 'confinement', 'open sync dirs', 'seals', 'database rows', 'lease', 'host two', 'host two: sshd', 'host two: rsync', `host two: sync dir ${dir}`,
       'host two: clock and writing', 'host two: space',
     ]));
     expect(named(checks, 'seals')).toMatchObject({ state: 'info', remedy: expect.stringContaining('init') as string });

@@ -9,13 +9,14 @@ import { writeMarker } from '../../src/root/marker.js';
 import { safePath } from '../../src/root/paths.js';
 import type { Entry, HostId } from '../../src/words.js';
 import { until } from '../harness/wait.js';
+import { makeRowReader } from '../harness/row-reader.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
 beforeEach(async () => {
   site = await openSite({ plugin: { sweep: false } });
   [one, two, three] = threeOf(site);
-  ledger = new Ledger(() => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'));
+  ledger = new Ledger(() => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'), makeRowReader(site.database.connection));
 });
 afterEach(() => site.close());
 

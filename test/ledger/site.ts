@@ -14,6 +14,7 @@ import { SyncDirs } from '../../src/root/sync-dirs.js';
 import type { Path, SyncDir } from '../../src/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 export const photos: SyncDir = { path: 'uploads/photos' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' };
 export const photo = (name: string): Path => safePath(`uploads/photos/${name}`);
@@ -47,7 +48,7 @@ export interface Site {
 /** Some hosts of one site: real disks and a real ledger, without lanes. */
 export async function openSite(hosts: readonly string[]): Promise<Site> {
   const database = await testDatabase();
-  const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'));
+  const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'), makeRowReader(database.connection));
   await ledger.ensureIndexes();
   const events = new EventBus();
   const dir = await makeTestDir();

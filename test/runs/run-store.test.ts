@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nativeCollection } from '../../src/database.js';
 import { RunStore, type RunRow } from '../../src/runs/run-store.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeRowReader } from '../harness/row-reader.js';
 
 let database: TestDatabase;
 beforeAll(async () => { database = await testDatabase(); });
@@ -9,7 +10,7 @@ afterAll(() => database.close());
 
 test('what was never begun comes before what another process left unfinished, and each in the order asked', async () => {
   const rows = nativeCollection<RunRow>(database.connection, 'runs');
-  const store = new RunStore(() => rows);
+  const store = new RunStore(() => rows, makeRowReader(database.connection));
   const ask = async (minute: number): Promise<string> => {
     const { id } = await store.ask({ kind: 'verify', at: 'me', dirs: [], hosts: [], dryRun: false, askedBy: 'a test' });
     await rows.updateOne({ _id: id }, { $set: { askedAt: new Date(2026, 1, 1, 1, minute) } });

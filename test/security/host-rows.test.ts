@@ -5,9 +5,11 @@ import { nativeCollection } from '../../src/database.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
+import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
 import { makeRow } from '../hosts/rows.js';
 
+const hostile = countHostileInputs();
 let site: Site, one: Machine, two: Machine;
 beforeAll(async () => {
   site = await openSite({ hosts: ['one', 'two'] });
@@ -54,6 +56,7 @@ test('whatever a row holds, it is read, and what cannot be used of it is named a
     expect(again.unreadable).toBeUndefined();
     for (const name of unreadable ?? []) expect(Object.keys(full)).toContain(name);
     expect(unsealed === undefined || host.status === 'pending').toBe(true);
+    hostile.tried(row, again.unreadable);
   }), { numRuns: 3_000, seed: 1 });
 });
 
@@ -71,6 +74,7 @@ test('rows that hold anything disturb no other host, are told, and keep no key f
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
   await until(async () => await two.read(`${dir}/a.jpg`) === 'a', { timeout: 30_000 });
+  hostile.triedAll(made, await two.read(`${dir}/a.jpg`) !== 'a');
   const status = await one.app.sync.status();
   expect(status.hosts.filter(({ unreadable }) => unreadable).length).toBeGreaterThan(20);
   expect((await one.app.sync.hosts.list()).length).toBeGreaterThan(100);

@@ -34,6 +34,7 @@ function formatStatus(status: Status): string {
     + section(['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'], status.hosts.flatMap((host) => (host.setup ?? []).map(
       ({ about, message, remedy }) => [host.hostname, about, message, remedy])))
     + section(['UNREADABLE IN THE ROW OF', 'FIELD'], status.hosts.flatMap((host) => (host.unreadable ?? []).map((field) => [host.hostname, field])))
+    + section(['UNREADABLE ROW OF', 'ID', 'FIELDS', 'SET ASIDE'], status.unreadableRows.newest.map(({ collection, id, fields, at }) => [collection, id, fields.join(', '), timeOf(at)]))
     + section(['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'], status.hosts.flatMap((host) => Object.entries(host.unnamed ?? {}).map(
       ([model, { count, lastDocument, lastAt }]) => [host.hostname, model, String(count), lastDocument, timeOf(lastAt)])))
     + section(['CONFLICT', 'KEPT AS', 'SINCE'], status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]));

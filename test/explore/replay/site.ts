@@ -3,6 +3,7 @@ import { Ledger, type Row } from '../../../src/ledger/ledger.js';
 import type { Host, HostId } from '../../../src/words.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
+import { makeRowReader } from '../../harness/row-reader.js';
 import { hostIds } from '../decisions.js';
 import { hostOf, isAwaited, isPassive, type Model, wantedBy } from '../model.js';
 import type { State } from '../state.js';
@@ -17,7 +18,7 @@ export class ReplaySite {
     try {
       for (const name of ['a', 'b', 'c']) hosts.push(await startHost({ name }));
       for (const host of hosts) for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
-      const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'));
+      const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'), makeRowReader(database.connection));
       await ledger.ensureIndexes();
       return new ReplaySite(database, ledger, hosts);
     } catch (error) {

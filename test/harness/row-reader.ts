@@ -1,0 +1,8 @@
+import type { Connection } from 'mongoose';
+import { nativeCollection } from '../../src/database.js';
+import { UnreadableRows } from '../../src/unreadable-rows.js';
+
+/** Sets unreadable rows aside in the collection `unreadable` of the test's database. */
+export function makeRowReader(connection: Connection): UnreadableRows {
+  return new UnreadableRows(() => nativeCollection(connection, 'unreadable'), { info: () => undefined, warn: () => undefined, error: () => undefined });
+}
