@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface Interruption {
   /** Leads to the same database, through a wire that can be cut. */
@@ -8,6 +9,8 @@ export interface Interruption {
   /** Connections break, and new ones are refused at once. */
   cut(): void;
   mend(): void;
+  /** From now on every piece of an answer is so long under way, in milliseconds. */
+  slow(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -17,6 +20,7 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
   const target = new URL(uri.replace(/^mongodb:/, 'http:'));
   const { hostname, port: realPort } = target;
   const pairs = new Set<[Socket, Socket]>();
+  let delayMs = 0;
   let state: 'whole' | 'hanging' | 'cut' = 'whole';
   const end = (pair: [Socket, Socket]): void => {
     pairs.delete(pair);
@@ -32,7 +36,7 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
     }
     pairs.add(pair);
     near.pipe(far);
-    far.pipe(near);
+    far.pipe(delay(() => delayMs)).pipe(near);
     if (state === 'hanging') near.unpipe(far);
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -54,9 +58,20 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
       if (state === 'hanging') for (const [near, far] of pairs) near.pipe(far);
       state = 'whole';
     },
+    slow: (ms) => { delayMs = ms; },
     close: async () => {
       for (const pair of pairs) end(pair);
       await new Promise((done) => server.close(done));
     },
   };
+}
+
+/** Every piece comes later; none waits for the one before. */
+function delay(ms: () => number): Transform {
+  return new Transform({
+    transform(bytes: Buffer, _encoding, done) {
+      setTimeout(() => { this.push(bytes); }, ms());
+      done();
+    },
+  });
 }

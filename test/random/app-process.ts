@@ -33,6 +33,7 @@ export class AppProcess {
 
   constructor(private readonly name: string, private readonly program: string, private readonly environment: Record<string, string>, private readonly settings: Settings) {}
 
+  get pid(): number | undefined { return this.child?.pid; }
   get running(): boolean { return this.child?.connected ?? false; }
 
   /** Resolves when it has begun; its lease may still be that of the process before. */
