@@ -39,7 +39,7 @@ interface Reading {
 /** What is known of it: also which of its paths are files here. */
 interface Meaning extends Reading { readonly files: readonly Path[] }
 
-/** Longer strings of a document are no paths: a path has at most 4,096 bytes, three times that where all are percent-encoded. */
+/** Longer strings of a document are no paths: a path has at most 2,000 bytes, three times that where all are percent-encoded. */
 const maxLength = 16_384;
 const observersAtOnce = 16;
 /** Strings of one look that are looked at without another thread: more might keep everyone else waiting. */

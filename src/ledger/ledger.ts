@@ -15,7 +15,7 @@ export type { CountFilter, Row } from './filters.js';
 
 /** How often an entry is read and written anew, because it moved in between. */
 const attempts = 10;
-/** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 4,096 bytes. */
+/** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 2,000 bytes. */
 const readBatch = 1_000;
 /** How often a list is read anew because rows of it were set aside. */
 const rereads = 100;

@@ -14,7 +14,8 @@ export function parseKeptName(value: string): KeptName | undefined {
   for (const area of ['trash', 'conflicts'] as const) {
     const below = value.startsWith(`${areas[area]}/`) ? value.slice(areas[area].length + 1) : '';
     const slash = below.indexOf('/');
-    if (slash !== -1 && isSafePath(below)) return { area, folder: below.slice(0, slash), rest: below.slice(slash + 1) };
+    const folder = below.slice(0, slash), rest = below.slice(slash + 1);
+    if (slash !== -1 && isSafePath(folder) && isSafePath(rest)) return { area, folder, rest };
   }
   return undefined;
 }

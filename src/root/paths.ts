@@ -4,7 +4,11 @@ import type { Path } from '../words.js';
 /** The folder in every sync dir that holds what is unfinished or set aside; no path of the ledger lies in one. */
 export const OWN_FOLDER = '.syncmedia';
 
-const MAX_PATH_BYTES = 4096;
+/**
+ * Half of what the kernel takes, since what is set aside has a longer path below another root. rsync loses a name of more than 2,047 bytes in a
+ * list of names to fetch, and then refuses the whole list (io.c, FILESFROM_BUFLEN).
+ */
+const MAX_PATH_BYTES = 2000;
 const MAX_NAME_BYTES = 255;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -22,6 +26,11 @@ export function safePath(value: string): Path {
 /** Whether safePath takes it. */
 export function isSafePath(value: string): value is Path {
   return findWrong(value) === undefined;
+}
+
+/** Whether it can be the name of one file or directory, as another host lists it. */
+export function isName(value: string): boolean {
+  return !/[/\0]/.test(value) && findWrongName(value) === undefined;
 }
 
 /** The path relative to `root` of an absolute path, by name alone; undefined where it does not lie below or is not safe. */
@@ -50,10 +59,15 @@ function findWrong(value: string): string | undefined {
   if (LONE_SURROGATE.test(value)) return 'holds a lone surrogate, which no UTF-8 name can hold';
   if (Buffer.byteLength(value) > MAX_PATH_BYTES) return `is longer than ${String(MAX_PATH_BYTES)} bytes`;
   for (const name of value.split('/')) {
-    if (name === '') return 'has an empty segment';
-    if (name === '.' || name === '..') return `has a "${name}" segment`;
     if (name === OWN_FOLDER) return `passes ${OWN_FOLDER}`;
-    if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `has a name longer than ${String(MAX_NAME_BYTES)} bytes`;
+    const wrong = findWrongName(name);
+    if (wrong !== undefined) return wrong;
   }
   return undefined;
+}
+
+function findWrongName(name: string): string | undefined {
+  if (name === '') return 'has an empty segment';
+  if (name === '.' || name === '..') return `has a "${name}" segment`;
+  return Buffer.byteLength(name) > MAX_NAME_BYTES ? `has a name longer than ${String(MAX_NAME_BYTES)} bytes` : undefined;
 }

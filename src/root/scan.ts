@@ -35,6 +35,8 @@ export interface Scanned { readonly path: Path; readonly seen: Seen }
 
 /** Names read at once; what a walk keeps in memory is this for each level. */
 const BATCH = 64;
+/** PATH_MAX without the NUL at its end. */
+const MAX_ABSOLUTE_BYTES = 4095;
 
 /**
  * A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. `isNew`: it, or one
@@ -89,13 +91,18 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
     if (name === OWN_FOLDER || exclude.matches(rest, isDirectory)) continue;
     if (!isDirectory && !entry.isFile()) onRefused(path, 'it is a FIFO, a socket or a device');
     else if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
-    else if (!isSafePath(path)) onRefused(path, 'the path is too long');
+    else if (!isSafePath(path) || isTooLong(of, rest)) onRefused(path, 'the path is too long');
     else if (!isDirectory) {
       if (level.takesFiles) files.push(rest);
     }
     else if (!of.isSyncDir(path)) level.toEnter.push(rest);
   }
   return files;
+}
+
+/** Below a long root a path can be too long for the kernel. Most are far from that, and need no counting. */
+function isTooLong({ dirPath }: ScanOf, rest: string): boolean {
+  return dirPath.length + rest.length >= MAX_ABSOLUTE_BYTES / 4 && Buffer.byteLength(`${dirPath}/${rest}`) > MAX_ABSOLUTE_BYTES;
 }
 
 /** Begins to read a directory, unless it became something else meanwhile; one that may not be read is refused. */

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Stats } from 'ssh2';
 import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Disk, DiskStat } from '../root/disk.js';
-import { quotePath } from '../root/paths.js';
+import { isName, quotePath } from '../root/paths.js';
 import { readRemote } from './read-remote.js';
 import type { Sftp } from './sftp.js';
 import { asSftpError, status, statusOf } from './sftp-errors.js';
@@ -191,7 +191,7 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
       if (entries === undefined) return names;
       for (const { filename } of entries) {
         bytes += filename.length;
-        if (filename !== '.' && filename !== '..') names.push(filename);
+        if (isName(filename)) names.push(filename);
       }
     }
   } finally {

@@ -22,13 +22,13 @@ const unsafe: [why: string, value: string][] = [
   ['our own folder itself', '.syncmedia'],
   ['a name over 255 bytes', `uploads/${'a'.repeat(256)}`],
   ['a name over 255 bytes of fewer letters', `uploads/${'é'.repeat(128)}`],
-  ['over 4096 bytes', 'ab/'.repeat(1366)],
-  ['over 4096 bytes of safe names', `${'abcdefg/'.repeat(512)}a`],
+  ['over 2000 bytes', 'ab/'.repeat(667)],
+  ['over 2000 bytes of safe names', `${'abcdefg/'.repeat(250)}a`],
 ];
 
 const safe = [
   'a', 'uploads/photos/a.jpg', ' uploads / a ', 'uploads/a\nb', 'uploads/"\'`$(rm -rf ~);&|<>*?[', '-rf/--', 'uploads/🐢.jpg', '...', '..a/b..',
-  '.syncmedia2/a', 'a.syncmedia/b', 'uploads/\ufffd', 'uploads/\u007f\u0001', 'c:\\a', `uploads/${'a'.repeat(255)}`, `${'abcdefg/'.repeat(511)}abcdefgh`,
+  '.syncmedia2/a', 'a.syncmedia/b', 'uploads/\ufffd', 'uploads/\u007f\u0001', 'c:\\a', `uploads/${'a'.repeat(255)}`, `${'abcdefg/'.repeat(249)}abcdefgh`,
 ];
 
 describe('safePath', () => {

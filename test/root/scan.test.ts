@@ -80,9 +80,10 @@ describe('scan', () => {
   test('the longest name, and a path nearly as long as any', async () => {
     const name = 'é'.repeat(127);
     await put(`uploads/${name}`, '');
-    const deep = `uploads/${`${'d'.repeat(200)}/`.repeat(18)}a`;
+    const deep = `uploads/${`${'d'.repeat(200)}/`.repeat(9)}a`, deeper = `uploads/${`${'e'.repeat(200)}/`.repeat(10)}`;
     await put(deep, '');
-    expect((await scan(uploads)).found).toEqual([`uploads/${name}`, deep].sort());
+    await put(`${deeper}a`, '');
+    expect(await scan(uploads)).toEqual({ found: [`uploads/${name}`, deep].sort(), refused: [`${deeper.slice(0, -1)}: the path is too long`] });
   });
 
   test('needs the marker before and after', async () => {

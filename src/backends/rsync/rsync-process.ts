@@ -14,8 +14,10 @@ const LAST_WORDS_MS = 200;
 export interface Ended {
   /** Null where a signal ended it. */
   readonly code: number | null;
-  /** As latin1: names in it are escaped. */
+  /** As latin1: names in it are escaped. Without the lines that were ignored. */
   readonly stderr: string;
+  /** Lines on stderr that were ignored, where there were any. */
+  readonly ignored?: number;
   /** Why we ended it, or why it never began. */
   readonly because?: 'silence' | 'abort' | 'no rsync';
 }
@@ -26,6 +28,38 @@ export interface ProcessOptions {
   readonly signal: AbortSignal;
   /** Without any output for this long it is ended. */
   readonly silenceMs: number;
+  /** Lines on stderr that are counted and kept out of what it said. Default: none. */
+  readonly ignore?: RegExp;
+}
+
+/** What a process says on stderr, line by line, as far as it is kept. */
+class Said {
+  private kept = '';
+  private rest = '';
+  private ignored = 0;
+
+  constructor(private readonly ignore: RegExp | undefined) {}
+
+  add(text: string): void {
+    const lines = (this.rest + text).split('\n');
+    this.rest = lines.pop() ?? '';
+    for (const line of lines) this.keep(`${line}\n`);
+    if (this.rest.length > MAX_LINE) {
+      this.keep(this.rest);
+      this.rest = '';
+    }
+  }
+
+  end(): Pick<Ended, 'stderr' | 'ignored'> {
+    this.keep(this.rest);
+    this.rest = '';
+    return { stderr: this.kept, ...(this.ignored > 0 && { ignored: this.ignored }) };
+  }
+
+  private keep(line: string): void {
+    if (this.ignore?.test(line)) this.ignored++;
+    else if (this.kept.length < MAX_STDERR) this.kept += line;
+  }
 }
 
 /** One rsync, started without a shell; the one place where it is. Whoever makes it reads its lines, and so sees it end. */
@@ -38,7 +72,7 @@ export class RsyncProcess {
   private because: Ended['because'];
   private isRead = true;
 
-  constructor(command: RsyncCommand, { list = [], signal, silenceMs }: ProcessOptions) {
+  constructor(command: RsyncCommand, { list = [], signal, silenceMs, ignore }: ProcessOptions) {
     // A group of its own, so that its ssh ends with it. The master that ssh may leave behind has left the group by then.
     this.child = spawn(command.executable(), command.args(), { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), detached: true });
     this.silence = setTimeout(() => {
@@ -48,10 +82,10 @@ export class RsyncProcess {
     }, silenceMs);
     const onAbort = (): void => { this.end('abort'); };
     signal.addEventListener('abort', onAbort, { once: true });
-    let stderr = '';
+    const said = new Said(ignore);
     this.child.stderr.setEncoding('latin1').on('data', (text: string) => {
       this.silence.refresh();
-      if (stderr.length < MAX_STDERR) stderr += text;
+      said.add(text);
     });
     // It may end before it read the list; its exit code tells so.
     this.child.stdin.on('error', () => undefined);
@@ -60,7 +94,7 @@ export class RsyncProcess {
       clearTimeout(this.silence);
       clearTimeout(this.kill);
       signal.removeEventListener('abort', onAbort);
-      return { code, stderr, ...(this.because === undefined ? {} : { because: this.because }) };
+      return { code, ...said.end(), ...(this.because === undefined ? {} : { because: this.because }) };
     });
     if (signal.aborted) onAbort();
   }
