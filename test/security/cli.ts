@@ -31,14 +31,14 @@ export function listCommands(): string[][] {
 /** A place of a command where a name can be given, and the words that give it there. */
 export interface Slot { readonly slot: string; readonly args: (name: string) => string[] }
 
-/** @param usual what the other arguments that are needed are given, by name */
-export function listSlots(words: readonly string[], usual: Readonly<Record<string, string>>): Slot[] {
+/** @param usual what the other arguments that are needed are given, by name @param options what makes the command complete */
+export function listSlots(words: readonly string[], usual: Readonly<Record<string, string>>, options: readonly string[] = []): Slot[] {
   let command = create();
   for (const word of words) command = command.commands.find((one) => one.name() === word) ?? command;
   const needed = command.registeredArguments.map((argument) => ({ name: argument.name(), value: usual[argument.name()] ?? argument.name() }));
   const values = needed.map(({ value }) => value);
   return [
-    ...needed.map(({ name }, index) => ({ slot: name, args: (given: string) => [...words, '--', ...values.slice(0, index), given, ...values.slice(index + 1)] })),
-    ...command.options.filter(({ required, optional }) => required || optional).map((option) => ({ slot: option.long ?? option.flags, args: (given: string) => [...words, `${option.long ?? option.flags}=${given}`, ...values] })),
+    ...needed.map(({ name }, index) => ({ slot: name, args: (given: string) => [...words, ...options, '--', ...values.slice(0, index), given, ...values.slice(index + 1)] })),
+    ...command.options.filter(({ required, optional }) => required || optional).map((option) => ({ slot: option.long ?? option.flags, args: (given: string) => [...words, ...options, `${option.long ?? option.flags}=${given}`, ...values] })),
   ];
 }

@@ -6,7 +6,7 @@ import { Connections } from '../../src/ssh/connections.js';
 import { startEvilHost, type EvilHost } from '../harness/evil-host.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
-import { makePaths } from './names/corpus.js';
+import { isText, makePaths } from './names/corpus.js';
 
 const hostile = countHostileInputs();
 const batch = 100;
@@ -33,7 +33,7 @@ test('another host lists no name that is none', async () => {
   const { connection, release } = await connections.take({ id: 'evil', url: '127.0.0.1', sshPort: evil.port, username: 'x', hostKeys: [evil.hostKey] });
   try {
     expect(Object.keys(connection.disk).sort()).toEqual(Object.keys(methods).sort());
-    const names = makePaths('uploads').filter((name) => name.isWellFormed() && Buffer.byteLength(name) < 1_000);
+    const names = makePaths('uploads').filter((name) => isText(name) && Buffer.byteLength(name) < 1_000);
     answers = Array.from({ length: Math.ceil(names.length / batch) }, (_, index) => names.slice(index * batch, (index + 1) * batch));
     const listed = await connection.disk.list('/uploads') ?? [];
     const taken = listed.filter((name) => name === '' || name === '.' || name === '..' || /[/\0]/.test(name) || Buffer.byteLength(name) > 255);

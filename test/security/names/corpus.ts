@@ -14,10 +14,20 @@ const after = ['', '/', '/outside', '/../outside', '/secret/file', '/id', '/.ssh
 
 const absolute = ['/etc/passwd', '/etc/shadow', '/root/.ssh/authorized_keys', '/proc/self/environ', '/proc/self/root/etc/passwd', '/proc/self/cwd', '/dev/zero', '/dev/stdin', '/dev/fd/0', 'file:///etc/passwd'];
 
+/** Whether it has no half of a letter, which no UTF-8 holds. */
+export function isText(path: string): boolean {
+  return Buffer.from(path).toString() === path;
+}
+
 /** Whether no part of a sync dir can be meant: said here once more, apart from the code that is tried. */
 export function isUnsafe(path: string): boolean {
-  return path.startsWith('/') || path.includes('\0') || !path.isWellFormed() || Buffer.byteLength(path) > 4096
+  return path.startsWith('/') || path.includes('\0') || !isText(path) || Buffer.byteLength(path) > 4096
     || path.split('/').some((segment) => ['', '.', '..', '.syncmedia'].includes(segment) || Buffer.byteLength(segment) > 255);
+}
+
+/** The same of a sync dir, which may be given as `./uploads//photos/`. */
+export function isUnsafeDir(path: string): boolean {
+  return isUnsafe(path.replace(/^(?:\.\/+)+/, '').replace(/\/+$/, '').replace(/\/{2,}/g, '/')) || path.startsWith('/');
 }
 
 /** Every combination, each once: paths and names from outside that nobody may follow. @param dir a sync dir */
