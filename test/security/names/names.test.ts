@@ -129,7 +129,7 @@ describe('the command line', () => {
       for (const { slot, args } of listSlots(words, usual, complete[words.join(' ')])) {
         if (ownFiles.includes(slot)) continue;
         seen++;
-        await tryAll(`${words.join(' ')} ${slot}`, slot === 'kept-as' ? ofKept.filter(isUnsafe) : pick(paths.filter(ofPaths[slot] ?? (() => true)), slot in ofPaths ? 60 : 20), async (name) => {
+        await tryAll(`${words.join(' ')} ${slot}`, slot === 'kept-as' ? [...pick(ofKept.filter(isUnsafe), 60), '.syncmedia/trash/../id', '.syncmedia/conflicts/../id'] : pick(paths.filter(ofPaths[slot] ?? (() => true)), slot in ofPaths ? 60 : 20), async (name) => {
           const { text, error } = await runInProcess(one.app.sync, args(name));
           return text.includes(secret) || (error === undefined && ofPaths[slot]?.(name)) ? text : undefined;
         });
