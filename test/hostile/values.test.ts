@@ -7,12 +7,14 @@ import type { HostRow } from '../../src/hosts/host-model.js';
 import { resolveConfig } from '../../src/options/resolve-config.js';
 import { runCli } from '../cli/run-cli.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
 import { canary, optionValues, rowValues, unsafePaths } from './corpus.js';
 import { findCanary } from './find-canary.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
+const inputs = countHostileInputs();
 const token = 'a-token-of-these-tests-0123456789abcdef';
 let site: Site;
 let one: Machine;
@@ -59,7 +61,9 @@ describe('rows of hosts', () => {
     };
     await until(async () => (await forged()).filter((host) => !isRefused(host)).map(({ hostname }) => rowValues[Number(hostname.slice('forged'.length))]).length === 0, { timeout: 50_000, what: 'every forged host fails' });
     expect((await forged()).length).toBe(rowValues.length);
-    expect(await findCanary(site.machines)).toEqual([]);
+    const executed = await findCanary(site.machines);
+    inputs.triedAll(rowValues, executed);
+    expect(executed).toEqual([]);
     // One line for each key that was let in, and none of another form.
     const lines = (await readFile(one.ssh.authorizedKeysFile, 'utf8')).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     for (const line of lines) expect(line).toMatch(/^restrict(,command="exec [^"]+")? (ssh-ed25519|ssh-rsa|ecdsa-\S+) [A-Za-z0-9+/=]+ [\w.-]+$/);
@@ -132,7 +136,9 @@ describe('the router', () => {
         expect([400, 404], `${to} ${JSON.stringify(body)}`).toContain((await send('post', to, body)).status);
       }
     }
-    expect(await findCanary(site.machines)).toEqual([]);
+    const executed = await findCanary(site.machines);
+    inputs.triedAll([...rowValues, ...unsafePaths], executed);
+    expect(executed).toEqual([]);
   });
 });
 
@@ -154,6 +160,8 @@ describe('the command line', () => {
       expect([1, 2], `${JSON.stringify(commands[index])}: ${stderr}`).toContain(code);
       expect(stderr).toMatch(/^syncmedia: [A-Z_]+: /m);
     }
-    expect(await findCanary(site.machines)).toEqual([]);
+    const executed = await findCanary(site.machines);
+    inputs.triedAll(commands, executed);
+    expect(executed).toEqual([]);
   });
 });
