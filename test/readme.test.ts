@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { refusalCodes } from '../src/admin/refusal.js';
 import { exitCodes } from '../src/cli/exit-codes.js';
 import { codes } from '../src/errors/errors.js';
@@ -36,4 +36,23 @@ test('the README and the example end the app in order', () => {
   for (const text of [minutes, example]) {
     for (const part of ['SIGTERM', 'SIGINT', 'sync.close()']) expect(text).toContain(part);
   }
+});
+
+describe('SECURITY.md', () => {
+  const security = readFileSync(new URL('../SECURITY.md', import.meta.url), 'utf8'), tables = security.split('\n## Who can do what\n')[1]?.split('\n## ')[0] ?? '';
+  const here = 'test/security/';
+  const named = (text: string): string[] => [...text.matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, file = '']) => (file.startsWith('test/') ? file : `${here}${file}`));
+
+  test('names a test for everything that somebody cannot do', () => {
+    const rows = tables.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| can |'));
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => named(row).length === 0 && !/ \| – \| – \|$/.test(row))).toEqual([]);
+  });
+
+  test('names tests that are there, and every one of this kind', () => {
+    const root = new URL('../', import.meta.url);
+    expect(named(security).filter((file) => !existsSync(new URL(file, root)))).toEqual([]);
+    const all = readdirSync(new URL(here, root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts')).map((file) => `${here}${file}`);
+    expect(all.filter((file) => !named(security).includes(file))).toEqual([]);
+  });
 });

@@ -99,6 +99,10 @@ async function keepIn(area: string, verdict: Verdict, { place, path, rest, at, f
 }
 
 async function keepAsConflict(file: AsideFile, judge: Judge): Promise<Judged[]> {
+  if (await isAtPath(file)) {
+    await file.place.disk.remove(inPlace(file.place, file.at));
+    return [{ path: file.path, found: file.found, verdict: 'drop' }];
+  }
   const kept = await keepIn(areas.conflicts, 'conflict', file);
   if (kept.length > 0) judge.onConflict?.(file.path);
   return kept;
@@ -111,6 +115,14 @@ async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
   const placed = await placeWhereEmpty(place, inPlace(place, at), inPlace(place, rest));
   if (placed === 'occupied') return keepAsConflict(file, judge);
   return placed === 'placed' ? [{ path, found, verdict: 'return' }] : [];
+}
+
+/** Whether the path has the same bytes meanwhile, as where a delete met a delivery: they are no conflict. */
+async function isAtPath({ place, rest, at, found }: AsideFile): Promise<boolean> {
+  const [there, limit] = [await place.disk.stat(inPlace(place, rest)), place.hashLimit ?? Infinity];
+  if (there?.kind !== 'file' || there.size !== found.size || (await place.disk.stat(inPlace(place, at)))?.kind !== 'file') return false;
+  const mine = await place.disk.hash(inPlace(place, at), limit);
+  return mine !== undefined && mine === await place.disk.hash(inPlace(place, rest), limit);
 }
 
 async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge, putBacks: number): Promise<Judged[]> {

@@ -151,8 +151,9 @@ function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
     case 'drop': case 'none': return `${name} dropped`;
     case 'conflict': break;
   }
-  own.conflicts |= bit(moved);
   void i;
+  if (own.disk === moved) return `${name} dropped, the path has it`;
+  own.conflicts |= bit(moved);
   return `${name} is a conflict, kept`;
 }
 
@@ -204,8 +205,8 @@ function judgeLeftover(model: Model, next: State, host: HostIndex, content: numb
   const own = hostOf(next, host), verdict = model.decisions.judge(next, next.entry, host, content, 'leftover', undefined, captures(model, next, host), isPassive(model, host));
   if (verdict === 'trash') keepInTrash(model, next, host, content, false);
   else if (verdict === 'return' && (!there || model.decisions.rules.putsBackOver)) place(next, host, content);
-  else if (verdict !== 'drop') own.conflicts |= bit(content);
-  const what = verdict === 'return' && there ? 'kept, the path is taken' : verdict;
+  else if (verdict !== 'drop' && there !== content) own.conflicts |= bit(content);
+  const what = there === content ? 'dropped, the path has it' : verdict === 'return' && there ? 'kept, the path is taken' : verdict;
   emit(next, `${nameOf(host)} judges leftover ${nameOfContent(content)}: ${what}`, true);
 }
 

@@ -48,6 +48,17 @@ describe('judgeAside', () => {
     expect(await readFile(at('x/four'), 'utf8')).toBe('four');
   });
 
+  test('what is to be put back to a path that has the same bytes meanwhile is no conflict, other bytes of the same size are', async () => {
+    await replica.put(`${areas.aside}/call/x/a`, 'same');
+    await replica.put(`${areas.aside}/call/x/b`, 'mine');
+    await replica.put('x/a', 'same');
+    await replica.put('x/b', 'hers');
+    const judged = await judgeAside(replica.place, 'call', 'removed', judgeBy({ same: 'return', mine: 'return' }));
+    expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([['uploads/x/a', 'drop'], ['uploads/x/b', 'conflict']]);
+    expect(await replica.files()).toEqual({ 'x/a': 'same', 'x/b': 'hers', '.syncmedia/conflicts/*/x/b': 'mine' });
+    expect(await readdir(at(areas.aside))).toEqual([]);
+  });
+
   test('nothing there is nothing to judge', async () => {
     expect(await judgeAside(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);
   });
