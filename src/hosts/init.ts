@@ -110,7 +110,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
     const host = stored && !retired ? await updateHost(deps, id, (now) => ({ ...described, passive: false, ...decideStatus(deps, now, described, change) })) : undefined;
-    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove ? 'approved' : 'pending' }));
+    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove && !change.remote ? 'approved' : 'pending' }));
     const old: KeyTarget | undefined = before && { stateDir: config.stateDir, state: before, log: config.log };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id)) await uninstallKeys(old);
     return { host: await claimFirst(rows, meta, made), state, created: !host };
