@@ -97,7 +97,10 @@ class Instance implements SyncMediaInstance {
   constructor(private readonly config: Config, private readonly tuning: Tuning, given: Connection | undefined) {
     const { log } = config;
     this.connection = new AppConnection(given, () => { this.forgetConnection(); });
-    this.dirs = new KnownDirs(() => this.readState()?.syncDirs ?? [], (message) => { log.warn(message); });
+    this.dirs = new KnownDirs({
+      state: () => this.readState(), warn: (message) => { log.warn(message); },
+      refuseProtected: (dir, state) => { refuseProtectedDirs(state.root, [dir], state.syncDirs, listProtected(state, config)); },
+    });
     this.holder = new LeaseHolder(config, tuning, this.events, () => this.capturing()?.outbox);
     this.records = new Records({ log, models: this.models, parts: () => this.openParts(), asPath: (rootPath, given) => this.asPath(rootPath, given) });
     this.serving = new Serving(this.servingContext());
@@ -170,7 +173,8 @@ class Instance implements SyncMediaInstance {
   async doctor(): Promise<DoctorCheck[]> {
     const state = this.readState();
     const parts = state && await this.openParts();
-    return examine(await this.openConnection(), parts && { config: this.config, state, root: parts.root, dirs: () => this.dirs.current(), registry: parts.registry, unreadable: parts.unreadable, leaseMs: this.tuning.leaseMs });
+    await parts?.refresh();
+    return examine(await this.openConnection(), parts && { config: this.config, state, root: parts.root, dirs: () => this.dirs.current(), registry: parts.registry, unreadable: parts.unreadable, rules: { unsealed: this.dirs.listUnsealed(), ignored: this.dirs.listIgnored() }, leaseMs: this.tuning.leaseMs });
   }
 
   statusOf(named: NamedFiles): Promise<DocumentStatus> { return this.records.statusOf(named); }
@@ -207,7 +211,6 @@ class Instance implements SyncMediaInstance {
 
   private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
-    this.holder.declare(dirs);
     // Models compiled after the start declare as well.
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
@@ -256,7 +259,7 @@ class Instance implements SyncMediaInstance {
     return this.state;
   }
 
-  /** The state folder was written or removed; lanes that run already go on by what they were begun with. */
+  /** The state folder was written or removed; lanes that run go on by what they were begun with. */
   private forgetState(): void {
     this.stateRead = false;
     this.forgetParts();
@@ -282,7 +285,7 @@ class Instance implements SyncMediaInstance {
     if (!state || !current) return undefined;
     const dirs = () => this.dirs.current();
     return this.captures ??= {
-      hostId: state.id, root: new Root(state.root, dirs), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, log: this.config.log,
+      hostId: state.id, root: new Root(state.root, dirs, { me: () => state.id }), rootPaths: () => this.known?.rootPaths() ?? [state.root], dirs, log: this.config.log,
       outbox: new Outbox(current, this.config.collectionPrefix, UnreadableRows.of(current, this.config)),
       noteUnnamed: (savedBy) => { this.setup.noteUnnamed(savedBy); }, dueMs: this.tuning.captureDueMs, handOver: (capture) => { this.handOver(capture); },
       awaitCopies: (...asked) => this.records.awaitSaved(...asked), noteUnsynced: (savedBy, unsynced) => { this.setup.noteUnsynced(savedBy, unsynced); },
@@ -320,7 +323,8 @@ class Instance implements SyncMediaInstance {
       return;
     }
     const parts = await this.openParts();
-    await this.refuseProtected(parts);
+    // A symlink may lead elsewhere than at the time of `init`.
+    this.dirs.requireShareable();
     this.beginLease(parts);
     this.holder.warnOfTrust();
     this.asking.startCrons(parts);
@@ -329,12 +333,6 @@ class Instance implements SyncMediaInstance {
     await this.holder.waitUntilLed(this.ending.signal);
     const leader = this.holder.held ? 'this process' : await this.holder.isLed() ? 'another process' : undefined;
     if (!this.closing) config.log.info(describeStart(parts, leader));
-  }
-
-  /** A symlink may lead elsewhere than at the time of `init`. @throws BAD_SYNC_DIR */
-  private async refuseProtected({ rootPath }: Parts): Promise<void> {
-    const state = this.readState();
-    if (state) await refuseProtectedDirs(rootPath, this.dirs.current().list.map(({ path }) => path), state.syncDirs, listProtected(state, this.config));
   }
 
   private beginLease(parts: Parts): void {

@@ -99,7 +99,7 @@ export class HostActions {
     const { config, dirs } = this.context;
     const connection = await this.context.connection();
     const collection = <T extends object>(name: string) => nativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
-    const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log);
+    const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log, this.seals());
     await syncDirs.declare(dirs.listDeclared());
     return {
       connection, config, syncDirs, seals: this.seals(), disk: localDisk,

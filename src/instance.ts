@@ -135,6 +135,8 @@ export interface Status {
   thisHost?: { id: HostId; hostname: string };
   hosts: HostStatus[];
   syncDirs: SyncDir[];
+  /** Sync dirs whose rules in the database have no valid seal: all but `exclude` are the defaults. */
+  unsealedRules?: readonly Path[];
   captures: number;
   entries: number;
   /** Entries without any holder: shown until a person drops them. */

@@ -6,7 +6,6 @@ import { discardKept, land, listKept, makeParents, type Place } from './root/lan
 import { inPlace } from './root/areas.js';
 import { type KeptArea, type KeptName, parseKeptName } from './root/kept-name.js';
 import { localDisk } from './root/local-disk.js';
-import { checkMarker } from './root/marker.js';
 import { checkOwnParents } from './root/parents.js';
 import { isSafePath, quotePath } from './root/paths.js';
 import type { Path } from './words.js';
@@ -22,7 +21,7 @@ interface FoundKept { readonly parts: Parts; readonly place: Place; readonly pat
 export function offerKept(openParts: () => Promise<Parts>, capture: (paths: readonly Path[]) => Promise<void>): Pick<SyncMedia, 'kept' | 'conflicts'> {
   const list: List = async (area, limit = listed) => {
     const { dirs, root } = await openParts();
-    const found = await Promise.all(dirs.current().list.map(async (dir) =>
+    const found = await Promise.all(dirs.current().list.map(async (dir) => await root.check(dir) ? [] :
       (await listKept({ disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path }, area, limit)).map((kept) => ({ dir: dir.path, ...kept }))));
     return found.flat();
   };
@@ -58,8 +57,7 @@ async function findKept(parts: Parts, areas: readonly KeptArea[], dirPath: strin
   const dir = parts.dirs.current().byPath(dirPath);
   if (!dir) throw new SyncMediaError('BAD_SYNC_DIR', `${quotePath(dirPath)} is no sync dir of this host`);
   const place: Place = { disk: localDisk, dirPath: parts.root.absolute(dir.path), dir: dir.path };
-  const failure = await checkMarker(localDisk, place.dirPath, parts.me, dir.path);
-  if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
+  await parts.root.requireOpenable(dir);
   const name = parseKeptName(keptAs), path = `${dir.path}/${name?.rest ?? ''}`;
   if (!name || !areas.includes(name.area) || !isSafePath(path)) throw notKept(keptAs);
   const file = inPlace(place, keptAs);

@@ -1,22 +1,36 @@
 import { messageOf, SyncMediaError } from './errors/errors.js';
+import type { State } from './hosts/state.js';
+import { chooseOwnDirs } from './planning/own-dirs.js';
 import { allows } from './planning/wants.js';
-import type { Path, SyncDir } from './words.js';
+import type { Path, StoredRules, SyncDir } from './words.js';
 import { isSafePath } from './root/paths.js';
 import { SyncDirs } from './root/sync-dirs.js';
 
+export interface KnownDirsContext {
+  /** What `init` stored: undefined on a machine without a host id. The same object while it is the same. */
+  state(): State | undefined;
+  warn(message: string): void;
+  /** @throws BAD_SYNC_DIR where other hosts would get to write what decides who gets in, or code that runs here */
+  refuseProtected(dir: Path, state: State): void;
+}
+
+const unlimited: readonly string[] = [];
+
 /**
- * The sync dirs this process knows: declared by its own models, and those that were stored for everyone; narrowed by what this
- * host keeps. What a row says is checked before it counts: a row confines nothing, and must open nothing.
+ * The sync dirs of this host, with their rules. Which directories these are is decided here alone: those that `init` listed, those that the
+ * models of this process declare, and those that models of this host's other processes declared, as the gate recorded them. What the database
+ * stores for all hosts only attaches rules to these: a row opens nothing.
  */
 export class KnownDirs {
   private readonly declared = new Map<string, { dir: SyncDir; where: string }>();
-  private stored: readonly SyncDir[] = [];
-  private known: SyncDirs | undefined;
+  private stored: readonly StoredRules[] = [];
+  private opened: readonly Path[] = [];
+  private compiled: { readonly allowed: readonly Path[]; readonly dirs: SyncDirs } | undefined;
+  private readonly warned = new Set<string>();
 
-  /** @param allowed this host's own allow-list, from its state folder; empty means all */
-  constructor(private readonly allowed: () => readonly string[], private readonly warn: (message: string) => void) {}
+  constructor(private readonly context: KnownDirsContext) {}
 
-  /** @throws RULES_DIFFER where another model declared the same sync dir with other rules */
+  /** @throws RULES_DIFFER where another model declared the same sync dir with other rules; BAD_SYNC_DIR for one that must not be shared */
   declare(dirs: readonly SyncDir[], where: string): void {
     for (const dir of dirs) {
       const before = this.declared.get(dir.path);
@@ -24,9 +38,10 @@ export class KnownDirs {
         throw new SyncMediaError('RULES_DIFFER',
           `${before.where} and ${where} declare different rules (exclude, conflict or onDelete) for the sync dir ${dir.path}: give both the same`);
       }
+      this.requireShareable([dir.path]);
       this.declared.set(dir.path, { dir, where });
     }
-    this.known = undefined;
+    this.compiled = undefined;
   }
 
   listDeclared(): SyncDir[] {
@@ -35,35 +50,94 @@ export class KnownDirs {
 
   /** Those that this host's allow-list leaves out, with the model that declares each. */
   listRefused(): { dir: Path; where: string }[] {
-    const syncDirs = [...this.allowed()] as Path[];
+    const syncDirs = [...this.allowed()];
     return [...this.declared.values()].filter(({ dir }) => !allows({ syncDirs }, dir.path)).map(({ dir, where }) => ({ dir: dir.path, where }));
   }
 
-  /** What the database has, as last read. */
-  setStored(dirs: readonly SyncDir[]): void {
-    if (JSON.stringify(dirs) === JSON.stringify(this.stored)) return;
-    this.stored = dirs;
-    this.known = undefined;
+  /** The rules that the database has, as last read. */
+  setStored(rules: readonly StoredRules[]): void {
+    if (JSON.stringify(rules) === JSON.stringify(this.stored)) return;
+    this.stored = rules;
+    this.compiled = undefined;
+  }
+
+  /** What the gate has recorded of this host's processes, as last read. */
+  setOpened(dirs: readonly Path[]): void {
+    if (JSON.stringify(dirs) === JSON.stringify(this.opened)) return;
+    this.opened = dirs;
+    this.compiled = undefined;
+  }
+
+  /** Sync dirs of this host whose stored rules have no valid seal, and whose rules no model of this process declares. */
+  listUnsealed(): Path[] {
+    const known = this.current();
+    return this.stored.filter(({ path, unsealed }) => unsealed && known.byPath(path) && !this.declared.has(path)).map(({ path }) => path);
+  }
+
+  /** Directories that rows of the database name, and that this host does not open for that. */
+  listIgnored(): Path[] {
+    const known = this.current();
+    return this.stored.map(({ path }) => path).filter((path) => !known.byPath(path));
+  }
+
+  /** @throws BAD_SYNC_DIR where one of them must not be shared, or leads by now to a directory that must not */
+  requireShareable(paths: readonly Path[] = this.listOwn()): void {
+    const syncDirs = [...this.allowed()];
+    for (const path of paths) if (allows({ syncDirs }, path)) this.refuseProtected(path);
   }
 
   current(): SyncDirs {
-    this.known ??= this.compile();
-    return this.known;
+    const allowed = this.allowed();
+    if (this.compiled?.allowed !== allowed) this.compiled = { allowed, dirs: this.compile() };
+    return this.compiled.dirs;
+  }
+
+  /** This host's own allow-list; empty means all. */
+  private allowed(): readonly Path[] {
+    return (this.context.state()?.syncDirs ?? unlimited) as readonly Path[];
+  }
+
+  private refuseProtected(path: Path): void {
+    const state = this.context.state();
+    if (state) this.context.refuseProtected(path, state);
+  }
+
+  private listOwn(): Path[] {
+    return chooseOwnDirs({ allowed: this.allowed(), declared: this.listDeclared().map(({ path }) => path), opened: this.opened }).filter(isSafePath);
   }
 
   private compile(): SyncDirs {
-    const all = new Map<string, SyncDir>();
-    for (const dir of this.stored) {
+    const stored = new Map(this.stored.map((rules) => [rules.path, rules]));
+    return new SyncDirs(this.listOwn().flatMap((path) => {
       try {
-        if (!isSafePath(dir.path)) throw new SyncMediaError('BAD_SYNC_DIR', 'its path leads out of the root');
-        new SyncDirs([dir]);
-        all.set(dir.path, dir);
+        this.refuseProtected(path);
       } catch (error) {
-        this.warn(`the stored sync dir ${JSON.stringify(dir.path)} is ignored: ${messageOf(error)}`);
+        this.warnOnce(`the sync dir ${path} is left out: ${messageOf(error)}`);
+        return [];
       }
+      return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
+    }));
+  }
+
+  /** What the database says is checked before it counts. */
+  private readRules(path: Path, stored: StoredRules | undefined): SyncDir {
+    const defaults: SyncDir = { path, exclude: [], conflict: 'newer', onDelete: 'keep' };
+    if (!stored) return defaults;
+    const { exclude, conflict, onDelete, unsealed } = stored;
+    if (unsealed) this.warnOnce(`the rules of the sync dir ${path} in the database have no valid seal: \`syncmedia doctor\` has the remedy`);
+    try {
+      const rules: SyncDir = { path, exclude, conflict, onDelete };
+      new SyncDirs([rules]);
+      return rules;
+    } catch (error) {
+      this.warnOnce(`the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ${messageOf(error)}`);
+      return defaults;
     }
-    for (const { dir } of this.declared.values()) all.set(dir.path, dir);
-    const allowed = this.allowed();
-    return new SyncDirs([...all.values()].filter(({ path }) => allows({ syncDirs: [...allowed] as SyncDir['path'][] }, path)));
+  }
+
+  private warnOnce(message: string): void {
+    if (this.warned.has(message)) return;
+    this.warned.add(message);
+    this.context.warn(message);
   }
 }

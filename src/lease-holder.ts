@@ -17,7 +17,6 @@ import type { Config, Tuning } from './options/config.js';
 import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
-import type { SyncDir } from './words.js';
 
 /** How long deliveries under way may go on while the instance is closed; then, how long what is left may take to end. */
 const closePatienceMs = 3_000;
@@ -79,7 +78,6 @@ export class LeaseHolder {
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
     this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held, sealed: config.secret !== undefined });
-    this.declare(parts.dirs.listDeclared());
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
       this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
@@ -97,11 +95,6 @@ export class LeaseHolder {
   /** For the start of an application; a command that carries out a run says nothing of this. */
   warnOfTrust(): void {
     this.keys?.warn();
-  }
-
-  /** This process's models declare these sync dirs: other hosts get to reach them here. */
-  declare(dirs: readonly SyncDir[]): void {
-    void this.keys?.open(dirs.map(({ path }) => path));
   }
 
   /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */

@@ -4,6 +4,8 @@ import type { EventBus } from './events.js';
 import { ensureIndexes, type HostRow, type HostRows } from './hosts/host-model.js';
 import { Registry } from './hosts/registry.js';
 import { Seals } from './hosts/seal.js';
+import { readOpenedDirs } from './hosts/gate.js';
+import { openDeclaredDirs } from './hosts/own-dirs.js';
 import type { State } from './hosts/state.js';
 import { SyncDirsStore, type SyncDirRow } from './hosts/sync-dirs-store.js';
 import { Ledger, type Row } from './ledger/ledger.js';
@@ -31,7 +33,7 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly runs: RunStore;
   readonly unreadable: UnreadableRows;
-  /** Stores what models compiled later declare. */
+  /** Stores what models compiled later declare, and opens it. */
   declare(dirs: readonly SyncDir[]): Promise<void>;
   /** The roots of all hosts, this one's first. */
   rootPaths(this: void): readonly string[];
@@ -58,31 +60,42 @@ export async function openParts(
   const ledger = new Ledger(collection<Row>('ledger'), unreadable);
   const outbox = new Outbox(database.connection, prefix, unreadable);
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
-  const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log);
+  const seals = new Seals(config.secret, config.previousSecret);
+  const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
   await Promise.all([ensureIndexes(rows()), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
-  await store.declare(dirs.listDeclared());
+  const declare = async (some: readonly SyncDir[]): Promise<void> => {
+    const paths = some.map(({ path }) => path);
+    dirs.requireShareable(paths);
+    await openDeclaredDirs(config.stateDir, state, paths);
+    await store.declare(some);
+  };
+  await declare(dirs.listDeclared());
   const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
   for (const model of [...models]) await declareModel(model);
-  const registry = new Registry(rows, state.id, new Seals(config.secret, config.previousSecret));
+  const registry = new Registry(rows, state.id, seals);
   const refresh = async (): Promise<void> => {
     await registry.refresh();
+    dirs.setOpened(await readOpenedDirs(config.stateDir, state.root));
     dirs.setStored(await store.all());
   };
   await refresh();
-  const root = new Root(state.root, () => dirs.current());
+  const root = new Root(state.root, () => dirs.current(), { me: () => state.id });
   const rootPaths = (): string[] => [...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)])];
   return {
     database, hostRows: rows, me: state.id, rootPath: state.root, root, rootPaths, dirs, events, registry, ledger, outbox, runs, unreadable, refresh, declareModel, findNamed,
-    declare: (some) => store.declare(some),
+    declare,
   };
 
   async function findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named> {
     const naming = await store.listNaming(new Set(paths.flatMap(listParents)));
     const missing = new Map<Path, string>();
     for (const path of paths) {
-      const needed = listParents(path).flatMap((dir) => (naming.get(dir) ?? []).map((name) => ({ dir, name })));
+      const known = listParents(path).flatMap((dir) => ({ dir, names: naming.get(dir) ?? [] }));
+      const needed = known.flatMap(({ dir, names }) => (names === 'unknown' ? [] : names.map((name) => ({ dir, name }))));
       const lacking = needed.filter(({ dir, name }) => !isPlugged(models, name, dir));
-      if (needed.length === 0) missing.set(path, 'no model is known to name files there');
+      const unknown = known.find(({ names }) => names === 'unknown');
+      if (unknown) missing.set(path, `the row of the sync dir ${unknown.dir} has no valid seal, so its models are not known`);
+      else if (needed.length === 0) missing.set(path, 'no model is known to name files there');
       else if (lacking.length > 0) missing.set(path, `this process has no model ${lacking.map(({ dir, name }) => `${name} with the sync dir ${dir}`).join(', ')}`);
     }
     const { named, unjudged } = await findNamedAmong(models, paths.filter((path) => !missing.has(path)), rootPaths(), signal);

@@ -13,7 +13,9 @@ export async function readStatus(parts: Parts): Promise<Status> {
   await parts.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const conflicts: Status['conflicts'] = [];
+  const unsealedRules = dirs.listUnsealed();
   for (const dir of dirs.current().list) {
+    if (await root.check(dir).catch(() => true)) continue;
     const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
     conflicts.push(...await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => []));
   }
@@ -22,7 +24,7 @@ export async function readStatus(parts: Parts): Promise<Status> {
   return {
     initialised: true, thisHost: { id: me, hostname: registry.me().hostname },
     hosts: await Promise.all(hosts.map((host) => describe(parts, host, hosts))),
-    syncDirs: [...dirs.current().list],
+    syncDirs: [...dirs.current().list], ...(unsealedRules.length > 0 ? { unsealedRules } : {}),
     captures, entries: await ledger.count(), missing: await ledger.count({ missing: true }),
     missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
     conflicts, unreadableRows: { count: await unreadable.count(), newest: (await unreadable.list(unreadableLimit)).map(({ row: _, ...rest }) => rest) },

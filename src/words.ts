@@ -39,6 +39,12 @@ export interface SyncDir {
   readonly onDelete: 'keep' | 'propagate';
 }
 
+/** The rules of a sync dir as the database has them. They open no directory. */
+export interface StoredRules extends SyncDir {
+  /** Their row has no valid seal: all but `exclude` are the defaults. Never stored. */
+  readonly unsealed?: true;
+}
+
 /** How this host, as sender, gets on with another one. */
 export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Date; nextTryAt?: Date }
 

@@ -3,10 +3,10 @@ import type { SyncMedia } from '../instance.js';
 import { readFields, requireFields, text, wholeNumber } from './fields.js';
 import type { Answer, Asked } from './route.js';
 
-/** The token is asked for again: a session that somebody left open lets no host in. */
-export async function approveHost(sync: SyncMedia, { params, body, confirm }: Asked): Promise<Answer> {
-  const { digest, token } = requireFields(readFields(body, { digest: text(64), token: text(1024) }), 'digest', 'token');
-  confirm(token);
+/** A host that is let in reads and replaces files on all others, so the token that could add one does not let it in. */
+export async function approveHost(sync: SyncMedia, { params, body, requireApprover }: Asked): Promise<Answer> {
+  await requireApprover();
+  const { digest } = requireFields(readFields(body, { digest: text(64) }), 'digest');
   return { status: 200, body: { host: describeHost(await sync.hosts.approve(text()(params.host, 'host'), digest)) } };
 }
 

@@ -4,7 +4,7 @@ import { SyncMediaError } from '../errors/errors.js';
 import type { SyncMedia } from '../instance.js';
 import { type Log, stderrLog } from '../log.js';
 import { answerError } from './answer-error.js';
-import { Gate } from './gate.js';
+import { Gate, type Authorized } from './gate.js';
 import { readBody } from './read-body.js';
 import { nameAsker } from './name-asker.js';
 import { refuseForeign } from './refuse-foreign.js';
@@ -14,8 +14,11 @@ import { routes } from './routes.js';
 
 /** What `syncAdmin(options)` takes. Until it is given `authorize` or a token it refuses everyone. */
 export interface AdminOptions {
-  /** Whether the request's sender may use the router: only `true` lets it pass. Asked where no right token was sent. */
-  authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
+  /**
+   * Whether the request's sender may use the router: only `true` and `'approve'` let it pass. Asked where no right token was sent. Who may also let
+   * pending hosts in is answered `'approve'`; for that it is asked with the token, too.
+   */
+  authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
   /** At least 32 characters; sent as Bearer or as Basic's password. Default: SYNCMEDIA_ADMIN_TOKEN. */
   token?: string | undefined;
   /** Refuses everything that changes something. Default false. */
@@ -43,8 +46,6 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
   const log = options.log ?? stderrLog;
   const gate = new Gate(options, log);
 
-  const confirm = (given: string): void => { gate.confirm(given); };
-
   async function handle(request: Request, response: Response): Promise<void> {
     for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
     let sent: unknown;
@@ -53,15 +54,16 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
       // Who may not use the router is not told either what it knows: only what is open is looked for before.
       if (!isOpen(routes, request.method, path)) await gate.admit(request);
       const { route, params } = findRoute(routes, request.method, path);
+      const requireApprover = (): Promise<void> => gate.requireApprover(request);
       sent = params;
       if (route.method !== 'GET') {
         refuseForeign(request.headers);
         if (options.readOnly === true) throw new Refusal(403, 'FORBIDDEN', 'This router only shows; changes are made on the command line.');
         const body = await readBody(request);
         sent = [params, body];
-        write(request, response, await route.handle(sync.as(nameAsker(request, options.nameOf)), { params, query: {}, body, confirm }));
+        write(request, response, await route.handle(sync.as(nameAsker(request, options.nameOf)), { params, query: {}, body, requireApprover }));
       } else {
-        write(request, response, await route.handle(sync, { params, query: Object.fromEntries(new URLSearchParams(search)), body: {}, confirm }));
+        write(request, response, await route.handle(sync, { params, query: Object.fromEntries(new URLSearchParams(search)), body: {}, requireApprover }));
       }
     } catch (error) {
       const { status, headers, body } = answerError(error, sent, log);

@@ -5,16 +5,19 @@ import type { Log } from '../log.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
 
+/** Whether somebody may use the router; 'approve': and let pending hosts in, too. */
+export type Authorized = boolean | 'approve';
+
 /** Who may use the router. */
 export interface Admission {
-  authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
+  authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
   token?: string | undefined;
 }
 
 const shortestToken = 32;
 const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
 
-/** Lets a request pass whose token is right, or whom the app's `authorize` answers `true`; without either, nobody. */
+/** Lets a request pass whose token is right, or for which the app's `authorize` answers `true` or 'approve'; without either, nobody. */
 export class Gate {
   private readonly key = randomBytes(32);
   private readonly expected: Buffer | undefined;
@@ -36,19 +39,18 @@ export class Gate {
   async admit(request: Request): Promise<void> {
     const refused = this.checkToken(request.headers.authorization);
     if (!refused) return;
-    // Strictly `true`: an authorize that answers an object or a promise of one by mistake opens nothing.
-    const answer: unknown = this.authorize && await this.authorize(request);
-    if (answer !== true) throw refused;
+    // Strictly these: an authorize that answers an object or a promise of one by mistake opens nothing.
+    const answer: unknown = await this.authorize?.(request);
+    if (answer !== true && answer !== 'approve') throw refused;
   }
 
   /**
-   * Asks for the token once more; where there is none, only the command line can do what needs it.
-   * @throws Refusal 403 or 429
+   * Lets a person pass who may approve hosts. The token does not: it can add a host, and what is asked for with it needs somebody else's word.
+   * @throws Refusal 403
    */
-  confirm(presented: string): void {
-    if (!this.expected) throw new Refusal(403, 'FORBIDDEN', 'This needs the token of the router, and it has none: set SYNCMEDIA_ADMIN_TOKEN, or use the command line.');
-    const refused = this.compare(presented, this.expected);
-    if (refused) throw refused.status === 401 ? new Refusal(403, 'FORBIDDEN', refused.message) : refused;
+  async requireApprover(request: Request): Promise<void> {
+    const answer: unknown = await this.authorize?.(request);
+    if (answer !== 'approve') throw new Refusal(403, 'FORBIDDEN', 'Hosts are approved on the command line (syncmedia approve), or by somebody for whom the authorize function of this router answers "approve".');
   }
 
   private checkToken(header: string | undefined): Refusal | undefined {

@@ -6,8 +6,8 @@ export interface Asked {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
-  /** Throws a Refusal where this is not the router's token. */
-  readonly confirm: (token: string) => void;
+  /** Throws a Refusal where the sender may not let hosts in. */
+  readonly requireApprover: () => Promise<void>;
 }
 
 export interface Answer {

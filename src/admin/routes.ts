@@ -20,7 +20,7 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/hosts/init', about: 'register this host, or bring its row up to date', handle: initHost },
   { method: 'POST', path: '/hosts', about: 'add a passive host, pending until it is approved', handle: addHost },
   { method: 'PATCH', path: '/hosts/:host', about: 'change, pause or resume a host', handle: editHost },
-  { method: 'POST', path: '/hosts/:host/approve', about: 'let a pending host in; asks for the token again', handle: approveHost },
+  { method: 'POST', path: '/hosts/:host/approve', about: 'let a pending host in; only by somebody for whom authorize answers "approve"', handle: approveHost },
   { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
   { method: 'POST', path: '/push', about: 'ask for a push', handle: askPush },
   { method: 'POST', path: '/pull', about: 'ask for a pull', handle: askPull },

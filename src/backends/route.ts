@@ -64,12 +64,13 @@ export async function openRoute(
   const place = direction === 'send' ? there : here;
   let checking: Promise<void> | undefined;
   const check = (): Promise<void> => {
-    checking ??= checkEnds(shared, host, { here, there, receiver: place });
+    checking ??= checkEnds(shared, host, { dir, there, receiver: place });
     checking.catch(() => { /* Whoever places something waits for it. */ });
     return checking;
   };
   if (!isKnown) await check();
-  const receiver = shared.markers.ignoresCase(place.disk, place.dirPath) ? { ...place, ignoresCase: true } : place;
+  const ignoresCase = direction === 'send' ? shared.markers.ignoresCase(there.disk, there.dirPath) : root.ignoresCase(dir);
+  const receiver = ignoresCase ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
   return {
     direction, host, dir, connection, here, there, receiver, check, tmpFolders: shared.tmpFolders,
@@ -88,14 +89,12 @@ function sentBy(change: Change): Sent {
 }
 
 async function checkEnds(
-  { self, markers, areas }: Pick<Shared, 'self' | 'markers' | 'areas'>, host: Host, { here, there, receiver }: Pick<Route, 'here' | 'there' | 'receiver'>,
+  { root, markers, areas }: Pick<Shared, 'root' | 'markers' | 'areas'>, host: Host, { dir, there, receiver }: Pick<Route, 'dir' | 'there' | 'receiver'>,
 ): Promise<void> {
   // Looked for meanwhile, made only where the marker is.
   const looking = areas.lacks(receiver);
   looking.catch(() => { /* Awaited below, where the markers are right. */ });
-  const failures = await Promise.all([
-    markers.check(here.disk, here.dirPath, self, here.dir), markers.check(there.disk, there.dirPath, host.id, there.dir),
-  ]);
+  const failures = await Promise.all([root.check(dir), markers.check(there.disk, there.dirPath, host.id, there.dir)]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   if (await looking) await prepareAreas(receiver);
 }

@@ -11,7 +11,6 @@ import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
 import { findOwnCopy, isBackAtPath, judgeLeftovers, land, makeParents, prepareAreas, remove } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
-import { checkMarker } from '../root/marker.js';
 import { placeWhereEmpty } from '../root/replace.js';
 import type { Root } from '../root/root.js';
 import type { ScanScope } from '../root/scan.js';
@@ -39,8 +38,8 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async observe(path: Path): Promise<Seen | undefined> {
     const seen = await this.root.observe(path);
-    // Absence counts only where the sync dir itself is there.
-    if (!seen) await this.checkedPlace(path);
+    // Absence counts only where the sync dir itself is there; and of a directory that is not this host's nothing is told.
+    await this.checkedPlace(path);
     return seen;
   }
 
@@ -49,7 +48,6 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async *scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope = {}): AsyncIterable<{ path: Path; seen: Seen }> {
-    await this.check(dir);
     const unsyncable: Unsyncable = { count: 0, examples: [] };
     yield* this.root.scan(dir, signal, (path, why) => {
       unsyncable.count++;
@@ -119,7 +117,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async judgeLeftovers(dir: SyncDir): Promise<void> {
-    await this.check(dir);
+    await this.root.requireOpenable(dir);
     const place = this.place(dir);
     await prepareAreas(place);
     await judgeLeftovers(place, this.judge(), this.leftoverMs);
@@ -134,12 +132,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   private async checkedPlace(path: Path): Promise<Place> {
     const dir = this.dirs().of(path);
     if (!dir) throw new SyncMediaError('BAD_PATH', `${JSON.stringify(path)} lies in no sync dir of this host`);
-    await this.check(dir);
+    await this.root.requireOpenable(dir);
     return this.place(dir);
-  }
-
-  private async check(dir: SyncDir): Promise<void> {
-    const failure = await checkMarker(localDisk, join(this.rootPath, dir.path), this.me, dir.path);
-    if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
   }
 }

@@ -14,6 +14,7 @@ import { checkKeys } from './keys.js';
 import { checkOthers, judgeSkew } from './others.js';
 import { checkPlace } from './place.js';
 import { checkPrograms } from './programs.js';
+import { checkRules, type RulesFound } from './rules.js';
 
 /** What there is to examine on a machine that was initialised. */
 export interface Patient {
@@ -23,6 +24,7 @@ export interface Patient {
   readonly dirs: () => SyncDirs;
   readonly registry: Registry;
   readonly unreadable: UnreadableRows;
+  readonly rules: RulesFound;
   /** A lease that did not beat for this long is nobody's. */
   readonly leaseMs: number;
 }
@@ -34,14 +36,15 @@ export interface Patient {
 export async function examine(connection: Connection, patient: Patient | undefined): Promise<DoctorCheck[]> {
   const checks = [...await checkPrograms(), await check('database', 'see that the database answers', () => checkDatabase(connection))];
   if (!patient) return [...checks, { name: 'this host', ...failed('this machine was never initialised', 'run `syncmedia init`') }];
-  const { config, state, root, dirs, registry } = patient;
+  const { config, state, root, dirs, registry, rules } = patient;
   await registry.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const ssh = new Ssh({ stateDir: config.stateDir, identityFile: state.identityFile, timeoutMs: config.timeoutMs, idleMs: 10_000 });
   try {
     const parts = await Promise.all([
-      checkPlace({ root, me: state.id, dirs: () => dirs().list, isSyncDir: (path) => dirs().byPath(path) !== undefined }),
+      checkPlace({ root, dirs: () => dirs().list, isSyncDir: (path) => dirs().byPath(path) !== undefined }),
       checkKeys({ stateDir: config.stateDir, state, sealed: config.secret !== undefined, hosts, dirs: dirs().list }),
+      checkRules(rules),
       check('application', '', () => checkSetup(patient)).then((one) => [one]),
       check('database rows', 'see that the database answers', () => checkSetAside(patient)).then((one) => [one]),
       check('lease', 'start the app', () => checkLease(patient)).then((one) => [one]),

@@ -33,7 +33,7 @@ export async function checkKeys({ stateDir, state, sealed, hosts, dirs }: KeysCo
       const open = state.unconfined ? dirs.map(({ path }) => path) : await readGateDirs(stateDir);
       const closed = dirs.filter(({ path }) => !open.includes(path)).map(({ path }) => path);
       return closed.length === 0 ? ok('other hosts can reach all of them')
-        : failed(`other hosts cannot reach ${closed.join(', ')}: known from the database only`, 'start the app, whose models declare them, or name them in `syncmedia init --sync-dirs`');
+        : failed(`other hosts cannot reach ${closed.join(', ')}`, 'run `syncmedia init`, or start the app, whose models declare them');
     }),
     check('seals', '', () => checkSeals(sealed, hosts)),
     check('rows of hosts', '', () => checkRows(hosts)),

@@ -5,17 +5,16 @@ import type { DoctorCheck } from '../instance.js';
 import { areas, newName } from '../root/areas.js';
 import { compileExclude } from '../root/exclude.js';
 import { localDisk } from '../root/local-disk.js';
-import { checkMarker } from '../root/marker.js';
 import { OWN_FOLDER } from '../root/paths.js';
 import type { Root } from '../root/root.js';
-import type { HostId, SyncDir } from '../words.js';
+import type { SyncDir } from '../words.js';
 import { check, failed, ok, type Found } from './check.js';
 
 /** Directories that are looked into, of each sync dir. */
 const mostDirectories = 500;
 const leastFree = 1024 ** 3, leastShare = 0.05;
 
-export interface PlaceContext { readonly root: Root; readonly me: HostId; readonly dirs: () => readonly SyncDir[]; readonly isSyncDir: (path: string) => boolean }
+export interface PlaceContext { readonly root: Root; readonly dirs: () => readonly SyncDir[]; readonly isSyncDir: (path: string) => boolean }
 
 /** The root and the sync dirs of this host. */
 export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> {
@@ -38,8 +37,8 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
   return checks;
 }
 
-async function checkDir({ me }: PlaceContext, dir: SyncDir, at: string): Promise<Found> {
-  const failure = await checkMarker(localDisk, at, me, dir.path);
+async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promise<Found> {
+  const failure = await root.check(dir);
   return failure ? failed(failure.message, `mount ${at}, or run \`syncmedia init\` here`) : ok('marked for this host');
 }
 

@@ -3,7 +3,8 @@ import { SyncMediaError } from '../errors/errors.js';
 import type { Host } from '../words.js';
 import type { HostsDeps } from './deps.js';
 import { listHosts, updateHost } from './host-rows.js';
-import { listDirs } from './sync-dirs-store.js';
+import { listPassiveDirs } from './own-dirs.js';
+import { readState } from './state.js';
 
 /**
  * Lets a pending host in: from now on the others install its key, owe it files and send to it. What is approved is what the person
@@ -15,7 +16,7 @@ import { listDirs } from './sync-dirs-store.js';
 export async function approveHost(deps: HostsDeps, host: Host, digest: string): Promise<Host> {
   if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
   if (digestHost(host) !== digest) throw changed(host);
-  if (host.passive && host.status === 'pending') await deps.markDirs(host, await listDirs(deps, host.syncDirs));
+  if (host.passive && host.status === 'pending') await deps.markDirs(host, await listPassiveDirs(deps, host, readState(deps.config.stateDir)));
   const approved = await updateHost(deps, host.id, (now) => {
     if (digestHost(now) !== digest) throw changed(now);
     return { status: 'approved' };
@@ -25,12 +26,13 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
 }
 
 /**
- * Seals every host anew that has a valid seal, so that none depends on a previous secret any more.
+ * Seals every host anew that has a valid seal, and the rules of every sync dir, so that none depends on a previous secret any more.
  * @returns the hosts, and those that a person has to approve first
  * @throws BAD_ENVIRONMENT without a secret
  */
 export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pending: Host[] }> {
   if (!deps.seals.active) throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set, so nothing can be sealed: set it to 32 bytes or more, as `openssl rand -base64 48` gives them');
+  await deps.syncDirs.sealAll();
   const hosts = (await listHosts(deps)).filter(({ status }) => status !== 'retired');
   const sealed: Host[] = [];
   for (const { id } of hosts.filter(({ unsealed }) => !unsealed)) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../errors/errors.js';
-import { allows } from '../planning/wants.js';
+import { chooseOwnDirs } from '../planning/own-dirs.js';
 import { isSafePath } from '../root/paths.js';
 import type { HostId, Path } from '../words.js';
 import { withLock } from './file-lock.js';
@@ -85,6 +85,12 @@ export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
   return (await readRules(stateDir)).dirs;
 }
 
+/** What was opened of this root: the record of what the models of this host's processes declare, for processes that lack them. */
+export async function readOpenedDirs(stateDir: string, rootPath: string): Promise<readonly Path[]> {
+  const { root, dirs } = await readRules(stateDir);
+  return root === rootPath ? dirs : [];
+}
+
 /** Nobody gets in any more. */
 export async function closeGate(stateDir: string): Promise<void> {
   await change(stateDir, (before) => ({ ...before, hosts: [] }));
@@ -93,9 +99,8 @@ export async function closeGate(stateDir: string): Promise<void> {
 type GateState = Pick<State, 'root' | 'syncDirs'>;
 
 function rulesOf({ root, syncDirs }: GateState, before: GateRules, declared: readonly Path[]): Pick<GateRules, 'root' | 'dirs'> {
-  const listed = syncDirs.filter(isSafePath);
-  const all = [...listed, ...(before.root === root ? before.dirs : []), ...declared];
-  return { root, dirs: [...new Set(all)].filter((dir) => allows({ syncDirs: listed }, dir)).sort() };
+  const dirs = chooseOwnDirs({ allowed: syncDirs as Path[], declared, opened: before.root === root ? before.dirs : [] });
+  return { root, dirs: dirs.filter(isSafePath) };
 }
 
 async function change(stateDir: string, make: (before: GateRules) => GateRules): Promise<void> {

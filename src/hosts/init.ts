@@ -7,6 +7,7 @@ import type { Change, HostRegistration, InitReport } from '../instance.js';
 import { normaliseSyncDirs } from '../options/sync-dir.js';
 import { identifiesAnother } from '../planning/trusted.js';
 import { readMarker, writeMarker } from '../root/marker.js';
+import { isSafePath, quotePath } from '../root/paths.js';
 import type { Host, Path } from '../words.js';
 import { claimDatabase, compareDatabase, metaCollection } from './database-id.js';
 import type { HostsDeps, InitParts } from './deps.js';
@@ -15,16 +16,19 @@ import { claimFirst } from './first-host.js';
 import { readOwnHostKeys } from './host-keys.js';
 import { ensureIndexes } from './host-model.js';
 import { findHost, insertHost, listHosts, rowsOf, updateHost, type Changed, type Described } from './host-rows.js';
-import { checkGate, openGateDirs, readGateDirs } from './gate.js';
+import { checkGate, openGateDirs, readOpenedDirs } from './gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from './keys-installed.js';
 import { listProtected, refuseProtectedDirs } from './protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
 import { checkStateDir, readState, removeState, writeState, type State } from './state.js';
-import { listDirs } from './sync-dirs-store.js';
+import { listOwnDirs } from './own-dirs.js';
 import { restoreNames } from './unregister.js';
 
 type Check = InitReport['checks'][number];
+
+/** Directories that only the database names, and that a report shows. */
+const mostIgnored = 20;
 
 /**
  * Registers this machine, or brings its row, state folder, markers and keys up to date; then tries it. Idempotent, and what a crash
@@ -36,31 +40,26 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   const { stateDir } = deps.config;
   const checks: Check[] = [];
   const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks, change));
-  await deps.syncDirs.addMissing(host.syncDirs);
+  await deps.syncDirs.addMissing(state.syncDirs as Path[]);
+  await listIgnored(deps, state, checks);
   const unmarked = change.remote ? await listUnmarked(deps, host, state, checks) : [];
   const returned = !change.remote && await markDirs(deps, host, state, checks);
   if (returned && !host.readyAt) await rowsOf(deps).updateOne({ _id: host.id, readyAt: { $exists: false } }, { $set: { returnedAt: new Date() } });
-  const open = await letIn(deps, host, state, checks);
+  const open = await letIn(deps, state, checks);
   checks.push(...(await tryIt(deps, host, state, open.filter((dir) => !unmarked.includes(dir)), change)));
   return { host, created, checks };
 }
 
 /** Installs the keys and what confines them, and says which sync dirs of this host they open. */
-async function letIn(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<Path[]> {
+async function letIn(deps: HostsDeps, state: State, checks: Check[]): Promise<Path[]> {
   const { stateDir, log } = deps.config;
-  const dirs = await listDirs(deps, host.syncDirs);
   try {
-    if (!state.unconfined) await openGateDirs(stateDir, state, deps.declared());
+    await openGateDirs(stateDir, state, deps.declared());
     await installKeys({ stateDir, state, log }, await listHosts(deps));
   } catch (error) {
     checks.push({ name: 'authorized_keys', ok: false, message: messageOf(error) });
   }
-  if (state.unconfined) return dirs;
-  const open = await readGateDirs(stateDir);
-  for (const dir of dirs.filter((one) => !open.includes(one))) {
-    checks.push({ name: `sync dir ${dir}`, ok: true, message: 'other hosts cannot reach it yet: it is known from the database only', remedy: 'start the app, whose models declare it, or give it in --sync-dirs' });
-  }
-  return dirs.filter((dir) => open.includes(dir));
+  return listOwnDirs(deps, state);
 }
 
 /** Two `init`s at once would make two hosts of one machine. */
@@ -84,10 +83,11 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   const stored = before && (await findHost(deps, before.id));
   const retired = stored?.status === 'retired';
   if (change.remote) await limitRemote(deps, asked, before);
-  const known: Known = { state: before, host: stored && restoreNames(stored) };
+  const believed = stored && isBelieved(deps, stored) ? restoreNames(stored) : undefined;
+  const known: Known = { state: before, host: believed };
   const own = await resolveRegistration(deps, asked, known, parts);
   await checkStateDir(config.stateDir, own.root);
-  await refuseProtectedDirs(own.root, [...own.ownSyncDirs, ...own.syncDirs, ...deps.declared()], own.ownSyncDirs, listProtected({ authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile }, config));
+  refuseProtectedDirs(own.root, await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }), own.ownSyncDirs, listProtected({ authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile }, config));
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
   if (!deps.seals.active) {
@@ -97,18 +97,20 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
     });
   }
   checks.push({ name: 'confinement', ok: true, message: own.unconfined ? 'none: the keys of the other hosts give a login shell as this user' : await checkGate() });
-  const described = await describe(deps, own, known.host, parts, checks);
+  const described = await describe(deps, own, known, parts, checks);
+  if (stored && !believed) checks.push(describeUnbelieved(restoreNames(stored), described));
   const state: State = {
     format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.ownSyncDirs, database: { name: connection.name, id: databaseId },
     ...(own.keys.publicKeyFile !== undefined && { publicKeyFile: own.keys.publicKeyFile }),
     identityFile: own.keys.identityFile, authorizedKeysFile: config.authorizedKeysFile, ...(own.unconfined && { unconfined: true as const }),
+    registered: { url: own.url, sshPort: own.sshPort, username: own.username, syncDirs: own.syncDirs, publicKey: own.keys.publicKey.line, hostKeys: described.hostKeys },
     createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
   };
   // The state first: a row whose id nobody kept would block its own name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
     const host = stored && !retired ? await updateHost(deps, id, (now) => ({ ...described, passive: false, ...decideStatus(deps, now, described, change) })) : undefined;
-    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove ? 'approved' : 'pending' }));
+    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove && !change.remote ? 'approved' : 'pending' }));
     const old: KeyTarget | undefined = before && { stateDir: config.stateDir, state: before, log: config.log };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id)) await uninstallKeys(old);
     return { host: await claimFirst(rows, meta, made), state, created: !host };
@@ -116,6 +118,22 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
     throw error;
   }
+}
+
+/** Whether the row of this host says what this site wrote. With a secret one without a valid seal does not, and a retired one has none. */
+function isBelieved({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
+  return !unsealed && !(seals.active && status === 'retired');
+}
+
+/** What the row says otherwise than what is registered now: it may be forged, or from before this site had a secret. */
+function describeUnbelieved(row: Host, described: Described): Check {
+  const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter((field) => !isDeepStrictEqual(row[field], described[field]));
+  const options = { url: '--url', sshPort: '--port', username: '--username', syncDirs: '--sync-dirs' } as const;
+  return {
+    name: 'own row', ok: differing.length === 0,
+    message: `the row of this host in the database has no valid seal, so nothing was taken from it${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
+    ...(differing.length > 0 && { remedy: `if the row was right, run \`syncmedia init\` with ${differing.map((field) => options[field]).join(', ')}` }),
+  };
 }
 
 /**
@@ -134,7 +152,7 @@ async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly P
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }
 
-async function describe(deps: HostsDeps, own: OwnHost, before: Host | undefined, { hostKeyFolder }: InitParts, checks: Check[]): Promise<Described> {
+async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[]): Promise<Described> {
   const { keys, from } = await readOwnHostKeys(own.sshPort, hostKeyFolder);
   if (from !== 'sshd') {
     checks.push({
@@ -148,14 +166,14 @@ async function describe(deps: HostsDeps, own: OwnHost, before: Host | undefined,
   }
   return {
     hostname: own.hostname, url: own.url, sshPort: own.sshPort, username: own.username, publicKey: own.keys.publicKey.line,
-    hostKeys: keys.length > 0 ? keys : before?.hostKeys ?? [], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
+    hostKeys: keys.length > 0 ? keys : [...host?.hostKeys ?? state?.registered?.hostKeys ?? []], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
   };
 }
 
 /** A directory that is marked for a living host at the same place is registered already: two hosts on it would send to themselves. */
 async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Promise<void> {
   const hosts = await listHosts(deps);
-  for (const dir of await listDirs(deps, own.syncDirs)) {
+  for (const dir of await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs })) {
     const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
     const other = hosts.find((host) => host.id === marker?.host && host.id !== id && host.status !== 'retired');
     if (other?.url === own.url && other.rootPath === own.root) {
@@ -168,19 +186,20 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
 async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
   const { config } = deps;
   const normalise = (dirs: readonly string[]): Path[] => dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
+  const root = before?.root ?? config.init.root;
   limitRemoteChange({
     hostname: before?.hostname ?? 'this host', root: asked.root, syncDirs: asked.syncDirs && normalise(asked.syncDirs),
     own: {
-      root: before?.root ?? config.init.root, allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
-      declared: [...deps.declared(), ...await readGateDirs(config.stateDir)] as Path[],
+      root, allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
+      declared: [...deps.declared(), ...await readOpenedDirs(config.stateDir, root ?? '')],
     },
   });
 }
 
 /** The sync dirs of this host that have no marker of it. A marker opens a directory, so only somebody at the host makes one. */
-async function listUnmarked(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<Path[]> {
-  const unmarked: Path[] = [];
-  for (const dir of await listDirs(deps, host.syncDirs)) {
+async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<Path[]> {
+  const { root } = state, unmarked: Path[] = [];
+  for (const dir of await listOwnDirs(deps, state)) {
     const marker = await readMarker(deps.disk, join(root, dir)).catch(() => undefined);
     if (marker?.host === host.id) continue;
     unmarked.push(dir);
@@ -189,10 +208,24 @@ async function listUnmarked(deps: HostsDeps, host: Host, { root }: State, checks
   return unmarked;
 }
 
+/** Says which directories only the database names: whoever writes there would else open them on every host at the next `init`. */
+async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Promise<void> {
+  const own = await listOwnDirs(deps, state);
+  const ignored = (await deps.syncDirs.all()).map(({ path }) => path).filter((path) => !own.includes(path));
+  if (ignored.length === 0) return;
+  // What a host could keep comes first: whoever writes to the database can name anything.
+  const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))].slice(0, mostIgnored).map((path) => quotePath(String(path))).join(', ');
+  checks.push({
+    name: 'rows of sync dirs', ok: true,
+    message: `the database names ${shown}${ignored.length > mostIgnored ? ` and ${String(ignored.length - mostIgnored)} more` : ''}; this host opens only what its own models and --sync-dirs name, so ${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
+    remedy: 'if this host is to keep them, start the app whose models declare them, or list them in --sync-dirs, and run `syncmedia init` again',
+  });
+}
+
 /** @returns whether one of them was another host's: this disk was a replica before */
-async function markDirs(deps: HostsDeps, host: Host, { root }: State, checks: Check[]): Promise<boolean> {
+async function markDirs(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<boolean> {
   let returned = false;
-  const dirs = await listDirs(deps, host.syncDirs);
+  const { root } = state, dirs = await listOwnDirs(deps, state);
   if (dirs.length === 0) {
     checks.push({ name: 'sync dirs', ok: false, message: 'no sync dir is known yet, so none was marked', remedy: 'give --sync-dirs, or start the app once so that its models declare them, and run `syncmedia init` again' });
   }

@@ -1,9 +1,7 @@
 import type { EventBus } from '../events.js';
-import type { HostId, Path } from '../words.js';
-import { checkGate, openGateDirs } from './gate.js';
+import type { HostId } from '../words.js';
+import { checkGate } from './gate.js';
 import { installKeys, type KeyTarget } from './keys-installed.js';
-import { endConnections } from './open-connections.js';
-import { listProtected, refuseProtectedDirs } from './protected-dirs.js';
 import type { Registry } from './registry.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from './seal.js';
 
@@ -63,12 +61,6 @@ export class KeysKept {
     return this.running;
   }
 
-  /** This process's models declare these sync dirs: other hosts may reach them from now on. */
-  open(dirs: readonly Path[]): Promise<void> {
-    this.running = this.running.then(() => this.openDirs(dirs)).catch((error: unknown) => { this.fail('opening sync dirs to other hosts', error); });
-    return this.running;
-  }
-
   async close(): Promise<void> {
     this.closed = true;
     this.unsubscribe();
@@ -106,15 +98,6 @@ export class KeysKept {
       log.warn(`${message}. Remedy: ${remedy}`);
     }
     this.saidMissing = sealedElsewhere.length > 0;
-  }
-
-  private async openDirs(dirs: readonly Path[]): Promise<void> {
-    const { target: { state, stateDir } } = this.deps;
-    if (this.closed || state.unconfined) return;
-    await refuseProtectedDirs(state.root, dirs, state.syncDirs, listProtected(state, { stateDir }));
-    if (!(await openGateDirs(stateDir, state, dirs))) return;
-    // What is open was confined to the sync dirs of its time; whoever it belongs to connects anew.
-    await endConnections(stateDir, () => false);
   }
 
   private fail(doing: string, error: unknown): void {

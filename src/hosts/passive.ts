@@ -12,7 +12,8 @@ import { insertHost, listHosts, rowsOf } from './host-rows.js';
 import { readPublicKey } from './keys.js';
 import { fingerprint, parsePublicKey } from './public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
-import { listDirs } from './sync-dirs-store.js';
+import { listPassiveDirs } from './own-dirs.js';
+import { readState } from './state.js';
 
 /**
  * Registers a host that only has sshd and rsync. It is approved and ready at once: a person adds it by hand, and our key must let us
@@ -38,7 +39,7 @@ export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistra
   const now = new Date();
   if (remote) return insertHost(deps, id, { ...described, passive: true, status: 'pending', readyAt: now });
   const host: Host = { ...described, id, passive: true, status: 'approved', readyAt: now, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now };
-  await deps.markDirs(host, await listDirs(deps, syncDirs));
+  await deps.markDirs(host, await listPassiveDirs(deps, { syncDirs }, readState(deps.config.stateDir)));
   return insertHost(deps, id, { ...described, passive: true, status: 'approved', readyAt: now });
 }
 

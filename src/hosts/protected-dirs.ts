@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Config } from '../options/config.js';
@@ -13,15 +13,24 @@ export interface Protected {
   readonly isCode?: true;
 }
 
-/** The directories of this host that no other host may write to. They hold what decides who gets in, or code that runs here. */
+/** Where this package lies; undefined where it was bundled into something that has no such name. */
+const ownFolder: string | undefined = typeof __dirname === 'string' ? __dirname : undefined;
+
+/**
+ * The directories of this host that no other host may write to. They hold what decides who gets in, or code that runs here. The gate lies in the
+ * state folder.
+ */
 export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 'authorizedKeysFile'> & Partial<Pick<State, 'identityFile'>>, { stateDir }: Pick<Config, 'stateDir'>): Protected[] {
   const main = process.argv[1];
+  // Uploads usually lie below the application, so of its code only a sync dir that holds it counts. That a package lies in a sync dir whose
+  // name is `node_modules` is found by the name.
+  const code = [...new Set([main, main && findReal(main)].flatMap((file) => (file ? dirname(file) : [])).concat(ownFolder ?? []))];
   return [
     { path: dirname(authorizedKeysFile), what: 'the directory of authorized_keys' },
     ...(identityFile === undefined ? [] : [{ path: dirname(identityFile), what: 'the directory of this host\'s private key' }]),
     { path: stateDir, what: 'the state folder' },
-    // Uploads usually lie below the application, so here only a sync dir that holds the application counts.
-    ...(main === undefined ? [] : [{ path: dirname(main), what: 'the code of the application', isCode: true as const }]),
+    ...[...new Set([...code, process.cwd()].flatMap(listPackageFolders))].filter((path) => findReal(path) !== undefined).map((path) => ({ path, what: 'node_modules' })),
+    ...code.map((path) => ({ path, what: 'the code of the application', isCode: true as const })),
   ];
 }
 
@@ -31,13 +40,28 @@ export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 
  * @param named sync dirs that a person listed at `init`
  * @throws BAD_SYNC_DIR naming the sync dir and what it meets
  */
-export async function refuseProtectedDirs(root: string, dirs: readonly Path[], named: readonly string[], protectedDirs: readonly Protected[]): Promise<void> {
-  const real = await Promise.all(protectedDirs.map(async (one) => ({ ...one, path: await realpath(one.path).catch(() => one.path) })));
+export function refuseProtectedDirs(root: string, dirs: readonly Path[], named: readonly string[], protectedDirs: readonly Protected[]): void {
+  const real = protectedDirs.map((one) => ({ ...one, path: findReal(one.path) ?? one.path }));
   for (const dir of dirs) {
-    const at = await realpath(join(root, dir)).catch(() => undefined);
+    const at = findReal(join(root, dir));
     if (at === undefined) continue;
-    const met = at.split(sep).includes('node_modules') ? 'node_modules' : real.find(({ path, isCode }) => isCode ? liesIn(path, at) && !named.includes(dir) : liesIn(path, at) || liesIn(at, path))?.what;
+    const met = at.split(sep).includes('node_modules') ? 'node_modules'
+      : real.find(({ path, isCode }) => isCode ? liesIn(path, at) && !named.includes(dir) : liesIn(path, at) || liesIn(at, path))?.what;
     if (met === undefined) continue;
     throw new SyncMediaError('BAD_SYNC_DIR', `the sync dir ${dir} is ${at}, which holds, is or lies in ${met}: every other host could write there. Keep uploads in a directory of their own`);
+  }
+}
+
+/** Where Node looks for the packages of code in a folder. */
+function listPackageFolders(folder: string): string[] {
+  const above = dirname(folder);
+  return [join(folder, 'node_modules'), ...(above === folder ? [] : listPackageFolders(above))];
+}
+
+function findReal(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
   }
 }

@@ -31,33 +31,36 @@ export interface OwnHost {
   unconfined: boolean;
 }
 
-/** What is known of this host from an earlier `init`. */
+/** What is known of this host from an earlier `init`. `host`: its row, where it is believed. */
 export interface Known { state: State | undefined; host: Host | undefined }
 
 /**
- * What was asked for, else what the environment says, else what is stored, else the default.
+ * What was asked for, else what the environment says, else what is stored (in the row if it is believed, else in the state folder), else the
+ * default.
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY naming the culprit
  */
 export async function resolveRegistration(
   deps: Pick<HostsDeps, 'config'>, asked: HostRegistration, { state, host }: Known, { home }: InitParts = {},
 ): Promise<OwnHost> {
   const { init, key, identityFile } = deps.config;
-  const hostname = validateHostname(asked.hostname ?? init.hostname ?? host?.hostname ?? machineName());
-  const given = asked.url ?? init.url ?? host?.url;
+  // A person may have changed the row on another host, so it comes first.
+  const before = host ?? state?.registered;
+  const hostname = validateHostname(asked.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName());
+  const given = asked.url ?? init.url ?? before?.url;
   const { name: url, qualified } = given === undefined ? await findDomainName() : { name: given, qualified: true };
-  const sshPort = asked.sshPort ?? init.sshPort ?? host?.sshPort ?? 22;
-  const username = asked.username ?? init.username ?? host?.username ?? userInfo().username;
+  const sshPort = asked.sshPort ?? init.sshPort ?? before?.sshPort ?? 22;
+  const username = asked.username ?? init.username ?? before?.username ?? userInfo().username;
   validateAddress({ url, sshPort, username });
   await checkUser(username);
   const root = await checkRoot(asked.root ?? init.root ?? state?.root);
   const said = asked.syncDirs ?? init.syncDirs;
-  const dirs = await checkSyncDirs(root, said ?? host?.syncDirs ?? []);
+  const dirs = await checkSyncDirs(root, said ?? before?.syncDirs ?? state?.syncDirs ?? []);
   const ownDirs = await checkSyncDirs(root, said ?? state?.syncDirs ?? []);
   if (asked.generate && asked.key !== undefined) throw new SyncMediaError('BAD_OPTION', 'a key is given and is to be generated: give one of the two');
   const made = asked.generate ? await generateKey(deps.config.stateDir, hostname) : undefined;
   const stored = asked.key === undefined && key === undefined && made === undefined ? state : undefined;
   const keys = await findKey({
-    key: made ?? asked.key ?? key ?? stored?.publicKeyFile ?? (stored && host ? host.publicKey : undefined),
+    key: made ?? asked.key ?? key ?? stored?.publicKeyFile ?? (stored && before ? before.publicKey : undefined),
     identityFile: made === undefined ? identityFile ?? stored?.identityFile : undefined,
     ...(home !== undefined && { home }),
   });

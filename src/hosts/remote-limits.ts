@@ -1,4 +1,5 @@
 import { SyncMediaError } from '../errors/errors.js';
+import { chooseOwnDirs } from '../planning/own-dirs.js';
 import { allows } from '../planning/wants.js';
 import type { Path } from '../words.js';
 
@@ -11,7 +12,7 @@ export interface RemoteRequest {
     readonly root: string | undefined;
     /** Empty: every sync dir that its models declare. */
     readonly allowed: readonly Path[];
-    /** What its models declare. Undefined: not known here, as it is another host. */
+    /** What its models declare. Undefined: not known here, as it is another host, which opens nothing by what is asked here. */
     readonly declared: readonly Path[] | undefined;
   };
 }
@@ -28,8 +29,11 @@ export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteReque
   }
   if (syncDirs === undefined) return;
   const isWhole = syncDirs.length === 0 && own.allowed.length > 0;
-  const open = own.allowed.length > 0 ? own.allowed : own.declared;
-  const wider = open === undefined ? [] : syncDirs.filter((dir) => open.length === 0 || !allows({ syncDirs: [...open] }, dir));
+  // One that lies in a sync dir is none: it would not have its rules, such as what it excludes.
+  const isOpen = own.declared
+    ? (dir: string) => chooseOwnDirs({ allowed: own.allowed, declared: own.declared ?? [], opened: [] }).includes(dir as Path)
+    : (dir: string) => allows({ syncDirs: [...own.allowed] }, dir);
+  const wider = syncDirs.filter((dir) => !isOpen(dir));
   if (isWhole || wider.length > 0) {
     throw forbidden(`the sync dirs of ${hostname} can be narrowed through the router, but not widened${wider.length > 0 ? ` (to ${wider.join(', ')})` : ''}`, `syncmedia init --sync-dirs ${syncDirs.join(',') || '…'}`);
   }

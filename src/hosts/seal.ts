@@ -37,9 +37,9 @@ export class Seals {
   /** Undefined without a secret. @throws BAD_OPTION where what is to be sealed has not the types it should have */
   seal(host: Trusted): string | undefined {
     if (this.secret === undefined) return undefined;
-    const seal = sealWith(this.secret, host);
-    if (seal === undefined) throw new SyncMediaError('BAD_OPTION', `the row of host ${host.hostname} is malformed: remove it from the database, and register the host anew`);
-    return seal;
+    const text = formatTrusted(host, { status: true });
+    if (text === undefined) throw new SyncMediaError('BAD_OPTION', `the row of host ${host.hostname} is malformed: remove it from the database, and register the host anew`);
+    return makeSeal(this.secret, 'host', text);
   }
 
   /** A host as it counts. A retired one is let in nowhere anyway; one whose row is malformed is pending even without a secret. */
@@ -48,7 +48,7 @@ export class Seals {
     const host: Host = { ...toHost(repaired), ...(unreadable.length > 0 && { unreadable }) };
     if (repaired.status !== row.status) return { ...host, unsealed: true };
     if (!this.active) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
-    if (host.status === 'retired' || this.isValid(host, row.seal)) return host;
+    if (host.status === 'retired' || this.isValid('host', formatTrusted(host, { status: true }), row.seal)) return host;
     return { ...host, status: 'pending', unsealed: true };
   }
 
@@ -61,18 +61,30 @@ export class Seals {
     throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set it to what the other machines have');
   }
 
-  private isValid(host: Trusted, seal: unknown): boolean {
-    return [this.secret, this.previous].some((secret) => secret !== undefined && isSame(sealWith(secret, host), seal));
+  /** The seal of the rules of a sync dir, as one text; undefined without a secret. */
+  sealRules(text: string): string | undefined {
+    return this.secret === undefined ? undefined : makeSeal(this.secret, 'sync dir', text);
+  }
+
+  /** Whether one of this site wrote such rules. */
+  believesRules(text: string | undefined, seal: unknown): boolean {
+    return this.isValid('sync dir', text, seal);
+  }
+
+  private isValid(what: Sealed, text: string | undefined, seal: unknown): boolean {
+    return text !== undefined && [this.secret, this.previous].some((secret) => secret !== undefined && isSame(makeSeal(secret, what, text), seal));
   }
 }
 
-function sealWith(secret: string, host: Trusted): string | undefined {
-  const text = formatTrusted(host, { status: true });
-  return text === undefined ? undefined : createHmac('sha256', secret).update(`syncmedia host\n${text}`).digest('base64');
+/** What a seal is about: that of one kind of row is none for another. */
+type Sealed = 'host' | 'sync dir';
+
+function makeSeal(secret: string, what: Sealed, text: string): string {
+  return createHmac('sha256', secret).update(`syncmedia ${what}\n${text}`).digest('base64');
 }
 
-function isSame(expected: string | undefined, given: unknown): boolean {
-  if (expected === undefined || typeof given !== 'string' || given.length !== expected.length) return false;
+function isSame(expected: string, given: unknown): boolean {
+  if (typeof given !== 'string' || given.length !== expected.length) return false;
   const [a, b] = [Buffer.from(expected), Buffer.from(given)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -21,7 +21,19 @@ export interface State {
   authorizedKeysFile: string;
   /** A person's decision: the keys of other hosts give a login shell. */
   unconfined?: true;
+  /** What `init` last registered, for when the row is not to be believed. Missing where an earlier version wrote this. */
+  registered?: Registered;
   createdAt: string;
+}
+
+export interface Registered {
+  readonly url: string;
+  readonly sshPort: number;
+  readonly username: string;
+  /** Those for which the others send. */
+  readonly syncDirs: readonly string[];
+  readonly publicKey: string;
+  readonly hostKeys: readonly string[];
 }
 
 const fileIn = (stateDir: string): string => join(stateDir, 'host.json');
@@ -110,7 +122,15 @@ function parseState(file: string, text: string): State {
   if (state.unconfined !== undefined && state.unconfined !== true) throw malformed('unconfined');
   if (state.publicKeyFile !== undefined && typeof state.publicKeyFile !== 'string') throw malformed('publicKeyFile');
   if (!Array.isArray(state.syncDirs) || !state.syncDirs.every((dir) => typeof dir === 'string')) throw malformed('syncDirs');
+  if (state.registered !== undefined && !isRegistered(state.registered)) throw malformed('registered');
   const database = state.database as Record<string, unknown> | null | undefined;
   if (typeof database?.id !== 'string' || typeof database.name !== 'string') throw malformed('database');
   return value as State;
+}
+
+function isRegistered(value: unknown): value is Registered {
+  if (typeof value !== 'object' || value === null) return false;
+  const { url, sshPort, username, syncDirs, publicKey, hostKeys } = value as Record<string, unknown>;
+  return [url, username, publicKey].every((text) => typeof text === 'string') && Number.isInteger(sshPort)
+    && [syncDirs, hostKeys].every((list) => Array.isArray(list) && list.every((one) => typeof one === 'string'));
 }

@@ -1,66 +1,161 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
+import { isDuplicateKey } from '../database.js';
+import { SyncMediaError } from '../errors/errors.js';
 import type { Log } from '../log.js';
-import { allows } from '../planning/wants.js';
-import type { Path, SyncDir } from '../words.js';
+import type { Path, StoredRules, SyncDir } from '../words.js';
+import { Seals } from './seal.js';
 
-/** A sync dir as it is stored: `_id` is its path. */
+/** The rules of a sync dir as they are stored: `_id` is its path. Which directories a host opens it says itself; a row opens none. */
 export type SyncDirRow = Omit<SyncDir, 'path'> & {
   _id: SyncDir['path'];
   /** The models that name files there, of every app that ever declared it. */
   models?: string[];
+  /** By which hosts that have SYNCMEDIA_SECRET know that one of them wrote this row. */
+  seal?: string;
 };
 
+type Rules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & { models?: string[] | undefined };
+
 const defaultRules = { exclude: [] as string[], conflict: 'newer' as const, onDelete: 'keep' as const };
+const maxTries = 10;
 
 /** The rules per sync dir, so that the CLI, cron and every process go by the same ones. */
 export class SyncDirsStore {
-  constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log) {}
+  constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log, private readonly seals = new Seals()) {}
 
-  /** Stores what the app declares. A changed declaration replaces the stored one and says so; one not declared any more stays. */
+  /**
+   * Stores what the app declares. A changed declaration replaces the stored one and says so; one not declared any more stays. Rows without a
+   * valid seal are sealed by this.
+   */
   async declare(dirs: readonly SyncDir[]): Promise<void> {
-    const stored = new Map((await this.all()).map((dir) => [dir.path, dir]));
     for (const { path, exclude, conflict, onDelete } of dirs) {
-      const [before, dir] = [stored.get(path), { path, exclude: [...exclude], conflict, onDelete }];
-      if (before && isDeepStrictEqual(before, dir)) continue;
-      const { path: _path, ...rulesBefore } = before ?? dir;
-      if (before && !isDeepStrictEqual(rulesBefore, defaultRules)) this.log.warn(`the rules of the sync dir ${path} changed: ${describe(before)} became ${describe(dir)}`);
-      const { path: _id, ...rules } = dir;
-      await this.rows().updateOne({ _id }, { $set: rules }, { upsert: true });
+      const rules = { exclude: [...exclude], conflict, onDelete };
+      const before = await this.change(path, (row) => ({ ...rules, models: row && modelsOf(row) }));
+      if (!before || !this.isBelieved(before)) continue;
+      const { exclude: excludeBefore, conflict: conflictBefore, onDelete: onDeleteBefore } = before;
+      const rulesBefore = { exclude: excludeBefore, conflict: conflictBefore, onDelete: onDeleteBefore };
+      if (isDeepStrictEqual(rulesBefore, rules) || isDeepStrictEqual(rulesBefore, defaultRules)) continue;
+      this.log.warn(`the rules of the sync dir ${path} changed: ${describe(rulesBefore)} became ${describe(rules)}`);
     }
   }
 
   /** Notes that documents of a model name files in these sync dirs: before one is deleted there, every such model is asked. */
   async declareModel(model: string, paths: readonly Path[]): Promise<void> {
-    for (const _id of paths) await this.rows().updateOne({ _id }, { $addToSet: { models: model }, $setOnInsert: defaultRules }, { upsert: true });
+    for (const path of paths) {
+      await this.change(path, (row) => {
+        const { path: _path, unsealed: _unsealed, ...rules } = row ? this.read(row) : { path, unsealed: undefined, ...defaultRules };
+        // Names of an unsealed row stay: one too many keeps a file that no document names, one too few loses one.
+        return { ...rules, exclude: [...rules.exclude], models: [...new Set([...row ? modelsOf(row) ?? [] : [], model])] };
+      });
+    }
   }
 
-  /** The models that name files in these directories, by sync dir. */
-  async listNaming(dirs: ReadonlySet<Path>): Promise<Map<Path, readonly string[]>> {
+  /** The models that name files in these directories, by sync dir; 'unknown' where the row has no valid seal. */
+  async listNaming(dirs: ReadonlySet<Path>): Promise<Map<Path, readonly string[] | 'unknown'>> {
     const rows = await this.rows().find({ _id: { $in: [...dirs] } }).toArray();
-    return new Map(rows.map(({ _id, models = [] }) => [_id, models]));
+    return new Map(rows.map((row) => [row._id, this.isBelieved(row) ? modelsOf(row) ?? [] : 'unknown']));
   }
 
   /** Rules for sync dirs that no app has declared yet: the defaults, so that pushes and pulls of them work before it does. */
   async addMissing(paths: readonly Path[]): Promise<void> {
-    for (const _id of paths) {
-      await this.rows().updateOne({ _id }, { $setOnInsert: defaultRules }, { upsert: true });
-    }
+    for (const path of paths) await this.change(path, (row) => row ?? defaultRules);
+  }
+
+  /** Seals every row anew that has a valid seal, so that none depends on a previous secret any more. */
+  async sealAll(): Promise<void> {
+    for (const row of await this.rows().find().toArray()) if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
   }
 
   /** By path. */
-  async all(): Promise<SyncDir[]> {
+  async all(): Promise<StoredRules[]> {
     const rows = await this.rows().find().sort({ _id: 1 }).toArray();
-    return rows.map(({ _id, exclude, conflict, onDelete }) => ({ path: _id, exclude, conflict, onDelete }));
+    return rows.map((row) => this.read(row));
+  }
+
+  /**
+   * Rules as they count. Of a row without a valid seal only what it excludes does: that sends and removes nothing, and whoever writes to the
+   * database could keep files from being sent anyway.
+   */
+  private read(row: SyncDirRow): StoredRules {
+    const { _id: path, exclude, conflict, onDelete } = row;
+    if (this.isBelieved(row)) return { path, exclude, conflict, onDelete };
+    return { path, ...defaultRules, exclude: isTexts(exclude) ? exclude : [], unsealed: true };
+  }
+
+  private isBelieved(row: SyncDirRow): boolean {
+    return !this.seals.active || this.seals.believesRules(formatRules(row._id, row), row.seal);
+  }
+
+  /**
+   * Stores what becomes of a row, sealed. Nothing is written where nothing changes.
+   * @returns the row before
+   */
+  private async change(path: Path, change: (row: SyncDirRow | undefined) => Rules): Promise<SyncDirRow | undefined> {
+    for (let tries = 0; tries < maxTries; tries++) {
+      const row = await this.rows().findOne({ _id: path }) ?? undefined;
+      const { exclude, conflict, onDelete, models } = change(row);
+      const rules = { exclude, conflict, onDelete, ...(models && { models }) };
+      const seal = this.seals.sealRules(formatRules(path, rules) ?? '');
+      const isSame = row !== undefined && isDeepStrictEqual(rulesIn(row), rules);
+      // Where this process has no secret it leaves the seals of the others alone, as long as it says the same.
+      if (row && isSame && (seal === undefined || row.seal === seal)) return row;
+      if (!row) {
+        if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) })) return undefined;
+        continue;
+      }
+      // What was read is what is replaced: another process may have added a model meanwhile.
+      const { matchedCount } = await this.rows().updateOne(
+        { _id: path, seal: asRead(row.seal), models: asRead(row.models) },
+        seal === undefined ? { $set: rules, $unset: { seal: 1 } } : { $set: { ...rules, seal } },
+      );
+      if (matchedCount > 0) return row;
+    }
+    throw new SyncMediaError('TIMED_OUT', `the rules of the sync dir ${path} were changed by others all the time: try again`);
+  }
+
+  private async insert(row: SyncDirRow): Promise<boolean> {
+    try {
+      await this.rows().insertOne(row);
+      return true;
+    } catch (error) {
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
   }
 }
 
-/** The sync dirs of a host with this allow-list: those on it, and what was declared of it. */
-export async function listDirs({ syncDirs: store }: { syncDirs: SyncDirsStore }, syncDirs: readonly Path[]): Promise<Path[]> {
-  const declared = (await store.all()).map(({ path }) => path).filter((path) => allows({ syncDirs: [...syncDirs] }, path));
-  return [...new Set([...syncDirs, ...declared])].sort();
+/** Why the rules of some sync dirs do not count on this machine, and what to do about it. */
+export function explainUnsealedRules(paths: readonly string[]): { message: string; remedy: string } {
+  return {
+    message: `the rules of ${paths.join(', ')} in the database have no valid seal, so those count that the models here declare, else the defaults with what the row excludes`,
+    remedy: 'restart the apps that declare them, with the same SYNCMEDIA_SECRET, which seals them; rules that no app declares: remove their rows and run `syncmedia init`',
+  };
 }
 
-function describe({ exclude, conflict, onDelete }: SyncDir): string {
+/** Everything of a row that is sealed, as one text; undefined where a value has not the type it should have: a row may hold anything. */
+function formatRules(path: unknown, { exclude, conflict, onDelete, models }: Rules): string | undefined {
+  const texts: readonly unknown[] = [path, conflict, onDelete];
+  if (!texts.every((text) => typeof text === 'string') || !isTexts(exclude) || (models !== undefined && !isTexts(models))) return undefined;
+  return JSON.stringify([1, path, exclude, conflict, onDelete, models ?? null]);
+}
+
+function rulesIn({ exclude, conflict, onDelete, models }: SyncDirRow): Rules {
+  return { exclude, conflict, onDelete, ...(models !== undefined && { models }) };
+}
+
+function asRead(value: unknown): object {
+  return value === undefined ? { $exists: false } : { $eq: value };
+}
+
+function modelsOf({ models }: SyncDirRow): string[] | undefined {
+  return isTexts(models) ? [...models] : undefined;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function describe({ exclude, conflict, onDelete }: Pick<Rules, 'exclude' | 'conflict' | 'onDelete'>): string {
   return `exclude ${JSON.stringify(exclude)}, conflict ${conflict}, onDelete ${onDelete}`;
 }

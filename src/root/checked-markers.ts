@@ -20,6 +20,11 @@ export class CheckedMarkers {
     return this.right.get(disk)?.has(dirPath) === true;
   }
 
+  /** Whether it was found right, and is still the same file by this look. */
+  isUnchanged(disk: Disk, dirPath: string, now: DiskStat | undefined): boolean {
+    return now !== undefined && isSameStat(now, this.right.get(disk)?.get(dirPath)?.marker);
+  }
+
   /** Whether the disk takes names that differ only by case for one, where its marker was found right. */
   ignoresCase(disk: Disk, dirPath: string): boolean {
     return this.right.get(disk)?.get(dirPath)?.ignoresCase === true;

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, type BigIntStats } from 'node:fs';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Facts, Path, Seen, SyncDir } from '../words.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
+import type { Facts, Failure, HostId, Path, Seen, SyncDir } from '../words.js';
 import { asDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
 import { hashFrom, localDisk, notAFile, statAgain } from './local-disk.js';
 import { NearDisks } from './near-disks.js';
 import { isFresh, openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
+import { Openable } from './openable.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
 import { scanDir, type OnRefused, type Scanned, type ScanScope } from './scan.js';
@@ -21,12 +22,37 @@ export class Root {
   /** Where sync dirs really lay when they were last looked at for a visitor. */
   private readonly realDirs = new Map<Path, string>();
   private readonly recent = new RecentBytes();
+  private readonly nearDisks: NearDisks;
+  private readonly openable: Openable;
 
-  /** @param rootPath absolute @param dirs the sync dirs as they are known now */
-  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs, private readonly nearDisks = new NearDisks()) {}
+  /**
+   * @param rootPath absolute
+   * @param dirs the sync dirs of this host as they are known now
+   * @param options `me`: this host, which the markers have to name; none on a machine without a host id
+   */
+  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs, { me = () => undefined, nearDisks = new NearDisks() }: { me?: () => HostId | undefined; nearDisks?: NearDisks } = {}) {
+    this.nearDisks = nearDisks;
+    this.openable = new Openable({ me, absolute: (path) => this.absolute(path), dirs, nearDisks });
+  }
 
   absolute(path: Path): string {
     return this.rootPath.endsWith('/') ? this.rootPath + path : `${this.rootPath}/${path}`;
+  }
+
+  /** What keeps this host from opening a sync dir: it is none of its own, or its marker does not name this host. Throws only what the disk throws. */
+  check({ path }: Pick<SyncDir, 'path'>): Promise<Failure | undefined> {
+    return this.openable.check(path);
+  }
+
+  /** Whether its disk takes names that differ only by case for one. Known once it was checked. */
+  ignoresCase({ path }: Pick<SyncDir, 'path'>): boolean {
+    return this.openable.ignoresCase(path);
+  }
+
+  /** @throws NO_MARKER, BAD_SYNC_DIR */
+  async requireOpenable(dir: Pick<SyncDir, 'path'>): Promise<void> {
+    const failure = await this.check(dir);
+    if (failure) throw new SyncMediaError(failure.code === 'BAD_SYNC_DIR' ? 'BAD_SYNC_DIR' : 'NO_MARKER', failure.message);
   }
 
   /**
@@ -116,6 +142,7 @@ export class Root {
   readFresh(path: Path, facts?: Facts): RecentFile | undefined {
     if ((facts && !isFresh(facts)) || !this.isNear(path)) return undefined;
     const dir = this.dirOf(path);
+    if (!this.openable.isOpenNow(dir.path)) return undefined;
     const read = readAtOnce(this.absolute(path), () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length));
     return read && this.keep(path, read);
   }
@@ -142,23 +169,23 @@ export class Root {
    */
   async open(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
-    return openExactly(this.absolute(path), async () => (await this.realDir(dir)) + path.slice(dir.path.length));
+    return openExactly(this.absolute(path), async () => (await this.openableDir(dir)) + path.slice(dir.path.length));
   }
 
   /**
    * As `open`, for the many who ask for files all the time: where the sync dir really lies is looked up again only where it seems to
-   * have moved. That it is missing is told as absence.
+   * have moved. That it is missing, or not this host's, is told as absence.
    */
   async openToServe(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
     const rest = path.slice(dir.path.length);
-    return openExactly(this.absolute(path), (tried) => {
-      const known = tried === 0 ? this.realDirs.get(dir.path) : undefined;
-      return known === undefined ? this.realDir(dir).then((real) => {
+    return absentWithoutMarker(openExactly(this.absolute(path), (tried) => {
+      const known = tried === 0 && this.openable.isOpenNow(dir.path) ? this.realDirs.get(dir.path) : undefined;
+      return known === undefined ? this.openableDir(dir).then((real) => {
         this.realDirs.set(dir.path, real);
         return real + rest;
       }) : known + rest;
-    });
+    }));
   }
 
   /**
@@ -169,9 +196,17 @@ export class Root {
    * @param scope which part of it; default all
    * @throws NO_MARKER where the marker is missing before or after; CANCELLED when `signal` aborts; what the disk throws
    */
-  scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, scope: ScanScope = {}): AsyncIterable<Scanned> {
+  async *scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, scope: ScanScope = {}): AsyncIterable<Scanned> {
+    await this.requireOpenable(dir);
     const isSyncDir = (path: string): boolean => this.dirs().byPath(path) !== undefined;
-    return scanDir({ ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir }, signal, onRefused);
+    yield* scanDir({ ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir }, signal, onRefused);
+  }
+
+  /** Where it really lies, if this host may open it. @throws NO_MARKER */
+  private async openableDir(dir: SyncDir): Promise<string> {
+    const real = await this.realDir(dir);
+    await this.requireOpenable(dir);
+    return real;
   }
 
   /** The directories between its sync dir and it. @throws BAD_PATH where it lies in none */
@@ -185,6 +220,15 @@ export class Root {
     const dir = this.dirs().of(path);
     if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
     return dir;
+  }
+}
+
+async function absentWithoutMarker<T>(opening: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (hasCode(error, 'NO_MARKER')) return undefined;
+    throw error;
   }
 }
 

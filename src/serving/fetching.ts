@@ -149,7 +149,7 @@ export class Fetching {
       if (await context.root.observe(path).catch(() => undefined)) return 'here';
       const dir = context.dirs().of(path);
       if (!dir) return 'gone';
-      const place = await openPlace(context.root, context.me, dir);
+      const place = await openPlace(context.root, dir);
       const opened = await this.open(path, known, key);
       if (typeof opened === 'string') return opened;
       try {

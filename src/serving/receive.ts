@@ -8,7 +8,6 @@ import { dateOpen, flushOpen } from '../root/descriptor.js';
 import { asDiskError } from '../root/disk-errors.js';
 import { isBackAtPath, land, newName, prepareMissing, type Place } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
-import { checkMarker } from '../root/marker.js';
 import { quotePath } from '../root/paths.js';
 import type { Root } from '../root/root.js';
 import type { TmpFolders } from '../root/tmp-folders.js';
@@ -37,10 +36,9 @@ export interface Receiver { readonly backend: Backend; readonly root: Root; read
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** This host's replica of a sync dir, ready to receive. @throws NO_MARKER; what the disk throws */
-export async function openPlace(root: Root, me: HostId, dir: SyncDir): Promise<Place> {
+export async function openPlace(root: Root, dir: SyncDir): Promise<Place> {
   const place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
-  const failure = await checkMarker(localDisk, place.dirPath, me, dir.path);
-  if (failure) throw new SyncMediaError('NO_MARKER', failure.message);
+  await root.requireOpenable(dir);
   await prepareMissing(place);
   return place;
 }

@@ -57,16 +57,16 @@ export class Serving {
     }
     const { context } = this;
     const resolved = resolveServeOptions(options);
-    const rootPath = context.state()?.root ?? context.configuredRoot ?? process.cwd();
+    const state = context.state(), rootPath = state?.root ?? context.configuredRoot ?? process.cwd();
     const base = dir.startsWith('/') ? asPathBelow(rootPath, resolve(dir)) : normaliseSyncDir(dir, 'serveMedia');
     if (base === undefined) {
-      if (context.state()) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
+      if (state) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
       context.warn(`serveMedia: ${dir} does not lie below ${rootPath}, so nothing is served from it on this machine. Run \`syncmedia init\`, or set SYNCMEDIA_ROOT to a directory above it`);
       return (_request, _response, next) => { next(); };
     }
     this.served.add(base);
     const dirs = (): SyncDirs => context.dirs();
-    return createServeMedia({ root: new Root(rootPath, dirs), base, dirs, tags: this.tags, fetching: () => this.open() }, resolved);
+    return createServeMedia({ root: new Root(rootPath, dirs, { me: () => context.state()?.id }), base, dirs, tags: this.tags, fetching: () => this.open() }, resolved);
   }
 
   /** The directories that this process serves, relative to the root. */

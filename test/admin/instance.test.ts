@@ -4,6 +4,7 @@ import express from 'express';
 import { Schema } from 'mongoose';
 import request from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { digestHost } from '../../src/describe-host.js';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
 import type { Run } from '../../src/words.js';
 import { confinement } from '../gate/confined.js';
@@ -74,7 +75,12 @@ test('init registers the host the app runs on, and brings it up to date the seco
   expect(checks.filter(({ ok }) => !ok)).toEqual([expect.objectContaining({ message: expect.stringContaining('uploads is not marked') as string, remedy: expect.stringContaining('syncmedia init') as string })]);
   expect((await send(0, 'post', '/hosts/init')).body).toMatchObject({ created: false, host: { hostname: 'web1' } });
   expect((await send(1, 'post', '/hosts/init', registrationOf(web2))).status).toBe(201);
-  for (const instance of instances) expect((await instance.hosts.init()).checks.filter(({ ok }) => !ok)).toEqual([]);
+  for (const instance of instances) {
+    // What was asked for through the router waits for a person, whatever SYNCMEDIA_AUTO_APPROVE says; an init on the host itself approves nothing of it.
+    const { host, checks } = await instance.hosts.init();
+    expect([host.status, checks.filter(({ ok }) => !ok)]).toEqual(['pending', []]);
+    await instance.hosts.approve(host.id, digestHost(host));
+  }
   expect((await send(0, 'post', '/hosts/init')).body).toMatchObject({ checks: expect.not.arrayContaining([expect.objectContaining({ ok: false })]) as unknown });
 });
 

@@ -77,7 +77,7 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
   const log: Log = { info: () => undefined, warn: (message) => { warnings.push(message); }, error: (message) => { warnings.push(message); } };
   const all = new SyncDirs(dirs);
   const options: RsyncBackendOptions = {
-    root: new Root(here, () => all), dirs: () => all, self, ssh, judgeAt, timeoutMs: 10_000, bandwidthLimit: undefined, chmod: 'F644', log,
+    root: new Root(here, () => all, { me: () => self }), dirs: () => all, self, ssh, judgeAt, timeoutMs: 10_000, bandwidthLimit: undefined, chmod: 'F644', log,
     onCall: (call) => { calls.push(call); }, ...given.backend,
   };
   const backend = create(options);

@@ -36,7 +36,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const name of ['p_hosts', 'p_meta', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
   for (const host of sshds) {
-    await rm(join(host.stateDir, 'host.json'), { force: true });
+    for (const file of ['host.json', 'gate/rules.json']) await rm(join(host.stateDir, file), { force: true });
     await rm(join(host.root, 'uploads'), { recursive: true, force: true });
     await writeFile(host.authorizedKeysFile, '');
   }

@@ -18,29 +18,29 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const check = (dirs: string[], { root = home.path, named = [] as string[] } = {}): Promise<void> => refuseProtectedDirs(root, dirs as Path[], named, guarded);
+const check = (dirs: string[], { root = home.path, named = [] as string[] } = {}) => (): void => { refuseProtectedDirs(root, dirs as Path[], named, guarded); };
 const refused = expect.objectContaining({ code: 'BAD_SYNC_DIR' }) as Error;
 
 test.each(['.ssh', '.ssh/inner', 'state', 'state/gate', 'app', 'app/node_modules', 'app/node_modules/package/files'])('%s is refused', async (dir) => {
-  await expect(check([dir])).rejects.toThrow(refused);
-  await expect(check(['media', dir])).rejects.toThrow(refused);
+  expect(check([dir])).toThrow(refused);
+  expect(check(['media', dir])).toThrow(refused);
 });
 
 test('a directory that holds a protected one is refused', async () => {
   const parent = join(home.path, '..');
-  await expect(check([home.path.slice(parent.length + 1)], { root: parent })).rejects.toThrow(refused);
+  expect(check([home.path.slice(parent.length + 1)], { root: parent })).toThrow(refused);
 });
 
 test('a symlink is judged by where it leads', async () => {
   await symlink('../.ssh', join(home.path, 'media/link'));
-  await expect(check(['media/link'])).rejects.toThrow(refused);
+  expect(check(['media/link'])).toThrow(refused);
 });
 
 test('uploads below the application and directories of their own are accepted; so is one that does not exist yet', async () => {
-  await expect(check(['media', 'app/uploads', 'media/later'])).resolves.toBeUndefined();
+  expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
 });
 
 test('the directory of the application is accepted where init names it', async () => {
-  await expect(check(['app'], { named: ['app'] })).resolves.toBeUndefined();
-  await expect(check(['.ssh'], { named: ['.ssh'] })).rejects.toThrow(refused);
+  expect(check(['app'], { named: ['app'] })).not.toThrow();
+  expect(check(['.ssh'], { named: ['.ssh'] })).toThrow(refused);
 });

@@ -16,12 +16,15 @@ describe('through the router', () => {
     ['one of two that is not open', ask({ syncDirs: ['uploads/photos', '.config'] })],
     ['a directory that no model declares', ask({ syncDirs: ['.ssh'] }, own([], ['uploads']))],
     ['a directory where nothing is declared', ask({ syncDirs: ['.ssh'] }, own([], []))],
+    ['a directory in an open one, which would leave the rules of that behind', ask({ syncDirs: ['uploads/private'] }, own(['uploads'], ['uploads/photos']))],
     ['a name that begins like an open one', ask({ syncDirs: ['uploads2'] })],
   ])('%s is refused', (_, call) => { expect(call).toThrow(refused); });
 
   test.each<[string, () => void]>([
     ['nothing', ask({})], ['the same root', ask({ root: '/srv/app' })], ['the same directories', ask({ syncDirs: ['uploads'] })],
-    ['fewer directories', ask({ syncDirs: ['uploads/photos'] })], ['some of those that models declare', ask({ syncDirs: ['media'] }, own([], ['uploads', 'media']))],
+    ['one of those that models declare below those of init', ask({ syncDirs: ['uploads/photos'] }, own(['uploads'], ['uploads/photos', 'uploads/films']))],
+    ['fewer directories', ask({ syncDirs: ['uploads'] }, own(['uploads', 'media'], []))],
+    ['some of those that models declare', ask({ syncDirs: ['media'] }, own([], ['uploads', 'media']))],
     ['fewer of another host, whose models are not known here', ask({ syncDirs: ['media'] }, own([]))],
   ])('%s is accepted', (_, call) => { expect(call).not.toThrow(); });
 });

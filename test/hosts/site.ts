@@ -52,6 +52,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
 }
 
 export async function declare({ deps }: Machine, ...paths: string[]): Promise<void> {
+  deps.declared = () => paths as Path[];
   await deps.syncDirs.declare(paths.map((path) => ({ path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep' })));
 }
 

@@ -58,7 +58,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
     const root = join(dir.path, me);
     await mkdir(join(root, photos.path), { recursive: true });
     await writeMarker(localDisk, join(root, photos.path), me, photos.path);
-    const disk = new OwnDisk(new Root(root, () => dirs), root, () => dirs, me, createJudging(ledger, { all: () => [] }), 10 * 60_000);
+    const disk = new OwnDisk(new Root(root, () => dirs, { me: () => me }), root, () => dirs, me, createJudging(ledger, { all: () => [] }), 10 * 60_000);
     const fold = new Fold({
       ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted, awaitedMs,
       isCaptured: (path) => Promise.resolve(captured.has(path)), isReferenced: (path) => Promise.resolve(named.has(path)),

@@ -33,7 +33,7 @@ export async function makeLocalRoot(): Promise<LocalRoot> {
   await mkdir(at('uploads/photos'), { recursive: true });
   for (const { path } of dirs.list) await writeMarker(localDisk, at(path), 'host-1', path);
   return {
-    root: new Root(dir.path, () => dirs),
+    root: new Root(dir.path, () => dirs, { me: () => 'host-1' }),
     at,
     put: async (path, content) => {
       await mkdir(at(path.slice(0, path.lastIndexOf('/'))), { recursive: true });

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { localDisk } from '../../src/root/local-disk.js';
+import { writeMarker } from '../../src/root/marker.js';
 import { NearDisks } from '../../src/root/near-disks.js';
 import { openExactly } from '../../src/root/open-file.js';
 import { safePath } from '../../src/root/paths.js';
@@ -157,6 +159,7 @@ describe('openToServe', () => {
   test('follows a sync dir that a deploy points elsewhere', async () => {
     await put('old/a', 'old');
     await put('new/a', 'new');
+    for (const release of ['old', 'new']) await writeMarker(localDisk, at(release), 'host-1', safePath('uploads'));
     await rm(at('uploads'), { recursive: true });
     for (const release of ['old', 'new', 'old']) {
       await symlink(release, at('next'));
@@ -173,7 +176,7 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
   const path = safePath('uploads/x/a.jpg');
   let near: Root;
   beforeEach(async () => {
-    near = new Root(made.at('.'), () => dirs, new NearDisks(() => Promise.resolve(0xef53)));
+    near = new Root(made.at('.'), () => dirs, { nearDisks: new NearDisks(() => Promise.resolve(0xef53)) });
     near.isNear(path);
     await put('uploads/x/a.jpg', 'abc');
   });

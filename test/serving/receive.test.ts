@@ -8,6 +8,8 @@ import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Place } from '../../src/root/areas.js';
 import { TmpFolders } from '../../src/root/tmp-folders.js';
 import { safePath } from '../../src/root/paths.js';
+import { Root } from '../../src/root/root.js';
+import { SyncDirs } from '../../src/root/sync-dirs.js';
 import type { Entry, Facts } from '../../src/words.js';
 import { otherGroups, share } from '../harness/groups.js';
 import { makeLocalRoot, uploads, type LocalRoot } from '../root/local-root.js';
@@ -22,7 +24,7 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 let made: LocalRoot, place: Place;
 beforeEach(async () => {
   made = await makeLocalRoot();
-  place = await openPlace(made.root, 'host-1', uploads);
+  place = await openPlace(made.root, uploads);
 });
 afterEach(() => made.remove());
 
@@ -96,6 +98,7 @@ describe('what is received', () => {
   });
 });
 
-test('a sync dir without its marker receives nothing', async () => {
-  await expect(openPlace(made.root, 'host-2', uploads)).rejects.toMatchObject({ code: 'NO_MARKER' });
+test('a sync dir that is marked for another host receives nothing', async () => {
+  const dirs = new SyncDirs([uploads]), ofAnother = new Root(made.root.rootPath, () => dirs, { me: () => 'host-2' });
+  await expect(openPlace(ofAnother, uploads)).rejects.toMatchObject({ code: 'NO_MARKER' });
 });

@@ -1,4 +1,3 @@
-import { localDisk } from '../../root/local-disk.js';
 import { checkParents } from '../../root/parents.js';
 import type { Facts, Host, Path, SyncDir } from '../../words.js';
 import type { Shared } from '../options.js';
@@ -24,8 +23,7 @@ export function stageFile(shared: Shared, to: Host, { path, dir, facts }: { read
     return connection.channels.useSpare(async ({ sftp }) => {
       const [written, ...looks] = await Promise.allSettled([
         writeFinished(sftp, at, { bytes, mtime: facts.mtime, mode }),
-        shared.markers.check(localDisk, shared.root.absolute(dir.path), shared.self, dir.path),
-        shared.markers.check(disk, dirPath, to.id, dir.path), shared.areas.lacks(place), checkParents(place, path, looked),
+        shared.root.check(dir), shared.markers.check(disk, dirPath, to.id, dir.path), shared.areas.lacks(place), checkParents(place, path, looked),
         shared.tmpFolders.look(place, path),
       ]);
       const [failureHere, failureThere, lacks, way, group] = looks;

@@ -20,6 +20,7 @@ function formatStatus(status: Status): string {
   return formatPairs([
     ['this host', status.thisHost ? `${status.thisHost.hostname} (${status.thisHost.id})` : 'not initialised: run `syncmedia init`'],
     ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
+    ...(status.unsealedRules ? [['unsealed rules', `${status.unsealedRules.join(', ')}: \`syncmedia doctor\` has the remedy`] as [string, string]] : []),
     ['entries', String(status.entries)],
     ['captures', `${String(status.captures)} to be folded`],
     ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],

@@ -92,8 +92,8 @@ describe('a small file that is sent ahead', () => {
   });
 
   test('is not placed while the sync dir is not mounted here', async () => {
-    await rm(join(site.here, photos.path, '.syncmedia/id'));
     const facts = await write('meow');
+    await rm(join(site.here, photos.path, '.syncmedia/id'));
     site.backend.stage?.(site.host, { path, dir: photos, facts });
     expect((await collect(site.backend.send(site.host, [changeOf(facts)], never))).get(path)).toMatchObject({ result: 'failed', failure: { code: 'NO_MARKER' } });
     await expect(stat(there())).rejects.toMatchObject({ code: 'ENOENT' });

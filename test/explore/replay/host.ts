@@ -51,7 +51,7 @@ export class ReplayHost {
     const ledger = this.ledger = gateLedger(plainLedger);
     const events = new EventBus();
     this.judgeAt = gateJudging(plainLedger, () => around.hosts());
-    this.root = new Root(ssh.root, () => dirs);
+    this.root = new Root(ssh.root, () => dirs, { me: () => id });
     this.disk = new GatedOwnDisk(this.root, ssh.root, () => dirs, id, this.judgeAt, defaultTuning.leftoverMs);
     const wantedBy = (): HostId[] => around.wantedBy(id);
     this.fold = new Fold({
@@ -164,7 +164,7 @@ export class ReplayHost {
       return;
     }
     const receiver: Receiver = { backend: this.backends.sftp, root: this.root, me: this.id, fileMode: 0o644, tmpFolders: new TmpFolders() };
-    const place = await openPlace(this.root, this.id, uploads), known = entry as Entry & { facts: Facts };
+    const place = await openPlace(this.root, uploads), known = entry as Entry & { facts: Facts };
     const body = await openSource(receiver, from, known, this.never.signal);
     const received = await (await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body))
       .finish(this.judgeAt(this.id, () => ({ version, ruled: false })));

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Refusal } from '../../../src/admin/refusal.js';
 import { routes } from '../../../src/admin/routes.js';
 import type { Route } from '../../../src/admin/route.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../../flow/site.js';
@@ -62,7 +61,7 @@ describe('the router', () => {
   /** What makes a request of each kind complete. A route that is not here takes no fields, or has yet to be thought about. */
   const complete: Record<string, () => Record<string, unknown>> = {
     'POST /hosts/init': () => ({}), 'POST /hosts': () => ({ hostname: 'nas', root: '/srv/nas', hostKey: hostKey() }), 'PATCH /hosts/:host': () => ({}),
-    'POST /hosts/:host/approve': () => ({ digest: 'x', token: 'x' }), 'DELETE /hosts/:host': () => ({}), 'POST /push': () => ({}), 'POST /pull': () => ({}), 'POST /verify': () => ({}), 'POST /adopt': () => ({}),
+    'POST /hosts/:host/approve': () => ({ digest: 'x' }), 'DELETE /hosts/:host': () => ({}), 'POST /push': () => ({}), 'POST /pull': () => ({}), 'POST /verify': () => ({}), 'POST /adopt': () => ({}),
     'POST /runs/:id/cancel': () => ({}), 'GET /conflicts/compare': () => ({ dir, keptAs: '.syncmedia/conflicts/x/kept.jpg' }), 'POST /conflicts/restore': () => ({ dir, keptAs: '.syncmedia/conflicts/x/kept.jpg' }),
     'POST /conflicts/discard': () => ({ dir, keptAs: '.syncmedia/conflicts/x/kept.jpg' }), 'POST /trash/restore': () => ({ dir, keptAs: '.syncmedia/trash/x/kept.jpg' }), 'POST /removals/approve': () => ({ dir }),
     'POST /removals/reject': () => ({ dir }), 'GET /runs': () => ({}), 'GET /audit': () => ({}),
@@ -73,7 +72,7 @@ describe('the router', () => {
   const ofPaths: Record<string, (path: string) => boolean> = { dir: isUnsafe, dirs: isUnsafe, keptAs: isUnsafe, syncDirs: isUnsafeDir };
   const ask = (route: Route, fields: unknown, given: Record<string, string> = params): Promise<{ body: unknown } | { refused: unknown }> => {
     const query = route.method === 'GET' ? fields as Record<string, unknown> : {}, body = route.method === 'GET' ? {} : fields;
-    return (async () => ({ body: await route.handle(one.app.sync, { params: given, query, body, confirm: () => { throw new Refusal(403, 'FORBIDDEN', 'no'); } }) }))().catch((error: unknown) => ({ refused: error }));
+    return (async () => ({ body: await route.handle(one.app.sync, { params: given, query, body, requireApprover: () => Promise.resolve() }) }))().catch((error: unknown) => ({ refused: error }));
   };
   const key = ({ method, path }: Route): string => `${method} ${path}`;
   /** The fields that a route knows, as it names them to who gives another one. */

@@ -1,0 +1,28 @@
+import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
+import type { DoctorCheck } from '../instance.js';
+import { quotePath } from '../root/paths.js';
+import type { Path } from '../words.js';
+import { failed, info, ok } from './check.js';
+
+/** Rows of sync dirs in the database that do not count, or not whole. */
+export interface RulesFound {
+  /** Of this host, without a valid seal. */
+  readonly unsealed: readonly Path[];
+  /** Of directories that this host does not open. */
+  readonly ignored: readonly Path[];
+}
+
+const shown = 20;
+
+export async function checkRules({ unsealed, ignored }: RulesFound): Promise<DoctorCheck[]> {
+  const { message, remedy } = explainUnsealedRules(unsealed);
+  const names = ignored.slice(0, shown).map((path) => quotePath(path)).join(', ');
+  return [
+    { name: 'rules of sync dirs', ...unsealed.length === 0 ? ok('all of them count') : failed(message, remedy) },
+    ...ignored.length === 0 ? [] : [{
+      name: 'rows of sync dirs',
+      ...info(`the database names ${names}${ignored.length > shown ? ` and ${String(ignored.length - shown)} more` : ''}, which this host does not open: neither its models nor its --sync-dirs name it`,
+        'if this host is to keep them, start the app whose models declare them, or list them in --sync-dirs, and run `syncmedia init`'),
+    }],
+  ];
+}
