@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hasCode } from '../errors/errors.js';
 import type { EventBus } from '../events.js';
 import type { FoldDisk } from '../ledger/fold.js';
 import type { Ledger } from '../ledger/ledger.js';
@@ -9,7 +10,7 @@ import type { Entry, Failure, HostId, Named, Path, RemovalDecision, SyncDir } fr
 
 export interface DeletingContext {
   readonly ledger: Ledger;
-  readonly disk: Pick<FoldDisk, 'observe'>;
+  readonly disk: Pick<FoldDisk, 'observe'> & { isDirectory(path: Path): Promise<boolean> };
   readonly me: HostId;
   readonly events: EventBus;
   /** How long a candidate whose file is still here is looked at again. */
@@ -111,8 +112,9 @@ export class Deleting {
     try {
       return await this.context.disk.observe(path) !== undefined;
     } catch (error) {
-      // Something other than a file lies there: not gone, and not ours to judge.
-      if (['NOT_A_FILE', 'SYMLINK_IN_PATH'].includes((error as { code?: string }).code ?? '')) return true;
+      // The application has made a directory in its place: the file is gone. What else lies there is not ours to judge.
+      if (hasCode(error, 'NOT_A_FILE')) return !(await this.context.disk.isDirectory(path));
+      if (hasCode(error, 'SYMLINK_IN_PATH')) return true;
       throw error;
     }
   }

@@ -35,6 +35,8 @@ export interface LaneContext {
   landed(to: HostId, files: number): void;
 }
 
+/** What lies in a path's way may be removed, as by a delete that is still to arrive. */
+const obstacles: readonly string[] = ['NOT_A_FILE', 'SYMLINK_IN_PATH'];
 /** How many delivered versions are remembered, so that a late hint does not send one again. */
 const recentLimit = 5_000;
 
@@ -237,7 +239,7 @@ export class Lane {
     } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
       const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();
-      await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' ? retryBlocked(since, new Date()) : undefined);
+      await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' || obstacles.includes(failure.code) ? retryBlocked(since, new Date()) : undefined);
       events.emit('blocked', { path: entry.path, host: this.id, failure });
     }
   }

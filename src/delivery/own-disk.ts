@@ -43,6 +43,10 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return seen;
   }
 
+  async isDirectory(path: Path): Promise<boolean> {
+    return (await localDisk.stat(this.root.absolute(path)))?.kind === 'directory';
+  }
+
   hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<(Seen & { sha256: string }) | undefined> {
     return this.root.hash(path, options);
   }

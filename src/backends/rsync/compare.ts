@@ -12,6 +12,9 @@ import { RsyncProcess } from './rsync-process.js';
 /** What rsync says of each path that is longer than any may be, as renames can make them; it lists everything else. */
 const TOO_LONG = /: File name too long \(\d+\)\n?$|^(?:rsync: )?(?:\[\w+\] )?(?:filename overflows max-path len|skipping overly[ -]long (?:file ?)?name)/;
 
+/** What concerns one path, and no other: also that one end has a directory where the other one has a file. */
+const OF_ONE_PATH = new RegExp(`${TOO_LONG.source}|could not make way for |: Not a directory \\(20\\)|default_perms_for_dir: `);
+
 /** Where little differs there is nothing to say for a long while; that data flows rsync itself sees to. */
 const PATIENCE = 60;
 
@@ -48,7 +51,7 @@ async function* list(
   const timeoutMs = by === 'bytes' ? silenceMs : way.timeoutMs;
   const command = compareCommand({ ...way, timeoutMs }, ends, dir, inner, by, direction === 'send' ? 'new' : undefined);
   options.onCall?.({ host: host.id, kind: 'compare', files: 0, args: command.args() });
-  const listing = new RsyncProcess(command, { signal, silenceMs, ignore: TOO_LONG });
+  const listing = new RsyncProcess(command, { signal, silenceMs, ignore: OF_ONE_PATH });
   let refused = 0;
   for await (const line of listing.lines()) {
     const item = parseItem(line);
@@ -61,12 +64,12 @@ async function* list(
   const ended = await listing.ended;
   const { ignored = 0 } = ended;
   refused += ignored;
-  if (refused > 0) options.log.warn(`${String(refused)} names in ${dir.path} on this host or ${host.hostname} cannot be synced: they are not valid UTF-8, or too long.`);
+  if (refused > 0) options.log.warn(`${String(refused)} names in ${dir.path} on this host or ${host.hostname} cannot be compared: they are not valid UTF-8, or too long, or a directory here is a file there.`);
   const failure = findHostFailure(ended, host);
   if (failure !== undefined) throwFailure(failure);
   // 24: a file was gone before rsync came to it. 23: some could not be listed, and it told of each.
-  const isOnlyTooLong = ended.code === 23 && ignored > 0 && !/^(?!rsync error: )./m.test(ended.stderr);
-  if (ended.code !== 0 && ended.code !== 24 && !isOnlyTooLong) {
+  const isOfPaths = ended.code === 23 && ignored > 0 && !/^(?!rsync error: )./m.test(ended.stderr);
+  if (ended.code !== 0 && ended.code !== 24 && !isOfPaths) {
     throwFailure({ code: 'TRANSFER_FAILED', message: `Comparing ${dir.path} with ${host.hostname} was incomplete: ${summarise(ended.stderr)}`, retryable: true, of: 'host' });
   }
 }
