@@ -26,8 +26,8 @@ export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 
   // name is `node_modules` is found by the name.
   const code = [...new Set([main, main && findReal(main)].flatMap((file) => (file ? dirname(file) : [])).concat(ownFolder ?? []))];
   return [
-    { path: dirname(authorizedKeysFile), what: 'the directory of authorized_keys' },
-    ...(identityFile === undefined ? [] : [{ path: dirname(identityFile), what: 'the directory of this host\'s private key' }]),
+    { path: folderOf(authorizedKeysFile), what: 'the directory of authorized_keys' },
+    ...(identityFile === undefined ? [] : [{ path: folderOf(identityFile), what: 'the directory of this host\'s private key' }]),
     { path: stateDir, what: 'the state folder' },
     ...[...new Set([...code, process.cwd()].flatMap(listPackageFolders))].filter((path) => findReal(path) !== undefined).map((path) => ({ path, what: 'node_modules' })),
     ...code.map((path) => ({ path, what: 'the code of the application', isCode: true as const })),
@@ -50,6 +50,12 @@ export function refuseProtectedDirs(root: string, dirs: readonly Path[], named: 
     if (met === undefined) continue;
     throw new SyncMediaError('BAD_SYNC_DIR', `the sync dir ${dir} is ${at}, which holds, is or lies in ${met}: every other host could write there. Keep uploads in a directory of their own`);
   }
+}
+
+/** A file right below `/`, as containers mount keys, protects itself alone: everything lies in `/`. */
+function folderOf(file: string): string {
+  const folder = dirname(file);
+  return folder === '/' ? file : folder;
 }
 
 /** Where Node looks for the packages of code in a folder. */

@@ -44,3 +44,10 @@ test('the directory of the application is accepted where init names it', async (
   expect(check(['app'], { named: ['app'] })).not.toThrow();
   expect(check(['.ssh'], { named: ['.ssh'] })).toThrow(refused);
 });
+
+test('a key right below / closes no sync dir', () => {
+  guarded = listProtected({ authorizedKeysFile: '/authorized_keys', identityFile: '/id_rsa' }, { stateDir: join(home.path, 'state') }).filter(({ isCode }) => !isCode);
+  expect(guarded.map(({ path }) => path)).toEqual(expect.arrayContaining(['/authorized_keys', '/id_rsa']));
+  expect(check(['media'])).not.toThrow();
+  expect(check(['state'])).toThrow(refused);
+});

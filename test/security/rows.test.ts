@@ -129,6 +129,22 @@ test('entries of the audit log that hold anything hide no other', async () => {
   for (const { at, by, what } of listed) expect([at instanceof Date, typeof by, typeof what]).toEqual([true, 'string', 'string']);
 });
 
+test('rules of sync dirs that hold anything keep no other from counting, and no process from starting', async () => {
+  const full = { exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep', models: ['Photo'], seal: 'x' };
+  const rows = garble(full, 5);
+  expect(await insert('syncdirs', rows, (i) => `strange/${String(i)}`)).toBeGreaterThan(rowsOfEach / 2);
+  const own = rows.slice(0, 20);
+  for (const { _id: _, ...row } of own as AnyRow[]) {
+    // The database refuses some of them.
+    await collection('syncdirs').replaceOne({ _id: dir }, row).catch(() => undefined);
+    await one.app.sync.status();
+  }
+  hostile.triedAll(rows, !await delivers('syncdirs'));
+  const again = await two.startApp();
+  hostile.triedAll(own, !(await again.sync.status()).syncDirs.some(({ path }) => path === dir));
+  await again.close();
+}, 120_000);
+
 test('a host is forgotten by the ledger whatever the other rows hold', async () => {
   const gone = await idOf(two), sender = await idOf(one);
   const full = { version: 'v', kind: 'file', superseded: [], sender, capturedBy: sender, heldBy: [sender, gone], owed: [gone], dueAt: new Date(0), blocked: [], capturedAt: new Date(1) };
