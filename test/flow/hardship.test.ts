@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
-import { dir, openSite, type Machine } from '../flow/site.js';
+import { dir, openSite, type Machine } from './site.js';
 import { uriOfDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
