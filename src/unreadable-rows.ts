@@ -12,6 +12,8 @@ export type StoredUnreadable = UnreadableRow & { _id: string };
 const kept = 1_000;
 const longestRow = 65_536;
 const toldOfEach = 5;
+/** How often a list is read anew because rows of it were set aside. */
+const mostReads = 100;
 
 /** What the readers of collections need: a row that cannot be used is no row to them. */
 export interface RowReader {
@@ -21,6 +23,8 @@ export interface RowReader {
    * @param fence a field that says whether the row is still the one that was read
    */
   keepReadable<T extends object>(from: mongo.Collection<T>, rows: readonly T[], shape: RowShape, fence?: string): Promise<T[]>;
+  /** Reads a list of limited length, and reads it anew where rows of it were set aside, so that these keep no others out. */
+  readList<T extends object>(from: mongo.Collection<T>, read: () => Promise<T[]>, shape: RowShape, fence?: string): Promise<T[]>;
 }
 
 /**
@@ -49,6 +53,13 @@ export class UnreadableRows implements RowReader {
       this.log.error(`${describe(from.collectionName, misfits)}, and could not be moved to ${this.collection().collectionName} (${messageOf(error)})`);
     }
     return rows.filter((row) => !misfits.has(row));
+  }
+
+  async readList<T extends object>(from: mongo.Collection<T>, read: () => Promise<T[]>, shape: RowShape, fence?: string): Promise<T[]> {
+    for (let reads = 1; ; reads++) {
+      const rows = await read(), readable = await this.keepReadable(from, rows, shape, fence);
+      if (readable.length === rows.length || reads === mostReads) return readable;
+    }
   }
 
   /** The newest first. */

@@ -28,9 +28,6 @@ const majority = { writeConcern: { w: 'majority' } } as const;
 /** No capture is due as late as this; in milliseconds. One that says so was written before the clock was set back. */
 const latestMs = 10 * 60_000;
 
-/** How often what is due is read anew because rows of it were set aside. */
-const rereads = 100;
-
 /**
  * The collection of captures: what operations touched and no fold has stored yet. Rows are inserted and removed, never shared,
  * so that they conflict with no transaction. By the driver's handle of the database, asked for at each use: Mongoose's collections are the
@@ -76,13 +73,9 @@ export class Outbox {
   /** The captures of `host` that are due, oldest first. */
   async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
     const late = new Date(now.getTime() + latestMs);
-    for (let tries = 1; ; tries++) {
-      const rows = await this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' })
-        .sort({ dueAt: 1 }).limit(limit).toArray();
-      const readable = await this.reader.keepReadable(this.collection, rows, captureShape);
-      // Those that were set aside keep no others out.
-      if (readable.length === rows.length || tries === rereads) return readable.map(toCapture);
-    }
+    const find = (): Promise<CaptureRow[]> =>
+      this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' }).sort({ dueAt: 1 }).limit(limit).toArray();
+    return (await this.reader.readList(this.collection, find, captureShape)).map(toCapture);
   }
 
   /** The captures of `host` that are not due yet, in batches. */

@@ -208,12 +208,12 @@ async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: C
   return unmarked;
 }
 
-/** Says which directories only the database names: whoever writes there would else open them on every host at the next `init`. */
+/** Says which directories only the database names: else a writer to the database would open them on every host at the next `init`. */
 async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Promise<void> {
   const own = await listOwnDirs(deps, state);
   const ignored = (await deps.syncDirs.all()).map(({ path }) => path).filter((path) => !own.includes(path));
   if (ignored.length === 0) return;
-  // What a host could keep comes first: whoever writes to the database can name anything.
+  // Directories that this host could keep come first, as a writer to the database can name anything.
   const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))].slice(0, mostIgnored).map((path) => quotePath(String(path))).join(', ');
   checks.push({
     name: 'rows of sync dirs', ok: true,

@@ -247,7 +247,7 @@ export class Lease {
 
   private gain(sentAt: number, signal: AbortSignal): void {
     if (signal.aborted) return;
-    // Its time had passed before the answer came, and the timer that tells so may come after it: whoever looked meanwhile began nothing.
+    // The lease's time had passed before this answer came, and the timer that tells so may fire later. A caller that looked in between has begun nothing.
     if (!this.held()) this.lose();
     this.rival = undefined;
     this.lastWarning = '';

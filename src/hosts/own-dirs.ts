@@ -23,6 +23,6 @@ export async function listPassiveDirs(deps: Pick<HostsDeps, 'config' | 'declared
  */
 export async function openDeclaredDirs(stateDir: string, state: Pick<State, 'root' | 'syncDirs' | 'unconfined'>, declared: readonly Path[]): Promise<void> {
   if (declared.length === 0 || !(await openGateDirs(stateDir, state, declared)) || state.unconfined) return;
-  // What is open was confined to the sync dirs of its time; whoever it belongs to connects anew.
+  // An open connection is confined to the sync dirs of the time at which it began. The other hosts connect anew.
   await endConnections(stateDir, () => false);
 }

@@ -104,7 +104,7 @@ export class SyncDirsStore {
         if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) })) return undefined;
         continue;
       }
-      // What was read is what is replaced: another process may have added a model meanwhile.
+      // The update replaces the row that was read, and no other: another process may have added a model meanwhile.
       const { matchedCount } = await this.rows().updateOne(
         { _id: path, seal: asRead(row.seal), models: asRead(row.models) },
         seal === undefined ? { $set: rules, $unset: { seal: 1 } } : { $set: { ...rules, seal } },

@@ -4,7 +4,6 @@ import { SyncMediaError } from '../errors/errors.js';
 import type { Gathering } from '../gathering.js';
 import { atOnce } from '../planning/entries.js';
 import { leave, owe, release, type Transition } from '../planning/transitions.js';
-import { listMisfits } from '../row-shapes.js';
 import type { RowReader } from '../unreadable-rows.js';
 import type { Entry, Failure, HostId, Path, Version } from '../words.js';
 import { countFilter, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
@@ -17,8 +16,8 @@ export type { CountFilter, Row } from './filters.js';
 const attempts = 10;
 /** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 2,000 bytes. */
 const readBatch = 1_000;
-/** How often a list is read anew because rows of it were set aside. */
-const rereads = 100;
+/** The field that says whether a row is still the one that was read. */
+const fence = 'version';
 /** An update of a list fails where it is none, and with it the update of all rows behind that one. */
 const isList = { $type: 'array' } as const;
 
@@ -281,17 +280,12 @@ export class Ledger {
     return oldest?.capturedAt;
   }
 
-  /** Read again where rows were set aside, so that these keep no others out. */
   private async find(filter: Filter, options: mongo.FindOptions & { limit: number }): Promise<Entry[]> {
-    for (let tries = 1; ; tries++) {
-      const rows = await this.rows.find(filter, options).toArray(), entries = await this.readable(rows);
-      if (entries.length === rows.length || tries === rereads) return entries;
-    }
+    return (await this.reader.readList(this.rows, () => this.rows.find(filter, options).toArray(), entryShape, fence)).map(toEntry);
   }
 
   private async readable(rows: readonly Row[]): Promise<Entry[]> {
-    const isFine = rows.every((row) => listMisfits(entryShape, row).length === 0);
-    return (isFine ? rows : await this.reader.keepReadable(this.rows, rows, entryShape, 'version')).map(toEntry);
+    return (await this.reader.keepReadable(this.rows, rows, entryShape, fence)).map(toEntry);
   }
 
   private async update(filter: Filter, update: Update, arrayFilters?: mongo.Document[]): Promise<boolean> {

@@ -6,6 +6,7 @@ import { nativeCollection } from '../../src/database.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
+import { strangeValue } from './strange-values.js';
 
 const hostile = countHostileInputs();
 const rowsOfEach = 300;
@@ -20,13 +21,9 @@ interface AnyRow { _id: string; [field: string]: unknown }
 const collection = (name: string): mongo.Collection<AnyRow> => nativeCollection<AnyRow>(site.database.connection, `syncmedia_${name}`);
 const idOf = async ({ name }: Machine): Promise<string> => (await one.app.sync.hosts.show(name)).id;
 
-const strange = fc.oneof(
-  fc.anything({ withDate: true, maxDepth: 2, maxKeys: 3, withNullPrototype: false }),
-  fc.constantFrom<unknown>(null, '', 'x', '../../etc/passwd', -1, 1.5, NaN, Infinity, 2 ** 60, true, [], {}, [[]], [null], { '%': 1 }, { $gt: '' }, { '': null }, { a: null }, new Date(NaN), new Date(8.64e15), { then: 1 }, { __proto__x: 1 }),
-);
 /** Rows of which some fields, or parts of them, hold something else than they should. */
 function garble(full: Record<string, unknown>, seed: number): Record<string, unknown>[] {
-  const changed = fc.array(fc.record({ field: fc.constantFrom(...Object.keys(full)), how: fc.constantFrom('replace', 'remove', 'inside'), value: strange }), { minLength: 1, maxLength: 3 }).map((changes) => {
+  const changed = fc.array(fc.record({ field: fc.constantFrom(...Object.keys(full)), how: fc.constantFrom('replace', 'remove', 'inside'), value: strangeValue }), { minLength: 1, maxLength: 3 }).map((changes) => {
     const row: Record<string, unknown> = structuredClone(full);
     for (const { field, how, value } of changes) {
       const before = row[field];
