@@ -20,6 +20,11 @@ export function collectionOf<T extends mongo.Document>(db: mongo.Db, name: strin
   return db.collection<T>(name, { readPreference: 'primary', writeConcern: { w: 'majority' } });
 }
 
+/** A filter for the value that was read of a field, whatever it is: as it stands, an object with a `$` would be an operator. Nothing and null are one. */
+export function asRead(value: unknown): object {
+  return { $eq: value ?? null };
+}
+
 /** Whether MongoDB refused a write because a unique index has the key already (E11000). */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;

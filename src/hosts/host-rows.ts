@@ -1,4 +1,4 @@
-import { isDuplicateKey } from '../database.js';
+import { asRead, isDuplicateKey } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Host, HostId } from '../words.js';
 import { createHostModel, hostRows, validateRow, type HostRow, type HostRows } from './host-model.js';
@@ -11,6 +11,9 @@ export type Changed = Partial<Described & Pick<HostRow, 'passive' | 'status'>>;
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
 
 const MAX_TRIES = 5;
+
+/** What a change is decided by. */
+const decisive = ['hostname', 'url', 'sshPort', 'username', 'publicKey', 'hostKeys', 'rootPath', 'syncDirs', 'passive', 'status', 'seal'] as const;
 
 export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'config'>): HostRows {
   return hostRows(connection, config.collectionPrefix);
@@ -43,7 +46,7 @@ export async function insertHost(
 
 /**
  * Changes what is trusted of a host, and seals it anew. What is sealed is the host as it counted when it was read: a row that somebody
- * else wrote stays pending unless `change` says otherwise.
+ * else wrote stays pending unless `change` says otherwise. A row that is another one by the time of the write is read, and `change` asked, again.
  *
  * @param change of the host as it counts now; may throw to leave it
  * @returns undefined where no such host is registered (any more)
@@ -63,7 +66,7 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
     // Everything that is sealed is written with it: what the row says meanwhile was not looked at.
     const set = { ...changed, ...(seal !== undefined && { ...trusted, seal }), updatedAt: new Date() };
     const written = await naming(rows, id, changed, () => rows.findOneAndUpdate(
-      { _id: id, status: row.status, seal: row.seal ?? { $exists: false } }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
+      { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
     ));
     if (written) return deps.seals.read(written);
   }

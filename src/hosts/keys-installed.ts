@@ -9,12 +9,13 @@ import type { State } from './state.js';
 /** Where the keys go, and who says so. */
 export interface KeyTarget {
   readonly stateDir: string;
-  readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined'>;
+  readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'>;
   readonly log: Log;
 }
 
 /**
- * Lets in whom the registry says: this host, and the approved and paused others that have a key; nobody once this host is retired.
+ * Lets in whom the registry says: the approved and paused others that have a key, and this host by the key of its state folder, since its row may be
+ * pending or forged; nobody once this host is retired.
  * Each key is confined by the gate, unless a person decided otherwise. The connections of everyone else end. A row whose key is none
  * is left out and said. Nothing is written where nothing changed.
  *
@@ -25,9 +26,11 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
   const { stateDir, state, log } = target;
   if (hosts.find(({ id }) => id === state.id)?.status === 'retired') return uninstallKeys(target);
   const lines = new Map<string, string>();
-  for (const host of hosts.filter((one) => mayLogIn(one, state.id))) {
+  for (const host of hosts) {
+    const publicKey = host.id === state.id ? state.registered?.publicKey : keyOf(host);
+    if (publicKey === undefined) continue;
     try {
-      lines.set(host.id, formatKeyLine(host, state.unconfined ? undefined : gateCommand(stateDir, host.id)));
+      lines.set(host.id, formatKeyLine({ id: host.id, publicKey }, state.unconfined ? undefined : gateCommand(stateDir, host.id)));
     } catch (error) {
       log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
     }
@@ -59,6 +62,7 @@ function ownerOf({ id, database }: KeyTarget['state']): string {
   return `${database.id}/${id}`;
 }
 
-function mayLogIn(host: Host, self: string): boolean {
-  return host.publicKey !== '' && (host.id === self || host.status === 'approved' || host.status === 'paused');
+/** The key by which another host may log in here, if it may. */
+function keyOf({ publicKey, status }: Host): string | undefined {
+  return publicKey !== '' && (status === 'approved' || status === 'paused') ? publicKey : undefined;
 }

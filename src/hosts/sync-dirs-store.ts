@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
-import { isDuplicateKey } from '../database.js';
+import { asRead, isDuplicateKey } from '../database.js';
 import { SyncMediaError } from '../errors/errors.js';
 import type { Log } from '../log.js';
 import type { Path, StoredRules, SyncDir } from '../words.js';
@@ -142,10 +142,6 @@ function formatRules(path: unknown, { exclude, conflict, onDelete, models }: Rul
 
 function rulesIn({ exclude, conflict, onDelete, models }: SyncDirRow): Rules {
   return { exclude, conflict, onDelete, ...(models !== undefined && { models }) };
-}
-
-function asRead(value: unknown): object {
-  return value === undefined ? { $exists: false } : { $eq: value };
 }
 
 function modelsOf({ models }: SyncDirRow): string[] | undefined {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { digestHost } from '../../src/describe-host.js';
 import { approveHost, sealHosts } from '../../src/hosts/approve.js';
 import { editHost } from '../../src/hosts/edit.js';
@@ -56,6 +56,16 @@ const addOther = (given: Partial<Host> = {}): Promise<Host> => {
 };
 const otherKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
 
+/** Does something else before the next write to a row of a host. */
+function meanwhile(change: () => Promise<unknown>): void {
+  const collection = Object.getPrototypeOf(rows()) as ReturnType<typeof rows>, write = collection.findOneAndUpdate;
+  vi.spyOn(collection, 'findOneAndUpdate').mockImplementationOnce(async function (this: unknown, ...given: unknown[]) {
+    vi.restoreAllMocks();
+    await change();
+    return Reflect.apply(write, this, given) as Promise<never>;
+  });
+}
+
 describe('with a secret', () => {
   test('what init, edit, approve and pause write is sealed', async () => {
     const me = await init();
@@ -92,6 +102,16 @@ describe('with a secret', () => {
     const looked = await find('other');
     expect(looked.unsealed).toBeUndefined();
     expect((await approveHost(machine.deps, looked, digestHost(looked))).status).toBe('approved');
+  });
+
+  test.each<[string, object]>([
+    ['no seal, as null', { seal: null }], ['an object as its seal', { seal: { $gt: '' } }], ['an object as its status', { status: { $ne: 'retired' } }],
+    ['null as its user', { username: null }], ['a list in a list of keys', { hostKeys: [[otherKey]] }],
+  ])('a row with %s can be put right by init on that host', async (_what, strange) => {
+    const me = await init();
+    await rows().updateOne({ _id: me.id }, { $set: strange });
+    expect(await init()).toMatchObject({ id: me.id, username: me.username, hostKeys: me.hostKeys });
+    expect((await find(me.id)).unsealed).toBeUndefined();
   });
 
   test('what is approved is what was shown', async () => {
@@ -153,6 +173,22 @@ describe('approval', () => {
     const { host, checks } = await initHost(machine.deps, { syncDirs: ['uploads'] });
     expect(host.status).toBe('pending');
     expect(checks.find(({ name }) => name === 'approval')).toMatchObject({ ok: true, remedy: expect.stringContaining('syncmedia approve approved') as string });
+  });
+
+  test.each<[string, Seals]>([['with a secret', new Seals(secret)], ['without one', new Seals()]])('a host that becomes another one while it is approved waits on, %s', async (_what, seals) => {
+    machine.deps.seals = seals;
+    await init();
+    await addOther({ status: 'pending' });
+    const evil = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFFUl0Ph1YyYoUzTTmCk7dZfVd3vJ8nS7mQm3d2K9a5b';
+    const changes: HostEdit[] = [{ publicKey: evil }, { url: 'evil.example' }, { sshPort: 2 }, { username: 'daemon' }, { syncDirs: ['config'] }, { hostname: 'evil' }];
+    for (const change of changes) {
+      const shown = await find('other');
+      // Between the look at the row and the write, as somebody does who asks the router for it all the time.
+      meanwhile(() => editHost(machine.deps, shown, change, {}, { remote: true }));
+      await expect(approveHost(machine.deps, shown, digestHost(shown))).rejects.toThrow(refused('HOST_CHANGED'));
+      expect(await find('other')).toMatchObject({ status: 'pending', ...change });
+    }
+    expect(await installed()).not.toContain(evil);
   });
 
   test('a pending host becomes paused by no edit: paused ones are let in', async () => {

@@ -1,9 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { hostRows } from '../../src/hosts/host-model.js';
-import { findHost } from '../../src/hosts/host-rows.js';
+import { findHost, listHosts } from '../../src/hosts/host-rows.js';
+import { editHost } from '../../src/hosts/edit.js';
 import { initHost } from '../../src/hosts/init.js';
+import { installKeys } from '../../src/hosts/keys-installed.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { readState, writeState } from '../../src/hosts/state.js';
 import type { Host, Path } from '../../src/words.js';
@@ -80,7 +82,6 @@ test('what of the row was not taken is told, with how to keep it', async () => {
 });
 
 test('a sealed row counts: somebody may have changed it on another host', async () => {
-  const { editHost } = await import('../../src/hosts/edit.js');
   const state = readState(sshd.stateDir) ?? expect.fail('no state');
   await rm(join(sshd.stateDir, 'host.json'));
   await editHost(machine.deps, me, { url: 'localhost', syncDirs: ['uploads/photos'] });
@@ -98,4 +99,26 @@ test('a state folder of an earlier version takes nothing from a forged row eithe
   await rows().updateOne({ _id: me.id }, { $set: { url: 'evil.example', sshPort: 2, username: 'daemon', hostname: 'evil', syncDirs: ['config' as Path], publicKey: otherKey } });
   await initHost(machine.deps, { url: me.url, sshPort: me.sshPort });
   expect(identity(await find())).toEqual(identity(me));
+});
+
+/** What the router of another host, or somebody on its command line, makes of this host's row: sealed, since that host knows the secret. */
+async function editElsewhere(change: { publicKey: string }, remote: boolean): Promise<void> {
+  const state = readState(sshd.stateDir) ?? expect.fail('no state');
+  await rm(join(sshd.stateDir, 'host.json'));
+  await editHost(machine.deps, me, change, {}, { remote });
+  await writeState(sshd.stateDir, state);
+}
+
+test.each<[string, () => Promise<unknown>, Partial<Host>]>([
+  ['a writer to the database', () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey } }), { status: 'pending', unsealed: true }],
+  ['a writer who removed the seal', () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey }, $unset: { seal: 1 } }), { status: 'pending', unsealed: true }],
+  ['the router of another host', () => editElsewhere({ publicKey: otherKey }, true), { status: 'pending' }],
+  ['the command line of another host', () => editElsewhere({ publicKey: otherKey }, false), { status: 'approved' }],
+])('a key that %s put into the row of this host does not log in here, and the key of this host still does', async (_who, change, found) => {
+  await change();
+  expect(await find()).toMatchObject({ publicKey: otherKey, ...found });
+  const state = readState(sshd.stateDir) ?? expect.fail('no state');
+  await installKeys({ stateDir: sshd.stateDir, state, log: machine.deps.config.log }, await listHosts(machine.deps));
+  const keys = await readFile(sshd.authorizedKeysFile, 'utf8');
+  expect([keys.includes(otherKey), keys.includes(me.publicKey)]).toEqual([false, true]);
 });
