@@ -9,7 +9,7 @@ import { dateOpen } from '../root/descriptor.js';
 import { asDiskError } from '../root/disk-errors.js';
 import type { JudgeAt } from '../backends/options.js';
 import type { Judge } from '../root/disk.js';
-import { findOwnCopy, isBackAtPath, judgeLeftovers, land, makeParents, prepareAreas, remove } from '../root/landing.js';
+import { findOwnCopy, isBackAtPath, judgeLeftovers, land, makeParents, prepareAreas, remove, VanishedError } from '../root/landing.js';
 import { localDisk } from '../root/local-disk.js';
 import { placeWhereEmpty } from '../root/replace.js';
 import type { Root } from '../root/root.js';
@@ -73,6 +73,26 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     if (!late) return findOwnCopy(place, entry.path, isCurrent);
     const since = entry.capturedAt.getTime() - skewMs;
     return await findOwnCopy(place, entry.path, isCurrent, { areas: ['aside'] }) ?? findOwnCopy(place, entry.path, isCurrent, { areas: ['conflicts'], since });
+  }
+
+  async findUncaptured(entry: Entry): Promise<string | undefined> {
+    const onCapturingDisk = entry.capturedBy === this.me;
+    const isUnknown = async (seen: Seen, hash: () => Promise<string | undefined>): Promise<boolean> => {
+      const standing = findStanding(entry, seen, { onCapturingDisk });
+      if (standing !== undefined) return standing === 'unknown';
+      const sha256 = await hash();
+      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === 'unknown';
+    };
+    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, isUnknown, { areas: ['aside'] });
+  }
+
+  async putBack(entry: Entry, uncaptured: string): Promise<void> {
+    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false }));
+    try {
+      await land(await this.checkedPlace(entry.path), entry.path, uncaptured, judge);
+    } catch (error) {
+      if (!(error instanceof VanishedError)) throw error;
+    }
   }
 
   async findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined> {

@@ -10,6 +10,10 @@ export interface FoldDisk {
   hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<Seen | undefined>;
   /** Looks in this host's own `.syncmedia` for the current bytes; `late`: only where a delivery that came late has left them. */
   findOwnCopy(entry: Entry, options?: { late: boolean }): Promise<string | undefined>;
+  /** Looks in this host's aside area for bytes that the entry does not know: a delivery has replaced them before they were captured. */
+  findUncaptured(entry: Entry): Promise<string | undefined>;
+  /** Puts them back; whoever judges may have done so meanwhile. */
+  putBack(entry: Entry, uncaptured: string): Promise<void>;
   /** A file that was taken from this path since then, in this host's own `.syncmedia`, and that `wanted` accepts. */
   findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined>;
   /** Puts it back where the path is empty. */

@@ -21,6 +21,10 @@ export async function gather(
       const copy = entry?.facts && await disk.findOwnCopy(entry, { late: ask === 'lateDelivery' });
       return { evidence: { ...before.evidence, [ask]: copy !== undefined }, copy };
     }
+    case 'uncaptured': {
+      const copy = entry && await disk.findUncaptured(entry);
+      return { evidence: { ...before.evidence, uncaptured: copy !== undefined }, copy };
+    }
     case 'taken': {
       const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
       const since = new Date((reason.savedAt?.getTime() ?? Date.now()) - secondMs);

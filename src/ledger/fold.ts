@@ -136,7 +136,8 @@ export class Fold {
       const answer = reconcile({ ...situation, evidence: gathered.evidence });
       if (typeof answer === 'string') {
         // What a late delivery left aside may have been put back in the meantime: then these bytes are not the app's.
-        const isMoved = gathered.evidence.lateDelivery === false && (await disk.observe(path))?.stamp !== seen?.stamp;
+        const isAboutAside = gathered.evidence.lateDelivery === false || gathered.evidence.uncaptured === false;
+        const isMoved = isAboutAside && (await disk.observe(path))?.stamp !== seen?.stamp;
         return { answer: isMoved ? 'again' : answer, seen, copy: gathered.copy };
       }
       gathered = await gather(this.context, answer, { path, entry, seen }, reason, gathered);
@@ -190,12 +191,13 @@ export class Fold {
     const { ledger, disk, me } = this.context;
     // What the app wrote there meanwhile was put back: it is news, and looked at again.
     if (answer === 'restore' && copy !== undefined && !await disk.restore(entry, copy)) return false;
+    if (answer === 'put-back' && copy !== undefined) await disk.putBack(entry, copy);
     if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
     if (answer === 'redate' && seen) await disk.redate(entry, seen);
-    // Looked at again: what was taken back is a version now, what was dated is the current one, and what was moved may have been put back,
-    // because it was not the old file any more.
-    if (answer === 'trash' || answer === 'take-back' || answer === 'redate') return false;
+    // Looked at again: what was put or taken back is a version now, what was dated is the current one, and what was moved may have been put
+    // back, because it was not the old file any more.
+    if (answer === 'trash' || answer === 'put-back' || answer === 'take-back' || answer === 'redate') return false;
     const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
   }

@@ -5,9 +5,10 @@ import { findStanding, haveSameFacts, looksKnown, removedStamp, type FoundStandi
 /**
  * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
  * holders; restore: this host lands its own copy of the current bytes from `.syncmedia`; trash: it moves the file to its own trash;
- * take-back: it puts back what a delivered delete has taken from the path since a save named it; redate: it gives the file the date of the version.
+ * put-back: it puts back what a late delivery replaced before it was captured; take-back: it puts back what a delivered delete has taken from the
+ * path since a save named it; redate: it gives the file the date of the version.
  */
-export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'take-back' | 'redate';
+export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'put-back' | 'take-back' | 'redate';
 
 /** What may be asked of disk and database before a path can be decided on. */
 export interface Evidence {
@@ -15,6 +16,8 @@ export interface Evidence {
   readonly ownCopy: boolean;
   /** A delivery of other bytes that came late has replaced them: they lie in its aside area, or became a conflict since they were captured. */
   readonly lateDelivery: boolean;
+  /** Bytes that the entry does not know lie in this host's aside area: its app wrote them, and a delivery replaced them before they were captured. */
+  readonly uncaptured: boolean;
   /** A save may be about to say that these bytes are meant: a capture of this host that names the path waits, or the file came a moment ago. */
   readonly awaited: boolean;
   /** A document names the path now; 'unknown' where this process does not have every model. */
@@ -42,6 +45,14 @@ export interface Situation {
 
 /** When ledger and disk disagree: the one table for fold, sweep, scan and a lane whose source moved (ARCHITECTURE.md). */
 export function reconcile(situation: Situation): Answer | Question {
+  const answer = decide(situation), { why, standing, evidence: { uncaptured } } = situation;
+  if (answer !== 'new-version' || why !== 'named' || (standing !== 'old' && standing !== 'lost')) return answer;
+  // The save named the app's own bytes, which lay there before the delivery, and not the older version that it brought.
+  if (uncaptured === undefined) return { ask: 'uncaptured' };
+  return uncaptured ? 'put-back' : 'new-version';
+}
+
+function decide(situation: Situation): Answer | Question {
   const { entry, standing, me, ready, why } = situation;
   // Nobody has written anything: the same bytes are no version, whoever names them, and no conflict.
   if (standing === 'redated') return 'redate';
@@ -128,7 +139,7 @@ export function willMakeVersion({ entry, found, host, asserted }: {
   const standing = looksKnown(entry, seen, { onCapturingDisk: false }) ? findStanding(entry, seen, { onCapturingDisk: false }) : 'unknown';
   const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
   // Whether a late delivery brought it only that host can see; that a document names it is what its capture says.
-  const evidence = { ownCopy: false, lateDelivery: true, awaited: false, referenced: true, taken: false };
+  const evidence = { ownCopy: false, lateDelivery: true, uncaptured: false, awaited: false, referenced: true, taken: false };
   // Where the content would have to decide, it is a version that the entry knows.
   return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, removalsHalted: false, evidence }) === 'new-version';
 }

@@ -1,4 +1,4 @@
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Path } from '../words.js';
 import { areas, inPlace, type Place } from './areas.js';
 import { judgeOne, type Judged } from './aside.js';
@@ -51,17 +51,17 @@ async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?:
 }
 
 /**
- * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there. Directories that this empties
- * are removed, up to the sync dir.
+ * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there, or a directory, or where a file
+ * lies in the place of its directory. Directories that this empties are removed, up to the sync dir.
  *
- * @throws NOT_A_FILE where it is no regular file; SYMLINK_IN_PATH; what the disk and `judge` throw
+ * @throws NOT_A_FILE where a symlink or a special file is there; SYMLINK_IN_PATH; what the disk and `judge` throw
  */
 export async function remove(place: Place, path: Path, judge: Judge, known?: Set<string>): Promise<Judged[]> {
-  if (!(await checkParents(place, path, known))) return [];
+  if (!(await isReached(place, path, known))) return [];
   const rest = belowDir(place, path);
   const target = inPlace(place, rest);
   const found = await place.disk.stat(target);
-  if (found === undefined) return [];
+  if (found === undefined || found.kind === 'directory') return [];
   if (found.kind !== 'file') throw notAFile(target);
   const aside = await makeFolder(place, areas.aside, rest);
   const at = `${areas.aside}/${aside}/${rest}`;
@@ -72,6 +72,15 @@ export async function remove(place: Place, path: Path, judge: Judge, known?: Set
   }
   await removeEmptied(place, folderOf(at), areas.aside);
   return [];
+}
+
+async function isReached(place: Place, path: Path, known?: Set<string>): Promise<boolean> {
+  try {
+    return await checkParents(place, path, known);
+  } catch (error) {
+    if (hasCode(error, 'NOT_A_FILE')) return false;
+    throw error;
+  }
 }
 
 export { areas, newName, prepareAreas, prepareMissing, type Place } from './areas.js';

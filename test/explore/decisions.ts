@@ -97,7 +97,7 @@ export class Decisions {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
     const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content, this.compares(state, index, host, content, row), 'path');
     const with_ = (ready ? 1 : 0) + (evidence.ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
-    const more = reasonCode[why] + (evidence.lateDelivery ? 8 : 0) + (evidence.awaited ? 16 : 0) + (evidence.taken ? 32 : 0);
+    const more = reasonCode[why] + (evidence.lateDelivery ? 8 : 0) + (evidence.awaited ? 16 : 0) + (evidence.taken ? 32 : 0) + (evidence.uncaptured ? 64 : 0);
     return this.once('reconcile', index, host * 64 + standings.indexOf(standing), more, with_, () => {
       const entry = this.asFull(this.entries[index]?.entry), me = hostIds[host] as HostId;
       if (why === 'left') {

@@ -21,6 +21,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
   ['three hosts', { writes: 1, crashes: 1, late: 1 }, { hosts: 3 }],
   ['entries that forget', { writes: 2 }, { forgetful: true }],
   ['no scan comes to the rescue', { writes: 2, fetches: 1 }, { scanless: true }],
+  ['a save over a save that others have not heard of', { writes: 3 }, { scanless: true }],
   ['an older version that is put back', { writes: 1, restores: 1 }, {}],
   ['a delete, and another record of the path', { unlinks: 1, deletes: 1, names: 1 }, {}],
   ['two files of one size and date, down to the fraction', { writes: 1, unlinks: 1, edits: 1 }, { collide: true, exact: true }],

@@ -1,11 +1,12 @@
 import type { Evidence } from '../../src/planning/reconcile.js';
 import {
-  bit, type Emit, has, hostOf, isAside, isAwaited, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, place, spend, takeCopy, wantedBy, writeFile, writeTombstone,
+  bit, type Emit, has, hostOf, isAside, isAwaited, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, place, spend, takeCopy, uncaptured, wantedBy, writeFile, writeTombstone,
   writeVersion,
 } from './model.js';
 import { crash } from './misfortune.js';
 import { isFull, start } from './landing.js';
-import { copy, type HostIndex, type Look, noLook, type Reason, type State } from './state.js';
+import { contentOf } from './decisions.js';
+import { type Content, copy, type HostIndex, type Look, noLook, type Reason, type State } from './state.js';
 
 /** Fold and scan: read the entry, look at the disk, then compare-and-set, which fails where the version moved. */
 export function fold(model: Model, state: State, host: HostIndex, emit: Emit): void {
@@ -23,6 +24,8 @@ function label(host: HostIndex, why: Reason): string {
 
 function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const own = hostOf(state, host), { decisions, options } = model;
+  // The fold that puts back looks again once that is done.
+  if (state.landings.some(({ kind, to, driver, step }) => step !== 'free' && kind === 'put-back' && to === host && driver === 'there')) return;
   const due: [Reason, boolean][] = [['named', own.named > 0], ['left', own.left], ['asserted', own.asserted > 0], ['scan', !options.scanless || owesItself(model, state, host)]];
   for (const [why, isDue] of due) {
     if (!isDue) continue;
@@ -66,7 +69,7 @@ function lookAtDisk(model: Model, next: State, host: HostIndex): void {
 /** What a look asks of disk and database. */
 function findEvidence(model: Model, state: State, host: HostIndex, entry: number): Evidence {
   return {
-    ownCopy: ownCopy(model, state, host, entry) !== 0, lateDelivery: ownCopy(model, state, host, entry, 'late') !== 0, referenced: state.isNamed, taken: isTaken(state, host),
+    ownCopy: ownCopy(model, state, host, entry) !== 0, lateDelivery: ownCopy(model, state, host, entry, 'late') !== 0, uncaptured: uncaptured(model, state, host, entry) !== 0, referenced: state.isNamed, taken: isTaken(state, host),
     awaited: isAwaited(state, host),
   };
 }
@@ -100,6 +103,8 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
   switch (answer) {
     case 'nothing': return finish('nothing to do now');
     case 'new-version':
+      // An older version that nobody has put back there is not to win: a delivery has brought it late.
+      if (look.sameVersion && look.held && !look.byApp && isOlder(model, state.entry, seen)) next.buried |= bit(seen);
       if (look.sameVersion) writeFile(model, next, look.entry, host, seen, look.held);
       own.look = noLook;
       // Without an entry this is an insert, which a duplicate key refuses.
@@ -137,6 +142,13 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       if (look.sameFile && look.sameVersion) own.redated = decisions.datedBy(state.entry);
       if (look.sameFile && look.sameVersion) own.stamped = false;
       return emit(next, `${label(host, why)}: gives ${nameOfContent(seen)} the date of the version, again`, true);
+    case 'put-back': {
+      if (isFull(state)) return;
+      const content = uncaptured(model, state, host, state.entry);
+      if (!content || !look.sameVersion) return emit(next, `${label(host, why)}: its copy is gone, or the version moved, again`, true);
+      start(next, { kind: 'put-back', from: host, to: host, content, sameVersion: true, read: 0 });
+      return emit(next, `${label(host, why)}: puts ${nameOfContent(content)} back, again`, true);
+    }
     case 'restore': {
       if (isFull(state)) return;
       const content = ownCopy(model, state, host, look.entry);
@@ -161,6 +173,11 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       }
       return finish({ hold: 'has it, holds it', owe: 'owes itself', leave: 'vanished, leaves the holders' }[answer]);
   }
+}
+
+function isOlder({ decisions }: Model, entry: number, content: Content): boolean {
+  const then = decisions.known(entry)?.entry;
+  return then?.kind === 'file' && then.superseded.some(({ sha256 }) => contentOf(sha256) === content);
 }
 
 function removeRow(state: State, host: HostIndex, why: Reason): void {

@@ -88,7 +88,7 @@ export function land(model: Model, state: State, i: 0 | 1, emit: Emit): void {
 
 function rename(model: Model, next: State, then: Landing, moved: number): string {
   const { to, content, kind } = then;
-  if (kind === 'restore' && !takeCopy(next, to, content)) {
+  if ((kind === 'restore' && !takeCopy(next, to, content)) || (kind === 'put-back' && !takeCopy(next, to, content, 'aside'))) {
     Object.assign(then, noLanding);
     return 'its copy is gone';
   }
@@ -170,7 +170,9 @@ function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
   const { decisions } = model, { to, kind, sameVersion } = landing, own = hostOf(next, to);
   const isBack = landing.verdict === 'return' || landing.putBacks > 0;
   if (isBack && captures(model, next, to) && decisions.rules.capturesWhatIsKept) own.named = Math.min(own.named + 1, mostRows);
-  if (kind === 'trash') return 'looked at again';
+  // The fold that puts back goes on: its capture is still there.
+  if (kind === 'put-back') own.named = Math.max(own.named, 1);
+  if (kind === 'trash' || kind === 'put-back') return 'looked at again';
   if (kind === 'restore') {
     if (landing.putBacks > 0) return 'its own is back, looked at again';
     if (!sameVersion) return 'version moved';

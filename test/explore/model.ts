@@ -98,16 +98,27 @@ export function ownCopy(model: Model, state: State, host: HostIndex, entry: numb
   return 0;
 }
 
+/** What a landing has taken from the path before the host captured it. */
+export function uncaptured(model: Model, state: State, host: HostIndex, entry: number): Content {
+  let all = hostOf(state, host).aside;
+  for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
+  for (let content = 1; all >> content; content++) {
+    if (has(all, content) && model.decisions.standing(state, entry, host, content) === 'unknown') return content;
+  }
+  return 0;
+}
+
 export function isAside({ step, to, moved }: Landing, host: HostIndex): boolean {
   return (step === 'linked' || step === 'placed' || step === 'judged') && to === host && moved !== 0;
 }
 
-/** Takes a copy out of the host's own `.syncmedia`; false where it is no longer there. */
-export function takeCopy(state: State, host: HostIndex, content: Content): boolean {
+/** Takes a copy out of the host's own `.syncmedia`, or only out of what waits aside to be judged; false where it is no longer there. */
+export function takeCopy(state: State, host: HostIndex, content: Content, where: 'anywhere' | 'aside' = 'anywhere'): boolean {
   const own = hostOf(state, host), gone = ~bit(content);
   if (has(own.aside, content)) { own.aside &= gone; return true; }
   const landing = state.landings.find((one) => isAside(one, host) && one.moved === content);
   if (landing) { landing.moved = 0; return true; }
+  if (where === 'aside') return false;
   for (const area of ['trash', 'grave', 'conflicts'] as const) if (has(own[area], content)) { own[area] &= gone; return true; }
   return false;
 }

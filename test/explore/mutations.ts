@@ -151,6 +151,10 @@ export const mutations: readonly Mutation[] = [
     rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { lateDelivery: false })) }, budget: { writes: 2, edits: 1 }, options: { scanless: true },
   },
   {
+    name: 'uncaptured-is-nothing', says: 'what a late delivery replaced before it was captured does not keep an older version from being what a save means',
+    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { uncaptured: false })) }, budget: { writes: 3 }, options: { scanless: true },
+  },
+  {
     name: 'scan-does-not-wait', says: 'a scan does not leave an older version to the save that is about to name it',
     rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { awaited: false })) }, budget: { writes: 1, restores: 1 },
   },

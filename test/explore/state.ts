@@ -15,7 +15,7 @@ export type Reason = (typeof reasons)[number];
 
 /** `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the compare-and-set is to come. */
 export const lookSteps = ['none', 'read', 'decided'] as const;
-export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'take-back', 'redate', 'revive'] as const;
+export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'put-back', 'take-back', 'redate', 'revive'] as const;
 
 /** One fold or scan under way. */
 export interface Look {
@@ -79,7 +79,7 @@ export interface HostState {
 }
 
 export const landingSteps = ['free', 'sent', 'linked', 'placed', 'judged', 'landed'] as const;
-export const landingKinds = ['put', 'remove', 'fetch', 'restore', 'trash'] as const;
+export const landingKinds = ['put', 'remove', 'fetch', 'restore', 'put-back', 'trash'] as const;
 export const verdicts = ['none', 'drop', 'trash', 'conflict', 'put-back', 'return'] as const;
 
 /** `sent`: complete in tmp; `linked`: what lies there has a second name aside; `placed`: renamed, what was there is aside. */

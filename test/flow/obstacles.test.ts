@@ -1,5 +1,6 @@
 import { mkdir, rm, stat, unlink } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Entry } from '../../src/words.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, type Machine, type Site } from './site.js';
 
@@ -55,3 +56,21 @@ test('a directory in the way of a file keeps no push, pull or verify from everyt
   expect((await stat(two.path(at('taken')))).isDirectory()).toBe(true);
   expect(await two.read(at('taken/by-hand.jpg'))).toBe('by hand');
 }, 240_000);
+
+test('a delete reaches a host that has a directory, or a file in the place of the directory, where the file was', async () => {
+  await save('card', 'old');
+  await save('deck/card', 'old');
+  await arrives(two, 'card', 'old');
+  await arrives(two, 'deck/card', 'old');
+  for (const name of ['card', 'deck']) await rm(two.path(at(name)), { recursive: true });
+  await two.write(at('card/by-hand.jpg'), 'by hand');
+  await two.write(at('deck'), 'by hand');
+  await one.app.Photo.deleteMany({ file: { $in: [at('card'), at('deck/card')] } });
+  for (const name of ['card', 'deck/card']) await unlink(one.path(at(name)));
+  const isDone = async (name: string): Promise<boolean> => {
+    const entry = await site.database.connection.collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger').findOne({ _id: at(name) });
+    return entry?.kind === 'tombstone' && entry.owed.length === 0 && entry.blocked.length === 0;
+  };
+  for (const name of ['card', 'deck/card']) await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });
+  expect(await two.read(at('card/by-hand.jpg'))).toBe('by hand');
+}, 180_000);

@@ -162,6 +162,15 @@ describe('an older version that the app puts back, with its date', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], facts: { sha256: sha256('second!') } });
   });
 
+  test('gives way to what the app has saved since, where a late delivery replaced that before it was captured', async () => {
+    const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
+    await a.write(aside as Path, 'third!!', 3_000);
+    await a.write(cat, 'first', 1_000);
+    await a.fold.paths([cat], save);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
+    expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A'], owed: ['B'], facts: { sha256: sha256('third!!') } });
+  });
+
   test('is no version on a host that is owed the current one: that is on its way', async () => {
     const { version } = await entryOf(cat);
     await site.ledger.owe(cat, ['B']);

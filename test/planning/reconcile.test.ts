@@ -5,7 +5,7 @@ import { removedStamp, type FoundStanding } from '../../src/planning/standing.js
 import type { Entry, Facts } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const nothing: Evidence = { ownCopy: false, lateDelivery: false, awaited: false, referenced: false, taken: false };
+const nothing: Evidence = { ownCopy: false, lateDelivery: false, uncaptured: false, awaited: false, referenced: false, taken: false };
 const base = { me: 'A', ready: true, why: 'scan' as const, removalsHalted: false, evidence: nothing };
 const withEvidence = (evidence: Partial<Evidence>) => ({ ...base, evidence: { ...nothing, ...evidence } });
 const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });
@@ -88,6 +88,17 @@ describe('an older version at the path of a host that had the current one', () =
     expect(reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' })).toBe('restore');
   });
 
+  test('gives way to what the app wrote before a late delivery replaced it, though nothing had captured that yet', () => {
+    const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
+    for (const standing of ['old', 'lost'] as const) {
+      expect(reconcile({ ...asked, entry: held, standing })).toBe('put-back');
+      expect(reconcile({ ...asked, entry: fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }), standing })).toBe('put-back');
+      const deleted = { ...asked, evidence: { ...asked.evidence, referenced: true }, entry: tombstoneEntry({ heldBy: ['A'] }) };
+      expect(reconcile({ ...deleted, standing })).toBe('put-back');
+    }
+    expect(reconcile({ ...asked, entry: held, standing: 'current' })).toBe('nothing');
+  });
+
   test('is left to a save that may be about to name it, by a scan', () => {
     expect([held, removed].map((entry) => reconcile({ ...withEvidence({ awaited: true }), entry, standing: 'old' }))).toEqual(['nothing', 'nothing']);
   });
@@ -95,6 +106,7 @@ describe('an older version at the path of a host that had the current one', () =
   test('is asked about only where that matters', () => {
     const asked = { ...base, evidence: {}, standing: 'old' as const };
     expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ ask: 'lateDelivery' });
+    expect(reconcile({ ...asked, evidence: { lateDelivery: false }, why: 'named', entry: held })).toEqual({ ask: 'uncaptured' });
     expect(reconcile({ ...asked, entry: removed })).toEqual({ ask: 'awaited' });
     expect(reconcile({ ...asked, why: 'named', entry: neither })).toBe('owe');
     expect(reconcile({ ...asked, standing: 'current', why: 'named', entry: held })).toBe('nothing');

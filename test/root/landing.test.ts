@@ -126,7 +126,7 @@ describe('land', () => {
     for (const name of ['directory', 'link', 'fifo']) {
       const before = await localDisk.stat(at(name));
       await expect(land(replica.place, path(name), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('NOT_A_FILE'));
-      await expect(remove(replica.place, path(name), neverAsked)).rejects.toThrow(failure('NOT_A_FILE'));
+      if (name !== 'directory') await expect(remove(replica.place, path(name), neverAsked)).rejects.toThrow(failure('NOT_A_FILE'));
       expect(await localDisk.stat(at(name))).toEqual(before);
     }
     await expect(land(replica.place, path('link/a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('SYMLINK_IN_PATH'));
@@ -267,6 +267,13 @@ describe('land', () => {
 });
 
 describe('remove', () => {
+  test('has nothing to do where a directory has taken the place of the file, or a file that of its directory', async () => {
+    await replica.put('directory/a', 'below');
+    await replica.put('file', 'in the way');
+    for (const name of ['directory', 'file/a']) expect(await remove(replica.place, path(name), neverAsked)).toEqual([]);
+    expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
+  });
+
   test.each([
     ['trash', { '.syncmedia/trash/*/x/a': 'before' }],
     ['conflict', { '.syncmedia/conflicts/*/x/a': 'before' }],

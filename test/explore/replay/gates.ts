@@ -135,6 +135,11 @@ export class GatedOwnDisk extends OwnDisk {
     return super.restore(entry, ownCopy);
   }
 
+  override async putBack(entry: Entry, uncaptured: string): Promise<void> {
+    await this.beginLanding();
+    await super.putBack(entry, uncaptured);
+  }
+
   override async takeBack(path: Path, taken: string): Promise<void> {
     await pass('write');
     await super.takeBack(path, taken);

@@ -249,7 +249,7 @@ export class Replay {
 
   private async begin(landing: Landing, slot: number, steps: readonly Step[], at: number): Promise<void> {
     const { kind, from, to } = landing;
-    if (kind === 'restore' || kind === 'trash') throw new Error('a restore begins in a fold');
+    if (kind === 'restore' || kind === 'put-back' || kind === 'trash') throw new Error('a restore begins in a fold');
     const via = kind !== 'remove' && this.suitsRsync(steps, at, slot, landing) && at % 2 === 0 ? 'rsync' : 'sftp';
     const task = new Task({ kind, path: this.path, via, window: this.model.options.window });
     this.landings[slot] = task;
@@ -297,9 +297,9 @@ export class Replay {
   }
 }
 
-/** Nothing is settled by a fold that moved the file to the trash, or whose restored copy gave way to what the app had written. */
+/** Nothing is settled by a fold that moved the file to the trash or put one back, or whose restored copy gave way to what the app had written. */
 function isLookedAtAgain({ kind, putBacks }: Landing): boolean {
-  return kind === 'trash' || (kind === 'restore' && putBacks > 0);
+  return kind === 'trash' || kind === 'put-back' || (kind === 'restore' && putBacks > 0);
 }
 
 function pointOf({ step, moved }: Landing): Point {
