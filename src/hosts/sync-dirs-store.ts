@@ -22,6 +22,8 @@ const maxTries = 10;
 
 /** The rules per sync dir, so that the CLI, cron and every process go by the same ones. */
 export class SyncDirsStore {
+  private saidNameless = false;
+
   constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log, private readonly seals = new Seals()) {}
 
   /**
@@ -67,10 +69,15 @@ export class SyncDirsStore {
     for (const row of await this.rows().find().toArray()) if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
   }
 
-  /** By path. */
+  /** By path. A row may hold anything: one whose id is no text names no directory. */
   async all(): Promise<StoredRules[]> {
     const rows = await this.rows().find().sort({ _id: 1 }).toArray();
-    return rows.map((row) => this.read(row));
+    const named = rows.filter(({ _id }) => typeof _id === 'string');
+    if (named.length < rows.length && !this.saidNameless) {
+      this.log.warn(`${String(rows.length - named.length)} rows of ${this.rows().collectionName} have something else than a path as their id and count for nothing. Remedy: find out who wrote them, and remove them`);
+    }
+    this.saidNameless = named.length < rows.length;
+    return named.map((row) => this.read(row));
   }
 
   /**

@@ -6,7 +6,7 @@ import { nativeCollection } from '../../src/database.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
-import { strangeValue } from './strange-values.js';
+import { strangeIds, strangeValue } from './strange-values.js';
 
 const hostile = countHostileInputs();
 const rowsOfEach = 300;
@@ -139,6 +139,30 @@ test('rules of sync dirs that hold anything keep no other from counting, and no 
   hostile.triedAll(rows, !await delivers('syncdirs'));
   const again = await two.startApp();
   hostile.triedAll(own, !(await again.sync.status()).syncDirs.some(({ path }) => path === dir));
+  await again.close();
+}, 120_000);
+
+test.each<[string, Record<string, unknown>]>([
+  ['syncdirs', { exclude: [], conflict: 'newer', onDelete: 'keep' }],
+  ['ledger', { version: 'v', kind: 'file', facts: { size: 1, mtime: 1, nanos: 0 }, superseded: [], heldBy: [], blocked: [], dueAt: new Date(0), capturedAt: new Date(1) }],
+  ['captures', { dueAt: new Date(0), touched: [`${dir}/nowhere.jpg`], left: [], asserted: [] }],
+  ['runs', { kind: 'verify', hosts: [], dirs: [dir], dryRun: true, repair: false, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [], askedAt: new Date(1), askedBy: 'x' }],
+  ['audit', { by: 'x', what: 'push', asked: '[]', outcome: 'done' }],
+  ['unreadable', { collection: 'x', row: {}, fields: [] }],
+  ['meta', { format: 1 }],
+])('rows of %s with anything as their id keep no host from delivering, starting and being initialised', async (name, row) => {
+  const host = await idOf(one), owed = await idOf(two);
+  let stand = 0;
+  for (const _id of strangeIds) {
+    const whole = { ...row, _id, host, sender: host, capturedBy: host, owed: [owed], at: name === 'runs' ? host : new Date(1) };
+    if (await collection(name).insertOne(whole as never).then(() => true, () => false)) stand++;
+  }
+  expect(stand).toBeGreaterThan(strangeIds.length / 2);
+  hostile.triedAll(strangeIds, !await delivers(`id-${name}`));
+  await one.app.sync.hosts.init();
+  await one.app.sync.doctor();
+  const again = await two.startApp();
+  expect((await again.sync.status()).hosts.length).toBe(2);
   await again.close();
 }, 120_000);
 
