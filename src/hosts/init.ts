@@ -97,7 +97,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
     });
   }
   checks.push({ name: 'confinement', ok: true, message: own.unconfined ? 'none: the keys of the other hosts give a login shell as this user' : await checkGate() });
-  const described = await describe(deps, own, known, parts, checks);
+  const described = await describe(deps, own, known, parts, checks, change);
   if (stored && !believed) checks.push(describeUnbelieved(restoreNames(stored), described));
   const state: State = {
     format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.ownSyncDirs, database: { name: connection.name, id: databaseId },
@@ -152,12 +152,14 @@ async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly P
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }
 
-async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[]): Promise<Described> {
-  const { keys, from } = await readOwnHostKeys(own.sshPort, hostKeyFolder);
+async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[], { remote = false }: Change): Promise<Described> {
+  // Who asks from afar names no port that is connected to, on loopback either.
+  const port = remote ? deps.config.init.sshPort ?? state?.registered?.sshPort ?? 22 : own.sshPort;
+  const { keys, from } = await readOwnHostKeys(port, hostKeyFolder);
   if (from !== 'sshd') {
     checks.push({
       name: 'host keys', ok: false,
-      message: `no sshd answers on loopback port ${String(own.sshPort)}: its keys were ${from === 'files' ? 'read from its files' : 'not found'}`,
+      message: `no sshd answers on loopback port ${String(port)}: its keys were ${from === 'files' ? 'read from its files' : 'not found'}`,
       remedy: `start sshd, or give its port, and run \`syncmedia init\` again`,
     });
   }

@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import express from 'express';
 import { Schema } from 'mongoose';
@@ -118,6 +119,26 @@ test('a change of this host that is asked for waits as well, and an init on the 
   const shown = await victim.app.sync.hosts.show('victim');
   expect((await victim.app.sync.hosts.approve('victim', digestHost(shown))).status).toBe('approved');
 });
+
+test('a port that is asked for is not connected to, on loopback either', async () => {
+  let connections = 0;
+  const listener = createServer((socket) => {
+    connections++;
+    socket.destroy();
+  });
+  await new Promise<void>((done) => { listener.listen(0, '127.0.0.1', done); });
+  const { port: sshPort } = listener.address() as AddressInfo, before = await find('victim');
+  try {
+    for (const [method, path] of [['post', '/hosts/init'], ['patch', '/hosts/victim']] as const) {
+      expect((await ask(method, path, { sshPort })).body).toMatchObject({ host: { status: 'pending', sshPort, hostKeys: before.hostKeys } });
+      expect(connections).toBe(0);
+    }
+  } finally {
+    await new Promise((done) => { listener.close(done); });
+    await victim.app.sync.hosts.init({ sshPort: victim.ssh.port });
+    await victim.app.sync.hosts.approve('victim', digestHost(await victim.app.sync.hosts.show('victim')));
+  }
+}, 60_000);
 
 test('a person whom authorize answers "approve" lets a passive host in, and then it receives files', async () => {
   await rm(join(attacker.root, dir), { recursive: true });
