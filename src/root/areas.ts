@@ -50,7 +50,10 @@ export function inPlace(place: Place, rest: string): string {
 /** Makes the working folders, which only their owner may enter. @throws NO_MARKER where the sync dir itself is missing */
 export async function prepareAreas(place: Place): Promise<void> {
   for (const folder of [areas.own, areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial]) {
-    if (await place.disk.makeDirectory(inPlace(place, folder), 0o700)) continue;
+    if (await place.disk.makeDirectory(inPlace(place, folder), 0o700)) {
+      await place.disk.openOwn?.(inPlace(place, folder));
+      continue;
+    }
     throw new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(place.dirPath)} is missing: mount it, or create it and run \`syncmedia init\`.`);
   }
 }

@@ -29,6 +29,8 @@ export interface Disk {
    * is missing.
    */
   makeDirectory(path: string, mode: number): Promise<boolean>;
+  /** Gives this user what it needs to work in a directory of its own: other hosts can take it away by SFTP and rsync. Only this host's own disk can. */
+  openOwn?(path: string): Promise<void>;
   /** Hard link; replaces nothing. Any failure but these two throws LINK_FAILED. */
   link(from: string, to: string): Promise<'linked' | 'absent' | 'exists'>;
   /** Renames, replacing what is at `to` at once (posix-rename). False where `from` is absent. */

@@ -11,6 +11,8 @@ import { seenFrom } from './seen.js';
 
 /** On a directory: what is made in it is of its group. */
 const SETGID = 0o2000;
+/** What the owner of a directory needs to read, change and enter it. */
+const OWNER_BITS = 0o700;
 /** Setuid, setgid and sticky. */
 const SPECIAL_BITS = 0o7000;
 const MAX_TEXT_BYTES = 64 * 1024;
@@ -40,6 +42,11 @@ export const localDisk: Disk = {
     const { mode: made } = await lstat(path);
     if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
     return true;
+  }),
+
+  openOwn: (path) => orAbsent(undefined, 'opening', path, async () => {
+    const { mode, uid } = await lstat(path);
+    if ((mode & OWNER_BITS) !== OWNER_BITS && uid === process.geteuid?.()) await chmod(path, (mode & 0o7777) | OWNER_BITS);
   }),
 
   async link(from, to) {

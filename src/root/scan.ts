@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { BigIntStats, Dir, Dirent } from 'node:fs';
 import { lstat, opendir, stat } from 'node:fs/promises';
-import { SyncMediaError } from '../errors/errors.js';
+import { hasCode, SyncMediaError } from '../errors/errors.js';
 import type { Path, Seen, SyncDir } from '../words.js';
 import type { DirectoryIds } from './directory-ids.js';
+import type { DiskStat } from './disk.js';
 import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
 import { compileExclude, type Exclude } from './exclude.js';
 import { localDisk } from './local-disk.js';
@@ -65,7 +66,7 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
         continue;
       }
       const files = takeFiles(of, level, names, exclude, onRefused);
-      const stats = await Promise.all(files.map((rest) => localDisk.stat(`${of.dirPath}/${rest}`)));
+      const stats = await Promise.all(files.map((rest) => look(of, rest, onRefused)));
       for (const [index, rest] of files.entries()) {
         const found = stats[index];
         if (found?.kind !== 'file') continue;
@@ -77,6 +78,17 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
   }
   // Unmounted under the walk: what was not found says nothing.
   if ((await requireMarker(of)) !== marker) throw noMarker(of, 'another file system was mounted there meanwhile');
+}
+
+/** What lies there. In a directory that may be read and not entered, nothing may be looked at. */
+async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<DiskStat | undefined> {
+  try {
+    return await localDisk.stat(`${of.dirPath}/${rest}`);
+  } catch (error) {
+    if (!hasCode(error, 'PERMISSION_DENIED')) throw error;
+    onRefused(`${of.dir.path}/${rest}`, 'its directory may not be entered');
+    return undefined;
+  }
 }
 
 /** Sorts a batch: the files are returned, the directories are entered later, symlinks are skipped, the rest is refused. */

@@ -6,6 +6,7 @@ const MAX_DEPTH = 2048;
 
 /** What lies below a folder of our own, directories after what is in them, by its path below the sync dir. */
 export async function* walkOwn(place: Place, folder: string, depth = 0): AsyncGenerator<{ at: string; stat: DiskStat }> {
+  await place.disk.openOwn?.(inPlace(place, folder));
   for (const name of (await place.disk.list(inPlace(place, folder))) ?? []) {
     const at = `${folder}/${name}`;
     const stat = await place.disk.stat(inPlace(place, at));

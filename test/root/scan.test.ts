@@ -128,6 +128,16 @@ describe('scan', () => {
       expect(await scan(uploads)).toEqual({ found: ['uploads/b'], refused: ['uploads/closed: the directory may not be read'] });
     });
   });
+
+  test('so is a file in a directory that may be read and not entered', async () => {
+    await put('uploads/listed/a', '');
+    await put('uploads/b', '');
+    for (const name of ['.', 'uploads', 'uploads/.syncmedia']) await chmod(at(name), 0o755);
+    await chmod(at('uploads/.syncmedia/id'), 0o644);
+    await asOtherUser(at('uploads/listed'), async () => {
+      expect(await scan(uploads)).toEqual({ found: ['uploads/b'], refused: ['uploads/listed/a: its directory may not be entered'] });
+    }, { lists: true });
+  });
 });
 
 /** Descriptors below the test's root that this process has open. */
