@@ -23,6 +23,8 @@ export interface Events {
   halted: { dir: Path; failure: Failure };
   /** What was found at a path was kept aside. */
   conflict: { path: Path; host: HostId };
+  /** A scan found on this host a file that had been deleted, or an older version than the host held, and no save that names it. */
+  overruled: { path: Path; by: 'delete' | 'newer version' };
   /** Names in a sync dir of this host that cannot be synced; told where they are others than at the scan before. */
   unsyncable: { dir: Path; found: Unsyncable };
   reloaded: { exitCode: number | null; output: string };

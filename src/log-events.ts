@@ -32,6 +32,11 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   events.on('conflict', ({ path, host }) => {
     log.warn(`${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ${nameOf(host)}`);
   });
+  events.on('overruled', ({ path, by }) => {
+    const what = by === 'delete' ? 'a deleted file is back, and no document names it: it was moved to .syncmedia/trash'
+      : 'an older version is back, and no save names it: the newer one is delivered again, and the older one is moved to .syncmedia/trash';
+    log.warn(`${JSON.stringify(path)}: ${what}. If the application put it back, call sync.capture() after that, or run "syncmedia trash restore".`);
+  });
   events.on('unsyncable', ({ dir, found: { count, examples } }) => {
     log.warn(`${String(count)} names in ${JSON.stringify(dir)} cannot be synced: ${examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ')}${count > examples.length ? ' …' : ''}`);
   });

@@ -1,5 +1,6 @@
 import type { EventBus } from '../events.js';
 import { forEachOf, type Fold } from '../ledger/fold.js';
+import { nextLook } from '../planning/removals.js';
 import type { Tuning } from '../options/config.js';
 import type { Capture, Entry, HostId, Path } from '../words.js';
 import { Candidates } from './candidates.js';
@@ -159,17 +160,17 @@ export class Folding {
     }
     try {
       const { fold } = this.context;
-      const { entries, failed } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, savedAt: savedAt(capture), asserted: capture.asserted });
+      const { entries, failed, waiting } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, savedAt: savedAt(capture), asserted: capture.asserted });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
-      const touched = failed.map(({ path }) => path);
+      const touched = [...failed.map(({ path }) => path), ...waiting];
       if (failed.length > 0) this.tellFailed(capture, failed[0]?.error, touched);
       if (capture.left.length > 0) {
         if (!this.candidates.hand({ ...capture, touched })) this.dropped = true;
         return false;
       }
-      if (failed.length > 0) await this.postpone(capture, touched);
-      return failed.length === 0;
+      if (touched.length > 0) await this.postpone(capture, touched, failed.length === 0 ? nextLook(Date.now() - (savedAt(capture)?.getTime() ?? 0)) : undefined);
+      return touched.length === 0;
     } catch (error) {
       this.tellFailed(capture, error);
       await this.postpone(capture);
@@ -181,8 +182,8 @@ export class Folding {
     this.context.events.emit('failed', { doing: `folding what ${savedBy?.model ?? 'a capture'} named${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
   }
 
-  private async postpone({ id }: Capture, paths?: readonly Path[]): Promise<void> {
-    await this.context.outbox.postpone(id, new Date(Date.now() + this.context.tuning.captureDueMs), paths).catch(() => {
+  private async postpone({ id }: Capture, paths?: readonly Path[], ms = this.context.tuning.captureDueMs): Promise<void> {
+    await this.context.outbox.postpone(id, new Date(Date.now() + ms), paths).catch(() => {
       // The database is away: the capture is still there and due by itself.
     });
   }

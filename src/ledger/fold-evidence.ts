@@ -31,11 +31,23 @@ export async function gather(
       const copy = await disk.findTaken(path, since, (found) => asserted === undefined || haveSameFacts(asserted, found));
       return { evidence: { ...before.evidence, taken: copy !== undefined }, copy };
     }
+    case 'cameLately':
+      return { ...before, evidence: { ...before.evidence, cameLately: mayHaveComeSince(entry, seen) && isYoung(reason.savedAt, context.awaitedMs) } };
     case 'awaited':
       return { ...before, evidence: { ...before.evidence, awaited: isRecent(seen, context.awaitedMs) || await context.isCaptured(path) } };
     case 'referenced':
       return { ...before, evidence: { ...before.evidence, referenced: isSavedSince(entry, path, reason, context.me) || await context.isReferenced(path) } };
   }
+}
+
+/** Another host's clock may have captured the version. */
+function mayHaveComeSince(entry: Entry | undefined, seen: Seen | undefined): boolean {
+  const came = seen && changedAt(seen);
+  return entry !== undefined && (came === undefined || came > entry.capturedAt.getTime() - skewMs);
+}
+
+function isYoung(savedAt: Date | undefined, limitMs: number): boolean {
+  return savedAt !== undefined && Date.now() - savedAt.getTime() < limitMs;
 }
 
 function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {

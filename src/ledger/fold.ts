@@ -3,9 +3,9 @@ import { hasCode, SyncMediaError } from '../errors/errors.js';
 import { isRewritten, mustCompare } from '../planning/compare-content.js';
 import { makeVersion } from '../planning/entries.js';
 import { findWhy, reconcile, type Answer } from '../planning/reconcile.js';
-import { findStanding, hasChanged, type FoundStanding } from '../planning/standing.js';
+import { findStanding, hasChanged, removedStamp, type FoundStanding } from '../planning/standing.js';
 import { confirmStamp, follow } from '../planning/transitions.js';
-import type { Entry, Path, Seen } from '../words.js';
+import type { Entry, HostId, Path, Seen } from '../words.js';
 import { hashAtOnceLimit, type FoldContext, type Reason } from './fold-context.js';
 import { gather, type Gathered } from './fold-evidence.js';
 import { insertFresh } from './insert-fresh.js';
@@ -15,8 +15,13 @@ export { hashAtOnceLimit, type FoldContext, type FoldDisk, type Reason, type Rer
 /** How often a path is looked at again because its entry moved meanwhile, before it is left to the next sweep. */
 const attempts = 10;
 
-/** What came of folding: the entries that were written, and the paths that could not be looked at now. */
-export interface Folded { readonly entries: Entry[]; readonly failed: { readonly path: Path; readonly error: unknown }[] }
+/** What came of folding: the entries that were written, and the paths that could not be looked at now, or not decided on yet. */
+export interface Folded {
+  readonly entries: Entry[];
+  readonly failed: { readonly path: Path; readonly error: unknown }[];
+  /** To be looked at again soon: what they are depends on a delivery that is not acknowledged yet. */
+  readonly waiting: Path[];
+}
 
 /**
  * Makes the ledger say what this disk says about each path. Folding twice is harmless: only bytes that the entry does not know make
@@ -60,7 +65,7 @@ export class Fold {
   }
 
   private async fold(paths: readonly Path[], reason: Reason): Promise<Folded> {
-    const entries: Entry[] = [], failed: Folded['failed'] = [];
+    const entries: Entry[] = [], failed: Folded['failed'] = [], waiting: Path[] = [];
     if (reason.why === 'named') {
       await forEachOf(paths, 16, async (path) => {
         const entry = await insertFresh(this.context, path, reason);
@@ -73,7 +78,8 @@ export class Fold {
     await forEachOf(others, 16, async (path) => {
       try {
         const entry = await this.path(path, reason, read.get(path));
-        if (entry) entries.push(entry);
+        if (entry === 'wait') waiting.push(path);
+        else if (entry) entries.push(entry);
       } catch (error) {
         // What this disk says concerns one path, and keeps no other from being folded; the rest is the database's.
         if (!(error instanceof SyncMediaError)) throw error;
@@ -81,11 +87,11 @@ export class Fold {
       }
     });
     if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
-    return { entries, failed };
+    return { entries, failed, waiting };
   }
 
   /** One path, from the entry as it was read. Paths that may not be captured, or are no files, are left alone. */
-  private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | undefined> {
+  private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | 'wait' | undefined> {
     const { ledger, me } = this.context;
     if (!this.context.wantedBy(path)) return undefined;
     let entry = read;
@@ -95,6 +101,7 @@ export class Fold {
       if (!looked) return undefined;
       const { answer, seen, copy } = looked;
       if (answer === 'again') continue;
+      if (answer === 'wait') return 'wait';
       if (answer === 'nothing') {
         if (entry) await this.noteCompared(entry, seen);
         return undefined;
@@ -108,6 +115,7 @@ export class Fold {
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next)) return next;
       } else if (entry && await this.carryOut(answer, entry, seen, copy)) {
+        if (answer === 'owe' && hadCurrent(entry, me)) this.context.events.emit('overruled', { path, by: 'newer version' });
         return answer === 'restore' || answer === 'hold' ? undefined : ledger.read(path);
       }
       entry = await ledger.read(path);
@@ -194,6 +202,7 @@ export class Fold {
     if (answer === 'put-back' && copy !== undefined) await disk.putBack(entry, copy);
     if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
+    if (answer === 'trash' && entry.heldBy.includes(me)) this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
     if (answer === 'redate' && seen) await disk.redate(entry, seen);
     // Looked at again: what was put or taken back is a version now, what was dated is the current one, and what was moved may have been put
     // back, because it was not the old file any more.
@@ -201,6 +210,11 @@ export class Fold {
     const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
   }
+}
+
+/** Whether the host holds the current version, or held it until its app removed the file. */
+function hadCurrent({ heldBy, stamps }: Entry, me: HostId): boolean {
+  return heldBy.includes(me) || stamps?.[me] === removedStamp;
 }
 
 /** Runs `work` on each item, at most `width` at a time; the first failure is thrown after all under way have ended. */

@@ -3,12 +3,12 @@ import { supersededLimit } from './entries.js';
 import { findStanding, haveSameFacts, looksKnown, removedStamp, type FoundStanding } from './standing.js';
 
 /**
- * nothing; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
+ * nothing; wait: a delivery to this host may be about to be acknowledged, and the save is looked at again after that; new-version: the ledger hears of these bytes; hold, owe, leave: this host joins the holders, owes itself, leaves the
  * holders; restore: this host lands its own copy of the current bytes from `.syncmedia`; trash: it moves the file to its own trash;
  * put-back: it puts back what a late delivery replaced before it was captured; take-back: it puts back what a delivered delete has taken from the
  * path since a save named it; redate: it gives the file the date of the version.
  */
-export type Answer = 'nothing' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'put-back' | 'take-back' | 'redate';
+export type Answer = 'nothing' | 'wait' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'put-back' | 'take-back' | 'redate';
 
 /** What may be asked of disk and database before a path can be decided on. */
 export interface Evidence {
@@ -18,6 +18,8 @@ export interface Evidence {
   readonly lateDelivery: boolean;
   /** Bytes that the entry does not know lie in this host's aside area: its app wrote them, and a delivery replaced them before they were captured. */
   readonly uncaptured: boolean;
+  /** The file may have come to its path after the version was captured, and the save is no older than a few minutes. */
+  readonly cameLately: boolean;
   /** A save may be about to say that these bytes are meant: a capture of this host that names the path waits, or the file came a moment ago. */
   readonly awaited: boolean;
   /** A document names the path now; 'unknown' where this process does not have every model. */
@@ -76,8 +78,12 @@ function decide(situation: Situation): Answer | Question {
   if (owed) {
     if (situation.evidence.ownCopy === undefined) return { ask: 'ownCopy' };
     if (situation.evidence.ownCopy) return 'restore';
+    if (why !== 'named' || !ready) return 'nothing';
     // It was captured here, is gone from here, and nobody holds it: what a save names by now is better than a file that is missing.
-    return why === 'named' && ready && entry.sender === me && entry.heldBy.length === 0 ? 'new-version' : 'nothing';
+    if (entry.sender === me && entry.heldBy.length === 0) return 'new-version';
+    // The app may have put the older version back over the current one, which had landed and was not acknowledged yet.
+    if (situation.evidence.cameLately === undefined) return { ask: 'cameLately' };
+    return situation.evidence.cameLately ? 'wait' : 'nothing';
   }
   return held || entry.stamps?.[me] === removedStamp ? reconcileReverted(situation, held) : 'owe';
 }
@@ -139,7 +145,7 @@ export function willMakeVersion({ entry, found, host, asserted }: {
   const standing = looksKnown(entry, seen, { onCapturingDisk: false }) ? findStanding(entry, seen, { onCapturingDisk: false }) : 'unknown';
   const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
   // Whether a late delivery brought it only that host can see; that a document names it is what its capture says.
-  const evidence = { ownCopy: false, lateDelivery: true, uncaptured: false, awaited: false, referenced: true, taken: false };
+  const evidence = { ownCopy: false, lateDelivery: true, uncaptured: false, cameLately: false, awaited: false, referenced: true, taken: false };
   // Where the content would have to decide, it is a version that the entry knows.
   return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, removalsHalted: false, evidence }) === 'new-version';
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mongo } from 'mongoose';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../../src/capture/outbox.js';
 import { Deleting } from '../../src/delivery/deleting.js';
@@ -18,7 +19,7 @@ let searching: Promise<void>;
 beforeEach(async () => {
   searching = Promise.resolve();
   site = await openSite(['A', 'B']);
-  a = await site.replica('A');
+  a = await site.replica('A', { awaitedMs: 60_000 });
   outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
   offered.length = swept.length = 0;
   const deleting = new Deleting({
@@ -34,6 +35,12 @@ afterEach(async () => {
   await folding.close();
   await site.close();
 });
+
+async function entryOf(path: Path): Promise<Entry> {
+  const entry = await site.ledger.read(path);
+  if (!entry) throw new Error(`no entry of ${path}`);
+  return entry;
+}
 
 function capture(touched: Path[]): Capture {
   return { id: randomUUID(), host: 'A', dueAt: new Date(0), touched, left: [], sweep: [{ dir: photos.path, after: 1 }] };
@@ -64,6 +71,28 @@ test('what cannot be looked at now stays in the outbox, the rest of the document
   const [left] = await outbox.due('A', new Date(Date.now() + 60_000), 10);
   expect(left?.touched).toEqual([secret]);
   expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
+});
+
+test('a save that waits for a delivery to be acknowledged stays in the outbox, and is folded after that', async () => {
+  const cat = photo('cat.jpg');
+  await a.write(cat, 'first', 1_000);
+  await a.fold.paths([cat], { why: 'named' });
+  await a.write(cat, 'second!', 2_000);
+  await a.fold.paths([cat], { why: 'named' });
+  await site.ledger.hold(await entryOf(cat), ['B']);
+  await site.ledger.owe(cat, ['A']);
+  await a.write(cat, 'first', 1_000);
+  const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
+  await outbox.insert(waits);
+  await folding.poll();
+  await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
+  expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat] }]);
+  expect(offered).toEqual([]);
+  await site.ledger.hold(await entryOf(cat), ['A']);
+  await outbox.makeDue([waits.id]);
+  await folding.poll();
+  await until(async () => await outbox.count() === 0);
+  expect(offered).toMatchObject([{ path: cat, sender: 'A', facts: { size: 5 } }]);
 });
 
 test('what was handed over right before it closes is folded still', async () => {

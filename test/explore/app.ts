@@ -1,6 +1,6 @@
 import { contentOf, hostIds } from './decisions.js';
 import { appTakesAway, bit, type Emit, has, hostOf, known, left, type Model, nameOf, nameOfContent, place, spend, takeAway } from './model.js';
-import { type Budget, type Content, contentLimit, copy, type HostIndex, type State } from './state.js';
+import { type Budget, type Content, contentLimit, copy, type HostIndex, type Landing, type State } from './state.js';
 
 const rowLimit = 2;
 
@@ -83,12 +83,15 @@ function name(model: Model, state: State, next: State, host: HostIndex): void {
  */
 function isCertain(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state), own = hostOf(state, host);
-  if (state.landings.some(({ step }) => step !== 'free') || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
+  // It has replaced the current version, whose landing is about to be acknowledged.
+  const isOverCurrent = entry !== undefined && has(own.replaced, entry.current) && !own.down;
+  const isOnlyAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean => step === 'landed' && to === host && driver === 'there' && sameVersion && isOverCurrent;
+  if (state.landings.some((landing) => landing.step !== 'free' && !isOnlyAcknowledged(landing)) || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
   const isAlone = state.hosts.every((other, i) => i === host || (other.written === 0 && other.named === 0 && other.asserted === 0 && (other.look.step === 'none' || other.look.answer === 'tombstone')
     && (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))));
   if (!isAlone || !entry) return isAlone;
   if (entry.entry.kind === 'tombstone') return true;
-  return has(entry.held, host) || (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined);
+  return has(entry.held, host) || isOverCurrent || (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined);
 }
 
 function isOld(model: Model, state: State, content: Content): boolean {

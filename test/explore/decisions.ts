@@ -138,7 +138,7 @@ export class Decisions {
 
   /** What the answer of a fold leaves of the entry. @param compared the content was compared */
   follow(index: number, host: HostIndex, answer: Answer, compared = false): number {
-    return this.change('follow', index, host * 16 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0), (entry) => {
+    return this.change('follow', index, host * 32 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0), (entry) => {
       const transition = this.rules.follow(answer, entry, hostIds[host] as HostId, compared ? stampOf(host) : undefined);
       return transition ? this.rules.applyTransition(entry, transition) : entry;
     });
@@ -268,7 +268,7 @@ export class Decisions {
 
 const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11, confirm: 12, revive: 13 };
 const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'redated', 'unknown', 'absent'];
-const answerList: readonly Answer[] = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'take-back', 'redate'];
+const answerList: readonly Answer[] = ['nothing', 'wait', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'put-back', 'take-back', 'redate'];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
 const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
 

@@ -31,6 +31,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
     if (!isDue) continue;
     const answer = decisions.reconcile(state, state.entry, host, own.disk, why, findEvidence(model, state, host, state.entry));
     const next = copy(state);
+    if (answer === 'wait') continue;
     if (answer === 'nothing') {
       noteCompared(model, next, host, why);
       // A delete whose file is still there is looked at again, and a scan leaves nothing behind.
@@ -70,7 +71,7 @@ function lookAtDisk(model: Model, next: State, host: HostIndex): void {
 function findEvidence(model: Model, state: State, host: HostIndex, entry: number): Evidence {
   return {
     ownCopy: ownCopy(model, state, host, entry) !== 0, lateDelivery: ownCopy(model, state, host, entry, 'late') !== 0, uncaptured: uncaptured(model, state, host, entry) !== 0, referenced: state.isNamed, taken: isTaken(state, host),
-    awaited: isAwaited(state, host),
+    awaited: isAwaited(state, host), cameLately: true,
   };
 }
 
@@ -102,6 +103,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
   if (answer !== 'new-version' && answer !== 'hold') own.look = noLook;
   switch (answer) {
     case 'nothing': return finish('nothing to do now');
+    case 'wait': return emit(next, `${label(host, why)}: waits for the delivery`, true);
     case 'new-version':
       // An older version that nobody has put back there is not to win: a delivery has brought it late.
       if (look.sameVersion && look.held && !look.byApp && isOlder(model, state.entry, seen)) next.buried |= bit(seen);

@@ -155,6 +155,11 @@ export const mutations: readonly Mutation[] = [
     rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { uncaptured: false })) }, budget: { writes: 3 }, options: { scanless: true },
   },
   {
+    name: 'acknowledgement-is-not-awaited', says: 'an older version on a host that is owed the current one is never what a save means',
+    rules: { reconcile: (situation) => { const answer = rules.reconcile(situation); return answer === 'wait' ? 'nothing' : answer; } },
+    budget: { writes: 1, restores: 1 },
+  },
+  {
     name: 'scan-does-not-wait', says: 'a scan does not leave an older version to the save that is about to name it',
     rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { awaited: false })) }, budget: { writes: 1, restores: 1 },
   },

@@ -15,7 +15,7 @@ export type Reason = (typeof reasons)[number];
 
 /** `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the compare-and-set is to come. */
 export const lookSteps = ['none', 'read', 'decided'] as const;
-export const answers = ['nothing', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'put-back', 'take-back', 'redate', 'revive'] as const;
+export const answers = ['nothing', 'wait', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'put-back', 'take-back', 'redate', 'revive'] as const;
 
 /** One fold or scan under way. */
 export interface Look {

@@ -85,6 +85,14 @@ describe('a file that is back under a tombstone', () => {
     expect(await entryOf(cat)).toMatchObject({ kind: 'file' });
   });
 
+  test('is told in the log where a scan finds it and moves it to the trash', async () => {
+    const told: unknown[] = [];
+    site.events.on('overruled', (event) => { told.push(event); });
+    await a.fold.paths([cat], scan);
+    await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
+    expect(told).toEqual([{ path: cat, by: 'delete' }]);
+  });
+
   test('is left by a scan to the save that may be about to name it', async () => {
     const patient = await site.replica('A', { named, captured, awaitedMs: 60_000 });
     await patient.fold.paths([cat], scan);
@@ -169,6 +177,35 @@ describe('an older version that the app puts back, with its date', () => {
     await a.fold.paths([cat], save);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
     expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A'], owed: ['B'], facts: { sha256: sha256('third!!') } });
+  });
+
+  test('is one that the app may have put back over a delivery which is not acknowledged yet: that is awaited, and then it is a new version', async () => {
+    await site.ledger.owe(cat, ['B']);
+    await b.write(cat, 'first', 1_000);
+    const now = { ...save, savedAt: new Date() }, patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+    expect(await patient.fold.each([cat], now)).toEqual({ entries: [], failed: [], waiting: [cat] });
+    await site.ledger.hold(await entryOf(cat), ['B']);
+    expect(await patient.fold.each([cat], now)).toMatchObject({ entries: [{ path: cat }], waiting: [] });
+    expect(await entryOf(cat)).toMatchObject({ sender: 'B', heldBy: ['B'], owed: ['A'], facts: { sha256: sha256('first') } });
+  });
+
+  test('is nothing on a host that is owed the current one, and awaited by no save, where it lay there before or the save is old', async () => {
+    const { version } = await entryOf(cat), patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+    await site.ledger.owe(cat, ['B']);
+    await patient.write(cat, 'first', 1_000);
+    expect(await patient.fold.each([cat], { ...save, savedAt: new Date(Date.now() - 120_000) })).toEqual({ entries: [], failed: [], waiting: [] });
+    const before = { ...await entryOf(cat), version: 'captured later', capturedAt: new Date(Date.now() + 120_000) };
+    expect(await site.ledger.replace(version, before)).toBe(true);
+    expect(await patient.fold.each([cat], { ...save, savedAt: new Date() })).toEqual({ entries: [], failed: [], waiting: [] });
+  });
+
+  test('is told in the log where a scan finds it and the newer version replaces it', async () => {
+    const told: unknown[] = [];
+    site.events.on('overruled', (event) => { told.push(event); });
+    await a.write(cat, 'first', 1_000);
+    await a.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], owed: ['A'] });
+    expect(told).toEqual([{ path: cat, by: 'newer version' }]);
   });
 
   test('is no version on a host that is owed the current one: that is on its way', async () => {

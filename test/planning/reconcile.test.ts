@@ -5,7 +5,7 @@ import { removedStamp, type FoundStanding } from '../../src/planning/standing.js
 import type { Entry, Facts } from '../../src/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const nothing: Evidence = { ownCopy: false, lateDelivery: false, uncaptured: false, awaited: false, referenced: false, taken: false };
+const nothing: Evidence = { ownCopy: false, lateDelivery: false, uncaptured: false, cameLately: false, awaited: false, referenced: false, taken: false };
 const base = { me: 'A', ready: true, why: 'scan' as const, removalsHalted: false, evidence: nothing };
 const withEvidence = (evidence: Partial<Evidence>) => ({ ...base, evidence: { ...nothing, ...evidence } });
 const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });

@@ -5,7 +5,7 @@ import type { Host, HostId, Path, Seen } from '../../../src/words.js';
 import { safePath } from '../../../src/root/paths.js';
 import { hostIds } from '../decisions.js';
 import { bit, goneHosts, hostOf, type Model } from '../model.js';
-import type { Content, HostIndex, Landing, State } from '../state.js';
+import type { Content, HostIndex, Landing, Look, State } from '../state.js';
 import type { Step } from '../walk.js';
 import { findDifferences } from './compare.js';
 import { contentIn, factsOf, hashOf, textOf } from './content.js';
@@ -127,7 +127,7 @@ export class Replay {
       const reached = await task.begin(async () => {
         if (why === 'left') await host.deleting.look([path], new Date());
         else {
-          const { failed } = await host.fold.each([path], { why: why === 'scan' ? 'scan' : 'named', asserted });
+          const { failed } = await host.fold.each([path], { why: why === 'scan' ? 'scan' : 'named', asserted, savedAt: new Date() });
           if (failed[0]) throw failed[0].error;
         }
       });
@@ -136,14 +136,14 @@ export class Replay {
         // The explorer sees at once that nothing follows.
         this.reach(task, reached === 'disk' ? await task.go() : reached, 'done');
         this.looks.delete(index);
-      } else this.reach(task, reached, after.step === 'read' ? 'disk' : after.answer === 'nothing' ? 'done' : 'write');
+      } else this.reach(task, reached, after.step === 'read' ? 'disk' : isOver(after) ? 'done' : 'write');
       return;
     }
     const task = this.looks.get(index);
     if (!task) throw new Error(`no look of ${index} is under way`);
-    if (before.step === 'read') return this.reach(task, await task.go(), after.answer === 'nothing' ? 'done' : 'write');
+    if (before.step === 'read') return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
     this.looks.delete(index);
-    if (before.answer === 'nothing') return this.reach(task, task.at, 'done');
+    if (isOver(before)) return this.reach(task, task.at, 'done');
     const slot = from.landings.findIndex(({ step }, i) => step === 'free' && to.landings[i]?.step !== 'free');
     if (slot >= 0) {
       this.landings[slot] = task;
@@ -155,7 +155,7 @@ export class Replay {
       // It looks again at once.
       this.looks.set(index, task);
       this.reach(task, reached, 'again');
-      return this.reach(task, await task.go(), after.answer === 'nothing' ? 'done' : 'write');
+      return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
     }
     // Whether a document has come to name the file is, to the explorer, another look: as after a crash.
     if (label.endsWith('delete: tombstone')) return task.kill();
@@ -295,6 +295,11 @@ export class Replay {
     const { ledger } = this.site;
     for (const entry of await ledger.adoptable(me, gone, 500)) if (entry.path === this.path) await ledger.adopt(entry, me);
   }
+}
+
+/** It has decided, and there is nothing that it writes. */
+function isOver({ answer }: Look): boolean {
+  return answer === 'nothing' || answer === 'wait';
 }
 
 /** Nothing is settled by a fold that moved the file to the trash or put one back, or whose restored copy gave way to what the app had written. */
