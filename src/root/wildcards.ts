@@ -20,25 +20,33 @@ export class Wildcards {
   private readonly steps: readonly Step[];
   constructor(pattern: string) { this.steps = parseSteps(Buffer.from(pattern)); }
 
+  /** Whether all of `text` from `start` to `end` matches. */
+  matches(text: Uint8Array, start: number, end: number): boolean {
+    return this.listEnds(text.subarray(start, end), false)[end - start] === 1;
+  }
+
   /**
-   * Whether all of `text` from `start` on matches; with `afterAnySlash` also from after any later slash. All ways of matching are
+   * For each number of bytes whether the text up to there matches; with `afterAnySlash` also from after any slash. All ways of matching are
    * followed at once, so the time is bounded by the lengths multiplied, whatever the pattern.
    */
-  matches(text: Uint8Array, start: number, afterAnySlash: boolean): boolean {
-    const { steps } = this;
+  listEnds(text: Uint8Array, afterAnySlash: boolean): Uint8Array {
+    const { steps } = this, ends = new Uint8Array(text.length + 1);
     let active = new Uint8Array(steps.length + 1);
     let next = new Uint8Array(steps.length + 1);
     this.enter(active, 0);
-    for (let at = start; at < text.length; at++) {
+    ends[0] = active[steps.length] ?? 0;
+    for (let at = 0; at < text.length; at++) {
       const byte = text[at] ?? 0;
       next.fill(0);
-      for (const [index, step] of steps.entries()) {
-        if (active[index] === 1 && step.accepts[byte] === 1) this.enter(next, step.repeats ? index : index + 1);
+      for (let index = 0; index < steps.length; index++) {
+        const step = active[index] === 1 ? steps[index] : undefined;
+        if (step?.accepts[byte] === 1) this.enter(next, step.repeats ? index : index + 1);
       }
       if (afterAnySlash && byte === SLASH) this.enter(next, 0);
       [active, next] = [next, active];
+      ends[at + 1] = active[steps.length] ?? 0;
     }
-    return active[steps.length] === 1;
+    return ends;
   }
 
   /** What may repeat may also be left out. */
@@ -117,14 +125,14 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
   return { accepts, end: at + 1 };
 }
 
+/** Patterns share these tables: a long one would fill the memory with its own. */
+const anything = new Uint8Array(256).fill(1), anythingButSlash = new Uint8Array(256).fill(1).fill(0, SLASH, SLASH + 1), nothingAtAll = new Uint8Array(256);
+const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
+
 function acceptAll(slashToo: boolean): Uint8Array {
-  const accepts = new Uint8Array(256).fill(1);
-  if (!slashToo) accepts[SLASH] = 0;
-  return accepts;
+  return slashToo ? anything : anythingButSlash;
 }
 
 function acceptOne(byte: number | undefined): Uint8Array {
-  const accepts = new Uint8Array(256);
-  if (byte !== undefined) accepts[byte] = 1;
-  return accepts;
+  return (byte === undefined ? undefined : singles[byte]) ?? nothingAtAll;
 }
