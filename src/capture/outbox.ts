@@ -135,9 +135,9 @@ export class Outbox {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }
 
-  /** @param touched the paths that are left to be looked at; left out: all of them */
+  /** @param touched the paths that are left to be looked at, once the scans that the capture asks for are stored; left out: everything */
   async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched] } : {}) } }, majority);
+    await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched], sweep: [] } : {}) } }, majority);
   }
 
   /** Of a capture only these candidates, and what could not be folded, are left to be looked at again when it is due. */

@@ -86,7 +86,7 @@ test('a save that waits for a delivery to be acknowledged stays in the outbox, a
   await outbox.insert(waits);
   await folding.poll();
   await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
-  expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat] }]);
+  expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], sweep: [] }]);
   expect(offered).toEqual([]);
   await site.ledger.hold(await entryOf(cat), ['A']);
   await outbox.makeDue([waits.id]);
