@@ -6,7 +6,6 @@ import { adoptOrphans } from './delivery/adopting.js';
 import { Deleting } from './delivery/deleting.js';
 import { Filling } from './delivery/filling.js';
 import { Folding } from './delivery/folding.js';
-import { Foreseeing } from './delivery/foreseeing.js';
 import { Knowing } from './delivery/knowing.js';
 import { Landed } from './delivery/landed.js';
 import { Lanes } from './delivery/lanes.js';
@@ -67,13 +66,9 @@ export class Holding {
     this.disk = new OwnDisk(
       parts.root, parts.rootPath, () => dirs.current(), me, judgeAt, tuning.leftoverMs, (dir, found) => this.noticeUnsyncable(dir, found),
     );
-    const foreseeing = new Foreseeing({
-      backend, dirOf: (path) => this.dirOf(path),
-      idleHosts: (path) => this.lanes.idle(path).flatMap((id) => registry.all().find((host) => host.id === id && wants(host, path)) ?? []),
-    });
     const named = new NamedSearch((paths, signal) => parts.findNamed(paths, signal), this.ending.signal);
     this.fold = new Fold({
-      ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path), foresee: (path, seen) => { foreseeing.send(path, seen); },
+      ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
       isCaptured: (path) => parts.outbox.awaits(me, path), awaitedMs: tuning.candidateMs,

@@ -11,11 +11,6 @@ export interface Backend {
   /** Able to receive: reachable, sync dirs marked. Changes nothing where it is already. Idempotent. */
   prepare(host: Host, dirs: readonly SyncDir[], signal: AbortSignal): Promise<Failure | undefined>;
   send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
-  /**
-   * May send a small file ahead, under a name of its own: a `send` of the same content then only places it. Nobody waits for it, and what is not
-   * placed soon is removed again.
-   */
-  stage?(to: Host, file: { readonly path: Path; readonly dir: SyncDir; readonly facts: Facts }): void;
   fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
   /**
    * Lists what differs, changes nothing, sees no excluded path and nothing below `.syncmedia`.

@@ -8,7 +8,6 @@ import type { TmpFolders } from '../root/tmp-folders.js';
 import type { Ssh } from '../ssh/ssh.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Sources } from './sftp/sources.js';
-import type { Staged } from './sftp/staged.js';
 
 /** What a landing is carrying out at a path. `ruled`: a conflict rule decided it, not the ledger's order; `overrules`: one decided once that it wins. */
 export interface Sent { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
@@ -38,8 +37,6 @@ export interface RsyncBackendOptions {
   readonly smallFileLimit?: number;
   /** Bytes from which a file goes alone, and on from where it was interrupted. Default 32 MiB. */
   readonly largeFileFrom?: number;
-  /** Milliseconds that a file which was sent ahead waits for its delivery. Default 10,000. */
-  readonly stagedMs?: number;
   readonly onCall?: (call: Call) => void;
 }
 
@@ -49,5 +46,4 @@ export interface Shared extends RsyncBackendOptions {
   readonly areas: KnownAreas;
   readonly tmpFolders: TmpFolders;
   readonly sources: Sources;
-  readonly staged: Staged;
 }

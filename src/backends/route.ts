@@ -22,7 +22,7 @@ export interface Route {
   readonly there: Place;
   readonly receiver: Place;
   readonly judge: Judge;
-  /** That both ends are what they should be: nothing is placed before, but what was sent ahead while they were looked at. */
+  /** That both ends are what they should be: nothing is placed before. */
   check(): Promise<void>;
   /** Where in the receiver's tmp area files are written. */
   readonly tmpFolders: TmpFolders;

@@ -87,11 +87,6 @@ export class Lane {
     this.begin();
   }
 
-  /** Has nothing to do, and has not just delivered this path. */
-  isIdleFor(path: Path): boolean {
-    return this.running === undefined && this.queue.size === 0 && !this.recent.has(path) && this.isSendable() !== undefined;
-  }
-
   /** Backing off: nothing is sent before the timer says so. */
   get isWaiting(): boolean { return this.timer !== undefined; }
 

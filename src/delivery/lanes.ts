@@ -1,4 +1,4 @@
-import type { Entry, Host, HostId, Path } from '../words.js';
+import type { Entry, Host, HostId } from '../words.js';
 import { Lane, type LaneContext } from './lane.js';
 
 /** How many blocked paths are put back into the queue at one poll. */
@@ -37,11 +37,6 @@ export class Lanes {
       const owed = entries.filter(({ sender, owed: hosts }) => sender === this.context.me && hosts.includes(lane.id));
       if (owed.length > 0) lane.offer(owed);
     }
-  }
-
-  /** Hosts whose lanes have nothing to do, and that have not just got this path. */
-  idle(path: Path): HostId[] {
-    return [...this.lanes.values()].filter((lane) => lane.isIdleFor(path)).map(({ id }) => id);
   }
 
   wake(host: HostId): void { this.lanes.get(host)?.retryNow(); }

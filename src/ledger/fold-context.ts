@@ -26,8 +26,6 @@ export interface FoldDisk {
 }
 
 export interface FoldContext {
-  /** A version of this content is about to be stored: whoever sends it may begin. */
-  foresee?(path: Path, seen: Seen): void;
   readonly ledger: Ledger;
   readonly disk: FoldDisk;
   readonly me: HostId;

@@ -19,9 +19,7 @@ export async function insertFresh(context: FoldContext, path: Path, { savedBy, a
     const wantedBy = context.wantedBy(path);
     if (!seen || !wantedBy) return undefined;
     const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [], overrules });
-    const inserting = ledger.insert(entry);
-    context.foresee?.(path, seen);
-    return await inserting ? entry : undefined;
+    return await ledger.insert(entry) ? entry : undefined;
   } catch (error) {
     // The usual way meets it too, and tells.
     if (error instanceof SyncMediaError) return undefined;

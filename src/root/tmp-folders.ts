@@ -40,8 +40,7 @@ export class TmpFolders {
     return this.findKnown(place, path) ?? areas.tmp;
   }
 
-  /** What `find` would give by what was looked at last; undefined where that does not tell, or a folder has to be made. */
-  findKnown(place: Place, path: Path): string | undefined {
+  private findKnown(place: Place, path: Path): string | undefined {
     const looks = this.looksAt(place.disk);
     let at = directoryOf(place, path);
     while (!looks.has(at) && at.length > place.dirPath.length) at = at.slice(0, at.lastIndexOf('/'));

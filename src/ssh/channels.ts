@@ -15,7 +15,6 @@ const most = 4;
  */
 export class Channels {
   private readonly open: Slot[];
-  private wanted = 1;
   private widening = false;
 
   constructor(readonly first: Channel, private readonly openAnother: () => Promise<Channel>) {
@@ -23,18 +22,8 @@ export class Channels {
   }
 
   /** Does `work` on the channel with the least to do. */
-  use<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
-    return this.useOneOf(this.open, work);
-  }
-
-  /** As `use`, where there is another channel not on the first one: that one answers questions meanwhile. */
-  useSpare<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
-    this.openUpTo(2);
-    return this.useOneOf(this.open.length > 1 ? this.open.slice(1) : this.open, work);
-  }
-
-  private async useOneOf<T>(open: readonly Slot[], work: (channel: Channel) => Promise<T>): Promise<T> {
-    const slot = open.reduce((least, one) => (one.users < least.users ? one : least));
+  async use<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const slot = this.open.reduce((least, one) => (one.users < least.users ? one : least));
     slot.users++;
     try {
       return await work(slot.channel);
@@ -44,18 +33,15 @@ export class Channels {
   }
 
   /** Opens the others, if they are not open yet; nobody waits for it. They end with the connection. */
-  widen(): void { this.openUpTo(most); }
-
-  private openUpTo(count: number): void {
-    this.wanted = Math.max(this.wanted, count);
-    if (this.widening || this.open.length >= this.wanted) return;
+  widen(): void {
+    if (this.widening || this.open.length >= most) return;
     this.widening = true;
     void this.openOthers();
   }
 
   private async openOthers(): Promise<void> {
     try {
-      while (this.open.length < this.wanted) this.open.push({ channel: await this.openAnother(), users: 0 });
+      while (this.open.length < most) this.open.push({ channel: await this.openAnother(), users: 0 });
       this.widening = false;
     } catch {
       // The server gives us no more of them: those that are open have to do, and it is not asked again.

@@ -50,12 +50,3 @@ test('a server that gives no more of them is content with the one', async () => 
     expect(await channels.use((channel) => Promise.resolve(channel))).toBe(first);
   });
 });
-
-test('what goes beside leaves the first channel to others, once there is a second one', async () => {
-  const all = open(login);
-  await all.use(login.address, async ({ channels }) => {
-    expect(await channels.useSpare((channel) => Promise.resolve(channel === channels.first))).toBe(true);
-    await until(async () => !await channels.useSpare((channel) => Promise.resolve(channel === channels.first)));
-    expect(await countUsed(all, login, 8)).toBe(2);
-  });
-});

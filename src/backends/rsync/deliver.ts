@@ -58,7 +58,7 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
     await route.check();
     yield* removeFiles(route, removals, 'sftp', signal);
   }
-  yield* sendSmallFiles(options, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
+  yield* sendSmallFiles(options.sources, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
   if (others.length === 0) return;
   await route.check();
   // A root-relative list would replace a symlinked sync dir by a new directory.

@@ -15,8 +15,6 @@ import type { RsyncBackendOptions, Shared } from '../options.js';
 import { openRoute, remotePlace, type Route } from '../route.js';
 import { openRemoteFile } from '../sftp/read.js';
 import { Sources } from '../sftp/sources.js';
-import { stageFile } from '../sftp/stage-file.js';
-import { Staged } from '../sftp/staged.js';
 import type { Way } from './commands.js';
 import { compareEnds } from './compare.js';
 import { deliver } from './deliver.js';
@@ -33,7 +31,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
-  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), tmpFolders: new TmpFolders(), sources: new Sources(options.root), staged: new Staged(options.stagedMs) };
+  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), tmpFolders: new TmpFolders(), sources: new Sources(options.root) };
   const ending = new AbortController();
   // Each delivery under way listens, one for every host.
   setMaxListeners(0, ending.signal);
@@ -123,10 +121,6 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
     send: (to, changes, signal) => carryOut(to, changes, 'send', signal),
 
-    stage(to, file) {
-      if (!ending.signal.aborted) stageFile(shared, to, file);
-    },
-
     fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
 
     compare: (host, dir, by, signal, from = 'both') => connected(host, signal, async function* (connection, both) {
@@ -155,7 +149,6 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
     async close(): Promise<void> {
       ending.abort();
-      shared.staged.close();
       await ssh.close();
       await Promise.race([Promise.allSettled(running), sleep(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
       // What was running may have opened a master meanwhile.

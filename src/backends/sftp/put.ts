@@ -51,23 +51,18 @@ export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileTo
     await place.disk.remove(unfinished).catch(() => undefined);
     throw error;
   }
-  return placeFinished(place, path, unfinished, { judge, known });
+  try {
+    return await land(place, path, unfinished, judge, known);
+  } catch (error) {
+    // Where it landed this name is gone, or is a second one of the same file.
+    await place.disk.remove(unfinished).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** A name that is free, in a folder of the tmp area. */
-export function newFile({ dirPath }: Place, folder: string): string {
+function newFile({ dirPath }: Place, folder: string): string {
   return `${dirPath}/${folder}/${newName()}`;
-}
-
-/** Places a file that lies finished in the tmp area; that name of it is gone afterwards. @throws what `land` throws */
-export async function placeFinished(place: Place, path: Path, finished: string, { judge, known }: Pick<Placing, 'judge' | 'known'>): Promise<Judged[]> {
-  try {
-    return await land(place, path, finished, judge, known);
-  } catch (error) {
-    // Where it landed this name is gone, or is a second one of the same file.
-    await place.disk.remove(finished).catch(() => undefined);
-    throw error;
-  }
 }
 
 function isFolderMissing(error: unknown): boolean {

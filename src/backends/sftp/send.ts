@@ -1,17 +1,15 @@
 import { hasCode } from '../../errors/errors.js';
-import type { Judge } from '../../root/disk.js';
-import { isBackAtPath, VanishedError, type Judged, type Place } from '../../root/landing.js';
+import { isBackAtPath } from '../../root/landing.js';
 import { checkParents, makeParents } from '../../root/parents.js';
 import { notAFile } from '../../root/local-disk.js';
 import type { Channel } from '../../ssh/channels.js';
-import type { Outcome, Path } from '../../words.js';
+import type { Outcome } from '../../words.js';
 import { asFailure, cancelled, failed } from '../failure.js';
 import { inParallel } from '../in-parallel.js';
 import { keepsItsOwn } from '../look.js';
-import type { Shared } from '../options.js';
 import type { Put, Route } from '../route.js';
-import { placeFinished, putFile } from './put.js';
-import type { SentAhead } from './staged.js';
+import type { Sources } from './sources.js';
+import { putFile } from './put.js';
 
 /** Files under way at once: so many, and so many bytes of the largest of them. */
 const filesAtOnce = 32;
@@ -26,7 +24,7 @@ const widenFrom = 16;
  * @param known directories there that were looked at before
  */
 export async function* sendSmallFiles(
-  shared: Pick<Shared, 'sources' | 'staged'>, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
+  sources: Sources, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
 ): AsyncGenerator<Outcome> {
   const { channels } = route.connection;
   if (files.length >= widenFrom) channels.widen();
@@ -35,7 +33,7 @@ export async function* sendSmallFiles(
   const outcomes = inParallel(files, atOnce, async (change) => {
     if (signal.aborted) return failed(change, 'sftp', cancelled());
     try {
-      return await channels.use((channel) => sendOne(shared, route, change, mode, known, channel));
+      return await channels.use((channel) => sendOne(sources, route, change, mode, known, channel));
     } catch (error) {
       if (!hasCode(error, 'NO_SFTP')) return failed(change, 'sftp', asFailure(error, 'path'));
       onUnable(change);
@@ -45,30 +43,15 @@ export async function* sendSmallFiles(
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
 }
 
-/**
- * What was sent ahead is placed at once; else both looks and the upload are under way at once, and nothing is placed before the looks were
- * answered.
- */
-async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
+/** Both looks and the upload are under way at once, and nothing is placed before the looks were answered. */
+async function sendOne(sources: Sources, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
   const place = { ...route.there, disk };
   // Where a rule decides, it may well be that nothing is to be sent.
   const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
   if (look === 'kept') return { ...answer, result: 'kept' };
-  const taking = staged.take({ host: route.host.id, path: change.path, facts: change.facts });
-  const discard = async (): Promise<void> => {
-    const sent = await taking;
-    if (sent) await disk.remove(sent.at);
-  };
-  const source = await sources.read(change).catch(async (error: unknown) => {
-    await discard();
-    throw error;
-  });
-  if (typeof source === 'string') {
-    await discard();
-    return { ...answer, result: source };
-  }
-  const ahead = await taking;
+  const source = await sources.read(change);
+  if (typeof source === 'string') return { ...answer, result: source };
   const { bytes, sha256 } = source;
   const { tmpFolders, receiver } = route, { path } = change;
   const check = async (): Promise<string> => {
@@ -80,37 +63,11 @@ async function sendOne({ sources, staged }: Pick<Shared, 'sources' | 'staged'>, 
     await route.repair();
     return tmpFolders.find(receiver, path);
   };
-  const { judge } = route;
-  const put = (): Promise<Judged[]> => putFile(sftp, place, path, { bytes, mtime: change.facts.mtime, mode }, {
-    judge, known, guess: tmpFolders.guess(receiver, path), checked: check(), repair,
+  const judged = await putFile(sftp, place, path, { bytes, mtime: change.facts.mtime, mode }, {
+    judge: route.judge, known, guess: tmpFolders.guess(receiver, path), checked: check(), repair,
   });
-  const judged = ahead === undefined ? await put() : await placeAhead(place, change.path, ahead, { judge, known }, check, put);
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
-}
-
-/** @param check that the place is right, where the look at it was too long ago @param put sends it anew, should it be gone from where it lay */
-async function placeAhead(
-  place: Place, path: Path, { at, looked, folder }: SentAhead, how: { readonly judge: Judge; readonly known: Set<string> },
-  check: () => Promise<string>, put: () => Promise<Judged[]>,
-): Promise<Judged[]> {
-  try {
-    if (!looked) {
-      if (await check() !== folder) {
-        await place.disk.remove(at);
-        return await put();
-      }
-    } else for (const directory of looked) how.known.add(directory);
-  } catch (error) {
-    await place.disk.remove(at).catch(() => undefined);
-    throw error;
-  }
-  try {
-    return await placeFinished(place, path, at, how);
-  } catch (error) {
-    if (error instanceof VanishedError) return put();
-    throw error;
-  }
 }
 
 /** Whether the place there can take it; `no way`: directories on the way are missing. What lies at the path itself, landing meets. */
