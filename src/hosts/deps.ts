@@ -10,7 +10,7 @@ import type { SyncDirsStore } from './sync-dirs-store.js';
 /** What registering, changing and retiring hosts is given. */
 export interface HostsDeps {
   connection: Connection;
-  config: Pick<Config, 'stateDir' | 'collectionPrefix' | 'log' | 'backend' | 'key' | 'identityFile' | 'authorizedKeysFile' | 'init' | 'autoApprove'>;
+  config: Pick<Config, 'stateDir' | 'collectionPrefix' | 'log' | 'backend' | 'key' | 'identityFile' | 'authorizedKeysFile' | 'init' | 'autoApprove' | 'reloadCommand'>;
   /** Tells which rows this site wrote, and seals what is written here. */
   seals: Seals;
   syncDirs: SyncDirsStore;

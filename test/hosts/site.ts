@@ -39,7 +39,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
       connection, disk: localDisk, seals: new Seals(),
       config: {
         stateDir: host.stateDir, collectionPrefix: 'p_', log, backend: 'rsync', key: host.publicKeyFile, identityFile: undefined,
-        authorizedKeysFile: host.authorizedKeysFile, autoApprove: true,
+        authorizedKeysFile: host.authorizedKeysFile, autoApprove: true, reloadCommand: undefined,
         init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined, unconfined: gateIsMissing === undefined ? undefined : true },
       },
       syncDirs: new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'), log),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Schema } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -72,4 +72,56 @@ test('the directory of the main module may be a sync dir only where init lists i
   } finally {
     process.argv[1] = before as string;
   }
+});
+
+test('a directory of NODE_PATH may be a sync dir only where init lists it by name, and one below it may', async () => {
+  await mkdir(join(one.ssh.dir, 'shared/lib/uploads'), { recursive: true });
+  const before = process.env['NODE_PATH'];
+  process.env['NODE_PATH'] = `:/nowhere:${join(one.ssh.dir, 'shared/lib')}`;
+  try {
+    const listed = listProtected({ authorizedKeysFile: '/nowhere/authorized_keys' }, { stateDir: '/nowhere/state' });
+    const check = (path: string, named: string[] = []) => (): void => { refuseProtectedDirs(one.ssh.dir, [path as Path], named, listed); };
+    for (const path of ['shared', 'shared/lib']) {
+      expect(check(path)).toThrow(expect.objectContaining({ code: 'BAD_SYNC_DIR', message: expect.stringContaining('NODE_PATH') as string }));
+      expect(check(path, [path])).not.toThrow();
+    }
+    expect(check('shared/lib/uploads')).not.toThrow();
+  } finally {
+    if (before === undefined) delete process.env['NODE_PATH'];
+    else process.env['NODE_PATH'] = before;
+  }
+});
+
+test.each<[string, (script: string) => string[]]>([
+  ['the program', (script) => [script, '--now']], ['the script of an interpreter', (script) => ['/bin/sh', script]], ['a link to the program', (script) => [`${script}-link`]],
+])('no sync dir holds %s that runs after files arrived, under any name', async (what, command) => {
+  const script = join(one.ssh.dir, `jobs-${what.replaceAll(' ', '-')}/reload.sh`), folder = dirname(script).slice(one.ssh.dir.length + 1);
+  await mkdir(dirname(script));
+  const program = `${dirname(script)}-beside/reload.sh`;
+  await mkdir(dirname(program));
+  await writeFile(program, '');
+  // A link leads to a program that lies elsewhere: another one could be put in its place.
+  if (what.startsWith('a link')) await symlink(program, `${script}-link`);
+  else await writeFile(script, '');
+  await mkdir(join(one.ssh.dir, `${folder}-elsewhere`));
+  const listed = listProtected({ authorizedKeysFile: '/nowhere/authorized_keys' }, { stateDir: '/nowhere/state', reloadCommand: command(script) });
+  const check = (path: string) => (): void => { refuseProtectedDirs(one.ssh.dir, [path as Path], [path], listed); };
+  expect(check(folder)).toThrow(expect.objectContaining({ code: 'BAD_SYNC_DIR', message: expect.stringContaining('SYNCMEDIA_RELOAD_COMMAND') as string }));
+  expect(check(`${folder}-elsewhere`)).not.toThrow();
+});
+
+test.each<[string, readonly (readonly [link: string, target: string])[]]>([
+  ['the folder of keys', [['held/keys', 'elsewhere/keys']]],
+  ['what leads to it', [['linked', 'held/keys'], ['held/keys', 'elsewhere/keys']]],
+  ['a directory on the way to it', [['held/home', 'elsewhere']]],
+])('no sync dir holds a symlink that stands for %s', async (what, links) => {
+  const base = join(one.ssh.dir, `links-${what.replaceAll(' ', '-')}`), first = links[0]?.[0] ?? '';
+  await mkdir(join(base, 'elsewhere/keys'), { recursive: true });
+  for (const folder of ['held', 'beside']) await mkdir(join(base, folder));
+  for (const [link, target] of links) await symlink(join(base, target), join(base, link));
+  const folder = first === 'held/home' ? join(base, first, 'keys') : join(base, first);
+  const listed = listProtected({ authorizedKeysFile: join(folder, 'authorized_keys') }, { stateDir: '/nowhere/state' });
+  const check = (path: string) => (): void => { refuseProtectedDirs(base, [path as Path], [path], listed); };
+  for (const path of ['held', 'elsewhere', 'elsewhere/keys']) expect(check(path)).toThrow(expect.objectContaining({ code: 'BAD_SYNC_DIR' }));
+  expect(check('beside')).not.toThrow();
 });
