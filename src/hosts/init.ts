@@ -153,14 +153,16 @@ async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly P
 }
 
 async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[], { remote = false }: Change): Promise<Described> {
-  // Who asks from afar names no port that is connected to, on loopback either.
-  const port = remote ? deps.config.init.sshPort ?? state?.registered?.sshPort ?? 22 : own.sshPort;
-  const { keys, from } = await readOwnHostKeys(port, hostKeyFolder);
-  if (from !== 'sshd') {
+  const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
+  // Who asks from afar names no port that is connected to, on loopback either; nor one that a later call connects to.
+  const port = remote ? deps.config.init.sshPort ?? 22 : own.sshPort;
+  const isKept = remote && knownKeys.length > 0;
+  const { keys, from } = isKept ? { keys: knownKeys, from: 'known' } : await readOwnHostKeys(port, hostKeyFolder);
+  if (from !== 'sshd' && !isKept) {
     checks.push({
       name: 'host keys', ok: false,
       message: `no sshd answers on loopback port ${String(port)}: its keys were ${from === 'files' ? 'read from its files' : 'not found'}`,
-      remedy: `start sshd, or give its port, and run \`syncmedia init\` again`,
+      remedy: `start sshd, or give its port ${remote ? 'in SYNCMEDIA_SSH_PORT' : 'with --port'}, and run \`syncmedia init\`${remote ? ' on this host' : ' again'}`,
     });
   }
   if (!own.urlIsQualified) {
@@ -168,7 +170,7 @@ async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, {
   }
   return {
     hostname: own.hostname, url: own.url, sshPort: own.sshPort, username: own.username, publicKey: own.keys.publicKey.line,
-    hostKeys: keys.length > 0 ? keys : [...host?.hostKeys ?? state?.registered?.hostKeys ?? []], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
+    hostKeys: [...keys.length > 0 ? keys : knownKeys], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
   };
 }
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
       connection: database.connection, log: { info: say, warn: say, error: say },
       environment: {
         HOME: host.dir, ...confinement, SYNCMEDIA_ROOT: host.root, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, SYNCMEDIA_KEY: host.publicKeyFile,
-        SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_ADMIN_TOKEN: token, SYNCMEDIA_TIMEOUT: '5',
+        SYNCMEDIA_SSH_PORT: String(host.port), SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_ADMIN_TOKEN: token, SYNCMEDIA_TIMEOUT: '5',
       },
     });
     const photos = new Schema({ file: String });
