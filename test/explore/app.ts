@@ -83,10 +83,11 @@ function name(model: Model, state: State, next: State, host: HostIndex): void {
  */
 function isCertain(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state), own = hostOf(state, host);
-  // It has replaced the current version, whose landing is about to be acknowledged.
-  const isOverCurrent = entry !== undefined && has(own.replaced, entry.current) && !own.down;
-  const isOnlyAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean => step === 'landed' && to === host && driver === 'there' && sameVersion && isOverCurrent;
-  if (state.landings.some((landing) => landing.step !== 'free' && !isOnlyAcknowledged(landing)) || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
+  const isAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean => step === 'landed' && to === host && driver === 'there' && sameVersion;
+  // It has replaced the current version, whose landing is about to be acknowledged. After a crash, or by a fetch, that version may land once more.
+  const isOverCurrent = entry !== undefined && has(own.replaced, entry.current) && state.landings.some(isAcknowledged)
+    && (['crashes', 'pauses', 'retires', 'fetches'] as const).every((what) => (model.options.budget[what] ?? 0) === 0);
+  if (state.landings.some((landing) => landing.step !== 'free' && !(isOverCurrent && isAcknowledged(landing))) || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
   const isAlone = state.hosts.every((other, i) => i === host || (other.written === 0 && other.named === 0 && other.asserted === 0 && (other.look.step === 'none' || other.look.answer === 'tombstone')
     && (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))));
   if (!isAlone || !entry) return isAlone;

@@ -11,7 +11,7 @@ type Decided = Answer | 'tombstone' | 'revive';
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
 const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41), forgetfulLimit = 1;
 /** Added to the date of bytes, for each host counted from 1, whose app has given them another one. */
-const redate = 5_000;
+export const redate = 5_000;
 
 /** What the steps ask of an entry all the time. */
 export interface Known {

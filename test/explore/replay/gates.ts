@@ -145,6 +145,11 @@ export class GatedOwnDisk extends OwnDisk {
     await super.takeBack(path, taken);
   }
 
+  override async redate(entry: Entry, seen: Seen): Promise<void> {
+    await pass('write');
+    await super.redate(entry, seen);
+  }
+
   override async moveToTrash(path: Path): Promise<void> {
     await this.beginLanding();
     await super.moveToTrash(path);

@@ -16,6 +16,9 @@ import { Task, type Point } from './task.js';
 /** A difference between the explorer and the hosts, at this step of a walk. */
 export interface Difference { readonly step: number; readonly label: string; readonly what: string[]; readonly before: string[] }
 
+/** A save is young enough to wait for an acknowledgement, and older than a delete of the walk: documents are asked whether they name the file. */
+const saveAgeMs = 120_000;
+
 /** Takes walks of the explorer with real files, step by step, and looks after each whether the hosts are where the explorer is. */
 export class Replay {
   private hosts: ReplayHost[] = [];
@@ -82,7 +85,7 @@ export class Replay {
   }
 
   private async write(state: State, host: HostIndex, content: Content, dated: boolean): Promise<void> {
-    await this.host(host).write(this.path, textOf(state, content), factsOf(state, content, dated));
+    await this.host(host).write(this.path, textOf(state, content), factsOf(state, content, dated, hostOf(state, host).redated));
   }
 
   private host(index: HostIndex): ReplayHost {
@@ -127,7 +130,7 @@ export class Replay {
       const reached = await task.begin(async () => {
         if (why === 'left') await host.deleting.look([path], new Date());
         else {
-          const { failed } = await host.fold.each([path], { why: why === 'scan' ? 'scan' : 'named', asserted, savedAt: new Date() });
+          const { failed } = await host.fold.each([path], why === 'scan' ? { why } : { why: 'named', asserted, savedAt: new Date(Date.now() - saveAgeMs) });
           if (failed[0]) throw failed[0].error;
         }
       });
@@ -150,6 +153,8 @@ export class Replay {
       return this.reach(task, await task.go(), 'rename');
     }
     if (label.endsWith('its copy is gone, again')) return this.fail(task);
+    // It finds that when it is about to move the copy, and looks again.
+    if (label.endsWith('its copy is gone, or the version moved, again')) return task.kill();
     const reached = await task.go();
     if (before.answer === 'take-back' && after.step !== 'none') {
       // It looks again at once.
