@@ -23,7 +23,7 @@ export interface Events {
   halted: { dir: Path; failure: Failure };
   /** What was found at a path was kept aside. */
   conflict: { path: Path; host: HostId };
-  /** A scan found on this host a file that had been deleted, or an older version than the host held, and no save that names it. */
+  /** This host found a deleted file, or an older version than it held, that no save names. The delete or the newer version won. */
   overruled: { path: Path; by: 'delete' | 'newer version' };
   /** Names in a sync dir of this host that cannot be synced; told where they are others than at the scan before. */
   unsyncable: { dir: Path; found: Unsyncable };

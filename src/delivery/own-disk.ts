@@ -62,13 +62,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async findOwnCopy(entry: Entry, { late } = { late: false }): Promise<string | undefined> {
-    const onCapturingDisk = entry.capturedBy === this.me;
-    const isCurrent = async (seen: Seen, hash: () => Promise<string | undefined>): Promise<boolean> => {
-      const standing = findStanding(entry, seen, { onCapturingDisk, surely: true });
-      if (standing !== undefined) return standing === 'current';
-      const sha256 = await hash();
-      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === 'current';
-    };
+    const isCurrent = this.recognise(entry, 'current');
     const place = await this.checkedPlace(entry.path);
     if (!late) return findOwnCopy(place, entry.path, isCurrent);
     const since = entry.capturedAt.getTime() - skewMs;
@@ -76,14 +70,18 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async findUncaptured(entry: Entry): Promise<string | undefined> {
+    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, this.recognise(entry, 'unknown'), { areas: ['aside'] });
+  }
+
+  /** Accepts bytes that are this to the entry; reads them where facts cannot tell. */
+  private recognise(entry: Entry, wanted: 'current' | 'unknown'): (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean> {
     const onCapturingDisk = entry.capturedBy === this.me;
-    const isUnknown = async (seen: Seen, hash: () => Promise<string | undefined>): Promise<boolean> => {
-      const standing = findStanding(entry, seen, { onCapturingDisk });
-      if (standing !== undefined) return standing === 'unknown';
+    return async (seen, hash) => {
+      const standing = findStanding(entry, seen, { onCapturingDisk, surely: true });
+      if (standing !== undefined) return standing === wanted;
       const sha256 = await hash();
-      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === 'unknown';
+      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === wanted;
     };
-    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, isUnknown, { areas: ['aside'] });
   }
 
   async putBack(entry: Entry, uncaptured: string): Promise<void> {

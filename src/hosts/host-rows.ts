@@ -12,9 +12,6 @@ type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
 
 const MAX_TRIES = 5;
 
-/** What a change is decided by. */
-const decisive = ['hostname', 'url', 'sshPort', 'username', 'publicKey', 'hostKeys', 'rootPath', 'syncDirs', 'passive', 'status', 'seal'] as const;
-
 export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'config'>): HostRows {
   return hostRows(connection, config.collectionPrefix);
 }
@@ -65,6 +62,8 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
     const seal = deps.seals.seal({ ...trusted, id });
     // Everything that is sealed is written with it: what the row says meanwhile was not looked at.
     const set = { ...changed, ...(seal !== undefined && { ...trusted, seal }), updatedAt: new Date() };
+    // A change is decided by what is trusted: a row that says otherwise by now is not written.
+    const decisive = [...Object.keys(trusted) as (keyof typeof trusted)[], 'seal' as const];
     const written = await naming(rows, id, changed, () => rows.findOneAndUpdate(
       { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
     ));

@@ -12,7 +12,7 @@ export interface FoldDisk {
   findOwnCopy(entry: Entry, options?: { late: boolean }): Promise<string | undefined>;
   /** Looks in this host's aside area for bytes that the entry does not know: a delivery has replaced them before they were captured. */
   findUncaptured(entry: Entry): Promise<string | undefined>;
-  /** Puts them back; whoever judges may have done so meanwhile. */
+  /** Puts these bytes back. Does nothing where a judge has moved them meanwhile. */
   putBack(entry: Entry, uncaptured: string): Promise<void>;
   /** A file that was taken from this path since then, in this host's own `.syncmedia`, and that `wanted` accepts. */
   findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined>;

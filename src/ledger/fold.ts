@@ -204,8 +204,8 @@ export class Fold {
     if (answer === 'trash') await disk.moveToTrash(entry.path);
     if (answer === 'trash' && entry.heldBy.includes(me)) this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
     if (answer === 'redate' && seen) await disk.redate(entry, seen);
-    // Looked at again: what was put or taken back is a version now, what was dated is the current one, and what was moved may have been put
-    // back, because it was not the old file any more.
+    // The caller looks at the path again: bytes that were put or taken back are a version now, dated ones are the current version, and a
+    // judge may have put back a moved file that was not the old one any more.
     if (answer === 'trash' || answer === 'put-back' || answer === 'take-back' || answer === 'redate') return false;
     const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
