@@ -8,35 +8,49 @@ import { isSafePath } from './paths.js';
 import { folderOf, makeFolder, placeWhereEmpty, replaceAt } from './replace.js';
 import { removeEmptied, walkOwn } from './walk.js';
 
-/** What became of a file that was aside: `verdict` is what was done, `keptAs` where it lies now, relative to the sync dir. */
+/**
+ * The result for one replaced file: `resolution` is what was done, `keptAs` is its new path
+ * relative to the sync dir.
+ */
 export interface Judged { readonly path: Path; readonly found: Seen; readonly verdict: Verdict; readonly keptAs?: string }
 
-/** Whether a landing or a removal left at the path what it found there: the other side's own won. */
+/**
+ * Whether a placement or a removal put the file that it found back at the path. The receiver's
+ * own file won then.
+ */
 export function isBackAtPath(judged: readonly Judged[]): boolean {
   return judged.some(({ verdict }) => verdict === 'return' || verdict === 'put-back');
 }
 
 /**
- * What the app wrote while its bytes were put back is newer than they, and goes over them; then it is enough: two who put back against each
- * other for ever would be a fault in judging, and the bytes are a person's to decide on.
+ * A file that the app writes while its older bytes are put back replaces them again. After this
+ * many rounds the bytes become a conflict for a person, since two resolvers that undo each other
+ * for ever would be a fault.
  */
 const MAX_PUT_BACKS = 2;
 
-/** The path cannot take a file now, whoever tries; anything else may be better next time and leaves the file aside. */
+/**
+ * Errors that say that nobody can place a file at the path now. After any other error the file
+ * stays in the replaced area for a later try.
+ */
 const PATH_REFUSES: readonly ErrorCode[] = ['LINK_FAILED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'PERMISSION_DENIED', 'BAD_PATH'];
 
 interface AsideFile {
   readonly place: Place;
   readonly path: Path;
-  /** Its path below the sync dir, and where it lies now, relative to the sync dir. */
+  /**
+   * `rest` is the path below the sync dir; `at` is where the file lies now, relative to the sync
+   * dir.
+   */
   readonly rest: string;
   readonly at: string;
   readonly found: Seen;
 }
 
 /**
- * Judges every file in one folder of the aside area and carries the verdicts out. Others may judge the same folder: what vanishes
- * meanwhile is theirs. What throws leaves the rest aside, to be judged as left over.
+ * Resolves every file in one folder of the replaced area. Other processes may resolve the same
+ * folder: a file that vanishes meanwhile is theirs. After an error the remaining files stay, and
+ * are resolved later as leftovers.
  */
 export async function judgeAside(place: Place, asideName: string, by: AsideBy, judge: Judge): Promise<Judged[]> {
   const folder = `${areas.aside}/${asideName}`;
@@ -49,7 +63,10 @@ export async function judgeAside(place: Place, asideName: string, by: AsideBy, j
   return judged;
 }
 
-/** Judges the file at `rest` in that folder of the aside area, and removes what directories that empties. */
+/**
+ * Resolves the file at `rest` in a folder of the replaced area, then removes the directories that
+ * this empties.
+ */
 export async function judgeOne(place: Place, asideName: string, rest: string, by: AsideBy, judge: Judge, putBacks = 0): Promise<Judged[]> {
   const at = `${areas.aside}/${asideName}/${rest}`;
   const stat = await place.disk.stat(inPlace(place, at));
@@ -58,7 +75,10 @@ export async function judgeOne(place: Place, asideName: string, rest: string, by
   return judged;
 }
 
-/** Judges what a crash left aside more than `olderThanMs` ago, by that disk's clock; younger folders may still be in use. */
+/**
+ * Resolves files that a crash left in the replaced area more than `olderThanMs` ago, by that
+ * disk's clock. Younger folders may still be in use.
+ */
 export async function judgeLeftovers(place: Place, judge: Judge, olderThanMs: number): Promise<Judged[]> {
   const names = (await place.disk.list(inPlace(place, areas.aside))) ?? [];
   if (names.length === 0) return [];
@@ -77,7 +97,7 @@ async function judgeFound(place: Place, at: string, rest: string, stat: DiskStat
   if (!isSafePath(path)) return [];
   const { size, mtime, nanos } = stat;
   const file: AsideFile = { place, path, rest, at, found: { size, mtime, nanos } };
-  // A symlink or the like that was swapped in at the last moment: no entry can know it.
+  // No entry can know a symlink or special file that was swapped in at the last moment.
   if (stat.kind !== 'file') return keepAsConflict(file, judge);
   const verdict = await judge(path, file.found, by, () => place.disk.hash(inPlace(place, at), place.hashLimit ?? Infinity));
   switch (verdict) {
@@ -117,7 +137,10 @@ async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
   return placed === 'placed' ? [{ path, found, verdict: 'return' }] : [];
 }
 
-/** Whether the path has the same bytes meanwhile, as where a delete met a delivery: they are no conflict. */
+/**
+ * Whether the path has the same bytes by now, for example when a delete met a delivery. Then
+ * there is no conflict.
+ */
 async function isAtPath({ place, rest, at, found }: AsideFile): Promise<boolean> {
   const [there, limit] = [await place.disk.stat(inPlace(place, rest)), place.hashLimit ?? Infinity];
   if (there?.kind !== 'file' || there.size !== found.size || (await place.disk.stat(inPlace(place, at)))?.kind !== 'file') return false;
@@ -130,7 +153,8 @@ async function putBack({ place, path, rest, at, found }: AsideFile, judge: Judge
   await makeParents(place, path);
   const replaced = await replaceAt(place, path, inPlace(place, at));
   if (replaced === 'vanished') return [];
-  // A rename between two names of one file does nothing: the path has the bytes, this name of them must not stay.
+  // A rename between two names of one file does nothing. The path has the bytes, so this second
+  // name must go.
   await place.disk.remove(inPlace(place, at));
   const judged: Judged[] = [{ path, found, verdict: 'put-back' }];
   for (const aside of replaced.aside) judged.push(...(await judgeOne(place, aside, rest, 'put-back', judge, putBacks + 1)));

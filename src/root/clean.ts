@@ -4,8 +4,9 @@ import { folderOf } from './replace.js';
 import { removeEmptied, walkOwn } from './walk.js';
 
 /**
- * Removes unfinished files (tmp, partial) that nobody has worked on for `olderThanMs`, and returns how many. A finished one has the
- * date of its source already, so where a name tells when it was made, that has to be as long ago.
+ * Removes unfinished files (tmp, partial) that nobody has worked on for `olderThanMs`, and
+ * returns how many. A finished file already has the date of its source. So if its name tells when
+ * it was made, that must be as long ago.
  */
 export async function cleanTmp(place: Place, olderThanMs: number): Promise<number> {
   const now = await readClock(place);
@@ -26,8 +27,8 @@ export async function cleanTmp(place: Place, olderThanMs: number): Promise<numbe
 }
 
 /**
- * Removes from the trash what is older than `olderThanMs` by that disk's clock, and the oldest beyond `maxBytes`; returns how many
- * files.
+ * Removes trash that is older than `olderThanMs` by that disk's clock, and the oldest trash
+ * beyond `maxBytes`. Returns how many files it removed.
  */
 export async function cleanTrash(place: Place, { olderThanMs, maxBytes }: { olderThanMs: number; maxBytes: number }): Promise<number> {
   const names = await listFolders(place, areas.trash);

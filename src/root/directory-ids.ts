@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 
-/** What tells a directory from every other one that ever lay at its path. */
+/** Identifies a directory among all that ever lay at its path. */
 export interface DirectoryId { readonly dev: bigint; readonly ino: bigint }
 
-/** Directories beyond so many are not kept: a scan takes them for new each time, which is slower and finds no less. */
+/**
+ * More directories than this are not remembered. Each scan takes the rest for new, which is
+ * slower and finds no less.
+ */
 const LIMIT = 1_000_000;
 
 /**
- * The directories that a scan walked, each by its path and its inode. A directory that was moved to its path, and each one below it, is
- * not among those of the scan before, whatever the dates say: renaming a directory changes no date below it.
+ * The directories that a scan walked, each by its path and inode. A directory that was moved to
+ * its path is not among those of the previous scan, nor is any directory below it. Dates would
+ * not show that: renaming a directory changes no date below it.
  */
 export class DirectoryIds {
   private readonly ids = new Set<number>();
@@ -24,7 +28,10 @@ export class DirectoryIds {
   }
 }
 
-/** A number of 48 bits: a site has so few directories that two never share one, and the daily scan would find what that hid. */
+/**
+ * A digest of 48 bits. A site has so few directories that two never share one, and the daily scan
+ * would find the files that a collision hid.
+ */
 function digest(path: string, { dev, ino }: DirectoryId): number {
   return createHash('sha1').update(`${String(dev)} ${String(ino)} ${path}`).digest().readUIntBE(0, 6);
 }

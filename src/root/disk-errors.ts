@@ -14,7 +14,7 @@ const meaning: Readonly<Record<string, { code: ErrorCode; remedy: string } | und
   ENAMETOOLONG: { code: 'BAD_PATH', remedy: 'the name is too long for this disk' },
 };
 
-/** What the system said, as an error of ours; an error of ours stays as it is. */
+/** Turns a system error into a SyncMediaError. A SyncMediaError stays as it is. */
 export function asDiskError(error: unknown, doing: string, path: string): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
   const code = meaning[errnoOf(error) ?? '']?.code ?? 'TRANSFER_FAILED';
@@ -25,12 +25,15 @@ export function explainError(error: unknown): string {
   return meaning[errnoOf(error) ?? '']?.remedy ?? messageOf(error);
 }
 
-/** `ENOENT` and the like. */
+/** Returns the system's error name, such as `ENOENT`. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Nothing is there, nor could be: also where a directory on the way is missing or is a file, or the name is longer than any. */
+/**
+ * Whether the error says that nothing is there. That includes a missing directory on the way, a
+ * file in the place of one, and a name that is too long to exist.
+ */
 export function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '');
 }

@@ -1,65 +1,90 @@
 import type { AsideBy, Path, Seen, Verdict } from '../words.js';
 
-/** What lies at an absolute path, not following a symlink at its end. */
+/**
+ * Describes the file, directory or symlink at an absolute path. A symlink at its end is not
+ * followed.
+ */
 export interface DiskStat extends Seen {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
   readonly mode: number;
   readonly gid: number;
 }
 
-/** Whether it is the same, by all that a look tells. */
+/** Whether both stats show the same file, by kind, size and mtime. */
 export function isSameStat(one: DiskStat, other: DiskStat | undefined): boolean {
   return one.kind === other?.kind && one.size === other.size && one.mtime === other.mtime && one.nanos === other.nanos;
 }
 
 /**
- * The few operations a landing needs of a disk, the same for this disk (`local-disk.ts`) and for another host's over SFTP
- * (`ssh/remote-disk.ts`). Paths are absolute. Failures throw a SyncMediaError (DISK_FULL, PERMISSION_DENIED, HOST_UNREACHABLE,
- * TIMED_OUT, TRANSFER_FAILED …); absence is not a failure where `undefined` or `false` is offered.
+ * The few operations that placing a file needs of a disk. They are the same for this machine's
+ * disk (`local-disk.ts`) and for another host's over SFTP (`ssh/remote-disk.ts`). Paths are
+ * absolute. Failures throw a SyncMediaError (DISK_FULL, PERMISSION_DENIED, HOST_UNREACHABLE,
+ * TIMED_OUT, TRANSFER_FAILED …). Absence is no failure if `undefined` or `false` is offered.
  */
 export interface Disk {
-  /** lstat; undefined where nothing is there. */
+  /** Does an lstat. Undefined if nothing is there. */
   stat(path: string): Promise<DiskStat | undefined>;
-  /** Names in a directory, undefined where it does not exist. Names that are not valid UTF-8 are left out. */
+  /**
+   * Lists the names in a directory; undefined if it does not exist. Omits names that are not
+   * valid UTF-8.
+   */
   list(path: string): Promise<string[] | undefined>;
-  /** Real path, symlinks resolved; undefined where nothing is there. */
+  /** Returns the path with its symlinks resolved; undefined if nothing is there. */
   realPath(path: string): Promise<string | undefined>;
   /**
-   * Makes one directory; fine if it is there. It keeps the group and the setgid bit that it gets from the one it lies in. False where that
-   * is missing.
+   * Makes one directory, unless it exists. The directory keeps the group and the setgid bit that
+   * it inherits from its parent. False if the parent is missing.
    */
   makeDirectory(path: string, mode: number): Promise<boolean>;
-  /** Gives this user what it needs to work in a directory of its own: other hosts can take it away by SFTP and rsync. Only this host's own disk can. */
+  /**
+   * Gives this user the permissions to work in a directory of its own. Other hosts can take them
+   * away by SFTP and rsync. Only this host's own disk offers it.
+   */
   openOwn?(path: string): Promise<void>;
-  /** Hard link; replaces nothing. Any failure but these two throws LINK_FAILED. */
+  /**
+   * Makes a hard link and replaces nothing. Throws LINK_FAILED for any failure except these two.
+   */
   link(from: string, to: string): Promise<'linked' | 'absent' | 'exists'>;
-  /** Renames, replacing what is at `to` at once (posix-rename). False where `from` is absent. */
+  /**
+   * Renames a file, atomically replacing one at `to` (posix-rename). False if `from` is absent.
+   */
   rename(from: string, to: string): Promise<boolean>;
   /**
-   * Renames `from` over the file at `to`, of which `kept` is a second name, made a moment ago. What has come to `to` since is kept too, at
-   * `late`, a name that is free: it is linked right before the rename, without a round trip in between. False where `from` is absent.
+   * Renames `from` over the file at `to`. The caller has just made `kept` as a second name of
+   * that file. If another file has come to `to` since, it is kept too, at the free name `late`.
+   * `late` is linked right before the rename, without a round trip in between. False if `from` is
+   * absent.
    */
   replace(from: string, to: string, kept: string, late: string): Promise<'replaced' | 'replaced another' | false>;
-  /** Removes a file; fine if it is absent. */
+  /** Removes a file, if there is one. */
   remove(path: string): Promise<void>;
-  /** Removes an empty directory; false where it is not empty, fine if it is absent. */
+  /** Removes an empty directory, if there is one. False if it is not empty. */
   removeDirectory(path: string): Promise<boolean>;
-  /** A small text file's content, undefined where it is absent; refuses more than 64 KiB. */
+  /** Reads a small text file; undefined if it is absent. Refuses more than 64 KiB. */
   readText(path: string): Promise<string | undefined>;
-  /** Writes a new file (exclusively), flushed, with this mode; used for markers and test files. */
+  /**
+   * Writes a new file with this mode and flushes it. Fails if the file exists. Used for markers
+   * and test files.
+   */
   writeNew(path: string, content: Uint8Array, mode: number): Promise<void>;
-  /** sha256 (hex) of the file; undefined where it is absent or larger than `limit` bytes. */
+  /**
+   * Computes the sha256 (hex) of a file; undefined if it is absent or larger than `limit` bytes.
+   */
   hash(path: string, limit: number): Promise<string | undefined>;
 }
 
 export type { AsideBy } from '../words.js';
 
 /**
- * Asks where bytes go that a landing at `path` replaced or removed, or that a crash left aside. The answer comes from the entry,
- * read afresh. `hash` reads the bytes themselves; it is asked only where facts alone cannot tell.
+ * Decides where a file goes that a placement at `path` replaced or removed, or that a crash left
+ * behind. The answer comes from the entry, which is read anew. `hash` reads the file, so it is
+ * called only if the file info alone cannot decide.
  */
 export interface Judge {
   (path: Path, found: Seen, by: AsideBy, hash: () => Promise<string | undefined>): Promise<Verdict>;
-  /** Told of each file that was kept as a conflict, also where the answer was another one that could not be carried out. */
+  /**
+   * Called for each file that became a conflict, also if another resolution could not be carried
+   * out.
+   */
   onConflict?(path: Path): void;
 }

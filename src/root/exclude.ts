@@ -2,30 +2,39 @@ import { SyncMediaError } from '../errors/errors.js';
 import { OWN_FOLDER } from './paths.js';
 import { Wildcards } from './wildcards.js';
 
-/** Longer than any path that could match. */
+/** Limits a single pattern. It is longer than any path that could match. */
 const MAX_PATTERN_BYTES = 4096;
-/** Of all patterns of a sync dir together: each is compared with every path, and is an argument of rsync. */
+/**
+ * Limits all patterns of a sync dir together. Each one is compared with every path, and is an
+ * argument of rsync.
+ */
 const MAX_ALL_BYTES = 64 * 1024;
 
 /**
- * A sync dir's exclude patterns, which mean here what they mean to rsync (its man page, "PATTERN MATCHING RULES"). Names are
- * relative to the sync dir.
+ * The exclude patterns of a sync dir. They mean the same as in rsync (its man page, "PATTERN
+ * MATCHING RULES"). Names are relative to the sync dir.
  */
 export interface Exclude {
-  /** Whether the name or one of the directories it lies in is excluded. */
+  /** Whether the name, or one of its parent directories, is excluded. */
   isExcluded(this: void, name: string, isDirectory: boolean): boolean;
-  /** The pattern that excludes it. */
+  /** Returns the pattern that excludes the name or one of its parent directories. */
   findPattern(this: void, name: string, isDirectory: boolean): string | undefined;
-  /** Whether the name itself is: enough for a walk that does not enter excluded directories. */
+  /**
+   * Whether the name itself is excluded. That is enough for a walk that enters no excluded
+   * directory.
+   */
   matches(this: void, name: string, isDirectory: boolean): boolean;
 }
 
-/** A name, or a directory that it lies in: its text, the number of its bytes, and what it is. */
+/** A name or one of its parent directories. `end` is the number of its bytes. */
 interface Part { readonly text: string; readonly end: number; readonly isDirectory: boolean }
 
 type Matcher = (part: Part, whole: Whole) => boolean;
 
-/** A name that is looked at together with the directories it lies in. However many these are, each pattern walks over it once. */
+/**
+ * A name together with its parent directories. Each pattern walks over it once, however many
+ * parents there are.
+ */
 class Whole {
   private encoded: Uint8Array | undefined;
   private readonly ends = new Map<Wildcards, Uint8Array>();
@@ -36,7 +45,7 @@ class Whole {
     return (this.encoded ??= Buffer.from(this.text));
   }
 
-  /** @param text of the bytes, as the pattern is to meet it */
+  /** @param text returns the bytes in the form that the pattern expects */
   endsOf(wildcards: Wildcards, text: () => Uint8Array, afterAnySlash: boolean): Uint8Array {
     const known = this.ends.get(wildcards) ?? wildcards.listEnds(text(), afterAnySlash);
     this.ends.set(wildcards, known);
@@ -44,7 +53,10 @@ class Whole {
   }
 }
 
-/** @throws BAD_OPTION naming a pattern that is empty, too long, or that rsync would take for more than a pattern; or where all together are too long */
+/**
+ * @throws BAD_OPTION, naming a pattern that is empty, too long, or more than a pattern to rsync;
+ *   or if all patterns together are too long
+ */
 export function compileExclude(patterns: readonly string[]): Exclude {
   refuseTooMany(patterns);
   const matchers = patterns.map((pattern) => ({ pattern, matcher: compilePattern(refuseSyntax(pattern)) }));
@@ -69,7 +81,8 @@ export function compileExclude(patterns: readonly string[]): Exclude {
 }
 
 /**
- * The same for an rsync command line. Our own folder comes first, at any depth, because a sync dir can lie in another one.
+ * Returns the patterns as rsync arguments. The `.syncmedia` folder comes first, at any depth,
+ * because a sync dir can lie in another one.
  *
  * @throws as compileExclude
  */
@@ -100,7 +113,10 @@ function compilePattern(given: string): Matcher {
   return directoriesOnly ? (part, whole) => part.isDirectory && matcher(part, whole) : matcher;
 }
 
-/** Without a wildcard a backslash is a backslash, and the pattern is the name's tail, in whole segments. */
+/**
+ * In a pattern without wildcards a backslash is a backslash. The pattern matches the last
+ * segments of the name.
+ */
 function compileLiteral(pattern: string): Matcher {
   if (pattern.startsWith('/')) {
     const anchored = pattern.slice(1);
@@ -121,8 +137,9 @@ function compileWild(pattern: string): Matcher {
       return start !== undefined && wildcards.matches(whole.bytes, start, end);
     };
   }
-  // `**` passes slashes, so the pattern is matched against the whole name: a leading one also against the name's start as if
-  // a slash stood there, one elsewhere also from after any slash. `dir/***` matches the directory itself too.
+  // `**` passes slashes, so the pattern is matched against the whole name. A leading `**` also
+  // matches as if a slash stood before the name. Elsewhere the match may also begin after any
+  // slash. `dir/***` matches the directory itself too.
   const leading = pattern.startsWith('**'), before = leading ? 1 : 0;
   const self = pattern.endsWith('***');
   return ({ end, isDirectory }, whole) => {
@@ -131,7 +148,7 @@ function compileWild(pattern: string): Matcher {
   };
 }
 
-/** Where the last `count` of the segments that end at `end` begin; undefined where there are fewer. */
+/** Returns where the last `count` segments before `end` begin; undefined if there are fewer. */
 function startOfTail(name: Uint8Array, end: number, count: number): number | undefined {
   let left = count;
   for (let at = end - 1; at >= 0; at--) {

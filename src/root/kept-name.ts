@@ -3,12 +3,16 @@ import { isSafePath } from './paths.js';
 
 export type KeptArea = 'trash' | 'conflicts';
 
-/** Where a kept file lies, taken apart: `.syncmedia/<area>/<folder>/<rest>`, where `rest` is its path below the sync dir. */
+/**
+ * The parts of a recoverable file's name: `.syncmedia/<area>/<folder>/<rest>`. `rest` is its path
+ * below the sync dir.
+ */
 export interface KeptName { readonly area: KeptArea; readonly folder: string; readonly rest: string }
 
 /**
- * Takes the name of a kept file apart; undefined for everything that is no such name. Every name that comes from outside passes here:
- * an empty, over-long, `.`, `..` or `.syncmedia` segment would lead to files that were not set aside, the marker among them.
+ * Parses the name of a recoverable file; undefined for anything else. Every name from outside
+ * passes here. An empty, overlong, `.`, `..` or `.syncmedia` segment would lead to other files,
+ * such as the marker.
  */
 export function parseKeptName(value: string): KeptName | undefined {
   for (const area of ['trash', 'conflicts'] as const) {

@@ -5,10 +5,13 @@ import { isSafePath } from './paths.js';
 import { folderOf, makeFolder } from './replace.js';
 import { removeEmptied, walkOwn } from './walk.js';
 
-/** A file that was set aside: since when, by that disk's clock, and where, relative to the sync dir. */
+/**
+ * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
+ * when it came there, by that disk's clock.
+ */
 export interface Kept { readonly path: Path; readonly keptAs: string; readonly at: Date; readonly size: number }
 
-/** What lies in the conflicts or the trash, the newest first. */
+/** Lists the conflicts or the trash, newest first. */
 export async function listKept(place: Place, area: 'conflicts' | 'trash', limit: number): Promise<Kept[]> {
   const kept: Kept[] = [];
   for (const name of await listFolders(place, areas[area])) {
@@ -25,7 +28,12 @@ export async function listKept(place: Place, area: 'conflicts' | 'trash', limit:
   return kept;
 }
 
-/** Moves the conflict at `keptAs` to the trash, which is emptied in time; false where it is gone. @param rest its path below the sync dir */
+/**
+ * Moves the conflict at `keptAs` to the trash, which is emptied in time. False if the file is
+ * gone.
+ *
+ * @param rest its path below the sync dir
+ */
 export async function discardKept(place: Place, keptAs: string, rest: string): Promise<boolean> {
   const inTrash = `${areas.trash}/${await makeFolder(place, areas.trash, rest)}/${rest}`;
   const moved = await place.disk.rename(inPlace(place, keptAs), inPlace(place, inTrash));
@@ -33,12 +41,16 @@ export async function discardKept(place: Place, keptAs: string, rest: string): P
   return moved;
 }
 
-/** Where copies of a path are looked for. `since`: only what was set aside then or later, in milliseconds since the epoch. */
+/**
+ * Where to search for copies of a path. `since` is in milliseconds since the epoch: older copies
+ * are skipped.
+ */
 export interface CopiesOf { readonly areas: readonly ('aside' | 'trash' | 'conflicts')[]; readonly since?: number }
 
 /**
- * The absolute path of a copy of `path` that `wanted` accepts, area by area, newest first; undefined where there is none. Whoever judges
- * may move it meanwhile. `land` restores it.
+ * Finds a copy of `path` that `wanted` accepts, area by area, newest first. Returns its absolute
+ * path; undefined if there is none. Another process may move it meanwhile. `placeFile` restores
+ * it.
  */
 export async function findOwnCopy(
   place: Place, path: Path, wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>, { areas: names, since }: CopiesOf = everywhere,
@@ -59,7 +71,7 @@ export async function findOwnCopy(
 
 const everywhere: CopiesOf = { areas: ['aside', 'trash', 'conflicts'] };
 
-/** Names in an area, the newest first: they begin with the time. */
+/** Lists the folders of an area, newest first. Their names begin with the time. */
 export async function listFolders(place: Place, area: string): Promise<string[]> {
   return ((await place.disk.list(inPlace(place, area))) ?? []).sort().reverse();
 }

@@ -2,14 +2,15 @@ import { areas, inPlace, lacksAreas, type Place } from './areas.js';
 import { isSameStat, type Disk, type DiskStat } from './disk.js';
 
 /**
- * Working folders that were all found. While the folder that they lie in has not changed, one look takes the place of five; by SFTP, which
- * tells seconds, what is removed in the second of the last change is missed, and missing to whoever needs it.
+ * Remembers sync dirs whose working folders were all found. While their common parent has not
+ * changed, one stat replaces five. SFTP times have whole seconds. So a folder that is removed in
+ * the second of the last change is missed, until an operation fails without it.
  */
 export class KnownAreas {
-  /** By disk: that of another host lasts as long as the connection to it. */
+  /** By disk. The disk of another host lasts as long as the connection to it. */
   private readonly found = new WeakMap<Disk, Map<string, DiskStat>>();
 
-  /** As lacksAreas. */
+  /** Does the same as `lacksAreas`. */
   async lacks(place: Place): Promise<boolean> {
     const known = this.found.get(place.disk) ?? new Map<string, DiskStat>();
     this.found.set(place.disk, known);
@@ -17,7 +18,7 @@ export class KnownAreas {
     if (now !== undefined && isSameStat(now, known.get(place.dirPath))) return false;
     known.delete(place.dirPath);
     const lacks = now === undefined || await lacksAreas(place);
-    // As it was before they were looked for.
+    // The stat from before the search is stored, so a later change is seen.
     if (now !== undefined && !lacks) known.set(place.dirPath, now);
     return lacks;
   }

@@ -9,25 +9,28 @@ import { quotePath } from './paths.js';
 import { folderOf, makeFolder, replaceAt } from './replace.js';
 import { removeEmptied } from './walk.js';
 
-/** The finished file was gone from where it lay: nothing was placed. */
+/** The finished file had vanished from the tmp area, so nothing was placed. */
 export class VanishedError extends SyncMediaError {
   constructor(path: Path) {
     super('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
   }
 }
 
-/** How often the directories on the way are made anew. */
+/** How often the parent directories are made anew. */
 const MAX_TRIES = 3;
 
 /**
- * Places a finished file: `tmpFile`, absolute, flushed and complete, in the tmp area (or a copy that findOwnCopy found) becomes
- * `path`. Missing directories on the way are made. What was replaced is judged, and the answer says where it went.
+ * Places a finished file: moves `tmpFile` to `path`. `tmpFile` is an absolute path in the tmp
+ * area, flushed and complete, or a copy that `findRecoverableCopy` found. Missing parent
+ * directories are made. Files that this replaces are resolved; the answer says where they went.
  *
- * When this throws, the file may or may not have landed, and what it replaced is still at the path or aside.
+ * If this throws, the file may or may not have been placed. The file that it replaced is still at
+ * the path or in the replaced area.
  *
- * @param known as for makeParents: in a batch, each directory on the way is looked at once
- * @throws LINK_FAILED with nothing replaced, where what lies there cannot be linked aside; NOT_A_FILE where it is no regular file;
- *   SYMLINK_IN_PATH; TRANSFER_FAILED where `tmpFile` is gone; what the disk and `judge` throw
+ * @param known as for makeParents: in a batch, each parent directory is looked at once
+ * @throws LINK_FAILED with nothing replaced, if the file at the path cannot be linked into the
+ *   replaced area; NOT_A_FILE if it is no regular file; SYMLINK_IN_PATH; TRANSFER_FAILED if
+ *   `tmpFile` is gone; what the disk and the resolver throw
  */
 export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
   if (place.disk === localDisk) await removeSpecialBits(tmpFile);
@@ -38,7 +41,10 @@ export async function land(place: Place, path: Path, tmpFile: string, judge: Jud
   return judged;
 }
 
-/** A removal may prune a directory between our look and the rename: then it is made again. */
+/**
+ * A removal may prune a directory between the look and the rename. Then the directory is made
+ * again.
+ */
 async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?: Set<string>): ReturnType<typeof replaceAt> {
   for (let tries = 1; ; tries++) {
     await makeParents(place, path, tries === 1 ? known : undefined);
@@ -51,10 +57,12 @@ async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?:
 }
 
 /**
- * Takes the file at `path` away, into the aside area, and has it judged; nothing where nothing is there, or a directory, or where a file
- * lies in the place of its directory. Directories that this empties are removed, up to the sync dir.
+ * Moves the file at `path` into the replaced area and resolves it. Does nothing if the path is
+ * absent or a directory, or if a file lies in the place of a parent directory. Removes
+ * directories that this empties, up to the sync dir.
  *
- * @throws NOT_A_FILE where a symlink or a special file is there; SYMLINK_IN_PATH; what the disk and `judge` throw
+ * @throws NOT_A_FILE if a symlink or a special file is there; SYMLINK_IN_PATH; what the disk and
+ *   the resolver throw
  */
 export async function remove(place: Place, path: Path, judge: Judge, known?: Set<string>): Promise<Judged[]> {
   if (!(await isReached(place, path, known))) return [];

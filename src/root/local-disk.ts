@@ -9,14 +9,17 @@ import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js'
 import { quotePath } from './paths.js';
 import { seenFrom } from './seen.js';
 
-/** On a directory: what is made in it is of its group. */
+/** On a directory: new files in it get its group. */
 const SETGID = 0o2000;
-/** What the owner of a directory needs to read, change and enter it. */
+/** The owner's permissions to read, change and enter a directory. */
 const OWNER_BITS = 0o700;
-/** Setuid, setgid and sticky. */
+/** The setuid, setgid and sticky bits. */
 const SPECIAL_BITS = 0o7000;
 const MAX_TEXT_BYTES = 64 * 1024;
-/** Of what may be anything: not through a symlink, and without waiting for the other end of a FIFO. */
+/**
+ * Opens a file of unknown kind: follows no symlink, and does not wait for the other end of a
+ * FIFO.
+ */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** This machine's disk. */
@@ -38,7 +41,8 @@ export const localDisk: Disk = {
       if ((await lstat(path)).isDirectory()) return true;
       throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
     }
-    // Whatever the umask: the web server has to read what we make. Asked for without need, it could take a setgid bit away.
+    // The web server must read what we make, whatever the umask. A chmod without need could
+    // remove a setgid bit.
     const { mode: made } = await lstat(path);
     if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
     return true;
@@ -55,7 +59,7 @@ export const localDisk: Disk = {
       return 'linked';
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return 'exists';
-      // ENOENT also means that the place to link to is missing, and that is no absence.
+      // ENOENT also means that the directory of `to` is missing. That is no absence.
       if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return 'absent';
       throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`, { cause: error });
     }
@@ -73,7 +77,7 @@ export const localDisk: Disk = {
 
   async replace(from, to, kept, late) {
     try {
-      // One right after the other, with nothing of this process between them.
+      // Both calls are synchronous, so that nothing of this process runs between them.
       const linked = linkNow(to, late);
       renameSync(from, to);
       if (!linked) return 'replaced';
@@ -119,7 +123,8 @@ export const localDisk: Disk = {
         await handle.close();
       }
     } catch (error) {
-      // Half a file under a new name is nobody's; what was there before is not ours to remove.
+      // Half a file under a new name belongs to nobody. A file that was there before is not ours
+      // to remove.
       if (created) await rm(path, { force: true });
       throw asDiskError(error, 'writing', path);
     }
@@ -129,7 +134,7 @@ export const localDisk: Disk = {
     size > limit ? undefined : hashFrom(handle))),
 };
 
-/** False where nothing is there. */
+/** Makes a hard link in this thread. False if nothing is at `from`. */
 function linkNow(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -140,7 +145,11 @@ function linkNow(from: string, to: string): boolean {
   }
 }
 
-/** sha256 (hex) of a whole open file. @throws what the signal was aborted with */
+/**
+ * Computes the sha256 (hex) of a whole open file.
+ *
+ * @throws the reason with which the signal was aborted
+ */
 export async function hashFrom(handle: FileHandle, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(256 * 1024);
@@ -153,13 +162,17 @@ export async function hashFrom(handle: FileHandle, signal?: AbortSignal): Promis
   }
 }
 
-/** @throws NOT_A_FILE for anything but a regular file, a symlink too; what the system says otherwise */
+/**
+ * @throws NOT_A_FILE for anything but a regular file, also for a symlink; otherwise what the
+ *   system throws
+ */
 export async function openFile(path: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(path, READ_FLAGS);
   } catch (error) {
-    // With O_NOFOLLOW that is the file itself, or more symlinks on the way than any system follows.
+    // With O_NOFOLLOW, ELOOP means that the file itself is a symlink, or that too many symlinks
+    // are on the way.
     throw errnoOf(error) === 'ELOOP' ? notAFile(path, error) : error;
   }
   try {
@@ -171,7 +184,11 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Takes setuid, setgid and sticky off a file that is about to be placed or put back. @throws what opening throws */
+/**
+ * Removes setuid, setgid and sticky from a file before it is placed or put back.
+ *
+ * @throws what opening throws
+ */
 export async function removeSpecialBits(path: string): Promise<void> {
   const found = statAgain(path);
   if (found?.kind !== 'file' || (found.mode & SPECIAL_BITS) === 0) return;
@@ -204,7 +221,10 @@ async function statOf(path: string): Promise<DiskStat> {
   return toDiskStat(await lstat(path, { bigint: true }));
 }
 
-/** As `stat`, of what was looked at a moment ago: the kernel answers from memory, and asking it in another thread would take longer. */
+/**
+ * Does a stat in this thread, for a path that was looked at a moment ago. The kernel answers from
+ * memory; waking another thread would take longer.
+ */
 export function statAgain(path: string): DiskStat | undefined {
   try {
     const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });

@@ -4,10 +4,15 @@ import { areas, newName, prepareAreas } from './areas.js';
 import type { Disk } from './disk.js';
 import { isSafePath, quotePath } from './paths.js';
 
-/** Says whose replica of which sync dir a directory is. Where it is missing nothing is sent, scanned or removed. */
+/**
+ * Says which host's replica of which sync dir a directory is. Without it nothing is sent, scanned
+ * or removed.
+ */
 export interface Marker { readonly host: HostId; readonly syncDir: Path }
 
-/** The marker of the sync dir at this absolute path; undefined where there is none, or one that says nothing. */
+/**
+ * Reads the marker of the sync dir at this absolute path; undefined if it is missing or invalid.
+ */
 export async function readMarker(disk: Disk, dirPath: string): Promise<Marker | undefined> {
   const text = await disk.readText(`${dirPath}/${areas.marker}`);
   if (text === undefined) return undefined;
@@ -19,9 +24,11 @@ export async function readMarker(disk: Disk, dirPath: string): Promise<Marker | 
 }
 
 /**
- * Marks a sync dir, which must exist, and makes its working folders. Only for `init`, `hosts add` or a person.
+ * Marks an existing sync dir and makes its working folders. Only `init`, `hosts add` or a person
+ * may do that.
  *
- * @throws BAD_SYNC_DIR where the directory is missing; BAD_STATE where it is marked for another host and `force` is not set
+ * @throws BAD_SYNC_DIR if the directory is missing; BAD_STATE if it is marked for another host
+ *   and `force` is not set
  */
 export async function writeMarker(disk: Disk, dirPath: string, host: HostId, dir: Path, { force = false } = {}): Promise<void> {
   const real = await disk.realPath(dirPath);
@@ -38,7 +45,10 @@ export async function writeMarker(disk: Disk, dirPath: string, host: HostId, dir
   await disk.rename(unfinished, `${dirPath}/${areas.marker}`);
 }
 
-/** What keeps this directory from being that host's replica of `dir`. Throws only what the disk throws. */
+/**
+ * Returns why this directory is not that host's replica of `dir`; undefined if it is. Throws only
+ * what the disk throws.
+ */
 export async function checkMarker(disk: Disk, dirPath: string, host: HostId, dir: Path): Promise<Failure | undefined> {
   const marker = await readMarker(disk, dirPath).catch((error: unknown) => {
     if (hasCode(error, 'PERMISSION_DENIED')) return 'closed' as const;

@@ -4,14 +4,17 @@ import { areas, inPlace, type Place } from './areas.js';
 import { belowDir } from './parents.js';
 import { quotePath } from './paths.js';
 
-/** Whether the disk takes names that differ only by case for one, as macOS and Windows do by default. */
+/**
+ * Whether the disk takes names that differ only by case as one name. macOS and Windows do by
+ * default.
+ */
 export async function findIgnoresCase(place: Place): Promise<boolean> {
   return (await place.disk.stat(inPlace(place, areas.own.toUpperCase()))) !== undefined;
 }
 
 /**
- * On a disk that ignores case, refuses a path where another one lies whose name differs only by case: landing there would replace a file
- * that belongs to another path.
+ * On a disk that ignores case, refuses a path if a name there differs from it only by case.
+ * Placing it would replace a file that belongs to another path.
  *
  * @throws BAD_PATH
  */

@@ -8,18 +8,22 @@ import { openFile, READ_FLAGS } from './local-disk.js';
 import { quotePath } from './paths.js';
 import { seenFrom } from './seen.js';
 
-/** A file open for reading, and what it was when it was opened. Whoever asked closes it. */
+/** A file that is open for reading, with its state when it was opened. The caller closes it. */
 export interface OpenFile { readonly handle: FileHandle; readonly seen: Seen; readonly stats: BigIntStats }
 
-/** Files are replaced by renames all the time: one that is, between our looks, is opened again. */
+/**
+ * Renames replace files all the time. A file that is replaced between two looks is opened again.
+ */
 const MAX_TRIES = 3;
 
 /**
- * Opens the regular file at `absolute` only if the path that was really opened is the one that `findReal` gives (no symlink on the
- * way led elsewhere); undefined where nothing is there.
+ * Opens the regular file at `absolute`, but only if the path that was really opened is the one
+ * that `findReal` returns. So no symlink on the way can lead elsewhere. Undefined if nothing is
+ * there.
  *
- * @param findReal asked again, with the number of the try, where what was opened is not what it gave
- * @param openFiles where the kernel tells what is open; where there is no such folder, real paths and inodes are compared
+ * @param findReal called again, with the number of the try, if another path was opened
+ * @param openFiles folder in which the kernel lists open files; without it, real paths and inodes
+ *   are compared
  * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED
  */
 export async function openExactly(absolute: string, findReal: (tried: number) => string | Promise<string>, openFiles = '/proc/self/fd'): Promise<OpenFile | undefined> {
@@ -48,10 +52,13 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
   throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
 }
 
-/** A whole file, and what it was when its reading began: what is changed while it is read has another stamp than this. */
+/**
+ * A whole file, with its stats when the reading began. A file that is changed during the reading
+ * has another stamp.
+ */
 export interface ReadFile { readonly bytes: Buffer; readonly stats: BigIntStats }
 
-/** A small file that is open; undefined where it was written to meanwhile. */
+/** Reads a small open file; undefined if it was written to meanwhile. */
 export async function readWhole({ handle, seen, stats }: OpenFile): Promise<ReadFile | undefined> {
   const bytes = Buffer.allocUnsafeSlow(seen.size);
   for (let filled = 0; filled < bytes.length;) {
@@ -63,19 +70,22 @@ export async function readWhole({ handle, seen, stats }: OpenFile): Promise<Read
   return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats } : undefined;
 }
 
-/** What was written less than this ago, in milliseconds, the kernel has in memory still; should it not, so little is soon there. */
+/**
+ * The kernel still has a file in memory that was written less than this ago, in milliseconds. If
+ * not, a file this small is read quickly.
+ */
 const IN_MEMORY_MS = 10_000, READ_AT_ONCE_BYTES = 64 * 1024;
 
-/** Whether a file with these facts is small and was just written. */
+/** Whether a file with this info is small and was just written. */
 export function isFresh({ size, mtime }: Pick<Seen, 'size' | 'mtime'>): boolean {
   const age = Date.now() - mtime * 1000;
   return size <= READ_AT_ONCE_BYTES && age >= 0 && age < IN_MEMORY_MS;
 }
 
 /**
- * A small file that was just written, as `openExactly` and `readWhole` read it, but in this thread: each of their turns through another
- * one takes longer than all of this. For disks that are near only. Undefined where it is no such file, or anything else is in the way:
- * they find out what.
+ * Reads a small file that was just written, like `openExactly` and `readWhole`, but in this
+ * thread. One switch to another thread would take longer than all of this. Only for local disks.
+ * Undefined for any other file and after any error: the asynchronous functions find out why.
  */
 export function readAtOnce(absolute: string, findReal: () => string): ReadFile | undefined {
   let opened: number | undefined;
@@ -98,7 +108,7 @@ export function readAtOnce(absolute: string, findReal: () => string): ReadFile |
 
 async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {
   try {
-    // In this thread: going through the thread pool would take ten times as long.
+    // In this thread, since the thread pool would take ten times as long.
     return readOpenPath(handle, openFiles);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;

@@ -7,24 +7,27 @@ import { quotePath } from './paths.js';
 import type { SyncDirs } from './sync-dirs.js';
 
 export interface OpenableContext {
-  /** Undefined on a machine without a host id, which has no markers: it serves what its application declares, and nothing else. */
+  /**
+   * Undefined on a machine without a host id. It has no markers, and serves only what its
+   * application declares.
+   */
   me(): HostId | undefined;
   absolute(path: Path): string;
-  /** The sync dirs of this host as it decides them by itself. */
+  /** The sync dirs of this host, by its own settings. */
   dirs(): SyncDirs;
   readonly nearDisks: NearDisks;
 }
 
 /**
- * The one answer to the question whether this host may open a directory: it is a sync dir of its own, and its marker names this host.
- * Whatever serves, hashes, sends, receives or scans asks here.
+ * Decides whether this host may open a directory: it must be a sync dir of this host, with a
+ * marker that names this host. All code that serves, hashes, sends, receives or scans asks here.
  */
 export class Openable {
   private readonly markers = new CheckedMarkers();
 
   constructor(private readonly context: OpenableContext) {}
 
-  /** What keeps this host from opening it. Throws only what the disk throws. */
+  /** Returns why this host may not open the directory. Throws only what the disk throws. */
   async check(dir: Path): Promise<Failure | undefined> {
     const { context } = this;
     if (!context.dirs().byPath(dir)) {
@@ -35,7 +38,10 @@ export class Openable {
     return this.markers.check(localDisk, context.absolute(dir), me, dir);
   }
 
-  /** Whether it is known to be, from a look that waits for nothing. False where that cannot be told so. */
+  /**
+   * Whether the directory is known to be openable, without waiting. False if that cannot be known
+   * at once.
+   */
   isOpenNow(dir: Path): boolean {
     const { context } = this;
     if (!context.dirs().byPath(dir)) return false;
@@ -48,7 +54,10 @@ export class Openable {
       return false;
     }
   }
-  /** Whether its disk takes names that differ only by case for one, where it was found to be open. */
+  /**
+   * Whether its disk takes names that differ only by case as one name. Known once the directory
+   * was found openable.
+   */
   ignoresCase(dir: Path): boolean {
     return this.markers.ignoresCase(localDisk, this.context.absolute(dir));
   }

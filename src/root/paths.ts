@@ -1,21 +1,26 @@
 import { SyncMediaError } from '../errors/errors.js';
 import type { Path } from '../words.js';
 
-/** The folder in every sync dir that holds what is unfinished or set aside; no path of the ledger lies in one. */
+/**
+ * The folder in every sync dir for unfinished, replaced and recoverable files. No path of the
+ * ledger lies in one.
+ */
 export const OWN_FOLDER = '.syncmedia';
 
 /**
- * Half of what the kernel takes, since what is set aside has a longer path below another root. rsync loses a name of more than 2,047 bytes in a
- * list of names to fetch, and then refuses the whole list (io.c, FILESFROM_BUFLEN).
+ * Half of the kernel's limit, since recoverable files have longer paths, and other hosts have
+ * other roots. rsync also loses a name of more than 2,047 bytes in a list of names to fetch, and
+ * then refuses the whole list (io.c, FILESFROM_BUFLEN).
  */
 const MAX_PATH_BYTES = 2000;
 const MAX_NAME_BYTES = 255;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Takes a path relative to the root as it is, without trimming: any byte but `/` and NUL is legal in a name.
+ * Checks a path relative to the root and does not trim it: a name may hold any byte except `/`
+ * and NUL.
  *
- * @throws BAD_PATH, naming the value and what is wrong with it
+ * @throws BAD_PATH, naming the value and its fault
  */
 export function safePath(value: string): Path {
   const wrong = findWrong(value);
@@ -23,17 +28,20 @@ export function safePath(value: string): Path {
   return value as Path;
 }
 
-/** Whether safePath takes it. */
+/** Whether `safePath` accepts it. */
 export function isSafePath(value: string): value is Path {
   return findWrong(value) === undefined;
 }
 
-/** Whether it can be the name of one file or directory, as another host lists it. */
+/** Whether it can be the name of one file or directory in another host's listing. */
 export function isName(value: string): boolean {
   return !/[/\0]/.test(value) && findWrongName(value) === undefined;
 }
 
-/** The path relative to `root` of an absolute path, by name alone; undefined where it does not lie below or is not safe. */
+/**
+ * Returns the path of `absolute` relative to `root`, by name alone; undefined if it does not lie
+ * below, or is not safe.
+ */
 export function asPathBelow(root: string, absolute: string): Path | undefined {
   const prefix = root.endsWith('/') ? root : `${root}/`;
   if (!absolute.startsWith(prefix)) return undefined;
@@ -41,13 +49,13 @@ export function asPathBelow(root: string, absolute: string): Path | undefined {
   return isSafePath(rest) ? rest : undefined;
 }
 
-/** The directories that a path lies in, the outermost first. */
+/** Lists the parent directories of a path, the outermost first. */
 export function listParents(path: Path): Path[] {
   const names = path.split('/');
   return names.slice(1).map((_name, index) => names.slice(0, index + 1).join('/') as Path);
 }
 
-/** For messages: on one line, unambiguous and short, whatever is in it. */
+/** Quotes a path for messages: one line, unambiguous and short. */
 export function quotePath(value: string): string {
   return JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value);
 }

@@ -1,21 +1,21 @@
 import type { Path, Seen } from '../words.js';
 
-/** A small file as it was read: its bytes, and what it was. */
+/** The bytes of a small file, with its info when it was read. */
 export interface RecentFile { readonly bytes: Buffer; readonly seen: Seen & { readonly sha256: string } }
 interface Recent { readonly file: RecentFile; readonly stamp: string; readonly readAt: number }
 
-/** As many files as the lanes of several hosts may be apart. */
+/** Enough files for the delivery queues of several hosts, which work at different positions. */
 const limits = { fileBytes: 1024 * 1024, files: 250, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
 
 /**
- * Bytes of small files that were read a moment ago: whoever sends a version to several hosts, and right after it was captured, need not
- * read it for each.
+ * Caches small files that were just read. A version that goes to several hosts, right after its
+ * capture, is read only once.
  */
 export class RecentBytes {
   private readonly kept = new Map<Path, Recent>();
   private size = 0;
 
-  /** Whether a file of this size may be kept. */
+  /** Whether a file of this size may be cached. */
   takes(size: number): boolean { return size <= limits.fileBytes; }
 
   /** @param stamp differs for every file, and after every write to it */
@@ -30,7 +30,10 @@ export class RecentBytes {
     }
   }
 
-  /** @param findStamp of what lies at the path now: a file may be written anew without its size and date telling */
+  /**
+   * @param findStamp returns the stamp of the file at the path now, since size and date may hide
+   *   a write
+   */
   find(path: Path, findStamp: () => string | undefined): RecentFile | undefined {
     const recent = this.kept.get(path);
     const isFresh = recent !== undefined && performance.now() - recent.readAt <= limits.ageMs && findStamp() === recent.stamp;

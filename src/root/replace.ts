@@ -6,17 +6,23 @@ import { belowDir, makeOwnParents } from './parents.js';
 import { quotePath } from './paths.js';
 import { removeEmptied } from './walk.js';
 
-/** How often a path that is filled and emptied by others while we look at it is tried. */
+/** How often a path is tried that others keep filling and emptying. */
 const MAX_TRIES = 5;
 
-/** The disk has answered: nothing was done. After any other failure it may have been done, or may be yet. */
+/**
+ * With these errors the disk answered that it did nothing. After any other error the operation
+ * may have been done, or may still be.
+ */
 const DONE_NOTHING: readonly ErrorCode[] = ['LINK_FAILED', 'DISK_FULL', 'PERMISSION_DENIED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'BAD_PATH'];
 
 /**
- * Moves the file at the absolute path `file` to `path`; what lies there is linked aside first, so that no crash leaves it nowhere.
+ * Moves the file at the absolute path `file` to `path`. A file at `path` is first linked into the
+ * replaced area, so that no crash loses it.
  *
- * @returns `aside`: names below the aside area under which what was replaced waits to be judged; 'vanished' where `file` was gone
- * @throws LINK_FAILED, with nothing replaced, where what lies there cannot be linked; NOT_A_FILE where it is no regular file
+ * @returns `replaced`: folders of the replaced area that hold unresolved files; 'vanished' if
+ *   `file` was gone
+ * @throws LINK_FAILED, with nothing replaced, if the file at `path` cannot be linked; NOT_A_FILE
+ *   if it is no regular file
  */
 export async function replaceAt(place: Place, path: Path, file: string): Promise<{ aside: readonly string[] } | 'vanished'> {
   const rest = belowDir(place, path);
@@ -39,8 +45,9 @@ export async function replaceAt(place: Place, path: Path, file: string): Promise
 }
 
 /**
- * Moves the file at the absolute path `file` to the absolute path `target` only where nothing is. Linking leaves no moment in
- * which a file that comes there meanwhile could be lost; a disk without links gets a look and a rename.
+ * Moves the file at the absolute path `file` to the absolute path `target` if nothing is there. A
+ * link leaves no moment in which a file that arrives meanwhile could be lost. A disk without
+ * links gets a look and a rename.
  */
 export async function placeWhereEmpty(place: Place, file: string, target: string): Promise<'placed' | 'occupied' | 'vanished'> {
   const { disk } = place;
@@ -56,12 +63,16 @@ export async function placeWhereEmpty(place: Place, file: string, target: string
   }
 }
 
-/** Makes a new folder in an area with the directories for a file at `rest` below it, and returns its name. */
+/**
+ * Makes a new folder in an area, with the parent directories of `rest` below it, and returns its
+ * name.
+ */
 export async function makeFolder(place: Place, area: string, rest: string): Promise<string> {
   const name = newName();
   const make = (folder: string): Promise<boolean> => place.disk.makeDirectory(inPlace(place, folder), 0o700);
   const isMarked = async (): Promise<boolean> => (await place.disk.stat(inPlace(place, areas.marker))) !== undefined;
-  // Somebody may have removed the area since it was looked for; without its marker this is not our sync dir.
+  // Another program may have removed the area meanwhile. Without its marker this is not our sync
+  // dir.
   if (!(await make(`${area}/${name}`)) && !((await isMarked()) && (await make(area)) && (await make(`${area}/${name}`)))) {
     throw new SyncMediaError('NO_MARKER', `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia init\` on that host.`);
   }
@@ -69,7 +80,7 @@ export async function makeFolder(place: Place, area: string, rest: string): Prom
   return name;
 }
 
-/** The folder of a file's path. */
+/** Returns the folder of a file's path. */
 export function folderOf(at: string): string {
   return at.slice(0, at.lastIndexOf('/'));
 }
@@ -86,8 +97,9 @@ async function linkAside(place: Place, target: string, kept: string): Promise<bo
 }
 
 /**
- * Where nothing was replaced, the second name of what still lies at the path goes again, or every try would leave one to be judged.
- * That a file is gone may also mean that a first try was carried out and its answer lost: then the bytes themselves are asked.
+ * Renames the file over the one at `target`. If nothing was replaced, the second name `kept` goes
+ * again; otherwise every try would leave one to resolve. A missing `file` may also mean that a
+ * first try succeeded and its answer was lost. Then the bytes decide.
  */
 async function renameOver(place: Place, file: string, target: string, kept: string, late: string): ReturnType<Place['disk']['replace']> {
   const { disk, hashLimit = Infinity } = place;
@@ -109,7 +121,10 @@ async function renameOver(place: Place, file: string, target: string, kept: stri
   return false;
 }
 
-/** What came to the path after the first look: it is judged like what was there before. */
+/**
+ * Keeps a file that came to the path after the first look. It is resolved like the one that was
+ * there before.
+ */
 async function keepLate(place: Place, late: string, rest: string): Promise<string[]> {
   const aside = await makeFolder(place, areas.aside, rest);
   return (await place.disk.rename(late, inPlace(place, `${areas.aside}/${aside}/${rest}`))) ? [aside] : [];

@@ -14,12 +14,12 @@ import { scanDir, type OnRefused, type Scanned, type ScanScope } from './scan.js
 import { seenFrom, seenIn } from './seen.js';
 import type { SyncDirs } from './sync-dirs.js';
 
-/** How often a file that is written while it is read is read again. */
+/** How often a file is read again if it is written to meanwhile. */
 const MAX_READS = 3;
 
-/** This host's replica: what lies at a path, for everyone who reads it. */
+/** This host's replica: all access to the files at its paths. */
 export class Root {
-  /** Where sync dirs really lay when they were last looked at for a visitor. */
+  /** The real paths of sync dirs, as last resolved for a visitor. */
   private readonly realDirs = new Map<Path, string>();
   private readonly recent = new RecentBytes();
   private readonly nearDisks: NearDisks;
@@ -27,8 +27,9 @@ export class Root {
 
   /**
    * @param rootPath absolute
-   * @param dirs the sync dirs of this host as they are known now
-   * @param options `me`: this host, which the markers have to name; none on a machine without a host id
+   * @param dirs returns the sync dirs of this host as they are known now
+   * @param options `me`: this host, which the markers must name; none on a machine without a host
+   *   id
    */
   constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs, { me = () => undefined, nearDisks = new NearDisks() }: { me?: () => HostId | undefined; nearDisks?: NearDisks } = {}) {
     this.nearDisks = nearDisks;
@@ -39,12 +40,15 @@ export class Root {
     return this.rootPath.endsWith('/') ? this.rootPath + path : `${this.rootPath}/${path}`;
   }
 
-  /** What keeps this host from opening a sync dir: it is none of its own, or its marker does not name this host. Throws only what the disk throws. */
+  /**
+   * Returns why this host may not open a sync dir: it is not one of its own, or its marker does
+   * not name this host. Throws only what the disk throws.
+   */
   check({ path }: Pick<SyncDir, 'path'>): Promise<Failure | undefined> {
     return this.openable.check(path);
   }
 
-  /** Whether its disk takes names that differ only by case for one. Known once it was checked. */
+  /** Whether its disk takes names that differ only by case as one name. Known after a check. */
   ignoresCase({ path }: Pick<SyncDir, 'path'>): boolean {
     return this.openable.ignoresCase(path);
   }
@@ -56,9 +60,10 @@ export class Root {
   }
 
   /**
-   * Where a sync dir really lies; asked each time, as a deploy may point a symlink elsewhere.
+   * Resolves the real path of a sync dir. It is never cached, since a deploy may point a symlink
+   * elsewhere.
    *
-   * @throws NO_MARKER where it is missing
+   * @throws NO_MARKER if the sync dir is missing
    */
   async realDir(dir: SyncDir): Promise<string> {
     const real = await localDisk.realPath(this.absolute(dir.path));
@@ -67,40 +72,53 @@ export class Root {
   }
 
   /**
-   * Undefined where nothing is there; that says something only of a sync dir that has its marker.
+   * Observes the file at a path; undefined if nothing is there. Absence means something only in a
+   * sync dir that has its marker.
    *
-   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED; BAD_PATH where the path lies in no sync dir
+   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED; BAD_PATH if the path lies in no sync
+   *   dir
    */
   async observe(path: Path): Promise<Seen | undefined> {
     const ways = this.waysTo(path);
     const [at] = await Promise.allSettled([localDisk.stat(this.absolute(path))]);
-    // The kernel has just walked the way and answers from memory: a save waits for this, and another thread takes longer to wake.
+    // The kernel has just walked this path and answers from memory. A save waits for this, and
+    // another thread takes longer to wake.
     for (const way of ways) if (!isDirectory(statAgain(way), way)) return undefined;
     return asFile(valueOf(at), this.absolute(path));
   }
 
-  /** Whether a file lies there, also outside of the sync dirs of this host; false where that cannot be told. */
+  /**
+   * Whether a file lies at the path, also outside of this host's sync dirs. False if that cannot
+   * be found out.
+   */
   async hasFile(path: Path): Promise<boolean> {
     return (await localDisk.stat(this.absolute(path)).catch(() => undefined))?.kind === 'file';
   }
 
-  /** As observe, in this thread: for what was looked at a moment ago, and for few paths on a disk that is near. */
+  /**
+   * Does the same as `observe`, in this thread: for paths that were looked at a moment ago, and
+   * for a few paths on a local disk.
+   */
   observeNow(path: Path): Seen | undefined {
     for (const way of this.waysTo(path)) if (!isDirectory(statAgain(way), way)) return undefined;
     return asFile(statAgain(this.absolute(path)), this.absolute(path));
   }
 
-  /** Whether its sync dir is known to lie on a disk of this machine. @throws BAD_PATH where the path lies in no sync dir */
+  /**
+   * Whether the sync dir of a path is known to lie on a local disk.
+   *
+   * @throws BAD_PATH if the path lies in no sync dir
+   */
   isNear(path: Path): boolean {
     return this.nearDisks.has(this.absolute(this.dirOf(path).path));
   }
 
   /**
-   * What lies there with its sha256, both of one moment; undefined where nothing is there.
+   * Returns the file info and the sha256 of the same moment; undefined if nothing is there.
    *
-   * @param options `keeps`: the bytes of a small file are kept for a moment, for those who send it; `only`: others are not
-   *   read, and as if absent
-   * @throws as open; TRANSFER_FAILED where it keeps being written while it is read
+   * @param options `keeps`: caches the bytes of a small file, for the delivery queues; `only`: a
+   *   file that it rejects is not read and counts as absent
+   * @throws as open; TRANSFER_FAILED if the file is written to during every read
    */
   async hash(path: Path, { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
     const recent = keeps ? this.findRecent(path) ?? this.readFresh(path) : undefined;
@@ -121,23 +139,28 @@ export class Root {
       } catch (error) {
         throw asDiskError(error, 'reading', this.absolute(path));
       } finally {
-        // It was only read: whoever asked need not wait for this.
+        // The file was only read, so nobody needs to wait for its closing.
         file.handle.close().catch(() => undefined);
       }
     }
     throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} keeps changing while it is read; it is tried again later.`);
   }
 
-  /** The bytes of an open small file, kept for a moment for those who send them; undefined where it was written to meanwhile. */
+  /**
+   * Reads an open small file and caches its bytes, for the delivery queues. Undefined if the file
+   * was written to meanwhile.
+   */
   async readSmall(path: Path, file: OpenFile): Promise<RecentFile | undefined> {
     const read = await readWhole(file);
     return read && this.keep(path, read);
   }
 
   /**
-   * A small file that was just written, kept for a moment too; undefined where it is none, or not to be read in this thread.
+   * Reads and caches a small file that was just written. Undefined if it is no such file, or
+   * cannot be read in this thread.
    *
-   * @param facts what it is known to be: one that is old by them is not opened, as the kernel may have to ask the disk for it
+   * @param info known info of the file; a file that is old by it is not opened, as the kernel may
+   *   have to read the disk
    */
   readFresh(path: Path, facts?: Facts): RecentFile | undefined {
     if ((facts && !isFresh(facts)) || !this.isNear(path)) return undefined;
@@ -153,7 +176,7 @@ export class Root {
     return file;
   }
 
-  /** What was read a moment ago, while that file lies at the path as it was. */
+  /** Returns a file that was read a moment ago, if it still lies unchanged at the path. */
   findRecent(path: Path): RecentFile | undefined {
     return this.recent.find(path, () => {
       // The kernel answers from memory: the file was open a moment ago.
@@ -163,9 +186,11 @@ export class Root {
   }
 
   /**
-   * Opens a file to send or serve it; undefined where nothing is there. Read from the handle only, and close it.
+   * Opens a file to send or serve it; undefined if nothing is there. The caller reads from the
+   * handle only, and closes it.
    *
-   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED, NO_MARKER; BAD_PATH where the path lies in no sync dir
+   * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED, NO_MARKER; BAD_PATH if the path lies
+   *   in no sync dir
    */
   async open(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
@@ -173,8 +198,9 @@ export class Root {
   }
 
   /**
-   * As `open`, for the many who ask for files all the time: where the sync dir really lies is looked up again only where it seems to
-   * have moved. That it is missing, or not this host's, is told as absence.
+   * Does the same as `open`, for frequent requests: the real path of the sync dir is resolved
+   * again only if it seems to have moved. A sync dir that is missing, or not this host's, counts
+   * as absence.
    */
   async openToServe(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
@@ -189,12 +215,13 @@ export class Root {
   }
 
   /**
-   * Walks a sync dir and gives every regular file that the rules let through, in no order, with bounded memory. Symlinks, special
-   * files and sync dirs that lie in this one are skipped.
+   * Walks a sync dir and yields every regular file that its rules let through, in no order and
+   * with bounded memory. Skips symlinks, special files and nested sync dirs.
    *
-   * @param onRefused told of names that are not valid UTF-8 and of directories that may not be read
-   * @param scope which part of it; default all
-   * @throws NO_MARKER where the marker is missing before or after; CANCELLED when `signal` aborts; what the disk throws
+   * @param onRefused called for names that are not valid UTF-8 and for unreadable directories
+   * @param scope which part to walk; default all
+   * @throws NO_MARKER if the marker is missing before or after; CANCELLED if `signal` aborts;
+   *   what the disk throws
    */
   async *scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, scope: ScanScope = {}): AsyncIterable<Scanned> {
     await this.requireOpenable(dir);
@@ -202,14 +229,18 @@ export class Root {
     yield* scanDir({ ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir }, signal, onRefused);
   }
 
-  /** Where it really lies, if this host may open it. @throws NO_MARKER */
+  /** Resolves the real path of a sync dir that this host may open. @throws NO_MARKER */
   private async openableDir(dir: SyncDir): Promise<string> {
     const real = await this.realDir(dir);
     await this.requireOpenable(dir);
     return real;
   }
 
-  /** The directories between its sync dir and it. @throws BAD_PATH where it lies in none */
+  /**
+   * Lists the directories between the sync dir and the file.
+   *
+   * @throws BAD_PATH if it lies in no sync dir
+   */
   private waysTo(path: Path): string[] {
     const dir = this.dirOf(path), ways: string[] = [];
     for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) ways.push(this.absolute(path.slice(0, slash) as Path));
@@ -232,12 +263,12 @@ async function absentWithoutMarker<T>(opening: Promise<T | undefined>): Promise<
   }
 }
 
-/** What a program sets back, as dates, does not set back the change time. */
+/** Programs can set dates back, but not the change time. */
 function stampOf({ dev, ino, ctimeNs, size }: BigIntStats): string {
   return [dev, ino, ctimeNs, size].join(' ');
 }
 
-/** Whether a directory on the way is one. @throws SYMLINK_IN_PATH */
+/** Whether a directory exists. @throws SYMLINK_IN_PATH */
 function isDirectory(found: DiskStat | undefined, way: string): boolean {
   if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
   return found?.kind === 'directory';

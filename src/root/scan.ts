@@ -12,40 +12,53 @@ import { readMarker } from './marker.js';
 import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
 import { seenIn } from './seen.js';
 
-/** Which part of a sync dir a scan looks at. Default: all of it. */
+/** Which part of a sync dir a scan covers. Default: all of it. */
 export interface ScanScope {
-  /** Milliseconds since the epoch: the files of directories in which nothing was made, renamed or removed since then are skipped. */
+  /**
+   * Milliseconds since the epoch. Skips the files of directories in which nothing was made,
+   * renamed or removed since then.
+   */
   readonly changedSince?: number;
-  /** The directories of the scan before: the files of one that is not among them are not skipped, nor are those of any directory below it. */
+  /**
+   * The directories of the previous scan. The files of any other directory are not skipped, nor
+   * are those below it.
+   */
   readonly known?: DirectoryIds;
-  /** Gets the directories of this scan. They are complete once the scan has ended. */
+  /** Filled with the directories of this scan. Complete once the scan has ended. */
   readonly walked?: DirectoryIds;
 }
 
-/** What to walk: `dirPath` is where `dir` lies on this disk, `isSyncDir` tells what has rules of its own. */
+/**
+ * What to walk. `dirPath` is where `dir` lies on this disk; `isSyncDir` recognises nested sync
+ * dirs.
+ */
 export interface ScanOf extends ScanScope {
   readonly dir: SyncDir;
   readonly dirPath: string;
   readonly isSyncDir: (path: string) => boolean;
 }
 
-/** Told of a name that cannot be synced, as text (which may not be the exact name), and why. */
+/**
+ * Called for a name that cannot be synced, with the reason. The text may differ from the exact
+ * name.
+ */
 export type OnRefused = (pathAsText: string, why: string) => void;
 
 export interface Scanned { readonly path: Path; readonly seen: Seen }
 
-/** Names read at once; what a walk keeps in memory is this for each level. */
+/** Names that are read at once. A walk keeps this many in memory for each level. */
 const BATCH = 64;
-/** PATH_MAX without the NUL at its end. */
+/** PATH_MAX without the final NUL. */
 const MAX_ABSOLUTE_BYTES = 4095;
 
 /**
- * A directory being read: `rest` is its path below the sync dir with a slash behind, empty for the sync dir itself. `isNew`: it, or one
- * that it lies in, is not the directory that lay at its path before. `takesFiles`: its files are not skipped.
+ * A directory that is being read. `rest` is its path below the sync dir with a final slash, empty
+ * for the sync dir itself. `isNew`: this directory, or a parent, is not the one that lay at its
+ * path before. `takesFiles`: its files are not skipped.
  */
 interface Level { readonly handle: Dir; readonly rest: string; readonly isNew: boolean; readonly takesFiles: boolean; toEnter: string[] }
 
-/** Every regular file that the rules let through, in no order. */
+/** Yields every regular file that the rules let through, in no order. */
 export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRefused): AsyncGenerator<Scanned, void, undefined> {
   const marker = await requireMarker(of);
   const exclude = compileExclude(of.dir.exclude);
@@ -76,11 +89,11 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
   } finally {
     for (const { handle } of levels) await handle.close();
   }
-  // Unmounted under the walk: what was not found says nothing.
+  // If the sync dir was unmounted during the walk, the absence of files means nothing.
   if ((await requireMarker(of)) !== marker) throw noMarker(of, 'another file system was mounted there meanwhile');
 }
 
-/** What lies there. In a directory that may be read and not entered, nothing may be looked at. */
+/** Stats a file. In a directory that may be read but not entered, every stat is refused. */
 async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<DiskStat | undefined> {
   try {
     return await localDisk.stat(`${of.dirPath}/${rest}`);
@@ -91,7 +104,9 @@ async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<Dis
   }
 }
 
-/** Sorts a batch: the files are returned, the directories are entered later, symlinks are skipped, the rest is refused. */
+/**
+ * Sorts a batch: returns the files, queues the directories, skips symlinks and refuses the rest.
+ */
 function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: Exclude, onRefused: OnRefused): string[] {
   const files: string[] = [];
   for (const entry of names) {
@@ -112,21 +127,27 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
   return files;
 }
 
-/** Below a long root a path can be too long for the kernel. Most are far from that, and need no counting. */
+/**
+ * Below a long root a path can be too long for the kernel. Most paths are far shorter, and need
+ * no counting.
+ */
 function isTooLong({ dirPath }: ScanOf, rest: string): boolean {
   return dirPath.length + rest.length >= MAX_ABSOLUTE_BYTES / 4 && Buffer.byteLength(`${dirPath}/${rest}`) > MAX_ABSOLUTE_BYTES;
 }
 
-/** Begins to read a directory, unless it became something else meanwhile; one that may not be read is refused. */
+/**
+ * Opens a directory to read it, unless it became something else meanwhile. Refuses an unreadable
+ * one.
+ */
 async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels: Level[], onRefused: OnRefused): Promise<void> {
   const path = rest === '' ? of.dirPath : `${of.dirPath}/${rest}`;
   try {
     const before = await (rest === '' ? stat : lstat)(path, { bigint: true });
     if (!before.isDirectory()) return;
-    // Node's types know no Buffer names here; Node does.
+    // Node accepts a Buffer encoding here, which its types lack.
     const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
     try {
-      // Read after it was opened: a change that comes later is found by the next scan.
+      // Stat after opening: the next scan finds any later change.
       const { ctimeMs } = of.changedSince === undefined && !of.walked ? before : await lookAgain(of, rest, path, before);
       const isNew = parent?.isNew === true || of.known?.has(rest, before) === false;
       const takesFiles = isNew || of.changedSince === undefined || Number(ctimeMs) >= Math.floor(of.changedSince);
@@ -143,7 +164,10 @@ async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels
   }
 }
 
-/** The directory as it is now, remembered where it is still the one that was opened. Of its dates only that of its last change of status counts: no copying program sets it back. */
+/**
+ * Stats a directory again, and remembers it if it is still the one that was opened. Only the
+ * change time (ctime) counts, because no copying program sets it back.
+ */
 async function lookAgain(of: ScanOf, rest: string, path: string, before: BigIntStats): Promise<BigIntStats> {
   const now = await stat(path, { bigint: true });
   if (now.dev === before.dev && now.ino === before.ino) of.walked?.add(rest, now);

@@ -1,16 +1,16 @@
 import type { Path, SyncDir, Unsynced } from '../words.js';
 import { compileExclude, type Exclude } from './exclude.js';
 
-/** The sync dirs of a site. One may lie in another: the longest match rules a path. */
+/** The sync dirs of a site. They may be nested: the longest match rules a path. */
 export class SyncDirs {
   private readonly dirs = new Map<string, { dir: SyncDir; exclude: Exclude }>();
 
-  /** @throws BAD_OPTION where an exclude pattern is none */
+  /** @throws BAD_OPTION if an exclude pattern is invalid */
   constructor(readonly list: readonly SyncDir[]) {
     for (const dir of list) this.dirs.set(dir.path, { dir, exclude: compileExclude(dir.exclude) });
   }
 
-  /** The sync dir that `path` lies in; a sync dir does not lie in itself. */
+  /** Returns the sync dir that `path` lies in. A sync dir does not lie in itself. */
   of(path: Path): SyncDir | undefined {
     return this.find(path)?.dir;
   }
@@ -19,13 +19,16 @@ export class SyncDirs {
     return this.dirs.get(dirPath)?.dir;
   }
 
-  /** Whether a rule keeps `path`, or a directory it lies in, from being synced; also what lies in no sync dir. */
+  /**
+   * Whether a rule excludes `path` or one of its parent directories. Paths outside of all sync
+   * dirs count as excluded.
+   */
   isExcluded(path: Path, isDirectory = false): boolean {
     const found = this.find(path);
     return found === undefined || found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory);
   }
 
-  /** Why this host does not sync a file at `path`; undefined where it does. */
+  /** Says why this host does not sync the file at `path`; undefined if it does. */
   explain(path: Path): Unsynced | undefined {
     const found = this.find(path);
     if (found === undefined) return { path, why: 'not kept here' };

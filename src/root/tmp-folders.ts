@@ -6,14 +6,23 @@ import { belowDir } from './parents.js';
 import { quotePath } from './paths.js';
 
 const SETGID = 0o2000;
-/** An operator may give directories to another group while this process runs. In milliseconds. */
+/**
+ * How long an observed group is valid, in milliseconds. An operator may change groups while this
+ * process runs.
+ */
 const FRESH_MS = 2_000;
-/** Directories that are remembered; the oldest go first. */
+/** How many directories are remembered. The oldest go first. */
 const LIMIT = 1_000;
-/** A folder of a group is made under this name in the directory whose group it is to get, and moved to the tmp area at once. */
+/**
+ * Name of a new folder for a group. It is made in the directory whose group it should get, and
+ * moved to the tmp area at once.
+ */
 const NEW_FOLDER = '.syncmedia-tmp';
 
-/** Whose a new file is in a directory: of its group where it has the setgid bit, else of the group of whoever makes the file. */
+/**
+ * The group of a new file in a directory: that of the directory if it has the setgid bit, else
+ * that of the creating user.
+ */
 type Group = number | 'own';
 
 function groupOf({ mode, gid }: DiskStat): Group {
@@ -23,19 +32,21 @@ function groupOf({ mode, gid }: DiskStat): Group {
 interface Looked { readonly at: string; readonly group: Group; readonly since: number }
 
 /**
- * Where in the tmp area a file is to be written, so that it gets the group that the kernel would give it in its own directory. Most of
- * the time that is the area itself. A directory of another group gets a folder of its own in there.
+ * Chooses the folder of the tmp area in which to write a file, so that it gets the group that the
+ * kernel would give it in its own directory. Usually that is the area itself. A directory with
+ * another group gets its own folder there.
  *
- * Only whoever belongs to a group may give a file to it, and no key that the gate confines may. What is made in a setgid directory gets
- * its group from anybody, and keeps it when it is moved. So the folder is made in the directory that the file is for.
+ * Only members of a group may give a file to it, and no key that the gate confines may. But a
+ * file in a setgid directory gets its group whoever makes it, and keeps the group when it is
+ * moved. So the folder is made in the file's own directory.
  */
 export class TmpFolders {
-  /** By disk: that of another host lasts as long as the connection to it. */
+  /** By disk. The disk of another host lasts as long as the connection to it. */
   private readonly looks = new WeakMap<Disk, Map<string, Looked>>();
   private readonly made = new WeakMap<Disk, Map<string, string>>();
   private readonly making = new Map<string, Promise<string>>();
 
-  /** What `find` would most likely give, without looking. */
+  /** Returns what `find` would most likely return, without asking the disk. */
   guess(place: Place, path: Path): string {
     return this.findKnown(place, path) ?? areas.tmp;
   }
@@ -49,12 +60,20 @@ export class TmpFolders {
     return looked.group === tmp.group ? areas.tmp : this.madeAt(place.disk).get(keyOf(place, looked.group));
   }
 
-  /** Looks whose a file at `path` would be; `find` needs no round trip after it, unless a folder has to be made. Makes nothing. */
+  /**
+   * Observes which group a file at `path` would get. After it `find` needs no round trip, unless
+   * it must make a folder. Makes nothing.
+   */
   async look(place: Place, path: Path): Promise<void> {
     await Promise.all([this.lookUp(place, directoryOf(place, path)), this.lookAt(place, inPlace(place, areas.tmp))]);
   }
 
-  /** The folder, relative to the sync dir, for a file that is to land at `path`. @throws what the disk throws */
+  /**
+   * Finds or makes the folder, relative to the sync dir, for a file that will be placed at
+   * `path`.
+   *
+   * @throws what the disk throws
+   */
   async find(place: Place, path: Path): Promise<string> {
     const [{ group, at }, tmp] = await Promise.all([this.lookUp(place, directoryOf(place, path)), this.lookAt(place, inPlace(place, areas.tmp))]);
     if (tmp === undefined || tmp.group === group) return areas.tmp;
@@ -69,7 +88,7 @@ export class TmpFolders {
     return made;
   }
 
-  /** A folder turned out to be missing. */
+  /** Forgets all folders of a disk, because one turned out to be missing. */
   forget({ disk }: Place): void {
     this.looks.delete(disk);
     this.made.delete(disk);
@@ -89,13 +108,16 @@ export class TmpFolders {
       await disk.removeDirectory(unfinished).catch(() => false);
       throw error;
     }
-    // Another process may have been quicker, with the one or the other.
+    // Another process may have been faster with either folder.
     const made = await this.lookAt(place, inPlace(place, free));
     if (made?.group === group) return free;
     throw new SyncMediaError('TRANSFER_FAILED', `A folder with the group of ${quotePath(at)} could not be made in ${quotePath(inPlace(place, areas.tmp))}.`);
   }
 
-  /** The directory, or the next one above it that is there: those below it will be of its group. */
+  /**
+   * Observes the directory or its nearest existing parent. New directories below will have its
+   * group.
+   */
   private async lookUp(place: Place, directory: string): Promise<Looked> {
     for (let at = directory; ; at = at.slice(0, at.lastIndexOf('/'))) {
       const looked = await this.lookAt(place, at);

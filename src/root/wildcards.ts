@@ -1,6 +1,7 @@
 /**
- * One step of a wildcard pattern: the bytes it accepts (a table of 256), once, or any number of times, none included.
- * rsync matches bytes, so `?` is one byte of a letter that UTF-8 writes with two.
+ * One step of a wildcard pattern. It accepts the bytes of a table of 256, either once or any
+ * number of times, including none. rsync matches bytes, so `?` is one byte of a letter that has
+ * two in UTF-8.
  */
 interface Step { readonly accepts: Uint8Array; readonly repeats: boolean }
 
@@ -9,13 +10,13 @@ const [STAR, QUESTION, OPEN, CLOSE, BACKSLASH, DASH, COLON, BANG, CARET] = Buffe
   [number, number, number, number, number, number, number, number, number];
 
 const letters = /[A-Za-z]/, digits = /[0-9]/;
-/** POSIX character classes in the C locale, the one that rsync is run in. */
+/** POSIX character classes in the C locale, in which rsync runs. */
 const named: Readonly<Record<string, RegExp>> = {
   alnum: /[A-Za-z0-9]/, alpha: letters, blank: /[ \t]/, cntrl: /[\x00-\x1f\x7f]/, digit: digits, graph: /[!-~]/, lower: /[a-z]/,
   print: /[ -~]/, punct: /[!-/:-@[-`{-~]/, space: /[ \t-\r]/, upper: /[A-Z]/, xdigit: /[0-9A-Fa-f]/,
 };
 
-/** A pattern with `*`, `**`, `?`, `[…]` and backslash escapes, ready to be matched. */
+/** A compiled pattern with `*`, `**`, `?`, `[…]` and backslash escapes. */
 export class Wildcards {
   private readonly steps: readonly Step[];
   constructor(pattern: string) { this.steps = parseSteps(Buffer.from(pattern)); }
@@ -26,8 +27,9 @@ export class Wildcards {
   }
 
   /**
-   * For each number of bytes whether the text up to there matches; with `afterAnySlash` also from after any slash. All ways of matching are
-   * followed at once, so the time is bounded by the lengths multiplied, whatever the pattern.
+   * Tells for each number of bytes whether the text up to there matches. With `afterAnySlash` the
+   * match may also begin after any slash. All ways to match are followed at once. So the time is
+   * bounded by the product of the lengths, whatever the pattern.
    */
   listEnds(text: Uint8Array, afterAnySlash: boolean): Uint8Array {
     const { steps } = this, ends = new Uint8Array(text.length + 1);
@@ -49,7 +51,7 @@ export class Wildcards {
     return ends;
   }
 
-  /** What may repeat may also be left out. */
+  /** A repeating step may also be left out. */
   private enter(active: Uint8Array, index: number): void {
     let at = index;
     active[at] = 1;
@@ -82,7 +84,10 @@ function parseSteps(pattern: Uint8Array): Step[] {
   return steps;
 }
 
-/** A set from after its `[`. One that is not closed or names an unknown class matches nothing, as with rsync. */
+/**
+ * Parses a set after its `[`. As in rsync, a set that is not closed or names an unknown class
+ * matches nothing.
+ */
 function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; end: number } {
   const accepts = new Uint8Array(256);
   const nothing = { accepts: new Uint8Array(256), end: pattern.length };
@@ -125,7 +130,7 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
   return { accepts, end: at + 1 };
 }
 
-/** Patterns share these tables: a long one would fill the memory with its own. */
+/** Patterns share these tables. A long pattern would otherwise fill the memory with its own. */
 const anything = new Uint8Array(256).fill(1), anythingButSlash = new Uint8Array(256).fill(1).fill(0, SLASH, SLASH + 1), nothingAtAll = new Uint8Array(256);
 const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
 
