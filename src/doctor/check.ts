@@ -4,11 +4,11 @@ import type { DoctorCheck } from '../instance.js';
 export type Found = Omit<DoctorCheck, 'name'>;
 
 export const ok = (message: string): Found => ({ state: 'ok', message });
-/** Worth knowing; nothing fails because of it. */
+/** A finding worth knowing that breaks nothing. */
 export const info = (message: string, remedy?: string): Found => ({ state: 'info', message, ...(remedy !== undefined && { remedy }) });
 export const failed = (message: string, remedy: string): Found => ({ state: 'failed', message, remedy });
 
-/** What a check found; one that throws has failed, with its message and `remedy`. */
+/** Runs one check. A check that throws has failed, with the message of its error and `remedy`. */
 export async function check(name: string, remedy: string | ((error: unknown) => string), run: () => Found | Promise<Found>): Promise<DoctorCheck> {
   try {
     return { name, ...(await run()) };

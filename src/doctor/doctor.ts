@@ -16,7 +16,7 @@ import { checkPlace } from './place.js';
 import { checkPrograms } from './programs.js';
 import { checkRules, type RulesFound } from './rules.js';
 
-/** What there is to examine on a machine that was initialised. */
+/** What doctor examines on a machine that was initialised. */
 export interface Patient {
   readonly config: Config;
   readonly state: State;
@@ -25,13 +25,14 @@ export interface Patient {
   readonly registry: Registry;
   readonly unreadable: UnreadableRows;
   readonly rules: RulesFound;
-  /** A lease that did not beat for this long is nobody's. */
+  /** A leader whose lease counter stood still for this long has lost the lease. */
   readonly leaseMs: number;
 }
 
 /**
- * Everything that has to be right on this host, and between it and the others, each with its remedy where it is not. Without a
- * patient, on a machine that was not initialised: its programs and the database.
+ * Checks everything that must be right on this host and on the way to the other hosts. Each
+ * failed check has a remedy. Without a patient (on a machine that was never initialised) only the
+ * programs and the database are checked.
  */
 export async function examine(connection: Connection, patient: Patient | undefined): Promise<DoctorCheck[]> {
   const checks = [...await checkPrograms(), await check('database', 'see that the database answers', () => checkDatabase(connection))];
@@ -67,7 +68,7 @@ async function checkDatabase(connection: Connection): Promise<Found> {
   return { ...skew, message: `${said}; ${skew.message}` };
 }
 
-/** What the processes of this host found at their start. */
+/** Reports the setup problems that this host's processes recorded when they started. */
 function checkSetup({ registry }: Patient): Found {
   const problems = registry.me().setup ?? [];
   const [first] = problems;
@@ -82,7 +83,7 @@ async function checkSetAside({ unreadable }: Patient): Promise<Found> {
     `look at the collection ${unreadable.name}, find out who wrote these rows, and remove them from it`);
 }
 
-/** Whoever holds it beats; one that stopped counts no more. */
+/** Waits for the leader to raise its counter. A leader whose counter stands still has stopped. */
 async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
   const first = registry.me().lease;
   const deadline = performance.now() + leaseMs;

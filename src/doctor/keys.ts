@@ -16,7 +16,7 @@ export interface KeysContext {
   readonly dirs: readonly SyncDir[];
 }
 
-/** Keys, what confines them, and how much a row of the database is worth. */
+/** Checks this host's keys, their confinement, and the seals of the host rows. */
 export async function checkKeys({ stateDir, state, sealed, hosts, dirs }: KeysContext): Promise<DoctorCheck[]> {
   const me = hosts.find(({ id }) => id === state.id);
   return Promise.all([
@@ -46,7 +46,9 @@ async function checkStateFolder(stateDir: string): Promise<Found> {
   return isOurs ? ok(stateDir) : failed(`${stateDir} belongs to, or is open to, others`, `chmod 700 ${stateDir}, and let the user who runs the app own it`);
 }
 
-/** A key outside the block that is also a host's gives that host a shell, whatever the block says. */
+/**
+ * Looks for host keys outside the managed block: such a line gives that host an unconfined shell.
+ */
 async function checkAuthorizedKeys({ authorizedKeysFile: file }: State, hosts: readonly Host[]): Promise<Found> {
   const text = await readFile(file, 'latin1');
   const outside = text.replace(/^# syncmedia begin [^]*?^# syncmedia end [^\n]*$/gm, '');

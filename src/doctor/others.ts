@@ -12,7 +12,7 @@ import type { Host, SyncDir } from '../words.js';
 import { check, failed, info, ok, type Found } from './check.js';
 import { judgeRsync } from './programs.js';
 
-/** Seconds by which clocks may differ: dates of files, and what waits for a moment, are off by as much. */
+/** Tolerated clock difference in seconds. File dates and due times are off by as much. */
 const mostSkew = 10;
 const greetingMs = 5_000;
 const leastFree = 256 * 1024 ** 2;
@@ -23,7 +23,7 @@ export interface OthersContext {
   readonly dirs: readonly SyncDir[];
 }
 
-/** Every other host, as its lane meets it. */
+/** Checks every other host over the same connections that its delivery queue uses. */
 export async function checkOthers({ connections, hosts, dirs }: OthersContext): Promise<DoctorCheck[]> {
   const all = await Promise.all(hosts.map(async (host): Promise<DoctorCheck[]> => {
     const name = `host ${host.hostname}`;
@@ -64,7 +64,10 @@ function folderOf(host: Host, dir: SyncDir): string {
   return `${host.rootPath.replace(/\/+$/, '')}/${dir.path}/${areas.tmp}`;
 }
 
-/** A file written there gets that host's time; it was written between our two looks at our own clock. */
+/**
+ * Writes a file there and compares its mtime with our clock. We read our clock before and after
+ * writing, so the duration of the request does not count as skew.
+ */
 async function checkClock({ disk }: Connection, folder: string): Promise<Found> {
   const file = `${folder}/${newName()}`;
   const before = Date.now() / 1000;
@@ -84,7 +87,7 @@ export function judgeSkew(seconds: number): Found {
   return seconds <= mostSkew ? ok(said) : failed(said, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
 }
 
-/** The first line that its sshd says (RFC 4253, 4.2). */
+/** Reads the identification line of its sshd (RFC 4253, 4.2). */
 function readGreeting({ url, sshPort }: Host): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: url, port: sshPort, timeout: greetingMs });

@@ -10,13 +10,13 @@ import type { Root } from '../root/root.js';
 import type { SyncDir } from '../words.js';
 import { check, failed, ok, type Found } from './check.js';
 
-/** Directories that are looked into, of each sync dir. */
+/** Limit of the directories that the writing check visits, per sync dir. */
 const mostDirectories = 500;
 const leastFree = 1024 ** 3, leastShare = 0.05;
 
 export interface PlaceContext { readonly root: Root; readonly dirs: () => readonly SyncDir[]; readonly isSyncDir: (path: string) => boolean }
 
-/** The root and the sync dirs of this host. */
+/** Checks the root and the sync dirs of this host. */
 export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> {
   const { root, dirs } = context;
   const checks = [await check('root', `create or mount ${root.rootPath}, and let the user who runs the app own it`, async () => {
@@ -42,7 +42,7 @@ async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promi
   return failure ? failed(failure.message, `mount ${at}, or run \`syncmedia init\` here`) : ok('marked for this host');
 }
 
-/** What lies on another file system cannot be renamed into place. */
+/** Looks for nested mounts: a file cannot be renamed into place across file systems. */
 async function checkMounts({ isSyncDir }: PlaceContext, dir: SyncDir, at: string, mounts: readonly string[]): Promise<Found> {
   const real = await realpath(at);
   const exclude = compileExclude(dir.exclude);
@@ -58,7 +58,9 @@ async function readMounts(): Promise<string[]> {
     .map((path) => path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))));
 }
 
-/** A file is put there and replaced, as a received one is; and every directory has to allow that. */
+/**
+ * Writes and replaces a file, as receiving one does, and looks for directories that forbid it.
+ */
 async function checkWriting(at: string): Promise<Found> {
   const [first, second] = [join(at, areas.tmp, newName()), join(at, areas.tmp, newName())];
   try {
@@ -80,7 +82,10 @@ async function checkWriting(at: string): Promise<Found> {
   return failed(`received files cannot be put or replaced in ${closed.slice(0, 5).join(', ')}${closed.length > 5 ? ` and ${String(closed.length - 5)} more` : ''}`, `chown -R the user who runs the app ${at}, and let no directory be sticky`);
 }
 
-/** In a sticky directory a file of another user cannot be replaced. */
+/**
+ * Whether this user cannot write there, or cannot replace files of other users because the
+ * directory is sticky.
+ */
 async function isClosed(folder: string): Promise<boolean> {
   const { mode, uid } = await lstat(folder);
   const isSticky = (mode & 0o1000) !== 0 && uid !== process.geteuid?.();
@@ -92,7 +97,7 @@ async function checkSpace(at: string): Promise<Found> {
   return judgeSpace({ free: bavail * bsize, all: blocks * bsize, names: files === 0 ? 1 : ffree / files });
 }
 
-/** `names`: the share of names (inodes) that is free. */
+/** @param space `names` is the share of inodes that is free */
 export function judgeSpace({ free, all, names }: { free: number; all: number; names: number }): Found {
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
   if (free < Math.min(leastFree, all * leastShare)) return failed(`${gib(free)} of ${gib(all)} are free`, 'make room: what does not fit is not received');

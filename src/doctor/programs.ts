@@ -7,10 +7,10 @@ import { check, failed, info, ok, type Found } from './check.js';
 const oldestNode: [number, number, number] = [20, 19, 0];
 /** The first rsync without CVE-2024-12084 to 12088 and CVE-2024-12747. */
 const mendedRsync: [number, number, number] = [3, 4, 0];
-/** Fewer logins at once than these, and hosts that start together are turned away. */
+/** With lower limits sshd refuses some of the hosts that connect at the same time. */
 const leastStartups = 10, leastSessions = 4;
 
-/** What runs on this machine. */
+/** Checks the programs on this machine. */
 export async function checkPrograms(): Promise<DoctorCheck[]> {
   return Promise.all([
     check('node', '', () => isAtLeast(process.versions.node, oldestNode) ? ok(`Node ${process.versions.node}`)
@@ -25,7 +25,10 @@ export async function checkPrograms(): Promise<DoctorCheck[]> {
   ]);
 }
 
-/** An old rsync works; what is known of it is said, as distributions mend holes under old numbers. */
+/**
+ * Judges an rsync version. An old one works, and distributions backport fixes without a new
+ * version number, so known vulnerabilities are only reported.
+ */
 export function judgeRsync(version: string | undefined): Found {
   if (version === undefined) return failed('rsync is missing, or another program has that name', 'install rsync: `apt-get install rsync`');
   if (isAtLeast(version, mendedRsync)) return ok(`rsync ${version}`);
@@ -43,7 +46,10 @@ async function checkSshd(): Promise<Found> {
   return failed(`${said}: hosts that log in together are turned away`, `set MaxStartups to ${String(leastStartups)}:30:100 and MaxSessions to 10 in sshd_config, and reload sshd`);
 }
 
-/** As sshd itself understands it, for which it wants to be root; else as the files say it. */
+/**
+ * Reads the effective configuration with `sshd -T`, which requires root; otherwise the
+ * configuration files. Undefined where this user can read neither.
+ */
 async function readSshdConfig(): Promise<string | undefined> {
   for (const sshd of ['/usr/sbin/sshd', '/usr/local/sbin/sshd']) {
     if (!(await access(sshd).then(() => true, () => false))) continue;

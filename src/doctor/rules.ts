@@ -4,11 +4,11 @@ import { quotePath } from '../root/paths.js';
 import type { Path } from '../words.js';
 import { failed, info, ok } from './check.js';
 
-/** Rows of sync dirs in the database that do not count, or not whole. */
+/** Rows of `syncdirs` that count only in part, or not at all. */
 export interface RulesFound {
-  /** Of this host, without a valid seal. */
+  /** Sync dirs of this host whose row has no valid seal. */
   readonly unsealed: readonly Path[];
-  /** Of directories that this host does not open. */
+  /** Directories that this host does not open. */
   readonly ignored: readonly Path[];
 }
 

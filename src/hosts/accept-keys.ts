@@ -8,7 +8,7 @@ import { updateHost } from './host-rows.js';
 import { fingerprint } from './public-key.js';
 
 /**
- * What is pinned of a host, and what whoever answers at its address shows, as fingerprints.
+ * Reads the fingerprints that are pinned for a host, and those that its address presents now.
  * @throws HOST_UNREACHABLE, MISSING_PROGRAM
  */
 export async function readHostKeys(host: Address): Promise<HostKeys> {
@@ -16,8 +16,10 @@ export async function readHostKeys(host: Address): Promise<HostKeys> {
 }
 
 /**
- * Pins other host keys: those with these fingerprints, which a person has compared with the host's own. It has to show all of them.
- * @throws HOST_KEY_MISMATCH naming what it shows, HOST_UNREACHABLE, MISSING_PROGRAM
+ * Replaces the pinned host keys by those with the given fingerprints, which a person has compared
+ * on that host. The host must present all of them.
+ * @throws HOST_KEY_MISMATCH naming the fingerprints it presents, HOST_UNREACHABLE,
+ *   MISSING_PROGRAM
  */
 export async function acceptHostKeys(deps: HostsDeps, host: Host, fingerprints: readonly string[]): Promise<Host> {
   const wanted = fingerprints.map((one) => one.replace(/=$/, ''));
@@ -36,7 +38,7 @@ export async function acceptHostKeys(deps: HostsDeps, host: Host, fingerprints: 
 
 type Address = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
 
-/** A row may hold anything. */
+/** A row may hold malformed keys, so a key that cannot be parsed must not throw here. */
 function pinnedOf({ hostKeys }: Address): string[] {
   return hostKeys.map((line) => {
     try { return fingerprint(line); } catch { return 'a malformed key'; }

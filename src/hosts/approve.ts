@@ -7,11 +7,12 @@ import { listPassiveDirs } from './own-dirs.js';
 import { readState } from './state.js';
 
 /**
- * Lets a pending host in: from now on the others install its key, owe it files and send to it. What is approved is what the person
- * was shown. The sync dirs of a passive host are marked first.
+ * Approves a pending host: from now on the other hosts install its key, mark files pending for it
+ * and send to it. The approval counts for exactly what the person was shown. The sync dirs of a
+ * passive host are marked first.
  *
  * @param digest of the host as it was shown (`HostDescription.digest`)
- * @throws HOST_CHANGED where it is another one by now, HOST_RETIRED; what marking throws
+ * @throws HOST_CHANGED if its row has changed since, HOST_RETIRED; the errors of marking
  */
 export async function approveHost(deps: HostsDeps, host: Host, digest: string): Promise<Host> {
   if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
@@ -26,8 +27,9 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
 }
 
 /**
- * Seals every host anew that has a valid seal, and the rules of every sync dir, so that none depends on a previous secret any more.
- * @returns the hosts, and those that a person has to approve first
+ * Renews every valid seal, of hosts and of sync dir rules. Afterwards none depends on a previous
+ * secret.
+ * @returns the sealed hosts, and those that a person has to approve first
  * @throws BAD_ENVIRONMENT without a secret
  */
 export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pending: Host[] }> {

@@ -8,8 +8,10 @@ import { replaceFile } from './replace-file.js';
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * The line that lets a host in: `restrict`ed, the key re-encoded, the comment the host id.
- * @param command what sshd starts whatever that host asks for, without `"` and `\\`; undefined: the key gives a shell
+ * Formats the line of authorized_keys that lets a host log in. The key is parsed and encoded
+ * anew, and the host id is the comment.
+ * @param command forced command that sshd runs for every request of that host, without `"` and
+ *   `\\`; undefined: the key gives a shell
  * @throws BAD_KEY
  */
 export function formatKeyLine(host: { id: string; publicKey: string }, command?: string): string {
@@ -19,20 +21,21 @@ export function formatKeyLine(host: { id: string; publicKey: string }, command?:
 }
 
 /**
- * Makes `lines` what stands between the two marker comments of `owner` in an authorized_keys file; everything else stays as it is,
- * byte for byte. Written under a lock, whole or not at all, 0600; nothing is written where nothing changes. A missing file is made,
- * with its folder (0700).
+ * Replaces the lines between the two marker comments of `owner` in an authorized_keys file. All
+ * other bytes of the file stay as they are. The file is written under a lock, atomically, with
+ * mode 0600, and only if it changes. A missing file is created, with its folder (0700).
  *
- * @param owner tells the installations apart that share a file: database id and host id
- * @returns whether something changed
- * @throws BAD_AUTHORIZED_KEYS where the file or its folder is a symlink or others may write there, TIMED_OUT
+ * @param owner database id and host id; tells installations apart that share a file
+ * @returns whether the file changed
+ * @throws BAD_AUTHORIZED_KEYS if the file or its folder is a symlink or writable by others,
+ *   TIMED_OUT
  */
 export async function writeManagedBlock(file: string, owner: string, lines: readonly string[]): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   return rewrite(file, owner, [begin(owner), ...lines, end(owner)]);
 }
 
-/** Removes the block of `owner` with its markers; fine where there is none. */
+/** Removes the block of `owner` with its markers, if there is one. */
 export async function removeManagedBlock(file: string, owner: string): Promise<boolean> {
   return (await lstat(file).catch(() => undefined)) ? rewrite(file, owner, []) : false;
 }
@@ -51,7 +54,7 @@ async function rewrite(file: string, owner: string, block: readonly string[]): P
   });
 }
 
-/** As latin1, which keeps every byte. */
+/** Decodes the file as latin1, which preserves every byte. */
 async function readChecked(file: string): Promise<string> {
   const there = await checkPlace(file, 'file');
   if (!there) return '';
@@ -69,13 +72,13 @@ function replaceBlock(file: string, text: string, owner: string, block: readonly
     const separator = text === '' || text.endsWith('\n') ? '' : '\n';
     return `${text}${separator}${block.join('\n')}\n`;
   }
-  // Without both marks it cannot be told which lines are ours.
+  // With only one marker nothing says which lines are ours.
   if (start === -1 || stop < start) throw refuse(file, `has only one of the two marker lines of ${owner}`, 'remove that line and what syncmedia wrote beside it');
   const ours = block.map((line) => `${line}\n`);
   return [...lines.slice(0, start), ...ours, ...lines.slice(stop + 1)].join('');
 }
 
-/** What sshd would refuse too, or what would let others add a key. */
+/** Refuses what sshd would refuse too, and what would let other users add a key. */
 async function checkPlace(path: string, kind: 'file' | 'directory'): Promise<{ size: number } | undefined> {
   const there = await lstat(path).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -17,7 +17,7 @@ export function metaCollection(connection: Connection, prefix: string): mongo.Co
 }
 
 /**
- * The id of this database; whoever comes first makes it.
+ * Reads the id of this database. The first host that asks creates it.
  * @throws FORMAT_TOO_NEW
  */
 export async function claimDatabase(meta: mongo.Collection<Meta>): Promise<string> {
@@ -27,14 +27,15 @@ export async function claimDatabase(meta: mongo.Collection<Meta>): Promise<strin
       const found = await meta.findOneAndUpdate({ _id: 'syncmedia' }, { $setOnInsert: made }, { upsert: true, returnDocument: 'after', includeResultMetadata: false });
       return checkFormat(found).databaseId;
     } catch (error) {
-      // Two upserts of one key may collide; then it is there.
+      // Two upserts of one key may collide. The next try then finds the document.
       if (!isDuplicateKey(error) || tries === 3) throw error;
     }
   }
 }
 
 /**
- * Refuses to work with another database than the one this host was registered in: its ledger knows nothing of this disk.
+ * Refuses any database but the one in which this host was registered: the ledger of another
+ * database does not describe this disk.
  * @throws BAD_STATE naming both databases, FORMAT_TOO_NEW
  */
 export async function checkDatabase(connection: Connection, prefix: string, state: Pick<State, 'database'>): Promise<void> {
@@ -42,7 +43,7 @@ export async function checkDatabase(connection: Connection, prefix: string, stat
   compareDatabase(state, { name: connection.name, id: found ? checkFormat(found).databaseId : undefined });
 }
 
-/** @throws BAD_STATE naming both */
+/** @throws BAD_STATE naming both databases */
 export function compareDatabase(state: Pick<State, 'database'>, found: { name: string; id: string | undefined }): void {
   if (found.id === state.database.id) return;
   const known = `"${state.database.name}" (${state.database.id})`;

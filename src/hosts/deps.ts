@@ -7,29 +7,38 @@ import type { Seals } from './seal.js';
 import type { State } from './state.js';
 import type { SyncDirsStore } from './sync-dirs-store.js';
 
-/** What registering, changing and retiring hosts is given. */
+/** Dependencies of registering, changing and retiring hosts. */
 export interface HostsDeps {
   connection: Connection;
   config: Pick<Config, 'stateDir' | 'collectionPrefix' | 'log' | 'backend' | 'key' | 'identityFile' | 'authorizedKeysFile' | 'init' | 'autoApprove' | 'reloadCommand'>;
-  /** Tells which rows this site wrote, and seals what is written here. */
+  /** Verifies the seals of rows, and seals the rows that are written here. */
   seals: Seals;
   syncDirs: SyncDirsStore;
   /** This host's own disk. */
   disk: Disk;
-  /** Logs in to this host as the others will, and puts files into the first of these sync dirs. A failure is a check that is not ok. */
+  /**
+   * Logs in to this host as the others will, and writes files into the first of these sync dirs.
+   * Failures are returned as checks that are not ok.
+   */
   tryHost(host: Host, state: State, dirs: readonly Path[]): Promise<InitReport['checks']>;
-  /** What the models of this process declare: it opens sync dirs to the other hosts, where what is stored for all does not. */
+  /**
+   * Sync dirs that the models of this process declare. Only these open directories to other
+   * hosts; rows of the database do not.
+   */
   declared(): readonly Path[];
   /** Writes the markers on another host, over SFTP. */
   markDirs(host: Host, dirs: readonly Path[]): Promise<void>;
-  /** The ledger owes a retired host nothing more, and counts on it no longer. */
+  /**
+   * Removes a retired host from all ledger entries: nothing stays pending for it, and it counts
+   * as holder of nothing.
+   */
   forget(id: HostId): Promise<void>;
 }
 
-/** Parts that tests replace. */
+/** Values that tests replace. */
 export interface InitParts {
-  /** Default `/etc/ssh`: where sshd's own keys lie, for when it does not answer. */
+  /** The folder with sshd's own keys, read if sshd does not answer. Default `/etc/ssh`. */
   hostKeyFolder?: string;
-  /** Default: the user's. */
+  /** Default: the user's home directory. */
   home?: string;
 }

@@ -6,15 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOOKUP_MS = 3000;
 
 /**
- * The fully qualified name of this machine, as `hostname -f` finds it: the machine's name where it has a dot, else the name that
- * the resolver gives for its address.
- * @returns the bare machine name, `qualified` false, where nobody knows a better one
+ * Finds the fully qualified name of this machine, as `hostname -f` does: the machine's name if it
+ * contains a dot, else the name that the resolver gives for its address.
+ * @returns the bare machine name with `qualified` false if no qualified name is found
  */
 export async function findDomainName(): Promise<{ name: string; qualified: boolean }> {
   const bare = machineName();
   if (bare.includes('.')) return { name: bare, qualified: true };
   const done = new AbortController();
-  // The system's resolver has timeouts of its own, of up to a minute.
+  // The resolver of the system has its own timeouts, of up to a minute.
   const late = sleep(LOOKUP_MS, [] as string[], { signal: done.signal, ref: false }).catch(() => []);
   const names = await Promise.race([findNames(bare), late]);
   done.abort();

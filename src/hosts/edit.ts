@@ -13,11 +13,15 @@ import { validateHostname, validateRootPath } from './registration.js';
 import { readState } from './state.js';
 
 /**
- * Changes what is registered of a host. This host is registered anew with the changes, as `init` does: its root and keys are checked
- * here. An active host's root is its own configuration, so it can only be changed there. From afar, a host whose key, address, user
- * or root changes is pending again: what was approved was another one.
+ * Changes the registration of a host.
  *
- * @throws BAD_OPTION, also for a status where a person has to approve first; BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_RETIRED
+ * For this host it runs `init` with the changes, because root and keys can only be checked here.
+ * The root of another active host belongs to its own configuration, so it can only be changed
+ * there. A remote change of a host's key, address, user or root makes the host pending, because
+ * it was approved with the old values.
+ *
+ * @throws BAD_OPTION, also for setting the status of a pending host; BAD_SYNC_DIR, BAD_KEY,
+ *   HOST_EXISTS, HOST_RETIRED
  */
 export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, parts: InitParts = {}, change: Change = {}): Promise<Host> {
   if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
@@ -25,11 +29,12 @@ export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, part
   if (status !== undefined && status !== 'approved' && status !== 'paused') {
     throw new SyncMediaError('BAD_OPTION', `the status ${JSON.stringify(status)} is none: give approved or paused`);
   }
-  // Paused hosts are let in, as approved ones are.
+  // Paused hosts are let in as well, so pausing must not bypass the approval.
   if (status !== undefined && host.status === 'pending') throw isPending(host);
   const isThis = host.id === readState(deps.config.stateDir)?.id;
   const wanted = Object.values(described).some((value) => value !== undefined);
-  // What this host itself opens is limited by its registration; of another one the row is all that is known.
+  // This host's own registration limits what it opens. Of another host only its row is known
+  // here.
   if (change.remote && !isThis) {
     limitRemoteChange({ hostname: host.hostname, root: edit.rootPath, syncDirs: edit.syncDirs, own: { root: host.rootPath, allowed: host.syncDirs, declared: undefined } });
   }

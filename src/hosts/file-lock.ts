@@ -5,16 +5,20 @@ import { SyncMediaError } from '../errors/errors.js';
 import { dateOpen } from '../root/descriptor.js';
 import { describeProcess, isProcessDead } from './process-identity.js';
 
-/** How often the owner of a lock touches its file, and how long that may stand still until the lock is taken over. */
+/**
+ * The owner of a lock touches its file this often. After `STILL_MS` without a touch another
+ * process takes the lock over.
+ */
 const TOUCH_MS = 1_000;
 const STILL_MS = 8_000;
 const WAIT_MS = 30_000;
 
 /**
- * Does `work` while no other process that asks for the lock file `lock` does. A lock is taken over at once where its owner has certainly
- * ended, else when its file has stood still for 8 s, by the clock of the one who waits: the owner touches it every second.
+ * Runs `work` while this process holds the lock file `lock`. A waiting process takes the lock
+ * over at once if its owner has certainly ended. Otherwise it waits until the file, which the
+ * owner touches every second, has not changed for 8 s on the waiting process's own clock.
  *
- * @param work is given a check that throws when the lock was lost (to another that held this process for dead)
+ * @param work receives a check that throws if another process has taken the lock over
  * @throws TIMED_OUT after 30 s of waiting
  */
 export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<void>) => Promise<T>): Promise<T> {
@@ -22,7 +26,7 @@ export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<
   const held = await acquire(lock, mine);
   let touched = Promise.resolve();
   const timer = setInterval(() => {
-    // By its handle: the file that another has put in its place is not touched.
+    // The handle refers to our own file, even if another process has replaced it.
     touched = touched.then(() => dateOpen(held, Date.now() / 1000)).catch(() => undefined);
   }, TOUCH_MS);
   timer.unref();
@@ -72,17 +76,20 @@ function readLock(lock: string): Promise<string | undefined> {
   return readFile(lock, 'utf8').catch(() => undefined);
 }
 
-/** A lock file as one sees it who waits for it. */
+/** Observes a lock file on behalf of a process that waits for it. */
 class StillWatch {
   private seen = '';
   private since = 0;
 
   constructor(readonly path: string) {}
 
-  /** Whether the lock is nobody's: its owner has ended, or what is there has not changed for too long. */
+  /**
+   * Whether the lock may be removed: its owner has ended, or the file has not changed for too
+   * long.
+   */
   async isStale(): Promise<boolean> {
     const [content, there] = await Promise.all([readLock(this.path), stat(this.path, { bigint: true }).catch(() => undefined)]);
-    if (content === undefined || !there) return false; // Just released.
+    if (content === undefined || !there) return false; // The owner has just released it.
     const [owner = ''] = content.split(' ');
     if (await isProcessDead(owner)) return true;
     const now = performance.now(), seen = `${String(there.ino)} ${String(there.mtimeNs)} ${content}`;
@@ -95,8 +102,10 @@ class StillWatch {
 }
 
 /**
- * Removes a stale lock. Two who find one stale must not both: the second would remove the lock that the first has taken since. So
- * that is done under a lock of its own, which lives for a few system calls. It names no owner, so that it is never removed at once, by two.
+ * Removes a stale lock. If two processes did so at once, the second would remove the lock that
+ * the first has acquired since. A second lock file, which lives for a few system calls, prevents
+ * that. It names no owner, so it can only go stale by age, and two processes never break it at
+ * the same time.
  */
 async function breakLock(lock: StillWatch, breaker: StillWatch): Promise<void> {
   const held = await createLock(breaker.path, '');

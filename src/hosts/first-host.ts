@@ -4,17 +4,18 @@ import type { Meta } from './database-id.js';
 import type { HostRows } from './host-model.js';
 
 /**
- * The very first host is ready at once: its disk is all there is. Of hosts registered at the same time one is the first; when all
- * that were ready are retired, the next one is.
+ * Makes the very first host ready at once, because no other host has files that it could lack. Of
+ * hosts that register at the same time one becomes the first. If all ready hosts are retired, the
+ * next host to register becomes the first.
  *
- * @returns the host as it is then
+ * @returns the host with its new state
  */
 export async function claimFirst(rows: HostRows, meta: mongo.Collection<Meta>, host: Host): Promise<Host> {
   if (host.readyAt) return host;
   if (await rows.findOne({ _id: { $ne: host.id }, passive: false, status: { $ne: 'retired' }, readyAt: { $exists: true } })) return host;
   const first = (await meta.findOne({ _id: 'syncmedia' }, { projection: { firstHost: 1 } }))?.firstHost;
   const rival = first === undefined || first === host.id ? null : await rows.findOne({ _id: { $eq: first }, status: { $ne: 'retired' } });
-  // It was first a moment ago, and is about to say so.
+  // The other host has just claimed to be the first and is about to store `readyAt`.
   if (rival) return host;
   const claimed = await meta.updateOne({ _id: 'syncmedia', firstHost: first ?? { $exists: false } }, { $set: { firstHost: host.id } });
   if (claimed.matchedCount === 0) return host;

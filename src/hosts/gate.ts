@@ -14,23 +14,26 @@ import { isHostId } from './host-name.js';
 import { replaceFile } from './replace-file.js';
 import type { State } from './state.js';
 
-/** What the gate goes by: it lies in the state folder, and nothing of it comes from a row but who may log in at all. */
+/**
+ * The gate's rules, a file in the state folder. Only `hosts`, the hosts that may log in, depends
+ * on rows of the database.
+ */
 export interface GateRules { readonly root: string; readonly dirs: readonly Path[]; readonly hosts: readonly HostId[] }
 
-/** Not asked of the PATH: every process of this host has to write the same line. */
+/** Fixed paths instead of PATH: every process of this host must write the same line. */
 const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'] as const;
-/** Isolated, without site packages, and with the same encoding of names whatever the client's locale. */
+/** Isolated mode without site packages, and UTF-8 file names whatever the client's locale. */
 const pythonArguments = ['-IS', '-X', 'utf8'];
 const fileName = 'syncmedia-gate.py';
 
-/** Where the gate lies, with its rules and what it records. */
+/** The folder of the gate, its rules and its connection records. */
 export function gateFolder(stateDir: string): string {
   return join(stateDir, 'gate');
 }
 
 /**
- * Tries on this machine whether keys can be confined.
- * @returns what is said about it
+ * Tries on this machine whether the gate can confine keys.
+ * @returns a description for people
  * @throws NO_CONFINEMENT naming what is missing
  */
 export async function checkGate(python = findPython()): Promise<string> {
@@ -50,25 +53,33 @@ export async function checkGate(python = findPython()): Promise<string> {
   }
 }
 
-/** What sshd starts for the key of a host: the login shell reads it, so everything is quoted or checked. @throws BAD_STATE, BAD_OPTION */
+/**
+ * Formats the forced command for a host's key. A login shell parses it, so every part is quoted
+ * or checked.
+ * @throws BAD_STATE, BAD_OPTION
+ */
 export function gateCommand(stateDir: string, host: HostId): string {
   const file = join(gateFolder(stateDir), fileName);
-  // authorized_keys has no way to write a line break, and its own of writing a quote.
+  // authorized_keys cannot express a line break, and has its own rules for quotes.
   if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be told to sshd: give a state folder without quotes, backslashes and line breaks`);
   if (!isHostId(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
   return ['exec', findPython() ?? pythons[0], ...pythonArguments, `'${file.replaceAll("'", `'\\''`)}'`, host].join(' ');
 }
 
-/** Whom the gate lets in, from now on and for every open connection. Installs the gate where it is missing or another version. */
+/**
+ * Sets the hosts that the gate lets in, which also applies to open connections. Installs the gate
+ * if it is missing or of another version.
+ */
 export async function setGateHosts(stateDir: string, state: GateState, hosts: readonly HostId[]): Promise<void> {
   await change(stateDir, (before) => ({ ...before, hosts: [...hosts].sort(), ...rulesOf(state, before, []) }));
 }
 
 /**
- * Opens sync dirs that this host's own app declares to the other hosts, as far as its allow-list goes. What was opened stays so
- * until `init` narrows the list: other processes of this host may declare others.
+ * Opens sync dirs that this host's app declares to the other hosts, within the host's allow-list.
+ * Directories that were opened before stay open until `init` narrows the list, because other
+ * processes of this host may declare them.
  *
- * @returns whether there is one that open connections cannot reach yet
+ * @returns whether a directory was added that open connections cannot reach yet
  */
 export async function openGateDirs(stateDir: string, state: GateState, declared: readonly Path[]): Promise<boolean> {
   let grew = false;
@@ -80,18 +91,21 @@ export async function openGateDirs(stateDir: string, state: GateState, declared:
   return grew;
 }
 
-/** The sync dirs that other hosts can reach here. */
+/** Lists the sync dirs that other hosts can reach here. */
 export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
   return (await readRules(stateDir)).dirs;
 }
 
-/** What was opened of this root: the record of what the models of this host's processes declare, for processes that lack them. */
+/**
+ * Lists the directories that were opened below this root. They record the declarations of all
+ * this host's processes, for processes without models.
+ */
 export async function readOpenedDirs(stateDir: string, rootPath: string): Promise<readonly Path[]> {
   const { root, dirs } = await readRules(stateDir);
   return root === rootPath ? dirs : [];
 }
 
-/** Nobody gets in any more. */
+/** Refuses every host from now on. */
 export async function closeGate(stateDir: string): Promise<void> {
   await change(stateDir, (before) => ({ ...before, hosts: [] }));
 }
@@ -115,7 +129,7 @@ async function change(stateDir: string, make: (before: GateRules) => GateRules):
   });
 }
 
-/** What cannot be read opens nothing. */
+/** Rules that cannot be read open nothing. */
 async function readRules(stateDir: string): Promise<GateRules> {
   const nothing: GateRules = { root: '', dirs: [], hosts: [] };
   try {
@@ -146,7 +160,10 @@ function runCheck(python: string, file: string): Promise<{ code: number; stdout:
   });
 }
 
-/** Minimal builds of Python come without some of its standard library: `python3-minimal` of Debian and Ubuntu, for one. */
+/**
+ * Minimal Python builds, such as `python3-minimal` of Debian and Ubuntu, lack part of the
+ * standard library.
+ */
 function describeMissingModule(python: string, module: string): string {
   return `${python} lacks its own module ${module}, so it is not the whole Python 3. Install the package python3 (Debian, Ubuntu: \`apt-get install python3\`, `
     + 'as python3-minimal is not enough; Alpine: `apk add python3`; RHEL: `dnf install python3`)';

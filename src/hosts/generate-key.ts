@@ -4,16 +4,16 @@ import ssh2 from 'ssh2';
 import { messageOf, SyncMediaError } from '../errors/errors.js';
 import { flushOpen } from '../root/descriptor.js';
 
-/** Its file in the state folder, where nobody else may look. */
+/** The name of the private key in the state folder, which only this user can read. */
 const fileName = 'id_ed25519';
 
 /**
- * Makes an ed25519 key pair without a passphrase for this host alone, both halves 0600. What is there is never overwritten: a pair that
- * was made before is used again.
+ * Creates an ed25519 key pair without a passphrase for this host, both files with mode 0600. An
+ * existing pair is used again; nothing is overwritten.
  *
  * @param stateDir exists
- * @returns the file of the public half
- * @throws BAD_KEY where only one half is there, or the folder cannot be written
+ * @returns the path of the public key
+ * @throws BAD_KEY if only one of the two files exists, or the folder is not writable
  */
 export async function generateKey(stateDir: string, comment: string): Promise<string> {
   const file = join(stateDir, fileName);
@@ -21,14 +21,14 @@ export async function generateKey(stateDir: string, comment: string): Promise<st
   try {
     await writeNew(file, pair.private);
   } catch (error) {
-    // Whether it is a usable pair is checked by whoever uses it.
+    // The caller checks whether it is a usable pair.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return `${file}.pub`;
     throw new SyncMediaError('BAD_KEY', `the key ${file} cannot be made: ${messageOf(error)}`, { cause: error });
   }
   try {
     await writeNew(`${file}.pub`, `${pair.public}\n`);
   } catch (error) {
-    // A private key of whose public half nobody knows is of no use; it is the one that was just made.
+    // The private key that was just made is useless without its public half.
     await rm(file, { force: true });
     throw new SyncMediaError('BAD_KEY', `the key ${file}.pub cannot be made (${messageOf(error)}): move away what is there`, { cause: error });
   }

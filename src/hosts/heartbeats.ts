@@ -3,17 +3,18 @@ import type { Host, HostId } from '../words.js';
 interface Observed { readonly beat: string; silentMs: number }
 
 /**
- * Which hosts are gone: their lease was not beaten for a while, as seen by this process on its own monotonic clock. Only time counts
- * in which it looked: one that slept, or a database that was away, says nothing about the others.
+ * Observes the lease counters of all hosts. A host is gone if its counter stood still for a while
+ * on this process's own monotonic clock. Only time during which this process looked counts: while
+ * it slept, or the database was away, nothing is known about the others.
  */
 export class Heartbeats {
   private readonly observed = new Map<HostId, Observed>();
   private lookedAt: number | undefined;
 
-  /** @param gapMs the most that counts between two looks */
+  /** @param gapMs the most that counts between two observations */
   constructor(private readonly goneMs: number, private readonly gapMs: number, private readonly now: () => number = () => performance.now()) {}
 
-  /** To be told the hosts whenever they were read. */
+  /** Call it whenever the hosts were read. */
   observe(hosts: readonly Host[]): void {
     const now = this.now();
     const passed = this.lookedAt === undefined ? 0 : Math.min(this.gapMs, now - this.lookedAt);
@@ -31,7 +32,9 @@ export class Heartbeats {
     return (this.observed.get(id)?.silentMs ?? 0) >= this.goneMs;
   }
 
-  /** Of these, who sends nothing any more: active hosts that are gone, and retired ones. */
+  /**
+   * Lists the hosts that deliver nothing any more: active hosts that are gone, and retired hosts.
+   */
   listGone(hosts: readonly Host[]): HostId[] {
     return hosts.filter(({ id, passive, status }) => status === 'retired' || (!passive && this.isGone(id))).map(({ id }) => id);
   }

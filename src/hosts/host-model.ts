@@ -2,10 +2,13 @@ import type { Connection, Model, Mongoose, mongo, Schema } from 'mongoose';
 import { nativeCollection } from '../database.js';
 import type { Host, HostId, Path } from '../words.js';
 
-/** A host as it is stored. Sync dirs as field names are encoded: MongoDB takes no dot in one. */
+/**
+ * A host as stored. Sync dirs used as field names are encoded, because MongoDB allows no dot
+ * there.
+ */
 export type HostRow = Omit<Host, 'id' | 'unsealed' | 'uncheckedSeal' | 'unreadable'> & {
   _id: HostId;
-  /** By which hosts that have SYNCMEDIA_SECRET know that one of them wrote this row. */
+  /** The seal that proves to hosts with SYNCMEDIA_SECRET that one of them wrote this row. */
   seal?: string;
 };
 
@@ -17,31 +20,38 @@ export type HostRows = mongo.Collection<HostRow>;
 const name = (prefix: string): string => `${prefix}Host`;
 
 /**
- * The Host model of a connection; the same one however often it is asked for. It never buffers: on a connection that is down a
- * call is bounded by the driver alone. Indexes are made by `ensureIndexes`, not in the background.
+ * Returns the Host model of a connection, one per connection. It never buffers: while the
+ * connection is down only the driver limits how long a call takes. `ensureIndexes` creates the
+ * indexes, not Mongoose in the background.
  */
 export function createHostModel(connection: Connection, prefix: string): HostModel {
   const known = connection.models[name(prefix)] as HostModel | undefined;
   return known ?? connection.model<HostRow>(name(prefix), createSchema(connection.base, prefix));
 }
 
-/** Our own reads and writes: no global setting or plugin of the app's Mongoose changes them, no ambient session joins them. */
+/**
+ * The collection for our own reads and writes. No global setting or plugin of the app's Mongoose
+ * changes them, and no ambient session includes them.
+ */
 export function hostRows(connection: Connection, prefix: string): HostRows {
   return nativeCollection<HostRow>(connection, `${prefix}hosts`);
 }
 
-/** Unique: `hostname`, and `url` with `sshPort`. A retired host's are changed so that they block nobody. */
+/**
+ * Makes `hostname`, and `url` with `sshPort`, unique. Retiring a host changes these fields of its
+ * row, which frees them.
+ */
 export async function ensureIndexes(rows: HostRows): Promise<void> {
   await rows.createIndex({ hostname: 1 }, { unique: true });
   await rows.createIndex({ url: 1, sshPort: 1 }, { unique: true });
 }
 
-/** Throws what Mongoose says where a row does not fit the schema. */
+/** Throws the validation error of Mongoose if the row does not fit the schema. */
 export async function validateRow(model: HostModel, row: HostRow): Promise<void> {
   await new model(row).validate();
 }
 
-/** A row as it is: `Seals.read` says whether it is to be believed. */
+/** Converts a row without verifying it: `Seals.read` decides whether it is trusted. */
 export function toHost(row: HostRow): Host {
   const { _id, seal: _seal, ...rest } = row;
   return {
@@ -52,7 +62,7 @@ export function toHost(row: HostRow): Host {
   };
 }
 
-/** A sync dir (or any text) as a field name. */
+/** Encodes a sync dir, or any text, as a field name. */
 export function encodeKey(text: string): string {
   return encodeURIComponent(text).replaceAll('.', '%2E');
 }
@@ -61,7 +71,7 @@ export function decodeKey(key: string): Path {
   return decodeURIComponent(key) as Path;
 }
 
-/** Without what other objects inherit: a sync dir may be called `constructor`. */
+/** Returns objects without a prototype, because a sync dir may be called `constructor`. */
 function decodeKeys<T>(record: Record<string, T> | undefined): Record<string, T> {
   const decoded = Object.create(null) as Record<string, T>;
   for (const [key, value] of Object.entries(record ?? {})) decoded[decodeKey(key)] = value;
@@ -109,7 +119,8 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       read: 'primary', writeConcern: { w: 'majority' },
     },
   );
-  // Plugins that the app registered for all its models, ours among them, are not meant for this one.
+  // Plugins that the app registered for all models, ours among them, must not apply to this
+  // model.
   (schema as unknown as { $globalPluginsApplied: boolean }).$globalPluginsApplied = true;
   return schema;
 }

@@ -4,7 +4,10 @@ import type { Host, HostId } from '../words.js';
 import { createHostModel, hostRows, validateRow, type HostRow, type HostRows } from './host-model.js';
 import type { HostsDeps } from './deps.js';
 
-/** What of a row other processes may change meanwhile is not written back with it. */
+/**
+ * The described part of a row. Other fields are not written back, since other processes may have
+ * changed them meanwhile.
+ */
 export type Described = Pick<HostRow, 'hostname' | 'url' | 'sshPort' | 'username' | 'publicKey' | 'hostKeys' | 'rootPath' | 'syncDirs' | 'backend'>;
 export type Changed = Partial<Described & Pick<HostRow, 'passive' | 'status'>>;
 
@@ -16,18 +19,20 @@ export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'c
   return hostRows(connection, config.collectionPrefix);
 }
 
-/** All hosts as they count, retired ones too, by name. */
+/** Lists all hosts, retired ones too, by name, with their seals verified. */
 export async function listHosts(deps: RowsDeps): Promise<Host[]> {
   return (await rowsOf(deps).find().sort({ hostname: 1 }).toArray()).map((row) => deps.seals.read(row));
 }
 
-/** One host as it counts. */
+/** Reads one host, with its seal verified. */
 export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undefined> {
   const row = await rowsOf(deps).findOne({ _id: id });
   return row ? deps.seals.read(row) : undefined;
 }
 
-/** @throws HOST_EXISTS; BAD_ENVIRONMENT where the other rows are sealed and there is no secret here */
+/**
+ * @throws HOST_EXISTS; BAD_ENVIRONMENT if other rows are sealed and this process has no secret
+ */
 export async function insertHost(
   deps: RowsDeps, id: HostId, fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
 ): Promise<Host> {
@@ -42,12 +47,16 @@ export async function insertHost(
 }
 
 /**
- * Changes what is trusted of a host, and seals it anew. What is sealed is the host as it counted when it was read: a row that somebody
- * else wrote stays pending unless `change` says otherwise. A row that is another one by the time of the write is read, and `change` asked, again.
+ * Changes trusted fields of a host and seals the row anew.
  *
- * @param change of the host as it counts now; may throw to leave it
- * @returns undefined where no such host is registered (any more)
- * @throws HOST_EXISTS; BAD_ENVIRONMENT where the row is sealed and there is no secret here
+ * The seal covers the host as `Seals.read` returned it: a row that was forged stays pending
+ * unless `change` approves it. If the row changes between read and write, the row is read and
+ * `change` called again.
+ *
+ * @param change computes the new fields from the verified host; may throw to leave the row
+ *   unchanged
+ * @returns undefined if the host is not registered, or retired
+ * @throws HOST_EXISTS; BAD_ENVIRONMENT if the row is sealed and this process has no secret
  */
 export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host) => Changed): Promise<Host | undefined> {
   const rows = rowsOf(deps);
@@ -60,9 +69,10 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
     const { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status } = { ...now, ...changed };
     const trusted = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status };
     const seal = deps.seals.seal({ ...trusted, id });
-    // Everything that is sealed is written with it: what the row says meanwhile was not looked at.
+    // Write every sealed field together with the seal, so that no unseen value is ever sealed.
     const set = { ...changed, ...(seal !== undefined && { ...trusted, seal }), updatedAt: new Date() };
-    // A change is decided by what is trusted: a row that says otherwise by now is not written.
+    // The change was computed from the trusted fields, so the write requires that they are
+    // unchanged.
     const decisive = [...Object.keys(trusted) as (keyof typeof trusted)[], 'seal' as const];
     const written = await naming(rows, id, changed, () => rows.findOneAndUpdate(
       { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
@@ -72,7 +82,7 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
   throw new SyncMediaError('TIMED_OUT', `the host ${id} was changed by others all the time: try again`);
 }
 
-/** Says which host is in the way where a unique index refused. */
+/** Turns a duplicate key error into HOST_EXISTS, naming the host in conflict. */
 async function naming<T>(rows: HostRows, id: HostId, wanted: Changed, write: () => Promise<T>): Promise<T> {
   try {
     return await write();

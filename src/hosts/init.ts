@@ -27,14 +27,15 @@ import { restoreNames } from './unregister.js';
 
 type Check = InitReport['checks'][number];
 
-/** Directories that only the database names, and that a report shows. */
+/** A report shows at most this many directories that only the database names. */
 const mostIgnored = 20;
 
 /**
- * Registers this machine, or brings its row, state folder, markers and keys up to date; then tries it. Idempotent, and what a crash
- * left half done the next call completes.
+ * Registers this machine, or updates its row, state folder, markers and keys; then tests the
+ * connection. Idempotent: another call completes what a crash interrupted.
  *
- * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, NO_CONFINEMENT, HOST_EXISTS, FORMAT_TOO_NEW. What works only partly is a check that is not ok.
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, NO_CONFINEMENT, HOST_EXISTS,
+ *   FORMAT_TOO_NEW. Partial failures are returned as checks that are not ok.
  */
 export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}, change: Change = {}): Promise<InitReport> {
   const { stateDir } = deps.config;
@@ -50,7 +51,10 @@ export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: 
   return { host, created, checks };
 }
 
-/** Installs the keys and what confines them, and says which sync dirs of this host they open. */
+/**
+ * Installs the keys and the gate.
+ * @returns the sync dirs of this host that the keys open
+ */
 async function letIn(deps: HostsDeps, state: State, checks: Check[]): Promise<Path[]> {
   const { stateDir, log } = deps.config;
   try {
@@ -62,7 +66,7 @@ async function letIn(deps: HostsDeps, state: State, checks: Check[]): Promise<Pa
   return listOwnDirs(deps, state);
 }
 
-/** Two `init`s at once would make two hosts of one machine. */
+/** Serialises calls: two at once would register one machine as two hosts. */
 async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -106,7 +110,7 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
     registered: { url: own.url, sshPort: own.sshPort, username: own.username, syncDirs: own.syncDirs, publicKey: own.keys.publicKey.line, hostKeys: described.hostKeys },
     createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
   };
-  // The state first: a row whose id nobody kept would block its own name.
+  // Write the state first: a row whose id no state folder has would only occupy its host name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
     const host = stored && !retired ? await updateHost(deps, id, (now) => ({ ...described, passive: false, ...decideStatus(deps, now, described, change) })) : undefined;
@@ -120,12 +124,18 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   }
 }
 
-/** Whether the row of this host says what this site wrote. With a secret one without a valid seal does not, and a retired one has none. */
+/**
+ * Whether the row of this host can be trusted. With a secret, a row without a valid seal cannot,
+ * nor can a retired row, which has no seal.
+ */
 function isBelieved({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
   return !unsealed && !(seals.active && status === 'retired');
 }
 
-/** What the row says otherwise than what is registered now: it may be forged, or from before this site had a secret. */
+/**
+ * Compares an untrusted row with the new registration. Such a row may be forged, or older than
+ * this site's secret.
+ */
 function describeUnbelieved(row: Host, described: Described): Check {
   const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter((field) => !isDeepStrictEqual(row[field], described[field]));
   const options = { url: '--url', sshPort: '--port', username: '--username', syncDirs: '--sync-dirs' } as const;
@@ -137,15 +147,19 @@ function describeUnbelieved(row: Host, described: Described): Check {
 }
 
 /**
- * A row that nobody of this site wrote is written anew: what was approved of it is not known. Who may not approve hosts, or asks from
- * afar, does not approve one either by making another of it.
+ * Decides the status of an existing host. A row without a valid seal loses its approval, because
+ * it may be forged. A change of identity (key, address, user, root) needs a new approval if it
+ * was requested remotely, or if this machine may not approve hosts.
  */
 function decideStatus({ config }: HostsDeps, now: Host, described: Described, { remote = false }: Change): Pick<Changed, 'status'> {
   if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
   return identifiesAnother(now, described) && (remote || !config.autoApprove) ? { status: 'pending' } : {};
 }
 
-/** Who asks from afar gets nothing connected to before a person has looked at the address. */
+/**
+ * Tests the connection. A remote request must not make us connect to an address before a person
+ * has seen it, so a pending host is not tested then.
+ */
 async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly Path[], { remote = false }: Change): Promise<Check[]> {
   if (host.status !== 'pending') return deps.tryHost(host, state, open);
   const waits: Check = { name: 'approval', ok: true, message: 'this host is pending: the others let it in and send to it once it is approved', remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host` };
@@ -154,7 +168,8 @@ async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly P
 
 async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[], { remote = false }: Change): Promise<Described> {
   const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
-  // Who asks from afar names no port that is connected to, on loopback either; nor one that a later call connects to.
+  // A remote request must not choose a port to connect to, neither on loopback nor in a later
+  // call.
   const port = remote ? deps.config.init.sshPort ?? 22 : own.sshPort;
   const isKept = remote && knownKeys.length > 0;
   const { keys, from } = isKept ? { keys: knownKeys, from: 'known' } : await readOwnHostKeys(port, hostKeyFolder);
@@ -174,7 +189,10 @@ async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, {
   };
 }
 
-/** A directory that is marked for a living host at the same place is registered already: two hosts on it would send to themselves. */
+/**
+ * Refuses a directory with the marker of another registered host at the same address and root:
+ * two hosts on one directory would send files to themselves.
+ */
 async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Promise<void> {
   const hosts = await listHosts(deps);
   for (const dir of await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs })) {
@@ -186,7 +204,9 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
   }
 }
 
-/** @throws FORBIDDEN where somebody at none of the hosts asks for more than this host opens by itself */
+/**
+ * @throws FORBIDDEN if a remote request asks for more than this host's own configuration opens
+ */
 async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
   const { config } = deps;
   const normalise = (dirs: readonly string[]): Path[] => dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
@@ -200,7 +220,10 @@ async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: Sta
   });
 }
 
-/** The sync dirs of this host that have no marker of it. A marker opens a directory, so only somebody at the host makes one. */
+/**
+ * Lists this host's sync dirs without a marker of this host. A marker opens a directory, so
+ * remote requests cannot write one.
+ */
 async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<Path[]> {
   const { root } = state, unmarked: Path[] = [];
   for (const dir of await listOwnDirs(deps, state)) {
@@ -212,12 +235,16 @@ async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: C
   return unmarked;
 }
 
-/** Says which directories only the database names: else a writer to the database would open them on every host at the next `init`. */
+/**
+ * Reports directories that only the database names. If `init` opened them, anyone with write
+ * access to the database could open directories on every host.
+ */
 async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Promise<void> {
   const own = await listOwnDirs(deps, state);
   const ignored = (await deps.syncDirs.all()).map(({ path }) => path).filter((path) => !own.includes(path));
   if (ignored.length === 0) return;
-  // Directories that this host could keep come first, as a writer to the database can name anything.
+  // Show directories that this host could open first, since a forged row may have any text as its
+  // path.
   const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))].slice(0, mostIgnored).map((path) => quotePath(String(path))).join(', ');
   checks.push({
     name: 'rows of sync dirs', ok: true,
@@ -226,7 +253,10 @@ async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Prom
   });
 }
 
-/** @returns whether one of them was another host's: this disk was a replica before */
+/**
+ * Writes the markers of this host's sync dirs.
+ * @returns whether a directory had the marker of another host: this disk was a replica before
+ */
 async function markDirs(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<boolean> {
   let returned = false;
   const { root } = state, dirs = await listOwnDirs(deps, state);

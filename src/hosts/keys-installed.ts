@@ -6,7 +6,7 @@ import { closeGate, gateCommand, setGateHosts } from './gate.js';
 import { endConnections } from './open-connections.js';
 import type { State } from './state.js';
 
-/** Where the keys go, and who says so. */
+/** The files to write the keys to, and the state of this host. */
 export interface KeyTarget {
   readonly stateDir: string;
   readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'>;
@@ -14,12 +14,14 @@ export interface KeyTarget {
 }
 
 /**
- * Lets in whom the registry says: the approved and paused others that have a key, and this host by the key of its state folder, since its row may be
- * pending or forged; nobody once this host is retired.
- * Each key is confined by the gate, unless a person decided otherwise. The connections of everyone else end. A row whose key is none
- * is left out and said. Nothing is written where nothing changed.
+ * Lets the approved and paused hosts of the registry log in, each with its key. This host's own
+ * key comes from its state folder, since its row may be pending or forged. If this host is
+ * retired, all keys are removed.
  *
- * @returns whether the file changed
+ * The gate confines each key unless a person chose otherwise. Connections of all other hosts end.
+ * A host with a malformed key is left out, with a warning. Files are written only if they change.
+ *
+ * @returns whether authorized_keys changed
  * @throws BAD_AUTHORIZED_KEYS, BAD_STATE, TIMED_OUT
  */
 export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Promise<boolean> {
@@ -35,14 +37,14 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
       log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
     }
   }
-  // The gate first: from then on it refuses whoever is not in its rules, also on connections that are open.
+  // Update the gate first: it then refuses removed hosts, also on connections that are open.
   if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
   const changed = await writeManagedBlock(state.authorizedKeysFile, ownerOf(state), [...lines.values()].sort());
   await endOthers(target, hosts, (id) => lines.has(id));
   return changed;
 }
 
-/** Takes the keys of this installation out of the file again, and ends the connections they opened. */
+/** Removes the keys of this installation from authorized_keys and ends their connections. */
 export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   const { stateDir, state } = target;
   await closeGate(stateDir);
@@ -57,12 +59,14 @@ async function endOthers({ stateDir, log }: KeyTarget, hosts: readonly Host[], m
   }
 }
 
-/** Hosts and databases that share one authorized_keys file each have a block of their own. */
+/**
+ * Installations that share one authorized_keys file have separate blocks, by host and database.
+ */
 function ownerOf({ id, database }: KeyTarget['state']): string {
   return `${database.id}/${id}`;
 }
 
-/** The key by which another host may log in here, if it may. */
+/** Returns the key of another host that may log in here. */
 function keyOf({ publicKey, status }: Host): string | undefined {
   return publicKey !== '' && (status === 'approved' || status === 'paused') ? publicKey : undefined;
 }

@@ -5,21 +5,21 @@ import { installKeys, type KeyTarget } from './keys-installed.js';
 import type { Registry } from './registry.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from './seal.js';
 
-/** What failed is tried again after this; so nobody stays in for longer. */
+/** Interval of the retries, and so the longest time that a retired host stays logged in. */
 const EVERY_MS = 20_000;
 
 export interface KeysKeptDeps {
   readonly target: KeyTarget;
   readonly registry: Registry;
   readonly events: EventBus;
-  /** Whether this process holds the lease of this host: one writes for all. */
+  /** Whether this process is the leader: one process writes for all. */
   readonly held: () => boolean;
-  /** Whether rows of hosts are believed only with a seal. */
+  /** Whether rows of hosts need a valid seal. */
   readonly sealed: boolean;
   readonly everyMs?: number;
 }
 
-/** Keeps authorized_keys and the gate as the registry says, while this process runs. */
+/** Keeps authorized_keys and the gate in step with the registry while this process runs. */
 export class KeysKept {
   private readonly unsubscribe: () => void;
   private readonly timer: NodeJS.Timeout;
@@ -33,13 +33,16 @@ export class KeysKept {
 
   constructor(private readonly deps: KeysKeptDeps) {
     this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
-    // The holder of the lease reads the hosts all the time.
+    // The leader reads the hosts often enough by itself.
     const refresh = (): Promise<unknown> => (deps.held() ? Promise.resolve() : deps.registry.refresh());
     this.timer = setInterval(() => { void refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
     this.timer.unref();
   }
 
-  /** For the start of an application: says what anyone with write access to the database can do, and where the keys of this host are not confined, or cannot be any more. */
+  /**
+   * Logs at start what anyone with write access to the database could do, and warns if the keys
+   * of other hosts are not confined, or can no longer be.
+   */
   warn(): void {
     const { sealed, target: { state, log } } = this.deps;
     if (!sealed) {
@@ -50,7 +53,10 @@ export class KeysKept {
     else this.warning = checkGate().then(() => undefined, (error: unknown) => { this.fail('confining the keys of other hosts', error); });
   }
 
-  /** The lease was gained, or the registry changed. Those who ask while it runs are served by one more round. */
+  /**
+   * Installs the keys. Call it when the lease is gained or the registry changes. Calls during a
+   * run share one further run.
+   */
   update(): Promise<void> {
     if (this.waiting || this.closed) return this.running;
     this.waiting = true;
@@ -70,7 +76,7 @@ export class KeysKept {
 
   private async install(): Promise<void> {
     const { target, registry, held } = this.deps;
-    // A retired host has no lease to hold, and its keys still have to go.
+    // A retired host gets no lease, and its keys must go all the same.
     const retired = registry.all().some(({ id, status }) => id === target.state.id && status === 'retired');
     if (this.closed || (!held() && !retired)) return;
     this.sayUnsealed();

@@ -8,14 +8,17 @@ import { parsePublicKey, type PublicKey } from './public-key.js';
 /** The key pair with which this host logs in to others. */
 export interface KeyPair {
   publicKey: PublicKey;
-  /** Undefined where the key was given literally. */
+  /** Undefined for a key that was given literally. */
   publicKeyFile: string | undefined;
   identityFile: string;
 }
 
-/** What a key can be found by. */
+/** The sources of a key pair. */
 export interface KeyRequest {
-  /** A file, or a literal key line; undefined: `id_rsa.pub`, then `id_ed25519.pub` in the user's `.ssh`. */
+  /**
+   * A file, or a literal key line; undefined: `id_rsa.pub`, then `id_ed25519.pub` in the user's
+   * `.ssh`.
+   */
   key: string | undefined;
   /** The private key; undefined: the public key's file without `.pub`. */
   identityFile: string | undefined;
@@ -27,7 +30,7 @@ const remedy = (file: string): string => `run \`syncmedia init --generate\` for 
 const MAX_KEY_FILE = 64 * 1024;
 
 /**
- * Finds this host's key pair and checks that the private half can be used without a person.
+ * Finds this host's key pair and checks that ssh can use the private key unattended.
  * @throws BAD_KEY naming the file and the remedy
  */
 export async function findKey(request: KeyRequest): Promise<KeyPair> {
@@ -45,7 +48,7 @@ export async function findKey(request: KeyRequest): Promise<KeyPair> {
   return { publicKey, publicKeyFile: file, identityFile };
 }
 
-/** A public key from a file, or given literally. @throws BAD_KEY */
+/** Reads a public key from a file, or parses one that was given literally. @throws BAD_KEY */
 export async function readPublicKey(key: string, home = homedir()): Promise<PublicKey> {
   if (isLiteral(key)) return parsePublicKey(key, 'the literal key');
   const file = expand(key, home);
@@ -53,7 +56,7 @@ export async function readPublicKey(key: string, home = homedir()): Promise<Publ
 }
 
 /**
- * Checks that ssh can use a private key as it lies there, and that it is the half of `publicKey`.
+ * Checks that ssh can use a private key file as it is, and that it belongs to `publicKey`.
  * @throws BAD_KEY
  */
 export async function checkIdentity(file: string, publicKey: PublicKey): Promise<void> {
@@ -70,7 +73,10 @@ export async function checkIdentity(file: string, publicKey: PublicKey): Promise
   if (!parsed.getPublicSSH().equals(publicKey.blob)) throw bad('is not the half of the public key: give the pair of one ssh-keygen');
 }
 
-/** A literal key has its type and a space before its base64; a path may hold spaces, but begins otherwise. */
+/**
+ * A literal key begins with its type and a space. A path may contain spaces, but begins
+ * otherwise.
+ */
 function isLiteral(key: string): boolean {
   return /^\s*((ssh|ecdsa|sk)-\S+\s|-----BEGIN)/.test(key);
 }

@@ -11,39 +11,55 @@ import { describeProcess, isProcessDead, nameProcess } from './process-identity.
 export interface LeaseOptions {
   rows: () => HostRows;
   host: HostId;
-  /** Milliseconds without a beat after which the lease may be taken. */
+  /** Without a new beat for this many milliseconds another process may take the lease. */
   leaseMs: number;
   beatMs: number;
   log: Log;
-  /** The Unix socket that the holder listens at; left out: nobody is known to be dead by it. */
+  /**
+   * The Unix socket on which the leader listens. Without it a dead leader in another pid
+   * namespace is recognised only by its silence.
+   */
   socketPath?: string;
-  /** Written when the lease is taken. */
+  /** Stored when the lease is taken. */
   software?: HostRow['software'];
-  /** Told once, when another machine was seen working with this host id; this one has stopped for good. */
+  /**
+   * Called once when another machine works with this host id. This lease has then stopped for
+   * good.
+   */
   onCloned?: (error: SyncMediaError) => void;
-  /** Default: this boot of this machine. Two rivals with different ones are on two machines. */
+  /**
+   * Default: this boot of this machine. Rivals with different boot ids run on different machines.
+   */
   bootId?: string;
 }
 
 type LeaseRow = NonNullable<HostRow['lease']>;
 
-/** Where the row says that two machines share one host id. */
+/** The field that marks a host id as used by two machines. */
 const CLONED = `halted.${encodeKey('HOST_CLONED')}`;
 const RELEASE_MS = 2000;
-/** Who was told that the lease becomes free looks this often, for so long. */
+/** A process that knows of a leader's end checks the lease every `HURRY_MS`, for `HURRIED_MS`. */
 const HURRY_MS = 50;
 const HURRIED_MS = 2_000;
-/** Two machines with one boot id (a copy of a running one) would take the lease from one another for ever. */
+/**
+ * Two machines with one boot id (one a copy of the other while it ran) would each consider the
+ * other dead and take the lease from each other for ever. After this many times only the counter
+ * counts.
+ */
 const MAX_REVIVALS = 3;
 
 /**
- * The right of one process on a host to fold, run its lanes and its runs. The holder raises a counter in the host's row. A challenger takes
- * the lease by compare-and-set: at once where the holder has certainly ended (`process-identity.ts`), else when it has seen the counter
- * unchanged for `leaseMs` on its own monotonic clock. The holder stops relying on the lease a tenth earlier, counted from when it *sent*
- * the last beat that was answered. No wall clock takes part.
+ * Elects the leader of a host: the one process that processes the outbox, the delivery queues and
+ * the runs of this host.
+ *
+ * The leader raises a counter in the host's row. A challenger takes the lease by compare-and-set:
+ * at once if the leader has certainly ended (`process-identity.ts`), else after it has seen the
+ * counter unchanged for `leaseMs` on its own monotonic clock. The leader stops relying on the
+ * lease a tenth of that time earlier, counted from when it *sent* the last answered beat. No wall
+ * clock is involved.
  */
 export class Lease {
-  /** Who asks, for the others: the process, and chance. */
+  /** Identifies this process in the lease: its description, and random bytes. */
   readonly holder: string;
   private readonly bootId: string;
   private readonly listeners = new Set<(held: boolean) => void>();
@@ -55,16 +71,22 @@ export class Lease {
   private released: Promise<void> | undefined;
   private pausing = new AbortController();
   private hurriedUntil = 0;
-  /** The number of the last beat sent. One that is carried out late finds a higher one, and changes nothing. */
+  /**
+   * The number of the last beat sent. A beat that the database executes late finds a higher
+   * number and changes nothing.
+   */
   private sent = 0;
-  /** The file of the socket that this process listens at as the holder. */
+  /** The file of the socket on which this process listens as leader. */
   private socket: string | undefined;
-  /** The rival's beat as first seen, and when. */
+  /** The rival's beat, and when this process first saw it. */
   private rival: Rival | undefined;
-  /** From whom the lease was last taken because it had ended, and how often such a one was seen with it again. */
+  /**
+   * The leader from which the lease was last taken because it had ended, and how often such a
+   * leader held the lease again afterwards.
+   */
   private heldForDead: string | undefined;
   private revivals = 0;
-  /** A mark from before this process; only a new one is about it. */
+  /** A mark from before this process started. Only a different mark concerns this process. */
   private oldMark: string | undefined;
   private looked = false;
   private unregistered = false;
@@ -76,12 +98,18 @@ export class Lease {
     this.holder = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
   }
 
-  /** Whether this process holds the lease, by its own deadline: false also while the database is away for too long. */
+  /**
+   * Whether this process holds the lease, by its own deadline. Also false while the database does
+   * not answer for too long.
+   */
   held(): boolean {
     return performance.now() < this.heldUntil;
   }
 
-  /** Whether no process gets the lease of this host for now: it is not registered, or runs on two machines. */
+  /**
+   * Whether no process can get the lease of this host for now: it is not registered, or runs on
+   * two machines.
+   */
   isHopeless(): boolean {
     return this.unregistered || this.stopping?.signal.aborted === true;
   }
@@ -91,45 +119,56 @@ export class Lease {
     return () => { this.listeners.delete(listener); };
   }
 
-  /** Begins to try for the lease. Idempotent. */
+  /** Starts trying to get the lease. Idempotent. */
   start(): void {
     if (this.stopping) return;
     this.stopping = new AbortController();
     this.loop = this.run(this.stopping.signal);
   }
 
-  /** The holder has ended, or is about to give the lease back: looks at once, and again all the time for two seconds. */
+  /**
+   * Checks the lease at once and then very often for two seconds. Call it when the leader has
+   * ended or is about to release the lease.
+   */
   hurry(): void {
     this.hurriedUntil = performance.now() + HURRIED_MS;
     this.pausing.abort();
   }
 
   /**
-   * Beats tell from now on that the holder listens at this file (device and inode). Others take the lease at once when nobody listens
-   * there any more. So undefined is announced before the socket is closed, and whoever works on afterwards confirms the lease first.
+   * Sets the socket file (device and inode) that the next beats store. Once nobody listens at
+   * that file, other processes take the lease at once. So announce undefined before closing a
+   * socket, and confirm the lease afterwards before starting anything.
    */
   announce(socket: string | undefined): void {
     this.socket = socket;
     this.pausing.abort();
   }
 
-  /** Beats, and tells whether the lease is still this process's. @throws where the database does not answer within the lease time */
+  /**
+   * Sends a beat, and tells whether this process still holds the lease.
+   * @throws if the database does not answer within the lease time
+   */
   async confirm(): Promise<boolean> {
     const { signal } = this.stopping ?? {};
     const confirm = async (): Promise<boolean> => {
-      // A beat that a later one has overtaken confirms nothing, and says nothing against it.
+      // A later beat may have overtaken this one. Then it proves nothing either way.
       while (signal && this.held()) if (await this.beat(signal)) return this.held();
       return false;
     };
     return bounded(confirm(), this.options.leaseMs, 'the database');
   }
 
-  /** Gives the lease back, so that another process takes it at once; bounded by four seconds. Idempotent. */
+  /**
+   * Releases the lease, so that another process can take it at once. Takes at most four seconds.
+   * Idempotent.
+   */
   async stop(): Promise<void> {
     if (!this.stopping || !this.loop) return;
     this.stopping.abort();
     this.lose();
-    // A take that is under way would come after the release and leave the lease to nobody.
+    // A `take` in progress could otherwise finish after the release, and nobody would use the
+    // lease.
     await bounded(this.loop, RELEASE_MS, 'the database').catch(() => undefined);
     await (this.released ??= this.release());
   }
@@ -138,13 +177,14 @@ export class Lease {
     while (!signal.aborted) {
       this.pausing = new AbortController();
       try {
-        // The driver's own limits are longer than a lease, or there are none (a connection that is silent).
+        // The driver's own timeouts are longer than a lease, and a silent connection may have
+        // none.
         await bounded(this.tick(signal), this.options.leaseMs, 'the database');
       } catch (error) {
         if (!signal.aborted) this.warn(`the lease of this host could not be looked after: ${messageOf(error)}`);
       }
       const hurries = !this.held() && performance.now() < this.hurriedUntil;
-      // Jitter, so that rivals do not all look at the same moment.
+      // Jitter keeps rivals from checking at the same moment.
       const pauseMs = hurries ? HURRY_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
       await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, this.pausing.signal]), ref: false }).catch(() => undefined);
     }
@@ -162,11 +202,11 @@ export class Lease {
     if (this.checkMark(row)) return;
     this.lastWarning = '';
     if (!row.lease) await this.take({ lease: { $exists: false } }, signal);
-    else if (row.lease.holder === this.holder) await this.beat(signal); // A take or beat that we had given up was carried out.
+    else if (row.lease.holder === this.holder) await this.beat(signal); // The database executed a take or beat after we had given up on it.
     else await this.challenge(row.lease, signal);
   }
 
-  /** @returns false where the lease is not ours any more */
+  /** @returns false if this beat did not prove that the lease is ours */
   private async beat(signal: AbortSignal): Promise<boolean> {
     const sentAt = performance.now(), number = ++this.sent;
     const row = await this.options.rows().findOneAndUpdate(
@@ -216,7 +256,7 @@ export class Lease {
     if (row) this.gain(sentAt, signal);
   }
 
-  /** Tells the other machine through the row, where every process of either finds it. */
+  /** Marks the host as cloned in its row, which every process on both machines reads. */
   private async markClone(other: string): Promise<void> {
     const failure: Failure = {
       code: 'HOST_CLONED', of: 'host', retryable: false,
@@ -228,7 +268,7 @@ export class Lease {
     if (row) this.checkMark(row);
   }
 
-  /** Stops for good where the row has a mark of our own time. @returns whether it has */
+  /** Stops for good if the row has a mark of this process's time. @returns whether it has */
   private checkMark(row: Pick<HostRow, 'halted'>): boolean {
     const mark = (row.halted as HostRow['halted'] | undefined)?.[encodeKey('HOST_CLONED')]?.message;
     if (!this.looked) {
@@ -247,11 +287,12 @@ export class Lease {
 
   private gain(sentAt: number, signal: AbortSignal): void {
     if (signal.aborted) return;
-    // The lease's time had passed before this answer came, and the timer that tells so may fire later. A caller that looked in between has begun nothing.
+    // The deadline had passed before this answer came, and the expiry timer may fire even later.
+    // Whatever ran under the old deadline must end first.
     if (!this.held()) this.lose();
     this.rival = undefined;
     this.lastWarning = '';
-    // An answer may come late, after that to a later beat.
+    // The answers of two beats may arrive out of order.
     this.heldUntil = Math.max(this.heldUntil, sentAt + this.options.leaseMs * 0.9);
     clearTimeout(this.expiry);
     this.expiry = setTimeout(() => { this.lose(); }, this.heldUntil - performance.now()).unref();
@@ -278,7 +319,7 @@ export class Lease {
     });
   }
 
-  /** The same warning once, not at every beat. */
+  /** Logs a warning once, not at every beat. */
   private warn(message: string): void {
     if (message !== this.lastWarning) this.options.log.warn(message);
     this.lastWarning = message;

@@ -4,14 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostId } from '../words.js';
 import { gateFolder } from './gate.js';
 
-/** From asking sshd's process to end until it is not asked any more. */
+/** sshd's process gets this long to end after SIGTERM, before SIGKILL. */
 const PATIENCE_MS = 3_000;
 
 /**
- * Ends the connections of other hosts that are open here, with everything that runs on them. The gate records them, under the host's
- * id and the process of sshd that holds the connection; a key that is taken out of authorized_keys closes none.
+ * Ends open connections of other hosts, with everything that runs on them. Removing a key from
+ * authorized_keys closes none. The gate records each connection by host id and process id of
+ * sshd.
  *
- * @param mayStay whose connections stay open
+ * @param mayStay whether the connections of a host stay open
  * @returns the hosts whose connections were ended
  */
 export async function endConnections(stateDir: string, mayStay: (host: HostId) => boolean): Promise<HostId[]> {
@@ -22,7 +23,7 @@ export async function endConnections(stateDir: string, mayStay: (host: HostId) =
     if (host === undefined || mayStay(host)) return [];
     const file = join(folder, name);
     const began = await readFile(file, 'latin1').catch(() => '');
-    // It is being written: the gate then reads its rules, and finds that this host is not in them.
+    // The gate is writing the record. It reads its rules afterwards, and refuses this host.
     if (began === '') return [];
     const found = await endProcess(Number(pid), began);
     await rm(file, { force: true });
@@ -31,7 +32,10 @@ export async function endConnections(stateDir: string, mayStay: (host: HostId) =
   return [...new Set(ended.flat())];
 }
 
-/** Only that very process: its number may have been given to another since. */
+/**
+ * Ends a process only if it began at the recorded time: its id may belong to another process by
+ * now.
+ */
 async function endProcess(pid: number, began: string): Promise<boolean> {
   if ((await readBegin(pid)) !== began) return false;
   signal(pid, 'SIGTERM');
@@ -42,7 +46,10 @@ async function endProcess(pid: number, began: string): Promise<boolean> {
   return true;
 }
 
-/** When a process began, in ticks since the boot (proc_pid_stat(5)); undefined where it is gone. */
+/**
+ * Reads the start time of a process in ticks since boot (proc_pid_stat(5)); undefined if it has
+ * ended.
+ */
 async function readBegin(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${String(pid)}/stat`, 'latin1').catch(() => '');
   const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');

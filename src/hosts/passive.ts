@@ -16,13 +16,15 @@ import { listPassiveDirs } from './own-dirs.js';
 import { readState } from './state.js';
 
 /**
- * Registers a host that only has sshd and rsync. It is approved and ready at once: a person adds it by hand, and our key must let us
- * in there already, because its sync dirs are marked before it is registered. Only the key with the given fingerprint is pinned:
- * nothing proves the others. From afar it is pending, and nothing is connected to, until it is approved: the host key itself has to
- * be given.
+ * Registers a host that only has sshd and rsync.
  *
- * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH with the fingerprints it shows, and
- *   what marking throws
+ * It is approved and ready at once, because a person adds it by hand. Its sync dirs are marked
+ * before it is registered, so our key must already be accepted there. Only the key with the given
+ * fingerprint is pinned, because nothing proves the others. A remote request must give the host
+ * key itself. The host is pending then, and nothing connects to it before a person approves it.
+ *
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH
+ *   with the fingerprints it presents; the errors of marking
  */
 export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistration, { remote = false }: Change = {}): Promise<Host> {
   const hostname = validateHostname(asked.hostname);
@@ -43,7 +45,7 @@ export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistra
   return insertHost(deps, id, { ...described, passive: true, status: 'approved', readyAt: now });
 }
 
-/** Before its markers are written; the indexes decide in the end. */
+/** Checks for conflicts before the markers are written. The unique indexes decide in the end. */
 function refuseTaken(hosts: readonly Host[], { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>): void {
   const other = hosts.find((host) => host.hostname === hostname || (host.url === url && host.sshPort === sshPort));
   if (other) throw new SyncMediaError('HOST_EXISTS', `the host ${other.hostname} at ${other.url} port ${String(other.sshPort)} is registered already: give another hostname, or another url or port`);

@@ -8,23 +8,26 @@ import { liesIn, type State } from './state.js';
 
 export interface Protected {
   readonly path: string;
-  /** For messages. */
+  /** A description for messages. */
   readonly what: string;
-  /** Whether a sync dir may lie in it, or hold it where a person named that sync dir: so for the code of the application. */
+  /**
+   * The application's code. A sync dir may lie in it. A sync dir may contain it only if a person
+   * listed that sync dir.
+   */
   readonly isCode?: true;
 }
 
-/** Where this package lies; undefined where it was bundled into something that has no such name. */
+/** The folder of this package; undefined in a bundle without `__dirname`. */
 const ownFolder: string | undefined = typeof __dirname === 'string' ? __dirname : undefined;
 
 /**
- * The directories of this host that no other host may write to. They hold what decides who gets in, or code that runs here. The gate lies in the
- * state folder.
+ * Lists directories of this host that no other host may write to: they decide who gets in, or
+ * contain code that runs here. The state folder contains the gate.
  */
 export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 'authorizedKeysFile'> & Partial<Pick<State, 'identityFile'>>, { stateDir, reloadCommand = [] }: Pick<Config, 'stateDir'> & Partial<Pick<Config, 'reloadCommand'>>): Protected[] {
   const main = process.argv[1];
-  // Uploads usually lie below the application, so of its code only a sync dir that holds it counts. That a package lies in a sync dir whose
-  // name is `node_modules` is found by the name.
+  // Uploads usually lie below the application, so only a sync dir that contains its code is
+  // refused. Packages inside a sync dir are recognised by the name `node_modules`.
   const code = [...new Set([main, main && findReal(main)].flatMap((file) => (file ? dirname(file) : [])).concat(ownFolder ?? []))];
   return [
     { path: folderOf(authorizedKeysFile), what: 'the directory of authorized_keys' },
@@ -39,11 +42,12 @@ export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 
 }
 
 /**
- * Refuses sync dirs that hold, are or lie in a protected directory, by real paths, or that hold a symlink on the way to one: who may write beside
- * a link may put something else in its place. A directory that does not exist is none.
+ * Refuses sync dirs that contain, are, or lie in a protected directory, by real paths. Also
+ * refuses those that contain a symlink on the way to one, because anyone who can write beside a
+ * symlink can replace it. Sync dirs that do not exist are skipped.
  *
  * @param named sync dirs that a person listed at `init`
- * @throws BAD_SYNC_DIR naming the sync dir and what it meets
+ * @throws BAD_SYNC_DIR naming the sync dir and the protected directory
  */
 export function refuseProtectedDirs(root: string, dirs: readonly Path[], named: readonly string[], protectedDirs: readonly Protected[]): void {
   const found = protectedDirs.map((one) => ({ ...one, real: findReal(one.path) ?? one.path, links: listLinks(one.path) }));
@@ -59,7 +63,7 @@ export function refuseProtectedDirs(root: string, dirs: readonly Path[], named: 
   }
 }
 
-/** Where the symlinks lie that an absolute path leads through. */
+/** Lists the symlinks through which an absolute path leads. */
 function listLinks(path: string, most = 40): string[] {
   const links: string[] = [];
   let at = '/';
@@ -79,13 +83,16 @@ function readLink(path: string): string | undefined {
   }
 }
 
-/** A file right below `/`, as containers mount keys, protects itself alone: everything lies in `/`. */
+/**
+ * Returns the folder to protect for a file. Containers mount keys right below `/`; there only the
+ * file itself is protected, because every sync dir lies in `/`.
+ */
 function folderOf(file: string): string {
   const folder = dirname(file);
   return folder === '/' ? file : folder;
 }
 
-/** Where Node looks for the packages of code in a folder. */
+/** Lists the folders in which Node looks for the packages of code in a folder. */
 function listPackageFolders(folder: string): string[] {
   const above = dirname(folder);
   return [join(folder, 'node_modules'), ...(above === folder ? [] : listPackageFolders(above))];

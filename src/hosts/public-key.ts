@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../errors/errors.js';
 
-/** One OpenSSH public key, re-encoded: nothing of the text it was read from is left but type and key. */
+/**
+ * One OpenSSH public key, encoded anew. Of the text it was parsed from only type and key are
+ * left.
+ */
 export interface PublicKey {
   readonly type: string;
   readonly blob: Buffer;
@@ -12,9 +15,10 @@ export interface PublicKey {
 const curves: Readonly<Record<string, number>> = { nistp256: 65, nistp384: 97, nistp521: 133 };
 
 /**
- * Takes exactly one ed25519, rsa or ecdsa key, as a line of a `.pub` file (RFC 4253, 5656, 8709), with or without a comment.
- * What comes from a row goes through here before it reaches `authorized_keys`: a line break would add a key of its own.
- * @param where named in the message
+ * Parses exactly one ed25519, rsa or ecdsa key in the format of a `.pub` file (RFC 4253, 5656,
+ * 8709), with or without a comment. Every key from a row is parsed here before it reaches
+ * `authorized_keys`, because a line break would add another key.
+ * @param where names the key in error messages
  * @throws BAD_KEY
  */
 export function parsePublicKey(text: string, where = 'the key'): PublicKey {
@@ -34,7 +38,7 @@ export function parsePublicKey(text: string, where = 'the key'): PublicKey {
   return { type, blob, line: `${type} ${base64}` };
 }
 
-/** As `ssh-keygen -l` shows it: `SHA256:…`. @throws BAD_KEY */
+/** Formats a fingerprint as `ssh-keygen -l` does: `SHA256:…`. @throws BAD_KEY */
 export function fingerprint(key: string | PublicKey): string {
   const { blob } = typeof key === 'string' ? parsePublicKey(key) : key;
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
@@ -56,11 +60,13 @@ function findWrong(type: string, blob: Buffer): string | undefined {
 function findWrongRsa(exponent: Buffer, modulus: Buffer): string | undefined {
   const bits = modulus.length * 8;
   if (exponent.length === 0 || exponent.length > 8) return 'has an rsa exponent that nobody uses';
-  // OpenSSH's own lower limit; a leading zero byte keeps the number positive.
+  // OpenSSH's own lower limit. A leading zero byte keeps the number positive.
   return bits >= 1024 && bits <= 16_384 + 8 ? undefined : `is an rsa key of ${String(bits)} bits`;
 }
 
-/** The length-prefixed fields of a key; undefined where they do not end with it. */
+/**
+ * Splits a key into its length-prefixed fields; undefined if they do not end where the key ends.
+ */
 function readFields(blob: Buffer): Buffer[] | undefined {
   const fields: Buffer[] = [];
   let at = 0;

@@ -15,35 +15,39 @@ import { isHostname } from './host-name.js';
 import { findKey, type KeyPair } from './keys.js';
 import type { State } from './state.js';
 
-/** What is to be registered of this host: complete and checked against this machine. */
+/** The registration of this host, complete and checked against this machine. */
 export interface OwnHost {
   hostname: string;
   url: string;
-  /** False where nobody knew a fully qualified name, and none was given. */
+  /** False if no url was given and no fully qualified name was found. */
   urlIsQualified: boolean;
   sshPort: number;
   username: string;
   root: string;
-  /** What its row says, and what it said itself: another host may edit the row, but opens nothing here. */
+  /**
+   * The sync dirs of its row. Another host may edit the row, so `ownSyncDirs`, given on this
+   * host, decide what it opens.
+   */
   syncDirs: Path[];
   ownSyncDirs: Path[];
   keys: KeyPair;
   unconfined: boolean;
 }
 
-/** What is known of this host from an earlier `init`. `host`: its row, where it is believed. */
+/** This host's data from an earlier `init`. `host` is its row, if that can be trusted. */
 export interface Known { state: State | undefined; host: Host | undefined }
 
 /**
- * What was asked for, else what the environment says, else what is stored (in the row if it is believed, else in the state folder), else the
- * default.
- * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY naming the culprit
+ * Resolves each value: from the request, else the environment, else the stored value, else the
+ * default. The stored value is that of the row if it can be trusted, else that of the state
+ * folder.
+ * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY naming the wrong value
  */
 export async function resolveRegistration(
   deps: Pick<HostsDeps, 'config'>, asked: HostRegistration, { state, host }: Known, { home }: InitParts = {},
 ): Promise<OwnHost> {
   const { init, key, identityFile } = deps.config;
-  // A person may have changed the row on another host, so it comes first.
+  // A person may have changed the row on another host, so the row takes precedence.
   const before = host ?? state?.registered;
   const hostname = validateHostname(asked.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName());
   const given = asked.url ?? init.url ?? before?.url;
@@ -82,7 +86,10 @@ export function validateRootPath(root: string): string {
   return path;
 }
 
-/** Why a directory is no sync dir of this host, or undefined. It may itself be a symlink or a mount. */
+/**
+ * Explains why a directory cannot be a sync dir of this host; undefined if it can. It may be a
+ * symlink or a mount.
+ */
 export async function findWrongDir(root: string, dir: Path): Promise<string | undefined> {
   const there = await stat(join(root, dir)).catch(() => undefined);
   if (!there) return `the sync dir ${JSON.stringify(dir)} does not exist below ${root}`;
@@ -112,7 +119,10 @@ async function checkRoot(root: string | undefined): Promise<string> {
   return path;
 }
 
-/** The app and the ssh login are one user: what the one writes the other must be able to replace. */
+/**
+ * App and ssh login must be the same user, because each must be able to replace the other's
+ * files.
+ */
 async function checkUser(username: string): Promise<void> {
   const me = userInfo();
   if (username === me.username) return;

@@ -4,7 +4,7 @@ import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, Set
 import { encodeKey, type HostRows } from './host-model.js';
 import { Seals } from './seal.js';
 
-/** What other hosts' work changes all the time, and nobody has to act on. */
+/** Fields that change during normal work and need no reaction. */
 const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'unsyncable', 'setup', 'unnamed', 'updatedAt'] as const;
 const MAX_OUTPUT = 4096;
 const MAX_SETUP = 100;
@@ -13,8 +13,9 @@ export type HostsListener = (before: readonly Host[], after: readonly Host[]) =>
 type Update = Parameters<HostRows['updateOne']>[1];
 
 /**
- * The hosts as this process last read them, and the writes to their rows. It has no timer: whoever owns it calls `refresh`.
- * Methods that write throw what the driver throws; the caller owns what to do about a database that is away.
+ * Caches the hosts as this process last read them, and writes to their rows. It has no timer: its
+ * owner calls `refresh`. Write methods throw the driver's errors, and the caller handles an
+ * absent database.
  */
 export class Registry {
   private hosts: readonly Host[] = [];
@@ -22,14 +23,17 @@ export class Registry {
   private next: Promise<readonly Host[]> | undefined;
   private readonly listeners = new Set<HostsListener>();
   private readonly landedListeners = new Set<(landed: number) => void>();
-  /** When a row was last written by us: a refresh that began before does not know better. */
+  /**
+   * The number of our last write to each row. A refresh that began before that write has older
+   * data.
+   */
   private readonly writtenAt = new Map<HostId, number>();
   private writes = 0;
 
   /** @param self undefined on a machine without a host id */
   constructor(private readonly rows: () => HostRows, readonly self: HostId | undefined, private readonly seals = new Seals()) {}
 
-  /** Reads all hosts anew. Callers at the same time share one read which began after they asked. */
+  /** Reads all hosts. Concurrent callers share one read, which began after they called. */
   refresh(): Promise<readonly Host[]> {
     if (!this.running) {
       this.running = this.read().finally(() => { this.running = undefined; });
@@ -43,15 +47,16 @@ export class Registry {
   }
 
   /**
-   * Tells what changed of who the hosts are: not of their lanes, leases, sweeps and counters. Listeners must not throw.
-   * @returns how to stop listening
+   * Reports changes of host identities and settings, not of queues, leases, rescans and counters.
+   * Listeners must not throw.
+   * @returns a function that removes the listener
    */
   onChange(listener: HostsListener): () => void {
     this.listeners.add(listener);
     return () => { this.listeners.delete(listener); };
   }
 
-  /** Tells that senders raised this host's `landed`. */
+  /** Reports that another host has raised this host's counter `received`. */
   onLanded(listener: (landed: number) => void): () => void {
     this.landedListeners.add(listener);
     return () => { this.landedListeners.delete(listener); };
@@ -61,56 +66,59 @@ export class Registry {
     return this.hosts;
   }
 
-  /** This host's row, as last read. @throws NOT_INITIALISED without one */
+  /** This host's row, as last read. @throws NOT_INITIALISED if there is none */
   me(): Host {
     const me = this.hosts.find((host) => host.id === this.self);
     if (!me) throw new SyncMediaError('NOT_INITIALISED', `no host in the database has the id of this machine's state folder${this.self ? ` (${this.self})` : ''}: run \`syncmedia init\``);
     return me;
   }
 
-  /** All but this host and the retired ones. */
+  /** All hosts except this one and the retired ones. */
   others(): Host[] {
     return this.hosts.filter((host) => host.id !== this.self && host.status !== 'retired');
   }
 
-  /** Who is owed files, this host among them: approved or paused. */
+  /** The hosts for which files become pending, including this one: approved and paused hosts. */
   owed(): Host[] {
     return this.hosts.filter((host) => host.status === 'approved' || host.status === 'paused');
   }
 
-  /** By hostname or id. @throws UNKNOWN_HOST */
+  /** Finds a host by hostname or id. @throws UNKNOWN_HOST */
   get(nameOrId: string): Host {
     const host = this.hosts.find(({ id }) => id === nameOrId) ?? this.hosts.find(({ hostname }) => hostname === nameOrId);
     if (!host) throw new SyncMediaError('UNKNOWN_HOST', `no host is called ${JSON.stringify(nameOrId)}: \`syncmedia hosts\` lists them`);
     return host;
   }
 
-  /** How this host, as sender, gets on with another one. */
+  /** Stores the state of this host's deliveries to another host. */
   async recordLane(to: HostId, lane: Lane): Promise<void> {
     await this.writeMine({ $set: { [`lanes.${encodeKey(to)}`]: withoutUndefined(lane) } });
   }
 
-  /** Tells hosts how many files landed there. */
+  /** Raises the counters of hosts by the number of files that arrived there. */
   async raiseLanded(files: ReadonlyMap<HostId, number>): Promise<void> {
     const operations = [...files].map(([_id, count]) => ({ updateOne: { filter: { _id }, update: { $inc: { landed: count } } } }));
     if (operations.length > 0) await this.rows().bulkWrite(operations, { ordered: false });
   }
 
   /**
-   * When the owed scan of a sync dir is due; undefined: none is owed any more. It stays owed until the scan is stored, so that a
-   * crash in between loses nothing.
+   * Stores when the rescan of a sync dir is due; undefined once it is done. A rescan stays due
+   * until its results are stored, so a crash in between loses nothing.
    */
   async storeSweep(dir: Path, dueAt: Date | undefined): Promise<void> {
     const field = `sweeps.${encodeKey(dir)}`;
     await this.writeMine(dueAt ? { $set: { [field]: dueAt } } : { $unset: { [field]: 1 } });
   }
 
-  /** This host, as sender, has owed another one what it captured before it knew it. */
+  /**
+   * Records that the backfill of another host is complete: this host's earlier files are pending
+   * there.
+   */
   async recordFilled(key: string): Promise<void> {
     await this.writeMine({ $addToSet: { filled: key } });
   }
 
-  /** This host folds by a host list with these from now on. */
+  /** Records that this host takes these hosts into account when it creates ledger entries. */
   async recordKnown(hosts: readonly HostId[]): Promise<void> {
     await this.writeMine({ $addToSet: { knows: { $each: [...hosts] } } });
   }
@@ -123,32 +131,35 @@ export class Registry {
     await this.writeMine({ $set: { seenAt: at } });
   }
 
-  /** That host is to be filled anew. */
+  /** Records that a host needs a new backfill. */
   async forgetFilled(key: string): Promise<void> {
     await this.writeMine({ $pull: { filled: key } });
   }
 
-  /** This host is a source for others from now on. The first time counts. */
+  /** Marks this host as a source for other hosts. Only the first call has an effect. */
   async markReady(): Promise<void> {
     await this.writeMine({ $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } }, { readyAt: { $exists: false } });
   }
 
-  /** This host was away for long: it is filled again before it is a source. */
+  /**
+   * Marks this host as not ready after a long absence: it must catch up before it is a source
+   * again.
+   */
   async markReturned(at: Date): Promise<void> {
     await this.writeMine({ $set: { returnedAt: at }, $unset: { readyAt: 1 } });
   }
 
-  /** What the reload command came to; the last 4,096 characters of its output are kept. */
+  /** Stores the result of the reload command, with the last 4,096 characters of its output. */
   async recordReload(reload: NonNullable<Host['reload']>): Promise<void> {
     await this.writeMine({ $set: { reload: { ...reload, output: reload.output.slice(-MAX_OUTPUT) } } });
   }
 
-  /** What the application of this host declares and this host cannot sync. */
+  /** Stores the setup problems of this host's application. */
   async recordSetup(problems: readonly SetupProblem[]): Promise<void> {
     await this.writeMine(problems.length > 0 ? { $set: { setup: problems.slice(0, MAX_SETUP) } } : { $unset: { setup: 1 } });
   }
 
-  /** Counts saves of this host's processes whose documents named no file. */
+  /** Adds to the counts of saves whose documents named no file. */
   async recordUnnamed(saves: ReadonlyMap<string, UnnamedSaves>): Promise<void> {
     const $inc: Record<string, number> = {}, $set: Record<string, unknown> = {};
     for (const [model, { count, lastDocument, lastAt }] of saves) {
@@ -160,19 +171,24 @@ export class Registry {
     await this.writeMine({ $inc, $set });
   }
 
-  /** Sets or, without a failure, lifts what stops this host or one of its sync dirs. */
+  /** Sets a failure that halts this host or one of its sync dirs; undefined removes it. */
   async recordHalt(what: string, failure: Failure | undefined): Promise<void> {
     const field = `halted.${encodeKey(what)}`;
     await this.writeMine(failure ? { $set: { [field]: failure } } : { $unset: { [field]: 1 } });
   }
 
-  /** What a scan of a sync dir of this host met and cannot sync; undefined: nothing. */
+  /**
+   * Stores the names that a scan found and that cannot be synced; undefined if there are none.
+   */
   async recordUnsyncable(dir: Path, found: Unsyncable | undefined): Promise<void> {
     const field = `unsyncable.${encodeKey(dir)}`;
     await this.writeMine(found ? { $set: { [field]: found } } : { $unset: { [field]: 1 } });
   }
 
-  /** A person's decision on the removals of a sync dir that wait on a host. False where none wait. */
+  /**
+   * Stores a person's decision on the pending removals of a sync dir on a host.
+   * @returns false if none are waiting
+   */
   async decideRemovals(host: HostId, dir: Path, decision: RemovalDecision['decision']): Promise<boolean> {
     const key = encodeKey(dir);
     return this.write(host, { $set: { [`removals.${key}`]: { decision, at: new Date() } }, $unset: { [`halted.${key}`]: 1 } }, { [`halted.${key}`]: { $exists: true } });
@@ -186,7 +202,7 @@ export class Registry {
     return this.write(this.mine(), update, where);
   }
 
-  /** One atomic write; the row as it is then replaces the one read before. */
+  /** Makes one atomic write. The resulting row replaces the one read before. */
   private async write(id: HostId, update: Update, where: object = {}): Promise<boolean> {
     const row = await this.rows().findOneAndUpdate({ ...where, _id: id }, update, { returnDocument: 'after', includeResultMetadata: false });
     if (!row) return false;

@@ -3,7 +3,7 @@ import { chooseOwnDirs } from '../planning/own-dirs.js';
 import { allows } from '../planning/wants.js';
 import type { Path } from '../words.js';
 
-/** What a host opens by its own configuration, and what somebody at none of the hosts asks for. */
+/** A remote request, and the directories that the host's own configuration opens. */
 export interface RemoteRequest {
   readonly hostname: string;
   readonly root: string | undefined;
@@ -12,16 +12,20 @@ export interface RemoteRequest {
     readonly root: string | undefined;
     /** Empty: every sync dir that its models declare. */
     readonly allowed: readonly Path[];
-    /** What its models declare. Undefined: not known here, as it is another host, which opens nothing by what is asked here. */
+    /**
+     * The sync dirs that its models declare. Undefined for another host, whose models are unknown
+     * here and which opens nothing because of this request.
+     */
     readonly declared: readonly Path[] | undefined;
   };
 }
 
 /**
- * Through the router a host's sync dirs can be narrowed, and nothing more: which directories a host opens is decided on that host
- * alone, by its command line, its environment and its models. Else the router's token could open a user's home directory.
+ * Limits changes through the router: they may narrow a host's sync dirs, and nothing more. Each
+ * host alone decides which directories it opens, by its command line, environment and models.
+ * Otherwise the router's token could open a user's home directory.
  *
- * @throws FORBIDDEN naming what was asked for
+ * @throws FORBIDDEN naming the refused value
  */
 export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteRequest): void {
   if (root !== undefined && root !== own.root) {
@@ -29,7 +33,8 @@ export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteReque
   }
   if (syncDirs === undefined) return;
   const isWhole = syncDirs.length === 0 && own.allowed.length > 0;
-  // One that lies in a sync dir is none: it would not have its rules, such as what it excludes.
+  // A directory inside a sync dir is refused: it would lose that sync dir's rules, such as
+  // `exclude`.
   const isOpen = own.declared
     ? (dir: string) => chooseOwnDirs({ allowed: own.allowed, declared: own.declared ?? [], opened: [] }).includes(dir as Path)
     : (dir: string) => allows({ syncDirs: [...own.allowed] }, dir);

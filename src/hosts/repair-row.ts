@@ -2,14 +2,18 @@ import type { HostRow } from './host-model.js';
 import { isHostId, isHostname } from './host-name.js';
 import { readFields } from './row-fields.js';
 
-/** What must be there, and of which type: a row of the database may hold anything, and one that does must not disturb the others. */
+/**
+ * Required text fields. A row may hold anything, and a malformed one must not disturb other
+ * hosts.
+ */
 const texts = ['url', 'username', 'publicKey', 'rootPath'] as const;
 const lists = ['hostKeys', 'syncDirs'] as const;
 const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
 /**
- * The row with an empty value in the place of each that has not the type it should have; such a host is pending, unless it was retired.
- * The row itself where all is well.
+ * Replaces each malformed value of a row by an empty one. A host with a malformed identity is
+ * pending, unless it was retired.
+ * @returns the row itself if nothing is malformed
  */
 export function repairRow(row: HostRow): HostRow {
   const given = row as unknown as Record<string, unknown>;
@@ -22,7 +26,7 @@ export function repairRow(row: HostRow): HostRow {
   if (typeof row.passive !== 'boolean') wrong['passive'] = false;
   if (!statuses.includes(row.status)) wrong['status'] = 'pending';
   const isForged = Object.keys(wrong).length > 0;
-  // No judgement on who the host is.
+  // Malformed working fields do not change the host's status.
   const unread = readFields(row);
   for (const [name, value] of Object.entries(unread)) wrong[name] = value;
   if (Object.keys(wrong).length === 0) return row;
@@ -31,7 +35,7 @@ export function repairRow(row: HostRow): HostRow {
   return repaired as unknown as HostRow;
 }
 
-/** The fields of a row that hold something else than they should; status and doctor tell them. */
+/** Lists the malformed fields of a row, for status and doctor. */
 export function listUnreadable(row: HostRow): string[] {
   const given = row as unknown as Record<string, unknown>, repaired = repairRow(row) as unknown as Record<string, unknown>;
   return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);

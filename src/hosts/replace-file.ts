@@ -4,15 +4,16 @@ import { basename, dirname, join } from 'node:path';
 import { flushOpen } from '../root/descriptor.js';
 
 /**
- * Replaces a file at once: written beside it, flushed, renamed. A crash leaves the old file or the new one.
- * @param beforeRename may throw to leave the old one
+ * Replaces a file atomically: writes a temporary file beside it, flushes it, renames it. After a
+ * crash either the old or the new content is there.
+ * @param beforeRename may throw to keep the old content
  */
 export async function replaceFile(file: string, content: string | Uint8Array, mode: number, beforeRename?: () => Promise<void>): Promise<void> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
   const handle = await open(temporary, 'wx', mode);
   try {
     try {
-      await handle.chmod(mode); // The umask may have taken some of it.
+      await handle.chmod(mode); // The umask may have removed some bits.
       await handle.writeFile(content);
       await flushOpen(handle);
     } finally {

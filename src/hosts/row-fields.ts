@@ -1,19 +1,25 @@
 import { hasFields, isDate, isFailure, isList, isNumber, isOneOf, isRecord, isText, orNone, type Fits } from '../row-shapes.js';
 import type { HostRow } from './host-model.js';
 
-/** What of a value can be used; undefined: nothing. The same value where all of it can. */
+/**
+ * Returns the readable part of a value: the value itself if all of it is readable, undefined if
+ * nothing.
+ */
 type Read = (value: unknown) => unknown;
 
 const whole = (fits: Fits): Read => (value) => (fits(value) ? value : undefined);
 
-/** A record whose keys are encoded names: those entries that can be read. */
+/** Reads a record whose keys are encoded names; malformed entries are left out. */
 const entries = (fits: Fits): Read => (value) => {
   if (!isRecord(value)) return undefined;
   const read = Object.entries(value).filter(([key, one]) => canDecode(key) && fits(one));
   return read.length === Object.keys(value).length ? value : Object.fromEntries(read);
 };
 
-/** What hosts write in their rows while they work, and when they register. Who a host is has no place here (`repair-row.ts`). */
+/**
+ * Fields that a host writes while it works or registers. `repair-row.ts` checks the identity
+ * fields.
+ */
 const fields: Readonly<Record<string, Read>> = {
   readyAt: whole(isDate), seenAt: whole(isDate), returnedAt: whole(isDate), createdAt: whole(isDate), updatedAt: whole(isDate),
   backend: whole(isOneOf('rsync', 'git', 'git-annex')), landed: whole(isNumber), filled: whole(isList(isText)), knows: whole(isList(isText)),
@@ -29,7 +35,9 @@ const fields: Readonly<Record<string, Read>> = {
 };
 const defaults: Readonly<Record<string, unknown>> = { lanes: {}, sweeps: {}, halted: {}, landed: 0, backend: 'rsync', createdAt: new Date(0), updatedAt: new Date(0) };
 
-/** The fields that cannot be used as they are, each with what is to be used instead; undefined: it is left out. */
+/**
+ * Finds the malformed fields of a row, each with its replacement; undefined: leave the field out.
+ */
 export function readFields(row: HostRow): Record<string, unknown> {
   const given = row as unknown as Record<string, unknown>, instead: Record<string, unknown> = {};
   for (const [name, read] of Object.entries(fields)) {

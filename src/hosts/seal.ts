@@ -5,7 +5,7 @@ import type { Host } from '../words.js';
 import { toHost, type HostRow } from './host-model.js';
 import { listUnreadable, repairRow } from './repair-row.js';
 
-/** Why a host of this machine's registry is pending without anyone having decided that, and what to do about it. */
+/** Explains why a host is pending without anybody's decision, with the remedy. */
 export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message: string; remedy: string } {
   return {
     message: 'this machine has a SYNCMEDIA_SECRET; that host has none or a different one, or its row was changed in the database',
@@ -15,7 +15,7 @@ export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message
 
 export const remedyForUnreadable = 'find out who writes to the database beside syncmedia, and restart syncmedia on that host, which writes its fields anew; a host that does not exist is removed by `syncmedia unregister`';
 
-/** On a machine without a secret: what it means that these hosts have one. */
+/** Explains the consequence of having no secret while other hosts have one. */
 export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]): { message: string; remedy: string } {
   return {
     message: `this machine has no SYNCMEDIA_SECRET, but ${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: hosts with a secret take this host for pending and refuse its key (AUTH_FAILED)`,
@@ -24,17 +24,23 @@ export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]):
 }
 
 /**
- * Tells rows that this site wrote from those that somebody else wrote into its database: with SYNCMEDIA_SECRET each row carries a
- * seal, an HMAC-SHA256 over what is trusted of it, and a row without a valid one counts as pending. Without a secret every row is
- * believed.
+ * Distinguishes this site's rows from rows that somebody else wrote into its database. With
+ * SYNCMEDIA_SECRET each row carries a seal, an HMAC-SHA256 over its trusted fields, and a host
+ * without a valid seal counts as pending. Without a secret every row is trusted.
  */
 export class Seals {
-  /** @param previous a secret that is being replaced: its seals still count, and no new ones are made with it */
+  /**
+   * @param previous a secret that is being replaced: its seals still count, and it makes no new
+   *   ones
+   */
   constructor(private readonly secret?: string, private readonly previous?: string) {}
 
   get active(): boolean { return this.secret !== undefined; }
 
-  /** Undefined without a secret. @throws BAD_OPTION where what is to be sealed has not the types it should have */
+  /**
+   * Seals the trusted fields of a host; undefined without a secret.
+   * @throws BAD_OPTION if a field has the wrong type
+   */
   seal(host: Trusted): string | undefined {
     if (this.secret === undefined) return undefined;
     const text = formatTrusted(host, { status: true });
@@ -42,7 +48,10 @@ export class Seals {
     return makeSeal(this.secret, 'host', text);
   }
 
-  /** A host as it counts. A retired one is let in nowhere anyway; one whose row is malformed is pending even without a secret. */
+  /**
+   * Reads a row and verifies its seal. Retired hosts need none, since nobody lets them in. A
+   * malformed row is pending even without a secret.
+   */
   read(row: HostRow): Host {
     const repaired = repairRow(row), unreadable = repaired === row ? [] : listUnreadable(row);
     const host: Host = { ...toHost(repaired), ...(unreadable.length > 0 && { unreadable }) };
@@ -53,7 +62,8 @@ export class Seals {
   }
 
   /**
-   * Refuses to write where rows are sealed and this process could not seal: everyone else would take the host for a forgery.
+   * Refuses to write to sealed rows without a secret: all other hosts would consider the host
+   * forged.
    * @throws BAD_ENVIRONMENT
    */
   requireSecret(rowsAreSealed: boolean): void {
@@ -61,12 +71,12 @@ export class Seals {
     throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set it to what the other machines have');
   }
 
-  /** The seal of the rules of a sync dir, as one text; undefined without a secret. */
+  /** Seals the rules of a sync dir, given as one text; undefined without a secret. */
   sealRules(text: string): string | undefined {
     return this.secret === undefined ? undefined : makeSeal(this.secret, 'sync dir', text);
   }
 
-  /** Whether one of this site wrote such rules. */
+  /** Whether the seal proves that a host of this site wrote these rules. */
   believesRules(text: string | undefined, seal: unknown): boolean {
     return this.isValid('sync dir', text, seal);
   }
@@ -76,7 +86,7 @@ export class Seals {
   }
 }
 
-/** What a seal is about: that of one kind of row is none for another. */
+/** The kind of a sealed row. A seal of one kind is invalid for the other. */
 type Sealed = 'host' | 'sync dir';
 
 function makeSeal(secret: string, what: Sealed, text: string): string {

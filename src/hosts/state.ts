@@ -5,7 +5,10 @@ import { messageOf, SyncMediaError } from '../errors/errors.js';
 import type { HostId } from '../words.js';
 import { replaceFile } from './replace-file.js';
 
-/** What `init` keeps of this host in its state folder (`host.json`). This host's own root and keys come from here, never from a row. */
+/**
+ * This host's state as `init` stored it in the state folder (`host.json`). The host's own root
+ * and keys come from here, never from a row.
+ */
 export interface State {
   format: 1;
   id: HostId;
@@ -13,15 +16,21 @@ export interface State {
   root: string;
   /** Allow-list of sync dirs; empty means all. */
   syncDirs: string[];
-  /** The database this host is registered in: its name for people, its id (made by whoever came first) to compare. */
+  /**
+   * The database in which this host is registered. The name is for people, the id for
+   * comparisons.
+   */
   database: { name: string; id: string };
-  /** Undefined where the key was given literally. */
+  /** Undefined for a key that was given literally. */
   publicKeyFile?: string;
   identityFile: string;
   authorizedKeysFile: string;
-  /** A person's decision: the keys of other hosts give a login shell. */
+  /** A person decided that the keys of other hosts give a login shell. */
   unconfined?: true;
-  /** What `init` last registered, for when the row is not to be believed. Missing where an earlier version wrote this. */
+  /**
+   * The last registration, used if the row cannot be trusted. Absent if an older version wrote
+   * the file.
+   */
   registered?: Registered;
   createdAt: string;
 }
@@ -30,7 +39,7 @@ export interface Registered {
   readonly url: string;
   readonly sshPort: number;
   readonly username: string;
-  /** Those for which the others send. */
+  /** The sync dirs for which other hosts send to this host. */
   readonly syncDirs: readonly string[];
   readonly publicKey: string;
   readonly hostKeys: readonly string[];
@@ -39,10 +48,10 @@ export interface Registered {
 const fileIn = (stateDir: string): string => join(stateDir, 'host.json');
 
 /**
- * Reads what `init` stored. Synchronous and cheap: the plugin asks at the first save.
+ * Reads the stored state. Synchronous and cheap, because the plugin calls it at the first save.
  *
  * @returns undefined on a machine that was never initialised
- * @throws BAD_STATE where it cannot be read or is malformed, FORMAT_TOO_NEW
+ * @throws BAD_STATE if it cannot be read or is malformed, FORMAT_TOO_NEW
  */
 export function readState(stateDir: string): State | undefined {
   const file = fileIn(stateDir);
@@ -56,7 +65,7 @@ export function readState(stateDir: string): State | undefined {
   return parseState(file, text);
 }
 
-/** Writes it whole: to a temporary file first, flushed, then renamed. The folder is made, 0700, where it is missing. */
+/** Writes the state atomically. Creates a missing folder with mode 0700. */
 export async function writeState(stateDir: string, state: State): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   await chmod(stateDir, 0o700);
@@ -69,7 +78,8 @@ export async function removeState(stateDir: string): Promise<void> {
 }
 
 /**
- * Refuses a state folder that lies below the root, where it could be served, or above it, and one of another user.
+ * Refuses a state folder below the root, where it could be served, above the root, or of another
+ * user.
  * @throws BAD_STATE
  */
 export async function checkStateDir(stateDir: string, root: string): Promise<void> {
@@ -90,7 +100,7 @@ export function liesIn(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir.endsWith(sep) ? dir : dir + sep);
 }
 
-/** The real path, also of what does not exist yet. */
+/** Resolves the real path, also of a path that does not exist yet. */
 async function realPathOf(path: string): Promise<string> {
   const missing: string[] = [];
   for (let at = path; ; at = dirname(at)) {

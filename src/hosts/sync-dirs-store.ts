@@ -6,12 +6,15 @@ import type { Log } from '../log.js';
 import type { Path, StoredRules, SyncDir } from '../words.js';
 import { Seals } from './seal.js';
 
-/** The rules of a sync dir as they are stored: `_id` is its path. Which directories a host opens it says itself; a row opens none. */
+/**
+ * The stored rules of a sync dir; `_id` is its path. Each host decides by itself which
+ * directories it opens; a row opens none.
+ */
 export type SyncDirRow = Omit<SyncDir, 'path'> & {
   _id: SyncDir['path'];
-  /** The models that name files there, of every app that ever declared it. */
+  /** The models of all apps that name files in this sync dir, or did. */
   models?: string[];
-  /** By which hosts that have SYNCMEDIA_SECRET know that one of them wrote this row. */
+  /** The seal that proves to hosts with SYNCMEDIA_SECRET that one of them wrote this row. */
   seal?: string;
 };
 
@@ -20,15 +23,18 @@ type Rules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & { models?: 
 const defaultRules = { exclude: [] as string[], conflict: 'newer' as const, onDelete: 'keep' as const };
 const maxTries = 10;
 
-/** The rules per sync dir, so that the CLI, cron and every process go by the same ones. */
+/**
+ * Stores the rules of sync dirs, so that every process, the command line and cron use the same
+ * ones.
+ */
 export class SyncDirsStore {
   private saidNameless = false;
 
   constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log, private readonly seals = new Seals()) {}
 
   /**
-   * Stores what the app declares. A changed declaration replaces the stored one and says so; one not declared any more stays. Rows without a
-   * valid seal are sealed by this.
+   * Stores the app's declarations, and seals rows without a valid seal. A changed declaration
+   * replaces the stored one, with a warning. Sync dirs that are no longer declared stay.
    */
   async declare(dirs: readonly SyncDir[]): Promise<void> {
     for (const { path, exclude, conflict, onDelete } of dirs) {
@@ -42,34 +48,43 @@ export class SyncDirsStore {
     }
   }
 
-  /** Notes that documents of a model name files in these sync dirs: before one is deleted there, every such model is asked. */
+  /**
+   * Records that documents of a model name files in these sync dirs. Before a file there is
+   * deleted, all recorded models are searched.
+   */
   async declareModel(model: string, paths: readonly Path[]): Promise<void> {
     for (const path of paths) {
       await this.change(path, (row) => {
         const { path: _path, unsealed: _unsealed, ...rules } = row ? this.read(row) : { path, unsealed: undefined, ...defaultRules };
-        // Names of an unsealed row stay: one too many keeps a file that no document names, one too few loses one.
+        // Model names of an unsealed row stay. A superfluous name only keeps a file too long,
+        // while a missing name would lose one.
         return { ...rules, exclude: [...rules.exclude], models: [...new Set([...row ? modelsOf(row) ?? [] : [], model])] };
       });
     }
   }
 
-  /** The models that name files in these directories, by sync dir; 'unknown' where the row has no valid seal. */
+  /**
+   * Lists the models that name files in these sync dirs; 'unknown' if the row has no valid seal.
+   */
   async listNaming(dirs: ReadonlySet<Path>): Promise<Map<Path, readonly string[] | 'unknown'>> {
     const rows = await this.rows().find({ _id: { $in: [...dirs] } }).toArray();
     return new Map(rows.map((row) => [row._id, this.isBelieved(row) ? modelsOf(row) ?? [] : 'unknown']));
   }
 
-  /** Rules for sync dirs that no app has declared yet: the defaults, so that pushes and pulls of them work before it does. */
+  /**
+   * Stores the default rules of sync dirs that no app has declared yet, so that they can be
+   * pushed and pulled before.
+   */
   async addMissing(paths: readonly Path[]): Promise<void> {
     for (const path of paths) await this.change(path, (row) => row ?? defaultRules);
   }
 
-  /** Seals every row anew that has a valid seal, so that none depends on a previous secret any more. */
+  /** Renews every valid seal, so that none depends on a previous secret any more. */
   async sealAll(): Promise<void> {
     for (const row of await this.rows().find().toArray()) if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
   }
 
-  /** By path. A row may hold anything: one whose id is no text names no directory. */
+  /** Lists all rules by path. A row whose id is no text names no directory and is left out. */
   async all(): Promise<StoredRules[]> {
     const rows = await this.rows().find().sort({ _id: 1 }).toArray();
     const named = rows.filter(({ _id }) => typeof _id === 'string');
@@ -81,8 +96,8 @@ export class SyncDirsStore {
   }
 
   /**
-   * Rules as they count. Of a row without a valid seal only what it excludes does: that sends and removes nothing, and whoever writes to the
-   * database could keep files from being sent anyway.
+   * Verifies the rules of a row. Without a valid seal only `exclude` counts: it sends and removes
+   * nothing, and anyone who can write to the database could suppress files anyway.
    */
   private read(row: SyncDirRow): StoredRules {
     const { _id: path, exclude, conflict, onDelete } = row;
@@ -95,7 +110,7 @@ export class SyncDirsStore {
   }
 
   /**
-   * Stores what becomes of a row, sealed. Nothing is written where nothing changes.
+   * Stores and seals the changed rules of a row, if they differ.
    * @returns the row before
    */
   private async change(path: Path, change: (row: SyncDirRow | undefined) => Rules): Promise<SyncDirRow | undefined> {
@@ -105,13 +120,14 @@ export class SyncDirsStore {
       const rules = { exclude, conflict, onDelete, ...(models && { models }) };
       const seal = this.seals.sealRules(formatRules(path, rules) ?? '');
       const isSame = row !== undefined && isDeepStrictEqual(rulesIn(row), rules);
-      // Where this process has no secret it leaves the seals of the others alone, as long as it says the same.
+      // A process without a secret keeps the existing seal if the rules stay the same.
       if (row && isSame && (seal === undefined || row.seal === seal)) return row;
       if (!row) {
         if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) })) return undefined;
         continue;
       }
-      // The update replaces the row that was read, and no other: another process may have added a model meanwhile.
+      // Replace only the row that was read, since another process may have added a model
+      // meanwhile.
       const { matchedCount } = await this.rows().updateOne(
         { _id: path, seal: asRead(row.seal), models: asRead(row.models) },
         seal === undefined ? { $set: rules, $unset: { seal: 1 } } : { $set: { ...rules, seal } },
@@ -132,7 +148,7 @@ export class SyncDirsStore {
   }
 }
 
-/** Why the rules of some sync dirs do not count on this machine, and what to do about it. */
+/** Explains why the rules of some sync dirs do not count on this machine, with the remedy. */
 export function explainUnsealedRules(paths: readonly string[]): { message: string; remedy: string } {
   return {
     message: `the rules of ${paths.join(', ')} in the database have no valid seal, so those count that the models here declare, else the defaults with what the row excludes`,
@@ -140,7 +156,7 @@ export function explainUnsealedRules(paths: readonly string[]): { message: strin
   };
 }
 
-/** Everything of a row that is sealed, as one text; undefined where a value has not the type it should have: a row may hold anything. */
+/** Formats the sealed fields of a row as one text; undefined if a value has the wrong type. */
 function formatRules(path: unknown, { exclude, conflict, onDelete, models }: Rules): string | undefined {
   const texts: readonly unknown[] = [path, conflict, onDelete];
   if (!texts.every((text) => typeof text === 'string') || !isTexts(exclude) || (models !== undefined && !isTexts(models))) return undefined;

@@ -7,9 +7,10 @@ import { installKeys, uninstallKeys } from './keys-installed.js';
 import { readState, removeState } from './state.js';
 
 /**
- * Retires a host for good: it is owed nothing more and its key leaves every active host, this one at once. Its row stays, with its
- * name and url changed so that they are free again. This host also loses its state folder's `host.json`. Files and markers stay.
- * Called again it completes what a crash left.
+ * Retires a host for good: nothing is pending for it any more, and every active host removes its
+ * key, this one at once. The row stays, with its name and url changed so that both can be used
+ * again. If it is this host, `host.json` is removed from its state folder. Files and markers
+ * stay. Another call completes what a crash interrupted.
  */
 export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host> {
   const rows = rowsOf(deps);
@@ -26,17 +27,17 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
   } else if (state) {
     await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(deps));
   }
-  // Last: whatever the ledger says, its key is gone.
+  // Remove the host from the ledger last: its key is gone then, whatever happens.
   await deps.forget(host.id);
   return toHost(retired);
 }
 
-/** The unique indexes know nothing of retired hosts, so these get names that no host can have. */
+/** Makes names that no host can have, because the unique indexes include retired hosts. */
 function freeNames({ id, hostname, url }: Host): Pick<Host, 'hostname' | 'url'> {
   return { hostname: `${hostname}#${id}`, url: `${url}#${id}` };
 }
 
-/** A host as it was called before it was retired. */
+/** Returns a host with the names it had before it was retired. */
 export function restoreNames(host: Host): Host {
   const end = `#${host.id}`;
   const restore = (name: string): string => (name.endsWith(end) ? name.slice(0, -end.length) : name);
