@@ -1,11 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { Failure, HostId, Outcome, Path, Run, Unsyncable, Version } from './words.js';
 
-/** What waiters, metrics, log and page are told. Every event names the paths and hosts it is about. */
+/**
+ * Events of an instance, for waiting calls, metrics, log and admin page. Every event names its
+ * paths and hosts.
+ */
 export interface Events {
   /** The entries of these paths have a new version. */
   folded: { paths: Path[] };
-  /** A change reached `host`. */
+  /** A change was carried out, or tried, at `host`. */
   outcome: { host: HostId; outcome: Outcome };
   settled: { path: Path; version: Version; hosts: HostId[] };
   /** A host began to fail, or fails in another way. */
@@ -13,30 +16,39 @@ export interface Events {
   /** A host works again. */
   recovered: { host: HostId };
   blocked: { path: Path; host: HostId; failure: Failure };
-  /** A file that a visitor asked for was fetched from `host`. It landed here, unless `host` had captured it and not folded it yet. */
+  /**
+   * A file that a visitor requested was fetched from `host`. It was placed on this disk, unless
+   * `host` had captured it and not recorded it yet.
+   */
   fetched: { path: Path; host: HostId; bytes: number; ms: number; landed: boolean };
-  /** `host` has a file that a visitor asked for, and did not give it. */
+  /** `host` has a file that a visitor requested, and did not deliver it. */
   unfetched: { path: Path; host: HostId; failure: Failure };
-  /** New files are on this host. */
+  /** New files have arrived on this host. */
   landed: { files: number };
-  /** So many removals of a sync dir that they wait for a person. */
+  /** A sync dir has so many removals that they wait for a person. */
   halted: { dir: Path; failure: Failure };
-  /** What was found at a path was kept aside. */
+  /** A file found at a path was kept as a conflict. */
   conflict: { path: Path; host: HostId };
-  /** This host found a deleted file, or an older version than it held, that no save names. The delete or the newer version won. */
+  /**
+   * This host found a deleted file, or an older version than it held, that no save names. The
+   * delete or the newer version won.
+   */
   overruled: { path: Path; by: 'delete' | 'newer version' };
-  /** Names in a sync dir of this host that cannot be synced; told where they are others than at the scan before. */
+  /**
+   * Names in a sync dir of this host cannot be synced. Emitted if they changed since the last
+   * scan.
+   */
   unsyncable: { dir: Path; found: Unsyncable };
   reloaded: { exitCode: number | null; output: string };
   /** A run changed its state or made progress. */
   run: { run: Run };
-  /** This process got the lease of its host, or lost it. */
+  /** This process acquired or lost the lease of its host. */
   lease: { held: boolean };
-  /** A part of the flow failed in a way that belongs to no host and no path. */
+  /** An operation failed, and no host or path is to blame. */
   failed: { doing: string; error: unknown };
 }
 
-/** A typed emitter; a listener that throws is reported as `failed` and disturbs nobody. */
+/** A typed emitter. It reports a listener that throws as `failed`; other listeners still run. */
 export class EventBus {
   private readonly emitter = new EventEmitter();
   constructor() { this.emitter.setMaxListeners(0); }

@@ -3,12 +3,12 @@ import type { EventBus } from './events.js';
 import type { Log } from './log.js';
 import type { HostId } from './words.js';
 
-/** Says in the log what went wrong and what works again: the same events that status, page and metrics go by. */
+/** Logs failures and recoveries, from the same events that status, admin page and metrics use. */
 export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => string): void {
   const failing = new Map<HostId, string>();
   events.on('failed', ({ doing, error }) => { log.error(`${doing}: ${messageOf(error)}`); });
   events.on('failing', ({ host, failure }) => {
-    // The same failure at each try is one line, not one for each.
+    // A failure that repeats at each try is logged once.
     if (failing.get(host) === failure.message) return;
     failing.set(host, failure.message);
     log.warn(`host ${nameOf(host)}: ${failure.code}: ${failure.message}`);
@@ -22,7 +22,7 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
   });
   const unfetched = new Map<HostId, string>();
   events.on('unfetched', ({ path, host, failure }) => {
-    // Visitors ask again and again: a host that fails in one way is one line.
+    // Visitors request a file again and again. A host that fails in one way is logged once.
     if (unfetched.get(host) === failure.code) return;
     unfetched.set(host, failure.code);
     log.warn(`${JSON.stringify(path)} was not fetched from host ${nameOf(host)} for a visitor: ${failure.code}: ${failure.message}`);

@@ -1,11 +1,14 @@
-/** Where an instance says what happens. Any logger with these three methods fits (pino, winston, console). */
+/**
+ * Receives the messages of an instance. Any logger with these three methods fits (pino, winston,
+ * console).
+ */
 export interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
 }
 
-/** The default: one line each on stderr, so that a command line's stdout stays data. */
+/** The default logs one line per message to stderr, so that stdout carries only data. */
 export const stderrLog: Log = {
   info: (message) => { process.stderr.write(`syncmedia: ${message}\n`); },
   warn: (message) => { process.stderr.write(`syncmedia: warning: ${message}\n`); },

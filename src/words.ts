@@ -1,36 +1,48 @@
 /**
- * The glossary as types (ARCHITECTURE.md, "Words"). This file imports nothing; every stage may import it.
+ * The glossary as types (ARCHITECTURE.md, "Words"). This file imports nothing; every stage may
+ * import it.
  */
 
-/** Made once at `init`, kept in the host's state folder. */
+/** `init` makes it once. The host's state folder keeps it. */
 export type HostId = string;
-/** Random, made when an entry is written; compared for equality only, never ordered. */
+/** Random, made with each new version of an entry. Compared for equality only, never ordered. */
 export type Version = string;
-/** Relative to the root, `/`-separated; only `root/` makes one, after refusing what could leave its sync dir. */
+/**
+ * Relative to the root, separated by `/`. Only `replica/` makes one. It refuses
+ * anything that could leave the sync dir.
+ */
 export type Path = string & { readonly safe: true };
 
 export type Conflict = 'newer' | 'keep' | 'overwrite';
 
-/** What rsync and SFTP can carry of a file: size in bytes, mtime in whole seconds since the epoch; sha256 (hex) once known. */
+/**
+ * What rsync and SFTP can carry of a file: size in bytes and mtime in whole seconds since the
+ * epoch. `sha256` (hex) is set once it is known.
+ */
 export interface Facts { readonly size: number; readonly mtime: number; readonly sha256?: string }
 
 /**
- * What one host saw on its own disk. `nanos` is the fraction of the mtime, 0 where a transfer or the file system dropped it. `stamp` is
- * inode and change time: no program sets these back, so a file with another stamp may have other bytes, whatever its size and date.
- * Only this machine's own disk tells it.
+ * A file as one host observed it on its own disk. `nanos` is the fraction of the mtime, 0 where a
+ * transfer or the file system dropped it. `stamp` holds inode and change time. No program sets
+ * these back, so a file with another stamp may have other bytes, whatever its size and date. Only
+ * the machine's own disk shows the stamp.
  */
 export interface Seen extends Facts { readonly nanos: number; readonly stamp?: string }
 
-/** What lies at a path, to its entry. */
+/** The state of the file at a path, compared with its entry. */
 export type Standing = 'current' | 'old' | 'unknown' | 'absent';
 
 /**
- * Why something did not work. `of` says whose failure it is: a host's failure backs its whole lane off, a path's blocks that
- * path alone. Without `retryable` it waits for a person.
+ * Why something failed. `scope` says what fails: a failure of scope 'host' delays the host's
+ * whole delivery queue, one of scope 'path' blocks only that path. A failure that is not
+ * `retryable` waits for a person.
  */
 export interface Failure { readonly code: string; readonly message: string; readonly retryable: boolean; readonly of: 'host' | 'path' }
 
-/** A directory kept in sync, with its rules. Stored, so that the CLI, cron and every worker go by the same ones. */
+/**
+ * A directory that is kept in sync, with its rules. They are stored, so that the CLI, cron and
+ * every worker apply the same ones.
+ */
 export interface SyncDir {
   readonly path: Path;
   /** rsync exclude patterns, relative to the sync dir. */
@@ -39,73 +51,103 @@ export interface SyncDir {
   readonly onDelete: 'keep' | 'propagate';
 }
 
-/** The rules of a sync dir as the database has them. They open no directory. */
+/** The rules of a sync dir as stored in the database. They give access to no directory. */
 export interface StoredRules extends SyncDir {
-  /** Their row has no valid seal: all but `exclude` are the defaults. Never stored. */
+  /** The row has no valid seal, so all rules but `exclude` are the defaults. Never stored. */
   readonly unsealed?: true;
 }
 
-/** How this host, as sender, gets on with another one. */
+/** How this host's deliveries to another host are going. */
 export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Date; nextTryAt?: Date }
 
 export interface ScanTimes { all: Date; changed: Date }
 
-/** A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps`, `scans`, `knows` and `halted`. */
+/**
+ * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
+ * `scans`, `members` and `halted`.
+ */
 export interface Host {
   id: HostId;
   hostname: string;
-  /** The name or address (FQDN) under which the others connect to its sshd. */
+  /** The name or address (FQDN) at which other hosts connect to its sshd. */
   url: string;
   sshPort: number;
   username: string;
-  /** One OpenSSH public key line; empty for a passive host that never connects anywhere. */
+  /** One OpenSSH public key line. Empty for a passive host, which never connects anywhere. */
   publicKey: string;
-  /** Its sshd's public keys (`ssh-ed25519 AAAA…`), pinned by the others. */
+  /** Public keys of its sshd (`ssh-ed25519 AAAA…`). Other hosts pin them. */
   hostKeys: string[];
   rootPath: string;
-  /** Allow-list of sync dirs; empty means all. */
+  /** Allow-list of sync dirs. Empty means all. */
   syncDirs: Path[];
   backend: 'rsync' | 'git' | 'git-annex';
-  /** A passive host only has sshd and rsync: files are sent to it and fetched from it, it never sends. */
+  /**
+   * A passive host only has sshd and rsync. Other hosts send files to it and fetch files from it.
+   */
   passive: boolean;
-  /** A person's decision. Approved and paused hosts are owed; paused ones are not sent to. */
+  /**
+   * A person decides this. New versions are marked as pending for approved and paused hosts.
+   * Nothing is sent to paused ones.
+   */
   status: 'pending' | 'approved' | 'paused' | 'retired';
-  /** Pending because its row was written without this site's secret, or changed since. Never stored. */
+  /**
+   * The host counts as pending, because its row lacks a valid seal of this site. Never stored.
+   */
   unsealed?: true;
-  /** Fields of its row that hold something else than they should; they count as left out. Never stored. */
+  /** Fields of the row with values of a wrong type. They count as missing. Never stored. */
   unreadable?: readonly string[];
-  /** Its row carries a seal that this machine cannot check, because it has no secret. Never stored. */
+  /** The row has a seal, but this machine has no secret to check it. Never stored. */
   uncheckedSeal?: true;
-  /** A fact, filled once; until then the host is no source for anyone. */
+  /** When the host had all files for the first time. Until then no host fetches from it. */
   readyAt?: Date;
-  /** `socket`: the file (device and inode) that its holder listens at for as long as it works. */
+  /** `socket` is the file (device and inode) at which the leader listens while it works. */
   lease?: { holder: string; beat: number; socket?: string };
   lanes: Record<HostId, Lane>;
-  /** Sync dir → when its owed scan is due. */
+  /** When the pending rescan of each sync dir is due. */
   sweeps: Record<string, Date>;
-  /** Raised by senders: new files are here. */
+  /** Other hosts increment it when they have delivered new files here. */
   landed: number;
   halted: Record<string, Failure>;
-  /** Sync dir → names on its disk that cannot be synced, as the newest scan found them. */
+  /**
+   * For each sync dir: names on its disk that cannot be synced, as the newest scan found them.
+   */
   unsyncable?: Record<string, Unsyncable>;
-  /** What a person decided of removals that waited: sync dir → decision, for candidates older than it. */
+  /**
+   * For each sync dir: a person's decision about removals that waited. It covers candidates older
+   * than it.
+   */
   removals?: Record<string, RemovalDecision>;
-  /** Hosts (with the sync dirs they wanted then) that this one, as sender, has owed what it captured before it knew them. */
+  /**
+   * Hosts for which this host, as origin, marked its earlier files as pending. Each name includes
+   * the sync dirs that the host wanted then.
+   */
   filled?: string[];
-  /** Hosts that were not ready and that this one folds for: no fold by a host list without them is under way any more. */
+  /**
+   * New hosts that this host includes in every entry it writes. No reconciliation with an older
+   * host list is still running.
+   */
   knows?: HostId[];
-  /** Sync dir → when its last regular scans began: of everything, and of the directories that had changed. */
+  /**
+   * For each sync dir: when its last periodic scans began, the full one and the one of changed
+   * directories.
+   */
   scans?: Record<string, ScanTimes>;
-  /** When it was last at work, by its own clock, to the hour; only a long absence is told by it. */
+  /**
+   * When the host last worked, by its own clock, to the hour. It only serves to notice a long
+   * absence.
+   */
   seenAt?: Date;
   /**
-   * Since when it is back with a disk that was a replica before. Until it is ready, files older than that and unknown to the ledger are
-   * set aside instead of contributed: what was deleted meanwhile must not come back.
+   * When the host came back with a disk that had been a replica before. Until it is ready again,
+   * older files that the ledger does not know go to the conflicts: a file that was deleted
+   * meanwhile must not come back.
    */
   returnedAt?: Date;
-  /** What its application declares and it cannot sync, as its processes found at their start. */
+  /**
+   * Declarations of its application that it cannot sync, as its processes found at their start.
+   */
   setup?: SetupProblem[];
-  /** Model → its saves here that named no file. */
+  /** For each model: saves on this host whose documents named no file. */
   unnamed?: Record<string, UnnamedSaves>;
   reload?: { at: Date; exitCode: number | null; output: string };
   software?: { syncmedia: string; node: string };
@@ -113,13 +155,19 @@ export interface Host {
   updatedAt: Date;
 }
 
-/** Names that cannot be synced (not valid UTF-8, too long, in a directory that may not be read): how many, and the first 20 with why. */
+/**
+ * Names that cannot be synced: not valid UTF-8, too long, or in a directory that cannot be read.
+ * `examples` holds the first 20.
+ */
 export interface Unsyncable { count: number; examples: { path: string; why: string }[] }
 
-/** Something that an application declares and its host cannot sync as it stands. `about`: the sync dir, field or directory. */
+/**
+ * A declaration of the application that the host cannot sync as it is. `about` names the sync
+ * dir, field or directory.
+ */
 export interface SetupProblem { readonly about: string; readonly message: string; readonly remedy: string }
 
-/** Saves of a model whose documents named no file. */
+/** How many saves of a model had a document that named no file. */
 export interface UnnamedSaves { readonly count: number; readonly lastDocument: string; readonly lastAt: Date }
 
 export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
@@ -128,23 +176,29 @@ export interface Asserted { readonly path: Path; readonly seen: Seen }
 
 export interface SavedBy { model: string; id: string }
 
-/** A row of the outbox: what one operation touched. Inserted in its session, folded by the lease holder, then removed. */
+/**
+ * A row of the outbox: the paths that one operation touched. The operation inserts it in its own
+ * session. The leader processes and then removes it.
+ */
 export interface Capture {
   id: string;
   host: HostId;
   dueAt: Date;
   savedBy?: SavedBy;
-  /** Named by the document now. */
+  /** Paths that the document names now. */
   touched: Path[];
-  /** No longer named: where deletes propagate, candidates to be deleted. */
+  /**
+   * Paths that the document no longer names. If the sync dir propagates deletes, they are
+   * candidates for deletion.
+   */
   left: Path[];
-  /** Since when `left` are candidates; looked at again for ten minutes. */
+  /** When `unreferenced` became candidates. They are checked again for ten minutes. */
   leftSince?: Date;
-  /** Sync dirs to scan a little later, with the delay in seconds. */
+  /** Sync dirs to scan later, with the delay in seconds. */
   sweep: { dir: Path; after: number }[];
   /**
-   * What lay there when somebody said that it is news whatever its facts (`capture(paths)`): always a new version, unless other bytes
-   * lie there by now.
+   * The files that lay there when the app called `capture(paths)`. Each is a new version whatever
+   * its size and date, unless other bytes lie there by now.
    */
   asserted?: Asserted[];
 }
@@ -152,7 +206,10 @@ export interface Capture {
 export interface Superseded extends Facts {
   readonly nanos?: number;
   readonly version: Version;
-  /** Replaced by a host that did not hold it: two hosts wrote at once. Copies of it are conflicts. */
+  /**
+   * The host that replaced it did not hold it: two hosts wrote at once. Copies of it are
+   * conflicts.
+   */
   readonly lost: boolean;
 }
 
@@ -160,33 +217,46 @@ export interface Blocked {
   readonly host: HostId;
   readonly failure: Failure;
   readonly since: Date;
-  /** None: waits for a person. */
+  /** If missing, the delivery waits for a person. */
   readonly retryAt?: Date;
 }
 
-/** One path. Towards it a host is one of: holding, owed, blocked, not concerned. */
+/**
+ * One path of the ledger. For each entry a host holds it, has it pending, is blocked, or is not
+ * concerned.
+ */
 export interface Entry {
   path: Path;
   version: Version;
   kind: 'file' | 'tombstone';
-  /** Absent for a tombstone. `nanos` as seen on the disk of the host that captured it. */
+  /** Missing for a tombstone. `nanos` comes from the disk of the host that captured the file. */
   facts?: Seen;
-  /** The newest 16 versions that were replaced, oldest first. */
+  /** The newest 16 replaced versions, oldest first. */
   superseded: Superseded[];
-  /** The one host that delivers it. */
+  /** The host that delivers the entry. */
   sender: HostId;
-  /** Who saw the bytes first: on that disk alone nanoseconds compare without a hash. */
+  /**
+   * The host that first observed the bytes. On its disk alone, nanoseconds compare without a
+   * hash.
+   */
   capturedBy: HostId;
-  /** Set where the sender is gone from the holders: a holder may adopt the entry. */
+  /** The origin no longer holds the file, so a holder may take the entry over. */
   adoptable?: boolean;
-  /** Set where size and mtime do not pin the bytes yet (just written when captured, or too large to hash then): the next sweep hashes. */
+  /**
+   * Size and mtime do not identify the bytes yet: the file was just written, or was too large to
+   * hash. The next rescan hashes it.
+   */
   unsure?: boolean;
-  /** Set where a conflict rule decided that it wins: what other hosts have at the path, and the ledger does not know, loses to it. */
+  /**
+   * A conflict rule decided for this version. Files of other hosts that the ledger does not know
+   * lose to it.
+   */
   overrules?: boolean;
   heldBy: HostId[];
   /**
-   * By host: the stamp of its file when this host last knew that the bytes are those of the version; `removed` where its app has removed
-   * the file since. A host that got the version from another one has none until it has compared the content.
+   * For each host: the stamp of its file when that host last knew that the bytes are those of the
+   * version. `removed` means that its app has removed the file since. A host that received the
+   * version has no stamp until it compares the content.
    */
   stamps?: Record<HostId, string>;
   owed: HostId[];
@@ -196,68 +266,87 @@ export interface Entry {
   capturedAt: Date;
 }
 
-/** What is to happen to one path on the other side. */
+/** What should happen to one path on another host. */
 export type Change = { readonly path: Path; readonly dir: SyncDir; readonly version: Version; readonly savedBy?: SavedBy } & (
-  /** `rule` only where the ledger does not know the other side. */
+  /** `rule` is set only if the ledger does not know the file on the other host. */
   | { readonly do: 'put'; readonly facts: Facts; readonly rule?: Conflict; readonly overrules?: true }
   | { readonly do: 'remove' });
 
-/** What came of a change. `via` names what carried it (`rsync`, `sftp`). */
+/**
+ * The result of a change. `via` names the program or protocol that carried it (`rsync`, `sftp`).
+ */
 export type Outcome = { readonly change: Change; readonly via: string; readonly bytes: number } & (
   | { readonly result: 'delivered'; readonly sha256?: string }
-  /** kept: the other side's own file won; changed: the source moved while it was sent; vanished: no source. */
+  /**
+   * kept: the other host's own file won. changed: the source changed during the transfer.
+   * vanished: the source is gone.
+   */
   | { readonly result: 'kept' | 'changed' | 'vanished' }
-  /** refused: for good; failed: to be tried again. */
+  /** refused: for good. failed: a later try may succeed. */
   | { readonly result: 'refused' | 'failed'; readonly failure: Failure });
 
 export interface Difference {
   readonly path: Path;
   readonly here?: Facts;
   readonly there?: Facts;
-  /** Set where contents were compared, and only the dates differ. */
+  /** The contents were compared, and only the dates differ. */
   readonly sameBytes?: true;
 }
 
 /**
- * Where what a landing replaced or removed goes. drop: the very bytes that were sent; put-back: a landing of its own, which
- * replaces and is judged again; return: put back only where the path is empty, else kept as a conflict.
+ * What happens to bytes that a delivery replaced or removed. drop: they are exactly the sent
+ * bytes. put-back: place them at their path again; what that replaces is resolved in turn.
+ * put-back-if-absent: the same, but only if the path is empty; otherwise keep them as a conflict.
  */
 export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
 
-/** How bytes came aside: replaced by a put, or by what was put back; taken away by a removal; or found left there by a crash. */
+/**
+ * How bytes came to `.syncmedia/replaced`: a put or a put-back replaced them, a removal took
+ * them, or a crash left them there.
+ */
 export type AsideBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
 
 /**
- * What is wrong at a path of one host, to the ledger: it should be there and is not; it is there and no entry has it; it is there with
- * other bytes or another time. An adoption goes by its own host's disk instead: only here, only there, different.
+ * What differs from the ledger at a path of one host. missing: the file should be there. extra:
+ * no entry has it. different: it has other bytes or another time. An adoption compares with its
+ * own host's disk instead: the file is only here, only there, or different.
  */
 export type Finding = 'missing' | 'extra' | 'different';
 
-/** How many of each were found at one host; `same` where it is known, `repaired` of the missing and different ones. */
+/**
+ * How many findings of each kind one host has. `same` is set if it is known. `repaired` counts
+ * missing and different files.
+ */
 export interface HostFindings { host: HostId; same?: number; missing: number; extra: number; different: number; repaired: number }
 
-/** A push, pull, verify, adoption or bootstrap: a row first, then carried out by whoever holds the lease of `at`. */
+/**
+ * A push, pull, verify, adoption or bootstrap. Its row is stored first; the leader of host `at`
+ * carries it out.
+ */
 export interface Run {
   id: string;
   kind: 'push' | 'pull' | 'verify' | 'adopt' | 'bootstrap';
   at: HostId;
-  /** Empty: all. */
+  /** Empty means all. */
   hosts: HostId[];
-  /** Empty: all. */
+  /** Empty means all. */
   dirs: Path[];
   dryRun: boolean;
   repair: boolean;
   state: 'asked' | 'running' | 'done' | 'failed' | 'cancelled';
-  /** Done so far, of what was found. */
+  /** `files` and `bytes` are done, of `filesFound` and `bytesFound`. */
   files: number; bytes: number; filesFound: number; bytesFound: number;
-  /** Lately, and how long the rest takes at that pace, in seconds; only while it runs. */
+  /** The recent rate, and the remaining time at that rate. Set only while the run works. */
   bytesPerSecond?: number; secondsLeft?: number;
-  /** What a verify or an adoption found, per host, and at which paths; of these at most the first 1,000. */
+  /**
+   * What a verify or an adoption found, per host. `pathFindings` lists at most the first 1,000
+   * paths.
+   */
   findings?: HostFindings[];
   foundAt?: { host: HostId; path: Path; is: Finding }[];
-  /** Per host: what stands in the way. */
+  /** The failures, per host. */
   failures: { host: HostId; failure: Failure }[];
-  /** What a dry run would transfer; at most the first 1,000. */
+  /** Files that a dry run would transfer; at most the first 1,000. */
   wouldTransfer?: { host: HostId; path: Path }[];
   failure?: Failure;
   askedAt: Date; startedAt?: Date; endedAt?: Date;
@@ -265,27 +354,27 @@ export interface Run {
 }
 
 /**
- * A file that a document names and this host does not sync: an exclude pattern of its sync dir matches it, or this host keeps no sync dir that
- * holds it.
+ * A file that a document names and this host does not sync. Either an exclude pattern matches it,
+ * or no sync dir of this host contains it.
  */
 export type Unsynced =
   | { readonly path: Path; readonly why: 'excluded'; readonly syncDir: Path; readonly pattern: string }
   | { readonly path: Path; readonly why: 'not kept here' };
 
-/** A row of the database that held something else than it should, and was set aside. */
+/** A row of the database with values of a wrong type, moved out of its collection. */
 export interface UnreadableRow {
-  /** The collection that it stood in, and its id there. */
+  /** Its former collection, and its id there. */
   readonly collection: string;
   readonly id: string;
-  /** The fields that hold something else than they should. */
+  /** The fields with values of a wrong type. */
   readonly fields: readonly string[];
-  /** The row as extended JSON; its first 65,536 characters. */
+  /** The row as extended JSON, cut to 65,536 characters. */
   readonly row: string;
   readonly at: Date;
 }
-/** What documents say of paths. No document names a path that is in neither. */
+/** Which paths documents name. No document names a path that appears in neither member. */
 export interface Named {
   readonly named: ReadonlySet<Path>;
-  /** Paths of which this cannot be said, and why. */
+  /** Paths for which the search failed, with the reason. */
   readonly unjudged: ReadonlyMap<Path, string>;
 }

@@ -1,4 +1,7 @@
-/** Every code an error of this package can have, with what it means and what to do. README's table is tested against it. */
+/**
+ * Every error code of this package, with its meaning and remedy. A test compares README's table
+ * with it.
+ */
 export const codes = {
   BAD_OPTION: 'An option given to the plugin, the instance, the router or the command line is unknown or malformed; the message names it.',
   BAD_ENVIRONMENT: 'An environment variable has a value that cannot be used; the message names it.',
@@ -47,7 +50,7 @@ export const codes = {
 
 export type ErrorCode = keyof typeof codes;
 
-/** An error of this package: `code` for programs, `message` with culprit and remedy for people. */
+/** An error of this package: `code` for programs, `message` with cause and remedy for people. */
 export class SyncMediaError extends Error {
   override readonly name = 'SyncMediaError';
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
@@ -60,7 +63,7 @@ export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof SyncMediaError && error.code === code;
 }
 
-/** What there is to say of anything that was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /**
- * Milliseconds to wait before try number `failures` + 1: exponential from `base`, capped, with half of it random so that many
- * senders do not return at once ("equal jitter", M. Brooker, "Exponential Backoff and Jitter").
+ * Milliseconds to wait before try number `failures` + 1. The delay grows exponentially from
+ * `base` up to `max`. Half of it is random, so that many hosts do not return at once ("equal
+ * jitter", M. Brooker, "Exponential Backoff and Jitter").
  * @param random in [0, 1)
  */
 export function backoff(failures: number, base: number, max: number, random: number): number {
@@ -8,7 +9,10 @@ export function backoff(failures: number, base: number, max: number, random: num
   return full / 2 + full / 2 * random;
 }
 
-/** When a blocked path is tried again: after as long as it has been blocked, between a half and sixty minutes. */
+/**
+ * When to retry a blocked path: after as long as it has been blocked, between half a minute and
+ * sixty minutes.
+ */
 export function retryBlocked(since: Date, now: Date): Date {
   const wait = Math.min(60 * 60_000, Math.max(30_000, now.getTime() - since.getTime()));
   return new Date(now.getTime() + wait);

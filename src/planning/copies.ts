@@ -1,7 +1,7 @@
 import { allows } from './wants.js';
 import type { Entry, Failure, Host, HostId, Path } from '../words.js';
 
-/** How many hosts must hold a file: this many, more than half, or all of those that are to have it. */
+/** How many hosts must hold a file: this number, more than half, or all hosts that want it. */
 export type Copies = number | 'majority' | 'all';
 
 export interface CopiesOf {
@@ -10,24 +10,33 @@ export interface CopiesOf {
   readonly needed: number;
   readonly heldBy: readonly Host[];
   readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
-  /** Why no host is ever sent it. */
+  /** Why no host will ever receive the file. */
   readonly unkept?: string;
 }
 
-/** A file that is not synced: it is on the host that saved it, which nobody knows of. */
+/** The result for a file that is not synced. Its host is not recorded, so none counts. */
 export function makeUnkept(path: Path, why: string): CopiesOf {
   return { path, needed: 1, heldBy: [], lackedBy: [], unkept: why };
 }
 
-/** Hosts that count: a person approved them and their list has the path. Paused ones are not sent to, and wait for a person. */
+/**
+ * Hosts that count: approved ones whose allow-list includes the path. A paused host receives
+ * nothing until a person decides.
+ */
 function listConcerned(hosts: readonly Host[], path: Path): Host[] {
   return hosts.filter((host) => host.status === 'approved' && allows(host, path));
 }
 
-/** Captures that name the path, or were made together with one that does, are not folded yet: an entry would speak of what was there before. */
+/**
+ * Captures that concern the path are not processed yet. An entry would still describe the file
+ * before them.
+ */
 export interface Pending { readonly capturedOn: readonly Host[] }
 
-/** Who holds a path, who does not, and why. @param known its entry; undefined: not captured yet */
+/**
+ * Which hosts hold a path, which do not, and why.
+ * @param known its entry; undefined: not captured yet
+ */
 export function countCopies(path: Path, known: Entry | Pending | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
   const concerned = listConcerned(hosts, path);
   const holds = (host: Host): boolean => known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
@@ -42,7 +51,7 @@ export function isEnough({ needed, heldBy }: CopiesOf): boolean {
   return heldBy.length >= needed;
 }
 
-/** Since when and why a host that is owed an entry has not got it: what its sender knows. */
+/** Why and since when a pending host lacks an entry, as its origin recorded it. */
 export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[]): { failure: Failure; since?: Date } | undefined {
   const blocked = entry.blocked.find((one) => one.host === host);
   if (blocked) return { failure: blocked.failure, since: blocked.since };
@@ -58,7 +67,10 @@ function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: read
   return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';
 }
 
-/** One line for people: of the files that lack copies, who holds them, who does not and why. */
+/**
+ * One line for people about files with too few copies: which hosts hold them, which do not, and
+ * why.
+ */
 export function describeCopies(files: readonly CopiesOf[]): string {
   return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy, unkept }) => {
     if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;

@@ -1,10 +1,10 @@
 import type { Entry, HostId, Path, SavedBy, Seen, Superseded, Version } from '../words.js';
 import { haveSameFacts } from './standing.js';
 
-/** How many replaced versions an entry remembers. */
+/** How many superseded versions an entry remembers. */
 export const supersededLimit = 16;
 
-/** Due whatever a clock says: that of another sender, or this one's before it was set. */
+/** The epoch is due by any clock: another origin's, or this one's before it was set. */
 export const atOnce = new Date(0);
 
 export interface Write {
@@ -21,7 +21,10 @@ export interface Write {
   readonly overrules?: boolean | undefined;
 }
 
-/** A file younger than this when it was captured may change again without its mtime moving (git's racy index). In milliseconds. */
+/**
+ * A file younger than this at its capture may change again without another mtime (git's racy
+ * index). In milliseconds.
+ */
 const racyAge = 2_000;
 
 function isUnsure(facts: Seen, now: Date): boolean {
@@ -32,7 +35,10 @@ function isSameContent(a: Superseded | Seen, b: Seen): boolean {
   return haveSameFacts(a, b) && (a.sha256 === undefined || b.sha256 === undefined || a.sha256 === b.sha256);
 }
 
-/** The replaced version joins the superseded ones; what becomes current again leaves them. */
+/**
+ * Adds the replaced version to the superseded ones. A version that becomes current again leaves
+ * them.
+ */
 function supersede(before: Entry | undefined, lost: boolean, current: Seen | undefined): Superseded[] {
   const all = [...before?.superseded ?? []];
   if (before?.facts) all.push({ ...before.facts, version: before.version, lost });
@@ -40,8 +46,8 @@ function supersede(before: Entry | undefined, lost: boolean, current: Seen | und
 }
 
 /**
- * The entry after this host captured new bytes. A version that this host did not hold is replaced unseen: two hosts wrote at once,
- * and copies of it are kept as conflicts.
+ * The entry after this host captured new bytes. If this host did not hold the previous version,
+ * two hosts wrote at once, and copies of that version become conflicts.
  */
 export function makeVersion(before: Entry | undefined, { stamp, ...facts }: Seen, write: Write): Entry {
   const also = (write.alsoHeldBy ?? []).filter((host) => host !== write.me);
@@ -57,7 +63,10 @@ export function makeVersion(before: Entry | undefined, { stamp, ...facts }: Seen
   };
 }
 
-/** The entry after a delete. It means the file, whichever version lay there: nothing it replaces is lost. */
+/**
+ * The entry after a delete. The delete applies to every version, so none of them becomes a
+ * conflict.
+ */
 export function makeTombstone(before: Entry, write: Write): Entry {
   return {
     path: write.path, version: write.version, kind: 'tombstone',
@@ -69,8 +78,9 @@ export function makeTombstone(before: Entry, write: Write): Entry {
 }
 
 /**
- * The entry of a file that a document came to name while its delete was recorded. Nobody knows yet who has its bytes, at the path or in
- * the trash: each host looks, and one that has them becomes the sender. Undefined where the tombstone remembers no version.
+ * The entry of a file that a document named while its delete was recorded. No host is known to
+ * have the bytes, at the path or in the trash. Each host looks for them, and one that has them
+ * becomes the origin. Undefined if the tombstone remembers no version.
  */
 export function makeRevived(tombstone: Entry, write: Write): Entry | undefined {
   const last = tombstone.superseded.at(-1);

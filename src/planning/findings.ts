@@ -2,15 +2,18 @@ import type { Difference, Entry, Facts, Finding, HostId, SyncDir } from '../word
 import { winsOverUnknown } from './differences.js';
 import { haveSameFacts } from './standing.js';
 
-/** Whether a host is about to get what is current: what lies there meanwhile is nothing to complain of. */
+/**
+ * Whether the host is about to receive the current version. Until then no difference counts as a
+ * finding.
+ */
 function isOnItsWay(entry: Entry, host: HostId): boolean {
   return entry.owed.includes(host) || entry.blocked.some((one) => one.host === host);
 }
 
 /**
- * What is wrong with what lies at a path of a host, to its entry; undefined: nothing. Where size and date are those of the version
- * only the content can tell.
- * @param wanted whether the host is to have the path at all
+ * Compares a file of a host with its entry. Undefined means that nothing is wrong. If size and
+ * date are those of the version, only the content can decide.
+ * @param wanted whether the host should have the path at all
  */
 export function findFault(entry: Entry | undefined, host: HostId, wanted: boolean, facts: Facts | undefined): Finding | 'content decides' | undefined {
   if (entry && isOnItsWay(entry, host)) return undefined;
@@ -20,9 +23,10 @@ export function findFault(entry: Entry | undefined, host: HostId, wanted: boolea
 }
 
 /**
- * Whether a repair may replace what lies there: it is missing, rotten (size and date of the version, other bytes) or an old version.
- * Other bytes may be news, which an active host captures by itself; on a passive one the conflict rule decides. A host that knows the
- * stamp of its file can tell an edit from rot, which another one cannot: its own repair decides.
+ * Whether a repair may replace the file. It may if the file is missing, rotten (size and date of
+ * the version, other bytes) or superseded. Other bytes may be new: an active host captures them
+ * by itself, and for a passive one the conflict rule decides. Only a host that knows the stamp of
+ * its file can tell an edit from rot, so another host's repair leaves that file alone.
  */
 export function mayRepair({ there }: Difference, entry: Entry, { id, passive }: { id: HostId; passive: boolean }, dir: SyncDir): boolean {
   if (entry.kind !== 'file' || !entry.facts) return false;

@@ -1,17 +1,26 @@
 import type { Path } from '../words.js';
 import { allows } from './wants.js';
 
-/** Everything that says which directories a host opens. All of it lies on that host: no row of the database is among it. */
+/**
+ * The sources that decide which directories a host opens. All of them lie on that host; none is a
+ * row of the database.
+ */
 export interface OwnDirSources {
-  /** Those that `init` listed (`host.json`); empty: no limit. */
+  /** Sync dirs that `init` listed (`host.json`). Empty means no limit. */
   readonly allowed: readonly Path[];
-  /** Those that models of this process declare. */
+  /** Sync dirs that models of this process declare. */
   readonly declared: readonly Path[];
-  /** Those that models of this host's processes declared before, as the gate recorded them. */
+  /**
+   * Sync dirs that models of other processes of this host declared earlier, as the gate recorded
+   * them.
+   */
   readonly opened: readonly Path[];
 }
 
-/** The sync dirs of a host: those that `init` listed, and as far as that list goes those that its models declare. */
+/**
+ * The sync dirs of a host: those that `init` listed, and those that its models declare within
+ * that list.
+ */
 export function chooseOwnDirs({ allowed, declared, opened }: OwnDirSources): Path[] {
   const syncDirs = [...allowed];
   return [...new Set([...allowed, ...declared, ...opened])].filter((dir) => allows({ syncDirs }, dir)).sort();

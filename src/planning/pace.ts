@@ -1,9 +1,10 @@
-/** What was done of a run by a moment, in milliseconds on a clock that only goes forward. */
+/** The progress of a run at a moment, in milliseconds of a monotonic clock. */
 export interface Mark { readonly at: number; readonly files: number; readonly bytes: number }
 
 /**
- * How fast it goes between the first and the last mark, and how many seconds the rest takes at that pace: by bytes or by files, what
- * takes longer, because many small files are slow whatever their bytes. Undefined where nothing was done in between.
+ * The rate between the first and the last mark, and the remaining seconds at that rate. The
+ * slower of bytes and files counts, because many small files are slow whatever their size.
+ * Undefined if nothing was done between the marks.
  */
 export function estimatePace(marks: readonly Mark[], found: { files: number; bytes: number }): { bytesPerSecond: number; secondsLeft: number } | undefined {
   const [first, last] = [marks[0], marks[marks.length - 1]];

@@ -3,16 +3,23 @@ import { wants } from './wants.js';
 
 export interface Plan {
   readonly changes: Change[];
-  /** Entries the host is owed but does not want any more: its sync dirs were narrowed, or a rule excludes the path. */
+  /**
+   * Pending entries that the host no longer wants: its sync dirs were narrowed, or a rule
+   * excludes the path.
+   */
   readonly unwanted: Entry[];
-  /** Entries the host wants, in a sync dir that this one keeps no more: others may have them. */
+  /**
+   * Entries that the host wants, in a sync dir that this host no longer keeps. Other hosts may
+   * have them.
+   */
   readonly unsendable: Entry[];
 }
 
 /**
- * What is to happen on `host` to bring these entries there.
+ * The changes that bring these entries to `host`.
  *
- * @param dirOf the sync dir that rules a path here; 'excluded' where a rule keeps it from being synced; undefined where none has it
+ * @param dirOf the sync dir whose rules apply to a path here; 'excluded' if a rule excludes it;
+ * undefined if no sync dir contains it
  */
 export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry) => SyncDir | 'excluded' | undefined): Plan {
   const changes: Change[] = [], unwanted: Entry[] = [], unsendable: Entry[] = [];
@@ -27,7 +34,7 @@ export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry)
   return { changes, unwanted, unsendable };
 }
 
-/** The first of the entries that fit into one batch; at least one, however large. */
+/** The first entries that fit into one batch; at least one, however large. */
 export function takeBatch(entries: Iterable<Entry>, limit: { files: number; bytes: number }): Entry[] {
   const batch: Entry[] = [];
   let bytes = 0;

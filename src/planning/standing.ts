@@ -1,24 +1,30 @@
 import type { Entry, Facts, HostId, Seen, Standing } from '../words.js';
 
 /**
- * What lies at a path, to its entry; `lost`: old, of a version that was replaced by a host that did not hold it; `redated`: the bytes of the
- * current version, with another date.
+ * The state of the file at a path, compared with its entry. `conflicting`: a superseded version
+ * whose successor came from a host that did not hold it. `redated`: the bytes of the current
+ * version with another date.
  */
 export type FoundStanding = Standing | 'lost' | 'redated';
 
-/** Stands for the stamp of a file that the app has removed from a host that held it. */
+/** Replaces the stamp of a file that the app has removed from a host that held it. */
 export const removedStamp = 'removed';
 
 type Known = Facts & { readonly nanos?: number };
 
-/** Whether size and mtime, all that a transfer carries, are the same; of the seconds SFTP carries 32 bits, also before 1970. */
+/**
+ * Whether size and mtime are the same, which is all that a transfer carries. SFTP carries 32 bits
+ * of the seconds, also before 1970.
+ */
 export function haveSameFacts(a: Facts, b: Facts): boolean {
   return a.size === b.size && a.mtime >>> 0 === b.mtime >>> 0;
 }
 
 /**
- * Size and second can agree by chance. Where both contents are known they decide; else nanoseconds that differ and were not dropped
- * on the way speak against it, on the disk that captured them for certain, elsewhere only once the content was compared.
+ * Compares a file with a version. Size and second can agree by chance. If both contents are
+ * known, they decide. Otherwise nanoseconds that differ, and were not dropped by a transfer,
+ * speak against the version. That is certain on the disk that captured it; elsewhere the content
+ * must be compared.
  */
 function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | 'other' | 'content decides' {
   if (!haveSameFacts(known, seen)) return 'other';
@@ -30,29 +36,36 @@ function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | '
 }
 
 /**
- * Whether the file at the path is another one, or was written to, since this host last knew that its bytes are those of the version.
- * Undefined: it never compared them, or cannot tell.
+ * Whether the file was replaced or written since this host last knew that its bytes are those of
+ * the version. Undefined if this host never compared them, or the disk shows no stamp.
  */
 export function hasChanged(entry: Entry, me: HostId, seen: Seen): boolean | undefined {
   const known = entry.stamps?.[me];
   return known === undefined || seen.stamp === undefined ? undefined : known !== seen.stamp;
 }
 
-/** When the file came to its path, or was last changed in any way, in milliseconds; undefined where its disk does not tell. */
+/**
+ * When the file came to its path or was last changed in any way, in milliseconds. Undefined if
+ * its disk does not tell.
+ */
 export function changedAt({ stamp }: Seen): number | undefined {
   const ctime = stamp === undefined ? undefined : /^\d+ (\d+)$/.exec(stamp)?.[1];
   return ctime === undefined ? undefined : Number(BigInt(ctime) / 1_000_000n);
 }
 
-/** Whether bytes have the size and date of a version, as rotten ones have: what an app has written has its own, down to the fraction. */
+/**
+ * Whether bytes have the size and date of a version, as rotten bytes have. A file that an app
+ * wrote has its own date, down to the fraction.
+ */
 export function looksKnown(entry: Entry | undefined, { size, mtime, nanos }: Seen, at: { onCapturingDisk: boolean }): boolean {
   const versions: Known[] = [...entry?.superseded ?? [], ...entry?.facts ? [entry.facts] : []];
   return versions.some((known) => compare(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same');
 }
 
 /**
- * What `seen` is to `entry`. Undefined means that facts cannot tell: hash the bytes and ask again with their sha256.
- * `surely` asks for the content wherever the entry knows it, as before something is put back.
+ * The state of a file compared with its entry. Undefined means that size and date cannot decide:
+ * hash the bytes and call again with their sha256. `surely` requires the content wherever the
+ * entry knows it, for example before a file is put back.
  */
 export function findStanding(
   entry: Entry | undefined, seen: Seen | undefined, at: { onCapturingDisk: boolean; surely?: boolean },
@@ -71,7 +84,10 @@ export function findStanding(
   return possible[0]?.standing;
 }
 
-/** A deploy, a copy or a second upload gives the same bytes another date: only the content tells. */
+/**
+ * A deploy, a copy or a second upload gives the same bytes another date. Only the content shows
+ * that.
+ */
 function findRedated(current: Facts | undefined, seen: Seen): 'redated' | 'unknown' | undefined {
   if (current?.sha256 === undefined || current.size !== seen.size || haveSameFacts(current, seen)) return 'unknown';
   if (seen.sha256 === undefined) return undefined;

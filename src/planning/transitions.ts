@@ -3,42 +3,50 @@ import type { Answer } from './reconcile.js';
 import { removedStamp } from './standing.js';
 
 /**
- * What becomes of some hosts towards one entry. It is data, so that the ledger can write it as one atomic update; `applyTransition`
- * says what that update leaves behind.
+ * How the relation of some hosts to one entry changes. It is data, so that the ledger can write
+ * it as one atomic update. `applyTransition` returns the entry after that update.
  */
 export interface Transition {
   readonly hosts: readonly HostId[];
-  /** Whether they join or leave these lists; a list that is not named stays. */
+  /** Whether the hosts join or leave these lists. A missing list stays as it is. */
   readonly heldBy?: 'join' | 'leave';
   readonly owed?: 'join' | 'leave';
   readonly blocked?: 'leave';
-  /** What is known of their files from now on. */
+  /** The new stamp of their files. */
   readonly stamp?: string;
-  /** The sender is among those that leave the holders: a holder may adopt the entry. */
+  /**
+   * The origin is among the hosts that leave the holders, so a holder may take the entry over.
+   */
   readonly adoptable?: true;
 }
 
-/** They have the version. @param stamp of the file of the one host, where its content was compared */
+/**
+ * The hosts have the version.
+ * @param stamp of the file of the one host, if its content was compared
+ */
 export function hold(hosts: readonly HostId[], stamp?: string): Transition {
   return { hosts, heldBy: 'join', owed: 'leave', blocked: 'leave', ...(stamp === undefined ? {} : { stamp }) };
 }
 
-/** The host holds it as before, and has compared the content. */
+/** The host still holds the file, and has compared its content. */
 export function confirmStamp(host: HostId, stamp: string): Transition {
   return { hosts: [host], stamp };
 }
 
-/** They are owed whatever is current, and no longer count as holders. Always safe: a delivery more. */
+/**
+ * The hosts need the current version and no longer count as holders. This is always safe: at
+ * worst it causes one more delivery.
+ */
 export function owe(entry: Pick<Entry, 'sender'>, hosts: readonly HostId[]): Transition {
   return { hosts, heldBy: 'leave', owed: 'join', blocked: 'leave', ...letGo(entry, hosts) };
 }
 
-/** The host's copy is gone: only its app can have removed it. */
+/** The host's copy is gone. Only its app can have removed it. */
 export function leave(entry: Pick<Entry, 'sender'>, host: HostId): Transition {
   return { hosts: [host], heldBy: 'leave', stamp: removedStamp, ...letGo(entry, [host]) };
 }
 
-/** The host is not concerned: neither holding, nor owed, nor blocked. */
+/** The host is not concerned: it neither holds the entry, nor is pending, nor blocked. */
 export function release(host: HostId): Transition {
   return { hosts: [host], heldBy: 'leave', owed: 'leave', blocked: 'leave' };
 }
@@ -48,24 +56,26 @@ function letGo({ sender }: Pick<Entry, 'sender'>, hosts: readonly HostId[]): { a
 }
 
 /**
- * A version has landed on these hosts. The fence: where the entry, read afresh, has another version by now, nobody knows what lies
- * there, so they are owed again.
+ * Acknowledges a version that arrived at these hosts. If the entry has another version by now,
+ * nobody knows what lies there, so the hosts become pending again.
  */
 export function settle(now: Pick<Entry, 'version' | 'sender'>, landed: Version, hosts: readonly HostId[]): Transition {
   return now.version === landed ? hold(hosts) : owe(now, hosts);
 }
 
 /**
- * The host's own file won over the version. It is not concerned; but where the entry moved on meanwhile, what was put back there may not
- * be what its holder has said it holds.
+ * Acknowledges that the host's own file won over the version. The host is not concerned. If the
+ * entry changed meanwhile, the file that was put back may not be the one that the host claims to
+ * hold, so the host becomes pending.
  */
 export function settleKept(now: Pick<Entry, 'version' | 'sender'>, sent: Version, host: HostId): Transition {
   return now.version === sent ? release(host) : owe(now, [host]);
 }
 
 /**
- * What an answer of `reconcile` means for this host, once what it asks of the disk is done; undefined: a version, or nothing.
- * @param stamp of the file that lies there, where its content was compared
+ * The transition that follows from an answer of `reconcile`, after the disk was changed as it
+ * says. Undefined if the answer makes a version or changes nothing.
+ * @param stamp of the file at the path, if its content was compared
  */
 export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId, stamp?: string): Transition | undefined {
   switch (answer) {
@@ -93,19 +103,26 @@ function change(list: HostId[], hosts: readonly HostId[], how: 'join' | 'leave' 
   return how === 'leave' ? others : [...others, ...hosts];
 }
 
-/** Whether a host is not concerned by an entry: one that is new to the site is owed it then. */
+/**
+ * Whether a host is not concerned by an entry. A host that is new to the site becomes pending
+ * then.
+ */
 export function lacks(entry: Entry, host: HostId): boolean {
   return !entry.heldBy.includes(host) && !entry.owed.includes(host) && !entry.blocked.some((blocked) => blocked.host === host);
 }
 
-/** Whether `me`, as sender, delivers the entry to a host: a sender that lost the bytes has nothing to send, a tombstone has none. */
+/**
+ * Whether `me`, as origin, delivers the entry to a host. An origin that lost the bytes has
+ * nothing to send; a tombstone needs none.
+ */
 export function maySend(entry: Entry, me: HostId, to: HostId): boolean {
   return entry.sender === me && entry.owed.includes(to) && (entry.heldBy.includes(me) || entry.kind === 'tombstone');
 }
 
 /**
- * Whether `me` may become the sender of an entry: its sender holds it no longer, or is gone while hosts are still owed. A tombstone
- * needs no bytes, so anyone may deliver that of a sender that is gone.
+ * Whether `me` may become the origin of an entry. It may if the origin no longer holds the file,
+ * or is absent while hosts are pending. A tombstone needs no bytes, so any host may deliver that
+ * of an absent origin.
  */
 export function mayAdopt(entry: Entry, me: HostId, gone: readonly HostId[]): boolean {
   if (entry.sender === me) return false;
@@ -114,7 +131,7 @@ export function mayAdopt(entry: Entry, me: HostId, gone: readonly HostId[]): boo
   return gone.includes(entry.sender) && entry.owed.length + entry.blocked.length > 0 && (holds || entry.kind === 'tombstone');
 }
 
-/** The entry with another sender. */
+/** The entry with this host as origin. */
 export function adopt({ adoptable: _, ...entry }: Entry, me: HostId): Entry {
   return { ...entry, sender: me };
 }

@@ -1,14 +1,20 @@
 import type { Host } from '../words.js';
 
-/** What of a host's row decides whom others let in, and where they send. Everything else of a row is a fact or a hint. */
+/**
+ * The fields of a host's row that decide whom other hosts let in and where they send. All other
+ * fields are information only.
+ */
 export type Trusted = Pick<Host, 'id' | 'hostname' | 'url' | 'sshPort' | 'username' | 'publicKey' | 'hostKeys' | 'rootPath' | 'syncDirs' | 'passive' | 'status'>;
 
-/** What identifies a host, or says where it is reached: a change of these needs a person's approval anew. */
+/**
+ * Fields that identify a host or say where it is reached. A change of these needs a new approval.
+ */
 const identifying = ['url', 'sshPort', 'username', 'publicKey', 'hostKeys', 'rootPath'] as const;
 
 /**
- * What is trusted of a host as one text, the same for the same values and for no others; undefined where a value has not the type
- * it should have (a row of the database may hold anything). Without the status it is what a person approves.
+ * The trusted fields of a host as one text that is unique for their values. Undefined if a field
+ * has a wrong type, since a row of the database may hold anything. Without the status, it is the
+ * text that a person approves.
  */
 export function formatTrusted(host: Trusted, options: { status: boolean }): string | undefined {
   const { id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status } = host;
@@ -16,11 +22,11 @@ export function formatTrusted(host: Trusted, options: { status: boolean }): stri
   if (!texts.every((text) => typeof text === 'string')) return undefined;
   if (!Number.isInteger(sshPort) || typeof passive !== 'boolean') return undefined;
   if (![hostKeys, syncDirs].every((list: unknown) => Array.isArray(list) && list.every((one) => typeof one === 'string'))) return undefined;
-  // An array: no order of keys to agree on.
+  // An array needs no agreed order of keys.
   return JSON.stringify([1, id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, ...(options.status ? [status] : [])]);
 }
 
-/** Whether these values would make of a host one that nobody has approved. */
+/** Whether these values would turn the host into one that nobody approved. */
 export function identifiesAnother(before: Host, after: Partial<Host>): boolean {
   return identifying.some((field) => after[field] !== undefined && JSON.stringify(after[field]) !== JSON.stringify(before[field]));
 }
