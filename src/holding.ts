@@ -30,8 +30,9 @@ import { Runner } from './runs/runner.js';
 import type { Entry, HostId, Path, SyncDir, Unsyncable } from './words.js';
 
 /**
- * What the process that holds its host's lease runs: it folds captures, delivers, sweeps and carries out runs. Made anew each time
- * the lease is gained, ended when it is lost; everything it knows beyond hints is in the database.
+ * Everything that a host's leader runs: it processes the outbox, delivers, rescans and carries
+ * out runs. It is created each time the process gains the lease and closed when it loses the
+ * lease. All its knowledge beyond hints is in the database.
  */
 export class Holding {
   private readonly filling: Filling;
@@ -141,7 +142,7 @@ export class Holding {
     this.followHosts();
     await this.sweeping.start();
     this.takingOver = this.folding.takeOver()
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking at what was captured before', error }); });
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'reconciling earlier captures', error }); });
     await this.bootstrapping.begin();
     await this.bootstrapping.poll();
     this.runner.wake();
@@ -150,7 +151,10 @@ export class Holding {
     this.poll();
   }
 
-  /** From a save of this process, or through the socket from another one. False once this process stops: somebody else is to be told. */
+  /**
+   * Handles a hint of this process or, through the socket, of another one. Returns false once
+   * this process stops; then another leader must get the hint.
+   */
   take({ captures, run, look }: Hint): boolean {
     if (this.ending.signal.aborted || (captures && !this.folding.hand(captures))) return false;
     if (run) this.runner.wake();
@@ -169,7 +173,10 @@ export class Holding {
     await this.landing.close();
   }
 
-  /** Who waits for approval is let in nowhere, and sends nothing yet; what it owes stays in the ledger. */
+  /**
+   * A host that waits for approval has access nowhere and sends nothing yet. Its pending entries
+   * stay in the ledger.
+   */
   private followHosts(): void {
     const { registry, me } = this.parts;
     const hosts = registry.all();
@@ -178,11 +185,11 @@ export class Holding {
 
   private poll(): void {
     this.polling ??= this.lookAtDatabase()
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking into the database', error }); })
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'polling the database', error }); })
       .finally(() => { this.polling = undefined; });
   }
 
-  /** Those who ask while it looks are served by one more look. */
+  /** Requests during a check are served by one more check. */
   private lookForCaptures(): void {
     if (this.looksAgain) return;
     this.looksAgain = true;
@@ -191,7 +198,7 @@ export class Holding {
         this.looksAgain = false;
         return this.folding.poll();
       })
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'looking for captures', error }); });
+      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'polling the outbox', error }); });
   }
 
   private async lookAtDatabase(): Promise<void> {
@@ -208,12 +215,12 @@ export class Holding {
     if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();
   }
 
-  /** The safety net of everything: whatever hint was lost is found here. */
+  /** Finds everything whose hint was lost. */
   private async lookThoroughly(): Promise<void> {
     const { registry } = this.parts;
     this.thoroughAt = performance.now() + this.tuning.thoroughMs;
     await this.ownDebts.poll();
-    // What a host that is not ready holds is not yet for others to have.
+    // Other hosts must not get the files of a host that is not ready.
     if (registry.me().readyAt !== undefined) {
       const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
       await adoptOrphans({ ledger: this.parts.ledger, me: this.parts.me, offer }, this.heartbeats.listGone(registry.all()), this.ending.signal);
@@ -241,7 +248,10 @@ export class Holding {
     this.reload?.ask();
   }
 
-  /** The sync dir that rules a path, if it may be synced at all: what a row or another process says is checked here. */
+  /**
+   * Finds the sync dir of a path that may be synced. This checks paths from rows and other
+   * processes.
+   */
   private dirOf(path: Path): SyncDir | undefined {
     const dirs = this.parts.dirs.current();
     return isSafePath(path) && !dirs.isExcluded(path) ? dirs.of(path) : undefined;

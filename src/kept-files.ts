@@ -14,10 +14,13 @@ const listed = 100;
 
 type List = SyncMedia['kept']['list'];
 
-/** A kept file that was found, and where it belongs. */
+/** A recoverable file that was found, and the place it belongs to. */
 interface FoundKept { readonly parts: Parts; readonly place: Place; readonly path: Path; readonly name: KeptName; readonly file: string }
 
-/** What was set aside on this host's disk, and how a person gets it back, compares it or gives it up. */
+/**
+ * The actions for files that were replaced on this host's disk: a person can restore, compare or
+ * discard them.
+ */
 export function offerKept(openParts: () => Promise<Parts>, capture: (paths: readonly Path[]) => Promise<void>): Pick<SyncMedia, 'kept' | 'conflicts'> {
   const list: List = async (area, limit = listed) => {
     const { dirs, root } = await openParts();
@@ -28,9 +31,11 @@ export function offerKept(openParts: () => Promise<Parts>, capture: (paths: read
   const restore = async (areas: readonly KeptArea[], dirPath: string, keptAs: string): Promise<void> => {
     const { parts, place, path, file } = await findKept(await openParts(), areas, dirPath, keptAs);
     await makeParents(place, path);
-    // A person decided: what lies there loses, whatever the ledger says of it, and goes to the trash.
+    // A person decided: the file at the path loses, whatever the ledger says of it, and goes to
+    // the trash.
     await land(place, path, file, createJudging(parts.ledger, parts.registry)(parts.me, () => ({ version: '', ruled: true })));
-    // Its facts are those of an old version: only who says so makes them news.
+    // Size and date are those of a superseded version, so only an assertion makes the file a new
+    // version.
     await capture([path]);
   };
   return {
@@ -52,7 +57,7 @@ export function offerKept(openParts: () => Promise<Parts>, capture: (paths: read
   };
 }
 
-/** @throws BAD_SYNC_DIR; NO_MARKER; BAD_PATH where no such file is kept in one of the areas */
+/** @throws BAD_SYNC_DIR; NO_MARKER; BAD_PATH if none of the areas has such a file */
 async function findKept(parts: Parts, areas: readonly KeptArea[], dirPath: string, keptAs: string): Promise<FoundKept> {
   const dir = parts.dirs.current().byPath(dirPath);
   if (!dir) throw new SyncMediaError('BAD_SYNC_DIR', `${quotePath(dirPath)} is no sync dir of this host`);
@@ -76,7 +81,7 @@ function notKept(keptAs: string): SyncMediaError {
   return new SyncMediaError('BAD_PATH', `${quotePath(keptAs)} is no kept file: "syncmedia trash list" and "syncmedia conflicts list" show them`);
 }
 
-/** Removals that were so many at once that they wait for a person. */
+/** The actions for removals that wait for a person, because there were too many at once. */
 export function offerRemovals(openParts: () => Promise<Parts>): SyncMedia['removals'] {
   async function list(): ReturnType<SyncMedia['removals']['list']> {
     const { registry } = await openParts();

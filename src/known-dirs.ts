@@ -7,19 +7,26 @@ import { isSafePath } from './root/paths.js';
 import { SyncDirs } from './root/sync-dirs.js';
 
 export interface KnownDirsContext {
-  /** What `init` stored: undefined on a machine without a host id. The same object while it is the same. */
+  /**
+   * The state that `init` stored; undefined on a machine without a host id. Returns the same
+   * object until the state changes.
+   */
   state(): State | undefined;
   warn(message: string): void;
-  /** @throws BAD_SYNC_DIR where other hosts would get to write what decides who gets in, or code that runs here */
+  /**
+   * @throws BAD_SYNC_DIR if other hosts could write files there that decide about access, or code
+   * that runs here
+   */
   refuseProtected(dir: Path, state: State): void;
 }
 
 const unlimited: readonly string[] = [];
 
 /**
- * The sync dirs of this host, with their rules. Which directories these are is decided here alone: those that `init` listed, those that the
- * models of this process declare, and those that models of this host's other processes declared, as the gate recorded them. What the database
- * stores for all hosts only attaches rules to these: a row opens nothing.
+ * The sync dirs of this host, with their rules. Only this class decides which directories these
+ * are: those that `init` listed, those that models of this process declare, and those that models
+ * of this host's other processes declared, as the gate recorded them. Rows of the database only
+ * attach rules to these; a row opens nothing.
  */
 export class KnownDirs {
   private readonly declared = new Map<string, { dir: SyncDir; where: string }>();
@@ -30,7 +37,10 @@ export class KnownDirs {
 
   constructor(private readonly context: KnownDirsContext) {}
 
-  /** @throws RULES_DIFFER where another model declared the same sync dir with other rules; BAD_SYNC_DIR for one that must not be shared */
+  /**
+   * @throws RULES_DIFFER if another model declared the same sync dir with other rules;
+   * BAD_SYNC_DIR if the directory must not be shared
+   */
   declare(dirs: readonly SyncDir[], where: string): void {
     for (const dir of dirs) {
       const before = this.declared.get(dir.path);
@@ -48,39 +58,48 @@ export class KnownDirs {
     return [...this.declared.values()].map(({ dir }) => dir);
   }
 
-  /** Those that this host's allow-list leaves out, with the model that declares each. */
+  /**
+   * Lists declared sync dirs that this host's allow-list leaves out, each with the model that
+   * declares it.
+   */
   listRefused(): { dir: Path; where: string }[] {
     const syncDirs = [...this.allowed()];
     return [...this.declared.values()].filter(({ dir }) => !allows({ syncDirs }, dir.path)).map(({ dir, where }) => ({ dir: dir.path, where }));
   }
 
-  /** The rules that the database has, as last read. */
+  /** Sets the rules that the database has, as last read. */
   setStored(rules: readonly StoredRules[]): void {
     if (JSON.stringify(rules) === JSON.stringify(this.stored)) return;
     this.stored = rules;
     this.compiled = undefined;
   }
 
-  /** What the gate has recorded of this host's processes, as last read. */
+  /** Sets the directories that the gate recorded for this host's processes, as last read. */
   setOpened(dirs: readonly Path[]): void {
     if (JSON.stringify(dirs) === JSON.stringify(this.opened)) return;
     this.opened = dirs;
     this.compiled = undefined;
   }
 
-  /** Sync dirs of this host whose stored rules have no valid seal, and whose rules no model of this process declares. */
+  /**
+   * Lists sync dirs of this host whose stored rules have no valid seal and whose rules no model
+   * of this process declares.
+   */
   listUnsealed(): Path[] {
     const known = this.current();
     return this.stored.filter(({ path, unsealed }) => unsealed && known.byPath(path) && !this.declared.has(path)).map(({ path }) => path);
   }
 
-  /** Directories that rows of the database name, and that this host does not open for that. */
+  /** Lists directories that rows of the database name and that this host does not open. */
   listIgnored(): Path[] {
     const known = this.current();
     return this.stored.map(({ path }) => path).filter((path) => !known.byPath(path));
   }
 
-  /** @throws BAD_SYNC_DIR where one of them must not be shared, or leads by now to a directory that must not */
+  /**
+   * @throws BAD_SYNC_DIR if one of them must not be shared, or now leads to a directory that must
+   * not
+   */
   requireShareable(paths: readonly Path[] = this.listOwn()): void {
     const syncDirs = [...this.allowed()];
     for (const path of paths) if (allows({ syncDirs }, path)) this.refuseProtected(path);
@@ -119,7 +138,7 @@ export class KnownDirs {
     }));
   }
 
-  /** What the database says is checked before it counts. */
+  /** Rules from the database are checked before they apply. */
   private readRules(path: Path, stored: StoredRules | undefined): SyncDir {
     const defaults: SyncDir = { path, exclude: [], conflict: 'newer', onDelete: 'keep' };
     if (!stored) return defaults;

@@ -2,7 +2,10 @@ import type { Connection } from 'mongoose';
 import type { PluggedModel } from './capture/capturing.js';
 import type { NamingModel } from './capture/find-named.js';
 
-/** The plugged models of this process. A model that the application deletes, or compiles anew, is released. */
+/**
+ * The plugged models of this process. A model that the application deletes, or compiles anew, is
+ * released.
+ */
 export class KnownModels {
   private readonly byName = new Map<string, NamingModel>();
   private readonly list: NamingModel[] = [];
@@ -12,13 +15,19 @@ export class KnownModels {
     this.release((known) => known.model === model);
   };
 
-  /** Those whose collections are read to find out whether a file is still named. The array is always the same one: copy it before you wait. */
+  /**
+   * The models whose collections are searched for documents that name a file. The array is always
+   * the same object: copy it before you wait.
+   */
   get naming(): readonly NamingModel[] { return this.list; }
   get names(): readonly string[] { return [...this.byName.keys()]; }
 
   find(name: string): NamingModel | undefined { return this.byName.get(name); }
 
-  /** @returns whether its documents are read; those of a discriminator that inherits the plugin are found with the ones of its base, by the same options */
+  /**
+   * @returns whether its documents are searched. Documents of a discriminator that inherits the
+   * plugin are found with those of its base, by the same options.
+   */
   add(naming: NamingModel): boolean {
     const { model, options } = naming;
     this.watch(model.db);
@@ -46,7 +55,7 @@ export class KnownModels {
   }
 }
 
-/** Whether they read the same documents. */
+/** Whether both read the same documents. */
 function isSame(one: PluggedModel, other: PluggedModel): boolean {
   return one.modelName === other.modelName && one.db === other.db && one.collection === other.collection;
 }

@@ -18,20 +18,26 @@ import type { Parts } from './parts.js';
 import { Ssh } from './ssh/ssh.js';
 import { version } from './version.js';
 
-/** How long deliveries under way may go on while the instance is closed; then, how long what is left may take to end. */
+/**
+ * In milliseconds. How long running deliveries may continue while the instance is closed, and
+ * then how long the rest may take.
+ */
 const closePatienceMs = 3_000;
-/** When what the holder runs could not be begun: how long until it is tried again. */
+/** In milliseconds. How long to wait before a failed start as leader is tried again. */
 const retryMs = 1_000;
-/** How long a process that starts waits until some process of this host leads, and how often it looks. */
+/**
+ * In milliseconds. How long a starting process waits until some process of this host leads, and
+ * how often it checks.
+ */
 const ledPatienceMs = 5_000, ledLookMs = 50;
-/** The leader answers at once, unless it computes. */
+/** In milliseconds. The leader answers at once, unless its event loop is busy. */
 const answerMs = 2_000;
-/** How long it may take to make captures due. */
+/** In milliseconds. How long making captures due may take. */
 const makeDueMs = 2_000;
 
 /**
- * Tries for this host's lease, and runs what its holder runs while this process has it; else passes hints on to whoever has it.
- * Gaining and losing the lease follow one another and never overlap.
+ * Competes for this host's lease and runs a `Leader` while this process has it. Otherwise passes
+ * hints on to the leader. Gaining and losing the lease never overlap.
  */
 export class LeaseHolder {
   private readonly wake: WakeClient;
@@ -54,12 +60,15 @@ export class LeaseHolder {
   get begun(): boolean { return this.lease !== undefined; }
   get held(): boolean { return this.lease?.held() ?? false; }
 
-  /** Whether a process of this host leads: this one, or one that answers. Bounded. */
+  /** Whether a process of this host leads: this one, or one that answers in time. */
   async isLed(): Promise<boolean> {
     return this.leads || this.wake.ask(answerMs);
   }
 
-  /** Resolves when a process of this host leads; after five seconds, and where none can lead, all the same. */
+  /**
+   * Resolves when a process of this host leads. Resolves as well after five seconds, and where
+   * none can lead.
+   */
   async waitUntilLed(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + ledPatienceMs;
     while (performance.now() < deadline && !signal.aborted && this.lease?.isHopeless() !== true && !(await this.isLed())) {
@@ -67,7 +76,7 @@ export class LeaseHolder {
     }
   }
 
-  /** Begins to try for the lease. Idempotent. */
+  /** Starts competing for the lease. Idempotent. */
   begin(parts: Parts, state: State): void {
     if (this.lease || this.ending.signal.aborted) return;
     const { tuning: { leaseMs, beatMs }, config } = this;
@@ -81,33 +90,33 @@ export class LeaseHolder {
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
       this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
-        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
+        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'stepping down as leader', error }); });
     });
-    // What is kept in memory may be old by the time the connection is open again: the holder begins anew.
+    // Data in memory may be old when the connection opens again, so the leader starts anew.
     parts.database.onChange((open) => {
       this.changing = this.changing.then(() => this.letGo()).then(() => open ? this.holdOn(parts, state, lease) : undefined)
-        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'ending the lanes', error }); });
+        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'stepping down as leader', error }); });
     });
     lease.start();
     this.wake.watch(true);
   }
 
-  /** For the start of an application; a command that carries out a run says nothing of this. */
+  /** For the start of an application; a command that carries out a run does not warn. */
   warnOfTrust(): void {
     this.keys?.warn();
   }
 
-  /** To the lanes of this process, or to the process that has them. Neither throws nor waits. */
+  /** Passes a hint to the leader, in this process or another. Neither throws nor waits. */
   tell(hint: Hint): void {
     if (this.holding?.take(hint) !== true) this.wake.tell(hint);
   }
 
-  /** Bounded: while the database is away, what waits for it is not waited for. */
+  /** Has a time limit: an absent database does not delay it. */
   async close(): Promise<void> {
     this.ending.abort();
-    // Ended before the lease is given back: the next holder must not meet our lanes.
+    // The leader ends before the lease is released: the next leader must not meet its deliveries.
     this.changing = this.changing.then(() => this.letGo()).catch(() => undefined);
-    // A host that stands still is not waited for until its timeout: its connection is broken off.
+    // Do not wait for the timeout of an unresponsive host: break its connection.
     if (!(await this.changed())) {
       await this.backend?.close();
       await this.changed();
@@ -119,7 +128,7 @@ export class LeaseHolder {
     await this.backend?.close();
   }
 
-  /** Whether it has, in time. */
+  /** Whether the change has ended in time. */
   private async changed(): Promise<boolean> {
     const patience = new AbortController();
     const late = sleep(closePatienceMs, false, { signal: patience.signal }).catch(() => false);
@@ -128,14 +137,17 @@ export class LeaseHolder {
     return isDone;
   }
 
-  /** A holder that runs nothing would keep all others from it: what could not be begun is begun again for as long as the lease is held. */
+  /**
+   * Tries to lead for as long as the lease is held. A leader that runs nothing would block all
+   * others.
+   */
   private async holdOn(parts: Parts, state: State, lease: Lease): Promise<void> {
     while (lease.held() && !this.ending.signal.aborted) {
       try {
         await this.hold(parts, state, lease);
         return;
       } catch (error) {
-        parts.events.emit('failed', { doing: 'beginning the lanes', error });
+        parts.events.emit('failed', { doing: 'starting as leader', error });
         await this.letGo();
         await sleep(retryMs, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
       }
@@ -147,7 +159,7 @@ export class LeaseHolder {
     const { config, tuning } = this;
     await parts.refresh();
     await this.keys?.update();
-    // Another process may have taken the lease meanwhile. Its socket must not be replaced by one of ours.
+    // Another process may have taken the lease meanwhile, and its socket must not be replaced.
     if (!(await lease.confirm()) || this.ending.signal.aborted) return;
     const backend = this.useBackend(parts, state);
     const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
@@ -166,7 +178,11 @@ export class LeaseHolder {
 
   private get leads(): boolean { return this.leading && this.held; }
 
-  /** The backend of this process, made at its first use; a process without the lease fetches by it. @throws CLOSED */
+  /**
+   * Returns the backend of this process, created at its first use. A process without the lease
+   * uses it for fetches.
+   * @throws CLOSED
+   */
   useBackend(parts: Parts, state: State): Backend {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
     this.backend ??= this.makeBackend(parts, state);
@@ -180,7 +196,10 @@ export class LeaseHolder {
     return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.registry, parts.events), timeoutMs, bandwidthLimit, chmod, log });
   }
 
-  /** Captures that no leader has taken: the next one finds them at once. */
+  /**
+   * Makes captures due that no leader has acknowledged, so that the next leader finds them at
+   * once.
+   */
   private async makeDue(ids: readonly string[]): Promise<void> {
     try {
       const outbox = this.outbox();
@@ -199,7 +218,7 @@ export class LeaseHolder {
     try {
       await holding?.close();
     } finally {
-      // Last: who finds that nobody listens takes the lease.
+      // Last: a process that finds nobody listening takes the lease.
       await listening?.close();
       if (!this.ending.signal.aborted) this.wake.watch(true);
     }

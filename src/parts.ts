@@ -18,10 +18,12 @@ import { RunStore, type RunRow } from './runs/run-store.js';
 import { UnreadableRows, type StoredUnreadable } from './unreadable-rows.js';
 import type { HostId, Named, Path, SyncDir } from './words.js';
 
-/** What an instance works with once its connection is open, on a machine that was initialised. */
+/**
+ * Everything that an instance works with on an initialised machine, once its connection is open.
+ */
 export interface Parts {
   readonly database: RegisteredDatabase;
-  /** The hosts as they are stored. */
+  /** The collection of hosts. */
   hostRows(this: void): HostRows;
   readonly me: HostId;
   readonly rootPath: string;
@@ -33,21 +35,26 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly runs: RunStore;
   readonly unreadable: UnreadableRows;
-  /** Stores what models compiled later declare, and opens it. */
+  /** Stores and opens the sync dirs of models that were compiled later. */
   declare(dirs: readonly SyncDir[]): Promise<void>;
-  /** The roots of all hosts, this one's first. */
+  /** The upload roots of all hosts, this one's first. */
   rootPaths(this: void): readonly string[];
-  /** Which of these paths a document still names. Those below the sync dir of a model that this process lacks are not judged. */
+  /**
+   * Finds which of these paths a document still names. Paths below the sync dir of a model that
+   * this process lacks stay undetermined.
+   */
   findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named>;
-  /** Notes a model compiled later. */
+  /** Stores that a model compiled later names files. */
   declareModel(model: NamingModel): Promise<void>;
-  /** Reads hosts and sync dirs anew. */
+  /** Reads hosts and sync dirs from the database again. */
   refresh(): Promise<void>;
 }
 
 /**
- * Opens what an instance works with: indexes, hosts, sync dirs. Declares this process's sync dirs to the others.
- * @throws BAD_STATE where the connection leads to another database than the one of `init`, FORMAT_TOO_NEW, NO_CONNECTION
+ * Opens everything that an instance works with: indexes, hosts, sync dirs. Declares this
+ * process's sync dirs to the other processes.
+ * @throws BAD_STATE if the connection leads to another database than the one of `init`,
+ * FORMAT_TOO_NEW, NO_CONNECTION
  */
 export async function openParts(
   config: Config, state: State, database: RegisteredDatabase, dirs: KnownDirs, events: EventBus, models: readonly NamingModel[],

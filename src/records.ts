@@ -18,20 +18,23 @@ export interface RecordsContext {
   readonly log: Log;
   readonly models: KnownModels;
   parts(): Promise<Parts>;
-  /** A path as apps give it, checked. @throws BAD_PATH */
+  /** Checks a path that the app gave. @throws BAD_PATH */
   asPath(rootPath: string, given: string): Path;
 }
 
 interface NamedPaths { readonly paths: Path[]; readonly unsynced: Unsynced[] }
 const defaultTimeoutMs = 5_000;
 
-/** What is known of the files that records name, and waiting for copies of them. */
+/** Reports the state of files that documents name, and waits for copies of them. */
 export class Records {
   private watch: CopiesWatch | undefined;
 
   constructor(private readonly context: RecordsContext) {}
 
-  /** Waits as the plugin's options say, for what a save has just captured; in the way of the save, so it is bounded. */
+  /**
+   * Waits as the plugin's options say, after a save was captured. The save waits for this, so it
+   * has a time limit.
+   */
   async awaitSaved(captures: readonly Capture[], { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions, absent: readonly Path[], unkept: readonly Path[]): Promise<void> {
     if (copies === undefined) return;
     try {
@@ -50,7 +53,7 @@ export class Records {
     const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
     const parts = await this.context.parts();
     const { paths, unsynced } = await this.findPaths(named, parts);
-    // An excluded file is waited for only where somebody asks for that one.
+    // An excluded file is waited for only if the caller names that file.
     const unkept = unsynced.filter(({ why }) => why === 'not kept here' || typeof named === 'string').map((one) => makeUnkept(one.path, describeUnsynced(one)));
     const [captures] = await Promise.all([parts.outbox.findTouching(paths), parts.refresh()]);
     const mayFold = listFolding(parts.registry.all());
@@ -109,7 +112,10 @@ export class Records {
   }
 }
 
-/** As it is stored: the app's query hooks hide documents from the app, not from whoever runs the hosts. */
+/**
+ * Reads the document as stored: the app's query hooks hide documents from the app, not from the
+ * operators of the hosts.
+ */
 async function readDocument(model: PluggedModel, id: string): Promise<Record<string, unknown> | undefined> {
   let key: unknown;
   try { key = (model.schema.path('_id') as unknown as { cast(value: unknown): unknown }).cast(id); } catch { return undefined; }
@@ -122,7 +128,10 @@ async function describeFiles(paths: readonly Path[], parts: Parts): Promise<File
   return paths.map((path) => describeFile(path, knownOf(path), hosts));
 }
 
-/** Hosts that fold their captures sooner or later: what a retired one left in the outbox nobody folds. */
+/**
+ * Lists hosts that process their captures sooner or later. A retired host's captures are never
+ * processed.
+ */
 function listFolding(hosts: readonly Host[]): Set<HostId> {
   return new Set(hosts.filter(({ status }) => status !== 'retired').map(({ id }) => id));
 }

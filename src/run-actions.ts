@@ -13,7 +13,7 @@ export interface RunActionsContext {
   readonly config: Config;
   readonly dirs: KnownDirs;
   parts(): Promise<Parts>;
-  /** Tries for the lease of this host: where nobody holds it, this process carries the run out. */
+  /** Competes for the lease of this host: if nobody has it, this process carries the run out. */
   beginLease(parts: Parts): void;
   holdsLease(): boolean;
   /** Aborts when the instance is closed. */
@@ -21,7 +21,7 @@ export interface RunActionsContext {
   tell(hint: Hint): void;
 }
 
-/** Asking for runs: by whoever calls, and at the times of the environment. */
+/** Requests runs, for a caller or at the times that the environment sets. */
 export class RunActions {
   private readonly crons: CronRuns[] = [];
 

@@ -7,7 +7,10 @@ import type { Host } from './words.js';
 
 const blockedLimit = 20, missingLimit = 100, conflictLimit = 100, unreadableLimit = 20;
 
-/** What there is to know, from the database and from this host's disk; read afresh, so that every process says the same. */
+/**
+ * Reads the status from the database and from this host's disk. It is read afresh, so every
+ * process gives the same answer.
+ */
 export async function readStatus(parts: Parts): Promise<Status> {
   const { registry, ledger, outbox, dirs, me, root, unreadable } = parts;
   await parts.refresh();
@@ -19,7 +22,8 @@ export async function readStatus(parts: Parts): Promise<Status> {
     const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
     conflicts.push(...await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => []));
   }
-  // Before the hosts: a capture is removed after hosts are owed what it led to, so that nothing is between the two counts.
+  // Counted before the hosts: a capture is removed after its entries are pending, so nothing
+  // falls between the two counts.
   const captures = await outbox.count();
   return {
     initialised: true, thisHost: { id: me, hostname: registry.me().hostname },

@@ -5,8 +5,9 @@ import type { Entry, HostId } from '../words.js';
 const batch = 500;
 
 /**
- * This host, as a holder, becomes the sender of what a host that is gone, or has lost the bytes, still had to deliver. Of several holders
- * one gets an entry: the write names the sender that was read.
+ * Makes this host the origin of entries that it holds and whose origin is gone or has lost the
+ * bytes. Of several holders one gets an entry, because the write is fenced by the origin that was
+ * read.
  */
 export async function adoptOrphans(
   context: { ledger: Ledger; me: HostId; offer(entries: readonly Entry[]): void }, gone: readonly HostId[], signal: AbortSignal,

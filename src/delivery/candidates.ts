@@ -14,14 +14,15 @@ export interface CandidatesContext {
   offer(entries: readonly Entry[]): void;
 }
 
-/** Captures that are looked at together: one search for the documents that name their files answers them all. */
+/** Captures that are processed together: one search of the documents answers them all. */
 const batch = 200;
-/** More are left to the outbox. */
+/** The most captures in memory; further ones stay in the outbox. */
 const limit = 10_000;
 
 /**
- * Looks at the candidates for deletion of captures that were folded; `touched` is what could not be. No fold waits for it, as finding out which documents
- * name a file may take long.
+ * Decides about the delete candidates of processed captures. In these captures `touched` holds
+ * the paths that could not be reconciled. No other capture waits for this, because the search for
+ * documents that name a file may take long.
  */
 export class Candidates {
   private waiting: Capture[] = [];
@@ -35,7 +36,10 @@ export class Candidates {
 
   has(id: string): boolean { return this.underWay.has(id); }
 
-  /** The capture stays in the outbox until its candidates are decided about. False where there is no room. */
+  /**
+   * The capture stays in the outbox until its candidates are decided. Returns false if there is
+   * no room.
+   */
   hand(capture: Capture): boolean {
     if (this.closed || this.waiting.length >= limit) return false;
     this.underWay.add(capture.id);
@@ -44,7 +48,7 @@ export class Candidates {
     return true;
   }
 
-  /** Whose candidates were not looked at yet. */
+  /** Lists captures whose candidates were not checked yet. */
   listWaiting(): string[] { return this.waiting.map(({ id }) => id); }
 
   async close(): Promise<void> {
@@ -59,13 +63,13 @@ export class Candidates {
       try {
         await this.context.outbox.remove(decided.flat());
       } catch (error) {
-        this.context.events.emit('failed', { doing: 'removing captures whose candidates were looked at', error });
+        this.context.events.emit('failed', { doing: 'removing captures whose delete candidates were checked', error });
       }
       for (const { id } of some) this.underWay.delete(id);
     }
   }
 
-  /** False where candidates are to be looked at again: the capture stays for them. */
+  /** Returns false if candidates must be checked again; the capture stays for them. */
   private async look({ id, touched, left, leftSince = new Date() }: Capture): Promise<boolean> {
     const { deleting, outbox, events, tuning } = this.context;
     const inMs = (ms: number): Date => new Date(Date.now() + ms);
@@ -76,11 +80,11 @@ export class Candidates {
       const ageMs = Date.now() - leftSince.getTime();
       await outbox.keepLeft({ id, touched, left: again, leftSince }, inMs(halted || again.length === 0 ? tuning.captureDueMs : nextLook(ageMs)));
     } catch (error) {
-      // Who ended the search ends this, too; the capture is found in the outbox.
+      // Whoever aborted the search stops this process as well; the capture stays in the outbox.
       if (hasCode(error, 'CANCELLED')) return false;
-      events.emit('failed', { doing: `looking whether ${JSON.stringify(left[0])} was deleted`, error });
+      events.emit('failed', { doing: `checking whether ${JSON.stringify(left[0])} was deleted`, error });
       await outbox.postpone(id, inMs(tuning.captureDueMs), touched).catch(() => {
-        // The database is away: the capture is still there and due by itself.
+        // The database is away: the capture is still there and becomes due by itself.
       });
     }
     return false;

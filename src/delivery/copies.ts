@@ -8,43 +8,52 @@ export interface CopiesContext {
   readonly ledger: { readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> };
   readonly outbox: { findStored(ids: readonly string[]): Promise<Set<string>> };
   hosts(): readonly Host[];
-  /** Reads the hosts anew. */
+  /** Reads the hosts from the database again. */
   refresh(): Promise<unknown>;
 }
 
 export interface WaitRequest {
   readonly paths: readonly Path[];
-  /** Paths that may be meant besides: those that are files of other hosts, as the ledger says, are waited for as well. */
+  /**
+   * Paths that may be meant as well. Those that are files of other hosts, as the ledger says, are
+   * waited for too.
+   */
   readonly absent?: readonly Path[];
-  /** Captures that are to be folded first: until then the ledger speaks of what was there before. */
-  /** Files that no wait can help: once the others are held, it fails. */
+  /** Files that no wait can help: once the others are held, the wait fails. */
   readonly unkept?: readonly CopiesOf[];
+  /** Captures to process first: until then the ledger describes the files from before. */
   readonly captures: readonly Pick<Capture, 'id' | 'host'>[];
   readonly copies: Copies;
   readonly timeoutMs: number;
-  /** Whether a path without an entry is waited for; else it counts as no file once the captures are folded. */
+  /**
+   * Whether a path without an entry is waited for. Otherwise it does not count as a file once the
+   * captures are processed.
+   */
   readonly expected: boolean;
 }
 
 interface Waiter extends Required<Omit<WaitRequest, 'paths' | 'absent'>> {
   paths: readonly Path[];
-  /** Not asked about yet. */
+  /** Paths that no query has asked about yet. */
   absent: readonly Path[];
   readonly until: number;
   end(files: CopiesOf[]): void;
   fail(error: unknown): void;
 }
 
-/** Paths of all waits together; more are not waited for. */
+/** The most paths of all waits together; no more are waited for. */
 const pathLimit = 20_000;
-/** How often the database is asked: at first soon, because a delivery takes a few milliseconds. */
+/**
+ * How often the database is queried. The first query comes soon, because a delivery takes a few
+ * milliseconds.
+ */
 const firstMs = 5, longestMs = 250, growth = 1.4;
-/** What the last question may take after the time is over. */
+/** How long the last query may take after the deadline. */
 const databaseMs = 1_000;
 
-/** `MEDIA_COPIES_TIMEOUT`: the files, with who holds them, who does not and why. */
+/** `MEDIA_COPIES_TIMEOUT`: lists the files, which hosts hold them, which do not and why. */
 export class CopiesTimeout extends SyncMediaError {
-  /** @param timeoutMs how long it was waited; 0: no wait would help */
+  /** @param timeoutMs how long the wait took; 0: no wait would help */
   constructor(readonly files: readonly CopiesOf[], timeoutMs: number) {
     const what = files.every(({ unkept }) => unkept !== undefined) || timeoutMs === 0 ? 'not enough hosts hold what was saved'
       : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still being delivered`;
@@ -53,8 +62,8 @@ export class CopiesTimeout extends SyncMediaError {
 }
 
 /**
- * Waits until enough hosts hold files. It asks the ledger, one question for all who wait, so that it works in every process of a
- * host; what this process settles by itself only makes it quicker.
+ * Waits until enough hosts hold files. It asks the ledger with one query for all waits, so it
+ * works in every process of a host. An acknowledgement in this process only makes it faster.
  */
 export class CopiesWatch {
   private readonly waiters = new Set<Waiter>();
@@ -69,7 +78,7 @@ export class CopiesWatch {
     this.stop = context.events.on('settled', () => { this.hurry(); });
   }
 
-  /** @throws CopiesTimeout; CLOSED; what the database throws when the time is over */
+  /** @throws CopiesTimeout; CLOSED; the database's error when the time is over */
   async wait(request: WaitRequest): Promise<CopiesOf[]> {
     if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
     const { absent = [], unkept = [] } = request;
@@ -86,7 +95,7 @@ export class CopiesWatch {
       return await new Promise<CopiesOf[]>((resolve, reject) => {
         const waiter: Waiter = { ...request, absent, unkept, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
         this.waiters.add(waiter);
-        // A database that does not answer prolongs no save.
+        // A database that does not answer must not delay the save.
         last = setTimeout(() => { this.finish(waiter, () => { reject(this.giveUp(request)); }); }, request.timeoutMs + databaseMs);
         this.pauseMs = firstMs;
         this.hurry();
@@ -106,7 +115,7 @@ export class CopiesWatch {
     await this.looking;
   }
 
-  /** Nothing is known of these but that they were waited for. */
+  /** Nothing is known about these files except that somebody waited for them. */
   private giveUp({ paths, copies, timeoutMs, unkept = [] }: WaitRequest): CopiesTimeout {
     return new CopiesTimeout([...paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)), ...unkept], timeoutMs);
   }
@@ -133,7 +142,7 @@ export class CopiesWatch {
     const { context } = this;
     const late = (waiter: Waiter): boolean => performance.now() >= waiter.until;
     try {
-      // Captures first: what is folded is in the ledger before its capture is removed.
+      // Captures are read first: a path is in the ledger before its capture is removed.
       const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures.map(({ id }) => id)));
       const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths, absent }) => [...paths, ...absent]))]);
       for (const waiter of waiters) {
@@ -147,7 +156,7 @@ export class CopiesWatch {
     }
   }
 
-  /** @param pending those of its captures that are not folded yet */
+  /** @param pending the waiter's captures that are not processed yet */
   private decide(waiter: Waiter, pending: WaitRequest['captures'], entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
     const { paths, copies, expected, timeoutMs, unkept } = waiter;
     const isPending = pending.length > 0, hosts = this.context.hosts();

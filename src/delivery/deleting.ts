@@ -13,26 +13,33 @@ export interface DeletingContext {
   readonly disk: Pick<FoldDisk, 'observe'> & { isDirectory(path: Path): Promise<boolean> };
   readonly me: HostId;
   readonly events: EventBus;
-  /** How long a candidate whose file is still here is looked at again. */
+  /** How long a candidate whose file still exists here is checked again. In milliseconds. */
   readonly candidateMs: number;
   dirOf(path: Path): SyncDir | undefined;
   wantedBy(path: Path): HostId[] | undefined;
-  /** Looks at files that documents name, as the fold of a save does. Returns the entries that were written. */
+  /** Reconciles paths that documents name, as after a save. Returns the written entries. */
   fold(paths: readonly Path[]): Promise<readonly Entry[]>;
-  /** Which of these paths a document still names, and of which this process cannot tell. */
+  /**
+   * Finds which of these paths a document still names, and for which this process cannot tell.
+   */
   findNamed(paths: readonly Path[]): Promise<Named>;
-  /** Whether removals of a sync dir wait for a person, and what one decided last. */
+  /** Whether removals of a sync dir wait for a person. */
   isHalted(dir: Path): boolean;
+  /** The latest decision of a person about removals of a sync dir. */
   decided(dir: Path): RemovalDecision | undefined;
   halt(dir: Path, failure: Failure): Promise<void>;
 }
 
-/** What became of the candidates: tombstones written, and paths to look at again (`halted`: until a person has decided). */
+/**
+ * The result for the candidates: written entries, and paths to check again. `halted`: a person
+ * has to decide first.
+ */
 export interface Looked { readonly entries: Entry[]; readonly again: Path[]; readonly halted: boolean }
 
 /**
- * Files that an operation no longer names, where deletes propagate. One is deleted once it is gone from this disk and no document
- * names it: then it becomes a tombstone. Too many at once wait for a person.
+ * Propagates deletes. An operation stopped naming these files, in sync dirs where deletes
+ * propagate. A file becomes a tombstone once it is gone from this disk and no document names it.
+ * Too many at once wait for a person.
  */
 export class Deleting {
   constructor(private readonly context: DeletingContext) {}
@@ -43,7 +50,8 @@ export class Deleting {
     const { ledger } = this.context;
     const gone: Entry[] = [], again: Path[] = [], recorded: Entry[] = [];
     let halted = false;
-    // Read before the disk is looked at: a version that is captured meanwhile is not what is gone, and the fence spares it.
+    // Read before the disk: a version that is captured meanwhile is not the file that is gone,
+    // and the fence protects it.
     const known = await ledger.readMany(candidates);
     for (const path of candidates) {
       const dir = this.context.dirOf(path), entry = known.get(path);
@@ -53,7 +61,7 @@ export class Deleting {
       if ((answer === 'look-again' || (answer === 'check' && isHere)) && ageMs < this.context.candidateMs) again.push(path);
       if (answer !== 'tombstone' || !entry) continue;
       if (this.context.isHalted(dir.path)) {
-        // Nobody searches documents for what a person has to decide about first.
+        // The documents are searched only after a person has decided.
         halted = true;
         again.push(path);
       } else gone.push(entry);
@@ -78,7 +86,10 @@ export class Deleting {
     return { entries, again, halted };
   }
 
-  /** Files that no document names, without those that are back by the time that is known: the app may have restored one, and saved a document. */
+  /**
+   * Finds files that no document names. Leaves out those that exist again by then, because the
+   * app may have restored one and saved a document.
+   */
   private async findUnnamed(gone: readonly Entry[]): Promise<{ unnamed: Entry[]; back: Path[]; unjudged: ReadonlyMap<Path, string> }> {
     const unnamed: Entry[] = [], back: Path[] = [];
     if (gone.length === 0) return { unnamed, back, unjudged: new Map() };
@@ -112,7 +123,8 @@ export class Deleting {
     try {
       return await this.context.disk.observe(path) !== undefined;
     } catch (error) {
-      // The application has made a directory in its place: the file is gone. What else lies there is not ours to judge.
+      // The application created a directory in its place, so the file is gone. Anything else at
+      // the path is left alone.
       if (hasCode(error, 'NOT_A_FILE')) return !(await this.context.disk.isDirectory(path));
       if (hasCode(error, 'SYMLINK_IN_PATH')) return true;
       throw error;
@@ -125,7 +137,7 @@ export class Deleting {
     const decided = this.context.decided(dir.path);
     if (decided && since <= decided.at) return decided.decision === 'approved' ? 'go' : 'drop';
     const window = Date.now() - removalLimits.windowMs;
-    // What a person has just approved does not make the next delete suspicious.
+    // An approved removal does not make the next one suspicious.
     const isApproved = decided?.decision === 'approved' && decided.at.getTime() > window;
     const lately = isApproved ? 0 : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
     const files = await ledger.count({ below: dir.path, kind: 'file' });
@@ -141,8 +153,9 @@ export class Deleting {
   }
 
   /**
-   * Removals that the app has undone, of which no fold knows yet: a directory that is renamed away and back is no removal. Files of which this
-   * host has yet to hear that another one removed them are not back.
+   * Counts removals that the app has undone and no reconciliation has noticed yet, such as a
+   * directory that was renamed away and back. Files that another host removed and this one still
+   * has do not count.
    */
   private async countUndone(dir: SyncDir, since: Date): Promise<number> {
     let undone = 0;
@@ -152,7 +165,10 @@ export class Deleting {
     return undone;
   }
 
-  /** A newer version that was captured meanwhile wins: its entry has moved on, and nothing is written. `outrun`: where that is this host's own. */
+  /**
+   * Writes tombstones. A newer version that was captured meanwhile wins, and its path gets no
+   * tombstone. `outrun`: paths whose newer version is this host's own.
+   */
   private async bury(files: readonly Entry[]): Promise<{ tombstones: Entry[]; outrun: Path[] }> {
     const { ledger, me } = this.context;
     const tombstones: Entry[] = [], outrun: Path[] = [];
@@ -167,9 +183,11 @@ export class Deleting {
   }
 
   /**
-   * A document may come to name a file between the look into the documents and the delete's being recorded, and a fold of its save may have
-   * seen no delete: it is looked for once more. What lies at the path by then is what the document means; where nothing does, the last version
-   * is current again, and every host looks for its bytes. Returns the deletes that stay, and the new versions.
+   * Searches the documents once more after the tombstones were written. A document may have come
+   * to name a file in between, and reconciling its save may not have seen the tombstone. A file
+   * that exists by then is what the document means. If there is none, the last version becomes
+   * current again and every host searches for its bytes. Returns the remaining tombstones and the
+   * new versions.
    */
   private async reviveNamed(tombstones: readonly Entry[]): Promise<Entry[]> {
     if (tombstones.length === 0) return [];

@@ -5,8 +5,8 @@ import type { Failure, Path } from '../words.js';
 export interface FailingDir { readonly failure: Failure; readonly since: Date; readonly nextTryAt: Date }
 
 /**
- * Sync dirs that cannot be sent to or from just now, one not mounted or not marked yet, while the rest of the host works. Each has a
- * backoff of its own, so that it holds up no other.
+ * Sync dirs of a host that fail now, because one is not mounted or not marked yet, while the rest
+ * of the host works. Each has its own backoff, so it delays no other.
  */
 export class FailingDirs {
   private readonly dirs = new Map<Path, FailingDir & { failures: number; until: number }>();
@@ -21,7 +21,7 @@ export class FailingDirs {
     this.dirs.set(dir, { failure, since: before?.since ?? new Date(now), nextTryAt: new Date(now + waitMs), failures, until: performance.now() + waitMs });
   }
 
-  /** Whether it had been failing. */
+  /** Forgets the failure of a sync dir. Returns whether it had been failing. */
   works(dir: Path): boolean {
     return this.dirs.delete(dir);
   }
@@ -30,17 +30,17 @@ export class FailingDirs {
     return (this.dirs.get(dir)?.until ?? 0) > performance.now();
   }
 
-  /** Those that are not tried again yet. */
+  /** Lists the sync dirs whose retry is not due yet. */
   waiting(): Path[] {
     return [...this.dirs.keys()].filter((dir) => this.isWaiting(dir));
   }
 
-  /** All are tried at once: a person asked. */
+  /** Makes all retries due now; a person requested it. */
   retryNow(): void {
     for (const [dir, failing] of this.dirs) this.dirs.set(dir, { ...failing, until: 0 });
   }
 
-  /** What status says of them: the one that has failed for the longest. */
+  /** Finds the sync dir that has failed longest, for the status. */
   first(): FailingDir | undefined {
     return [...this.dirs.values()].sort((a, b) => a.since.getTime() - b.since.getTime())[0];
   }

@@ -13,17 +13,24 @@ export interface FillingContext {
   wakeLane(host: HostId): void;
 }
 
-/** What was filled is filled again where a host wants other dirs than before. */
+/**
+ * Identifies a host with its sync dirs. A host that wants other sync dirs than before is
+ * backfilled again.
+ */
 function keyOf({ id, syncDirs }: Host): string {
   return JSON.stringify([id, [...syncDirs].sort()]);
 }
 
 /**
- * A host that has come to be known is owed what this one, as sender, captured before. Each sender does it for its own entries, so that
- * nothing folded by a host list without it is forgotten: whoever folded it learns of the host later than it folded.
+ * Makes older entries of this origin pending for hosts that joined since. Every origin does this
+ * for its own entries. An entry that was created with an older host list is not missed, because
+ * its origin learns of the host after it created the entry.
  */
 export class Filling {
-  /** Filled once since this process knows the host; a fold by the older list may have been under way then. */
+  /**
+   * Hosts backfilled once by this process. Reconciliations with the older host list may have been
+   * running then, so a second pass follows.
+   */
   private readonly once = new Set<string>();
 
   constructor(private readonly context: FillingContext) {}
@@ -31,17 +38,19 @@ export class Filling {
   async poll(): Promise<void> {
     const { ledger, me } = this.context;
     const filled = new Set(this.context.filled());
-    // What a retired host had captured has no sender of its own any more; that several hosts owe it does no harm.
+    // A retired host's entries have no active origin. It does no harm if several hosts make them
+    // pending.
     const senders = [me, ...this.context.hosts().filter(({ status }) => status === 'retired').map(({ id }) => id)];
     for (const host of this.context.hosts()) {
       const key = keyOf(host);
-      // Nothing is owed to it meanwhile: once it is approved again it is filled again.
+      // A host that waits for approval gets nothing meanwhile, so it is backfilled again after
+      // its approval.
       if (host.status === 'pending' && host.id !== me) {
         this.once.delete(key);
         if (filled.has(key)) await this.context.forget(key);
       }
       if (host.id === me || host.status !== 'approved' || filled.has(key)) continue;
-      // An active host that is not ready fills itself first, by fetching.
+      // An active host that is not ready fetches its files itself first.
       if (!host.passive && host.readyAt === undefined) continue;
       let owed = 0;
       for (const dir of this.context.dirs()) if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, senders);

@@ -6,17 +6,17 @@ import type { Capture, Entry, HostId, Path } from '../words.js';
 import { Candidates } from './candidates.js';
 import type { Deleting } from './deleting.js';
 
-/** What folding needs of the outbox. */
+/** The part of the outbox that processing it needs. */
 export interface FoldingOutbox {
-  /** Captures of a host that are due, oldest first. */
+  /** Finds captures of a host that are due, oldest first. */
   due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
-  /** Its captures that are not due yet, in batches. */
+  /** Streams its captures that are not due yet, in batches. */
   notDue(host: HostId, now: Date, limit: number): AsyncIterable<Capture[]>;
   makeDue(ids: readonly string[]): Promise<void>;
   remove(ids: readonly string[]): Promise<void>;
-  /** @param touched what is left to be looked at; left out: everything */
+  /** @param touched the paths still to reconcile; default: all */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
-  /** Of a capture only these candidates, and what could not be folded, are left to be looked at again. */
+  /** Keeps a capture for these candidates and for the paths that could not be reconciled. */
   keepLeft(capture: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void>;
 }
 
@@ -28,23 +28,26 @@ export interface FoldingContext {
   readonly tuning: Tuning;
   readonly me: HostId;
   offer(entries: readonly Entry[]): void;
-  /** Stored before it resolves: the capture is removed only afterwards. */
+  /** Resolves after the rescan is stored; only then is the capture removed. */
   oweSweep(dir: Path, after: number): Promise<void>;
 }
 
-/** Captures handed over and not folded yet; more are found in the outbox when they are due. */
+/** The most queued captures; further ones are found in the outbox when they are due. */
 const handedLimit = 10_000;
 const batch = 200;
 const width = 32;
 
-/** Turns captures into entries: those handed over by a save at once, those of a process that died when they are due. */
+/**
+ * Processes the outbox: turns captures into entries. Captures handed over by a save are processed
+ * at once, those of a process that died when they are due.
+ */
 export class Folding {
   private handed: Capture[] = [];
   private dropped = false;
-  /** More are due than one look takes. */
+  /** More captures are due than one query returned. */
   private backlog = false;
   private readonly underWay = new Set<string>();
-  /** Handed over and not folded when it closed. */
+  /** Captures that were queued and not processed when this was closed. */
   private unfolded: string[] = [];
   private starting: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
@@ -55,7 +58,7 @@ export class Folding {
     this.candidates = new Candidates(context);
   }
 
-  /** False where it is too late: this process stops folding. */
+  /** Returns false if this process has stopped processing. */
   hand(captures: readonly Capture[]): boolean {
     if (this.closed) return false;
     for (const capture of captures) {
@@ -68,15 +71,16 @@ export class Folding {
     return true;
   }
 
-  /** Hints were dropped for want of room: the outbox has what they said. */
+  /** Whether hints were dropped for want of room. Their captures are in the outbox. */
   get hasDropped(): boolean { return this.dropped; }
 
-  /** The safety net: captures whose hint was lost. */
+  /** Finds captures whose hint was lost. */
   async poll(): Promise<void> {
     if (this.closed) return;
-    // Hints that were dropped for want of room are not waited for: they count as due.
+    // Captures whose hints were dropped count as due.
     const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
-    // Captures whose candidates are being looked at are due as well, and hide no others.
+    // Captures whose delete candidates are being checked are due as well, and must not hide
+    // others.
     const limit = batch + this.candidates.size;
     const due = await this.context.outbox.due(this.context.me, now, limit);
     this.backlog = due.length === limit;
@@ -85,15 +89,16 @@ export class Folding {
   }
 
   /**
-   * When this process begins to lead: what was captured before is looked at now, due or not. The operation of a capture that is not due
-   * may still be under way in another process, which will hand it over. So only its files are looked at, which does no harm when it is done
-   * twice; the capture stays, with what it says of removed files and sweeps.
+   * Reconciles the files of all captures that an earlier leader left, due or not. The operation
+   * of a capture that is not due may still be running in another process, which will hand the
+   * capture over. So only its files are reconciled, which may be repeated without harm. The
+   * capture stays, with its unreferenced files and rescans.
    */
   async takeOver(): Promise<void> {
     await this.poll();
     for await (const captures of this.context.outbox.notDue(this.context.me, new Date(), batch)) {
       if (this.closed) return;
-      // What somebody asserted is stored when its operation is over.
+      // A capture with asserted bytes is stored after its operation.
       this.hand(captures.filter(({ asserted }) => asserted !== undefined));
       await forEachOf(captures, width, async ({ id, touched, savedBy }) => {
         if (this.closed || touched.length === 0 || this.underWay.has(id)) return;
@@ -102,7 +107,7 @@ export class Folding {
     }
   }
 
-  /** What was handed over before is begun still; what is left after that is due at once. */
+  /** Starts what was queued before; makes the rest due at once. */
   async close(): Promise<void> {
     if (this.starting) this.start();
     this.closed = true;
@@ -111,11 +116,11 @@ export class Folding {
     const left = [...this.unfolded, ...this.handed.map(({ id }) => id), ...this.candidates.listWaiting()];
     if (left.length === 0) return;
     await this.context.outbox.makeDue(left).catch(() => {
-      // The database is away: they are due by themselves.
+      // The database is away: the captures become due by themselves.
     });
   }
 
-  /** After what is running now: a save that has just been captured resolves first. */
+  /** Starts after the current task, so that a save that was just captured resolves first. */
   private begin(): void {
     if (this.running || this.closed) return;
     this.starting ??= setImmediate(() => { this.start(); });
@@ -141,7 +146,7 @@ export class Folding {
         await this.context.outbox.remove(folded);
       } catch (error) {
         folded.length = 0;
-        this.context.events.emit('failed', { doing: 'removing folded captures', error });
+        this.context.events.emit('failed', { doing: 'removing processed captures', error });
       }
       for (const { id } of some) this.underWay.delete(id);
       if (this.backlog && folded.length > 0 && this.handed.length === 0) await this.lookForMore();
@@ -149,10 +154,10 @@ export class Folding {
   }
 
   private async lookForMore(): Promise<void> {
-    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'looking for captures', error }); }
+    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'polling the outbox', error }); }
   }
 
-  /** Whether nothing of the capture is left to be done. */
+  /** Returns whether the capture is completely processed. */
   private async take(capture: Capture): Promise<boolean> {
     if (this.closed) {
       this.unfolded.push(capture.id);
@@ -179,17 +184,17 @@ export class Folding {
   }
 
   private tellFailed({ savedBy }: Capture, error: unknown, paths?: readonly Path[]): void {
-    this.context.events.emit('failed', { doing: `folding what ${savedBy?.model ?? 'a capture'} named${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
+    this.context.events.emit('failed', { doing: `processing files that ${savedBy?.model ?? 'a capture'} names${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
   }
 
   private async postpone({ id }: Capture, paths?: readonly Path[], ms = this.context.tuning.captureDueMs): Promise<void> {
     await this.context.outbox.postpone(id, new Date(Date.now() + ms), paths).catch(() => {
-      // The database is away: the capture is still there and due by itself.
+      // The database is away: the capture is still there and becomes due by itself.
     });
   }
 }
 
-/** When the operation began: the id of a capture begins with that. */
+/** Reads when the operation began: the id of a capture begins with that time. */
 function savedAt({ id }: Capture): Date | undefined {
   return /^[0-9a-f]{24}$/.test(id) ? new Date(parseInt(id.slice(0, 8), 16) * 1000) : undefined;
 }

@@ -6,8 +6,9 @@ import type { Judge } from '../root/disk.js';
 import type { Entry, Host, HostId, Path } from '../words.js';
 
 /**
- * Judges what landings set aside, by the entry read afresh after the rename; bytes that facts cannot tell are hashed.
- * @param hosts as they are known now
+ * Creates the function that resolves replaced files. It uses the entry as read after the rename,
+ * and hashes bytes where size and date do not identify them.
+ * @param hosts the hosts as known now
  */
 export function createJudging(
   ledger: { read(path: Path): Promise<Entry | undefined> }, hosts: { all(): readonly Host[] }, events?: Pick<EventBus, 'emit'>,

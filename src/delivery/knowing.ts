@@ -7,21 +7,23 @@ export interface KnowingContext {
   readonly events: EventBus;
   readonly me: HostId;
   hosts(): readonly Host[];
-  /** What is recorded of this host already. */
+  /** Lists the hosts that this host has announced already. */
   known(): readonly HostId[];
   record(hosts: readonly HostId[]): Promise<void>;
 }
 
 /**
- * Tells new hosts that this one folds for them: it is recorded after the folds that an older host list began have ended. A new host
- * becomes a source only when every active host has said so, since until then it may lack what nobody owes it.
+ * Announces the new hosts that this host counts when it creates entries. The announcement follows
+ * once all reconciliations with the older host list have ended. A new host becomes a source only
+ * after every active host has announced it: until then it may lack files that are pending for
+ * nobody.
  */
 export class Knowing {
   private running: Promise<void> | undefined;
 
   constructor(private readonly context: KnowingContext) {}
 
-  /** After the hosts were read anew. */
+  /** Call this after the hosts were read again. */
   poll(): void {
     const known = new Set(this.context.known());
     const fresh = this.context.hosts().filter(({ id, passive, readyAt, status }) => id !== this.context.me && !passive && readyAt === undefined
@@ -35,6 +37,6 @@ export class Knowing {
     try {
       await this.context.fold.settled();
       await this.context.record(ids);
-    } catch (error) { this.context.events.emit('failed', { doing: 'recording which hosts are known', error }); }
+    } catch (error) { this.context.events.emit('failed', { doing: 'announcing new hosts', error }); }
   }
 }

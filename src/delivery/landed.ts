@@ -1,10 +1,15 @@
 import type { EventBus } from '../events.js';
 import type { HostId } from '../words.js';
 
-/** Receivers look every few seconds: telling them more often than this is of no use to them. */
+/**
+ * In milliseconds. Receivers poll every few seconds, so more frequent notices would be useless.
+ */
 const everyMs = 200;
 
-/** Tells hosts that files landed there, a little later and all in one write. Where that fails they are not told: it is a hint. */
+/**
+ * Notifies hosts that they received files, a little later and with one write for all. A failed
+ * notice is lost, because it is only a hint.
+ */
 export class Landed {
   private files = new Map<HostId, number>();
   private timer: NodeJS.Timeout | undefined;
@@ -17,7 +22,7 @@ export class Landed {
     this.timer ??= setTimeout(() => { this.write(); }, everyMs);
   }
 
-  /** Tells what is left. */
+  /** Sends the remaining notices. */
   async close(): Promise<void> {
     this.write();
     await this.writing;
@@ -30,6 +35,6 @@ export class Landed {
     const files = this.files;
     this.files = new Map();
     this.writing = this.writing.then(() => this.raise(files))
-      .catch((error: unknown) => { this.events.emit('failed', { doing: 'telling other hosts of new files', error }); });
+      .catch((error: unknown) => { this.events.emit('failed', { doing: 'notifying other hosts of new files', error }); });
   }
 }

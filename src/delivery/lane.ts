@@ -19,30 +19,34 @@ export interface LaneContext {
   readonly events: EventBus;
   readonly tuning: Tuning;
   readonly me: HostId;
-  /** The host as the registry has it now; undefined once it is gone. */
+  /** Finds the host as last read; undefined once it is gone. */
   host(id: HostId): Host | undefined;
-  /** The sync dir that rules a path, where no rule excludes it. */
+  /** Finds the sync dir that contains a path; undefined if a rule excludes the path. */
   dirOf(path: Path): SyncDir | undefined;
-  /** Whether it lies in a sync dir that this host keeps. */
+  /** Whether the path lies in a sync dir of this host. */
   isOfOurDirs(path: Path): boolean;
-  /** The source is not the version any more: this host looks at these paths again. */
+  /** Reconciles these paths on this host, because the source file is not the version any more. */
   reconcile(paths: readonly Path[]): Promise<void>;
-  /** Has a host look at a path on its own disk; resolves once that is stored. */
+  /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */
   askToLook(host: HostId, path: Path): Promise<void>;
-  /** Where status reads how this host gets on with that one. */
+  /** Stores the state of the deliveries to a host, for the status. */
   record(to: HostId, lane: LaneRecord): Promise<void>;
-  /** Tells the host that files landed there. */
+  /** Notifies the host that it received files. */
   landed(to: HostId, files: number): void;
 }
 
-/** What lies in a path's way may be removed, as by a delete that is still to arrive. */
+/**
+ * Failures by something that blocks the path there and may be removed, for example by a delete
+ * that has yet to arrive.
+ */
 const obstacles: readonly string[] = ['NOT_A_FILE', 'SYMLINK_IN_PATH'];
 /** How many delivered versions are remembered, so that a late hint does not send one again. */
 const recentLimit = 5_000;
 
 /**
- * The sequence of deliveries to one host: one batch at a time, begun at once when idle, larger under load. A failing host backs this
- * lane off and no other; a failing path is blocked and delays nothing. What does not fit in memory is found again in the ledger.
+ * Delivers to one host, one batch at a time: at once when idle, in larger batches under load. A
+ * failing host backs off this queue and no other; a failing path is blocked and delays nothing.
+ * Entries that do not fit into memory are found again in the ledger.
  */
 export class Lane {
   private readonly queue = new Map<Path, Entry>();
@@ -52,7 +56,10 @@ export class Lane {
   private timer: NodeJS.Timeout | undefined;
   private more = true;
   private readonly prepared = new Set<Path>();
-  /** Outcomes, while the next batch is on its way. Where that fails the lane waits, and finds in the ledger what is owed. */
+  /**
+   * Writes of outcomes that run during the next batch. If one fails, the queue waits and finds
+   * the pending entries in the ledger.
+   */
   private readonly storing = new Storing();
   private readonly failingDirs: FailingDirs;
   private failures = 0;
@@ -63,7 +70,8 @@ export class Lane {
 
   constructor(readonly id: HostId, private readonly context: LaneContext) {
     this.failingDirs = new FailingDirs(context.tuning);
-    // A failure that the process before this one recorded is looked at, or status would tell it until the next delivery.
+    // Checks a failure that an earlier process recorded; otherwise the status would show it until
+    // the next delivery.
     const before = context.host(context.me)?.lanes[id];
     this.deliveredAt = before?.deliveredAt;
     if (!before?.failure) return;
@@ -71,7 +79,7 @@ export class Lane {
     this.failingSince = before.failingSince;
   }
 
-  /** Entries just folded here: they go before what the database has. */
+  /** Enqueues entries that were just written here, ahead of those in the database. */
   offer(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (this.recent.get(entry.path) === entry.version) continue;
@@ -81,16 +89,18 @@ export class Lane {
     this.begin();
   }
 
-  /** The ledger may owe this host more than the lane knows. */
+  /** Call this when the ledger may have more pending entries than the queue knows. */
   wake(): void {
     this.more = true;
     this.begin();
   }
 
-  /** Backing off: nothing is sent before the timer says so. */
+  /** Whether the queue is backing off: nothing is sent before the timer fires. */
   get isWaiting(): boolean { return this.timer !== undefined; }
 
-  /** Tries at once, although it is backing off; a person asked, or the host was heard of. */
+  /**
+   * Retries at once despite the backoff, because a person requested it or the host was heard of.
+   */
   retryNow(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -103,7 +113,7 @@ export class Lane {
     clearTimeout(this.timer);
     this.timer = undefined;
     await this.running;
-    // What failed is found again in the ledger.
+    // Failed writes leave their entries pending in the ledger.
     await this.storing.finish().catch(() => undefined);
   }
 
@@ -111,7 +121,7 @@ export class Lane {
     if (this.running || this.timer || this.ending.signal.aborted) return;
     this.running = this.run()
       .catch((error: unknown) => {
-        this.context.events.emit('failed', { doing: `the lane to ${this.id}`, error });
+        this.context.events.emit('failed', { doing: `delivering to ${this.id}`, error });
         this.backOff();
       })
       .finally(() => {
@@ -146,9 +156,9 @@ export class Lane {
 
   private async fill(): Promise<void> {
     const { ledger, me, tuning } = this.context;
-    // What is not stored yet is still owed there.
+    // Outcomes that are not stored yet still count as pending there.
     await this.storing.finish();
-    // Who wakes the lane while the ledger answers is heard.
+    // Set before the query, so that a wake-up during the query is not lost.
     this.more = false;
     const entries = await ledger.owedTo(this.id, me, tuning.laneQueue, this.failingDirs.waiting());
     if (entries.length >= tuning.laneQueue) this.more = true;
@@ -194,7 +204,10 @@ export class Lane {
     return { delivered, ...(hostFailure ? { hostFailure } : {}) };
   }
 
-  /** What keeps the whole host from receiving; a sync dir that alone cannot is left out for a while. */
+  /**
+   * Prepares sync dirs. Returns the failure that keeps the whole host from receiving; a sync dir
+   * that fails alone is left out for a while.
+   */
   private async prepare(host: Host, dirs: ReadonlySet<SyncDir>): Promise<Failure | undefined> {
     for (const dir of dirs) {
       if (this.prepared.has(dir.path) || this.failingDirs.isWaiting(dir.path)) continue;
@@ -205,7 +218,7 @@ export class Lane {
     return undefined;
   }
 
-  /** Takes note of a failure that concerns one sync dir, on either side. */
+  /** Whether a failure concerns only one sync dir, on either side. Records it if so. */
   private isOfDir(dir: SyncDir, failure: Failure): boolean {
     if (failure.code !== 'NO_MARKER') return false;
     this.prepared.delete(dir.path);
@@ -215,14 +228,17 @@ export class Lane {
     return true;
   }
 
-  /** Nothing is owed any more to a host that failed when last heard of: whether it works again only asking tells. */
+  /**
+   * Checks a host that failed last and has nothing pending any more. Only a connection shows
+   * whether it works again.
+   */
   private async findOut(host: Host): Promise<void> {
     const failure = await this.context.backend.prepare(host, [], this.ending.signal);
     if (failure) await this.fail(failure);
     else await this.record(0);
   }
 
-  /** What an outcome that concerns this path alone means for its entry. */
+  /** Applies an outcome that concerns this path alone to its entry. */
   private async take(entry: Entry, outcome: Outcome): Promise<void> {
     const { ledger, settler, events } = this.context;
     if (outcome.result === 'delivered') {
@@ -240,15 +256,18 @@ export class Lane {
   }
 
   /**
-   * The host may have looked at the path while the bytes that were sent lay there, and taken them for what its app saved. What was put
-   * back is captured only if it looks again.
+   * Requests that the host checks the path again. It may have checked the path while the sent
+   * bytes lay there, and taken them for bytes that its app saved. Only another check captures the
+   * bytes that were put back.
    */
   private async askToLook(path: Path): Promise<void> {
     const host = this.context.host(this.id);
     if (host && captures(host)) await this.context.askToLook(this.id, path);
   }
 
-  /** The source is not the version: what follows is another version, or nobody can send it for now. */
+  /**
+   * The source file is not the version: a newer version follows, or no host can send it for now.
+   */
   private async lookAgain(moved: readonly Entry[]): Promise<void> {
     await this.context.reconcile(moved.map(({ path }) => path));
     const later = new Date(Date.now() + this.context.tuning.captureDueMs);
@@ -282,7 +301,7 @@ export class Lane {
     this.timer.unref();
   }
 
-  /** The host works, but for sync dirs that fail by themselves. */
+  /** Records that the host works, apart from sync dirs that fail by themselves. */
   private async record(delivered: number): Promise<void> {
     if (delivered > 0) this.deliveredAt = new Date();
     let works = this.failures > 0;
@@ -291,7 +310,7 @@ export class Lane {
     this.failingSince = undefined;
     const failing = this.failingDirs.first();
     if (works && !failing) this.context.events.emit('recovered', { host: this.id });
-    // Status is to say when it last worked, not every batch.
+    // The status shows when it last worked, so not every batch is recorded.
     if (!works && !failing && performance.now() - this.recordedAt < 2_000) return;
     this.recordedAt = performance.now();
     await this.context.record(this.id, {

@@ -1,10 +1,10 @@
 import type { Entry, Host, HostId } from '../words.js';
 import { Lane, type LaneContext } from './lane.js';
 
-/** How many blocked paths are put back into the queue at one poll. */
+/** How many blocked paths one poll makes pending again. */
 const retryLimit = 500;
 
-/** The lanes of this host as sender: one for every host that can be sent to. */
+/** The delivery queues of this host as origin: one for every host that files can be sent to. */
 export class Lanes {
   private readonly lanes = new Map<HostId, Lane>();
   private readonly ending = new Set<Promise<void>>();
@@ -12,7 +12,7 @@ export class Lanes {
 
   constructor(private readonly context: LaneContext) {}
 
-  /** Begins a lane for each new host and ends those of hosts that are gone; wakes those of hosts that were resumed. */
+  /** Starts a queue for each new host and closes the queues of hosts that are gone. */
   follow(hosts: readonly Host[]): void {
     if (this.closed) return;
     const wanted = new Map(hosts.filter(({ id, status }) => id !== this.context.me && status === 'approved').map((host) => [host.id, host]));
@@ -24,14 +24,14 @@ export class Lanes {
       this.lanes.set(id, lane);
       lane.wake();
     }
-    // A host that stands still takes its time to end; nobody else waits for it.
+    // Closing the queue of an unresponsive host takes time, and nobody else waits for it.
     for (const lane of gone) {
       const ended = lane.close().finally(() => { this.ending.delete(ended); });
       this.ending.add(ended);
     }
   }
 
-  /** Hands entries that were just written to the lanes they are owed on. */
+  /** Enqueues just written entries for the hosts that have them pending. */
   offer(entries: readonly Entry[]): void {
     for (const lane of this.lanes.values()) {
       const owed = entries.filter(({ sender, owed: hosts }) => sender === this.context.me && hosts.includes(lane.id));
@@ -42,7 +42,7 @@ export class Lanes {
   wake(host: HostId): void { this.lanes.get(host)?.retryNow(); }
   isWaiting(host: HostId): boolean { return this.lanes.get(host)?.isWaiting ?? true; }
 
-  /** The safety net: what no hint told is found in the ledger. */
+  /** Finds pending entries in the ledger that no hint announced. */
   async poll(): Promise<void> {
     const { ledger, me } = this.context;
     await ledger.retryBlocked(me, new Date(), retryLimit);

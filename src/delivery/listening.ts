@@ -4,19 +4,20 @@ import { WakeServer, type Hint } from './wake.js';
 export interface ListeningContext {
   readonly stateDir: string;
   readonly events: EventBus;
-  /** Milliseconds between two looks at the socket's file. */
+  /** Milliseconds between two checks of the socket's file. */
   readonly everyMs: number;
-  /** False where it is not taken: this process is about to end. */
+  /** Returns false if the hint is not accepted, because this process is about to end. */
   readonly onHint: (hint: Hint) => boolean;
   /** Whether this process still leads: the socket of another leader must not be replaced. */
   readonly confirm: () => Promise<boolean>;
-  /** Told the socket's file (device and inode) whenever it is a new one. */
+  /** Receives the socket's file (device and inode) whenever there is a new one. */
   readonly announce: (socket: string) => void;
 }
 
 /**
- * Keeps the leader reachable for the other processes of its host: where its socket cannot be made, or somebody removed or replaced the
- * file, it tries again. Until then the others' captures are found by the leader's polls.
+ * Keeps the leader reachable for the other processes of its host. It tries again if its socket
+ * cannot be created, or if somebody removed or replaced the file. Until then the leader finds the
+ * others' captures by polling.
  */
 export class Listening {
   private server: WakeServer | undefined;
@@ -26,7 +27,7 @@ export class Listening {
 
   constructor(private readonly context: ListeningContext) {}
 
-  /** To be called right after the lease was confirmed. */
+  /** Call this right after the lease was confirmed. */
   async start(): Promise<void> {
     await this.listen();
     this.timer = setInterval(() => { this.checking ??= this.check().finally(() => { this.checking = undefined; }); }, this.context.everyMs).unref();
@@ -51,10 +52,10 @@ export class Listening {
       this.server = server;
       announce(socket);
       this.isFailing = false;
-      // Ends the connections of the others, who look for the new socket then.
+      // Closes the other processes' connections; they connect to the new socket then.
       await before?.close();
     } catch (error) {
-      // Told once until it works again.
+      // Reported once until it works again.
       if (!this.isFailing) events.emit('failed', { doing: 'listening for the other processes of this host; until that works, what they save is sent some seconds later', error });
       this.isFailing = true;
     }

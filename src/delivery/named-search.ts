@@ -6,19 +6,25 @@ interface Question { readonly paths: readonly Path[]; resolve(this: void, named:
 
 /** Questions that one search answers. */
 const atOnce = 1_000;
-/** After a search it rests for four times as long as that took: it may read whole collections, in a process that has requests to answer. */
+/**
+ * After a search it pauses for four times the duration of the search, which may read whole
+ * collections in a process that serves requests.
+ */
 const restFactor = 4, longestRestMs = 60_000;
 
-/** Asks which paths documents name: one search at a time, which answers everyone who asked before it began. */
+/**
+ * Finds the paths that documents name. One search runs at a time and answers everyone who asked
+ * before it began.
+ */
 export class NamedSearch {
   private waiting: Question[] = [];
   private running: Promise<void> | undefined;
   private restUntil = 0;
 
-  /** @param signal ends it; questions are then answered by CANCELLED */
+  /** @param signal aborts the search; questions then fail with CANCELLED */
   constructor(private readonly findNamed: (paths: readonly Path[], signal: AbortSignal) => Promise<Named>, private readonly signal: AbortSignal) {}
 
-  /** @throws CANCELLED; what the database throws */
+  /** @throws CANCELLED; the database's errors */
   ask(paths: readonly Path[]): Promise<Named> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ paths, resolve, reject });
@@ -29,7 +35,7 @@ export class NamedSearch {
   private async run(): Promise<void> {
     while (this.waiting.length > 0) {
       const restMs = this.restUntil - performance.now();
-      // An early end of the rest is told by the search.
+      // If the pause is aborted, the search throws.
       if (restMs > 0) await sleep(restMs, undefined, { signal: this.signal, ref: false }).catch(() => undefined);
       await this.search(this.waiting.splice(0, atOnce));
     }

@@ -6,16 +6,20 @@ const batch = 500;
 export interface OwnDebtsContext {
   readonly ledger: Ledger;
   readonly me: HostId;
-  /** Makes the ledger say what this disk says of these paths. */
+  /** Reconciles these paths of this disk with the ledger. */
   reconcile(paths: readonly Path[]): Promise<void>;
-  /** Milliseconds between two looks; each takes a batch, so that entries nobody can help cost little. */
+  /**
+   * Milliseconds between two checks. Each check takes one batch, so entries that nobody can help
+   * cost little.
+   */
   readonly everyMs: number;
 }
 
 /**
- * What a sender is owed itself, since a delivery of an older version landed on its disk or an old file was put back there: no lane
- * brings it that, and no other host hears of it from it. Whether it has the bytes all the same, or a copy in its own `.syncmedia`,
- * only this host can see.
+ * Re-checks files whose origin is this host but whose current version this host lacks. A late
+ * delivery of an older version, or a restored old file, can cause this. No delivery queue serves
+ * a file's own origin, so the entry would stay pending. Only this host can see whether its disk
+ * or its `.syncmedia` has the bytes.
  */
 export class OwnDebts {
   private after: Path | undefined;

@@ -18,13 +18,18 @@ import type { SyncDirs } from '../root/sync-dirs.js';
 import type { Entry, HostId, Path, Seen, SyncDir, Unsyncable } from '../words.js';
 
 const mostExamples = 20;
-/** What a crash left in tmp is removed when it is older than this. In milliseconds. */
+/**
+ * In milliseconds. Files that a crash left in `tmp` are removed when they are older than this.
+ */
 const tmpAge = 24 * 60 * 60_000;
-/** By how much the clocks of two hosts may differ. In milliseconds. */
+/** In milliseconds. The clocks of two hosts may differ by this much. */
 const skewMs = 60_000;
 const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
 
-/** This host's disk as fold and scan need it: nothing is looked at, landed or removed in a sync dir without its marker. */
+/**
+ * This host's disk for reconciling and scanning. Nothing is read, placed or removed in a sync dir
+ * without its marker.
+ */
 export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
     private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
@@ -38,7 +43,8 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   async observe(path: Path): Promise<Seen | undefined> {
     const seen = await this.root.observe(path);
-    // Absence counts only where the sync dir itself is there; and of a directory that is not this host's nothing is told.
+    // Absence counts only if the sync dir itself exists. A directory that is not this host's must
+    // reveal nothing.
     await this.checkedPlace(path);
     return seen;
   }
@@ -57,7 +63,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
       unsyncable.count++;
       if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
     }, scope);
-    // Part of a sync dir says nothing about the rest.
+    // A part of a sync dir says nothing about the rest.
     if (scope.changedSince === undefined) await this.onScanned(dir, unsyncable);
   }
 
@@ -73,7 +79,10 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return findOwnCopy(await this.checkedPlace(entry.path), entry.path, this.recognise(entry, 'unknown'), { areas: ['aside'] });
   }
 
-  /** Accepts bytes that are this to the entry; reads them where facts cannot tell. */
+  /**
+   * Accepts bytes that have the wanted state for the entry; reads them where size and date do not
+   * identify them.
+   */
   private recognise(entry: Entry, wanted: 'current' | 'unknown'): (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean> {
     const onCapturingDisk = entry.capturedBy === this.me;
     return async (seen, hash) => {
@@ -104,12 +113,13 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async restore(entry: Entry, ownCopy: string): Promise<boolean> {
-    // What a delivery of this version has put there meanwhile is the same, and need not be put back.
+    // A delivery of this version may have placed the same bytes meanwhile. They need not be put
+    // back.
     const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false })), place = await this.checkedPlace(entry.path);
     try {
       return !isBackAtPath(await land(place, entry.path, ownCopy, judge));
     } catch (error) {
-      // It was judged meanwhile, and lies elsewhere now.
+      // The file was resolved meanwhile and has moved.
       const moved = hasCode(error, 'TRANSFER_FAILED') ? await this.findOwnCopy(entry) : undefined;
       if (moved === undefined || moved === ownCopy) throw error;
       return !isBackAtPath(await land(place, entry.path, moved, judge));
@@ -133,7 +143,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     await remove(await this.checkedPlace(path), path, this.judge());
   }
 
-  /** What a host that is filled may not contribute is kept among the conflicts. */
+  /** Moves a file to the conflicts that a bootstrapping host may not contribute. */
   async setAside(path: Path): Promise<void> {
     await remove(await this.checkedPlace(path), path, () => Promise.resolve('conflict'));
   }

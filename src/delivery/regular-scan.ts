@@ -11,23 +11,30 @@ export interface RegularScanContext {
   dirs(): readonly SyncDir[];
   record(dir: Path, times: ScanTimes): Promise<void>;
   scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope): Promise<void>;
-  /** Forgets what was deleted before then, where every host knows of it. */
+  /**
+   * Deletes tombstones that were written before `before` and that every host has acknowledged.
+   */
   forgetTombstones(dir: Path, before: Date): Promise<void>;
 }
 
-/** A scan waits until this many times what the last one took have passed. */
+/** A scan waits until this many times the duration of the last one have passed. */
 const rest = 20;
-/** After a failure; the sync dir may be mounted again. In milliseconds. */
+/** In milliseconds, after a failure: the sync dir may be mounted again. */
 const patienceMs = 60_000;
-/** The clock that dates directories ticks more slowly than the one that is read. In milliseconds. */
+/**
+ * In milliseconds. The clock that dates directories ticks more slowly than the one this process
+ * reads.
+ */
 const marginMs = 2_000;
 
 /**
- * What no save and no other host told of is found by looking: often at the directories that changed since the last look, once a day at
- * everything, which also finds files that were written in place or are gone. One sync dir at a time.
+ * Finds changes that no save and no other host announced. It often scans the directories that
+ * changed since the last scan. Once a day it scans everything, which also finds files that were
+ * rewritten in place or are gone. One sync dir is scanned at a time.
  *
- * A directory that was moved to where it is counts as changed, with everything below it. To know one it compares with the scan before;
- * the first scan of a process knows none, and looks at everything.
+ * A directory that was moved to its place counts as changed, with everything below it. To
+ * recognise one, the scan compares with the scan before. The first scan of a process has nothing
+ * to compare with and treats no directory as moved.
  */
 export class RegularScan {
   private readonly notBefore = new Map<Path, number>();
@@ -57,7 +64,7 @@ export class RegularScan {
       } catch (error) {
         if (this.ending.signal.aborted) return;
         this.notBefore.set(dir.path, performance.now() + patienceMs);
-        this.context.events.emit('failed', { doing: `the regular scan of ${dir.path}`, error });
+        this.context.events.emit('failed', { doing: `the periodic scan of ${dir.path}`, error });
       } finally {
         stopwatch.stop();
       }
@@ -68,7 +75,7 @@ export class RegularScan {
     const { context } = this, { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
     const now = new Date();
     const last = context.me().scans?.[dir.path];
-    // Newly a sync dir: what lies there already is left to an adoption or a push, or is found in a day.
+    // A new sync dir: existing files are left to an adoption, a push or the daily scan.
     if (!last) {
       await this.scan(dir, { changedSince: now.getTime() - marginMs });
       await context.record(dir.path, { all: now, changed: now });
@@ -81,7 +88,8 @@ export class RegularScan {
       return true;
     }
     if (!isPast(last.changed, scanChangedMs, now)) return false;
-    // The first scan of a leader knows no directories yet. To it none is new, as files that lie in a new sync dir are left to `adopt`.
+    // The first scan of a leader knows no directories yet and treats none as new, because files
+    // of a new sync dir are left to `adopt`.
     const known = this.known.get(dir.path);
     await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, ...(known && { known }) });
     await context.record(dir.path, { ...last, changed: now });
@@ -96,7 +104,7 @@ export class RegularScan {
   }
 }
 
-/** A date in the future is of a clock that was set back since. */
+/** A date in the future comes from a clock that was set back since. */
 function isPast(date: Date, ms: number, now: Date): boolean {
   return now.getTime() - date.getTime() >= ms || date > now;
 }

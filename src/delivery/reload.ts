@@ -3,10 +3,15 @@ import type { EventBus } from '../events.js';
 
 const outputLimit = 4_096;
 const reloadMs = 60_000;
-/** A program that it leaves running in the background may keep its output open for as long as it lives. */
+/**
+ * In milliseconds. A program that the command leaves in the background may keep the output open.
+ */
 const outputMs = 500;
 
-/** Runs this host's reload command after files landed: coalesced, never two at once, without a shell, bounded in time and output. */
+/**
+ * Runs this host's reload command after it received files. Requests are coalesced and never run
+ * at the same time. The command runs without a shell, with limits on time and output.
+ */
 export class Reload {
   private asked = false;
   private running: Promise<void> | undefined;
@@ -14,7 +19,7 @@ export class Reload {
   private closed = false;
   private readonly ending = new AbortController();
 
-  /** @param delayMs how long files that land in a row are waited for */
+  /** @param delayMs how long to wait for further files before the command runs */
   constructor(
     private readonly command: readonly string[], private readonly events: EventBus,
     private readonly record: (outcome: { exitCode: number | null; output: string }) => Promise<void>,
@@ -62,7 +67,7 @@ function runCommand([program = '', ...args]: readonly string[], signal: AbortSig
     child.stderr.on('data', collect);
     child.on('error', (error) => {
       output += error.message;
-      // It could not be started: nothing more comes of it.
+      // The program could not be started, so no other event follows.
       if (child.pid === undefined) end(null);
     });
     child.on('exit', (exitCode) => { waiting = setTimeout(() => { end(exitCode); }, outputMs); });

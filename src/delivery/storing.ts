@@ -1,4 +1,7 @@
-/** What is being stored beside other work. The first failure is kept for whoever waits for all of it. */
+/**
+ * Tracks writes that run beside other work. Keeps the first failure for the caller that waits for
+ * all of them.
+ */
 export class Storing {
   private readonly underWay = new Set<Promise<void>>();
   private broken: { readonly error: unknown } | undefined;
@@ -10,7 +13,7 @@ export class Storing {
     this.underWay.add(storing);
   }
 
-  /** @throws what something failed with since it was waited for last */
+  /** @throws the first failure since the last call */
   async finish(): Promise<void> {
     await Promise.all(this.underWay);
     const { broken } = this;

@@ -6,7 +6,7 @@ import type { Path, SyncDir } from '../words.js';
 export interface SweepingContext {
   readonly events: EventBus;
   dirs(): readonly SyncDir[];
-  /** Sweeps this host owed when the process before it ended. */
+  /** Reads the rescans that an earlier process left. */
   owed(): Promise<Readonly<Record<string, Date>>>;
   store(dir: Path, dueAt: Date | undefined): Promise<void>;
   scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
@@ -14,12 +14,16 @@ export interface SweepingContext {
 
 interface Owed { storedAt: number; latest: number }
 
-/** A sweep waits until this many times what the last one took have passed. That the process or the machine was stopped meanwhile took nothing. */
+/**
+ * A rescan waits until this many times the duration of the last one have passed. Time in which
+ * the process or the machine was stopped does not count.
+ */
 const rest = 20;
 
 /**
- * The scans owed after saves: one for however many of them, a little later, so that what the app wrote beside the named files is
- * found too. A save during the wait owes another one only where its own delay ends after the sweep that is due.
+ * Schedules rescans after saves: one for any number of saves, a little later, to find files that
+ * the app wrote beside the named ones. A save during the wait requests another rescan only if its
+ * own delay ends after the rescan that is due.
  */
 export class Sweeping {
   private readonly owed = new Map<Path, Owed>();
@@ -40,7 +44,7 @@ export class Sweeping {
 
   async owe(dir: Path, afterSeconds: number): Promise<void> {
     const due = Date.now() + afterSeconds * 1000;
-    // What is just stored as done must not swallow this one.
+    // A rescan that is just being stored as done must not swallow this request.
     await this.settling?.catch(() => undefined);
     const owed = this.owed.get(dir);
     if (owed && owed.storedAt <= due) {
@@ -62,7 +66,7 @@ export class Sweeping {
     return Math.max(storedAt, this.notBefore.get(dir) ?? 0);
   }
 
-  /** Stores that the sweep begun then is owed no more, unless a save has asked for a later one. */
+  /** Records that the rescan is done, unless a save has requested a later one. */
   private async settle(path: Path, { latest }: Owed, began: number): Promise<void> {
     await this.context.store(path, latest > began ? new Date(latest) : undefined);
     if (latest > began) this.owed.set(path, { storedAt: latest, latest });
@@ -92,9 +96,9 @@ export class Sweeping {
       } catch (error) {
         const tookMs = stopwatch.stop();
         if (this.ending.signal.aborted) return;
-        // Stays owed: the sync dir may be mounted again, the database may return.
+        // It stays due: the sync dir may be mounted again, the database may return.
         this.notBefore.set(path, Date.now() + 10_000 + rest * tookMs);
-        this.context.events.emit('failed', { doing: `the sweep of ${path} (${messageOf(error)})`, error });
+        this.context.events.emit('failed', { doing: `the rescan of ${path} (${messageOf(error)})`, error });
       }
     }
   }

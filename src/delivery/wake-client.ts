@@ -3,35 +3,40 @@ import { messageLimit, readLines, socketPath, type Hint } from './wake.js';
 
 export interface WakeClientDeps {
   readonly stateDir: string;
-  /** Makes captures due at once that the lease holder has not taken. Must not reject. */
+  /** Makes captures due at once that the leader has not accepted. Must not reject. */
   makeDue(ids: readonly string[]): Promise<void>;
-  /** A process that listened there has ended, or is about to. */
+  /** Called when the process that listened has ended or is about to. */
   onGone?(): void;
 }
 
-/** A hint that the holder has not taken yet. */
+/** A hint that the leader has not acknowledged yet. */
 interface Waiting { readonly hint: Hint; readonly line: string; readonly answer?: (taken: boolean) => void }
 
-/** Who takes nothing for so long stands still. */
+/** In milliseconds. A leader that acknowledges nothing for so long is stuck. */
 const takenMs = 2_000;
 const firstRetryMs = 20, longestRetryMs = 500;
-/** So often it is tried to tell somebody of captures that were made due; the next holder finds them by itself. */
+/**
+ * How often it tries to announce captures that were made due. The next leader finds them by
+ * itself.
+ */
 const tries = 10;
 const waitingLimit = 10_000;
 
 /**
- * Tells the lease holder. A hint counts once the holder has taken it; the captures of all others are made due at once, and the next process
- * that listens is told to look for them. While `watch` is on it keeps a connection open, whose end says that the holder has ended.
+ * Sends hints to the leader. A hint counts once the leader has acknowledged it. The captures of
+ * all other hints are made due at once, and the next process that listens is told to check the
+ * outbox. While `keepConnected` is on it keeps a connection open; its end shows that the leader
+ * has ended.
  */
 export class WakeClient {
   private socket: Socket | undefined;
   private number = 0;
   private bytes = 0;
   private readonly waiting = new Map<number, Waiting>();
-  /** To be made due, in few calls. */
+  /** Captures to make due, in few calls. */
   private dueIds: string[] = [];
   private storing: Promise<void> | undefined;
-  /** What the next one that listens is told: what nobody has taken. */
+  /** The hint for the next listener: everything that nobody acknowledged. */
   private missed: Hint | undefined;
   private telling = false;
   private failures = 0;
@@ -49,7 +54,7 @@ export class WakeClient {
     else this.add(hint);
   }
 
-  /** Whether a process that holds the lease answers, within these milliseconds. */
+  /** Whether the leader answers within this many milliseconds. */
   async ask(ms: number): Promise<boolean> {
     if (this.closed) return false;
     let late: NodeJS.Timeout | undefined;
@@ -63,7 +68,9 @@ export class WakeClient {
     }
   }
 
-  /** Whether to keep a connection open. What was not taken when that ends is made due. */
+  /**
+   * Sets whether a connection stays open. When that ends, unacknowledged captures are made due.
+   */
   watch(watching: boolean): void {
     this.watching = watching && !this.closed;
     if (!watching) {
@@ -76,7 +83,7 @@ export class WakeClient {
     this.connectSoon();
   }
 
-  /** What was not taken by now is made due. */
+  /** Makes all unacknowledged captures due. */
   async close(): Promise<void> {
     this.closed = true;
     this.watching = false;
@@ -103,7 +110,7 @@ export class WakeClient {
 
   private write(socket: Socket, line: string): void {
     socket.write(line);
-    // The process does not end before its hints were taken, or are known not to be.
+    // The process stays alive until its hints were acknowledged or have failed.
     socket.ref();
     this.late ??= setTimeout(() => { this.socket?.destroy(); }, takenMs).unref();
   }
@@ -130,12 +137,12 @@ export class WakeClient {
       isThere = true;
       socket.unref();
       for (const { line } of this.waiting.values()) this.write(socket, line);
-      // Whether the process that listens is at work shows only when it answers.
+      // Only an answer shows that the listening process is at work.
       if (this.watching) this.add({});
       this.tellMissed();
     });
     readLines(socket, (line) => { this.noteTaken(socket, Number(line)); });
-    socket.on('error', () => { /* Nobody holds the lease just now. */ });
+    socket.on('error', () => { /* No process leads now. */ });
     socket.on('close', () => { this.end(isThere); });
   }
 
@@ -187,7 +194,10 @@ export class WakeClient {
     while (this.dueIds.length > 0) await this.deps.makeDue(this.dueIds.splice(0));
   }
 
-  /** Once what was missed is due, or the one that looks would not find it. */
+  /**
+   * Sends the missed hint after its captures were made due; otherwise the leader would not find
+   * them.
+   */
   private tellMissed(): void {
     if (!this.missed || this.telling) return;
     this.telling = true;
@@ -195,7 +205,7 @@ export class WakeClient {
       this.telling = false;
       const { missed } = this;
       if (!missed || this.socket?.readyState !== 'open') return this.connectSoon();
-      // Once there is room again.
+      // Wait until there is room again.
       if (this.waiting.size > 0) return;
       this.missed = undefined;
       this.add(missed);

@@ -6,8 +6,9 @@ import { readInode } from '../hosts/process-identity.js';
 import type { Capture } from '../words.js';
 
 /**
- * What a process of this host tells the one that holds the lease: captures just made; that a run was asked for; that captures in the outbox
- * were made due. With none of these it asks whether there is one.
+ * A message of another process to the leader of its host. It carries new captures, that a run was
+ * requested, or that captures in the outbox were made due. An empty hint asks whether there is a
+ * leader.
  */
 export interface Hint { readonly captures?: readonly Capture[]; readonly run?: true; readonly look?: true }
 
@@ -17,7 +18,9 @@ export function socketPath(stateDir: string): string {
   return join(stateDir, 'lanes.sock');
 }
 
-/** Calls `take` for each whole line of what comes. Ends a connection that sends longer lines than any of ours. */
+/**
+ * Calls `take` for each whole line. Closes a connection that sends longer lines than any of ours.
+ */
 export function readLines(socket: Socket, take: (line: string) => void): void {
   let text = '';
   socket.setEncoding('utf8');
@@ -34,23 +37,29 @@ export function readLines(socket: Socket, take: (line: string) => void): void {
 }
 
 /**
- * What the leader listens at: a Unix socket in the state folder (0700). A hint is one line of JSON with a number; once it was taken the number is
- * sent back. A connection is ended whose hint was not taken.
+ * The leader's Unix socket in the state folder (0700). A hint is one line of JSON with a number,
+ * which is sent back once the hint was accepted. If a hint is refused, the connection is closed.
  */
 export class WakeServer {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
   private inode: string | undefined;
-  /** Node unlinks the path that a server was begun at when it ends; by then the next holder may have its own at the known one. */
+  /**
+   * Node unlinks a server's original path when the server closes. The next leader may have its
+   * socket at the known path by then, so the server starts at a path of its own.
+   */
   private readonly ownPath: string;
 
-  /** @param onHint false where it is not taken: this process is about to end */
+  /** @param onHint returns false if the hint is refused, because this process is about to end */
   constructor(private readonly stateDir: string, private readonly onHint: (hint: Hint) => boolean) {
-    // No longer than the known name, whose length is checked at init.
+    // No longer than the known name, whose length `init` checks.
     this.ownPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
   }
 
-  /** @returns the socket's file, as device and inode: while somebody listens there this process has not closed it */
+  /**
+   * @returns the socket's file, as device and inode: while a process listens there, this one has
+   * not closed it
+   */
   async start(): Promise<string> {
     try {
       return await this.open();
@@ -70,7 +79,8 @@ export class WakeServer {
     server.unref();
     const inode = await readInode(this.ownPath);
     if (inode === undefined) throw new Error(`the socket ${this.ownPath} was removed while it was made`);
-    // Only the lease holder gets here: what is there is of a process that is gone, or about to end.
+    // Only the leader gets here: an existing socket belongs to a process that is gone or about to
+    // end.
     await rename(this.ownPath, socketPath(this.stateDir));
     this.inode = inode;
     return inode;

@@ -6,21 +6,27 @@ export type Row = Omit<Entry, 'path'> & { _id: string };
 export type Filter = mongo.Filter<Row>;
 export type Update = mongo.UpdateFilter<Row>;
 
-/** What is counted: entries for which all that is given holds. `missing`: files without a holder; `sendable`: due, and held by their sender. */
+/**
+ * Selects the entries that meet every given condition. `missing`: files that no host holds.
+ * `sendable`: due entries whose origin holds the bytes.
+ */
 export interface CountFilter {
   owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
-  /** Tombstones, and files that one of these hosts holds. */
+  /** Selects tombstones, and files that one of these hosts holds. */
   deliverableBy?: readonly HostId[];
-  /** Captured at that time or later; or earlier. */
+  /** Selects entries captured at or after `since`, and at or before `before`. */
   since?: Date; before?: Date;
 }
 
-/** Ids of a sync dir's paths: `dir/` up to, not including, `dir0` (the byte after `/`). */
+/**
+ * Matches the ids of a sync dir's paths: from `dir/` up to, not including, `dir0` (`0` is the
+ * byte after `/`).
+ */
 export function isBelow(dir: Path): { $gte: string; $lt: string } {
   return { $gte: `${dir}/`, $lt: `${dir}0` };
 }
 
-/** Due, and what the sender has: a tombstone needs no bytes. */
+/** Matches due entries whose bytes the origin holds. A tombstone needs no bytes. */
 export function sendableBy(sender: HostId): Filter {
   return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
 }

@@ -3,15 +3,18 @@ import { changedAt, haveSameFacts } from '../planning/standing.js';
 import type { Entry, HostId, Path, Seen } from '../words.js';
 import type { FoldContext, Reason } from './fold-context.js';
 
-/** What a decision needs to know before it can be made, and where the bytes lie that it is about. */
+/** The evidence for a decision, and the file that it is about. */
 export interface Gathered { evidence: Partial<Evidence>; copy: string | undefined }
 
-/** By how much two hosts' clocks may differ, or a file's date and ours. In milliseconds. */
+/**
+ * In milliseconds. The clocks of two hosts, or a file's date and this host's clock, may differ by
+ * this much.
+ */
 const skewMs = 60_000;
-/** A capture tells its time in whole seconds. */
+/** A capture states its time in whole seconds. */
 const secondMs = 1_000;
 
-/** Answers one question of `reconcile`, from this disk or the database. */
+/** Answers one question of `reconcile` from this disk or the database. */
 export async function gather(
   context: FoldContext, { ask }: Question, about: { path: Path; entry: Entry | undefined; seen: Seen | undefined }, reason: Reason, before: Gathered,
 ): Promise<Gathered> {
@@ -40,7 +43,7 @@ export async function gather(
   }
 }
 
-/** Another host's clock may have captured the version. */
+/** Allows for clock skew, because the clock of another host may have dated the version. */
 function mayHaveComeSince(entry: Entry | undefined, seen: Seen | undefined): boolean {
   const came = seen && changedAt(seen);
   return entry !== undefined && (came === undefined || came > entry.capturedAt.getTime() - skewMs);
@@ -56,8 +59,9 @@ function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
 }
 
 /**
- * A save that is certainly younger than the delete needs no look into the documents, for which folds would wait; nor does what somebody has
- * asserted. One clock tells of both where this host deleted it.
+ * Whether the save is certainly younger than the delete, or the application asserted these bytes.
+ * Then no search of the documents is needed, which would delay the path. If this host wrote the
+ * tombstone, one clock dated both.
  */
 function isSavedSince(entry: Entry | undefined, path: Path, { savedAt, asserted }: Reason, me: HostId): boolean {
   if (asserted?.some((one) => one.path === path)) return true;

@@ -12,20 +12,29 @@ import { insertFresh } from './insert-fresh.js';
 
 export { hashAtOnceLimit, type FoldContext, type FoldDisk, type Reason, type Rereads } from './fold-context.js';
 
-/** How often a path is looked at again because its entry moved meanwhile, before it is left to the next sweep. */
+/**
+ * How often a path is checked again because its entry changed meanwhile, before it is left to the
+ * next rescan.
+ */
 const attempts = 10;
 
-/** What came of folding: the entries that were written, and the paths that could not be looked at now, or not decided on yet. */
+/**
+ * The result for some paths: the written entries, and the paths that failed or cannot be decided
+ * yet.
+ */
 export interface Folded {
   readonly entries: Entry[];
   readonly failed: { readonly path: Path; readonly error: unknown }[];
-  /** To be looked at again soon: what they are depends on a delivery that is not acknowledged yet. */
+  /**
+   * Paths to check again soon, because they depend on a delivery that is not acknowledged yet.
+   */
   readonly waiting: Path[];
 }
 
 /**
- * Makes the ledger say what this disk says about each path. Folding twice is harmless: only bytes that the entry does not know make
- * a version. Returns the entries that were written and that hosts are owed.
+ * Reconciles paths of this disk with the ledger. Repeating it is harmless, because only bytes
+ * that the entry does not know become a version. Returns the written entries that hosts have
+ * pending.
  */
 export class Fold {
   private readonly underWay = new Set<Promise<Folded>>();
@@ -37,24 +46,30 @@ export class Fold {
     const [first] = failed;
     if (first) {
       const others = failed.length > 1 ? ` and ${failed.length - 1} other paths` : '';
-      this.context.events.emit('failed', { doing: `looking at ${JSON.stringify(first.path)}${others}`, error: first.error });
+      this.context.events.emit('failed', { doing: `reconciling ${JSON.stringify(first.path)}${others}`, error: first.error });
     }
     return entries;
   }
 
-  /** As `paths`, and tells which paths could not be looked at: a file that may not be read, or that is being written all the time. */
+  /**
+   * Like `reconcilePaths`, but returns the paths that could not be read, such as files without
+   * read permission or files that are written all the time.
+   */
   async each(paths: readonly Path[], reason: Reason): Promise<Folded> {
     const folding = this.fold(paths, reason);
     this.underWay.add(folding);
     try { return await folding; } finally { this.underWay.delete(folding); }
   }
 
-  /** Resolves when all that were begun before, perhaps by an older host list, have ended. */
+  /**
+   * Resolves when all calls that started before have ended. They may have used an older host
+   * list.
+   */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.underWay]);
   }
 
-  /** Those of the entries at whose path bytes lie that they do not know. */
+  /** Lists the entries whose path has bytes that the entry does not know. */
   async unknown(entries: readonly Entry[]): Promise<{ path: Path; seen: Seen }[]> {
     const found: { path: Path; seen: Seen }[] = [];
     await forEachOf(entries, 16, async (entry) => {
@@ -81,7 +96,8 @@ export class Fold {
         if (entry === 'wait') waiting.push(path);
         else if (entry) entries.push(entry);
       } catch (error) {
-        // What this disk says concerns one path, and keeps no other from being folded; the rest is the database's.
+        // A SyncMediaError concerns one path and stops no other. Any other error comes from the
+        // database.
         if (!(error instanceof SyncMediaError)) throw error;
         failed.push({ path, error });
       }
@@ -90,7 +106,10 @@ export class Fold {
     return { entries, failed, waiting };
   }
 
-  /** One path, from the entry as it was read. Paths that may not be captured, or are no files, are left alone. */
+  /**
+   * Reconciles one path with its entry as it was read. Skips paths that may not be captured or
+   * are no files.
+   */
   private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | 'wait' | undefined> {
     const { ledger, me } = this.context;
     if (!this.context.wantedBy(path)) return undefined;
@@ -107,7 +126,8 @@ export class Fold {
         return undefined;
       }
       if (answer === 'new-version' && seen) {
-        // Asked as late as can be: a host may have come to be known while a large file was hashed.
+        // This list is read as late as possible: a host may have joined while a large file was
+        // hashed.
         const wantedBy = this.context.wantedBy(path);
         if (!wantedBy) return undefined;
         const next = makeVersion(entry, seen, {
@@ -120,17 +140,18 @@ export class Fold {
       }
       entry = await ledger.read(path);
     }
-    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was folded`);
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was reconciled`);
   }
 
-  /** 'again': somebody replaced the file while evidence was looked for. */
+  /** Answers 'again' if somebody replaced the file while the evidence was gathered. */
   private async look(path: Path, entry: Entry | undefined, reason: Reason):
   Promise<{ answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined> {
     const { disk, me } = this.context;
     const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
     const looked = await this.findStanding(path, entry, reason, asserted);
     if (!looked) {
-      // A directory or a symlink took its place: nothing to capture, and nothing that this host holds any more.
+      // A directory or a symlink replaced the file: there is nothing to capture, and this host no
+      // longer holds it.
       const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
       return isHeld ? { answer: 'leave', seen: undefined, copy: undefined } : undefined;
     }
@@ -143,7 +164,8 @@ export class Fold {
     for (;;) {
       const answer = reconcile({ ...situation, evidence: gathered.evidence });
       if (typeof answer === 'string') {
-        // What a late delivery left aside may have been put back in the meantime: then these bytes are not the app's.
+        // Bytes that a late delivery replaced may have been put back meanwhile. Then the observed
+        // bytes are not the app's.
         const isAboutAside = gathered.evidence.lateDelivery === false || gathered.evidence.uncaptured === false;
         const isMoved = isAboutAside && (await disk.observe(path))?.stamp !== seen?.stamp;
         return { answer: isMoved ? 'again' : answer, seen, copy: gathered.copy };
@@ -152,7 +174,7 @@ export class Fold {
     }
   }
 
-  /** Undefined where something other than a file is there. */
+  /** Returns undefined if the path is something other than a file. */
   private async findStanding(
     path: Path, entry: Entry | undefined, reason: Reason, asserted?: Seen,
   ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
@@ -163,13 +185,13 @@ export class Fold {
       seen = await disk.observe(path);
       standing = findStanding(entry, seen, { onCapturingDisk, surely: this.mustBeSure(entry, seen, reason) });
       if (standing === 'current' && isRewritten({ entry, seen, me, why: reason.why })) standing = 'unknown';
-      // New bytes are hashed when they are small, so that the version can be recognised everywhere by its content.
+      // Small new files are hashed, so that every host can recognise the version by its content.
       const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
       if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
         seen = await disk.hash(path, { keeps: isNews });
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
-      // What a pull has fetched has the date that the other host keeps.
+      // A pull fetched this file with the date that the other host keeps.
       if (standing === 'redated' && reason.why === 'named' && reason.overrules === true) standing = 'unknown';
     } catch (error) {
       if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
@@ -187,25 +209,30 @@ export class Fold {
     return true;
   }
 
-  /** The content was compared, and is the version's: it need not be compared again until somebody touches the file. */
+  /**
+   * Records that the content was compared and is the version's. It is not compared again until
+   * somebody touches the file.
+   */
   private async noteCompared(entry: Entry, seen: Seen | undefined): Promise<void> {
     const { ledger, me } = this.context, { facts } = entry;
     if (seen?.stamp === undefined || seen.sha256 === undefined || seen.sha256 !== facts?.sha256) return;
     if (entry.heldBy.includes(me) && hasChanged(entry, me, seen) !== false) await ledger.change(entry, confirmStamp(me, seen.stamp));
   }
 
-  /** False where the entry moved on meanwhile. */
+  /** Returns false if the entry changed meanwhile. */
   private async carryOut(answer: Answer, entry: Entry, seen: Seen | undefined, copy: string | undefined): Promise<boolean> {
     const { ledger, disk, me } = this.context;
-    // What the app wrote there meanwhile was put back: it is news, and looked at again.
+    // The app wrote to the path meanwhile, and its bytes were put back. They are new, so the path
+    // is checked again.
     if (answer === 'restore' && copy !== undefined && !await disk.restore(entry, copy)) return false;
     if (answer === 'put-back' && copy !== undefined) await disk.putBack(entry, copy);
     if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
     if (answer === 'trash' && entry.heldBy.includes(me)) this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
     if (answer === 'redate' && seen) await disk.redate(entry, seen);
-    // The caller looks at the path again: bytes that were put or taken back are a version now, dated ones are the current version, and a
-    // judge may have put back a moved file that was not the old one any more.
+    // The caller checks the path again. Bytes that were put back are a version now, and a redated
+    // file is the current version. A file moved to the trash may have been put back, because it
+    // was not the expected one any more.
     if (answer === 'trash' || answer === 'put-back' || answer === 'take-back' || answer === 'redate') return false;
     const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
     return transition === undefined || ledger.change(entry, transition);
@@ -217,7 +244,10 @@ function hadCurrent({ heldBy, stamps }: Entry, me: HostId): boolean {
   return heldBy.includes(me) || stamps?.[me] === removedStamp;
 }
 
-/** Runs `work` on each item, at most `width` at a time; the first failure is thrown after all under way have ended. */
+/**
+ * Runs `work` on each item, at most `width` at a time. Throws the first failure after all running
+ * calls have ended.
+ */
 export async function forEachOf<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const failures: unknown[] = [];

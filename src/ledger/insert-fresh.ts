@@ -4,12 +4,13 @@ import { makeVersion } from '../planning/entries.js';
 import type { Entry, Path } from '../words.js';
 import { hashAtOnceLimit, type FoldContext, type Reason } from './fold-context.js';
 
-/** A file written within this time before it was named is most likely a new one. In milliseconds. */
+/** In milliseconds. A file written within this time before it was named is most likely new. */
 const freshMs = 60_000;
 
 /**
- * The quick way for a file that was just uploaded: its entry is inserted without having been read. Where the path has an entry already
- * nothing is written, and the usual way looks at both; so it does with everything else that this one leaves alone.
+ * The fast path for a file that was just uploaded: inserts its entry without reading the ledger
+ * first. If the path already has an entry, nothing is written and the ordinary path compares
+ * both. All other cases are left to the ordinary path as well.
  */
 export async function insertFresh(context: FoldContext, path: Path, { savedBy, alsoHeldBy, overrules }: Reason): Promise<Entry | undefined> {
   const { ledger, disk, me } = context;
@@ -21,7 +22,7 @@ export async function insertFresh(context: FoldContext, path: Path, { savedBy, a
     const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [], overrules });
     return await ledger.insert(entry) ? entry : undefined;
   } catch (error) {
-    // The usual way meets it too, and tells.
+    // The ordinary path meets the same error and reports it.
     if (error instanceof SyncMediaError) return undefined;
     throw error;
   }

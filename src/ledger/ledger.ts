@@ -12,13 +12,15 @@ import { holdUpdate, toUpdate } from './updates.js';
 
 export type { CountFilter, Row } from './filters.js';
 
-/** How often an entry is read and written anew, because it moved in between. */
+/** How often an entry is read and written again because it changed in between. */
 const attempts = 10;
-/** Paths of one query: a query, like a document, has at most 16 MiB, and a path up to 2,000 bytes. */
+/** Paths per query: a query has at most 16 MiB, like a document, and a path up to 2,000 bytes. */
 const readBatch = 1_000;
-/** The field that says whether a row is still the one that was read. */
+/** The field that shows whether a row is still the one that was read. */
 const fence = 'version';
-/** An update of a list fails where it is none, and with it the update of all rows behind that one. */
+/**
+ * An array operator fails on a field that is no array, and stops the update of all rows after it.
+ */
 const isList = { $type: 'array' } as const;
 
 export interface Fence { readonly path: Path; readonly version: Version }
@@ -32,13 +34,13 @@ function toRow({ path, ...rest }: Entry): Row {
 }
 
 /**
- * One entry per path, in MongoDB. Every write is atomic on one entry and fenced by the version it was decided on; no
- * transactions.
+ * Stores one entry per path in MongoDB. Every write is atomic on one entry and fenced by the
+ * version it was decided on. There are no transactions.
  */
 export class Ledger {
   private readonly inserting: Gathering<Row, void>;
 
-  /** @param collection asked at each use: the app may open its connection anew */
+  /** @param collection called at each use, because the app may open its connection again */
   constructor(private readonly collection: () => mongo.Collection<Row>, private readonly reader: RowReader) {
     this.inserting = gatherInserts(collection);
   }
@@ -71,7 +73,7 @@ export class Ledger {
     return found;
   }
 
-  /** False where the path has an entry already. */
+  /** Returns false if the path already has an entry. */
   async insert(entry: Entry): Promise<boolean> {
     try {
       await this.inserting.ask(toRow(entry));
@@ -82,19 +84,19 @@ export class Ledger {
     }
   }
 
-  /** False where the entry has another version by now. */
+  /** Returns false if the entry has another version by now. */
   async replace(version: Version, entry: Entry): Promise<boolean> {
     const { _id, ...rest } = toRow(entry);
     const result = await this.rows.replaceOne({ _id, version }, rest);
     return result.matchedCount === 1;
   }
 
-  /** The hosts hold this version. False where the fence fails. */
+  /** Records that the hosts hold this version. Returns false if the fence fails. */
   hold({ path, version }: Fence, hosts: readonly HostId[], sha256?: string): Promise<boolean> {
     return this.update({ _id: path, version }, holdUpdate(hosts, sha256));
   }
 
-  /** As `hold`, for many at once; tells which fences failed. */
+  /** Like `markHeld`, for many versions at once. Returns those whose fence failed. */
   async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(settles: readonly T[]): Promise<T[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
@@ -110,29 +112,41 @@ export class Ledger {
   }
 
   /**
-   * One atomic write of what becomes of some hosts, decided on the entry as it was read: false where it has another version by now,
-   * or another sender, since who loses the bytes as sender leaves the entry to be adopted.
+   * Writes one transition atomically, decided on the entry as it was read. Returns false if the
+   * entry has another version or another origin by now. The origin counts, because an origin that
+   * loses the bytes leaves the entry to be taken over.
    */
   change({ path, version, sender }: Sent, transition: Transition): Promise<boolean> {
     return this.update({ _id: path, version, sender }, toUpdate(transition));
   }
 
-  /** As `change`, decided on whatever the entry is now. False where there is none, or `decide` leaves it. */
+  /**
+   * Like `writeTransition`, decided on the newest state of the entry. Returns false if there is
+   * no entry, or `decide` returns nothing.
+   */
   async changeNow(path: Path, decide: (now: Entry) => Transition | undefined): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const now = await this.read(path), transition = now && decide(now);
       if (!transition) return false;
       if (await this.change(now, transition)) return true;
     }
-    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} moved ${attempts} times while it was written`);
+    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was written`);
   }
 
-  /** The hosts are owed whatever is current, and no longer count as holders: always safe, a delivery more. `version`: only while it is that one. */
+  /**
+   * Makes the current version pending for the hosts, which then no longer count as holders.
+   * Always safe: at worst it causes one more delivery.
+   * @param version the only version that is changed
+   */
   owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
     return this.changeNow(path, (now) => version === undefined || now.version === version ? owe(now, hosts) : undefined);
   }
 
-  /** The host is owed every entry of a sync dir that it neither holds nor is owed, of these senders or of all. Tells how many. */
+  /**
+   * Makes every entry of a sync dir pending for a host that neither holds it nor has it pending.
+   * Returns how many.
+   * @param senders the origins whose entries are changed; default: all
+   */
   async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
       {
@@ -144,8 +158,8 @@ export class Ledger {
   }
 
   /**
-   * Entries of which this host is the sender and is owed the bytes itself, or that nobody may send: it has to look at its own disk.
-   * By path, from the one behind `after`.
+   * Finds entries that are pending for their own origin, or that no host may send. This host must
+   * check its own disk for them. Sorted by path, after `after`.
    */
   async owedToSender(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
     const filter = {
@@ -154,36 +168,46 @@ export class Ledger {
     return this.find(filter, { limit, sort: { _id: 1 } });
   }
 
-  /** The host is not concerned: neither holding, nor owed, nor blocked. */
+  /**
+   * Records that the host is not concerned: it neither holds the entry, nor has it pending, nor
+   * is blocked.
+   */
   release({ path, version }: Fence, host: HostId): Promise<boolean> {
     return this.update({ _id: path, version }, toUpdate(release(host)));
   }
 
-  /** The host's copy is gone; where it was the sender a holder may adopt the entry. */
+  /**
+   * Records that the host's copy is gone. If the host was the origin, a holder may take the entry
+   * over.
+   */
   leave(entry: Sent, host: HostId): Promise<boolean> {
     return this.change(entry, leave(entry, host));
   }
 
-  /** This path fails there by itself: it waits apart, and delays nothing. Without `retryAt` for a person. */
+  /**
+   * Blocks this path for one host: it waits separately and delays nothing. Without `retryAt` it
+   * waits for a person.
+   */
   async block({ path, version }: Fence, host: HostId, failure: Failure, since: Date, retryAt: Date | undefined): Promise<void> {
     const blocked = { host, failure, since, ...(retryAt ? { retryAt } : {}) };
-    // Two updates, because one may not pull from and push to the same array; a crash between them leaves the host owed.
+    // Two updates, because one update cannot pull from and push to the same array. After a crash
+    // between them the entry is still pending.
     await this.update({ _id: path, version }, { $pull: { blocked: { host } } });
     await this.update({ _id: path, version, owed: host }, { $pull: { owed: host }, $push: { blocked } });
   }
 
-  /** Not due before `dueAt`. */
+  /** Makes the entry due at `dueAt`, not earlier. */
   postpone({ path, version }: Fence, dueAt: Date): Promise<boolean> {
     return this.update({ _id: path, version }, { $set: { dueAt } });
   }
 
-  /** Blocked paths whose time has come are owed again; at most `limit`. Tells how many. */
+  /** Makes blocked paths pending again whose retry is due, at most `limit`. Returns how many. */
   async retryBlocked(sender: HostId, now: Date, limit: number): Promise<number> {
     const due = await this.find({ sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } }, { limit });
     let count = 0;
     for (const { path, version, blocked } of due) {
       const hosts = blocked.filter(({ retryAt }) => retryAt && retryAt <= now).map(({ host }) => host);
-      // Stays in `blocked` as the memory of since when it fails; a success clears it.
+      // The host stays in `blocked`, to remember since when the path fails. A success clears it.
       if (await this.update({ _id: path, version }, {
         $addToSet: { owed: { $each: hosts } }, $unset: { 'blocked.$[due].retryAt': '' },
       }, [{ 'due.host': { $in: hosts } }])) count++;
@@ -191,7 +215,11 @@ export class Ledger {
     return count;
   }
 
-  /** What a host is owed by this sender, but for some sync dirs: half of them the newest, half the oldest, each once. */
+  /**
+   * Finds due entries of this origin that are pending for a host: half of them the newest, half
+   * the oldest, each once.
+   * @param exceptDirs sync dirs to leave out
+   */
   async owedTo(host: HostId, sender: HostId, limit: number, exceptDirs: readonly Path[] = []): Promise<Entry[]> {
     const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
     const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
@@ -202,21 +230,27 @@ export class Ledger {
     return [...new Map([...newest, ...oldest].map((entry) => [entry.path, entry])).values()];
   }
 
-  /** One query for all lanes: which of these hosts this sender owes anything that is due. */
+  /**
+   * One query for all delivery queues: whether this origin has any due entry pending for one of
+   * these hosts.
+   */
   async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
     if (hosts.length === 0) return false;
     const filter: Filter = { sender, owed: { $in: [...hosts] }, ...sendableBy(sender) };
     return await this.rows.findOne(filter, { projection: { _id: 1 } }) !== null;
   }
 
-  /** This host becomes the sender of an entry whose sender is gone or holds it no longer. */
+  /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
   adopt(entry: Entry, me: HostId): Promise<boolean> {
     const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
     return this.update({ _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
       { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } });
   }
 
-  /** Entries that a host may adopt because their sender let go of them, or is one of `gone`. */
+  /**
+   * Finds entries that this host may take over, because their origin lost the bytes or is one of
+   * `gone`.
+   */
   async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
     const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
     const orphaned: Filter = {
@@ -227,31 +261,40 @@ export class Ledger {
     return entries;
   }
 
-  /** Entries below a sync dir, as a stream. */
+  /** Streams the entries below a sync dir. */
   async *below(dir: Path, { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {}): AsyncIterable<Entry> {
     const rows = this.rows.find({ ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter, { batchSize: 500 });
     for await (const row of rows) yield* await this.readable([row]);
   }
 
-  /** Entries this host captured whose bytes the next sweep is to hash, by path, from the one behind `after`. */
+  /**
+   * Finds entries that this host captured and that the next rescan has to hash. Sorted by path,
+   * after `after`.
+   */
   async unsure(capturedBy: HostId, below: Path, limit: number, after?: Path): Promise<Entry[]> {
     const _id = { ...isBelow(below), ...(after === undefined ? {} : { $gt: after }) };
     return this.find({ capturedBy, unsure: true, _id }, { limit, sort: { _id: 1 } });
   }
 
-  /** The content of a version is known for certain now. @param stamp of the file of `host`, which has it */
+  /**
+   * Records that the content of a version is certain now.
+   * @param stamp the stamp of the file on `host`, which has the version
+   */
   confirm({ path, version }: Fence, sha256: string, host: HostId, stamp: string | undefined): Promise<boolean> {
     const set = { 'facts.sha256': sha256, ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }) };
     return this.update({ _id: path, version }, { $set: set, $unset: { unsure: '' } });
   }
 
-  /** A retired host is owed nothing and holds nothing. */
+  /** Removes a retired host from all entries. */
   async forget(host: HostId): Promise<void> {
     await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }], owed: isList, heldBy: isList, blocked: isList },
       { $pull: { owed: host, heldBy: host, blocked: { host } } });
   }
 
-  /** Tombstones of a sync dir that were written before then, and that no host waits for. */
+  /**
+   * Deletes tombstones of a sync dir that were written before `before` and that no host waits
+   * for.
+   */
   async forgetTombstones(dir: Path, before: Date): Promise<void> {
     await this.rows.deleteMany({ _id: isBelow(dir), kind: 'tombstone', owed: [], blocked: [], capturedAt: { $lt: before } });
   }
@@ -260,7 +303,7 @@ export class Ledger {
     return this.rows.countDocuments(countFilter(filter));
   }
 
-  /** How many files, and bytes, a sender can send to a host now. */
+  /** Measures the files and bytes that an origin can send to a host now. */
   async measure(filter: { owed: HostId; sender: HostId; below: Path; before: Date }): Promise<{ files: number; bytes: number }> {
     const [sum] = await this.rows.aggregate<{ files: number; bytes: number }>([
       { $match: countFilter({ ...filter, sendable: true }) },
@@ -269,12 +312,12 @@ export class Ledger {
     return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
   }
 
-  /** The first paths, for status. */
+  /** Lists the first entries by path, for the status. */
   async list(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
     return this.find(countFilter(filter), { limit, sort: { _id: 1 } });
   }
 
-  /** When the oldest entry that a host is owed was captured. */
+  /** Finds when the oldest entry that is pending for a host was captured. */
   async oldestOwed(filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId }): Promise<Date | undefined> {
     const [oldest] = await this.find(countFilter(filter), { sort: { capturedAt: 1 }, limit: 1 });
     return oldest?.capturedAt;

@@ -2,7 +2,7 @@ import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isR
 
 const facts = { size: isSize, mtime: isNumber, nanos: orNone(isNumber), sha256: orNone(isToken) };
 
-/** What a row of the ledger has to be; see `Entry`. */
+/** The fields of a valid row of the ledger; see `Entry`. */
 export const entryShape: RowShape = {
   _id: isText, version: isText, kind: isOneOf('file', 'tombstone'), facts: orNone(hasFields({ ...facts, stamp: orNone(isText) })),
   superseded: isList(hasFields({ ...facts, version: isText, lost: isBoolean })), sender: isText, capturedBy: isText,

@@ -5,25 +5,33 @@ import { hasChanged } from '../planning/standing.js';
 import { forEachOf, type Fold, type Rereads } from './fold.js';
 import type { Ledger } from './ledger.js';
 
-/** What a scan needs of this host's disk. */
+/** The part of this host's disk that a scan needs. */
 export interface ScanDisk {
-  /** Streams the files of a sync dir; throws NO_MARKER where the dir is not (or no longer) the marked one. */
+  /**
+   * Streams the files of a sync dir. Throws NO_MARKER where the directory does not have its
+   * marker (any more).
+   */
   scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): AsyncIterable<{ path: Path; seen: Seen }>;
   observe(path: Path): Promise<Seen | undefined>;
   hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
-  /** Judges what a crash left aside, before the scan looks at the files. */
+  /** Resolves replaced files that a crash left, before the scan lists the files. */
   judgeLeftovers(dir: SyncDir): Promise<void>;
 }
 
 const batch = 500;
-/** How many files, and bytes, one scan reads of those that were touched and look as before. The next scan goes on from there. */
+/**
+ * How many touched files with unchanged size and date, and how many of their bytes, one scan
+ * reads. The next scan continues from there.
+ */
 const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
 
 /**
- * Walks one of this host's sync dirs and reconciles every path with its entry: files no entry knows, files held that are gone or
- * changed, and bytes that were too fresh to be sure of. Memory is bounded whatever the tree holds.
- * @param scope which part of it; of a part, nothing of what is gone is looked for. Default: all of it
- * @returns the entries written and the number of files seen
+ * Walks one of this host's sync dirs and reconciles every path with its entry. It finds files
+ * that no entry knows, held files that are gone or changed, and bytes that were too fresh to
+ * verify. Its memory does not grow with the tree.
+ * @param scope the part to scan; default: everything. A scan of a part does not look for files
+ * that are gone.
+ * @returns the number of files found
  */
 export async function scanDir(
   context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
@@ -55,7 +63,7 @@ export async function scanDir(
   return files;
 }
 
-/** Whether the file is not there any more. Of a sync dir in this one that is not mounted nobody can tell. */
+/** Whether the file is gone. If a nested sync dir is not mounted, nobody can tell. */
 async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
   try {
     return await disk.observe(path) === undefined;
@@ -64,7 +72,7 @@ async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
   }
 }
 
-/** Hashes what could not be told apart by size and mtime when it was captured. */
+/** Hashes files whose size and mtime did not identify the bytes when they were captured. */
 async function confirmContents(
   { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
   onEntries: (entries: Entry[]) => void,
@@ -78,12 +86,14 @@ async function confirmContents(
       const seen = await disk.hash(entry.path).catch(() => undefined);
       const known = entry.facts;
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
-      // Bytes of which nobody knows the content are those of the version only if nobody has touched the file since.
+      // If nobody knows the content, the bytes are those of the version only if nobody has
+      // touched the file since.
       const isSame = known.sha256 === undefined ? seen.nanos === known.nanos && hasChanged(entry, me, seen) !== true : seen.sha256 === known.sha256;
       if (!isSame) changed.push({ path: entry.path, seen });
       else await ledger.confirm(entry, seen.sha256, me, seen.stamp);
     });
-    // Asserted: the facts of these bytes are those of the version, only their content is not.
+    // Asserted, because size and date of these bytes are those of the version and only their
+    // content differs.
     if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));
     after = unsure.at(-1)?.path;
   }

@@ -5,12 +5,13 @@ import type { Ledger } from './ledger.js';
 
 interface Pending { path: Path; version: Version; hosts: HostId[]; sha256: string | undefined; done: (() => void)[]; failed: ((error: unknown) => void)[] }
 
-/** Settles sent in one bulk write at the most. */
+/** The most acknowledgements in one bulk write. */
 const batchLimit = 500;
 
 /**
- * Says in the ledger that a host holds a version, fenced by {path, version}; where the fence fails the host is owed again and no
- * longer held. Settles of one version that arrive while a write is under way go out together, as one update each.
+ * Records in the ledger that a host holds a version, fenced by {path, version}. If the fence
+ * fails, the path becomes pending for the host again, which no longer counts as a holder.
+ * Acknowledgements of one version that arrive during a write share one update.
  */
 export class Settler {
   private pending = new Map<string, Pending>();
@@ -33,7 +34,7 @@ export class Settler {
   }
 
   private async flush(): Promise<void> {
-    // The lanes that deliver at about the same time are to go out together.
+    // Deliveries that end at about the same time go into one write.
     await new Promise((resolve) => { setImmediate(resolve); });
     while (this.pending.size > 0) {
       const batch = [...this.pending.entries()].slice(0, batchLimit);
@@ -56,7 +57,7 @@ export class Settler {
     }
   }
 
-  /** The entry moved on while this version landed. */
+  /** The entry changed while this version was delivered. */
   private async settleMoved({ path, version, hosts }: Pending): Promise<void> {
     await this.ledger.changeNow(path, (now) => settle(now, version, hosts));
   }

@@ -3,7 +3,7 @@ import { atOnce } from '../planning/entries.js';
 import type { HostId } from '../words.js';
 import type { Update } from './filters.js';
 
-/** A transition as one update; `applyTransition` in planning/ says what it leaves behind. */
+/** Turns a transition into one update. `applyTransition` describes its result. */
 export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Update {
   const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
   const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
@@ -17,7 +17,9 @@ export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Tra
   return Object.fromEntries(operators.filter(([, fields]) => Object.keys(fields).length > 0));
 }
 
-/** These hosts have the version, whose content is known from now on where it was read on the way. */
+/**
+ * Records that these hosts have the version, and its content hash if it was computed on the way.
+ */
 export function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
   const update = toUpdate(hold(hosts));
   return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;

@@ -9,19 +9,26 @@ import { chooseHosts, compareWith, inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
 
-/** Paths as numbers. Where two have one number, a file may be sent or kept aside that need not be: nothing is lost. */
+/**
+ * Paths as numbers. If two paths share a number, a file may be sent or kept as a conflict
+ * needlessly; nothing is lost.
+ */
 type Paths = Set<number>;
 
 /**
- * Takes over a site whose files have no ledger yet, from the host it runs on: compares with every other host, tells what is only here,
- * only there and different, and as a dry run ends there. Else what wins there, by the conflict rule, is fetched, all that is here gets its
- * entry, and hosts that have the same size and date, or the same bytes, count as holders without being sent anything; the others are owed it.
+ * Adopts the existing files of a site that have no ledger yet, from the host it runs on. It
+ * compares with every other host and reports which files exist only here, only there, or differ.
+ * A dry run ends there.
  *
- * @throws BAD_STATE on a host that is being filled itself
+ * Otherwise files that win there by the conflict rule are fetched, and every file here gets its
+ * entry. Hosts with the same size and date, or the same bytes, count as holders without a
+ * transfer. For the other hosts the entries are pending.
+ *
+ * @throws BAD_STATE on a host that is itself being bootstrapped
  */
 export async function adopt(context: RunContext, progress: Progress): Promise<void> {
   if (context.myHost().readyAt === undefined) {
-    throw new SyncMediaError('BAD_STATE', 'this host is being filled from another one: adopt on that one, or wait until this one is ready');
+    throw new SyncMediaError('BAD_STATE', 'this host is being bootstrapped from another one: adopt on that one, or wait until this one is ready');
   }
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
   const hosts: Host[] = [], sameBytes = new Map<HostId, Paths>();
@@ -46,8 +53,8 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
 }
 
 /**
- * Files that only differ in their date, as a deploy leaves them on each host. Contents are read, on both hosts, only where there is one of the same
- * size and another date.
+ * Lists files that differ only in their date, as a deploy leaves them on each host. Reads
+ * contents, on both hosts, only if some file has the same size and another date.
  */
 async function listSameBytes(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<{ paths: Paths; failure?: Failure }> {
   const paths: Paths = new Set();
@@ -64,7 +71,7 @@ async function listSameBytes(context: RunContext, progress: Progress, host: Host
   return { paths, ...(failure ? { failure } : {}) };
 }
 
-/** Without those that have the same bytes, unless they were written to since. */
+/** Leaves out files with the same bytes, unless somebody wrote to them since. */
 function leaveOut(differences: readonly Difference[], same: Paths): readonly Difference[] {
   return differences.filter(({ path, here, there }) => !(same.has(asNumber(path)) && here?.size === there?.size));
 }
@@ -86,7 +93,10 @@ async function tellDifferences(context: RunContext, progress: Progress, host: Ho
   return failure;
 }
 
-/** What the other side has and this one lacks, or has in a version that loses by the rule; entries made by this very run bind nobody. */
+/**
+ * Plans to fetch files that this host lacks, or has in a version that loses by the rule. Entries
+ * made by this same run do not count.
+ */
 async function planAdopt(context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[]): Promise<FetchPlan> {
   const { ledger, me } = context;
   const entries = await ledger.readMany(differences.map(({ path }) => path));
@@ -101,7 +111,10 @@ async function planAdopt(context: RunContext, progress: Progress, host: Host, di
   return plan;
 }
 
-/** What the host is to be sent. One that tells nobody of its files, nor gives them other dates, is sent what only has another date there, too. */
+/**
+ * Lists the files to send to the host. A host that neither captures files nor corrects their
+ * dates also gets those that differ only in their date.
+ */
 async function listDiffering(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], same: Paths,
 ): Promise<{ numbers: Paths; failure?: Failure }> {
@@ -113,14 +126,17 @@ async function listDiffering(
   return { numbers, ...(failure ? { failure } : {}) };
 }
 
-/** Makes the entries of this host's files, held by every host that was found to have the same. */
+/**
+ * Creates the entries of this host's files. Every host that was found to have the same file
+ * counts as a holder.
+ */
 async function record(
   context: RunContext, progress: Progress, dir: SyncDir, hosts: readonly Host[], differing: ReadonlyMap<HostId, Paths>,
 ): Promise<void> {
   const { fold, ledger, disk } = context;
   const began = (progress.run.startedAt ?? progress.run.askedAt).getTime();
   const holdersOf = (path: Path, seen: Seen): HostId[] => {
-    // Written since the hosts were compared, perhaps.
+    // Perhaps written since the hosts were compared.
     if (seen.mtime * 1000 >= began - 1_000) return [];
     const number = asNumber(path);
     return hosts.filter((host) => wants(host, path) && !differing.get(host.id)?.has(number)).map(({ id }) => id);
@@ -135,7 +151,7 @@ async function record(
       groups.set(holders.join(' '), group);
     }
     for (const { holders, paths } of groups.values()) context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders, overrules: true }));
-    // Entries that were there before: the same bytes are held there too.
+    // These entries existed before: the hosts hold the same bytes.
     const entries = await ledger.readMany(files.map(({ path }) => path));
     await ledger.holdMany(files.flatMap(({ path, seen, holders }) => {
       const entry = entries.get(path);
@@ -145,7 +161,7 @@ async function record(
   });
 }
 
-/** 48 bits of a hash: of a million paths hardly two are the same. */
+/** 48 bits of a hash: among a million paths a collision is unlikely. */
 function asNumber(path: Path): number {
   return createHash('sha256').update(path).digest().readUIntBE(0, 6);
 }

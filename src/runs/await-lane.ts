@@ -2,14 +2,16 @@ import type { Failure, Host, Path } from '../words.js';
 import { chooseHosts } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
-/** How often it looks whether the lane is done, where no event told. In milliseconds. */
+/** In milliseconds. How often it checks whether the deliveries are done, if no event tells. */
 const lookMs = 1_000;
 
-/** Follows the lane until the host is owed nothing more by this one in these dirs, or fails. */
+/**
+ * Waits until this host has nothing more pending for the host in these dirs, or the host fails.
+ */
 export async function awaitLane(context: RunContext, progress: Progress, host: Host, dirs: readonly Path[]): Promise<void> {
   const { ledger, me, events } = context;
   const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
-  // What is saved from now on is not this run's: on a busy site something is always owed.
+  // Later saves are not this run's: on a busy site something is always pending.
   const before = new Date();
   const left = async (): Promise<number> => {
     let count = 0;

@@ -7,16 +7,19 @@ import { pullFrom } from './pull.js';
 
 const lookMs = 200;
 /**
- * How long a new host waits until another one has installed its key, and how often it tries. The others read the hosts every few seconds; sshd
- * may shut out who fails more often than this. In milliseconds.
+ * In milliseconds. How long a new host waits until another one has installed its key, and how
+ * often it tries. The others read the hosts every few seconds, and sshd may lock out clients that
+ * fail more often.
  */
 export const keysPatience = { totalMs: 60_000, tryMs: 3_000 };
 
 /**
- * Fills a new host, or one that was away for long, while new saves are already owed to it. What lies here and is current is held without
- * being sent; the rest comes from one peer. When every active host folds by a host list with this one it is owed what it neither holds
- * nor is owed, what may not be contributed is set aside, and it is ready: a source for others from then on. What went wrong is tried
- * again later, from where it was.
+ * Fills a new host, or one that was away for long, while new saves are already pending for it.
+ * Current files on its disk count as held without a transfer; the rest comes from one peer.
+ *
+ * Once every active host has announced this host, all entries that it neither holds nor has
+ * pending become pending. Files that it may not contribute move to the conflicts. Then it is
+ * ready and a source for others. Failed parts are tried again later, from where they were.
  */
 export async function bootstrap(context: RunContext, progress: Progress, patience = keysPatience): Promise<void> {
   const dirs = context.dirs().filter(({ path }) => allows(context.myHost(), path));
@@ -28,13 +31,14 @@ export async function bootstrap(context: RunContext, progress: Progress, patienc
     await setUnknownAside(context, progress, dir);
   }
   await context.markReady();
-  // What lies here and no entry knows is captured now: a first adoption.
+  // Captures files here that no entry knows: a first adoption.
   for (const dir of dirs) await context.scan(dir, progress.signal);
 }
 
 /**
- * From the first peer that gives; passive hosts only where there is no other. False where none did. While a peer does not accept the key of
- * this host, which it may not have read yet, all are asked again for a while.
+ * Fetches from the first peer that answers; from passive hosts only if there is no other. Returns
+ * false if none did. While a peer refuses this host's key, which it may not have read yet, all
+ * peers are tried again for a while.
  */
 async function fill(context: RunContext, progress: Progress, dirs: readonly SyncDir[], patience: typeof keysPatience): Promise<boolean> {
   const end = performance.now() + patience.totalMs;
@@ -50,7 +54,7 @@ async function fill(context: RunContext, progress: Progress, dirs: readonly Sync
   }
 }
 
-/** What each peer failed with, where none gave. */
+/** Returns the failure of each peer if none answered. */
 async function fillOnce(context: RunContext, progress: Progress, dirs: readonly SyncDir[]): Promise<'filled' | { peer: Host; failure: Failure }[]> {
   const able = context.others().filter(({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined));
   const active = able.filter(({ passive }) => !passive);
@@ -64,7 +68,10 @@ async function fillOnce(context: RunContext, progress: Progress, dirs: readonly 
   return peers.length === 0 ? 'filled' : failed;
 }
 
-/** Until each active host that is at work has recorded that it folds for this one; no process folds for a host without a lease. */
+/**
+ * Waits until each working active host has announced that it counts this one. A host without a
+ * lease has no process that creates entries.
+ */
 async function waitUntilKnown(context: RunContext, progress: Progress): Promise<boolean> {
   const end = performance.now() + context.knownPatienceMs;
   for (;;) {
@@ -73,7 +80,7 @@ async function waitUntilKnown(context: RunContext, progress: Progress): Promise<
     if (ignorant.length === 0) return true;
     if (performance.now() > end) {
       for (const { id, hostname } of ignorant) {
-        const message = `${hostname} has not said that it knows this host: upgrade and restart it, or unregister it if it is gone`;
+        const message = `${hostname} has not announced this host: upgrade and restart it, or unregister it if it is gone`;
         progress.fail(id, { code: 'TIMED_OUT', message, retryable: true, of: 'host' });
       }
       return false;
@@ -83,8 +90,9 @@ async function waitUntilKnown(context: RunContext, progress: Progress): Promise<
 }
 
 /**
- * Older files than this host's registration, or than its return, are no news: where an entry has the path it is owed that; where none has,
- * a disk that was a replica before may hold what was deleted meanwhile.
+ * Files older than this host's registration, or its return, are not new. Where an entry has the
+ * path, its version is pending for this host. Where none has, a disk that was a replica before
+ * may still have files that were deleted meanwhile.
  */
 async function setUnknownAside(context: RunContext, progress: Progress, dir: SyncDir): Promise<void> {
   const { ledger, fold, disk } = context;

@@ -4,12 +4,17 @@ import type { Tuning } from '../options/config.js';
 import type { HostId } from '../words.js';
 import type { RunStore } from './run-store.js';
 
-/** How often it is recorded that this host is at work. In milliseconds. */
+/** In milliseconds. How often this host records that it is at work. */
 const seenMs = 60 * 60_000;
-/** A bootstrap that failed is tried again after as long as a failing lane, times this. */
+/**
+ * A failed bootstrap is retried after this many times the backoff of a failing delivery queue.
+ */
 const patience = 5;
 
-/** Sees to it that this host becomes ready: asks for its bootstrap, again where it failed, and anew after a long absence. */
+/**
+ * Makes this host ready: requests its bootstrap, repeats it after a failure, and starts it anew
+ * after a long absence.
+ */
 export class Bootstrapping {
   private asked = 0;
   private notBefore = 0;
@@ -19,7 +24,10 @@ export class Bootstrapping {
     readonly tuning: Pick<Tuning, 'absentMs' | 'backoffMs' | 'backoffMaxMs'>;
   }) {}
 
-  /** When this process begins to work: a host that was away for long is filled again, unless it is the only one that has anything. */
+  /**
+   * Called when this process begins to lead. A host that was away for long is filled again,
+   * unless no other host has files.
+   */
   async begin(): Promise<void> {
     const { registry, tuning } = this.context;
     const { seenAt, readyAt } = registry.me();

@@ -6,18 +6,18 @@ import type { Progress, RunContext } from './context.js';
 
 const batch = 500;
 
-/** The failure a thrown error is, as a host's. */
+/** Turns a thrown error into a host's failure. Throws an error that is no SyncMediaError. */
 export function asHostFailure(error: unknown): Failure {
   if (error instanceof SyncMediaError) return { code: error.code, message: error.message, retryable: true, of: 'host' };
   throw error;
 }
 
-/** Hosts a run concerns: approved, asked for. */
+/** Selects the approved hosts that the run was requested for. */
 export function chooseHosts(context: RunContext, progress: Progress): Host[] {
   return context.others().filter(({ id, status }) => status === 'approved' && isAskedFor(progress.run.hosts, id));
 }
 
-/** Calls `take` with what comes, some at a time. */
+/** Calls `take` with batches of the items. */
 export async function inBatches<T>(all: AsyncIterable<T>, take: (some: T[]) => Promise<void>): Promise<void> {
   let some: T[] = [];
   for await (const one of all) {
@@ -30,15 +30,16 @@ export async function inBatches<T>(all: AsyncIterable<T>, take: (some: T[]) => P
 }
 
 export interface Compared {
-  /** The sync dirs that were compared to their end. */
+  /** The sync dirs that were compared completely. */
   readonly dirs: readonly SyncDir[];
-  /** What kept the others from it. */
+  /** The failure that stopped the others. */
   readonly failure?: Failure;
 }
 
 /**
- * Compares this host with another, one sync dir after the other, and gives the differences that may be synced in batches. A sync dir
- * that is not mounted keeps no other from its turn; a host that does not answer is asked for no other.
+ * Compares this host with another, one sync dir after the other, and passes on differences that
+ * may be synced, in batches. An unmounted sync dir does not stop the others; a host that does not
+ * answer ends the comparison.
  */
 export async function compareWith(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], by: 'time' | 'bytes',

@@ -5,7 +5,7 @@ import type { Change, Entry, Host, Path, Seen, SyncDir } from '../words.js';
 import { asHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
-/** The sha256 of what lies on another host; undefined where it cannot be read. */
+/** Hashes a file on another host; undefined if it cannot be read. */
 export async function hashThere({ backend }: RunContext, host: Host, path: Path, signal: AbortSignal): Promise<string | undefined> {
   try {
     const { body } = await backend.read(host, path, signal);
@@ -19,7 +19,10 @@ export async function hashThere({ backend }: RunContext, host: Host, path: Path,
   }
 }
 
-/** Whether this host's own bytes are those of the version; where the ledger has no sha256 yet, size and date have to do. */
+/**
+ * Whether this host's own bytes are those of the version. If the ledger has no sha256 yet, size
+ * and date must suffice.
+ */
 export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): Promise<boolean> {
   if (!facts) return false;
   const seen = await (facts.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(() => undefined);
@@ -27,8 +30,9 @@ export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): 
 }
 
 /**
- * Captures other bytes that have the size and date of the version, where somebody has written to the file since this host last knew its
- * content: that is an edit. False where nobody has: that is bit rot. What a save names that is not folded yet is left to its fold.
+ * Captures an edit: other bytes with the size and date of the version, where somebody wrote to
+ * the file since this host last knew its content. Returns false if nobody has, which means bit
+ * rot. A path with an unprocessed capture is left to that capture.
  */
 export async function captureEdit(context: RunContext, entry: Entry, seen: Seen): Promise<boolean> {
   if (hasChanged(entry, context.me, seen) !== true) return context.isCaptured(context.me, entry.path);
@@ -36,7 +40,7 @@ export async function captureEdit(context: RunContext, entry: Entry, seen: Seen)
   return true;
 }
 
-/** Whether what lies here is an edit of the version that only its content tells; it is captured then. */
+/** Whether the file is an edit that only its content reveals. If so, captures it. */
 async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
   const { facts } = entry;
   if (facts?.sha256 === undefined) return false;
@@ -45,8 +49,8 @@ async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
 }
 
 /**
- * Fetches a version again, from a holder whose bytes are those that the ledger has. What lies here is judged by its landing, and kept as
- * a conflict. False, and told, where nobody has good bytes.
+ * Fetches a version again from a holder whose bytes match the ledger. The replaced file is kept
+ * as a conflict. Returns false, and reports it, if no host has good bytes.
  */
 export async function repairHere(context: RunContext, progress: Progress, dir: SyncDir, entry: Entry): Promise<boolean> {
   const { backend, settler, me } = context;
@@ -59,7 +63,7 @@ export async function repairHere(context: RunContext, progress: Progress, dir: S
     for await (const outcome of backend.fetch(host, [change], progress.signal)) {
       context.events.emit('outcome', { host: me, outcome });
       if (outcome.result === 'kept') {
-        // What this host's app has written meanwhile is news, and nothing to repair.
+        // This host's app wrote new bytes meanwhile; there is nothing to repair.
         context.offer(await context.fold.paths([path], { why: 'scan', surely: true }));
         return false;
       }

@@ -5,17 +5,17 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Settler } from '../ledger/settle.js';
 import type { Entry, Failure, Finding, Host, HostId, Path, Run, Seen, SyncDir } from '../words.js';
 
-/** What runs need of this host's own disk. */
+/** The part of this host's own disk that runs need. */
 export interface RunDisk {
   /** Streams the files of a sync dir. @throws NO_MARKER */
   scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }>;
   observe(path: Path): Promise<Seen | undefined>;
   hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
-  /** Keeps what lies there among the conflicts. */
+  /** Moves the file to the conflicts. */
   setAside(path: Path): Promise<void>;
 }
 
-/** What carrying out a run needs of the rest of the lease holder. */
+/** The parts of the leader that carrying out a run needs. */
 export interface RunContext {
   readonly backend: Backend;
   readonly ledger: Ledger;
@@ -28,11 +28,11 @@ export interface RunContext {
   myHost(): Host;
   /** Hosts other than this one that are not retired. */
   others(): readonly Host[];
-  /** Reads the hosts anew. */
+  /** Reads the hosts from the database again. */
   refresh(): Promise<void>;
-  /** Whether a host made no heartbeat for long, as this one observed it. */
+  /** Whether a host has had no heartbeat for long, as this one observed it. */
   isGone(host: HostId): boolean;
-  /** How long a new host waits for the others to say that they know it. In milliseconds. */
+  /** In milliseconds. How long a new host waits until the others have announced it. */
   readonly knownPatienceMs: number;
   dirs(): readonly SyncDir[];
   isSafe(path: string): path is Path;
@@ -40,13 +40,16 @@ export interface RunContext {
   offer(entries: readonly Entry[]): void;
   wakeLane(host: HostId): void;
   markReady(): Promise<void>;
-  /** Whether a capture of a host that names the path waits to be folded: what lies there is for that fold to judge. */
+  /**
+   * Whether a capture of a host that names the path waits to be processed, which then decides
+   * about the file.
+   */
   isCaptured(host: HostId, path: Path): Promise<boolean>;
-  /** New files are on this host. */
+  /** Reports that this host received new files. */
   landedHere(files: number): void;
 }
 
-/** One run being carried out: its counts, and whether it is to go on. */
+/** The progress of one run: its counts, and whether it is to continue. */
 export interface Progress {
   readonly run: Run;
   readonly signal: AbortSignal;
@@ -54,10 +57,10 @@ export interface Progress {
   done(files: number, bytes: number): void;
   fail(host: HostId, failure: Failure): void;
   would(host: HostId, path: Path, bytes: number): void;
-  /** Something is wrong at a path of a host; `repaired`: it was, and is not any more. */
+  /** Adds a finding at a path of a host. */
   finding(host: HostId, path: Path, is: Finding): void;
   repaired(host: HostId, files: number): void;
   same(host: HostId, files: number): void;
-  /** From now on the host is among those reported on. */
+  /** Includes the host in the report from now on. */
   report(host: HostId): void;
 }

@@ -2,8 +2,8 @@ import { schedule, type ScheduledTask } from 'node-cron';
 import type { EventBus } from '../events.js';
 
 /**
- * Periodic runs by node-cron. Every process of a host ticks; only the one that holds the lease asks, and only where no such run is
- * under way. Its timers keep no process alive.
+ * Requests periodic runs by node-cron. Every process of a host ticks, but only the leader
+ * requests a run, and only if no such run is unfinished. Its timers keep no process alive.
  */
 export class CronRuns {
   private task: ScheduledTask | undefined;

@@ -6,12 +6,15 @@ import type { RunStore } from './run-store.js';
 
 const lookMs = 500;
 
-/** Whether nothing more will come of a run. */
+/** Whether the run has ended. */
 export function hasEnded({ state }: Run): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled';
 }
 
-/** Follows a run to its end, wherever it is carried out. @throws UNKNOWN_RUN; CANCELLED when `signal` aborts */
+/**
+ * Follows a run to its end, whichever process carries it out.
+ * @throws UNKNOWN_RUN; CANCELLED when `signal` aborts
+ */
 export async function followRun(
   { runs, events }: { runs: RunStore; events: EventBus }, id: string, onProgress: (run: Run) => void = () => undefined, signal?: AbortSignal,
 ): Promise<Run> {

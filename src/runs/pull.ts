@@ -4,18 +4,21 @@ import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path,
 import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
-/** Differences that are kept from counting them until they are fetched; where there are more the hosts are compared once more. */
+/**
+ * Differences kept from counting until fetching. If there are more, the hosts are compared once
+ * more.
+ */
 const keptLimit = 10_000;
-/** Fetched at once: the backend carries out parts of it beside one another. */
+/** Files fetched in one call. The backend transfers parts of it concurrently. */
 const batch = 2_000;
 
-/** What is to be done about some differences. */
+/** The actions for some differences. */
 export interface FetchPlan {
-  /** The version is known to the ledger: settled once it is here. */
+  /** The ledger knows the version: it is acknowledged once fetched. */
   readonly known: { difference: Difference; entry: Entry }[];
-  /** Captured once it is here. */
+  /** Files that are captured once fetched. */
   readonly unknown: { difference: Difference; rule: Conflict; entry: Entry | undefined }[];
-  /** The other side is to get the path again. */
+  /** Entries to deliver to the other host again. */
   readonly owed: Entry[];
 }
 
@@ -24,8 +27,9 @@ interface Kept { readonly dir: SyncDir; readonly difference: Difference }
 export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
 
 /**
- * A pull: what other hosts, active and passive, have and this one lacks is fetched by this host. Where the ledger knows the version
- * it settles as held, else it is captured; what only this host knows to be missing on a passive one is owed to it again.
+ * A pull fetches files that this host lacks from other hosts, active and passive. A version that
+ * the ledger knows is acknowledged, any other is captured. Files missing on a passive host become
+ * pending for it again, because no other host finds out.
  */
 export async function pull(context: RunContext, progress: Progress): Promise<void> {
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
@@ -36,14 +40,17 @@ export async function pull(context: RunContext, progress: Progress): Promise<voi
   }
 }
 
-/** Pulls from one host. Returns what kept the host as a whole from giving; what one path failed with is told to the progress. */
+/**
+ * Pulls from one host. Returns the failure of the host as a whole; failures of single paths go to
+ * the progress.
+ */
 export function pullFrom(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<Failure | undefined> {
   return fetchFrom(context, progress, host, dirs, (dir, some) => planPull(context, host, dir, some));
 }
 
 /**
- * First counts what there is to fetch, so that progress can be told, then fetches it. A dry run ends after the first. Where it was
- * interrupted it begins anew, and finds only what is still missing.
+ * Counts the files to fetch first, so that progress can be shown, then fetches them. A dry run
+ * ends after counting. An interrupted run starts again and finds only what is still missing.
  */
 export async function fetchFrom(
   context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], planFetch: PlanFetch,
@@ -53,7 +60,8 @@ export async function fetchFrom(
   const take = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
     failure = await fetchSome(context, progress, host, dir, await planFetch(dir, some)) ?? failure;
   };
-  // What an active host lacks is owed to it by the ledger. Of a passive one nobody else finds out.
+  // Files missing on an active host are pending in the ledger already. For a passive host nobody
+  // else finds out.
   const from = host.passive ? 'both' : 'other';
   const counted = await compareWith(context, progress, host, dirs, 'time', async (dir, some) => {
     const { known, unknown, owed } = await planFetch(dir, some);
@@ -89,7 +97,7 @@ async function planPull(context: RunContext, host: Host, dir: SyncDir, differenc
   return plan;
 }
 
-/** @returns what kept the host as a whole from giving */
+/** @returns the failure of the host as a whole */
 async function fetchSome(context: RunContext, progress: Progress, host: Host, dir: SyncDir, plan: FetchPlan): Promise<Failure | undefined> {
   progress.signal.throwIfAborted();
   const known = new Map(plan.known.map(({ entry }) => [entry.path, entry]));
@@ -107,15 +115,18 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
       landed++;
       progress.done(1, outcome.bytes);
       const entry = known.get(outcome.change.path);
-      // The next outcome does not wait for this to be stored: what comes meanwhile is settled together, in one write.
+      // The next outcome does not wait for this write. Outcomes that come meanwhile are
+      // acknowledged together.
       if (entry) {
         const settled = context.settler.settle(entry.path, entry.version, context.me, outcome.sha256);
-        // The pull fails with it below. Until then Node would take a rejection for an unhandled one, and end the process.
+        // The pull throws this error below. Until then Node would treat the rejection as
+        // unhandled and end the process.
         settled.catch(() => undefined);
         settling.push(settled);
       } else arrived.push(outcome.change.path);
     } else if (outcome.result === 'kept') {
-      // What this host's app wrote was put back, and its own capture may have met the fetched bytes there.
+      // This host's app had written the file, which was put back. Its own capture may have met
+      // the fetched bytes.
       if (known.has(outcome.change.path)) context.offer(await context.fold.paths([outcome.change.path], { why: 'scan', surely: true }));
     } else if (outcome.result === 'changed' || outcome.result === 'vanished') {
       const one = planned.get(outcome.change.path);
@@ -128,7 +139,7 @@ async function fetchSome(context: RunContext, progress: Progress, host: Host, di
   try {
     for await (const outcome of context.backend.fetch(host, changes, progress.signal)) await takeOutcome(outcome);
   } finally {
-    // Also where the fetch was broken off: what has landed is held.
+    // Also after an aborted fetch: files that were placed are held.
     await Promise.allSettled(settling);
   }
   await Promise.all(settling);
@@ -144,9 +155,9 @@ function asChange(dir: SyncDir, { path, there }: Difference, entry: Entry | unde
 }
 
 /**
- * The source was written to while it was fetched: what has landed here, if anything has, are bytes that nobody asked for. They are made a
- * version at once, over the one that was to be fetched and no other. Left for the next scan they would be taken for what this host's app
- * has written by then, and win over everything that is saved until then.
+ * Captures bytes that nobody requested: the source was written to during the fetch. They become a
+ * version at once, only over the version that was to be fetched. The next scan would take them
+ * for bytes that this host's app wrote, and they would win over everything saved until then.
  */
 async function captureStray(context: RunContext, { difference: { path, here }, entry }: { difference: Difference; entry: Entry | undefined }): Promise<void> {
   const seen = await context.disk.observe(path).catch(() => undefined);

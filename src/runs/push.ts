@@ -5,12 +5,12 @@ import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /**
- * A push: this host's own scan, then for each host a comparison. What differs becomes owed, and goes the one delivery path; the run
- * ends when the lanes have delivered it, or failed to.
+ * A push scans this host, then compares it with each other host. Differences become pending and
+ * are delivered as usual. The run ends when the delivery queues have delivered them or failed.
  */
 export async function push(context: RunContext, progress: Progress): Promise<void> {
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  // A dry run changes nothing: what a scan would capture it tells from the comparison.
+  // A dry run changes nothing: it derives from the comparison what a scan would capture.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(chooseHosts(context, progress).map(async (host) => {
     const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) => owe(context, progress, host, dir, some));
@@ -32,7 +32,8 @@ async function owe(
     }
     if (!entry || answerPush(difference, entry, me, dir, host) !== 'owe') continue;
     await ledger.owe(entry.path, [host.id], entry.version);
-    // Its sender delivers it; where that is another host, this one holds it as well and may as well send it now.
+    // The origin delivers it. If that is another host, this one takes over, because it holds the
+    // file and can send it now.
     if (entry.sender !== me) await ledger.adopt(entry, me);
   }
 }

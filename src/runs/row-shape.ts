@@ -3,7 +3,7 @@ import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isT
 const counts = Object.fromEntries(['same', 'missing', 'extra', 'different', 'repaired'].map((name) => [name, orNone(isNumber)]));
 const isAt = { host: isText, path: isText };
 
-/** What a row of the runs has to be; see `Run`. */
+/** The fields of a valid row of the runs; see `Run`. */
 export const runShape: RowShape = {
   _id: isText, kind: isOneOf('push', 'pull', 'verify', 'adopt', 'bootstrap'), at: isText, hosts: isList(isText), dirs: isList(isText),
   dryRun: isBoolean, repair: orNone(isBoolean), state: isOneOf('asked', 'running', 'done', 'failed', 'cancelled'),

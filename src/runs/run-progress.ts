@@ -3,10 +3,10 @@ import type { Failure, Finding, HostFindings, HostId, Path, Run } from '../words
 import type { Progress } from './context.js';
 
 const wouldLimit = 1_000, foundAtLimit = 1_000, failureLimit = 100;
-/** Pace is told of this many of the last looks. */
+/** The pace is estimated from this many of the last measurements. */
 const marksKept = 20;
 
-/** Counts what comes of a run, on the run itself. */
+/** Counts the results of a run on the run itself. */
 export class RunProgress implements Progress {
   private readonly failed = new Set<string>();
   private readonly marks: Mark[] = [];
@@ -20,7 +20,7 @@ export class RunProgress implements Progress {
   found(files: number, bytes: number): void { this.run.filesFound += files; this.run.bytesFound += bytes; }
   done(files: number, bytes: number): void { this.run.files += files; this.run.bytes += bytes; }
 
-  /** To be called at times; tells how fast it goes. */
+  /** Call this regularly; estimates the pace. */
   measure(): void {
     const { run, marks } = this;
     marks.push({ at: performance.now(), files: run.files, bytes: run.bytes });

@@ -7,14 +7,14 @@ import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };
 
-/** How many runs are kept; older ones that ended are removed. */
+/** How many runs are kept. Older ones are removed once they have ended. */
 const kept = 1_000;
 
 function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
 
-/** Runs as rows: asked for by anyone, carried out by the lease holder of `at`. */
+/** Stores runs as rows: requested by any process, carried out by the leader of the host `at`. */
 export class RunStore {
-  /** @param collection asked at each use: the app may open its connection anew */
+  /** @param collection called at each use, because the app may open its connection again */
   constructor(private readonly collection: () => mongo.Collection<RunRow>, private readonly reader: RowReader) {}
 
   private get rows(): mongo.Collection<RunRow> { return this.collection(); }
@@ -33,7 +33,9 @@ export class RunStore {
     return toRun(row);
   }
 
-  /** The same kind of run of this host that has not ended yet, if any: what a cron tick need not ask for again. */
+  /**
+   * Finds an unfinished run of the same kind on this host. A cron tick need not request it again.
+   */
   async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
     const rows = await this.rows.find({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>, { limit: kept }).toArray();
     return (await this.readable(rows))[0];
@@ -52,8 +54,9 @@ export class RunStore {
   }
 
   /**
-   * The run this host is to carry out next: the oldest that was never begun, then those that a holder before this one left running. These begin
-   * anew, and one that takes longer than a process lives would keep all others waiting.
+   * Claims the next run of this host: the oldest that was never started, then those that an
+   * earlier leader left running. These start again; if they came first, one that outlasts every
+   * process would block all others.
    */
   async next(at: HostId): Promise<Run | undefined> {
     for (;;) {
@@ -64,12 +67,12 @@ export class RunStore {
       if (!row) return undefined;
       const [run] = await this.readable([row]);
       if (run) return run;
-      // It was set aside and keeps no other waiting; where it could not be, it is asked for again later.
+      // The row was set aside and blocks no other. If that failed, it is read again later.
       if (await this.rows.findOne({ _id: { $eq: row._id } })) return undefined;
     }
   }
 
-  /** Stores progress; tells whether the run is still to go on (false: it was cancelled). */
+  /** Stores progress. Returns false if the run was cancelled. */
   async progress({ id, files, bytes, filesFound, bytesFound, bytesPerSecond, secondsLeft, findings, failures }: Run): Promise<boolean> {
     const pace = bytesPerSecond === undefined || secondsLeft === undefined ? {} : { bytesPerSecond, secondsLeft };
     const result = await this.rows.updateOne({ _id: id, state: 'running' },

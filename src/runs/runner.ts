@@ -9,7 +9,7 @@ import type { RunStore } from './run-store.js';
 import { RunProgress } from './run-progress.js';
 import { verify } from './verify.js';
 
-/** How often progress is stored, and a cancelled run noticed. In milliseconds. */
+/** In milliseconds. How often progress is stored and a cancelled run is noticed. */
 const storeMs = 500;
 
 /** Carries out this host's runs, one at a time, oldest first. */
@@ -20,7 +20,7 @@ export class Runner {
 
   constructor(private readonly store: RunStore, private readonly context: RunContext) {}
 
-  /** There may be a run to carry out. */
+  /** Call this when there may be a run to carry out. */
   wake(): void {
     this.again = true;
     if (this.running || this.ending.signal.aborted) return;
@@ -60,12 +60,12 @@ export class Runner {
     timer.unref();
     try {
       await this.perform(progress);
-      // What was broken off was answered as failed.
+      // Aborted parts have returned failures, so the signal decides.
       progress.signal.throwIfAborted();
       run.state = run.failures.length > 0 ? 'failed' : 'done';
       if (run.failures.length > 0) run.failure = summarise(run);
     } catch (error) {
-      // Left running: whoever holds the lease next begins it anew.
+      // The run stays `running`: the next leader starts it again.
       if (this.ending.signal.aborted) return;
       if (cancelling.signal.aborted) {
         events.emit('run', { run: await this.store.show(run.id) });

@@ -9,7 +9,10 @@ import type { Progress, RunContext } from './context.js';
 /** Files hashed at once. */
 const width = 2;
 
-/** This host's files of one sync dir, each read and compared with the ledger; then what the ledger says is here and is not. */
+/**
+ * Verifies this host's files of one sync dir: reads each file and compares it with the ledger.
+ * Then finds held files that are missing.
+ */
 export async function verifyOwn(context: RunContext, progress: Progress, dir: SyncDir): Promise<void> {
   const { disk, ledger, me } = context;
   progress.report(me);
@@ -26,7 +29,7 @@ export async function verifyOwn(context: RunContext, progress: Progress, dir: Sy
   for await (const entry of ledger.below(dir.path, { heldBy: me })) {
     progress.signal.throwIfAborted();
     if (entry.kind !== 'file' || await disk.observe(entry.path).catch(() => undefined)) continue;
-    // It may have been removed, or replaced, since the entry was read.
+    // The file may have been removed or replaced since the entry was read.
     const now = await ledger.read(entry.path);
     if (now?.version === entry.version && now.heldBy.includes(me)) await tell(context, progress, dir, entry.path, 'missing', entry);
   }
@@ -37,7 +40,7 @@ async function look(context: RunContext, path: Path, seen: Seen, entry: Entry | 
   if (fault !== 'content decides' || !entry?.facts) return fault === 'content decides' ? undefined : fault;
   if (entry.facts.sha256 === undefined) return undefined;
   const hashed = await disk.hash(path).catch(() => undefined);
-  // Written meanwhile: a capture or a scan tells of it.
+  // Written meanwhile: a capture or a scan handles it.
   if (!hashed || !haveSameFacts(hashed, entry.facts)) return undefined;
   if (hashed.sha256 === entry.facts.sha256) return 'same';
   return await captureEdit(context, entry, hashed) ? undefined : 'different';
@@ -52,7 +55,7 @@ async function tell(
   progress.finding(me, path, is);
   if (!progress.run.repair || is === 'extra' || !entry?.facts) return;
   const seen = await disk.observe(path).catch(() => undefined);
-  // Other bytes with a date or size of their own may be news: this host's scan captures them.
+  // Other bytes with another date or size may be new: this host's scan captures them.
   if (seen && !haveSameFacts(seen, entry.facts)) return;
   if (await repairHere(context, progress, dir, entry)) progress.repaired(me, 1);
 }

@@ -9,13 +9,17 @@ import { hashThere, isGoodHere, repairHere } from './content.js';
 import type { Progress, RunContext } from './context.js';
 import { verifyOwn } from './verify-own.js';
 
-/** Repairs under way to one host; then they are waited for. */
+/** The most repairs under way to one host before the run waits for them. */
 const owedLimit = 10_000;
 
 /**
- * A verification by content: this host's own files against the ledger's sha256, then each other host's against this one's. What differs is
- * reported for the host whose bytes are not the ledger's. With `repair` this host fetches what it should have, and owes the others what
- * they should, from bytes that match the ledger; it never removes anything, and never brings back what a tombstone removed.
+ * A verification by content. It compares this host's own files with the ledger's sha256, then
+ * each other host's files with this one's. A difference is reported for the host whose bytes are
+ * not the ledger's.
+ *
+ * With `repair` this host fetches what it should have, and makes pending for the others what they
+ * should have, from bytes that match the ledger. It never removes anything, and never restores a
+ * file that a tombstone removed.
  */
 export async function verify(context: RunContext, progress: Progress): Promise<void> {
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
@@ -52,23 +56,26 @@ async function verifyHost(context: RunContext, progress: Progress, host: Host, d
   await awaitRepairs();
 }
 
-/** Whose fault a difference is: the other host's, as told here, or this one's, which its own verification tells. */
+/**
+ * Finds whether a difference is the other host's fault. This host's own verification reports its
+ * own faults.
+ */
 async function judge(
   context: RunContext, progress: Progress, host: Host, { path, here, there }: Difference, entry: Entry | undefined,
 ): Promise<Finding | undefined> {
   const fault = findFault(entry, host.id, wants(host, path), there);
   if (fault !== 'content decides') return fault;
   const { sha256 } = entry?.facts ?? {};
-  // Nobody knows which are the bytes of the version.
+  // Nobody knows the content of the version.
   if (!entry?.facts || sha256 === undefined) return here ? 'different' : undefined;
   if (here && haveSameFacts(here, entry.facts) && await isGoodHere(context, entry)) return 'different';
   return await hashThere(context, host, path, progress.signal) === sha256 ? undefined : 'different';
 }
 
-/** Owes the host the path; good bytes are on this host, or are fetched first. */
+/** Makes the path pending for the host. This host has good bytes, or fetches them first. */
 async function repairThere(context: RunContext, progress: Progress, host: Host, dir: SyncDir, entry: Entry): Promise<boolean> {
   const { ledger, me } = context;
-  // This host is about to get the path itself: whoever sends it here sends it there.
+  // This host is about to get the path itself; its origin sends it there as well.
   if (!entry.heldBy.includes(me)) return false;
   if (await context.isCaptured(host.id, entry.path)) return false;
   if (!await isGoodHere(context, entry) && !await repairHere(context, progress, dir, entry)) return false;

@@ -22,5 +22,5 @@ test('a database that is away is told of as a failure, and nothing waits for it 
   const landed = new Landed(events, () => Promise.reject(new Error('away')));
   landed.add('a', 1);
   await landed.close();
-  expect(failed).toEqual(['telling other hosts of new files']);
+  expect(failed).toEqual(['notifying other hosts of new files']);
 });

@@ -152,7 +152,7 @@ test('what the holder of the lease could not begin is begun once it can', async 
   await site.database.connection.collection('syncmedia_hosts').updateOne({ hostname: 'one' }, { $unset: { seenAt: 1 } });
   await refuse({ seenAt: { $exists: false } });
   one.app = await one.startApp();
-  await until(() => one.app.log.some((line) => line.includes('beginning the lanes')), { timeout: 20_000 });
+  await until(() => one.app.log.some((line) => line.includes('starting as leader')), { timeout: 20_000 });
   await refuse({});
   await save(one, 'h.jpg', 'h');
   await has(two, 'h.jpg', 'h');
