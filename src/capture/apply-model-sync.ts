@@ -8,10 +8,14 @@ import { attachHooks, type CapturePlugin, countPlugged } from './plugin.js';
 import { CommitWatch } from './session-commit.js';
 
 /**
- * Captures models that are defined elsewhere, by name. A global plugin learns no model's name, and a hook added after the
- * compilation never runs: so every schema compiled from now on gets the hooks, and each save asks for the options of its model.
- * A model that was given `plugin` itself keeps those options. `home` is a Mongoose instance, for all of its connections, or one
- * connection. Throws MODEL_ALREADY_COMPILED naming the models that were compiled before, BAD_OPTION and BAD_SYNC_DIR.
+ * Captures models that are defined elsewhere, by name. A global plugin is not told the model's
+ * name, and a hook added after compilation never runs. So every schema compiled from now on gets
+ * the hooks, and each save looks up the options of its model. A model that was given `plugin`
+ * itself keeps those options.
+ *
+ * `home` is one connection, or a Mongoose instance for all of its connections. Throws
+ * MODEL_ALREADY_COMPILED naming the models that were compiled before, BAD_OPTION and
+ * BAD_SYNC_DIR.
  */
 export function applyModelSync(home: Mongoose | Connection, modelSync: ModelSync, plugin: CapturePlugin, deps: CaptureDeps): void {
   const options = new Map(Object.entries(modelSync).map(([model, given]) => [model, resolvePluginOptions(given, `modelSync.${model}`)]));

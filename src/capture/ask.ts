@@ -7,15 +7,16 @@ import type { CommitWatch } from './session-commit.js';
 
 /** Paths that the app names itself, without a document. */
 export interface Asked {
-  /** Always a new version. */
+  /** Each becomes a new version. */
   readonly touched?: readonly Path[];
-  /** To be removed. */
+  /** To be deleted. */
   readonly left?: readonly Path[];
 }
 
 /**
- * Stores what the app asks for, in the session given, else in that of the surrounding `connection.transaction()`; handed over
- * at once, inside a transaction after its commit. An empty request stores nothing.
+ * Stores what the app requests, in the given session or in that of the surrounding
+ * `connection.transaction()`. It is handed over at once, or after the commit of its transaction.
+ * An empty request stores nothing.
  */
 export async function storeAsked({ touched = [], left = [] }: Asked, given: { session?: ClientSession }, capturing: Capturing, connection: Connection, commits: CommitWatch): Promise<void> {
   const session = findSession(null, given, connection);
@@ -26,7 +27,10 @@ export async function storeAsked({ touched = [], left = [] }: Asked, given: { se
   else captures.forEach(capturing.handOver);
 }
 
-/** What lies there now. What cannot be looked at is folded as any other path that is named. */
+/**
+ * The files that lie at these paths now. A path that cannot be checked counts as any other named
+ * path.
+ */
 async function look(paths: readonly Path[], { root }: Capturing): Promise<Asserted[]> {
   const found: Asserted[] = [];
   for (const path of paths) {

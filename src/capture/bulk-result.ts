@@ -1,6 +1,6 @@
 import type { Verdict } from './nothing-written.js';
 
-/** What a `bulkWrite` answered. */
+/** The result of a `bulkWrite`. */
 export interface BulkResult {
   readonly insertedIds?: Readonly<Record<number, unknown>>;
   readonly upsertedIds?: Readonly<Record<number, unknown>>;
@@ -18,16 +18,22 @@ export function countWritten({ insertedCount = 0, matchedCount = 0, deletedCount
 interface WriteError { readonly index: number; readonly code?: number }
 interface BulkWriteError extends Error { readonly writeErrors?: WriteError | readonly WriteError[] }
 
-/** What an error of several writes in one call says of them: an answer of the server lists those that failed. */
+/**
+ * What an error of several writes in one call shows about them. An answer of the server lists the
+ * writes that failed.
+ */
 export function judgeBulkError(error: unknown, writes: readonly object[], ordered: boolean): Verdict {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return 'unknown';
   return refusedAll(error, writes, ordered) ? 'nothing' : 'written';
 }
 
-/** Whether all writes were refused: an ordered call ends at its first error, an unordered one lists all. Its counts are not trusted: servers differ. */
+/**
+ * Whether the server refused all writes. An ordered call ends at its first error; an unordered
+ * one lists all errors. The counts are not used, because servers count differently.
+ */
 function refusedAll({ writeErrors = [] }: BulkWriteError, writes: readonly object[], ordered: boolean): boolean {
   const refused = [writeErrors].flat();
-  // Of an updateMany some documents may be written before one is a duplicate.
+  // An updateMany may write some documents before one of them is a duplicate.
   if (!refused.every(({ code, index }) => code === 11_000 && !('updateMany' in (writes[index] ?? {})))) return false;
   return ordered ? refused[0]?.index === 0 : refused.length === writes.length;
 }

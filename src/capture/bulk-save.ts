@@ -7,15 +7,16 @@ import { toPlainObject } from './plain-object.js';
 import { keyOf } from './remembered.js';
 import { type Change, SavedDocuments } from './saved-documents.js';
 
-/** What a `bulkSave` sends for one of its documents. */
+/** The write that `bulkSave` sends for one of its documents. */
 interface Write {
   readonly insertOne?: { readonly document: PlainDocument };
   readonly updateOne?: { readonly filter: PlainDocument; readonly update: unknown };
 }
 
 /**
- * A `bulkSave` under way: its documents are captured once, around the `bulkWrite` that Mongoose makes of them, and again once Mongoose
- * has settled them. Those that did not change are not among its writes, and are captured all the same.
+ * A `bulkSave` that runs now. Its documents are captured once around the `bulkWrite` that
+ * Mongoose sends for them, and again when Mongoose is done. Unchanged documents are not among the
+ * writes, and are captured too.
  */
 export class BulkSave {
   private readonly saved: SavedDocuments;
@@ -26,7 +27,7 @@ export class BulkSave {
     this.saved = new SavedDocuments(operation, documents);
   }
 
-  /** Whether these are its writes, and not those of another `bulkWrite` that a hook makes meanwhile. */
+  /** Whether these writes are its own, and not those of another `bulkWrite` that a hook makes. */
   owns(model: PluggedModel, writes: readonly Write[]): boolean {
     if (this.called || model !== this.model) return false;
     const ids = new Set(this.documents.map((document) => keyOf(toPlainObject(document)['_id'])));
@@ -50,7 +51,7 @@ export class BulkSave {
     await this.operation.concludeWith(() => this.saved.listAfter());
   }
 
-  /** Mongoose or a hook failed. What the driver had written before is captured all the same. */
+  /** Mongoose or a hook failed. Documents that the driver wrote before are captured anyway. */
   giveUp(): void {
     if (this.written) this.operation.handOver();
   }

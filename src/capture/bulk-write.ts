@@ -7,15 +7,18 @@ import type { Operation } from './operation.js';
 import { maxDocuments, Remembered } from './remembered.js';
 import { listUpdateNames } from './update-names.js';
 
-/** One of a `bulkWrite`'s operations: a name, and what belongs to it. */
+/** One operation of a `bulkWrite`: its name and its parameters. */
 type Write = Readonly<Record<string, {
   readonly document?: unknown; readonly filter?: PlainDocument; readonly update?: unknown; readonly replacement?: unknown; readonly upsert?: boolean;
 }>>;
 
-/** Filters that are looked up in one query. */
+/** How many filters one query looks up. */
 const filtersAtOnce = 100;
 
-/** Captures a `bulkWrite`, whose filters may find documents that another of its operations has changed by then. */
+/**
+ * Captures a `bulkWrite`. The documents are looked up before it, because its own operations may
+ * change which documents its filters find.
+ */
 export async function captureBulkWrite(operation: Operation, { args }: DriverCall, { ordered }: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
   const writes = (args[0] as readonly unknown[]).filter(isWrite);
   const keeps = writes.filter((one) => !('deleteOne' in one || 'deleteMany' in one));
@@ -43,7 +46,7 @@ async function lookUp(remembered: Remembered, writes: readonly Write[]): Promise
   }
 }
 
-/** What its inserts, updates and replacements name, and the filters of its upserts. */
+/** The strings of its inserts, updates and replacements, and of the filters of its upserts. */
 function listWriteNames({ options }: Operation, writes: readonly Write[]): DocumentStrings {
   const parts = writes.slice(0, maxDocuments).flatMap((one) => Object.values(one)).flatMap(({ document, update, replacement, filter, upsert }) => [
     ...[document, update, replacement].filter((part) => part !== undefined), ...(upsert === true ? [filter] : []),

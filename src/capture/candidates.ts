@@ -2,21 +2,26 @@ import { posix } from 'node:path';
 import { asPathBelow, isSafePath } from '../root/paths.js';
 import type { Path } from '../words.js';
 
-/** The paths that a string of a document may mean. One string can name several files, and all of them count. */
+/**
+ * The paths that a string of a document may mean. One string can name several files, and all of
+ * them count.
+ */
 export interface Candidates {
-  /** What lies below a sync dir as the string has it, most literal first. */
+  /** The string as a path below a sync dir, most literal reading first. */
   readonly direct: readonly Path[];
-  /** The string taken as relative to each sync dir. */
+  /** The string as a path relative to each sync dir. */
   readonly joined: readonly Path[];
   /** The string, or one reading of it, leaves its directory. */
   readonly unsafe: boolean;
 }
 
 /**
- * Apps store paths in many forms: relative to the root or to the sync dir, with a leading `/` or `./`, absolute, as a URL, with
- * percent escapes, with backslashes for slashes. All of them are tried; what is not safe is left out. Pure: it looks at no disk.
+ * Apps store paths in many forms: relative to the root or to the sync dir, with a leading `/` or
+ * `./`, absolute, as a URL, with percent escapes, or with backslashes for slashes. This function
+ * tries all of them and omits unsafe paths. It is pure and reads no disk.
  *
- * @param roots the roots of all hosts: a document may have been saved on any of them, with an absolute path
+ * @param roots the roots of all hosts, since any host may have saved a document with an absolute
+ * path
  */
 export function findCandidates(value: string, roots: readonly string[], dirs: readonly Path[]): Candidates {
   const direct = new Set<Path>();
@@ -37,14 +42,18 @@ export function findCandidates(value: string, roots: readonly string[], dirs: re
 }
 
 /**
- * Marks of which a string contains at least one if it names one of the paths, in any form: the names of the files, and the percent
- * sign, since any character may be escaped. Strings that contain a mark may mean something else.
+ * Marks to search for. A string that names one of the paths, in any form, contains at least one
+ * of them: a file name, or the percent sign, since any character may be escaped. A string with a
+ * mark may still mean something else.
  */
 export function listMarks(paths: Iterable<Path>): string[] {
   return [...new Set(['%', ...[...paths].map((path) => path.slice(path.lastIndexOf('/') + 1))])];
 }
 
-/** The string in its spellings as a path relative to the root, most literal first; perhaps no safe one. */
+/**
+ * All readings of the string as a path relative to the root, most literal first. None of them may
+ * be safe.
+ */
 function listRelative(value: string, roots: readonly string[]): Set<string> {
   const relative = new Set<string>();
   for (const spelling of listSpellings(value)) {
@@ -54,12 +63,13 @@ function listRelative(value: string, roots: readonly string[]): Set<string> {
     }
     relative.add(spelling.replace(/^(?:\.?\/)+/, ''));
   }
-  // What `path.join` gives on Windows. A backslash may be part of a name here, so that is the last thing it can mean.
+  // `path.join` on Windows gives backslashes. On this system a name may contain one, so this
+  // reading comes last.
   for (const spelling of [...relative]) if (spelling.includes('\\')) relative.add(spelling.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, ''));
   return relative;
 }
 
-/** Each is a part of the string, perhaps unescaped: `listMarks` depends on that. */
+/** Each spelling is a part of the string, perhaps unescaped. `listMarks` depends on that. */
 function listSpellings(value: string): Set<string> {
   const spellings = new Set<string>();
   const address = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(value);
@@ -76,7 +86,7 @@ function addSpellings(spellings: Set<string>, value: string, asPath: (value: str
   for (const spelling of literal) if (spelling.includes('%')) spellings.add(asPath(decodeEscapes(spelling)));
 }
 
-/** Escapes that are none, as in `100%.jpg`, stay as they are. */
+/** Invalid escapes, as in `100%.jpg`, stay as they are. */
 function decodeEscapes(value: string): string {
   return value.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
     try {

@@ -9,7 +9,7 @@ import { type QueryResult, readCounts, readFound } from './query-result.js';
 import { Remembered } from './remembered.js';
 import { listUpdateNames } from './update-names.js';
 
-/** Captures an update or a replacement: what the documents name is read before it and after it. */
+/** Captures an update or a replacement. It reads the documents before and after the write. */
 export async function captureUpdate(operation: Operation, call: DriverCall, options: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
   const [filter, update] = call.args as [PlainDocument, unknown];
   const remembered = new Remembered(operation);
@@ -19,13 +19,13 @@ export async function captureUpdate(operation: Operation, call: DriverCall, opti
   if (nothing) return result;
   const { written, ids } = readResult(call, result, options);
   ids.forEach((id) => { remembered.include(id); });
-  // Another process changed the documents meanwhile: others than those were written.
+  // Another process changed documents meanwhile, so the query wrote others than those.
   if (written > remembered.size) remembered.complete = false;
   await operation.conclude(await remembered.listAfter());
   return result;
 }
 
-/** Captures a delete. Where nothing propagates, what documents no longer name does not matter. */
+/** Captures a delete. Without `propagate`, names in deleted documents do not matter. */
 export async function captureDelete(operation: Operation, call: DriverCall, options: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
   if (!operation.propagates) return write();
   const leaving = new LeavingDocuments(operation, call.method);
@@ -46,7 +46,7 @@ function readResult({ method }: DriverCall, result: unknown, options: DriverOpti
   return method.startsWith('findOneAnd') ? readFound(result, options) : readCounts(result);
 }
 
-/** An upsert stores what its filter says too. */
+/** An upsert also stores the values of its filter. */
 function listWritten({ options }: Operation, filter: PlainDocument, update: unknown, { upsert }: DriverOptions): DocumentStrings {
   const written = listUpdateNames(update, options);
   if (upsert !== true) return written;

@@ -3,15 +3,16 @@ import type { Path, Unsynced } from '../words.js';
 import { storedLimits } from './document-strings.js';
 import { listNames, PathFinder, type Place } from './touched-paths.js';
 
-/** Paths that are looked up in one query. */
+/** How many paths one query looks up. */
 const batch = 1_000;
 
 /**
- * The files that a document names, also those that are not on this host's disk: of each string every path it may mean that the database
- * or the disk knows. Files of this disk that are not synced are listed apart.
+ * Finds the files that a document names, including files that are not on this host's disk. For
+ * each string it returns every possible path that the database or the disk knows. Files on this
+ * disk that are not synced are returned separately.
  *
- * @param document as it is stored
- * @param lookUp tells which of these paths the database knows
+ * @param document as the database stores it
+ * @param lookUp returns which of these paths the database knows
  */
 export async function findDocumentPaths(
   document: Record<string, unknown>, options: ResolvedPluginOptions, model: string, place: Place,

@@ -5,26 +5,37 @@ const { isDate, isRegExp } = types;
 /** A string of a document and the field that holds it. */
 export interface NamedString { readonly value: string; readonly field: string }
 
-/** `complete` is false where a limit ended the walk. */
+/** `complete` is false if a limit ended the walk. */
 export interface DocumentStrings { readonly strings: readonly NamedString[]; readonly complete: boolean }
 
-/** Where a walk ends. */
+/** Where a walk through a document ends. */
 export interface WalkLimits { readonly strings: number; readonly depth: number }
 
-/** An operation waits for these walks. What lies beyond the limits is left to the scan of the sync dirs. */
+/**
+ * An operation waits for these walks. The scan of the sync dirs finds files that are named beyond
+ * the limits.
+ */
 export const operationLimits: WalkLimits = { strings: 1_000, depth: 32 };
 
-/** Nothing is left out of a stored document: MongoDB limits its size to 16 MiB and its depth to 180 levels. */
+/**
+ * Stored documents are walked completely. MongoDB limits their size to 16 MiB and their depth to
+ * 180 levels.
+ */
 export const storedLimits: WalkLimits = { strings: Infinity, depth: Infinity };
 
-/** Every string of a document as BSON would store it; arrays, Maps and nested objects are walked. */
+/**
+ * Every string of a document as BSON would store it. Arrays, Maps and nested objects are walked.
+ */
 export function collectStrings(document: unknown, limits = operationLimits): DocumentStrings {
   const walk = new Walk(limits);
   walk.visit(document, '', 0);
   return walk;
 }
 
-/** The strings at dotted field names; arrays on the way and at the end are walked, with or without an index in the name. */
+/**
+ * The strings at dotted field names. Arrays on the way and at the end are walked, with or without
+ * an index in the name.
+ */
 export function collectFields(document: unknown, fields: readonly string[], limits = operationLimits): DocumentStrings {
   const walk = new Walk(limits);
   for (const field of fields) walk.descend(document, field.split('.'), field, 0);
@@ -76,13 +87,16 @@ class Walk implements DocumentStrings {
   }
 }
 
-/** What the driver would store instead of a value that says so itself. */
+/** The value that the driver would store, as `toBSON` of the given one returns it. */
 function asStored(value: unknown): unknown {
   const { toBSON } = (typeof value === 'object' && value !== null ? value : {}) as { toBSON?: unknown };
   return typeof toBSON === 'function' ? (toBSON as () => unknown).call(value) : value;
 }
 
-/** Of what BSON stores as an array or an object, also instances of classes; undefined for everything else (dates, buffers, ObjectIds …). */
+/**
+ * The children of a value that BSON stores as an array or object, including instances of classes.
+ * Undefined for all other values (dates, buffers, ObjectIds …).
+ */
 function listChildren(value: unknown): Iterable<[string, unknown]> | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) return (value as unknown[]).map((item, index) => [String(index), item]);

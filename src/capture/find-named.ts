@@ -9,22 +9,29 @@ import { listNames } from './touched-paths.js';
 
 export interface NamingModel { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
 
-/** The server searches for at most so many names at once: it takes longer to search for more than to send every document. */
+/**
+ * The server searches for at most this many names at once. Searching for more takes longer than
+ * sending every document.
+ */
 const maxSearched = 8;
-/** Documents that are decoded without a pause: the process has requests to answer meanwhile. */
+/**
+ * How many documents are decoded without a pause, so that the process can answer other requests.
+ */
 const batchSize = 200;
 
 /**
- * Which of these paths some document of the plugged models still names. The documents are read by the functions that read a save, so
- * that whatever a save finds is found. The server leaves out only documents that cannot name any of the paths, whatever their shape;
- * where it cannot tell, every document is read.
+ * Finds which of these paths some document of the plugged models still names.
+ *
+ * The same functions read documents here and in a save, so this search finds every name that a
+ * save finds. The server omits only documents that cannot name any of the paths, whatever their
+ * shape. If it cannot tell, every document is read.
  *
  * @param rootPaths the roots of all hosts
- * @param signal ends the reading, which then throws
+ * @param signal ends the search, which then throws
  */
 export async function findNamed(models: readonly NamingModel[], paths: readonly Path[], rootPaths: readonly string[], signal: AbortSignal): Promise<Named> {
   const named = new Set<Path>(), unjudged = new Map<Path, string>();
-  // Models may come and go meanwhile.
+  // Models may come and go during the search.
   for (const { model, options } of [...models]) {
     const isBelow = (path: Path): boolean => options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
     const wanted = new Set(paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)));
@@ -48,26 +55,33 @@ export async function findNamed(models: readonly NamingModel[], paths: readonly 
   return { named, unjudged };
 }
 
-/** Whether this process reads the documents of a model that declared the sync dir. Those of a discriminator are read with its base's. */
+/**
+ * Whether this process reads the documents of a model that declared the sync dir. Documents of a
+ * discriminator are read with those of its base model.
+ */
 export function isPlugged(models: readonly NamingModel[], name: string, dir: Path): boolean {
   return models.some(({ model: { modelName, discriminators = {} }, options }) => options.syncDirs.includes(dir) && (modelName === name || Object.hasOwn(discriminators, name)));
 }
 
-/** Documents of a model that may name one of the paths. Those of a discriminator are read with all of its collection. */
+/**
+ * Documents of a model that may name one of the paths. For a discriminator these come from its
+ * whole collection.
+ */
 async function* readAll(model: PluggedModel, options: ResolvedPluginOptions, wanted: ReadonlySet<Path>): AsyncGenerator<PlainDocument> {
   const filter = makeFilter(options, wanted), limits = { limit: 0, batchSize };
   try {
     yield* readStored(storedOf(model), filter ?? {}, options, limits);
   } catch (error) {
-    // A server may refuse to search, as in encrypted fields.
+    // A server may refuse the search, for example in encrypted fields.
     if (filter === undefined) throw error;
     yield* readStored(storedOf(model), {}, options, limits);
   }
 }
 
 /**
- * Leaves out documents whose fields of `paths` hold neither a string with a mark nor an array or an object, in which the server cannot
- * search at every depth. Undefined where the strings may lie in any field, or are made by a function.
+ * A filter for documents whose `paths` fields hold a string with a mark, or an array or object,
+ * which the server cannot search at every depth. Undefined if any field may hold the strings, or
+ * a function makes them.
  */
 function makeFilter({ paths }: ResolvedPluginOptions, wanted: ReadonlySet<Path>): PlainDocument | undefined {
   if (paths === undefined || typeof paths === 'function' || wanted.size > maxSearched) return undefined;
@@ -76,7 +90,10 @@ function makeFilter({ paths }: ResolvedPluginOptions, wanted: ReadonlySet<Path>)
   return { $or: [...fields].flatMap((field) => [{ [field]: { $regex: pattern } }, { [field]: { $type: ['object', 'array', 'symbol'] } }]) };
 }
 
-/** Whether a string may name one of the paths, which is found out sooner than what it means. */
+/**
+ * A quick check whether a string may name one of the paths. Finding all of its meanings takes
+ * longer.
+ */
 function makeSearch(wanted: ReadonlySet<Path>): (value: string) => boolean {
   if (wanted.size > maxSearched) return () => true;
   const marks = listMarks(wanted);

@@ -1,18 +1,24 @@
 import type { mongo } from 'mongoose';
 import type { PluggedModel } from './capturing.js';
 
-/** A call of one of the driver's write methods: everything is cast, hooks and validators have passed, and the connection is open. */
+/**
+ * A call of one of the driver's write methods. Mongoose has already cast the values, run hooks
+ * and validators, and opened the connection.
+ */
 export interface DriverCall {
   readonly method: string;
   readonly args: readonly unknown[];
-  /** The collection that is written to. */
+  /** The collection that the call writes to. */
   readonly collection: mongo.Collection;
 }
 
-/** Carries a call out by `write`, and does something before and after it. */
+/** Runs the call with `write`, and does something before and after it. */
 export type Intercept = (this: void, call: DriverCall, write: () => Promise<unknown>) => Promise<unknown>;
 
-/** The part of Mongoose's collections that the guard uses. A custom driver's collections may lack it. */
+/**
+ * The members of Mongoose's collections that the guard uses. Those of a custom driver may be
+ * missing.
+ */
 interface BufferedCollection {
   _getCollection?(): mongo.Collection | null;
   addQueue?(what: unknown, args?: unknown): unknown;
@@ -22,7 +28,10 @@ interface BufferedCollection {
 type Method = (...args: unknown[]) => unknown;
 type Methods = Record<string, Method>;
 
-/** What a guard was made of. The symbol is global: an application may load two copies of this package. */
+/**
+ * The collection and the layers that make up a guard. The symbol is global, because an
+ * application may load two copies of this package.
+ */
 interface Made { readonly base: object; readonly layers: readonly Layer[] }
 interface Layer { readonly methods: readonly string[]; readonly intercept: Intercept }
 const madeOf = Symbol.for('syncmedia: what this guard was made of');
@@ -31,7 +40,10 @@ function readMade(collection: object): Made {
   return (collection as { [madeOf]?: Made })[madeOf] ?? { base: collection, layers: [] };
 }
 
-/** @throws where Mongoose no longer has what captures rely on: silence would lose files */
+/**
+ * @throws if Mongoose lacks a property that captures rely on; without an error files would be
+ * missed
+ */
 export function requireProperty<T>(value: T | undefined, name: string, { base }: PluggedModel): T {
   if (value !== undefined) return value;
   throw new Error(`Mongoose ${base.version} has no ${name}, by which syncmedia captures what is written: use a version of Mongoose that syncmedia's peerDependencies allow, or a newer syncmedia`);
@@ -48,19 +60,22 @@ export function withoutGuards(collection: object): object {
 }
 
 /**
- * The same collection, but calls of these methods go through `intercept`. It sits below Mongoose's own layer, which buffers commands,
- * tells debuggers and listeners, and refuses: what never reaches the driver is never intercepted, and waits and fails as it does
- * without us. Guards of several instances may lie on top of each other.
+ * Returns the same collection, but calls of these methods go through `intercept`.
+ *
+ * The guard sits below Mongoose's own layer, which buffers commands, informs debuggers and
+ * listeners, and refuses calls. A call that never reaches the driver is not intercepted: it waits
+ * and fails as it does without the plugin. Guards of several instances can be stacked.
  */
 export function guardCollection<T extends object>(collection: T, methods: readonly string[], intercept: Intercept): T {
   const { base, layers: below } = readMade(collection);
   const layers: Layer[] = [...below, { methods, intercept }];
   const guard = Object.create(base, { [madeOf]: { value: { base, layers } satisfies Made } }) as T;
-  // It remembers the driver's collection, which is another one once the connection was opened anew.
+  // This method remembers the driver's collection, which changes if the connection is opened
+  // again.
   if ('_getCollection' in base) Object.defineProperty(guard, '_getCollection', { value: () => (base as BufferedCollection)._getCollection?.() });
   for (const method of new Set(layers.flatMap((layer) => layer.methods))) {
     const intercepts = layers.filter((layer) => layer.methods.includes(method)).map((layer) => layer.intercept);
-    // Where it is called `this` counts for nothing, as with the driver's own.
+    // As in the driver's own collection, `this` at the call does not matter.
     Object.defineProperty(guard, method, { value: (...args: unknown[]) => makeCallable(base, method, intercepts)[method]?.(...args) });
   }
   return guard;
@@ -75,7 +90,7 @@ function makeCallable(base: BufferedCollection, method: string, intercepts: read
     const driver = getCollection();
     return driver && { [method]: interceptMethod(driver, method, intercepts) } as unknown as mongo.Collection;
   };
-  // Mongoose 8 queues names, and calls them on the base once the connection is open.
+  // Mongoose 8 queues method names, and calls them on the base once the connection is open.
   const queued = new Map<unknown, Method>();
   callable.addQueue = (what, args) => {
     if (typeof what === 'function') return base.addQueue?.(what, args);

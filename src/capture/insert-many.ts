@@ -4,10 +4,10 @@ import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
 import { SavedDocuments } from './saved-documents.js';
 
-/** Captures an `insertMany`: each document that is inserted, as the driver is given it. */
+/** Captures an `insertMany`: each document as the driver receives it. */
 export async function captureInsertMany(operation: Operation, { args }: DriverCall, { ordered }: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
   const documents = args[0] as readonly object[];
-  // With `lean` Mongoose leaves it to the driver to refuse what is no document.
+  // With `lean`, Mongoose leaves it to the driver to refuse values that are no documents.
   const saved = new SavedDocuments(operation, documents.filter((document) => typeof document === 'object' && document !== null));
   const { result } = await operation.announceAndWrite(await saved.listBefore([]), write, {
     ofError: (error) => judgeBulkError(error, documents, ordered !== false),
@@ -22,8 +22,9 @@ export async function captureInsertMany(operation: Operation, { args }: DriverCa
 }
 
 /**
- * Mongoose takes what the driver's call throws for the driver's error, and documents for not inserted unless that lists which were not.
- * It then tells the app in `insertedDocs` that all are there.
+ * Mongoose takes any error of the call for the driver's, and documents for not inserted unless
+ * `writeErrors` says which ones failed. With an empty list it reports all of them to the app in
+ * `insertedDocs`.
  */
 function sayAllWereWritten(error: unknown): unknown {
   return error instanceof Error && !('writeErrors' in error) ? Object.assign(error, { writeErrors: [] }) : error;

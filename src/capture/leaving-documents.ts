@@ -5,10 +5,10 @@ import type { Operation } from './operation.js';
 import { readStored, type ReadOptions } from './stored-documents.js';
 import { listNames, PathFinder } from './touched-paths.js';
 
-/** Documents of one delete whose names are remembered. */
+/** How many documents of one delete are remembered. */
 export const maxLeaving = 10_000;
 
-/** What documents name that are about to be deleted. */
+/** The documents that an operation is about to delete, and the paths that they name. */
 export class LeavingDocuments {
   private readonly paths = new Set<Path>();
   private readonly ids: unknown[] = [];

@@ -3,26 +3,33 @@ import type { ResolvedPluginOptions } from '../options/plugin-options.js';
 import type { Capture, HostId, Path, SavedBy, Unsynced } from '../words.js';
 import type { Capturing } from './capturing.js';
 
-/** What an operation did to the paths of one document; without `savedBy`: of several, or of one that is not known. */
+/**
+ * How an operation changed the paths of one document. Without `savedBy`, of several documents or
+ * an unknown one.
+ */
 export interface CaptureContent {
   readonly savedBy?: SavedBy | undefined;
   readonly touched: readonly Path[];
-  /** What the document may name besides, of files that are not on this disk; not stored. */
+  /** Other paths that the document may name, of files that are not on this disk. Not stored. */
   readonly absent?: readonly Path[];
-  /** Files that it names and this host does not sync; not stored. */
+  /** Files that the document names and this host does not sync. Not stored. */
   readonly unsynced?: readonly Unsynced[];
-  /** No longer named, as far as is known. */
+  /** Paths that the document no longer names, as far as is known. */
   readonly left: readonly Path[];
-  /** Whether everything that may name a path could be looked at; else the sync dirs are scanned at once. */
+  /**
+   * Whether every string that may name a path was checked. If not, the sync dirs are scanned at
+   * once.
+   */
   readonly complete: boolean;
 }
 
-/** A row stays far below MongoDB's 16 MiB. */
+/** It keeps a row far below MongoDB's limit of 16 MiB. */
 const maxPaths = 1_000;
 
 /**
- * The rows of one operation: one per document that names something. The first owes the scan of the sync dirs, at once where
- * nothing is named or not everything could be looked at, unless the operation only takes away (`sweeps`).
+ * The rows of one operation, one per document that names something. The first row requests the
+ * scan of the sync dirs. The scan is due at once if no file is named or not every string was
+ * checked. An operation that only removes documents needs no scan (`sweeps`).
  */
 export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncDirs }: Pick<ResolvedPluginOptions, 'sweep' | 'syncDirs'>, { hostId, dueMs }: Capturing, sweeps: boolean): Capture[] {
   const dueAt = new Date(Date.now() + dueMs);
@@ -31,21 +38,25 @@ export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncD
   if (owes && rows.length === 0) rows.push({ savedBy: contents.length === 1 ? contents[0]?.savedBy : undefined, touched: [], left: [], complete: true });
   const after = contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete) ? sweep ?? 0 : 0;
   return rows.map(({ savedBy, touched, left }, index) => ({
-    // Later ones are greater: an index takes these in at its end, and random ones anywhere.
+    // Ids grow with time, so an index adds them at its end instead of at random places.
     id: new Types.ObjectId().toHexString(), host: hostId, dueAt, ...(savedBy && { savedBy }), touched: [...touched], left: [...left],
     sweep: owes && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
   }));
 }
 
 /**
- * Makes a host look at a path where a landing left what it found there. It may have looked while the other bytes lay there, and
- * removed its own capture. Due at the epoch: the clock of that host may be behind.
+ * Makes a host check a path at which a delivery left the host's own file. The host may have
+ * processed its own capture while the other bytes lay there. The capture is due at the epoch,
+ * because the clock of that host may be behind.
  */
 export function makeLook(host: HostId, path: Path): Capture {
   return { id: new Types.ObjectId().toHexString(), host, dueAt: new Date(0), touched: [path], left: [], sweep: [] };
 }
 
-/** Whether what is in the outbox already says all of `now`, with its saver, and claims of nothing that it was left. */
+/**
+ * Whether the stored captures already say all of `now`, with the same documents, and claim no
+ * other path as unreferenced.
+ */
 export function covers(stored: readonly CaptureContent[], now: readonly CaptureContent[]): boolean {
   const bySaver = new Map(stored.map((content) => [content.savedBy?.id, new Set(content.touched)]));
   const left = (contents: readonly CaptureContent[]): Set<Path> => new Set(contents.flatMap((content) => content.left));

@@ -8,9 +8,9 @@ import { captureInsertMany } from './insert-many.js';
 import { onCompiled, type PluggedModels } from './plugged.js';
 import { findSession } from './session.js';
 
-/** The part of a model that the plugin replaces. */
+/** The members of a model that the plugin replaces. */
 interface Writable {
-  /** What Mongoose writes many documents through. */
+  /** The collection through which Mongoose writes many documents. */
   $__collection: object;
   bulkSave: Static<Promise<unknown>>;
   discriminator: Static<PluggedModel>;
@@ -19,14 +19,15 @@ interface Writable {
 }
 type Static<T> = (this: PluggedModel, ...args: unknown[]) => T;
 
-/** Wrappers of `bulkSave`, also those of other instances. */
+/** Wrappers of `bulkSave`, including those of other instances. */
 const wrappers = new WeakSet<object>();
 
 /**
- * Captures `insertMany` and `bulkWrite` around the calls of the driver that they make, whoever calls them: the app, a static of the
- * app's own, or `bulkSave`. Of a `bulkSave` the documents in memory are captured, also those that did not change.
+ * Captures `insertMany` and `bulkWrite` around the driver calls that they make, from the app, a
+ * static of the app, or `bulkSave`. For `bulkSave`, the documents in memory are captured,
+ * including unchanged ones.
  *
- * @param inBulk is told the documents of a `bulkSave`
+ * @param inBulk receives the documents of a `bulkSave`
  */
 export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: WeakSet<object>): void {
   const guarded = new WeakSet<object>();
@@ -45,7 +46,7 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
     guardDiscriminators(writable);
   }
 
-  /** The model's collection is guarded, whichever it is: a model may be moved to another connection. */
+  /** Guards the model's collection even if it changes: a model may move to another connection. */
   function guardCollections(model: Writable): void {
     const intercept = makeIntercept(model as unknown as PluggedModel, models, underWay);
     const own = requireProperty(Object.getOwnPropertyDescriptor(model, '$__collection'), '$__collection', model as unknown as PluggedModel);
@@ -61,7 +62,8 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
       },
       set(this: Writable, given: object) {
         if (this !== model) {
-          // A model of the same name on another connection, which inherits this one's properties.
+          // This is a model of the same name on another connection, which inherits the properties
+          // of this one.
           if (own.set) own.set.call(this, given);
           else Object.defineProperty(this, '$__collection', { value: given, configurable: true, enumerable: true, writable: true });
           guardModel(this as unknown as PluggedModel);
@@ -71,7 +73,7 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
     });
   }
 
-  /** A static of the app's own stays as it is: the `bulkWrite` that it comes to is captured. */
+  /** A static of the app stays as it is. The `bulkWrite` that it calls is captured. */
   function wrapBulkSave(model: Writable): void {
     const { bulkSave: inner } = model;
     if (inner !== model.base.Model.bulkSave && !wrappers.has(inner)) return;
@@ -84,7 +86,10 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
     wrappers.add(model.bulkSave);
   }
 
-  /** They have hooks and options of their base, but tell of their compilation to nobody. */
+  /**
+   * Discriminators have the hooks and options of their base, but nothing announces their
+   * compilation.
+   */
   function guardDiscriminators(model: Writable): void {
     const { discriminator: inner } = model;
     model.discriminator = function discriminator(...args) {

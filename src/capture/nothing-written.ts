@@ -1,14 +1,20 @@
 import type { DriverCall } from './guard-collection.js';
 
-/** What is known of a write once the driver has answered. */
+/** What is known about a write after the driver has answered. */
 export type Verdict = 'written' | 'nothing' | 'unknown';
 
-/** What the driver's error says of a write of one document: a duplicate key alone proves that nothing is there. Of many, some may be written before one is a duplicate. */
+/**
+ * What the driver's error shows about a write of one document. Only a duplicate key proves that
+ * nothing was written. With many documents, some may be written before one is a duplicate.
+ */
 export function judgeError(error: unknown, { method }: Pick<DriverCall, 'method'>): Verdict {
   return isDuplicateKey(error) && !method.endsWith('Many') ? 'nothing' : 'unknown';
 }
 
-/** The driver's errors and Mongoose's own about the connection, also where a hook wrapped them; ValidationError, VersionError … have other names. */
+/**
+ * Whether the error is the driver's, or Mongoose's own about the connection, even if a hook
+ * wrapped it. ValidationError, VersionError and others have other names.
+ */
 export function isOfConnection(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     if (at.name.startsWith('Mongo')) return true;

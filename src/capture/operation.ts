@@ -9,24 +9,25 @@ import { isOfConnection, type Verdict } from './nothing-written.js';
 import type { CommitWatch } from './session-commit.js';
 import type { Touched } from './touched-paths.js';
 
-/** What is known of a write by the driver's answer. */
+/** Reads from the driver's answer what was written. */
 export interface Judge {
   ofError(this: void, error: unknown): Verdict;
   ofResult(this: void, result: unknown): Verdict;
 }
 
-/** What a write came to. */
+/** The answer of a write. `nothing` means that it proves that nothing was written. */
 export interface Came { readonly result: unknown; readonly nothing: boolean }
 
 const connected = 1;
 
-/** Of one operation no more refused names than these are told one by one. */
+/** An operation warns of at most this many refused names. */
 const maxWarnings = 10;
 
 /**
- * One operation of a plugged model, captured once: announced in the outbox before the write, so that a crash between loses
- * nothing, and concluded after it with what it really did. An operation whose capture can't be stored rejects: what is
- * acknowledged will be delivered.
+ * One operation of a plugged model, captured once. It is announced in the outbox before the
+ * write, so that a crash in between loses nothing. After the write it is concluded with what was
+ * really written. An operation whose capture cannot be stored rejects, because every acknowledged
+ * file must be delivered.
  */
 export class Operation {
   private announced: readonly CaptureContent[] = [];
@@ -34,24 +35,27 @@ export class Operation {
   private sweeps = true;
   private told = 0;
 
-  /** @param collection where it writes; undefined as long as the driver is not called */
+  /** @param collection where it writes; undefined until the driver is called */
   constructor(readonly model: PluggedModel, readonly options: ResolvedPluginOptions, readonly capturing: Capturing,
     public session: ClientSession | undefined, private readonly commits: CommitWatch, private collection?: mongo.Collection) {}
 
-  /** The driver is called: where, and in which session, is certain now. */
+  /** The driver is called, so collection and session are certain now. */
   enter(collection: mongo.Collection, session: ClientSession | undefined): void {
     this.collection = collection;
     this.session = session;
   }
 
-  /** Whether what documents no longer name matters. */
+  /** Whether paths that documents no longer name matter. */
   get propagates(): boolean { return this.options.onDelete === 'propagate'; }
 
   savedBy(id: unknown): SavedBy {
     return { model: this.model.modelName, id: String(id) };
   }
 
-  /** Stores what is known before the write; what documents are left without may be claimed too widely, as they are only candidates. */
+  /**
+   * Stores what is known before the write. It may list too many paths as unreferenced, since
+   * these are only candidates.
+   */
   async announce(contents: readonly CaptureContent[], { sweeps = true } = {}): Promise<void> {
     this.announced = contents;
     this.sweeps = sweeps;
@@ -59,8 +63,9 @@ export class Operation {
   }
 
   /**
-   * Announces, writes, and takes back what was announced where the answer proves that nothing was written. Of a write that failed in part
-   * the announcement counts at once; where it is not known what was written it is due by itself.
+   * Announces and writes, and withdraws the announcement if the answer proves that nothing was
+   * written. After a partial failure the announcement is handed over at once. If the result is
+   * unknown, it becomes due by itself.
    */
   async announceAndWrite(contents: readonly CaptureContent[], write: () => Promise<unknown>, judge: Judge, options: { sweeps?: boolean } = {}): Promise<Came> {
     await this.announce(contents, options);
@@ -79,15 +84,19 @@ export class Operation {
   }
 
   /**
-   * As `conclude`, after a save that may not have called the driver, as it changed nothing. Where there is no connection either, nothing
-   * can be stored, and what Mongoose does without a database neither waits for one nor fails.
+   * The same as `conclude`, after a save that changed nothing and so may not have called the
+   * driver. Without a connection nothing can be stored. Mongoose then neither waits nor fails,
+   * and neither does this.
    */
   async concludeWith(list: () => Promise<readonly CaptureContent[]>): Promise<void> {
     if (this.collection !== undefined || Number(this.model.db.readyState) === connected) await this.conclude(await list());
     else this.warn('a save that changed nothing was not captured, as there is no connection');
   }
 
-  /** After the write: replaces what was announced where it was not exactly that, then hands over. */
+  /**
+   * After the write: replaces the announcement if it differs from what was written, then hands
+   * over.
+   */
   async conclude(contents: readonly CaptureContent[]): Promise<void> {
     if (this.options.sweep === undefined && this.sweeps && !contents.every(({ complete }) => complete)) {
       const who = contents.length === 1 && contents[0]?.savedBy ? `document ${contents[0].savedBy.id}` : 'several documents';
@@ -104,30 +113,31 @@ export class Operation {
     await this.capturing.awaitCopies(this.captures, this.options, [...new Set(contents.flatMap(({ absent = [] }) => absent))], [...new Set(unkept)]);
   }
 
-  /** At once, or after the commit of the transaction. */
+  /** Hands over at once, or after the commit of the transaction. */
   handOver(): void {
     if (this.session?.inTransaction() === true) this.commits.add(this.session, this.captures, this.capturing);
     else this.captures.forEach(this.capturing.handOver);
   }
 
-  /** The operation wrote nothing. `error` is what it failed with. */
+  /** Removes the announcement, because nothing was written. `error` is the operation's error. */
   async withdraw(error?: unknown): Promise<void> {
     const { captures } = this;
     this.captures = this.announced = [];
-    // MongoDB has aborted a transaction that an operation failed in; the captures vanish with it.
+    // MongoDB has aborted the transaction of the failed operation, and the captures with it.
     if (this.session?.inTransaction() === true && isOfConnection(error)) return;
     await this.takeBack(captures);
   }
 
-  /** Looks documents up in the collection that is written to. */
+  /** The collection that is written to, for looking up documents. */
   get readable(): mongo.Collection {
     if (!this.collection) throw new Error('nothing is read before the driver is called');
     return this.collection;
   }
 
   /**
-   * Looks documents up before the write; false where the server refuses, which may allow a filter in an update that it does not
-   * allow in a read like ours. In a transaction that has ended the transaction, so it is thrown.
+   * Looks up documents before the write. Returns false if the server refuses, since it may allow
+   * a filter in an update but not in a read like this one. In a transaction the refusal has ended
+   * the transaction, so it is thrown.
    */
   async lookUp(read: () => Promise<void>): Promise<boolean> {
     try {

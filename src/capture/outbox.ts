@@ -8,30 +8,39 @@ import { captureShape, isSeen } from './row-shape.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
 
-/** What captures that wait to be folded say of one path, for one host. */
+/** What waiting captures say about one path, for one host. */
 export interface Captured {
   readonly host: HostId;
-  /** The newest capture. */
+  /** Id of the newest capture. */
   readonly id: string;
-  /** What lay there when somebody said that it is news whatever its facts. */
+  /** The files that lay there when the app called `capture(paths)`. */
   readonly asserted: readonly Seen[];
 }
 
-/** Of the captures that name some paths, as many are read at once; where one path has more of them, its newest ones. */
+/**
+ * How many captures of some paths are read at once. If one path has more of them, its newest ones
+ * are read.
+ */
 const capturedLimit = 1_000;
-/** Paths that are asked for at once. */
+/** How many paths one query covers. */
 const pathLimit = 500;
 
-/** The driver takes no write concern inside a transaction, whose own one counts. */
+/** The driver accepts no write concern inside a transaction, which has its own. */
 const majority = { writeConcern: { w: 'majority' } } as const;
 
-/** No capture is due as late as this; in milliseconds. One that says so was written before the clock was set back. */
+/**
+ * No capture is due later than this, in milliseconds. A later one was written before the clock
+ * was set back.
+ */
 const latestMs = 10 * 60_000;
 
 /**
- * The collection of captures: what operations touched and no fold has stored yet. Rows are inserted and removed, never shared,
- * so that they conflict with no transaction. By the driver's handle of the database, asked for at each use: Mongoose's collections are the
- * app's, which may list, debug and empty them, and a connection that was opened again has another handle.
+ * The collection of captures: operations whose paths are not yet recorded in the ledger. Rows are
+ * inserted and removed, never shared, so they conflict with no transaction.
+ *
+ * It uses the driver's handle of the database and gets it for each call. Mongoose's collections
+ * belong to the app, which may list, debug and empty them. A connection that was opened again has
+ * another handle.
  */
 export class Outbox {
   private readonly inserting: Gathering<CaptureRow, void>;
@@ -49,28 +58,28 @@ export class Outbox {
     await this.collection.createIndexes([{ key: { host: 1, dueAt: 1 } }, { key: { touched: 1, _id: -1 } }]);
   }
 
-  /** One insert, in `session` where it is one of this connection's client. */
+  /** One insert, in `session` if that belongs to this connection's client. */
   async insert(capture: Capture, session?: ClientSession): Promise<void> {
     const { id, ...row } = capture;
     if (session === undefined) return this.inserting.ask({ _id: id, ...row });
     await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
   }
 
-  /** Those of one operation, in one call. */
+  /** Inserts the captures of one operation in one call. */
   async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
     const [first] = captures;
     if (first === undefined) return;
-    // The usual case, and less work for the driver.
+    // This is the usual case, and costs the driver less.
     if (captures.length === 1) return this.insert(first, session);
     await this.collection.insertMany(captures.map(({ id, ...row }) => ({ _id: id, ...row })), this.writeOptions(session));
   }
 
-  /** Takes captures back whose operation wrote nothing, or something else. */
+  /** Removes captures of an operation that wrote nothing, or something else. */
   async withdraw(ids: readonly string[], session?: ClientSession): Promise<void> {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, this.writeOptions(session));
   }
 
-  /** The captures of `host` that are due, oldest first. */
+  /** The due captures of `host`, oldest first. */
   async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
     const late = new Date(now.getTime() + latestMs);
     const find = (): Promise<CaptureRow[]> =>
@@ -91,32 +100,38 @@ export class Outbox {
     if (batch.length > 0) yield batch;
   }
 
-  /** Whoever looks for what is due finds these next. */
+  /** The next search for due captures finds these. */
   async makeDue(ids: readonly string[]): Promise<void> {
     await this.collection.updateMany({ _id: { $in: [...ids] } }, { $set: { dueAt: new Date(0) } }, majority);
   }
 
-  /** Which of these are stored: a capture written in a transaction is, once that was committed. */
+  /**
+   * Which of these captures are stored. A capture that was written in a transaction is stored
+   * after the commit.
+   */
   async findStored(ids: readonly string[]): Promise<Set<string>> {
     const rows = await this.collection.find({ _id: { $in: [...ids] } }, { readPreference: 'primary', projection: { _id: 1 } }).toArray();
     return new Set(rows.map(({ _id }) => _id));
   }
 
-  /** Captures of any host that wait to be folded and name one of these paths; at most 1,000. */
+  /** Waiting captures of any host that name one of these paths; at most 1,000. */
   async findTouching(paths: readonly Path[]): Promise<{ id: string; host: HostId }[]> {
     if (paths.length === 0) return [];
     const rows = this.collection.find({ touched: { $in: [...paths] } }, { readPreference: 'primary', projection: { _id: 1, host: 1 }, limit: capturedLimit });
     return (await rows.toArray()).map(({ _id, host }) => ({ id: _id, host }));
   }
 
-  /** Who captured these paths and has not folded them yet: for each path the newest capture first. Paths that nobody captured are left out. */
+  /**
+   * Waiting captures of these paths, for each path the newest first. Paths without a capture are
+   * omitted.
+   */
   async findCaptured(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
     if (paths.length === 0) return new Map();
     if (paths.length > pathLimit) return this.findCapturedByHalves(paths);
     const rows = await this.collection.find({ touched: { $in: [...paths] } }, {
       readPreference: 'primary', limit: capturedLimit, ...(paths.length === 1 ? { sort: { _id: -1 } } : {}), projection: projectOnly(paths),
     }).toArray();
-    // A path that very many captures name must not keep those of the others out.
+    // A path with very many captures must not crowd out those of other paths.
     return rows.length < capturedLimit || paths.length === 1 ? groupByPath(rows) : this.findCapturedByHalves(paths);
   }
 
@@ -126,7 +141,7 @@ export class Outbox {
     return new Map([...some, ...others]);
   }
 
-  /** Whether a capture of this host that names the path waits to be folded. */
+  /** Whether a waiting capture of this host names the path. */
   async awaits(host: HostId, path: Path): Promise<boolean> {
     return await this.collection.findOne({ host, touched: path }, { readPreference: 'primary', projection: { _id: 1 } }) !== null;
   }
@@ -135,17 +150,23 @@ export class Outbox {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
   }
 
-  /** @param touched the paths that are left to be looked at, once the scans that the capture asks for are stored; left out: everything */
+  /**
+   * @param touched paths that remain after the requested scans were stored; omit to keep
+   * everything
+   */
   async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
     await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched], sweep: [] } : {}) } }, majority);
   }
 
-  /** Of a capture only these candidates, and what could not be folded, are left to be looked at again when it is due. */
+  /**
+   * Keeps only these candidates, and paths that could not be processed, and checks them again
+   * when the capture is due.
+   */
   async keepLeft({ id, touched, left, leftSince }: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void> {
     await this.collection.updateOne({ _id: id }, { $set: { touched: [...touched], sweep: [], left: [...left], leftSince, dueAt } }, majority);
   }
 
-  /** How many wait to be folded, of one host or of all. */
+  /** How many captures of one host, or of all, wait. */
   async count(host?: HostId): Promise<number> {
     return this.collection.countDocuments(host === undefined ? {} : { host }, { readPreference: 'primary' });
   }
@@ -155,7 +176,10 @@ export class Outbox {
     return session.inTransaction() ? { session } : { session, ...majority };
   }
 
-  /** Another client's session would be refused by the driver. Its types hide `client`, which every session has. */
+  /**
+   * The driver would refuse another client's session. Its types hide `client`, which every
+   * session has.
+   */
   private isOurs(session: ClientSession): boolean {
     return (session as ClientSession & { client?: unknown }).client === this.connection.getClient();
   }
@@ -165,7 +189,10 @@ function toCapture({ _id, ...row }: CaptureRow): Capture {
   return { id: _id, ...row };
 }
 
-/** Of each row what it says of these paths: a row may name a thousand. Literally, because a path may begin with `$`. */
+/**
+ * Projects each row to these paths, since a row may name a thousand. They are literals, because a
+ * path may begin with `$`.
+ */
 function projectOnly(paths: readonly Path[]): mongo.Document {
   const asked = { $literal: [...paths] };
   const listOf = (field: string): mongo.Document => ({ $cond: [{ $isArray: field }, field, []] });

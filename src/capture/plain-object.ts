@@ -4,15 +4,16 @@ import { isSubdocument, type PlainDocument } from './capturing.js';
 const maxDepth = 200;
 
 /**
- * A document as it is stored: without getters, virtuals and transforms, which may hide or invent paths, and with the ids of populated
- * documents in their place. None of the app's code runs, not even a `toObject` of its own. Plain objects are taken as they are.
+ * A document as the database stores it: without getters, virtuals and transforms, which may hide
+ * or invent paths, and with ids in place of populated documents. None of the app's code runs, not
+ * even its own `toObject`. Plain objects are returned as they are.
  */
 export function toPlainObject(document: object): PlainDocument {
   const fields = readFields(document);
   return (fields ? copyFields(fields, 0) : document) as PlainDocument;
 }
 
-/** What a Mongoose document holds; undefined where it is none. */
+/** The fields of a Mongoose document. Undefined for other values. */
 function readFields(value: object): object | undefined {
   if (!('$__' in value && '_doc' in value)) return undefined;
   const fields = value._doc;

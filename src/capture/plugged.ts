@@ -4,18 +4,21 @@ import type { CaptureDeps, PluggedModel } from './capturing.js';
 import { Operation } from './operation.js';
 import type { CommitWatch } from './session-commit.js';
 
-/** By which options a model is captured; undefined: not at all. */
+/** Returns the options for a model. Undefined if it is not captured. */
 export type OptionsOf = (model: PluggedModel) => ResolvedPluginOptions | undefined;
 
-/** Calls `listener` with each model that is compiled with the schema or a clone of it, at the end of its compilation. Of discriminators its schema is not told. */
+/**
+ * Calls `listener` at the end of each compilation of a model with the schema or a clone of it.
+ * Mongoose does not announce discriminators.
+ */
 export function onCompiled(schema: Schema, listener: (model: PluggedModel) => void): void {
-  // An event that Mongoose's types leave out.
+  // Mongoose's types omit this event.
   (schema as Schema & { on(event: 'init', listener: (model: PluggedModel) => void): void }).on('init', listener);
 }
 
-/** The models that are captured: tells of each once. */
+/** The captured models. Each is announced once. */
 export class PluggedModels {
-  /** With the connection that they were on then: a model may be moved to another. */
+  /** Each model with its connection at that time, since a model may move to another. */
   private readonly noticed = new WeakMap<PluggedModel, Connection>();
 
   constructor(private readonly deps: CaptureDeps, private readonly optionsOf: OptionsOf, private readonly commits: CommitWatch) {}
@@ -23,18 +26,18 @@ export class PluggedModels {
   /** Whether this machine captures at all. */
   get initialised(): boolean { return this.deps.initialised(); }
 
-  /** Whether operations of `model` are captured, once this machine is initialised. */
+  /** Whether operations of `model` are captured once this machine is initialised. */
   isPlugged(model: PluggedModel): boolean {
     return this.notice(model) !== undefined;
   }
 
-  /** Whether they are captured now. */
+  /** Whether operations of `model` are captured now. */
   captures(model: PluggedModel): boolean {
     return this.initialised && this.isPlugged(model);
   }
 
   /**
-   * An operation of `model` that is to be captured; undefined where it is not.
+   * Starts the capture of an operation of `model`. Undefined if it is not captured.
    * @param collection where it writes, once that is known
    */
   begin(model: PluggedModel, session: ClientSession | undefined, collection?: mongo.Collection): Operation | undefined {
@@ -43,7 +46,7 @@ export class PluggedModels {
     return options && capturing && new Operation(model, options, capturing, session, this.commits, collection);
   }
 
-  /** The options that count for a model; undefined where it is not to be captured. */
+  /** The options that apply to a model. Undefined if it is not captured. */
   private notice(model: PluggedModel): ResolvedPluginOptions | undefined {
     const options = this.optionsOf(model);
     if (options === undefined || nameCollection(model).startsWith(this.deps.collectionPrefix)) return undefined;
@@ -55,7 +58,7 @@ export class PluggedModels {
   }
 }
 
-/** The collection of a custom driver may have one name only, or none. */
+/** The collection of a custom driver may have only one of the two names, or none. */
 function nameCollection({ collection }: PluggedModel): string {
   const { collectionName, name } = collection as { collectionName?: string; name?: string };
   return collectionName ?? name ?? '';

@@ -8,12 +8,13 @@ import { addQueryHooks } from './query-hooks.js';
 import { addSaveHooks } from './save-hooks.js';
 import { CommitWatch } from './session-commit.js';
 
-/** What `schema.plugin()` and `mongoose.plugin()` take. */
+/** The function that `schema.plugin()` and `mongoose.plugin()` accept. */
 export type CapturePlugin = (this: void, schema: Schema, options: PluginOptions) => void;
 
 /**
- * The Mongoose plugin. On a schema it counts once, with the options it was first given, also where a global `mongoose.plugin()`
- * or a clone brings it again. Subdocuments and our own models are left alone. Throws BAD_OPTION and BAD_SYNC_DIR.
+ * Creates the Mongoose plugin. It applies once per schema, with the options of its first call,
+ * even if a global `mongoose.plugin()` or a clone adds it again. It ignores subdocuments and this
+ * package's own models. Throws BAD_OPTION and BAD_SYNC_DIR.
  */
 export function createPlugin(deps: CaptureDeps): CapturePlugin {
   const commits = new CommitWatch();
@@ -32,7 +33,10 @@ export function attachHooks(schema: Schema, models: PluggedModels): void {
   addModelWrites(schema, models, inBulk);
 }
 
-/** How often a plugin was registered on a schema. Mongoose lists a plugin before it calls it, and clones inherit the list with the hooks. */
+/**
+ * How often a plugin was registered on a schema. Mongoose lists a plugin before it calls it, and
+ * clones inherit the list with the hooks.
+ */
 export function countPlugged(schema: Schema, plugin: CapturePlugin): number {
   const { plugins = [] } = schema as Schema & { readonly plugins?: readonly { readonly fn: unknown }[] };
   return plugins.filter(({ fn }) => fn === plugin).length;

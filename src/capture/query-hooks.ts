@@ -5,7 +5,7 @@ import { readOptions, readSession } from './driver-options.js';
 import { guardCollection, type Intercept, isGuardedBy, requireProperty } from './guard-collection.js';
 import type { PluggedModels } from './plugged.js';
 
-/** Of a query, what hooks use: its collection is what Mongoose sends it to. */
+/** The members of a query that hooks use. Mongoose sends the query to its collection. */
 interface PluggedQuery {
   readonly model: PluggedModel;
   mongooseCollection: object | undefined;
@@ -16,14 +16,15 @@ const deletes = ['deleteOne', 'deleteMany', 'findOneAndDelete'] as const;
 export type QueryName = (typeof updates)[number] | (typeof deletes)[number];
 const names: readonly QueryName[] = [...updates, ...deletes];
 
-/** Mongoose's types know these hooks only by literal names. */
+/** Mongoose's types accept these hooks only by literal names. */
 interface QueryHooks {
   pre(name: string, options: { query: true; document: false }, hook: (this: PluggedQuery) => void): void;
 }
 
 /**
- * Captures queries that update and delete, also those that `document.updateOne()` and `document.deleteOne()` make: around the call of
- * the driver, where filter and update are cast, and validators and hooks have passed.
+ * Captures queries that update and delete, including those of `document.updateOne()` and
+ * `document.deleteOne()`. It does so around the driver call, after filter and update were cast
+ * and validators and hooks have passed.
  */
 export function addQueryHooks(schema: Schema, models: PluggedModels): void {
   const intercepts = new WeakMap<PluggedModel, Intercept>();
@@ -31,7 +32,7 @@ export function addQueryHooks(schema: Schema, models: PluggedModels): void {
     (schema as unknown as QueryHooks).pre(name, { query: true, document: false }, function captureCall() {
       if (!models.captures(this.model)) return;
       const intercept = useIntercept(this.model), collection = requireProperty(this.mongooseCollection, 'mongooseCollection', this.model);
-      // A clone has its original's already.
+      // A cloned query already has the guard of its original.
       if (!isGuardedBy(collection, intercept)) this.mongooseCollection = guardCollection(collection, names, intercept);
     });
   }
@@ -47,7 +48,7 @@ function makeIntercept(model: PluggedModel, models: PluggedModels): Intercept {
   return (call, write) => {
     const isDelete = (deletes as readonly string[]).includes(call.method);
     const options = readOptions(call.args[isDelete ? 1 : 2]);
-    // The server only explains such a query; it writes nothing.
+    // The server only explains such a query and writes nothing.
     const operation = (options['explain'] ?? false) === false ? models.begin(model, readSession(options), call.collection) : undefined;
     if (!operation) return write();
     return isDelete ? captureDelete(operation, call, options, write) : captureUpdate(operation, call, options, write);

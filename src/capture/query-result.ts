@@ -1,27 +1,31 @@
-/** What the answer to an update or delete says. */
+/** The content of the answer to an update or delete. */
 export interface QueryResult {
-  /** The server says that it found nothing and inserted nothing. */
+  /** The server reports that it found nothing and inserted nothing. */
   readonly nothingWritten: boolean;
   /** How many documents were written, as far as is known. */
   readonly written: number;
-  /** Of the documents that the answer names: found, or inserted by an upsert. */
+  /** Ids of the documents in the answer, found or inserted by an upsert. */
   readonly ids: readonly unknown[];
 }
 
-/** The answer to `updateOne`, `updateMany`, `replaceOne`, `deleteOne` or `deleteMany`; none where the query was skipped. */
+/**
+ * Reads the answer to `updateOne`, `updateMany`, `replaceOne`, `deleteOne` or `deleteMany`. A
+ * skipped query has no answer.
+ */
 export function readCounts(result: unknown): QueryResult {
   if (!isObject(result)) return { nothingWritten: true, written: 0, ids: [] };
   const { acknowledged, matchedCount = 0, deletedCount = 0, upsertedId } = result as
     { acknowledged?: boolean; matchedCount?: number; deletedCount?: number; upsertedId?: unknown };
   const ids = upsertedId === undefined || upsertedId === null ? [] : [upsertedId];
   const written = matchedCount + deletedCount + ids.length;
-  // An unacknowledged write counts nothing.
+  // An unacknowledged write has no counts.
   return { nothingWritten: acknowledged === true && written === 0, written, ids };
 }
 
 /**
- * The answer to a `findOneAnd…`: a document, whole or not; with `includeResultMetadata` an object around it;
- * nothing, where none was found. An upsert that answers with nothing (`new: false`) may have inserted a document that is not known.
+ * Reads the answer to a `findOneAnd…`: a document or part of one, an object around it with
+ * `includeResultMetadata`, or nothing if none was found. An upsert with `new: false` that returns
+ * nothing may have inserted an unknown document.
  */
 export function readFound(result: unknown, options: Readonly<Record<string, unknown>>): QueryResult {
   const withMetadata = options['includeResultMetadata'] === true;

@@ -5,23 +5,26 @@ import type { Operation } from './operation.js';
 import { readStored, type ReadOptions } from './stored-documents.js';
 import { listNames, PathFinder } from './touched-paths.js';
 
-/** Documents of one operation that are looked at; beyond, the scan of the sync dirs is due at once. */
+/**
+ * How many documents of one operation are checked. Beyond that, the scan of the sync dirs is due
+ * at once.
+ */
 export const maxDocuments = 1_000;
-/** Strings of them that are kept in memory meanwhile. */
+/** How many of their strings stay in memory meanwhile. */
 const maxStrings = 50_000;
 
 interface Known { readonly id: unknown; readonly names: readonly NamedString[] }
 
 /**
- * The documents that an operation touches, by `_id` (afterwards its filter no longer matches), with what they named before;
- * then what they name now.
+ * The documents that an operation changes, and the strings that they named before it. It finds
+ * them again by `_id`, because its filter may no longer match them.
  */
 export class Remembered {
   private readonly documents = new Map<string, Known>();
   private strings = 0;
-  /** What the operation itself names, of whichever documents. */
+  /** Paths that the operation itself names, for whichever documents. */
   private shared: CaptureContent = { touched: [], left: [], complete: true };
-  /** Whether all that the operation touches is among them. */
+  /** Whether all documents of the operation are among them. */
   complete = true;
 
   constructor(private readonly operation: Operation) {}
@@ -43,7 +46,7 @@ export class Remembered {
     if (!found) this.complete = false;
   }
 
-  /** A document that is new, or of which nothing more is known. */
+  /** Adds a document that is new, or of which only the id is known. */
   include(id: unknown): void {
     const key = keyOf(id);
     if (this.documents.has(key)) return;
@@ -51,7 +54,10 @@ export class Remembered {
     else this.documents.set(key, { id, names: [] });
   }
 
-  /** What is announced: everything they name may be left, and what the operation names touched. */
+  /**
+   * The announcement: paths that the documents name may become unreferenced, and the paths of the
+   * operation are touched.
+   */
   async listBefore({ strings, complete }: DocumentStrings): Promise<CaptureContent[]> {
     const { options, capturing, propagates } = this.operation;
     const named = await new PathFinder(options, capturing, false).listTouched(strings);
@@ -73,7 +79,7 @@ export class Remembered {
     return contents;
   }
 
-  /** What they name now; what one of them names is left by none. */
+  /** The paths that the documents name now. A path that one of them names is not unreferenced. */
   async listAfter(): Promise<CaptureContent[]> {
     const { model, options, capturing, session, readable } = this.operation;
     const finder = new PathFinder(options, capturing);
@@ -118,13 +124,13 @@ export class Remembered {
   }
 }
 
-/** Strings that are no longer there. */
+/** The strings that are no longer there. */
 export function listGone(before: readonly NamedString[], now: readonly NamedString[]): string[] {
   const values = new Set(now.map(({ value }) => value));
   return before.map(({ value }) => value).filter((value) => value !== '' && !values.has(value));
 }
 
-/** The same for equal ids, whatever their type. */
+/** Returns the same key for equal ids, whatever their type. */
 export function keyOf(id: unknown): string {
   return typeof id === 'bigint' ? `${id}n` : JSON.stringify(id);
 }

@@ -10,20 +10,22 @@ import { SavedDocuments } from './saved-documents.js';
 import { findSession } from './session.js';
 
 /**
- * Post hooks before those that were registered earlier, as Mongoose's own plugins add theirs (its types leave the argument out):
- * the app's hooks may throw.
+ * Adds post hooks before those that were registered earlier, as Mongoose's own plugins do. Its
+ * types omit that argument. The app's hooks may throw, so these run first.
  */
 interface RunsFirst {
   post(name: 'save', options: { errorHandler?: true }, hook: (this: PluggedDocument, result: unknown) => Promise<void> | undefined, first: true): void;
 }
 
-/** A save under way. `written`: the driver answered that it was. */
+/** A save that runs now. `written` means that the driver confirmed the write. */
 interface Saving { readonly operation: Operation; readonly saved: SavedDocuments; written: boolean }
 
 /**
- * Captures saves of top-level documents: right before the driver is called, so that a crash loses nothing and what Mongoose or the app
- * refuses is never announced; and again once Mongoose has settled the document, because an error then must not undo that. A save that
- * changes nothing calls no driver and is captured all the same: the file that it names may have changed.
+ * Captures saves of top-level documents. It announces right before the driver is called, so that
+ * a crash loses nothing and a save that Mongoose or the app refuses is never announced. It
+ * concludes when Mongoose has finished with the document, because an error after that must not
+ * undo the save. A save that changes nothing calls no driver and is captured too, since its file
+ * may have changed.
  *
  * @param inBulk documents of a `bulkSave`, which captures them itself
  */
@@ -31,7 +33,7 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
   const saves = new WeakMap<object, Saving>();
   const intercepts = new WeakMap<object, Intercept>();
 
-  // Without parameters: Mongoose 8 would wait for the first to be called.
+  // The hook has no parameters, because Mongoose 8 would wait for the first one to be called.
   schema.pre('save', function captureBefore() {
     if (isSubdocument(this) || inBulk.has(this)) return;
     const model = this.constructor as PluggedModel;
@@ -47,7 +49,8 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
     return saving && conclude(saving);
   }, true);
 
-  // Hooks of subdocuments, and what Mongoose makes of the answer, may fail after the write. Mongoose 8 waits for the promise.
+  // Hooks of subdocuments, and Mongoose's handling of the answer, may fail after the write.
+  // Mongoose 8 waits for the promise.
   first.post('save', { errorHandler: true }, async function handOverWritten() {
     const saving = takeSaving(this);
     if (saving?.written === true) saving.operation.handOver();
@@ -93,15 +96,15 @@ async function conclude({ operation, saved }: Saving): Promise<void> {
 const collectionSymbol = 'mongoose#Model#collection';
 
 /**
- * Mongoose writes a document through a property of it that it inherits from its model. The document gets one of its own, whose calls go
- * through `intercept`.
+ * Mongoose writes a document through a property that the document inherits from its model. This
+ * gives the document its own property, whose calls go through `intercept`.
  */
 function guardDocument(document: object, intercept: Intercept): void {
   const model = document.constructor as PluggedModel;
   const symbol = requireProperty(findCollectionSymbol(document), collectionSymbol, model);
   const inherited = requireProperty((Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol], collectionSymbol, model);
   const current = (document as Record<symbol, object | undefined>)[symbol] ?? inherited;
-  // A model may be moved to another connection.
+  // A model may move to another connection.
   const isCurrent = withoutGuards(current) === withoutGuards(inherited);
   if (isCurrent && isGuardedBy(current, intercept)) return;
   Object.defineProperty(document, symbol, {

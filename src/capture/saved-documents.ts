@@ -10,12 +10,13 @@ import { overlay } from './update-names.js';
 
 type Stored = ReadonlyMap<string, PlainDocument>;
 
-/** A document that is stored already, and the update that is about to be sent. */
+/** A stored document, and the update that will be sent for it. */
 export interface Change { readonly id: unknown; readonly update: unknown }
 
 /**
- * Documents that are written from memory: what they name is known without the database. Only where deletes propagate those that change
- * are read before and after, as memory may be partial (`select`) or outdated.
+ * Documents that are written from memory, so their names are known without the database. If
+ * deletes propagate, changed documents are read before and after the write, because memory may be
+ * partial (`select`) or outdated.
  */
 export class SavedDocuments {
   private readonly documents: readonly object[];
@@ -42,20 +43,23 @@ export class SavedDocuments {
     return this.list(expected, false);
   }
 
-  /** Looks at them again: files that were not there before the write may be now. */
+  /** Checks the files again: some may exist only after the write. */
   async listAfter(): Promise<CaptureContent[]> {
     this.finder = this.finder.again();
     return this.list(this.before.size > 0 ? await this.read([...this.before.values()].map(({ _id }) => _id)) : new Map(), true);
   }
 
-  /** @param now what is stored once they are written, of those that were stored before @param tells whether to warn of what is refused */
+  /**
+   * @param now the stored state after the write, of documents that were stored before
+   * @param tells whether to warn of refused names
+   */
   private async list(now: Stored, tells: boolean): Promise<CaptureContent[]> {
     const { operation, finder } = this;
     const contents: CaptureContent[] = [];
     for (const document of this.documents) {
       const memory = toPlainObject(document);
       const key = keyOf(memory['_id']);
-      // The driver gives an id to a plain document that has none.
+      // The driver gives an id to a plain document without one.
       const savedBy = memory['_id'] === undefined ? undefined : operation.savedBy(memory['_id']);
       const { strings, complete } = listNames(now.get(key) ?? memory, operation.options, operation.model.modelName);
       const touched = await finder.listTouched(strings);

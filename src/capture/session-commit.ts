@@ -3,17 +3,18 @@ import { messageOf } from '../errors/errors.js';
 import type { Capture } from '../words.js';
 import type { Capturing } from './capturing.js';
 
-/** More of one session are not remembered: they are found when they are due. */
+/** Further captures of a session are not remembered. They are found when they are due. */
 const maxCaptures = 1_000;
 
 /**
- * Hands over what was captured in transactions, after the commit and never after an abort. The driver says no more than that a
- * session ended, and its own state says "committed" of a commit that failed too: the outbox tells which rows are there.
+ * Hands over captures of transactions after the commit, and never after an abort. The driver only
+ * reports that a session ended, and its own state says "committed" even if a commit failed. The
+ * outbox shows which rows exist.
  */
 export class CommitWatch {
   private readonly waiting = new WeakMap<ClientSession, Map<string, Capture>>();
 
-  /** To be handed over once `session` has ended, if the transaction they were written in was committed. */
+  /** Hands these captures over when `session` has ended, if their transaction was committed. */
   add(session: ClientSession, captures: readonly Capture[], capturing: Capturing): void {
     let waiting = this.waiting.get(session);
     if (waiting === undefined) {

@@ -1,12 +1,12 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClientSession, Connection } from 'mongoose';
 
-/** Set by Mongoose with the option `transactionAsyncLocalStorage`; its types leave it out. */
+/** Mongoose sets this with the option `transactionAsyncLocalStorage`. Its types omit it. */
 interface WithStorage { readonly transactionAsyncLocalStorage?: AsyncLocalStorage<{ readonly session?: ClientSession }> }
 
 /**
- * The session a save runs in, found as Mongoose finds it: the document's own, else the one given
- * (`null`: none), else that of the surrounding `connection.transaction()`.
+ * The session of a save, found as Mongoose finds it: the document's own, else the given one
+ * (`null` means none), else that of the surrounding `connection.transaction()`.
  */
 export function findSession(own: ClientSession | null, options: unknown, connection: Connection): ClientSession | undefined {
   if (own !== null) return own;

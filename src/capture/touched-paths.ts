@@ -7,10 +7,13 @@ import { findCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
 import { collectFields, collectStrings, type DocumentStrings, type NamedString, operationLimits } from './document-strings.js';
 
-/** Where paths are looked for. */
+/** Where paths are looked up. */
 export interface Place {
   readonly root: Pick<Root, 'observe' | 'observeNow' | 'isNear' | 'hasFile'>;
-  /** The roots of all hosts that are known, this one first: absolute paths in documents may be of any of them. */
+  /**
+   * The roots of all known hosts, this one first. Absolute paths in documents may belong to any
+   * of them.
+   */
   readonly rootPaths: (this: void) => readonly string[];
   /** The sync dirs of this host. */
   readonly dirs: (this: void) => SyncDirs;
@@ -18,17 +21,19 @@ export interface Place {
 
 export interface Touched {
   readonly paths: readonly Path[];
-  /** What the strings may mean besides: files of other hosts, perhaps. */
+  /** Other paths that the strings may mean, perhaps of files on other hosts. */
   readonly absent: readonly Path[];
-  /** What `paths` asked for and cannot be sent. */
+  /** Strings at the fields of `paths` that cannot be sent. */
   readonly refused: readonly (NamedString & { readonly why: string })[];
 }
 
-/** How one string can be read. */
+/** The possible meanings of one string. */
 interface Reading {
-  /** Every path it may mean, most literal first. */
+  /** Every path that it may mean, most literal first. */
   readonly candidates: readonly Path[];
-  /** Those of them that are paths below the root as they are; the others are relative to a sync dir. */
+  /**
+   * Candidates that are paths below the root as they are. The others are relative to a sync dir.
+   */
   readonly direct: readonly Path[];
   /** Paths that this host does not sync. */
   readonly unsynced: readonly Unsynced[];
@@ -36,18 +41,24 @@ interface Reading {
   readonly why?: string | undefined;
 }
 
-/** What is known of it: also which of its paths are files here. */
+/** A string with those of its paths that are files here. */
 interface Meaning extends Reading { readonly files: readonly Path[] }
 
-/** Longer strings of a document are no paths: a path has at most 2,000 bytes, three times that where all are percent-encoded. */
+/**
+ * Longer strings name no file: a path has at most 2,000 bytes, three times that if all are
+ * percent-encoded.
+ */
 const maxLength = 16_384;
 const observersAtOnce = 16;
-/** Strings of one look that are looked at without another thread: more might keep everyone else waiting. */
+/**
+ * How many strings of one lookup are checked synchronously. More could block the process for too
+ * long.
+ */
 const atOnceLimit = 32;
 
 /**
- * The strings of a document that may name files, as the `paths` option says. Throws BAD_OPTION naming `model` where a `paths`
- * function throws or returns anything but strings.
+ * The strings of a document that may name files, by the `paths` option. Throws BAD_OPTION naming
+ * `model` if a `paths` function throws or returns anything but strings.
  */
 export function listNames(document: PlainDocument, { paths }: ResolvedPluginOptions, model: string, limits = operationLimits): DocumentStrings {
   if (paths === undefined) return listAnyNames(document, limits);
@@ -72,28 +83,37 @@ export function listAnyNames(value: unknown, limits = operationLimits): Document
 }
 
 /**
- * Finds the paths that strings mean, looking at each string once: many documents of one operation hold the same ones. One string
- * names every file that it can mean.
+ * Finds the paths that strings mean. It checks each string once, because many documents of one
+ * operation hold the same ones. A string names every file that it can mean.
  */
 export class PathFinder {
   private readonly meanings = new Map<string, Promise<Meaning>>();
   private readonly readings = new Map<string, Reading>();
   private readonly files = new Set<Path>();
-  /** What was looked at a moment ago, and which paths were files then. */
+  /** The strings of the previous lookup, and the paths that were files then. */
   private before: { readonly readings: ReadonlyMap<string, Reading>; readonly files: ReadonlySet<Path> } = { readings: new Map(), files: new Set() };
   private looked = 0;
 
-  /** @param asked whether the app said where its paths are: then safe ones below a sync dir need not exist yet */
+  /**
+   * @param asked whether the app said where its paths are; safe ones below a sync dir then need
+   * not exist yet
+   */
   constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
 
-  /** For a second look, at paths that were no files at the first: those that were are named still, and the fold looks at them anyway. */
+  /**
+   * A finder for a second lookup, which checks only paths that were no files at the first. The
+   * others are still named, and the outbox processor checks them anyway.
+   */
   again(): PathFinder {
     const finder = new PathFinder(this.options, this.place, this.asked);
     finder.before = { readings: this.readings, files: this.files };
     return finder;
   }
 
-  /** The paths that these strings name: those of existing files, and where they were asked for of ones to come. Excluded paths are left out. */
+  /**
+   * The paths that these strings name: existing files, and expected ones if the app said where
+   * its paths are. Excluded paths are omitted.
+   */
   async listTouched(strings: readonly NamedString[]): Promise<Touched> {
     const refused: (NamedString & { why: string })[] = [];
     const absent = new Set<Path>();
@@ -110,7 +130,10 @@ export class PathFinder {
     return { paths, absent: [...absent], refused };
   }
 
-  /** What strings that a document held before may have named: every path they can mean, as the files may be gone already. */
+  /**
+   * The paths that strings of an earlier document may have named. All possible paths count, as
+   * the files may be gone already.
+   */
   listLeft(values: readonly string[]): Path[] {
     return [...new Set(values.flatMap((value) => this.read(value).candidates))];
   }
@@ -122,7 +145,10 @@ export class PathFinder {
     return found.flat();
   }
 
-  /** The paths of files that the app may be about to write: the most literal one, or one in each sync dir where none is yet. */
+  /**
+   * Paths that the app may be about to write: the most literal one, or one in each sync dir that
+   * has no such file yet.
+   */
   private listExpected({ candidates, direct, files }: Meaning): readonly Path[] {
     if (direct.length > 0) return direct.some((path) => files.includes(path)) ? [] : direct.slice(0, 1);
     const dirs = this.place.dirs();
@@ -146,7 +172,8 @@ export class PathFinder {
         const atOnce = isOfFew && (isAgain || root.isNear(path));
         if (this.before.files.has(path) || (atOnce ? root.observeNow(path) : await root.observe(path)) !== undefined) files.push(path);
       } catch (error) {
-        // What cannot be looked at now is not known to be wrong: the scan of its sync dir tells.
+        // A path that cannot be checked now may still be right. The scan of its sync dir reports
+        // it.
         if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);
       }
     }
@@ -173,14 +200,14 @@ export class PathFinder {
     return paths.flatMap((path) => dirs.explain(path) ?? []);
   }
 
-  /** Those below a sync dir of this host that no rule excludes; each once. */
+  /** Paths below a sync dir of this host that no rule excludes, without duplicates. */
   private keepSynced(paths: readonly Path[]): Path[] {
     const dirs = this.place.dirs();
     return [...new Set(paths)].filter((path) => !dirs.isExcluded(path));
   }
 }
 
-/** Like Promise.all over a map, with at most 16 under way. */
+/** Like Promise.all over a map, with at most 16 calls at a time. */
 async function mapBounded<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;

@@ -2,8 +2,9 @@ import type { Schema } from 'mongoose';
 import type { PluggedModel } from './capturing.js';
 
 /**
- * The names in `paths` at which no document of the model can hold a file's name: fields that neither the schema nor one of its
- * discriminators declares, and virtuals, which are not stored. Below a Mixed field or a Map, and in a schema that is not strict,
+ * The names in `paths` at which no document of the model can hold a file name. These are
+ * virtuals, which are not stored, and fields that neither the schema nor one of its
+ * discriminators declares. Below a Mixed field or a Map, and in a schema that is not strict,
  * every name is possible.
  */
 export function findUnknownFields(model: Pick<PluggedModel, 'schema' | 'discriminators'>, paths: readonly string[]): string[] {
@@ -29,5 +30,8 @@ function isOpen(schema: Schema, path: string): boolean {
   return [type, item].some(({ instance, schema: inner }) => instance === 'Mixed' || instance === 'Map' || inner?.get('strict') === false);
 }
 
-/** Of a schema type, what tells whether it takes any field. Mongoose 8 says `caster` for the type of an array's items. */
+/**
+ * The members of a schema type that show whether it accepts any field. Mongoose 8 has `caster`
+ * for the type of an array's items.
+ */
 interface OpenType { readonly instance?: string; readonly schema?: Schema; readonly embeddedSchemaType?: OpenType; readonly caster?: OpenType }

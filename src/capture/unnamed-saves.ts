@@ -1,14 +1,15 @@
 import { bounded } from '../bounded.js';
 import type { SavedBy, UnnamedSaves } from '../words.js';
 
-/** Models that are counted at once; further ones wait until these are stored. */
+/** How many models are counted at once. Further ones wait until these counts are stored. */
 const mostModels = 100;
 const everyMs = 10_000;
 const closeMs = 2_000;
 
 /**
- * Counts saves whose documents name no file. That is expected where a file is optional, and the only sign of names in a form that
- * is not recognised where it is not. The counts are stored every ten seconds: what a process that dies has not stored is lost.
+ * Counts saves whose documents name no file. That is normal if a file is optional. Otherwise it
+ * is the only sign that the names have an unknown form. The counts are stored every ten seconds;
+ * a process that dies loses those that it has not stored.
  */
 export class UnnamedSaveCounter {
   private counts = new Map<string, UnnamedSaves>();
@@ -16,7 +17,10 @@ export class UnnamedSaveCounter {
   private storing: Promise<void> = Promise.resolve();
   private closed = false;
 
-  /** @param store adds these to the stored counts; a failure is told to `fail`, and the counts are kept for the next try */
+  /**
+   * @param store adds these to the stored counts. After a failure, which `fail` receives, the
+   * counts are kept for the next try.
+   */
   constructor(private readonly store: (counts: ReadonlyMap<string, UnnamedSaves>) => Promise<void>, private readonly fail: (error: unknown) => void) {}
 
   add({ model, id }: SavedBy): void {
@@ -26,7 +30,7 @@ export class UnnamedSaveCounter {
     this.timer ??= setTimeout(() => { this.timer = undefined; this.begin(); }, everyMs).unref();
   }
 
-  /** Stores what is left, unless the database does not answer. */
+  /** Stores the remaining counts, unless the database does not answer. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);

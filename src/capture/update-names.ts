@@ -5,8 +5,9 @@ import { toPlainObject } from './plain-object.js';
 import { listAnyNames } from './touched-paths.js';
 
 /**
- * The strings of an update, a pipeline, a replacement or a raw document that may name files once they are stored: those at the
- * fields that `paths` names, else all of them (a `paths` function can't be asked: it wants a whole document).
+ * The strings of an update, a pipeline, a replacement or a raw document that may name files once
+ * they are stored. They lie at the fields of `paths`; otherwise all strings count. A `paths`
+ * function cannot be called, because it needs a whole document.
  */
 export function listUpdateNames(update: unknown, { paths }: ResolvedPluginOptions): DocumentStrings {
   const plain = typeof update === 'object' && update !== null && !Array.isArray(update) ? toPlainObject(update) : update;
@@ -16,7 +17,10 @@ export function listUpdateNames(update: unknown, { paths }: ResolvedPluginOption
   return { strings: strings.filter((string) => fields.some((field) => isAtOrBelow(toSchemaPath(string.field), field))), complete };
 }
 
-/** A field name without operators, positional placeholders and indexes: `$push.gallery.$each.0.file` is `gallery.file`. */
+/**
+ * A field name without operators, positional placeholders and indexes:
+ * `$push.gallery.$each.0.file` is `gallery.file`.
+ */
 function toSchemaPath(field: string): string {
   return field.split('.').filter((name) => !name.startsWith('$') && !/^\d+$/.test(name)).join('.');
 }
@@ -25,7 +29,7 @@ function isAtOrBelow(path: string, field: string): boolean {
   return path === field || path.startsWith(`${field}.`);
 }
 
-/** `stored` with what an update of a document in memory will change in it. */
+/** `stored` with the changes that an update of the document in memory makes. */
 export function overlay(stored: PlainDocument, memory: PlainDocument, update: unknown): PlainDocument {
   const merged = { ...stored };
   for (const name of listChangedFields(update)) {
