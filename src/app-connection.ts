@@ -2,8 +2,9 @@ import type { Connection } from 'mongoose';
 import { SyncMediaError } from './errors/errors.js';
 
 /**
- * The application's Mongoose connection, which an instance belongs to: the one it was given, else that of the first model. One that was
- * closed gives way to the next, as tests connect anew for each file.
+ * The application's Mongoose connection that an instance belongs to: the given one, else that of
+ * the first model. A closed connection is replaced by the next one, as tests connect anew for
+ * each file.
  */
 export class AppConnection {
   private model: string | undefined;
@@ -12,22 +13,27 @@ export class AppConnection {
   private readonly onClose = (): void => { this.closed = true; };
   private readonly onOpen = (): void => { this.closed = false; };
 
-  /** @param onReplaced what was opened on the one before is of no use any more */
+  /**
+   * @param onReplaced called when things that were opened on the previous connection are of no
+   *   more use
+   */
   constructor(private connection: Connection | undefined, private readonly onReplaced: () => void) {
     if (connection) this.listen(connection);
   }
 
   get current(): Connection | undefined { return this.connection; }
 
-  /** Resolves once it is open. @throws NO_CONNECTION */
+  /** Waits until the connection is open. @throws NO_CONNECTION */
   async open(): Promise<Connection> {
     if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
     return this.connection.asPromise();
   }
 
   /**
-   * A model was compiled.
-   * @param counts whether this machine does anything: one that was never initialised minds no second connection
+   * Takes the connection of a compiled model.
+   *
+   * @param counts whether this machine does anything; one that was never initialised accepts a
+   *   second connection
    * @throws TWO_CONNECTIONS
    */
   adopt(model: string, connection: Connection, counts: boolean): void {
@@ -49,7 +55,7 @@ export class AppConnection {
     if (current) this.onReplaced();
   }
 
-  /** Listens no longer. */
+  /** Removes the listeners. */
   close(): void {
     this.connection?.off('close', this.onClose);
     this.connection?.off('open', this.onOpen);

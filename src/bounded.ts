@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from './errors/errors.js';
 
 /**
- * Waits for `work`, but no longer than `ms`; then it goes on by itself, and is ended by whoever gave it a signal.
+ * Waits for `work`, but no longer than `ms`. After a timeout `work` continues, unless the caller
+ * aborts it by a signal.
  *
  * @param whom who did not answer, for the message
  * @throws TIMED_OUT; what `work` throws

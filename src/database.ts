@@ -3,8 +3,9 @@ import { SyncMediaError } from './errors/errors.js';
 import { Gathering, type Came } from './gathering.js';
 
 /**
- * A native collection of the app's own connection, as it is open now.
- * @throws NO_CONNECTION where the connection was never opened.
+ * Returns a native collection of the app's own connection, as it is open now.
+ *
+ * @throws NO_CONNECTION if the connection was never opened
  */
 export function nativeCollection<T extends mongo.Document>(connection: Connection, name: string): mongo.Collection<T> {
   const db = connection.db;
@@ -13,19 +14,22 @@ export function nativeCollection<T extends mongo.Document>(connection: Connectio
 }
 
 /**
- * Reads go to the primary and writes to the majority, whatever the app's URI says: a ledger read from a lagging secondary would be
- * decided on twice.
+ * Reads go to the primary and writes to the majority, whatever the app's URI says. A ledger that
+ * is read from a lagging secondary would lead to a second decision.
  */
 export function collectionOf<T extends mongo.Document>(db: mongo.Db, name: string): mongo.Collection<T> {
   return db.collection<T>(name, { readPreference: 'primary', writeConcern: { w: 'majority' } });
 }
 
-/** A filter for the value that was read of a field, whatever it is: as it stands, an object with a `$` would be an operator. Nothing and null are one. */
+/**
+ * Makes a filter for a value that was read from a field. Without `$eq`, an object with a `$`
+ * would be an operator. A missing value and null are the same.
+ */
 export function asRead(value: unknown): object {
   return { $eq: value ?? null };
 }
 
-/** Whether MongoDB refused a write because a unique index has the key already (E11000). */
+/** Whether MongoDB refused a write because a unique index already has the key (E11000). */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;
 }
@@ -33,7 +37,10 @@ export function isDuplicateKey(error: unknown): boolean {
 interface BulkError { readonly writeErrors?: unknown; readonly result?: { getWriteConcernError?(): unknown } }
 interface WriteError { readonly index: number; readonly code: number; readonly errmsg?: string }
 
-/** Inserts that come while others are under way go together. Each is answered by itself: what a unique index refuses keeps no other out. */
+/**
+ * Batches inserts that arrive while others are under way. Each gets its own answer: a document
+ * that a unique index refuses keeps no other out.
+ */
 export function gatherInserts<T extends mongo.Document>(
   collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
 ): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
@@ -57,12 +64,18 @@ export function gatherInserts<T extends mongo.Document>(
   }, { items: 500, calls: 2 });
 }
 
-/** Whether the server refused some of an unordered list of writes, each for what its row holds, and carried out the others. */
+/**
+ * Whether the server refused some of an unordered list of writes because of their rows, and
+ * carried out the others.
+ */
 export function isRefusedInPart(error: unknown): boolean {
   return findWriteErrors(error) !== undefined;
 }
 
-/** Of an unordered list of writes, which ones the server refused; undefined where something else failed, and nobody knows what was written. */
+/**
+ * Lists which of an unordered list of writes the server refused. Undefined after any other
+ * failure, since nobody knows then what was written.
+ */
 function findWriteErrors(error: unknown): readonly WriteError[] | undefined {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
   const { writeErrors, result } = error as BulkError;

@@ -1,13 +1,15 @@
 interface Waiting<T, R> { readonly item: T; resolve(this: void, result: R): void; reject(this: void, error: unknown): void }
 
-/** What one item came to, where others of the same call may have come to something else. */
+/** The result of one item. Other items of the same call may have other results. */
 export type Came<R> = { readonly result: R } | { readonly error: unknown };
 
 /**
- * Carries out many small requests in few calls: one that comes alone goes at once, those that come while calls are under way go together
- * in the next. As many wait as there are callers.
+ * Carries out many small requests in few calls. A single request starts at once. Requests that
+ * arrive while calls are under way go together in the next one. The number of callers bounds the
+ * queue.
  *
- * @param carryOut answers each item, in their order; what it throws is the answer to all of them
+ * @param carryOut answers each item, in order; an error that it throws is the answer to all of
+ *   them
  */
 export class Gathering<T, R> {
   private waiting: Waiting<T, R>[] = [];

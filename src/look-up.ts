@@ -2,9 +2,12 @@ import type { Captured, Outbox } from './capture/outbox.js';
 import type { Ledger } from './ledger/ledger.js';
 import type { Entry, Path } from './words.js';
 
-/** What the database knows of a path. */
+/** The ledger entry and the pending captures of a path. */
 export interface Known {
-  /** Hosts that captured it and have not folded it yet; the newest capture first. Their bytes may be newer than those of the entry. */
+  /**
+   * Hosts that captured the path and whose capture is not processed yet, newest capture first.
+   * Their bytes may be newer than those of the entry.
+   */
   readonly captured: readonly Captured[];
   readonly entry: Entry | undefined;
 }
@@ -16,16 +19,20 @@ export function isKnown({ captured, entry }: Known): boolean {
 }
 
 /**
- * What the database knows of these paths: the outbox is read first, the ledger after it has answered. That order shows every upload that was
- * acknowledged before this was called:
+ * Looks paths up in the database: first in the outbox and, after its answer, in the ledger. This
+ * order shows every upload that was acknowledged before the call:
  *
- * 1. A save resolves after its capture was stored; one in a transaction is committed together with its capture.
- * 2. A fold stores what it makes of a path, and only then removes the path from the capture, or the capture.
- * 3. Both reads ask the primary. If the outbox does not have the capture any more, 2 says that the fold was stored before the outbox was
- *    read, so the ledger, read later, shows it. In the other order a fold between the reads would hide the upload from both.
+ * 1. A save resolves after its capture was stored. In a transaction both are committed together.
+ * 2. Reconciling a path stores its entry, and only then removes the path from the capture, or the
+ *    capture.
+ * 3. Both reads ask the primary. If the outbox no longer has the capture, then by 2 the entry was
+ *    stored before the outbox was read, and the ledger, read later, shows it. In the other order,
+ *    a reconciliation between the two reads would hide the upload from both.
  *
- * Writes are acknowledged by the majority, so this holds when a primary fails and another one is elected. Only a process that is cut off
- * together with a primary that does not know yet that it was replaced can miss what the new primary has acknowledged, for some seconds.
+ * The majority acknowledges all writes, so this also holds when a primary fails and another one
+ * is elected. There is one exception for some seconds: a process that is cut off together with a
+ * primary that does not know yet that it was replaced. It can miss writes that the new primary
+ * has acknowledged.
  */
 export async function lookUp(
   { outbox, ledger }: { readonly outbox: Pick<Outbox, 'findCaptured'>; readonly ledger: Pick<Ledger, 'readMany'> }, paths: readonly Path[],

@@ -2,17 +2,21 @@ import type { Connection, mongo } from 'mongoose';
 import { collectionOf } from './database.js';
 import { SyncMediaError } from './errors/errors.js';
 
-/** Told when the app has closed the connection, and when it leads to the registered database again. */
+/**
+ * Called when the app has closed the connection, and when it leads to the registered database
+ * again.
+ */
 export type OnOpenChange = (open: boolean) => void;
 
 /**
- * The database this host is registered in, through every time the app closes its Mongoose connection and opens it again. Each opening
- * makes a new client, and may lead anywhere: nothing is read or written there before `check` has found it to be the same database.
+ * The database in which this host is registered, while the app closes and reopens its Mongoose
+ * connection. Each opening makes a new client, and may lead to any database. Nothing is read or
+ * written there before `check` has found the same database.
  */
 export class RegisteredDatabase {
-  /** The client's handle that was checked. */
+  /** The checked handle of the client. */
   private db: mongo.Db | undefined;
-  /** The one that was found to lead elsewhere, and why. */
+  /** The handle that leads to another database, with the error. */
   private refused: { db: mongo.Db; error: SyncMediaError } | undefined;
   private checking: Promise<void> | undefined;
   private closed = false;
@@ -27,19 +31,20 @@ export class RegisteredDatabase {
 
   private readonly onOpen = (): void => {
     this.closed = false;
-    // Mongoose says so too when the servers could not be reached for a while.
+    // Mongoose also emits `open` after the servers could not be reached for a while.
     if (this.connection.db === this.db) return;
     this.check().catch((error: unknown) => { this.onRefused(error); });
   };
 
   /**
-   * @param isRegistered throws where the connection leads to another database
-   * @param onRefused told of each opening that leads elsewhere, or could not be checked
+   * @param isRegistered throws if the connection leads to another database
+   * @param onRefused called for each opening that leads elsewhere, or could not be checked
    */
   constructor(
     readonly connection: Connection, private readonly isRegistered: () => Promise<void>, private readonly onRefused: (error: unknown) => void,
   ) {
-    // The first where Mongoose begins to close it, the second also where the servers were away then.
+    // `disconnecting` comes when Mongoose begins to close. `close` also comes if the servers were
+    // away then.
     connection.on('disconnecting', this.onClose);
     connection.on('close', this.onClose);
     connection.on('open', this.onOpen);
@@ -50,17 +55,24 @@ export class RegisteredDatabase {
     return () => { this.listeners.delete(listener); };
   }
 
-  /** Resolves once the connection, as it is now, was checked. @throws NO_CONNECTION, BAD_STATE, FORMAT_TOO_NEW */
+  /**
+   * Waits until the connection, as it is now, was checked.
+   *
+   * @throws NO_CONNECTION, BAD_STATE, FORMAT_TOO_NEW
+   */
   async ready(): Promise<void> {
     await this.connection.asPromise();
     await this.check();
   }
 
-  /** @throws NO_CONNECTION while the connection is closed or was not checked, BAD_STATE where it leads to another database */
+  /**
+   * @throws NO_CONNECTION while the connection is closed or was not checked; BAD_STATE if it
+   *   leads to another database
+   */
   collection<T extends mongo.Document>(name: string): mongo.Collection<T> {
     const { db } = this.connection;
     if (db !== undefined && db === this.db) return collectionOf<T>(db, name);
-    // Where the check could not be carried out, whoever needs the database has it carried out again.
+    // If the check failed to run, each use of the database starts it again.
     const error = this.obstacle() ?? new SyncMediaError('NO_CONNECTION', 'the Mongoose connection was opened anew, and is still being checked');
     if (!this.closed && this.refused?.db !== db) this.check().catch(() => undefined);
     throw error;
@@ -78,7 +90,7 @@ export class RegisteredDatabase {
     if (obstacle) throw obstacle;
     if (this.connection.db === this.db) return;
     await (this.checking ??= this.checkNow().finally(() => { this.checking = undefined; }));
-    // It may have been opened once more meanwhile.
+    // The app may have reopened it once more meanwhile.
     if (this.connection.db !== this.db) await this.check();
   }
 

@@ -1,8 +1,11 @@
 const tickMs = 250;
-/** More than this between two ticks, and the process did not run: it was stopped, or its machine slept. In milliseconds. */
+/**
+ * A longer gap between two ticks means that the process did not run: it was stopped, or its
+ * machine slept. In milliseconds.
+ */
 const gapMs = 1_000;
 
-/** How long something takes of the time in which this process runs. Whoever makes one stops it. */
+/** Measures time, but only while this process runs. The owner stops it. */
 export class Stopwatch {
   private passedMs = 0;
   private lookedAt: number;
@@ -13,7 +16,7 @@ export class Stopwatch {
     this.ticking = setInterval(() => { this.look(); }, tickMs).unref();
   }
 
-  /** @returns milliseconds since it was made, without those in which the process did not run */
+  /** @returns milliseconds since the start, without those in which the process did not run */
   stop(): number {
     clearInterval(this.ticking);
     this.look();

@@ -8,34 +8,39 @@ import type { UnreadableRow } from './words.js';
 
 export type StoredUnreadable = UnreadableRow & { _id: string };
 
-/** How many rows are kept: the newest. */
+/** How many rows are kept, the newest ones. */
 const kept = 1_000;
 const longestRow = 65_536;
 const toldOfEach = 5;
-/** How often a list is read anew because rows of it were set aside. */
+/** How often a list is read again because some of its rows were moved away. */
 const mostReads = 100;
 
-/** What the readers of collections need: a row that cannot be used is no row to them. */
+/** For readers of collections: they treat an unreadable row as absent. */
 export interface RowReader {
   /**
-   * Those rows that fit; the others are set aside. A row that cannot be set aside is left out all the same.
+   * Returns the readable rows and moves the others away. A row that cannot be moved is left out
+   * too.
    *
-   * @param fence a field that says whether the row is still the one that was read
+   * @param fence a field that tells whether the row is still the one that was read
    */
   keepReadable<T extends object>(from: mongo.Collection<T>, rows: readonly T[], shape: RowShape, fence?: string): Promise<T[]>;
-  /** Reads a list of limited length, and reads it anew where rows of it were set aside, so that these keep no others out. */
+  /**
+   * Reads a list of limited length. Reads it again if rows were moved away, so that these keep no
+   * others out.
+   */
   readList<T extends object>(from: mongo.Collection<T>, read: () => Promise<T[]>, shape: RowShape, fence?: string): Promise<T[]>;
 }
 
 /**
- * Rows of the database that hold something else than they should, by whichever program wrote them. Each is moved into a collection of its
- * own, because a row that stays in a queue is read again and again and keeps others from being read. Nothing of it is used.
+ * Moves rows with unexpected values into a collection of their own, whichever program wrote them.
+ * In a queue they would be read again and again, and would keep others out. Nothing in them is
+ * used.
  */
 export class UnreadableRows implements RowReader {
-  /** @param collection asked at each use: the app may open its connection anew */
+  /** @param collection called at each use, since the app may reopen its connection */
   constructor(private readonly collection: () => mongo.Collection<StoredUnreadable>, private readonly log: Log) {}
 
-  /** By the connection as it is open at each use. */
+  /** Uses the connection as it is open at each use. */
   static of(connection: Connection, { collectionPrefix, log }: { readonly collectionPrefix: string; readonly log: Log }): UnreadableRows {
     return new UnreadableRows(() => nativeCollection(connection, `${collectionPrefix}unreadable`), log);
   }
@@ -62,7 +67,7 @@ export class UnreadableRows implements RowReader {
     }
   }
 
-  /** The newest first. */
+  /** Lists the moved rows, newest first. */
   async list(limit: number): Promise<UnreadableRow[]> {
     const rows = await this.collection().find({}, { sort: { at: -1 }, limit }).toArray();
     return rows.map(({ _id: _, ...row }) => row);
@@ -88,7 +93,7 @@ export class UnreadableRows implements RowReader {
   }
 }
 
-/** `$eq`, because what such a row holds may look like an operator. */
+/** Uses `$eq`, because a value of such a row may look like an operator. */
 function isSame(row: object, fence: string | undefined): object {
   const valueOf = (name: string): unknown => (row as Record<string, unknown>)[name] ?? null;
   return { _id: { $eq: valueOf('_id') }, ...(fence === undefined ? {} : { [fence]: { $eq: valueOf(fence) } }) };

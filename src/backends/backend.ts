@@ -1,25 +1,36 @@
 import type { Change, Difference, Facts, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
 
 /**
- * Moves bytes between this host and another and knows nothing else. Every backend passes `test/backends/contract.ts`.
+ * Moves bytes between this host and another, and knows nothing else. Every backend passes
+ * `test/backends/contract.ts`.
  *
- * `send` and `fetch` answer each change exactly once, as soon as it is known, in any order. A failing host is an outcome there, a
- * returned Failure from `prepare`, a thrown SyncMediaError from `compare` and `read`. "delivered" is said only of what the other
- * side confirmed. After an abort nothing new is started; what was under way is answered failed, of unknown effect.
+ * `send` and `fetch` answer each change exactly once, in any order, as soon as the outcome is
+ * known. They report a failing host as an outcome, `prepare` returns a Failure, `compare` and
+ * `read` throw a SyncMediaError. "delivered" means that the other side confirmed it. After an
+ * abort nothing new is started; changes under way are answered as failed, with unknown effect.
  */
 export interface Backend {
-  /** Able to receive: reachable, sync dirs marked. Changes nothing where it is already. Idempotent. */
+  /**
+   * Makes the host able to receive: reachable, with marked sync dirs. Changes nothing if it
+   * already is. Idempotent.
+   */
   prepare(host: Host, dirs: readonly SyncDir[], signal: AbortSignal): Promise<Failure | undefined>;
   send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
   fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
   /**
-   * Lists what differs, changes nothing, sees no excluded path and nothing below `.syncmedia`.
+   * Lists differences and changes nothing. Omits excluded paths and everything below
+   * `.syncmedia`.
    *
-   * @param from `other`: what the other host lacks is left out, which saves both a walk through the whole sync dir. Default `both`
+   * @param from `other`: omits files that the other host lacks, which saves both hosts a walk
+   *   through the whole sync dir. Default `both`
    */
   compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal, from?: 'both' | 'other'): AsyncIterable<Difference>;
-  /** One file as it is there now. The body must be consumed or destroyed. Throws NOT_A_FILE where none is there, NO_MARKER where nobody can say. */
+  /**
+   * Opens one file as it is there now. The caller must consume or destroy the body.
+   *
+   * @throws NOT_A_FILE if there is no such file; NO_MARKER if the sync dir is not mounted
+   */
   read(from: Host, path: Path, signal: AbortSignal): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
-  /** Ends every connection and process of its own. */
+  /** Ends all connections and processes of this backend. */
   close(): Promise<void>;
 }

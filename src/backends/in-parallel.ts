@@ -1,4 +1,7 @@
-/** Runs `work` for each item, at most `limit` at once, and gives the results as they come. The first throw ends it, after what runs. */
+/**
+ * Runs `work` for each item, at most `limit` at once, and yields results as they come. The first
+ * error ends it, after the running calls have ended.
+ */
 export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work: (item: T) => Promise<R>): AsyncGenerator<R, void, undefined> {
   const running = new Map<number, Promise<{ id: number; result: R }>>();
   const next = items[Symbol.iterator]();
@@ -23,7 +26,10 @@ export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work:
   }
 }
 
-/** Gives what several generators give, as it comes, at most `limit` of them running at once. The first throw ends it, after what runs. */
+/**
+ * Merges several generators, at most `limit` of them running at once, and yields values as they
+ * come. The first error ends it, after the running calls have ended.
+ */
 export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit: number): AsyncGenerator<T, void, undefined> {
   interface Step { readonly source: AsyncGenerator<T>; readonly result: IteratorResult<T, unknown> }
   const running = new Map<AsyncGenerator<T>, Promise<Step>>();
@@ -53,7 +59,10 @@ export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit
   }
 }
 
-/** Keeps a rejection from ending the process before the consumer asks for the result. The consumer still gets it. */
+/**
+ * Prevents an unhandled rejection until the consumer asks for the result. The consumer still gets
+ * the error.
+ */
 function handleLater<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;

@@ -5,19 +5,22 @@ import type { Outcome, Seen } from '../words.js';
 import { asFailure, failed } from './failure.js';
 import { sameFacts, type Put, type Route } from './route.js';
 
-/** A change that can go: its source is what it says, and its place on the other disk can take it. */
+/**
+ * A change that is ready to be transferred: its source is unchanged, and the other disk can take
+ * it.
+ */
 export interface Ready {
   readonly change: Put;
   /** Relative to the sync dir. */
   readonly rest: string;
-  /** The source just before. */
+  /** The source right before the transfer. */
   readonly seen: Seen;
-  /** Where in the receiver's tmp area it is written. */
+  /** The folder in the receiver's tmp area in which the file is written. */
   readonly tmp: string;
 }
 
 /**
- * Looks at both ends of one put, and makes the missing directories on the way.
+ * Checks both ends of one put, and makes missing parent directories.
  *
  * @param known directories that were looked at before, on either side
  */
@@ -33,7 +36,7 @@ export async function lookAt(route: Route, change: Put, known: KnownDirs): Promi
     const rest = change.path.slice(receiver.dir.length + 1);
     const target = `${receiver.dirPath}/${rest}`;
     const there = await receiver.disk.stat(target);
-    // rsync would replace a symlink, or an empty directory, without keeping anything aside.
+    // rsync would replace a symlink or an empty directory without keeping it.
     if (there !== undefined && there.kind !== 'file') throw notAFile(target);
     if (there !== undefined && keepsItsOwn(change, there)) return { ...answer, result: 'kept' };
     return { change, rest, seen, tmp: await route.tmpFolders.find(receiver, change.path) };
@@ -42,10 +45,16 @@ export async function lookAt(route: Route, change: Put, known: KnownDirs): Promi
   }
 }
 
-/** Absolute paths of real directories, on the disk that files are taken from and on the one that gets them. */
+/**
+ * Absolute paths of real directories: on the disk that sends the files, and on the one that
+ * receives them.
+ */
 export interface KnownDirs { readonly source: Set<string>; readonly receiver: Set<string> }
 
-/** What became of the source while it was sent; undefined: nothing, the bytes that arrived are those of the version. */
+/**
+ * Checks whether the source changed during the transfer. Undefined if it did not: then the bytes
+ * that arrived are those of the version.
+ */
 export async function lookAgain(route: Route, { change, seen }: Ready, known = new Set<string>()): Promise<Outcome | undefined> {
   try {
     const after = await route.observe(change.path, known);
@@ -53,12 +62,14 @@ export async function lookAgain(route: Route, { change, seen }: Ready, known = n
     return same ? undefined : { change, via: 'rsync', bytes: 0, result: after === undefined ? 'vanished' : 'changed' };
   } catch (error) {
     const failure = asFailure(error, 'path');
-    // Something else lies there now, so what was sent may not have been the file.
+    // Something else lies there now, so the bytes that were sent may not be the file's.
     return failure.of === 'path' ? { change, via: 'rsync', bytes: 0, result: 'changed' } : failed(change, 'rsync', failure);
   }
 }
 
-/** Whether a rule leaves the other side its own file. A tie goes to whoever is there. */
+/**
+ * Whether a conflict rule lets the other side keep its own file. On a tie the existing file wins.
+ */
 export function keepsItsOwn({ rule, facts }: Put, there: Seen): boolean {
   if (rule === undefined || rule === 'overwrite' || sameFacts(facts, there)) return false;
   return rule === 'keep' || there.mtime >= facts.mtime;

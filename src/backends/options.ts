@@ -9,38 +9,50 @@ import type { Ssh } from '../ssh/ssh.js';
 import type { HostId, Path, Version } from '../words.js';
 import type { Sources } from './sftp/sources.js';
 
-/** What a landing is carrying out at a path. `ruled`: a conflict rule decided it, not the ledger's order; `overrules`: one decided once that it wins. */
+/**
+ * The version that is being placed at a path. `ruled`: a conflict rule decided it, not the
+ * ledger's order. `overrules`: a rule decided earlier that it wins.
+ */
 export interface Sent { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
 
-/** Makes the judge for landings on the disk of host `at`; `sentTo` tells what is landing there. */
+/**
+ * Makes the resolver for files that are replaced on the disk of host `at`. `findIncoming` returns
+ * the version that is being placed at a path.
+ */
 export type JudgeAt = (at: HostId, sentTo: (path: Path) => Sent | undefined) => Judge;
 
-/** One rsync that was started; for counting. */
+/** Describes one rsync that was started, for counting. */
 export interface Call { readonly host: HostId; readonly kind: 'transfer' | 'verify' | 'compare'; readonly files: number; readonly args: readonly string[] }
 
 export interface RsyncBackendOptions {
-  /** This host's replica, and the sync dirs as they are known now. */
+  /** This host's replica. */
   readonly root: Root;
   readonly dirs: () => SyncDirs;
   readonly self: HostId;
-  /** Its owner is the backend: it closes it. */
+  /** Owned by the backend, which closes it. */
   readonly ssh: Ssh;
   readonly judgeAt: JudgeAt;
-  /** Milliseconds without progress after which something is given up. */
+  /** Milliseconds without progress after which an operation is given up. */
   readonly timeoutMs: number;
-  /** KiB/s for each rsync; undefined: no limit. */
+  /** KiB/s for each rsync. Undefined: no limit. */
   readonly bandwidthLimit: number | undefined;
-  /** rsync's --chmod, such as `F644`. */
+  /** The value of rsync's --chmod, such as `F644`. */
   readonly chmod: string;
   readonly log: Log;
-  /** Bytes up to which a file is sent by SFTP instead of rsync; 0 turns that off. Default 1 MiB. */
+  /**
+   * Files of up to this many bytes are sent by SFTP instead of rsync. 0 turns that off. Default 1
+   * MiB.
+   */
   readonly smallFileLimit?: number;
-  /** Bytes from which a file goes alone, and on from where it was interrupted. Default 32 MiB. */
+  /**
+   * Files of at least this many bytes are transferred alone, and resumed after an interruption.
+   * Default 32 MiB.
+   */
   readonly largeFileFrom?: number;
   readonly onCall?: (call: Call) => void;
 }
 
-/** What all deliveries of one backend share. */
+/** Shared by all deliveries of one backend. */
 export interface Shared extends RsyncBackendOptions {
   readonly markers: CheckedMarkers;
   readonly areas: KnownAreas;

@@ -6,7 +6,10 @@ import type { Route } from './route.js';
 
 const AT_ONCE = 8;
 
-/** Carries out removals, one path each: a rename into the trash, or back where the ledger does not know what was there. */
+/**
+ * Carries out removals, one path each. A file is renamed into the trash, or put back if the
+ * ledger does not know it.
+ */
 export async function* removeFiles(route: Route, changes: readonly Change[], via: string, signal: AbortSignal): AsyncGenerator<Outcome> {
   const known = new Set<string>();
   yield* inParallel(changes, AT_ONCE, async (change): Promise<Outcome> => {

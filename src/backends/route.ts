@@ -11,44 +11,48 @@ import type { Sent, Shared } from './options.js';
 
 export type Put = Change & { readonly do: 'put' };
 
-/** From one sync dir to its replica on the other disk. */
+/** The two ends of a transfer: one sync dir on this host and on the other one. */
 export interface Route {
   readonly direction: 'send' | 'fetch';
   readonly host: Host;
   readonly dir: SyncDir;
   readonly connection: Connection;
-  /** The sync dir on this disk and on the other one. */
+  /** The sync dir on this host's disk and on the other host's. */
   readonly here: Place;
   readonly there: Place;
   readonly receiver: Place;
   readonly judge: Judge;
-  /** That both ends are what they should be: nothing is placed before. */
+  /** Checks that both ends have their markers and working folders. Nothing is placed before. */
   check(): Promise<void>;
-  /** Where in the receiver's tmp area files are written. */
+  /** Chooses the folder of the receiver's tmp area in which a file is written. */
   readonly tmpFolders: TmpFolders;
-  /** Makes the working folders of the receiver, should they turn out to be missing. */
+  /** Makes working folders of the receiver that turned out to be missing. */
   repair(): Promise<void>;
   /**
-   * What lies at the path on the disk that it is taken from; undefined: nothing. Throws where something is in the way.
+   * Observes the file on the sending disk; undefined if nothing is there. Throws if something
+   * else is in the way.
    *
    * @param known directories that were looked at before
    */
   observe(path: Path, known: Set<string>): Promise<Seen | undefined>;
-  /** On the receiving disk; undefined where it does not tell. */
+  /** Free bytes on the receiving disk; undefined if the server does not tell. */
   freeBytes(): Promise<number | undefined>;
 }
 
-/** Reading a large file over the network only to judge it would take longer than keeping it costs. */
+/**
+ * Hashing a larger file over the network, only to resolve it, takes longer than keeping it costs.
+ */
 const REMOTE_HASH_LIMIT = 64 * 1024 * 1024;
 
-/** Where the sync dir lies on another host. */
+/** Locates a sync dir on another host. */
 export function remotePlace(connection: Connection, host: Host, dir: SyncDir): Place {
   return { disk: connection.disk, dirPath: `${host.rootPath.replace(/\/+$/, '')}/${dir.path}`, dir: dir.path, hashLimit: REMOTE_HASH_LIMIT };
 }
 
 /**
- * Finds both ends, and that both are what they should be, before anything is created: rsync would make an unmounted directory anew. Where
- * the other end was found right on this connection before, that is looked at again beside what follows, once `check` is called.
+ * Finds both ends and checks them before anything is created, because rsync would make an
+ * unmounted directory anew. If the remote end was found valid on this connection before, it is
+ * checked again in parallel with the transfer, once `check` is called.
  *
  * @throws NO_MARKER; what the disks throw
  */
@@ -59,13 +63,13 @@ export async function openRoute(
   const { root, self, judgeAt } = shared;
   const there = remotePlace(connection, host, dir);
   const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
-  // Where small files are taken from is looked at with each of them.
+  // The source of a small file is checked together with that file.
   const here: Place = { disk: localDisk, dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir), dir: dir.path };
   const place = direction === 'send' ? there : here;
   let checking: Promise<void> | undefined;
   const check = (): Promise<void> => {
     checking ??= checkEnds(shared, host, { dir, there, receiver: place });
-    checking.catch(() => { /* Whoever places something waits for it. */ });
+    checking.catch(() => { /* Awaited before a file is placed. */ });
     return checking;
   };
   if (!isKnown) await check();
@@ -91,15 +95,18 @@ function sentBy(change: Change): Sent {
 async function checkEnds(
   { root, markers, areas }: Pick<Shared, 'root' | 'markers' | 'areas'>, host: Host, { dir, there, receiver }: Pick<Route, 'dir' | 'there' | 'receiver'>,
 ): Promise<void> {
-  // Looked for meanwhile, made only where the marker is.
+  // Search for the working folders meanwhile. They are made only beside a valid marker.
   const looking = areas.lacks(receiver);
-  looking.catch(() => { /* Awaited below, where the markers are right. */ });
+  looking.catch(() => { /* Awaited below, if the markers are valid. */ });
   const failures = await Promise.all([root.check(dir), markers.check(there.disk, there.dirPath, host.id, there.dir)]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   if (await looking) await prepareAreas(receiver);
 }
 
-/** Seconds are what a transfer carries, and 32 bits of them what SFTP does; a hash that is known on one side alone says nothing. */
+/**
+ * Compares size and mtime: a transfer carries whole seconds, and SFTP 32 bits of them. A hash
+ * that only one side knows says nothing.
+ */
 export function sameFacts(one: Facts, other: Facts): boolean {
   return one.size === other.size && one.mtime >>> 0 === other.mtime >>> 0;
 }

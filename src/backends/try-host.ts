@@ -14,7 +14,7 @@ import { RsyncProcess } from './rsync/rsync-process.js';
 import { findRemoteVersion, findVersion } from './rsync/version.js';
 import { writeFinished } from './sftp/put.js';
 
-/** One thing that was tried, with what to do where it failed. */
+/** The result of one check, with a remedy if it failed. */
 export interface Check { readonly name: string; readonly ok: boolean; readonly message: string; readonly remedy?: string }
 
 export interface HostToTry { readonly ssh: Ssh; readonly host: Host; readonly timeoutMs: number }
@@ -22,8 +22,9 @@ export interface HostToTry { readonly ssh: Ssh; readonly host: Host; readonly ti
 const CONTENT = Buffer.from('syncmedia tries this host\n');
 
 /**
- * Logs in to a host as every other host will, and puts one file by SFTP and one by rsync into the working folder of its first sync
- * dir; removes both. Later checks are left out where an earlier one failed that they need.
+ * Logs in to a host like every other host will. Puts one file by SFTP and one by rsync into the
+ * working folder of its first sync dir, and removes both. After a failed login the other checks
+ * are skipped.
  *
  * @param dirs sync dirs that are marked on that host
  */
@@ -46,9 +47,10 @@ export async function tryHost({ ssh, host, timeoutMs, dirs, authorizedKeysFile }
 }
 
 /**
- * Marks the sync dirs of a host that does not run syncmedia, over SFTP.
+ * Marks the sync dirs of a passive host, over SFTP.
  *
- * @throws BAD_SYNC_DIR where one is missing; BAD_STATE where one belongs to another host; what the connection throws
+ * @throws BAD_SYNC_DIR if one is missing; BAD_STATE if one belongs to another host; what the
+ *   connection throws
  */
 export async function markDirs({ ssh, host }: HostToTry, dirs: readonly Path[]): Promise<void> {
   await ssh.connections.use(host, async ({ disk }) => {

@@ -2,19 +2,19 @@ import { isIP } from 'node:net';
 import { SyncMediaError } from '../errors/errors.js';
 import type { HostId } from '../words.js';
 
-/** Where and as whom to log in; a Host fits. */
+/** The login data of a host. A Host fits. */
 export interface Address {
   readonly id: HostId;
   readonly url: string;
   readonly sshPort: number;
   readonly username: string;
-  /** Its sshd's public keys (`ssh-ed25519 AAAA…`): it is only talked to when it shows one of them. */
+  /** The public keys of its sshd (`ssh-ed25519 AAAA…`). It must show one of them. */
   readonly hostKeys: readonly string[];
 }
 
 /**
- * Refuses what could be taken for an option, or for more than one value, by ssh, its configuration or rsync: what a row of the
- * database says ends there.
+ * Refuses values that ssh, its configuration or rsync could take for an option, or for more than
+ * one value. Text from a database row goes no further.
  *
  * @throws BAD_OPTION naming the field
  */
@@ -35,7 +35,7 @@ function refuse(field: string, value: string, wanted: string): never {
   throw new SyncMediaError('BAD_OPTION', `${field} ${JSON.stringify(value.slice(0, 100))} cannot be used: give ${wanted}.`);
 }
 
-/** For messages. */
+/** Formats an address for messages. */
 export function nameOf({ username, url, sshPort }: Address): string {
   return `${username}@${url} port ${String(sshPort)}`;
 }

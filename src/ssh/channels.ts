@@ -6,12 +6,15 @@ export interface Channel { readonly sftp: Sftp; readonly disk: Disk }
 
 interface Slot { readonly channel: Channel; users: number }
 
-/** sshd allows ten sessions on a connection (MaxSessions), and a host may be asked other things meanwhile. */
+/**
+ * sshd allows ten sessions on a connection (MaxSessions), and other requests need some of them.
+ */
 const most = 4;
 
 /**
- * The SFTP channels of one connection: one, and more for large batches. A server carries out the requests of a channel one after the
- * other, and waits for the disk at each flush; those of several channels go to the disk together.
+ * The SFTP channels of one connection: one, and more for large batches. A server carries out the
+ * requests of a channel one after the other, and waits for the disk at each flush. Requests of
+ * several channels reach the disk together.
  */
 export class Channels {
   private readonly open: Slot[];
@@ -21,7 +24,7 @@ export class Channels {
     this.open = [{ channel: first, users: 0 }];
   }
 
-  /** Does `work` on the channel with the least to do. */
+  /** Runs `work` on the channel with the fewest users. */
   async use<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
     const slot = this.open.reduce((least, one) => (one.users < least.users ? one : least));
     slot.users++;
@@ -32,7 +35,10 @@ export class Channels {
     }
   }
 
-  /** Opens the others, if they are not open yet; nobody waits for it. They end with the connection. */
+  /**
+   * Opens the other channels, if they are not open yet, without waiting. They end with the
+   * connection.
+   */
   widen(): void {
     if (this.widening || this.open.length >= most) return;
     this.widening = true;
@@ -44,7 +50,7 @@ export class Channels {
       while (this.open.length < most) this.open.push({ channel: await this.openAnother(), users: 0 });
       this.widening = false;
     } catch {
-      // The server gives us no more of them: those that are open have to do, and it is not asked again.
+      // The server offers no more channels. The open ones must do, and it is not asked again.
     }
   }
 }

@@ -7,17 +7,18 @@ import { algorithmsOf, fingerprintOf, pinsOf } from './host-key.js';
 
 export interface LoginSettings {
   readonly identityFile: string;
-  /** For the login, and for a connection that went silent. */
+  /** Limit for the login, and for a silent connection. */
   readonly timeoutMs: number;
 }
 
-/** A login. The owner ends the client, which ends the socket. */
+/** A client that is logged in. The owner ends the client, which ends the socket. */
 export interface LoggedIn { readonly client: Client; readonly socket: Socket }
 
 /**
- * Logs in to a host that shows a pinned key.
+ * Logs in to a host, which must show a pinned key.
  *
- * @throws HOST_UNREACHABLE, HOST_KEY_MISMATCH, AUTH_FAILED, TIMED_OUT, BAD_KEY, BAD_OPTION; CANCELLED when `signal` aborts
+ * @throws HOST_UNREACHABLE, HOST_KEY_MISMATCH, AUTH_FAILED, TIMED_OUT, BAD_KEY, BAD_OPTION;
+ *   CANCELLED if `signal` aborts
  */
 export async function connect(address: Address, settings: LoginSettings, signal: AbortSignal): Promise<LoggedIn> {
   validateAddress(address);
@@ -46,7 +47,7 @@ export async function connect(address: Address, settings: LoginSettings, signal:
       });
     });
   } catch (error) {
-    // Nobody listens to it any more, and an error event without a listener would end the process.
+    // An error event without a listener would end the process.
     client.on('error', () => undefined);
     client.destroy();
     socket?.on('error', () => undefined).destroy();
@@ -54,7 +55,7 @@ export async function connect(address: Address, settings: LoginSettings, signal:
   } finally {
     signal.removeEventListener('abort', cancel);
   }
-  // Small requests wait for each other otherwise: an exec took 45 ms instead of 3.4.
+  // With Nagle's algorithm small requests wait for each other: an exec took 45 ms instead of 3.4.
   socket.setNoDelay(true);
   return { client, socket };
 }

@@ -8,12 +8,12 @@ import type { LoggedIn } from './connect.js';
 import { remoteDisk } from './remote-disk.js';
 import { Sftp } from './sftp.js';
 
-/** More of a command's output is of no use to anyone. */
+/** No caller needs more of a command's output. */
 const MAX_OUTPUT = 16 * 1024;
 
 /** One login to a host, with SFTP channels on it. */
 export class Connection {
-  /** Whether it can be used; once false it stays so. */
+  /** Whether the connection can be used. Once false it stays false. */
   open = true;
   readonly channels: Channels;
 
@@ -23,14 +23,16 @@ export class Connection {
   }
 
   /**
-   * Opens the SFTP channel of a client that is logged in, and owns the client from then on, also when this fails.
+   * Opens the SFTP channel of a client that is logged in. Owns the client from then on, also if
+   * this fails.
    *
    * @throws NO_SFTP, HOST_UNREACHABLE, TIMED_OUT
    */
   static async over({ client, socket }: LoggedIn, address: Address, timeoutMs: number): Promise<Connection> {
     const gather = gatherWrites(socket);
     const open = (): Promise<Channel> => openChannel(client, address, timeoutMs, gather);
-    // What breaks an open connection is told by the requests on it; without a listener it would end the process.
+    // The requests on a broken connection report the error. Without a listener the event would
+    // end the process.
     client.on('error', () => undefined);
     try {
       return new Connection(client, await open(), open, address, timeoutMs);
@@ -44,8 +46,8 @@ export class Connection {
   get disk(): Disk { return this.channels.first.disk; }
 
   /**
-   * Runs a fixed command there and waits for its end. The other side's login shell reads it: nothing of a path, a row or an
-   * option may be part of it.
+   * Runs a fixed command there and waits for its end. The login shell of the other host reads it,
+   * so it must contain nothing of a path, a row or an option.
    */
   async run(command: string): Promise<{ code: number | null; stdout: string }> {
     return bounded(this.client, this.address, this.timeoutMs, `finish "${command}"`, (resolve, reject) => {
@@ -65,19 +67,25 @@ export class Connection {
     });
   }
 
-  /** Whoever has it finishes; the next use gets a new one. What confines it there may be out of date: a mount, another sync dir. */
+  /**
+   * Current users may finish; the next use gets a new connection. A confined session may be out
+   * of date, for example after a mount or with a new sync dir.
+   */
   retire(): void {
     this.open = false;
   }
 
-  /** Ends it at once; what is under way fails. */
+  /** Ends the connection at once. Requests under way fail. */
   end(): void {
     this.open = false;
     this.client.destroy();
   }
 }
 
-/** Requests of the same moment go to the network together: one packet, and one wake-up there, instead of one for each. */
+/**
+ * Sends the requests of one moment together: one packet, and one wake-up on the other host,
+ * instead of one for each.
+ */
 function gatherWrites(socket: Socket): () => void {
   let gathering = false;
   return () => {
@@ -108,7 +116,10 @@ function openSftp(client: Client, address: Address, timeoutMs: number): Promise<
   });
 }
 
-/** Waits for an answer no longer than `timeoutMs` and than the connection lasts; a host that is silent is not asked again on it. */
+/**
+ * Waits for an answer, at most `timeoutMs` and as long as the connection lasts. The connection to
+ * a silent host is ended.
+ */
 function bounded<T>(
   client: Client, address: Address, timeoutMs: number, doing: string, ask: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
 ): Promise<T> {

@@ -8,19 +8,19 @@ import { Handshakes } from './handshakes.js';
 export interface ConnectionSettings extends LoginSettings {
   /** An unused connection is closed after this. */
   readonly idleMs: number;
-  /** Logins under way at once. Default 4. */
+  /** Maximum of logins at once. Default 4. */
   readonly handshakes?: number;
 }
 
 interface Slot {
-  /** Of the address it was opened for: another port or pin is another connection. */
+  /** Identifies the address it was opened for. Another port or pin needs another connection. */
   readonly key: string;
   readonly connection: Promise<Connection>;
   users: number;
   idle?: NodeJS.Timeout;
 }
 
-/** One connection to each host, opened on demand and kept for the next use. Whoever makes it closes it. */
+/** Keeps one connection to each host, opened on demand. The owner closes it. */
 export class Connections {
   private readonly slots = new Map<HostId, Slot>();
   private readonly handshakes: Handshakes;
@@ -31,7 +31,7 @@ export class Connections {
   }
 
   /**
-   * Does `work` on the connection to this host, which stays open at least until `work` ends.
+   * Runs `work` on the connection to this host, which stays open at least until `work` ends.
    *
    * @throws what `connect` throws, NO_SFTP, CLOSED; what `work` throws
    */
@@ -44,7 +44,10 @@ export class Connections {
     }
   }
 
-  /** The same for a use without a callback: `release` must be called; once counts. */
+  /**
+   * Does the same as `use`, without a callback. The caller must call `release`; further calls do
+   * nothing.
+   */
   async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
     const slot = await this.find(address);
@@ -61,13 +64,13 @@ export class Connections {
         },
       };
     } catch (error) {
-      // The next one tries anew.
+      // The next use tries anew.
       if (this.slots.get(address.id) === slot) this.slots.delete(address.id);
       throw error;
     }
   }
 
-  /** Ends all of them; what is under way fails. */
+  /** Ends all connections. Requests under way fail. */
   async close(): Promise<void> {
     this.ending.abort();
     const slots = [...this.slots.values()];
@@ -84,7 +87,7 @@ export class Connections {
     const slot = this.slots.get(id);
     if (slot?.key === key) {
       const connection = await slot.connection.catch(() => undefined);
-      // While we waited another caller may have replaced it.
+      // Another caller may have replaced the connection meanwhile.
       if (connection?.open === true || this.slots.get(id) !== slot) return connection?.open === true ? slot : this.find(address);
     }
     if (slot !== undefined) this.retire(id, slot);
@@ -105,7 +108,7 @@ export class Connections {
     slot.idle.unref();
   }
 
-  /** Nobody gets it any more; it ends with its last use. */
+  /** Takes a connection out of use. It ends with its last user. */
   private retire(id: HostId, slot: Slot): void {
     if (this.slots.get(id) === slot) this.slots.delete(id);
     clearTimeout(slot.idle);

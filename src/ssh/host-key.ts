@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../errors/errors.js';
 import { nameOf, type Address } from './address.js';
 
-/** What is pinned of a host: the keys that its sshd may show. */
+/** A pinned key of a host's sshd. */
 export interface Pin { readonly type: string; readonly blob: Buffer }
 
 const algorithms: Readonly<Record<string, readonly string[]>> = {
@@ -10,14 +10,14 @@ const algorithms: Readonly<Record<string, readonly string[]>> = {
   'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
   'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
   'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-  // The key's type is also the name of a signature over SHA-1, which nobody takes any more.
+  // The key's type is also the name of a signature over SHA-1, which no server accepts any more.
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 };
 
 /**
- * The pinned keys of a host. Keys of a type that we do not know are passed over.
+ * Parses the pinned keys of a host. Skips keys of unknown types.
  *
- * @throws HOST_KEY_MISMATCH where none is left: a host that was never asked for its keys is not trusted at first sight
+ * @throws HOST_KEY_MISMATCH if no key is left: a host is not trusted at first sight
  */
 export function pinsOf(address: Address): Pin[] {
   const pins: Pin[] = [];
@@ -30,12 +30,12 @@ export function pinsOf(address: Address): Pin[] {
   throw new SyncMediaError('HOST_KEY_MISMATCH', `No host key of ${nameOf(address)} is known: run \`syncmedia init\` on that host, so that the others learn its keys.`);
 }
 
-/** The host key algorithms by which it can prove one of its pinned keys. */
+/** Lists the host key algorithms that can prove one of the pinned keys. */
 export function algorithmsOf(pins: readonly Pin[]): string[] {
   return [...new Set(pins.flatMap(({ type }) => algorithms[type] ?? []))];
 }
 
-/** `SHA256:…`, as `ssh-keygen -l` shows it. */
+/** Computes the fingerprint `SHA256:…`, as `ssh-keygen -l` shows it. */
 export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }

@@ -2,14 +2,19 @@ import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import type { SshTarget } from './ssh-config.js';
 
-/** The OpenSSH masters that this process may have opened: rsync's ssh opens them on demand, and they end when idle, or here. */
+/**
+ * The OpenSSH masters that this process may have opened. rsync's ssh opens them on demand. They
+ * end when idle, or with `close`.
+ */
 export class Masters {
   private readonly targets = new Map<string, SshTarget>();
 
-  /** To be told before ssh runs. Bounded: as many as hosts, and their changes of address. */
+  /**
+   * Call this before ssh runs. The number of hosts and their changes of address bound the list.
+   */
   add(target: SshTarget): void { this.targets.set(target.controlPath, target); }
 
-  /** Ends all of them. */
+  /** Ends all masters. */
   async close(): Promise<void> {
     const targets = [...this.targets.values()];
     this.targets.clear();
@@ -17,7 +22,9 @@ export class Masters {
   }
 }
 
-/** Nothing to do where there is none; one that does not answer ends by itself when it is idle. */
+/**
+ * Ends a master, if there is one. A master that does not answer ends by itself when it is idle.
+ */
 async function endMaster({ configFile, controlPath, alias }: SshTarget): Promise<void> {
   if (!(await access(controlPath).then(() => true, () => false))) return;
   await new Promise<void>((resolve) => {

@@ -1,22 +1,30 @@
 import type { Sftp } from './sftp.js';
 
-/** What OpenSSH's server gives at once, and how many requests are under way: 512 KiB fill a fast line over 5 ms of way. */
+/**
+ * Bytes that OpenSSH's server returns at once, and the number of requests under way. 512 KiB fill
+ * a fast line with a round trip of 5 ms.
+ */
 const CHUNK = 32 * 1024;
 const WINDOW = 16;
-/** Honest servers give as much as was asked for, or half of it; one that gives single bytes would be read for days. */
+/**
+ * Honest servers return as many bytes as were requested, or half of them. A server that returns
+ * single bytes would take days.
+ */
 const MAX_PIECES = 64;
 
 /**
- * Bytes of an open remote file from its start to its end as it is then, a bounded number of requests ahead of the reader.
+ * Reads an open remote file from start to end, a bounded number of requests ahead of the
+ * consumer.
  *
- * @param signal ends it after the answer that is waited for: a server may give each byte by itself
+ * @param signal ends the reading after the current answer, as a server may send each byte by
+ *   itself
  */
 export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer>[] = [];
   let asked = 0;
   const ask = (): void => {
     const chunk = readFully(sftp, handle, asked, Math.min(CHUNK, size - asked), signal);
-    // It is awaited in its turn; until then its failure is not unhandled.
+    // The chunk is awaited in its turn. Until then its failure must not count as unhandled.
     chunk.catch(() => undefined);
     ahead.push(chunk);
     asked += CHUNK;
@@ -29,7 +37,7 @@ export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, sign
   }
 }
 
-/** A server may answer with fewer bytes than were asked for. */
+/** Reads a chunk in several requests if the server returns fewer bytes than requested. */
 async function readFully(sftp: Sftp, handle: Buffer, position: number, length: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;

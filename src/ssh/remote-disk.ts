@@ -8,19 +8,22 @@ import { readRemote } from './read-remote.js';
 import type { Sftp } from './sftp.js';
 import { asSftpError, status, statusOf } from './sftp-errors.js';
 
-/** On a directory: what is made in it is of its group. */
+/** On a directory: new files in it get its group. */
 const SETGID = 0o2000;
 const MAX_TEXT_BYTES = 64 * 1024;
-/** Of one directory: answers, and bytes of names. Both together hold a million names of usual length. */
+/**
+ * Limits for one directory: answers, and bytes of names. Both allow a million names of usual
+ * length.
+ */
 const MAX_LISTINGS = 100_000, MAX_NAMES_BYTES = 64 * 1024 * 1024;
-/** Where something failed without a reason and less than this is free, that was the reason. */
+/** If a request failed without a reason and less than this is free, the disk is full. */
 const FULL_BELOW = 1024 * 1024;
 
-/** Another host's disk, over SFTP. Times have whole seconds there. */
+/** Another host's disk, over SFTP. Its times have whole seconds. */
 export function remoteDisk(sftp: Sftp): Disk {
   const stat = (path: string): Promise<DiskStat | undefined> => orAbsent(undefined, 'looking at', path, async () => toDiskStat(await sftp.lstat(path)));
   const fail = (error: unknown, doing: string, path: string): Promise<never> => failWriting(sftp, error, doing, path);
-  /** What a server that cannot replace can still do: much of what we move goes to a name that is new. */
+  /** Renames on a server that cannot replace files. Most of our renames go to a new name. */
   const moveToFree = async (from: string, to: string, cannotReplace: unknown): Promise<boolean> => {
     try {
       await sftp.renameToFree(from, to);
@@ -54,12 +57,13 @@ export function remoteDisk(sftp: Sftp): Disk {
 
     list: (path) => orAbsent(undefined, 'listing', path, async () => {
       const names = await listNames(sftp, path);
-      // ssh2 decodes names and puts U+FFFD where they are no UTF-8; a name that really holds one is found under it.
+      // ssh2 decodes names and inserts U+FFFD for invalid UTF-8. A name that really contains one
+      // is found by it.
       const real = await Promise.all(names.map(async (name) => !name.includes('\uFFFD') || (await stat(`${path}/${name}`)) !== undefined));
       return names.filter((_, index) => real[index]);
     }),
 
-    // OpenSSH resolves a last segment that is missing to itself.
+    // OpenSSH's realpath succeeds even if the last segment is missing, so a stat runs beside it.
     realPath: (path) => orAbsent(undefined, 'resolving', path, async () => (await Promise.all([sftp.realPath(path), sftp.stat(path)]))[0]),
 
     async makeDirectory(path, mode) {
@@ -74,7 +78,8 @@ export function remoteDisk(sftp: Sftp): Disk {
       }
       const made = await stat(path);
       if (made === undefined || (made.mode & 0o777) === mode) return true;
-      // Whatever the umask there: its web server has to read what we make. A confined host has a umask that fits, and no chmod.
+      // The web server there must read what we make, whatever the umask. A confined session has a
+      // fitting umask, and no chmod.
       await sftp.chmod(path, mode | (made.mode & SETGID)).catch((error: unknown) => {
         if (statusOf(error) !== status.PERMISSION_DENIED) throw asSftpError(error, `making ${quotePath(path)}`);
       });
@@ -87,7 +92,7 @@ export function remoteDisk(sftp: Sftp): Disk {
         return 'linked';
       } catch (error) {
         if (error instanceof SyncMediaError && error.code !== 'NO_SFTP') throw error;
-        // Its answers name neither which of the two is missing nor that one is there already.
+        // The answer does not tell which of the two is missing, or that `to` exists.
         const [source, target] = await Promise.all([stat(from), stat(to)]);
         if (source === undefined) return 'absent';
         if (target !== undefined) return 'exists';
@@ -101,11 +106,12 @@ export function remoteDisk(sftp: Sftp): Disk {
 
     async replace(from, to, kept, late) {
       const same = `${late}-same`;
-      // All under way at once: the server carries them out one after the other.
+      // All requests are sent at once; the server carries them out one after the other.
       const linking = sftp.link(to, late), renaming = rename(from, to), sparing = sftp.link(kept, same), merging = sftp.rename(late, same), looking = stat(late);
       const [linked, renamed, , merged, looked] = await Promise.allSettled([linking, renaming, sparing, merging, looking]);
       const isReplaced = renamed.status === 'fulfilled' && renamed.value;
-      // A rename between two names of one file does nothing. Where it did something it moved another file, over a name of one that is kept.
+      // A rename between two names of one file does nothing. If it did something, it moved
+      // another file, over a name of a file that is kept.
       const isAnother = linked.status === 'fulfilled' && merged.status === 'fulfilled' && looked.status === 'fulfilled' && looked.value === undefined;
       if (isReplaced && isAnother) {
         await rename(same, late);
@@ -141,14 +147,16 @@ export function remoteDisk(sftp: Sftp): Disk {
       try {
         const handle = await sftp.open(path, 'wx', mode);
         created = true;
-        // Closed once, whatever the answer: the server may give a handle that is closed to another file.
+        // Closed exactly once, whatever the answer: the server may reuse the number of a closed
+        // handle for another file.
         const written = await writeTo(handle, content, mode).then(() => undefined, (error: unknown) => ({ error }));
         const closed = await sftp.close(handle).then(() => undefined, (error: unknown) => ({ error }));
         const failed = written ?? closed;
         if (failed) throw failed.error;
       } catch (error) {
         const told = await fail(error, 'writing', path).catch((found: unknown) => found);
-        // Half a file under a new name is nobody's; what was there before is not ours to remove.
+        // Half a file under a new name belongs to nobody. A file that was there before is not
+        // ours to remove.
         if (created) await sftp.remove(path).catch(() => undefined);
         throw told;
       }
@@ -168,7 +176,9 @@ export function toDiskStat(stats: Stats): DiskStat {
   return { kind, size: stats.size, mtime: stats.mtime, nanos: 0, mode: stats.mode & 0o7777, gid: stats.gid };
 }
 
-/** What failed, told apart from a full disk by a second look. Always throws. */
+/**
+ * Throws the error of a failed write. A second request distinguishes a full disk. Never returns.
+ */
 export async function failWriting(sftp: Sftp, error: unknown, doing: string, path: string): Promise<never> {
   const told = asSftpError(error, `${doing} ${quotePath(path)}`);
   if (statusOf(error) !== status.FAILURE) throw told;
@@ -199,7 +209,9 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
   }
 }
 
-/** SFTP opens whatever is there, and opening a FIFO would not come back. */
+/**
+ * Reads a regular file only: SFTP opens whatever is there, and opening a FIFO would never return.
+ */
 async function readRegular<T>(sftp: Sftp, path: string, read: (handle: Buffer, size: number) => Promise<T>): Promise<T> {
   if (!(await sftp.lstat(path)).isFile()) throw new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is no regular file; only regular files are synced.`);
   const handle = await sftp.open(path, 'r');
@@ -214,7 +226,7 @@ async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () =>
   try {
     return await run();
   } catch (error) {
-    // OpenSSH says the latter of a name that is longer than any.
+    // OpenSSH answers BAD_MESSAGE for a name that is too long to exist.
     if (statusOf(error) === status.NO_SUCH_FILE || statusOf(error) === status.BAD_MESSAGE) return absent;
     throw asSftpError(error, `${doing} ${quotePath(path)}`);
   }

@@ -3,14 +3,14 @@ import { messageOf, SyncMediaError, type ErrorCode } from '../errors/errors.js';
 /** Status codes of the SFTP protocol (draft-ietf-secsh-filexfer-02, section 7). */
 export const status = { EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 4, BAD_MESSAGE: 5, OP_UNSUPPORTED: 8 } as const;
 
-/** The status that an SFTP server answered with; undefined for anything else that went wrong. */
+/** Returns the status of an SFTP server's answer; undefined for any other error. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }
 
 /**
- * What an SFTP request failed with, as an error of ours. FAILURE is OpenSSH's answer to whatever has no status of its own, a full
- * disk included: who cares looks a second time.
+ * Converts the error of an SFTP request. OpenSSH answers FAILURE for every error that has no
+ * status of its own, a full disk included. Callers that need to know must ask again.
  */
 export function asSftpError(error: unknown, doing: string): SyncMediaError {
   if (error instanceof SyncMediaError) return error;

@@ -6,18 +6,20 @@ type Answer<T> = (error: Error | null | undefined, value: T) => void;
 type Done = (error?: Error | null) => void;
 
 /**
- * The SFTP requests we use, as promises, each bounded. They reject with what the server said, so that callers can look at its
- * status; a missing answer rejects with TIMED_OUT, a missing extension with NO_SFTP.
+ * The SFTP requests that we use, as promises, each with a timeout. They reject with the server's
+ * answer, so that callers can read its status. A missing answer rejects with TIMED_OUT, a missing
+ * extension with NO_SFTP.
  */
 export class Sftp {
   private closed = false;
-  /** Why we ended the connection; all that was asked on it fails with the same. */
+  /** Why we ended the connection. All requests on it fail with this error. */
   private ended: SyncMediaError | undefined;
   private replaces: Promise<boolean> | undefined;
 
   /**
    * @param timeoutMs for one answer
-   * @param hooks `endConnection`: it is of no use any more; `beforeRequest`: a request is about to be written
+   * @param hooks `endConnection`: called when the connection is of no more use; `beforeRequest`:
+   *   called before a request is written
    */
   constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: { endConnection(): void; beforeRequest(): void }) {
     wrapper.on('close', () => { this.closed = true; });
@@ -33,9 +35,9 @@ export class Sftp {
   remove(path: string): Promise<void> { return this.tell((done) => { this.wrapper.unlink(path, done); }); }
   chmod(path: string, mode: number): Promise<void> { return this.tell((done) => { this.wrapper.chmod(path, mode, done); }); }
   link(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.ext_openssh_hardlink(from, to, done); }); }
-  /** Replaces nothing. */
+  /** Renames a file and replaces nothing. */
   renameToFree(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.rename(from, to, done); }); }
-  /** Replaces what is at `to`. */
+  /** Renames a file and replaces one at `to`. */
   rename(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.ext_openssh_rename(from, to, done); }); }
 
   open(path: string, flags: 'r' | 'wx', mode?: number): Promise<Buffer> {
@@ -54,12 +56,15 @@ export class Sftp {
   write(handle: Buffer, bytes: Buffer, position: number): Promise<void> {
     return this.tell((done) => { this.wrapper.write(handle, bytes, 0, bytes.length, position, done); });
   }
-  /** How many bytes were read; 0 at the end. */
+  /** Returns how many bytes were read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {
     return this.ask((done) => { this.wrapper.read(handle, into, 0, into.length, position, done); });
   }
 
-  /** Bytes that this user can still write to the file system of `path`; undefined where the server does not tell. */
+  /**
+   * Bytes that this user can still write to the file system of `path`; undefined if the server
+   * does not tell.
+   */
   async freeBytes(path: string): Promise<number | undefined> {
     try {
       const answer = await this.ask<unknown>((done) => { this.wrapper.ext_openssh_statvfs(path, done); });
@@ -73,14 +78,18 @@ export class Sftp {
     }
   }
 
-  /** Whether a rename there can replace a file; found out once. */
+  /** Whether a rename there can replace a file. Asked once. */
   canReplace(): Promise<boolean> {
-    // Two names that are none: a server that knows the request says so.
+    // Both names are invalid. A server that knows the request says so.
     this.replaces ??= this.rename('', '').then(() => true, (error: unknown) => !hasCode(error, 'NO_SFTP'));
     return this.replaces;
   }
 
-  /** Ends the connection to a host that answers as no honest server does. @returns what to throw */
+  /**
+   * Ends the connection to a host that answers as no honest server does.
+   *
+   * @returns the error to throw
+   */
   refuse(doing: string): SyncMediaError {
     return this.end(new SyncMediaError('REPLY_TOO_LARGE', `${this.host} ${doing}: no honest server does that. The connection was ended.`));
   }
@@ -113,7 +122,7 @@ export class Sftp {
         });
       } catch (error) {
         clearTimeout(timer);
-        // ssh2 throws at once where the server did not offer an extension.
+        // ssh2 throws at once if the server did not offer an extension.
         reject(error instanceof Error && error.message.includes('extended request')
           ? new SyncMediaError('NO_SFTP', `The SFTP server of ${this.host} lacks an extension of OpenSSH's that is needed.`, { cause: error })
           : asSftpError(error, this.host));

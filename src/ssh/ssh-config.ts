@@ -11,7 +11,7 @@ export { validateAddress, type Address } from './address.js';
 export interface SshConfigSettings {
   readonly stateDir: string;
   readonly identityFile: string;
-  /** For the login, and for a connection that went silent. */
+  /** Limit for the login, and for a silent connection. */
   readonly timeoutMs: number;
   /** An idle master is closed after this. */
   readonly idleMs: number;
@@ -24,12 +24,15 @@ export interface SshTarget { readonly alias: string; readonly configFile: string
 const MAX_CONTROL_PATH = 90;
 
 /**
- * Writes what OpenSSH goes by: for each host a config file and its known host keys, in `<stateDir>/ssh/`, 0600. One file for each
- * host and not one for all, because the processes of this host can know different hosts at the same moment. Nothing of a row meets
- * ssh in any other way than through here.
+ * Writes OpenSSH's files: for each host a config file and its known host keys, in
+ * `<stateDir>/ssh/`, mode 0600. Each host has its own files, because the processes of this
+ * machine can know different hosts at the same moment. Values of a database row reach ssh only
+ * through these files.
  */
 export class SshConfig {
-  /** In the names of this process's masters: it ends them, and never another process's. */
+  /**
+   * Part of the names of this process's masters. The process ends these, and never another one's.
+   */
   private readonly mine = randomBytes(4).toString('hex');
   private controlDir: Promise<string> | undefined;
 
@@ -38,9 +41,10 @@ export class SshConfig {
   }
 
   /**
-   * Brings the files of this host up to date.
+   * Updates the files of one host.
    *
-   * @throws BAD_OPTION for a row that no config may hold; HOST_KEY_MISMATCH without pinned keys; BAD_KEY without an identity
+   * @throws BAD_OPTION for a row that no config may hold; HOST_KEY_MISMATCH without pinned keys;
+   *   BAD_KEY without an identity
    */
   async write(address: Address): Promise<SshTarget> {
     validateAddress(address);
@@ -54,7 +58,8 @@ export class SshConfig {
     const known = pins.map(({ type, blob }) => `${alias} ${type} ${blob.toString('base64')}\n`).join('');
     await replaceFile(knownHosts, known);
     await replaceFile(configFile, this.render(address, alias, knownHosts, algorithmsOf(pins)));
-    // Another key, address or pin is another master: an open one would go on under the old ones.
+    // Another key, address or pin needs another master. An open one would continue with the old
+    // values.
     const identity = await readIdentity(this.settings.identityFile);
     const what = [alias, address.url, address.sshPort, address.username, known, identity].join('\n');
     const name = createHash('sha256').update(what).digest('hex').slice(0, 16);
@@ -88,7 +93,7 @@ export class SshConfig {
       'ClearAllForwardings yes',
       'PermitLocalCommand no',
       'RequestTTY no',
-      // A banner would look like an error of rsync's.
+      // A banner would look like an error message of rsync.
       'LogLevel ERROR',
       'ConnectionAttempts 1',
       `ConnectTimeout ${seconds(this.settings.timeoutMs)}`,
@@ -101,7 +106,10 @@ export class SshConfig {
   }
 }
 
-/** In the state folder, or where its path is too long for a socket in a folder of its own below the temporary directory. */
+/**
+ * Makes the folder for control sockets: in the state folder, or below the temporary directory if
+ * the path would be too long for a socket.
+ */
 async function prepareControlDir(dir: string): Promise<string> {
   const socketName = 8 + 1 + 16;
   const own = join(dir, 'control');
@@ -122,7 +130,7 @@ async function readIdentity(identityFile: string): Promise<string> {
   }
 }
 
-/** Only when it says something else than what is there, and never half. */
+/** Replaces a file atomically, if its content differs. */
 async function replaceFile(path: string, content: string): Promise<void> {
   if ((await readFile(path, 'utf8').catch(() => undefined)) === content) return;
   const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
@@ -135,7 +143,7 @@ async function replaceFile(path: string, content: string): Promise<void> {
   }
 }
 
-/** ssh expands `%` and `${…}` in a path, and has no way to write a quote inside quotes. */
+/** Quotes a path. ssh expands `%` and `${…}` in it, and cannot escape a quote inside quotes. */
 function quoteValue(path: string): string {
   return `"${path.replaceAll('%', '%%')}"`;
 }

@@ -7,32 +7,35 @@ export interface SshSettings {
   readonly stateDir: string;
   /** The private key, without a passphrase. */
   readonly identityFile: string;
-  /** For a login, for each answer, and for a connection that went silent. */
+  /** Limit for a login, for each answer, and for a silent connection. */
   readonly timeoutMs: number;
   /** Idle connections and masters are closed after this. */
   readonly idleMs: number;
 }
 
-/** This process's ways to other hosts: ssh2 connections for SFTP, OpenSSH for rsync. Whoever makes it closes it. */
+/**
+ * This process's access to other hosts: ssh2 connections for SFTP, OpenSSH for rsync. The owner
+ * closes it.
+ */
 export class Ssh {
   readonly connections: Connections;
   private readonly config: SshConfig;
   private readonly masters = new Masters();
 
-  /** @throws BAD_STATE where a path cannot be told to ssh */
+  /** @throws BAD_STATE if a path cannot be passed to ssh */
   constructor(settings: SshSettings) {
     this.config = new SshConfig(settings);
     this.connections = new Connections(settings);
   }
 
-  /** How rsync's ssh reaches this host. Throws as `SshConfig.write`. */
+  /** Returns how rsync's ssh reaches this host. Throws as `SshConfig.write`. */
   async target(address: Address): Promise<SshTarget> {
     const target = await this.config.write(address);
     this.masters.add(target);
     return target;
   }
 
-  /** Ends every connection and master. Idempotent. */
+  /** Ends all connections and masters. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.connections.close(), this.masters.close()]);
   }

@@ -6,13 +6,18 @@ import { cancelled } from '../failure.js';
 import { decodeName } from './itemized.js';
 import type { Ended } from './rsync-process.js';
 
-/** Partial transfers: what is true of each path has to be asked. 11 is an error of file I/O, a full disk among them. */
+/**
+ * Exit codes of partial transfers, after which each path must be verified. 11 is an error of file
+ * I/O, for example a full disk.
+ */
 const OF_PATHS: readonly (number | null)[] = [0, 11, 23, 24];
 
 const DENIED = /Permission denied|Operation not permitted|Read-only file system/;
 const FULL = /No space left on device|Dis[ck] quota exceeded/;
 
-/** What a call's end says about the host as a whole; undefined where it only says something about paths. */
+/**
+ * Derives a failure of the whole host from how rsync ended; undefined if it only concerns paths.
+ */
 export function findHostFailure({ code, stderr, because }: Ended, host: Address): Failure | undefined {
   const name = nameOf(host);
   const fail = (of: ErrorCode, message: string): Failure => ({ code: of, message, retryable: true, of: 'host' });
@@ -20,7 +25,7 @@ export function findHostFailure({ code, stderr, because }: Ended, host: Address)
   if (because === 'no rsync') return fail('MISSING_PROGRAM', 'rsync cannot be started on this host: install it (`apt-get install rsync`).');
   if (because === 'silence') return fail('TIMED_OUT', `rsync with ${name} went silent and was ended.`);
   if (OF_PATHS.includes(code)) return undefined;
-  // The receiver that ends with 11 breaks the connection, and the sender can see that first.
+  // A receiver that ends with 11 breaks the connection, and the sender may notice that first.
   if (code === 12 && FULL.test(stderr)) return undefined;
   if (/Host key verification failed|HOST IDENTIFICATION HAS CHANGED|o matching host key/.test(stderr)) {
     return fail('HOST_KEY_MISMATCH', `${name} shows another host key than the pinned ones. If its sshd got new keys, run \`syncmedia init\` there; else somebody else answers.`);
@@ -36,18 +41,21 @@ export function findHostFailure({ code, stderr, because }: Ended, host: Address)
   return fail('TRANSFER_FAILED', `rsync with ${name} failed (${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${said}`);
 }
 
-/** Whether a call ended before it had tried all of its paths. */
+/** Whether a call ended before it had tried all its paths. */
 export function endedEarly({ code }: Ended): boolean {
   return code === 11 || code === 12;
 }
 
-/** Why the file at `rest`, relative to the sync dir, did not arrive; `named` where rsync spoke of that very file. */
+/**
+ * Says why the file at `rest`, relative to the sync dir, did not arrive. `named`: rsync named
+ * that very file.
+ */
 export function explain({ stderr }: Ended, rest: string): { failure: Failure; named: boolean } {
   const name = rest.slice(rest.lastIndexOf('/') + 1);
   const lines = stderr.split('\n').filter((line) => line.startsWith('rsync: '));
   const about = lines.find((line) => {
     const file = decodeName(/"(.*)"/.exec(line)?.[1] ?? '');
-    // Its temporary file is `.name.random`, with a long name cut.
+    // rsync's temporary file is `.name.random`; it cuts a long name.
     return file !== undefined && (file === rest || file.endsWith(`/${rest}`) || file.slice(file.lastIndexOf('/') + 1).startsWith(`.${name}.`));
   });
   const line = about ?? lines[0] ?? stderr;
@@ -57,7 +65,7 @@ export function explain({ stderr }: Ended, rest: string): { failure: Failure; na
   return { failure: { code, message: `${quotePath(rest)} did not arrive: ${summarise(line)}`, retryable: true, of: 'path' }, named: about !== undefined };
 }
 
-/** Its first lines, without the line that only repeats the exit code. */
+/** Returns the first lines of stderr, without the one that only repeats the exit code. */
 export function summarise(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('rsync error: '));
   return (lines.length === 0 ? stderr.trim() : lines.slice(0, 3).join('; ')).slice(0, 500) || 'it gave no reason';

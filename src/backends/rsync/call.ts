@@ -12,24 +12,28 @@ import { isTheSame, parseItem } from './itemized.js';
 import { RsyncProcess, type Ended } from './rsync-process.js';
 import { findRemoteVersion } from './version.js';
 
-/** Slower than this no disk is: a large file is read without a word, to compare it or to go on with it. */
+/**
+ * No disk is slower than this. rsync prints nothing while it reads a large file to compare or
+ * resume it.
+ */
 const READ_BYTES_PER_MS = 20_000;
 
 export interface Called {
   readonly ended: Ended;
-  /** Of the host as a whole; what arrived is then not known. */
+  /** A failure of the whole host. Then nobody knows which files arrived. */
   readonly failure?: Failure;
-  /** Paths below the sync dir that the receiver is known to have. */
+  /** Paths below the sync dir that the receiver certainly has. */
   readonly arrived: ReadonlySet<string>;
-  /** Where the other side's own won, and lies again. */
+  /** Paths at which the receiver's own file won and was put back. */
   readonly kept: ReadonlySet<string>;
 }
 
 const none: ReadonlySet<string> = new Set();
 
 /**
- * Transfers a list of files of one sync dir by one rsync, judges what it replaced, and finds out what really arrived. The receiver writes all
- * of them in one folder of the sync dir before it places them.
+ * Transfers a list of files of one sync dir by one rsync, resolves the files that it replaced,
+ * and verifies which files arrived. The receiver writes all of them in one folder of the sync dir
+ * before it places them.
  */
 export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
   const way = { ...usual, timeoutMs: usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS };
@@ -38,7 +42,7 @@ export async function callRsync(options: RsyncBackendOptions, usual: Way, route:
   const partialDir = alone && batch[0] !== undefined ? partialDirOf(route, batch[0].rest) : undefined;
   const tmp = batch[0]?.tmp ?? areas.tmp;
   const command = transferCommand(way, ends, { chmod: options.chmod, tmp, aside, ...(partialDir === undefined ? {} : { partialDir }) });
-  // Without the dot a name that begins with # or ; could be a comment.
+  // Without the dot, a name that begins with # or ; could be a comment.
   const list = batch.map(({ rest }) => `./${rest}`);
   options.onCall?.({ host: route.host.id, kind: 'transfer', files: list.length, args: command.args() });
   const listed = new Set<string>();
@@ -54,7 +58,10 @@ export async function callRsync(options: RsyncBackendOptions, usual: Way, route:
   return { ended, kept, ...(await verify(options, way, route, ends, list, signal)) };
 }
 
-/** rsync may see that the other side is gone before it sees why, and then says nothing of a program that is missing there: it is asked for. */
+/**
+ * rsync may notice the broken connection before its cause, and then does not mention a program
+ * that is missing there. So this asks for it.
+ */
 async function findMissing({ code, stderr }: Ended, { connection, host }: Route): Promise<Failure | undefined> {
   if (code !== 12 || !stderr.includes('(0 bytes received so far)')) return undefined;
   try {
@@ -65,7 +72,10 @@ async function findMissing({ code, stderr }: Ended, { connection, host }: Route)
   }
 }
 
-/** Removes what is left of an interrupted transfer: on a full disk it would keep out all others. */
+/**
+ * Removes the partial file of an interrupted transfer. On a full disk it would keep out all
+ * others.
+ */
 export async function removePartial(route: Route, rest: string): Promise<void> {
   const dir = partialDirOf(route, rest);
   for (const name of (await route.receiver.disk.list(dir)) ?? []) await route.receiver.disk.remove(`${dir}/${name}`);
@@ -76,7 +86,10 @@ function partialDirOf({ receiver }: Route, rest: string): string {
   return `${receiver.dirPath}/${areas.partial}/${createHash('sha256').update(rest).digest('hex').slice(0, 32)}`;
 }
 
-/** rsync lists a file as sent that the receiver then failed to write: after any trouble the other side is asked. */
+/**
+ * Asks the other side which files it has. After an error that is necessary: rsync also lists a
+ * file as sent that the receiver then failed to write.
+ */
 async function verify(
   options: RsyncBackendOptions, way: Way, route: Route, ends: Ends, list: readonly string[], signal: AbortSignal,
 ): Promise<{ arrived: ReadonlySet<string>; failure?: Failure }> {
@@ -91,13 +104,13 @@ async function verify(
   return failure === undefined ? { arrived } : { arrived: none, failure };
 }
 
-/** @returns where what was replaced is back */
+/** @returns paths at which a replaced file was put back */
 async function judgeReplaced({ log }: RsyncBackendOptions, route: Route, aside: string): Promise<ReadonlySet<string>> {
   try {
     const judged = await judgeAside(route.receiver, aside, 'replaced', route.judge);
     return new Set(judged.filter((one) => isBackAtPath([one])).map(({ path }) => path.slice(route.dir.path.length + 1)));
   } catch (error) {
-    // It is safe where it is, and judged later as left over.
+    // The files are safe there, and are resolved later as leftovers.
     log.warn(`What was replaced in ${route.receiver.dirPath} of ${route.host.hostname} is still in ${areas.aside}/${aside}: ${messageOf(error)}`);
     return none;
   }

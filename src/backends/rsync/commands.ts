@@ -6,28 +6,36 @@ import { OUT_FORMAT } from './itemized.js';
 import { RsyncCommand } from './rsync-command.js';
 import { isAtLeast } from './version.js';
 
-/** After all other rules of `--chmod`: nothing gets a setuid, setgid or sticky bit, whatever it has where it comes from. */
+/**
+ * Comes after all other rules of `--chmod`: no file gets a setuid, setgid or sticky bit, whatever
+ * its source has.
+ */
 const NO_SPECIAL_BITS = 'a-st';
 
-/** What all commands to one host have in common. */
+/** Shared by all commands to one host. */
 export interface Way {
   readonly target: SshTarget;
   readonly localVersion: string;
   readonly remoteVersion: string;
-  /** Without data from the other side for this long rsync gives up. */
+  /** rsync gives up after this long without data from the other side. */
   readonly timeoutMs: number;
   /** KiB/s. */
   readonly bandwidthLimit: number | undefined;
 }
 
-/** Both as absolute paths of the sync dir; where it lies on the other host is not shell-escaped here, rsync does that. */
+/**
+ * The sync dir on both hosts, as absolute paths. The remote one is not escaped for the shell
+ * here; rsync does that.
+ */
 export interface Ends { readonly local: string; readonly remote: string; readonly direction: 'send' | 'fetch' }
 
 /**
- * Transfers the files of a list. What is replaced goes aside; nothing is followed, inferred or deleted. `--ignore-times`: the list
- * says what is to be sent, and a same-size replacement within one second looks like nothing to rsync.
+ * Transfers the files of a list. Replaced files go to the replaced area. rsync follows, infers
+ * and deletes nothing. `--ignore-times`: the list decides which files are sent, since rsync
+ * overlooks a replacement of the same size within one second.
  *
- * @param options `tmp`: relative to the sync dir, what the files are written in there; `partialDir`: absolute, on the receiver: a large file goes on from there after an interruption
+ * @param options `tmp`: folder in which the files are written, relative to the sync dir;
+ *   `partialDir`: absolute path on the receiver, from which an interrupted large file is resumed
  */
 export function transferCommand(way: Way, ends: Ends, options: { chmod: string; tmp: string; aside: string; partialDir?: string }): RsyncCommand {
   const command = listedCommand(way, ends).set('perms').set('chmod', `${options.chmod},${NO_SPECIAL_BITS}`).set('ignore-times')
@@ -38,20 +46,23 @@ export function transferCommand(way: Way, ends: Ends, options: { chmod: string; 
   return flushes ? command.set('fsync') : command;
 }
 
-/** Says of each file of a list whether the other side has the same content and time; changes nothing. */
+/**
+ * Tells for each file of a list whether the other side has the same content and time. Changes
+ * nothing.
+ */
 export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
   return listedCommand(way, ends).set('dry-run').set('checksum').set('itemize-changes', [null, null]);
 }
 
 /**
- * Lists what the receiver lacks or has otherwise, changing nothing. Only regular files, by the rules of the sync dir, and none of a
- * sync dir that lies in it.
+ * Lists files that the receiver lacks or that differ there. Changes nothing. Covers only regular
+ * files that the rules of the sync dir let through, and no nested sync dir.
  *
- * @param only `new`: just what the receiver does not have
+ * @param only `new`: only files that the receiver lacks
  */
 export function compareCommand(way: Way, ends: Ends, dir: SyncDir, inner: readonly string[], by: 'time' | 'bytes', only?: 'new'): RsyncCommand {
   const command = between(baseCommand(way), way, ends).set('recursive').set('dry-run');
-  // What is not there at all needs no reading.
+  // A file that is missing there needs no reading.
   if (only === 'new') command.set('ignore-existing');
   else if (by === 'bytes') command.set('checksum');
   for (const path of inner) command.exclude(`/${escapePattern(path)}/`);
@@ -59,7 +70,7 @@ export function compareCommand(way: Way, ends: Ends, dir: SyncDir, inner: readon
   return command;
 }
 
-/** Puts one file into a directory there, for a try. */
+/** Puts one file into a directory of the other host, as a test. */
 export function putCommand(way: Way, file: string, directory: string): RsyncCommand {
   const command = baseCommand(way).source(file);
   return command.destination(`${way.target.alias}:${directory}/`);
@@ -93,15 +104,20 @@ function quoteForRsh(word: string): string {
 }
 
 /**
- * A source on the other side is a wildcard pattern. From 3.2.4 on the shell there expands it, and rsync escapes all but wildcards and the
- * backslash before one; with protected arguments rsync there does, for which a backslash counts only where a wildcard is.
+ * Escapes a source path on the other host, which is a wildcard pattern. From 3.2.4 on the shell
+ * there expands it; rsync escapes everything except wildcards and a backslash before one. With
+ * protected arguments rsync there expands it, and a backslash counts only if the path has a
+ * wildcard.
  */
 function escapeGlob(path: string, isProtected: boolean): string {
   if (!isProtected) return path.replace(/[*?[\]]/g, '\\$&');
   return escapePattern(path);
 }
 
-/** In an exclude pattern a backslash is one only where no wildcard is. */
+/**
+ * In an exclude pattern without wildcards a backslash stands for itself, so it must not be
+ * escaped.
+ */
 function escapePattern(path: string): string {
   return /[*?[]/.test(path) ? path.replace(/[*?[\\]/g, '\\$&') : path;
 }

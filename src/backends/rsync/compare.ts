@@ -9,21 +9,31 @@ import { compareCommand, type Way } from './commands.js';
 import { parseItem, type Item } from './itemized.js';
 import { RsyncProcess } from './rsync-process.js';
 
-/** What rsync says of each path that is longer than any may be, as renames can make them; it lists everything else. */
+/**
+ * rsync's messages about a path that is too long, which renames can produce. It lists all other
+ * files.
+ */
 const TOO_LONG = /: File name too long \(\d+\)\n?$|^(?:rsync: )?(?:\[\w+\] )?(?:filename overflows max-path len|skipping overly[ -]long (?:file ?)?name)/;
 
-/** What concerns one path, and no other: also that one end has a directory where the other one has a file. */
+/**
+ * Messages that concern one path only. One of them: a path is a directory on one end and a file
+ * on the other.
+ */
 const OF_ONE_PATH = new RegExp(`${TOO_LONG.source}|could not make way for |: Not a directory \\(20\\)|default_perms_for_dir: `);
 
-/** Where little differs there is nothing to say for a long while; that data flows rsync itself sees to. */
+/**
+ * A listing with few differences prints nothing for a long time. rsync itself checks that data
+ * flows.
+ */
 const PATIENCE = 60;
 
 /**
- * Lists what differs between the two ends, in two listings of rsync's that change nothing: what this host lacks or has otherwise, then
- * what the other one does not have. Both stream, so that it takes no more memory for a million files.
+ * Lists the differences of both ends with two rsync listings that change nothing: first files
+ * that this host lacks or that differ, then files that the other host lacks. Both listings
+ * stream, so memory does not grow with the number of files.
  *
- * @param from `other`: only the first
- * @throws what the host or rsync failed with, after what was found until then
+ * @param from `other`: only the first listing
+ * @throws the failure of the host or of rsync, after the differences found until then
  */
 export async function* compareEnds(
   options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', from: 'both' | 'other', signal: AbortSignal,
@@ -39,7 +49,10 @@ export async function* compareEnds(
   }
 }
 
-/** What one end lacks or has otherwise (`fetch`: this host), or only what it lacks (`send`: the other one). */
+/**
+ * Lists files that this host lacks or that differ (`fetch`), or that the other host lacks
+ * (`send`).
+ */
 async function* list(
   options: RsyncBackendOptions, way: Way, route: Route, by: 'time' | 'bytes', direction: 'send' | 'fetch', signal: AbortSignal,
 ): AsyncGenerator<{ path: Path; facts: Facts; sameBytes?: true }> {
@@ -47,7 +60,7 @@ async function* list(
   const inner = options.dirs().list.filter(({ path }) => path.startsWith(`${dir.path}/`)).map(({ path }) => path.slice(dir.path.length + 1));
   const ends = { local: route.here.dirPath, remote: route.there.dirPath, direction };
   const silenceMs = way.timeoutMs * PATIENCE;
-  // Reading whole files, it sends nothing for as long.
+  // While rsync reads whole files it sends nothing for as long.
   const timeoutMs = by === 'bytes' ? silenceMs : way.timeoutMs;
   const command = compareCommand({ ...way, timeoutMs }, ends, dir, inner, by, direction === 'send' ? 'new' : undefined);
   options.onCall?.({ host: host.id, kind: 'compare', files: 0, args: command.args() });
@@ -58,7 +71,7 @@ async function* list(
     if (item === undefined || item.type !== 'f' || !'<>.'.includes(item.update)) continue;
     const path = pathOf(dir.path, item);
     if (path === undefined) refused++;
-    // A file of which rsync would set nothing but the date.
+    // rsync would set only the date of this file.
     else yield { path, facts: { size: item.size, mtime: item.mtime }, ...(by === 'bytes' && item.update === '.' ? { sameBytes: true } : {}) };
   }
   const ended = await listing.ended;
@@ -67,7 +80,8 @@ async function* list(
   if (refused > 0) options.log.warn(`${String(refused)} names in ${dir.path} on this host or ${host.hostname} cannot be compared: they are not valid UTF-8, or too long, or a directory here is a file there.`);
   const failure = findHostFailure(ended, host);
   if (failure !== undefined) throwFailure(failure);
-  // 24: a file was gone before rsync came to it. 23: some could not be listed, and it told of each.
+  // 24: a file vanished before rsync came to it. 23: some files could not be listed, and rsync
+  // named each.
   const isOfPaths = ended.code === 23 && ignored > 0 && !/^(?!rsync error: )./m.test(ended.stderr);
   if (ended.code !== 0 && ended.code !== 24 && !isOfPaths) {
     throwFailure({ code: 'TRANSFER_FAILED', message: `Comparing ${dir.path} with ${host.hostname} was incomplete: ${summarise(ended.stderr)}`, retryable: true, of: 'host' });
@@ -79,7 +93,7 @@ function pathOf(dir: Path, { name }: Item): Path | undefined {
   return isSafePath(path) ? path : undefined;
 }
 
-/** Whatever is in the way there will be told by whoever lands a file at the path. */
+/** Whatever is in the way counts as absent here. Placing a file at the path will report it. */
 async function observeHere({ root }: RsyncBackendOptions, path: Path): Promise<Seen | undefined> {
   try {
     return await root.observe(path);

@@ -13,15 +13,15 @@ import type { Way } from './commands.js';
 import { transferFiles } from './transfer.js';
 
 const SMALL_FILE_LIMIT = 1024 * 1024;
-/** Of small files more than this is faster by one rsync. */
+/** More small files than this, in bytes together, go faster by one rsync. */
 const SMALL_FILES_TOTAL = 32 * 1024 * 1024;
 const LOOKS_AT_ONCE = 16;
 
-/** One delivery, or one fetch, over a connection that is open. */
+/** One delivery, or one fetch, over an open connection. */
 export interface Delivery {
   readonly options: Shared;
   readonly connection: Connection;
-  /** Asked for only where rsync is needed. */
+  /** Called only if rsync is needed. */
   readonly findWay: () => Promise<Way>;
   readonly host: Host;
   readonly direction: Route['direction'];
@@ -61,7 +61,7 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   yield* sendSmallFiles(options.sources, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
   if (others.length === 0) return;
   await route.check();
-  // A root-relative list would replace a symlinked sync dir by a new directory.
+  // A list relative to the root would replace a symlinked sync dir by a new directory.
   const exact: Route = { ...route, here: { ...route.here, dirPath: await options.root.realDir(dir) } };
   const ready: Ready[] = [];
   for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) => lookAt(exact, change, known))) {
@@ -71,7 +71,10 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   yield* transferFiles(options, findWay, exact, ready, signal);
 }
 
-/** Bytes up to which a file goes by SFTP; 0 where the direction, the mode or the server rules that out. */
+/**
+ * Returns up to how many bytes a file goes by SFTP; 0 if the direction, the mode or the server
+ * rules SFTP out.
+ */
 async function smallLimitOf({ options, direction, connection }: Delivery): Promise<number> {
   const { chmod, smallFileLimit = SMALL_FILE_LIMIT } = options;
   if (direction !== 'send' || smallFileLimit === 0 || fileModeOf(chmod) === undefined) return 0;
@@ -83,7 +86,7 @@ function splitBySize(files: readonly Put[], limit: number): { small: Put[]; othe
   const small: Put[] = [], others: Put[] = [];
   for (const file of files) {
     const { size, mtime } = file.facts;
-    // SFTP cannot say a time before 1970.
+    // SFTP has no times before 1970.
     const isSmall = limit > 0 && size <= limit && size <= left && mtime >>> 0 === mtime;
     if (isSmall) left -= size;
     (isSmall ? small : others).push(file);

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 
-/** What our `--out-format` says of one file; `name` is undefined where it is not valid UTF-8. */
+/** A line of our `--out-format` about one file. `name` is undefined if it is not valid UTF-8. */
 export interface Item {
-  /** `<` sent, `>` received, `.` not, `*` a message. */
+  /** `<` sent, `>` received, `.` not transferred, `*` a message. */
   readonly update: string;
   readonly type: string;
-  /** What differs: rsync's nine letters, `+` for a file that is new. */
+  /** The differences: rsync's nine letters, or `+` for a new file. */
   readonly differs: string;
   readonly size: number;
   /** Whole seconds since the epoch; rsync runs with TZ=UTC. */
@@ -17,7 +17,10 @@ export const OUT_FORMAT = '%i %l %M %n';
 
 const LINE = /^([<>ch.*])([fdLDS])(.{9}) (\d+) (\d{4,})\/(\d\d)\/(\d\d)-(\d\d):(\d\d):(\d\d) (.+)$/;
 
-/** Reads one line, given as latin1; undefined for what is none of ours: progress, notes about skipped files. */
+/**
+ * Parses one line, given as latin1; undefined for lines in another format: progress, notes about
+ * skipped files.
+ */
 export function parseItem(line: string): Item | undefined {
   const match = LINE.exec(line);
   if (match === null) return undefined;
@@ -26,13 +29,16 @@ export function parseItem(line: string): Item | undefined {
   return { update, type, differs, size: Number(size), mtime, name: decodeName(name) };
 }
 
-/** Under LC_ALL=C every byte that is not printable ASCII comes as `\#ooo`, and so does a backslash that could be taken for one. */
+/**
+ * Decodes a file name. Under LC_ALL=C rsync escapes every byte that is not printable ASCII as
+ * `\#ooo`, and also a backslash that would look like an escape.
+ */
 export function decodeName(text: string): string | undefined {
   const bytes = Buffer.from(text.replace(/\\#([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8) & 0xff)), 'latin1');
   return isUtf8(bytes) ? bytes.toString() : undefined;
 }
 
-/** The file has there the content and time that it has here. */
+/** Whether the file has the same content and time on both sides. */
 export function isTheSame({ update, differs }: Item): boolean {
   return update === '.' && !/[cst+?]/.test(differs.slice(0, 3));
 }

@@ -20,23 +20,26 @@ import { compareEnds } from './compare.js';
 import { deliver } from './deliver.js';
 import { findRemoteVersion, findVersion } from './version.js';
 
-/** What lies aside for less than this may still be in use by whoever put it there. */
+/** A younger file in the replaced area may still be in use by the process that put it there. */
 const LEFT_OVER_AFTER_MS = 15 * 60_000;
-/** For whoever does not take the outcomes that it asked for. */
+/** How long `close` waits for a consumer that does not read its outcomes. */
 const CLOSE_PATIENCE_MS = 10_000;
 
 /**
- * The backend of hosts that have sshd and rsync: small files by SFTP, others by rsync, both over ssh with pinned host keys.
- * Whoever makes it closes it; that closes `options.ssh` too.
+ * The backend for hosts with sshd and rsync. It sends small files by SFTP and others by rsync,
+ * both over ssh with pinned host keys. The caller closes it; that closes `options.ssh` too.
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
   const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), tmpFolders: new TmpFolders(), sources: new Sources(options.root) };
   const ending = new AbortController();
-  // Each delivery under way listens, one for every host.
+  // Each delivery under way adds a listener, one for every host.
   setMaxListeners(0, ending.signal);
   const running = new Set<Promise<void>>();
-  /** Asked once for each connection: programs are installed and upgraded while we run. */
+  /**
+   * The rsync versions, asked once for each connection, since programs may be upgraded while we
+   * run.
+   */
   const versions = new WeakMap<Connection, Promise<[local: string, remote: string]>>();
 
   async function findWay(connection: Connection, host: Host): Promise<Way> {
@@ -50,7 +53,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     return { target, localVersion, remoteVersion, timeoutMs, bandwidthLimit };
   }
 
-  /** Takes a connection for as long as the generator runs, and lets `close` wait for it. */
+  /** Holds a connection while the generator runs, and lets `close` wait for it. */
   async function* connected<T>(host: Host, signal: AbortSignal, work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>): AsyncGenerator<T> {
     const both = new AbortController();
     const abort = (): void => { both.abort(); };
@@ -88,7 +91,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
         return;
       }
       await prepareAreas(place);
-      // An active host judges by itself what a crash left there; for a passive one whoever sends there does.
+      // An active host resolves its own leftovers. For a passive one its sender does.
       if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
     }
   }
@@ -136,7 +139,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
       const place = remotePlace(connection, from, dir);
       try {
         return await openRemoteFile(connection.sftp, place, path, signal, release).catch(async (error: unknown) => {
-          // Of a sync dir that is not mounted nobody can say what is not there.
+          // In a sync dir that is not mounted, absence means nothing.
           const failure = hasCode(error, 'NOT_A_FILE') ? await checkMarker(place.disk, place.dirPath, from.id, dir.path) : undefined;
           if (failure) throwFailure(failure);
           throw error;
@@ -151,7 +154,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
       ending.abort();
       await ssh.close();
       await Promise.race([Promise.allSettled(running), sleep(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
-      // What was running may have opened a master meanwhile.
+      // A delivery that was still running may have opened another master.
       await ssh.close();
     },
   };
@@ -159,7 +162,10 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
 export type { Call, JudgeAt, RsyncBackendOptions, Sent } from '../options.js';
 
-/** After a failure of the host the next try gets a new connection: a confined one cannot reach what was mounted since it began. */
+/**
+ * Retires the connection after a failure of the host, so that the next try opens a new one. A
+ * connection that the gate confines cannot reach file systems that were mounted after its start.
+ */
 async function* retiring(connection: Connection, outcomes: AsyncGenerator<Outcome>): AsyncGenerator<Outcome> {
   for await (const outcome of outcomes) {
     if ('failure' in outcome && outcome.failure.of === 'host' && outcome.failure.code !== 'CANCELLED') connection.retire();

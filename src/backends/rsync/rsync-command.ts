@@ -1,8 +1,9 @@
 import Rsync from 'rsync';
 
 /**
- * The `rsync` package builds the command; it would run it in a shell, with arguments that it quotes for one and not well enough. Here
- * `args()` gives them as they are, for a spawn without a shell, and `execute` is not used.
+ * Builds rsync's arguments with the `rsync` package. The package would run the command in a
+ * shell, and its quoting is not safe enough. Here `args()` returns them unquoted, for a spawn
+ * without a shell; `execute` is not used.
  */
 export class RsyncCommand extends Rsync {
   override args(): string[] {

@@ -1,5 +1,5 @@
-// The package has no types of its own. Only what we use; `_options` and `_patterns` are where version 0.6.1, which is pinned, keeps
-// what the builder was told.
+// The package has no types. Declared is only what we use. `_options` and `_patterns` are the
+// fields of the pinned version 0.6.1 that hold the builder's state.
 declare module 'rsync' {
   class Rsync {
     protected readonly _options: Readonly<Record<string, string | null | readonly (string | null)[]>>;

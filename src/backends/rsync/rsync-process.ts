@@ -2,23 +2,23 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { RsyncCommand } from './rsync-command.js';
 
-/** Its explanations beyond this are dropped. */
+/** Output on stderr beyond this is dropped. */
 const MAX_STDERR = 256 * 1024;
 /** Longer than any name with all its bytes escaped. */
 const MAX_LINE = 32 * 1024;
-/** From asking it to end until it is no longer asked. */
+/** Time from SIGTERM to SIGKILL. */
 const PATIENCE_MS = 3_000;
-/** For what it said on stderr before it ended. */
+/** Time after the exit to read the rest of stderr. */
 const LAST_WORDS_MS = 200;
 
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended rsync. */
   readonly code: number | null;
-  /** As latin1: names in it are escaped. Without the lines that were ignored. */
+  /** The text on stderr as latin1, in which rsync escapes names. Ignored lines are left out. */
   readonly stderr: string;
-  /** Lines on stderr that were ignored, where there were any. */
+  /** Number of ignored lines on stderr, if any. */
   readonly ignored?: number;
-  /** Why we ended it, or why it never began. */
+  /** Why this process ended rsync, or why rsync never started. */
   readonly because?: 'silence' | 'abort' | 'no rsync';
 }
 
@@ -26,13 +26,13 @@ export interface ProcessOptions {
   /** Paths for `--files-from=-`. */
   readonly list?: readonly string[];
   readonly signal: AbortSignal;
-  /** Without any output for this long it is ended. */
+  /** rsync is ended after this long without output. */
   readonly silenceMs: number;
-  /** Lines on stderr that are counted and kept out of what it said. Default: none. */
+  /** Lines on stderr that are counted and dropped. Default: none. */
   readonly ignore?: RegExp;
 }
 
-/** What a process says on stderr, line by line, as far as it is kept. */
+/** Collects the stderr of a process, line by line, up to a limit. */
 class Said {
   private kept = '';
   private rest = '';
@@ -62,10 +62,13 @@ class Said {
   }
 }
 
-/** One rsync, started without a shell; the one place where it is. Whoever makes it reads its lines, and so sees it end. */
+/**
+ * One running rsync, started without a shell. Only this class starts rsync. The owner must read
+ * its lines, and thereby sees it end.
+ */
 export class RsyncProcess {
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
-  /** When it is gone. It only ends once its lines are read. */
+  /** Resolves when rsync has exited. It exits only after its lines were read. */
   readonly ended: Promise<Ended>;
   private readonly silence: NodeJS.Timeout;
   private kill: NodeJS.Timeout | undefined;
@@ -73,10 +76,11 @@ export class RsyncProcess {
   private isRead = true;
 
   constructor(command: RsyncCommand, { list = [], signal, silenceMs, ignore }: ProcessOptions) {
-    // A group of its own, so that its ssh ends with it. The master that ssh may leave behind has left the group by then.
+    // rsync gets its own process group, so that its ssh ends with it. A master that ssh leaves
+    // behind has left the group by then.
     this.child = spawn(command.executable(), command.args(), { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), detached: true });
     this.silence = setTimeout(() => {
-      // Whoever reads slowly makes rsync wait: that is no silence of its.
+      // A slow reader makes rsync wait; that is no silence.
       if (this.isRead) this.end('silence');
       else this.silence.refresh();
     }, silenceMs);
@@ -87,7 +91,7 @@ export class RsyncProcess {
       this.silence.refresh();
       said.add(text);
     });
-    // It may end before it read the list; its exit code tells so.
+    // rsync may exit before it has read the list. Its exit code tells that.
     this.child.stdin.on('error', () => undefined);
     this.child.stdin.end(Buffer.from(list.map((path) => `${path}\0`).join('')));
     this.ended = this.waitForEnd().then((code) => {
@@ -99,14 +103,17 @@ export class RsyncProcess {
     if (signal.aborted) onAbort();
   }
 
-  /** Its output, as latin1. Ends when it has ended, and ends it when the reader stops before. */
+  /**
+   * Yields its output as latin1. Ends when rsync has exited. If the reader stops early, rsync is
+   * ended.
+   */
   async *lines(): AsyncGenerator<string, void, undefined> {
     let rest = '';
     let complete = false;
     try {
       for await (const bytes of this.child.stdout as AsyncIterable<Buffer>) {
         this.silence.refresh();
-        // Progress comes between carriage returns.
+        // Carriage returns separate the lines of progress.
         const lines = (rest + bytes.toString('latin1')).split(/[\r\n]/);
         rest = lines.pop() ?? '';
         if (rest.length > MAX_LINE) rest = '';
@@ -116,7 +123,7 @@ export class RsyncProcess {
       }
       complete = true;
     } catch (error) {
-      // That is how the end of a pipe looks that we closed.
+      // A pipe that we closed ends with this error.
       if ((error as { code?: unknown }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
       complete = true;
     } finally {
@@ -127,7 +134,7 @@ export class RsyncProcess {
     }
   }
 
-  /** Reads all of its lines and waits for its end. */
+  /** Reads all lines and waits for the exit. */
   async readAll(onLine: (line: string) => void): Promise<Ended> {
     for await (const line of this.lines()) onLine(line);
     return this.ended;
@@ -143,7 +150,7 @@ export class RsyncProcess {
     const { pid } = this.child;
     if (pid === undefined) return;
     try { process.kill(-pid, name); } catch {
-      // All of it has ended by itself.
+      // The whole group has already ended.
     }
   }
 
@@ -156,9 +163,11 @@ export class RsyncProcess {
       });
       this.child.on('close', resolve);
       this.child.on('exit', () => {
-        // Nobody wants the rest of what we ended; else its output is read to its end, however slowly.
+        // Nobody needs the remaining output of an rsync that we ended. Otherwise its output is
+        // read to the end, however slowly.
         if (this.because !== undefined) this.child.stdout.destroy();
-        // An ssh master, which may go on with another call, keeps the stderr of the ssh that it was.
+        // An ssh master may serve another call. It keeps the stderr of the ssh from which it was
+        // forked.
         const letGo = setTimeout(() => { this.child.stderr.destroy(); }, LAST_WORDS_MS);
         this.child.on('close', () => { clearTimeout(letGo); });
       });
@@ -166,7 +175,10 @@ export class RsyncProcess {
   }
 }
 
-/** Bytes and times are told the same everywhere, and nobody's RSYNC_RSH or RSYNC_OLD_ARGS counts. */
+/**
+ * The output must not depend on the locale or time zone, and RSYNC_RSH or RSYNC_OLD_ARGS must not
+ * count.
+ */
 function environment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(RSYNC_|LC_|LANG)/.test(name));
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' };

@@ -10,25 +10,29 @@ import { callRsync, removePartial, type Called } from './call.js';
 import type { Way } from './commands.js';
 
 const LARGE_FROM = 32 * 1024 * 1024;
-/** What one call is given at most: its outcomes are known only when it ends. */
+/** Limits of one call, because its outcomes are known only when it ends. */
 const MAX_FILES = 1_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 /**
- * rsync flushes one file after the other, and a disk flushes several in the time of one: many files are fetched by several calls at once, none
- * of fewer files than this.
+ * rsync flushes one file after the other, but a disk flushes several at once. So many files are
+ * fetched by several calls in parallel, with at least this many files each.
  */
 const FETCHES_AT_ONCE = 4, MIN_FILES = 64;
-/** How often what was left of a list goes again. */
+/** How often the rest of a list is sent again. */
 const MAX_TRIES = 6;
 const LOOKS_AT_ONCE = 16;
 
-/** Transfers the files of one sync dir: those of one group of directories together, each large one alone, last, so that it delays none. */
+/**
+ * Transfers the files of one sync dir. Files that share a tmp folder go together. Large files go
+ * last and alone, so that they delay no other.
+ */
 export async function* transferFiles(options: RsyncBackendOptions, findWay: () => Promise<Way>, route: Route, files: readonly Ready[], signal: AbortSignal): AsyncGenerator<Outcome> {
   if (files.length === 0) return;
   const way = await findWay();
   const largeFrom = options.largeFileFrom ?? LARGE_FROM;
   const isLarge = ({ seen }: Ready): boolean => seen.size > largeFrom;
-  // The bandwidth limit counts for each call. What is sent goes by SFTP where it is small, over several channels.
+  // The bandwidth limit counts for each call. Small files are sent by SFTP over several channels,
+  // so sending needs no parallel calls.
   const atOnce = route.direction === 'fetch' && options.bandwidthLimit === undefined ? FETCHES_AT_ONCE : 1;
   const others = files.filter((file) => !isLarge(file));
   yield* interleave(mapEach(splitAll(others, atOnce), (batch) => transferBatch(options, way, route, batch, false, signal)), atOnce);
@@ -59,7 +63,10 @@ async function* transferBatch(options: RsyncBackendOptions, way: Way, route: Rou
   }
 }
 
-/** Delivered is only what was, from before the call until after it, the version; and what went through real directories. */
+/**
+ * Confirms files that arrived. A file is delivered only if its source stayed the version during
+ * the whole call, and only real directories lead to it.
+ */
 async function* confirm(route: Route, files: readonly Ready[]): AsyncGenerator<Outcome> {
   const known: KnownDirs = { source: new Set(), receiver: new Set() };
   yield* inParallel(files, LOOKS_AT_ONCE, async (file): Promise<Outcome> => {
@@ -74,15 +81,15 @@ async function* confirm(route: Route, files: readonly Ready[]): AsyncGenerator<O
 }
 
 /**
- * What did not arrive: the path at which the call ended is blocked by itself, what was behind it goes again. On a full disk only
- * what fits does, the smallest first.
+ * Sorts files that did not arrive. The path at which the call ended is blocked, the others are
+ * sent again. On a full disk only those are sent again that fit, smallest first.
  */
 async function sortMissing(
   route: Route, { ended }: Called, missing: readonly Ready[], mayGoAgain: boolean,
 ): Promise<{ again: readonly Ready[]; blocked: { file: Ready; failure: Failure }[] }> {
   const told = missing.map((file) => ({ file, ...explain(ended, file.rest) }));
   if (!endedEarly(ended) || !mayGoAgain) return { again: [], blocked: told };
-  // Where rsync named none it was the first that is missing: it takes them in the order of their names.
+  // If rsync named no path, the first missing one is to blame: rsync works in the order of names.
   const named = told.filter((one) => one.named);
   const culprits = named.length > 0 ? named : told.sort((a, b) => (a.file.rest < b.file.rest ? -1 : 1)).slice(0, 1);
   const others = told.filter((one) => !culprits.includes(one)).sort((a, b) => a.file.seen.size - b.file.seen.size);
@@ -91,7 +98,7 @@ async function sortMissing(
   const again: Ready[] = [];
   const blocked = [...culprits];
   for (const one of others) {
-    // Files take whole blocks.
+    // A file occupies whole blocks.
     free -= Math.ceil((one.file.seen.size + 1) / 4096) * 4096;
     if (free >= 0) again.push(one.file);
     else blocked.push(one);
@@ -99,7 +106,10 @@ async function sortMissing(
   return { again, blocked };
 }
 
-/** What one call writes lies in one folder until it is placed. */
+/**
+ * Groups files by tmp folder. All files of one call are written in one folder before they are
+ * placed.
+ */
 function groupByTmp(files: readonly Ready[]): Ready[][] {
   const groups = new Map<string, Ready[]>();
   for (const file of files) {
@@ -115,7 +125,7 @@ function* mapEach<T, R>(items: Iterable<T>, make: (item: T) => R): Generator<R> 
   for (const item of items) yield make(item);
 }
 
-/** What each call is given, where so many run at once. */
+/** Splits files into the batches of calls, of which `atOnce` run in parallel. */
 function* splitAll(files: readonly Ready[], atOnce: number): Generator<readonly Ready[]> {
   const most = atOnce === 1 ? MAX_FILES : Math.min(MAX_FILES, Math.max(MIN_FILES, Math.ceil(files.length / atOnce)));
   for (const group of groupByTmp(files)) yield* split(group, most);

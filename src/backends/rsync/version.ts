@@ -3,7 +3,7 @@ import { SyncMediaError } from '../../errors/errors.js';
 import { nameOf, type Address } from '../../ssh/address.js';
 import type { Connection } from '../../ssh/connection.js';
 
-/** Whether `version`, such as `3.2.7` or `3.3.0pre1`, is that one or newer. */
+/** Whether `version`, such as `3.2.7` or `3.3.0pre1`, is at least `wanted`. */
 export function isAtLeast(version: string, wanted: readonly [number, number, number]): boolean {
   const parts = (/^(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
   for (const [index, part] of wanted.entries()) {
@@ -13,12 +13,16 @@ export function isAtLeast(version: string, wanted: readonly [number, number, num
   return true;
 }
 
-/** `3.2.7`; undefined where the answer is not rsync's. */
+/** Parses a version such as `3.2.7`; undefined if rsync did not give the answer. */
 export function parseVersion(answer: string): string | undefined {
   return /^rsync +version v?(\d+\.\d+\.\d+\S*)/.exec(answer)?.[1];
 }
 
-/** This machine's rsync. @throws MISSING_PROGRAM, also where another program has that name */
+/**
+ * Returns the version of this machine's rsync.
+ *
+ * @throws MISSING_PROGRAM, also if another program has that name
+ */
 export async function findVersion(): Promise<string> {
   const answer = await new Promise<string>((resolve) => {
     execFile('rsync', ['--version'], { timeout: 10_000 }, (error, stdout) => { resolve(error ? '' : stdout); });
@@ -28,7 +32,11 @@ export async function findVersion(): Promise<string> {
   throw new SyncMediaError('MISSING_PROGRAM', 'rsync is missing on this host: install it (`apt-get install rsync`).');
 }
 
-/** The other host's rsync. @throws MISSING_PROGRAM, also where another program has that name; what the connection throws */
+/**
+ * Returns the version of the other host's rsync.
+ *
+ * @throws MISSING_PROGRAM, also if another program has that name; what the connection throws
+ */
 export async function findRemoteVersion(connection: Connection, address: Address): Promise<string> {
   const { stdout } = await connection.run('rsync --version');
   const version = parseVersion(stdout);

@@ -6,31 +6,38 @@ import { status, statusOf } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import type { Path } from '../../words.js';
 
-/** What one request carries. OpenSSH takes up to 256 KiB; ssh2 makes several of one that is too much for another server. */
+/**
+ * Bytes of one write request. OpenSSH accepts up to 256 KiB. ssh2 splits a request that is too
+ * large for another server.
+ */
 const CHUNK = 192 * 1024;
-/** A mode without setuid, setgid and sticky. */
+/** All bits of a mode except setuid, setgid and sticky. */
 const PERMISSIONS = 0o777;
 
-/** A whole file in memory, with the mtime (seconds) and mode it is to have there. */
+/** A whole file in memory, with the mtime (seconds) and mode for the other host. */
 export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
 
 export interface Placing {
   readonly judge: Judge;
   /** Directories that were looked at before. */
   readonly known?: Set<string> | undefined;
-  /** Where in the tmp area it is to be written, most likely. */
+  /** The most likely folder in the tmp area. */
   readonly guess: string;
-  /** That the place may take the file, and where in the tmp area it belongs: awaited before anything is placed. */
+  /**
+   * Resolves to the right folder in the tmp area, once the path was found free for the file.
+   * Awaited before anything is placed.
+   */
   readonly checked: Promise<string>;
-  /** Makes working folders that are missing, and says which one the file belongs in. */
+  /** Makes missing working folders, and returns the right one for the file. */
   readonly repair: () => Promise<string>;
 }
 
 /**
- * Puts one file by SFTP: written under a name of our own, flushed, its length checked; placed only after every one of these was
- * answered ok, because a rename sent behind the writes published truncated files on a full disk.
+ * Puts one file by SFTP. The file is written under a new name and flushed, and its length is
+ * checked. It is placed only after all these requests succeeded: a rename that was sent right
+ * behind the writes published truncated files on a full disk.
  *
- * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `placeFile` throw
  */
 export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, guess, checked, repair }: Placing): Promise<Judged[]> {
   let unfinished = newFile(place, guess);
@@ -54,13 +61,13 @@ export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileTo
   try {
     return await land(place, path, unfinished, judge, known);
   } catch (error) {
-    // Where it landed this name is gone, or is a second one of the same file.
+    // If the file was placed, this name is gone, or is a second name of the same file.
     await place.disk.remove(unfinished).catch(() => undefined);
     throw error;
   }
 }
 
-/** A name that is free, in a folder of the tmp area. */
+/** Makes a free name in a folder of the tmp area. */
 function newFile({ dirPath }: Place, folder: string): string {
   return `${dirPath}/${folder}/${newName()}`;
 }
@@ -69,7 +76,10 @@ function isFolderMissing(error: unknown): boolean {
   return error instanceof SyncMediaError && statusOf(error.cause) === status.NO_SUCH_FILE;
 }
 
-/** Writes a new file, flushed, its length checked. All requests are under way at once; the server carries them out in order. */
+/**
+ * Writes a new file, flushes it and checks its length. All requests are under way at once; the
+ * server carries them out in order.
+ */
 export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mode }: FileToPut): Promise<void> {
   try {
     const handle = await sftp.open(path, 'wx', 0o600);
@@ -87,8 +97,9 @@ export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mo
 }
 
 /**
- * The mode that rsync's `--chmod` gives a file, without setuid, setgid and sticky, for what is put without rsync; undefined where it takes more than `F644`, `D755`
- * or a plain `644` to say it.
+ * Returns the mode that rsync's `--chmod` gives a file, without setuid, setgid and sticky, for
+ * files that are put without rsync. Undefined if the rules use more than `F644`, `D755` or a
+ * plain `644`.
  */
 export function fileModeOf(chmod: string): number | undefined {
   let mode: number | undefined;

@@ -12,11 +12,11 @@ import type { Facts, Path } from '../../words.js';
  * Opens one file of another host, as it is there now.
  *
  * @param onEnd called once, when the body was consumed or destroyed
- * @throws NOT_A_FILE, also where nothing is there; SYMLINK_IN_PATH; what the connection throws
+ * @throws NOT_A_FILE, also if nothing is there; SYMLINK_IN_PATH; what the connection throws
  */
 export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signal: AbortSignal, onEnd: () => void): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }> {
   const target = inPlace(place, belowDir(place, path));
-  // A visitor waits for this: both questions in one round trip.
+  // A visitor waits for this, so both requests share one round trip.
   const [isReached, found] = await Promise.all([checkParents(place, path), place.disk.stat(target)]);
   if (!isReached || found === undefined) throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
   if (found.kind !== 'file') throw notAFile(target);
@@ -39,7 +39,7 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const { size, mtime } = await sftp.fstat(handle);
-    // An abort before we listened is told to nobody.
+    // The listener misses an abort that came before it was added.
     signal.throwIfAborted();
     return { facts: { size, mtime }, body: readBody(sftp, handle, size, path, signal, end) };
   } catch (error) {
@@ -56,7 +56,7 @@ async function* readBody(sftp: Sftp, handle: Buffer, size: number, path: Path, s
       read += bytes.length;
       yield bytes;
     }
-    // Who serves it has announced its length.
+    // The server has already announced the length to its visitor.
     if (read !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} became shorter while it was read.`);
   } catch (error) {
     throw asSftpError(error, `reading ${quotePath(path)}`);

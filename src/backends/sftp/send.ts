@@ -11,15 +11,21 @@ import type { Put, Route } from '../route.js';
 import type { Sources } from './sources.js';
 import { putFile } from './put.js';
 
-/** Files under way at once: so many, and so many bytes of the largest of them. */
+/**
+ * Limits for files under way at once: their number, and their bytes if all were as large as the
+ * largest.
+ */
 const filesAtOnce = 32;
 const bytesAtOnce = 8 * 1024 * 1024;
-/** From so many files on, several channels pay: the server flushes one file of each at a time. */
+/**
+ * From this many files on, several channels pay off: the server flushes one file of each channel
+ * at a time.
+ */
 const widenFrom = 16;
 
 /**
- * Sends small files by SFTP, one answer for each as soon as it is known. What the server cannot take this way (it lacks an
- * extension) is not answered but given to `onUnable`, for rsync.
+ * Sends small files by SFTP and yields each outcome as soon as it is known. A file that the
+ * server cannot take by SFTP (it lacks an extension) is passed to `onUnable`, for rsync.
  *
  * @param known directories there that were looked at before
  */
@@ -43,11 +49,11 @@ export async function* sendSmallFiles(
   for await (const outcome of outcomes) if (outcome !== undefined) yield outcome;
 }
 
-/** Both looks and the upload are under way at once, and nothing is placed before the looks were answered. */
+/** The checks and the upload run at once. Nothing is placed before the checks were answered. */
 async function sendOne(sources: Sources, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
   const place = { ...route.there, disk };
-  // Where a rule decides, it may well be that nothing is to be sent.
+  // A conflict rule may decide that nothing is sent, so it is checked first.
   const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
   if (look === 'kept') return { ...answer, result: 'kept' };
   const source = await sources.read(change);
@@ -70,7 +76,10 @@ async function sendOne(sources: Sources, route: Route, change: Put, mode: number
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }
 
-/** Whether the place there can take it; `no way`: directories on the way are missing. What lies at the path itself, landing meets. */
+/**
+ * Checks whether the other host can take the file. `no way`: parent directories are missing. Any
+ * file at the path itself is met when the file is placed.
+ */
 async function lookThere(change: Put, place: Route['there'], known: Set<string>): Promise<'free' | 'kept' | 'no way'> {
   if (!(await checkParents(place, change.path, known))) return 'no way';
   if (change.rule === undefined) return 'free';

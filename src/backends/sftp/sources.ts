@@ -4,19 +4,21 @@ import type { Facts } from '../../words.js';
 import { sameFacts, type Put } from '../route.js';
 
 export interface Source { readonly bytes: Buffer; readonly sha256: string }
-/** What kept the version from being read: nothing is there, or another content. */
+/** Why the version could not be read: nothing is there, or other content. */
 export type NoSource = 'vanished' | 'changed';
 
-/** Small files to send, read once for all hosts that they go to at about the same time. */
+/**
+ * Reads small files to send. Hosts that need the same file at about the same time share one read.
+ */
 export class Sources {
   private readonly reading = new Map<string, Promise<Source | NoSource>>();
 
   constructor(private readonly root: Root) {}
 
-  /** The bytes of this version, as they lay at its path a moment ago or do now. @throws what opening throws */
+  /** Returns the bytes of this version, read a moment ago or now. @throws what opening throws */
   read(change: Put): Promise<Source | NoSource> {
     const { path, version, facts: { sha256 } } = change;
-    // Without a sha256 it is not certain that bytes read a moment ago are the version.
+    // Without a sha256 nobody knows whether bytes that were read earlier are this version.
     if (sha256 === undefined) return this.readNow(change);
     const recent = this.root.findRecent(path);
     if (recent?.seen.sha256 === sha256) return Promise.resolve({ bytes: recent.bytes, sha256 });
@@ -42,7 +44,7 @@ export class Sources {
   }
 }
 
-/** `read`: undefined where it was written to meanwhile. */
+/** @param read undefined if the file was written to meanwhile */
 function asSource(read: RecentFile | undefined, facts: Facts): Source | NoSource {
   if (read === undefined || !sameFacts(read.seen, facts) || (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)) return 'changed';
   return { bytes: read.bytes, sha256: read.seen.sha256 };
