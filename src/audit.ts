@@ -9,13 +9,16 @@ import { UnreadableRows } from './unreadable-rows.js';
 
 export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
 
-/** How many entries are kept: the newest. */
+/** The number of entries that are stored: the newest. */
 const kept = 10_000;
 const longestDetails = 2_048;
 
 const shape: RowShape = { _id: isText, at: isDate, by: isText, what: isText, asked: isText, host: orNone(isText), outcome: isText };
 
-/** Who changed what and when, in the database. An entry is there before the change is made: one that cannot be written changes nothing. */
+/**
+ * Records in the database who changed what, and when. The entry is written before the change, so
+ * a change that cannot be recorded is not made.
+ */
 export class Audit {
   private indexed: Promise<unknown> | undefined;
 
@@ -23,7 +26,9 @@ export class Audit {
     private readonly connect: () => Promise<Connection>, private readonly config: { readonly collectionPrefix: string; readonly log: Log }, private readonly thisHost: () => string | undefined,
   ) {}
 
-  /** Writes down who asks for what, makes the change, and writes down what came of it. Throws what `change` throws. */
+  /**
+   * Records the request, makes the change, and records its outcome. Throws the error of `change`.
+   */
   async record<T>(by: string, what: string, asked: readonly unknown[], change: () => Promise<T>): Promise<T> {
     const rows = this.rowsOf(await this.connect());
     this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
@@ -56,14 +61,20 @@ export class Audit {
   }
 }
 
-/** Calls that change nothing. Every other call is recorded, so a new method is recorded unless it is added here. */
+/**
+ * Calls that change nothing. All other calls are recorded, so a new method is recorded unless it
+ * is listed here.
+ */
 export const readOnlyCalls: ReadonlySet<string> = new Set([
   'open', 'start', 'close', 'plugin', 'admin', 'serve', 'ready', 'on', 'as',
   'status', 'statusOf', 'showDocument', 'waitFor', 'isReady', 'doctor',
   'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'conflicts.list', 'conflicts.compare', 'removals.list', 'audit.list',
 ]);
 
-/** The same instance on behalf of `by`: every call that can change something is recorded under that name before it runs. */
+/**
+ * The same instance on behalf of `by`: each call that may change something is recorded under that
+ * name before it runs.
+ */
 export function auditChanges(sync: SyncMedia, audit: Audit, by: string): SyncMedia {
   return recordCalls(sync, '', (name, args, call) => audit.record(by, name, args, call));
 }
@@ -85,12 +96,15 @@ function recordCalls<T extends object>(owner: T, prefix: string, record: RecordC
   });
 }
 
-/** Whether a property of the instance holds further methods, as `sync.hosts` does. */
+/** Whether a property of the instance is a group of methods, as `sync.hosts` is. */
 function isGroup(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.values(value).some((member) => typeof member === 'function');
 }
 
-/** As JSON, short; what somebody gave as a public key may be a private one. */
+/**
+ * Formats arguments as short JSON. Text with a private key, possibly given as a public key by
+ * mistake, is replaced.
+ */
 function describeAsked(asked: readonly unknown[]): string {
   const text = JSON.stringify(asked, (name, value: unknown) => name === 'session' || (typeof value === 'string' && value.includes('PRIVATE KEY')) ? '…' : value);
   return text.length > longestDetails ? `${text.slice(0, longestDetails)}…` : text;

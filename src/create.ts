@@ -41,21 +41,26 @@ import { readStatus } from './status.js';
 import { UnreadableRows } from './unreadable-rows.js';
 import type { Capture, Path, Run } from './words.js';
 
-/** An instance with what the composition of an application needs beside `SyncMedia`. */
+/** `SyncMedia` together with the middleware that an application mounts. */
 export interface SyncMediaInstance extends SyncMedia {
-  /** The router: `app.use('/sync-admin', sync.admin())`. */
+  /** Creates the router: `app.use('/sync-admin', sync.admin())`. */
   admin(options?: AdminOptions): RequestHandler;
   /**
-   * Serves the files below a directory (relative to the root, or absolute) and fetches what is missing here from a host that holds it:
-   * `app.use('/uploads', sync.serve('uploads'))`. Throws BAD_OPTION, BAD_SYNC_DIR.
+   * Serves the files below a directory (relative to the root, or absolute):
+   * `app.use('/uploads', sync.serve('uploads'))`. A file that is missing here is fetched from a
+   * host that holds it. Throws BAD_OPTION, BAD_SYNC_DIR.
    */
   serve(dir: string, options?: ServeOptions): RequestHandler;
-  /** Answers a load balancer with 200 or 503: `app.use('/ready', sync.ready({ maxBehind: 60 }))`. Throws BAD_OPTION. */
+  /**
+   * Answers a load balancer with 200 or 503: `app.use('/ready', sync.ready({ maxBehind: 60 }))`.
+   * Throws BAD_OPTION.
+   */
   ready(limits?: ReadyLimits): RequestHandler;
 }
 
 /**
- * Makes an independent instance. It does nothing until a plugged model saves, `open` or `start`.
+ * Makes an independent instance. It does nothing until a plugged model saves, or `open` or
+ * `start` is called.
  * @param tuning clocks and limits that tests shorten; not part of the public interface
  * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
  */
@@ -207,11 +212,11 @@ class Instance implements SyncMediaInstance {
     return createSyncReady(() => this.readiness.isReady(checked));
   }
 
-  // ---- the connection, and what is opened on it
+  // ---- the connection, and the host context on it
 
   private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
-    // Models compiled after the start declare as well.
+    // Models compiled after the start declare sync dirs as well.
     void this.parts?.then((parts) => parts.declare(dirs)).catch((error: unknown) => { this.events.emit('failed', { doing: 'declaring sync dirs', error }); });
   }
 
@@ -259,11 +264,14 @@ class Instance implements SyncMediaInstance {
     return this.state;
   }
 
-  /** The state folder was written or removed; lanes that run go on by what they were begun with. */
+  /**
+   * The state folder was written or removed. Running delivery queues keep the state of their
+   * start.
+   */
   private forgetState(): void {
     this.stateRead = false;
     this.forgetParts();
-    if (this.holder.begun) this.config.log.warn('what this host is registered with changed: restart its processes');
+    if (this.holder.begun) this.config.log.warn('the registration of this host changed: restart its processes');
   }
 
   private forgetConnection(): void {
@@ -312,7 +320,7 @@ class Instance implements SyncMediaInstance {
     return path;
   }
 
-  // ---- lanes, runs, cron
+  // ---- delivery, runs, cron
 
   private async begin(): Promise<void> {
     const { config } = this;
@@ -348,7 +356,7 @@ class Instance implements SyncMediaInstance {
     await this.setup.close();
     await this.asking.close();
     await this.records.close();
-    // Before the backend, which the lanes and serving share.
+    // The leader owns the backend, which serving uses too, so serving closes first.
     await this.serving.close();
     await this.holder.close();
     this.database?.close();

@@ -2,24 +2,30 @@ import { createHash } from 'node:crypto';
 import { formatTrusted } from './planning/trusted.js';
 import type { Host } from './words.js';
 
-/** A key as people compare it. */
+/** A key in the form that people compare. */
 export interface KeyDescription { readonly type: string; readonly fingerprint: string }
 
-/** A host as the router and the command line show it: keys by fingerprint, nothing that only the host itself needs. */
+/**
+ * A host as the router and the command line show it. Keys are shown by fingerprint; internal
+ * fields are left out.
+ */
 export interface HostDescription extends Pick<Host,
   'id' | 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath' | 'syncDirs' | 'backend' | 'passive' | 'status' | 'readyAt' |
   'halted' | 'software' | 'createdAt' | 'updatedAt'> {
-  /** `type base64`, without options and comment; null where the host has none. */
+  /** `type base64`, without options and comment; null if the host has none. */
   readonly publicKey: string | null;
   readonly key: KeyDescription | null;
   readonly hostKeys: readonly KeyDescription[];
-  /** Its row was not written by this site, or was changed since: whoever approves it has to look closely. */
+  /**
+   * No host of this site wrote its row, or somebody changed it since, so it must be examined
+   * closely before it is approved.
+   */
   readonly unsealed?: true;
-  /** Of everything that approving approves; sent back with the approval. */
+  /** The digest of everything that an approval covers; the approval must include it. */
   readonly digest: string;
 }
 
-/** Only a whole public key line passes: whatever else a row may hold (a private key, say) is never shown. */
+/** Only a complete public key line matches, so a private key in a row is never shown. */
 const publicKeyLine = /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+)) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/;
 
 export function describeHost(host: Host): HostDescription {
@@ -38,12 +44,18 @@ export function describeHost(host: Host): HostDescription {
   };
 }
 
-/** SHA-256 of what is trusted of a host, but for its status: of another key, address, user or root it is another one. */
+/**
+ * Computes the SHA-256 of a host's trusted fields except its status. A change of key, address,
+ * user or root changes it.
+ */
 export function digestHost(host: Host): string {
   return createHash('sha256').update(formatTrusted(host, { status: false }) ?? `malformed ${JSON.stringify(host)}`).digest('hex');
 }
 
-/** `SHA256:…` as `ssh-keygen -l` prints it; undefined for what is no public key line. */
+/**
+ * Describes a public key line; undefined if the text is none. The fingerprint is formatted as
+ * `ssh-keygen -l` does: `SHA256:…`.
+ */
 function describeKey(line: string): KeyDescription | undefined {
   const [, type, blob] = publicKeyLine.exec(line.trim()) ?? [];
   if (type === undefined || blob === undefined) return undefined;

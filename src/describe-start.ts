@@ -1,6 +1,9 @@
 import type { Parts } from './parts.js';
 
-/** One line for the log of an application that has started. @param leader who leads this host; undefined: nobody yet */
+/**
+ * Formats the log line of an application that has started.
+ * @param leader the process that leads this host; undefined if there is none yet
+ */
 export function describeStart({ registry, dirs }: Pick<Parts, 'registry' | 'dirs'>, leader: 'this process' | 'another process' | undefined): string {
   const hosts = registry.all().filter(({ status }) => status !== 'retired').map(({ hostname }) => hostname);
   const syncDirs = dirs.current().list.map(({ path }) => path);

@@ -26,13 +26,16 @@ export interface HostActionsContext {
   readonly config: Config;
   readonly dirs: KnownDirs;
   connection(): Promise<Connection>;
-  /** This machine's state folder was written or removed: what was read of it no longer counts. */
+  /**
+   * Called after this machine's state folder was written or removed, because cached state is
+   * stale then.
+   */
   onStateChange(): void;
 }
 
 const idleMs = 10_000;
 
-/** Registering, changing and retiring hosts; works on a machine that was never initialised, too. */
+/** Registers, changes and retires hosts. Also works on a machine that was never initialised. */
 export class HostActions {
   constructor(private readonly context: HostActionsContext) {}
 
@@ -111,7 +114,9 @@ export class HostActions {
     };
   }
 
-  /** Connections of its own for one action: the lanes of another process, or none, may be running. */
+  /**
+   * Opens separate connections for one action, because this process may have no delivery queues.
+   */
   private async overSsh<T>(state: State | undefined, work: (ssh: Ssh) => Promise<T>): Promise<T> {
     const { config } = this.context;
     const ssh = new Ssh({ stateDir: config.stateDir, identityFile: state?.identityFile ?? '', timeoutMs: config.timeoutMs, idleMs });

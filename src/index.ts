@@ -8,40 +8,53 @@ import type { ServeOptions } from './serving/serve-options.js';
 
 let defaultInstance: SyncMediaInstance | undefined;
 
-/** Made at its first use, from the environment alone; nothing happens at import. */
+/**
+ * Creates the instance at first use, from the environment alone. Importing the package does
+ * nothing.
+ */
 function useDefault(): SyncMediaInstance {
   defaultInstance ??= create();
   return defaultInstance;
 }
 
 /**
- * The Mongoose plugin of the default instance: `schema.plugin(syncMedia, { syncDirs: ['uploads/photos/'] })`.
+ * The Mongoose plugin of the default instance:
+ * `schema.plugin(syncMedia, { syncDirs: ['uploads/photos/'] })`.
  * @throws BAD_OPTION, BAD_SYNC_DIR naming what is wrong
  */
 export function syncMedia(schema: Schema, options: PluginOptions): void {
   useDefault().plugin(schema, options);
 }
 
-/** The admin router of the default instance: `app.use('/sync-admin', syncAdmin())`. It refuses everyone until it knows whom to let in. */
+/**
+ * The admin router of the default instance: `app.use('/sync-admin', syncAdmin())`. It refuses
+ * everyone until it is configured to let somebody in.
+ */
 export function syncAdmin(options?: AdminOptions): RequestHandler {
   return useDefault().admin(options);
 }
 
 /**
- * Serves uploads by the default instance: `app.use('/uploads', serveMedia('uploads'))`. What is missing on this host is fetched from
- * one that holds it, and kept.
+ * Serves uploads by the default instance: `app.use('/uploads', serveMedia('uploads'))`. A file
+ * that is missing on this host is fetched from a host that holds it, and stored.
  * @throws BAD_OPTION, BAD_SYNC_DIR
  */
 export function serveMedia(dir: string, options?: ServeOptions): RequestHandler {
   return useDefault().serve(dir, options);
 }
 
-/** Tells a load balancer whether this host is filled and at most so far behind: `app.use('/ready', syncReady({ maxBehind: 60 }))`. */
+/**
+ * Tells a load balancer whether this host has caught up and its backlog is within the limits:
+ * `app.use('/ready', syncReady({ maxBehind: 60 }))`.
+ */
 export function syncReady(limits?: ReadyLimits): RequestHandler {
   return useDefault().ready(limits);
 }
 
-/** Starts the default instance's lanes and the pulls that the environment asks for. Call it once the models are defined. */
+/**
+ * Starts the deliveries of the default instance, and the periodic pulls set in the environment.
+ * Call it once the models are defined.
+ */
 export async function startSyncMedia(): Promise<SyncMediaInstance> {
   const instance = useDefault();
   await instance.start();
@@ -49,8 +62,8 @@ export async function startSyncMedia(): Promise<SyncMediaInstance> {
 }
 
 /**
- * Makes an independent instance: `plugin`, `admin`, `serve`, `ready`, `start`, `push`, `pull`, `verify`, `adopt`, `hosts`, `runs`, `status`,
- * `statusOf`, `waitFor`, `capture`, `on`, `close`.
+ * Makes an independent instance: `plugin`, `admin`, `serve`, `ready`, `start`, `push`, `pull`,
+ * `verify`, `adopt`, `hosts`, `runs`, `status`, `statusOf`, `waitFor`, `capture`, `on`, `close`.
  * @throws BAD_OPTION, BAD_ENVIRONMENT, BAD_STATE, MODEL_ALREADY_COMPILED
  */
 export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {

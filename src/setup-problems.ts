@@ -9,13 +9,16 @@ export interface SetupContext {
   readonly models: readonly NamingModel[];
   readonly dirs: Pick<KnownDirs, 'listDeclared' | 'listRefused' | 'current'>;
   readonly rootPath: string;
-  /** The sync dirs that `init` limited this host to; empty: no limit. */
+  /** The sync dirs to which `init` limited this host; empty: no limit. */
   readonly allowed: readonly string[];
   /** Directories that `serveMedia` serves, relative to the root. */
   readonly served: readonly string[];
 }
 
-/** What an application declares and this host cannot sync or serve as it stands: each would otherwise be left out in silence. */
+/**
+ * Lists the application's declarations that this host cannot sync or serve, which nobody would
+ * notice otherwise.
+ */
 export async function listSetupProblems(context: SetupContext): Promise<SetupProblem[]> {
   return [
     ...context.dirs.listRefused().map((refused) => describeRefused(refused, context.allowed)),
@@ -25,7 +28,7 @@ export async function listSetupProblems(context: SetupContext): Promise<SetupPro
   ];
 }
 
-/** A sync dir that a model declares and the list of `init` does not have. */
+/** Describes a sync dir that a model declares but `init` did not allow. */
 export function describeRefused({ dir, where }: { dir: string; where: string }, allowed: readonly string[]): SetupProblem {
   return {
     about: dir, message: `${where} declares the sync dir ${dir}, but this host was initialised for ${allowed.join(', ')} only: files in ${dir} are neither sent nor received here`,
@@ -33,7 +36,7 @@ export function describeRefused({ dir, where }: { dir: string; where: string }, 
   };
 }
 
-/** Why a file is not sent. */
+/** Explains why a file is not sent. */
 export function describeUnsynced(unsynced: Unsynced): string {
   return unsynced.why === 'excluded' ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ${unsynced.syncDir} matches it`
     : 'it lies in no sync dir that this host was initialised for; `syncmedia doctor` has the remedy';

@@ -9,7 +9,7 @@ import { quotePath } from './root/paths.js';
 import { UnstartedWarning } from './unstarted.js';
 import type { Capture, SavedBy, Unsynced } from './words.js';
 
-/** Problems that are remembered, so that each is told once. */
+/** Limit of the problems that are remembered in order to log each one once. */
 const mostTold = 10_000;
 
 export interface SetupWatchContext {
@@ -23,7 +23,10 @@ export interface SetupWatchContext {
   parts(): Promise<Parts>;
 }
 
-/** Sees to it that nothing an application asks for is left out in silence: tells the log, and the status of this host. */
+/**
+ * Reports everything that the application declares but this host cannot sync, in the log and in
+ * this host's status.
+ */
 export class SetupWatch {
   private readonly unnamed: UnnamedSaveCounter;
   private readonly unstarted: UnstartedWarning;
@@ -43,14 +46,17 @@ export class SetupWatch {
     });
   }
 
-  /** At the start, and when a model is compiled after it. Logs each problem once. */
+  /** Checks at start, and whenever a model is compiled later. Logs each problem once. */
   check(): Promise<void> {
     return this.checking = (this.checking ?? Promise.resolve()).then(() => this.checkNow()).catch((error: unknown) => {
       this.context.log.warn(`what the application declares could not be checked: ${messageOf(error)}`);
     });
   }
 
-  /** A model's first save says again what is not synced of it: the start may be long ago, or in another process. */
+  /**
+   * Warns at the first save of a model about its refused sync dirs, because the start may be long
+   * ago or in another process.
+   */
   noteSave(model: string): void {
     if (this.saved.has(model)) return;
     this.saved.add(model);
@@ -63,14 +69,14 @@ export class SetupWatch {
   noteCapture(capture: Capture): void { this.unstarted.notice(capture); }
   noteUnnamed(savedBy: SavedBy): void { this.unnamed.add(savedBy); }
 
-  /** Logs once for each model and pattern that a named file is excluded. */
+  /** Logs once per model and pattern that a named file is excluded. */
   noteUnsynced({ model, id }: SavedBy, unsynced: readonly Unsynced[]): void {
     for (const one of unsynced) {
       const about = `${model} ${one.why === 'excluded' ? `${one.syncDir} ${one.pattern}` : ''}`;
-      // Of a sync dir that is not kept the first save tells.
+      // `noteSave` has already warned about sync dirs that this host does not keep.
       if (one.why !== 'excluded' || this.told.has(about) || this.told.size >= mostTold) continue;
       this.told.add(about);
-      this.context.log.warn(`model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ${describeUnsynced(one)}. Others are not told one by one`);
+      this.context.log.warn(`model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ${describeUnsynced(one)}. Further files like it are not logged`);
     }
   }
 
@@ -80,7 +86,7 @@ export class SetupWatch {
 
   private async checkNow(): Promise<void> {
     const { context } = this;
-    // A process without models, such as a command, knows nothing about this.
+    // A process without models, such as the command line, cannot check the declarations.
     if (context.models.length === 0) return;
     const { registry, rootPath } = await context.parts();
     const problems = await listSetupProblems({ models: context.models, dirs: context.dirs, rootPath, allowed: context.allowed(), served: context.served() });

@@ -1,17 +1,22 @@
 import type { Capture } from './words.js';
 
-/** A capture that nobody has processed after this time says that no process of this host delivers. In milliseconds. */
+/**
+ * Milliseconds after which an unprocessed capture proves that no process of this host delivers.
+ */
 const patienceMs = 10_000;
 
 export interface UnstartedContext {
-  /** Whether this process was started: then it, or the leader it knows, delivers. */
+  /** Whether this process was started. If so, it or the leader delivers. */
   isStarted(): boolean;
-  /** Which of these captures still wait. */
+  /** Returns which of these captures are still in the outbox. */
   findStored(ids: readonly string[]): Promise<ReadonlySet<string>>;
   warn(message: string): void;
 }
 
-/** Warns once when saves are captured and nobody delivers them, because no process of this host called `startSyncMedia()`. */
+/**
+ * Warns once if saves are captured but not delivered because no process of this host called
+ * `startSyncMedia()`.
+ */
 export class UnstartedWarning {
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
@@ -35,7 +40,7 @@ export class UnstartedWarning {
 
   private async look(id: string): Promise<void> {
     if (this.over || this.context.isStarted()) return;
-    // A database that is away says nothing about this; the next save is looked at again.
+    // An absent database proves nothing. The next save is checked again.
     const stored = await this.context.findStored([id]).catch((): ReadonlySet<string> => new Set());
     if (!stored.has(id) || this.over) return;
     this.over = true;

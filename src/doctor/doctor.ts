@@ -63,7 +63,7 @@ async function checkDatabase(connection: Connection): Promise<Found> {
   const after = Date.now();
   const clock: unknown = answer?.['localTime'];
   const said = `"${connection.name}" answers in ${String(after - before)} ms`;
-  if (!(clock instanceof Date)) return info(`${said}; it does not tell its time`);
+  if (!(clock instanceof Date)) return info(`${said}; it does not report its time`);
   const skew = judgeSkew(Math.max(0, before - clock.getTime(), clock.getTime() - after) / 1000);
   return { ...skew, message: `${said}; ${skew.message}` };
 }
@@ -79,7 +79,7 @@ function checkSetup({ registry }: Patient): Found {
 async function checkSetAside({ unreadable }: Patient): Promise<Found> {
   const [first] = await unreadable.list(1);
   if (first === undefined) return ok('no row had to be set aside');
-  return failed(`${String(await unreadable.count())} rows held something else than they should and were set aside, last ${first.collection} ${first.id} (${first.fields.join(', ')}) at ${first.at.toISOString()}`,
+  return failed(`${String(await unreadable.count())} rows were malformed and set aside, last ${first.collection} ${first.id} (${first.fields.join(', ')}) at ${first.at.toISOString()}`,
     `look at the collection ${unreadable.name}, find out who wrote these rows, and remove them from it`);
 }
 
@@ -93,5 +93,5 @@ async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
     await sleep(Math.min(500, leaseMs / 10));
     await registry.refresh();
   }
-  return failed(first === undefined ? 'nobody holds the lease of this host: nothing is delivered from here' : `the process that held the lease, ${nameProcess(first.holder)}, does not answer`, 'start the app, see that it calls startSyncMedia() once its models are defined, and look into its log');
+  return failed(first === undefined ? 'no process leads this host: nothing is delivered from here' : `the process that held the lease, ${nameProcess(first.holder)}, does not answer`, 'start the app, see that it calls startSyncMedia() once its models are defined, and look into its log');
 }

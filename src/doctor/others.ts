@@ -50,7 +50,7 @@ export async function checkOthers({ connections, hosts, dirs }: OthersContext): 
         await use('clock and writing', `let ${host.username} own the sync dirs there`, (connection) => checkClock(connection, folderOf(host, dir))),
         await use('space', 'make room there', async ({ sftp }) => {
           const free = await sftp.freeBytes(folderOf(host, dir));
-          if (free === undefined) return info('its server does not tell how much is free');
+          if (free === undefined) return info('its server does not report how much is free');
           const said = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
           return free < leastFree ? failed(said, 'make room there: what does not fit is not received') : ok(said);
         }),
@@ -95,7 +95,7 @@ function readGreeting({ url, sshPort }: Host): Promise<string> {
     const end = (error?: Error): void => {
       socket.destroy();
       if (error) reject(error);
-      else resolve(/^SSH-[\x20-\x7e]{1,250}/m.exec(text)?.[0] ?? 'it does not say what it is');
+      else resolve(/^SSH-[\x20-\x7e]{1,250}/m.exec(text)?.[0] ?? 'a server that does not identify itself');
     };
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');

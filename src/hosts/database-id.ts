@@ -54,7 +54,7 @@ function checkFormat(meta: Meta | null): Meta {
   if (!meta) throw new SyncMediaError('BAD_STATE', 'the meta document is gone: it was removed while it was written');
   const misfits = listMisfits(shape, meta);
   if (misfits.length > 0) {
-    throw new SyncMediaError('BAD_STATE', `the document of the meta collection holds something else than it should (${misfits.join(', ')}): set its databaseId to the one in host.json of a host's state folder, its format to ${String(FORMAT)}, and remove firstHost`);
+    throw new SyncMediaError('BAD_STATE', `the document of the meta collection is malformed (${misfits.join(', ')}): set its databaseId to the one in host.json of a host's state folder, its format to ${String(FORMAT)}, and remove firstHost`);
   }
   if (meta.format > FORMAT) {
     throw new SyncMediaError('FORMAT_TOO_NEW', `the database was written by a newer syncmedia (format ${String(meta.format)}, this one knows ${String(FORMAT)}): upgrade this one`);

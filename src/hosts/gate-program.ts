@@ -1,15 +1,18 @@
 /* eslint-disable max-lines -- It is installed as one file. */
 /** gate/syncmedia-gate.py, by scripts/embed-gate.mjs: change it there. */
 export const gateProgram = `#!/usr/bin/python3 -IS
-"""What another host's key may do here: move files of the sync dirs, and nothing else.
+"""Confines the key of another host: it may move files of the sync dirs, and nothing else.
 
-authorized_keys starts it as the forced command of every key, as \`syncmedia-gate.py HOSTID\`. It lets through the SFTP
-server, \`rsync --server\` for one directory, and two questions; it gives the process to Landlock (Linux 5.19 or newer), which
-allows that process the sync dirs alone, and to seccomp, which keeps setuid, setgid and sticky bits off what it makes there, and becomes
-the program. No root is needed. What is allowed is said by rules.json
-beside this file, which only this host writes: {"root": "/srv/app", "dirs": ["uploads"], "hosts": ["HOSTID"]}.
+authorized_keys runs this program as the forced command of every key: \`syncmedia-gate.py HOSTID\`.
+It allows the SFTP server, \`rsync --server\` for one directory, and two queries (\`true\`,
+\`rsync --version\`). Before it becomes the requested program, it confines its own process. Landlock
+(Linux 5.19 or newer) allows only the sync dirs. seccomp prevents setuid, setgid and sticky bits on
+new files. This needs no root.
 
-\`syncmedia-gate.py --check\` says whether all of that works on this machine. Exit 77: refused.
+The file rules.json beside this program contains the rules, and only this host writes it:
+{"root": "/srv/app", "dirs": ["uploads"], "hosts": ["HOSTID"]}.
+
+\`syncmedia-gate.py --check\` tests whether this machine supports all of that. Exit 77: refused.
 """
 import ctypes
 import errno
@@ -26,20 +29,24 @@ SFTP_SERVER = (
     '/usr/lib/openssh/sftp-server', '/usr/libexec/openssh/sftp-server', '/usr/lib/ssh/sftp-server', '/usr/libexec/ssh/sftp-server',
     '/usr/libexec/sftp-server',
 )
-# No setstat by path: what a path leads to may be anywhere. No symlink; readlink shows what others cannot follow.
+# No setstat by path, because a path may lead anywhere through symlinks. No symlink, and no
+# readlink, since other hosts cannot follow its target.
 SFTP_REQUESTS = (
     'open,close,read,write,lstat,stat,fstat,fsetstat,opendir,readdir,remove,mkdir,rmdir,realpath,rename,posix-rename,hardlink,fsync,'
     'statvfs,fstatvfs,limits'
 )
-# What our commands come to (src/backends/rsync/commands.ts), in the words of rsync 3.0 to 3.5.
+# The server options that rsync 3.0 to 3.5 derives from our commands
+# (src/backends/rsync/commands.ts).
 RSYNC_LETTERS = re.compile(r'-(?!$)[bcInprRt]*(?:e[0-9.]*[A-Za-z]*)?')
 RSYNC_OPTIONS = re.compile(
     r'--(?:sender|fsync|no-implied-dirs|ignore-existing|from0|files-from=-|timeout=\\d+|bwlimit=[\\d.]+|log-format=[%iIoX]+)')
 RSYNC_FOLDERS = ('--backup-dir', '--temp-dir', '--partial-dir')
-# Two paths of the longest kind, escaped, and some options. In bytes and seconds.
+# Limits of the arguments, in bytes and seconds. They fit two of the longest paths, escaped, and
+# some options.
 MOST_ARGUMENTS = 32 * 1024
 ARGUMENTS_TAKE = 60
-# Of one host at once, those included that sshd has not noticed the end of. A process of an app has two; each carries MaxSessions of sshd.
+# Limit of one host's concurrent connections, including dead ones that sshd has not noticed. A
+# process of an app has two. sshd's MaxSessions limits the sessions of each.
 MOST_CONNECTIONS = 256
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
@@ -54,7 +61,8 @@ SETTINGS = (
     '/etc/nsswitch.conf', '/etc/localtime',
 )
 
-# Numbers of system calls: those of x86-64, those of the architectures that share one table (asm-generic/unistd.h), those of all.
+# System call numbers of x86-64, of the architectures with the generic table
+# (asm-generic/unistd.h), and of all architectures.
 X86_64 = {
     'open': 2, 'ioctl': 16, 'mkdir': 83, 'creat': 85, 'chmod': 90, 'fchmod': 91, 'chown': 92, 'fchown': 93, 'lchown': 94, 'mknod': 133,
     'setxattr': 188, 'lsetxattr': 189, 'fsetxattr': 190, 'removexattr': 197, 'lremovexattr': 198, 'fremovexattr': 199, 'openat': 257,
@@ -68,20 +76,24 @@ COMMON = {
     'io_uring_setup': 425, 'io_uring_enter': 426, 'io_uring_register': 427, 'openat2': 437, 'fchmodat2': 452, 'setxattrat': 463,
     'removexattrat': 466, 'file_setattr': 469,
 }
-# By what uname calls it: its AUDIT_ARCH (linux/audit.h) and its numbers.
+# Machine name of uname: its AUDIT_ARCH (linux/audit.h) and its call numbers.
 ARCHITECTURES = {
     'x86_64': (0xC000003E, X86_64), 'aarch64': (0xC00000B7, GENERIC), 'riscv64': (0xC00000F3, GENERIC), 'loongarch64': (0xC0000102, GENERIC),
 }
 # Setuid, setgid, sticky.
 SPECIAL_BITS = 0o7000
-# Which argument is the mode; of those that open, which are the flags and the mode, which counts only where a file is made.
+# Index of the mode argument. For calls that open files: of the flags and of the mode, which only
+# counts if a file is created.
 MODE_OF = {'chmod': 1, 'fchmod': 1, 'fchmodat': 2, 'fchmodat2': 2, 'mkdir': 1, 'mkdirat': 2, 'creat': 1}
 FLAGS_AND_MODE_OF = {'open': (1, 2), 'openat': (2, 3)}
 MAKES_FILE = os.O_CREAT | (os.O_TMPFILE & ~os.O_DIRECTORY)
-# What neither program needs, answered as a kernel without it would: programs do without. openat2 has its mode where no filter can look;
-# io_uring and open_by_handle_at go around filters; ioctl and the others set attributes of other kinds, such as file capabilities.
+# Errors of calls that neither program needs, as from a kernel without them; programs then use
+# other calls. openat2 passes its mode in memory that no filter can read. io_uring and
+# open_by_handle_at bypass filters. ioctl and the others set other attributes, such as file
+# capabilities.
 ANSWERS = {'openat2': errno.ENOSYS, 'ioctl': errno.ENOTTY, 'io_uring_setup': errno.ENOSYS, 'io_uring_enter': errno.ENOSYS, 'io_uring_register': errno.ENOSYS}
-# Of root: read, write, rename and date files of any owner. Without CAP_FSETID writing takes the setuid bit away, as of any other user.
+# Capabilities that root keeps: read, write, rename and date files of any owner. Without
+# CAP_FSETID writing removes the setuid bit, as for any other user.
 CAPABILITIES = (1, 2, 3)
 
 
@@ -93,7 +105,8 @@ def main(host):
     if host == '--check':
         return check()
     record_connection(host)
-    # Read after the connection was recorded: who takes a host out of the rules ends what is recorded afterwards.
+    # Read the rules only after recording the connection: whoever removes a host from the rules
+    # ends the recorded connections afterwards.
     rules = read_rules()
     if host not in rules['hosts']:
         raise Refused('this host does not let yours in (any more)')
@@ -137,7 +150,10 @@ def find(places, name):
 
 
 def serve_rsync(command, folders):
-    """The arguments come escaped for a shell, or, from before rsync 3.2.4, on standard input."""
+    """Checks the arguments of rsync and runs it.
+
+    The arguments are escaped for a shell, or, before rsync 3.2.4, come on standard input.
+    """
     words = [unescape(word) for word in re.findall(r'(?:[^ \\\\]|\\\\.)+', command, re.S)][2:]
     secluded = any(is_secluded(word) for word in words)
     if secluded:
@@ -157,12 +173,15 @@ def is_secluded(word):
 
 
 def read_secluded():
-    """Up to the two NULs at their end and no further: what follows belongs to rsync. The first one is its name."""
+    """Reads the arguments up to the two NULs at their end, without the first, the program's name.
+
+    Reads no further, because the following bytes are for rsync.
+    """
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(ARGUMENTS_TAKE)
     text = bytearray()
     while not text.endswith(b'\\0\\0'):
-        # As many as are certainly to come.
+        # Never ask for more bytes than must still come.
         block = len(text) < MOST_ARGUMENTS and os.read(0, 1 if text.endswith(b'\\0') else 2)
         if not block:
             raise Refused('the arguments of rsync have no end')
@@ -180,7 +199,7 @@ def unescape(word):
 
 
 def enter(path, folders):
-    """Goes to \`path\` where it lies in one of the folders, and says in which."""
+    """Changes to the directory \`path\` if it lies in one of the folders. Returns that folder."""
     for folder in folders:
         if (path == folder or path.startswith(folder + '/')) and is_plain(path):
             os.chdir(path)
@@ -207,7 +226,7 @@ def check_options(options, folder):
 
 
 def record_connection(host):
-    """Under the id of the host and the process that holds the connection, so that this host can end it."""
+    """Records the connection by host id and process of sshd, so that this host can end it."""
     if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_-]{0,63}', host):
         raise Refused('that is no host id')
     folder = os.path.join(HERE, 'connections')
@@ -235,7 +254,7 @@ def is_running(file):
     process = describe(int(file.rpartition('.')[2]))
     try:
         with open(file, encoding='ascii') as recorded:
-            # Empty: it is being written.
+            # An empty record is still being written.
             return process is not None and recorded.read() in ('', process['began'])
     except FileNotFoundError:
         return True
@@ -249,7 +268,7 @@ def remove(file):
 
 
 def describe(pid):
-    """From proc_pid_stat(5); the name may hold anything."""
+    """Reads a process's state from proc_pid_stat(5). Its name may contain any character."""
     try:
         with open('/proc/%d/stat' % pid, encoding='utf-8', errors='replace') as file:
             text = file.read()
@@ -266,7 +285,10 @@ def become(program, arguments, folders):
 
 
 def find_loader(program):
-    """The ELF interpreter, which the kernel executes too (elf(5)); a program without one is executed alone."""
+    """Finds the ELF interpreter, which the kernel executes as well (elf(5)).
+
+    Returns the program itself if it has none.
+    """
     with open(program, 'rb') as file:
         head = file.read(1 << 16)
     if head[:4] != b'\\x7fELF':
@@ -284,7 +306,10 @@ def find_loader(program):
 
 
 def confine(allowed):
-    """Landlock (landlock(7)): whatever this process becomes may do what is allowed here, and nothing else with files."""
+    """Confines this process, and the program it becomes, with Landlock (landlock(7)) and seccomp.
+
+    \`allowed\` lists paths with their access rights. All other file access is denied.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
 
@@ -299,7 +324,8 @@ def confine(allowed):
     if abi < 2:
         raise Refused('Landlock of this kernel is too old: it needs Linux 5.19 or newer')
     files = (1 << 14) - 1 | (TRUNCATE if abi >= 3 else 0) | (1 << 15 if abi >= 5 else 0)
-    # TCP: bind and connect. Scopes: abstract sockets and signals of others.
+    # The second field denies TCP bind and connect. The third denies abstract sockets of, and
+    # signals to, other processes.
     wanted = struct.pack('=QQQ', files, 3, 3)[:8 if abi < 4 else 16 if abi < 6 else 24]
     ruleset = call(444, ctypes.create_string_buffer(wanted, len(wanted)), len(wanted), 0)
     for path, bits in allowed:
@@ -320,31 +346,37 @@ def confine(allowed):
 
 
 def drop_capabilities(libc):
-    """For whatever this process becomes (capabilities(7)). Only root has any; where they may not be dropped, seccomp remains."""
+    """Drops capabilities for the program that this process becomes (capabilities(7)).
+
+    Only root has any. If they cannot be dropped, seccomp still confines the program.
+    """
     for capability in range(64):
         if capability not in CAPABILITIES:
             libc.prctl(24, ctypes.c_ulong(capability), 0, 0, 0)
 
 
 def filter_calls(libc):
-    """seccomp(2): no system call sets a special mode, or makes anything but plain files and directories."""
+    """Installs a seccomp filter (seccomp(2)).
+
+    It denies special modes, and creating anything but regular files and directories.
+    """
     program = compile_filter(os.uname().machine)
     code = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog; Landlock has needed no_new_privs already.
+    # A struct sock_fprog. confine() has already set no_new_privs.
     fprog = ctypes.create_string_buffer(struct.pack('@HP', len(program) // 8, ctypes.addressof(code)))
     if libc.prctl(22, ctypes.c_ulong(2), fprog, 0, 0) != 0:
         raise Refused('seccomp: %s; it needs a kernel with CONFIG_SECCOMP_FILTER' % os.strerror(ctypes.get_errno()))
 
 
 def compile_filter(machine):
-    """Instructions for the kernel's filter machine (linux/filter.h, linux/seccomp.h)."""
+    """Compiles the filter to BPF instructions (linux/filter.h, linux/seccomp.h)."""
     if machine not in ARCHITECTURES or struct.calcsize('P') != 8 or sys.byteorder != 'little':
         raise Refused('seccomp: the system calls of this machine (%s) are not known here; known are %s, 64 bits' % (machine, ', '.join(ARCHITECTURES)))
     architecture, own = ARCHITECTURES[machine]
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, refuse = 0x7FFF0000, 0x00050000
     denied = (answer, 0, 0, refuse | errno.EPERM)
-    # Calls of another architecture have other numbers; those of x32 have this bit.
+    # Deny calls of other architectures, whose numbers differ, and of x32, which sets this bit.
     code = [(load, 0, 0, 4), (equal, 1, 0, architecture), denied, (load, 0, 0, 0), (at_least, 0, 1, 0x40000000), denied]
     for name, number in {**own, **COMMON}.items():
         checks = []
@@ -364,7 +396,7 @@ def compile_filter(machine):
 
 try:
     main(sys.argv[1] if len(sys.argv) == 2 else '')
-except Exception as error:  # Whatever it is, the answer is no.
+except Exception as error:  # Refuse, whatever went wrong.
     sys.stderr.write('syncmedia-gate: %s\\n' % error)
     sys.exit(77)
 `;

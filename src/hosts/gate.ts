@@ -61,7 +61,7 @@ export async function checkGate(python = findPython()): Promise<string> {
 export function gateCommand(stateDir: string, host: HostId): string {
   const file = join(gateFolder(stateDir), fileName);
   // authorized_keys cannot express a line break, and has its own rules for quotes.
-  if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be told to sshd: give a state folder without quotes, backslashes and line breaks`);
+  if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be written into authorized_keys: give a state folder without quotes, backslashes and line breaks`);
   if (!isHostId(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
   return ['exec', findPython() ?? pythons[0], ...pythonArguments, `'${file.replaceAll("'", `'\\''`)}'`, host].join(' ');
 }

@@ -79,7 +79,7 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
     ));
     if (written) return deps.seals.read(written);
   }
-  throw new SyncMediaError('TIMED_OUT', `the host ${id} was changed by others all the time: try again`);
+  throw new SyncMediaError('TIMED_OUT', `the host ${id} kept being changed by other processes: try again`);
 }
 
 /** Turns a duplicate key error into HOST_EXISTS, naming the host in conflict. */

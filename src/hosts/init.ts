@@ -141,7 +141,7 @@ function describeUnbelieved(row: Host, described: Described): Check {
   const options = { url: '--url', sshPort: '--port', username: '--username', syncDirs: '--sync-dirs' } as const;
   return {
     name: 'own row', ok: differing.length === 0,
-    message: `the row of this host in the database has no valid seal, so nothing was taken from it${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
+    message: `the row of this host in the database has no valid seal, so it was ignored${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
     ...(differing.length > 0 && { remedy: `if the row was right, run \`syncmedia init\` with ${differing.map((field) => options[field]).join(', ')}` }),
   };
 }

@@ -43,7 +43,7 @@ export async function findKey(request: KeyRequest): Promise<KeyPair> {
   const file = request.key === undefined ? await findDefault(home) : expand(request.key, home);
   const publicKey = await readPublicKey(file);
   const identityFile = identity ?? (file.endsWith('.pub') ? file.slice(0, -'.pub'.length) : undefined);
-  if (identityFile === undefined) throw new SyncMediaError('BAD_KEY', `${file} does not end in .pub, so its private half cannot be told: name it in SYNCMEDIA_IDENTITY`);
+  if (identityFile === undefined) throw new SyncMediaError('BAD_KEY', `${file} does not end in .pub, so the file of its private half is unknown: name it in SYNCMEDIA_IDENTITY`);
   await checkIdentity(identityFile, publicKey);
   return { publicKey, publicKeyFile: file, identityFile };
 }

@@ -181,7 +181,7 @@ export class Lease {
         // none.
         await bounded(this.tick(signal), this.options.leaseMs, 'the database');
       } catch (error) {
-        if (!signal.aborted) this.warn(`the lease of this host could not be looked after: ${messageOf(error)}`);
+        if (!signal.aborted) this.warn(`the lease of this host could not be renewed or checked: ${messageOf(error)}`);
       }
       const hurries = !this.held() && performance.now() < this.hurriedUntil;
       // Jitter keeps rivals from checking at the same moment.
@@ -226,7 +226,7 @@ export class Lease {
     if (lease.holder === this.heldForDead) {
       this.heldForDead = undefined;
       if (++this.revivals === MAX_REVIVALS) {
-        this.options.log.warn(`${nameProcess(lease.holder)} holds the lease of this host again and again although it seems to have ended, as on a machine and its copy: from now on only its silence counts`);
+        this.options.log.warn(`${nameProcess(lease.holder)} keeps getting the lease of this host although it seems to have ended, as with a machine and its copy: from now on only a counter that stands still counts as its end`);
       }
     }
     const { verdict, rival } = judgeRival(this.rival, lease, { now: performance.now(), leaseMs, bootId });
@@ -315,7 +315,7 @@ export class Lease {
   private async release(): Promise<void> {
     const give = async (): Promise<unknown> => this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
     await bounded(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
-      this.options.log.warn(`the lease could not be given back, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
+      this.options.log.warn(`the lease could not be released, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
     });
   }
 

@@ -134,7 +134,7 @@ export class SyncDirsStore {
       );
       if (matchedCount > 0) return row;
     }
-    throw new SyncMediaError('TIMED_OUT', `the rules of the sync dir ${path} were changed by others all the time: try again`);
+    throw new SyncMediaError('TIMED_OUT', `the rules of the sync dir ${path} kept being changed by other processes: try again`);
   }
 
   private async insert(row: SyncDirRow): Promise<boolean> {

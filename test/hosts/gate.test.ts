@@ -91,6 +91,6 @@ describe('the command', () => {
 
   test('takes no host id that a shell could read as more, and no folder that sshd could', () => {
     for (const id of ['', 'a b', 'a;b', '$(id)', '-a', "a'", 'a\nb', 'a'.repeat(65)]) expect(() => gateCommand('/state', id)).toThrow('is no host id');
-    for (const folder of ['/a"b', '/a\\b', '/a\nb']) expect(() => gateCommand(folder, 'a')).toThrow('cannot be told to sshd');
+    for (const folder of ['/a"b', '/a\\b', '/a\nb']) expect(() => gateCommand(folder, 'a')).toThrow('cannot be written into authorized_keys');
   });
 });

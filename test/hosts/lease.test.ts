@@ -97,7 +97,7 @@ describe('Lease', () => {
       wire.hang();
       await until(() => rival.held(), { timeout: 10_000 });
       expect(whenTaken).toEqual([false]);
-      const message = `the lease of this host could not be looked after: the database did not answer within ${String(leaseMs)} ms.`;
+      const message = `the lease of this host could not be renewed or checked: the database did not answer within ${String(leaseMs)} ms.`;
       await until(() => said.includes(message));
       wire.mend();
       await rival.stop();
@@ -126,8 +126,8 @@ describe('Lease', () => {
       await until(() => lease.held(), { timeout: 20_000 });
       expect(changes.at(-1)).toBe(true);
       wire.cut();
-      await lease.stop(); // Bounded, and says why it could not be given back.
-      expect(said.at(-1)).toContain('could not be given back');
+      await lease.stop(); // Bounded, and says why it could not be released.
+      expect(said.at(-1)).toContain('could not be released');
     } finally {
       wire.mend(); // Closing would wait for answers.
       await far.close(true);
@@ -321,7 +321,7 @@ describe('a process with the lease', () => {
       lease.onChange((held) => { if (held) lease.announce(inode); });
       lease.start();
     }
-    await until(() => said.some((message) => message.includes('only its silence counts')), { timeout: 30_000 });
+    await until(() => said.some((message) => message.includes('keeps getting the lease')), { timeout: 30_000 });
     const settled = async (): Promise<boolean> => {
       const before = await stored();
       await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
