@@ -41,7 +41,7 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
     log.warn(`${String(count)} names in ${JSON.stringify(dir)} cannot be synced: ${examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ')}${count > examples.length ? ' …' : ''}`);
   });
   events.on('run', ({ run: { kind, state, askedBy, endedAt, failure, findings = [] } }) => {
-    if (state === 'failed') log.warn(`the ${kind} asked for by ${askedBy} failed: ${failure?.message ?? ''}`);
+    if (state === 'failed') log.warn(`the ${kind} requested by ${askedBy} failed: ${failure?.message ?? ''}`);
     if (kind !== 'verify' || !endedAt) return;
     for (const { host, missing, different, repaired } of findings) {
       if (missing + different === 0) continue;

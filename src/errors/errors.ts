@@ -34,7 +34,7 @@ export const codes = {
   PERMISSION_DENIED: 'The receiving user may not write there.',
   TIMED_OUT: 'It took longer than the timeout.',
   TRANSFER_FAILED: 'rsync or SFTP failed for another reason, kept in the message.',
-  LINK_FAILED: 'What lies at the path could not be linked aside, so it was not replaced.',
+  LINK_FAILED: 'The file at the path could not be backed up by a hard link, so it was not replaced.',
   SYMLINK_IN_PATH: 'A directory on the way to the file is a symlink.',
   NOT_A_FILE: 'Something other than a regular file lies at the path.',
   MEDIA_COPIES_TIMEOUT: 'Too few hosts held what was saved when `copiesTimeout` was over (it is still being delivered), or this host does not keep its sync dir. The message says who holds it, who does not and why.',

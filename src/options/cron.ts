@@ -10,15 +10,16 @@ const bounds: readonly { name: string; least: number; most: number }[] = [
   { name: 'day of the week', least: 0, most: 7 },
 ];
 
-/** Written for numbers in the fields of months and days of the week. */
+/** Names that stand for numbers in the fields of months and days of the week. */
 const written: Readonly<Record<string, number>> = {
   jan: 1, feb: 2, mar: 3, apr: 4, may: 5, jun: 6, jul: 7, aug: 8, sep: 9, oct: 10, nov: 11, dec: 12,
   sun: 0, mon: 1, tue: 2, wed: 3, thu: 4, fri: 5, sat: 6,
 };
 
 /**
- * Checks a cron expression of five fields, or six with seconds first, and returns it trimmed. Throws BAD_ENVIRONMENT naming
- * `variable` for whatever node-cron refuses, and for what it lets through though it cannot be meant: steps longer than their
+ * Checks a cron expression of five fields, or six with seconds first, and returns it trimmed.
+ * Throws BAD_ENVIRONMENT naming `variable` for any expression that node-cron refuses. It also
+ * refuses two kinds that node-cron accepts though nobody can mean them: steps longer than their
  * range (`*` + `/90` for minutes runs once an hour) and ranges that run backwards (`5-1`).
  */
 export function validateCron(expression: string, variable: string): string {
@@ -45,7 +46,10 @@ function findProblem(expression: string): string | undefined {
   return validate(expression) ? undefined : 'it is malformed';
 }
 
-/** What is neither number nor name of three letters (`L`, `15W`, `5#2`, `monday`) is left to node-cron. */
+/**
+ * Other items than numbers and names of three letters (`L`, `15W`, `5#2`, `monday`) are left to
+ * node-cron.
+ */
 function findItemProblem(item: string, least: number, most: number): string | undefined {
   const numbers = item.replace(/[a-z]+/gi, (name) => String(written[name.toLowerCase()] ?? name));
   const match = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/(\d+))?$/.exec(numbers);

@@ -7,14 +7,14 @@ import { normaliseSyncDirs } from './sync-dir.js';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** How a value is read: returns what it means, or throws an Error that says what was expected. */
+/** Reads the value of a variable. Throws an Error that says what was expected. */
 type Reader<T> = (value: string, variable: string) => T;
 
 const paths = new Set([
   'SYNCMEDIA_STATE_DIR', 'SYNCMEDIA_ROOT', 'PATH_RSA', 'SYNCMEDIA_KEY', 'SYNCMEDIA_IDENTITY', 'SYNCMEDIA_AUTHORIZED_KEYS', 'SYNCMEDIA_MODEL_SYNC',
 ]);
 
-/** Values that are secrets are not repeated in errors. */
+/** Errors do not repeat the values of secrets. */
 const secret = new Set(['SYNCMEDIA_ADMIN_TOKEN', 'SYNCMEDIA_SECRET', 'SYNCMEDIA_SECRET_PREVIOUS', 'SYNCMEDIA_MONGODB_URI']);
 
 const readers = {
@@ -47,13 +47,14 @@ const readers = {
 
 type Readers = typeof readers;
 export type VariableName = keyof Readers;
-/** What each variable that is set means. */
+/** The values of all variables that are set. */
 export type Environment = { readonly [K in VariableName]?: ReturnType<Readers[K]> };
 
 /**
- * The one place that reads the environment. A variable that is empty counts as not set. `~/` at the beginning of a path stands
- * for `home`, because env files are not read by a shell. `unknown` are names that begin with SYNCMEDIA_ and mean nothing.
- * Throws BAD_ENVIRONMENT naming the variable, its value (unless it is a secret) and what is expected.
+ * Reads the environment; no other code does. An empty variable counts as not set. `~/` at the
+ * beginning of a path stands for `home`, because no shell reads env files. `unknown` lists
+ * meaningless names that begin with SYNCMEDIA_. Throws BAD_ENVIRONMENT naming the variable, its
+ * value (unless it is a secret) and the expected values.
  */
 export function readEnvironment(variables: Variables, home: string): { environment: Environment; unknown: string[] } {
   const environment: Partial<Record<string, unknown>> = {};
@@ -69,7 +70,7 @@ export function readEnvironment(variables: Variables, home: string): { environme
   return { environment, unknown };
 }
 
-/** Names that are known, for a suggestion. */
+/** The known names, for suggestions. */
 export function listVariables(): VariableName[] {
   return Object.keys(readers) as VariableName[];
 }

@@ -6,7 +6,8 @@ import { resolvePluginOptions } from './plugin-options.js';
 export type ModelSync = Readonly<Record<string, PluginOptions>>;
 
 /**
- * Model name → plugin options, validated; `where` is said in errors. Throws BAD_OPTION naming the model, BAD_SYNC_DIR.
+ * Validates plugin options per model name. Errors name `where` the options come from. Throws
+ * BAD_OPTION naming the model, and BAD_SYNC_DIR.
  */
 export function resolveModelSync(value: unknown, where: string): ModelSync {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -17,7 +18,10 @@ export function resolveModelSync(value: unknown, where: string): ModelSync {
   return models;
 }
 
-/** The same from a JSON file. Throws BAD_ENVIRONMENT naming `variable` where the file cannot be read or is not JSON. */
+/**
+ * Reads plugin options per model name from a JSON file. Throws BAD_ENVIRONMENT naming `variable`
+ * if the file cannot be read or is not JSON.
+ */
 export function loadModelSync(file: string, variable: string): ModelSync {
   let value: unknown;
   try {

@@ -1,4 +1,7 @@
-/** The known name that is closest to a mistyped one; undefined where none is close (more than a third of it differs). */
+/**
+ * The known name that is closest to a mistyped one. Undefined if more than a third of it differs
+ * from every known name.
+ */
 export function findNearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.ceil(name.length / 3) + 1;
@@ -9,7 +12,7 @@ export function findNearest(name: string, known: readonly string[]): string | un
   return best;
 }
 
-/** Says which names are unknown, each with the known one it probably means. */
+/** Lists unknown names, each with the known one that is probably meant. */
 export function describeUnknown(unknown: readonly string[], known: readonly string[]): string {
   return unknown.map((name) => {
     const nearest = findNearest(name, known);

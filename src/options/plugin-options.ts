@@ -13,17 +13,17 @@ export type PathsFunction = (document: Record<string, unknown>) => readonly stri
 export interface ResolvedPluginOptions {
   readonly syncDirs: readonly Path[];
   readonly exclude: readonly string[];
-  /** Field names, or a function; undefined: every string of the document. */
+  /** Field names, or a function. Undefined means every string of the document. */
   readonly paths: readonly string[] | PathsFunction | undefined;
-  /** Seconds; undefined: never. */
+  /** Seconds. Undefined means never. */
   readonly sweep: number | undefined;
   readonly conflict: Conflict;
   readonly onDelete: 'keep' | 'propagate';
-  /** Undefined: a save waits for no host. */
+  /** Undefined means that a save waits for no host. */
   readonly copies: Copies | undefined;
   readonly copiesTimeoutMs: number;
   readonly copiesTimeoutAction: 'warn' | 'error';
-  /** The sync dirs with their rules, as they are declared to the others. */
+  /** The sync dirs with their rules, as other hosts learn them. */
   declaredDirs(): SyncDir[];
 }
 
@@ -34,8 +34,9 @@ const defaultCopiesTimeout = 5_000;
 const longestCopiesTimeout = 600_000;
 
 /**
- * Validates what a plugin was given; `where` is said in errors (`schema.plugin(syncMedia, …)`, `modelSync.Photo`).
- * Throws BAD_OPTION for unknown and malformed options, BAD_SYNC_DIR for sync dirs.
+ * Validates plugin options. Errors name `where` the options come from (`schema.plugin(syncMedia,
+ * …)`, `modelSync.Photo`). Throws BAD_OPTION for unknown and malformed options, BAD_SYNC_DIR for
+ * sync dirs.
  */
 export function resolvePluginOptions(options: PluginOptions, where: string): ResolvedPluginOptions {
   if (!isRecord(options)) {
@@ -74,7 +75,10 @@ export function checkCopies(copies: unknown, where: string): Copies {
   return copies;
 }
 
-/** Milliseconds. @throws BAD_OPTION */
+/**
+ * Returns milliseconds.
+ * @throws BAD_OPTION
+ */
 export function checkCopiesTimeout(timeout: unknown, where: string, name = 'copiesTimeout'): number {
   if (typeof timeout === 'number' && timeout > 0 && timeout <= longestCopiesTimeout) return timeout;
   throw bad(where, name, timeout, `milliseconds, up to ${String(longestCopiesTimeout)}`);

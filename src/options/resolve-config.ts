@@ -10,15 +10,19 @@ import { describeUnknown } from './nearest.js';
 
 const known = ['connection', 'stateDir', 'collectionPrefix', 'modelSync', 'log', 'environment'] as const satisfies readonly (keyof SyncMediaOptions)[];
 
-/** A Unix socket's path holds no more on Linux (107) and macOS (103); Node cuts longer ones off silently. */
+/**
+ * The limit for the path of a Unix socket on Linux is 107 bytes, on macOS 103. Node silently
+ * truncates longer ones.
+ */
 const socketPathLimit = 103;
 const socketName = 'lanes.sock';
 
 const defaultTimeoutSeconds = 30;
 
 /**
- * Options and environment as one configuration; an option wins over its variable. Warns once where SYNCMEDIA_ variables are
- * unknown. Throws BAD_OPTION, BAD_ENVIRONMENT, BAD_SYNC_DIR, and BAD_STATE for a state folder whose socket path is too long.
+ * Combines options and environment into one configuration. An option wins over its variable.
+ * Warns once about unknown SYNCMEDIA_ variables. Throws BAD_OPTION, BAD_ENVIRONMENT,
+ * BAD_SYNC_DIR, and BAD_STATE if the path of the socket in the state folder would be too long.
  */
 export function resolveConfig(options: SyncMediaOptions = {}): Config {
   refuseUnknown(options);
@@ -83,7 +87,7 @@ function resolveStateDir(given: string | undefined, stateHome: string | undefine
   if (given !== undefined && (typeof given !== 'string' || !isAbsolute(given))) {
     throw new SyncMediaError('BAD_OPTION', `createSyncMedia: stateDir is ${describeValue(given)}; expected an absolute path.`);
   }
-  // The XDG specification: a relative value is invalid and ignored.
+  // By the XDG specification, a relative value is invalid and ignored.
   const base = stateHome !== undefined && isAbsolute(stateHome) ? stateHome : join(home, '.local', 'state');
   const dir = normalize(given ?? join(base, 'syncmedia')).replace(/(?<=.)\/+$/, '');
   const socket = join(dir, socketName);

@@ -1,6 +1,7 @@
 /**
- * Splits a command line into argv as a shell would split words: at white space, with `'…'`, `"…"` and backslashes understood.
- * Nothing else means anything: no variables, no globs, no operators. Throws an Error that says what is malformed.
+ * Splits a command line into arguments as a shell splits words: at white space, with `'…'`, `"…"`
+ * and backslashes. Variables, globs and operators have no effect. Throws an Error that says what
+ * is malformed.
  */
 export function splitCommand(line: string): string[] {
   const words: string[] = [];
@@ -11,7 +12,7 @@ export function splitCommand(line: string): string[] {
     if (char === '\\' && quote !== "'") {
       const next = line.charAt(++at);
       if (next === '') throw new Error('it ends in a backslash');
-      // Within double quotes a backslash only protects what would mean something there.
+      // Within double quotes a backslash only escapes characters that have a meaning there.
       word = (word ?? '') + (quote === '"' && next !== '"' && next !== '\\' ? `\\${next}` : next);
     } else if (quote !== undefined) {
       if (char === quote) quote = undefined;

@@ -4,9 +4,9 @@ import type { Path } from '../words.js';
 import { describeValue } from './describe-value.js';
 
 /**
- * A sync dir as it is stored: relative to the root, without a leading `./` and trailing slashes. Throws BAD_SYNC_DIR naming the
- * culprit and `where` it was given: empty, absolute, with `.` or `..` inside, with a backslash, or no
- * safe path.
+ * Normalises a sync dir for storage: relative to the root, without a leading `./` and trailing
+ * slashes. Throws BAD_SYNC_DIR naming the value and `where` it was given if it is empty,
+ * absolute, unsafe, or contains `.`, `..` or a backslash.
  */
 export function normaliseSyncDir(value: unknown, where: string): Path {
   const refuse = (why: string): SyncMediaError => new SyncMediaError('BAD_SYNC_DIR',
@@ -20,7 +20,10 @@ export function normaliseSyncDir(value: unknown, where: string): Path {
   return path;
 }
 
-/** One or several sync dirs, each once. Throws BAD_SYNC_DIR, also where there is none. */
+/**
+ * Normalises one or several sync dirs and removes duplicates. Throws BAD_SYNC_DIR, also for an
+ * empty list.
+ */
 export function normaliseSyncDirs(value: unknown, where: string): Path[] {
   const values: unknown[] = Array.isArray(value) ? value : [value];
   if (values.length === 0) throw new SyncMediaError('BAD_SYNC_DIR', `${where}: no sync dir is given; give at least one, like "uploads/photos".`);
