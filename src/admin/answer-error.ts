@@ -13,7 +13,10 @@ export const statuses = {
   TRANSFER_FAILED: 502, LINK_FAILED: 502, SYMLINK_IN_PATH: 502, NOT_A_FILE: 502, TIMED_OUT: 504, MEDIA_COPIES_TIMEOUT: 504,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Their messages speak of the other host's address and keys, which the caller gave or sees in the list. */
+/**
+ * Messages with these codes may be shown: they contain only the other host's address and keys,
+ * which the caller gave or sees in the list.
+ */
 const tellable: ReadonlySet<ErrorCode> = new Set(['HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED']);
 
 export interface ErrorAnswer {
@@ -22,7 +25,10 @@ export interface ErrorAnswer {
   readonly body: { readonly error: { readonly code: string; readonly message: string } };
 }
 
-/** An error as the caller may see it. What went wrong inside this server is told by its code, and in full in the log only. */
+/**
+ * Converts an error into the answer that the caller may see. An internal error is answered with
+ * its code; its details are only in the log.
+ */
 export function answerError(error: unknown, sent: unknown, log: Log): ErrorAnswer {
   if (error instanceof Refusal) return answer(error.status, error.code, error.message, error.headers);
   if (error instanceof SyncMediaError) {
@@ -45,7 +51,9 @@ function refer(error: unknown, log: Log): string {
   return `The log has more under reference ${reference}.`;
 }
 
-/** Absolute paths that the caller has not sent are this server's own: they tell how it is laid out. */
+/**
+ * Hides absolute paths that the caller has not sent, since they reveal the layout of this server.
+ */
 export function hidePaths(message: string, sent: unknown): string {
   const known = JSON.stringify(sent ?? null);
   const hide = (path: string): string => known.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';

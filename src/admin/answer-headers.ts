@@ -1,6 +1,6 @@
 /**
- * Set on the router's own answers, whatever the app set before: nothing of them is to be run, framed, stored or told to others. They
- * hold JSON alone, so that nothing needs to be allowed.
+ * The headers of the router's own answers, whatever the app set before. They forbid browsers to
+ * run, frame, store or share an answer. An answer is only JSON, so it needs no permissions.
  */
 export const answerHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',

@@ -3,7 +3,10 @@ import type { SyncMedia } from '../instance.js';
 import { readFields, requireFields, text, wholeNumber } from './fields.js';
 import type { Answer, Asked } from './route.js';
 
-/** A host that is let in reads and replaces files on all others, so the token that could add one does not let it in. */
+/**
+ * Approves a pending host. The token that can add a host must not approve it, too, because an
+ * approved host reads and replaces files on all others.
+ */
 export async function approveHost(sync: SyncMedia, { params, body, requireApprover }: Asked): Promise<Answer> {
   await requireApprover();
   const { digest } = requireFields(readFields(body, { digest: text(64) }), 'digest');

@@ -12,28 +12,36 @@ import { Refusal } from './refusal.js';
 import { findRoute, isOpen, type Answer } from './route.js';
 import { routes } from './routes.js';
 
-/** What `syncAdmin(options)` takes. Until it is given `authorize` or a token it refuses everyone. */
+/**
+ * The options of `syncAdmin(options)`. Without `authorize` or a token the router refuses
+ * everyone.
+ */
 export interface AdminOptions {
   /**
-   * Whether the request's sender may use the router: only `true` and `'approve'` let it pass. Asked where no right token was sent. Who may also let
-   * pending hosts in is answered `'approve'`; for that it is asked with the token, too.
+   * Decides whether a request may use the router: only `true` and `'approve'` allow it. The
+   * router calls it if the request has no valid token. `'approve'` also allows the approval of
+   * pending hosts; for that the router calls it even if the token is valid.
    */
   authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
-  /** At least 32 characters; sent as Bearer or as Basic's password. Default: SYNCMEDIA_ADMIN_TOKEN. */
+  /**
+   * At least 32 characters, sent as Bearer token or as the password of Basic. Default:
+   * SYNCMEDIA_ADMIN_TOKEN.
+   */
   token?: string | undefined;
-  /** Refuses everything that changes something. Default false. */
+  /** Refuses every request that changes something. Default false. */
   readOnly?: boolean | undefined;
-  /** Who asks, for the audit log; default: Basic's user name, as it was given. */
+  /** Names the requester for the audit log. Default: the user name of Basic, as it was sent. */
   nameOf?: ((request: Request) => string) | undefined;
-  /** Default: one line each on stderr. */
+  /** The log. Default: one line for each message on stderr. */
   log?: Log | undefined;
 }
 
 const known = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
 
 /**
- * The JSON router of an instance, to be mounted: `app.use('/sync-admin', createAdmin(sync, options))`. It depends on nothing
- * else the app mounts, and answers every request below its address itself.
+ * Creates the JSON router of an instance, to be mounted:
+ * `app.use('/sync-admin', createAdmin(sync, options))`. It depends on nothing else that the app
+ * mounts, and answers every request below its address itself.
  *
  * @throws SyncMediaError BAD_OPTION for an unknown option or a token that is too short
  */
@@ -51,14 +59,15 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
     let sent: unknown;
     try {
       const [path = '', search = ''] = request.url.split('?', 2);
-      // Who may not use the router is not told either what it knows: only what is open is looked for before.
+      // The check comes before the route, so that a refusal does not reveal which addresses
+      // exist. Only open routes are found before it.
       if (!isOpen(routes, request.method, path)) await gate.admit(request);
       const { route, params } = findRoute(routes, request.method, path);
       const requireApprover = (): Promise<void> => gate.requireApprover(request);
       sent = params;
       if (route.method !== 'GET') {
         refuseForeign(request.headers);
-        if (options.readOnly === true) throw new Refusal(403, 'FORBIDDEN', 'This router only shows; changes are made on the command line.');
+        if (options.readOnly === true) throw new Refusal(403, 'FORBIDDEN', 'This router is read-only; make changes on the command line.');
         const body = await readBody(request);
         sent = [params, body];
         write(request, response, await route.handle(sync.as(nameAsker(request, options.nameOf)), { params, query: {}, body, requireApprover }));
@@ -72,13 +81,17 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
     }
   }
 
-  // Rejections can only come from a response that is already gone; Express 4 would leave them unhandled.
+  // Only a response that is already gone can cause a rejection. Express 4 would leave it
+  // unhandled.
   return (request, response) => {
     handle(request, response).catch((error: unknown) => { log.error(`admin answer not sent: ${String(error)}`); });
   };
 }
 
-/** By Node's own means: what the app has set for `res.json` or `res.send` (spaces, ETags) is for its own answers. */
+/**
+ * Writes with Node's own methods: what the app has set for `res.json` or `res.send` (spaces,
+ * ETags) does not apply to these answers.
+ */
 function write(request: Request, response: Response, { status, body, location }: Answer): void {
   if (response.headersSent || response.destroyed) return;
   response.statusCode = status;

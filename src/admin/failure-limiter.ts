@@ -1,6 +1,9 @@
 /**
- * Counts failures of all callers together: behind a load balancer the address of one says little, and a table by address
- * would grow as an attacker likes. A token bucket: `burst` failures at once, then one every `refillMs`.
+ * Limits the failures of all callers together with a token bucket: `burst` failures at once, then
+ * one every `refillMs` milliseconds.
+ *
+ * Behind a load balancer a caller's address says little, and an attacker could grow a table of
+ * addresses at will.
  */
 export class FailureLimiter {
   private left: number;
@@ -11,7 +14,7 @@ export class FailureLimiter {
     this.countedAt = now();
   }
 
-  /** Milliseconds until the next attempt is looked at; 0: now. */
+  /** Milliseconds until the next attempt is allowed; 0: now. */
   waitMs(): number {
     this.refill();
     return this.left >= 1 ? 0 : Math.ceil((1 - this.left) * this.refillMs);

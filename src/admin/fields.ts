@@ -1,13 +1,13 @@
 import { Refusal } from './refusal.js';
 
-/** Takes a field's value and its name; returns it, or throws a Refusal that names it. */
+/** Checks a field's value. Returns it, or throws a Refusal that contains the field's name. */
 export type Field<T> = (value: unknown, name: string) => T;
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Read<F extends Fields> = { -readonly [K in keyof F]?: ReturnType<F[K]> };
 
 /**
- * The fields of a body or a query, each checked; what is left out stays out.
+ * Reads the fields of a body or a query, and checks each. Fields that were not sent are left out.
  *
  * @throws Refusal 400 that names the unknown or malformed field
  */
@@ -23,7 +23,11 @@ export function readFields<F extends Fields>(given: unknown, fields: F): Read<F>
   return read as Read<F>;
 }
 
-/** The same, where some must be there. */
+/**
+ * Requires some of the fields that `readFields` returned.
+ *
+ * @throws Refusal 400 that names the missing fields
+ */
 export function requireFields<T extends object, K extends keyof T & string>(read: T, ...names: K[]): T & Required<Pick<T, K>> {
   const missing = names.filter((name) => read[name] === undefined);
   if (missing.length > 0) throw bad(`${missing.join(', ')}: missing.`);
@@ -61,7 +65,10 @@ export const listOf = <T>(field: Field<T>, longest = 1000): Field<T[]> => (value
   return value.map((one: unknown, index) => field(one, `${name}[${String(index)}]`));
 };
 
-/** A public key line. Where this router is concerned a path is none: it would read files of the server for a caller. */
+/**
+ * A public key line. Paths are refused, because the router would read files of the server for a
+ * caller.
+ */
 export const publicKeyLine: Field<string> = (value, name) => {
   const line = text(16_384)(value, name);
   if (!/^(ssh-|ecdsa-|sk-)/.test(line)) throw bad(`${name} must be a public key line ("ssh-ed25519 AAAA…"); a path is taken by the command line only.`);

@@ -5,10 +5,10 @@ import type { Log } from '../log.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
 
-/** Whether somebody may use the router; 'approve': and let pending hosts in, too. */
+/** Whether a request may use the router; 'approve' also allows the approval of pending hosts. */
 export type Authorized = boolean | 'approve';
 
-/** Who may use the router. */
+/** What gives access to the router. */
 export interface Admission {
   authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
   token?: string | undefined;
@@ -17,7 +17,10 @@ export interface Admission {
 const shortestToken = 32;
 const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
 
-/** Lets a request pass whose token is right, or for which the app's `authorize` answers `true` or 'approve'; without either, nobody. */
+/**
+ * Admits a request with the right token, or one for which the app's `authorize` returns `true` or
+ * 'approve'. Without either option nobody is admitted.
+ */
 export class Gate {
   private readonly key = randomBytes(32);
   private readonly expected: Buffer | undefined;
@@ -39,13 +42,16 @@ export class Gate {
   async admit(request: Request): Promise<void> {
     const refused = this.checkToken(request.headers.authorization);
     if (!refused) return;
-    // Strictly these: an authorize that answers an object or a promise of one by mistake opens nothing.
+    // Compared strictly: an `authorize` that returns an object by mistake, or a promise in one,
+    // admits nobody.
     const answer: unknown = await this.authorize?.(request);
     if (answer !== true && answer !== 'approve') throw refused;
   }
 
   /**
-   * Lets a person pass who may approve hosts. The token does not: it can add a host, and what is asked for with it needs somebody else's word.
+   * Admits only a person who may approve hosts. The token does not suffice: it can add a host,
+   * and somebody else has to confirm that.
+   *
    * @throws Refusal 403
    */
   async requireApprover(request: Request): Promise<void> {
@@ -64,13 +70,14 @@ export class Gate {
   }
 
   private compare(presented: string, expected: Buffer): Refusal | undefined {
-    // The right token is not looked at either: an answer for it alone would let guessing go on.
+    // Even the right token is refused now: an exception for it would let guessing go on.
     const waitMs = this.limiter.waitMs();
     if (waitMs > 0) {
       return new Refusal(429, 'TOO_MANY_FAILURES', 'Too many wrong tokens lately; try again later.',
         { 'Retry-After': String(Math.ceil(waitMs / 1000)) });
     }
-    // Digests have one length, and a key of this process's own: how long comparing takes says nothing of the token.
+    // Both digests have the same length and use a key of this process, so the time of the
+    // comparison reveals nothing about the token.
     if (timingSafeEqual(this.digest(presented), expected)) return undefined;
     this.limiter.countFailure();
     return new Refusal(401, 'UNAUTHORIZED', 'The token is wrong.', challenge);
@@ -81,7 +88,10 @@ export class Gate {
   }
 }
 
-/** The token of an Authorization header: Bearer (RFC 6750), or Basic's password (RFC 7617) under any user name. */
+/**
+ * Reads the token of an Authorization header: Bearer (RFC 6750), or the password of Basic (RFC
+ * 7617) with any user name.
+ */
 export function readCredentials(header: string | undefined): { token: string; user?: string } | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? '') ?? [];
   if (scheme === undefined || credentials === undefined) return undefined;

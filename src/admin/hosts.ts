@@ -5,7 +5,10 @@ import type { Answer, Asked } from './route.js';
 
 const address = { hostname: text(), url: text(), sshPort: wholeNumber(1, 65_535), username: text() };
 const syncDirs = listOf(text(4096));
-/** Whoever asks here is at none of the hosts: nothing is connected to that was not approved, and nothing approved by the way. */
+/**
+ * A caller of the router is on none of the hosts. So the router connects to no host that is not
+ * approved yet, and approves none along with another change.
+ */
 const remote = { remote: true };
 const registration = { ...address, key: publicKeyLine, root: text(4096), syncDirs };
 

@@ -3,7 +3,10 @@ import { readCredentials } from './gate.js';
 
 const longest = 100;
 
-/** Who asks, for the audit log: a name that nothing proves but that whoever gave it may use the router, and the address. */
+/**
+ * Returns the requester's name and address for the audit log. Nothing proves the name, except
+ * that the requester may use the router.
+ */
 export function nameAsker(request: Request, nameOf?: (request: Request) => string): string {
   const given = nameOf?.(request) ?? readCredentials(request.headers.authorization)?.user ?? '';
   const name = given.replace(/\p{Cc}/gu, '').slice(0, longest);

@@ -5,13 +5,14 @@ const limit = 64 * 1024;
 const timeoutMs = 10_000;
 
 /**
- * The JSON body, whether or not the app has parsed it before; `{}` where there is none.
+ * Reads the JSON body, whether or not the app has parsed it before; `{}` if there is none.
  *
- * @throws Refusal 400 or 413
+ * @throws Refusal 400, 408 or 413
  */
 export async function readBody(request: IncomingMessage & { body?: unknown }): Promise<unknown> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
-  // Some parsers set `body` without having read anything: only where the stream has ended is it the body.
+  // Some parsers set `body` without having read anything. It is the body only if the stream has
+  // ended.
   const body = request.readableEnded ? request.body : await readStream(request);
   if (body === undefined || body === null) return {};
   return typeof body === 'string' || Buffer.isBuffer(body) ? parseJson(body.toString('utf8')) : body;
@@ -42,7 +43,7 @@ function readStream(request: IncomingMessage): Promise<Buffer> {
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onBroken).off('error', onBroken);
       if (!refusal) { resolve(Buffer.concat(chunks)); return; }
-      // What still comes is let go by; the answer closes the connection.
+      // Remaining bytes are discarded, and the answer closes the connection.
       request.on('error', () => undefined).resume();
       reject(refusal);
     }

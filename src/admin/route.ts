@@ -1,19 +1,19 @@
 import type { SyncMedia } from '../instance.js';
 import { Refusal } from './refusal.js';
 
-/** What a handler gets of a request; it knows no Express. */
+/** The parts of a request that a handler needs, without Express. */
 export interface Asked {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
-  /** Throws a Refusal where the sender may not let hosts in. */
+  /** Throws a Refusal if the requester may not approve hosts. */
   readonly requireApprover: () => Promise<void>;
 }
 
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
-  /** Where to find what was made, below the router's own address. */
+  /** The address of the created resource, below the router's own address. */
   readonly location?: string;
 }
 
@@ -22,13 +22,13 @@ export interface Route {
   /** Segments that begin with `:` are parameters. */
   readonly path: string;
   readonly about: string;
-  /** Asked by load balancers: without credentials, and it reveals nothing. */
+  /** Open to load balancers without credentials, so its answer must reveal nothing. */
   readonly open?: true;
   readonly handle: (sync: SyncMedia, asked: Asked) => Answer | Promise<Answer>;
 }
 
 /**
- * The route of a method and a path, with its parameters decoded.
+ * Finds the route of a method and a path, and decodes its parameters.
  *
  * @throws Refusal 400, 404 or 405
  */
@@ -43,10 +43,10 @@ export function findRoute(routes: readonly Route[], method: string, path: string
   if (match) return match;
   if (found.length === 0) throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
   const allowed = [...new Set(found.map(({ route }) => route.method))].join(', ');
-  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address knows ${allowed}.`, { Allow: allowed });
+  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${allowed}.`, { Allow: allowed });
 }
 
-/** Whether a request is one for a load balancer, which needs no credentials. */
+/** Whether a request is a load balancer's health check, which needs no credentials. */
 export function isOpen(routes: readonly Route[], method: string, path: string): boolean {
   return (method === 'GET' || method === 'HEAD') && routes.some((route) => route.open === true && route.path === path);
 }

@@ -3,7 +3,7 @@ import type { Run } from '../words.js';
 import { listOf, readFields, text, wholeNumber, yesOrNo } from './fields.js';
 import type { Answer, Asked } from './route.js';
 
-/** Runs that a list shows unless told otherwise, and at most. */
+/** How many runs a list shows by default, and at most. */
 const shown = 50;
 const mostShown = 1000;
 
@@ -44,7 +44,7 @@ function readRequest(body: unknown): RunRequest {
   return { ...readFields(body, request), by: 'admin' };
 }
 
-/** 202: the row is stored; whoever holds the lease of the host carries it out. */
+/** 202: the run is stored, and the leader of its host carries it out. */
 function accepted(run: Run): Answer {
   return { status: 202, body: { run }, location: `/runs/${run.id}` };
 }

@@ -3,33 +3,35 @@ import { SyncMediaError } from '../errors/errors.js';
 
 export interface Question<T> {
   readonly text: string;
-  /** What an empty answer means, for people. */
+  /** What an empty answer means, as text for people. */
   readonly otherwise: string;
-  /** Throws an Error with what was expected. */
+  /** Parses an answer. Throws an Error that says what was expected. */
   readonly read: (answer: string) => T;
 }
 
-/** Asks for a yes; anything else is a no. */
+/** Asks for a yes; every other answer is a no. */
 export async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
   return (await ask({ text: `${text} (yes/no)`, otherwise: 'no', read: (answer) => /^y(es)?$/i.test(answer) }, signal)) ?? false;
 }
 
-/** Whether somebody is there to answer. */
+/** Whether a person can answer: stdin and stderr are terminals. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
 /**
- * Asks one question on the terminal until the answer can be used; undefined for an empty one. The prompt goes to stderr.
+ * Asks one question on the terminal until the answer is valid; undefined for an empty one. The
+ * prompt goes to stderr.
  *
  * @throws SyncMediaError CANCELLED at the end of the input
  */
 export async function ask<T>(question: Question<T>, signal: AbortSignal): Promise<T | undefined> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  // Where the input ends the question would never be answered.
+  // Without this signal the question would wait forever after the end of the input.
   const ended = new AbortController();
   lines.on('close', () => { ended.abort(); });
-  // In raw mode ctrl-C comes as a key: readline turns it into this event, and the signal the rest of the program knows.
+  // In raw mode readline receives ctrl-C as a key and emits this event. The rest of the program
+  // listens for the signal.
   lines.on('SIGINT', () => { process.kill(process.pid, 'SIGINT'); });
   try {
     for (;;) {

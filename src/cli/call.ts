@@ -9,13 +9,13 @@ export interface Call {
   readonly sync: SyncMedia;
   readonly environment: Environment;
   readonly screen: Screen;
-  /** Whether the data on stdout is to be JSON, in the router's shapes. */
+  /** Whether to print data as JSON to stdout, in the shapes of the admin router. */
   readonly json: boolean;
-  /** Aborted when the user interrupts. */
+  /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
 }
 
 export type Work = (call: Call) => Promise<ExitCode>;
 
-/** Opens an instance as the global options say, lets `work` use it, and closes it. */
+/** Opens an instance as the global options say, passes it to `work`, and closes it. */
 export type Run = (command: Command, work: Work) => Promise<void>;

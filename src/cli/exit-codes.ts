@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { SyncMediaError } from '../errors/errors.js';
 
-/** Every exit code there is, with what it means; `syncmedia --help` shows this table. */
+/** All exit codes with their meaning; `syncmedia --help` shows this table. */
 export const exitCodes = {
   0: 'done',
   1: 'failed; stderr says why',
@@ -14,7 +14,7 @@ export const exitCodes = {
 
 export type ExitCode = keyof typeof exitCodes;
 
-/** The exit code of a command that threw. */
+/** Returns the exit code for the error that a command threw. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? 0 : 2;
   if (!(error instanceof SyncMediaError)) return 1;

@@ -1,7 +1,10 @@
 import type { Run } from '../words.js';
 import { formatTable } from './table.js';
 
-/** What a verify or an adoption found: how much of it at each host, then where. An adoption goes by this host's disk, a verify by the ledger. */
+/**
+ * Formats the findings of a verify or an adoption: first the counts of each host, then the paths.
+ * An adoption compares with this host's disk, a verify with the ledger.
+ */
 export function formatFindings({ kind, findings = [], foundAt = [] }: Run, nameOf: (host: string) => string): string {
   if (findings.length === 0) return '';
   const words = kind === 'adopt'
@@ -14,7 +17,10 @@ export function formatFindings({ kind, findings = [], foundAt = [] }: Run, nameO
     + (foundAt.length > 0 ? `\n${formatTable(['HOST', 'FOUND', 'PATH'], foundAt.map(({ host, path, is }) => [nameOf(host), words[is], path]))}` : '');
 }
 
-/** Whether a verify found what is wrong and was not repaired; files that no entry has are none of it. */
+/**
+ * Whether a verify found missing or different files that were not repaired. Extra files do not
+ * count.
+ */
 export function isDamaged({ kind, findings = [] }: Run): boolean {
   return kind === 'verify' && findings.some(({ missing, different, repaired }) => missing + different > repaired);
 }

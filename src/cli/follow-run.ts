@@ -5,10 +5,13 @@ import { formatFindings, isDamaged } from './findings.js';
 import { describeCounts, describeProgress, drawProgress } from './progress.js';
 import { formatPairs, formatTable } from './table.js';
 
-/** Follows a run to its end with progress on stderr, and prints what came of it. Interrupted, it leaves the run to its host. */
+/**
+ * Follows a run to its end with progress on stderr, and prints its result. If the user
+ * interrupts, the run continues on its host.
+ */
 export async function followRun(id: string, call: Call): Promise<ExitCode> {
   const { sync, screen, signal } = call;
-  const sayThatItStays = (): void => { screen.note(`syncmedia: no longer followed; \`syncmedia runs show ${id}\` tells what becomes of it`); };
+  const sayThatItStays = (): void => { screen.note(`syncmedia: no longer followed; \`syncmedia runs show ${id}\` shows its progress`); };
   signal.addEventListener('abort', sayThatItStays, { once: true });
   try {
     const ended = await sync.runs.follow(id, (run) => { screen.progress(screen.isTerminal ? drawProgress(run) : describeProgress(run)); }, signal);
@@ -18,7 +21,7 @@ export async function followRun(id: string, call: Call): Promise<ExitCode> {
   }
 }
 
-/** Prints a run; the exit code says how it stands. */
+/** Prints a run, and returns the exit code for its state. */
 export async function showRun(run: Run, { sync, screen, json }: Call): Promise<ExitCode> {
   if (json) screen.printJson({ run });
   else screen.print(formatRun(run, await nameHosts(run, sync)));

@@ -1,7 +1,7 @@
 import type { HostDescription } from '../describe-host.js';
 import { formatPairs } from './table.js';
 
-/** One host with everything a person decides by, a line each. */
+/** Formats everything that a person needs to decide about a host, a line each. */
 export function formatHost(host: HostDescription): string {
   return formatPairs([
     ['host', host.hostname], ['id', host.id], ['address', addressOf(host)], ['status', statusOf(host)],

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
-/** Options that say where a host is, as parsed. */
+/** The parsed options that describe a host and its address. */
 export interface HostOptions {
   readonly hostname?: string;
   readonly url?: string;
@@ -11,7 +11,7 @@ export interface HostOptions {
   readonly syncDirs?: readonly string[];
 }
 
-/** `-u`, `-k`, `-p` mean what they meant in django-syncmedia. */
+/** Adds the options of a host. `-u`, `-k` and `-p` mean the same as in django-syncmedia. */
 export function addHostOptions(command: Command): Command {
   return command
     .option('-u, --username <name>', 'login user')
@@ -23,7 +23,7 @@ export function addHostOptions(command: Command): Command {
     .option('--sync-dirs <dirs>', 'sync dirs it takes part in, comma-separated; may be repeated', collectList);
 }
 
-/** Options as the instance takes them, each only where it was given. */
+/** Converts the options to those of the instance. Options that were not given are left out. */
 export function readHostOptions({ hostname, url, port, username }: HostOptions): {
   hostname?: string; url?: string; sshPort?: number; username?: string;
 } {
@@ -38,14 +38,14 @@ export function parsePort(value: string): number {
   return Number(value);
 }
 
-/** For options that may be repeated, and hold several values between commas. */
+/** Parses an option that may be repeated, and may hold several values between commas. */
 export function collectList(value: string, before: readonly string[] = []): string[] {
   const items = value.split(',').map((item) => item.trim());
   if (items.includes('')) throw new InvalidArgumentError('It is empty, or has an empty part.');
   return [...before, ...items];
 }
 
-/** For options that may be repeated. */
+/** Parses an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   if (value === '') throw new InvalidArgumentError('It is empty.');
   return [...before, value];

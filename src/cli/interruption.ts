@@ -6,14 +6,14 @@ const signals = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<string, 
 export class Interruption {
   private readonly controller = new AbortController();
   readonly signal: AbortSignal = this.controller.signal;
-  /** Set once it was asked to stop. */
+  /** The exit code of the first signal; undefined before it. */
   exitCode: ExitCode | undefined;
 
   constructor() {
     for (const name of Object.keys(signals) as (keyof typeof signals)[]) process.on(name, this.take);
   }
 
-  /** What `work` comes to, or a rejection as soon as it is asked to stop. */
+  /** Resolves like `work`, or rejects as soon as a signal arrives. */
   async guard<T>(work: Promise<T>): Promise<T> {
     let stop: () => void = () => undefined;
     const stopped = new Promise<never>((_, reject) => {

@@ -9,24 +9,30 @@ import { readEnvFile } from './read-env-file.js';
 
 export interface InstanceOptions { readonly envFile?: string; readonly stateDir?: string }
 
-/** Milliseconds until a database that does not answer is given up, unless the URI says otherwise; the driver's own are 30 s. */
+/**
+ * How long to wait for a database that does not answer, unless the URI sets these options. The
+ * driver's own defaults are 30 s. In milliseconds.
+ */
 const timeouts = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000 };
 
 export interface OpenInstance {
   readonly sync: SyncMedia;
-  /** What the environment and the env file say. */
+  /** The variables of the environment and of the env file. */
   readonly environment: Environment;
   readonly close: () => Promise<void>;
 }
 
 /**
- * An instance on the database that SYNCMEDIA_MONGODB_URI names, open; `close` ends it and the connection.
+ * Opens an instance on the database that SYNCMEDIA_MONGODB_URI names. `close` ends the instance
+ * and the connection.
  *
- * @throws SyncMediaError BAD_ENVIRONMENT where the variable is missing or no URI, NO_CONNECTION where no database answers
+ * @throws SyncMediaError BAD_ENVIRONMENT if the variable is missing or is no URI, NO_CONNECTION
+ *   if no database answers
  */
 export async function openInstance(options: InstanceOptions, log: Log): Promise<OpenInstance> {
   const variables = readEnvFile(options.envFile, process.env);
-  // Here only what is needed before there is an instance, which reads the same again and warns of what it does not know.
+  // This reads only what is needed before there is an instance. The instance reads the variables
+  // again, and warns of unknown ones.
   const { environment } = readEnvironment(variables, variables.HOME ?? homedir());
   const uri = environment.SYNCMEDIA_MONGODB_URI;
   if (uri === undefined) {
@@ -35,7 +41,7 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
   }
   const connection = await connect(uri);
   try {
-    // Loaded when needed, as mongoose is: `--help` and wrong usage should not wait for them.
+    // Loaded on demand, like mongoose: `--help` and wrong usage should not wait for them.
     const { createSyncMedia } = await import('../create.js');
     const sync = createSyncMedia({
       connection, environment: variables, log, ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
@@ -55,7 +61,7 @@ async function connect(uri: string): Promise<Connection> {
   const { default: mongoose } = await import('mongoose');
   const connection = mongoose.createConnection();
   try {
-    // Options would win over the URI.
+    // Options would override the URI, so those that it sets are left out.
     return await connection.openUri(uri, Object.fromEntries(Object.entries(timeouts).filter(([name]) => !uri.includes(`${name}=`))));
   } catch (error) {
     await connection.close();

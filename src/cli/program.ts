@@ -19,7 +19,7 @@ import { addVerify } from './commands/verify.js';
 import { exitCodes } from './exit-codes.js';
 import type { Screen } from './screen.js';
 
-/** The command line: its commands, its global options, its help. */
+/** Creates the command line with its commands, its global options and its help. */
 export function createProgram(run: Run, screen: Screen): Command {
   const program = new Command('syncmedia')
     .description('Keeps the uploads of an Express and Mongoose site on all of its machines.')

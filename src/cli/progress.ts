@@ -2,12 +2,15 @@ import type { Run } from '../words.js';
 
 const barWidth = 20;
 
-/** What a run has done, of how much, how fast, and how long the rest takes: one plain line. */
+/**
+ * Describes the progress of a run in one plain line: how much is done, how fast, and how long the
+ * rest takes.
+ */
 export function describeProgress(run: Run): string {
   return `${run.kind} ${run.id}: ${run.state}, ${describeCounts(run)}${describePace(run)}`;
 }
 
-/** The same for a terminal, shorter and with a bar. */
+/** Describes the same for a terminal, shorter and with a bar. */
 export function drawProgress(run: Run): string {
   const share = shareDone(run);
   const full = Math.round(share * barWidth);
@@ -25,7 +28,10 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 ? String(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power] ?? ''}`;
 }
 
-/** By bytes and files alike: many small files take long whatever their bytes. More may be found than was, and done than found. */
+/**
+ * Averages the shares of bytes and of files, because many small files take long whatever their
+ * bytes. Limited to 1, since a run may transfer more than it has found.
+ */
 function shareDone({ files, filesFound, bytes, bytesFound }: Run): number {
   const shares = [[files, filesFound], [bytes, bytesFound]].flatMap(([done = 0, found = 0]) => found > 0 ? [done / found] : []);
   return shares.length === 0 ? 0 : Math.min(1, shares.reduce((sum, share) => sum + share, 0) / shares.length);

@@ -4,10 +4,13 @@ import { SyncMediaError } from '../errors/errors.js';
 import type { Variables } from '../options/environment.js';
 
 /**
- * The environment with what an env file adds, read as `node --env-file` reads it: what is set already stays. Node 20 takes
- * that option for its own wherever it stands, so there this adds nothing, and Node says itself that a file is missing (exit code 9).
+ * Returns the environment with the variables of an env file. As with `node --env-file`, variables
+ * that are set already stay.
  *
- * @throws SyncMediaError BAD_OPTION where the file cannot be read
+ * Node 20 takes that option for its own wherever it stands. There the variables are set already,
+ * and Node itself reports a missing file (exit code 9).
+ *
+ * @throws SyncMediaError BAD_OPTION if the file cannot be read
  */
 export function readEnvFile(file: string | undefined, variables: Variables): Variables {
   if (file === undefined) return variables;

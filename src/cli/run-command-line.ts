@@ -9,7 +9,9 @@ import { Screen } from './screen.js';
 
 interface GlobalOptions extends InstanceOptions { readonly json?: boolean; readonly debug?: boolean }
 
-/** Milliseconds that what a library left open may keep a finished command alive. */
+/**
+ * How long handles that a library left open may keep a finished command alive. In milliseconds.
+ */
 const lingerMs = 3_000;
 
 /** Runs one command, sets the exit code, and never rejects. */
@@ -24,7 +26,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     try {
       exitCode = await interruption.guard(work({ sync, environment, screen, json: options.json ?? false, signal: interruption.signal }));
     } finally {
-      if (interruption.exitCode !== undefined) screen.note('syncmedia: ending what is under way; ctrl-C once more ends at once');
+      if (interruption.exitCode !== undefined) screen.note('syncmedia: stopping; press ctrl-C again to exit at once');
       await close();
     }
   };
@@ -33,14 +35,15 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     exitCode = exitCodeOf(error);
-    // Commander has said what was wrong; after an interruption there is nothing to say.
+    // Commander has printed its own errors; an interruption needs no message.
     if (!(error instanceof CommanderError) && interruption.exitCode === undefined) {
       report(error, screen, program.opts<GlobalOptions>().debug ?? false);
     }
   } finally {
     interruption.close();
   }
-  // Interrupted, nothing is worth waiting for: a connection that was being opened would take its timeout to give up.
+  // After an interruption nothing is worth waiting for: a connection attempt would last until its
+  // timeout.
   if (interruption.exitCode !== undefined) process.exit(interruption.exitCode);
   process.exitCode = exitCode;
   setTimeout(() => { process.exit(); }, lingerMs).unref();
@@ -51,7 +54,10 @@ function report(error: unknown, screen: Screen, debug: boolean): void {
   if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
 
-/** `syncmedia hosts | head -1`: whoever reads has enough, which is no error. */
+/**
+ * Exits without an error if the reader of stdout closes it early, as in
+ * `syncmedia hosts | head -1`.
+ */
 function endQuietlyOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

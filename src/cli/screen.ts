@@ -3,20 +3,23 @@ import type { Log } from '../log.js';
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
-/** Milliseconds between two progress lines where stderr is no terminal. */
+/** Milliseconds between two progress lines if stderr is no terminal. */
 const plainEveryMs = 1_000;
 
-/** Data to stdout, everything else to stderr; on a terminal one progress line at its bottom, elsewhere plain lines. */
+/**
+ * Writes data to stdout, and everything else to stderr. On a terminal the progress is one line at
+ * the bottom, elsewhere it is plain lines.
+ */
 export class Screen {
   private shown = '';
   private shownAt = -Infinity;
 
   constructor(private readonly out: Output, private readonly err: Output) {}
 
-  /** Whether progress is shown to somebody, in one line that changes. */
+  /** Whether stderr is a terminal, where progress is one line that changes. */
   get isTerminal(): boolean { return this.err.isTTY ?? false; }
 
-  /** Data. */
+  /** Prints data to stdout. */
   print(text: string): void {
     this.endProgress();
     this.out.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
@@ -26,7 +29,7 @@ export class Screen {
     this.print(JSON.stringify(data, null, 2));
   }
 
-  /** One line for people. */
+  /** Prints one line for people to stderr. */
   note(line: string): void {
     this.endProgress();
     this.err.write(`${escapeControls(line)}\n`);
@@ -45,7 +48,7 @@ export class Screen {
     this.shown = line;
   }
 
-  /** What an instance logs, without tearing the progress line. */
+  /** Prints the log of an instance without breaking the progress line. */
   readonly log: Log = {
     info: (message) => { this.note(`syncmedia: ${message}`); },
     warn: (message) => { this.note(`syncmedia: warning: ${message}`); },
@@ -58,7 +61,10 @@ export class Screen {
   }
 }
 
-/** File names and other hosts' answers may hold what a terminal takes for commands. */
+/**
+ * Escapes control characters: file names and answers of other hosts may hold commands of a
+ * terminal.
+ */
 export function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => control === '\n' ? '\\n' : control === '\t' ? '\\t'
     : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -6,7 +6,7 @@ import { addScope, type ScopeOptions } from './scope.js';
 
 interface TransferOptions extends ScopeOptions { readonly dryRun?: boolean }
 
-/** `push` and `pull`: the same options, asked of the instance as a run. */
+/** Adds `push` or `pull`. Both have the same options, and request a run from the instance. */
 export function addTransfer(program: Command, run: Run, kind: 'push' | 'pull', description: string): void {
   addScope(program.command(kind))
     .description(description)

@@ -1,20 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * The headers of a request as far as they may decide that a visitor has the file already, or a part of it.
+ * Returns the request headers without conditions that could mistake one version of a file for
+ * another.
  *
- * Only a tag can decide that. A date has whole seconds, so two versions may share it; and a version that was restored, was delayed or was
- * written on a host with another clock may be older than the one before. Therefore `If-Modified-Since` is ignored, and a part is sent only to a
- * visitor who names the exact tag of these bytes, or who sets no condition.
+ * Only an ETag identifies the content. A date has whole seconds, so two versions may share it. A
+ * version that was restored, was delayed, or was written on a host with another clock may even
+ * have an older date than its predecessor. `If-Modified-Since` is therefore dropped. A range is
+ * served only if the visitor names the exact tag of these bytes, or sets no condition.
  *
- * @param tag the ETag of what would be sent, where it is known
+ * @param tag the ETag of the content, if it is known
  */
 export function keepExactConditions(headers: IncomingHttpHeaders, tag: string | undefined): IncomingHttpHeaders {
   const { 'if-modified-since': _date, 'if-range': ifRange, range, ...kept } = headers;
   return range !== undefined && isPartWanted(headers, ifRange, tag) ? { ...kept, range } : kept;
 }
 
-/** Whether the tag of what would be sent decides how much of it is sent. */
+/**
+ * Whether the request names an ETag, so that the tag of the content decides how much of it is
+ * sent.
+ */
 export function namesTag(headers: IncomingHttpHeaders): boolean {
   const { 'if-range': ifRange } = headers;
   return headers['if-none-match'] !== undefined || headers['if-match'] !== undefined || (typeof ifRange === 'string' && ifRange.includes('"'));
@@ -22,6 +27,6 @@ export function namesTag(headers: IncomingHttpHeaders): boolean {
 
 function isPartWanted(headers: IncomingHttpHeaders, ifRange: string | string[] | undefined, tag: string | undefined): boolean {
   if (ifRange !== undefined) return tag !== undefined && !tag.startsWith('W/') && ifRange === tag;
-  // With `If-Match` the tag decides, and the date does not count.
+  // `If-Unmodified-Since` does not apply beside `If-Match` (RFC 9110, section 13.2.2).
   return headers['if-match'] !== undefined || headers['if-unmodified-since'] === undefined;
 }

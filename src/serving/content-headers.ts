@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
 
-/** Formats that hold pixels and nothing that runs. */
+/** Image formats that cannot contain scripts. */
 const RASTER = new Set([
   'image/png', 'image/apng', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp', 'image/x-ms-bmp', 'image/tiff', 'image/heic', 'image/heif',
   'image/heic-sequence', 'image/heif-sequence', 'image/jxl', 'image/vnd.microsoft.icon', 'image/x-icon',
 ]);
 const INERT = new Set(['application/pdf', 'text/plain']);
-/** What a browser opened at its address would run, or a stylesheet in it could make run. */
+/**
+ * Types that can run scripts when a browser opens their address, by themselves or through a
+ * stylesheet in them.
+ */
 const ACTIVE = new Set([
   'text/html', 'application/xhtml+xml', 'text/xml', 'application/xml', 'application/xml-dtd', 'text/xsl', 'text/mathml', 'text/javascript', 'application/javascript',
   'application/ecmascript', 'text/ecmascript', 'application/node', 'text/vbscript', 'text/cache-manifest', 'message/rfc822', 'multipart/related',
@@ -14,8 +17,10 @@ const ACTIVE = new Set([
 ]);
 
 /**
- * Uploads are served from the app's own origin, so they must not run there: what is neither picture, sound, film, PDF nor plain text
- * gets a sandbox without anything in it, and what a browser would run is saved instead of opened.
+ * Keeps uploads from running scripts in the app's origin, which serves them.
+ *
+ * Everything but images, audio, video, PDF and plain text gets a sandbox without permissions. A
+ * browser downloads active types instead of opening them.
  *
  * @param trusted content types that are left as they are
  */

@@ -6,13 +6,19 @@ import { hashFrom } from '../root/local-disk.js';
 import { readWhole, type OpenFile } from '../root/open-file.js';
 
 export interface TagLimits {
-  /** Files of up to so many bytes are read whole, hashed and sent from the same buffer. */
+  /** Files of up to this size are read whole, hashed, and sent from the same buffer. In bytes. */
   readonly wholeBytes: number;
-  /** How long a response waits until a larger file is hashed. Then it is sent without a tag. In milliseconds. */
+  /**
+   * How long a response waits for the hash of a larger file. Then it is sent without a tag. In
+   * milliseconds.
+   */
   readonly waitMs: number;
-  /** The same for a request that names a tag: the whole file may be spared. In milliseconds. */
+  /**
+   * The same for a request that names a tag: a match can save the whole transfer. In
+   * milliseconds.
+   */
   readonly namedWaitMs: number;
-  /** How many large files may wait to be hashed. Further ones are sent without a tag. */
+  /** How many large files may wait to be hashed. Responses for further ones have no tag. */
   readonly queue: number;
   /** How many tags are remembered. */
   readonly tags: number;
@@ -21,15 +27,19 @@ export interface TagLimits {
 export const tagLimits: TagLimits = { wholeBytes: 256 * 1024, waitMs: 100, namedWaitMs: 5_000, queue: 64, tags: 20_000 };
 
 /**
- * For so long after a change, a further change may leave no trace in the times of a file: the kernel's clock ticks every 10 ms at worst, and
- * some file systems keep whole seconds, or every second one. In milliseconds.
+ * How long after a change a further change may leave the times of a file as they are. The
+ * kernel's clock ticks every 10 ms at worst. Some file systems keep whole seconds, or every
+ * second one. In milliseconds.
  */
 const FINE_TICK_MS = 50, COARSE_TICK_MS = 2_500;
 
-/** A file's ETag, where it is known, and its bytes, where they were read for it: the tag belongs to them, so they are what is sent. */
+/**
+ * A file's ETag, if it is known, and its bytes, if they were read to compute the tag. The
+ * response must send these very bytes, since the tag belongs to them.
+ */
 export interface Tagged { readonly tag?: string; readonly bytes?: Buffer }
 
-/** Opens the file once more, for the hashing. The caller closes it. */
+/** Opens the file a second time, for hashing. The caller closes it. */
 export type OpenAgain = () => Promise<OpenFile | undefined>;
 
 export function makeTag(sha256: string): string {
@@ -37,10 +47,12 @@ export function makeTag(sha256: string): string {
 }
 
 /**
- * ETags of files on this disk. A tag is the sha256 of the content, so it is the same on every host and differs for all other bytes.
+ * Computes and caches the ETags of files on this disk. A tag is the sha256 of the content, so it
+ * is the same on every host and differs for all other bytes.
  *
- * A tag is remembered by device, inode, size and both times in nanoseconds. A file that changed a moment ago is not remembered yet, as a
- * further change could leave these as they are. Large files are hashed one after the other, beside the requests for them.
+ * The cache key is device, inode, size, and both times in nanoseconds. A file that changed a
+ * moment ago is not cached yet, because a further change could leave the key as it is. Large
+ * files are hashed one after the other, beside the requests for them.
  */
 export class ContentTags {
   private readonly known = new Map<string, string>();
@@ -51,9 +63,10 @@ export class ContentTags {
   constructor(private readonly limits: TagLimits = tagLimits) {}
 
   /**
-   * @param needsBytes whether the content will be sent if this is its tag; without it a small file whose tag is known is not read
-   * @param namesTag whether the request names a tag, which may spare it the content or most of it
-   * @throws what reading throws
+   * @param needsBytes whether the response needs the content if this is its tag. If it does not,
+   *   a small file whose tag is cached is not read.
+   * @param namesTag whether the request names a tag, so that a match may save the transfer
+   * @throws errors of reading the file
    */
   async find(file: OpenFile, needsBytes: (tag: string) => boolean, openAgain: OpenAgain, namesTag = false): Promise<Tagged> {
     const stamp = stampOf(file.stats), known = this.recall(stamp);
@@ -69,17 +82,17 @@ export class ContentTags {
     }
   }
 
-  /** Breaks off the hashing that is under way, and waits until it has ended. */
+  /** Aborts the current hashing and waits until it has ended. */
   async close(): Promise<void> {
     this.ending.abort();
     await Promise.all(this.hashing.values());
   }
 
-  /** Where the file changes while it is read, it is sent without a tag. */
+  /** Returns neither a tag nor bytes if size or mtime change during the read. */
   private async readSmall(file: OpenFile, stamp: string, known: string | undefined): Promise<Tagged> {
     const isSettled = msUntilSettled(file.stats) === 0, read = await readWhole(file);
     if (!read) return {};
-    // By all else it is the same: an open file stays one, and `readWhole` compares size and date.
+    // `readWhole` has compared size and mtime, and an open file keeps its inode.
     const isSame = read.stats.ctimeNs === file.stats.ctimeNs;
     if (isSame && known !== undefined) return { tag: known, bytes: read.bytes };
     const tag = makeTag(createHash('sha256').update(read.bytes).digest('hex'));
@@ -87,7 +100,10 @@ export class ContentTags {
     return { tag, bytes: read.bytes };
   }
 
-  /** One hashing of one file, however many visitors ask. Never rejects: a request does not fail for want of a tag. */
+  /**
+   * Hashes a file once, however many visitors ask. Never rejects: a request does not fail because
+   * its tag is missing.
+   */
   private hashOnce(stamp: string, stats: BigIntStats, openAgain: OpenAgain): Promise<string | undefined> {
     const before = this.hashing.get(stamp);
     if (before) return before;
@@ -98,7 +114,8 @@ export class ContentTags {
   }
 
   private async hashInTurn(stamp: string, stats: BigIntStats, openAgain: OpenAgain): Promise<string | undefined> {
-    // Most uploads are asked for right after they were written. A moment later a further change shows in the times.
+    // Most uploads are requested right after they were written. After this wait any further
+    // change shows in the times.
     const ms = msUntilSettled(stats);
     if (ms > FINE_TICK_MS) return undefined;
     if (ms > 0) await sleep(ms, undefined, { signal: this.ending.signal });
@@ -128,7 +145,7 @@ export class ContentTags {
     return tag;
   }
 
-  /** Forgets the tag that was asked for longest ago, where there are too many. */
+  /** Caches a tag, and evicts the one that was used longest ago if there are too many. */
   private remember(stamp: string, tag: string): void {
     this.known.delete(stamp);
     this.known.set(stamp, tag);
@@ -138,12 +155,14 @@ export class ContentTags {
   }
 }
 
-/** Differs for every file, and after every change to it but one of the same moment. */
+/** Identifies a file and its content. Only changes at the same moment share a stamp. */
 function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${String(dev)} ${String(ino)} ${String(size)} ${String(mtimeNs)} ${String(ctimeNs)}`;
 }
 
-/** 0 where any further change shows in the times. */
+/**
+ * Milliseconds until any further change shows in the times of the file; 0 if it would show now.
+ */
 function msUntilSettled({ ctimeNs, ctimeMs }: BigIntStats): number {
   const tick = ctimeNs % 1_000_000n === 0n ? COARSE_TICK_MS : FINE_TICK_MS;
   return Math.max(0, tick - (Date.now() - Number(ctimeMs)));

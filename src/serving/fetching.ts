@@ -18,21 +18,24 @@ export interface FetchContext extends Receiver, OpeningContext {
   readonly settler: Settler;
   readonly events: EventBus;
   readonly judgeAt: JudgeAt;
-  /** What the database knows of paths. */
+  /** Reads the captures and the ledger entry of each path. */
   lookUp(paths: readonly Path[]): Promise<(path: Path) => Known>;
   dirs(): SyncDirs;
-  /** Has this host look at a path; resolves once that is stored. */
+  /** Requests that this host checks a path. Resolves once the request is stored. */
   askToLook(path: Path): Promise<void>;
-  /** Tells whoever has the lanes of this host that a file landed here. */
+  /** Notifies the leader of this host that a file was received here. */
   landed(): Promise<void>;
 }
 
-/** Limits of what visitors can cause; milliseconds, counts and bytes. `answerMs` bounds a look-up and the wait for a slot, too. */
+/**
+ * Limits on the work that visitors can cause, in milliseconds, counts and bytes. `answerMs` also
+ * limits a look-up and the wait for a slot.
+ */
 export interface FetchLimits extends OpeningLimits, PaceLimits {
-  /** Paths that are looked up in one call of the database, and look-ups that wait. */
+  /** How many paths one database call looks up, and how many look-ups may wait. */
   readonly lookUpBatch: number;
   readonly lookUpQueue: number;
-  /** How long, and of how many files, it is remembered that nobody could give them. */
+  /** How long a failed fetch is remembered, and for how many files. */
   readonly failureMs: number;
   readonly failures: number;
 }
@@ -42,22 +45,30 @@ export const fetchLimits: FetchLimits = {
   lookUpBatch: 500, lookUpQueue: 4_096, fileBytes: 2 * 1024 ** 3, failureMs: 1_000, failures: 4_096, answerMs: 5_000, shunMs: 30_000,
 };
 
-/** here: the file has come to this disk meanwhile; unknown: no host has it; unavailable: nobody could give it. */
+/**
+ * The result of a request for a missing file. here: the file has arrived on this disk meanwhile;
+ * unknown: no host has it; unavailable: a host may have it, but none delivered it.
+ */
 export type Found = { readonly is: 'coming'; readonly transfer: Transfer } | { readonly is: 'here' } | { readonly is: 'unknown' } | { readonly is: 'unavailable' };
 
 interface Started { readonly opened: Opened; readonly receiving: Receiving }
 
-/** A database that is away fails for every visitor, and is told this often. In milliseconds. */
+/**
+ * The shortest interval between events about a failing database, which fails for every visitor.
+ * In milliseconds.
+ */
 const tellMs = 1_000;
-/** How often the pace of a fetch is looked at. In milliseconds. */
+/** The interval between checks of a fetch's speed. In milliseconds. */
 const paceMs = 1_000;
 
 /**
- * Fetches what is missing here from a host that has it: one fetch, however many visitors ask.
+ * Fetches files that this host lacks from hosts that have them. All visitors who request the same
+ * file share one fetch.
  *
- * What a host holds lands here, and this host holds it from then on. What a host has captured and not folded yet is passed on to the visitors
- * and lands nowhere: until the fold has made a version of it, a scan of this host would take these bytes for an upload of its own, and make
- * another version. What brings them is the delivery that follows the fold.
+ * A file of a holder is placed at its path, and this host holds it from then on. A file that is
+ * captured but not reconciled yet is only passed on to the visitors. If it were placed before its
+ * version exists, a scan of this host would take it for a new upload and make another version.
+ * The delivery that follows brings it to this host.
  */
 export class Fetching {
   private readonly underWay = new Map<string, { readonly begun: number; readonly found: Promise<Found> }>();
@@ -66,7 +77,7 @@ export class Fetching {
   private readonly lookUps: LookUps;
   private readonly openings: Openings;
   private readonly ending = new AbortController();
-  /** Counts requests and fetches, to tell which came first. */
+  /** Numbers requests and fetches in the order in which they began. */
   private turn = 0;
   private toldAt = -Infinity;
 
@@ -76,7 +87,7 @@ export class Fetching {
     this.openings = new Openings(context, limits, this.ending.signal);
   }
 
-  /** Never rejects: what fails is told as an event. */
+  /** Never rejects: failures are reported as events. */
   async find(path: Path): Promise<Found> {
     const asked = this.turn++;
     if (this.ending.signal.aborted) return { is: 'unavailable' };
@@ -92,7 +103,7 @@ export class Fetching {
     return this.share(path, known, asked);
   }
 
-  /** Breaks off what is under way, and waits until nothing of it is left. */
+  /** Aborts all fetches and waits until they have ended. */
   async close(): Promise<void> {
     this.ending.abort();
     await Promise.allSettled([...this.underWay.values()].map(({ found }) => found));
@@ -103,14 +114,14 @@ export class Fetching {
     return bounded(this.lookUps.find(path), this.limits.answerMs, 'the database');
   }
 
-  /** Joins a fetch of the same that is under way, or begins one. */
+  /** Joins a fetch of the same key that is under way, or begins one. */
   private async share(path: Path, known: Known, asked: number): Promise<Found> {
     const key = keyOf(path, known);
     if (this.failures.has(key)) return { is: 'unavailable' };
     for (let before = this.underWay.get(key); before; before = this.underWay.get(key)) {
       const found = await before.found;
       if (found.is === 'coming' && found.transfer.isOver) this.end(key, before.begun);
-      // Who was asked before this visitor came may have looked before the file was there.
+      // A fetch that began before this request may have asked the hosts before they had the file.
       else if (found.is !== 'unknown' || before.begun > asked) return found;
     }
     const begun = this.turn++;
@@ -119,14 +130,18 @@ export class Fetching {
     return found;
   }
 
-  /** Never rejects. It is under way until it is answered; a transfer, until it has ended. */
+  /**
+   * Never rejects. Other requests can join the fetch until it fails, or until its transfer has
+   * ended.
+   */
   private async begin(path: Path, known: Known, key: string, begun: number): Promise<Found> {
     const end = (): void => { this.end(key, begun); };
     const started = await this.start(path, known, key);
     if (typeof started === 'string') {
       end();
       if (started === 'unavailable') this.failures.add(key);
-      // That it is gone, or has to wait, is not remembered: it may come, and be acknowledged, at any moment.
+      // `gone` and `busy` are not remembered: an upload may complete, or a slot become free, at
+      // any moment.
       return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
     }
     const finishing = this.finish(path, started, key).catch((error: unknown) => { this.tellFailed(path, error); }).finally(() => {
@@ -137,7 +152,9 @@ export class Fetching {
     return { is: 'coming', transfer: started.receiving.transfer };
   }
 
-  /** Nobody joins this fetch any more; another one of the same may be under way already. */
+  /**
+   * Removes this fetch, so that nobody joins it any more. A newer fetch of the same key stays.
+   */
   private end(key: string, begun: number): void {
     if (this.underWay.get(key)?.begun === begun) this.underWay.delete(key);
   }
@@ -145,7 +162,7 @@ export class Fetching {
   private async start(path: Path, known: Known, key: string): Promise<Started | NotOpened | 'here'> {
     const { context } = this;
     try {
-      // It may have landed while we looked and waited.
+      // A delivery may have placed the file during the look-up.
       if (await context.root.observe(path).catch(() => undefined)) return 'here';
       const dir = context.dirs().of(path);
       if (!dir) return 'gone';
@@ -164,7 +181,10 @@ export class Fetching {
     }
   }
 
-  /** Where no host gives it, it is looked up again: the hosts may have moved on while they were asked. */
+  /**
+   * If no host delivers the file, looks it up again and retries once if its state has changed
+   * meanwhile.
+   */
   private async open(path: Path, known: Known, key: string): Promise<Opened | NotOpened> {
     const opened = await this.openings.open(path, known);
     if (typeof opened !== 'string' || this.ending.signal.aborted) return opened;
@@ -181,7 +201,7 @@ export class Fetching {
       transfer.fail(error);
       stop();
     };
-    // It lands nowhere, so nobody needs the rest.
+    // This file is not placed here, so without readers nobody needs the rest.
     if (version === undefined) transfer.onUnread = () => { breakOff(new SyncMediaError('CANCELLED', 'Nobody reads it any more.')); };
     const pacing = setInterval(() => {
       const fetched = { bytes: transfer.bytes, ms: performance.now() - began, isRead: transfer.isRead };
@@ -195,21 +215,22 @@ export class Fetching {
       if (broken ?? received.by === 'source') this.openings.tellFailure(path, host, broken ?? received.error);
       else {
         this.failures.add(key);
-        context.events.emit('failed', { doing: `landing ${JSON.stringify(path)}, fetched for a visitor`, error: received.error });
+        context.events.emit('failed', { doing: `placing ${JSON.stringify(path)}, fetched for a visitor`, error: received.error });
       }
       return;
     }
     context.events.emit('fetched', { path, host: host.id, bytes: receiving.transfer.facts.size, ms: performance.now() - began, landed: version !== undefined });
     try {
-      // Where the entry moved on meanwhile, this host is owed the new version: the fence sees to that.
-      // What the app wrote was put back, and its own capture may have met the fetched bytes there.
+      // If the entry has a newer version by now, this host stays pending for it, because the
+      // update is fenced by the version. If a file of the app was put back, its own capture may
+      // have met the fetched bytes there.
       if (received.kept) return void await context.askToLook(path);
       if (version === undefined) return;
       await context.settler.settle(path, version, context.me, received.sha256);
       await context.landed();
     } catch (error) {
-      // The next scan finds that this host holds it.
-      context.events.emit('failed', { doing: `settling ${JSON.stringify(path)}, fetched for a visitor`, error });
+      // The next scan records that this host holds the file.
+      context.events.emit('failed', { doing: `acknowledging ${JSON.stringify(path)}, fetched for a visitor`, error });
     }
   }
 
@@ -219,7 +240,7 @@ export class Fetching {
   }
 }
 
-/** What is looked for: with another version or another capture it is something else. */
+/** Identifies a fetch: another version or another capture makes it a different one. */
 function keyOf(path: Path, { captured, entry }: Known): string {
   return JSON.stringify([path, entry?.version, ...captured.map(({ id }) => id)]);
 }

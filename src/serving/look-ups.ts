@@ -2,13 +2,17 @@ import { Gathering } from '../gathering.js';
 import type { Known } from '../look-up.js';
 import type { Path } from '../words.js';
 
-/** The driver serves other requests meanwhile. */
+/**
+ * How many calls run at once. The rest of the driver's connections stay free for other requests.
+ */
 const calls = 2;
 
 /**
- * Look-ups for visitors: a few calls of the database at a time, each for all paths that were asked for while the ones before were under way.
- * Nothing is remembered, and nobody is given the answer of a call that was sent before he asked: an upload may be acknowledged at any moment,
- * and from then on nobody may be told that it is missing.
+ * Batches look-ups for visitors: a few database calls at a time, each for all paths that were
+ * requested while earlier calls were under way.
+ *
+ * Results are not cached, and no request gets the result of a call that was sent before it. An
+ * upload may complete at any moment, and from then on no visitor may be told that it is missing.
  */
 export class LookUps {
   private readonly gathering: Gathering<Path, Known>;
@@ -21,7 +25,7 @@ export class LookUps {
     }, { items: limits.lookUpBatch, calls });
   }
 
-  /** Undefined where too many wait already. */
+  /** Undefined if too many look-ups wait already. */
   async find(path: Path): Promise<Known | undefined> {
     if (this.waiting >= this.limits.lookUpQueue) return undefined;
     this.waiting++;

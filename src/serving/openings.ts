@@ -16,40 +16,55 @@ export interface OpeningContext {
   readonly events: EventBus;
   readonly me: HostId;
   hosts(): readonly Host[];
-  /** Reads the hosts anew, unless that was done lately; `isUrgent`: unless it was done right before. */
+  /**
+   * Rereads the hosts, unless they were read recently; `isUrgent`: unless they were read a moment
+   * ago.
+   */
   refresh(isUrgent?: boolean): Promise<void>;
 }
 
 export interface OpeningLimits {
   readonly fileBytes: number;
-  /** How long one host is waited for until its first answer. */
+  /** How long to wait for the first answer of a host. In milliseconds. */
   readonly answerMs: number;
-  /** How long a host that failed is asked last. */
+  /** How long a host is tried last after a failure. In milliseconds. */
   readonly shunMs: number;
-  /** At once, altogether and from one host; and how many more may wait for either. */
+  /**
+   * How many fetches run at once, in total and from one host, and how many more may wait for
+   * either.
+   */
   readonly fetches: number;
   readonly fetchesOfSource: number;
   readonly fetchQueue: number;
 }
 
-/** A file that a host has begun to give. */
+/** A file whose content a host has begun to send. */
 export interface Opened {
   readonly host: Host;
   readonly facts: Facts;
   readonly body: AsyncIterable<Uint8Array>;
-  /** Of the entry; undefined where the host has captured it and not folded it yet. */
+  /** The version of the entry; undefined if the file is captured but not reconciled yet. */
   readonly version: Version | undefined;
   readonly began: number;
-  /** Ends it, and frees its slot. To be called in any case, also when all has come. */
+  /**
+   * Ends the transfer and frees its slot. Callers must call it in any case, even after all bytes
+   * have arrived.
+   */
   readonly stop: () => void;
 }
 
-/** gone: no host has it, as far as is known; busy: so much is fetched that it has to wait; unavailable: a host may have it, and none gave it. */
+/**
+ * gone: no host has the file, as far as is known; busy: all slots are taken; unavailable: a host
+ * may have the file, but none delivered it.
+ */
 export type NotOpened = 'gone' | 'busy' | 'unavailable';
 
-/** A host to ask. Undefined: it has nothing there, or nothing new. */
+/**
+ * A host to try. `open` returns undefined if the host has no file at the path, or nothing newer
+ * than the entry.
+ */
 interface Candidate { readonly host: Host; readonly open: (signal: AbortSignal) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined> }
-/** What a host answered that gave nothing. */
+/** Why a host delivered nothing. */
 type Answered = 'not there' | 'busy' | 'failed';
 
 export type FileEntry = Entry & { facts: Facts };
@@ -58,7 +73,10 @@ export function fileOf({ entry }: Pick<Known, 'entry'>): FileEntry | undefined {
   return entry?.kind === 'file' && entry.facts ? entry as FileEntry : undefined;
 }
 
-/** Opens files at the hosts that have them: those that captured newer bytes first, then those that hold the entry, the quickest first. */
+/**
+ * Opens files on the hosts that have them. Hosts that captured newer bytes come first, then the
+ * holders of the entry, the quickest first.
+ */
 export class Openings {
   private readonly sources: Sources;
   private readonly shares: Shares;
@@ -75,11 +93,15 @@ export class Openings {
     const captured = await this.openCaptured(path, known);
     if (typeof captured !== 'string') return captured;
     const entry = fileOf(known);
-    // Where no host holds the entry, as when its upload was removed before it was delivered, there is nothing to wait for.
+    // An entry may have no holder, for example if its upload was removed before the first
+    // delivery.
     return entry && entry.heldBy.length > 0 ? this.openHeld(entry) : captured;
   }
 
-  /** What it was promised to give, it did not: told, and asked last from now on. */
+  /**
+   * Reports that a host did not deliver a file that it should have. The host is tried last for a
+   * while.
+   */
   tellFailure(path: Path, host: Host, error: unknown): void {
     if (this.ending.aborted) return;
     this.sources.failed(host.id);
@@ -87,7 +109,10 @@ export class Openings {
     this.context.events.emit('unfetched', { path, host: host.id, failure: { code, message: messageOf(error), retryable: true, of: 'path' } });
   }
 
-  /** A host that this process does not know yet may have joined right before it captured the file. */
+  /**
+   * Rereads the hosts. Reads them again if a host of the file is missing: it may have joined
+   * right before it captured the file.
+   */
   private async readHosts({ captured, entry }: Known): Promise<void> {
     const { context } = this;
     await this.refresh(false);
@@ -113,7 +138,7 @@ export class Openings {
     const { opened, answers } = await this.ask(path, candidates);
     if (opened) return opened;
     if (answers.includes('busy')) return 'busy';
-    // Who waits for approval is not asked, and may have it.
+    // A pending host is not asked, but it may have the file.
     const isUnknown = captured.some(({ host }) => hosts.some(({ id, status }) => id === host && status === 'pending'));
     return isUnknown || answers.includes('failed') ? 'unavailable' : 'gone';
   }
@@ -131,7 +156,10 @@ export class Openings {
     return opened ?? (answers.includes('busy') ? 'busy' : 'unavailable');
   }
 
-  /** Asks one after the other. Where those that are not busy give nothing, the first one that is busy is waited for. */
+  /**
+   * Tries the hosts one after the other. If none of the free ones delivers, waits for the first
+   * busy one.
+   */
   private async ask(path: Path, candidates: readonly Candidate[]): Promise<{ opened?: Opened; answers: Answered[] }> {
     const answers: Answered[] = [];
     const isOpened = async (i: number, waits: boolean): Promise<Opened | undefined> => {
@@ -157,7 +185,8 @@ export class Openings {
       freeShare?.();
       return 'busy';
     }
-    // For this host alone: what it does not answer in time is ended, while the next one is asked.
+    // Aborts the request to this host alone. A late answer must not continue while the next host
+    // is tried.
     const stopping = new AbortController();
     const stop = (): void => {
       stopping.abort();

@@ -7,9 +7,11 @@ import { bounded } from '../bounded.js';
 import type { Host, HostId } from '../words.js';
 
 const defaults = { maxBehind: 300, maxFiles: 1_000 };
-/** A public address asks the database no oftener. In milliseconds. */
+/**
+ * The shortest interval between database queries, since the address is public. In milliseconds.
+ */
 const freshMs = 1_000;
-/** A load balancer waits no longer for an answer. In milliseconds. */
+/** A load balancer gets its answer within this time. In milliseconds. */
 const answerMs = 3_000;
 
 interface Backlog { readonly ready: boolean; readonly owed: number; readonly behindMs: number }
@@ -18,23 +20,26 @@ interface Backlog { readonly ready: boolean; readonly owed: number; readonly beh
 export function checkReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
   for (const [name, value] of Object.entries(limits)) {
     if (name in defaults && typeof value === 'number' && value >= 0) continue;
-    throw new SyncMediaError('BAD_OPTION', `syncReady: ${name} is no limit that is known, or no number from 0; known are ${Object.keys(defaults).join(', ')}`);
+    throw new SyncMediaError('BAD_OPTION', `syncReady: ${name} is an unknown limit, or its value is no number from 0 up; known are ${Object.keys(defaults).join(', ')}`);
   }
   return { ...defaults, ...limits };
 }
 
-/** How far behind this host is, looked up at most once a second however many ask. */
+/** Checks how far this host is behind, at most once a second however many requests come. */
 export class Readiness {
   private looked: Promise<Backlog> | undefined;
   private lookedAt = 0;
   private readonly heartbeats: Heartbeats;
 
-  /** @param isLed whether a process of this host leads: while none does, nothing that is saved here reaches another host */
+  /**
+   * @param isLed whether a process of this host is the leader: without one, nothing that is saved
+   *   here reaches another host
+   */
   constructor(private readonly parts: () => Promise<Parts>, private readonly isLed: () => Promise<boolean>, { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>) {
     this.heartbeats = new Heartbeats(2 * leaseMs, 3 * pollMs);
   }
 
-  /** Never rejects: what cannot be known is not ready. */
+  /** Never rejects: if the backlog cannot be read, the host is not ready. */
   async isReady(limits: Required<ReadyLimits>): Promise<boolean> {
     if (!this.looked || performance.now() - this.lookedAt > freshMs) {
       this.lookedAt = performance.now();
@@ -54,8 +59,10 @@ export class Readiness {
   }
 
   /**
-   * The hosts that send what they hold: those whose lease has beaten within twice the lease time. A file that no host has any more, or only
-   * one that is switched off, is no reason to take visitors from the hosts that work: waiting brings it to none of them.
+   * Lists the hosts that are working: those that renewed their lease within twice the lease time.
+   *
+   * Files that only stopped hosts have do not make this host unready. No host that works has them
+   * either, so sending visitors elsewhere would not help.
    */
   private listAtWork(others: readonly Host[]): HostId[] {
     this.heartbeats.observe(others);

@@ -15,27 +15,35 @@ import { haveSameFacts } from '../planning/standing.js';
 import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../words.js';
 import { Transfer } from './transfer.js';
 
-/** What one host was asked for, while it is written. */
+/** A file that one host sends, while it is being written here. */
 export interface Receiving {
   readonly transfer: Transfer;
   /**
-   * Writes, checks and lands it; without a judge it is only passed on to the transfer's readers. Where that fails, everything unfinished is
-   * removed and the transfer's readers are broken off.
+   * Writes, checks and places the file. Without a function that resolves replaced files, the
+   * bytes are only passed on to the transfer's readers. On failure, removes everything unfinished
+   * and breaks off the readers.
    */
   finish(judge: Judge | undefined): Promise<Received>;
 }
 
-/** What is to come: without a sha256 only the length is checked. */
+/** A file to be received. Without a sha256 only its length is checked. */
 export interface Expected { readonly path: Path; readonly facts: Facts }
 
-/** `kept`: this host's own lies there again. `by`: whose failure it is, the source's or this disk's. */
+/**
+ * `kept`: this host's own file is back at the path. `by`: the cause of the failure, the source or
+ * this disk.
+ */
 export type Received = { readonly sha256: string; readonly kept: boolean } | { readonly error: unknown; readonly by: 'source' | 'here' };
 
 export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number; readonly tmpFolders: TmpFolders }
 
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** This host's replica of a sync dir, ready to receive. @throws NO_MARKER; what the disk throws */
+/**
+ * Opens this host's replica of a sync dir to receive files.
+ *
+ * @throws NO_MARKER; errors of the disk
+ */
 export async function openPlace(root: Root, dir: SyncDir): Promise<Place> {
   const place = { disk: localDisk, dirPath: await root.realDir(dir), dir: dir.path };
   await root.requireOpenable(dir);
@@ -44,9 +52,10 @@ export async function openPlace(root: Root, dir: SyncDir): Promise<Place> {
 }
 
 /**
- * Opens an entry's file at a host that holds it. Nothing is written before its size and date are those of the version.
+ * Opens an entry's file on a host that holds it. Checks its size and mtime before anything is
+ * written.
  *
- * @throws TRANSFER_FAILED where that host has other bytes there; what the backend throws
+ * @throws TRANSFER_FAILED if that host has other bytes at the path; errors of the backend
  */
 export async function openSource({ backend }: Pick<Receiver, 'backend'>, from: Host, entry: Entry & { facts: Facts }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   const { facts, body } = await backend.read(from, entry.path, signal);
@@ -54,7 +63,7 @@ export async function openSource({ backend }: Pick<Receiver, 'backend'>, from: H
   throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} is another version on host ${from.hostname}.`);
 }
 
-/** Begins to write what comes from a source into this host's tmp area. */
+/** Begins to write the content from a source to this host's tmp area. */
 export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, { path, facts }: Expected, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
   const tmpFile = `${place.dirPath}/${await tmpFolders.find(place, path)}/${newName()}`;
   const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => { throw asDiskError(error, 'writing', tmpFile); });
@@ -68,13 +77,13 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     let written = 0;
     for await (const bytes of body) {
       by = 'here';
-      // A disk that is nearly full may take a part.
+      // A nearly full disk may write only a part.
       for (let taken = 0; taken < bytes.length;) taken += (await handle.write(bytes, taken, bytes.length - taken, written + taken)).bytesWritten;
       by = 'source';
       hash.update(bytes);
       written += bytes.length;
       if (written > size) break;
-      // The last byte waits for the check: a response that would be wrong is broken instead.
+      // The last byte is withheld until the check: a wrong response must break off, not end.
       transfer.reveal(Math.min(written, size - 1));
     }
     const sha256 = hash.digest('hex');
@@ -98,7 +107,8 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     transfer,
     async finish(judge) {
       try {
-        // Its readers have it open: without its name nothing is left of it whatever happens.
+        // The readers use the open handle. Without a name, nothing of the file remains after a
+        // crash.
         if (!judge) await localDisk.remove(tmpFile);
         const sha256 = await write();
         if (!judge) return { sha256, kept: false };
@@ -107,11 +117,11 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
       } catch (thrown) {
         const error = by === 'here' ? asDiskError(thrown, 'writing', tmpFile) : thrown;
         transfer.fail(error instanceof Error ? error : new Error(String(error)));
-        // Where it landed this name is gone, or is a second one of the same file.
+        // If the file was placed, this name is gone, or is a second link to the same file.
         await localDisk.remove(tmpFile).catch(() => undefined);
         return { error, by };
       } finally {
-        // It has landed, or it belongs to nobody: what closing says changes nothing.
+        // The file is placed or discarded by now, so an error while closing changes nothing.
         await transfer.endWriting().catch(() => undefined);
       }
     },

@@ -1,6 +1,9 @@
 /**
- * Remembers for a short time that nobody could give a file, so that the hosts are not asked again and again. What fails is known by what the
- * database said of it: once that changes the hosts are asked anew. Bounded; the oldest go first.
+ * Remembers for a short time that no host could deliver a file, so that the hosts are not asked
+ * again and again.
+ *
+ * The key contains the state of the file in the database. When that changes, the hosts are asked
+ * again. The number of failures is limited; the oldest are dropped first.
  */
 export class RecentFailures {
   private readonly failures = new Map<string, number>();

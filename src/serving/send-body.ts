@@ -3,19 +3,26 @@ import type { ServerResponse } from 'node:http';
 import type { SendPart } from './send-content.js';
 import { Visitor } from './visitor.js';
 
-/** Larger reads are quicker; what a visitor has not taken yet stays in memory. */
+/** Bytes per read. Larger reads are faster, but unsent bytes stay in memory. */
 const CHUNK = 256 * 1024;
-/** A visitor who takes nothing for so long is gone: until then the file stays open for it. In milliseconds. */
+/**
+ * A visitor who takes nothing for this long counts as gone. Until then the file stays open. In
+ * milliseconds.
+ */
 const STALLED_MS = 120_000;
 
-/** Reads at least one byte and at most `length` from `position` on; rejects where there is none. Whoever waits for them stops once the visitor is gone. */
+/**
+ * Reads at least one byte and at most `length` from `position` on. Rejects if there are none.
+ * Stops waiting for them once the visitor is gone.
+ */
 export type ReadPart = (position: number, length: number, visitor: Pick<Visitor, 'gone'>) => Promise<Buffer>;
 
 /**
- * Sends what `read` gives, as quickly as the visitor takes it. Where a read fails, or the visitor takes nothing, the response is broken:
- * its length was announced.
+ * Sends the bytes that `read` returns, as fast as the visitor takes them. If a read fails or the
+ * visitor stalls, the response is destroyed, because its length was announced.
  *
- * The promise resolves only when no read is under way and none will follow, so that whoever owns the file may close it.
+ * The promise resolves only when no read is under way and none will follow, so that the owner of
+ * the file may close it.
  */
 export function sendBody(response: ServerResponse, read: ReadPart, stalledMs = STALLED_MS): SendPart {
   return async (start, length) => {
@@ -38,7 +45,10 @@ export function sendBody(response: ServerResponse, read: ReadPart, stalledMs = S
   };
 }
 
-/** Reads from an open file. The handle counts what is under way: a number could belong to another file by the time it is used. */
+/**
+ * Reads from an open file. Uses the handle, whose `close` waits for pending reads. A descriptor
+ * number could belong to another file by the time it is used.
+ */
 export function readFrom(handle: FileHandle): (position: number, length: number) => Promise<Buffer> {
   return async (position, length) => {
     const bytes = Buffer.allocUnsafe(length);

@@ -6,33 +6,40 @@ import { keepExactConditions } from './conditions.js';
 import { protectOrigin } from './content-headers.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
-/** Sends bytes from `start` on, `length` of them, and ends or breaks the response. Must not reject. */
+/** Sends `length` bytes from `start` on, then ends or destroys the response. Must not reject. */
 export type SendPart = (start: number, length: number) => Promise<void>;
 
-/** `send` reads this off the stream where it was not given by `pipe`. */
+/** The properties that `send` uses and that only its `pipe` would set. */
 type Sending = Omit<send.SendStream, 'stream'> & { req: Pick<IncomingMessage, 'method' | 'headers'>; res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
 
-/** What is served: `absolute` is where it lies, or will lie, on this disk; `tag` is its ETag, where it is known. */
+/**
+ * A file to be served. `absolute` is its path on this disk, where it may not have arrived yet.
+ * `tag` is its ETag, if it is known.
+ */
 export interface ServedFile { readonly path: Path; readonly absolute: string; readonly facts: Facts; readonly tag: string | undefined }
 
-/** An error as Express and its error handlers know it. */
+/** An error with the properties that Express and its error handlers read. */
 export interface HttpError extends Error { status: number; statusCode: number; headers?: Record<string, string> }
 
 /**
- * Answers with one file of known facts: type, conditional requests, ranges and HEAD as `send` does them, the bytes as `sendPart` does.
- * The date has whole seconds, all that transfers carry, so that Last-Modified is the same on every host.
+ * Answers with one file. `send` handles the type, conditional requests, ranges and HEAD;
+ * `sendPart` sends the bytes.
  *
- * @returns once the response has ended or broke; an error with its status where `send` refuses the request (412, 416)
+ * The date has whole seconds, like all dates that transfers carry, so `Last-Modified` is the same
+ * on every host.
+ *
+ * @returns once the response has ended or was destroyed; an error with its status if `send`
+ *   refuses the request (412, 416)
  */
 export function sendContent(
   request: IncomingMessage, response: ServerResponse, { path, absolute, facts: { size, mtime }, tag }: ServedFile, options: ResolvedServeOptions, sendPart: SendPart,
 ): Promise<HttpError | undefined> {
   return new Promise((resolve) => {
     const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } = options;
-    // `send` would make a tag of size and date.
+    // `send` would derive the ETag from size and date.
     const stream = send(request, path, { acceptRanges, cacheControl, etag: false, lastModified, maxAge, immutable }) as unknown as Sending;
     stream.res = response;
-    // It comes only where there is a body to send; what is answered without one ends the response by itself.
+    // `send` calls this only if there is a body to send. It ends other responses itself.
     let sendsBody = false;
     stream.stream = (_path, { start }) => {
       sendsBody = true;

@@ -17,20 +17,23 @@ export interface ServeContext {
   readonly base: string;
   dirs(): SyncDirs;
   readonly tags: ContentTags;
-  /** What fetches; undefined on a machine without a host id: there only what is here is served. */
+  /**
+   * Fetches missing files. Undefined on a machine without a host id, which serves only its own
+   * files.
+   */
   fetching(): Promise<Pick<Fetching, 'find'> | undefined>;
 }
 
-/** unavailable: the ledger knows the file, and nobody could give it just now. */
+/** What came of a request. unavailable: a host may have the file, but none could deliver it. */
 type Answered = HttpError | RefusedPath | 'answered' | 'unavailable';
 
-/** What is answered where nothing falls through, as `express.static` does it. */
+/** The errors for refused paths if `fallthrough` is false, as in `express.static`. */
 const refusals: Record<RefusedPath, [status: number, message: string]> = { malformed: [400, 'Bad Request'], outside: [403, 'Forbidden'], missing: [404, 'Not Found'] };
 
-/** How often a file that comes and goes while it is looked for is looked for again. */
+/** How often a file is looked for if it comes and goes meanwhile. */
 const tries = 3;
 
-/** Serves what lies below a directory, and fetches what is missing from a host that holds it. */
+/** Serves the files below a directory. Fetches missing ones from a host that has them. */
 export function createServeMedia(context: ServeContext, options: ResolvedServeOptions): RequestHandler {
   async function handle(request: Request, response: Response): Promise<Answered> {
     const asked = findRequestPath(readPathname(request.url), context.base, context.dirs(), options.dotfiles);
@@ -57,7 +60,10 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     return 'unavailable';
   }
 
-  /** Undefined on a machine without a host id. Where the database cannot be asked, nobody knows whether the file exists. */
+  /**
+   * Undefined on a machine without a host id. An error if the database fails, since nobody knows
+   * then whether the file exists.
+   */
   async function fetch(path: Path): Promise<Found | HttpError | undefined> {
     try {
       return await (await context.fetching())?.find(path);
@@ -66,13 +72,14 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
     }
   }
 
-  /** Undefined where nothing is there. */
+  /** Undefined if there is no file at the path. */
   async function serveLocal(request: Request, response: Response, path: Path): Promise<Answered | undefined> {
     let file;
     try {
       file = await context.root.openToServe(path);
     } catch (error) {
-      // A directory, a symlink, a sync dir that is away: nothing to serve from this disk.
+      // Directories and symlinks are not served. Files of a sync dir without its marker are
+      // fetched.
       if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH') || hasCode(error, 'BAD_PATH')) return 'missing';
       if (hasCode(error, 'NO_MARKER')) return undefined;
       throw error;
@@ -107,12 +114,15 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
   };
 }
 
-/** False where a file with this tag is answered without its content. */
+/** False if the answer has no content: for HEAD, or if the visitor has the file with this tag. */
 function isBodyWanted({ method, headers }: Request, tag: string): boolean {
   return method !== 'HEAD' && headers['if-none-match']?.includes(tag) !== true;
 }
 
-/** A cache that kept a 404 would go on saying it after the file has come. What the next handler answers otherwise is its own affair. */
+/**
+ * Keeps caches from storing a 404, which they would serve even after the file has arrived. Other
+ * answers of the next handler stay as they are.
+ */
 function forbidCachingOf404(response: Response): void {
   const writeHead = response.writeHead.bind(response) as (...given: unknown[]) => Response;
   response.writeHead = (...given: unknown[]): Response => {

@@ -3,35 +3,56 @@ import type { ServerResponse } from 'node:http';
 import { SyncMediaError } from '../errors/errors.js';
 import { describeUnknown } from '../options/nearest.js';
 
-/** What is known of a file before it is sent; it may still be on its way to this disk. The date has whole seconds. */
+/**
+ * What is known about a file before it is sent. It may not have arrived on this disk yet. The
+ * date has whole seconds.
+ */
 export type ServedStat = Pick<Stats, 'size' | 'mtime' | 'mtimeMs'>;
 
-/** What `serveMedia(dir, options)` takes: what `express.static` users know, and what uploads need. */
+/**
+ * The options of `serveMedia(dir, options)`: those that users of `express.static` know, and those
+ * for uploads.
+ */
 export interface ServeOptions {
-  /** Whether ranges are served. Default true. */
+  /** Whether range requests are served. Default true. */
   acceptRanges?: boolean;
   /** Whether Cache-Control is set, from `maxAge` and `immutable`. Default true. */
   cacheControl?: boolean;
   /**
-   * Whether an `ETag` is sent: the sha256 of the content, the same on every host. Without it, `If-Modified-Since` counts, in whole seconds.
-   * Default true.
+   * Whether an `ETag` is sent: the sha256 of the content, the same on every host. Without it,
+   * `If-Modified-Since` applies, in whole seconds. Default true.
    */
   etag?: boolean;
-  /** Default true. */
+  /** Whether `Last-Modified` is sent. Default true. */
   lastModified?: boolean;
-  /** Milliseconds, or text such as '1d'. Default 0. */
+  /**
+   * How long caches may use the file without asking: milliseconds, or text such as '1d'. Default
+   * 0.
+   */
   maxAge?: number | string;
-  /** Default false. */
+  /** Whether `Cache-Control` contains `immutable`. Default false. */
   immutable?: boolean;
-  /** Names that begin with a dot: `deny` and `ignore` count them as missing. Nothing in `.syncmedia/` is served either way. Default `deny`. */
+  /**
+   * Names that begin with a dot: `deny` and `ignore` treat them as missing. Nothing in
+   * `.syncmedia/` is served either way. Default `deny`.
+   */
   dotfiles?: 'deny' | 'ignore' | 'allow';
-  /** What is missing goes on to the next handler (true), or is an error: 404; 400 for a malformed path, 403 for one that leads out. Default true. */
+  /**
+   * Whether a request for a missing file goes on to the next handler. If not, it fails with 404,
+   * with 400 for a malformed path, or with 403 for one that leads out. Default true.
+   */
   fallthrough?: boolean;
-  /** Called before anything is sent, after our own headers; may change them. `path` is absolute, as with `express.static`. */
+  /**
+   * Called before the response is sent, after our own headers; may change them. `path` is
+   * absolute, as in `express.static`.
+   */
   setHeaders?: (response: ServerResponse, path: string, stat: ServedStat) => void;
-  /** Content types that are served as they are, although they can run in the app's origin: `['image/svg+xml']`. Default none. */
+  /**
+   * Content types that are served unchanged although they can run scripts in the app's origin,
+   * such as `['image/svg+xml']`. Default none.
+   */
   trust?: readonly string[];
-  /** Whether what is missing here is fetched from a host that holds it. Default true. */
+  /** Whether a file that is missing here is fetched from a host that has it. Default true. */
   fetch?: boolean;
 }
 
@@ -45,7 +66,7 @@ const defaults = {
 } as const;
 const known = [...Object.keys(defaults), 'setHeaders', 'trust'];
 
-/** @throws BAD_OPTION naming the unknown or malformed option */
+/** @throws BAD_OPTION that names the unknown or malformed option */
 export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length > 0) throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
@@ -54,7 +75,7 @@ export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions
   for (const [name, value] of Object.entries(rest)) {
     if (name === 'maxAge' ? typeof value !== 'number' && typeof value !== 'string'
       : name === 'dotfiles' ? !['deny', 'ignore', 'allow'].includes(value as string) : typeof value !== 'boolean') {
-      throw bad(`${name} has a value that it cannot have: ${JSON.stringify(value)}`);
+      throw bad(`${name} has an invalid value: ${JSON.stringify(value)}`);
     }
   }
   if (setHeaders !== undefined && typeof setHeaders !== 'function') throw bad('setHeaders must be a function');

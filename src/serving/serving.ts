@@ -22,26 +22,32 @@ import { resolveServeOptions, type ServeOptions } from './serve-options.js';
 import { createServeMedia } from './serve-media.js';
 
 export interface ServingContext {
-  /** Undefined on a machine without a host id: there only what is on its disk is served. */
+  /** Undefined on a machine without a host id, which serves only its own files. */
   state(): State | undefined;
-  /** What such a machine serves from, where its environment says so. */
+  /** The root of such a machine, if its environment sets one. */
   readonly configuredRoot: string | undefined;
   dirs(): SyncDirs;
   warn(message: string): void;
-  /** @throws what opening throws */
+  /** @throws the error with which opening failed */
   parts(): Promise<Parts>;
   backend(parts: Parts, state: State): Backend;
-  /** rsync's `--chmod`. */
+  /** The value of rsync's `--chmod`. */
   readonly chmod: string;
 }
 
 const defaultMode = 0o644;
-/** Hosts read longer ago than this are read anew before one is fetched from; and where one is needed that is not among them. In milliseconds. */
+/**
+ * The oldest host list that a fetch may use, and the oldest one if it lacks a host of the file.
+ * In milliseconds.
+ */
 const hostsAge = 5_000, urgentHostsAge = 500;
 /** How long a visitor's request waits for a database that is not open yet. In milliseconds. */
 const openMs = 5_000;
 
-/** What an instance serves, in any of its host's processes: one Fetching, and one cache of tags, for all mounts. */
+/**
+ * Serves the files of an instance, in any process of its host. All mounts share one
+ * `MissingFileFetcher` and one cache of tags.
+ */
 export class Serving {
   private fetching: Promise<Fetching> | undefined;
   private closed = false;
@@ -50,7 +56,7 @@ export class Serving {
 
   constructor(private readonly context: ServingContext) {}
 
-  /** @throws BAD_OPTION; BAD_SYNC_DIR where `dir` does not lie below the root */
+  /** @throws BAD_OPTION; BAD_SYNC_DIR if `dir` does not lie below the root */
   serve(dir: string, options: ServeOptions = {}): RequestHandler {
     if (typeof dir !== 'string' || dir === '') {
       throw new SyncMediaError('BAD_OPTION', `serveMedia needs the directory to serve, relative to the root, as in serveMedia('uploads'); it was given ${describeValue(dir)}`);
@@ -78,7 +84,10 @@ export class Serving {
     await Promise.all([fetching?.close(), this.tags.close()]);
   }
 
-  /** Undefined on a machine without a host id. While it is closed visitors may still come, and what is not here is not missing. */
+  /**
+   * Undefined on a machine without a host id. After `close`, visitors may still come, and a
+   * missing file is unavailable instead of unknown.
+   */
   private async open(): Promise<Pick<Fetching, 'find'> | undefined> {
     const state = this.context.state();
     if (!state) return undefined;
@@ -90,7 +99,7 @@ export class Serving {
   private async make(state: State): Promise<Fetching> {
     const parts = await this.context.parts();
     const { ledger, events, registry, root, dirs, me } = parts;
-    // What this process read before may be older than any visitor: a host that has become ready since is a source, too.
+    // The known host list may be outdated. A host that has become ready since is a source, too.
     let readAt = -Infinity, reading: Promise<void> | undefined;
     return new Fetching({
       events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),

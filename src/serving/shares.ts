@@ -1,14 +1,17 @@
 import type { HostId } from '../words.js';
 import { Slots } from './slots.js';
 
-/** What one source may occupy at once, so that a slow one leaves room for the others. */
+/** Gives each source its own slots, so that a slow one leaves room for the others. */
 export class Shares {
   private readonly ofSource = new Map<HostId, Slots>();
 
-  /** As for `Slots`, each for one source. */
+  /** Takes the limits of `Slots`, for each source. */
   constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
 
-  /** Gives how to free it; undefined where none is free, with `waits` after the wait. */
+  /**
+   * Returns a function that frees the slot; undefined if none is free, with `waits` after waiting
+   * for one.
+   */
   async take(source: HostId, waits: boolean): Promise<(() => void) | undefined> {
     const slots = this.ofSource.get(source) ?? new Slots(this.width, this.queue, this.waitMs);
     this.ofSource.set(source, slots);
@@ -16,7 +19,7 @@ export class Shares {
     if (!free) return undefined;
     return () => {
       free();
-      // Hosts that were retired are not remembered.
+      // Idle sources are dropped, so that retired hosts do not accumulate.
       if (slots.isIdle) this.ofSource.delete(source);
     };
   }

@@ -1,4 +1,7 @@
-/** At most `width` pieces of work at once, and `queue` more that wait, each for `waitMs` milliseconds at most; the rest is refused at once. */
+/**
+ * Admits at most `width` tasks at once. Up to `queue` more wait, each for at most `waitMs`
+ * milliseconds. Further ones are refused at once.
+ */
 export class Slots {
   private busy = 0;
   private readonly waiting = new Set<() => void>();
@@ -8,7 +11,10 @@ export class Slots {
   get hasFree(): boolean { return this.busy < this.width; }
   get isIdle(): boolean { return this.busy === 0 && this.waiting.size === 0; }
 
-  /** Waits for a slot, and gives how to free it; undefined where too many wait already, or none became free in time. */
+  /**
+   * Waits for a slot and returns a function that frees it. Undefined if too many wait already, or
+   * if no slot became free in time.
+   */
   async take(): Promise<(() => void) | undefined> {
     if (this.hasFree) this.busy++;
     else if (this.waiting.size >= this.queue || !await this.wait()) return undefined;
@@ -22,7 +28,7 @@ export class Slots {
     };
   }
 
-  /** Until a slot is handed on to this one; false where that takes too long. */
+  /** Resolves true when a slot is handed on to this task, false after `waitMs`. */
   private wait(): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (got: boolean): void => {

@@ -1,6 +1,9 @@
 import type { RequestHandler } from 'express';
 
-/** Answers a load balancer: 200 or 503, and nothing else about this host. Mount it where the balancer asks. */
+/**
+ * Answers a load balancer's health check with 200 or 503, and reveals nothing else about this
+ * host. Mount it at the address that the balancer requests.
+ */
 export function createSyncReady(isReady: () => Promise<boolean>): RequestHandler {
   return (_request, response, next) => {
     isReady().then((ready) => {

@@ -4,8 +4,10 @@ import type { Facts } from '../words.js';
 import { readFrom, type ReadPart } from './send-body.js';
 
 /**
- * A file that is being fetched: one writer, any number of readers that follow it. Readers read what is on the disk, so that a slow
- * one costs no memory. The file is closed when nobody uses it any more; it may have another name by then.
+ * A file that is being fetched: one writer, and any number of readers that follow it.
+ *
+ * Readers read from the disk, so a slow one costs no memory. The file is closed when nobody uses
+ * it any more, and may have another name by then.
  */
 export class Transfer {
   private visible = 0;
@@ -15,24 +17,29 @@ export class Transfer {
   private readonly waiting = new Set<() => void>();
   private readonly readFile: ReturnType<typeof readFrom>;
 
-  /** Called where it is still written and nobody reads it any more. */
+  /** Called if the last reader leaves while the file is still being written. */
   onUnread: (() => void) | undefined;
 
-  /** @param handle open for reading and writing; its owner is the transfer from now on, and the caller ends the writing */
+  /**
+   * @param handle open for reading and writing. The transfer closes it; the caller ends the
+   *   writing.
+   */
   constructor(private readonly handle: FileHandle, readonly facts: Facts) {
     this.readFile = readFrom(handle);
   }
 
-  /** The file was closed already, or will never be complete. */
+  /** Whether the file was closed already, or will never be complete. */
   get isOver(): boolean {
     return this.failure !== undefined || (this.isWritten && this.readers === 0);
   }
 
-  /** How many bytes have come. */
+  /** How many bytes readers may read. */
   get bytes(): number { return this.visible; }
   get isRead(): boolean { return this.readers > 0; }
 
-  /** False where it is over. Each use that began is ended by `release`. */
+  /**
+   * Adds a reader; false if the transfer is over. Each reader that was added ends with `release`.
+   */
   use(): boolean {
     if (this.isOver) return false;
     this.readers++;
@@ -50,19 +57,22 @@ export class Transfer {
     if (this.readers === 0) await this.handle.close();
   }
 
-  /** Readers may have everything before this position. */
+  /** Lets readers read everything before this position. */
   reveal(position: number): void {
     this.visible = position;
     this.wake();
   }
 
-  /** Whoever has not got all that was asked for gets nothing more. */
+  /** Readers get no further bytes, but this error. */
   fail(error: Error): void {
     this.failure ??= error;
     this.wake();
   }
 
-  /** Reads what has come in; waits for it, unless whoever asked is gone. A function of its own, to be handed on. */
+  /**
+   * Waits for bytes at `position` and reads them. Rejects once the visitor is gone. A property,
+   * so that it can be passed on.
+   */
   readonly read: ReadPart = async (position, length, visitor) => {
     while (this.visible <= position) await this.progress(visitor.gone);
     return this.readFile(position, Math.min(length, this.visible - position));
@@ -74,7 +84,7 @@ export class Transfer {
       const go = (): void => {
         this.waiting.delete(go);
         gone.removeEventListener('abort', go);
-        if (this.failure ?? gone.aborted) reject(this.failure ?? new SyncMediaError('CANCELLED', 'Whoever asked for the file is gone.'));
+        if (this.failure ?? gone.aborted) reject(this.failure ?? new SyncMediaError('CANCELLED', 'The visitor is gone.'));
         else resolve();
       };
       this.waiting.add(go);

@@ -2,10 +2,13 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Connections whose end somebody waits for: one listener for each, however many requests a visitor sends on it. */
+/**
+ * Signals that abort when a connection ends: one listener for each connection, however many
+ * requests a visitor sends on it.
+ */
 const ends = new WeakMap<Socket, AbortSignal>();
 
-/** Whoever a response goes to: whether it is still there, and when it takes more. */
+/** The receiver of a response: whether it is still connected, and when it takes more bytes. */
 export class Visitor {
   private isGone = false;
   private leaving: AbortController | undefined;
@@ -18,10 +21,14 @@ export class Visitor {
   };
   private readonly onDrain = (): void => { this.wake(); };
 
-  /** @param stalledMs how long a visitor may take nothing until the response is broken */
+  /**
+   * @param stalledMs how long a visitor may take nothing before the response is destroyed, in
+   *   milliseconds
+   */
   constructor(private readonly response: ServerResponse, private readonly stalledMs: number) {
     response.on('close', this.leave).on('drain', this.onDrain);
-    // A response that waits behind another one on its connection is told nothing when that ends.
+    // A response that waits behind another one on its connection gets no event when that
+    // connection ends.
     if (response.socket === null) {
       this.connection = findEnd(response.req.socket);
       this.connection.addEventListener('abort', this.leave);
@@ -33,14 +40,14 @@ export class Visitor {
     return this.isGone;
   }
 
-  /** Aborts once the visitor is gone. Made when it is first asked for: most answers are sent without. */
+  /** Aborts once the visitor is gone. Made on first use, since most responses do not need it. */
   get gone(): AbortSignal {
     this.leaving ??= new AbortController();
     if (this.isGone) this.leaving.abort();
     return this.leaving.signal;
   }
 
-  /** Resolves when the visitor has taken what was written, or is gone. */
+  /** Resolves when the visitor has taken the written bytes, or is gone. */
   async takes(): Promise<void> {
     if (this.isGone) return;
     const stalled = setTimeout(() => {
@@ -51,7 +58,7 @@ export class Visitor {
     clearTimeout(stalled);
   }
 
-  /** Nobody waits for this visitor any more. */
+  /** Removes the listeners. The visitor is not used after that. */
   release(): void {
     this.response.off('close', this.leave).off('drain', this.onDrain);
     this.connection?.removeEventListener('abort', this.leave);
@@ -64,7 +71,7 @@ function findEnd(socket: Socket): AbortSignal {
   const ended = new AbortController();
   if (socket.destroyed) ended.abort();
   else socket.once('close', () => { ended.abort(); });
-  // One listener for each response that waits its turn on the connection.
+  // Each response that waits its turn on the connection adds a listener.
   setMaxListeners(0, ended.signal);
   ends.set(socket, ended.signal);
   return ended.signal;

@@ -93,6 +93,6 @@ describe('readiness', () => {
 
   test('refuses limits that it does not know', () => {
     expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
-    expect(() => one.app.sync.ready({ max: 1 } as never)).toThrow(/max is no limit/);
+    expect(() => one.app.sync.ready({ max: 1 } as never)).toThrow(/max is an unknown limit/);
   });
 });

@@ -8,7 +8,7 @@ import { addScope, type ScopeOptions } from '../scope.js';
 
 export function addAdopt(program: Command, run: Run): void {
   addScope(program.command('adopt'), { wait: false })
-    .description('Takes over files that no ledger knows yet: shows what differs between the hosts, and records what is the same without sending it.')
+    .description('Adds existing files to the ledger: shows what differs between the hosts, and records what is the same without sending it.')
     .option('--dry-run', 'only show what differs, change nothing')
     .option('--yes', 'do it without asking')
     .action((options: ScopeOptions & { dryRun?: boolean; yes?: boolean }, command: Command) => run(command, async (call) => {
@@ -22,7 +22,7 @@ export function addAdopt(program: Command, run: Run): void {
     }));
 }
 
-/** @throws CANCELLED unless a person says yes */
+/** @throws CANCELLED unless a person confirms */
 async function confirm({ signal }: Call): Promise<void> {
   const read = (answer: string): boolean => /^y(es)?$/i.test(answer);
   if (canAsk() && await ask({ text: 'Adopt these files? yes or no', otherwise: 'no', read }, signal)) return;

@@ -34,7 +34,10 @@ export function addApprove(program: Command, run: Run): void {
     }));
 }
 
-/** What is approved is what was shown: the digest goes along. */
+/**
+ * Whether a person wants to approve this host. The approval sends the digest of what was shown,
+ * so it fails if the host has changed since.
+ */
 async function isWanted(host: HostDescription, { fingerprint, yes }: ApproveOptions, { screen, signal }: Call): Promise<boolean> {
   if (fingerprint !== undefined) {
     if (host.key?.fingerprint === fingerprint.replace(/=$/, '')) return true;

@@ -16,14 +16,14 @@ export function addConflicts(program: Command, run: Run): void {
       }
       return 0;
     }));
-  addKept('compare', 'Shows one beside what lies at its path on this host.')
+  addKept('compare', 'Compares one with the file at its path on this host.')
     .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const conflict = await sync.conflicts.compare(dir, keptAs);
       if (json) screen.printJson({ conflict });
       else screen.print(describeComparison(conflict));
       return 0;
     }));
-  addKept('restore', 'Puts one back, on every host. What lies there goes to the trash.')
+  addKept('restore', 'Restores one on every host. The file that is there now goes to the trash.')
     .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       await sync.conflicts.restore(dir, keptAs);
       if (json) screen.printJson({ restored: keptAs });
@@ -45,7 +45,7 @@ export function addConflicts(program: Command, run: Run): void {
 
 function describeComparison({ path, keptAs, kept, here, identical }: ConflictComparison): string {
   const rows = [[keptAs, kept] as const, ...(here ? [[path, here] as const] : [])];
-  const verdict = !here ? `nothing lies at ${path} on this host` : identical ? 'they are identical' : 'they differ';
+  const verdict = !here ? `there is no file at ${path} on this host` : identical ? 'they are identical' : 'they differ';
   return formatTable(['FILE', 'SIZE', 'DATE', 'SHA256'], rows.map(([name, { size, mtime, sha256 }]) => [name, formatBytes(size), mtime.toISOString(), sha256]))
     + `${verdict}\n`;
 }

@@ -28,7 +28,7 @@ export function addHosts(program: Command, run: Run): void {
 
   addHostOptions(hosts.command('add'))
     .description('Adds a passive host: one that only has sshd and rsync. --hostname and --root are needed.')
-    .option('--fingerprint <SHA256:…>', 'of one of its sshd\'s host keys, as `ssh-keygen -lf` prints it there; without it, what it shows is asked about')
+    .option('--fingerprint <SHA256:…>', 'of one of its sshd\'s host keys, as `ssh-keygen -lf` prints it there; without it, the command shows the key and asks')
     .action(async (options: HostOptions & { fingerprint?: string }, command: Command) => {
       const { hostname, root, key, syncDirs, fingerprint } = options;
       if (hostname === undefined || root === undefined) throw new SyncMediaError('BAD_OPTION', 'hosts add needs --hostname and --root');
@@ -43,7 +43,7 @@ export function addHosts(program: Command, run: Run): void {
     });
 
   addHostOptions(hosts.command('edit'))
-    .description('Changes what is stored of a host.').argument('<host>', 'its name or id')
+    .description('Changes the stored settings of a host.').argument('<host>', 'its name or id')
     .addOption(new Option('--status <status>', 'pause what is sent to it, or resume it').choices(['approved', 'paused']))
     .action(async (name: string, options: HostOptions & { status?: 'approved' | 'paused' }, command: Command) => {
       const { root, key, syncDirs, status } = options;
@@ -56,7 +56,7 @@ export function addHosts(program: Command, run: Run): void {
     });
 
   hosts.command('seal')
-    .description('Seals the rows of all hosts with SYNCMEDIA_SECRET that have a valid seal, after a change of the secret.')
+    .description('After a change of SYNCMEDIA_SECRET, seals again the rows of all hosts that have a valid seal.')
     .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const { sealed, pending } = await sync.hosts.seal();
       if (json) screen.printJson({ sealed: sealed.map(describeHost), pending: pending.map(describeHost) });
@@ -65,7 +65,10 @@ export function addHosts(program: Command, run: Run): void {
     }));
 }
 
-/** The fingerprint of the first key that a new host shows, ed25519 before others, if a person says that it is the right one. */
+/**
+ * Shows a new host's first key (ed25519 before others). Returns its fingerprint if a person
+ * confirms that it is the right one.
+ */
 async function askForKey(address: { url: string; sshPort: number }, { sync, screen, signal }: Call): Promise<string | undefined> {
   const { shown } = await sync.hosts.readKeys(address);
   const [key] = shown;
@@ -73,7 +76,7 @@ async function askForKey(address: { url: string; sshPort: number }, { sync, scre
   return key !== undefined && await confirm(`Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`, signal) ? key : undefined;
 }
 
-/** A literal key line, or what a file holds. */
+/** Returns a literal key line, or the content of a file. */
 async function readKey(key: string): Promise<string> {
   if (/^(ssh-|ecdsa-|sk-)/.test(key)) return key;
   try {

@@ -52,7 +52,7 @@ async function askForRest(given: HostRegistration, { sync, environment, screen, 
     const answer = await ask({ text: question, otherwise, read }, signal);
     if (answer !== undefined) answers[name] = answer;
   };
-  // What an empty answer comes to: what the environment says, else what is stored, else the default.
+  // An empty answer means the value of the environment, else the stored one, else the default.
   const { SYNCMEDIA_SSH_PORT: port, SYNCMEDIA_SYNC_DIRS: dirs } = environment;
   await fill('hostname', 'Host name', environment.SYNCMEDIA_HOSTNAME ?? stored?.hostname ?? hostname(), text);
   await fill('url', 'Name or address for the others', environment.SYNCMEDIA_URL ?? stored?.url ?? 'this machine\'s FQDN', text);

@@ -5,7 +5,7 @@ import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addRuns(program: Command, run: Run): void {
-  const runs = program.command('runs').description('Shows the runs that were asked for: pushes, pulls, verifications, adoptions, bootstraps.');
+  const runs = program.command('runs').description('Shows the runs that were requested: pushes, pulls, verifications, adoptions, bootstraps.');
   runs.command('list', { isDefault: true })
     .description('Lists them, the newest first.')
     .option('--limit <number>', 'how many at most', parseLimit, 50)

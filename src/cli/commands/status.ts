@@ -5,7 +5,7 @@ import { formatPairs, formatTable } from '../table.js';
 
 export function addStatus(program: Command, run: Run): void {
   program.command('status')
-    .description('Shows what each host is owed, its last delivery, and what stands in the way.')
+    .description('Shows the pending files of each host, its last delivery, and its failures.')
     .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const status = await sync.status();
       if (json) screen.printJson(status);
@@ -22,9 +22,9 @@ function formatStatus(status: Status): string {
     ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
     ...(status.unsealedRules ? [['unsealed rules', `${status.unsealedRules.join(', ')}: \`syncmedia doctor\` has the remedy`] as [string, string]] : []),
     ['entries', String(status.entries)],
-    ['captures', `${String(status.captures)} to be folded`],
+    ['captures', `${String(status.captures)} to be processed`],
     ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
-    ['conflicts', `${String(status.conflicts.length)} kept aside here`],
+    ['conflicts', `${String(status.conflicts.length)} recoverable on this host`],
   ]) + section(['HOST', 'STATUS', 'OWED', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'], status.hosts.map(formatHost))
     + section(['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'], status.hosts.flatMap((host) => host.failures.map(
       ({ sender, failure, since, nextTryAt }) => [host.hostname, nameOf(sender), failure.code, failure.message, timeOf(since), timeOf(nextTryAt)])))

@@ -4,9 +4,9 @@ import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addTrash(program: Command, run: Run): void {
-  const trash = program.command('trash').description('Shows what was set aside on this host, and puts it back.');
+  const trash = program.command('trash').description('Shows the replaced and removed files of this host, and restores them.');
   trash.command('list', { isDefault: true })
-    .description('Lists old versions and removed files, the newest first.')
+    .description('Lists superseded versions and removed files, the newest first.')
     .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const files = await sync.kept.list('trash');
       if (json) screen.printJson({ files });
@@ -16,7 +16,7 @@ export function addTrash(program: Command, run: Run): void {
       }
       return 0;
     }));
-  trash.command('restore').description('Puts a file back, on every host. What lies there goes to the trash.')
+  trash.command('restore').description('Restores a file on every host. The file that is there now goes to the trash.')
     .argument('<sync-dir>').argument('<kept-as>', 'as the list shows it')
     .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       await sync.kept.restore(dir, keptAs);
@@ -27,15 +27,15 @@ export function addTrash(program: Command, run: Run): void {
 }
 
 export function addRemovals(program: Command, run: Run): void {
-  const removals = program.command('removals').description('Decides on removals that wait, because they were so many at once.');
-  removals.command('list', { isDefault: true }).description('Lists those that wait.')
+  const removals = program.command('removals').description('Decides on removals that wait for a person, because there were so many at once.');
+  removals.command('list', { isDefault: true }).description('Lists the waiting removals.')
     .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({ host: host.hostname, dir, message: failure.message }));
       if (json) screen.printJson({ removals: waiting });
       else screen.print(formatTable(['HOST', 'SYNC DIR', 'WHAT'], waiting.map(({ host, dir, message }) => [host, dir, message])));
       return 0;
     }));
-  for (const [name, decision, about] of [['approve', 'approved', 'Lets them go on.'], ['reject', 'rejected', 'Drops them: the files stay.']] as const) {
+  for (const [name, decision, about] of [['approve', 'approved', 'Approves them: the files are removed.'], ['reject', 'rejected', 'Rejects them: the files stay.']] as const) {
     removals.command(name).description(about).argument('<sync-dir>').option('--host <host>', 'only those that wait on this host')
       .action((dir: string, options: { host?: string }, command: Command) => run(command, async ({ sync, screen, json }) => {
         await sync.removals.decide(dir, decision, options.host);

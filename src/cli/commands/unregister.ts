@@ -4,12 +4,13 @@ import type { Run } from '../call.js';
 
 export function addUnregister(program: Command, run: Run): void {
   program.command('unregister')
-    .description('Retires a host: it is owed nothing more, and its key leaves the others.')
+    .description('Retires a host: it gets no more files, and its key is removed from the others.')
     .argument('[host]', 'its name or id (default: this host)')
     .action((name: string | undefined, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
       const host = await sync.hosts.unregister(name);
       if (json) screen.printJson({ host: describeHost(host) });
-      // A retired host's name and url are marked with its id, to free them.
+      // The name and url of a retired host have its id as a suffix, which frees them for other
+      // hosts.
       else screen.print(`Unregistered host ${host.hostname} (${host.id}), ${host.url}`.replaceAll(`#${host.id}`, ''));
       return 0;
     }));
