@@ -17,5 +17,5 @@ export interface Call {
 
 export type Work = (call: Call) => Promise<ExitCode>;
 
-/** Opens an instance as the global options say, passes it to `work`, and closes it. */
+/** Opens an instance as the global options say, passes it to `action`, and closes it. */
 export type Run = (command: Command, work: Work) => Promise<void>;
