@@ -61,7 +61,7 @@ export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[])
 
 function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: readonly Host[]): string {
   if (!entry) return 'not captured yet';
-  if (!('heldBy' in entry)) return `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where it waits to be folded`;
+  if (!('heldBy' in entry)) return `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where it waits to be processed`;
   const obstacle = findObstacle(entry, host.id, hosts);
   if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
   return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';

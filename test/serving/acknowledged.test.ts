@@ -169,7 +169,7 @@ describe('while no process of the host that took it folds what it captured, an u
     expect((await two.app.sync.statusOf(`${dir}/told.jpg`)).files).toMatchObject(expected);
     expect((await two.app.sync.showDocument('Photo', String(photo._id))).files).toMatchObject(expected);
     for (const named of [there, `${dir}/told.jpg`]) {
-      await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(/held by no host.*captured on one, where it waits to be folded/);
+      await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(/held by no host.*captured on one, where it waits to be processed/);
     }
   });
 
