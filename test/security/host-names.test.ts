@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toHost } from '../../src/hosts/host-model.js';
@@ -9,16 +8,21 @@ import { resolveConfig } from '../../src/options/resolve-config.js';
 import { openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { makeRow } from '../hosts/rows.js';
+import { startWeb, type Web } from '../serving/web.js';
 import { runInProcess } from './cli.js';
 
 const hostile = countHostileInputs();
 const inherited = Object.getOwnPropertyNames(Object.prototype);
-/** Names that no host may have. */
-const bad = [...new Set([
-  ...inherited, ...inherited.map((name) => `.${name}`), ...inherited.map((name) => `${name}.`), 'prototype.', '$where', '$set', 'a.$.b', '__proto__.x', 'x.__proto__', '_x', '-x', '--', '-oProxyCommand=x', '.', '..', '...', '.a', 'a.', 'a..b', 'a.-b', 'a._b',
-  '/', 'a/b', '../x', 'a\\b', '', ' ', ' a', 'a ', 'a b', 'a\tb', 'a\nb', 'a\r', 'a\0', '\0', 'a;b', 'a|b', 'a&b', '$(x)', '`x`', 'a"b', "a'b", 'a,b', 'a:b', '[::1]', 'a@b', 'a%b', '%00', '*', '?', '~', '~root', '#a', 'a#', '<b>', '=1+1', '+a', '@a',
-  'é', 'е', '名', '\u202eabc', 'a\u200bb', '\ufeffa', 'ａ', '\ud800', 'a'.repeat(254), `${'a.'.repeat(130)}a`, '{}', '[]', '[object Object]', 'a\u0000b',
-])];
+/** Names that no host may have, by what is wrong with them. */
+const classes: Readonly<Record<string, readonly string[]>> = {
+  'what every object has': inherited, 'that after a dot': inherited.map((name) => `.${name}`), 'that before a dot': inherited.map((name) => `${name}.`),
+  'words of objects and of the database': ['prototype.', '$where', '$set', 'a.$.b', '__proto__.x', 'x.__proto__', '{}', '[]', '[object Object]'],
+  'a label that begins or ends as none may': ['_x', '.a', 'a.', 'a..b', 'a.-b', 'a._b', '.', '..', '...'], 'an option': ['-x', '--', '-oProxyCommand=x'],
+  'a path': ['/', 'a/b', '../x', 'a\\b', '~', '~root'], 'no letter': ['', ' ', ' a', 'a ', 'a b', 'a\tb', 'a\nb', 'a\r', 'a\0', '\0', 'a\0b'],
+  'words of a shell': ['a;b', 'a|b', 'a&b', '$(x)', '`x`', 'a"b', "a'b", '*', '?', '#a', 'a#'], 'parts of an address': ['a,b', 'a:b', '[::1]', 'a@b', 'a%b', '%00'],
+  'words of a page or a spreadsheet': ['<b>', '=1+1', '+a', '@a'], 'letters beyond ASCII': ['é', 'е', '名', '\u202eabc', 'a\u200bb', '\ufeffa', 'ａ', '\ud800'], 'too long': ['a'.repeat(254), `${'a.'.repeat(130)}a`],
+};
+const bad = [...new Set(Object.values(classes).flat())];
 const good = ['a', 'A1', 'web-1', 'web_1', 'web-1.example.com', '127.0.0.1', 'a'.repeat(253), 'prototype', 'null', 'undefined', '0'];
 
 test('names of hosts are letters, digits, _ and - in labels, and none that every object has', () => {
@@ -62,35 +66,47 @@ test('what a row keeps by a name finds nothing that was not stored', () => {
 
 describe('a host', () => {
   const token = randomBytes(24).toString('hex');
-  let site: Site, one: Machine;
+  let site: Site, one: Machine, web: Web;
   beforeAll(async () => {
     site = await openSite({ hosts: ['one', 'two'] });
     one = site.machines[0] as Machine;
+    web = await startWeb((app) => { app.use(one.app.sync.admin({ token })); });
   });
-  afterAll(() => site.close());
-  const names = async (): Promise<string[]> => (await one.app.sync.hosts.list()).map(({ hostname }) => hostname).sort();
+  afterAll(async () => {
+    await web.close();
+    await site.close();
+  });
+  const hostnames = async (): Promise<string[]> => (await one.app.sync.hosts.list()).map(({ hostname }) => hostname).sort();
 
   test('gets none of them by init, by the router, by the command line, by an edit or as a passive host', async () => {
-    const { sync } = one.app, app = express().use(sync.admin({ token }));
-    const send = (method: 'post' | 'patch', path: string, body: object) => request(app)[method](path).set('Authorization', `Bearer ${token}`).send(body);
+    const { sync } = one.app;
     const [hostKey = ''] = one.ssh.hostPublicKeys;
-    const isTaken = (asking: Promise<unknown>): Promise<boolean> => asking.then(() => true, (error: unknown) => (error as { code?: string }).code !== 'BAD_OPTION');
-    for (const name of bad) {
-      hostile.tried(['init', name], await isTaken(sync.hosts.init({ hostname: name })));
-      hostile.tried(['add', name], await isTaken(sync.hosts.add({ hostname: name, url: 'nas.example', root: '/srv/nas', hostKey }, { remote: true })));
-      hostile.tried(['edit this host', name], await isTaken(sync.hosts.edit('one', { hostname: name })));
-      hostile.tried(['edit another host', name], await isTaken(sync.hosts.edit('two', { hostname: name })));
-      for (const [method, path, body] of [
-        ['post', '/hosts/init', {}], ['post', '/hosts', { url: 'nas.example', root: '/srv/nas', hostKey }], ['patch', '/hosts/two', {}], ['patch', '/hosts/one', {}],
-      ] as const) {
-        const { status } = await send(method, path, { ...body, hostname: name });
-        hostile.tried([method, path, name], status !== 400);
+    type Call = [what: string, isTaken: (name: string) => Promise<boolean>];
+    const call = (what: string, asking: (name: string) => Promise<unknown>): Call => [what, (name) => asking(name).then(() => true, (error: unknown) => (error as { code?: string }).code !== 'BAD_OPTION')];
+    const send = (method: 'post' | 'patch', path: string, body: object): Call => [`${method} ${path}`, async (hostname) => {
+      const { status } = await request(web.url)[method](path).set('Authorization', `Bearer ${token}`).send({ ...body, hostname });
+      return status !== 400;
+    }];
+    const command = (...args: string[]): Call => [`syncmedia ${args.join(' ')}`, async (name) => (await runInProcess(sync, [...args, '--hostname', name])).error === undefined];
+    const ways = [
+      [call('init', (hostname) => sync.hosts.init({ hostname })), call('add', (hostname) => sync.hosts.add({ hostname, url: 'nas.example', root: '/srv/nas', hostKey }, { remote: true })),
+        call('edit this host', (hostname) => sync.hosts.edit('one', { hostname })), call('edit another host', (hostname) => sync.hosts.edit('two', { hostname }))],
+      [send('post', '/hosts/init', {}), send('post', '/hosts', { url: 'nas.example', root: '/srv/nas', hostKey }), send('patch', '/hosts/one', {}), send('patch', '/hosts/two', {})],
+      [command('init'), command('hosts', 'add', '--root', '/srv/nas', '--url', 'nas.example', '--fingerprint', `SHA256:${'A'.repeat(43)}`), command('hosts', 'edit', 'one'), command('hosts', 'edit', 'two')],
+    ];
+    const isAsked = new Set<string>();
+    // All of these ask the one rule that is tried above with every name. Here each call is given names of every class, and each name another call of every way.
+    for (const [of, names] of Object.entries(classes)) {
+      for (const [index, name] of names.entries()) {
+        for (const [shift, calls] of ways.entries()) {
+          for (const [what, isTaken] of names.length < calls.length ? calls : calls.filter((_, at) => at === (index + shift) % calls.length)) {
+            hostile.tried([what, name], await isTaken(name));
+            isAsked.add(`${what}: ${of}`);
+          }
+        }
       }
-      for (const args of [['init'], ['hosts', 'add', '--root', '/srv/nas', '--url', 'nas.example', '--fingerprint', `SHA256:${'A'.repeat(43)}`], ['hosts', 'edit', 'two'], ['hosts', 'edit', 'one']]) {
-        const { error } = await runInProcess(sync, [...args, '--hostname', name]);
-        hostile.tried([...args, name], error === undefined);
-      }
-      expect(await names()).toEqual(['one', 'two']);
+      expect(await hostnames(), of).toEqual(['one', 'two']);
     }
+    expect(isAsked.size).toBe(ways.flat().length * Object.keys(classes).length);
   }, 120_000);
 });

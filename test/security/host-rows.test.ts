@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nativeCollection } from '../../src/database.js';
@@ -54,12 +55,13 @@ test('whatever a row holds, it is read, and what cannot be used of it is named a
     for (const name of unreadable ?? []) expect(Object.keys(full)).toContain(name);
     expect(unsealed === undefined || host.status === 'pending').toBe(true);
     hostile.tried(row, again.unreadable);
-  }), { numRuns: 3_000, seed: 1 });
+  }), { numRuns: 2_000, seed: 1 });
 });
 
 test('rows that hold anything disturb no other host, are told, and keep no key from being removed', async () => {
   const rows = nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
-  const made = fc.sample(garbled, { numRuns: 300, seed: 1 });
+  const made = fc.sample(garbled, { numRuns: 150, seed: 1 });
+  expect(Object.keys(full).filter((field) => !made.some((row) => !isDeepStrictEqual(row[field as keyof HostRow], full[field as keyof HostRow])))).toEqual([]);
   let stored = 0;
   for (const [i, row] of made.entries()) {
     // The database refuses some of them; the unique fields are the row's own.
@@ -67,14 +69,14 @@ test('rows that hold anything disturb no other host, are told, and keep no key f
       .then(() => true, () => false);
     if (stands) stored++;
   }
-  expect(stored).toBeGreaterThan(150);
+  expect(stored).toBeGreaterThan(75);
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
   await until(async () => await two.read(`${dir}/a.jpg`) === 'a', { timeout: 30_000 });
   hostile.triedAll(made, await two.read(`${dir}/a.jpg`) !== 'a');
   const status = await one.app.sync.status();
   expect(status.hosts.filter(({ unreadable }) => unreadable).length).toBeGreaterThan(20);
-  expect((await one.app.sync.hosts.list()).length).toBeGreaterThan(100);
+  expect((await one.app.sync.hosts.list()).length).toBeGreaterThan(50);
   await until(() => one.app.log.some((line) => line.includes('fields that cannot be used')), { timeout: 20_000 });
 
   // A host that is unregistered is let in no more, whatever the other rows hold.

@@ -1,28 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseKeptName } from '../../src/root/kept-name.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { unsafePaths } from '../hostile/corpus.js';
+import { startWeb, type Web } from '../serving/web.js';
 
 const inputs = countHostileInputs();
 
 const token = randomBytes(24).toString('hex');
-let site: Site, one: Machine;
+let site: Site, one: Machine, web: Web;
 beforeAll(async () => {
   site = await openSite({ hosts: ['one'] });
   one = site.machines[0] as Machine;
+  web = await startWeb((app) => { app.use(one.app.sync.admin({ token })); });
   await one.write(`${dir}/.syncmedia/conflicts/x/kept.jpg`, 'kept');
   await one.write(`${dir}/.syncmedia/trash/x/kept.jpg`, 'kept');
   await mkdir(join(one.ssh.dir, 'elsewhere'));
   await symlink(join(one.ssh.dir, 'elsewhere'), one.path(`${dir}/.syncmedia/conflicts/link`));
   await one.write(`../elsewhere/secret.jpg`, 'secret');
 });
-afterAll(() => site.close());
+afterAll(async () => {
+  await web.close();
+  await site.close();
+});
 
 const long = 'a'.repeat(256);
 /** Names that lead out of the folder of a kept file, to files that were not set aside, or nowhere. */
@@ -60,16 +64,14 @@ test('no hostile name reaches a file through the instance', async () => {
 });
 
 test('no hostile name reaches a file through the router', async () => {
-  const app = express().use(one.app.sync.admin({ token }));
-  for (const name of hostile) {
-    for (const path of ['/trash/restore', '/conflicts/restore', '/conflicts/discard']) {
-      const { status } = await request(app).post(path).set('Authorization', `Bearer ${token}`).send({ dir, keptAs: name });
-      inputs.tried([path, name], status === 200);
-      expect([path, name, status]).toEqual([path, name, 400]);
-    }
-    const compared = await request(app).get('/conflicts/compare').query({ dir, keptAs: name }).set('Authorization', `Bearer ${token}`);
-    inputs.tried(['/conflicts/compare', name], compared.status === 200);
-    expect([name, compared.status]).toEqual([name, 400]);
+  const routes = ['/trash/restore', '/conflicts/restore', '/conflicts/discard', '/conflicts/compare'];
+  // Every route calls the instance, which is tried above with every name. Here each name goes to one route, and each route gets every fourth name.
+  for (const [index, name] of hostile.entries()) {
+    const path = routes[index % routes.length] as string, fields = { dir, keptAs: name };
+    const asked = path === '/conflicts/compare' ? request(web.url).get(path).query(fields) : request(web.url).post(path).send(fields);
+    const { status } = await asked.set('Authorization', `Bearer ${token}`);
+    inputs.tried([path, name], status === 200);
+    expect([path, name, status]).toEqual([path, name, 400]);
   }
   await untouched();
 });

@@ -1,13 +1,14 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { mongo } from 'mongoose';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { hostRows } from '../../src/hosts/host-model.js';
 import { findHost, listHosts } from '../../src/hosts/host-rows.js';
 import { editHost } from '../../src/hosts/edit.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/hosts/keys-installed.js';
 import { Seals } from '../../src/hosts/seal.js';
-import { readState, writeState } from '../../src/hosts/state.js';
+import { readState, writeState, type State } from '../../src/hosts/state.js';
 import type { Host, Path } from '../../src/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
@@ -16,15 +17,12 @@ import { makeMachine, type Machine } from '../hosts/site.js';
 /** With a secret, a host takes nothing from its own row that this site has not sealed: what `init` needs lies in its state folder. */
 let database: TestDatabase, sshd: TestHost, machine: Machine, me: Host;
 const otherKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
+const collections = ['p_hosts', 'p_meta', 'p_syncdirs'];
+/** What an init stores; every test begins with it. */
+let stored: { rows: mongo.Document[][]; state: State };
 beforeAll(async () => {
   database = await testDatabase();
   sshd = await startHost({ name: 'two' });
-});
-afterAll(async () => {
-  await sshd.close();
-  await database.close();
-});
-beforeEach(async () => {
   machine = await makeMachine(database, sshd);
   machine.deps.seals = new Seals('the secret of this site, 32 bytes');
   machine.deps.tryHost = () => Promise.resolve([]);
@@ -32,13 +30,23 @@ beforeEach(async () => {
   // From now on nothing but what is stored says who this host is.
   machine.deps.config.init = { ...machine.deps.config.init, root: undefined, hostname: undefined, url: undefined, sshPort: undefined };
   machine.deps.config.key = undefined;
+  stored = { rows: await Promise.all(collections.map((name) => collection(name).find().toArray())), state: readState(sshd.stateDir) ?? expect.fail('no state') };
+  expect(stored.rows.map(({ length }) => length)).toEqual([1, 1, 1]);
 });
-afterEach(async () => {
-  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
-  await rm(join(sshd.stateDir, 'host.json'), { force: true });
+afterAll(async () => {
+  await sshd.close();
+  await database.close();
+});
+beforeEach(async () => {
+  for (const [index, name] of collections.entries()) {
+    await collection(name).deleteMany({});
+    await collection(name).insertMany(stored.rows[index] ?? []);
+  }
+  await writeState(sshd.stateDir, stored.state);
   await writeFile(sshd.authorizedKeysFile, '');
 });
 
+const collection = (name: string) => database.connection.collection(name);
 const rows = () => hostRows(database.connection, 'p_');
 const identity = ({ id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive }: Host) =>
   ({ id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive });

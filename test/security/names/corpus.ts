@@ -37,8 +37,8 @@ export function makePaths(dir: string): string[] {
   return [...new Set(all)].filter((path) => !/^[\w:][\w.:-]*$/.test(path)).map((path) => path.replaceAll('DIR', dir));
 }
 
-/** So many of them, spread over all combinations. */
-export function pick(paths: readonly string[], count: number): string[] {
+/** So many of them, spread over all combinations. @param from another number gives others, as long as there are any */
+export function pick(paths: readonly string[], count: number, from = 0): string[] {
   const step = Math.max(1, Math.floor(paths.length / count));
-  return paths.filter((_, index) => index % step === 0).slice(0, count);
+  return paths.filter((_, index) => index % step === from % step).slice(0, count);
 }

@@ -11,8 +11,9 @@ import { isText, isUnsafe, isUnsafeDir, makePaths, pick, secret } from './corpus
 
 const hostile = countHostileInputs();
 const paths = makePaths(dir);
-/** Through each place where a name can be given, and through those that lead to files. */
-const everywhere = pick(paths, 40), toFiles = pick(paths, 150), ofKept = [...toFiles, ...paths.filter((path) => /^\.syncmedia\/(?:trash|conflicts)\/(?!x)/.test(path))];
+const ofKept = paths.filter((path) => /^\.syncmedia\/(?:trash|conflicts)\/(?!x)/.test(path));
+/** How many of the names are given through each place that takes any, and through those that lead to files; each place gets others. */
+const everywhere = 12, toFiles = 50;
 
 let site: Site, one: Machine, two: Machine;
 beforeAll(async () => {
@@ -47,9 +48,14 @@ async function findChanges(): Promise<string[]> {
 }
 beforeAll(async () => { known = await Promise.all(site.machines.map(lookAtOutside)); });
 
+/** Each name that some place was given. */
+const given = new Set<string>();
 /** Tries names one after the other; the whole of it succeeded where anything outside has changed. */
 async function tryAll(what: string, names: readonly string[], attempt: (name: string) => Promise<unknown>): Promise<void> {
-  for (const name of names) hostile.tried([what, name], await attempt(name));
+  for (const name of names) {
+    given.add(name);
+    hostile.tried([what, name], await attempt(name));
+  }
   const changed = await findChanges();
   hostile.triedAll([], changed);
   expect(changed, what).toEqual([]);
@@ -89,12 +95,12 @@ describe('the router', () => {
   });
 
   test('takes no hostile name in any field or parameter of any route', async () => {
-    let fieldsSeen = 0;
+    let fieldsSeen = 0, parametersSeen = 0;
     for (const route of routes) {
       const fields = nameless.includes(key(route)) ? [] : await listFields(route);
       for (const field of fields) {
         fieldsSeen++;
-        await tryAll(`${key(route)} ${field}`, field === 'keptAs' ? ofKept : field in ofPaths ? toFiles : everywhere, async (name) => {
+        await tryAll(`${key(route)} ${field}`, field === 'keptAs' ? [...pick(paths, toFiles, fieldsSeen * 7), ...ofKept] : pick(paths, field in ofPaths ? toFiles : everywhere, fieldsSeen * 7), async (name) => {
           for (const value of field === 'keptAs' ? [name] : [name, [name]]) {
             const answer = await ask(route, { ...complete[key(route)]?.(), [field]: value });
             if ('refused' in answer) continue;
@@ -104,7 +110,7 @@ describe('the router', () => {
         });
       }
       for (const [, parameter = ''] of route.path.matchAll(/:(\w+)/g)) {
-        await tryAll(`${key(route)} :${parameter}`, everywhere, async (name) => {
+        await tryAll(`${key(route)} :${parameter}`, pick(paths, everywhere, ++parametersSeen * 7), async (name) => {
           const answer = await ask(route, complete[key(route)]?.() ?? {}, { ...params, [parameter]: name });
           return 'body' in answer && JSON.stringify(answer.body).includes(secret) ? answer.body : undefined;
         });
@@ -122,24 +128,29 @@ describe('the command line', () => {
   const usual = { host: 'two', 'sync-dir': dir, 'kept-as': '.syncmedia/trash/x/kept.jpg', id: 'none', run: 'none' };
   const complete: Record<string, string[]> = { 'hosts add': ['--hostname=nas', '--root=/srv/nas', '--url=nas.invalid', `--fingerprint=SHA256:${'A'.repeat(43)}`] };
 
+  /** `keys accept` connects to the host each time. */
+  const countOf = (words: readonly string[], slot: string): number => slot in ofPaths ? 20 : words[0] === 'keys' && words[1] === 'accept' ? 3 : 8;
+
   test('takes no hostile name in any argument or option of any command', async () => {
     let seen = 0;
     for (const words of listCommands()) {
       for (const { slot, args } of listSlots(words, usual, complete[words.join(' ')])) {
         if (ownFiles.includes(slot)) continue;
         seen++;
-        await tryAll(`${words.join(' ')} ${slot}`, slot === 'kept-as' ? [...pick(ofKept.filter(isUnsafe), 60), '.syncmedia/trash/../id', '.syncmedia/conflicts/../id'] : pick(paths.filter(ofPaths[slot] ?? (() => true)), slot in ofPaths ? 60 : 20), async (name) => {
+        await tryAll(`${words.join(' ')} ${slot}`, slot === 'kept-as' ? [...pick(ofKept.filter(isUnsafe), 30, seen * 7), '.syncmedia/trash/../id', '.syncmedia/conflicts/../id'] : pick(paths.filter(ofPaths[slot] ?? (() => true)), countOf(words, slot), seen * 7), async (name) => {
           const { text, error } = await runInProcess(one.app.sync, args(name));
           return text.includes(secret) || (error === undefined && ofPaths[slot]?.(name)) ? text : undefined;
         });
       }
     }
     expect(seen).toBeGreaterThanOrEqual(30);
+    // Not the same few names everywhere.
+    expect(given.size).toBeGreaterThan(1_000);
   }, 240_000);
 });
 
 describe('rows of the database', () => {
-  const valid = paths.map((path) => Buffer.from(path).toString()), some = pick([...new Set(valid)], 400);
+  const valid = [...new Set(paths.map((path) => Buffer.from(path).toString()))];
   const collection = (name: string) => site.database.connection.collection<Record<string, unknown>>(`syncmedia_${name}`);
   /** The fields of each collection that hold a name of a file, a directory or a host, as these tests forge them. */
   const forged = ['audit', 'captures', 'hosts', 'ledger', 'meta', 'runs', 'syncdirs'];
@@ -160,9 +171,10 @@ describe('rows of the database', () => {
       ...(kind === 'file' ? { facts: { size: secret.length, mtime: 1, nanos: 0 } } : {}),
     });
     // Those that are a file of the sync dir may become one.
-    const unsafe = some.filter(isUnsafe);
-    for (const kind of ['file', 'tombstone'] as const) {
+    const choose = (from: number): string[] => pick(valid, 200, from).filter(isUnsafe), unsafe = choose(0);
+    for (const [index, kind] of (['file', 'tombstone'] as const).entries()) {
       for (const sender of [ids.one, ids.two]) {
+        const unsafe = choose(1 + 2 * index + (sender === ids.one ? 0 : 1));
         await collection('ledger').deleteMany({ version: `forged-${run}` });
         await collection('ledger').insertMany(unsafe.map((path) => asFile(path, kind, sender)) as never[]);
         await one.app.sync.runs.follow((await one.app.sync.push()).id);
