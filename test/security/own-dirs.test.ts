@@ -108,7 +108,7 @@ describe.each([
     for (const name of names) await one.write(name, name);
     await rows('captures').insertOne({ _id: `forged ${_what}`, host: me, dueAt: new Date(0), touched: [captured], left: [], sweep: [] } as never);
     await one.app.Photo.create({ title: 'saved', file: saved });
-    await until(() => one.app.log.some((line) => line.includes('folding') && line.includes(captured)), { timeout: 20_000 });
+    await until(() => one.app.log.some((line) => line.includes('processing files') && line.includes(captured)), { timeout: 20_000 });
     for (const kind of ['push', 'verify', 'pull'] as const) await one.app.sync[kind]().then((run) => ended(one, run));
     expect(await ledgerOf(names)).toEqual([]);
     for (const name of names) expect(await two.read(name)).toBeUndefined();
