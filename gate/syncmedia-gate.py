@@ -103,8 +103,8 @@ def main(host):
     if host == '--check':
         return check()
     record_connection(host)
-    # Read the rules only after recording the connection: whoever removes a host from the rules
-    # ends the recorded connections afterwards.
+    # Read the rules only after recording the connection. This host first removes another one from
+    # the rules, then ends its recorded connections.
     rules = read_rules()
     if host not in rules['hosts']:
         raise Refused('this host does not let yours in (any more)')

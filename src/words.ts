@@ -8,7 +8,7 @@ export type HostId = string;
 /** Random, made with each new version of an entry. Compared for equality only, never ordered. */
 export type Version = string;
 /**
- * Relative to the root, separated by `/`. Only `replica/` makes one. It refuses
+ * Relative to the root, separated by `/`. Only `root/` makes one. It refuses
  * anything that could leave the sync dir.
  */
 export type Path = string & { readonly safe: true };
@@ -63,8 +63,8 @@ export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Da
 export interface ScanTimes { all: Date; changed: Date }
 
 /**
- * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
- * `scans`, `members` and `halted`.
+ * A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps`,
+ * `scans`, `knows` and `halted`.
  */
 export interface Host {
   id: HostId;
@@ -192,7 +192,7 @@ export interface Capture {
    * candidates for deletion.
    */
   left: Path[];
-  /** When `unreferenced` became candidates. They are checked again for ten minutes. */
+  /** When `left` became candidates. They are checked again for ten minutes. */
   leftSince?: Date;
   /** Sync dirs to scan later, with the delay in seconds. */
   sweep: { dir: Path; after: number }[];
@@ -301,7 +301,7 @@ export interface Difference {
 export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
 
 /**
- * How bytes came to `.syncmedia/replaced`: a put or a put-back replaced them, a removal took
+ * How bytes came to `.syncmedia/aside`: a put or a put-back replaced them, a removal took
  * them, or a crash left them there.
  */
 export type AsideBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
@@ -339,7 +339,7 @@ export interface Run {
   /** The recent rate, and the remaining time at that rate. Set only while the run works. */
   bytesPerSecond?: number; secondsLeft?: number;
   /**
-   * What a verify or an adoption found, per host. `pathFindings` lists at most the first 1,000
+   * What a verify or an adoption found, per host. `foundAt` lists at most the first 1,000
    * paths.
    */
   findings?: HostFindings[];

@@ -16,7 +16,7 @@ import type { Sources } from './sftp/sources.js';
 export interface Sent { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
 
 /**
- * Makes the resolver for files that are replaced on the disk of host `at`. `findIncoming` returns
+ * Makes the resolver for files that are replaced on the disk of host `at`. `sentTo` returns
  * the version that is being placed at a path.
  */
 export type JudgeAt = (at: HostId, sentTo: (path: Path) => Sent | undefined) => Judge;

@@ -80,7 +80,7 @@ export class Candidates {
       const ageMs = Date.now() - leftSince.getTime();
       await outbox.keepLeft({ id, touched, left: again, leftSince }, inMs(halted || again.length === 0 ? tuning.captureDueMs : nextLook(ageMs)));
     } catch (error) {
-      // Whoever aborted the search stops this process as well; the capture stays in the outbox.
+      // Only the end of this leader aborts the search. The capture stays in the outbox.
       if (hasCode(error, 'CANCELLED')) return false;
       events.emit('failed', { doing: `checking whether ${JSON.stringify(left[0])} was deleted`, error });
       await outbox.postpone(id, inMs(tuning.captureDueMs), touched).catch(() => {

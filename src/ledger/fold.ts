@@ -52,7 +52,7 @@ export class Fold {
   }
 
   /**
-   * Like `reconcilePaths`, but returns the paths that could not be read, such as files without
+   * Like `paths`, but returns the paths that could not be read, such as files without
    * read permission or files that are written all the time.
    */
   async each(paths: readonly Path[], reason: Reason): Promise<Folded> {

@@ -96,7 +96,7 @@ export class Ledger {
     return this.update({ _id: path, version }, holdUpdate(hosts, sha256));
   }
 
-  /** Like `markHeld`, for many versions at once. Returns those whose fence failed. */
+  /** Like `hold`, for many versions at once. Returns those whose fence failed. */
   async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(settles: readonly T[]): Promise<T[]> {
     if (settles.length === 0) return [];
     const operations = settles.map(({ path, version, hosts, sha256 }) =>
@@ -121,7 +121,7 @@ export class Ledger {
   }
 
   /**
-   * Like `writeTransition`, decided on the newest state of the entry. Returns false if there is
+   * Like `change`, decided on the newest state of the entry. Returns false if there is
    * no entry, or `decide` returns nothing.
    */
   async changeNow(path: Path, decide: (now: Entry) => Transition | undefined): Promise<boolean> {

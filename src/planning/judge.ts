@@ -21,7 +21,7 @@ export interface Found {
 }
 
 /**
- * Bytes in `.syncmedia/replaced`: a delivery replaced or removed them, or a crash left them
+ * Bytes in `.syncmedia/aside`: a delivery replaced or removed them, or a crash left them
  * there.
  */
 export interface Aside {

@@ -9,7 +9,7 @@ import { folderOf, makeFolder, placeWhereEmpty, replaceAt } from './replace.js';
 import { removeEmptied, walkOwn } from './walk.js';
 
 /**
- * The result for one replaced file: `resolution` is what was done, `keptAs` is its new path
+ * The result for one replaced file: `verdict` says where it went, `keptAs` is its new path
  * relative to the sync dir.
  */
 export interface Judged { readonly path: Path; readonly found: Seen; readonly verdict: Verdict; readonly keptAs?: string }

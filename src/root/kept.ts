@@ -49,7 +49,7 @@ export interface CopiesOf { readonly areas: readonly ('aside' | 'trash' | 'confl
 
 /**
  * Finds a copy of `path` that `wanted` accepts, area by area, newest first. Returns its absolute
- * path; undefined if there is none. Another process may move it meanwhile. `placeFile` restores
+ * path; undefined if there is none. Another process may move it meanwhile. `land` restores
  * it.
  */
 export async function findOwnCopy(

@@ -23,7 +23,7 @@ export interface HttpError extends Error { status: number; statusCode: number; h
 
 /**
  * Answers with one file. `send` handles the type, conditional requests, ranges and HEAD;
- * `sendRange` sends the bytes.
+ * `sendPart` sends the bytes.
  *
  * The date has whole seconds, like all dates that transfers carry, so `Last-Modified` is the same
  * on every host.

@@ -4,8 +4,8 @@ import { SyncMediaError } from '../errors/errors.js';
 import { describeUnknown } from '../options/nearest.js';
 
 /**
- * What is known about a file before it is sent. It may not have arrived on this disk yet. The
- * date has whole seconds.
+ * Size and date of a file, known before it is sent. The file may not have arrived on this disk
+ * yet. The date has whole seconds.
  */
 export type ServedStat = Pick<Stats, 'size' | 'mtime' | 'mtimeMs'>;
 

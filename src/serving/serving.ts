@@ -46,7 +46,7 @@ const openMs = 5_000;
 
 /**
  * Serves the files of an instance, in any process of its host. All mounts share one
- * `MissingFileFetcher` and one cache of tags.
+ * `Fetching` and one cache of tags.
  */
 export class Serving {
   private fetching: Promise<Fetching> | undefined;

@@ -5,7 +5,7 @@ import { Slots } from './slots.js';
 export class Shares {
   private readonly ofSource = new Map<HostId, Slots>();
 
-  /** Takes the limits of `Semaphore`, for each source. */
+  /** Takes the limits of `Slots`, for each source. */
   constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
 
   /**

@@ -37,7 +37,7 @@ export class Transfer {
   get bytes(): number { return this.visible; }
   get isRead(): boolean { return this.readers > 0; }
 
-  /** Adds a reader, which ends with `removeReader`; false if the transfer is over. */
+  /** Adds a reader, which ends with `release`; false if the transfer is over. */
   use(): boolean {
     if (this.isOver) return false;
     this.readers++;

@@ -37,7 +37,7 @@ export interface Placing {
  * checked. It is placed only after all these requests succeeded: a rename that was sent right
  * behind the writes published truncated files on a full disk.
  *
- * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `placeFile` throw
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
 export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, guess, checked, repair }: Placing): Promise<Judged[]> {
   let unfinished = newFile(place, guess);
