@@ -1,6 +1,6 @@
 // A process of the sender's app, for benchmarks that need one of its own: says what happens, and does what it is told, by messages.
 import mongoose, { Schema } from 'mongoose';
-import { createSyncMedia } from '../src/create.js';
+import { createSyncMedia } from '../src/instance/create.js';
 import type { Ask, Told } from './app-messages.js';
 import { drainBare } from './bare-put.js';
 import { now } from './figures.js';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Collection } from 'mongoose';
-import { areas, newName } from '../src/root/areas.js';
-import { forEachOf } from '../src/ledger/fold.js';
-import type { Connection } from '../src/ssh/connection.js';
-import { Ssh } from '../src/ssh/ssh.js';
-import type { Host } from '../src/words.js';
+import { areas, newName } from '../src/replica/areas.js';
+import { forEachOf } from '../src/ledger/reconcile-path.js';
+import type { Connection } from '../src/transport/ssh/connection.js';
+import { Ssh } from '../src/transport/ssh/ssh.js';
+import type { Host } from '../src/model/words.js';
 import { dir } from '../test/flow/site.js';
 import { now } from './figures.js';
 import { measured, type BenchSite } from './site.js';

@@ -6,8 +6,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDatabase, uriOfDatabase } from '../scripts/database.mjs';
-import { fingerprint } from '../src/hosts/public-key.js';
-import type { Run } from '../src/words.js';
+import { fingerprint } from '../src/access/public-key.js';
+import type { Run } from '../src/model/words.js';
 import { startHost, type TestHost } from '../test/harness/sshd.js';
 import { makeTree } from './make-tree.mjs';
 

@@ -1,12 +1,13 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mongoose';
-import { nativeCollection } from '../src/database.js';
-import { stderrLog } from '../src/log.js';
-import { UnreadableRows } from '../src/unreadable-rows.js';
-import { Ledger, type Row } from '../src/ledger/ledger.js';
-import { makeVersion } from '../src/planning/entries.js';
-import type { HostId, Path } from '../src/words.js';
+import { nativeCollection } from '../src/util/collections.js';
+import { stderrLog } from '../src/model/log.js';
+import { UnreadableRows } from '../src/database/unreadable-rows.js';
+import { Ledger } from '../src/ledger/ledger.js';
+import type { Row } from '../src/ledger/filters.js';
+import { makeVersion } from '../src/decisions/entries.js';
+import type { HostId, Path } from '../src/model/words.js';
 import { dir, type Machine } from '../test/flow/site.js';
 import { run } from './baselines.js';
 

@@ -34,7 +34,7 @@ SFTP_REQUESTS = (
     'statvfs,fstatvfs,limits'
 )
 # The server options that rsync 3.0 to 3.5 derives from our commands
-# (src/backends/rsync/commands.ts).
+# (src/transport/rsync/commands.ts).
 RSYNC_LETTERS = re.compile(r'-(?!$)[bcInprRt]*(?:e[0-9.]*[A-Za-z]*)?')
 RSYNC_OPTIONS = re.compile(
     r'--(?:sender|fsync|no-implied-dirs|ignore-existing|from0|files-from=-|timeout=\d+|bwlimit=[\d.]+|log-format=[%iIoX]+)')

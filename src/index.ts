@@ -1,9 +1,9 @@
 import type { RequestHandler } from 'express';
 import type { Schema } from 'mongoose';
 import type { AdminOptions } from './admin/create-admin.js';
-import { createSyncMedia as create, type SyncMediaInstance } from './create.js';
-import type { ReadyLimits } from './instance.js';
-import type { PluginOptions, SyncMediaOptions } from './options/config.js';
+import { createSyncMedia as create, type SyncMediaInstance } from './instance/create.js';
+import type { ReadyLimits } from './api/sync-media.js';
+import type { PluginOptions, SyncMediaOptions } from './config/config.js';
 import type { ServeOptions } from './serving/serve-options.js';
 
 let defaultInstance: SyncMediaInstance | undefined;
@@ -70,16 +70,16 @@ export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
   return create(options);
 }
 
-export { SyncMediaError, type ErrorCode } from './errors/errors.js';
+export { SyncMediaError, type ErrorCode } from './model/errors.js';
 export type { AdminOptions } from './admin/create-admin.js';
-export type { SyncMediaInstance } from './create.js';
-export type { Events } from './events.js';
+export type { SyncMediaInstance } from './instance/create.js';
+export type { Events } from './model/events.js';
 export type {
   AuditEntry, Change as HostChange, CopiesResult, DoctorCheck, DocumentStatus, FileStatus, HostEdit, HostKeys, HostRegistration, HostStatus, InitReport,
   NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions,
-} from './instance.js';
-export type { Log } from './log.js';
-export type { PluginOptions, SyncMediaOptions } from './options/config.js';
-export type { Copies } from './planning/copies.js';
+} from './api/sync-media.js';
+export type { Log } from './model/log.js';
+export type { PluginOptions, SyncMediaOptions } from './config/config.js';
+export type { Copies } from './decisions/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
-export type { Change, Conflict, Facts, Failure, Finding, Host, HostFindings, HostId, Outcome, Path, Run, SyncDir, Version } from './words.js';
+export type { Change, Conflict, Facts, Failure, Finding, Host, HostFindings, HostId, Outcome, Path, Run, SyncDir, Version } from './model/words.js';

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { refusalCodes } from '../src/admin/refusal.js';
 import { exitCodes } from '../src/cli/exit-codes.js';
-import { codes } from '../src/errors/errors.js';
-import { listVariables } from '../src/options/environment.js';
+import { codes } from '../src/model/errors.js';
+import { listVariables } from '../src/config/environment.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defaultTuning } from '../../src/options/config.js';
+import { defaultTuning } from '../../src/config/config.js';
 import { dir, openSite, type Machine } from '../../test/flow/site.js';
 import { until } from '../../test/harness/wait.js';
 import { run } from '../baselines.js';

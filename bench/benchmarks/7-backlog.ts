@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { nativeCollection } from '../../src/database.js';
-import type { Row } from '../../src/ledger/ledger.js';
+import { nativeCollection } from '../../src/util/collections.js';
+import type { Row } from '../../src/ledger/filters.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { createConnection } from 'mongoose';
 import { until } from '../../test/harness/wait.js';

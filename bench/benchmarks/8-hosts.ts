@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fingerprint } from '../../src/hosts/public-key.js';
+import { fingerprint } from '../../src/access/public-key.js';
 import { dir, type Machine } from '../../test/flow/site.js';
 import { startHost, type TestHost } from '../../test/harness/sshd.js';
 import { Arrivals } from '../arrivals.js';

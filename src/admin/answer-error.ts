@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { codes, type ErrorCode, messageOf, SyncMediaError } from '../errors/errors.js';
-import type { Log } from '../log.js';
+import { codes, type ErrorCode, messageOf, SyncMediaError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
 
 export const statuses = {

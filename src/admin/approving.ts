@@ -1,7 +1,7 @@
-import { describeHost } from '../describe-host.js';
-import type { SyncMedia } from '../instance.js';
+import { describeHost } from '../api/describe-host.js';
+import type { SyncMedia } from '../api/sync-media.js';
 import { readFields, requireFields, text, wholeNumber } from './fields.js';
-import type { Answer, Asked } from './route.js';
+import type { Answer, Asked } from './find-route.js';
 
 /**
  * Approves a pending host. The token that can add a host must not approve it, too, because an

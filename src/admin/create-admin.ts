@@ -1,15 +1,15 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { answerHeaders } from './answer-headers.js';
-import { SyncMediaError } from '../errors/errors.js';
-import type { SyncMedia } from '../instance.js';
-import { type Log, stderrLog } from '../log.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { SyncMedia } from '../api/sync-media.js';
+import { type Log, stderrLog } from '../model/log.js';
 import { answerError } from './answer-error.js';
-import { Gate, type Authorized } from './gate.js';
+import { Gate, type Authorized } from './authorizer.js';
 import { readBody } from './read-body.js';
-import { nameAsker } from './name-asker.js';
-import { refuseForeign } from './refuse-foreign.js';
+import { nameAsker } from './describe-requester.js';
+import { refuseForeign } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
-import { findRoute, isOpen, type Answer } from './route.js';
+import { findRoute, isOpen, type Answer } from './find-route.js';
 import { routes } from './routes.js';
 
 /**

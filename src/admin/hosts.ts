@@ -1,7 +1,7 @@
-import { describeHost } from '../describe-host.js';
-import type { SyncMedia } from '../instance.js';
+import { describeHost } from '../api/describe-host.js';
+import type { SyncMedia } from '../api/sync-media.js';
 import { listOf, oneOf, publicKeyLine, readFields, requireFields, text, wholeNumber } from './fields.js';
-import type { Answer, Asked } from './route.js';
+import type { Answer, Asked } from './find-route.js';
 
 const address = { hostname: text(), url: text(), sshPort: wholeNumber(1, 65_535), username: text() };
 const syncDirs = listOf(text(4096));

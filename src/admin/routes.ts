@@ -1,11 +1,11 @@
-import type { SyncMedia } from '../instance.js';
+import type { SyncMedia } from '../api/sync-media.js';
 import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
 import { text } from './fields.js';
 import {
   approveRemovals, compareConflict, discardConflict, listConflicts, listRemovals, listTrash, rejectRemovals, restoreConflict, restoreKept,
-} from './kept.js';
-import type { Answer, Asked, Route } from './route.js';
+} from './recoverable.js';
+import type { Answer, Asked, Route } from './find-route.js';
 import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } from './runs.js';
 
 export const routes: readonly Route[] = [

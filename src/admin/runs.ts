@@ -1,7 +1,7 @@
-import type { RunRequest, SyncMedia } from '../instance.js';
-import type { Run } from '../words.js';
+import type { RunRequest, SyncMedia } from '../api/sync-media.js';
+import type { Run } from '../model/words.js';
 import { listOf, readFields, text, wholeNumber, yesOrNo } from './fields.js';
-import type { Answer, Asked } from './route.js';
+import type { Answer, Asked } from './find-route.js';
 
 /** How many runs a list shows by default, and at most. */
 const shown = 50;

@@ -1,7 +1,7 @@
 import type { Connection, Mongoose, Schema } from 'mongoose';
-import { SyncMediaError } from '../errors/errors.js';
-import type { ModelSync } from '../options/model-sync.js';
-import { resolvePluginOptions } from '../options/plugin-options.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { ModelSync } from '../config/model-sync.js';
+import { resolvePluginOptions } from '../config/plugin-options.js';
 import type { CaptureDeps } from './capturing.js';
 import { PluggedModels } from './plugged.js';
 import { attachHooks, type CapturePlugin, countPlugged } from './plugin.js';

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { asPathBelow, isSafePath } from '../root/paths.js';
-import type { Path } from '../words.js';
+import { asPathBelow, isSafePath } from '../replica/paths.js';
+import type { Path } from '../model/words.js';
 
 /**
  * The paths that a string of a document may mean. One string can name several files, and all of

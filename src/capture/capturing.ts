@@ -1,7 +1,7 @@
 import type { ClientSession, Connection, Model } from 'mongoose';
-import type { Log } from '../log.js';
-import type { Capture, HostId, Path, SavedBy, SyncDir, Unsynced } from '../words.js';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import type { Log } from '../model/log.js';
+import type { Capture, HostId, Path, SavedBy, SyncDir, Unsynced } from '../model/words.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { Place } from './touched-paths.js';
 

@@ -1,5 +1,5 @@
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Path, Unsynced } from '../words.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import type { Path, Unsynced } from '../model/words.js';
 import { storedLimits } from './document-strings.js';
 import { listNames, PathFinder, type Place } from './touched-paths.js';
 

@@ -1,6 +1,6 @@
-import { messageOf } from '../errors/errors.js';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Named, Path } from '../words.js';
+import { messageOf } from '../model/errors.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import type { Named, Path } from '../model/words.js';
 import { findCandidates, listMarks } from './candidates.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 import { storedLimits } from './document-strings.js';

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Capture, HostId, Path, SavedBy, Unsynced } from '../words.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import type { Capture, HostId, Path, SavedBy, Unsynced } from '../model/words.js';
 import type { Capturing } from './capturing.js';
 
 /**

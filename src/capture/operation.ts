@@ -1,8 +1,8 @@
 import type { ClientSession, mongo } from 'mongoose';
-import { messageOf } from '../errors/errors.js';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import { quotePath } from '../root/paths.js';
-import type { Capture, SavedBy } from '../words.js';
+import { messageOf } from '../model/errors.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import { quotePath } from '../replica/paths.js';
+import type { Capture, SavedBy } from '../model/words.js';
 import type { Capturing, PluggedModel } from './capturing.js';
 import { type CaptureContent, covers, makeCaptures } from './make-captures.js';
 import { isOfConnection, type Verdict } from './nothing-written.js';

@@ -1,9 +1,9 @@
 import type { ClientSession, Connection, mongo } from 'mongoose';
-import { gatherInserts, nativeCollection } from '../database.js';
-import type { Gathering } from '../gathering.js';
-import { listMisfits } from '../row-shapes.js';
-import type { RowReader } from '../unreadable-rows.js';
-import type { Capture, HostId, Path, Seen } from '../words.js';
+import { gatherInserts, nativeCollection } from '../util/collections.js';
+import type { Gathering } from '../util/batcher.js';
+import { listMisfits } from '../model/row-shapes.js';
+import type { RowReader } from '../database/unreadable-rows.js';
+import type { Capture, HostId, Path, Seen } from '../model/words.js';
 import { captureShape, isSeen } from './row-shape.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };

@@ -1,5 +1,5 @@
 import type { ClientSession, Connection, mongo, Schema } from 'mongoose';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { CaptureDeps, PluggedModel } from './capturing.js';
 import { Operation } from './operation.js';
 import type { CommitWatch } from './session-commit.js';

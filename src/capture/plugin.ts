@@ -1,6 +1,6 @@
 import type { Schema } from 'mongoose';
-import type { PluginOptions } from '../options/config.js';
-import { resolvePluginOptions } from '../options/plugin-options.js';
+import type { PluginOptions } from '../config/config.js';
+import { resolvePluginOptions } from '../config/plugin-options.js';
 import type { CaptureDeps } from './capturing.js';
 import { addModelWrites } from './model-writes.js';
 import { PluggedModels } from './plugged.js';

@@ -1,4 +1,4 @@
-import { hasFields, isDate, isList, isNumber, isSize, isText, isToken, orNone, type RowShape } from '../row-shapes.js';
+import { hasFields, isDate, isList, isNumber, isSize, isText, isToken, orNone, type RowShape } from '../model/row-shapes.js';
 
 export const isSeen = hasFields({ size: isSize, mtime: isNumber, nanos: isNumber, sha256: orNone(isToken), stamp: orNone(isText) });
 

@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongoose';
-import { messageOf } from '../errors/errors.js';
-import type { Capture } from '../words.js';
+import { messageOf } from '../model/errors.js';
+import type { Capture } from '../model/words.js';
 import type { Capturing } from './capturing.js';
 
 /** Further captures of a session are not remembered. They are found when they are due. */

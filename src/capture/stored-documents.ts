@@ -1,6 +1,6 @@
 import type { ClientSession, mongo } from 'mongoose';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import { nativeCollection } from '../database.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import { nativeCollection } from '../util/collections.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 
 export interface ReadOptions {

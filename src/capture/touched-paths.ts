@@ -1,8 +1,8 @@
-import { hasCode, messageOf, SyncMediaError } from '../errors/errors.js';
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
-import type { Root } from '../root/root.js';
-import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Path, Unsynced } from '../words.js';
+import { hasCode, messageOf, SyncMediaError } from '../model/errors.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
+import type { Root } from '../replica/replica.js';
+import type { SyncDirs } from '../replica/sync-dirs.js';
+import type { Path, Unsynced } from '../model/words.js';
 import { findCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
 import { collectFields, collectStrings, type DocumentStrings, type NamedString, operationLimits } from './document-strings.js';

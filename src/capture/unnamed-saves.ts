@@ -1,5 +1,5 @@
-import { bounded } from '../bounded.js';
-import type { SavedBy, UnnamedSaves } from '../words.js';
+import { bounded } from '../util/with-timeout.js';
+import type { SavedBy, UnnamedSaves } from '../model/words.js';
 
 /** How many models are counted at once. Further ones wait until these counts are stored. */
 const mostModels = 100;

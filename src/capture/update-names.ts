@@ -1,4 +1,4 @@
-import type { ResolvedPluginOptions } from '../options/plugin-options.js';
+import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { PlainDocument } from './capturing.js';
 import type { DocumentStrings } from './document-strings.js';
 import { toPlainObject } from './plain-object.js';

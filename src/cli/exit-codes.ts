@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { SyncMediaError } from '../errors/errors.js';
+import { SyncMediaError } from '../model/errors.js';
 
 /** All exit codes with their meaning; `syncmedia --help` shows this table. */
 export const exitCodes = {

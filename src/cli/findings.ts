@@ -1,4 +1,4 @@
-import type { Run } from '../words.js';
+import type { Run } from '../model/words.js';
 import { formatTable } from './table.js';
 
 /**

@@ -1,5 +1,5 @@
-import type { Host, Run } from '../words.js';
-import type { Call } from './call.js';
+import type { Host, Run } from '../model/words.js';
+import type { Call } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { formatFindings, isDamaged } from './findings.js';
 import { describeCounts, describeProgress, drawProgress } from './progress.js';

@@ -1,4 +1,4 @@
-import type { HostDescription } from '../describe-host.js';
+import type { HostDescription } from '../api/describe-host.js';
 import { formatPairs } from './table.js';
 
 /** Formats everything that a person needs to decide about a host, a line each. */

@@ -1,10 +1,10 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Connection } from 'mongoose';
-import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { SyncMedia } from '../instance.js';
-import type { Log } from '../log.js';
-import { type Environment, readEnvironment } from '../options/environment.js';
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { SyncMedia } from '../api/sync-media.js';
+import type { Log } from '../model/log.js';
+import { type Environment, readEnvironment } from '../config/environment.js';
 import { readEnvFile } from './read-env-file.js';
 
 export interface InstanceOptions { readonly envFile?: string; readonly stateDir?: string }
@@ -42,7 +42,7 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
   const connection = await connect(uri);
   try {
     // Loaded on demand, like mongoose: `--help` and wrong usage should not wait for them.
-    const { createSyncMedia } = await import('../create.js');
+    const { createSyncMedia } = await import('../instance/create.js');
     const sync = createSyncMedia({
       connection, environment: variables, log, ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
     });

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { version } from '../version.js';
-import type { Run } from './call.js';
+import { version } from '../util/version.js';
+import type { Run } from './command-context.js';
 import { addAdopt } from './commands/adopt.js';
 import { addApprove } from './commands/approve.js';
 import { addAudit } from './commands/audit.js';

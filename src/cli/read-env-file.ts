@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Variables } from '../options/environment.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Variables } from '../config/environment.js';
 
 /**
  * Returns the environment with the variables of an env file. As with `node --env-file`, variables

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { Run } from './call.js';
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { Run } from './command-context.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { type InstanceOptions, openInstance } from './open-instance.js';

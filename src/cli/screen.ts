@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import type { Log } from '../log.js';
+import type { Log } from '../model/log.js';
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 

@@ -1,5 +1,5 @@
-import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { DoctorCheck } from '../instance.js';
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { DoctorCheck } from '../api/sync-media.js';
 
 export type Found = Omit<DoctorCheck, 'name'>;
 

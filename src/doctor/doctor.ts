@@ -1,20 +1,20 @@
 import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../options/config.js';
-import type { State } from '../hosts/state.js';
-import { nameProcess } from '../hosts/process-identity.js';
+import type { Config } from '../config/config.js';
+import type { State } from '../state-dir/state.js';
+import { nameProcess } from '../state-dir/process-identity.js';
 import type { Registry } from '../hosts/registry.js';
-import type { DoctorCheck } from '../instance.js';
-import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Root } from '../root/root.js';
-import { Ssh } from '../ssh/ssh.js';
-import type { UnreadableRows } from '../unreadable-rows.js';
+import type { DoctorCheck } from '../api/sync-media.js';
+import type { SyncDirs } from '../replica/sync-dirs.js';
+import type { Root } from '../replica/replica.js';
+import { Ssh } from '../transport/ssh/ssh.js';
+import type { UnreadableRows } from '../database/unreadable-rows.js';
 import { check, failed, info, ok, type Found } from './check.js';
-import { checkKeys } from './keys.js';
-import { checkOthers, judgeSkew } from './others.js';
-import { checkPlace } from './place.js';
-import { checkPrograms } from './programs.js';
-import { checkRules, type RulesFound } from './rules.js';
+import { checkKeys } from './check-keys.js';
+import { checkOthers, judgeSkew } from './check-others.js';
+import { checkPlace } from './check-place.js';
+import { checkPrograms } from './check-programs.js';
+import { checkRules, type RulesFound } from './check-rules.js';
 
 /** What doctor examines on a machine that was initialised. */
 export interface Patient {

@@ -1,10 +1,10 @@
-import { digestHost } from '../describe-host.js';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Host } from '../words.js';
+import { digestHost } from '../api/describe-host.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { listHosts, updateHost } from './host-rows.js';
 import { listPassiveDirs } from './own-dirs.js';
-import { readState } from './state.js';
+import { readState } from '../state-dir/state.js';
 
 /**
  * Approves a pending host: from now on the other hosts install its key, mark files pending for it

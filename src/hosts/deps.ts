@@ -1,10 +1,10 @@
 import type { Connection } from 'mongoose';
-import type { InitReport } from '../instance.js';
-import type { Config } from '../options/config.js';
-import type { Disk } from '../root/disk.js';
-import type { Host, HostId, Path } from '../words.js';
+import type { InitReport } from '../api/sync-media.js';
+import type { Config } from '../config/config.js';
+import type { Disk } from '../replica/disk.js';
+import type { Host, HostId, Path } from '../model/words.js';
 import type { Seals } from './seal.js';
-import type { State } from './state.js';
+import type { State } from '../state-dir/state.js';
 import type { SyncDirsStore } from './sync-dirs-store.js';
 
 /** Dependencies of registering, changing and retiring hosts. */

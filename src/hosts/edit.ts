@@ -1,16 +1,16 @@
-import { SyncMediaError } from '../errors/errors.js';
-import type { Change, HostEdit, HostRegistration } from '../instance.js';
-import { normaliseSyncDirs } from '../options/sync-dir.js';
-import { identifiesAnother } from '../planning/trusted.js';
-import { validateAddress } from '../ssh/ssh-config.js';
-import type { Host } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Change, HostEdit, HostRegistration } from '../api/sync-media.js';
+import { normaliseSyncDirs } from '../config/sync-dir.js';
+import { identifiesAnother } from '../decisions/trusted.js';
+import { validateAddress } from '../transport/ssh/address.js';
+import type { Host } from '../model/words.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { updateHost, type Changed } from './host-rows.js';
 import { initHost } from './init.js';
-import { parsePublicKey } from './public-key.js';
+import { parsePublicKey } from '../access/public-key.js';
 import { limitRemoteChange } from './remote-limits.js';
 import { validateHostname, validateRootPath } from './registration.js';
-import { readState } from './state.js';
+import { readState } from '../state-dir/state.js';
 
 /**
  * Changes the registration of a host.

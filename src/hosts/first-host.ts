@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
-import type { Host } from '../words.js';
-import type { Meta } from './database-id.js';
+import type { Host } from '../model/words.js';
+import type { Meta } from '../database/database-id.js';
 import type { HostRows } from './host-model.js';
 
 /**

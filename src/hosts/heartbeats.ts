@@ -1,4 +1,4 @@
-import type { Host, HostId } from '../words.js';
+import type { Host, HostId } from '../model/words.js';
 
 interface Observed { readonly beat: string; silentMs: number }
 

@@ -1,6 +1,6 @@
 import type { Connection, Model, Mongoose, mongo, Schema } from 'mongoose';
-import { nativeCollection } from '../database.js';
-import type { Host, HostId, Path } from '../words.js';
+import { nativeCollection } from '../util/collections.js';
+import type { Host, HostId, Path } from '../model/words.js';
 
 /**
  * A host as stored. Sync dirs used as field names are encoded, because MongoDB allows no dot

@@ -1,6 +1,6 @@
-import { asRead, isDuplicateKey } from '../database.js';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Host, HostId } from '../words.js';
+import { asRead, isDuplicateKey } from '../util/collections.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Host, HostId } from '../model/words.js';
 import { createHostModel, hostRows, validateRow, type HostRow, type HostRows } from './host-model.js';
 import type { HostsDeps } from './deps.js';
 

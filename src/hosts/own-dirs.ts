@@ -1,10 +1,10 @@
-import { chooseOwnDirs } from '../planning/own-dirs.js';
-import { allows } from '../planning/wants.js';
-import type { Host, Path } from '../words.js';
+import { chooseOwnDirs } from '../decisions/own-dirs.js';
+import { allows } from '../decisions/wants.js';
+import type { Host, Path } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
-import { openGateDirs, readOpenedDirs } from './gate.js';
-import { endConnections } from './open-connections.js';
-import type { State } from './state.js';
+import { openGateDirs, readOpenedDirs } from '../access/gate.js';
+import { endConnections } from '../access/open-connections.js';
+import type { State } from '../state-dir/state.js';
 
 /** Lists the sync dirs that this host opens. Rows of the database add none. */
 export async function listOwnDirs({ config, declared }: Pick<HostsDeps, 'config' | 'declared'>, state: Pick<State, 'root' | 'syncDirs'>): Promise<Path[]> {

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Change, PassiveHostRegistration } from '../instance.js';
-import { normaliseSyncDirs } from '../options/sync-dir.js';
-import { validateAddress } from '../ssh/ssh-config.js';
-import type { Host } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Change, PassiveHostRegistration } from '../api/sync-media.js';
+import { normaliseSyncDirs } from '../config/sync-dir.js';
+import { validateAddress } from '../transport/ssh/address.js';
+import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
-import { scanHostKeys } from './host-keys.js';
+import { scanHostKeys } from '../access/host-keys.js';
 import { ensureIndexes } from './host-model.js';
 import { insertHost, listHosts, rowsOf } from './host-rows.js';
-import { readPublicKey } from './keys.js';
-import { fingerprint, parsePublicKey } from './public-key.js';
+import { readPublicKey } from '../access/own-key.js';
+import { fingerprint, parsePublicKey } from '../access/public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { listPassiveDirs } from './own-dirs.js';
-import { readState } from './state.js';
+import { readState } from '../state-dir/state.js';
 
 /**
  * Registers a host that only has sshd and rsync.

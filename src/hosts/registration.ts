@@ -3,17 +3,17 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { hostname as machineName, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { SyncMediaError } from '../errors/errors.js';
-import type { HostRegistration } from '../instance.js';
-import { normaliseSyncDirs } from '../options/sync-dir.js';
-import { validateAddress } from '../ssh/ssh-config.js';
-import type { Host, Path } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { HostRegistration } from '../api/sync-media.js';
+import { normaliseSyncDirs } from '../config/sync-dir.js';
+import { validateAddress } from '../transport/ssh/address.js';
+import type { Host, Path } from '../model/words.js';
 import { findDomainName } from './domain-name.js';
 import type { HostsDeps, InitParts } from './deps.js';
-import { generateKey } from './generate-key.js';
-import { isHostname } from './host-name.js';
-import { findKey, type KeyPair } from './keys.js';
-import type { State } from './state.js';
+import { generateKey } from '../access/generate-key.js';
+import { isHostname } from '../model/host-name.js';
+import { findKey, type KeyPair } from '../access/own-key.js';
+import type { State } from '../state-dir/state.js';
 
 /** The registration of this host, complete and checked against this machine. */
 export interface OwnHost {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, SetupProblem, UnnamedSaves, Unsyncable } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, SetupProblem, UnnamedSaves, Unsyncable } from '../model/words.js';
 import { encodeKey, type HostRows } from './host-model.js';
 import { Seals } from './seal.js';
 

@@ -1,7 +1,7 @@
-import { SyncMediaError } from '../errors/errors.js';
-import { chooseOwnDirs } from '../planning/own-dirs.js';
-import { allows } from '../planning/wants.js';
-import type { Path } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import { chooseOwnDirs } from '../decisions/own-dirs.js';
+import { allows } from '../decisions/wants.js';
+import type { Path } from '../model/words.js';
 
 /** A remote request, and the directories that the host's own configuration opens. */
 export interface RemoteRequest {

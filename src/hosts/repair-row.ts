@@ -1,5 +1,5 @@
 import type { HostRow } from './host-model.js';
-import { isHostId, isHostname } from './host-name.js';
+import { isHostId, isHostname } from '../model/host-name.js';
 import { readFields } from './row-fields.js';
 
 /**

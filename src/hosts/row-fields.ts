@@ -1,4 +1,4 @@
-import { hasFields, isDate, isFailure, isList, isNumber, isOneOf, isRecord, isText, orNone, type Fits } from '../row-shapes.js';
+import { hasFields, isDate, isFailure, isList, isNumber, isOneOf, isRecord, isText, orNone, type Fits } from '../model/row-shapes.js';
 import type { HostRow } from './host-model.js';
 
 /**

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
-import { asRead, isDuplicateKey } from '../database.js';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Log } from '../log.js';
-import type { Path, StoredRules, SyncDir } from '../words.js';
+import { asRead, isDuplicateKey } from '../util/collections.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { Path, StoredRules, SyncDir } from '../model/words.js';
 import { Seals } from './seal.js';
 
 /**

@@ -1,10 +1,10 @@
-import { SyncMediaError } from '../errors/errors.js';
-import type { Host } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { toHost } from './host-model.js';
 import { listHosts, rowsOf } from './host-rows.js';
-import { installKeys, uninstallKeys } from './keys-installed.js';
-import { readState, removeState } from './state.js';
+import { installKeys, uninstallKeys } from '../access/install-keys.js';
+import { readState, removeState } from '../state-dir/state.js';
 
 /**
  * Retires a host for good: nothing is pending for it any more, and every active host removes its

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Entry, HostId, Path } from '../words.js';
+import type { Entry, HostId, Path } from '../model/words.js';
 
 /** An entry as it is stored: its path is the `_id`. */
 export type Row = Omit<Entry, 'path'> & { _id: string };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { SyncMediaError } from '../errors/errors.js';
-import { makeVersion } from '../planning/entries.js';
-import type { Entry, Path } from '../words.js';
-import { hashAtOnceLimit, type FoldContext, type Reason } from './fold-context.js';
+import { SyncMediaError } from '../model/errors.js';
+import { makeVersion } from '../decisions/entries.js';
+import type { Entry, Path } from '../model/words.js';
+import { hashAtOnceLimit, type FoldContext, type Reason } from './reconcile-context.js';
 
 /** In milliseconds. A file written within this time before it was named is most likely new. */
 const freshMs = 60_000;

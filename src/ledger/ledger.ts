@@ -1,16 +1,15 @@
 import type { mongo } from 'mongoose';
-import { gatherInserts, isDuplicateKey, isRefusedInPart } from '../database.js';
-import { SyncMediaError } from '../errors/errors.js';
-import type { Gathering } from '../gathering.js';
-import { atOnce } from '../planning/entries.js';
-import { leave, owe, release, type Transition } from '../planning/transitions.js';
-import type { RowReader } from '../unreadable-rows.js';
-import type { Entry, Failure, HostId, Path, Version } from '../words.js';
+import { gatherInserts, isDuplicateKey, isRefusedInPart } from '../util/collections.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Gathering } from '../util/batcher.js';
+import { atOnce } from '../decisions/entries.js';
+import { leave, owe, release, type Transition } from '../decisions/transitions.js';
+import type { RowReader } from '../database/unreadable-rows.js';
+import type { Entry, Failure, HostId, Path, Version } from '../model/words.js';
 import { countFilter, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
 import { entryShape } from './row-shape.js';
 import { holdUpdate, toUpdate } from './updates.js';
 
-export type { CountFilter, Row } from './filters.js';
 
 /** How often an entry is read and written again because it changed in between. */
 const attempts = 10;

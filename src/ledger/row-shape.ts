@@ -1,4 +1,4 @@
-import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isRecordOf, isSize, isText, isToken, orNone, type RowShape } from '../row-shapes.js';
+import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isRecordOf, isSize, isText, isToken, orNone, type RowShape } from '../model/row-shapes.js';
 
 const facts = { size: isSize, mtime: isNumber, nanos: orNone(isNumber), sha256: orNone(isToken) };
 

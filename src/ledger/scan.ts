@@ -1,8 +1,9 @@
-import { hasCode } from '../errors/errors.js';
-import type { ScanScope } from '../root/scan.js';
-import { type Asserted, type Path, type Seen, type SyncDir, type Entry, type HostId } from '../words.js';
-import { hasChanged } from '../planning/standing.js';
-import { forEachOf, type Fold, type Rereads } from './fold.js';
+import { hasCode } from '../model/errors.js';
+import type { ScanScope } from '../replica/scan.js';
+import type { Asserted, Path, Seen, SyncDir, Entry, HostId } from '../model/words.js';
+import { hasChanged } from '../decisions/file-state.js';
+import { forEachOf, type Fold } from './reconcile-path.js';
+import type { Rereads } from './reconcile-context.js';
 import type { Ledger } from './ledger.js';
 
 /** The part of this host's disk that a scan needs. */

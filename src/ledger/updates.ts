@@ -1,6 +1,6 @@
-import { hold, type Transition } from '../planning/transitions.js';
-import { atOnce } from '../planning/entries.js';
-import type { HostId } from '../words.js';
+import { hold, type Transition } from '../decisions/transitions.js';
+import { atOnce } from '../decisions/entries.js';
+import type { HostId } from '../model/words.js';
 import type { Update } from './filters.js';
 
 /** Turns a transition into one update. `applyTransition` describes its result. */

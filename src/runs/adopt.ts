@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { SyncMediaError } from '../errors/errors.js';
-import { answerPull, chooseDirs } from '../planning/differences.js';
-import { haveSameFacts } from '../planning/standing.js';
-import { allows, captures, wants } from '../planning/wants.js';
-import type { Difference, Failure, Host, HostId, Path, Seen, SyncDir } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import { answerPull, chooseDirs } from '../decisions/differences.js';
+import { haveSameFacts } from '../decisions/file-state.js';
+import { allows, captures, wants } from '../decisions/wants.js';
+import type { Difference, Failure, Host, HostId, Path, Seen, SyncDir } from '../model/words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith, inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';

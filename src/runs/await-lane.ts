@@ -1,4 +1,4 @@
-import type { Failure, Host, Path } from '../words.js';
+import type { Failure, Host, Path } from '../model/words.js';
 import { chooseHosts } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allows } from '../planning/wants.js';
-import type { Failure, Host, SyncDir } from '../words.js';
+import { allows } from '../decisions/wants.js';
+import type { Failure, Host, SyncDir } from '../model/words.js';
 import { inBatches } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { pullFrom } from './pull.js';

@@ -1,7 +1,7 @@
 import type { Registry } from '../hosts/registry.js';
-import { backoff } from '../planning/backoff.js';
-import type { Tuning } from '../options/config.js';
-import type { HostId } from '../words.js';
+import { backoff } from '../decisions/backoff.js';
+import type { Tuning } from '../config/config.js';
+import type { HostId } from '../model/words.js';
 import type { RunStore } from './run-store.js';
 
 /** In milliseconds. How often this host records that it is at work. */

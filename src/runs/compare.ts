@@ -1,7 +1,7 @@
-import { hasCode, SyncMediaError } from '../errors/errors.js';
-import { isAskedFor } from '../planning/differences.js';
-import { allows } from '../planning/wants.js';
-import type { Difference, Failure, Host, SyncDir } from '../words.js';
+import { hasCode, SyncMediaError } from '../model/errors.js';
+import { isAskedFor } from '../decisions/differences.js';
+import { allows } from '../decisions/wants.js';
+import type { Difference, Failure, Host, SyncDir } from '../model/words.js';
 import type { Progress, RunContext } from './context.js';
 
 const batch = 500;

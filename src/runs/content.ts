@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { hasChanged, haveSameFacts } from '../planning/standing.js';
-import { allows } from '../planning/wants.js';
-import type { Change, Entry, Host, Path, Seen, SyncDir } from '../words.js';
+import { hasChanged, haveSameFacts } from '../decisions/file-state.js';
+import { allows } from '../decisions/wants.js';
+import type { Change, Entry, Host, Path, Seen, SyncDir } from '../model/words.js';
 import { asHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 

@@ -1,5 +1,5 @@
 import { schedule, type ScheduledTask } from 'node-cron';
-import type { EventBus } from '../events.js';
+import type { EventBus } from '../model/events.js';
 
 /**
  * Requests periodic runs by node-cron. Every process of a host ticks, but only the leader

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SyncMediaError } from '../errors/errors.js';
-import type { EventBus } from '../events.js';
-import type { Run } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { EventBus } from '../model/events.js';
+import type { Run } from '../model/words.js';
 import type { RunStore } from './run-store.js';
 
 const lookMs = 500;

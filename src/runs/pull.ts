@@ -1,6 +1,6 @@
-import { answerPull, chooseDirs } from '../planning/differences.js';
-import { haveSameFacts } from '../planning/standing.js';
-import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../words.js';
+import { answerPull, chooseDirs } from '../decisions/differences.js';
+import { haveSameFacts } from '../decisions/file-state.js';
+import type { Change, Conflict, Difference, Entry, Failure, Host, Outcome, Path, SyncDir } from '../model/words.js';
 import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 

@@ -1,5 +1,5 @@
-import { answerPush, chooseDirs, wouldPush } from '../planning/differences.js';
-import type { Difference, Host, SyncDir } from '../words.js';
+import { answerPush, chooseDirs, wouldPush } from '../decisions/differences.js';
+import type { Difference, Host, SyncDir } from '../model/words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith } from './compare.js';
 import type { Progress, RunContext } from './context.js';

@@ -1,4 +1,4 @@
-import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isText, orNone, type RowShape } from '../row-shapes.js';
+import { hasFields, isBoolean, isDate, isFailure, isList, isNumber, isOneOf, isText, orNone, type RowShape } from '../model/row-shapes.js';
 
 const counts = Object.fromEntries(['same', 'missing', 'extra', 'different', 'repaired'].map((name) => [name, orNone(isNumber)]));
 const isAt = { host: isText, path: isText };

@@ -1,5 +1,5 @@
-import { estimatePace, type Mark } from '../planning/pace.js';
-import type { Failure, Finding, HostFindings, HostId, Path, Run } from '../words.js';
+import { estimatePace, type Mark } from '../decisions/pace.js';
+import type { Failure, Finding, HostFindings, HostId, Path, Run } from '../model/words.js';
 import type { Progress } from './context.js';
 
 const wouldLimit = 1_000, foundAtLimit = 1_000, failureLimit = 100;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
-import { SyncMediaError } from '../errors/errors.js';
-import type { RowReader } from '../unreadable-rows.js';
-import type { HostId, Run } from '../words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { RowReader } from '../database/unreadable-rows.js';
+import type { HostId, Run } from '../model/words.js';
 import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };

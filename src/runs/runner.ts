@@ -1,5 +1,5 @@
-import { messageOf, SyncMediaError } from '../errors/errors.js';
-import type { Failure, Run } from '../words.js';
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { Failure, Run } from '../model/words.js';
 import { adopt } from './adopt.js';
 import { bootstrap } from './bootstrap.js';
 import type { RunContext } from './context.js';

@@ -1,7 +1,7 @@
-import { forEachOf } from '../ledger/fold.js';
-import { findFault } from '../planning/findings.js';
-import { haveSameFacts } from '../planning/standing.js';
-import type { Entry, Finding, Path, Seen, SyncDir } from '../words.js';
+import { forEachOf } from '../ledger/reconcile-path.js';
+import { findFault } from '../decisions/findings.js';
+import { haveSameFacts } from '../decisions/file-state.js';
+import type { Entry, Finding, Path, Seen, SyncDir } from '../model/words.js';
 import { inBatches } from './compare.js';
 import { captureEdit, repairHere } from './content.js';
 import type { Progress, RunContext } from './context.js';

@@ -1,8 +1,8 @@
-import { findFault, mayRepair } from '../planning/findings.js';
-import { chooseDirs, isAskedFor } from '../planning/differences.js';
-import { haveSameFacts } from '../planning/standing.js';
-import { wants } from '../planning/wants.js';
-import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../words.js';
+import { findFault, mayRepair } from '../decisions/findings.js';
+import { chooseDirs, isAskedFor } from '../decisions/differences.js';
+import { haveSameFacts } from '../decisions/file-state.js';
+import { wants } from '../decisions/wants.js';
+import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../model/words.js';
 import { awaitLane } from './await-lane.js';
 import { chooseHosts, compareWith } from './compare.js';
 import { hashThere, isGoodHere, repairHere } from './content.js';

@@ -1,10 +1,10 @@
-import { SyncMediaError } from '../errors/errors.js';
-import type { ReadyLimits } from '../instance.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { ReadyLimits } from '../api/sync-media.js';
 import { Heartbeats } from '../hosts/heartbeats.js';
-import type { Tuning } from '../options/config.js';
-import type { Parts } from '../parts.js';
-import { bounded } from '../bounded.js';
-import type { Host, HostId } from '../words.js';
+import type { Tuning } from '../config/config.js';
+import type { Parts } from '../context/host-context.js';
+import { bounded } from '../util/with-timeout.js';
+import type { Host, HostId } from '../model/words.js';
 
 const defaults = { maxBehind: 300, maxFiles: 1_000 };
 /**

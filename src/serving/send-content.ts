@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import send from 'send';
-import type { Facts, Path } from '../words.js';
+import type { Facts, Path } from '../model/words.js';
 import { keepExactConditions } from './conditions.js';
 import { protectOrigin } from './content-headers.js';
 import type { ResolvedServeOptions } from './serve-options.js';

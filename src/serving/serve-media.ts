@@ -1,11 +1,11 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { hasCode } from '../errors/errors.js';
-import type { Root } from '../root/root.js';
-import type { SyncDirs } from '../root/sync-dirs.js';
-import type { Path } from '../words.js';
+import { hasCode } from '../model/errors.js';
+import type { Root } from '../replica/replica.js';
+import type { SyncDirs } from '../replica/sync-dirs.js';
+import type { Path } from '../model/words.js';
 import { namesTag } from './conditions.js';
-import { makeTag, type ContentTags } from './content-tags.js';
-import type { Fetching, Found } from './fetching.js';
+import { makeTag, type ContentTags } from './etag-cache.js';
+import type { Fetching, Found } from './missing-file-fetcher.js';
 import { findRequestPath, readPathname, type RefusedPath } from './request-path.js';
 import { readFrom, sendBody, type ReadPart } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';

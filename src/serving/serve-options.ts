@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { SyncMediaError } from '../errors/errors.js';
-import { describeUnknown } from '../options/nearest.js';
+import { SyncMediaError } from '../model/errors.js';
+import { describeUnknown } from '../config/nearest.js';
 
 /**
  * Size and date of a file, known before it is sent. The file may not have arrived on this disk

@@ -5,8 +5,8 @@ import request from 'supertest';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAdmin, type AdminOptions } from '../../src/admin/create-admin.js';
 import { refusalCodes } from '../../src/admin/refusal.js';
-import { codes, SyncMediaError } from '../../src/errors/errors.js';
-import type { Log } from '../../src/log.js';
+import { codes, SyncMediaError } from '../../src/model/errors.js';
+import type { Log } from '../../src/model/log.js';
 import { fingerprint, publicKey, RecordingInstance } from './recording-instance.js';
 
 const token = 'a-token-of-these-tests-0123456789abcdef';

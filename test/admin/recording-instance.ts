@@ -1,6 +1,6 @@
-import { codes, SyncMediaError } from '../../src/errors/errors.js';
-import type { AuditEntry, CopiesResult, DoctorCheck, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/instance.js';
-import type { Host, Path, Run } from '../../src/words.js';
+import { codes, SyncMediaError } from '../../src/model/errors.js';
+import type { AuditEntry, CopiesResult, DoctorCheck, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/api/sync-media.js';
+import type { Host, Path, Run } from '../../src/model/words.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
 export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';

@@ -1,7 +1,7 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyModelSync } from '../../src/capture/apply-model-sync.js';
-import { hasCode } from '../../src/errors/errors.js';
+import { hasCode } from '../../src/model/errors.js';
 import { makeSite, mongooses, type Site } from './site.js';
 
 const modelSync = { Photo: { syncDirs: 'uploads/photos' } };

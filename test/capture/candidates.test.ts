@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findCandidates } from '../../src/capture/candidates.js';
-import { isSafePath } from '../../src/root/paths.js';
-import type { Path } from '../../src/words.js';
+import { isSafePath } from '../../src/replica/paths.js';
+import type { Path } from '../../src/model/words.js';
 
 const dirs = ['uploads/photos', 'docs'] as Path[];
 const find = (value: string) => findCandidates(value, ['/srv/site'], dirs);

@@ -2,9 +2,9 @@ import type { Model } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PluggedModel } from '../../src/capture/capturing.js';
 import { findNamed, isPlugged, type NamingModel } from '../../src/capture/find-named.js';
-import { resolvePluginOptions } from '../../src/options/plugin-options.js';
-import type { PluginOptions } from '../../src/options/config.js';
-import type { Named, Path } from '../../src/words.js';
+import { resolvePluginOptions } from '../../src/config/plugin-options.js';
+import type { PluginOptions } from '../../src/config/config.js';
+import type { Named, Path } from '../../src/model/words.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 const dir = 'uploads/photos';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Capturing } from '../../src/capture/capturing.js';
 import { type CaptureContent, covers, makeCaptures } from '../../src/capture/make-captures.js';
-import type { Path } from '../../src/words.js';
+import type { Path } from '../../src/model/words.js';
 
 const paths = (...names: string[]) => names as Path[];
 const content = (id: string | undefined, touched: string[], left: string[] = [], complete = true): CaptureContent =>

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findCandidates, listMarks } from '../../src/capture/candidates.js';
 import type { PluggedModel } from '../../src/capture/capturing.js';
 import { findNamed } from '../../src/capture/find-named.js';
-import { resolvePluginOptions } from '../../src/options/plugin-options.js';
-import type { PluginOptions } from '../../src/options/config.js';
-import type { Path } from '../../src/words.js';
+import { resolvePluginOptions } from '../../src/config/plugin-options.js';
+import type { PluginOptions } from '../../src/config/config.js';
+import type { Path } from '../../src/model/words.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 /** Property tests: whatever a save finds keeps the file from being deleted, and nothing else does. */

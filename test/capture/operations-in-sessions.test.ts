@@ -1,9 +1,9 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClientSession, Mongoose, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { storeAsked } from '../../src/capture/ask.js';
+import { storeAsked } from '../../src/capture/store-asserted.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
-import type { Path } from '../../src/words.js';
+import type { Path } from '../../src/model/words.js';
 import { until } from '../harness/wait.js';
 import { a, b, c, compilePhotos, type Photos, type Saved } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';

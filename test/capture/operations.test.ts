@@ -1,9 +1,9 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { storeAsked } from '../../src/capture/ask.js';
+import { storeAsked } from '../../src/capture/store-asserted.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
-import type { PluginOptions } from '../../src/options/config.js';
-import type { Path } from '../../src/words.js';
+import type { PluginOptions } from '../../src/config/config.js';
+import type { Path } from '../../src/model/words.js';
 import { a, b, c, compilePhotos, d, type Photo, type Photos, type Saved } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { listDocumented } from './table.js';

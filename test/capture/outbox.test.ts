@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Capture, Path } from '../../src/words.js';
+import type { Capture, Path } from '../../src/model/words.js';
 import { Outbox } from '../../src/capture/outbox.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { makeRowReader } from '../harness/row-reader.js';

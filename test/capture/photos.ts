@@ -1,5 +1,5 @@
 import type { HydratedDocument, Model, Schema } from 'mongoose';
-import type { PluginOptions } from '../../src/options/config.js';
+import type { PluginOptions } from '../../src/config/config.js';
 import type { Site } from './site.js';
 
 export type Photo = Record<string, unknown>;

@@ -1,8 +1,8 @@
 import type { Schema } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPlugin } from '../../src/capture/plugin.js';
-import { SyncMediaError } from '../../src/errors/errors.js';
-import type { PluginOptions } from '../../src/options/config.js';
+import { SyncMediaError } from '../../src/model/errors.js';
+import type { PluginOptions } from '../../src/config/config.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 const options: PluginOptions = { syncDirs: 'uploads/photos' };

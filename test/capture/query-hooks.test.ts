@@ -6,7 +6,7 @@ import type { PluggedModel } from '../../src/capture/capturing.js';
 import { Operation } from '../../src/capture/operation.js';
 import { Outbox } from '../../src/capture/outbox.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
-import { resolvePluginOptions } from '../../src/options/plugin-options.js';
+import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 import { a, b, c, compilePhotos, d, type Photo } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { makeRowReader } from '../harness/row-reader.js';

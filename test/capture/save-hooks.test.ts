@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Model, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Outbox } from '../../src/capture/outbox.js';
-import type { PluginOptions } from '../../src/options/config.js';
+import type { PluginOptions } from '../../src/config/config.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { makeRowReader } from '../harness/row-reader.js';
 

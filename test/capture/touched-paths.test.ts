@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { PathFinder, type Place } from '../../src/capture/touched-paths.js';
-import { SyncDirs } from '../../src/root/sync-dirs.js';
-import { resolvePluginOptions } from '../../src/options/plugin-options.js';
-import type { Path, Seen } from '../../src/words.js';
+import { SyncDirs } from '../../src/replica/sync-dirs.js';
+import { resolvePluginOptions } from '../../src/config/plugin-options.js';
+import type { Path, Seen } from '../../src/model/words.js';
 import { makeDir } from './site.js';
 
 const seen: Seen = { size: 1, mtime: 1, nanos: 0 };

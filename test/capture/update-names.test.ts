@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { listUpdateNames, overlay } from '../../src/capture/update-names.js';
-import { resolvePluginOptions } from '../../src/options/plugin-options.js';
+import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 
 const any = resolvePluginOptions({ syncDirs: 'uploads' }, 'test');
 const fields = resolvePluginOptions({ syncDirs: 'uploads', paths: ['file', 'gallery.file', 'pages.0.scan'] }, 'test');

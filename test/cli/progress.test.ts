@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatFindings, isDamaged } from '../../src/cli/findings.js';
 import { describeProgress, drawProgress, formatDuration } from '../../src/cli/progress.js';
-import type { HostFindings, Path } from '../../src/words.js';
+import type { HostFindings, Path } from '../../src/model/words.js';
 import { makeRun } from '../admin/recording-instance.js';
 
 const half = makeRun({ kind: 'pull', state: 'running', files: 50, filesFound: 100, bytes: 512, bytesFound: 1024, bytesPerSecond: 2048, secondsLeft: 90 });

@@ -1,7 +1,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeState } from '../../src/hosts/state.js';
+import { writeState } from '../../src/state-dir/state.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import type { TestDir } from '../harness/tmp.js';
 import { copyApp, execute, installByNpm, pack } from './packed.js';

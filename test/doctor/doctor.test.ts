@@ -1,13 +1,13 @@
 import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { DoctorCheck } from '../../src/instance.js';
-import { judgeSkew } from '../../src/doctor/others.js';
-import { judgeSpace } from '../../src/doctor/place.js';
-import { judgeRsync } from '../../src/doctor/programs.js';
+import type { DoctorCheck } from '../../src/api/sync-media.js';
+import { judgeSkew } from '../../src/doctor/check-others.js';
+import { judgeSpace } from '../../src/doctor/check-place.js';
+import { judgeRsync } from '../../src/doctor/check-programs.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { testDatabase } from '../harness/database.js';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 

@@ -1,7 +1,7 @@
-import { supersededLimit } from '../../src/planning/entries.js';
-import type { Answer, Evidence } from '../../src/planning/reconcile.js';
-import { hasChanged, haveSameFacts, removedStamp, type FoundStanding } from '../../src/planning/standing.js';
-import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/words.js';
+import { supersededLimit } from '../../src/decisions/entries.js';
+import type { Answer, Evidence } from '../../src/decisions/reconcile.js';
+import { hasChanged, haveSameFacts, removedStamp, type FoundStanding } from '../../src/decisions/file-state.js';
+import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/model/words.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 

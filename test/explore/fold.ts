@@ -1,4 +1,4 @@
-import type { Evidence } from '../../src/planning/reconcile.js';
+import type { Evidence } from '../../src/decisions/reconcile.js';
 import {
   bit, type Emit, has, hostOf, isAside, isAwaited, isUp, known, left, type Model, nameOf, nameOfContent, ownCopy, place, spend, takeCopy, uncaptured, wantedBy, writeFile, writeTombstone,
   writeVersion,
@@ -49,7 +49,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   }
 }
 
-/** Without scans a sender still looks at what it is owed itself (`delivery/own-debts.ts`). */
+/** Without scans a sender still looks at what it is owed itself (`leader/jobs/own-pending.ts`). */
 function owesItself(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state);
   return entry?.sender === host && has(entry.owed, host);

@@ -6,7 +6,7 @@ import { copy, type HostIndex, type Landing, noLanding, type State } from './sta
 
 type Begun = Pick<Landing, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' | 'read'>;
 
-/** How often bytes are put back in a row, as in `root/aside.ts`. */
+/** How often bytes are put back in a row, as in `replica/replaced.ts`. */
 const putBackLimit = 2;
 /** Of the rows that name the path: more would be folded to no other end. */
 const mostRows = 3;

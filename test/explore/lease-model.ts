@@ -1,6 +1,6 @@
-import { judgeRival, type Rival } from '../../src/planning/rival.js';
+import { judgeRival, type Rival } from '../../src/decisions/rival.js';
 
-/** How the lease is carried out (`hosts/lease.ts`, `lease-holder.ts`, `holding.ts`); a mutation does one of them wrongly. */
+/** How the lease is carried out (`leader/lease.ts`, `lease-holder.ts`, `holding.ts`); a mutation does one of them wrongly. */
 export const protocol = {
   judgeRival,
   /** Who is held for dead by the process table: who has ended, or also who lives in another pid namespace. */

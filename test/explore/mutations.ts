@@ -1,8 +1,8 @@
-import type { Aside } from '../../src/planning/judge.js';
-import type { Evidence, Situation } from '../../src/planning/reconcile.js';
-import { haveSameFacts } from '../../src/planning/standing.js';
-import { hold, type Transition } from '../../src/planning/transitions.js';
-import type { Entry, Seen, Verdict } from '../../src/words.js';
+import type { Aside } from '../../src/decisions/resolve-replaced.js';
+import type { Evidence, Situation } from '../../src/decisions/reconcile.js';
+import { haveSameFacts } from '../../src/decisions/file-state.js';
+import { hold, type Transition } from '../../src/decisions/transitions.js';
+import type { Entry, Seen, Verdict } from '../../src/model/words.js';
 import { Decisions } from './decisions.js';
 import type { Model, Options } from './model.js';
 import { rules, type Rules } from './rules.js';

@@ -1,9 +1,9 @@
-import { mustCompare } from '../../src/planning/compare-content.js';
-import { makeRevived, makeTombstone, makeVersion } from '../../src/planning/entries.js';
-import { judgeAside } from '../../src/planning/judge.js';
-import { findWhy, mayStillBury, reconcile, reconcileLeft } from '../../src/planning/reconcile.js';
-import { findStanding } from '../../src/planning/standing.js';
-import { adopt, applyTransition, confirmStamp, follow, lacks, mayAdopt, maySend, owe, release, settle, settleKept } from '../../src/planning/transitions.js';
+import { mustCompare } from '../../src/decisions/must-compare-content.js';
+import { makeRevived, makeTombstone, makeVersion } from '../../src/decisions/entries.js';
+import { judgeAside } from '../../src/decisions/resolve-replaced.js';
+import { findWhy, mayStillBury, reconcile, reconcileLeft } from '../../src/decisions/reconcile.js';
+import { findStanding } from '../../src/decisions/file-state.js';
+import { adopt, applyTransition, confirmStamp, follow, lacks, mayAdopt, maySend, owe, release, settle, settleKept } from '../../src/decisions/transitions.js';
 
 /** Every decision of the protocol: the functions that the product runs, imported. A mutation replaces one of them. */
 export const rules = {

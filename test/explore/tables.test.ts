@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { judge } from '../../src/planning/judge.js';
-import { reconcile, type Answer, type Question } from '../../src/planning/reconcile.js';
-import type { FoundStanding } from '../../src/planning/standing.js';
-import type { AsideBy, Verdict } from '../../src/words.js';
-import { fileEntry, tombstoneEntry } from '../planning/entries.js';
+import { judge } from '../../src/decisions/resolve-replaced.js';
+import { reconcile, type Answer, type Question } from '../../src/decisions/reconcile.js';
+import type { FoundStanding } from '../../src/decisions/file-state.js';
+import type { AsideBy, Verdict } from '../../src/model/words.js';
+import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
 const text = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'utf8');
 

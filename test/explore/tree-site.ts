@@ -1,16 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createJudging } from '../../src/delivery/judging.js';
-import { hasCode, SyncMediaError } from '../../src/errors/errors.js';
+import { createJudging } from '../../src/replication/resolve-replaced.js';
+import { hasCode, SyncMediaError } from '../../src/model/errors.js';
 import { scanDir } from '../../src/ledger/scan.js';
-import { Settler } from '../../src/ledger/settle.js';
-import { lacks, maySend } from '../../src/planning/transitions.js';
-import { areas, isBackAtPath, land, newName, remove, type Place } from '../../src/root/landing.js';
-import { localDisk } from '../../src/root/local-disk.js';
-import { checkMarker } from '../../src/root/marker.js';
-import type { Entry, HostId, Path } from '../../src/words.js';
-import { makeTombstone } from '../../src/planning/entries.js';
+import { Settler } from '../../src/ledger/acknowledge.js';
+import { lacks, maySend } from '../../src/decisions/transitions.js';
+import { areas, newName, type Place } from '../../src/replica/areas.js';
+import { isBackAtPath } from '../../src/replica/replaced.js';
+import { land, remove } from '../../src/replica/place.js';
+import { localDisk } from '../../src/replica/node-disk.js';
+import { checkMarker } from '../../src/replica/marker.js';
+import type { Entry, HostId, Path } from '../../src/model/words.js';
+import { makeTombstone } from '../../src/decisions/entries.js';
 import { openSite, photos, type Replica, type Site } from '../ledger/site.js';
 
 /** Two hosts with real disks and a real ledger; the app, the scans and the lanes act when a test says so. */

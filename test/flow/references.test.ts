@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Schema, type Connection, type Model } from 'mongoose';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { SyncMediaInstance } from '../../src/create.js';
+import type { SyncMediaInstance } from '../../src/instance/create.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, untilSettled, type Machine, type Site, type SiteOptions } from './site.js';
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import mongoose9, { type Schema, type Connection, type Model, type Mongoose } from 'mongoose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
+import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, quick, type Machine, type Photo, type Site } from './site.js';

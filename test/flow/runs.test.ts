@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Run } from '../../src/words.js';
+import type { Run } from '../../src/model/words.js';
 import { startHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site, type SiteOptions } from './site.js';
@@ -81,7 +81,7 @@ describe('a pull', () => {
   test('an expression that node-cron would let through is an error at start that names the variable', async () => {
     const [one] = threeOf(await open());
     const environment = { ...one.environment, SYNCMEDIA_PULL_CRON: '*/90 * * * *' };
-    const { createSyncMedia } = await import('../../src/create.js');
+    const { createSyncMedia } = await import('../../src/instance/create.js');
     await expect((async () => createSyncMedia({ connection: one.app.connection, environment }).start())()).rejects.toThrow(/SYNCMEDIA_PULL_CRON/);
   });
 });
@@ -95,7 +95,7 @@ describe('a passive host', () => {
       await passive.trust((await one.app.sync.hosts.show('two')).publicKey);
       await passive.trust((await one.app.sync.hosts.show('three')).publicKey);
       await mkdir(join(passive.root, dir), { recursive: true });
-      const { fingerprint } = await import('../../src/hosts/public-key.js');
+      const { fingerprint } = await import('../../src/access/public-key.js');
       await one.app.sync.hosts.add({
         hostname: 'backup', url: '127.0.0.1', sshPort: passive.port, username: passive.username, root: passive.root,
         fingerprint: fingerprint(passive.hostPublicKeys[0] ?? ''),

@@ -1,6 +1,6 @@
 // A process of an app: saves one photo, says "saved", and goes on until it is killed or its standard input ends.
 import mongoose, { Schema } from 'mongoose';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 
 const [uri = '', dir = '', file = '', mode = ''] = process.argv.slice(2);
 process.stdin.on('end', () => { process.exit(0); }).resume();

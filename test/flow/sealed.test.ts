@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import express from 'express';
 import request from 'supertest';
 import { afterEach, expect, test, vi } from 'vitest';
-import { digestHost } from '../../src/describe-host.js';
+import { digestHost } from '../../src/api/describe-host.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import express from 'express';
 import mongoose, { Schema } from 'mongoose';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 
 const [uri = '', dir = '', ending = ''] = process.argv.slice(2);
 const root = process.env['SYNCMEDIA_ROOT'] ?? '';

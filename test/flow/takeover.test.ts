@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Tuning } from '../../src/options/config.js';
+import type { Tuning } from '../../src/config/config.js';
 import { startTalker, type Talker } from '../harness/talker.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, type App, type Machine, type Site } from './site.js';

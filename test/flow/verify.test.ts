@@ -1,7 +1,7 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { makeTombstone } from '../../src/planning/entries.js';
-import type { Entry, Path, Run } from '../../src/words.js';
+import { makeTombstone } from '../../src/decisions/entries.js';
+import type { Entry, Path, Run } from '../../src/model/words.js';
 import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';

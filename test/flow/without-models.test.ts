@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createSyncMedia, type SyncMediaInstance } from '../../src/create.js';
+import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, quick, type Machine, type Site } from './site.js';
 

@@ -2,8 +2,8 @@
 // dir, and the clocks that differ from those of users, as JSON.
 import { createInterface } from 'node:readline';
 import mongoose, { Schema } from 'mongoose';
-import { createSyncMedia } from '../../src/create.js';
-import type { Tuning } from '../../src/options/config.js';
+import { createSyncMedia } from '../../src/instance/create.js';
+import type { Tuning } from '../../src/config/config.js';
 
 const [uri = '', dir = '', tuning = '{}'] = process.argv.slice(2);
 const connection = await mongoose.createConnection(uri).asPromise();

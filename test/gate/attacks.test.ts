@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Client, SFTPWrapper } from 'ssh2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createRsyncBackend } from '../../src/backends/rsync/rsync-backend.js';
-import { connect } from '../../src/ssh/connect.js';
-import { SshConfig } from '../../src/ssh/ssh-config.js';
-import { makeSite, photos, put, type Site } from '../backends/site.js';
+import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
+import { connect } from '../../src/transport/ssh/connect.js';
+import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
+import { makeSite, photos, put, type Site } from '../transport/site.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { gateIsMissing } from './confined.js';
 

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createRsyncBackend } from '../../src/backends/rsync/rsync-backend.js';
-import { openGateDirs } from '../../src/hosts/gate.js';
-import { safePath } from '../../src/root/paths.js';
-import type { SyncDir } from '../../src/words.js';
-import { changeOf, makeSite, never, photos, put, results } from '../backends/site.js';
+import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
+import { openGateDirs } from '../../src/access/gate.js';
+import { safePath } from '../../src/replica/paths.js';
+import type { SyncDir } from '../../src/model/words.js';
+import { changeOf, makeSite, never, photos, put, results } from '../transport/site.js';
 import { gateIsMissing } from './confined.js';
 
 test.skipIf(gateIsMissing !== undefined)('a sync dir that is marked and not open there fails by itself, and is served once it is open', async () => {

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { formatKeyLine } from '../../src/hosts/authorized-keys.js';
-import { checkGate, gateCommand, openGateDirs, setGateHosts } from '../../src/hosts/gate.js';
-import { messageOf } from '../../src/errors/errors.js';
-import type { Path } from '../../src/words.js';
+import { formatKeyLine } from '../../src/access/authorized-keys.js';
+import { checkGate, gateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
+import { messageOf } from '../../src/model/errors.js';
+import type { Path } from '../../src/model/words.js';
 import type { TestHost } from '../harness/sshd.js';
 
 /** Why keys cannot be confined on this machine, for the name of what is skipped; undefined where they can. */

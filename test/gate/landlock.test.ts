@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { gateProgram } from '../../src/hosts/gate-program.js';
+import { gateProgram } from '../../src/access/gate-program.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { gateIsMissing } from './confined.js';
 

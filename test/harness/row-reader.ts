@@ -1,6 +1,6 @@
 import type { Connection } from 'mongoose';
-import { nativeCollection } from '../../src/database.js';
-import { UnreadableRows } from '../../src/unreadable-rows.js';
+import { nativeCollection } from '../../src/util/collections.js';
+import { UnreadableRows } from '../../src/database/unreadable-rows.js';
 
 /** Sets unreadable rows aside in the collection `unreadable` of the test's database. */
 export function makeRowReader(connection: Connection): UnreadableRows {

@@ -4,7 +4,7 @@ import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import { resolveConfig } from '../../src/options/resolve-config.js';
+import { resolveConfig } from '../../src/config/resolve-config.js';
 import { runCli } from '../cli/run-cli.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';

@@ -1,6 +1,6 @@
 // A process of its own: prints its description, then for each line of its input, a description, whether that process is dead.
 import { createInterface } from 'node:readline';
-import { describeProcess, isProcessDead } from '../../src/hosts/process-identity.js';
+import { describeProcess, isProcessDead } from '../../src/state-dir/process-identity.js';
 
 // Not before all is loaded: only root can read a checkout wherever it lies.
 const user = process.env['BECOME_USER'];

@@ -4,9 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { editHost } from '../../src/hosts/edit.js';
 import { hostRows, toHost } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
-import { readState } from '../../src/hosts/state.js';
-import type { HostEdit } from '../../src/instance.js';
-import type { Host } from '../../src/words.js';
+import { readState } from '../../src/state-dir/state.js';
+import type { HostEdit } from '../../src/api/sync-media.js';
+import type { Host } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { makeRow } from './rows.js';

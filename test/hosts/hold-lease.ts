@@ -2,10 +2,10 @@
 // lets it give the lease back. Arguments: database URI, host id, leaseMs, beatMs, and the folder of the socket it has as the holder.
 import { createInterface } from 'node:readline';
 import mongoose from 'mongoose';
-import { socketPath, WakeServer } from '../../src/delivery/wake.js';
+import { socketPath, WakeServer } from '../../src/leader/wake-socket.js';
 import { hostRows } from '../../src/hosts/host-model.js';
-import { Lease } from '../../src/hosts/lease.js';
-import { stderrLog } from '../../src/log.js';
+import { Lease } from '../../src/leader/lease.js';
+import { stderrLog } from '../../src/model/log.js';
 
 const [uri = '', host = '', leaseMs, beatMs, stateDir = ''] = process.argv.slice(2);
 const connection = await mongoose.createConnection(uri).asPromise();

@@ -1,6 +1,6 @@
 // A process of its own that takes a lock, prints what its file says, and holds it until it is killed. Argument: the lock file.
 import { readFile } from 'node:fs/promises';
-import { withLock } from '../../src/hosts/file-lock.js';
+import { withLock } from '../../src/state-dir/file-lock.js';
 
 const [lock = ''] = process.argv.slice(2);
 await withLock(lock, async () => {

@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { hostRows } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
-import { installKeys } from '../../src/hosts/keys-installed.js';
-import { readState, writeState } from '../../src/hosts/state.js';
+import { installKeys } from '../../src/access/install-keys.js';
+import { readState, writeState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
-import type { HostRegistration } from '../../src/instance.js';
-import { readMarker } from '../../src/root/marker.js';
-import { localDisk } from '../../src/root/local-disk.js';
+import type { HostRegistration } from '../../src/api/sync-media.js';
+import { readMarker } from '../../src/replica/marker.js';
+import { localDisk } from '../../src/replica/node-disk.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { declare, logIn, makeMachine, type Machine } from './site.js';

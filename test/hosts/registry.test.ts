@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
 import { Registry } from '../../src/hosts/registry.js';
-import type { Host, Path } from '../../src/words.js';
+import type { Host, Path } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRow } from './rows.js';
 

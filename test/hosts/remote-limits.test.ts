@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { limitRemoteChange, type RemoteRequest } from '../../src/hosts/remote-limits.js';
-import type { Path } from '../../src/words.js';
+import type { Path } from '../../src/model/words.js';
 
 const own = (allowed: string[], declared?: string[]): RemoteRequest['own'] => ({ root: '/srv/app', allowed: allowed as Path[], declared: declared as Path[] | undefined });
 const ask = (asked: Partial<RemoteRequest>, of = own(['uploads'])) => () => { limitRemoteChange({ hostname: 'web1', root: undefined, syncDirs: undefined, own: of, ...asked }); };

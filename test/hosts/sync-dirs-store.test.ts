@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
-import type { Path, SyncDir } from '../../src/words.js';
+import type { Path, SyncDir } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 
 const dir = (path: string, rules: Partial<SyncDir> = {}): SyncDir => ({ path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep', ...rules });

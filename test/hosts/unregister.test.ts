@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { hostRows } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
-import { installKeys } from '../../src/hosts/keys-installed.js';
-import { readState } from '../../src/hosts/state.js';
+import { installKeys } from '../../src/access/install-keys.js';
+import { readState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
-import type { Host } from '../../src/words.js';
+import type { Host } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { logIn, makeMachine, type Machine } from './site.js';

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hashAtOnceLimit } from '../../src/ledger/fold.js';
+import { hashAtOnceLimit } from '../../src/ledger/reconcile-context.js';
 import { scanDir } from '../../src/ledger/scan.js';
-import { makeTombstone } from '../../src/planning/entries.js';
-import { removedStamp } from '../../src/planning/standing.js';
-import { newName } from '../../src/root/areas.js';
-import type { Entry, Path } from '../../src/words.js';
+import { makeTombstone } from '../../src/decisions/entries.js';
+import { removedStamp } from '../../src/decisions/file-state.js';
+import { newName } from '../../src/replica/areas.js';
+import type { Entry, Path } from '../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from './site.js';
 
 let site: Site, a: Replica, b: Replica;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.js';
-import { adopt, applyTransition, hold, lacks, leave, mayAdopt, maySend, owe, release, type Transition } from '../../src/planning/transitions.js';
-import type { Entry, Failure, Path } from '../../src/words.js';
-import { fileEntry, tombstoneEntry } from '../planning/entries.js';
+import { adopt, applyTransition, hold, lacks, leave, mayAdopt, maySend, owe, release, type Transition } from '../../src/decisions/transitions.js';
+import type { Entry, Failure, Path } from '../../src/model/words.js';
+import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 import { openSite, photo, photos, type Site } from './site.js';
 
 /** What planning says of an entry is what the database makes of it: the explorer counts on that. */

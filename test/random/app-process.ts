@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endProcesses } from '../../scripts/processes.mjs';
-import type { Tuning } from '../../src/options/config.js';
+import type { Tuning } from '../../src/config/config.js';
 import { guardProcess } from '../harness/guard.js';
 import { until } from '../harness/wait.js';
 

@@ -1,6 +1,6 @@
 // The app of a host as a process of its own: does what its parent asks, one message each, and ends with it.
 import mongoose, { Schema } from 'mongoose';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 import type { Answer, Asked, Settings } from './app-process.js';
 
 const { uri, dir, tuning } = JSON.parse(process.argv[2] ?? '') as Settings;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { compileApp } from './compile.js';
-import type { Entry } from '../../src/words.js';
+import type { Entry } from '../../src/model/words.js';
 import { findCopies, readAll, treeOf } from './disks.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
 import { World } from './world.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import { RunStore, type RunRow } from '../../src/runs/run-store.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRowReader } from '../harness/row-reader.js';

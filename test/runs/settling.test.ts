@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Backend } from '../../src/backends/backend.js';
+import type { Backend } from '../../src/transport/backend.js';
 import { bootstrap } from '../../src/runs/bootstrap.js';
 import type { Progress, RunContext } from '../../src/runs/context.js';
 import { pullFrom } from '../../src/runs/pull.js';
-import { SyncMediaError } from '../../src/errors/errors.js';
-import type { Change, Failure, Host, HostId, Outcome, Path, Run } from '../../src/words.js';
+import { SyncMediaError } from '../../src/model/errors.js';
+import type { Change, Failure, Host, HostId, Outcome, Path, Run } from '../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const other = { id: 'B', status: 'approved', passive: false, readyAt: new Date(), syncDirs: [], rootPath: '/srv/b' } as unknown as Host;

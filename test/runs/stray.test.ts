@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Backend } from '../../src/backends/backend.js';
+import type { Backend } from '../../src/transport/backend.js';
 import type { Progress, RunContext } from '../../src/runs/context.js';
 import { pullFrom } from '../../src/runs/pull.js';
-import type { Change, Difference, Entry, Host, Outcome, Run } from '../../src/words.js';
+import type { Change, Difference, Entry, Host, Outcome, Run } from '../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg');

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import type { Client, SFTPWrapper } from 'ssh2';
-import { createRsyncBackend } from '../../src/backends/rsync/rsync-backend.js';
-import { connect } from '../../src/ssh/connect.js';
-import { SshConfig } from '../../src/ssh/ssh-config.js';
-import { makeSite, photos, type Site, type SiteOptions } from '../backends/site.js';
+import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
+import { connect } from '../../src/transport/ssh/connect.js';
+import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
+import { makeSite, photos, type Site, type SiteOptions } from '../transport/site.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 export interface Ended { readonly code: number; readonly stdout: string; readonly stderr: string }

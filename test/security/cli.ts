@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { type Command, CommanderError } from 'commander';
 import { createProgram } from '../../src/cli/program.js';
 import { Screen } from '../../src/cli/screen.js';
-import type { SyncMedia } from '../../src/instance.js';
+import type { SyncMedia } from '../../src/api/sync-media.js';
 
 export interface CliAnswer { readonly text: string; readonly error: unknown }
 

@@ -1,11 +1,11 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { areas, prepareAreas } from '../../src/root/areas.js';
-import { cleanTmp, cleanTrash } from '../../src/root/clean.js';
-import { judgeLeftovers } from '../../src/root/landing.js';
-import { localDisk } from '../../src/root/local-disk.js';
-import { photos } from '../backends/site.js';
+import { areas, prepareAreas } from '../../src/replica/areas.js';
+import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
+import { judgeLeftovers } from '../../src/replica/replaced.js';
+import { localDisk } from '../../src/replica/node-disk.js';
+import { photos } from '../transport/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { startAttacker, type Attacker } from './attacker.js';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, afterAll, expect, test } from 'vitest';
-import { Connections } from '../../src/ssh/connections.js';
+import { Connections } from '../../src/transport/ssh/connections.js';
 import { startEvilHost, type Behaviour, type EvilHost } from '../harness/evil-host.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { gateProgram } from '../../src/hosts/gate-program.js';
+import { gateProgram } from '../../src/access/gate-program.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';

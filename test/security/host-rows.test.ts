@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';

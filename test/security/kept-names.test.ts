@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseKeptName } from '../../src/root/kept-name.js';
+import { parseKeptName } from '../../src/replica/recoverable-name.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { unsafePaths } from '../hostile/corpus.js';

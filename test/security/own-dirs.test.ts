@@ -1,10 +1,10 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import type { Row } from '../../src/ledger/ledger.js';
-import type { Run } from '../../src/words.js';
+import type { Row } from '../../src/ledger/filters.js';
+import type { Run } from '../../src/model/words.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';

@@ -2,8 +2,8 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { Schema } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listProtected, refuseProtectedDirs } from '../../src/hosts/protected-dirs.js';
-import type { Path } from '../../src/words.js';
+import { listProtected, refuseProtectedDirs } from '../../src/access/protected-dirs.js';
+import type { Path } from '../../src/model/words.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { startWeb, type Web } from '../serving/web.js';
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/database.js';
+import { nativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import type { Row } from '../../src/ledger/ledger.js';
+import type { Row } from '../../src/ledger/filters.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { sha256OfZeros, startEvilHost, type EvilHost } from '../harness/evil-host.js';
 import { until } from '../harness/wait.js';

@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { gateProgram } from '../../src/hosts/gate-program.js';
+import { gateProgram } from '../../src/access/gate-program.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { makeTestDir } from '../harness/tmp.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from '../flow/site.js';
-import type { FileStatus } from '../../src/instance.js';
+import type { FileStatus } from '../../src/api/sync-media.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Got, type Web } from './web.js';
 

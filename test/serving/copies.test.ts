@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { PluginOptions } from '../../src/options/config.js';
+import type { PluginOptions } from '../../src/config/config.js';
 import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { isTooSlow } from '../../src/serving/pace.js';
+import { isTooSlow } from '../../src/serving/is-too-slow.js';
 import { RecentFailures } from '../../src/serving/recent-failures.js';
-import { Shares } from '../../src/serving/shares.js';
-import { Slots } from '../../src/serving/slots.js';
-import { Sources } from '../../src/serving/sources.js';
-import type { Entry, Host, Path } from '../../src/words.js';
+import { Shares } from '../../src/serving/source-semaphores.js';
+import { Slots } from '../../src/serving/semaphore.js';
+import { Sources } from '../../src/serving/source-ranking.js';
+import type { Entry, Host, Path } from '../../src/model/words.js';
 import { makeHost } from '../admin/recording-instance.js';
 
 describe('recent failures', () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Web } from './web.js';

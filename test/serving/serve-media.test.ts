@@ -7,7 +7,7 @@ import type express from 'express';
 // @ts-expect-error The alias has no types of its own; those of Express 5 fit what is used.
 import express4 from 'express4';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSyncMedia } from '../../src/create.js';
+import { createSyncMedia } from '../../src/instance/create.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import { makeServed, type Served } from './served.js';
 import { startWeb, type Web } from './web.js';

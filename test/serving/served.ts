@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SyncDirs } from '../../src/root/sync-dirs.js';
-import { Root } from '../../src/root/root.js';
-import { ContentTags } from '../../src/serving/content-tags.js';
+import { SyncDirs } from '../../src/replica/sync-dirs.js';
+import { Root } from '../../src/replica/replica.js';
+import { ContentTags } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
-import type { Path } from '../../src/words.js';
+import type { Path } from '../../src/model/words.js';
 import { makeTestDir } from '../harness/tmp.js';
 import type { RequestHandler } from 'express';
 

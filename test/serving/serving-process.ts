@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import { Root } from '../../src/root/root.js';
-import { SyncDirs } from '../../src/root/sync-dirs.js';
-import { ContentTags } from '../../src/serving/content-tags.js';
+import { Root } from '../../src/replica/replica.js';
+import { SyncDirs } from '../../src/replica/sync-dirs.js';
+import { ContentTags } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
-import type { Path } from '../../src/words.js';
+import type { Path } from '../../src/model/words.js';
 
 const [rootPath = ''] = process.argv.slice(2);
 process.stdin.on('end', () => { process.exit(0); }).resume();

@@ -6,7 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endProcesses } from '../../../scripts/processes.mjs';
-import { checkGate } from '../../../src/hosts/gate.js';
+import { checkGate } from '../../../src/access/gate.js';
 import type { Guard } from './guard.js';
 import { awaitSshd, isListening, makeSshFiles, type SshFiles, spawnSshd } from './sshd.js';
 import { waitFor } from './wait.js';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { SyncMediaError } from '../../errors/errors.js';
-import type { RunRequest } from '../../instance.js';
-import { ask, canAsk } from '../ask.js';
-import type { Call, Run } from '../call.js';
+import { SyncMediaError } from '../../model/errors.js';
+import type { RunRequest } from '../../api/sync-media.js';
+import { ask, canAsk } from '../prompt.js';
+import type { Call, Run } from '../command-context.js';
 import { followRun } from '../follow-run.js';
 import { addScope, type ScopeOptions } from '../scope.js';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { describeHost, type HostDescription } from '../../describe-host.js';
-import { SyncMediaError } from '../../errors/errors.js';
-import { canAsk, confirm } from '../ask.js';
-import type { Call, Run } from '../call.js';
+import { describeHost, type HostDescription } from '../../api/describe-host.js';
+import { SyncMediaError } from '../../model/errors.js';
+import { canAsk, confirm } from '../prompt.js';
+import type { Call, Run } from '../command-context.js';
 import { formatHost } from '../format-host.js';
 import { escapeControls } from '../screen.js';
 

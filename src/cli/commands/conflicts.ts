@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { ConflictComparison } from '../../instance.js';
-import type { Run } from '../call.js';
+import type { ConflictComparison } from '../../api/sync-media.js';
+import type { Run } from '../command-context.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 

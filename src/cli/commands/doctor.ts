@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Run } from '../call.js';
+import type { Run } from '../command-context.js';
 import { formatTable } from '../table.js';
 
 const results = { ok: 'ok', info: 'note', failed: 'FAILED' } as const;

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { describeHost, type HostDescription } from '../../describe-host.js';
-import { messageOf, SyncMediaError } from '../../errors/errors.js';
-import type { Call, Run } from '../call.js';
-import { canAsk, confirm } from '../ask.js';
+import { describeHost, type HostDescription } from '../../api/describe-host.js';
+import { messageOf, SyncMediaError } from '../../model/errors.js';
+import type { Call, Run } from '../command-context.js';
+import { canAsk, confirm } from '../prompt.js';
 import { addressOf, formatHost, statusOf } from '../format-host.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
 import { formatCsv, formatTable } from '../table.js';

@@ -1,11 +1,11 @@
 import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { SyncMediaError } from '../../errors/errors.js';
-import { describeHost } from '../../describe-host.js';
-import type { HostRegistration, InitReport } from '../../instance.js';
-import type { Host } from '../../words.js';
-import { ask, canAsk } from '../ask.js';
-import type { Call, Run } from '../call.js';
+import { SyncMediaError } from '../../model/errors.js';
+import { describeHost } from '../../api/describe-host.js';
+import type { HostRegistration, InitReport } from '../../api/sync-media.js';
+import type { Host } from '../../model/words.js';
+import { ask, canAsk } from '../prompt.js';
+import type { Call, Run } from '../command-context.js';
 import { addHostOptions, collectList, type HostOptions, parsePort, readHostOptions } from '../host-options.js';
 import { formatTable } from '../table.js';
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Run } from '../call.js';
+import type { Run } from '../command-context.js';
 import { followRun, showRun } from '../follow-run.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';

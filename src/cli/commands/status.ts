@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { HostStatus, Status } from '../../instance.js';
-import type { Run } from '../call.js';
+import type { HostStatus, Status } from '../../api/sync-media.js';
+import type { Run } from '../command-context.js';
 import { formatPairs, formatTable } from '../table.js';
 
 export function addStatus(program: Command, run: Run): void {

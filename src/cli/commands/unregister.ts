@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { describeHost } from '../../describe-host.js';
-import type { Run } from '../call.js';
+import { describeHost } from '../../api/describe-host.js';
+import type { Run } from '../command-context.js';
 
 export function addUnregister(program: Command, run: Run): void {
   program.command('unregister')

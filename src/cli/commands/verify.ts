@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { VerifyRequest } from '../../instance.js';
-import type { Run } from '../call.js';
+import type { VerifyRequest } from '../../api/sync-media.js';
+import type { Run } from '../command-context.js';
 import { followRun, showRun } from '../follow-run.js';
 import { addScope, type ScopeOptions } from '../scope.js';
 

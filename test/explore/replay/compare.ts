@@ -1,5 +1,5 @@
 import type { Ledger } from '../../../src/ledger/ledger.js';
-import type { Path } from '../../../src/words.js';
+import type { Path } from '../../../src/model/words.js';
 import { contentOf, hostIds } from '../decisions.js';
 import { bit, isAside, known, type Model, nameOf, nameOfContent } from '../model.js';
 import type { Contents, State } from '../state.js';
@@ -43,7 +43,7 @@ async function describeEntry(state: State, ledger: Ledger, path: Path): Promise<
   return tell(entry, (sha256) => byHash.get(sha256 ?? '') ?? 0) + blocked;
 }
 
-type Told = Pick<import('../../../src/words.js').Entry, 'kind' | 'facts' | 'superseded' | 'sender' | 'adoptable' | 'heldBy' | 'owed'>;
+type Told = Pick<import('../../../src/model/words.js').Entry, 'kind' | 'facts' | 'superseded' | 'sender' | 'adoptable' | 'heldBy' | 'owed'>;
 
 function tell({ kind, facts, superseded, sender, adoptable, heldBy, owed }: Told, contentOfHash: (sha256: string | undefined) => number): string {
   const list = (hosts: readonly string[]): string => hostIds.filter((id) => hosts.includes(id)).join('');

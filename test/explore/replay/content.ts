@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Seen } from '../../../src/words.js';
+import type { Seen } from '../../../src/model/words.js';
 import { redate } from '../decisions.js';
 import type { Content, State } from '../state.js';
 

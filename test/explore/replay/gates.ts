@@ -1,14 +1,14 @@
-import { createJudging } from '../../../src/delivery/judging.js';
-import type { JudgeAt } from '../../../src/backends/options.js';
-import { OwnDisk } from '../../../src/delivery/own-disk.js';
+import { createJudging } from '../../../src/replication/resolve-replaced.js';
+import type { JudgeAt } from '../../../src/transport/options.js';
+import { OwnDisk } from '../../../src/replication/own-disk.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
-import type { Transition } from '../../../src/planning/transitions.js';
-import type { Disk } from '../../../src/root/disk.js';
-import type { Place } from '../../../src/root/landing.js';
-import type { Channels } from '../../../src/ssh/channels.js';
-import type { Connection } from '../../../src/ssh/connection.js';
-import type { Ssh } from '../../../src/ssh/ssh.js';
-import type { Entry, Host, Path, Seen, SyncDir } from '../../../src/words.js';
+import type { Transition } from '../../../src/decisions/transitions.js';
+import type { Disk } from '../../../src/replica/disk.js';
+import type { Place } from '../../../src/replica/areas.js';
+import type { Channels } from '../../../src/transport/ssh/channels.js';
+import type { Connection } from '../../../src/transport/ssh/connection.js';
+import type { Ssh } from '../../../src/transport/ssh/ssh.js';
+import type { Entry, Host, Path, Seen, SyncDir } from '../../../src/model/words.js';
 import { findTask, noteAside, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;

@@ -1,8 +1,8 @@
-import { judgeAside } from '../../../src/root/landing.js';
-import { hasCode } from '../../../src/errors/errors.js';
-import { createJudging } from '../../../src/delivery/judging.js';
-import type { Host, HostId, Path, Seen } from '../../../src/words.js';
-import { safePath } from '../../../src/root/paths.js';
+import { judgeAside } from '../../../src/replica/replaced.js';
+import { hasCode } from '../../../src/model/errors.js';
+import { createJudging } from '../../../src/replication/resolve-replaced.js';
+import type { Host, HostId, Path, Seen } from '../../../src/model/words.js';
+import { safePath } from '../../../src/replica/paths.js';
 import { hostIds } from '../decisions.js';
 import { bit, goneHosts, hostOf, type Model } from '../model.js';
 import type { Content, HostIndex, Landing, Look, State } from '../state.js';

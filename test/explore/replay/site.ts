@@ -1,6 +1,7 @@
-import { nativeCollection } from '../../../src/database.js';
-import { Ledger, type Row } from '../../../src/ledger/ledger.js';
-import type { Host, HostId } from '../../../src/words.js';
+import { nativeCollection } from '../../../src/util/collections.js';
+import { Ledger } from '../../../src/ledger/ledger.js';
+import type { Row } from '../../../src/ledger/filters.js';
+import type { Host, HostId } from '../../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
 import { makeRowReader } from '../../harness/row-reader.js';

@@ -1,0 +1,72 @@
+import { messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { Host } from '../model/words.js';
+import { formatKeyLine, removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
+import { closeGate, gateCommand, setGateHosts } from './gate.js';
+import { endConnections } from './open-connections.js';
+import type { State } from '../state-dir/state.js';
+
+/** The files to write the keys to, and the state of this host. */
+export interface KeyTarget {
+  readonly stateDir: string;
+  readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'>;
+  readonly log: Log;
+}
+
+/**
+ * Lets the approved and paused hosts of the registry log in, each with its key. This host's own
+ * key comes from its state folder, since its row may be pending or forged. If this host is
+ * retired, all keys are removed.
+ *
+ * The gate confines each key unless a person chose otherwise. Connections of all other hosts end.
+ * A host with a malformed key is left out, with a warning. Files are written only if they change.
+ *
+ * @returns whether authorized_keys changed
+ * @throws BAD_AUTHORIZED_KEYS, BAD_STATE, TIMED_OUT
+ */
+export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Promise<boolean> {
+  const { stateDir, state, log } = target;
+  if (hosts.find(({ id }) => id === state.id)?.status === 'retired') return uninstallKeys(target);
+  const lines = new Map<string, string>();
+  for (const host of hosts) {
+    const publicKey = host.id === state.id ? state.registered?.publicKey : keyOf(host);
+    if (publicKey === undefined) continue;
+    try {
+      lines.set(host.id, formatKeyLine({ id: host.id, publicKey }, state.unconfined ? undefined : gateCommand(stateDir, host.id)));
+    } catch (error) {
+      log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
+    }
+  }
+  // Update the gate first: it then refuses removed hosts, also on connections that are open.
+  if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
+  const changed = await writeManagedBlock(state.authorizedKeysFile, ownerOf(state), [...lines.values()].sort());
+  await endOthers(target, hosts, (id) => lines.has(id));
+  return changed;
+}
+
+/** Removes the keys of this installation from authorized_keys and ends their connections. */
+export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
+  const { stateDir, state } = target;
+  await closeGate(stateDir);
+  const changed = await removeManagedBlock(state.authorizedKeysFile, ownerOf(state));
+  await endOthers(target, [], () => false);
+  return changed;
+}
+
+async function endOthers({ stateDir, log }: KeyTarget, hosts: readonly Host[], mayStay: (id: string) => boolean): Promise<void> {
+  for (const id of await endConnections(stateDir, mayStay)) {
+    log.info(`the open connections of host ${hosts.find((host) => host.id === id)?.hostname ?? id} were ended: it may not log in here any more`);
+  }
+}
+
+/**
+ * Installations that share one authorized_keys file have separate blocks, by host and database.
+ */
+function ownerOf({ id, database }: KeyTarget['state']): string {
+  return `${database.id}/${id}`;
+}
+
+/** Returns the key of another host that may log in here. */
+function keyOf({ publicKey, status }: Host): string | undefined {
+  return publicKey !== '' && (status === 'approved' || status === 'paused') ? publicKey : undefined;
+}

@@ -1,0 +1,102 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Request } from 'express';
+import { SyncMediaError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import { FailureLimiter } from './failure-limiter.js';
+import { Refusal } from './refusal.js';
+
+/** Whether a request may use the router; 'approve' also allows the approval of pending hosts. */
+export type Authorized = boolean | 'approve';
+
+/** What gives access to the router. */
+export interface Admission {
+  authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
+  token?: string | undefined;
+}
+
+const shortestToken = 32;
+const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
+
+/**
+ * Admits a request with the right token, or one for which the app's `authorize` returns `true` or
+ * 'approve'. Without either option nobody is admitted.
+ */
+export class Gate {
+  private readonly key = randomBytes(32);
+  private readonly expected: Buffer | undefined;
+  private readonly authorize: Admission['authorize'];
+
+  constructor({ authorize, token }: Admission, log: Log, private readonly limiter = new FailureLimiter()) {
+    if (token !== undefined && token.length < shortestToken) {
+      throw new SyncMediaError('BAD_OPTION', `token: at least ${String(shortestToken)} characters are needed, this one has ${String(token.length)}; `
+        + '`openssl rand -hex 32` makes one');
+    }
+    this.authorize = authorize;
+    this.expected = token === undefined ? undefined : this.digest(token);
+    if (!authorize && token === undefined) {
+      log.warn('the admin router refuses everyone: give it authorize(req), or set SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)');
+    }
+  }
+
+  /** @throws Refusal 401, 403 or 429 */
+  async admit(request: Request): Promise<void> {
+    const refused = this.checkToken(request.headers.authorization);
+    if (!refused) return;
+    // Compared strictly: an `authorize` that returns an object by mistake, or a promise in one,
+    // admits nobody.
+    const answer: unknown = await this.authorize?.(request);
+    if (answer !== true && answer !== 'approve') throw refused;
+  }
+
+  /**
+   * Admits only a person who may approve hosts. The token does not suffice: it can add a host,
+   * and somebody else has to confirm that.
+   *
+   * @throws Refusal 403
+   */
+  async requireApprover(request: Request): Promise<void> {
+    const answer: unknown = await this.authorize?.(request);
+    if (answer !== 'approve') throw new Refusal(403, 'FORBIDDEN', 'Hosts are approved on the command line (syncmedia approve), or by somebody for whom the authorize function of this router answers "approve".');
+  }
+
+  private checkToken(header: string | undefined): Refusal | undefined {
+    if (!this.expected) {
+      return new Refusal(403, 'FORBIDDEN', this.authorize ? 'You may not use this.'
+        : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.');
+    }
+    const presented = readCredentials(header)?.token;
+    if (presented === undefined) return new Refusal(401, 'UNAUTHORIZED', 'Send the token, as Bearer or as the password of Basic.', challenge);
+    return this.compare(presented, this.expected);
+  }
+
+  private compare(presented: string, expected: Buffer): Refusal | undefined {
+    // Even the right token is refused now: an exception for it would let guessing go on.
+    const waitMs = this.limiter.waitMs();
+    if (waitMs > 0) {
+      return new Refusal(429, 'TOO_MANY_FAILURES', 'Too many wrong tokens lately; try again later.',
+        { 'Retry-After': String(Math.ceil(waitMs / 1000)) });
+    }
+    // Both digests have the same length and use a key of this process, so the time of the
+    // comparison reveals nothing about the token.
+    if (timingSafeEqual(this.digest(presented), expected)) return undefined;
+    this.limiter.countFailure();
+    return new Refusal(401, 'UNAUTHORIZED', 'The token is wrong.', challenge);
+  }
+
+  private digest(token: string): Buffer {
+    return createHmac('sha256', this.key).update(token).digest();
+  }
+}
+
+/**
+ * Reads the token of an Authorization header: Bearer (RFC 6750), or the password of Basic (RFC
+ * 7617) with any user name.
+ */
+export function readCredentials(header: string | undefined): { token: string; user?: string } | undefined {
+  const [, scheme, credentials] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? '') ?? [];
+  if (scheme === undefined || credentials === undefined) return undefined;
+  if (scheme.toLowerCase() === 'bearer') return { token: credentials };
+  const userAndPassword = Buffer.from(credentials, 'base64').toString('utf8');
+  const colon = userAndPassword.indexOf(':');
+  return colon < 0 ? undefined : { token: userAndPassword.slice(colon + 1), user: userAndPassword.slice(0, colon) };
+}

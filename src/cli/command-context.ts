@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import type { SyncMedia } from '../api/sync-media.js';
+import type { Environment } from '../config/environment.js';
+import type { ExitCode } from './exit-codes.js';
+import type { Screen } from './screen.js';
+
+/** What a command works with. */
+export interface Call {
+  readonly sync: SyncMedia;
+  readonly environment: Environment;
+  readonly screen: Screen;
+  /** Whether to print data as JSON to stdout, in the shapes of the admin router. */
+  readonly json: boolean;
+  /** Aborts when the user interrupts. */
+  readonly signal: AbortSignal;
+}
+
+export type Work = (call: Call) => Promise<ExitCode>;
+
+/** Opens an instance as the global options say, passes it to `action`, and closes it. */
+export type Run = (command: Command, work: Work) => Promise<void>;

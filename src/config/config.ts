@@ -1,0 +1,169 @@
+import type { Log } from '../model/log.js';
+import type { Copies } from '../decisions/copies.js';
+import type { Conflict } from '../model/words.js';
+
+/**
+ * Options of `schema.plugin(syncMedia, options)`. `modelSync` takes the same options per model
+ * name.
+ */
+export interface PluginOptions {
+  /** Directories of this model's files, relative to the root. */
+  syncDirs: string | readonly string[];
+  /** rsync exclude patterns, relative to each sync dir. Default none. */
+  exclude?: string | readonly string[];
+  /**
+   * Where the document names its files: field names (dotted; arrays are walked), or a function of
+   * the plain object that returns paths. Default: every string that names an existing file below
+   * a sync dir, in any form that apps store.
+   */
+  paths?: string | readonly string[] | ((document: Record<string, unknown>) => readonly string[]);
+  /**
+   * Seconds after a save until its sync dirs are scanned for files that the app wrote beside the
+   * named ones. `false` means never. Default 30.
+   */
+  sweep?: number | false;
+  /** Which file wins if the ledger does not know the other host's file. Default `newer`. */
+  conflict?: Conflict;
+  /**
+   * How many hosts must hold the files of a save before it resolves, this host included: a
+   * number, `majority` or `all` of the hosts that want them. Default: a save waits for no host.
+   * In a transaction nothing is awaited.
+   */
+  copies?: Copies;
+  /** Milliseconds that a save waits for copies. Default 5,000. */
+  copiesTimeout?: number;
+  /**
+   * What happens after that time. The document is saved in either case: `warn` logs a warning,
+   * `error` rejects with MEDIA_COPIES_TIMEOUT. Default `warn`.
+   */
+  copiesTimeoutAction?: 'warn' | 'error';
+  /**
+   * Whether a file that no document names any more is also removed on the other hosts. Default
+   * `keep`.
+   */
+  onDelete?: 'keep' | 'propagate';
+}
+
+/**
+ * Options of `createSyncMedia(options)`. Each has a default, and environment variables apply to
+ * options that are missing here.
+ */
+export interface SyncMediaOptions {
+  /** The Mongoose connection. Default: the one of the first plugged model that is compiled. */
+  connection?: import('mongoose').Connection;
+  /** Default `SYNCMEDIA_STATE_DIR`, else `${XDG_STATE_HOME:-~/.local/state}/syncmedia`. */
+  stateDir?: string;
+  /** Prefix of this package's collections. Default `syncmedia_`. */
+  collectionPrefix?: string;
+  /**
+   * Models that are defined elsewhere: model name → plugin options. Default: the JSON file that
+   * `SYNCMEDIA_MODEL_SYNC` names.
+   */
+  modelSync?: Readonly<Record<string, PluginOptions>>;
+  /** Default: one line per message on stderr. */
+  log?: Log;
+  /** Used instead of `process.env`. */
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The complete configuration of an instance: options and environment, resolved and validated
+ * once.
+ */
+export interface Config {
+  readonly stateDir: string;
+  readonly collectionPrefix: string;
+  readonly modelSync: Readonly<Record<string, PluginOptions>>;
+  readonly log: Log;
+  /**
+   * Milliseconds without progress after which an operation on another host ends.
+   * SYNCMEDIA_TIMEOUT is in seconds.
+   */
+  readonly timeoutMs: number;
+  readonly backend: 'rsync';
+  /** KiB/s for each rsync. Undefined means no limit. */
+  readonly bandwidthLimit: number | undefined;
+  /** rsync --chmod. Default `F644`. */
+  readonly chmod: string;
+  /**
+   * The public key file, or a literal key line. Undefined means `~/.ssh/id_rsa.pub`, then
+   * `id_ed25519.pub`.
+   */
+  readonly key: string | undefined;
+  /** The private key file. Undefined means the path of the public key without `.pub`. */
+  readonly identityFile: string | undefined;
+  readonly authorizedKeysFile: string;
+  /** Used by `init` only. Afterwards the values that it stored apply. */
+  readonly init: {
+    readonly root: string | undefined; readonly syncDirs: readonly string[] | undefined; readonly hostname: string | undefined;
+    readonly url: string | undefined; readonly sshPort: number | undefined; readonly username: string | undefined;
+    readonly unconfined: boolean | undefined;
+  };
+  readonly pullCron: string | undefined;
+  readonly verifyCron: string | undefined;
+  /** The arguments, split once at start. */
+  readonly reloadCommand: readonly string[] | undefined;
+  readonly adminToken: string | undefined;
+  readonly autoApprove: boolean;
+  /** Seals the rows of hosts. The previous secret still counts while it is being replaced. */
+  readonly secret: string | undefined;
+  readonly previousSecret: string | undefined;
+  /** Only for the CLI. */
+  readonly mongodbUri: string | undefined;
+}
+
+/** Clocks and limits that no user sets. Tests pass shorter ones when they build an instance. */
+export interface Tuning {
+  /** Another process may take a lease that has not beaten for this long. */
+  readonly leaseMs: number;
+  readonly beatMs: number;
+  /**
+   * How often the hosts are read again. Every second time, sync dirs and runs that other hosts
+   * requested are read too.
+   */
+  readonly pollMs: number;
+  /**
+   * How often the database is read for work that no hint announced: due captures, pending
+   * entries, and orphaned ones.
+   */
+  readonly thoroughMs: number;
+  /** A capture becomes due after this time, even if its process died. */
+  readonly captureDueMs: number;
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  /** How many entries a delivery queue keeps in memory, and the files and bytes of one batch. */
+  readonly laneQueue: number;
+  readonly batchFiles: number;
+  readonly batchBytes: number;
+  /** An idle OpenSSH master or ssh2 connection is closed after this. */
+  readonly idleMs: number;
+  /**
+   * A host is absent if this one has not seen its lease beat for this long. Holders then take
+   * over its pending entries.
+   */
+  readonly goneMs: number;
+  /** How often changed directories are scanned, and how often everything is. */
+  readonly scanChangedMs: number;
+  readonly scanAllMs: number;
+  /**
+   * A host that was away for longer comes back as a new one. Files there that the ledger does not
+   * know may have been deleted meanwhile.
+   */
+  readonly absentMs: number;
+  /**
+   * How long acknowledged tombstones are kept. It is longer than `absentMs`, so that no host
+   * comes back unaware of one.
+   */
+  readonly tombstoneMs: number;
+  /** How long a file that no document names any more is checked until the app has removed it. */
+  readonly candidateMs: number;
+  /** Replaced bytes older than this count as left by a crash, and are resolved as such. */
+  readonly leftoverMs: number;
+}
+
+export const defaultTuning: Tuning = {
+  leaseMs: 10_000, beatMs: 3_000, pollMs: 6_000, thoroughMs: 30_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
+  laneQueue: 2_000, batchFiles: 250, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
+  goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
+  tombstoneMs: 365 * 24 * 60 * 60_000, candidateMs: 10 * 60_000, leftoverMs: 10 * 60_000,
+};

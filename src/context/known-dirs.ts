@@ -1,0 +1,162 @@
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { State } from '../state-dir/state.js';
+import { chooseOwnDirs } from '../decisions/own-dirs.js';
+import { allows } from '../decisions/wants.js';
+import type { Path, StoredRules, SyncDir } from '../model/words.js';
+import { isSafePath } from '../replica/paths.js';
+import { SyncDirs } from '../replica/sync-dirs.js';
+
+export interface KnownDirsContext {
+  /**
+   * The state that `init` stored; undefined on a machine without a host id. Returns the same
+   * object until the state changes.
+   */
+  state(): State | undefined;
+  warn(message: string): void;
+  /**
+   * @throws BAD_SYNC_DIR if other hosts could write files there that decide about access, or code
+   * that runs here
+   */
+  refuseProtected(dir: Path, state: State): void;
+}
+
+const unlimited: readonly string[] = [];
+
+/**
+ * The sync dirs of this host, with their rules. Only this class decides which directories these
+ * are: those that `init` listed, those that models of this process declare, and those that models
+ * of this host's other processes declared, as the gate recorded them. Rows of the database only
+ * attach rules to these; a row opens nothing.
+ */
+export class KnownDirs {
+  private readonly declared = new Map<string, { dir: SyncDir; where: string }>();
+  private stored: readonly StoredRules[] = [];
+  private opened: readonly Path[] = [];
+  private compiled: { readonly allowed: readonly Path[]; readonly dirs: SyncDirs } | undefined;
+  private readonly warned = new Set<string>();
+
+  constructor(private readonly context: KnownDirsContext) {}
+
+  /**
+   * @throws RULES_DIFFER if another model declared the same sync dir with other rules;
+   * BAD_SYNC_DIR if the directory must not be shared
+   */
+  declare(dirs: readonly SyncDir[], where: string): void {
+    for (const dir of dirs) {
+      const before = this.declared.get(dir.path);
+      if (before && JSON.stringify(before.dir) !== JSON.stringify(dir)) {
+        throw new SyncMediaError('RULES_DIFFER',
+          `${before.where} and ${where} declare different rules (exclude, conflict or onDelete) for the sync dir ${dir.path}: give both the same`);
+      }
+      this.requireShareable([dir.path]);
+      this.declared.set(dir.path, { dir, where });
+    }
+    this.compiled = undefined;
+  }
+
+  listDeclared(): SyncDir[] {
+    return [...this.declared.values()].map(({ dir }) => dir);
+  }
+
+  /**
+   * Lists declared sync dirs that this host's allow-list leaves out, each with the model that
+   * declares it.
+   */
+  listRefused(): { dir: Path; where: string }[] {
+    const syncDirs = [...this.allowed()];
+    return [...this.declared.values()].filter(({ dir }) => !allows({ syncDirs }, dir.path)).map(({ dir, where }) => ({ dir: dir.path, where }));
+  }
+
+  /** Sets the rules that the database has, as last read. */
+  setStored(rules: readonly StoredRules[]): void {
+    if (JSON.stringify(rules) === JSON.stringify(this.stored)) return;
+    this.stored = rules;
+    this.compiled = undefined;
+  }
+
+  /** Sets the directories that the gate recorded for this host's processes, as last read. */
+  setOpened(dirs: readonly Path[]): void {
+    if (JSON.stringify(dirs) === JSON.stringify(this.opened)) return;
+    this.opened = dirs;
+    this.compiled = undefined;
+  }
+
+  /**
+   * Lists sync dirs of this host whose stored rules have no valid seal and whose rules no model
+   * of this process declares.
+   */
+  listUnsealed(): Path[] {
+    const known = this.current();
+    return this.stored.filter(({ path, unsealed }) => unsealed && known.byPath(path) && !this.declared.has(path)).map(({ path }) => path);
+  }
+
+  /** Lists directories that rows of the database name and that this host does not open. */
+  listIgnored(): Path[] {
+    const known = this.current();
+    return this.stored.map(({ path }) => path).filter((path) => !known.byPath(path));
+  }
+
+  /**
+   * @throws BAD_SYNC_DIR if one of them must not be shared, or now leads to a directory that must
+   * not
+   */
+  requireShareable(paths: readonly Path[] = this.listOwn()): void {
+    const syncDirs = [...this.allowed()];
+    for (const path of paths) if (allows({ syncDirs }, path)) this.refuseProtected(path);
+  }
+
+  current(): SyncDirs {
+    const allowed = this.allowed();
+    if (this.compiled?.allowed !== allowed) this.compiled = { allowed, dirs: this.compile() };
+    return this.compiled.dirs;
+  }
+
+  /** This host's own allow-list; empty means all. */
+  private allowed(): readonly Path[] {
+    return (this.context.state()?.syncDirs ?? unlimited) as readonly Path[];
+  }
+
+  private refuseProtected(path: Path): void {
+    const state = this.context.state();
+    if (state) this.context.refuseProtected(path, state);
+  }
+
+  private listOwn(): Path[] {
+    return chooseOwnDirs({ allowed: this.allowed(), declared: this.listDeclared().map(({ path }) => path), opened: this.opened }).filter(isSafePath);
+  }
+
+  private compile(): SyncDirs {
+    const stored = new Map(this.stored.map((rules) => [rules.path, rules]));
+    return new SyncDirs(this.listOwn().flatMap((path) => {
+      try {
+        this.refuseProtected(path);
+      } catch (error) {
+        this.warnOnce(`the sync dir ${path} is left out: ${messageOf(error)}`);
+        return [];
+      }
+      return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
+    }));
+  }
+
+  /** Rules from the database are checked before they apply. */
+  private readRules(path: Path, stored: StoredRules | undefined): SyncDir {
+    const defaults: SyncDir = { path, exclude: [], conflict: 'newer', onDelete: 'keep' };
+    if (!stored) return defaults;
+    const { exclude, conflict, onDelete, unsealed } = stored;
+    if (unsealed) this.warnOnce(`the rules of the sync dir ${path} in the database have no valid seal: \`syncmedia doctor\` has the remedy`);
+    try {
+      const rules: SyncDir = { path, exclude, conflict, onDelete };
+      new SyncDirs([rules]);
+      return rules;
+    } catch (error) {
+      this.warnOnce(`the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ${messageOf(error)}`);
+      return defaults;
+    }
+  }
+
+  private warnOnce(message: string): void {
+    if (this.warned.has(message)) return;
+    this.warned.add(message);
+    this.context.warn(message);
+  }
+}

@@ -1,0 +1,81 @@
+import { allows } from './wants.js';
+import type { Entry, Failure, Host, HostId, Path } from '../model/words.js';
+
+/** How many hosts must hold a file: this number, more than half, or all hosts that want it. */
+export type Copies = number | 'majority' | 'all';
+
+export interface CopiesOf {
+  readonly path: Path;
+  /** How many hosts must hold it. */
+  readonly needed: number;
+  readonly heldBy: readonly Host[];
+  readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
+  /** Why no host will ever receive the file. */
+  readonly unkept?: string;
+}
+
+/** The result for a file that is not synced. Its host is not recorded, so none counts. */
+export function makeUnkept(path: Path, why: string): CopiesOf {
+  return { path, needed: 1, heldBy: [], lackedBy: [], unkept: why };
+}
+
+/**
+ * Hosts that count: approved ones whose allow-list includes the path. A paused host receives
+ * nothing until a person decides.
+ */
+function listConcerned(hosts: readonly Host[], path: Path): Host[] {
+  return hosts.filter((host) => host.status === 'approved' && allows(host, path));
+}
+
+/**
+ * Captures that concern the path are not processed yet. An entry would still describe the file
+ * before them.
+ */
+export interface Pending { readonly capturedOn: readonly Host[] }
+
+/**
+ * Which hosts hold a path, which do not, and why.
+ * @param known its entry; undefined: not captured yet
+ */
+export function countCopies(path: Path, known: Entry | Pending | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
+  const concerned = listConcerned(hosts, path);
+  const holds = (host: Host): boolean => known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
+  const needed = copies === 'all' ? concerned.length : copies === 'majority' ? Math.floor(concerned.length / 2) + 1 : copies;
+  return {
+    path, needed, heldBy: hosts.filter(holds),
+    lackedBy: concerned.filter((host) => !holds(host)).map((host) => ({ host, why: explainLack(known, host, hosts) })),
+  };
+}
+
+export function isEnough({ needed, heldBy }: CopiesOf): boolean {
+  return heldBy.length >= needed;
+}
+
+/** Why and since when a pending host lacks an entry, as its origin recorded it. */
+export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[]): { failure: Failure; since?: Date } | undefined {
+  const blocked = entry.blocked.find((one) => one.host === host);
+  if (blocked) return { failure: blocked.failure, since: blocked.since };
+  const lane = hosts.find(({ id }) => id === entry.sender)?.lanes[host];
+  return lane?.failure && { failure: lane.failure, ...(lane.failingSince ? { since: lane.failingSince } : {}) };
+}
+
+function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: readonly Host[]): string {
+  if (!entry) return 'not captured yet';
+  if (!('heldBy' in entry)) return `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where it waits to be processed`;
+  const obstacle = findObstacle(entry, host.id, hosts);
+  if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
+  return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';
+}
+
+/**
+ * One line for people about files with too few copies: which hosts hold them, which do not, and
+ * why.
+ */
+export function describeCopies(files: readonly CopiesOf[]): string {
+  return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy, unkept }) => {
+    if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;
+    const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
+    const lacked = lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') || 'no other host is to have it';
+    return `${JSON.stringify(path)}: held by ${held}; ${String(needed)} wanted; not by ${lacked}`;
+  }).join('; ');
+}

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection, mongo } from 'mongoose';
+import { nativeCollection } from '../util/collections.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { AuditEntry, SyncMedia } from '../api/sync-media.js';
+import type { Log } from '../model/log.js';
+import { isDate, isText, orNone, type RowShape } from '../model/row-shapes.js';
+import { UnreadableRows } from '../database/unreadable-rows.js';
+
+export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
+
+/** The number of entries that are stored: the newest. */
+const kept = 10_000;
+const longestDetails = 2_048;
+
+const shape: RowShape = { _id: isText, at: isDate, by: isText, what: isText, asked: isText, host: orNone(isText), outcome: isText };
+
+/**
+ * Records in the database who changed what, and when. The entry is written before the change, so
+ * a change that cannot be recorded is not made.
+ */
+export class Audit {
+  private indexed: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly connect: () => Promise<Connection>, private readonly config: { readonly collectionPrefix: string; readonly log: Log }, private readonly thisHost: () => string | undefined,
+  ) {}
+
+  /**
+   * Records the request, makes the change, and records its outcome. Throws the error of `change`.
+   */
+  async record<T>(by: string, what: string, asked: readonly unknown[], change: () => Promise<T>): Promise<T> {
+    const rows = this.rowsOf(await this.connect());
+    this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
+    await this.indexed;
+    const _id = randomUUID();
+    const at = this.thisHost();
+    await rows.insertOne({ _id, at: new Date(), by, what, asked: describeAsked(asked), outcome: 'begun', ...(at !== undefined && { host: at }) });
+    const end = async (outcome: string): Promise<void> => { await rows.updateOne({ _id }, { $set: { outcome } }); };
+    try {
+      const answer = await change();
+      await end('done');
+      return answer;
+    } catch (error) {
+      await end(error instanceof SyncMediaError ? error.code : 'INTERNAL').catch(() => undefined);
+      throw error;
+    } finally {
+      await prune(rows).catch(() => undefined);
+    }
+  }
+
+  /** The newest first. */
+  async list(limit: number): Promise<AuditEntry[]> {
+    const connection = await this.connect(), collection = this.rowsOf(connection);
+    const rows = await UnreadableRows.of(connection, this.config).keepReadable(collection, await collection.find({}, { sort: { at: -1 }, limit }).toArray(), shape);
+    return rows.map(({ _id, ...rest }) => ({ id: _id, ...rest }));
+  }
+
+  private rowsOf(connection: Connection): mongo.Collection<AuditRow> {
+    return nativeCollection<AuditRow>(connection, `${this.config.collectionPrefix}audit`);
+  }
+}
+
+/**
+ * Calls that change nothing. All other calls are recorded, so a new method is recorded unless it
+ * is listed here.
+ */
+export const readOnlyCalls: ReadonlySet<string> = new Set([
+  'open', 'start', 'close', 'plugin', 'admin', 'serve', 'ready', 'on', 'as',
+  'status', 'statusOf', 'showDocument', 'waitFor', 'isReady', 'doctor',
+  'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'conflicts.list', 'conflicts.compare', 'removals.list', 'audit.list',
+]);
+
+/**
+ * The same instance on behalf of `by`: each call that may change something is recorded under that
+ * name before it runs.
+ */
+export function auditChanges(sync: SyncMedia, audit: Audit, by: string): SyncMedia {
+  return recordCalls(sync, '', (name, args, call) => audit.record(by, name, args, call));
+}
+
+type RecordCall = (name: string, args: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
+
+function recordCalls<T extends object>(owner: T, prefix: string, record: RecordCall): T {
+  return new Proxy(owner, {
+    get(target, key): unknown {
+      const value: unknown = Reflect.get(target, key, target);
+      const name = `${prefix}${String(key)}`;
+      if (typeof value === 'function') {
+        const method = value.bind(target) as (...args: unknown[]) => unknown;
+        if (typeof key === 'symbol' || readOnlyCalls.has(name)) return method;
+        return (...args: unknown[]) => record(name, args, async () => method(...args));
+      }
+      return isGroup(value) && typeof key === 'string' ? recordCalls(value, `${name}.`, record) : value;
+    },
+  });
+}
+
+/** Whether a property of the instance is a group of methods, as `sync.hosts` is. */
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.values(value).some((member) => typeof member === 'function');
+}
+
+/**
+ * Formats arguments as short JSON. Text with a private key, possibly given as a public key by
+ * mistake, is replaced.
+ */
+function describeAsked(asked: readonly unknown[]): string {
+  const text = JSON.stringify(asked, (name, value: unknown) => name === 'session' || (typeof value === 'string' && value.includes('PRIVATE KEY')) ? '…' : value);
+  return text.length > longestDetails ? `${text.slice(0, longestDetails)}…` : text;
+}
+
+async function prune(rows: mongo.Collection<AuditRow>): Promise<void> {
+  const oldest = (await rows.find({}, { sort: { at: -1 }, skip: kept, limit: 1 }).toArray())[0];
+  if (oldest) await rows.deleteMany({ at: { $lte: oldest.at } });
+}

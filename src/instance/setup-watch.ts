@@ -1,0 +1,99 @@
+import type { NamingModel } from '../capture/find-named.js';
+import { UnnamedSaveCounter } from '../capture/unnamed-saves.js';
+import { messageOf } from '../model/errors.js';
+import type { KnownDirs } from '../context/known-dirs.js';
+import type { Log } from '../model/log.js';
+import type { Parts } from '../context/host-context.js';
+import { describeRefused, describeUnsynced, listSetupProblems } from './setup-problems.js';
+import { quotePath } from '../replica/paths.js';
+import { UnstartedWarning } from './unstarted.js';
+import type { Capture, SavedBy, Unsynced } from '../model/words.js';
+
+/** Limit of the problems that are remembered in order to log each one once. */
+const mostTold = 10_000;
+
+export interface SetupWatchContext {
+  readonly log: Log;
+  readonly dirs: KnownDirs;
+  readonly models: readonly NamingModel[];
+  /** Directories that `serveMedia` serves, relative to the root. */
+  served(): readonly string[];
+  allowed(): readonly string[];
+  isStarted(): boolean;
+  parts(): Promise<Parts>;
+}
+
+/**
+ * Reports everything that the application declares but this host cannot sync, in the log and in
+ * this host's status.
+ */
+export class SetupWatch {
+  private readonly unnamed: UnnamedSaveCounter;
+  private readonly unstarted: UnstartedWarning;
+  private readonly told = new Set<string>();
+  private readonly saved = new Set<string>();
+  private checking: Promise<void> | undefined;
+
+  constructor(private readonly context: SetupWatchContext) {
+    const { log } = context;
+    this.unnamed = new UnnamedSaveCounter(
+      async (counts) => (await context.parts()).registry.recordUnnamed(counts),
+      (error) => { log.warn(`the count of saves without a file could not be stored: ${messageOf(error)}`); },
+    );
+    this.unstarted = new UnstartedWarning({
+      isStarted: () => context.isStarted(), warn: (message) => { log.warn(message); },
+      findStored: async (ids) => (await context.parts()).outbox.findStored(ids),
+    });
+  }
+
+  /** Checks at start, and whenever a model is compiled later. Logs each problem once. */
+  check(): Promise<void> {
+    return this.checking = (this.checking ?? Promise.resolve()).then(() => this.checkNow()).catch((error: unknown) => {
+      this.context.log.warn(`what the application declares could not be checked: ${messageOf(error)}`);
+    });
+  }
+
+  /**
+   * Warns at the first save of a model about its refused sync dirs, because the start may be long
+   * ago or in another process.
+   */
+  noteSave(model: string): void {
+    if (this.saved.has(model)) return;
+    this.saved.add(model);
+    for (const refused of this.context.dirs.listRefused().filter(({ where }) => where === `model ${model}`)) {
+      const { message, remedy } = describeRefused(refused, this.context.allowed());
+      this.context.log.warn(`${message}. Remedy: ${remedy}`);
+    }
+  }
+
+  noteCapture(capture: Capture): void { this.unstarted.notice(capture); }
+  noteUnnamed(savedBy: SavedBy): void { this.unnamed.add(savedBy); }
+
+  /** Logs once per model and pattern that a named file is excluded. */
+  noteUnsynced({ model, id }: SavedBy, unsynced: readonly Unsynced[]): void {
+    for (const one of unsynced) {
+      const about = `${model} ${one.why === 'excluded' ? `${one.syncDir} ${one.pattern}` : ''}`;
+      // `noteSave` has already warned about sync dirs that this host does not keep.
+      if (one.why !== 'excluded' || this.told.has(about) || this.told.size >= mostTold) continue;
+      this.told.add(about);
+      this.context.log.warn(`model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ${describeUnsynced(one)}. Further files like it are not logged`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.unstarted.close(), this.unnamed.close(), this.checking]);
+  }
+
+  private async checkNow(): Promise<void> {
+    const { context } = this;
+    // A process without models, such as the command line, cannot check the declarations.
+    if (context.models.length === 0) return;
+    const { registry, rootPath } = await context.parts();
+    const problems = await listSetupProblems({ models: context.models, dirs: context.dirs, rootPath, allowed: context.allowed(), served: context.served() });
+    for (const { about, message, remedy } of problems) {
+      if (!this.told.has(about)) context.log.warn(`${message}. Remedy: ${remedy}`);
+      this.told.add(about);
+    }
+    await registry.recordSetup(problems);
+  }
+}

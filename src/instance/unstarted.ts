@@ -1,0 +1,50 @@
+import type { Capture } from '../model/words.js';
+
+/**
+ * Milliseconds after which an unprocessed capture proves that no process of this host delivers.
+ */
+const patienceMs = 10_000;
+
+export interface UnstartedContext {
+  /** Whether this process was started. If so, it or the leader delivers. */
+  isStarted(): boolean;
+  /** Returns which of these captures are still in the outbox. */
+  findStored(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  warn(message: string): void;
+}
+
+/**
+ * Warns once if saves are captured but not delivered because no process of this host called
+ * `startSyncMedia()`.
+ */
+export class UnstartedWarning {
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  private over = false;
+
+  constructor(private readonly context: UnstartedContext, private readonly afterMs = patienceMs) {}
+
+  notice({ id }: Capture): void {
+    if (this.over || this.timer || this.looking || this.context.isStarted()) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.looking = this.look(id).finally(() => { this.looking = undefined; });
+    }, this.afterMs).unref();
+  }
+
+  async close(): Promise<void> {
+    this.over = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private async look(id: string): Promise<void> {
+    if (this.over || this.context.isStarted()) return;
+    // An absent database proves nothing. The next save is checked again.
+    const stored = await this.context.findStored([id]).catch((): ReadonlySet<string> => new Set());
+    if (!stored.has(id) || this.over) return;
+    this.over = true;
+    this.context.warn(`a file was saved ${String(this.afterMs / 1000)} s ago and is not being delivered: no process of this host has started syncmedia. `
+      + 'Call startSyncMedia() once the models are defined and Mongoose connects; what was saved until then is delivered after that');
+  }
+}

@@ -1,0 +1,112 @@
+import type { EventBus } from '../../model/events.js';
+import type { HostId } from '../../model/words.js';
+import { checkGate } from '../../access/gate.js';
+import { installKeys, type KeyTarget } from '../../access/install-keys.js';
+import type { Registry } from '../../hosts/registry.js';
+import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../../hosts/seal.js';
+
+/** Interval of the retries, and so the longest time that a retired host stays logged in. */
+const EVERY_MS = 20_000;
+
+export interface KeysKeptDeps {
+  readonly target: KeyTarget;
+  readonly registry: Registry;
+  readonly events: EventBus;
+  /** Whether this process is the leader: one process writes for all. */
+  readonly held: () => boolean;
+  /** Whether rows of hosts need a valid seal. */
+  readonly sealed: boolean;
+  readonly everyMs?: number;
+}
+
+/** Keeps authorized_keys and the gate in step with the registry while this process runs. */
+export class KeysKept {
+  private readonly unsubscribe: () => void;
+  private readonly timer: NodeJS.Timeout;
+  private running: Promise<void> = Promise.resolve();
+  private warning: Promise<void> | undefined;
+  private waiting = false;
+  private closed = false;
+  private readonly said = new Set<HostId>();
+  private readonly saidUnreadable = new Set<HostId>();
+  private saidMissing = false;
+
+  constructor(private readonly deps: KeysKeptDeps) {
+    this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
+    // The leader reads the hosts often enough by itself.
+    const refresh = (): Promise<unknown> => (deps.held() ? Promise.resolve() : deps.registry.refresh());
+    this.timer = setInterval(() => { void refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
+    this.timer.unref();
+  }
+
+  /**
+   * Logs at start what anyone with write access to the database could do, and warns if the keys
+   * of other hosts are not confined, or can no longer be.
+   */
+  warn(): void {
+    const { sealed, target: { state, log } } = this.deps;
+    if (!sealed) {
+      log.warn(`SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own, which then ${
+        state.unconfined ? 'has a login shell on this one' : 'reads and replaces every file in the sync dirs'}; SECURITY.md says more`);
+    }
+    if (state.unconfined) log.warn('the keys of the other hosts are not confined: each of them has a login shell here. `syncmedia init --confined` changes that');
+    else this.warning = checkGate().then(() => undefined, (error: unknown) => { this.fail('confining the keys of other hosts', error); });
+  }
+
+  /**
+   * Installs the keys. Call it when the lease is gained or the registry changes. Calls during a
+   * run share one further run.
+   */
+  update(): Promise<void> {
+    if (this.waiting || this.closed) return this.running;
+    this.waiting = true;
+    this.running = this.running.then(() => {
+      this.waiting = false;
+      return this.install();
+    });
+    return this.running;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.unsubscribe();
+    clearInterval(this.timer);
+    await Promise.all([this.running, this.warning]);
+  }
+
+  private async install(): Promise<void> {
+    const { target, registry, held } = this.deps;
+    // A retired host gets no lease, and its keys must go all the same.
+    const retired = registry.all().some(({ id, status }) => id === target.state.id && status === 'retired');
+    if (this.closed || (!held() && !retired)) return;
+    this.sayUnsealed();
+    try { await installKeys(target, registry.all()); } catch (error) { this.fail(`writing ${target.state.authorizedKeysFile}`, error); }
+  }
+
+  private sayUnsealed(): void {
+    const { registry, sealed, target: { log } } = this.deps;
+    const unsealed = registry.all().filter((host) => host.unsealed);
+    for (const { id, hostname } of unsealed) {
+      if (this.said.has(id)) continue;
+      const { message, remedy } = explainUnsealed({ hostname });
+      log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: ${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`);
+    }
+    this.said.clear();
+    for (const { id } of unsealed) this.said.add(id);
+    for (const { id, hostname, unreadable } of registry.all()) {
+      if (!unreadable || this.saidUnreadable.has(id)) continue;
+      this.saidUnreadable.add(id);
+      log.warn(`the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ${remedyForUnreadable}`);
+    }
+    const sealedElsewhere = registry.all().filter((host) => host.uncheckedSeal && host.status !== 'retired');
+    if (sealedElsewhere.length > 0 && !this.saidMissing) {
+      const { message, remedy } = explainMissingSecret(sealedElsewhere);
+      log.warn(`${message}. Remedy: ${remedy}`);
+    }
+    this.saidMissing = sealedElsewhere.length > 0;
+  }
+
+  private fail(doing: string, error: unknown): void {
+    this.deps.events.emit('failed', { doing, error });
+  }
+}

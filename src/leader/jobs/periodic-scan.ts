@@ -1,0 +1,110 @@
+import type { EventBus } from '../../model/events.js';
+import { Stopwatch } from '../../util/stopwatch.js';
+import { DirectoryIds } from '../../replica/directory-ids.js';
+import type { ScanScope } from '../../replica/scan.js';
+import type { Host, Path, ScanTimes, SyncDir } from '../../model/words.js';
+
+export interface RegularScanContext {
+  readonly events: EventBus;
+  readonly tuning: { readonly scanChangedMs: number; readonly scanAllMs: number; readonly tombstoneMs: number };
+  me(): Host;
+  dirs(): readonly SyncDir[];
+  record(dir: Path, times: ScanTimes): Promise<void>;
+  scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope): Promise<void>;
+  /**
+   * Deletes tombstones that were written before `before` and that every host has acknowledged.
+   */
+  forgetTombstones(dir: Path, before: Date): Promise<void>;
+}
+
+/** A scan waits until this many times the duration of the last one have passed. */
+const rest = 20;
+/** In milliseconds, after a failure: the sync dir may be mounted again. */
+const patienceMs = 60_000;
+/**
+ * In milliseconds. The clock that dates directories ticks more slowly than the one this process
+ * reads.
+ */
+const marginMs = 2_000;
+
+/**
+ * Finds changes that no save and no other host announced. It often scans the directories that
+ * changed since the last scan. Once a day it scans everything, which also finds files that were
+ * rewritten in place or are gone. One sync dir is scanned at a time.
+ *
+ * A directory that was moved to its place counts as changed, with everything below it. To
+ * recognise one, the scan compares with the scan before. The first scan of a process has nothing
+ * to compare with and treats no directory as moved.
+ */
+export class RegularScan {
+  private readonly notBefore = new Map<Path, number>();
+  private readonly known = new Map<Path, DirectoryIds>();
+  private readonly ending = new AbortController();
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly context: RegularScanContext) {}
+
+  poll(): void {
+    if (this.running || this.ending.signal.aborted || this.context.me().readyAt === undefined) return;
+    const due = this.context.dirs().filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
+    this.running = this.run(due).finally(() => { this.running = undefined; });
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+  }
+
+  private async run(dirs: readonly SyncDir[]): Promise<void> {
+    for (const dir of dirs) {
+      if (this.ending.signal.aborted) return;
+      const stopwatch = new Stopwatch();
+      try {
+        if (await this.look(dir)) this.notBefore.set(dir.path, performance.now() + rest * stopwatch.stop());
+      } catch (error) {
+        if (this.ending.signal.aborted) return;
+        this.notBefore.set(dir.path, performance.now() + patienceMs);
+        this.context.events.emit('failed', { doing: `the periodic scan of ${dir.path}`, error });
+      } finally {
+        stopwatch.stop();
+      }
+    }
+  }
+
+  private async look(dir: SyncDir): Promise<boolean> {
+    const { context } = this, { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
+    const now = new Date();
+    const last = context.me().scans?.[dir.path];
+    // A new sync dir: existing files are left to an adoption, a push or the daily scan.
+    if (!last) {
+      await this.scan(dir, { changedSince: now.getTime() - marginMs });
+      await context.record(dir.path, { all: now, changed: now });
+      return true;
+    }
+    if (isPast(last.all, scanAllMs, now)) {
+      await this.scan(dir, {});
+      await context.forgetTombstones(dir.path, new Date(now.getTime() - tombstoneMs));
+      await context.record(dir.path, { all: now, changed: now });
+      return true;
+    }
+    if (!isPast(last.changed, scanChangedMs, now)) return false;
+    // The first scan of a leader knows no directories yet and treats none as new, because files
+    // of a new sync dir are left to `adopt`.
+    const known = this.known.get(dir.path);
+    await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, ...(known && { known }) });
+    await context.record(dir.path, { ...last, changed: now });
+    return true;
+  }
+
+  /** The directories count as known once everything in them has reached the ledger. */
+  private async scan(dir: SyncDir, scope: ScanScope): Promise<void> {
+    const walked = new DirectoryIds();
+    await this.context.scan(dir, this.ending.signal, { ...scope, walked });
+    this.known.set(dir.path, walked);
+  }
+}
+
+/** A date in the future comes from a clock that was set back since. */
+function isPast(date: Date, ms: number, now: Date): boolean {
+  return now.getTime() - date.getTime() >= ms || date > now;
+}

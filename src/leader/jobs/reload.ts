@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import type { EventBus } from '../../model/events.js';
+
+const outputLimit = 4_096;
+const reloadMs = 60_000;
+/**
+ * In milliseconds. A program that the command leaves in the background may keep the output open.
+ */
+const outputMs = 500;
+
+/**
+ * Runs this host's reload command after it received files. Requests are coalesced and never run
+ * at the same time. The command runs without a shell, with limits on time and output.
+ */
+export class Reload {
+  private asked = false;
+  private running: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private readonly ending = new AbortController();
+
+  /** @param delayMs how long to wait for further files before the command runs */
+  constructor(
+    private readonly command: readonly string[], private readonly events: EventBus,
+    private readonly record: (outcome: { exitCode: number | null; output: string }) => Promise<void>,
+    private readonly delayMs = 500,
+  ) {}
+
+  ask(): void {
+    if (this.closed) return;
+    this.asked = true;
+    if (this.running || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.running = this.run().finally(() => { this.running = undefined; if (this.asked) this.ask(); });
+    }, this.delayMs);
+    this.timer.unref();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.ending.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    this.asked = false;
+    const outcome = await runCommand(this.command, AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]));
+    this.events.emit('reloaded', outcome);
+    try { await this.record(outcome); } catch (error) { this.events.emit('failed', { doing: 'recording a reload', error }); }
+  }
+}
+
+function runCommand([program = '', ...args]: readonly string[], signal: AbortSignal): Promise<{ exitCode: number | null; output: string }> {
+  return new Promise((resolve) => {
+    let output = '', waiting: NodeJS.Timeout | undefined;
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+    const end = (exitCode: number | null): void => {
+      clearTimeout(waiting);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ exitCode, output: output.slice(0, outputLimit) });
+    };
+    const collect = (chunk: Buffer): void => { if (output.length < outputLimit) output += chunk.toString('utf8'); };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('error', (error) => {
+      output += error.message;
+      // The program could not be started, so no other event follows.
+      if (child.pid === undefined) end(null);
+    });
+    child.on('exit', (exitCode) => { waiting = setTimeout(() => { end(exitCode); }, outputMs); });
+    child.on('close', (exitCode) => { end(exitCode); });
+  });
+}

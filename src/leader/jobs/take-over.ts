@@ -1,0 +1,26 @@
+import type { Ledger } from '../../ledger/ledger.js';
+import type { Entry, HostId } from '../../model/words.js';
+
+/** Entries read at once. */
+const batch = 500;
+
+/**
+ * Makes this host the origin of entries that it holds and whose origin is gone or has lost the
+ * bytes. Of several holders one gets an entry, because the write is fenced by the origin that was
+ * read.
+ */
+export async function adoptOrphans(
+  context: { ledger: Ledger; me: HostId; offer(entries: readonly Entry[]): void }, gone: readonly HostId[], signal: AbortSignal,
+): Promise<void> {
+  const { ledger, me } = context;
+  for (;;) {
+    const orphans = await ledger.adoptable(me, gone, batch);
+    const adopted: Entry[] = [];
+    for (const entry of orphans) {
+      if (signal.aborted) return;
+      if (await ledger.adopt(entry, me)) adopted.push({ ...entry, sender: me });
+    }
+    context.offer(adopted);
+    if (orphans.length < batch || adopted.length === 0) return;
+  }
+}

@@ -1,0 +1,327 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from '../util/with-timeout.js';
+import { messageOf, SyncMediaError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import { judgeRival, type Rival } from '../decisions/rival.js';
+import type { Failure, HostId } from '../model/words.js';
+import { encodeKey, type HostRow, type HostRows } from '../hosts/host-model.js';
+import { describeProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
+
+export interface LeaseOptions {
+  rows: () => HostRows;
+  host: HostId;
+  /** Without a new beat for this many milliseconds another process may take the lease. */
+  leaseMs: number;
+  beatMs: number;
+  log: Log;
+  /**
+   * The Unix socket on which the leader listens. Without it a dead leader in another pid
+   * namespace is recognised only by its silence.
+   */
+  socketPath?: string;
+  /** Stored when the lease is taken. */
+  software?: HostRow['software'];
+  /**
+   * Called once when another machine works with this host id. This lease has then stopped for
+   * good.
+   */
+  onCloned?: (error: SyncMediaError) => void;
+  /**
+   * Default: this boot of this machine. Rivals with different boot ids run on different machines.
+   */
+  bootId?: string;
+}
+
+type LeaseRow = NonNullable<HostRow['lease']>;
+
+/** The field that marks a host id as used by two machines. */
+const CLONED = `halted.${encodeKey('HOST_CLONED')}`;
+const RELEASE_MS = 2000;
+/** A process that knows of a leader's end checks the lease every `HURRY_MS`, for `HURRIED_MS`. */
+const HURRY_MS = 50;
+const HURRIED_MS = 2_000;
+/**
+ * Two machines with one boot id (one a copy of the other while it ran) would each consider the
+ * other dead and take the lease from each other for ever. After this many times only the counter
+ * counts.
+ */
+const MAX_REVIVALS = 3;
+
+/**
+ * Elects the leader of a host: the one process that processes the outbox, the delivery queues and
+ * the runs of this host.
+ *
+ * The leader raises a counter in the host's row. A challenger takes the lease by compare-and-set:
+ * at once if the leader has certainly ended (`process-identity.ts`), else after it has seen the
+ * counter unchanged for `leaseMs` on its own monotonic clock. The leader stops relying on the
+ * lease a tenth of that time earlier, counted from when it *sent* the last answered beat. No wall
+ * clock is involved.
+ */
+export class Lease {
+  /** Identifies this process in the lease: its description, and random bytes. */
+  readonly holder: string;
+  private readonly bootId: string;
+  private readonly listeners = new Set<(held: boolean) => void>();
+  private heldUntil = 0;
+  private said = false;
+  private expiry: NodeJS.Timeout | undefined;
+  private stopping: AbortController | undefined;
+  private loop: Promise<void> | undefined;
+  private released: Promise<void> | undefined;
+  private pausing = new AbortController();
+  private hurriedUntil = 0;
+  /**
+   * The number of the last beat sent. A beat that the database executes late finds a higher
+   * number and changes nothing.
+   */
+  private sent = 0;
+  /** The file of the socket on which this process listens as leader. */
+  private socket: string | undefined;
+  /** The rival's beat, and when this process first saw it. */
+  private rival: Rival | undefined;
+  /**
+   * The leader from which the lease was last taken because it had ended, and how often such a
+   * leader held the lease again afterwards.
+   */
+  private heldForDead: string | undefined;
+  private revivals = 0;
+  /** A mark from before this process started. Only a different mark concerns this process. */
+  private oldMark: string | undefined;
+  private looked = false;
+  private unregistered = false;
+  private lastWarning = '';
+
+  constructor(private readonly options: LeaseOptions) {
+    const [bootId = '', ...rest] = describeProcess().split(':');
+    this.bootId = options.bootId ?? bootId;
+    this.holder = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
+  }
+
+  /**
+   * Whether this process holds the lease, by its own deadline. Also false while the database does
+   * not answer for too long.
+   */
+  held(): boolean {
+    return performance.now() < this.heldUntil;
+  }
+
+  /**
+   * Whether no process can get the lease of this host for now: it is not registered, or runs on
+   * two machines.
+   */
+  isHopeless(): boolean {
+    return this.unregistered || this.stopping?.signal.aborted === true;
+  }
+
+  onChange(listener: (held: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => { this.listeners.delete(listener); };
+  }
+
+  /** Starts trying to get the lease. Idempotent. */
+  start(): void {
+    if (this.stopping) return;
+    this.stopping = new AbortController();
+    this.loop = this.run(this.stopping.signal);
+  }
+
+  /**
+   * Checks the lease at once and then very often for two seconds. Call it when the leader has
+   * ended or is about to release the lease.
+   */
+  hurry(): void {
+    this.hurriedUntil = performance.now() + HURRIED_MS;
+    this.pausing.abort();
+  }
+
+  /**
+   * Sets the socket file (device and inode) that the next beats store. Once nobody listens at
+   * that file, other processes take the lease at once. So announce undefined before closing a
+   * socket, and confirm the lease afterwards before starting anything.
+   */
+  announce(socket: string | undefined): void {
+    this.socket = socket;
+    this.pausing.abort();
+  }
+
+  /**
+   * Sends a beat, and tells whether this process still holds the lease.
+   * @throws if the database does not answer within the lease time
+   */
+  async confirm(): Promise<boolean> {
+    const { signal } = this.stopping ?? {};
+    const confirm = async (): Promise<boolean> => {
+      // A later beat may have overtaken this one. Then it proves nothing either way.
+      while (signal && this.held()) if (await this.beat(signal)) return this.held();
+      return false;
+    };
+    return bounded(confirm(), this.options.leaseMs, 'the database');
+  }
+
+  /**
+   * Releases the lease, so that another process can take it at once. Takes at most four seconds.
+   * Idempotent.
+   */
+  async stop(): Promise<void> {
+    if (!this.stopping || !this.loop) return;
+    this.stopping.abort();
+    this.lose();
+    // A `take` in progress could otherwise finish after the release, and nobody would use the
+    // lease.
+    await bounded(this.loop, RELEASE_MS, 'the database').catch(() => undefined);
+    await (this.released ??= this.release());
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.pausing = new AbortController();
+      try {
+        // The driver's own timeouts are longer than a lease, and a silent connection may have
+        // none.
+        await bounded(this.tick(signal), this.options.leaseMs, 'the database');
+      } catch (error) {
+        if (!signal.aborted) this.warn(`the lease of this host could not be renewed or checked: ${messageOf(error)}`);
+      }
+      const hurries = !this.held() && performance.now() < this.hurriedUntil;
+      // Jitter keeps rivals from checking at the same moment.
+      const pauseMs = hurries ? HURRY_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
+      await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, this.pausing.signal]), ref: false }).catch(() => undefined);
+    }
+  }
+
+  private async tick(signal: AbortSignal): Promise<void> {
+    if (this.held() && (await this.beat(signal))) return;
+    const row = await this.options.rows().findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
+    if (signal.aborted) return;
+    this.unregistered = !row || row.status === 'retired';
+    if (!row || this.unregistered) {
+      this.warn(row ? 'this host was unregistered: run `syncmedia init` to register it anew' : 'this host is not in the database: run `syncmedia init`');
+      return;
+    }
+    if (this.checkMark(row)) return;
+    this.lastWarning = '';
+    if (!row.lease) await this.take({ lease: { $exists: false } }, signal);
+    else if (row.lease.holder === this.holder) await this.beat(signal); // The database executed a take or beat after we had given up on it.
+    else await this.challenge(row.lease, signal);
+  }
+
+  /** @returns false if this beat did not prove that the lease is ours */
+  private async beat(signal: AbortSignal): Promise<boolean> {
+    const sentAt = performance.now(), number = ++this.sent;
+    const row = await this.options.rows().findOneAndUpdate(
+      { _id: this.options.host, status: { $ne: 'retired' }, 'lease.holder': this.holder, 'lease.beat': { $lt: number } },
+      { $set: { 'lease.beat': number, ...(this.socket !== undefined && { 'lease.socket': this.socket }) }, ...(this.socket === undefined && { $unset: { 'lease.socket': 1 } }) },
+      { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
+    );
+    if (!row) {
+      // A later beat may have overtaken this one.
+      if (number === this.sent) this.lose();
+    } else if (!this.checkMark(row)) this.gain(sentAt, signal);
+    return row !== null;
+  }
+
+  private async challenge(lease: LeaseRow, signal: AbortSignal): Promise<void> {
+    const { options: { leaseMs }, bootId } = this;
+    if (lease.holder === this.heldForDead) {
+      this.heldForDead = undefined;
+      if (++this.revivals === MAX_REVIVALS) {
+        this.options.log.warn(`${nameProcess(lease.holder)} keeps getting the lease of this host although it seems to have ended, as with a machine and its copy: from now on only a counter that stands still counts as its end`);
+      }
+    }
+    const { verdict, rival } = judgeRival(this.rival, lease, { now: performance.now(), leaseMs, bootId });
+    this.rival = rival;
+    const isDead = verdict === 'wait' && await this.isDead(lease);
+    if (verdict === 'cloned') await this.markClone(lease.holder);
+    else if (isDead || verdict === 'take') {
+      if (isDead) this.heldForDead = lease.holder;
+      await this.take({ 'lease.holder': lease.holder, 'lease.beat': lease.beat }, signal);
+    }
+  }
+
+  private async isDead({ holder, socket }: LeaseRow): Promise<boolean> {
+    const { socketPath } = this.options;
+    return this.revivals < MAX_REVIVALS && isProcessDead(holder, socket !== undefined && socketPath !== undefined ? { path: socketPath, inode: socket } : undefined);
+  }
+
+  private async take(where: object, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const sentAt = performance.now(), number = ++this.sent;
+    const { rows, host, software } = this.options;
+    const row = await rows().findOneAndUpdate(
+      { _id: host, status: { $ne: 'retired' }, ...where },
+      { $set: { lease: { holder: this.holder, beat: number }, ...(software && { software }) }, $unset: { [CLONED]: 1 } },
+      { projection: { _id: 1 }, includeResultMetadata: false },
+    );
+    if (row) this.gain(sentAt, signal);
+  }
+
+  /** Marks the host as cloned in its row, which every process on both machines reads. */
+  private async markClone(other: string): Promise<void> {
+    const failure: Failure = {
+      code: 'HOST_CLONED', of: 'host', retryable: false,
+      message: `two machines run with the host id ${this.options.host} (${other} and ${this.holder}): remove the state folder on the copy and run \`syncmedia init\` there, then restart both`,
+    };
+    const row = await this.options.rows().findOneAndUpdate(
+      { _id: this.options.host, 'lease.holder': other }, { $set: { [CLONED]: failure } }, { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
+    );
+    if (row) this.checkMark(row);
+  }
+
+  /** Stops for good if the row has a mark of this process's time. @returns whether it has */
+  private checkMark(row: Pick<HostRow, 'halted'>): boolean {
+    const mark = (row.halted as HostRow['halted'] | undefined)?.[encodeKey('HOST_CLONED')]?.message;
+    if (!this.looked) {
+      this.looked = true;
+      this.oldMark = mark;
+    }
+    if (mark === undefined || mark === this.oldMark) return false;
+    this.stopping?.abort();
+    this.lose();
+    const error = new SyncMediaError('HOST_CLONED', mark);
+    this.options.log.error(mark);
+    this.options.onCloned?.(error);
+    this.released ??= this.release();
+    return true;
+  }
+
+  private gain(sentAt: number, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    // The deadline had passed before this answer came, and the expiry timer may fire even later.
+    // Whatever ran under the old deadline must end first.
+    if (!this.held()) this.lose();
+    this.rival = undefined;
+    this.lastWarning = '';
+    // The answers of two beats may arrive out of order.
+    this.heldUntil = Math.max(this.heldUntil, sentAt + this.options.leaseMs * 0.9);
+    clearTimeout(this.expiry);
+    this.expiry = setTimeout(() => { this.lose(); }, this.heldUntil - performance.now()).unref();
+    this.tell();
+  }
+
+  private lose(): void {
+    this.heldUntil = 0;
+    clearTimeout(this.expiry);
+    this.tell();
+  }
+
+  private tell(): void {
+    const held = this.held();
+    if (held === this.said) return;
+    this.said = held;
+    for (const listener of this.listeners) listener(held);
+  }
+
+  private async release(): Promise<void> {
+    const give = async (): Promise<unknown> => this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
+    await bounded(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
+      this.options.log.warn(`the lease could not be released, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
+    });
+  }
+
+  /** Logs a warning once, not at every beat. */
+  private warn(message: string): void {
+    if (message !== this.lastWarning) this.options.log.warn(message);
+    this.lastWarning = message;
+  }
+}

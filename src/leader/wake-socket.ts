@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { rename } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { readInode } from '../state-dir/process-identity.js';
+import type { Capture } from '../model/words.js';
+
+/**
+ * A message of another process to the leader of its host. It carries new captures, that a run was
+ * requested, or that captures in the outbox were made due. An empty hint asks whether there is a
+ * leader.
+ */
+export interface Hint { readonly captures?: readonly Capture[]; readonly run?: true; readonly look?: true }
+
+export const messageLimit = 1024 * 1024;
+
+export function socketPath(stateDir: string): string {
+  return join(stateDir, 'lanes.sock');
+}
+
+/**
+ * Calls `take` for each whole line. Closes a connection that sends longer lines than any of ours.
+ */
+export function readLines(socket: Socket, take: (line: string) => void): void {
+  let text = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      take(text.slice(start, end));
+      start = end + 1;
+    }
+    text = text.slice(start);
+    if (text.length > messageLimit) socket.destroy();
+  });
+}
+
+/**
+ * The leader's Unix socket in the state folder (0700). A hint is one line of JSON with a number,
+ * which is sent back once the hint was accepted. If a hint is refused, the connection is closed.
+ */
+export class WakeServer {
+  private readonly sockets = new Set<Socket>();
+  private server: Server | undefined;
+  private inode: string | undefined;
+  /**
+   * Node unlinks a server's original path when the server closes. The next leader may have its
+   * socket at the known path by then, so the server starts at a path of its own.
+   */
+  private readonly ownPath: string;
+
+  /** @param onHint returns false if the hint is refused, because this process is about to end */
+  constructor(private readonly stateDir: string, private readonly onHint: (hint: Hint) => boolean) {
+    // No longer than the known name, whose length `init` checks.
+    this.ownPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
+  }
+
+  /**
+   * @returns the socket's file, as device and inode: while a process listens there, this one has
+   * not closed it
+   */
+  async start(): Promise<string> {
+    try {
+      return await this.open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  private async open(): Promise<string> {
+    const server = createServer((socket) => { this.listen(socket); });
+    this.server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.ownPath, () => { server.off('error', reject); resolve(); });
+    });
+    server.unref();
+    const inode = await readInode(this.ownPath);
+    if (inode === undefined) throw new Error(`the socket ${this.ownPath} was removed while it was made`);
+    // Only the leader gets here: an existing socket belongs to a process that is gone or about to
+    // end.
+    await rename(this.ownPath, socketPath(this.stateDir));
+    this.inode = inode;
+    return inode;
+  }
+
+  /** Whether the known name still leads to the file that this server listens at. */
+  async isReachable(): Promise<boolean> {
+    return this.inode !== undefined && await readInode(socketPath(this.stateDir)) === this.inode;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    const { server } = this;
+    this.server = undefined;
+    if (server) await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+  }
+
+  private listen(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.unref();
+    readLines(socket, (line) => { this.take(socket, line); });
+    socket.on('error', () => { /* The other process ended; its captures are in the outbox. */ });
+    socket.on('close', () => { this.sockets.delete(socket); });
+  }
+
+  private take(socket: Socket, line: string): void {
+    let hint: Hint & { readonly number?: unknown };
+    try { hint = JSON.parse(line) as typeof hint; } catch { return; }
+    const captures = hint.captures?.map((capture) => ({
+      ...capture, dueAt: new Date(capture.dueAt), ...(capture.leftSince && { leftSince: new Date(capture.leftSince) }),
+    }));
+    const isTaken = this.onHint({ ...(captures ? { captures } : {}), ...(hint.run ? { run: true } : {}), ...(hint.look ? { look: true } : {}) });
+    if (!isTaken || socket.writableLength > messageLimit) socket.destroy();
+    else if (typeof hint.number === 'number') socket.write(`${String(hint.number)}\n`);
+  }
+}

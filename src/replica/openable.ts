@@ -1,0 +1,64 @@
+import type { Failure, HostId, Path } from '../model/words.js';
+import { areas } from './areas.js';
+import { CheckedMarkers } from './checked-markers.js';
+import { localDisk, statAgain } from './node-disk.js';
+import type { NearDisks } from './local-disks.js';
+import { quotePath } from './paths.js';
+import type { SyncDirs } from './sync-dirs.js';
+
+export interface OpenableContext {
+  /**
+   * Undefined on a machine without a host id. It has no markers, and serves only what its
+   * application declares.
+   */
+  me(): HostId | undefined;
+  absolute(path: Path): string;
+  /** The sync dirs of this host, by its own settings. */
+  dirs(): SyncDirs;
+  readonly nearDisks: NearDisks;
+}
+
+/**
+ * Decides whether this host may open a directory: it must be a sync dir of this host, with a
+ * marker that names this host. All code that serves, hashes, sends, receives or scans asks here.
+ */
+export class Openable {
+  private readonly markers = new CheckedMarkers();
+
+  constructor(private readonly context: OpenableContext) {}
+
+  /** Returns why this host may not open the directory. Throws only what the disk throws. */
+  async check(dir: Path): Promise<Failure | undefined> {
+    const { context } = this;
+    if (!context.dirs().byPath(dir)) {
+      return { code: 'BAD_SYNC_DIR', of: 'host', retryable: true, message: `${quotePath(dir)} is no sync dir of this host: neither its \`init\` nor its models name it.` };
+    }
+    const me = context.me();
+    if (me === undefined || this.isOpenNow(dir)) return undefined;
+    return this.markers.check(localDisk, context.absolute(dir), me, dir);
+  }
+
+  /**
+   * Whether the directory is known to be openable, without waiting. False if that cannot be known
+   * at once.
+   */
+  isOpenNow(dir: Path): boolean {
+    const { context } = this;
+    if (!context.dirs().byPath(dir)) return false;
+    if (context.me() === undefined) return true;
+    const dirPath = context.absolute(dir);
+    if (!this.markers.knows(localDisk, dirPath) || !context.nearDisks.has(dirPath)) return false;
+    try {
+      return this.markers.isUnchanged(localDisk, dirPath, statAgain(`${dirPath}/${areas.marker}`));
+    } catch {
+      return false;
+    }
+  }
+  /**
+   * Whether its disk takes names that differ only by case as one name. Known once the directory
+   * was found openable.
+   */
+  ignoresCase(dir: Path): boolean {
+    return this.markers.ignoresCase(localDisk, this.context.absolute(dir));
+  }
+}

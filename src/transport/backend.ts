@@ -1,0 +1,36 @@
+import type { Change, Difference, Facts, Failure, Host, Outcome, Path, SyncDir } from '../model/words.js';
+
+/**
+ * Moves bytes between this host and another, and knows nothing else. Every backend passes
+ * `test/transport/contract.ts`.
+ *
+ * `send` and `fetch` answer each change exactly once, in any order, as soon as the outcome is
+ * known. They report a failing host as an outcome, `prepare` returns a Failure, `compare` and
+ * `read` throw a SyncMediaError. "delivered" means that the other side confirmed it. After an
+ * abort nothing new is started; changes under way are answered as failed, with unknown effect.
+ */
+export interface Backend {
+  /**
+   * Makes the host able to receive: reachable, with marked sync dirs. Changes nothing if it
+   * already is. Idempotent.
+   */
+  prepare(host: Host, dirs: readonly SyncDir[], signal: AbortSignal): Promise<Failure | undefined>;
+  send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
+  fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
+  /**
+   * Lists differences and changes nothing. Omits excluded paths and everything below
+   * `.syncmedia`.
+   *
+   * @param from `other`: omits files that the other host lacks, which saves both hosts a walk
+   *   through the whole sync dir. Default `both`
+   */
+  compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal, from?: 'both' | 'other'): AsyncIterable<Difference>;
+  /**
+   * Opens one file as it is there now. The caller must consume or destroy the body.
+   *
+   * @throws NOT_A_FILE if there is no such file; NO_MARKER if the sync dir is not mounted
+   */
+  read(from: Host, path: Path, signal: AbortSignal): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
+  /** Ends all connections and processes of this backend. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,31 @@
+import { messageOf, SyncMediaError, type ErrorCode } from '../model/errors.js';
+import type { Change, Failure, Outcome } from '../model/words.js';
+
+/** The path itself is at fault. Trying again changes nothing. */
+const FOR_GOOD: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
+
+/** Failures of the host, even if they come up while one path is worked on. */
+const OF_HOST: readonly ErrorCode[] = [
+  'HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED', 'TIMED_OUT', 'NO_SFTP', 'REPLY_TOO_LARGE', 'NO_MARKER', 'MISSING_PROGRAM', 'BAD_KEY', 'BAD_OPTION', 'BAD_STATE',
+  'CANCELLED', 'CLOSED',
+];
+
+/** Converts an error to a failure of the host, or of the path that was worked on. */
+export function asFailure(error: unknown, of: Failure['of']): Failure {
+  const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
+  return { code, message: messageOf(error), retryable: !FOR_GOOD.includes(code), of: OF_HOST.includes(code) ? 'host' : of };
+}
+
+/** Throws a returned failure, if the contract wants an error. */
+export function throwFailure({ code, message }: Failure): never {
+  throw new SyncMediaError(code as ErrorCode, message);
+}
+
+/** The outcome of a change that failed: refused if trying again changes nothing. */
+export function failed(change: Change, via: string, failure: Failure): Outcome {
+  return { change, via, bytes: 0, result: failure.retryable ? 'failed' : 'refused', failure };
+}
+
+export function cancelled(): Failure {
+  return { code: 'CANCELLED', message: 'It was cancelled; what was under way may still have landed.', retryable: true, of: 'host' };
+}

@@ -1,0 +1,114 @@
+import { SyncMediaError } from '../../../model/errors.js';
+import type { Judge } from '../../../replica/disk.js';
+import { land } from '../../../replica/place.js';
+import { newName, type Place } from '../../../replica/areas.js';
+import type { Judged } from '../../../replica/replaced.js';
+import { failWriting } from '../../ssh/remote-disk.js';
+import { status, statusOf } from '../../ssh/sftp-errors.js';
+import type { Sftp } from '../../ssh/sftp.js';
+import type { Path } from '../../../model/words.js';
+
+/**
+ * Bytes of one write request. OpenSSH accepts up to 256 KiB. ssh2 splits a request that is too
+ * large for another server.
+ */
+const CHUNK = 192 * 1024;
+/** All bits of a mode except setuid, setgid and sticky. */
+const PERMISSIONS = 0o777;
+
+/** A whole file in memory, with the mtime (seconds) and mode for the other host. */
+export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
+
+export interface Placing {
+  readonly judge: Judge;
+  /** Directories that were looked at before. */
+  readonly known?: Set<string> | undefined;
+  /** The most likely folder in the tmp area. */
+  readonly guess: string;
+  /**
+   * Resolves to the right folder in the tmp area, once the path was found free for the file.
+   * Awaited before anything is placed.
+   */
+  readonly checked: Promise<string>;
+  /** Makes missing working folders, and returns the right one for the file. */
+  readonly repair: () => Promise<string>;
+}
+
+/**
+ * Puts one file by SFTP. The file is written under a new name and flushed, and its length is
+ * checked. It is placed only after all these requests succeeded: a rename that was sent right
+ * behind the writes published truncated files on a full disk.
+ *
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
+ */
+export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, guess, checked, repair }: Placing): Promise<Judged[]> {
+  let unfinished = newFile(place, guess);
+  checked.catch(() => { /* Awaited once the file is written. */ });
+  try {
+    const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
+    let folder = await checked;
+    if (failed) {
+      if (!isFolderMissing(failed.error)) throw failed.error;
+      folder = await repair();
+    }
+    if (failed || folder !== guess) {
+      await place.disk.remove(unfinished);
+      unfinished = newFile(place, folder);
+      await writeFinished(sftp, unfinished, file);
+    }
+  } catch (error) {
+    await place.disk.remove(unfinished).catch(() => undefined);
+    throw error;
+  }
+  try {
+    return await land(place, path, unfinished, judge, known);
+  } catch (error) {
+    // If the file was placed, this name is gone, or is a second name of the same file.
+    await place.disk.remove(unfinished).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Makes a free name in a folder of the tmp area. */
+function newFile({ dirPath }: Place, folder: string): string {
+  return `${dirPath}/${folder}/${newName()}`;
+}
+
+function isFolderMissing(error: unknown): boolean {
+  return error instanceof SyncMediaError && statusOf(error.cause) === status.NO_SUCH_FILE;
+}
+
+/**
+ * Writes a new file, flushes it and checks its length. All requests are under way at once; the
+ * server carries them out in order.
+ */
+export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mode }: FileToPut): Promise<void> {
+  try {
+    const handle = await sftp.open(path, 'wx', 0o600);
+    const requests: Promise<unknown>[] = [];
+    for (let at = 0; at < bytes.length; at += CHUNK) requests.push(sftp.write(handle, bytes.subarray(at, at + CHUNK), at));
+    requests.push(sftp.setAttributes(handle, { mode, atime: mtime, mtime }), sftp.flush(handle));
+    const length = sftp.fstat(handle);
+    const answers = await Promise.allSettled([...requests, length, sftp.close(handle)]);
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+    const { size } = await length;
+    if (size !== bytes.length) throw new SyncMediaError('TRANSFER_FAILED', `Of ${String(bytes.length)} bytes only ${String(size)} were written there.`);
+  } catch (error) {
+    await failWriting(sftp, error, 'writing', path);
+  }
+}
+
+/**
+ * Returns the mode that rsync's `--chmod` gives a file, without setuid, setgid and sticky, for
+ * files that are put without rsync. Undefined if the rules use more than `F644`, `D755` or a
+ * plain `644`.
+ */
+export function fileModeOf(chmod: string): number | undefined {
+  let mode: number | undefined;
+  for (const rule of chmod.split(',')) {
+    const [, what, octal = ''] = /^([DF]?)([0-7]{3,4})$/.exec(rule.trim()) ?? [];
+    if (what === undefined) return undefined;
+    if (what !== 'D') mode = parseInt(octal, 8) & PERMISSIONS;
+  }
+  return mode;
+}

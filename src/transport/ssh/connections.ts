@@ -1,0 +1,121 @@
+import { SyncMediaError } from '../../model/errors.js';
+import type { HostId } from '../../model/words.js';
+import type { Address } from './address.js';
+import { Connection } from './connection.js';
+import { connect, type LoginSettings } from './connect.js';
+import { Handshakes } from './handshakes.js';
+
+export interface ConnectionSettings extends LoginSettings {
+  /** An unused connection is closed after this. */
+  readonly idleMs: number;
+  /** Maximum of logins at once. Default 4. */
+  readonly handshakes?: number;
+}
+
+interface Slot {
+  /** Identifies the address it was opened for. Another port or pin needs another connection. */
+  readonly key: string;
+  readonly connection: Promise<Connection>;
+  users: number;
+  idle?: NodeJS.Timeout;
+}
+
+/** Keeps one connection to each host, opened on demand. The owner closes it. */
+export class Connections {
+  private readonly slots = new Map<HostId, Slot>();
+  private readonly handshakes: Handshakes;
+  private readonly ending = new AbortController();
+
+  constructor(private readonly settings: ConnectionSettings) {
+    this.handshakes = new Handshakes(settings.handshakes ?? 4);
+  }
+
+  /**
+   * Runs `work` on the connection to this host, which stays open at least until `work` ends.
+   *
+   * @throws what `connect` throws, NO_SFTP, CLOSED; what `work` throws
+   */
+  async use<T>(address: Address, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const { connection, release } = await this.take(address);
+    try {
+      return await work(connection);
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Does the same as `use`, without a callback. The caller must call `release`; further calls do
+   * nothing.
+   */
+  async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
+    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
+    const slot = await this.find(address);
+    slot.users++;
+    clearTimeout(slot.idle);
+    try {
+      const connection = await slot.connection;
+      let isReleased = false;
+      return {
+        connection,
+        release: () => {
+          if (!isReleased) this.release(address.id, slot);
+          isReleased = true;
+        },
+      };
+    } catch (error) {
+      // The next use tries anew.
+      if (this.slots.get(address.id) === slot) this.slots.delete(address.id);
+      throw error;
+    }
+  }
+
+  /** Ends all connections. Requests under way fail. */
+  async close(): Promise<void> {
+    this.ending.abort();
+    const slots = [...this.slots.values()];
+    this.slots.clear();
+    await Promise.allSettled(slots.map(async (slot) => {
+      clearTimeout(slot.idle);
+      (await slot.connection).end();
+    }));
+  }
+
+  private async find(address: Address): Promise<Slot> {
+    const { id, url, sshPort, username, hostKeys } = address;
+    const key = JSON.stringify([url, sshPort, username, hostKeys]);
+    const slot = this.slots.get(id);
+    if (slot?.key === key) {
+      const connection = await slot.connection.catch(() => undefined);
+      // Another caller may have replaced the connection meanwhile.
+      if (connection?.open === true || this.slots.get(id) !== slot) return connection?.open === true ? slot : this.find(address);
+    }
+    if (slot !== undefined) this.retire(id, slot);
+    const opening = this.handshakes.run(async () => Connection.over(await connect(address, this.settings, this.ending.signal), address, this.settings.timeoutMs), this.ending.signal);
+    const opened: Slot = { key, connection: opening, users: 0 };
+    this.slots.set(id, opened);
+    return opened;
+  }
+
+  private release(id: HostId, slot: Slot): void {
+    slot.users--;
+    if (slot.users > 0) return;
+    if (this.slots.get(id) !== slot) {
+      this.end(slot);
+      return;
+    }
+    slot.idle = setTimeout(() => { this.retire(id, slot); }, this.settings.idleMs);
+    slot.idle.unref();
+  }
+
+  /** Takes a connection out of use. It ends with its last user. */
+  private retire(id: HostId, slot: Slot): void {
+    if (this.slots.get(id) === slot) this.slots.delete(id);
+    clearTimeout(slot.idle);
+    if (slot.users === 0) this.end(slot);
+  }
+
+  private end(slot: Slot): void {
+    slot.connection.then((connection) => { connection.end(); }, () => undefined);
+  }
+}

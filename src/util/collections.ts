@@ -1,0 +1,85 @@
+import type { Connection, mongo } from 'mongoose';
+import { SyncMediaError } from '../model/errors.js';
+import { Gathering, type Came } from './batcher.js';
+
+/**
+ * Returns a native collection of the app's own connection, as it is open now.
+ *
+ * @throws NO_CONNECTION if the connection was never opened
+ */
+export function nativeCollection<T extends mongo.Document>(connection: Connection, name: string): mongo.Collection<T> {
+  const db = connection.db;
+  if (!db) throw new SyncMediaError('NO_CONNECTION', 'the Mongoose connection is not open yet: call mongoose.connect() first');
+  return collectionOf<T>(db, name);
+}
+
+/**
+ * Reads go to the primary and writes to the majority, whatever the app's URI says. A ledger that
+ * is read from a lagging secondary would lead to a second decision.
+ */
+export function collectionOf<T extends mongo.Document>(db: mongo.Db, name: string): mongo.Collection<T> {
+  return db.collection<T>(name, { readPreference: 'primary', writeConcern: { w: 'majority' } });
+}
+
+/**
+ * Makes a filter for a value that was read from a field. Without `$eq`, an object with a `$`
+ * would be an operator. A missing value and null are the same.
+ */
+export function asRead(value: unknown): object {
+  return { $eq: value ?? null };
+}
+
+/** Whether MongoDB refused a write because a unique index already has the key (E11000). */
+export function isDuplicateKey(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === 11000;
+}
+
+interface BulkError { readonly writeErrors?: unknown; readonly result?: { getWriteConcernError?(): unknown } }
+interface WriteError { readonly index: number; readonly code: number; readonly errmsg?: string }
+
+/**
+ * Batches inserts that arrive while others are under way. Each gets its own answer: a document
+ * that a unique index refuses keeps no other out.
+ */
+export function gatherInserts<T extends mongo.Document>(
+  collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
+): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
+  return new Gathering(async (documents) => {
+    const [only] = documents, rows = collection();
+    if (only !== undefined && documents.length === 1) {
+      await rows.insertOne(only, options);
+      return [{ result: undefined }];
+    }
+    try {
+      await rows.insertMany(documents, { ...options, ordered: false });
+      return documents.map(() => ({ result: undefined }));
+    } catch (error) {
+      const refused = findWriteErrors(error);
+      if (refused === undefined) throw error;
+      return documents.map((_, index): Came<void> => {
+        const why = refused.find((one) => one.index === index);
+        return why === undefined ? { result: undefined } : { error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), { code: why.code }) };
+      });
+    }
+  }, { items: 500, calls: 2 });
+}
+
+/**
+ * Whether the server refused some of an unordered list of writes because of their rows, and
+ * carried out the others.
+ */
+export function isRefusedInPart(error: unknown): boolean {
+  return findWriteErrors(error) !== undefined;
+}
+
+/**
+ * Lists which of an unordered list of writes the server refused. Undefined after any other
+ * failure, since nobody knows then what was written.
+ */
+function findWriteErrors(error: unknown): readonly WriteError[] | undefined {
+  if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
+  const { writeErrors, result } = error as BulkError;
+  if (result?.getWriteConcernError?.() !== undefined) return undefined;
+  const list = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]) as WriteError[];
+  return list.length > 0 && list.every((one) => Number.isInteger(one?.index)) ? list : undefined;
+}

@@ -1,9 +1,0 @@
-import { expect, test } from 'vitest';
-import { readFile } from 'node:fs/promises';
-import { embedGate } from '../../scripts/embed-gate.mjs';
-import { gateProgram } from '../../src/hosts/gate-program.js';
-
-test('is gate/syncmedia-gate.py; else run node scripts/embed-gate.mjs', async () => {
-  expect(gateProgram).toBe(await readFile('gate/syncmedia-gate.py', 'utf8'));
-  expect(await readFile('src/hosts/gate-program.ts', 'utf8')).toBe(embedGate());
-});

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { Reload } from '../../../src/leader/jobs/reload.js';
+import { EventBus } from '../../../src/model/events.js';
+import { until } from '../../harness/wait.js';
+
+type Outcome = { exitCode: number | null; output: string };
+
+async function run(command: readonly string[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const reload = new Reload(command, new EventBus(), (outcome) => { outcomes.push(outcome); return Promise.resolve(); }, 1);
+  reload.ask();
+  await until(() => outcomes.length === 1);
+  reload.ask();
+  await until(() => outcomes.length === 2);
+  await reload.close();
+  return outcomes;
+}
+
+test('the outcome is recorded', async () => {
+  expect(await run([process.execPath, '-e', 'console.log("reloaded"); process.exitCode = 3'])).toMatchObject([{ exitCode: 3, output: 'reloaded\n' }, {}]);
+});
+
+test('a command that leaves a program running in the background has ended all the same', async () => {
+  const background = `
+    const { spawn } = require('node:child_process');
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => undefined, 10_000)'], { stdio: 'inherit', detached: true });
+    console.log(child.pid);
+    child.unref();`;
+  const outcomes = await run([process.execPath, '-e', background]);
+  for (const { output } of outcomes) process.kill(Number(output), 'SIGKILL');
+  expect(outcomes).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }]);
+});
+
+test('a program that does not exist is an outcome as well', async () => {
+  const [outcome] = await run(['/nonexistent/program']);
+  expect(outcome?.exitCode).not.toBe(0);
+  expect(outcome?.output).toContain('ENOENT');
+});

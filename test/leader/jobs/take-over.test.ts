@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { adoptOrphans } from '../../../src/leader/jobs/take-over.js';
+import type { Entry } from '../../../src/model/words.js';
+import { openSite, photo, type Site } from '../../ledger/site.js';
+import { fileEntry, tombstoneEntry } from '../../decisions/entries.js';
+
+const never = new AbortController().signal;
+const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
+let site: Site;
+beforeEach(async () => { site = await openSite(['A', 'B', 'C', 'D']); });
+afterEach(() => site.close());
+
+async function insert(name: string, fields: Partial<Entry>, make = fileEntry): Promise<void> {
+  await site.ledger.insert(make({ path: photo(name), heldBy: ['A', 'B', 'C'], owed: ['D'], ...fields }));
+}
+async function adopt(me: string, gone: readonly string[]): Promise<string[]> {
+  const offered: Entry[] = [];
+  await adoptOrphans({ ledger: site.ledger, me, offer: (entries) => { offered.push(...entries); } }, gone, never);
+  return offered.map(({ path }) => path.slice('uploads/photos/'.length)).sort();
+}
+
+test('a holder adopts what a gone sender still had to deliver, blocked paths and removals too, and nothing else', async () => {
+  await insert('owed.jpg', {});
+  await insert('blocked.jpg', { owed: [], blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }] });
+  await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
+  await insert('done.jpg', { owed: [] });
+  await insert('not-held.jpg', { heldBy: ['A', 'C'] });
+  await insert('of-another.jpg', { sender: 'C' });
+  expect(await adopt('B', ['A'])).toEqual(['blocked.jpg', 'owed.jpg', 'removed.jpg']);
+  expect(await site.ledger.read(photo('owed.jpg'))).toMatchObject({ sender: 'B', capturedBy: 'A', owed: ['D'] });
+  expect(await adopt('B', ['A'])).toEqual([]);
+});
+
+test('of several holders each entry goes to one: whoever read it too is too late', async () => {
+  await insert('a.jpg', {});
+  const [read] = await site.ledger.adoptable('C', ['A'], 10);
+  if (!read) throw new Error('nothing to adopt');
+  expect(await adopt('B', ['A'])).toEqual(['a.jpg']);
+  expect(await site.ledger.adopt(read, 'C')).toBe(false);
+  expect((await site.ledger.read(read.path))?.sender).toBe('B');
+});
+
+test('more than are read at once are adopted in one go', async () => {
+  const names = Array.from({ length: 600 }, (_, index) => `${index}.jpg`).sort();
+  for (const name of names) await insert(name, {});
+  expect(await adopt('B', ['A'])).toEqual(names);
+});
+
+test('what its sender lost is adopted although nobody is gone', async () => {
+  await insert('lost.jpg', { heldBy: ['B'], adoptable: true });
+  expect(await adopt('B', [])).toEqual(['lost.jpg']);
+  expect((await site.ledger.read(photo('lost.jpg')))?.adoptable).toBeUndefined();
+});

@@ -1,0 +1,395 @@
+import { link } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import mongoose from 'mongoose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
+import { socketPath } from '../../src/leader/wake-socket.js';
+import { Lease, type LeaseOptions } from '../../src/leader/lease.js';
+import { describeProcess, readInode } from '../../src/state-dir/process-identity.js';
+import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { until } from '../harness/wait.js';
+import { interruptible } from '../hosts/interruption.js';
+import { namespacesAreMissing, startAsPidSix, startTalker, type Talker } from '../harness/talker.js';
+import { makeRow } from '../hosts/rows.js';
+
+const leaseMs = 1500;
+const beatMs = 100;
+
+let database: TestDatabase;
+let rows: HostRows;
+let leases: Lease[];
+let said: string[];
+beforeAll(async () => {
+  database = await testDatabase();
+  rows = hostRows(database.connection, 'p_');
+  await ensureIndexes(rows);
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  leases = [];
+  said = [];
+  await rows.deleteMany({});
+  await rows.insertOne(makeRow('a'));
+});
+afterEach(async () => { await Promise.all(leases.map((lease) => lease.stop())); });
+
+function make(options: Partial<LeaseOptions> = {}): Lease {
+  const say = (message: string): void => { said.push(message); };
+  const lease = new Lease({ rows: () => rows, host: 'a', leaseMs, beatMs, log: { info: say, warn: say, error: say }, ...options });
+  leases.push(lease);
+  return lease;
+}
+function start(options: Partial<LeaseOptions> = {}): Lease {
+  const lease = make(options);
+  lease.start();
+  return lease;
+}
+const holders = (): Lease[] => leases.filter((lease) => lease.held());
+const stored = async () => (await rows.findOne({ _id: 'a' }))?.lease;
+
+describe('Lease', () => {
+  test('is taken at once where nobody holds it, beats, and is given back', async () => {
+    const changes: boolean[] = [];
+    const lease = make({ software: { syncmedia: '1', node: '2' } });
+    lease.onChange((held) => changes.push(held));
+    expect(lease.held()).toBe(false);
+    lease.start();
+    lease.start();
+    await until(() => lease.held());
+    await until(async () => ((await stored())?.beat ?? 0) >= 2);
+    expect((await stored())?.holder).toBe(lease.holder);
+    expect((await rows.findOne({ _id: 'a' }))?.software).toEqual({ syncmedia: '1', node: '2' });
+    await Promise.all([lease.stop(), lease.stop()]);
+    expect(lease.held()).toBe(false);
+    expect(await stored()).toBeUndefined();
+    expect(changes[0]).toBe(true);
+    expect(changes.at(-1)).toBe(false);
+    expect(said).toEqual([]);
+  });
+
+  test('of 40 rivals has one winner, and again when that one is gone', async () => {
+    const overlaps: number[] = [];
+    for (let n = 0; n < 40; n++) make().onChange(() => { if (holders().length > 1) overlaps.push(holders().length); });
+    for (const lease of leases) lease.start();
+    for (let round = 0; round < 3; round++) {
+      const winner = await until(() => holders()[0], { timeout: 10_000 });
+      await until(async () => ((await stored())?.beat ?? 0) >= 3);
+      expect(holders().length).toBeLessThan(2);
+      await winner.stop();
+      leases = leases.filter((lease) => lease !== winner);
+    }
+    expect(overlaps).toEqual([]);
+  });
+
+  test('is lost by its own deadline before a rival takes it from one whom the database does not hear', { timeout: 30_000 }, async (context) => {
+    const wire = await interruptible(database.uri) ?? context.skip('the database has several hosts: its wire cannot be cut');
+    const far = await mongoose.createConnection(wire.uri).asPromise();
+    try {
+      const cutOff = start({ rows: () => hostRows(far, 'p_') });
+      await until(() => cutOff.held());
+      const whenTaken: boolean[] = [];
+      const rival = make();
+      rival.onChange((held) => { if (held) whenTaken.push(cutOff.held()); });
+      rival.start();
+      wire.hang();
+      await until(() => rival.held(), { timeout: 10_000 });
+      expect(whenTaken).toEqual([false]);
+      const message = `the lease of this host could not be renewed or checked: the database did not answer within ${String(leaseMs)} ms.`;
+      await until(() => said.includes(message));
+      wire.mend();
+      await rival.stop();
+      await until(() => cutOff.held(), { timeout: 20_000 });
+      await cutOff.stop();
+    } finally {
+      wire.mend(); // Closing would wait for answers.
+      await far.close(true);
+      await wire.close();
+    }
+  });
+
+  test('is lost while the database is away, and gained again', { timeout: 30_000 }, async (context) => {
+    const wire = await interruptible(database.uri) ?? context.skip('the database has several hosts: its wire cannot be cut');
+    const far = await mongoose.createConnection(wire.uri, { serverSelectionTimeoutMS: 500 }).asPromise();
+    try {
+      const changes: boolean[] = [];
+      const lease = make({ rows: () => hostRows(far, 'p_') });
+      lease.onChange((held) => changes.push(held));
+      lease.start();
+      await until(() => lease.held());
+      wire.cut();
+      await until(() => changes.at(-1) === false, { timeout: 10_000 });
+      expect(lease.held()).toBe(false);
+      wire.mend();
+      await until(() => lease.held(), { timeout: 20_000 });
+      expect(changes.at(-1)).toBe(true);
+      wire.cut();
+      await lease.stop(); // Bounded, and says why it could not be released.
+      expect(said.at(-1)).toContain('could not be released');
+    } finally {
+      wire.mend(); // Closing would wait for answers.
+      await far.close(true);
+      await wire.close();
+    }
+  });
+
+  test('goes over from a holder of an earlier boot that does not beat', async () => {
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: 'earlier-boot:1:x', beat: 41 } } });
+    const lease = start();
+    await until(() => lease.held(), { timeout: 10_000 });
+    expect(said).toEqual([]);
+  });
+
+  test('is not taken by a host that is retired or unknown; that is said once', async () => {
+    await rows.updateOne({ _id: 'a' }, { $set: { status: 'retired' } });
+    const retired = start();
+    const unknown = start({ host: 'nobody' });
+    await until(() => said.length === 2);
+    await rows.updateOne({ _id: 'a' }, { $set: { status: 'approved' } });
+    await until(() => retired.held());
+    await rows.updateOne({ _id: 'a' }, { $set: { status: 'retired' } });
+    await until(() => !retired.held());
+    await until(() => said.length === 3);
+    expect(said.filter((message) => message.includes('was unregistered')).length).toBe(2);
+    expect(unknown.held()).toBe(false);
+    expect((await rows.findOne({ _id: 'nobody' }))).toBeNull();
+  });
+
+  test('whose time is over before the timer tells so, and that is confirmed then, is told as lost and gained again', async () => {
+    const changes: boolean[] = [], clock = performance.now.bind(performance);
+    const lease = make();
+    lease.onChange((held) => changes.push(held));
+    lease.start();
+    await until(() => lease.held());
+    try {
+      // What the timers go by stays as it is: they come late, as in a process that others keep from running.
+      vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
+      expect(lease.held()).toBe(false);
+      // Whoever asks at this moment, as the leader before it begins its work, leaves it to the next holder.
+      await until(() => lease.held());
+      expect(changes).toEqual([true, false, true]);
+    } finally { vi.restoreAllMocks(); }
+  });
+
+  test('a take that was answered too late is carried on, not left to nobody', async () => {
+    const lease = make();
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: lease.holder, beat: 0 } } });
+    lease.start();
+    await until(() => lease.held());
+  });
+
+  test('of a machine and its copy stops both, every process of them, until they are started again', async () => {
+    const cloned: string[] = [];
+    const onCloned = (error: Error): void => { cloned.push(error.message); };
+    const first = start({ bootId: 'original', onCloned });
+    await until(() => first.held());
+    const second = start({ bootId: 'original', onCloned });
+    const looked = (await stored())?.beat ?? 0;
+    await until(async () => ((await stored())?.beat ?? 0) > looked + 3);
+    // It has looked before the other one marks: one that starts later takes the mark for an old one.
+    let looks = 0;
+    start({ bootId: 'copy', onCloned, beatMs: 2_000, rows: () => { looks++; return rows; } });
+    await until(() => looks > 0);
+    start({ bootId: 'copy', onCloned });
+    await until(() => cloned.length === 4, { timeout: 10_000 });
+    expect(holders()).toEqual([]);
+    expect(new Set(cloned).size).toBe(1);
+    expect(cloned[0]).toMatch(/two machines run with the host id a \(original:.* and copy:.*\): remove the state folder on the copy/);
+    expect((await rows.findOne({ _id: 'a' }))?.halted.HOST_CLONED).toMatchObject({ code: 'HOST_CLONED', retryable: false });
+    await Promise.all(leases.map((lease) => lease.stop()));
+    expect(await stored()).toBeUndefined();
+    expect(second.held()).toBe(false);
+    const again = start({ bootId: 'original', onCloned });
+    await until(() => again.held());
+    expect((await rows.findOne({ _id: 'a' }))?.halted).toEqual({});
+    expect(cloned.length).toBe(4);
+  });
+});
+
+/** A lease that is taken while a test waits for it is taken at once: nobody waits for so long. */
+const never = { leaseMs: 600_000 };
+const noNamespaces = await namespacesAreMissing();
+const inNamespaces = `in a pid namespace${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`;
+const program = fileURLToPath(new URL('../hosts/hold-lease.ts', import.meta.url));
+
+describe('a process with the lease', () => {
+  let state: TestDir;
+  const talkers: Talker[] = [];
+  beforeEach(async () => { state = await makeTestDir(); });
+  afterEach(async () => {
+    for (const talker of talkers.splice(0)) await talker.kill();
+    await state.remove();
+  });
+
+  async function startHolder(make = startTalker): Promise<Talker> {
+    const talker = make(program, [database.uri, 'a', String(leaseMs), String(beatMs), state.path]);
+    talkers.push(talker);
+    await until(() => talker.lines.includes('held'), { timeout: 30_000 });
+    await until(async () => (await stored())?.socket !== undefined);
+    return talker;
+  }
+  const startRival = (options: Partial<LeaseOptions> = {}): Lease => start({ socketPath: socketPath(state.path), ...options });
+
+  /** Starts a rival that would see that the process is dead, and gives it time to look. */
+  async function isLeftAlone(options: Partial<LeaseOptions> = {}): Promise<boolean> {
+    let looks = 0;
+    const rival = startRival({ ...never, beatMs: 20, rows: () => { looks++; return rows; }, ...options });
+    await until(() => looks > 10);
+    return !rival.held();
+  }
+
+  test.skipIf(process.platform !== 'linux')('that is killed is followed at once', async () => {
+    const holder = await startHolder();
+    await holder.kill();
+    const next = startRival(never);
+    await until(() => next.held());
+    expect(said).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== 'linux')('that is killed is followed at once by one that has waited for it, and is told', async () => {
+    const holder = await startHolder();
+    let looks = 0;
+    const next = startRival({ ...never, beatMs: 600_000, rows: () => { looks++; return rows; } });
+    await until(() => looks > 0);
+    await holder.kill();
+    next.hurry();
+    await until(() => next.held());
+  });
+
+  test.skipIf(noNamespaces !== undefined)(`${inNamespaces} is followed at once by one of another namespace with its pid, and not before it has ended`, async () => {
+    const holder = await startHolder(startAsPidSix);
+    expect((await stored())?.holder.split(':')[1]).toBe('6');
+    expect(await isLeftAlone()).toBe(true);
+    const other = startAsPidSix(program, [database.uri, 'a', String(never.leaseMs), String(beatMs), state.path]);
+    talkers.push(other);
+    await until(() => other.lines.includes('trying'), { timeout: 30_000 });
+    await Promise.all(leases.splice(0).map((lease) => lease.stop()));
+    expect(await other.ask('?')).toBe('asked false');
+    await holder.kill();
+    await until(() => other.lines.includes('held'), { timeout: 15_000 });
+    expect((await stored())?.holder.split(':')[1]).toBe('6');
+  }, 90_000);
+
+  test('that ends in order gives it back', async () => {
+    const holder = await startHolder();
+    holder.endInput();
+    await until(() => holder.child.exitCode === 0);
+    expect(holder.lines.filter((line) => line === 'held' || line === 'lost')).toEqual(['held', 'lost']);
+    expect(await stored()).toBeUndefined();
+  });
+
+  test('that stood still is left alone until the lease time is over, and does not believe it has it when it goes on', async () => {
+    const holder = await startHolder();
+    holder.child.kill('SIGSTOP');
+    expect(await isLeftAlone()).toBe(true);
+    const other = startRival();
+    await until(() => other.held(), { timeout: 10_000 });
+    const answer = holder.ask('?');
+    holder.child.kill('SIGCONT');
+    await until(() => holder.lines.includes('lost'));
+    expect(await answer).toMatch(/^(lost|asked false)$/);
+    expect(holder.lines).not.toContain('asked true');
+    await until(() => other.held());
+  });
+
+  test('of an older version of this package is not held for dead', async () => {
+    const [bootId = ''] = describeProcess().split(':');
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: `${bootId}:999999:0123456789abcdef`, beat: 3 } } });
+    expect(await isLeftAlone()).toBe(true);
+    const patient = startRival();
+    await until(() => patient.held(), { timeout: 10_000 });
+  });
+
+  test('of another boot is not held for dead, although its pid and its socket are gone: it may be a copy of this machine', async () => {
+    const holder = ['another-boot', ...describeProcess().split(':').slice(1, 5), '1', 'abc'].join(':');
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder, beat: 3, socket: '1:1' } } });
+    expect(await isLeftAlone()).toBe(true);
+  });
+
+  test('that seems dead to a copy of its running machine loses it a few times only', async () => {
+    const server = createServer();
+    const known = join(state.path, 'deserted');
+    await new Promise<void>((resolve) => { server.listen(known, resolve); });
+    await link(known, socketPath(state.path));
+    const inode = await until(() => readInode(known));
+    await new Promise((resolve) => server.close(resolve));
+    // Each announces a file that nobody listens at, as a copied process would seem to.
+    const two = [make({ socketPath: socketPath(state.path), ...never }), make({ socketPath: socketPath(state.path), ...never })];
+    for (const lease of two) {
+      lease.onChange((held) => { if (held) lease.announce(inode); });
+      lease.start();
+    }
+    await until(() => said.some((message) => message.includes('keeps getting the lease')), { timeout: 30_000 });
+    const settled = async (): Promise<boolean> => {
+      const before = await stored();
+      await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
+      return (await stored())?.holder === before?.holder;
+    };
+    await until(settled, { timeout: 60_000 });
+  }, 100_000);
+});
+
+describe('beats', () => {
+  let held: boolean;
+  let late: (() => void)[];
+  /** A lease whose next write stays on its way from when `held` is set. */
+  function startSlow(): Lease {
+    held = false;
+    late = [];
+    const slow = new Proxy(rows, {
+      get: (target, name) => name !== 'findOneAndUpdate' ? Reflect.get(target, name) as unknown : async (...args: unknown[]) => {
+        if (held) {
+          held = false;
+          await new Promise<void>((resolve) => { late.push(resolve); });
+        }
+        return (target.findOneAndUpdate as (...given: unknown[]) => Promise<unknown>)(...args);
+      },
+    });
+    return start({ rows: () => slow, ...never });
+  }
+
+  test('one that is carried out after a later one changes nothing, and costs its sender nothing', async () => {
+    const lease = startSlow();
+    await until(() => lease.held());
+    lease.announce('old');
+    await until(async () => (await stored())?.socket === 'old');
+    held = true;
+    await until(() => late.length === 1);
+    lease.announce(undefined);
+    expect(await lease.confirm()).toBe(true);
+    const after = await stored();
+    expect(after?.socket).toBeUndefined();
+    late[0]?.();
+    await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
+    expect((await stored())?.socket).toBeUndefined();
+    expect(lease.held()).toBe(true);
+  });
+
+  test('a confirmation that a later beat has overtaken is asked for again', async () => {
+    const lease = startSlow();
+    await until(() => lease.held());
+    held = true;
+    lease.announce('first');
+    await until(() => late.length === 1);
+    held = true;
+    const confirming = lease.confirm();
+    await until(() => late.length === 2);
+    late[0]?.();
+    lease.announce('later');
+    await until(async () => (await stored())?.socket === 'later');
+    late[1]?.();
+    expect(await confirming).toBe(true);
+    expect(lease.held()).toBe(true);
+  });
+
+  test('none is confirmed once another has the lease', async () => {
+    const lease = start({ beatMs: 600_000 });
+    await until(() => lease.held());
+    expect(await lease.confirm()).toBe(true);
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: 'other', beat: 0 } } });
+    expect(await lease.confirm()).toBe(false);
+    expect(lease.held()).toBe(false);
+  });
+});

@@ -1,0 +1,42 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Disk } from '../../src/replica/disk.js';
+import { localDisk } from '../../src/replica/node-disk.js';
+import { checkName, findIgnoresCase } from '../../src/replica/names.js';
+import { makeReplica, path, type Replica } from './replica.js';
+
+let replica: Replica;
+beforeEach(async () => { replica = await makeReplica(); });
+afterEach(() => replica.remove());
+
+/** Finds a name whatever its case, as macOS does; the bytes lie on the real disk. */
+const ignoringCase: Disk = {
+  ...localDisk,
+  stat: async (at) => {
+    const names = await readdir(dirname(at)).catch(() => []);
+    const found = names.find((name) => name.toLowerCase() === basename(at).toLowerCase());
+    return found === undefined ? undefined : localDisk.stat(join(dirname(at), found));
+  },
+};
+
+test('tells whether a disk ignores case', async () => {
+  expect(await findIgnoresCase(replica.place)).toBe(false);
+  expect(await findIgnoresCase(replica.on(ignoringCase))).toBe(true);
+});
+
+test('where it does, a name that differs only by case from one that is there is refused, also of a directory', async () => {
+  const place = { ...replica.on(ignoringCase), ignoresCase: true };
+  await replica.put('Cat.jpg', 'meow');
+  await mkdir(join(place.dirPath, 'Album'));
+  await expect(checkName(place, path('cat.JPG'))).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH', message: expect.stringContaining('Cat.jpg') as string }));
+  await expect(checkName(place, path('album/dog.jpg'))).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
+  await checkName(place, path('Cat.jpg'));
+  await checkName(place, path('Album/dog.jpg'));
+  await checkName(place, path('new/dog.jpg'));
+});
+
+test('where it does not, both may lie there', async () => {
+  await replica.put('Cat.jpg', 'meow');
+  await checkName(replica.place, path('cat.JPG'));
+});

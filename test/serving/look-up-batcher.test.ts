@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import type { Known } from '../../src/context/look-up.js';
+import { LookUps } from '../../src/serving/look-up-batcher.js';
+import type { Path } from '../../src/model/words.js';
+
+const path = (name: string): Path => name as Path;
+
+/** Look-ups whose calls of the database are answered by the test. */
+function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): { lookUps: LookUps; calls: Path[][]; answer(call: number, versions?: Record<string, string>): void } {
+  const calls: Path[][] = [], answers: ((knownOf: (path: Path) => Known) => void)[] = [];
+  const lookUps = new LookUps((paths) => new Promise((resolve) => {
+    calls.push([...paths]);
+    answers.push(resolve);
+  }), limits);
+  return { lookUps, calls, answer: (call, versions = {}) => answers[call]?.((asked) => ({ captured: [], entry: versions[asked] ? { version: versions[asked] } as Known['entry'] : undefined })) };
+}
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+
+test('nobody is given the answer to a question that was asked before him: the file may have been uploaded in between', async () => {
+  const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 10 });
+  const before = lookUps.find(path('a'));
+  const after = lookUps.find(path('a'));
+  answer(0);
+  expect((await before)?.entry).toBeUndefined();
+  answer(1, { a: 'v1' });
+  expect((await after)?.entry?.version).toBe('v1');
+  expect(calls).toEqual([['a'], ['a']]);
+});
+
+test('those that come while two calls are under way go together in the next, each path once', async () => {
+  const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 3, lookUpQueue: 100 });
+  const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.find(path(name)));
+  answer(0);
+  answer(1);
+  await settled();
+  expect(calls).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
+  answer(2, { c: 'v1', d: 'v2' });
+  answer(3);
+  expect((await Promise.all(asked)).map((known) => known?.entry?.version)).toEqual([undefined, undefined, 'v1', 'v1', 'v2', undefined]);
+});
+
+test('too many are refused at once, and those that were answered make room', async () => {
+  const { lookUps, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 1 });
+  const first = lookUps.find(path('a'));
+  expect(await lookUps.find(path('b'))).toBeUndefined();
+  answer(0, { a: 'v1' });
+  expect((await first)?.entry?.version).toBe('v1');
+  const next = lookUps.find(path('b'));
+  await settled();
+  answer(1, { b: 'v2' });
+  expect((await next)?.entry?.version).toBe('v2');
+});

@@ -1,0 +1,128 @@
+import { rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Path, SyncDir } from '../../../src/model/words.js';
+import { differences, never, photos, put, type Site } from '../site.js';
+import { hostileNames } from './names.js';
+
+const dir = photos.path;
+
+/** What `compare` and `read` have to do. */
+export function describeListings(site: () => Site): void {
+  const there = (path: string): string => join(site().rootThere, path);
+  const here = (path: string): string => join(site().here, path);
+
+  describe('compare', () => {
+    const compare = (by: 'time' | 'bytes' = 'time', of: SyncDir = photos): Promise<Record<string, string>> => differences(site().backend.compare(site().host, of, by, never));
+
+    test('lists what is only here, only there, and different, with the facts of both', async () => {
+      for (const root of [site().here, site().rootThere]) {
+        await put(root, `${dir}/same.jpg`, 'same', 1_500_000_000);
+        await put(root, `${dir}/cache/excluded.jpg`, root);
+        await put(root, `${dir}/a/excluded.tmp`, root);
+        await put(root, `${dir}/.syncmedia/trash/x`, root);
+      }
+      await put(site().here, `${dir}/a/time.jpg`, 'time', 1_500_000_000);
+      await put(site().rootThere, `${dir}/a/time.jpg`, 'time', 1_500_000_001);
+      await put(site().here, `${dir}/a/size.jpg`, 'size', 1_500_000_000);
+      await put(site().rootThere, `${dir}/a/size.jpg`, 'size!', 1_500_000_000);
+      await put(site().here, `${dir}/deep/in/here.jpg`, 'here');
+      await put(site().rootThere, `${dir}/deep/in/there.jpg`, 'there');
+      await symlink('/etc', here(`${dir}/link`));
+      await symlink('/etc', there(`${dir}/link there`));
+      expect(await compare()).toEqual({
+        [`${dir}/a/time.jpg`]: 'differs', [`${dir}/a/size.jpg`]: 'differs', [`${dir}/deep/in/here.jpg`]: 'only here', [`${dir}/deep/in/there.jpg`]: 'only there',
+      });
+      for await (const difference of site().backend.compare(site().host, photos, 'time', never)) {
+        if (!difference.path.endsWith('size.jpg')) continue;
+        expect(difference).toEqual({ path: `${dir}/a/size.jpg`, here: { size: 4, mtime: 1_500_000_000 }, there: { size: 5, mtime: 1_500_000_000 } });
+      }
+    });
+
+    test('leaves out what only this host has, where that is not asked for', async () => {
+      await put(site().here, `${dir}/here.jpg`, 'here');
+      await put(site().here, `${dir}/both.jpg`, 'one', 1_500_000_000);
+      await put(site().rootThere, `${dir}/both.jpg`, 'two', 1_500_000_001);
+      await put(site().rootThere, `${dir}/there.jpg`, 'there');
+      expect(await differences(site().backend.compare(site().host, photos, 'time', never, 'other'))).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there' });
+      expect(await compare()).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there', [`${dir}/here.jpg`]: 'only here' });
+    });
+
+    test('tells every kind of name', async () => {
+      for (const one of hostileNames) await put(site().here, `${dir}/${one}`, 'here');
+      for (const one of hostileNames) await put(site().rootThere, `${dir}/there/${one}`, 'there');
+      expect(await compare()).toEqual({
+        ...Object.fromEntries(hostileNames.map((one) => [`${dir}/${one}`, 'only here'])),
+        ...Object.fromEntries(hostileNames.map((one) => [`${dir}/there/${one}`, 'only there'])),
+      });
+    });
+
+    test('by bytes finds what size and time hide, by time does not', async () => {
+      await put(site().here, `${dir}/a.jpg`, 'one', 1_500_000_000);
+      await put(site().rootThere, `${dir}/a.jpg`, 'two', 1_500_000_000);
+      expect(await compare('time')).toEqual({});
+      expect(await compare('bytes')).toEqual({ [`${dir}/a.jpg`]: 'differs' });
+    });
+
+    test('throws where a side is not mounted', async () => {
+      await rm(there(`${dir}/.syncmedia`), { recursive: true });
+      await expect(compare()).rejects.toMatchObject({ code: 'NO_MARKER' });
+    });
+
+    test('ends when its reader stops', async () => {
+      for (let index = 0; index < 50; index++) await put(site().rootThere, `${dir}/${index}.jpg`, 'there');
+      let seen = 0;
+      for await (const { path } of site().backend.compare(site().host, photos, 'time', never)) {
+        if (path !== '') seen++;
+        break;
+      }
+      expect(seen).toBe(1);
+      expect(Object.keys(await compare())).toHaveLength(50);
+    });
+  });
+
+  describe('read', () => {
+    const readAll = async (path: string): Promise<{ facts: unknown; content: Buffer }> => {
+      const { facts, body } = await site().backend.read(site().host, path as Path, never);
+      const parts: Uint8Array[] = [];
+      for await (const bytes of body) parts.push(bytes);
+      return { facts, content: Buffer.concat(parts) };
+    };
+
+    test('gives one file as it is there', async () => {
+      const content = Buffer.from(Array.from({ length: 1_000_003 }, (_, index) => (index * 7) % 256));
+      await put(site().rootThere, `${dir}/a b/😀.jpg`, content, 1_500_000_000);
+      await put(site().rootThere, `${dir}/empty`, '', 1_500_000_000);
+      const read = await readAll(`${dir}/a b/😀.jpg`);
+      expect(read.facts).toEqual({ size: content.length, mtime: 1_500_000_000 });
+      expect(read.content.equals(content)).toBe(true);
+      expect(await readAll(`${dir}/empty`)).toEqual({ facts: { size: 0, mtime: 1_500_000_000 }, content: Buffer.alloc(0) });
+    });
+
+    test('throws where there is none, or a symlink, or no sync dir', async () => {
+      await symlink('/etc', there(`${dir}/way`));
+      await expect(readAll(`${dir}/absent/x.jpg`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
+      await expect(readAll(`${dir}/way/hostname`)).rejects.toMatchObject({ code: 'SYMLINK_IN_PATH' });
+      await expect(readAll(`${dir}/way`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
+      await expect(readAll('elsewhere/x.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
+    });
+
+    test('throws NO_MARKER where nobody can say what is not there', async () => {
+      await put(site().rootThere, `${dir}/here.jpg`, 'here');
+      await rename(there(`${dir}/.syncmedia/id`), there('kept'));
+      await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NO_MARKER' });
+      await rename(there('kept'), there(`${dir}/.syncmedia/id`));
+      await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
+    });
+
+    test('a body that nobody reads to its end can be dropped', async () => {
+      await put(site().rootThere, `${dir}/big.jpg`, Buffer.alloc(3_000_000));
+      const { body } = await site().backend.read(site().host, `${dir}/big.jpg` as Path, never);
+      for await (const bytes of body) {
+        expect(bytes.length).toBeGreaterThan(0);
+        break;
+      }
+      expect((await readAll(`${dir}/big.jpg`)).content.length).toBe(3_000_000);
+    });
+  });
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { Gathering, type Came } from '../../src/util/batcher.js';
+
+/** What was called, and how to answer it. */
+function makeCalls(limits: { items: number; calls: number }): { gathering: Gathering<string, string>; calls: string[][]; answer(index: number, came: Came<string>[] | Error): void } {
+  const calls: string[][] = [], answers: ((came: Came<string>[] | Error) => void)[] = [];
+  const gathering = new Gathering<string, string>((items) => new Promise((resolve, reject) => {
+    calls.push([...items]);
+    answers.push((came) => { if (came instanceof Error) reject(came); else resolve(came); });
+  }), limits);
+  return { gathering, calls, answer: (index, came) => answers[index]?.(came) };
+}
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+
+test('what comes alone goes at once; what comes meanwhile goes together', async () => {
+  const { gathering, calls, answer } = makeCalls({ items: 2, calls: 1 });
+  const asked = ['a', 'b', 'c', 'd'].map((item) => gathering.ask(item));
+  expect(calls).toEqual([['a']]);
+  answer(0, [{ result: 'A' }]);
+  expect(await asked[0]).toBe('A');
+  await settled();
+  expect(calls).toEqual([['a'], ['b', 'c']]);
+  answer(1, [{ result: 'B' }, { error: new Error('c is refused') }]);
+  expect(await asked[1]).toBe('B');
+  await expect(asked[2]).rejects.toThrow('c is refused');
+  await settled();
+  answer(2, new Error('away'));
+  await expect(asked[3]).rejects.toThrow('away');
+});
+
+test('an item that is not answered is an error, and keeps nothing waiting', async () => {
+  const { gathering, answer } = makeCalls({ items: 9, calls: 1 });
+  const asked = gathering.ask('a');
+  answer(0, []);
+  await expect(asked).rejects.toThrow('it was not answered');
+});
