@@ -14,19 +14,30 @@ import { measured, type BenchSite } from './site.js';
 const atOnce = 32;
 
 /**
- * The SFTP requests that put one file on every host, over open connections, and nothing else: no database, no looks, no judge. What a save
- * cannot be quicker than.
+ * The SFTP requests that put one file on every host, over open connections, and nothing else: no
+ * database, no looks, no judge. What a save cannot be quicker than.
  *
  * @returns milliseconds of each round, until all hosts have answered
  */
-export async function putBare({ sender, app, receivers }: BenchSite, size: number, rounds: number, { flush }: { flush: boolean }): Promise<number[]> {
-  const hosts = await listReceivers(app, receivers), ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
+export async function putBare(
+  { sender, app, receivers }: BenchSite,
+  size: number,
+  rounds: number,
+  { flush }: { flush: boolean },
+): Promise<number[]> {
+  const hosts = await listReceivers(app, receivers),
+    ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
   try {
     const times: number[] = [];
     for (let i = -5; i < rounds; i++) {
-      const bytes = randomBytes(size), name = `${newName()}.jpg`;
+      const bytes = randomBytes(size),
+        name = `${newName()}.jpg`;
       const began = now();
-      await Promise.all(hosts.map((host) => ssh.connections.use(host, (connection) => putOne(connection, host, bytes, name, flush))));
+      await Promise.all(
+        hosts.map((host) =>
+          ssh.connections.use(host, (connection) => putOne(connection, host, bytes, name, flush)),
+        ),
+      );
       if (i >= 0) times.push(now() - began);
     }
     return times;
@@ -36,21 +47,26 @@ export async function putBare({ sender, app, receivers }: BenchSite, size: numbe
 }
 
 /**
- * Puts files on every host as they are handed over, with the same requests on as many channels as ours uses, and does nothing else: what is
- * left to do when a burst of saves has ended cannot be less.
+ * Puts files on every host as they are handed over, with the same requests on as many channels as
+ * ours uses, and does nothing else: what is left to do when a burst of saves has ended cannot be
+ * less.
  */
 export class BareBurst {
   private readonly waiting: { host: Host; name: string; bytes: Buffer }[][];
   private readonly underWay: number[];
   private failure: { readonly error: unknown } | undefined;
 
-  private constructor(private readonly ssh: Ssh, private readonly hosts: readonly Host[]) {
+  private constructor(
+    private readonly ssh: Ssh,
+    private readonly hosts: readonly Host[],
+  ) {
     this.waiting = hosts.map(() => []);
     this.underWay = hosts.map(() => 0);
   }
 
   static async open({ sender, app, receivers }: BenchSite): Promise<BareBurst> {
-    const hosts = await listReceivers(app, receivers), ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
+    const hosts = await listReceivers(app, receivers),
+      ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
     await Promise.all(hosts.map((host) => widen(ssh, host)));
     return new BareBurst(ssh, hosts);
   }
@@ -67,7 +83,9 @@ export class BareBurst {
     if (this.failure) throw this.failure.error;
   }
 
-  async close(): Promise<void> { await this.ssh.close(); }
+  async close(): Promise<void> {
+    await this.ssh.close();
+  }
 
   private next(index: number): void {
     if ((this.underWay[index] ?? 0) >= atOnce) return;
@@ -75,30 +93,53 @@ export class BareBurst {
     if (!file) return;
     this.underWay[index] = (this.underWay[index] ?? 0) + 1;
     const { host, name, bytes } = file;
-    this.ssh.connections.use(host, ({ channels }) => channels.use((channel) => putOne(channel, host, bytes, name, true))).catch((error: unknown) => { this.failure ??= { error }; }).finally(() => {
-      this.underWay[index] = (this.underWay[index] ?? 0) - 1;
-      this.next(index);
-    });
+    this.ssh.connections
+      .use(host, ({ channels }) =>
+        channels.use((channel) => putOne(channel, host, bytes, name, true)),
+      )
+      .catch((error: unknown) => {
+        this.failure ??= { error };
+      })
+      .finally(() => {
+        this.underWay[index] = (this.underWay[index] ?? 0) - 1;
+        this.next(index);
+      });
   }
 }
 
 /**
- * Sends a host what it is owed by the same requests, and nothing else: rows are read, as many as a lane takes at once, files put, and the
- * rows updated. What a process that does that takes of memory.
+ * Sends a host what it is owed by the same requests, and nothing else: rows are read, as many as a
+ * lane takes at once, files put, and the rows updated. What a process that does that takes of
+ * memory.
  */
-export async function drainBare(rows: Collection, to: Host, { rootPath, stateDir, identityFile }: { rootPath: string; stateDir: string; identityFile: string }): Promise<void> {
+export async function drainBare(
+  rows: Collection,
+  to: Host,
+  {
+    rootPath,
+    stateDir,
+    identityFile,
+  }: { rootPath: string; stateDir: string; identityFile: string },
+): Promise<void> {
   const ssh = openSsh(stateDir, identityFile);
   try {
     await widen(ssh, to);
     for (;;) {
-      const ids = (await rows.find({ owed: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()).map(({ _id }) => String(_id));
+      const ids = (
+        await rows.find({ owed: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()
+      ).map(({ _id }) => String(_id));
       if (ids.length === 0) return;
       await forEachOf(ids, atOnce, async (path) => {
         const bytes = await readFile(`${rootPath}/${path}`);
-        await ssh.connections.use(to, ({ channels }) => channels.use((channel) => putOne(channel, to, bytes, `${newName()}.jpg`, true)));
+        await ssh.connections.use(to, ({ channels }) =>
+          channels.use((channel) => putOne(channel, to, bytes, `${newName()}.jpg`, true)),
+        );
       });
       for (let at = 0; at < ids.length; at += 250) {
-        await rows.updateMany({ _id: { $in: ids.slice(at, at + 250) as never[] } }, { $pull: { owed: to.id } as never, $addToSet: { heldBy: to.id } });
+        await rows.updateMany(
+          { _id: { $in: ids.slice(at, at + 250) as never[] } },
+          { $pull: { owed: to.id } as never, $addToSet: { heldBy: to.id } },
+        );
       }
     }
   } finally {
@@ -110,8 +151,13 @@ function openSsh(stateDir: string, identityFile: string): Ssh {
   return new Ssh({ stateDir, identityFile, timeoutMs: 10_000, idleMs: 60_000 });
 }
 
-async function listReceivers(app: BenchSite['app'], receivers: BenchSite['receivers']): Promise<Host[]> {
-  return (await app.sync.hosts.list()).filter(({ hostname }) => receivers.some(({ name }) => name === hostname));
+async function listReceivers(
+  app: BenchSite['app'],
+  receivers: BenchSite['receivers'],
+): Promise<Host[]> {
+  return (await app.sync.hosts.list()).filter(({ hostname }) =>
+    receivers.some(({ name }) => name === hostname),
+  );
 }
 
 function widen(ssh: Ssh, host: Host): Promise<void> {
@@ -121,12 +167,24 @@ function widen(ssh: Ssh, host: Host): Promise<void> {
   });
 }
 
-async function putOne({ sftp }: Pick<Connection, 'sftp'>, { rootPath }: Host, bytes: Buffer, name: string, flush: boolean): Promise<void> {
+async function putOne(
+  { sftp }: Pick<Connection, 'sftp'>,
+  { rootPath }: Host,
+  bytes: Buffer,
+  name: string,
+  flush: boolean,
+): Promise<void> {
   const unfinished = `${rootPath}/${dir}/${areas.tmp}/${newName()}`;
   const handle = await sftp.open(unfinished, 'wx', 0o600);
   const requests: Promise<unknown>[] = [];
-  for (let at = 0; at < bytes.length; at += 32 * 1024) requests.push(sftp.write(handle, bytes.subarray(at, at + 32 * 1024), at));
-  requests.push(sftp.setAttributes(handle, { mode: 0o644 }), ...(flush ? [sftp.flush(handle)] : []), sftp.fstat(handle), sftp.close(handle));
+  for (let at = 0; at < bytes.length; at += 32 * 1024)
+    requests.push(sftp.write(handle, bytes.subarray(at, at + 32 * 1024), at));
+  requests.push(
+    sftp.setAttributes(handle, { mode: 0o644 }),
+    ...(flush ? [sftp.flush(handle)] : []),
+    sftp.fstat(handle),
+    sftp.close(handle),
+  );
   await Promise.all(requests);
   await sftp.link(unfinished, `${rootPath}/${measured}/${name}`);
 }

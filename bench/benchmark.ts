@@ -16,10 +16,17 @@ export interface Settings {
 }
 
 /** A cell is text; figures are made by `milliseconds` and the like. */
-export interface Table { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
 
 /** A goal of the project, with what was measured; `met` undefined: this run cannot tell. */
-export interface Goal { readonly goal: string; readonly measured: string; readonly met: boolean | undefined }
+export interface Goal {
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: boolean | undefined;
+}
 
 export interface Result {
   /** With which sizes, for people. */

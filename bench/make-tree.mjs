@@ -1,4 +1,5 @@
-// Makes a tree of many small files: `node bench/make-tree.mjs DIR FILES`. A thousand files in each directory, ten directories in each.
+// Makes a tree of many small files: `node bench/make-tree.mjs DIR FILES`. A thousand files in each
+// directory, ten directories in each.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -13,7 +14,8 @@ export function makeTree(dir, files) {
   for (let at = 0; at < files; at += perDirectory) {
     const directory = `${dir}/${String(Math.floor(at / (10 * perDirectory)))}/${String(at / perDirectory)}`;
     mkdirSync(directory, { recursive: true });
-    for (let file = at; file < Math.min(files, at + perDirectory); file++) writeFileSync(`${directory}/picture-${String(file)}.jpg`, String(file));
+    for (let file = at; file < Math.min(files, at + perDirectory); file++)
+      writeFileSync(`${directory}/picture-${String(file)}.jpg`, String(file));
   }
 }
 

@@ -19,12 +19,19 @@ const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 /** Keeps the newest run of each benchmark, and writes RESULTS.md from them. */
 export function record(benchmarks: readonly Benchmark[], number: number, run: Recorded): void {
-  const records = existsSync(recordsFile) ? JSON.parse(readFileSync(recordsFile, 'utf8')) as Record<string, Recorded> : {};
+  const records = existsSync(recordsFile)
+    ? (JSON.parse(readFileSync(recordsFile, 'utf8')) as Record<string, Recorded>)
+    : {};
   records[String(number)] = run;
   writeFileSync(recordsFile, `${JSON.stringify(records, undefined, 1)}\n`);
   const notes = existsSync(notesFile) ? readFileSync(notesFile, 'utf8').trim() : '';
-  const sections = benchmarks.map((benchmark) => section(benchmark, records[String(benchmark.number)]));
-  writeFileSync(resultsFile, `${[heading, goals(benchmarks, records), ...(notes ? [notes] : []), ...sections].join('\n\n')}\n`);
+  const sections = benchmarks.map((benchmark) =>
+    section(benchmark, records[String(benchmark.number)]),
+  );
+  writeFileSync(
+    resultsFile,
+    `${[heading, goals(benchmarks, records), ...(notes ? [notes] : []), ...sections].join('\n\n')}\n`,
+  );
 }
 
 const heading = `# What it costs
@@ -32,16 +39,27 @@ const heading = `# What it costs
 Written by \`npm run bench\` (${'`'}-- --only N${'`'}: one of them); each section is the newest run of that benchmark. What is said in words is in
 \`bench/notes.md\`. Compare figures within one section: they were measured side by side on one machine.`;
 
-function goals(benchmarks: readonly Benchmark[], records: Readonly<Record<string, Recorded>>): string {
-  const rows = benchmarks.flatMap(({ number }) => (records[String(number)]?.goals ?? []).map(({ goal, measured, met }) =>
-    [String(number), goal, measured, met === undefined ? 'not shown' : met ? 'yes' : '**no**']));
+function goals(
+  benchmarks: readonly Benchmark[],
+  records: Readonly<Record<string, Recorded>>,
+): string {
+  const rows = benchmarks.flatMap(({ number }) =>
+    (records[String(number)]?.goals ?? []).map(({ goal, measured, met }) => [
+      String(number),
+      goal,
+      measured,
+      met === undefined ? 'not shown' : met ? 'yes' : '**no**',
+    ]),
+  );
   return `## Goals\n\n${format({ head: ['', 'goal', 'measured', 'met'], rows })}`;
 }
 
 function section({ number, title }: Benchmark, run: Recorded | undefined): string {
   const head = `## ${String(number)}. ${title}`;
   if (!run) return `${head}\n\nNot run.`;
-  const how = `${run.at}, ${run.machine}; database: ${run.server}; ${run.load}; it took ${String(Math.round(run.seconds))} s. Sizes: ${run.sizes}.`;
+  const how =
+    `${run.at}, ${run.machine}; database: ${run.server}; ${run.load}; it took ` +
+    `${String(Math.round(run.seconds))} s. Sizes: ${run.sizes}.`;
   return [head, how, ...run.tables.map(format), ...run.notes].join('\n\n');
 }
 

@@ -1,6 +1,6 @@
-// The eleven benchmarks, each in a process and with a database server of its own:
-//   npm run bench [-- --only 1,3] [--files N] [--saves N] [--print]
-// They write bench/RESULTS.md (`--print`: they do not); one whose bytes did not arrive fails, and its section stays as it was.
+// The eleven benchmarks, each in a process and with a database server of its own: npm run bench [--
+// --only 1,3] [--files N] [--saves N] [--print] They write bench/RESULTS.md (`--print`: they do
+// not); one whose bytes did not arrive fails, and its section stays as it was.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
@@ -22,11 +22,34 @@ import { workers } from './benchmarks/9-workers.js';
 import type { Benchmark } from './benchmark.js';
 import { format, record } from './results.js';
 
-const benchmarks = [saveToDisk, addedToSave, bursts, largeFile, roundTrips, idleCost, backlog, manyHosts, workers, restarts, bootstrapping];
-const { values } = parseArgs({ options: { only: { type: 'string' }, files: { type: 'string' }, saves: { type: 'string' }, print: { type: 'boolean' } } });
-const chosen = (values.only ?? '1,2,3,4,5,6,7,8,9,10,11').split(',').map((word) => benchmarks.find(({ number }) => String(number) === word.trim()));
+const benchmarks = [
+  saveToDisk,
+  addedToSave,
+  bursts,
+  largeFile,
+  roundTrips,
+  idleCost,
+  backlog,
+  manyHosts,
+  workers,
+  restarts,
+  bootstrapping,
+];
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    files: { type: 'string' },
+    saves: { type: 'string' },
+    print: { type: 'boolean' },
+  },
+});
+const chosen = (values.only ?? '1,2,3,4,5,6,7,8,9,10,11')
+  .split(',')
+  .map((word) => benchmarks.find(({ number }) => String(number) === word.trim()));
 if (chosen.includes(undefined)) {
-  console.error(`--only takes numbers from 1 to 11, as in --only 1,3; not ${JSON.stringify(values.only)}`);
+  console.error(
+    `--only takes numbers from 1 to 11, as in --only 1,3; not ${JSON.stringify(values.only)}`,
+  );
   process.exitCode = 2;
 } else if (chosen.length === 1 && chosen[0]) {
   await runHere(chosen[0]);
@@ -36,20 +59,41 @@ if (chosen.includes(undefined)) {
 
 async function runHere(benchmark: Benchmark): Promise<void> {
   const began = performance.now();
-  const say = (line: string): void => { console.error(`[${String(benchmark.number)} ${((performance.now() - began) / 1000).toFixed(0)} s] ${line}`); };
+  const say = (line: string): void => {
+    console.error(
+      `[${String(benchmark.number)} ${((performance.now() - began) / 1000).toFixed(0)} s] ${line}`,
+    );
+  };
   processMark();
-  const load = `load before it ${loadavg()[0]?.toFixed(1) ?? '?'} on ${String(availableParallelism())} processors`;
+  const load =
+    `load before it ${loadavg()[0]?.toFixed(1) ?? '?'} on ` +
+    `${String(availableParallelism())} processors`;
   const server = await startDatabase({ say });
   say(`${benchmark.title}; database: ${server.server}; ${load}`);
   try {
-    const result = await benchmark.run({ server, say, files: asCount(values.files), saves: asCount(values.saves) });
-    if (values.print !== true) record(benchmarks, benchmark.number, {
-      title: benchmark.title, at: new Date().toISOString().slice(0, 16).replace('T', ' '), server: server.server, load, ...result,
-      machine: `${cpus()[0]?.model.trim() ?? ''}, ${String(Math.round(totalmem() / 2 ** 30))} GiB, Node ${process.version}`,
-      seconds: (performance.now() - began) / 1000,
+    const result = await benchmark.run({
+      server,
+      say,
+      files: asCount(values.files),
+      saves: asCount(values.saves),
     });
+    if (values.print !== true)
+      record(benchmarks, benchmark.number, {
+        title: benchmark.title,
+        at: new Date().toISOString().slice(0, 16).replace('T', ' '),
+        server: server.server,
+        load,
+        ...result,
+        machine:
+          `${cpus()[0]?.model.trim() ?? ''}, ${String(Math.round(totalmem() / 2 ** 30))} ` +
+          `GiB, Node ${process.version}`,
+        seconds: (performance.now() - began) / 1000,
+      });
     for (const table of result.tables) console.log(`${format(table)}\n`);
-    for (const { goal, measured, met } of result.goals) console.log(`${met === undefined ? 'not shown' : met ? 'met' : 'NOT MET'}: ${goal}: ${measured}`);
+    for (const { goal, measured, met } of result.goals)
+      console.log(
+        `${met === undefined ? 'not shown' : met ? 'met' : 'NOT MET'}: ${goal}: ${measured}`,
+      );
     for (const note of result.notes) console.log(note);
   } catch (error) {
     console.error(error);
@@ -61,16 +105,23 @@ async function runHere(benchmark: Benchmark): Promise<void> {
 
 /** So that what one leaves in memory is not the next one's cost. */
 async function runApart({ number }: Benchmark): Promise<void> {
-  const sizes = (['files', 'saves'] as const).flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, values[name]]));
+  const sizes = (['files', 'saves'] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [`--${name}`, values[name]],
+  );
   if (values.print === true) sizes.push('--print');
-  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), '--only', String(number), ...sizes], { stdio: 'inherit' });
-  const [code] = await once(child, 'close') as [number | null];
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, fileURLToPath(import.meta.url), '--only', String(number), ...sizes],
+    { stdio: 'inherit' },
+  );
+  const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) process.exitCode = 1;
 }
 
 function asCount(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new Error(`a size is a positive number, not ${JSON.stringify(text)}`);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new Error(`a size is a positive number, not ${JSON.stringify(text)}`);
   return count;
 }

@@ -15,7 +15,10 @@ import { fillTree } from './tree.js';
 /** Where measured files lie, relative to the root, and the tree beside them. */
 export const measured = `${dir}/measured`;
 
-/** A sender with real hosts that it sends to, all of them confined where this machine can do that. The hosts that receive run no app. */
+/**
+ * A sender with real hosts that it sends to, all of them confined where this machine can do that.
+ * The hosts that receive run no app.
+ */
 export interface BenchSite {
   readonly sender: Machine;
   readonly receivers: readonly Machine[];
@@ -42,7 +45,10 @@ export interface BenchSiteOptions {
   readonly app?: boolean;
 }
 
-export async function openBenchSite({ server, say }: Settings, { receivers = 3, files = 1_000, app: wantsApp = true }: BenchSiteOptions = {}): Promise<BenchSite> {
+export async function openBenchSite(
+  { server, say }: Settings,
+  { receivers = 3, files = 1_000, app: wantsApp = true }: BenchSiteOptions = {},
+): Promise<BenchSite> {
   const names = Array.from({ length: receivers }, (_, i) => `to${String(i + 1)}`);
   const appFile = wantsApp ? '' : await buildApp();
   say(`starting ${String(receivers + 1)} hosts`);
@@ -58,16 +64,37 @@ export async function openBenchSite({ server, say }: Settings, { receivers = 3, 
     for (const machine of site.machines) await machine.app.close();
     const connection = await site.database.connect();
     say(`making a tree of ${String(files)} files`);
-    await fillTree(connection, site.machines, me, hosts.map(({ id }) => id), files);
+    await fillTree(
+      connection,
+      site.machines,
+      me,
+      hosts.map(({ id }) => id),
+      files,
+    );
     if (wantsApp) {
       sender.app = await sender.startApp({ tuning: defaultTuning, plugin: { sweep: 30 } });
       await untilHeld(sender.app);
     }
-    const Plain = connection.model<Photo>('Plain', new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String }));
+    const Plain = connection.model<Photo>(
+      'Plain',
+      new Schema<Photo>({
+        title: { type: String, required: true },
+        file: String,
+        thumbnail: String,
+      }),
+    );
     await Plain.createCollection();
     return {
-      sender, receivers: others, app: sender.app, appFile, Plain, key, uri: site.database.uri,
-      me, others: hosts.map(({ id }) => id).filter((id) => id !== me), close: () => site.close(),
+      sender,
+      receivers: others,
+      app: sender.app,
+      appFile,
+      Plain,
+      key,
+      uri: site.database.uri,
+      me,
+      others: hosts.map(({ id }) => id).filter((id) => id !== me),
+      close: () => site.close(),
     };
   } catch (error) {
     await site.close();
@@ -77,7 +104,13 @@ export async function openBenchSite({ server, say }: Settings, { receivers = 3, 
 
 /** Until its lanes run. */
 async function untilHeld(app: App): Promise<void> {
-  await until(async () => (await app.sync.status()).hosts.some(({ thisHost, lease }) => thisHost && lease !== undefined), { timeout: 30_000 });
+  await until(
+    async () =>
+      (await app.sync.status()).hosts.some(
+        ({ thisHost, lease }) => thisHost && lease !== undefined,
+      ),
+    { timeout: 30_000 },
+  );
 }
 
 /** A fresh file of this size at the sender, with content of its own. */
@@ -87,20 +120,40 @@ export async function writeFresh(sender: Machine, name: string, size: number): P
   return content;
 }
 
-/** Until everything that is owed for this file is settled, so that the next save meets an idle process. */
+/**
+ * Until everything that is owed for this file is settled, so that the next save meets an idle
+ * process.
+ */
 export async function untilIdle(app: App, file: string): Promise<void> {
-  await until(async () => {
-    const { files: [status] } = await app.sync.statusOf(file);
-    return status?.captured === true && status.owed.length === 0;
-  }, { timeout: 30_000, interval: 10 });
+  await until(
+    async () => {
+      const {
+        files: [status],
+      } = await app.sync.statusOf(file);
+      return status?.captured === true && status.owed.length === 0;
+    },
+    { timeout: 30_000, interval: 10 },
+  );
 }
 
 /** A process of the sender's app, told by messages what to do: `bench/app.ts`. */
-export function forkApp({ appFile, sender, uri }: Pick<BenchSite, 'appFile' | 'sender' | 'uri'>): ChildProcess {
+export function forkApp({
+  appFile,
+  sender,
+  uri,
+}: Pick<BenchSite, 'appFile' | 'sender' | 'uri'>): ChildProcess {
   return fork(appFile, { execArgv: ['--expose-gc'], env: appEnvironment({ sender, uri }) });
 }
-export function appEnvironment({ sender, uri }: Pick<BenchSite, 'sender' | 'uri'>): Record<string, string> {
-  return { ...process.env as Record<string, string>, ...sender.environment, BENCH_URI: uri, BENCH_DIR: dir };
+export function appEnvironment({
+  sender,
+  uri,
+}: Pick<BenchSite, 'sender' | 'uri'>): Record<string, string> {
+  return {
+    ...(process.env as Record<string, string>),
+    ...sender.environment,
+    BENCH_URI: uri,
+    BENCH_DIR: dir,
+  };
 }
 
 /** Ends a process of the app in order. */

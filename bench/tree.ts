@@ -14,30 +14,64 @@ import { run } from './baselines.js';
 const perFolder = 100;
 const mtime = 1_700_000_000;
 
-/** Files that every host has, and the ledger knows: what a site has grown to. @returns their paths */
+/**
+ * Files that every host has, and the ledger knows: what a site has grown to. @returns their paths
+ */
 export async function fillTree(
-  connection: Connection, machines: readonly Machine[], me: HostId, holders: readonly HostId[], files: number, owed: readonly HostId[] = [], folder = 'tree',
+  connection: Connection,
+  machines: readonly Machine[],
+  me: HostId,
+  holders: readonly HostId[],
+  files: number,
+  owed: readonly HostId[] = [],
+  folder = 'tree',
 ): Promise<Path[]> {
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
   const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
-  await new Ledger(() => rows, UnreadableRows.of(connection, { collectionPrefix: 'syncmedia_', log: stderrLog })).ensureIndexes();
+  await new Ledger(
+    () => rows,
+    UnreadableRows.of(connection, { collectionPrefix: 'syncmedia_', log: stderrLog }),
+  ).ensureIndexes();
   const paths: Path[] = [];
   for (let begin = 0; begin < files; begin += perFolder) {
     const way = `${dir}/${folder}/${String(Math.floor(begin / perFolder / 100))}/${String(begin / perFolder)}`;
     await mkdir(first.path(way), { recursive: true });
-    const own = Array.from({ length: Math.min(perFolder, files - begin) }, (_, i) => `${way}/${String(begin + i)}.jpg` as Path);
-    const docs = await Promise.all(own.map(async (path): Promise<Row> => {
-      const content = `the file ${path}`.padEnd(1_000, '.');
-      await writeFile(first.path(path), content);
-      await utimes(first.path(path), mtime, mtime);
-      const facts = { size: content.length, mtime, nanos: 0, sha256: createHash('sha256').update(content).digest('hex') };
-      const { path: _id, ...entry } = makeVersion(undefined, facts, { path, version: `tree-${path}`, me, wantedBy: owed, now: new Date(), alsoHeldBy: holders });
-      return { _id, ...entry };
-    }));
+    const own = Array.from(
+      { length: Math.min(perFolder, files - begin) },
+      (_, i) => `${way}/${String(begin + i)}.jpg` as Path,
+    );
+    const docs = await Promise.all(
+      own.map(async (path): Promise<Row> => {
+        const content = `the file ${path}`.padEnd(1_000, '.');
+        await writeFile(first.path(path), content);
+        await utimes(first.path(path), mtime, mtime);
+        const facts = {
+          size: content.length,
+          mtime,
+          nanos: 0,
+          sha256: createHash('sha256').update(content).digest('hex'),
+        };
+        const { path: _id, ...entry } = makeVersion(undefined, facts, {
+          path,
+          version: `tree-${path}`,
+          me,
+          wantedBy: owed,
+          now: new Date(),
+          alsoHeldBy: holders,
+        });
+        return { _id, ...entry };
+      }),
+    );
     await rows.insertMany(docs, { ordered: false });
     paths.push(...own);
   }
-  for (const machine of others) await run('rsync', ['-a', '--exclude=.syncmedia', `${first.path(dir)}/`, `${machine.path(dir)}/`]);
+  for (const machine of others)
+    await run('rsync', [
+      '-a',
+      '--exclude=.syncmedia',
+      `${first.path(dir)}/`,
+      `${machine.path(dir)}/`,
+    ]);
   return paths;
 }

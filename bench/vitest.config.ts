@@ -1,7 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import base from '../vitest.config.js';
 
-/** `npm run bench`, or `npm run bench -- serving`: on the same database and sshd as the tests, one file at a time. */
+/**
+ * `npm run bench`, or `npm run bench -- serving`: on the same database and sshd as the tests, one
+ * file at a time.
+ */
 export default defineConfig({
-  test: { ...base.test, include: ['bench/**/*.bench.ts'], maxWorkers: 1, testTimeout: 300_000, hookTimeout: 120_000 },
+  test: {
+    ...base.test,
+    include: ['bench/**/*.bench.ts'],
+    maxWorkers: 1,
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+  },
 });

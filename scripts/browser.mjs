@@ -1,4 +1,5 @@
-// The browser in which the tests open what is served; what they ask of it is skipped where there is none.
+// The browser in which the tests open what is served; what they ask of it is skipped where there is
+// none.
 import { findProgram } from './programs.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];

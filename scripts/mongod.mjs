@@ -15,19 +15,29 @@ export async function startMongod(binary) {
   const { MongoMemoryReplSet } = await import('mongodb-memory-server-core');
   const set = await MongoMemoryReplSet.create({
     binary: { systemBinary: binary },
-    // Detached, so that a ctrl-C reaches only us and we can close in order; the package ends it when we are gone.
+    // Detached, so that a ctrl-C reaches only us and we can close in order; the package ends it
+    // when we are gone.
     replSet: { count: 1, ip: '127.0.0.1', spawn: { detached: true } },
   });
-  return { uri: set.getUri(), stop: async () => void (await set.stop({ doCleanup: true, force: true })) };
+  return {
+    uri: set.getUri(),
+    stop: async () => void (await set.stop({ doCleanup: true, force: true })),
+  };
 }
 
-/** @param {NodeJS.ProcessEnv} env @returns {Promise<string | undefined>} one that is installed or was downloaded before */
+/**
+ * @param {NodeJS.ProcessEnv} env @returns {Promise<string | undefined>} one that is installed or
+ *   was downloaded before
+ */
 export async function findMongod(env) {
   const { DryMongoBinary } = await import('mongodb-memory-server-core/lib/util/DryMongoBinary.js');
   const installed = env.MONGOMS_SYSTEM_BINARY ?? (await findProgram('mongod', env));
   if (installed) return installed;
   // It throws on a system for which there are no downloads.
-  return DryMongoBinary.generateOptions().then((options) => DryMongoBinary.locateBinary(options), () => undefined);
+  return DryMongoBinary.generateOptions().then(
+    (options) => DryMongoBinary.locateBinary(options),
+    () => undefined,
+  );
 }
 
 export async function downloadMongod() {
@@ -36,14 +46,17 @@ export async function downloadMongod() {
 }
 
 /**
- * Asked before any download: offline, the downloader's own retries take 7 s, and a stalled connection 60.
+ * Asked before any download: offline, the downloader's own retries take 7 s, and a stalled
+ * connection 60.
  *
  * @param {NodeJS.ProcessEnv} env
  */
 export async function canDownload(env) {
-  const { resolveConfig, ResolveConfigVariables: names, envToBool } = await import(
-    'mongodb-memory-server-core/lib/util/resolveConfig.js'
-  );
+  const {
+    resolveConfig,
+    ResolveConfigVariables: names,
+    envToBool,
+  } = await import('mongodb-memory-server-core/lib/util/resolveConfig.js');
   if (!envToBool(resolveConfig(names.RUNTIME_DOWNLOAD))) return false;
   const host = new URL(resolveConfig(names.DOWNLOAD_MIRROR) ?? 'https://fastdl.mongodb.org');
   const proxy = env.HTTPS_PROXY ?? env.https_proxy;
@@ -51,7 +64,11 @@ export async function canDownload(env) {
     const signal = AbortSignal.timeout(DOWNLOAD_PROBE_MS);
     const secure = host.protocol === 'https:';
     const asked = proxy
-      ? requestHttp(proxy, { method: 'CONNECT', path: `${host.hostname}:${host.port || 443}`, signal })
+      ? requestHttp(proxy, {
+          method: 'CONNECT',
+          path: `${host.hostname}:${host.port || 443}`,
+          signal,
+        })
       : (secure ? requestHttps : requestHttp)(host, { method: 'HEAD', signal });
     /** @param {{ statusCode?: number }} answer */
     const judge = ({ statusCode = 0 }) => {

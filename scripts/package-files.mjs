@@ -1,5 +1,5 @@
-// The files of a Debian or Ubuntu package, without the package: installing it would enable a service that opens ports at the next
-// boot, whatever policy-rc.d says.
+// The files of a Debian or Ubuntu package, without the package: installing it would enable a
+// service that opens ports at the next boot, whatever policy-rc.d says.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ import { cacheDir } from './cache.mjs';
 const run = promisify(execFile);
 
 /**
- * Takes a package's files into our cache, in a directory of its name. apt checks the package against its signed lists. Needs root and
- * fresh lists.
+ * Takes a package's files into our cache, in a directory of its name. apt checks the package
+ * against its signed lists. Needs root and fresh lists.
  *
  * @param {string} name
  * @param {(packages: string[]) => Promise<unknown>} install installs the libraries that it needs
@@ -54,7 +54,13 @@ async function listMissing(packages) {
   const missing = [];
   for (const name of packages) {
     const asked = run('dpkg-query', ['-W', '-f', '${Status}', name]);
-    if (!(await asked.then(({ stdout }) => stdout.endsWith(' installed'), () => false))) missing.push(name);
+    if (
+      !(await asked.then(
+        ({ stdout }) => stdout.endsWith(' installed'),
+        () => false,
+      ))
+    )
+      missing.push(name);
   }
   return missing;
 }

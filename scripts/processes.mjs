@@ -1,4 +1,5 @@
-// Finding and ending processes that were started for the demo or a test, down to the last grandchild.
+// Finding and ending processes that were started for the demo or a test, down to the last
+// grandchild.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +13,10 @@ const run = promisify(execFile);
 export async function listProcesses() {
   const pids = await listProc();
   // Small Linux images have no ps; other systems have no /proc.
-  const found = pids.length > 0 ? await Promise.all(pids.map(readProc)) : (await runPs()).split('\n').map(parsePs);
+  const found =
+    pids.length > 0
+      ? await Promise.all(pids.map(readProc))
+      : (await runPs()).split('\n').map(parsePs);
   return found.filter((one) => one !== undefined);
 }
 
@@ -20,7 +24,10 @@ async function listProc() {
   return (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
 }
 
-/** @param {string} pid @returns {Promise<Running | undefined>} undefined where it is gone, or a zombie */
+/**
+ * @param {string} pid @returns {Promise<Running | undefined>} undefined where it is gone, or a
+ *   zombie
+ */
 async function readProc(pid) {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -41,7 +48,8 @@ async function runPs() {
 /** @param {string} line @returns {Running | undefined} */
 function parsePs(line) {
   const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s*(.*)$/.exec(line);
-  if (!match || match[3]?.startsWith('Z') || match[4]?.startsWith('ps -A -o pid=')) return undefined;
+  if (!match || match[3]?.startsWith('Z') || match[4]?.startsWith('ps -A -o pid='))
+    return undefined;
   return { pid: Number(match[1]), parent: Number(match[2]), command: match[4] ?? '' };
 }
 
@@ -52,7 +60,7 @@ function parsePs(line) {
 export async function listTree(roots) {
   const all = await listProcesses();
   const wanted = new Set(roots);
-  for (let grew = true; grew; ) {
+  for (let grew = true; grew;) {
     grew = false;
     for (const { pid, parent } of all) {
       if (wanted.has(parent) && !wanted.has(pid)) grew = Boolean(wanted.add(pid));
@@ -62,8 +70,9 @@ export async function listTree(roots) {
 }
 
 /**
- * Processes that carry a mark in their environment: finds also what detached itself from its parent, as a multiplexing
- * ssh does. Looks into /proc, so it finds nothing where there is none, nor other users' processes.
+ * Processes that carry a mark in their environment: finds also what detached itself from its
+ * parent, as a multiplexing ssh does. Looks into /proc, so it finds nothing where there is none,
+ * nor other users' processes.
  *
  * @param {string} mark a whole `NAME=value`
  * @returns {Promise<number[]>}
@@ -79,10 +88,12 @@ export async function listMarked(mark) {
 }
 
 /**
- * Ends processes and their descendants: asks first, and after `patience` no longer asks. Resolves when none is left.
+ * Ends processes and their descendants: asks first, and after `patience` no longer asks. Resolves
+ * when none is left.
  *
  * @param {number[]} roots
- * @param {{ mark?: string, patience?: number }} [options] mark: ends whatever carries it, too; patience in ms (1,000)
+ * @param {{ mark?: string, patience?: number }} [options] mark: ends whatever carries it, too;
+ *   patience in ms (1,000)
  * @returns {Promise<void>}
  */
 export async function endProcesses(roots, { mark, patience = 1000 } = {}) {
@@ -93,9 +104,11 @@ export async function endProcesses(roots, { mark, patience = 1000 } = {}) {
     const left = await listTree([...known, ...(mark ? await listMarked(mark) : [])]);
     if (left.length === 0) return;
     const passed = performance.now() - start;
-    if (passed > patience + 5000) throw new Error(`these processes do not end: ${JSON.stringify(left)}`);
+    if (passed > patience + 5000)
+      throw new Error(`these processes do not end: ${JSON.stringify(left)}`);
     for (const { pid } of left) {
-      if (passed > patience || !known.has(pid) || wait === 5) signal(pid, passed > patience ? 'SIGKILL' : 'SIGTERM');
+      if (passed > patience || !known.has(pid) || wait === 5)
+        signal(pid, passed > patience ? 'SIGKILL' : 'SIGTERM');
       known.add(pid);
     }
     await sleep(wait);

@@ -15,4 +15,8 @@ export async function findProgram(name, env = process.env) {
 }
 
 /** @param {string} file */
-export const isProgram = (file) => access(file, constants.X_OK).then(() => true, () => false);
+export const isProgram = (file) =>
+  access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

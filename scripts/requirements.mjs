@@ -1,20 +1,48 @@
-// What a machine lacks for the demo and the tests, and the words that say so. Decides only; setup.mjs looks and acts.
+// What a machine lacks for the demo and the tests, and the words that say so. Decides only;
+// setup.mjs looks and acts.
 
-/** @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' | 'libcurl'} Program */
+/**
+ * @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' | 'libcurl'}
+ *   Program
+ */
 /** @typedef {{ kind: 'apt' | 'dnf' | 'zypper' | 'pacman' | 'apk' | 'brew' | 'unknown' }} System */
 
 /**
- * Which package brings which program. The last three serve the fourth way to a MongoDB (database.mjs), which only systems with
- * glibc have.
+ * Which package brings which program. The last three serve the fourth way to a MongoDB
+ * (database.mjs), which only systems with glibc have.
  *
  * @type {Record<Exclude<System['kind'], 'unknown'>, Partial<Record<Program, string>>>}
  */
 const PACKAGES = {
-  apt: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3', ...wheel('python3-pip', 'libssl3', 'libcurl4') },
-  dnf: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...wheel('python3-pip', 'openssl-libs', 'libcurl') },
-  zypper: { ...same('rsync'), ...ssh('openssh-clients', 'openssh-server'), python3: 'python3', ...wheel('python3-pip', 'libopenssl3', 'libcurl4') },
-  pacman: { ...same('rsync'), ...ssh('openssh'), python3: 'python', ...wheel('python-pip', 'openssl', 'curl') },
-  apk: { ...same('rsync'), ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'), python3: 'python3' },
+  apt: {
+    ...same('rsync'),
+    ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
+    python3: 'python3',
+    ...wheel('python3-pip', 'libssl3', 'libcurl4'),
+  },
+  dnf: {
+    ...same('rsync'),
+    ...ssh('openssh-clients', 'openssh-server'),
+    python3: 'python3',
+    ...wheel('python3-pip', 'openssl-libs', 'libcurl'),
+  },
+  zypper: {
+    ...same('rsync'),
+    ...ssh('openssh-clients', 'openssh-server'),
+    python3: 'python3',
+    ...wheel('python3-pip', 'libopenssl3', 'libcurl4'),
+  },
+  pacman: {
+    ...same('rsync'),
+    ...ssh('openssh'),
+    python3: 'python',
+    ...wheel('python-pip', 'openssl', 'curl'),
+  },
+  apk: {
+    ...same('rsync'),
+    ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
+    python3: 'python3',
+  },
   brew: { ...same('rsync'), ...ssh('openssh'), python3: 'python@3' },
 };
 
@@ -49,7 +77,9 @@ function wheel(pip, libssl, libcurl) {
  */
 export function recogniseSystem(platform, osRelease) {
   if (platform === 'darwin') return { kind: 'brew' };
-  const ids = [...osRelease.matchAll(/^ID(?:_LIKE)?=(.*)$/gm)].flatMap(([, value = '']) => value.replace(/["']/g, '').split(' '));
+  const ids = [...osRelease.matchAll(/^ID(?:_LIKE)?=(.*)$/gm)].flatMap(([, value = '']) =>
+    value.replace(/["']/g, '').split(' '),
+  );
   /** @type {[string[], System['kind']][]} */
   const families = [
     [['debian', 'ubuntu'], 'apt'],
@@ -84,10 +114,16 @@ export function packagesFor(system, programs) {
 export function explainMissing(system, missing, { task }) {
   const lines = [`For the ${task} these are missing: ${missing.join(', ')}`];
   if (system.kind === 'unknown') {
-    lines.push('Install them with the package manager of this system (rsync, OpenSSH client and server, Python 3; pip, OpenSSL 3, libcurl).');
+    lines.push(
+      'Install them with the package manager of this system (rsync, OpenSSH client and server, ' +
+        'Python 3; pip, OpenSSL 3, libcurl).',
+    );
   } else {
     const sudo = system.kind === 'brew' ? '' : 'sudo ';
-    lines.push(`Install them with:  ${sudo}${COMMANDS[system.kind]} ${packagesFor(system, missing).join(' ')}`);
+    lines.push(
+      `Install them with:  ${sudo}${COMMANDS[system.kind]} ` +
+        `${packagesFor(system, missing).join(' ')}`,
+    );
   }
   if (system.kind === 'apt') {
     lines.push('Or, without a service on port 22:  sudo node scripts/setup.mjs --programs-only');
@@ -95,7 +131,8 @@ export function explainMissing(system, missing, { task }) {
   const forWheel = missing.filter((program) => ['pip', 'libssl', 'libcurl'].includes(program));
   if (forWheel.length > 0) {
     lines.push(
-      `Only the way to a MongoDB by pip needs ${forWheel.join(', ')}: MONGODB_URI in the environment, a mongod on the PATH,`,
+      `Only the way to a MongoDB by pip needs ${forWheel.join(', ')}: MONGODB_URI in the ` +
+        `environment, a mongod on the PATH,`,
       'or a network in which mongodb-memory-server can download one, do as well.',
     );
   }
@@ -114,13 +151,15 @@ export function isNodeRecentEnough(version, range) {
 }
 
 /**
- * @typedef {{ packages?: Record<string, { version?: string, optional?: boolean, link?: boolean }> }} Lock
+ * @typedef {{ packages?: Record<string, { version?: string, optional?: boolean, link?: boolean }>
+ *   }} Lock
  *
- * Whether node_modules holds what the lockfile says. By content, not by date: a checkout touches the lockfile, and npm
- * writes its own record of node_modules first and the lockfile after it.
+ * Whether node_modules holds what the lockfile says. By content, not by date: a checkout touches
+ * the lockfile, and npm writes its own record of node_modules first and the lockfile after it.
  *
  * @param {Lock} lockfile package-lock.json
- * @param {Lock | undefined} installed node_modules/.package-lock.json, which npm writes when all is in place
+ * @param {Lock | undefined} installed node_modules/.package-lock.json, which npm writes when all is
+ *   in place
  * @returns {boolean}
  */
 export function isInstalled(lockfile, installed) {
@@ -129,6 +168,10 @@ export function isInstalled(lockfile, installed) {
   return Object.entries(lockfile.packages || {}).every(([path, wanted]) => {
     const found = here[path];
     // Optional packages for other systems are in the lockfile and never installed.
-    return path === '' || wanted.link || (found ? found.version === wanted.version : wanted.optional === true);
+    return (
+      path === '' ||
+      wanted.link ||
+      (found ? found.version === wanted.version : wanted.optional === true)
+    );
   });
 }

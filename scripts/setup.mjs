@@ -1,12 +1,18 @@
-// What `npm run demo` and `npm test` do first: makes sure that everything they need is on this machine.
-//   node scripts/setup.mjs [--for demo|tests] [--programs-only]
-// As root on Debian or Ubuntu it installs what is missing; anywhere else it says what is, and ends with 1. It runs before
-// there is any node_modules, so it imports none at its top.
+// What `npm run demo` and `npm test` do first: makes sure that everything they need is on this
+// machine. node scripts/setup.mjs [--for demo|tests] [--programs-only] As root on Debian or Ubuntu
+// it installs what is missing; anywhere else it says what is, and ends with 1. It runs before there
+// is any node_modules, so it imports none at its top.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { explainMissing, isInstalled, isNodeRecentEnough, packagesFor, recogniseSystem } from './requirements.mjs';
+import {
+  explainMissing,
+  isInstalled,
+  isNodeRecentEnough,
+  packagesFor,
+  recogniseSystem,
+} from './requirements.mjs';
 
 /** @typedef {import('./requirements.mjs').Program} Program */
 /** @typedef {import('./requirements.mjs').Lock} Lock */
@@ -22,7 +28,8 @@ try {
 }
 
 async function setUp() {
-  const range = /** @type {{ engines: { node: string } }} */ (readJson('package.json')).engines.node;
+  const range = /** @type {{ engines: { node: string } }} */ (readJson('package.json')).engines
+    .node;
   if (!isNodeRecentEnough(process.versions.node, range)) {
     throw new Error(`Node ${range} is needed, and this is ${process.versions.node}`);
   }
@@ -40,12 +47,16 @@ async function setUp() {
     await offerNginx();
   }
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
-  if (!programsOnly) await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
+  if (!programsOnly)
+    await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
 }
 
 function modulesAreInstalled() {
   const wanted = /** @type {Lock} */ (readJson('package-lock.json'));
-  return isInstalled(wanted, /** @type {Lock | undefined} */ (readJson('node_modules/.package-lock.json')));
+  return isInstalled(
+    wanted,
+    /** @type {Lock | undefined} */ (readJson('node_modules/.package-lock.json')),
+  );
 }
 
 async function installModules() {
@@ -60,9 +71,11 @@ async function findMissingPrograms() {
   const { findSshd, hasSftpServer } = await import('./sshd.mjs');
   /** @type {Program[]} */
   const missing = [];
-  for (const name of /** @type {const} */ (['rsync', 'ssh'])) if (!(await findProgram(name))) missing.push(name);
+  for (const name of /** @type {const} */ (['rsync', 'ssh']))
+    if (!(await findProgram(name))) missing.push(name);
   if (!(await findSshd())) missing.push('sshd');
-  // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is skipped.
+  // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is
+  // skipped.
   if (process.platform === 'linux') {
     if (!(await hasSftpServer())) missing.push('sftp-server');
     if (!(await isProgram('/usr/bin/python3'))) missing.push('python3');
@@ -70,9 +83,12 @@ async function findMissingPrograms() {
   return missing;
 }
 
-/** @returns {Promise<Program[]>} what the last way to a MongoDB lacks, where the others are closed */
+/**
+ * @returns {Promise<Program[]>} what the last way to a MongoDB lacks, where the others are closed
+ */
 async function findMissingForDatabase() {
-  if (!modulesAreInstalled()) return []; // --programs-only in a new checkout: the next run without it asks again.
+  // --programs-only in a new checkout: the next run without it asks again.
+  if (!modulesAreInstalled()) return [];
   const { findWay } = await import('./database.mjs');
   const way = await findWay();
   return way.way === 'none' ? way.missing : [];
@@ -81,10 +97,17 @@ async function findMissingForDatabase() {
 /** @param {Program[]} missing */
 async function installPrograms(missing) {
   const system = recogniseSystem(process.platform, readText('/etc/os-release'));
-  if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error(explainMissing(system, missing, { task }));
+  if (system.kind !== 'apt' || process.getuid?.() !== 0)
+    throw new Error(explainMissing(system, missing, { task }));
 
-  const packages = packagesFor(system, missing.filter((program) => program !== 'sshd'));
-  const announced = [...packages, ...(missing.includes('sshd') ? ['the files of openssh-server, without its service'] : [])];
+  const packages = packagesFor(
+    system,
+    missing.filter((program) => program !== 'sshd'),
+  );
+  const announced = [
+    ...packages,
+    ...(missing.includes('sshd') ? ['the files of openssh-server, without its service'] : []),
+  ];
   say(`installing with apt: ${announced.join(', ')}`);
   await apt('update');
   if (packages.length > 0) await apt('install', ...packages);
@@ -93,44 +116,69 @@ async function installPrograms(missing) {
   await takeSshd((libraries) => apt('install', ...libraries));
 }
 
-/** Where no browser can be had, the tests that need one say that they are skipped, and all others run. */
+/**
+ * Where no browser can be had, the tests that need one say that they are skipped, and all others
+ * run.
+ */
 async function offerBrowser() {
   const { findBrowser } = await import('./browser.mjs');
   if (await findBrowser()) return;
   const system = recogniseSystem(process.platform, readText('/etc/os-release'));
   try {
-    if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error('install a Chromium to run them');
+    if (system.kind !== 'apt' || process.getuid?.() !== 0)
+      throw new Error('install a Chromium to run them');
     say('installing with apt: chromium');
     await apt('update');
     await apt('install', 'chromium');
     if (!(await findBrowser())) throw new Error('the package chromium brought no browser');
   } catch (error) {
-    say(`no Chromium here, so the tests in a browser are skipped: ${error instanceof Error ? error.message : String(error)}`);
+    say(
+      `no Chromium here, so the tests in a browser are skipped: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
-/** Where no nginx can be had, the test of the README's example says that it is skipped, and all others run. */
+/**
+ * Where no nginx can be had, the test of the README's example says that it is skipped, and all
+ * others run.
+ */
 async function offerNginx() {
   const { findNginx, takeNginx } = await import('./nginx.mjs');
   if (await findNginx()) return;
   const system = recogniseSystem(process.platform, readText('/etc/os-release'));
   try {
-    if (system.kind !== 'apt' || process.getuid?.() !== 0) throw new Error('install nginx to run it');
+    if (system.kind !== 'apt' || process.getuid?.() !== 0)
+      throw new Error('install nginx to run it');
     say('taking with apt: the files of nginx, without its service');
     await apt('update');
     await takeNginx((libraries) => apt('install', ...libraries));
   } catch (error) {
-    say(`no nginx here, so the test of the README's example is skipped: ${error instanceof Error ? error.message : String(error)}`);
+    say(
+      `no nginx here, so the test of the README's example is skipped: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
 /** @param {string} command @param {string[]} packages */
 function apt(command, ...packages) {
-  // Another apt may be at work, as on a machine that has just booted. A changed configuration file stays as it is: nobody
-  // is there to be asked.
-  const settings = ['DPkg::Lock::Timeout=120', 'Dpkg::Options::=--force-confdef', 'Dpkg::Options::=--force-confold'];
-  const options = ['-qq', '-y', '--no-install-recommends', ...settings.flatMap((one) => ['-o', one])];
-  return execute('apt-get', [command, ...options, ...packages], { DEBIAN_FRONTEND: 'noninteractive' });
+  // Another apt may be at work, as on a machine that has just booted. A changed configuration file
+  // stays as it is: nobody is there to be asked.
+  const settings = [
+    'DPkg::Lock::Timeout=120',
+    'Dpkg::Options::=--force-confdef',
+    'Dpkg::Options::=--force-confold',
+  ];
+  const options = [
+    '-qq',
+    '-y',
+    '--no-install-recommends',
+    ...settings.flatMap((one) => ['-o', one]),
+  ];
+  return execute('apt-get', [command, ...options, ...packages], {
+    DEBIAN_FRONTEND: 'noninteractive',
+  });
 }
 
 /**
@@ -143,7 +191,11 @@ function apt(command, ...packages) {
  */
 function execute(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      env: { ...process.env, ...env },
+    });
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve();

@@ -1,4 +1,5 @@
-// An sshd to run for ourselves: where to find one, and how to take its files without installing a service.
+// An sshd to run for ourselves: where to find one, and how to take its files without installing a
+// service.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -12,15 +13,21 @@ const run = promisify(execFile);
 const FILES = 'openssh-server';
 
 /**
- * @typedef {{ program: string, settings: string[] }} Sshd
- *   program: absolute, as sshd demands; settings: lines of sshd_config which this one needs to find its own parts
+ * @typedef {{ program: string, settings: string[] }} Sshd program: absolute, as sshd demands;
+ *   settings: lines of sshd_config which this one needs to find its own parts
  */
 
 /** @param {NodeJS.ProcessEnv} env @returns {Promise<Sshd | undefined>} */
 export async function findSshd(env = process.env) {
   // It lies in directories that an ordinary user's PATH leaves out.
-  for (const dir of [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin']) {
-    if (dir.startsWith('/') && (await isProgram(join(dir, 'sshd')))) return { program: join(dir, 'sshd'), settings: [] };
+  for (const dir of [
+    ...(env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/sbin',
+  ]) {
+    if (dir.startsWith('/') && (await isProgram(join(dir, 'sshd'))))
+      return { program: join(dir, 'sshd'), settings: [] };
   }
   for (const cache of cacheDirs(env)) {
     const program = join(cache, FILES, 'usr/sbin/sshd');
@@ -35,25 +42,50 @@ export async function findSshd(env = process.env) {
  * @returns {Promise<boolean>}
  */
 export async function hasSftpServer() {
-  const places = ['/usr/lib/openssh', '/usr/libexec/openssh', '/usr/lib/ssh', '/usr/libexec/ssh', '/usr/libexec'];
-  return (await Promise.all(places.map((place) => isProgram(join(place, 'sftp-server'))))).includes(true);
+  const places = [
+    '/usr/lib/openssh',
+    '/usr/libexec/openssh',
+    '/usr/lib/ssh',
+    '/usr/libexec/ssh',
+    '/usr/libexec',
+  ];
+  return (await Promise.all(places.map((place) => isProgram(join(place, 'sftp-server'))))).includes(
+    true,
+  );
 }
 
 /**
- * As root, sshd needs the user and the empty directory of its unprivileged half. /run is empty after every boot.
+ * As root, sshd needs the user and the empty directory of its unprivileged half. /run is empty
+ * after every boot.
  *
  * @returns {Promise<void>}
  */
 export async function prepareSeparation() {
   if (process.getuid?.() !== 0) return;
   await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  if (await run('id', ['sshd']).then(() => true, () => false)) return;
-  const user = ['--system', '--gid', 'nogroup', '--home-dir', '/run/sshd', '--no-create-home', '--shell', '/usr/sbin/nologin'];
+  if (
+    await run('id', ['sshd']).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  const user = [
+    '--system',
+    '--gid',
+    'nogroup',
+    '--home-dir',
+    '/run/sshd',
+    '--no-create-home',
+    '--shell',
+    '/usr/sbin/nologin',
+  ];
   await run('useradd', [...user, 'sshd']);
 }
 
 /**
- * Takes the files of Debian's or Ubuntu's openssh-server into our cache. Needs root and fresh lists.
+ * Takes the files of Debian's or Ubuntu's openssh-server into our cache. Needs root and fresh
+ * lists.
  *
  * @param {(packages: string[]) => Promise<unknown>} install installs the libraries that it needs
  * @returns {Promise<void>}

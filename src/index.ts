@@ -75,11 +75,42 @@ export type { AdminOptions } from './admin/create-admin.js';
 export type { SyncMediaInstance } from './instance/create.js';
 export type { Events } from './model/events.js';
 export type {
-  AuditEntry, Change as HostChange, CopiesResult, DoctorCheck, DocumentStatus, FileStatus, HostEdit, HostKeys, HostRegistration, HostStatus, InitReport,
-  NamedFiles, PassiveHostRegistration, ReadyLimits, RunRequest, Status, SyncMedia, VerifyRequest, WaitOptions,
+  AuditEntry,
+  Change as HostChange,
+  CopiesResult,
+  DoctorCheck,
+  DocumentStatus,
+  FileStatus,
+  HostEdit,
+  HostKeys,
+  HostRegistration,
+  HostStatus,
+  InitReport,
+  NamedFiles,
+  PassiveHostRegistration,
+  ReadyLimits,
+  RunRequest,
+  Status,
+  SyncMedia,
+  VerifyRequest,
+  WaitOptions,
 } from './api/sync-media.js';
 export type { Log } from './model/log.js';
 export type { PluginOptions, SyncMediaOptions } from './config/config.js';
 export type { Copies } from './decisions/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
-export type { Change, Conflict, Facts, Failure, Finding, Host, HostFindings, HostId, Outcome, Path, Run, SyncDir, Version } from './model/words.js';
+export type {
+  Change,
+  Conflict,
+  Facts,
+  Failure,
+  Finding,
+  Host,
+  HostFindings,
+  HostId,
+  Outcome,
+  Path,
+  Run,
+  SyncDir,
+  Version,
+} from './model/words.js';

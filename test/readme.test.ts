@@ -10,7 +10,9 @@ const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 /** The rows of the table below a heading, by their first cell. */
 function tableBelow(heading: string): Record<string, string> {
   const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(([, name = '', text = '']): [string, string] => [name.trim(), text.trim()]);
+  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(
+    ([, name = '', text = '']): [string, string] => [name.trim(), text.trim()],
+  );
   return Object.fromEntries(rows.filter(([name]) => name !== 'code'));
 }
 
@@ -21,7 +23,8 @@ test('the README lists every error code, as the code has it', () => {
 test('the README lists every exit code', () => {
   const table = tableBelow('The command line');
   expect(Object.fromEntries(Object.entries(table).filter(([name]) => /^\d+$/.test(name)))).toEqual(
-    Object.fromEntries(Object.entries(exitCodes).map(([code, text]) => [code, text])));
+    Object.fromEntries(Object.entries(exitCodes).map(([code, text]) => [code, text])),
+  );
 });
 
 test('the README names every environment variable', () => {
@@ -39,20 +42,30 @@ test('the README and the example end the app in order', () => {
 });
 
 describe('SECURITY.md', () => {
-  const security = readFileSync(new URL('../SECURITY.md', import.meta.url), 'utf8'), tables = security.split('\n## Who can do what\n')[1]?.split('\n## ')[0] ?? '';
+  const security = readFileSync(new URL('../SECURITY.md', import.meta.url), 'utf8'),
+    tables = security.split('\n## Who can do what\n')[1]?.split('\n## ')[0] ?? '';
   const here = 'test/security/';
-  const named = (text: string): string[] => [...text.matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, file = '']) => (file.startsWith('test/') ? file : `${here}${file}`));
+  const named = (text: string): string[] =>
+    [...text.matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, file = '']) =>
+      file.startsWith('test/') ? file : `${here}${file}`,
+    );
 
   test('names a test for everything that somebody cannot do', () => {
-    const rows = tables.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| can |'));
+    const rows = tables
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| can |'));
     expect(rows.length).toBeGreaterThan(20);
-    expect(rows.filter((row) => named(row).length === 0 && !/ \| – \| – \|$/.test(row))).toEqual([]);
+    expect(rows.filter((row) => named(row).length === 0 && !/ \| – \| – \|$/.test(row))).toEqual(
+      [],
+    );
   });
 
   test('names tests that are there, and every one of this kind', () => {
     const root = new URL('../', import.meta.url);
     expect(named(security).filter((file) => !existsSync(new URL(file, root)))).toEqual([]);
-    const all = readdirSync(new URL(here, root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts')).map((file) => `${here}${file}`);
+    const all = readdirSync(new URL(here, root), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => `${here}${file}`);
     expect(all.filter((file) => !named(security).includes(file))).toEqual([]);
   });
 });

@@ -9,14 +9,24 @@ import { endApp, forkApp, measured, openBenchSite, writeFresh, type BenchSite } 
 
 const size = 50_000;
 
-/** How a process of the app ends; `reload`: two workers, each of which closes once a new one has started, as `pm2 reload` does. */
+/**
+ * How a process of the app ends; `reload`: two workers, each of which closes once a new one has
+ * started, as `pm2 reload` does.
+ */
 const ends = ['sync.close()', 'SIGTERM without a handler', 'SIGKILL', 'reload'] as const;
 type End = (typeof ends)[number];
-/** Milliseconds until a file is on the other host: from the start of the process, and from its call of `startSyncMedia()`. */
-interface Times { readonly fromStart: number[]; readonly fromCall: number[] }
+/**
+ * Milliseconds until a file is on the other host: from the start of the process, and from its call
+ * of `startSyncMedia()`.
+ */
+interface Times {
+  readonly fromStart: number[];
+  readonly fromCall: number[];
+}
 
 export const restarts: Benchmark = {
-  number: 10, title: 'Restarts: from the start of the next process to its first delivery',
+  number: 10,
+  title: 'Restarts: from the start of the next process to its first delivery',
   async run(settings): Promise<Result> {
     const rounds = settings.saves ?? 5;
     const site = await openBenchSite(settings, { app: false, receivers: 1 });
@@ -28,7 +38,10 @@ export const restarts: Benchmark = {
       for (const end of ends) {
         const these: Times = { fromStart: [], fromCall: [] };
         times.set(end, these);
-        for (let i = 0; i < rounds; i++) await (end === 'reload' ? reload(site, arrivals, these) : restart(site, arrivals, end, these));
+        for (let i = 0; i < rounds; i++)
+          await (end === 'reload'
+            ? reload(site, arrivals, these)
+            : restart(site, arrivals, end, these));
         settings.say(`${end}: ${milliseconds(median(these.fromStart))}`);
       }
     } finally {
@@ -38,19 +51,47 @@ export const restarts: Benchmark = {
     const all = [...times.values()];
     const longest = Math.max(...all.flatMap(({ fromStart }) => fromStart));
     return {
-      sizes: `${String(rounds)} restarts of each kind; what the process before had saved and could not deliver, at a reload what the new one saves first; one other host`,
-      tables: [{ head: rowHead, rows: [row('for comparison: a process that loads Mongoose and connects', connecting), ...[...times].flatMap(([end, { fromStart, fromCall }]) => [
-        row(`${end}: from the start of the process`, fromStart), row('… from its call of startSyncMedia()', fromCall),
-      ])] }],
-      goals: [{ goal: 'from the start of the next process to its first delivery, whatever ended the one before: ≤ 1 s', measured: `${milliseconds(longest)} at most`, met: longest <= 1_000 }],
+      sizes:
+        `${String(rounds)} restarts of each kind; what the process before had saved and ` +
+        `could not deliver, at a reload what the new one saves first; one other host`,
+      tables: [
+        {
+          head: rowHead,
+          rows: [
+            row('for comparison: a process that loads Mongoose and connects', connecting),
+            ...[...times].flatMap(([end, { fromStart, fromCall }]) => [
+              row(`${end}: from the start of the process`, fromStart),
+              row('… from its call of startSyncMedia()', fromCall),
+            ]),
+          ],
+        },
+      ],
+      goals: [
+        {
+          goal:
+            'from the start of the next process to its first delivery, whatever ended the ' +
+            'one before: ≤ 1 s',
+          measured: `${milliseconds(longest)} at most`,
+          met: longest <= 1_000,
+        },
+      ],
       notes: [],
     };
   },
 };
 
-/** The process before saves a file while the other host is away, and ends; the next one is started once that is back. */
-async function restart(site: BenchSite, arrivals: Arrivals, end: End, { fromStart, fromCall }: Times): Promise<void> {
-  const [other] = site.receivers, name = freshName();
+/**
+ * The process before saves a file while the other host is away, and ends; the next one is started
+ * once that is back.
+ */
+async function restart(
+  site: BenchSite,
+  arrivals: Arrivals,
+  end: End,
+  { fromStart, fromCall }: Times,
+): Promise<void> {
+  const [other] = site.receivers,
+    name = freshName();
   const before = await start(site);
   await other?.ssh.stop({ hard: true });
   await writeFresh(site.sender, name, size);
@@ -70,7 +111,11 @@ async function restart(site: BenchSite, arrivals: Arrivals, end: End, { fromStar
   await endApp(next.child);
 }
 
-async function reload(site: BenchSite, arrivals: Arrivals, { fromStart, fromCall }: Times): Promise<void> {
+async function reload(
+  site: BenchSite,
+  arrivals: Arrivals,
+  { fromStart, fromCall }: Times,
+): Promise<void> {
   const old = [await start(site), await start(site)];
   const all = [...old];
   try {
@@ -94,7 +139,9 @@ async function reload(site: BenchSite, arrivals: Arrivals, { fromStart, fromCall
 
 async function connectOnly({ uri }: BenchSite): Promise<number> {
   const startedAt = now();
-  const child = fork(fileURLToPath(new URL('../connect-only.mjs', import.meta.url)), { env: { ...process.env, BENCH_URI: uri } });
+  const child = fork(fileURLToPath(new URL('../connect-only.mjs', import.meta.url)), {
+    env: { ...process.env, BENCH_URI: uri },
+  });
   const ended = once(child, 'exit');
   await once(child, 'message');
   const took = now() - startedAt;
@@ -102,7 +149,9 @@ async function connectOnly({ uri }: BenchSite): Promise<number> {
   return took;
 }
 
-async function start(site: BenchSite): Promise<{ child: ChildProcess; startedAt: number; calledAt: number }> {
+async function start(
+  site: BenchSite,
+): Promise<{ child: ChildProcess; startedAt: number; calledAt: number }> {
   const startedAt = now();
   const child = forkApp(site);
   const called = nextOf(child, 'starting');

@@ -12,14 +12,21 @@ const defaultMegabytes = 1_000;
 
 /** `--files N`: a file of N MB. */
 export const largeFile: Benchmark = {
-  number: 4, title: 'A file of 1 GB, to one host',
+  number: 4,
+  title: 'A file of 1 GB, to one host',
   async run(settings): Promise<Result> {
     const megabytes = settings.files ?? defaultMegabytes;
     const rounds = settings.saves ?? 3;
     const site = await openBenchSite(settings, { receivers: 1 });
-    const { sender, receivers: [receiver], app, key } = site;
+    const {
+      sender,
+      receivers: [receiver],
+      app,
+      key,
+    } = site;
     if (!receiver) throw new Error('no receiver');
-    const ours: number[] = [], bare: number[] = [];
+    const ours: number[] = [],
+      bare: number[] = [];
     await mkdir(sender.path(measured), { recursive: true });
     const arrivals = await Arrivals.at([receiver], measured);
     const warm = await new WarmSsh(key, sender, receiver).open();
@@ -31,7 +38,7 @@ export const largeFile: Benchmark = {
           const arriving = arrivals.expect(names[0]);
           const began = now();
           await app.Photo.create({ title: 'large', file: `${measured}/${names[0]}` });
-          ours.push(Math.max(...await arriving) - began);
+          ours.push(Math.max(...(await arriving)) - began);
         };
         const sendBare = async (): Promise<void> => {
           const began = now();
@@ -41,10 +48,15 @@ export const largeFile: Benchmark = {
         // In turns: what the first one leaves to be written to the disk is the second one's burden.
         for (const send of i % 2 === 0 ? [sendOurs, sendBare] : [sendBare, sendOurs]) await send();
         for (const name of names) {
-          const [here, there] = await Promise.all([hashOf(sender.path(`${measured}/${name}`)), hashOf(receiver.path(`${measured}/${name}`))]);
+          const [here, there] = await Promise.all([
+            hashOf(sender.path(`${measured}/${name}`)),
+            hashOf(receiver.path(`${measured}/${name}`)),
+          ]);
           if (here !== there) throw new Error(`${name} has other bytes than were sent`);
         }
-        settings.say(`ours ${milliseconds(ours.at(-1) ?? NaN)}, bare rsync ${milliseconds(bare.at(-1) ?? NaN)}`);
+        settings.say(
+          `ours ${milliseconds(ours.at(-1) ?? NaN)}, bare rsync ${milliseconds(bare.at(-1) ?? NaN)}`,
+        );
         for (const machine of [sender, receiver]) await rm(machine.path(`${measured}/${names[1]}`));
       }
     } finally {
@@ -55,8 +67,19 @@ export const largeFile: Benchmark = {
     const speed = median(bare) / median(ours);
     return {
       sizes: `${String(megabytes)} MB of random bytes, ${String(rounds)} rounds`,
-      tables: [{ head: rowHead, rows: [row('save, until the file is there', ours), row('bare rsync over warm ssh', bare)] }],
-      goals: [{ goal: '1 GB: ≥ 0.95 × the speed of bare rsync over ssh', measured: ratio(speed), met: speed >= 0.95 }],
+      tables: [
+        {
+          head: rowHead,
+          rows: [row('save, until the file is there', ours), row('bare rsync over warm ssh', bare)],
+        },
+      ],
+      goals: [
+        {
+          goal: '1 GB: ≥ 0.95 × the speed of bare rsync over ssh',
+          measured: ratio(speed),
+          met: speed >= 0.95,
+        },
+      ],
       notes: ['Bare rsync flushes nothing to the disk; ours does before the file is placed.'],
     };
   },

@@ -11,11 +11,15 @@ import { endApp, forkApp, measured, openBenchSite, type BenchSite } from '../sit
 import { fillTree } from '../tree.js';
 
 export const backlog: Benchmark = {
-  number: 7, title: 'A backlog of 100,000 owed files, drained to a host that returns',
+  number: 7,
+  title: 'A backlog of 100,000 owed files, drained to a host that returns',
   async run(settings): Promise<Result> {
     const files = settings.files ?? 100_000;
     const site = await openBenchSite(settings, { receivers: 1, app: false, files: 0 });
-    const { sender, receivers: [receiver] } = site;
+    const {
+      sender,
+      receivers: [receiver],
+    } = site;
     const connection = await createConnection(site.uri).asPromise();
     const app = forkApp(site);
     try {
@@ -26,24 +30,39 @@ export const backlog: Benchmark = {
       const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
       settings.say(`making ${files.toLocaleString('en')} files that are owed`);
-      const paths = await fillTree(connection, [sender], site.me, [site.me], files, site.others, 'backlog');
+      const paths = await fillTree(
+        connection,
+        [sender],
+        site.me,
+        [site.me],
+        files,
+        site.others,
+        'backlog',
+      );
       const owed = (): Promise<number> => rows.countDocuments({ owed: { $ne: [] } });
-      if (await owed() !== files) throw new Error(`${String(await owed())} are owed instead of ${String(files)}`);
+      if ((await owed()) !== files)
+        throw new Error(`${String(await owed())} are owed instead of ${String(files)}`);
       await askFor(app, { ask: 'usage', anew: true, watch: true }, 'usage');
       const before = await askFor(app, { ask: 'usage' }, 'usage');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'approved' } });
       const began = now();
       let left = files;
-      await until(async () => {
-        left = await owed();
-        settings.say(`${left.toLocaleString('en')} left`);
-        return left === 0;
-      }, { timeout: 30 * 60_000, interval: 5_000, what: 'the draining of the backlog' });
+      await until(
+        async () => {
+          left = await owed();
+          settings.say(`${left.toLocaleString('en')} left`);
+          return left === 0;
+        },
+        { timeout: 30 * 60_000, interval: 5_000, what: 'the draining of the backlog' },
+      );
       // A look at the ledger every five seconds: half of that is not its time.
       const seconds = (now() - began) / 1000;
       const after = await askFor(app, { ask: 'usage' }, 'usage');
       for (const path of paths) {
-        if (!(await readFile(receiver?.path(path) ?? '')).toString().startsWith(`the file ${path}.`)) throw new Error(`${path} has other bytes than were sent`);
+        if (
+          !(await readFile(receiver?.path(path) ?? '')).toString().startsWith(`the file ${path}.`)
+        )
+          throw new Error(`${path} has other bytes than were sent`);
       }
       const grown = (after.peak - before.rss) / 2 ** 20;
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
@@ -54,13 +73,32 @@ export const backlog: Benchmark = {
       const least = await drainBarely(site, settings.say);
       return {
         sizes: `${files.toLocaleString('en')} files of 1 KB, one host`,
-        tables: [{ head: ['', 'measured'], rows: [
-          ['time', `${seconds.toFixed(0)} s (± 5)`], ['files a second', (files / seconds).toFixed(0)],
-          ['resident memory before', `${(before.rss / 2 ** 20).toFixed(0)} MiB`], ['its peak', `${(after.peak / 2 ** 20).toFixed(0)} MiB`],
-          ['a process that only reads rows, puts files and updates rows grows by', `${least.toFixed(0)} MiB`],
-          ['CPU of the process', `${((after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system) / 1e6).toFixed(0)} s`],
-        ] }],
-        goals: [{ goal: 'a backlog of 100,000: memory of the process grows by < 64 MB', measured: `${grown.toFixed(0)} MiB`, met: files >= 100_000 ? grown < 61 : undefined }],
+        tables: [
+          {
+            head: ['', 'measured'],
+            rows: [
+              ['time', `${seconds.toFixed(0)} s (± 5)`],
+              ['files a second', (files / seconds).toFixed(0)],
+              ['resident memory before', `${(before.rss / 2 ** 20).toFixed(0)} MiB`],
+              ['its peak', `${(after.peak / 2 ** 20).toFixed(0)} MiB`],
+              [
+                'a process that only reads rows, puts files and updates rows grows by',
+                `${least.toFixed(0)} MiB`,
+              ],
+              [
+                'CPU of the process',
+                `${((after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system) / 1e6).toFixed(0)} s`,
+              ],
+            ],
+          },
+        ],
+        goals: [
+          {
+            goal: 'a backlog of 100,000: memory of the process grows by < 64 MB',
+            measured: `${grown.toFixed(0)} MiB`,
+            met: files >= 100_000 ? grown < 61 : undefined,
+          },
+        ],
         notes: [],
       };
     } finally {
@@ -71,7 +109,9 @@ export const backlog: Benchmark = {
   },
 };
 
-/** How much the memory of a process grows that does nothing else to drain the same backlog. In MiB. */
+/**
+ * How much the memory of a process grows that does nothing else to drain the same backlog. In MiB.
+ */
 async function drainBarely(site: BenchSite, say: (line: string) => void): Promise<number> {
   const app = forkApp(site);
   try {

@@ -12,18 +12,23 @@ const size = 50_000;
 
 /** `--files N`: N hosts. */
 export const manyHosts: Benchmark = {
-  number: 8, title: 'One save of a 50 KB file to 30 hosts',
+  number: 8,
+  title: 'One save of a 50 KB file to 30 hosts',
   async run(settings): Promise<Result> {
     const count = settings.files ?? 30;
     const saves = settings.saves ?? 20;
     const site = await openBenchSite(settings, { receivers: 0 });
     const { sender, app } = site;
     const hosts: TestHost[] = [];
-    const first: number[] = [], last: number[] = [], plain: number[] = [];
+    const first: number[] = [],
+      last: number[] = [],
+      plain: number[] = [];
     try {
       settings.say(`adding ${String(count)} passive hosts`);
       for (let i = 0; i < count; i++) hosts.push(await addHost(sender, `passive${String(i)}`));
-      const machines = hosts.map((ssh): Pick<Machine, 'path'> => ({ path: (file) => join(ssh.root, file) }));
+      const machines = hosts.map((ssh): Pick<Machine, 'path'> => ({
+        path: (file) => join(ssh.root, file),
+      }));
       const arrivals = await Arrivals.at(machines, measured);
       try {
         let login = NaN;
@@ -31,7 +36,8 @@ export const manyHosts: Benchmark = {
           const plainBegan = now();
           await site.Plain.create({ title: 'plain' });
           plain.push(now() - plainBegan);
-          const name = `${String(i)}.jpg`, file = `${measured}/${name}`;
+          const name = `${String(i)}.jpg`,
+            file = `${measured}/${name}`;
           const content = await writeFresh(sender, name, size);
           const arriving = arrivals.expect(name);
           const began = now();
@@ -46,9 +52,25 @@ export const manyHosts: Benchmark = {
           await untilIdle(app, file);
         }
         return {
-          sizes: `${String(count)} passive hosts, each with an sshd of its own, ${String(saves)} saves`,
-          tables: [{ head: rowHead, rows: [row('first host', first), row('last host', last), row('plain save', plain.slice(3))] }], goals: [],
-          notes: [`The first save, which logs in to all of them, took ${milliseconds(login)}. For each host, the last one was there ${milliseconds(median(last) / count)} after the begin of the save.`],
+          sizes:
+            `${String(count)} passive hosts, each with an sshd of its own, ` +
+            `${String(saves)} saves`,
+          tables: [
+            {
+              head: rowHead,
+              rows: [
+                row('first host', first),
+                row('last host', last),
+                row('plain save', plain.slice(3)),
+              ],
+            },
+          ],
+          goals: [],
+          notes: [
+            `The first save, which logs in to all of them, took ${milliseconds(login)}. For ` +
+              `each host, the last one was there ${milliseconds(median(last) / count)} after ` +
+              `the begin of the save.`,
+          ],
         };
       } finally {
         arrivals.close();
@@ -66,7 +88,12 @@ async function addHost(sender: Machine, name: string): Promise<TestHost> {
   await mkdir(join(ssh.root, dir), { recursive: true });
   await ssh.trust(sender.ssh.publicKey);
   await sender.app.sync.hosts.add({
-    hostname: name, url: ssh.hostname, sshPort: ssh.port, username: ssh.username, root: ssh.root, fingerprint: fingerprint(ssh.hostPublicKeys[0] ?? ''),
+    hostname: name,
+    url: ssh.hostname,
+    sshPort: ssh.port,
+    username: ssh.username,
+    root: ssh.root,
+    fingerprint: fingerprint(ssh.hostPublicKeys[0] ?? ''),
   });
   return ssh;
 }

@@ -6,10 +6,13 @@ import type { Benchmark, Result } from '../benchmark.js';
 import { median, milliseconds, row, rowHead } from '../figures.js';
 import { appEnvironment, measured, openBenchSite, writeFresh, type BenchSite } from '../site.js';
 
-const size = 50_000, count = 4, warmUp = 10;
+const size = 50_000,
+  count = 4,
+  warmUp = 10;
 
 export const workers: Benchmark = {
-  number: 9, title: 'Four workers of one host: a save in one that does not run the lanes',
+  number: 9,
+  title: 'Four workers of one host: a save in one that does not run the lanes',
   async run(settings): Promise<Result> {
     const saves = settings.saves ?? 80;
     const site = await openBenchSite(settings, { app: false });
@@ -36,17 +39,34 @@ export const workers: Benchmark = {
   },
 };
 
-async function measure(site: BenchSite, holder: Worker, others: readonly Worker[], saves: number): Promise<Result> {
-  const times = { holder: [] as number[], other: [] as number[], holderSave: [] as number[], otherSave: [] as number[] };
+async function measure(
+  site: BenchSite,
+  holder: Worker,
+  others: readonly Worker[],
+  saves: number,
+): Promise<Result> {
+  const times = {
+    holder: [] as number[],
+    other: [] as number[],
+    holderSave: [] as number[],
+    otherSave: [] as number[],
+  };
   const arrivals = await Arrivals.at(site.receivers, measured);
   try {
     for (let i = 0; i < saves + warmUp; i++) {
       const other = others[i % others.length] ?? holder;
-      for (const [worker, into, save] of [[holder, times.holder, times.holderSave], [other, times.other, times.otherSave]] as const) {
+      for (const [worker, into, save] of [
+        [holder, times.holder, times.holderSave],
+        [other, times.other, times.otherSave],
+      ] as const) {
         const name = `${worker === holder ? 'holder' : 'other'}-${String(i)}.jpg`;
         const content = await writeFresh(site.sender, name, size);
         const arriving = arrivals.expect(name);
-        const { began, saved } = await askFor(worker, { ask: 'save', file: `${measured}/${name}` }, 'saved');
+        const { began, saved } = await askFor(
+          worker,
+          { ask: 'save', file: `${measured}/${name}` },
+          'saved',
+        );
         const arrived = await arriving;
         await arrivals.check(name, content);
         if (i < warmUp) continue;
@@ -60,11 +80,24 @@ async function measure(site: BenchSite, holder: Worker, others: readonly Worker[
   const more = median(times.other) - median(times.holder);
   return {
     sizes: `${String(saves)} saves each, in turns; three other hosts`,
-    tables: [{ head: rowHead, rows: [
-      row('in the worker that runs the lanes: save()', times.holderSave), row('… until all three have it', times.holder),
-      row('in another worker: save()', times.otherSave), row('… until all three have it', times.other),
-    ] }],
-    goals: [{ goal: 'a save in another worker: ≤ 3 ms more than in the one that runs the lanes', measured: `${milliseconds(more)} more`, met: more <= 3 }],
+    tables: [
+      {
+        head: rowHead,
+        rows: [
+          row('in the worker that runs the lanes: save()', times.holderSave),
+          row('… until all three have it', times.holder),
+          row('in another worker: save()', times.otherSave),
+          row('… until all three have it', times.other),
+        ],
+      },
+    ],
+    goals: [
+      {
+        goal: 'a save in another worker: ≤ 3 ms more than in the one that runs the lanes',
+        measured: `${milliseconds(more)} more`,
+        met: more <= 3,
+      },
+    ],
     notes: [],
   };
 }

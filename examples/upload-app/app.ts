@@ -1,4 +1,5 @@
-// A site on several machines: an upload lands on the one that took the request, syncmedia brings it to the others.
+// A site on several machines: an upload lands on the one that took the request, syncmedia brings it
+// to the others.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { rename, rm } from 'node:fs/promises';
@@ -20,24 +21,35 @@ const app = express();
 app.disable('x-powered-by');
 app.use((_request, response, next) => {
   response.set({
-    'Content-Security-Policy': "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'",
+    'Content-Security-Policy':
+      "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'",
     'X-Content-Type-Options': 'nosniff',
   });
   next();
 });
 
-// Hosts, status, push and pull. It refuses everyone until SYNCMEDIA_ADMIN_TOKEN is set or it is given an `authorize`.
+// Hosts, status, push and pull. It refuses everyone until SYNCMEDIA_ADMIN_TOKEN is set or it is
+// given an `authorize`.
 app.use('/sync-admin', syncAdmin());
 
-// What has not arrived here yet is fetched from a host that has it. Uploads can't run in this origin, whatever is in them.
+// What has not arrived here yet is fetched from a host that has it. Uploads can't run in this
+// origin, whatever is in them.
 app.use('/uploads', serveMedia('uploads'));
 
 app.get('/', async (_request, response) => {
   const photos = await PhotoModel.find().sort({ createdAt: -1 }).limit(60).lean();
   const shown = photos.map(async ({ title, picture, savedOn }) => {
     const thumbnail = thumbnailOf(picture);
-    const [bytes, thumbnailBytes] = await Promise.all([sizeOf(root, picture), sizeOf(root, thumbnail)]);
-    return { title, savedOn, picture: { path: picture, bytes }, thumbnail: { path: thumbnail, bytes: thumbnailBytes } };
+    const [bytes, thumbnailBytes] = await Promise.all([
+      sizeOf(root, picture),
+      sizeOf(root, thumbnail),
+    ]);
+    return {
+      title,
+      savedOn,
+      picture: { path: picture, bytes },
+      thumbnail: { path: thumbnail, bytes: thumbnailBytes },
+    };
   });
   response.type('html').send(renderPage(host, root, await Promise.all(shown)));
 });
@@ -59,10 +71,14 @@ app.post('/photos', upload.single('picture'), async (request, response) => {
   const { title } = request.body as { title?: unknown };
   try {
     const picture = await namePicture(request.file.path);
-    const photo = new PhotoModel({ title: typeof title === 'string' ? title : '', picture, savedOn: host });
+    const photo = new PhotoModel({
+      title: typeof title === 'string' ? title : '',
+      picture,
+      savedOn: host,
+    });
     await photo.validate();
-    // First the file, then the document that names it. Should the save fail the file stays: after a lost connection
-    // the document may have been saved all the same.
+    // First the file, then the document that names it. Should the save fail the file stays: after a
+    // lost connection the document may have been saved all the same.
     await rename(request.file.path, join(root, picture));
     await makeThumbnail(root, picture);
     await photo.save();
@@ -71,7 +87,9 @@ app.post('/photos', upload.single('picture'), async (request, response) => {
         response.redirect(303, '/');
       },
       json: () => {
-        response.status(201).json({ picture: `/${picture}`, thumbnail: `/${thumbnailOf(picture)}` });
+        response
+          .status(201)
+          .json({ picture: `/${picture}`, thumbnail: `/${thumbnailOf(picture)}` });
       },
     });
   } finally {
@@ -95,7 +113,10 @@ app.use(explainError);
 
 /** What the visitor can do better; undefined where it is our fault. */
 function explainToVisitor(error: unknown): string | undefined {
-  if (error instanceof mongoose.Error.ValidationError) return Object.values(error.errors).map(({ message }) => message).join(' ');
+  if (error instanceof mongoose.Error.ValidationError)
+    return Object.values(error.errors)
+      .map(({ message }) => message)
+      .join(' ');
   if (error instanceof multer.MulterError) return `${error.message}.`;
   return error instanceof NotAPicture ? error.message : undefined;
 }
@@ -106,7 +127,8 @@ const server = app.listen(Number(process.env.PORT ?? 3000), process.env.ADDRESS 
 await once(server, 'listening');
 console.log(`${host} listens on port ${String(process.env.PORT ?? 3000)}`);
 
-// syncmedia installs no signal handlers: the app decides how it ends. First no new requests, then what they began.
+// syncmedia installs no signal handlers: the app decides how it ends. First no new requests, then
+// what they began.
 async function close(): Promise<void> {
   const ended = once(server, 'close');
   server.close();

@@ -1,5 +1,6 @@
-// `npm run demo`: the upload app on three hosts of this machine, until ctrl-C. With --once it ends by itself: with 0 if
-// every picture arrived everywhere byte-identical, else with 1 and what was missing.
+// `npm run demo`: the upload app on three hosts of this machine, until ctrl-C. With --once it ends
+// by itself: with 0 if every picture arrived everywhere byte-identical, else with 1 and what was
+// missing.
 import { once } from 'node:events';
 import type { DemoHost, Site } from './demo/host.js';
 import { Owner } from './demo/owner.js';
@@ -17,10 +18,18 @@ if (unknown !== undefined) {
 const report = new Report();
 const owner = new Owner();
 const stop = new AbortController();
-// ctrl-C reaches us twice under npm: the first counts. Whatever else would end us ends all in order, too.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { stop.abort(new Error(`stopped by ${signal}`)); });
-process.on('uncaughtException', (error) => { stop.abort(error); });
-process.stdout.on('error', () => { stop.abort(new Error('nobody reads the output any more')); });
+// ctrl-C reaches us twice under npm: the first counts. Whatever else would end us ends all in
+// order, too.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    stop.abort(new Error(`stopped by ${signal}`));
+  });
+process.on('uncaughtException', (error) => {
+  stop.abort(error);
+});
+process.stdout.on('error', () => {
+  stop.abort(new Error('nobody reads the output any more'));
+});
 
 process.exitCode = await runDemo();
 const problems = await owner.close();
@@ -30,7 +39,9 @@ if (problems.length > 0) process.exitCode = 1;
 async function runDemo(): Promise<number> {
   let hosts: Hosts | undefined;
   try {
-    report.say('Three hosts on this machine, each with its own app, sshd, keys, root and state folder:');
+    report.say(
+      'Three hosts on this machine, each with its own app, sshd, keys, root and state folder:',
+    );
     const started = await startSite(owner, report, stop.signal);
     hosts = started.hosts;
     const stage = { ...started, report };
@@ -40,7 +51,8 @@ async function runDemo(): Promise<number> {
       if (report.missing.length > 0) break;
     }
     sayResult();
-    if (!args.includes('--once') && !stop.signal.aborted) await keepRunning(started.site, started.hosts);
+    if (!args.includes('--once') && !stop.signal.aborted)
+      await keepRunning(started.site, started.hosts);
     return report.missing.length === 0 ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) {
@@ -55,12 +67,16 @@ async function runDemo(): Promise<number> {
 }
 
 function sayResult(): void {
-  if (report.missing.length === 0) report.title('Every picture and every thumbnail arrived on every host, byte-identical.');
+  if (report.missing.length === 0)
+    report.title('Every picture and every thumbnail arrived on every host, byte-identical.');
   else report.title(`Missing:\n${report.missing.map((one) => `  ${one}`).join('\n')}`);
 }
 
 async function keepRunning({ adminToken }: Site, hosts: Hosts): Promise<void> {
-  report.title('The three hosts keep running; save pictures of your own, and look at the same page on the others:');
+  report.title(
+    'The three hosts keep running; save pictures of your own, and look at the same page on the ' +
+      'others:',
+  );
   for (const { name, url } of hosts) report.say(`  ${name}  ${url}`);
   report.say(`
 How they are:
@@ -73,5 +89,6 @@ ctrl-C ends everything and removes its files.`);
 
 /** What the apps had to say, where something is missing: their files are gone in a moment. */
 async function sayLogs(hosts: readonly DemoHost[]): Promise<void> {
-  for (const host of hosts) console.error(`\nthe last that the app of ${host.name} said:\n${await host.tail('app.log')}`);
+  for (const host of hosts)
+    console.error(`\nthe last that the app of ${host.name} said:\n${await host.tail('app.log')}`);
 }

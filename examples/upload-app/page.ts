@@ -11,7 +11,10 @@ export interface ShownPhoto {
 }
 
 export function renderPage(host: string, root: string, photos: readonly ShownPhoto[]): string {
-  const list = photos.length === 0 ? '<p class="empty">No pictures yet.</p>' : `<ul>${photos.map(renderPhoto).join('')}</ul>`;
+  const list =
+    photos.length === 0
+      ? '<p class="empty">No pictures yet.</p>'
+      : `<ul>${photos.map(renderPhoto).join('')}</ul>`;
   return renderDocument(
     host,
     `<form action="/photos" method="post" enctype="multipart/form-data">
@@ -29,7 +32,10 @@ export function renderPage(host: string, root: string, photos: readonly ShownPho
 }
 
 export function renderError(host: string, message: string): string {
-  return renderDocument(host, `<p role="alert">${escapeHtml(message)}</p><p><a href="/">Back to the pictures</a></p>`);
+  return renderDocument(
+    host,
+    `<p role="alert">${escapeHtml(message)}</p><p><a href="/">Back to the pictures</a></p>`,
+  );
 }
 
 function renderPhoto({ title, savedOn, picture, thumbnail }: ShownPhoto): string {
@@ -37,7 +43,8 @@ function renderPhoto({ title, savedOn, picture, thumbnail }: ShownPhoto): string
   const image =
     shown.bytes === undefined
       ? '<div class="absent">not here yet</div>'
-      : `<a href="/${escapeHtml(picture.path)}"><img src="/${escapeHtml(shown.path)}" alt="${escapeHtml(title)}" width="320" height="240" loading="lazy"></a>`;
+      : `<a href="/${escapeHtml(picture.path)}"><img src="/${escapeHtml(shown.path)}" ` +
+        `alt="${escapeHtml(title)}" width="320" height="240" loading="lazy"></a>`;
   return `<li><figure>${image}<figcaption>
       <strong>${escapeHtml(title)}</strong> <span>saved on ${escapeHtml(savedOn)}</span>
       <dl>${renderFile('picture', picture)}${renderFile('thumbnail', thumbnail)}</dl>

@@ -4,7 +4,10 @@ import { syncMedia } from '../../src/index.js';
 
 export interface Photo {
   title: string;
-  /** Below the root, such as `uploads/photos/4f6c….jpg`. Saving a document that names a file is what sends the file. */
+  /**
+   * Below the root, such as `uploads/photos/4f6c….jpg`. Saving a document that names a file is what
+   * sends the file.
+   */
   picture: string;
   /** The host that took the upload. */
   savedOn: string;
@@ -14,15 +17,21 @@ export type PhotoDocument = HydratedDocument<Photo>;
 
 const photoSchema = new Schema<Photo>(
   {
-    title: { type: String, required: [true, 'Give the picture a title.'], trim: true, maxlength: 200 },
+    title: {
+      type: String,
+      required: [true, 'Give the picture a title.'],
+      trim: true,
+      maxlength: 200,
+    },
     picture: { type: String, required: true },
     savedOn: { type: String, required: true },
   },
   { timestamps: true },
 );
 
-// Before the model is compiled. The sweep finds what no document names: the thumbnail beside each picture. It is due 30 s
-// after a save unless told otherwise; here 2 s, so that there is something to watch.
+// Before the model is compiled. The sweep finds what no document names: the thumbnail beside each
+// picture. It is due 30 s after a save unless told otherwise; here 2 s, so that there is something
+// to watch.
 photoSchema.plugin(syncMedia, { syncDirs: ['uploads/photos'], exclude: '*.tmp', sweep: 2 });
 
 export const PhotoModel = model<Photo>('Photo', photoSchema);

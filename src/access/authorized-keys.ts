@@ -30,7 +30,11 @@ export function formatKeyLine(host: { id: string; publicKey: string }, command?:
  * @throws BAD_AUTHORIZED_KEYS if the file or its folder is a symlink or writable by others,
  *   TIMED_OUT
  */
-export async function writeManagedBlock(file: string, owner: string, lines: readonly string[]): Promise<boolean> {
+export async function writeManagedBlock(
+  file: string,
+  owner: string,
+  lines: readonly string[],
+): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   return rewrite(file, owner, [begin(owner), ...lines, end(owner)]);
 }
@@ -40,7 +44,8 @@ export async function removeManagedBlock(file: string, owner: string): Promise<b
   return (await lstat(file).catch(() => undefined)) ? rewrite(file, owner, []) : false;
 }
 
-const begin = (owner: string): string => `# syncmedia begin ${owner} (written by syncmedia: changes in here are lost)`;
+const begin = (owner: string): string =>
+  `# syncmedia begin ${owner} (written by syncmedia: changes in here are lost)`;
 const end = (owner: string): string => `# syncmedia end ${owner}`;
 
 async function rewrite(file: string, owner: string, block: readonly string[]): Promise<boolean> {
@@ -64,7 +69,13 @@ async function readChecked(file: string): Promise<string> {
 
 function replaceBlock(file: string, text: string, owner: string, block: readonly string[]): string {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
-  const is = (marker: string) => (line: string): boolean => line === marker || line.startsWith(`${marker} `) || line.startsWith(`${marker}\n`) || line.startsWith(`${marker}\r`);
+  const is =
+    (marker: string) =>
+    (line: string): boolean =>
+      line === marker ||
+      line.startsWith(`${marker} `) ||
+      line.startsWith(`${marker}\n`) ||
+      line.startsWith(`${marker}\r`);
   const start = lines.findIndex(is(`# syncmedia begin ${owner}`));
   const stop = lines.findIndex(is(end(owner)));
   if (start === -1 && stop === -1) {
@@ -73,22 +84,38 @@ function replaceBlock(file: string, text: string, owner: string, block: readonly
     return `${text}${separator}${block.join('\n')}\n`;
   }
   // With only one marker nothing says which lines are ours.
-  if (start === -1 || stop < start) throw refuse(file, `has only one of the two marker lines of ${owner}`, 'remove that line and what syncmedia wrote beside it');
+  if (start === -1 || stop < start)
+    throw refuse(
+      file,
+      `has only one of the two marker lines of ${owner}`,
+      'remove that line and what syncmedia wrote beside it',
+    );
   const ours = block.map((line) => `${line}\n`);
   return [...lines.slice(0, start), ...ours, ...lines.slice(stop + 1)].join('');
 }
 
 /** Refuses what sshd would refuse too, and what would let other users add a key. */
-async function checkPlace(path: string, kind: 'file' | 'directory'): Promise<{ size: number } | undefined> {
+async function checkPlace(
+  path: string,
+  kind: 'file' | 'directory',
+): Promise<{ size: number } | undefined> {
   const there = await lstat(path).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   });
   if (!there) return undefined;
-  if (there.isSymbolicLink()) throw refuse(path, 'is a symlink', 'put a real one there, or name another file in SYNCMEDIA_AUTHORIZED_KEYS');
-  if (kind === 'file' ? !there.isFile() : !there.isDirectory()) throw refuse(path, `is no ${kind}`, 'name another file in SYNCMEDIA_AUTHORIZED_KEYS');
-  if ((there.mode & 0o022) !== 0) throw refuse(path, 'can be written by others', `chmod go-w ${path}`);
-  if (there.uid !== process.geteuid?.()) throw refuse(path, 'belongs to another user', 'run this as the user who runs the app');
+  if (there.isSymbolicLink())
+    throw refuse(
+      path,
+      'is a symlink',
+      'put a real one there, or name another file in SYNCMEDIA_AUTHORIZED_KEYS',
+    );
+  if (kind === 'file' ? !there.isFile() : !there.isDirectory())
+    throw refuse(path, `is no ${kind}`, 'name another file in SYNCMEDIA_AUTHORIZED_KEYS');
+  if ((there.mode & 0o022) !== 0)
+    throw refuse(path, 'can be written by others', `chmod go-w ${path}`);
+  if (there.uid !== process.geteuid?.())
+    throw refuse(path, 'belongs to another user', 'run this as the user who runs the app');
   return there;
 }
 

@@ -18,7 +18,11 @@ import type { State } from '../state-dir/state.js';
  * The gate's rules, a file in the state folder. Only `hosts`, the hosts that may log in, depends
  * on rows of the database.
  */
-export interface GateRules { readonly root: string; readonly dirs: readonly Path[]; readonly hosts: readonly HostId[] }
+export interface GateRules {
+  readonly root: string;
+  readonly dirs: readonly Path[];
+  readonly hosts: readonly HostId[];
+}
 
 /** Fixed paths instead of PATH: every process of this host must write the same line. */
 const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'] as const;
@@ -37,17 +41,27 @@ export function gateFolder(stateDir: string): string {
  * @throws NO_CONFINEMENT naming what is missing
  */
 export async function checkGate(python = findPython()): Promise<string> {
-  if (python === undefined) throw unconfinable(`Python 3 is missing here, looked for as ${pythons.join(', ')}`);
+  if (python === undefined)
+    throw unconfinable(`Python 3 is missing here, looked for as ${pythons.join(', ')}`);
   const folder = await mkdtemp(join(tmpdir(), 'syncmedia-'));
   try {
     const file = join(folder, fileName);
     await writeFile(file, gateProgram, { mode: 0o600 });
     const { code, stdout, stderr } = await runCheck(python, file);
     const abi = /^\{"landlock": (\d+), "seccomp": true\}$/m.exec(stdout)?.[1];
-    if (code === 0 && abi !== undefined) return `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi}, seccomp)`;
+    if (code === 0 && abi !== undefined)
+      return (
+        `the keys of other hosts open the sync dirs and nothing else (Landlock ABI ${abi}, ` +
+        `seccomp)`
+      );
     const module = /^ModuleNotFoundError: No module named '([\w.]+)'/m.exec(stderr)?.[1];
     if (module !== undefined) throw unconfinable(describeMissingModule(python, module));
-    throw unconfinable(stderr.trim().replace(/^syncmedia-gate: /, '').slice(0, 500) || `${python} failed`);
+    throw unconfinable(
+      stderr
+        .trim()
+        .replace(/^syncmedia-gate: /, '')
+        .slice(0, 500) || `${python} failed`,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -61,17 +75,37 @@ export async function checkGate(python = findPython()): Promise<string> {
 export function gateCommand(stateDir: string, host: HostId): string {
   const file = join(gateFolder(stateDir), fileName);
   // authorized_keys cannot express a line break, and has its own rules for quotes.
-  if (/["\\\r\n\0]/.test(file)) throw new SyncMediaError('BAD_STATE', `${JSON.stringify(stateDir)} cannot be written into authorized_keys: give a state folder without quotes, backslashes and line breaks`);
-  if (!isHostId(host)) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
-  return ['exec', findPython() ?? pythons[0], ...pythonArguments, `'${file.replaceAll("'", `'\\''`)}'`, host].join(' ');
+  if (/["\\\r\n\0]/.test(file))
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `${JSON.stringify(stateDir)} cannot be written into authorized_keys: give a state folder ` +
+        `without quotes, backslashes and line breaks`,
+    );
+  if (!isHostId(host))
+    throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
+  return [
+    'exec',
+    findPython() ?? pythons[0],
+    ...pythonArguments,
+    `'${file.replaceAll("'", `'\\''`)}'`,
+    host,
+  ].join(' ');
 }
 
 /**
  * Sets the hosts that the gate lets in, which also applies to open connections. Installs the gate
  * if it is missing or of another version.
  */
-export async function setGateHosts(stateDir: string, state: GateState, hosts: readonly HostId[]): Promise<void> {
-  await change(stateDir, (before) => ({ ...before, hosts: [...hosts].sort(), ...rulesOf(state, before, []) }));
+export async function setGateHosts(
+  stateDir: string,
+  state: GateState,
+  hosts: readonly HostId[],
+): Promise<void> {
+  await change(stateDir, (before) => ({
+    ...before,
+    hosts: [...hosts].sort(),
+    ...rulesOf(state, before, []),
+  }));
 }
 
 /**
@@ -81,7 +115,11 @@ export async function setGateHosts(stateDir: string, state: GateState, hosts: re
  *
  * @returns whether a directory was added that open connections cannot reach yet
  */
-export async function openGateDirs(stateDir: string, state: GateState, declared: readonly Path[]): Promise<boolean> {
+export async function openGateDirs(
+  stateDir: string,
+  state: GateState,
+  declared: readonly Path[],
+): Promise<boolean> {
   let grew = false;
   await change(stateDir, (before) => {
     const after = { ...before, ...rulesOf(state, before, declared) };
@@ -112,8 +150,16 @@ export async function closeGate(stateDir: string): Promise<void> {
 
 type GateState = Pick<State, 'root' | 'syncDirs'>;
 
-function rulesOf({ root, syncDirs }: GateState, before: GateRules, declared: readonly Path[]): Pick<GateRules, 'root' | 'dirs'> {
-  const dirs = chooseOwnDirs({ allowed: syncDirs as Path[], declared, opened: before.root === root ? before.dirs : [] });
+function rulesOf(
+  { root, syncDirs }: GateState,
+  before: GateRules,
+  declared: readonly Path[],
+): Pick<GateRules, 'root' | 'dirs'> {
+  const dirs = chooseOwnDirs({
+    allowed: syncDirs as Path[],
+    declared,
+    opened: before.root === root ? before.dirs : [],
+  });
   return { root, dirs: dirs.filter(isSafePath) };
 }
 
@@ -122,10 +168,17 @@ async function change(stateDir: string, make: (before: GateRules) => GateRules):
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await withLock(join(folder, 'rules.lock'), async (checkHeld) => {
     const program = join(folder, fileName);
-    if ((await readFile(program, 'utf8').catch(() => '')) !== gateProgram) await replaceFile(program, gateProgram, 0o600, checkHeld);
+    if ((await readFile(program, 'utf8').catch(() => '')) !== gateProgram)
+      await replaceFile(program, gateProgram, 0o600, checkHeld);
     const before = await readRules(stateDir);
     const after = make(before);
-    if (!isDeepStrictEqual(before, after)) await replaceFile(join(folder, 'rules.json'), `${JSON.stringify(after, null, 2)}\n`, 0o600, checkHeld);
+    if (!isDeepStrictEqual(before, after))
+      await replaceFile(
+        join(folder, 'rules.json'),
+        `${JSON.stringify(after, null, 2)}\n`,
+        0o600,
+        checkHeld,
+      );
   });
 }
 
@@ -133,9 +186,15 @@ async function change(stateDir: string, make: (before: GateRules) => GateRules):
 async function readRules(stateDir: string): Promise<GateRules> {
   const nothing: GateRules = { root: '', dirs: [], hosts: [] };
   try {
-    const { root, dirs, hosts } = JSON.parse(await readFile(join(gateFolder(stateDir), 'rules.json'), 'utf8')) as Partial<GateRules>;
+    const { root, dirs, hosts } = JSON.parse(
+      await readFile(join(gateFolder(stateDir), 'rules.json'), 'utf8'),
+    ) as Partial<GateRules>;
     if (typeof root !== 'string' || !Array.isArray(dirs) || !Array.isArray(hosts)) return nothing;
-    return { root, dirs: (dirs as readonly string[]).filter(isSafePath), hosts: hosts as readonly HostId[] };
+    return {
+      root,
+      dirs: (dirs as readonly string[]).filter(isSafePath),
+      hosts: hosts as readonly HostId[],
+    };
   } catch {
     return nothing;
   }
@@ -152,11 +211,19 @@ function findPython(): string | undefined {
   });
 }
 
-function runCheck(python: string, file: string): Promise<{ code: number; stdout: string; stderr: string }> {
+function runCheck(
+  python: string,
+  file: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(python, [...pythonArguments, file, '--check'], { timeout: 15_000, maxBuffer: 64 * 1024 }, (error, stdout, stderr) => {
-      resolve({ code: error ? 1 : 0, stdout, stderr: stderr || (error?.message ?? '') });
-    });
+    execFile(
+      python,
+      [...pythonArguments, file, '--check'],
+      { timeout: 15_000, maxBuffer: 64 * 1024 },
+      (error, stdout, stderr) => {
+        resolve({ code: error ? 1 : 0, stdout, stderr: stderr || (error?.message ?? '') });
+      },
+    );
   });
 }
 
@@ -165,11 +232,18 @@ function runCheck(python: string, file: string): Promise<{ code: number; stdout:
  * standard library.
  */
 function describeMissingModule(python: string, module: string): string {
-  return `${python} lacks its own module ${module}, so it is not the whole Python 3. Install the package python3 (Debian, Ubuntu: \`apt-get install python3\`, `
-    + 'as python3-minimal is not enough; Alpine: `apk add python3`; RHEL: `dnf install python3`)';
+  return (
+    `${python} lacks its own module ${module}, so it is not the whole Python 3. Install the ` +
+    `package python3 (Debian, Ubuntu: \`apt-get install python3\`, ` +
+    'as python3-minimal is not enough; Alpine: `apk add python3`; RHEL: `dnf install python3`)'
+  );
 }
 
 function unconfinable(what: string): SyncMediaError {
-  return new SyncMediaError('NO_CONFINEMENT', `the keys of other hosts cannot be confined to the sync dirs here: ${what}. `
-    + 'Put that right, or run `syncmedia init --unconfined`, which gives every other host a login shell as this user');
+  return new SyncMediaError(
+    'NO_CONFINEMENT',
+    `the keys of other hosts cannot be confined to the sync dirs here: ${what}. ` +
+      'Put that right, or run `syncmedia init --unconfined`, which gives every other host a ' +
+      'login shell as this user',
+  );
 }

@@ -23,14 +23,20 @@ export async function generateKey(stateDir: string, comment: string): Promise<st
   } catch (error) {
     // The caller checks whether it is a usable pair.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return `${file}.pub`;
-    throw new SyncMediaError('BAD_KEY', `the key ${file} cannot be made: ${messageOf(error)}`, { cause: error });
+    throw new SyncMediaError('BAD_KEY', `the key ${file} cannot be made: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   try {
     await writeNew(`${file}.pub`, `${pair.public}\n`);
   } catch (error) {
     // The private key that was just made is useless without its public half.
     await rm(file, { force: true });
-    throw new SyncMediaError('BAD_KEY', `the key ${file}.pub cannot be made (${messageOf(error)}): move away what is there`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `the key ${file}.pub cannot be made (${messageOf(error)}): move away what is there`,
+      { cause: error },
+    );
   }
   return `${file}.pub`;
 }

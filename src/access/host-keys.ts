@@ -13,8 +13,21 @@ const SCAN_SECONDS = 5;
  * @throws MISSING_PROGRAM, BAD_OPTION for a url that ssh-keyscan would parse as an option
  */
 export async function scanHostKeys(url: string, port: number): Promise<string[]> {
-  if (url.startsWith('-')) throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(url)} is no host name: it begins with "-"`);
-  const args = ['-T', String(SCAN_SECONDS), '-p', String(port), '-t', 'ed25519,ecdsa,rsa', '--', url];
+  if (url.startsWith('-'))
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `${JSON.stringify(url)} is no host name: it begins with "-"`,
+    );
+  const args = [
+    '-T',
+    String(SCAN_SECONDS),
+    '-p',
+    String(port),
+    '-t',
+    'ed25519,ecdsa,rsa',
+    '--',
+    url,
+  ];
   return parseScan(await runKeyscan(args));
 }
 
@@ -22,7 +35,10 @@ export async function scanHostKeys(url: string, port: number): Promise<string[]>
  * Reads the public keys of this host's own sshd, on loopback at the registered port. Only if
  * nothing answers there are they read from its key files.
  */
-export async function readOwnHostKeys(port: number, folder = '/etc/ssh'): Promise<{ keys: string[]; from: 'sshd' | 'files' | 'nowhere' }> {
+export async function readOwnHostKeys(
+  port: number,
+  folder = '/etc/ssh',
+): Promise<{ keys: string[]; from: 'sshd' | 'files' | 'nowhere' }> {
   for (const url of ['127.0.0.1', '::1']) {
     const keys = await scanHostKeys(url, port);
     if (keys.length > 0) return { keys, from: 'sshd' };
@@ -34,14 +50,22 @@ export async function readOwnHostKeys(port: number, folder = '/etc/ssh'): Promis
 async function readKeyFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   const lines = await Promise.all(
-    names.filter((name) => /^ssh_host_\w+_key\.pub$/.test(name)).map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
+    names
+      .filter((name) => /^ssh_host_\w+_key\.pub$/.test(name))
+      .map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
   );
-  return lines.map(parseLine).filter((line) => line !== undefined).sort();
+  return lines
+    .map(parseLine)
+    .filter((line) => line !== undefined)
+    .sort();
 }
 
 /** Parses lines of `host type base64`, and comments that begin with `#`. */
 function parseScan(output: string): string[] {
-  const keys = output.split('\n').filter((line) => !line.startsWith('#')).map((line) => parseLine(line.slice(line.indexOf(' ') + 1)));
+  const keys = output
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .map((line) => parseLine(line.slice(line.indexOf(' ') + 1)));
   return [...new Set(keys.filter((line) => line !== undefined))].sort();
 }
 
@@ -55,11 +79,30 @@ function parseLine(text: string): string | undefined {
 
 function runKeyscan(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile('ssh-keyscan', args, { timeout: SCAN_SECONDS * 3000, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 }, (error, stdout) => {
-      // It exits with 1 if no server answered; its output still counts.
-      if (error?.code === 'ENOENT') reject(new SyncMediaError('MISSING_PROGRAM', 'ssh-keyscan is missing here: install openssh-client', { cause: error }));
-      else if (error && typeof error.code === 'string') reject(new SyncMediaError('TRANSFER_FAILED', `ssh-keyscan could not be run: ${messageOf(error)}`, { cause: error }));
-      else resolve(stdout);
-    });
+    execFile(
+      'ssh-keyscan',
+      args,
+      { timeout: SCAN_SECONDS * 3000, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 },
+      (error, stdout) => {
+        // It exits with 1 if no server answered; its output still counts.
+        if (error?.code === 'ENOENT')
+          reject(
+            new SyncMediaError(
+              'MISSING_PROGRAM',
+              'ssh-keyscan is missing here: install openssh-client',
+              { cause: error },
+            ),
+          );
+        else if (error && typeof error.code === 'string')
+          reject(
+            new SyncMediaError(
+              'TRANSFER_FAILED',
+              `ssh-keyscan could not be run: ${messageOf(error)}`,
+              { cause: error },
+            ),
+          );
+        else resolve(stdout);
+      },
+    );
   });
 }

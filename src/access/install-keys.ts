@@ -9,7 +9,10 @@ import type { State } from '../state-dir/state.js';
 /** The files to write the keys to, and the state of this host. */
 export interface KeyTarget {
   readonly stateDir: string;
-  readonly state: Pick<State, 'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'>;
+  readonly state: Pick<
+    State,
+    'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'
+  >;
   readonly log: Log;
 }
 
@@ -32,14 +35,24 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
     const publicKey = host.id === state.id ? state.registered?.publicKey : keyOf(host);
     if (publicKey === undefined) continue;
     try {
-      lines.set(host.id, formatKeyLine({ id: host.id, publicKey }, state.unconfined ? undefined : gateCommand(stateDir, host.id)));
+      lines.set(
+        host.id,
+        formatKeyLine(
+          { id: host.id, publicKey },
+          state.unconfined ? undefined : gateCommand(stateDir, host.id),
+        ),
+      );
     } catch (error) {
       log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
     }
   }
   // Update the gate first: it then refuses removed hosts, also on connections that are open.
   if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
-  const changed = await writeManagedBlock(state.authorizedKeysFile, ownerOf(state), [...lines.values()].sort());
+  const changed = await writeManagedBlock(
+    state.authorizedKeysFile,
+    ownerOf(state),
+    [...lines.values()].sort(),
+  );
   await endOthers(target, hosts, (id) => lines.has(id));
   return changed;
 }
@@ -53,9 +66,16 @@ export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   return changed;
 }
 
-async function endOthers({ stateDir, log }: KeyTarget, hosts: readonly Host[], mayStay: (id: string) => boolean): Promise<void> {
+async function endOthers(
+  { stateDir, log }: KeyTarget,
+  hosts: readonly Host[],
+  mayStay: (id: string) => boolean,
+): Promise<void> {
   for (const id of await endConnections(stateDir, mayStay)) {
-    log.info(`the open connections of host ${hosts.find((host) => host.id === id)?.hostname ?? id} were ended: it may not log in here any more`);
+    log.info(
+      `the open connections of host ${hosts.find((host) => host.id === id)?.hostname ?? id} ` +
+        `were ended: it may not log in here any more`,
+    );
   }
 }
 

@@ -15,20 +15,25 @@ const PATIENCE_MS = 3_000;
  * @param mayStay whether the connections of a host stay open
  * @returns the hosts whose connections were ended
  */
-export async function endConnections(stateDir: string, mayStay: (host: HostId) => boolean): Promise<HostId[]> {
+export async function endConnections(
+  stateDir: string,
+  mayStay: (host: HostId) => boolean,
+): Promise<HostId[]> {
   const folder = join(gateFolder(stateDir), 'connections');
   const names = await readdir(folder).catch(() => []);
-  const ended = await Promise.all(names.map(async (name) => {
-    const [, host, pid] = /^([\w-]+)\.(\d+)$/.exec(name) ?? [];
-    if (host === undefined || mayStay(host)) return [];
-    const file = join(folder, name);
-    const began = await readFile(file, 'latin1').catch(() => '');
-    // The gate is writing the record. It reads its rules afterwards, and refuses this host.
-    if (began === '') return [];
-    const found = await endProcess(Number(pid), began);
-    await rm(file, { force: true });
-    return found ? [host] : [];
-  }));
+  const ended = await Promise.all(
+    names.map(async (name) => {
+      const [, host, pid] = /^([\w-]+)\.(\d+)$/.exec(name) ?? [];
+      if (host === undefined || mayStay(host)) return [];
+      const file = join(folder, name);
+      const began = await readFile(file, 'latin1').catch(() => '');
+      // The gate is writing the record. It reads its rules afterwards, and refuses this host.
+      if (began === '') return [];
+      const found = await endProcess(Number(pid), began);
+      await rm(file, { force: true });
+      return found ? [host] : [];
+    }),
+  );
   return [...new Set(ended.flat())];
 }
 
@@ -39,7 +44,11 @@ export async function endConnections(stateDir: string, mayStay: (host: HostId) =
 async function endProcess(pid: number, began: string): Promise<boolean> {
   if ((await readBegin(pid)) !== began) return false;
   signal(pid, 'SIGTERM');
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await sleep(20)) {
+  for (
+    const deadline = performance.now() + PATIENCE_MS;
+    performance.now() < deadline;
+    await sleep(20)
+  ) {
     if ((await readBegin(pid)) !== began) return true;
   }
   signal(pid, 'SIGKILL');

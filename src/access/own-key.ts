@@ -26,7 +26,9 @@ export interface KeyRequest {
   home?: string;
 }
 
-const remedy = (file: string): string => `run \`syncmedia init --generate\` for a key of this host's own, or make one with \`ssh-keygen -t ed25519 -N '' -f ${file}\``;
+const remedy = (file: string): string =>
+  `run \`syncmedia init --generate\` for a key of this host's own, or make one with ` +
+  `\`ssh-keygen -t ed25519 -N '' -f ${file}\``;
 const MAX_KEY_FILE = 64 * 1024;
 
 /**
@@ -35,15 +37,26 @@ const MAX_KEY_FILE = 64 * 1024;
  */
 export async function findKey(request: KeyRequest): Promise<KeyPair> {
   const home = request.home ?? homedir();
-  const identity = request.identityFile === undefined ? undefined : expand(request.identityFile, home);
+  const identity =
+    request.identityFile === undefined ? undefined : expand(request.identityFile, home);
   if (request.key !== undefined && isLiteral(request.key)) {
     const publicKey = await readPublicKey(request.key);
-    return { publicKey, publicKeyFile: undefined, identityFile: await findIdentity(publicKey, identity, home) };
+    return {
+      publicKey,
+      publicKeyFile: undefined,
+      identityFile: await findIdentity(publicKey, identity, home),
+    };
   }
   const file = request.key === undefined ? await findDefault(home) : expand(request.key, home);
   const publicKey = await readPublicKey(file);
-  const identityFile = identity ?? (file.endsWith('.pub') ? file.slice(0, -'.pub'.length) : undefined);
-  if (identityFile === undefined) throw new SyncMediaError('BAD_KEY', `${file} does not end in .pub, so the file of its private half is unknown: name it in SYNCMEDIA_IDENTITY`);
+  const identityFile =
+    identity ?? (file.endsWith('.pub') ? file.slice(0, -'.pub'.length) : undefined);
+  if (identityFile === undefined)
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `${file} does not end in .pub, so the file of its private half is unknown: name it in ` +
+        `SYNCMEDIA_IDENTITY`,
+    );
   await checkIdentity(identityFile, publicKey);
   return { publicKey, publicKeyFile: file, identityFile };
 }
@@ -60,17 +73,26 @@ export async function readPublicKey(key: string, home = homedir()): Promise<Publ
  * @throws BAD_KEY
  */
 export async function checkIdentity(file: string, publicKey: PublicKey): Promise<void> {
-  const bad = (what: string): SyncMediaError => new SyncMediaError('BAD_KEY', `the private key ${file} ${what}`);
+  const bad = (what: string): SyncMediaError =>
+    new SyncMediaError('BAD_KEY', `the private key ${file} ${what}`);
   const there = await stat(file).catch(() => undefined);
-  if (!there?.isFile()) throw bad(`does not exist: name it in SYNCMEDIA_IDENTITY, or ${remedy(file)}`);
-  if ((there.mode & 0o077) !== 0) throw bad(`can be read by others, so ssh refuses it: chmod 600 ${file}`);
+  if (!there?.isFile())
+    throw bad(`does not exist: name it in SYNCMEDIA_IDENTITY, or ${remedy(file)}`);
+  if ((there.mode & 0o077) !== 0)
+    throw bad(`can be read by others, so ssh refuses it: chmod 600 ${file}`);
   const parsed = ssh2.utils.parseKey(await readKeyFile(file));
   if (parsed instanceof Error) {
     const locked = /passphrase|encrypted/i.test(parsed.message);
-    throw bad(locked ? `needs a passphrase, and nobody is there to type it: ${remedy('~/.ssh/syncmedia')} and give ~/.ssh/syncmedia.pub` : `cannot be used (${parsed.message})`);
+    throw bad(
+      locked
+        ? `needs a passphrase, and nobody is there to type it: ${remedy('~/.ssh/syncmedia')} ` +
+            `and give ~/.ssh/syncmedia.pub`
+        : `cannot be used (${parsed.message})`,
+    );
   }
   if (!parsed.isPrivateKey()) throw bad('is no private key');
-  if (!parsed.getPublicSSH().equals(publicKey.blob)) throw bad('is not the half of the public key: give the pair of one ssh-keygen');
+  if (!parsed.getPublicSSH().equals(publicKey.blob))
+    throw bad('is not the half of the public key: give the pair of one ssh-keygen');
 }
 
 /**
@@ -84,32 +106,60 @@ function isLiteral(key: string): boolean {
 async function findDefault(home: string): Promise<string> {
   const files = ['id_rsa.pub', 'id_ed25519.pub'].map((name) => join(home, '.ssh', name));
   for (const file of files) if (await stat(file).catch(() => undefined)) return file;
-  throw new SyncMediaError('BAD_KEY', `no ssh key: neither ${files.join(' nor ')} exists; ${remedy(join(home, '.ssh/id_ed25519'))}, or name another in SYNCMEDIA_KEY`);
+  throw new SyncMediaError(
+    'BAD_KEY',
+    `no ssh key: neither ${files.join(' nor ')} exists; ` +
+      `${remedy(join(home, '.ssh/id_ed25519'))}, or name another in SYNCMEDIA_KEY`,
+  );
 }
 
-async function findIdentity(publicKey: PublicKey, given: string | undefined, home: string): Promise<string> {
+async function findIdentity(
+  publicKey: PublicKey,
+  given: string | undefined,
+  home: string,
+): Promise<string> {
   if (given !== undefined) {
     await checkIdentity(given, publicKey);
     return given;
   }
   for (const name of ['id_ed25519', 'id_ecdsa', 'id_rsa']) {
     const file = join(home, '.ssh', name);
-    if (await checkIdentity(file, publicKey).then(() => true, () => false)) return file;
+    if (
+      await checkIdentity(file, publicKey).then(
+        () => true,
+        () => false,
+      )
+    )
+      return file;
   }
-  throw new SyncMediaError('BAD_KEY', `no private key in ${join(home, '.ssh')} is the usable half of the literal key: name it in SYNCMEDIA_IDENTITY`);
+  throw new SyncMediaError(
+    'BAD_KEY',
+    `no private key in ${join(home, '.ssh')} is the usable half of the literal key: name it in ` +
+      `SYNCMEDIA_IDENTITY`,
+  );
 }
 
 async function readKeyFile(file: string): Promise<string> {
   try {
     const handle = await open(file, 'r');
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_KEY_FILE), 0, MAX_KEY_FILE, 0);
+      const { buffer, bytesRead } = await handle.read(
+        Buffer.alloc(MAX_KEY_FILE),
+        0,
+        MAX_KEY_FILE,
+        0,
+      );
       return buffer.toString('utf8', 0, bytesRead);
     } finally {
       await handle.close();
     }
   } catch (error) {
-    throw new SyncMediaError('BAD_KEY', `the key ${file} cannot be read (${messageOf(error)}): name another in SYNCMEDIA_KEY, or ${remedy(file.replace(/\.pub$/, ''))}`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `the key ${file} cannot be read (${messageOf(error)}): name another in SYNCMEDIA_KEY, or ` +
+        `${remedy(file.replace(/\.pub$/, ''))}`,
+      { cause: error },
+    );
   }
 }
 

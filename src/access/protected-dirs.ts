@@ -24,20 +24,56 @@ const ownFolder: string | undefined = typeof __dirname === 'string' ? __dirname 
  * Lists directories of this host that no other host may write to: they decide who gets in, or
  * contain code that runs here. The state folder contains the gate.
  */
-export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 'authorizedKeysFile'> & Partial<Pick<State, 'identityFile'>>, { stateDir, reloadCommand = [] }: Pick<Config, 'stateDir'> & Partial<Pick<Config, 'reloadCommand'>>): Protected[] {
+export function listProtected(
+  {
+    authorizedKeysFile,
+    identityFile,
+  }: Pick<State, 'authorizedKeysFile'> & Partial<Pick<State, 'identityFile'>>,
+  {
+    stateDir,
+    reloadCommand = [],
+  }: Pick<Config, 'stateDir'> & Partial<Pick<Config, 'reloadCommand'>>,
+): Protected[] {
   const main = process.argv[1];
   // Uploads usually lie below the application, so only a sync dir that contains its code is
   // refused. Packages inside a sync dir are recognised by the name `node_modules`.
-  const code = [...new Set([main, main && findReal(main)].flatMap((file) => (file ? dirname(file) : [])).concat(ownFolder ?? []))];
+  const code = [
+    ...new Set(
+      [main, main && findReal(main)]
+        .flatMap((file) => (file ? dirname(file) : []))
+        .concat(ownFolder ?? []),
+    ),
+  ];
   return [
     { path: folderOf(authorizedKeysFile), what: 'the directory of authorized_keys' },
-    ...(identityFile === undefined ? [] : [{ path: folderOf(identityFile), what: 'the directory of this host\'s private key' }]),
+    ...(identityFile === undefined
+      ? []
+      : [{ path: folderOf(identityFile), what: "the directory of this host's private key" }]),
     { path: stateDir, what: 'the state folder' },
-    ...[...new Set([...code, process.cwd()].flatMap(listPackageFolders).concat(['.node_modules', '.node_libraries'].map((name) => join(homedir(), name))))].filter((path) => findReal(path) !== undefined).map((path) => ({ path, what: 'node_modules' })),
+    ...[
+      ...new Set(
+        [...code, process.cwd()]
+          .flatMap(listPackageFolders)
+          .concat(['.node_modules', '.node_libraries'].map((name) => join(homedir(), name))),
+      ),
+    ]
+      .filter((path) => findReal(path) !== undefined)
+      .map((path) => ({ path, what: 'node_modules' })),
     ...code.map((path) => ({ path, what: 'the code of the application', isCode: true as const })),
-    ...(process.env['NODE_PATH'] ?? '').split(delimiter).filter((path) => path !== '').map((path) => ({ path: resolve(path), what: 'a directory of NODE_PATH', isCode: true as const })),
+    ...(process.env['NODE_PATH'] ?? '')
+      .split(delimiter)
+      .filter((path) => path !== '')
+      .map((path) => ({
+        path: resolve(path),
+        what: 'a directory of NODE_PATH',
+        isCode: true as const,
+      })),
     // A script may be an argument of its interpreter.
-    ...reloadCommand.filter((word) => word.includes('/')).map((word) => resolve(word)).filter(isFile).map((path) => ({ path, what: 'the program of SYNCMEDIA_RELOAD_COMMAND' })),
+    ...reloadCommand
+      .filter((word) => word.includes('/'))
+      .map((word) => resolve(word))
+      .filter(isFile)
+      .map((path) => ({ path, what: 'the program of SYNCMEDIA_RELOAD_COMMAND' })),
   ];
 }
 
@@ -49,17 +85,32 @@ export function listProtected({ authorizedKeysFile, identityFile }: Pick<State, 
  * @param named sync dirs that a person listed at `init`
  * @throws BAD_SYNC_DIR naming the sync dir and the protected directory
  */
-export function refuseProtectedDirs(root: string, dirs: readonly Path[], named: readonly string[], protectedDirs: readonly Protected[]): void {
-  const found = protectedDirs.map((one) => ({ ...one, real: findReal(one.path) ?? one.path, links: listLinks(one.path) }));
+export function refuseProtectedDirs(
+  root: string,
+  dirs: readonly Path[],
+  named: readonly string[],
+  protectedDirs: readonly Protected[],
+): void {
+  const found = protectedDirs.map((one) => ({
+    ...one,
+    real: findReal(one.path) ?? one.path,
+    links: listLinks(one.path),
+  }));
   for (const dir of dirs) {
     const at = findReal(join(root, dir));
     if (at === undefined) continue;
-    const met = at.split(sep).includes('node_modules') ? 'node_modules' : found.find(({ real, links, isCode }) => {
-      const isHeld = [real, ...links].some((path) => liesIn(path, at));
-      return isCode ? isHeld && !named.includes(dir) : isHeld || liesIn(at, real);
-    })?.what;
+    const met = at.split(sep).includes('node_modules')
+      ? 'node_modules'
+      : found.find(({ real, links, isCode }) => {
+          const isHeld = [real, ...links].some((path) => liesIn(path, at));
+          return isCode ? isHeld && !named.includes(dir) : isHeld || liesIn(at, real);
+        })?.what;
     if (met === undefined) continue;
-    throw new SyncMediaError('BAD_SYNC_DIR', `the sync dir ${dir} is ${at}, which holds, is or lies in ${met}: every other host could write there. Keep uploads in a directory of their own`);
+    throw new SyncMediaError(
+      'BAD_SYNC_DIR',
+      `the sync dir ${dir} is ${at}, which holds, is or lies in ${met}: every other host could ` +
+        `write there. Keep uploads in a directory of their own`,
+    );
   }
 }
 
@@ -68,8 +119,10 @@ function listLinks(path: string, most = 40): string[] {
   const links: string[] = [];
   let at = '/';
   for (const name of path.split(sep).filter((part) => part !== '')) {
-    const spot = join(at, name), target = readLink(spot);
-    if (target !== undefined) links.push(spot, ...(most > 0 ? listLinks(resolve(at, target), most - 1) : []));
+    const spot = join(at, name),
+      target = readLink(spot);
+    if (target !== undefined)
+      links.push(spot, ...(most > 0 ? listLinks(resolve(at, target), most - 1) : []));
     at = findReal(spot) ?? spot;
   }
   return links;

@@ -22,14 +22,22 @@ const curves: Readonly<Record<string, number>> = { nistp256: 65, nistp384: 97, n
  * @throws BAD_KEY
  */
 export function parsePublicKey(text: string, where = 'the key'): PublicKey {
-  const bad = (what: string): SyncMediaError => new SyncMediaError('BAD_KEY', `${where} ${what}: give exactly one OpenSSH public key, as in a .pub file`);
+  const bad = (what: string): SyncMediaError =>
+    new SyncMediaError(
+      'BAD_KEY',
+      `${where} ${what}: give exactly one OpenSSH public key, as in a .pub file`,
+    );
   if (text.includes('PRIVATE KEY')) throw bad('is a private key');
   const line = text.trim();
   if (/[\r\n\0]/.test(line)) throw bad('is more than one line');
   if (line.length > 16_384) throw bad('is too long');
   const [type = '', base64 = ''] = line.split(/[ \t]+/);
   if (!/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/.test(type)) {
-    throw bad(line === '' ? 'is empty' : `begins with ${JSON.stringify(type.slice(0, 20))}, which is no ed25519, rsa or ecdsa key`);
+    throw bad(
+      line === ''
+        ? 'is empty'
+        : `begins with ${JSON.stringify(type.slice(0, 20))}, which is no ed25519, rsa or ecdsa key`,
+    );
   }
   const blob = Buffer.from(base64, 'base64');
   if (base64 === '' || blob.toString('base64') !== base64) throw bad('is not valid base64');
@@ -49,11 +57,21 @@ function findWrong(type: string, blob: Buffer): string | undefined {
   if (!fields) return 'is cut off or has bytes after its end';
   const [inner, ...rest] = fields;
   if (inner?.toString('latin1') !== type) return `says ${type} and holds another type`;
-  if (type === 'ssh-ed25519') return rest.length === 1 && rest[0]?.length === 32 ? undefined : 'has no 32 bytes of ed25519 key';
-  if (type === 'ssh-rsa') return rest.length === 2 && rest[0] && rest[1] ? findWrongRsa(rest[0], rest[1]) : 'is no rsa key';
+  if (type === 'ssh-ed25519')
+    return rest.length === 1 && rest[0]?.length === 32
+      ? undefined
+      : 'has no 32 bytes of ed25519 key';
+  if (type === 'ssh-rsa')
+    return rest.length === 2 && rest[0] && rest[1]
+      ? findWrongRsa(rest[0], rest[1])
+      : 'is no rsa key';
   const curve = type.slice('ecdsa-sha2-'.length);
   const [name, point] = rest;
-  const fits = rest.length === 2 && name?.toString('latin1') === curve && point?.length === curves[curve] && point?.[0] === 4;
+  const fits =
+    rest.length === 2 &&
+    name?.toString('latin1') === curve &&
+    point?.length === curves[curve] &&
+    point?.[0] === 4;
   return fits ? undefined : `has no point on ${curve}`;
 }
 

@@ -4,20 +4,60 @@ import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
 
 export const statuses = {
-  BAD_OPTION: 400, BAD_PATH: 400, BAD_SYNC_DIR: 400, BAD_KEY: 400, BAD_REQUEST: 400,
-  UNAUTHORIZED: 401, FORBIDDEN: 403, UNKNOWN_HOST: 404, UNKNOWN_RUN: 404, UNKNOWN_DOCUMENT: 404,
-  NOT_INITIALISED: 409, HOST_EXISTS: 409, HOST_CHANGED: 409, HOST_CLONED: 409, HOST_RETIRED: 409, NO_MARKER: 409, CANCELLED: 409,
-  BAD_ENVIRONMENT: 500, BAD_AUTHORIZED_KEYS: 500, NO_CONFINEMENT: 500, BAD_STATE: 500, TWO_CONNECTIONS: 500, MODEL_ALREADY_COMPILED: 500, RULES_DIFFER: 500, MISSING_PROGRAM: 500,
-  RUN_FAILED: 500, NO_GOOD_COPY: 500, FORMAT_TOO_NEW: 503, NO_CONNECTION: 503, CLOSED: 503,
-  HOST_UNREACHABLE: 502, HOST_KEY_MISMATCH: 502, AUTH_FAILED: 502, NO_SFTP: 502, REPLY_TOO_LARGE: 502, DISK_FULL: 502, PERMISSION_DENIED: 502,
-  TRANSFER_FAILED: 502, LINK_FAILED: 502, SYMLINK_IN_PATH: 502, NOT_A_FILE: 502, TIMED_OUT: 504, MEDIA_COPIES_TIMEOUT: 504,
+  BAD_OPTION: 400,
+  BAD_PATH: 400,
+  BAD_SYNC_DIR: 400,
+  BAD_KEY: 400,
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  UNKNOWN_HOST: 404,
+  UNKNOWN_RUN: 404,
+  UNKNOWN_DOCUMENT: 404,
+  NOT_INITIALISED: 409,
+  HOST_EXISTS: 409,
+  HOST_CHANGED: 409,
+  HOST_CLONED: 409,
+  HOST_RETIRED: 409,
+  NO_MARKER: 409,
+  CANCELLED: 409,
+  BAD_ENVIRONMENT: 500,
+  BAD_AUTHORIZED_KEYS: 500,
+  NO_CONFINEMENT: 500,
+  BAD_STATE: 500,
+  TWO_CONNECTIONS: 500,
+  MODEL_ALREADY_COMPILED: 500,
+  RULES_DIFFER: 500,
+  MISSING_PROGRAM: 500,
+  RUN_FAILED: 500,
+  NO_GOOD_COPY: 500,
+  FORMAT_TOO_NEW: 503,
+  NO_CONNECTION: 503,
+  CLOSED: 503,
+  HOST_UNREACHABLE: 502,
+  HOST_KEY_MISMATCH: 502,
+  AUTH_FAILED: 502,
+  NO_SFTP: 502,
+  REPLY_TOO_LARGE: 502,
+  DISK_FULL: 502,
+  PERMISSION_DENIED: 502,
+  TRANSFER_FAILED: 502,
+  LINK_FAILED: 502,
+  SYMLINK_IN_PATH: 502,
+  NOT_A_FILE: 502,
+  TIMED_OUT: 504,
+  MEDIA_COPIES_TIMEOUT: 504,
 } as const satisfies Record<ErrorCode, number>;
 
 /**
  * Messages with these codes may be shown: they contain only the other host's address and keys,
  * which the caller gave or sees in the list.
  */
-const tellable: ReadonlySet<ErrorCode> = new Set(['HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED']);
+const tellable: ReadonlySet<ErrorCode> = new Set([
+  'HOST_UNREACHABLE',
+  'HOST_KEY_MISMATCH',
+  'AUTH_FAILED',
+]);
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -30,23 +70,34 @@ export interface ErrorAnswer {
  * its code; its details are only in the log.
  */
 export function answerError(error: unknown, sent: unknown, log: Log): ErrorAnswer {
-  if (error instanceof Refusal) return answer(error.status, error.code, error.message, error.headers);
+  if (error instanceof Refusal)
+    return answer(error.status, error.code, error.message, error.headers);
   if (error instanceof SyncMediaError) {
     const status = statuses[error.code];
-    if (status < 500 || tellable.has(error.code)) return answer(status, error.code, hidePaths(error.message, sent));
+    if (status < 500 || tellable.has(error.code))
+      return answer(status, error.code, hidePaths(error.message, sent));
     return answer(status, error.code, `${codes[error.code]} ${refer(error, log)}`);
   }
   return answer(500, 'INTERNAL', `Something failed here. ${refer(error, log)}`);
 }
 
-function answer(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}): ErrorAnswer {
+function answer(
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): ErrorAnswer {
   return { status, headers, body: { error: { code, message } } };
 }
 
 function refer(error: unknown, log: Log): string {
   const reference = randomBytes(4).toString('hex');
-  const what = error instanceof SyncMediaError ? `${error.code}: ${error.message}`
-    : error instanceof Error ? error.stack ?? error.message : messageOf(error);
+  const what =
+    error instanceof SyncMediaError
+      ? `${error.code}: ${error.message}`
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : messageOf(error);
   log.error(`admin request failed, reference ${reference}: ${what}`);
   return `The log has more under reference ${reference}.`;
 }
@@ -56,8 +107,15 @@ function refer(error: unknown, log: Log): string {
  */
 export function hidePaths(message: string, sent: unknown): string {
   const known = JSON.stringify(sent ?? null);
-  const hide = (path: string): string => known.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';
+  const hide = (path: string): string =>
+    known.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';
   return message
-    .replace(/(["'`])(\/[^"'`]*)\1/g, (_, quote: string, path: string) => `${quote}${hide(path)}${quote}`)
-    .replace(/(^|[\s(=,[:])(\/[^\s"'`),\]:;]+)/g, (_, before: string, path: string) => `${before}${hide(path)}`);
+    .replace(
+      /(["'`])(\/[^"'`]*)\1/g,
+      (_, quote: string, path: string) => `${quote}${hide(path)}${quote}`,
+    )
+    .replace(
+      /(^|[\s(=,[:])(\/[^\s"'`),\]:;]+)/g,
+      (_, before: string, path: string) => `${before}${hide(path)}`,
+    );
 }

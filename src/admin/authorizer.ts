@@ -26,15 +26,26 @@ export class Gate {
   private readonly expected: Buffer | undefined;
   private readonly authorize: Admission['authorize'];
 
-  constructor({ authorize, token }: Admission, log: Log, private readonly limiter = new FailureLimiter()) {
+  constructor(
+    { authorize, token }: Admission,
+    log: Log,
+    private readonly limiter = new FailureLimiter(),
+  ) {
     if (token !== undefined && token.length < shortestToken) {
-      throw new SyncMediaError('BAD_OPTION', `token: at least ${String(shortestToken)} characters are needed, this one has ${String(token.length)}; `
-        + '`openssl rand -hex 32` makes one');
+      throw new SyncMediaError(
+        'BAD_OPTION',
+        `token: at least ${String(shortestToken)} characters are needed, this one has ` +
+          `${String(token.length)}; ` +
+          '`openssl rand -hex 32` makes one',
+      );
     }
     this.authorize = authorize;
     this.expected = token === undefined ? undefined : this.digest(token);
     if (!authorize && token === undefined) {
-      log.warn('the admin router refuses everyone: give it authorize(req), or set SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)');
+      log.warn(
+        'the admin router refuses everyone: give it authorize(req), or set ' +
+          'SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)',
+      );
     }
   }
 
@@ -56,16 +67,33 @@ export class Gate {
    */
   async requireApprover(request: Request): Promise<void> {
     const answer: unknown = await this.authorize?.(request);
-    if (answer !== 'approve') throw new Refusal(403, 'FORBIDDEN', 'Hosts are approved on the command line (syncmedia approve), or by somebody for whom the authorize function of this router answers "approve".');
+    if (answer !== 'approve')
+      throw new Refusal(
+        403,
+        'FORBIDDEN',
+        'Hosts are approved on the command line (syncmedia approve), or by somebody for whom ' +
+          'the authorize function of this router answers "approve".',
+      );
   }
 
   private checkToken(header: string | undefined): Refusal | undefined {
     if (!this.expected) {
-      return new Refusal(403, 'FORBIDDEN', this.authorize ? 'You may not use this.'
-        : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.');
+      return new Refusal(
+        403,
+        'FORBIDDEN',
+        this.authorize
+          ? 'You may not use this.'
+          : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.',
+      );
     }
     const presented = readCredentials(header)?.token;
-    if (presented === undefined) return new Refusal(401, 'UNAUTHORIZED', 'Send the token, as Bearer or as the password of Basic.', challenge);
+    if (presented === undefined)
+      return new Refusal(
+        401,
+        'UNAUTHORIZED',
+        'Send the token, as Bearer or as the password of Basic.',
+        challenge,
+      );
     return this.compare(presented, this.expected);
   }
 
@@ -73,8 +101,12 @@ export class Gate {
     // Even the right token is refused now: an exception for it would let guessing go on.
     const waitMs = this.limiter.waitMs();
     if (waitMs > 0) {
-      return new Refusal(429, 'TOO_MANY_FAILURES', 'Too many wrong tokens lately; try again later.',
-        { 'Retry-After': String(Math.ceil(waitMs / 1000)) });
+      return new Refusal(
+        429,
+        'TOO_MANY_FAILURES',
+        'Too many wrong tokens lately; try again later.',
+        { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+      );
     }
     // Both digests have the same length and use a key of this process, so the time of the
     // comparison reveals nothing about the token.
@@ -92,11 +124,15 @@ export class Gate {
  * Reads the token of an Authorization header: Bearer (RFC 6750), or the password of Basic (RFC
  * 7617) with any user name.
  */
-export function readCredentials(header: string | undefined): { token: string; user?: string } | undefined {
+export function readCredentials(
+  header: string | undefined,
+): { token: string; user?: string } | undefined {
   const [, scheme, credentials] = /^(bearer|basic) +(\S+) *$/i.exec(header ?? '') ?? [];
   if (scheme === undefined || credentials === undefined) return undefined;
   if (scheme.toLowerCase() === 'bearer') return { token: credentials };
   const userAndPassword = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = userAndPassword.indexOf(':');
-  return colon < 0 ? undefined : { token: userAndPassword.slice(colon + 1), user: userAndPassword.slice(0, colon) };
+  return colon < 0
+    ? undefined
+    : { token: userAndPassword.slice(colon + 1), user: userAndPassword.slice(0, colon) };
 }

@@ -48,7 +48,10 @@ const known = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      throw new SyncMediaError('BAD_OPTION', `${name} is no option of the admin router; known are ${known.join(', ')}`);
+      throw new SyncMediaError(
+        'BAD_OPTION',
+        `${name} is no option of the admin router; known are ${known.join(', ')}`,
+      );
     }
   }
   const log = options.log ?? stderrLog;
@@ -67,12 +70,35 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
       sent = params;
       if (route.method !== 'GET') {
         refuseForeign(request.headers);
-        if (options.readOnly === true) throw new Refusal(403, 'FORBIDDEN', 'This router is read-only; make changes on the command line.');
+        if (options.readOnly === true)
+          throw new Refusal(
+            403,
+            'FORBIDDEN',
+            'This router is read-only; make changes on the command line.',
+          );
         const body = await readBody(request);
         sent = [params, body];
-        write(request, response, await route.handle(sync.as(nameAsker(request, options.nameOf)), { params, query: {}, body, requireApprover }));
+        write(
+          request,
+          response,
+          await route.handle(sync.as(nameAsker(request, options.nameOf)), {
+            params,
+            query: {},
+            body,
+            requireApprover,
+          }),
+        );
       } else {
-        write(request, response, await route.handle(sync, { params, query: Object.fromEntries(new URLSearchParams(search)), body: {}, requireApprover }));
+        write(
+          request,
+          response,
+          await route.handle(sync, {
+            params,
+            query: Object.fromEntries(new URLSearchParams(search)),
+            body: {},
+            requireApprover,
+          }),
+        );
       }
     } catch (error) {
       const { status, headers, body } = answerError(error, sent, log);
@@ -84,7 +110,9 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
   // Only a response that is already gone can cause a rejection. Express 4 would leave it
   // unhandled.
   return (request, response) => {
-    handle(request, response).catch((error: unknown) => { log.error(`admin answer not sent: ${String(error)}`); });
+    handle(request, response).catch((error: unknown) => {
+      log.error(`admin answer not sent: ${String(error)}`);
+    });
   };
 }
 

@@ -10,5 +10,8 @@ const longest = 100;
 export function nameAsker(request: Request, nameOf?: (request: Request) => string): string {
   const given = nameOf?.(request) ?? readCredentials(request.headers.authorization)?.user ?? '';
   const name = given.replace(/\p{Cc}/gu, '').slice(0, longest);
-  return `${name === '' ? 'somebody' : JSON.stringify(name)} through the router, from ${request.socket.remoteAddress ?? 'an unknown address'}`;
+  return (
+    `${name === '' ? 'somebody' : JSON.stringify(name)} through the router, from ` +
+    `${request.socket.remoteAddress ?? 'an unknown address'}`
+  );
 }

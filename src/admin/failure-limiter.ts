@@ -9,7 +9,11 @@ export class FailureLimiter {
   private left: number;
   private countedAt: number;
 
-  constructor(private readonly burst = 20, private readonly refillMs = 3_000, private readonly now: () => number = () => performance.now()) {
+  constructor(
+    private readonly burst = 20,
+    private readonly refillMs = 3_000,
+    private readonly now: () => number = () => performance.now(),
+  ) {
     this.left = burst;
     this.countedAt = now();
   }

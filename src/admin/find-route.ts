@@ -32,10 +32,20 @@ export interface Route {
  *
  * @throws Refusal 400, 404 or 405
  */
-export function findRoute(routes: readonly Route[], method: string, path: string): { route: Route; params: Record<string, string> } {
-  const segments = path.split('/').filter((segment) => segment !== '').map(decode);
+export function findRoute(
+  routes: readonly Route[],
+  method: string,
+  path: string,
+): { route: Route; params: Record<string, string> } {
+  const segments = path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decode);
   const found = routes.flatMap((route) => {
-    const params = matchSegments(route.path.split('/').filter((segment) => segment !== ''), segments);
+    const params = matchSegments(
+      route.path.split('/').filter((segment) => segment !== ''),
+      segments,
+    );
     return params ? [{ route, params }] : [];
   });
   const wanted = method === 'HEAD' ? 'GET' : method;
@@ -43,15 +53,23 @@ export function findRoute(routes: readonly Route[], method: string, path: string
   if (match) return match;
   if (found.length === 0) throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
   const allowed = [...new Set(found.map(({ route }) => route.method))].join(', ');
-  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${allowed}.`, { Allow: allowed });
+  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${allowed}.`, {
+    Allow: allowed,
+  });
 }
 
 /** Whether a request is a load balancer's health check, which needs no credentials. */
 export function isOpen(routes: readonly Route[], method: string, path: string): boolean {
-  return (method === 'GET' || method === 'HEAD') && routes.some((route) => route.open === true && route.path === path);
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    routes.some((route) => route.open === true && route.path === path)
+  );
 }
 
-function matchSegments(pattern: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+function matchSegments(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Record<string, string> | undefined {
   if (pattern.length !== segments.length) return undefined;
   const params: Record<string, string> = {};
   for (const [index, expected] of pattern.entries()) {

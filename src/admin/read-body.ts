@@ -15,7 +15,9 @@ export async function readBody(request: IncomingMessage & { body?: unknown }): P
   // ended.
   const body = request.readableEnded ? request.body : await readStream(request);
   if (body === undefined || body === null) return {};
-  return typeof body === 'string' || Buffer.isBuffer(body) ? parseJson(body.toString('utf8')) : body;
+  return typeof body === 'string' || Buffer.isBuffer(body)
+    ? parseJson(body.toString('utf8'))
+    : body;
 }
 
 function parseJson(text: string): unknown {
@@ -31,18 +33,31 @@ function readStream(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const timer = setTimeout(() => { end(new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', { Connection: 'close' })); }, timeoutMs);
+    const timer = setTimeout(() => {
+      end(
+        new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', {
+          Connection: 'close',
+        }),
+      );
+    }, timeoutMs);
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       if (size > limit) end(tooLarge());
       else chunks.push(chunk);
     };
-    const onEnd = (): void => { end(); };
-    const onBroken = (): void => { end(new Refusal(400, 'BAD_REQUEST', 'The body broke off.')); };
+    const onEnd = (): void => {
+      end();
+    };
+    const onBroken = (): void => {
+      end(new Refusal(400, 'BAD_REQUEST', 'The body broke off.'));
+    };
     function end(refusal?: Refusal): void {
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onBroken).off('error', onBroken);
-      if (!refusal) { resolve(Buffer.concat(chunks)); return; }
+      if (!refusal) {
+        resolve(Buffer.concat(chunks));
+        return;
+      }
       // Remaining bytes are discarded, and the answer closes the connection.
       request.on('error', () => undefined).resume();
       reject(refusal);

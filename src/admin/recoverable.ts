@@ -39,13 +39,24 @@ function readKept(given: unknown): { dir: string; keptAs: string } {
 
 export async function listRemovals(sync: SyncMedia): Promise<Answer> {
   const waiting = await sync.removals.list();
-  return { status: 200, body: { removals: waiting.map(({ host, dir, failure }) => ({ host: host.hostname, dir, failure })) } };
+  return {
+    status: 200,
+    body: {
+      removals: waiting.map(({ host, dir, failure }) => ({ host: host.hostname, dir, failure })),
+    },
+  };
 }
 
-export const approveRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> => decide(sync, asked, 'approved');
-export const rejectRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> => decide(sync, asked, 'rejected');
+export const approveRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> =>
+  decide(sync, asked, 'approved');
+export const rejectRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> =>
+  decide(sync, asked, 'rejected');
 
-async function decide(sync: SyncMedia, { body }: Asked, decision: 'approved' | 'rejected'): Promise<Answer> {
+async function decide(
+  sync: SyncMedia,
+  { body }: Asked,
+  decision: 'approved' | 'rejected',
+): Promise<Answer> {
   const { dir, host } = requireFields(readFields(body, { dir: text(4096), host: text() }), 'dir');
   await sync.removals.decide(dir, decision, host);
   return { status: 200, body: { dir, decision } };

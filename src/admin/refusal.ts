@@ -4,7 +4,8 @@ export const refusalCodes = {
   METHOD_NOT_ALLOWED: 'The address supports other methods; they are in `Allow`.',
   UNSUPPORTED_MEDIA_TYPE: 'A request that changes something must be sent as `application/json`.',
   TOO_LARGE: 'The request body is larger than 64 KiB.',
-  TOO_MANY_FAILURES: 'Too many wrong tokens lately, from all callers together; `Retry-After` says when to try again.',
+  TOO_MANY_FAILURES:
+    'Too many wrong tokens lately, from all callers together; `Retry-After` says when to try again.',
   INTERNAL: 'It failed for a reason that is only in the log, under the reference of the message.',
 } as const;
 
@@ -14,7 +15,10 @@ export type RefusalCode = keyof typeof refusalCodes | 'UNAUTHORIZED' | 'FORBIDDE
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   constructor(
-    readonly status: number, readonly code: RefusalCode, message: string, readonly headers: Readonly<Record<string, string>> = {},
+    readonly status: number,
+    readonly code: RefusalCode,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }

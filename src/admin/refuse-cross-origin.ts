@@ -12,12 +12,20 @@ import { Refusal } from './refusal.js';
  */
 export function refuseForeign(headers: IncomingHttpHeaders): void {
   const site = headers['sec-fetch-site'];
-  if (site === undefined ? !isOwnOrigin(headers.origin, headers.host) : site !== 'same-origin' && site !== 'none') {
+  if (
+    site === undefined
+      ? !isOwnOrigin(headers.origin, headers.host)
+      : site !== 'same-origin' && site !== 'none'
+  ) {
     throw new Refusal(403, 'FORBIDDEN', 'Changes are accepted from this origin only.');
   }
   // A form or a `no-cors` fetch cannot send this type, which excludes more pages of other sites.
   if (!/^application\/json *(;|$)/i.test(headers['content-type'] ?? '')) {
-    throw new Refusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send it with Content-Type: application/json.');
+    throw new Refusal(
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+      'Send it with Content-Type: application/json.',
+    );
   }
 }
 
@@ -27,5 +35,9 @@ function isOwnOrigin(origin: string | undefined, host: string | undefined): bool
   const { protocol, host: from } = new URL(origin);
   // The scheme is not compared: behind a proxy that ends TLS this process cannot know it. Parsing
   // drops the default port on both sides.
-  return URL.canParse(`${protocol}//${host}`) && from !== '' && from === new URL(`${protocol}//${host}`).host;
+  return (
+    URL.canParse(`${protocol}//${host}`) &&
+    from !== '' &&
+    from === new URL(`${protocol}//${host}`).host
+  );
 }

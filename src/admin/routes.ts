@@ -3,41 +3,151 @@ import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
 import { text } from './fields.js';
 import {
-  approveRemovals, compareConflict, discardConflict, listConflicts, listRemovals, listTrash, rejectRemovals, restoreConflict, restoreKept,
+  approveRemovals,
+  compareConflict,
+  discardConflict,
+  listConflicts,
+  listRemovals,
+  listTrash,
+  rejectRemovals,
+  restoreConflict,
+  restoreKept,
 } from './recoverable.js';
 import type { Answer, Asked, Route } from './find-route.js';
 import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } from './runs.js';
 
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/', about: 'this list', handle: showIndex },
-  { method: 'GET', path: '/status', about: 'backlog, deliveries and failures of every host', handle: showStatus },
-  { method: 'GET', path: '/doctor', about: 'examines this host and its way to the others', handle: showDoctor },
-  { method: 'GET', path: '/documents/:model/:id', about: 'the files of one document: which hosts hold them, for which they are pending', handle: showDocument },
-  { method: 'GET', path: '/healthz', about: 'whether this process answers; without credentials', open: true, handle: showHealth },
-  { method: 'GET', path: '/readyz', about: 'whether this host may take visitors; without credentials', open: true, handle: showReadiness },
+  {
+    method: 'GET',
+    path: '/status',
+    about: 'backlog, deliveries and failures of every host',
+    handle: showStatus,
+  },
+  {
+    method: 'GET',
+    path: '/doctor',
+    about: 'examines this host and its way to the others',
+    handle: showDoctor,
+  },
+  {
+    method: 'GET',
+    path: '/documents/:model/:id',
+    about: 'the files of one document: which hosts hold them, for which they are pending',
+    handle: showDocument,
+  },
+  {
+    method: 'GET',
+    path: '/healthz',
+    about: 'whether this process answers; without credentials',
+    open: true,
+    handle: showHealth,
+  },
+  {
+    method: 'GET',
+    path: '/readyz',
+    about: 'whether this host may take visitors; without credentials',
+    open: true,
+    handle: showReadiness,
+  },
   { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
   { method: 'GET', path: '/hosts/:host', about: 'one host, by name or id', handle: showHost },
-  { method: 'POST', path: '/hosts/init', about: 'register this host, or bring its row up to date', handle: initHost },
-  { method: 'POST', path: '/hosts', about: 'add a passive host, pending until it is approved', handle: addHost },
-  { method: 'PATCH', path: '/hosts/:host', about: 'change, pause or resume a host', handle: editHost },
-  { method: 'POST', path: '/hosts/:host/approve', about: 'let a pending host in; only by somebody for whom authorize answers "approve"', handle: approveHost },
+  {
+    method: 'POST',
+    path: '/hosts/init',
+    about: 'register this host, or bring its row up to date',
+    handle: initHost,
+  },
+  {
+    method: 'POST',
+    path: '/hosts',
+    about: 'add a passive host, pending until it is approved',
+    handle: addHost,
+  },
+  {
+    method: 'PATCH',
+    path: '/hosts/:host',
+    about: 'change, pause or resume a host',
+    handle: editHost,
+  },
+  {
+    method: 'POST',
+    path: '/hosts/:host/approve',
+    about: 'let a pending host in; only by somebody for whom authorize answers "approve"',
+    handle: approveHost,
+  },
   { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
   { method: 'POST', path: '/push', about: 'request a push', handle: askPush },
   { method: 'POST', path: '/pull', about: 'request a pull', handle: askPull },
-  { method: 'POST', path: '/verify', about: 'request a verification, with repair if wanted', handle: askVerify },
-  { method: 'POST', path: '/adopt', about: 'request an adoption; a dry run unless dryRun is false', handle: askAdopt },
+  {
+    method: 'POST',
+    path: '/verify',
+    about: 'request a verification, with repair if wanted',
+    handle: askVerify,
+  },
+  {
+    method: 'POST',
+    path: '/adopt',
+    about: 'request an adoption; a dry run unless dryRun is false',
+    handle: askAdopt,
+  },
   { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
   { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
   { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },
-  { method: 'GET', path: '/trash', about: 'superseded versions and removed files on this host', handle: listTrash },
-  { method: 'GET', path: '/conflicts', about: 'files of this host that lost a conflict', handle: listConflicts },
-  { method: 'GET', path: '/conflicts/compare', about: 'one of them, compared with the file at its path here; ?dir=&keptAs=', handle: compareConflict },
-  { method: 'POST', path: '/conflicts/restore', about: 'restore one on every host', handle: restoreConflict },
-  { method: 'POST', path: '/conflicts/discard', about: 'move one to the trash', handle: discardConflict },
-  { method: 'POST', path: '/trash/restore', about: 'restore a file of the trash on every host', handle: restoreKept },
-  { method: 'GET', path: '/removals', about: 'removals that wait for a person', handle: listRemovals },
-  { method: 'POST', path: '/removals/approve', about: 'let the removals of a sync dir go on', handle: approveRemovals },
-  { method: 'POST', path: '/removals/reject', about: 'drop the removals of a sync dir', handle: rejectRemovals },
+  {
+    method: 'GET',
+    path: '/trash',
+    about: 'superseded versions and removed files on this host',
+    handle: listTrash,
+  },
+  {
+    method: 'GET',
+    path: '/conflicts',
+    about: 'files of this host that lost a conflict',
+    handle: listConflicts,
+  },
+  {
+    method: 'GET',
+    path: '/conflicts/compare',
+    about: 'one of them, compared with the file at its path here; ?dir=&keptAs=',
+    handle: compareConflict,
+  },
+  {
+    method: 'POST',
+    path: '/conflicts/restore',
+    about: 'restore one on every host',
+    handle: restoreConflict,
+  },
+  {
+    method: 'POST',
+    path: '/conflicts/discard',
+    about: 'move one to the trash',
+    handle: discardConflict,
+  },
+  {
+    method: 'POST',
+    path: '/trash/restore',
+    about: 'restore a file of the trash on every host',
+    handle: restoreKept,
+  },
+  {
+    method: 'GET',
+    path: '/removals',
+    about: 'removals that wait for a person',
+    handle: listRemovals,
+  },
+  {
+    method: 'POST',
+    path: '/removals/approve',
+    about: 'let the removals of a sync dir go on',
+    handle: approveRemovals,
+  },
+  {
+    method: 'POST',
+    path: '/removals/reject',
+    about: 'drop the removals of a sync dir',
+    handle: rejectRemovals,
+  },
   { method: 'GET', path: '/audit', about: 'who changed what; ?limit=', handle: listAudit },
 ];
 
@@ -47,7 +157,10 @@ function showIndex(sync: SyncMedia): Answer {
 }
 
 async function showDocument(sync: SyncMedia, { params }: Asked): Promise<Answer> {
-  return { status: 200, body: await sync.showDocument(text()(params.model, 'model'), text()(params.id, 'id')) };
+  return {
+    status: 200,
+    body: await sync.showDocument(text()(params.model, 'model'), text()(params.id, 'id')),
+  };
 }
 
 async function showDoctor(sync: SyncMedia): Promise<Answer> {

@@ -19,7 +19,9 @@ export async function askPull(sync: SyncMedia, { body }: Asked): Promise<Answer>
 
 export async function askVerify(sync: SyncMedia, { body }: Asked): Promise<Answer> {
   const { hosts, dirs } = request;
-  return accepted(await sync.verify({ ...readFields(body, { hosts, dirs, repair: yesOrNo }), by: 'admin' }));
+  return accepted(
+    await sync.verify({ ...readFields(body, { hosts, dirs, repair: yesOrNo }), by: 'admin' }),
+  );
 }
 
 export async function askAdopt(sync: SyncMedia, { body }: Asked): Promise<Answer> {
@@ -27,7 +29,9 @@ export async function askAdopt(sync: SyncMedia, { body }: Asked): Promise<Answer
 }
 
 export async function listRuns(sync: SyncMedia, { query }: Asked): Promise<Answer> {
-  const { limit = shown } = readFields(query, { limit: (value, name) => wholeNumber(1, mostShown)(Number(value), name) });
+  const { limit = shown } = readFields(query, {
+    limit: (value, name) => wholeNumber(1, mostShown)(Number(value), name),
+  });
   return { status: 200, body: { runs: await sync.runs.list(limit) } };
 }
 

@@ -3,15 +3,33 @@ import { formatTrusted } from '../decisions/trusted.js';
 import type { Host } from '../model/words.js';
 
 /** A key in the form that people compare. */
-export interface KeyDescription { readonly type: string; readonly fingerprint: string }
+export interface KeyDescription {
+  readonly type: string;
+  readonly fingerprint: string;
+}
 
 /**
  * A host as the router and the command line show it. Keys are shown by fingerprint; internal
  * fields are left out.
  */
-export interface HostDescription extends Pick<Host,
-  'id' | 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath' | 'syncDirs' | 'backend' | 'passive' | 'status' | 'readyAt' |
-  'halted' | 'software' | 'createdAt' | 'updatedAt'> {
+export interface HostDescription extends Pick<
+  Host,
+  | 'id'
+  | 'hostname'
+  | 'url'
+  | 'sshPort'
+  | 'username'
+  | 'rootPath'
+  | 'syncDirs'
+  | 'backend'
+  | 'passive'
+  | 'status'
+  | 'readyAt'
+  | 'halted'
+  | 'software'
+  | 'createdAt'
+  | 'updatedAt'
+> {
   /** `type base64`, without options and comment; null if the host has none. */
   readonly publicKey: string | null;
   readonly key: KeyDescription | null;
@@ -26,16 +44,44 @@ export interface HostDescription extends Pick<Host,
 }
 
 /** Only a complete public key line matches, so a private key in a row is never shown. */
-const publicKeyLine = /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+)) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/;
+const publicKeyLine =
+  /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+)) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/;
 
 export function describeHost(host: Host): HostDescription {
   const {
-    id, hostname, url, sshPort, username, rootPath, syncDirs, backend, passive, status, readyAt, halted, software, createdAt, updatedAt,
+    id,
+    hostname,
+    url,
+    sshPort,
+    username,
+    rootPath,
+    syncDirs,
+    backend,
+    passive,
+    status,
+    readyAt,
+    halted,
+    software,
+    createdAt,
+    updatedAt,
   } = host;
   const own = publicKeyLine.exec(host.publicKey.trim());
   return {
-    id, hostname, url, sshPort, username, rootPath, syncDirs, backend, passive, status,
-    ...(readyAt && { readyAt }), halted, ...(software && { software }), createdAt, updatedAt,
+    id,
+    hostname,
+    url,
+    sshPort,
+    username,
+    rootPath,
+    syncDirs,
+    backend,
+    passive,
+    status,
+    ...(readyAt && { readyAt }),
+    halted,
+    ...(software && { software }),
+    createdAt,
+    updatedAt,
     publicKey: own ? `${own[1] ?? ''} ${own[2] ?? ''}` : null,
     key: describeKey(host.publicKey) ?? null,
     hostKeys: host.hostKeys.flatMap((line) => describeKey(line) ?? []),
@@ -49,7 +95,9 @@ export function describeHost(host: Host): HostDescription {
  * user or root changes it.
  */
 export function digestHost(host: Host): string {
-  return createHash('sha256').update(formatTrusted(host, { status: false }) ?? `malformed ${JSON.stringify(host)}`).digest('hex');
+  return createHash('sha256')
+    .update(formatTrusted(host, { status: false }) ?? `malformed ${JSON.stringify(host)}`)
+    .digest('hex');
 }
 
 /**
@@ -59,6 +107,9 @@ export function digestHost(host: Host): string {
 function describeKey(line: string): KeyDescription | undefined {
   const [, type, blob] = publicKeyLine.exec(line.trim()) ?? [];
   if (type === undefined || blob === undefined) return undefined;
-  const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '');
+  const digest = createHash('sha256')
+    .update(Buffer.from(blob, 'base64'))
+    .digest('base64')
+    .replace(/=+$/, '');
   return { type, fingerprint: `SHA256:${digest}` };
 }

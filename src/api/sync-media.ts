@@ -83,11 +83,18 @@ export interface AuditEntry {
 }
 
 /** Fingerprints (`SHA256:…`) of a host's sshd: the pinned ones, and those it presents now. */
-export interface HostKeys { readonly pinned: readonly string[]; readonly shown: readonly string[] }
+export interface HostKeys {
+  readonly pinned: readonly string[];
+  readonly shown: readonly string[];
+}
 
 /** The changeable fields of a registered host. */
-export type HostEdit = Partial<Pick<Host, 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath'>> & {
-  syncDirs?: readonly string[]; status?: 'approved' | 'paused'; publicKey?: string;
+export type HostEdit = Partial<
+  Pick<Host, 'hostname' | 'url' | 'sshPort' | 'username' | 'rootPath'>
+> & {
+  syncDirs?: readonly string[];
+  status?: 'approved' | 'paused';
+  publicKey?: string;
 };
 
 /** The result of `init`: the host, and each check by name, with a remedy if it failed. */
@@ -121,11 +128,18 @@ export interface VerifyRequest {
 }
 
 export interface HostStatus {
-  id: HostId; hostname: string; status: Host['status']; passive: boolean; ready: boolean; thisHost: boolean;
+  id: HostId;
+  hostname: string;
+  status: Host['status'];
+  passive: boolean;
+  ready: boolean;
+  thisHost: boolean;
   /** The number of entries pending for this host, from any origin, and the time of the oldest. */
-  owed: number; owedSince?: Date;
+  owed: number;
+  owedSince?: Date;
   /** Paths that this host cannot receive while others go on; the first 20 with the reason. */
-  blocked: number; blockedPaths: { path: string; failure: Failure; since: Date; retryAt?: Date }[];
+  blocked: number;
+  blockedPaths: { path: string; failure: Failure; since: Date; retryAt?: Date }[];
   /** The newest delivery from any origin, and the current failures by origin. */
   deliveredAt?: Date;
   failures: { sender: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
@@ -147,16 +161,33 @@ export interface HostStatus {
   unnamed?: Host['unnamed'];
 }
 
-export interface KeptFile { dir: Path; path: Path; keptAs: string; at: Date; size: number }
+export interface KeptFile {
+  dir: Path;
+  path: Path;
+  keptAs: string;
+  at: Date;
+  size: number;
+}
 
 /** The content of a file on this host. */
-export interface KeptContent { size: number; mtime: Date; sha256: string }
+export interface KeptContent {
+  size: number;
+  mtime: Date;
+  sha256: string;
+}
 
 /**
  * A conflict compared with the file at its path on this host; `here` is absent if there is no
  * file.
  */
-export interface ConflictComparison { dir: Path; path: Path; keptAs: string; kept: KeptContent; here?: KeptContent; identical: boolean }
+export interface ConflictComparison {
+  dir: Path;
+  path: Path;
+  keptAs: string;
+  kept: KeptContent;
+  here?: KeptContent;
+  identical: boolean;
+}
 
 export interface Status {
   initialised: boolean;
@@ -171,7 +202,8 @@ export interface Status {
   captures: number;
   entries: number;
   /** Entries that no host holds. They are listed until a person drops them. */
-  missing: number; missingPaths: string[];
+  missing: number;
+  missingPaths: string[];
   /** The files in this host's `.syncmedia/conflicts`; at most the first 100. */
   conflicts: { path: string; keptAs: string; at: Date; size: number }[];
   /** Malformed database rows that were set aside; the newest 20. */
@@ -192,7 +224,12 @@ export interface WaitOptions {
 
 /** For each awaited file the hosts that hold it and those that lack it, by name. */
 export interface CopiesResult {
-  files: { path: string; needed: number; heldBy: string[]; lackedBy: { hostname: string; why: string }[] }[];
+  files: {
+    path: string;
+    needed: number;
+    heldBy: string[];
+    lackedBy: { hostname: string; why: string }[];
+  }[];
 }
 
 export interface FileStatus {
@@ -208,18 +245,39 @@ export interface FileStatus {
    * Why this host does not sync the path although a document names it: a pattern of `exclude`
    * matches, or this host does not keep the sync dir.
    */
-  unsynced?: { why: 'excluded' | 'not kept here'; message: string; syncDir?: string; pattern?: string };
-  kind?: 'file' | 'tombstone'; version?: string; size?: number; sha256?: string; capturedAt?: Date;
+  unsynced?: {
+    why: 'excluded' | 'not kept here';
+    message: string;
+    syncDir?: string;
+    pattern?: string;
+  };
+  kind?: 'file' | 'tombstone';
+  version?: string;
+  size?: number;
+  sha256?: string;
+  capturedAt?: Date;
   sender?: { id: HostId; hostname: string };
   heldBy: { id: HostId; hostname: string }[];
   /**
    * Hosts that lack this version, since when, and the last failure of the delivery. `blocked`:
    * this path fails there while others go on.
    */
-  owed: { id: HostId; hostname: string; since: Date; blocked: boolean; failure?: Failure; failingSince?: Date; retryAt?: Date }[];
+  owed: {
+    id: HostId;
+    hostname: string;
+    since: Date;
+    blocked: boolean;
+    failure?: Failure;
+    failingSince?: Date;
+    retryAt?: Date;
+  }[];
 }
 
-export interface DocumentStatus { model?: string; id?: string; files: FileStatus[] }
+export interface DocumentStatus {
+  model?: string;
+  id?: string;
+  files: FileStatus[];
+}
 
 /** The largest backlog with which a host counts as ready for visitors. */
 export interface ReadyLimits {

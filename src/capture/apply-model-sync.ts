@@ -17,16 +17,35 @@ import { CommitWatch } from './session-commit.js';
  * MODEL_ALREADY_COMPILED naming the models that were compiled before, BAD_OPTION and
  * BAD_SYNC_DIR.
  */
-export function applyModelSync(home: Mongoose | Connection, modelSync: ModelSync, plugin: CapturePlugin, deps: CaptureDeps): void {
-  const options = new Map(Object.entries(modelSync).map(([model, given]) => [model, resolvePluginOptions(given, `modelSync.${model}`)]));
+export function applyModelSync(
+  home: Mongoose | Connection,
+  modelSync: ModelSync,
+  plugin: CapturePlugin,
+  deps: CaptureDeps,
+): void {
+  const options = new Map(
+    Object.entries(modelSync).map(([model, given]) => [
+      model,
+      resolvePluginOptions(given, `modelSync.${model}`),
+    ]),
+  );
   if (options.size === 0) return;
   const compiled = listCompiled(home).filter((model) => options.has(model));
   if (compiled.length > 0) {
-    throw new SyncMediaError('MODEL_ALREADY_COMPILED',
-      `modelSync names ${compiled.join(', ')}, compiled before syncmedia was told: create the instance (or import the module that does) before the models.`);
+    throw new SyncMediaError(
+      'MODEL_ALREADY_COMPILED',
+      `modelSync names ${compiled.join(', ')}, compiled before syncmedia was told: create the ` +
+        `instance (or import the module that does) before the models.`,
+    );
   }
-  const models = new PluggedModels(deps, (model) => countPlugged(model.schema, plugin) > 0 ? undefined : options.get(model.modelName), new CommitWatch());
-  home.plugin((schema: Schema) => { attachHooks(schema, models); });
+  const models = new PluggedModels(
+    deps,
+    (model) => (countPlugged(model.schema, plugin) > 0 ? undefined : options.get(model.modelName)),
+    new CommitWatch(),
+  );
+  home.plugin((schema: Schema) => {
+    attachHooks(schema, models);
+  });
 }
 
 function listCompiled(home: Mongoose | Connection): string[] {

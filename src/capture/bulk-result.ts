@@ -11,18 +11,32 @@ export interface BulkResult {
 }
 
 /** How many documents it wrote. */
-export function countWritten({ insertedCount = 0, matchedCount = 0, deletedCount = 0, upsertedCount = 0 }: BulkResult): number {
+export function countWritten({
+  insertedCount = 0,
+  matchedCount = 0,
+  deletedCount = 0,
+  upsertedCount = 0,
+}: BulkResult): number {
   return insertedCount + matchedCount + deletedCount + upsertedCount;
 }
 
-interface WriteError { readonly index: number; readonly code?: number }
-interface BulkWriteError extends Error { readonly writeErrors?: WriteError | readonly WriteError[] }
+interface WriteError {
+  readonly index: number;
+  readonly code?: number;
+}
+interface BulkWriteError extends Error {
+  readonly writeErrors?: WriteError | readonly WriteError[];
+}
 
 /**
  * What an error of several writes in one call shows about them. An answer of the server lists the
  * writes that failed.
  */
-export function judgeBulkError(error: unknown, writes: readonly object[], ordered: boolean): Verdict {
+export function judgeBulkError(
+  error: unknown,
+  writes: readonly object[],
+  ordered: boolean,
+): Verdict {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return 'unknown';
   return refusedAll(error, writes, ordered) ? 'nothing' : 'written';
 }
@@ -31,9 +45,16 @@ export function judgeBulkError(error: unknown, writes: readonly object[], ordere
  * Whether the server refused all writes. An ordered call ends at its first error; an unordered
  * one lists all errors. The counts are not used, because servers count differently.
  */
-function refusedAll({ writeErrors = [] }: BulkWriteError, writes: readonly object[], ordered: boolean): boolean {
+function refusedAll(
+  { writeErrors = [] }: BulkWriteError,
+  writes: readonly object[],
+  ordered: boolean,
+): boolean {
   const refused = [writeErrors].flat();
   // An updateMany may write some documents before one of them is a duplicate.
-  if (!refused.every(({ code, index }) => code === 11_000 && !('updateMany' in (writes[index] ?? {})))) return false;
+  if (
+    !refused.every(({ code, index }) => code === 11_000 && !('updateMany' in (writes[index] ?? {})))
+  )
+    return false;
   return ordered ? refused[0]?.index === 0 : refused.length === writes.length;
 }

@@ -23,7 +23,11 @@ export class BulkSave {
   private called = false;
   private written = false;
 
-  constructor(readonly model: PluggedModel, private readonly operation: Operation, private readonly documents: readonly object[]) {
+  constructor(
+    readonly model: PluggedModel,
+    private readonly operation: Operation,
+    private readonly documents: readonly object[],
+  ) {
     this.saved = new SavedDocuments(operation, documents);
   }
 
@@ -34,15 +38,25 @@ export class BulkSave {
     return writes.every((write) => ids.has(keyOf(idOf(write))));
   }
 
-  async announceAndWrite({ args, collection }: DriverCall, options: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
+  async announceAndWrite(
+    { args, collection }: DriverCall,
+    options: DriverOptions,
+    write: () => Promise<unknown>,
+  ): Promise<unknown> {
     this.called = true;
     this.operation.enter(collection, readSession(options));
     const writes = args[0] as readonly Write[];
-    const changes = writes.flatMap((one): Change[] => (one.updateOne ? [{ id: one.updateOne.filter['_id'], update: one.updateOne.update }] : []));
-    const { result, nothing } = await this.operation.announceAndWrite(await this.saved.listBefore(changes), write, {
-      ofError: (error) => judgeBulkError(error, writes, options['ordered'] !== false),
-      ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
-    });
+    const changes = writes.flatMap((one): Change[] =>
+      one.updateOne ? [{ id: one.updateOne.filter['_id'], update: one.updateOne.update }] : [],
+    );
+    const { result, nothing } = await this.operation.announceAndWrite(
+      await this.saved.listBefore(changes),
+      write,
+      {
+        ofError: (error) => judgeBulkError(error, writes, options['ordered'] !== false),
+        ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
+      },
+    );
     this.written = !nothing;
     return result;
   }

@@ -23,7 +23,11 @@ export interface Candidates {
  * @param roots the roots of all hosts, since any host may have saved a document with an absolute
  * path
  */
-export function findCandidates(value: string, roots: readonly string[], dirs: readonly Path[]): Candidates {
+export function findCandidates(
+  value: string,
+  roots: readonly string[],
+  dirs: readonly Path[],
+): Candidates {
   const direct = new Set<Path>();
   const joined = new Set<Path>();
   let unsafe = false;
@@ -65,7 +69,9 @@ function listRelative(value: string, roots: readonly string[]): Set<string> {
   }
   // `path.join` on Windows gives backslashes. On this system a name may contain one, so this
   // reading comes last.
-  for (const spelling of [...relative]) if (spelling.includes('\\')) relative.add(spelling.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, ''));
+  for (const spelling of [...relative])
+    if (spelling.includes('\\'))
+      relative.add(spelling.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, ''));
   return relative;
 }
 
@@ -75,15 +81,21 @@ function listSpellings(value: string): Set<string> {
   const address = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(value);
   // `//uploads/a.jpg` may be a path with a slash too many.
   if (!address || value.startsWith('/')) addSpellings(spellings, value, (path) => path);
-  if (address) addSpellings(spellings, value.slice(address[0].length), (path) => posix.normalize(path));
+  if (address)
+    addSpellings(spellings, value.slice(address[0].length), (path) => posix.normalize(path));
   return spellings;
 }
 
-function addSpellings(spellings: Set<string>, value: string, asPath: (value: string) => string): void {
+function addSpellings(
+  spellings: Set<string>,
+  value: string,
+  asPath: (value: string) => string,
+): void {
   // A `?` or `#` starts a query or a fragment, or is part of a name that was never escaped.
   const literal = [value, value.replace(/[?#].*$/s, '')];
   for (const spelling of literal) spellings.add(asPath(spelling));
-  for (const spelling of literal) if (spelling.includes('%')) spellings.add(asPath(decodeEscapes(spelling)));
+  for (const spelling of literal)
+    if (spelling.includes('%')) spellings.add(asPath(decodeEscapes(spelling)));
 }
 
 /** Invalid escapes, as in `100%.jpg`, stay as they are. */

@@ -37,7 +37,13 @@ export interface Capturing extends Place {
    * count too
    * @param unkept files that this host does not sync, so that no other host receives them
    */
-  readonly awaitCopies: (this: void, captures: readonly Capture[], options: ResolvedPluginOptions, absent: readonly Path[], unkept: readonly Path[]) => Promise<void>;
+  readonly awaitCopies: (
+    this: void,
+    captures: readonly Capture[],
+    options: ResolvedPluginOptions,
+    absent: readonly Path[],
+    unkept: readonly Path[],
+  ) => Promise<void>;
   /**
    * Called for each saved document that names files which this host does not sync. Must neither
    * throw nor wait.
@@ -62,7 +68,12 @@ export interface CaptureDeps {
    * Called after a plugged model was compiled on `connection`. If it throws, `mongoose.model()`
    * throws.
    */
-  onModel(this: void, model: PluggedModel, connection: Connection, options: ResolvedPluginOptions): void;
+  onModel(
+    this: void,
+    model: PluggedModel,
+    connection: Connection,
+    options: ResolvedPluginOptions,
+  ): void;
   /**
    * Called if a plugged model declares these sync dirs; `where` names the model. May throw
    * RULES_DIFFER.

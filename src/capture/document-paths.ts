@@ -15,20 +15,24 @@ const batch = 1_000;
  * @param lookUp returns which of these paths the database knows
  */
 export async function findDocumentPaths(
-  document: Record<string, unknown>, options: ResolvedPluginOptions, model: string, place: Place,
+  document: Record<string, unknown>,
+  options: ResolvedPluginOptions,
+  model: string,
+  place: Place,
   lookUp: (paths: readonly Path[]) => Promise<(path: Path) => boolean>,
 ): Promise<{ paths: Path[]; unsynced: Unsynced[] }> {
   const { strings } = listNames(document, options, model, storedLimits);
-  const finder = new PathFinder(options, place), candidates = finder.listLeft(strings.map(({ value }) => value));
+  const finder = new PathFinder(options, place),
+    candidates = finder.listLeft(strings.map(({ value }) => value));
   const found: Path[] = [];
   for (let at = 0; at < candidates.length; at += batch) {
     const some = candidates.slice(at, at + batch);
     const isKnown = await lookUp(some);
-    for (const path of some) if (isKnown(path) || await isHere(path, place)) found.push(path);
+    for (const path of some) if (isKnown(path) || (await isHere(path, place))) found.push(path);
   }
   return { paths: found, unsynced: await finder.listUnsynced(strings) };
 }
 
 async function isHere(path: Path, { root }: Place): Promise<boolean> {
-  return await root.observe(path).catch(() => undefined) !== undefined;
+  return (await root.observe(path).catch(() => undefined)) !== undefined;
 }

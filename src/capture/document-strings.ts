@@ -3,13 +3,22 @@ import { types } from 'node:util';
 const { isDate, isRegExp } = types;
 
 /** A string of a document and the field that holds it. */
-export interface NamedString { readonly value: string; readonly field: string }
+export interface NamedString {
+  readonly value: string;
+  readonly field: string;
+}
 
 /** `complete` is false if a limit ended the walk. */
-export interface DocumentStrings { readonly strings: readonly NamedString[]; readonly complete: boolean }
+export interface DocumentStrings {
+  readonly strings: readonly NamedString[];
+  readonly complete: boolean;
+}
 
 /** Where a walk through a document ends. */
-export interface WalkLimits { readonly strings: number; readonly depth: number }
+export interface WalkLimits {
+  readonly strings: number;
+  readonly depth: number;
+}
 
 /**
  * An operation waits for these walks. The scan of the sync dirs finds files that are named beyond
@@ -36,7 +45,11 @@ export function collectStrings(document: unknown, limits = operationLimits): Doc
  * The strings at dotted field names. Arrays on the way and at the end are walked, with or without
  * an index in the name.
  */
-export function collectFields(document: unknown, fields: readonly string[], limits = operationLimits): DocumentStrings {
+export function collectFields(
+  document: unknown,
+  fields: readonly string[],
+  limits = operationLimits,
+): DocumentStrings {
   const walk = new Walk(limits);
   for (const field of fields) walk.descend(document, field.split('.'), field, 0);
   return walk;
@@ -62,12 +75,14 @@ class Walk implements DocumentStrings {
       return;
     }
     this.ancestors.add(value as object);
-    for (const [name, child] of children) this.visit(child, field === '' ? name : `${field}.${name}`, depth + 1);
+    for (const [name, child] of children)
+      this.visit(child, field === '' ? name : `${field}.${name}`, depth + 1);
     this.ancestors.delete(value as object);
   }
 
   descend(given: unknown, names: readonly string[], field: string, depth: number): void {
-    const [name, ...rest] = names, value = asStored(given);
+    const [name, ...rest] = names,
+      value = asStored(given);
     if (depth > this.limits.depth) {
       this.complete = false;
     } else if (name === undefined) {
@@ -89,7 +104,9 @@ class Walk implements DocumentStrings {
 
 /** The value that the driver would store, as `toBSON` of the given one returns it. */
 function asStored(value: unknown): unknown {
-  const { toBSON } = (typeof value === 'object' && value !== null ? value : {}) as { toBSON?: unknown };
+  const { toBSON } = (typeof value === 'object' && value !== null ? value : {}) as {
+    toBSON?: unknown;
+  };
   return typeof toBSON === 'function' ? (toBSON as () => unknown).call(value) : value;
 }
 
@@ -101,5 +118,7 @@ function listChildren(value: unknown): Iterable<[string, unknown]> | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) return (value as unknown[]).map((item, index) => [String(index), item]);
   if (value instanceof Map) return [...value].map(([name, item]) => [String(name), item]);
-  return '_bsontype' in value || isDate(value) || isRegExp(value) || ArrayBuffer.isView(value) ? undefined : Object.entries(value);
+  return '_bsontype' in value || isDate(value) || isRegExp(value) || ArrayBuffer.isView(value)
+    ? undefined
+    : Object.entries(value);
 }

@@ -7,7 +7,7 @@ export type DriverOptions = Readonly<Record<string, unknown>>;
  * place.
  */
 export function readOptions(given: unknown): DriverOptions {
-  return typeof given === 'object' && given !== null ? given as DriverOptions : {};
+  return typeof given === 'object' && given !== null ? (given as DriverOptions) : {};
 }
 
 /** The session of a driver call. Mongoose has already found it. */

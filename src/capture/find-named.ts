@@ -7,7 +7,10 @@ import { storedLimits } from './document-strings.js';
 import { readStored, storedOf } from './stored-documents.js';
 import { listNames } from './touched-paths.js';
 
-export interface NamingModel { readonly model: PluggedModel; readonly options: ResolvedPluginOptions }
+export interface NamingModel {
+  readonly model: PluggedModel;
+  readonly options: ResolvedPluginOptions;
+}
 
 /**
  * The server searches for at most this many names at once. Searching for more takes longer than
@@ -29,24 +32,35 @@ const batchSize = 200;
  * @param rootPaths the roots of all hosts
  * @param signal ends the search, which then throws
  */
-export async function findNamed(models: readonly NamingModel[], paths: readonly Path[], rootPaths: readonly string[], signal: AbortSignal): Promise<Named> {
-  const named = new Set<Path>(), unjudged = new Map<Path, string>();
+export async function findNamed(
+  models: readonly NamingModel[],
+  paths: readonly Path[],
+  rootPaths: readonly string[],
+  signal: AbortSignal,
+): Promise<Named> {
+  const named = new Set<Path>(),
+    unjudged = new Map<Path, string>();
   // Models may come and go during the search.
   for (const { model, options } of [...models]) {
-    const isBelow = (path: Path): boolean => options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
-    const wanted = new Set(paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)));
+    const isBelow = (path: Path): boolean =>
+      options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
+    const wanted = new Set(
+      paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)),
+    );
     if (wanted.size === 0) continue;
     const mayName = makeSearch(wanted);
     for await (const document of readAll(model, options, wanted)) {
       signal.throwIfAborted();
       try {
-        for (const { value } of listNames(document, options, model.modelName, storedLimits).strings) {
+        for (const { value } of listNames(document, options, model.modelName, storedLimits)
+          .strings) {
           if (!mayName(value)) continue;
           const { direct, joined } = findCandidates(value, rootPaths, options.syncDirs);
           for (const path of [...direct, ...joined]) if (wanted.delete(path)) named.add(path);
         }
       } catch (error) {
-        for (const path of wanted) unjudged.set(path, `${messageOf(error)} (document ${String(document['_id'])})`);
+        for (const path of wanted)
+          unjudged.set(path, `${messageOf(error)} (document ${String(document['_id'])})`);
         wanted.clear();
       }
       if (wanted.size === 0) break;
@@ -60,15 +74,23 @@ export async function findNamed(models: readonly NamingModel[], paths: readonly 
  * discriminator are read with those of its base model.
  */
 export function isPlugged(models: readonly NamingModel[], name: string, dir: Path): boolean {
-  return models.some(({ model: { modelName, discriminators = {} }, options }) => options.syncDirs.includes(dir) && (modelName === name || Object.hasOwn(discriminators, name)));
+  return models.some(
+    ({ model: { modelName, discriminators = {} }, options }) =>
+      options.syncDirs.includes(dir) && (modelName === name || Object.hasOwn(discriminators, name)),
+  );
 }
 
 /**
  * Documents of a model that may name one of the paths. For a discriminator these come from its
  * whole collection.
  */
-async function* readAll(model: PluggedModel, options: ResolvedPluginOptions, wanted: ReadonlySet<Path>): AsyncGenerator<PlainDocument> {
-  const filter = makeFilter(options, wanted), limits = { limit: 0, batchSize };
+async function* readAll(
+  model: PluggedModel,
+  options: ResolvedPluginOptions,
+  wanted: ReadonlySet<Path>,
+): AsyncGenerator<PlainDocument> {
+  const filter = makeFilter(options, wanted),
+    limits = { limit: 0, batchSize };
   try {
     yield* readStored(storedOf(model), filter ?? {}, options, limits);
   } catch (error) {
@@ -83,11 +105,22 @@ async function* readAll(model: PluggedModel, options: ResolvedPluginOptions, wan
  * which the server cannot search at every depth. Undefined if any field may hold the strings, or
  * a function makes them.
  */
-function makeFilter({ paths }: ResolvedPluginOptions, wanted: ReadonlySet<Path>): PlainDocument | undefined {
-  if (paths === undefined || typeof paths === 'function' || wanted.size > maxSearched) return undefined;
-  const pattern = listMarks(wanted).map((mark) => mark.replace(/[!-/:-@[-`{-~]/g, '\\$&')).join('|');
+function makeFilter(
+  { paths }: ResolvedPluginOptions,
+  wanted: ReadonlySet<Path>,
+): PlainDocument | undefined {
+  if (paths === undefined || typeof paths === 'function' || wanted.size > maxSearched)
+    return undefined;
+  const pattern = listMarks(wanted)
+    .map((mark) => mark.replace(/[!-/:-@[-`{-~]/g, '\\$&'))
+    .join('|');
   const fields = new Set(paths.map((path) => path.split('.', 1)[0] ?? path));
-  return { $or: [...fields].flatMap((field) => [{ [field]: { $regex: pattern } }, { [field]: { $type: ['object', 'array', 'symbol'] } }]) };
+  return {
+    $or: [...fields].flatMap((field) => [
+      { [field]: { $regex: pattern } },
+      { [field]: { $type: ['object', 'array', 'symbol'] } },
+    ]),
+  };
 }
 
 /**

@@ -13,7 +13,11 @@ export interface DriverCall {
 }
 
 /** Runs the call with `write`, and does something before and after it. */
-export type Intercept = (this: void, call: DriverCall, write: () => Promise<unknown>) => Promise<unknown>;
+export type Intercept = (
+  this: void,
+  call: DriverCall,
+  write: () => Promise<unknown>,
+) => Promise<unknown>;
 
 /**
  * The members of Mongoose's collections that the guard uses. Those of a custom driver may be
@@ -32,8 +36,14 @@ type Methods = Record<string, Method>;
  * The collection and the layers that make up a guard. The symbol is global, because an
  * application may load two copies of this package.
  */
-interface Made { readonly base: object; readonly layers: readonly Layer[] }
-interface Layer { readonly methods: readonly string[]; readonly intercept: Intercept }
+interface Made {
+  readonly base: object;
+  readonly layers: readonly Layer[];
+}
+interface Layer {
+  readonly methods: readonly string[];
+  readonly intercept: Intercept;
+}
 const madeOf = Symbol.for('syncmedia: what this guard was made of');
 
 function readMade(collection: object): Made {
@@ -46,7 +56,10 @@ function readMade(collection: object): Made {
  */
 export function requireProperty<T>(value: T | undefined, name: string, { base }: PluggedModel): T {
   if (value !== undefined) return value;
-  throw new Error(`Mongoose ${base.version} has no ${name}, by which syncmedia captures what is written: use a version of Mongoose that syncmedia's peerDependencies allow, or a newer syncmedia`);
+  throw new Error(
+    `Mongoose ${base.version} has no ${name}, by which syncmedia captures what is written: use ` +
+      `a version of Mongoose that syncmedia's peerDependencies allow, or a newer syncmedia`,
+  );
 }
 
 /** Whether calls on this collection already go through `intercept`. */
@@ -66,29 +79,48 @@ export function withoutGuards(collection: object): object {
  * listeners, and refuses calls. A call that never reaches the driver is not intercepted: it waits
  * and fails as it does without the plugin. Guards of several instances can be stacked.
  */
-export function guardCollection<T extends object>(collection: T, methods: readonly string[], intercept: Intercept): T {
+export function guardCollection<T extends object>(
+  collection: T,
+  methods: readonly string[],
+  intercept: Intercept,
+): T {
   const { base, layers: below } = readMade(collection);
   const layers: Layer[] = [...below, { methods, intercept }];
   const guard = Object.create(base, { [madeOf]: { value: { base, layers } satisfies Made } }) as T;
   // This method remembers the driver's collection, which changes if the connection is opened
   // again.
-  if ('_getCollection' in base) Object.defineProperty(guard, '_getCollection', { value: () => (base as BufferedCollection)._getCollection?.() });
+  if ('_getCollection' in base)
+    Object.defineProperty(guard, '_getCollection', {
+      value: () => (base as BufferedCollection)._getCollection?.(),
+    });
   for (const method of new Set(layers.flatMap((layer) => layer.methods))) {
-    const intercepts = layers.filter((layer) => layer.methods.includes(method)).map((layer) => layer.intercept);
+    const intercepts = layers
+      .filter((layer) => layer.methods.includes(method))
+      .map((layer) => layer.intercept);
     // As in the driver's own collection, `this` at the call does not matter.
-    Object.defineProperty(guard, method, { value: (...args: unknown[]) => makeCallable(base, method, intercepts)[method]?.(...args) });
+    Object.defineProperty(guard, method, {
+      value: (...args: unknown[]) => makeCallable(base, method, intercepts)[method]?.(...args),
+    });
   }
   return guard;
 }
 
 /** Mongoose's collection over a driver whose method is intercepted. */
-function makeCallable(base: BufferedCollection, method: string, intercepts: readonly Intercept[]): Methods {
+function makeCallable(
+  base: BufferedCollection,
+  method: string,
+  intercepts: readonly Intercept[],
+): Methods {
   const getCollection = base._getCollection?.bind(base);
-  if (!getCollection) return { [method]: interceptMethod(base as mongo.Collection, method, intercepts) };
+  if (!getCollection)
+    return { [method]: interceptMethod(base as mongo.Collection, method, intercepts) };
   const callable = Object.create(base) as BufferedCollection & Methods;
   callable._getCollection = () => {
     const driver = getCollection();
-    return driver && { [method]: interceptMethod(driver, method, intercepts) } as unknown as mongo.Collection;
+    return (
+      driver &&
+      ({ [method]: interceptMethod(driver, method, intercepts) } as unknown as mongo.Collection)
+    );
   };
   // Mongoose 8 queues method names, and calls them on the base once the connection is open.
   const queued = new Map<unknown, Method>();
@@ -98,14 +130,23 @@ function makeCallable(base: BufferedCollection, method: string, intercepts: read
     queued.set(args, call);
     return base.addQueue?.(call, args);
   };
-  callable.removeQueue = (what, args) => base.removeQueue?.(queued.get(args) ?? what, args) ?? false;
+  callable.removeQueue = (what, args) =>
+    base.removeQueue?.(queued.get(args) ?? what, args) ?? false;
   return callable;
 }
 
-function interceptMethod(collection: mongo.Collection, method: string, intercepts: readonly Intercept[]): Method {
+function interceptMethod(
+  collection: mongo.Collection,
+  method: string,
+  intercepts: readonly Intercept[],
+): Method {
   return (...args) => {
     const call: DriverCall = { method, args, collection };
-    const write = async (): Promise<unknown> => (collection as unknown as Methods)[method]?.(...args);
-    return intercepts.reduceRight<() => Promise<unknown>>((next, intercept) => () => intercept(call, next), write)();
+    const write = async (): Promise<unknown> =>
+      (collection as unknown as Methods)[method]?.(...args);
+    return intercepts.reduceRight<() => Promise<unknown>>(
+      (next, intercept) => () => intercept(call, next),
+      write,
+    )();
   };
 }

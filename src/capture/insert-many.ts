@@ -5,10 +5,18 @@ import type { Operation } from './operation.js';
 import { SavedDocuments } from './saved-documents.js';
 
 /** Captures an `insertMany`: each document as the driver receives it. */
-export async function captureInsertMany(operation: Operation, { args }: DriverCall, { ordered }: DriverOptions, write: () => Promise<unknown>): Promise<unknown> {
+export async function captureInsertMany(
+  operation: Operation,
+  { args }: DriverCall,
+  { ordered }: DriverOptions,
+  write: () => Promise<unknown>,
+): Promise<unknown> {
   const documents = args[0] as readonly object[];
   // With `lean`, Mongoose leaves it to the driver to refuse values that are no documents.
-  const saved = new SavedDocuments(operation, documents.filter((document) => typeof document === 'object' && document !== null));
+  const saved = new SavedDocuments(
+    operation,
+    documents.filter((document) => typeof document === 'object' && document !== null),
+  );
   const { result } = await operation.announceAndWrite(await saved.listBefore([]), write, {
     ofError: (error) => judgeBulkError(error, documents, ordered !== false),
     ofResult: () => 'written',
@@ -27,5 +35,7 @@ export async function captureInsertMany(operation: Operation, { args }: DriverCa
  * `insertedDocs`.
  */
 function sayAllWereWritten(error: unknown): unknown {
-  return error instanceof Error && !('writeErrors' in error) ? Object.assign(error, { writeErrors: [] }) : error;
+  return error instanceof Error && !('writeErrors' in error)
+    ? Object.assign(error, { writeErrors: [] })
+    : error;
 }

@@ -14,7 +14,10 @@ export class LeavingDocuments {
   private readonly ids: unknown[] = [];
 
   /** @param doing the operation's name, for people */
-  constructor(private readonly operation: Operation, private readonly doing: string) {}
+  constructor(
+    private readonly operation: Operation,
+    private readonly doing: string,
+  ) {}
 
   async read(filter: PlainDocument, like: ReadOptions['like'], limit = Infinity): Promise<void> {
     await this.operation.lookUp(() => this.readAll(filter, like, limit));
@@ -25,12 +28,23 @@ export class LeavingDocuments {
     return [{ savedBy, touched: [], left: [...this.paths], complete: true }];
   }
 
-  private async readAll(filter: PlainDocument, like: ReadOptions['like'] = {}, limit: number): Promise<void> {
+  private async readAll(
+    filter: PlainDocument,
+    like: ReadOptions['like'] = {},
+    limit: number,
+  ): Promise<void> {
     const { model, options, capturing, session, readable } = this.operation;
     const finder = new PathFinder(options, capturing);
-    for await (const document of readStored(readable, filter, options, { session, like, limit: Math.min(limit, maxLeaving + 1) })) {
+    for await (const document of readStored(readable, filter, options, {
+      session,
+      like,
+      limit: Math.min(limit, maxLeaving + 1),
+    })) {
       if (this.ids.length === maxLeaving) {
-        this.operation.warn(`${this.doing} takes more than 10,000 documents at once: the files of the others stay on every host. Delete in portions, or name the files with sync.remove(paths)`);
+        this.operation.warn(
+          `${this.doing} takes more than 10,000 documents at once: the files of the others stay ` +
+            `on every host. Delete in portions, or name the files with sync.remove(paths)`,
+        );
         return;
       }
       this.ids.push(document['_id']);

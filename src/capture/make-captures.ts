@@ -31,15 +31,36 @@ const maxPaths = 1_000;
  * scan of the sync dirs. The scan is due at once if no file is named or not every string was
  * checked. An operation that only removes documents needs no scan (`sweeps`).
  */
-export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncDirs }: Pick<ResolvedPluginOptions, 'sweep' | 'syncDirs'>, { hostId, dueMs }: Capturing, sweeps: boolean): Capture[] {
+export function makeCaptures(
+  contents: readonly CaptureContent[],
+  { sweep, syncDirs }: Pick<ResolvedPluginOptions, 'sweep' | 'syncDirs'>,
+  { hostId, dueMs }: Capturing,
+  sweeps: boolean,
+): Capture[] {
   const dueAt = new Date(Date.now() + dueMs);
-  const rows = contents.flatMap(split).filter(({ touched, left }) => touched.length + left.length > 0);
+  const rows = contents
+    .flatMap(split)
+    .filter(({ touched, left }) => touched.length + left.length > 0);
   const owes = sweeps && sweep !== undefined;
-  if (owes && rows.length === 0) rows.push({ savedBy: contents.length === 1 ? contents[0]?.savedBy : undefined, touched: [], left: [], complete: true });
-  const after = contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete) ? sweep ?? 0 : 0;
+  if (owes && rows.length === 0)
+    rows.push({
+      savedBy: contents.length === 1 ? contents[0]?.savedBy : undefined,
+      touched: [],
+      left: [],
+      complete: true,
+    });
+  const after =
+    contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete)
+      ? (sweep ?? 0)
+      : 0;
   return rows.map(({ savedBy, touched, left }, index) => ({
     // Ids grow with time, so an index adds them at its end instead of at random places.
-    id: new Types.ObjectId().toHexString(), host: hostId, dueAt, ...(savedBy && { savedBy }), touched: [...touched], left: [...left],
+    id: new Types.ObjectId().toHexString(),
+    host: hostId,
+    dueAt,
+    ...(savedBy && { savedBy }),
+    touched: [...touched],
+    left: [...left],
     sweep: owes && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
   }));
 }
@@ -50,7 +71,14 @@ export function makeCaptures(contents: readonly CaptureContent[], { sweep, syncD
  * because the clock of that host may be behind.
  */
 export function makeLook(host: HostId, path: Path): Capture {
-  return { id: new Types.ObjectId().toHexString(), host, dueAt: new Date(0), touched: [path], left: [], sweep: [] };
+  return {
+    id: new Types.ObjectId().toHexString(),
+    host,
+    dueAt: new Date(0),
+    touched: [path],
+    left: [],
+    sweep: [],
+  };
 }
 
 /**
@@ -59,18 +87,28 @@ export function makeLook(host: HostId, path: Path): Capture {
  */
 export function covers(stored: readonly CaptureContent[], now: readonly CaptureContent[]): boolean {
   const bySaver = new Map(stored.map((content) => [content.savedBy?.id, new Set(content.touched)]));
-  const left = (contents: readonly CaptureContent[]): Set<Path> => new Set(contents.flatMap((content) => content.left));
+  const left = (contents: readonly CaptureContent[]): Set<Path> =>
+    new Set(contents.flatMap((content) => content.left));
   const [storedLeft, leftNow] = [left(stored), left(now)];
-  return now.every(({ savedBy, touched }) => touched.every((path) => bySaver.get(savedBy?.id)?.has(path) === true))
-    && storedLeft.size === leftNow.size && [...leftNow].every((path) => storedLeft.has(path))
-    && (now.every(({ complete }) => complete) || !stored.every(({ complete }) => complete));
+  return (
+    now.every(({ savedBy, touched }) =>
+      touched.every((path) => bySaver.get(savedBy?.id)?.has(path) === true),
+    ) &&
+    storedLeft.size === leftNow.size &&
+    [...leftNow].every((path) => storedLeft.has(path)) &&
+    (now.every(({ complete }) => complete) || !stored.every(({ complete }) => complete))
+  );
 }
 
 function split(content: CaptureContent): CaptureContent[] {
   const pieces: CaptureContent[] = [];
   const { touched, left } = content;
   for (let at = 0; at < Math.max(touched.length, left.length, 1); at += maxPaths) {
-    pieces.push({ ...content, touched: touched.slice(at, at + maxPaths), left: left.slice(at, at + maxPaths) });
+    pieces.push({
+      ...content,
+      touched: touched.slice(at, at + maxPaths),
+      left: left.slice(at, at + maxPaths),
+    });
   }
   return pieces;
 }

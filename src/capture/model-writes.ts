@@ -29,7 +29,11 @@ const wrappers = new WeakSet<object>();
  *
  * @param inBulk receives the documents of a `bulkSave`
  */
-export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: WeakSet<object>): void {
+export function addModelWrites(
+  schema: Schema,
+  models: PluggedModels,
+  inBulk: WeakSet<object>,
+): void {
   const guarded = new WeakSet<object>();
   const underWay = new Set<BulkSave>();
   onCompiled(schema, guardModel);
@@ -49,15 +53,21 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
   /** Guards the model's collection even if it changes: a model may move to another connection. */
   function guardCollections(model: Writable): void {
     const intercept = makeIntercept(model as unknown as PluggedModel, models, underWay);
-    const own = requireProperty(Object.getOwnPropertyDescriptor(model, '$__collection'), '$__collection', model as unknown as PluggedModel);
+    const own = requireProperty(
+      Object.getOwnPropertyDescriptor(model, '$__collection'),
+      '$__collection',
+      model as unknown as PluggedModel,
+    );
     let current = own.value as object;
     let made: { readonly over: object; readonly guard: object } | undefined;
     Object.defineProperty(model, '$__collection', {
-      configurable: true, enumerable: true,
+      configurable: true,
+      enumerable: true,
       get() {
-        const over = own.get ? own.get.call(model) as object : current;
+        const over = own.get ? (own.get.call(model) as object) : current;
         if (!models.initialised) return over;
-        if (made?.over !== over) made = { over, guard: guardCollection(over, ['insertMany', 'bulkWrite'], intercept) };
+        if (made?.over !== over)
+          made = { over, guard: guardCollection(over, ['insertMany', 'bulkWrite'], intercept) };
         return made.guard;
       },
       set(this: Writable, given: object) {
@@ -65,7 +75,13 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
           // This is a model of the same name on another connection, which inherits the properties
           // of this one.
           if (own.set) own.set.call(this, given);
-          else Object.defineProperty(this, '$__collection', { value: given, configurable: true, enumerable: true, writable: true });
+          else
+            Object.defineProperty(this, '$__collection', {
+              value: given,
+              configurable: true,
+              enumerable: true,
+              writable: true,
+            });
           guardModel(this as unknown as PluggedModel);
         } else if (own.set) own.set.call(model, given);
         else current = given;
@@ -78,10 +94,16 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
     const { bulkSave: inner } = model;
     if (inner !== model.base.Model.bulkSave && !wrappers.has(inner)) return;
     model.bulkSave = function bulkSave(documents, options, ...others) {
-      const saved = models.captures(this) && Array.isArray(documents) ? (documents as unknown[]).filter((one) => typeof one === 'object' && one !== null) : [];
-      const operation = saved.length > 0 ? models.begin(this, findSession(null, options, this.db)) : undefined;
+      const saved =
+        models.captures(this) && Array.isArray(documents)
+          ? (documents as unknown[]).filter((one) => typeof one === 'object' && one !== null)
+          : [];
+      const operation =
+        saved.length > 0 ? models.begin(this, findSession(null, options, this.db)) : undefined;
       const save = (): Promise<unknown> => inner.call(this, documents, options, ...others);
-      return operation ? captureBulkSave(new BulkSave(this, operation, saved), saved, save) : save();
+      return operation
+        ? captureBulkSave(new BulkSave(this, operation, saved), saved, save)
+        : save();
     };
     wrappers.add(model.bulkSave);
   }
@@ -100,7 +122,11 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
     Object.values(model.discriminators ?? {}).forEach(guardModel);
   }
 
-  async function captureBulkSave(bulk: BulkSave, documents: readonly object[], save: () => Promise<unknown>): Promise<unknown> {
+  async function captureBulkSave(
+    bulk: BulkSave,
+    documents: readonly object[],
+    save: () => Promise<unknown>,
+  ): Promise<unknown> {
     underWay.add(bulk);
     documents.forEach((document) => inBulk.add(document));
     let result: unknown;
@@ -118,7 +144,11 @@ export function addModelWrites(schema: Schema, models: PluggedModels, inBulk: We
   }
 }
 
-function makeIntercept(model: PluggedModel, models: PluggedModels, underWay: ReadonlySet<BulkSave>): Intercept {
+function makeIntercept(
+  model: PluggedModel,
+  models: PluggedModels,
+  underWay: ReadonlySet<BulkSave>,
+): Intercept {
   return async (call, write) => {
     if (!models.captures(model)) return write();
     const options = readOptions(call.args[1]);
@@ -128,6 +158,8 @@ function makeIntercept(model: PluggedModel, models: PluggedModels, underWay: Rea
     }
     const operation = models.begin(model, readSession(options), call.collection);
     if (!operation) return write();
-    return call.method === 'bulkWrite' ? captureBulkWrite(operation, call, options, write) : captureInsertMany(operation, call, options, write);
+    return call.method === 'bulkWrite'
+      ? captureBulkWrite(operation, call, options, write)
+      : captureInsertMany(operation, call, options, write);
   };
 }

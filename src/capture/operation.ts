@@ -16,7 +16,10 @@ export interface Judge {
 }
 
 /** The answer of a write. `nothing` means that it proves that nothing was written. */
-export interface Came { readonly result: unknown; readonly nothing: boolean }
+export interface Came {
+  readonly result: unknown;
+  readonly nothing: boolean;
+}
 
 const connected = 1;
 
@@ -36,8 +39,14 @@ export class Operation {
   private told = 0;
 
   /** @param collection where it writes; undefined until the driver is called */
-  constructor(readonly model: PluggedModel, readonly options: ResolvedPluginOptions, readonly capturing: Capturing,
-    public session: ClientSession | undefined, private readonly commits: CommitWatch, private collection?: mongo.Collection) {}
+  constructor(
+    readonly model: PluggedModel,
+    readonly options: ResolvedPluginOptions,
+    readonly capturing: Capturing,
+    public session: ClientSession | undefined,
+    private readonly commits: CommitWatch,
+    private collection?: mongo.Collection,
+  ) {}
 
   /** The driver is called, so collection and session are certain now. */
   enter(collection: mongo.Collection, session: ClientSession | undefined): void {
@@ -46,7 +55,9 @@ export class Operation {
   }
 
   /** Whether paths that documents no longer name matter. */
-  get propagates(): boolean { return this.options.onDelete === 'propagate'; }
+  get propagates(): boolean {
+    return this.options.onDelete === 'propagate';
+  }
 
   savedBy(id: unknown): SavedBy {
     return { model: this.model.modelName, id: String(id) };
@@ -67,7 +78,12 @@ export class Operation {
    * written. After a partial failure the announcement is handed over at once. If the result is
    * unknown, it becomes due by itself.
    */
-  async announceAndWrite(contents: readonly CaptureContent[], write: () => Promise<unknown>, judge: Judge, options: { sweeps?: boolean } = {}): Promise<Came> {
+  async announceAndWrite(
+    contents: readonly CaptureContent[],
+    write: () => Promise<unknown>,
+    judge: Judge,
+    options: { sweeps?: boolean } = {},
+  ): Promise<Came> {
     await this.announce(contents, options);
     let result: unknown;
     try {
@@ -89,7 +105,8 @@ export class Operation {
    * and neither does this.
    */
   async concludeWith(list: () => Promise<readonly CaptureContent[]>): Promise<void> {
-    if (this.collection !== undefined || Number(this.model.db.readyState) === connected) await this.conclude(await list());
+    if (this.collection !== undefined || Number(this.model.db.readyState) === connected)
+      await this.conclude(await list());
     else this.warn('a save that changed nothing was not captured, as there is no connection');
   }
 
@@ -98,9 +115,19 @@ export class Operation {
    * over.
    */
   async conclude(contents: readonly CaptureContent[]): Promise<void> {
-    if (this.options.sweep === undefined && this.sweeps && !contents.every(({ complete }) => complete)) {
-      const who = contents.length === 1 && contents[0]?.savedBy ? `document ${contents[0].savedBy.id}` : 'several documents';
-      this.warn(`${who}: more than can be looked at (1,000 documents of one operation, 1,000 strings of one document), and \`sweep\` is off: files named beyond that are not sent`);
+    if (
+      this.options.sweep === undefined &&
+      this.sweeps &&
+      !contents.every(({ complete }) => complete)
+    ) {
+      const who =
+        contents.length === 1 && contents[0]?.savedBy
+          ? `document ${contents[0].savedBy.id}`
+          : 'several documents';
+      this.warn(
+        `${who}: more than can be looked at (1,000 documents of one operation, 1,000 strings of ` +
+          `one document), and \`sweep\` is off: files named beyond that are not sent`,
+      );
     }
     if (!covers(this.announced, contents)) {
       const before = this.captures;
@@ -109,13 +136,22 @@ export class Operation {
     }
     this.handOver();
     if (this.session?.inTransaction() === true || this.options.copies === undefined) return;
-    const unkept = contents.flatMap(({ unsynced = [] }) => unsynced).filter(({ why }) => why === 'not kept here').map(({ path }) => path);
-    await this.capturing.awaitCopies(this.captures, this.options, [...new Set(contents.flatMap(({ absent = [] }) => absent))], [...new Set(unkept)]);
+    const unkept = contents
+      .flatMap(({ unsynced = [] }) => unsynced)
+      .filter(({ why }) => why === 'not kept here')
+      .map(({ path }) => path);
+    await this.capturing.awaitCopies(
+      this.captures,
+      this.options,
+      [...new Set(contents.flatMap(({ absent = [] }) => absent))],
+      [...new Set(unkept)],
+    );
   }
 
   /** Hands over at once, or after the commit of the transaction. */
   handOver(): void {
-    if (this.session?.inTransaction() === true) this.commits.add(this.session, this.captures, this.capturing);
+    if (this.session?.inTransaction() === true)
+      this.commits.add(this.session, this.captures, this.capturing);
     else this.captures.forEach(this.capturing.handOver);
   }
 
@@ -146,7 +182,9 @@ export class Operation {
     } catch (error) {
       const refused = error instanceof Error && error.name === 'MongoServerError';
       if (!refused || this.session?.inTransaction() === true) throw error;
-      this.warn(`the documents of an operation could not be looked up before it: ${messageOf(error)}`);
+      this.warn(
+        `the documents of an operation could not be looked up before it: ${messageOf(error)}`,
+      );
       return false;
     }
   }
@@ -154,7 +192,9 @@ export class Operation {
   warnOfRefused(refused: Touched['refused'], savedBy: SavedBy): void {
     for (const { field, value, why } of refused) {
       if (++this.told > maxWarnings) return;
-      this.warn(`document ${savedBy.id}: ${field} names ${quotePath(value)}, which is not sent: ${why}`);
+      this.warn(
+        `document ${savedBy.id}: ${field} names ${quotePath(value)}, which is not sent: ${why}`,
+      );
     }
   }
 
@@ -170,8 +210,16 @@ export class Operation {
 
   private async takeBack(captures: readonly Capture[]): Promise<void> {
     if (captures.length === 0) return;
-    await this.capturing.outbox.withdraw(captures.map(({ id }) => id), this.session).catch((failure: unknown) => {
-      this.warn(`a capture that is not needed stays until it is due, which is harmless: ${messageOf(failure)}`);
-    });
+    await this.capturing.outbox
+      .withdraw(
+        captures.map(({ id }) => id),
+        this.session,
+      )
+      .catch((failure: unknown) => {
+        this.warn(
+          `a capture that is not needed stays until it is due, which is harmless: ` +
+            `${messageOf(failure)}`,
+        );
+      });
   }
 }

@@ -45,7 +45,11 @@ const latestMs = 10 * 60_000;
 export class Outbox {
   private readonly inserting: Gathering<CaptureRow, void>;
 
-  constructor(private readonly connection: Connection, private readonly prefix: string, private readonly reader: RowReader) {
+  constructor(
+    private readonly connection: Connection,
+    private readonly prefix: string,
+    private readonly reader: RowReader,
+  ) {
     this.inserting = gatherInserts<CaptureRow>(() => this.collection, majority);
   }
 
@@ -55,7 +59,10 @@ export class Outbox {
   }
 
   async ensureIndexes(): Promise<void> {
-    await this.collection.createIndexes([{ key: { host: 1, dueAt: 1 } }, { key: { touched: 1, _id: -1 } }]);
+    await this.collection.createIndexes([
+      { key: { host: 1, dueAt: 1 } },
+      { key: { touched: 1, _id: -1 } },
+    ]);
   }
 
   /** One insert, in `session` if that belongs to this connection's client. */
@@ -71,7 +78,10 @@ export class Outbox {
     if (first === undefined) return;
     // This is the usual case, and costs the driver less.
     if (captures.length === 1) return this.insert(first, session);
-    await this.collection.insertMany(captures.map(({ id, ...row }) => ({ _id: id, ...row })), this.writeOptions(session));
+    await this.collection.insertMany(
+      captures.map(({ id, ...row }) => ({ _id: id, ...row })),
+      this.writeOptions(session),
+    );
   }
 
   /** Removes captures of an operation that wrote nothing, or something else. */
@@ -83,13 +93,22 @@ export class Outbox {
   async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
     const late = new Date(now.getTime() + latestMs);
     const find = (): Promise<CaptureRow[]> =>
-      this.collection.find({ host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] }, { readPreference: 'primary' }).sort({ dueAt: 1 }).limit(limit).toArray();
+      this.collection
+        .find(
+          { host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] },
+          { readPreference: 'primary' },
+        )
+        .sort({ dueAt: 1 })
+        .limit(limit)
+        .toArray();
     return (await this.reader.readList(this.collection, find, captureShape)).map(toCapture);
   }
 
   /** The captures of `host` that are not due yet, in batches. */
-  async* notDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
-    const cursor = this.collection.find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit }).sort({ dueAt: 1 });
+  async *notDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
+    const cursor = this.collection
+      .find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit })
+      .sort({ dueAt: 1 });
     let batch: Capture[] = [];
     for await (const row of cursor) {
       if (listMisfits(captureShape, row).length === 0) batch.push(toCapture(row));
@@ -102,7 +121,11 @@ export class Outbox {
 
   /** The next search for due captures finds these. */
   async makeDue(ids: readonly string[]): Promise<void> {
-    await this.collection.updateMany({ _id: { $in: [...ids] } }, { $set: { dueAt: new Date(0) } }, majority);
+    await this.collection.updateMany(
+      { _id: { $in: [...ids] } },
+      { $set: { dueAt: new Date(0) } },
+      majority,
+    );
   }
 
   /**
@@ -110,14 +133,19 @@ export class Outbox {
    * after the commit.
    */
   async findStored(ids: readonly string[]): Promise<Set<string>> {
-    const rows = await this.collection.find({ _id: { $in: [...ids] } }, { readPreference: 'primary', projection: { _id: 1 } }).toArray();
+    const rows = await this.collection
+      .find({ _id: { $in: [...ids] } }, { readPreference: 'primary', projection: { _id: 1 } })
+      .toArray();
     return new Set(rows.map(({ _id }) => _id));
   }
 
   /** Waiting captures of any host that name one of these paths; at most 1,000. */
   async findTouching(paths: readonly Path[]): Promise<{ id: string; host: HostId }[]> {
     if (paths.length === 0) return [];
-    const rows = this.collection.find({ touched: { $in: [...paths] } }, { readPreference: 'primary', projection: { _id: 1, host: 1 }, limit: capturedLimit });
+    const rows = this.collection.find(
+      { touched: { $in: [...paths] } },
+      { readPreference: 'primary', projection: { _id: 1, host: 1 }, limit: capturedLimit },
+    );
     return (await rows.toArray()).map(({ _id, host }) => ({ id: _id, host }));
   }
 
@@ -128,22 +156,40 @@ export class Outbox {
   async findCaptured(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
     if (paths.length === 0) return new Map();
     if (paths.length > pathLimit) return this.findCapturedByHalves(paths);
-    const rows = await this.collection.find({ touched: { $in: [...paths] } }, {
-      readPreference: 'primary', limit: capturedLimit, ...(paths.length === 1 ? { sort: { _id: -1 } } : {}), projection: projectOnly(paths),
-    }).toArray();
+    const rows = await this.collection
+      .find(
+        { touched: { $in: [...paths] } },
+        {
+          readPreference: 'primary',
+          limit: capturedLimit,
+          ...(paths.length === 1 ? { sort: { _id: -1 } } : {}),
+          projection: projectOnly(paths),
+        },
+      )
+      .toArray();
     // A path with very many captures must not crowd out those of other paths.
-    return rows.length < capturedLimit || paths.length === 1 ? groupByPath(rows) : this.findCapturedByHalves(paths);
+    return rows.length < capturedLimit || paths.length === 1
+      ? groupByPath(rows)
+      : this.findCapturedByHalves(paths);
   }
 
   private async findCapturedByHalves(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
     const half = Math.ceil(paths.length / 2);
-    const [some, others] = await Promise.all([this.findCaptured(paths.slice(0, half)), this.findCaptured(paths.slice(half))]);
+    const [some, others] = await Promise.all([
+      this.findCaptured(paths.slice(0, half)),
+      this.findCaptured(paths.slice(half)),
+    ]);
     return new Map([...some, ...others]);
   }
 
   /** Whether a waiting capture of this host names the path. */
   async awaits(host: HostId, path: Path): Promise<boolean> {
-    return await this.collection.findOne({ host, touched: path }, { readPreference: 'primary', projection: { _id: 1 } }) !== null;
+    return (
+      (await this.collection.findOne(
+        { host, touched: path },
+        { readPreference: 'primary', projection: { _id: 1 } },
+      )) !== null
+    );
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -155,23 +201,44 @@ export class Outbox {
    * everything
    */
   async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { dueAt, ...(touched ? { touched: [...touched], sweep: [] } : {}) } }, majority);
+    await this.collection.updateOne(
+      { _id: id },
+      { $set: { dueAt, ...(touched ? { touched: [...touched], sweep: [] } : {}) } },
+      majority,
+    );
   }
 
   /**
    * Keeps only these candidates, and paths that could not be processed, and checks them again
    * when the capture is due.
    */
-  async keepLeft({ id, touched, left, leftSince }: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void> {
-    await this.collection.updateOne({ _id: id }, { $set: { touched: [...touched], sweep: [], left: [...left], leftSince, dueAt } }, majority);
+  async keepLeft(
+    {
+      id,
+      touched,
+      left,
+      leftSince,
+    }: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date },
+    dueAt: Date,
+  ): Promise<void> {
+    await this.collection.updateOne(
+      { _id: id },
+      { $set: { touched: [...touched], sweep: [], left: [...left], leftSince, dueAt } },
+      majority,
+    );
   }
 
   /** How many captures of one host, or of all, wait. */
   async count(host?: HostId): Promise<number> {
-    return this.collection.countDocuments(host === undefined ? {} : { host }, { readPreference: 'primary' });
+    return this.collection.countDocuments(host === undefined ? {} : { host }, {
+      readPreference: 'primary',
+    });
   }
 
-  private writeOptions(session: ClientSession | undefined): { session?: ClientSession; writeConcern?: { w: 'majority' } } {
+  private writeOptions(session: ClientSession | undefined): {
+    session?: ClientSession;
+    writeConcern?: { w: 'majority' };
+  } {
     if (session === undefined || !this.isOurs(session)) return majority;
     return session.inTransaction() ? { session } : { session, ...majority };
   }
@@ -197,18 +264,24 @@ function projectOnly(paths: readonly Path[]): mongo.Document {
   const asked = { $literal: [...paths] };
   const listOf = (field: string): mongo.Document => ({ $cond: [{ $isArray: field }, field, []] });
   return {
-    host: 1, touched: { $setIntersection: [listOf('$touched'), asked] },
+    host: 1,
+    touched: { $setIntersection: [listOf('$touched'), asked] },
     asserted: { $filter: { input: listOf('$asserted'), cond: { $in: ['$$this.path', asked] } } },
   };
 }
 
 function groupByPath(rows: readonly CaptureRow[]): Map<Path, Captured[]> {
   const found = new Map<Path, Captured[]>();
-  for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) => (a._id < b._id ? 1 : -1))) {
+  for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) =>
+    a._id < b._id ? 1 : -1,
+  )) {
     for (const path of touched) {
       const captured = found.get(path) ?? [];
-      const said = asserted.flatMap((one) => one.path === path && isSeen(one.seen) ? [one.seen] : []);
-      const before = captured.findIndex((one) => one.host === host), newer = captured[before];
+      const said = asserted.flatMap((one) =>
+        one.path === path && isSeen(one.seen) ? [one.seen] : [],
+      );
+      const before = captured.findIndex((one) => one.host === host),
+        newer = captured[before];
       if (newer === undefined) captured.push({ host, id, asserted: said });
       else captured[before] = { ...newer, asserted: [...newer.asserted, ...said] };
       found.set(path, captured);

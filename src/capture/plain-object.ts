@@ -21,15 +21,24 @@ function readFields(value: object): object | undefined {
 }
 
 function copyFields(fields: object, depth: number): PlainDocument {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, copyValue(value, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, copyValue(value, depth + 1)]),
+  );
 }
 
 function copyValue(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth > maxDepth) return value;
   if (Array.isArray(value)) return value.map((item) => copyValue(item, depth + 1));
-  if (value instanceof Map) return Object.fromEntries([...value as Map<unknown, unknown>].map(([name, item]) => [String(name), copyValue(item, depth + 1)]));
+  if (value instanceof Map)
+    return Object.fromEntries(
+      [...(value as Map<unknown, unknown>)].map(([name, item]) => [
+        String(name),
+        copyValue(item, depth + 1),
+      ]),
+    );
   const fields = readFields(value);
-  if (fields) return isSubdocument(value) ? copyFields(fields, depth) : (fields as PlainDocument)['_id'];
+  if (fields)
+    return isSubdocument(value) ? copyFields(fields, depth) : (fields as PlainDocument)['_id'];
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ? copyFields(value, depth) : value;
 }

@@ -13,7 +13,10 @@ export type OptionsOf = (model: PluggedModel) => ResolvedPluginOptions | undefin
  */
 export function onCompiled(schema: Schema, listener: (model: PluggedModel) => void): void {
   // Mongoose's types omit this event.
-  (schema as Schema & { on(event: 'init', listener: (model: PluggedModel) => void): void }).on('init', listener);
+  (schema as Schema & { on(event: 'init', listener: (model: PluggedModel) => void): void }).on(
+    'init',
+    listener,
+  );
 }
 
 /** The captured models. Each is announced once. */
@@ -21,10 +24,16 @@ export class PluggedModels {
   /** Each model with its connection at that time, since a model may move to another. */
   private readonly noticed = new WeakMap<PluggedModel, Connection>();
 
-  constructor(private readonly deps: CaptureDeps, private readonly optionsOf: OptionsOf, private readonly commits: CommitWatch) {}
+  constructor(
+    private readonly deps: CaptureDeps,
+    private readonly optionsOf: OptionsOf,
+    private readonly commits: CommitWatch,
+  ) {}
 
   /** Whether this machine captures at all. */
-  get initialised(): boolean { return this.deps.initialised(); }
+  get initialised(): boolean {
+    return this.deps.initialised();
+  }
 
   /** Whether operations of `model` are captured once this machine is initialised. */
   isPlugged(model: PluggedModel): boolean {
@@ -40,16 +49,25 @@ export class PluggedModels {
    * Starts the capture of an operation of `model`. Undefined if it is not captured.
    * @param collection where it writes, once that is known
    */
-  begin(model: PluggedModel, session: ClientSession | undefined, collection?: mongo.Collection): Operation | undefined {
+  begin(
+    model: PluggedModel,
+    session: ClientSession | undefined,
+    collection?: mongo.Collection,
+  ): Operation | undefined {
     const options = this.notice(model);
     const capturing = options && this.deps.capturing(model);
-    return options && capturing && new Operation(model, options, capturing, session, this.commits, collection);
+    return (
+      options &&
+      capturing &&
+      new Operation(model, options, capturing, session, this.commits, collection)
+    );
   }
 
   /** The options that apply to a model. Undefined if it is not captured. */
   private notice(model: PluggedModel): ResolvedPluginOptions | undefined {
     const options = this.optionsOf(model);
-    if (options === undefined || nameCollection(model).startsWith(this.deps.collectionPrefix)) return undefined;
+    if (options === undefined || nameCollection(model).startsWith(this.deps.collectionPrefix))
+      return undefined;
     if (this.noticed.get(model) === model.db) return options;
     this.deps.onModel(model, model.db, options);
     this.deps.onDeclare(options.declaredDirs(), `model ${model.modelName}`);

@@ -20,7 +20,8 @@ export function createPlugin(deps: CaptureDeps): CapturePlugin {
   const commits = new CommitWatch();
   const plugin: CapturePlugin = (schema, options) => {
     const resolved = resolvePluginOptions(options, 'schema.plugin(syncMedia, …)');
-    if (countPlugged(schema, plugin) <= 1) attachHooks(schema, new PluggedModels(deps, () => resolved, commits));
+    if (countPlugged(schema, plugin) <= 1)
+      attachHooks(schema, new PluggedModels(deps, () => resolved, commits));
   };
   return plugin;
 }
@@ -38,6 +39,8 @@ export function attachHooks(schema: Schema, models: PluggedModels): void {
  * clones inherit the list with the hooks.
  */
 export function countPlugged(schema: Schema, plugin: CapturePlugin): number {
-  const { plugins = [] } = schema as Schema & { readonly plugins?: readonly { readonly fn: unknown }[] };
+  const { plugins = [] } = schema as Schema & {
+    readonly plugins?: readonly { readonly fn: unknown }[];
+  };
   return plugins.filter(({ fn }) => fn === plugin).length;
 }

@@ -2,7 +2,12 @@ import type { Schema } from 'mongoose';
 import { captureDelete, captureUpdate } from './captured-queries.js';
 import type { PluggedModel } from './capturing.js';
 import { readOptions, readSession } from './driver-options.js';
-import { guardCollection, type Intercept, isGuardedBy, requireProperty } from './guard-collection.js';
+import {
+  guardCollection,
+  type Intercept,
+  isGuardedBy,
+  requireProperty,
+} from './guard-collection.js';
 import type { PluggedModels } from './plugged.js';
 
 /** The members of a query that hooks use. Mongoose sends the query to its collection. */
@@ -11,14 +16,24 @@ interface PluggedQuery {
   mongooseCollection: object | undefined;
 }
 
-const updates = ['updateOne', 'updateMany', 'replaceOne', 'findOneAndUpdate', 'findOneAndReplace'] as const;
+const updates = [
+  'updateOne',
+  'updateMany',
+  'replaceOne',
+  'findOneAndUpdate',
+  'findOneAndReplace',
+] as const;
 const deletes = ['deleteOne', 'deleteMany', 'findOneAndDelete'] as const;
 export type QueryName = (typeof updates)[number] | (typeof deletes)[number];
 const names: readonly QueryName[] = [...updates, ...deletes];
 
 /** Mongoose's types accept these hooks only by literal names. */
 interface QueryHooks {
-  pre(name: string, options: { query: true; document: false }, hook: (this: PluggedQuery) => void): void;
+  pre(
+    name: string,
+    options: { query: true; document: false },
+    hook: (this: PluggedQuery) => void,
+  ): void;
 }
 
 /**
@@ -29,12 +44,18 @@ interface QueryHooks {
 export function addQueryHooks(schema: Schema, models: PluggedModels): void {
   const intercepts = new WeakMap<PluggedModel, Intercept>();
   for (const name of names) {
-    (schema as unknown as QueryHooks).pre(name, { query: true, document: false }, function captureCall() {
-      if (!models.captures(this.model)) return;
-      const intercept = useIntercept(this.model), collection = requireProperty(this.mongooseCollection, 'mongooseCollection', this.model);
-      // A cloned query already has the guard of its original.
-      if (!isGuardedBy(collection, intercept)) this.mongooseCollection = guardCollection(collection, names, intercept);
-    });
+    (schema as unknown as QueryHooks).pre(
+      name,
+      { query: true, document: false },
+      function captureCall() {
+        if (!models.captures(this.model)) return;
+        const intercept = useIntercept(this.model),
+          collection = requireProperty(this.mongooseCollection, 'mongooseCollection', this.model);
+        // A cloned query already has the guard of its original.
+        if (!isGuardedBy(collection, intercept))
+          this.mongooseCollection = guardCollection(collection, names, intercept);
+      },
+    );
   }
 
   function useIntercept(model: PluggedModel): Intercept {
@@ -49,8 +70,13 @@ function makeIntercept(model: PluggedModel, models: PluggedModels): Intercept {
     const isDelete = (deletes as readonly string[]).includes(call.method);
     const options = readOptions(call.args[isDelete ? 1 : 2]);
     // The server only explains such a query and writes nothing.
-    const operation = (options['explain'] ?? false) === false ? models.begin(model, readSession(options), call.collection) : undefined;
+    const operation =
+      (options['explain'] ?? false) === false
+        ? models.begin(model, readSession(options), call.collection)
+        : undefined;
     if (!operation) return write();
-    return isDelete ? captureDelete(operation, call, options, write) : captureUpdate(operation, call, options, write);
+    return isDelete
+      ? captureDelete(operation, call, options, write)
+      : captureUpdate(operation, call, options, write);
   };
 }

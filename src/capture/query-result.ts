@@ -14,8 +14,17 @@ export interface QueryResult {
  */
 export function readCounts(result: unknown): QueryResult {
   if (!isObject(result)) return { nothingWritten: true, written: 0, ids: [] };
-  const { acknowledged, matchedCount = 0, deletedCount = 0, upsertedId } = result as
-    { acknowledged?: boolean; matchedCount?: number; deletedCount?: number; upsertedId?: unknown };
+  const {
+    acknowledged,
+    matchedCount = 0,
+    deletedCount = 0,
+    upsertedId,
+  } = result as {
+    acknowledged?: boolean;
+    matchedCount?: number;
+    deletedCount?: number;
+    upsertedId?: unknown;
+  };
   const ids = upsertedId === undefined || upsertedId === null ? [] : [upsertedId];
   const written = matchedCount + deletedCount + ids.length;
   // An unacknowledged write has no counts.
@@ -27,11 +36,18 @@ export function readCounts(result: unknown): QueryResult {
  * `includeResultMetadata`, or nothing if none was found. An upsert with `new: false` that returns
  * nothing may have inserted an unknown document.
  */
-export function readFound(result: unknown, options: Readonly<Record<string, unknown>>): QueryResult {
+export function readFound(
+  result: unknown,
+  options: Readonly<Record<string, unknown>>,
+): QueryResult {
   const withMetadata = options['includeResultMetadata'] === true;
-  const { value, lastErrorObject } = (withMetadata && isObject(result) ? result : { value: result }) as
-    { value?: unknown; lastErrorObject?: { upserted?: unknown } };
-  const ids = [isObject(value) && '_id' in value ? value._id : undefined, lastErrorObject?.upserted].filter((id) => id !== undefined && id !== null);
+  const { value, lastErrorObject } = (
+    withMetadata && isObject(result) ? result : { value: result }
+  ) as { value?: unknown; lastErrorObject?: { upserted?: unknown } };
+  const ids = [
+    isObject(value) && '_id' in value ? value._id : undefined,
+    lastErrorObject?.upserted,
+  ].filter((id) => id !== undefined && id !== null);
   const nothingWritten = !isObject(value) && ids.length === 0 && options['upsert'] !== true;
   return { nothingWritten, written: nothingWritten ? 0 : 1, ids };
 }

@@ -13,7 +13,10 @@ export const maxDocuments = 1_000;
 /** How many of their strings stay in memory meanwhile. */
 const maxStrings = 50_000;
 
-interface Known { readonly id: unknown; readonly names: readonly NamedString[] }
+interface Known {
+  readonly id: unknown;
+  readonly names: readonly NamedString[];
+}
 
 /**
  * The documents that an operation changes, and the strings that they named before it. It finds
@@ -29,13 +32,23 @@ export class Remembered {
 
   constructor(private readonly operation: Operation) {}
 
-  get size(): number { return this.documents.size; }
+  get size(): number {
+    return this.documents.size;
+  }
 
   /** Looks up what `filter` finds, up to the limits. */
-  async read(filter: PlainDocument, like: ReadOptions['like'] = {}, limit = Infinity): Promise<void> {
+  async read(
+    filter: PlainDocument,
+    like: ReadOptions['like'] = {},
+    limit = Infinity,
+  ): Promise<void> {
     const { options, session, readable } = this.operation;
     const found = await this.operation.lookUp(async () => {
-      for await (const document of readStored(readable, filter, options, { session, like, limit: Math.min(limit, maxDocuments + 1) })) {
+      for await (const document of readStored(readable, filter, options, {
+        session,
+        like,
+        limit: Math.min(limit, maxDocuments + 1),
+      })) {
         if (this.documents.size >= maxDocuments || this.strings >= maxStrings) {
           this.giveUp();
           return;
@@ -70,10 +83,20 @@ export class Remembered {
       const shared = single ? named.paths : [];
       if (propagates) {
         const left = finder.listLeft(names.map(({ value }) => value));
-        contents.push({ savedBy, touched: shared, left: left.filter((path) => !named.paths.includes(path)), complete: this.shared.complete });
+        contents.push({
+          savedBy,
+          touched: shared,
+          left: left.filter((path) => !named.paths.includes(path)),
+          complete: this.shared.complete,
+        });
       } else {
         const { paths } = await finder.listTouched(names);
-        contents.push({ savedBy, touched: [...new Set([...shared, ...paths])], left: [], complete: this.shared.complete });
+        contents.push({
+          savedBy,
+          touched: [...new Set([...shared, ...paths])],
+          left: [],
+          complete: this.shared.complete,
+        });
       }
     }
     return contents;
@@ -86,7 +109,10 @@ export class Remembered {
     const contents: CaptureContent[] = this.complete ? [] : [{ ...this.shared, complete: false }];
     const gone = new Map(this.documents);
     const ids = [...this.documents.values()].map(({ id }) => id);
-    for await (const document of readStored(readable, { _id: { $in: ids } }, options, { session, limit: ids.length + 1 })) {
+    for await (const document of readStored(readable, { _id: { $in: ids } }, options, {
+      session,
+      limit: ids.length + 1,
+    })) {
       const key = keyOf(document['_id']);
       const { strings, complete } = listNames(document, options, model.modelName);
       const savedBy = this.operation.savedBy(document['_id']);
@@ -94,19 +120,37 @@ export class Remembered {
       this.operation.warnOfRefused(refused, savedBy);
       const unsynced = await finder.listUnsynced(strings);
       if (unsynced.length > 0) this.operation.capturing.noteUnsynced(savedBy, unsynced);
-      contents.push({ savedBy, touched: paths, absent, unsynced, left: this.listLeft(this.documents.get(key), strings, finder), complete });
+      contents.push({
+        savedBy,
+        touched: paths,
+        absent,
+        unsynced,
+        left: this.listLeft(this.documents.get(key), strings, finder),
+        complete,
+      });
       gone.delete(key);
     }
     for (const known of gone.values()) {
-      contents.push({ savedBy: this.operation.savedBy(known.id), touched: [], left: this.listLeft(known, [], finder), complete: true });
+      contents.push({
+        savedBy: this.operation.savedBy(known.id),
+        touched: [],
+        left: this.listLeft(known, [], finder),
+        complete: true,
+      });
     }
     const touched = new Set(contents.flatMap((content) => content.touched));
-    return contents.map((content) => ({ ...content, left: content.left.filter((path) => !touched.has(path)) }));
+    return contents.map((content) => ({
+      ...content,
+      left: content.left.filter((path) => !touched.has(path)),
+    }));
   }
 
   private giveUp(): void {
     if (this.complete && this.operation.propagates) {
-      this.operation.warn('an operation writes more documents than can be looked at (1,000): what the others no longer name stays on every host');
+      this.operation.warn(
+        'an operation writes more documents than can be looked at (1,000): what the others no ' +
+          'longer name stays on every host',
+      );
     }
     this.complete = false;
   }
@@ -118,7 +162,11 @@ export class Remembered {
     this.documents.set(keyOf(document['_id']), { id: document['_id'], names: strings });
   }
 
-  private listLeft(known: Known | undefined, now: readonly NamedString[], finder: PathFinder): CaptureContent['left'] {
+  private listLeft(
+    known: Known | undefined,
+    now: readonly NamedString[],
+    finder: PathFinder,
+  ): CaptureContent['left'] {
     if (!this.operation.propagates || known === undefined) return [];
     return finder.listLeft(listGone(known.names, now));
   }

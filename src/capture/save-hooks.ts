@@ -1,7 +1,14 @@
 import type { Schema } from 'mongoose';
 import { isSubdocument, type PluggedDocument, type PluggedModel } from './capturing.js';
 import { readOptions, readSession } from './driver-options.js';
-import { type DriverCall, guardCollection, type Intercept, isGuardedBy, requireProperty, withoutGuards } from './guard-collection.js';
+import {
+  type DriverCall,
+  guardCollection,
+  type Intercept,
+  isGuardedBy,
+  requireProperty,
+  withoutGuards,
+} from './guard-collection.js';
 import { judgeError } from './nothing-written.js';
 import type { Operation } from './operation.js';
 import type { PluggedModels } from './plugged.js';
@@ -14,11 +21,20 @@ import { findSession } from './session.js';
  * types omit that argument. The app's hooks may throw, so these run first.
  */
 interface RunsFirst {
-  post(name: 'save', options: { errorHandler?: true }, hook: (this: PluggedDocument, result: unknown) => Promise<void> | undefined, first: true): void;
+  post(
+    name: 'save',
+    options: { errorHandler?: true },
+    hook: (this: PluggedDocument, result: unknown) => Promise<void> | undefined,
+    first: true,
+  ): void;
 }
 
 /** A save that runs now. `written` means that the driver confirmed the write. */
-interface Saving { readonly operation: Operation; readonly saved: SavedDocuments; written: boolean }
+interface Saving {
+  readonly operation: Operation;
+  readonly saved: SavedDocuments;
+  written: boolean;
+}
 
 /**
  * Captures saves of top-level documents. It announces right before the driver is called, so that
@@ -37,24 +53,37 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
   schema.pre('save', function captureBefore() {
     if (isSubdocument(this) || inBulk.has(this)) return;
     const model = this.constructor as PluggedModel;
-    const operation = models.begin(model, findSession((this as PluggedDocument).$session(), undefined, model.db));
+    const operation = models.begin(
+      model,
+      findSession((this as PluggedDocument).$session(), undefined, model.db),
+    );
     if (operation === undefined) return;
     saves.set(this, { operation, saved: new SavedDocuments(operation, [this]), written: false });
     guardDocument(this, useIntercept(this));
   });
 
   const first = schema as unknown as RunsFirst;
-  first.post('save', {}, function captureAfter() {
-    const saving = takeSaving(this);
-    return saving && conclude(saving);
-  }, true);
+  first.post(
+    'save',
+    {},
+    function captureAfter() {
+      const saving = takeSaving(this);
+      return saving && conclude(saving);
+    },
+    true,
+  );
 
   // Hooks of subdocuments, and Mongoose's handling of the answer, may fail after the write.
   // Mongoose 8 waits for the promise.
-  first.post('save', { errorHandler: true }, async function handOverWritten() {
-    const saving = takeSaving(this);
-    if (saving?.written === true) saving.operation.handOver();
-  }, true);
+  first.post(
+    'save',
+    { errorHandler: true },
+    async function handOverWritten() {
+      const saving = takeSaving(this);
+      if (saving?.written === true) saving.operation.handOver();
+    },
+    true,
+  );
 
   function useIntercept(document: object): Intercept {
     let intercept = intercepts.get(document);
@@ -75,16 +104,25 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
   }
 }
 
-async function announceAndWrite(saving: Saving, call: DriverCall, write: () => Promise<unknown>): Promise<unknown> {
+async function announceAndWrite(
+  saving: Saving,
+  call: DriverCall,
+  write: () => Promise<unknown>,
+): Promise<unknown> {
   const { operation, saved } = saving;
   const isInsert = call.method === 'insertOne';
   const [filter, update] = call.args as [Record<string, unknown>, unknown];
   const changes = isInsert ? [] : [{ id: filter['_id'], update }];
   operation.enter(call.collection, readSession(readOptions(call.args[isInsert ? 1 : 2])));
-  const { result, nothing } = await operation.announceAndWrite(await saved.listBefore(changes), write, {
-    ofError: (error) => judgeError(error, call),
-    ofResult: (answer) => (!isInsert && readCounts(answer).nothingWritten ? 'nothing' : 'written'),
-  });
+  const { result, nothing } = await operation.announceAndWrite(
+    await saved.listBefore(changes),
+    write,
+    {
+      ofError: (error) => judgeError(error, call),
+      ofResult: (answer) =>
+        !isInsert && readCounts(answer).nothingWritten ? 'nothing' : 'written',
+    },
+  );
   saving.written = !nothing;
   return result;
 }
@@ -102,19 +140,32 @@ const collectionSymbol = 'mongoose#Model#collection';
 function guardDocument(document: object, intercept: Intercept): void {
   const model = document.constructor as PluggedModel;
   const symbol = requireProperty(findCollectionSymbol(document), collectionSymbol, model);
-  const inherited = requireProperty((Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol], collectionSymbol, model);
+  const inherited = requireProperty(
+    (Object.getPrototypeOf(document) as Record<symbol, object | undefined>)[symbol],
+    collectionSymbol,
+    model,
+  );
   const current = (document as Record<symbol, object | undefined>)[symbol] ?? inherited;
   // A model may move to another connection.
   const isCurrent = withoutGuards(current) === withoutGuards(inherited);
   if (isCurrent && isGuardedBy(current, intercept)) return;
   Object.defineProperty(document, symbol, {
-    value: guardCollection(isCurrent ? current : inherited, ['insertOne', 'updateOne'], intercept), enumerable: false, configurable: true, writable: true,
+    value: guardCollection(isCurrent ? current : inherited, ['insertOne', 'updateOne'], intercept),
+    enumerable: false,
+    configurable: true,
+    writable: true,
   });
 }
 
 function findCollectionSymbol(document: object): symbol | undefined {
-  for (let prototype: unknown = Object.getPrototypeOf(document); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
-    const symbol = Object.getOwnPropertySymbols(prototype).find(({ description }) => description === collectionSymbol);
+  for (
+    let prototype: unknown = Object.getPrototypeOf(document);
+    prototype !== null;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    const symbol = Object.getOwnPropertySymbols(prototype).find(
+      ({ description }) => description === collectionSymbol,
+    );
     if (symbol) return symbol;
   }
   return undefined;

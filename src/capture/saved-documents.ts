@@ -11,7 +11,10 @@ import { overlay } from './update-names.js';
 type Stored = ReadonlyMap<string, PlainDocument>;
 
 /** A stored document, and the update that will be sent for it. */
-export interface Change { readonly id: unknown; readonly update: unknown }
+export interface Change {
+  readonly id: unknown;
+  readonly update: unknown;
+}
 
 /**
  * Documents that are written from memory, so their names are known without the database. If
@@ -24,14 +27,18 @@ export class SavedDocuments {
   private before: Stored = new Map();
   private finder: PathFinder;
 
-  constructor(private readonly operation: Operation, documents: readonly object[]) {
+  constructor(
+    private readonly operation: Operation,
+    documents: readonly object[],
+  ) {
     this.documents = documents.slice(0, maxDocuments);
     this.complete = documents.length <= maxDocuments;
     this.finder = new PathFinder(operation.options, operation.capturing);
   }
 
   async listBefore(changes: readonly Change[]): Promise<CaptureContent[]> {
-    if (this.operation.propagates) this.before = await this.read(changes.slice(0, maxDocuments).map(({ id }) => id));
+    if (this.operation.propagates)
+      this.before = await this.read(changes.slice(0, maxDocuments).map(({ id }) => id));
     const updates = new Map(changes.map(({ id, update }) => [keyOf(id), update]));
     const expected = new Map<string, PlainDocument>();
     for (const document of this.before.size > 0 ? this.documents : []) {
@@ -46,7 +53,12 @@ export class SavedDocuments {
   /** Checks the files again: some may exist only after the write. */
   async listAfter(): Promise<CaptureContent[]> {
     this.finder = this.finder.again();
-    return this.list(this.before.size > 0 ? await this.read([...this.before.values()].map(({ _id }) => _id)) : new Map(), true);
+    return this.list(
+      this.before.size > 0
+        ? await this.read([...this.before.values()].map(({ _id }) => _id))
+        : new Map(),
+      true,
+    );
   }
 
   /**
@@ -61,27 +73,46 @@ export class SavedDocuments {
       const key = keyOf(memory['_id']);
       // The driver gives an id to a plain document without one.
       const savedBy = memory['_id'] === undefined ? undefined : operation.savedBy(memory['_id']);
-      const { strings, complete } = listNames(now.get(key) ?? memory, operation.options, operation.model.modelName);
+      const { strings, complete } = listNames(
+        now.get(key) ?? memory,
+        operation.options,
+        operation.model.modelName,
+      );
       const touched = await finder.listTouched(strings);
       if (tells && savedBy) operation.warnOfRefused(touched.refused, savedBy);
       const unsynced = tells ? await finder.listUnsynced(strings) : [];
       if (savedBy && unsynced.length > 0) operation.capturing.noteUnsynced(savedBy, unsynced);
-      else if (tells && savedBy && touched.paths.length === 0) operation.capturing.noteUnnamed(savedBy);
-      const left = finder.listLeft(listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []));
-      contents.push({ savedBy, touched: touched.paths, absent: touched.absent, unsynced, left: left.filter((path) => !touched.paths.includes(path)), complete: complete && this.complete });
+      else if (tells && savedBy && touched.paths.length === 0)
+        operation.capturing.noteUnnamed(savedBy);
+      const left = finder.listLeft(
+        listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []),
+      );
+      contents.push({
+        savedBy,
+        touched: touched.paths,
+        absent: touched.absent,
+        unsynced,
+        left: left.filter((path) => !touched.paths.includes(path)),
+        complete: complete && this.complete,
+      });
     }
     return contents;
   }
 
   private listStrings(document: PlainDocument | undefined): readonly NamedString[] {
-    return document ? listNames(document, this.operation.options, this.operation.model.modelName).strings : [];
+    return document
+      ? listNames(document, this.operation.options, this.operation.model.modelName).strings
+      : [];
   }
 
   private async read(ids: readonly unknown[]): Promise<Stored> {
     const { options, session } = this.operation;
     const found = new Map<string, PlainDocument>();
     if (ids.length === 0) return found;
-    for await (const stored of readStored(this.operation.readable, { _id: { $in: ids } }, options, { session, limit: ids.length })) {
+    for await (const stored of readStored(this.operation.readable, { _id: { $in: ids } }, options, {
+      session,
+      limit: ids.length,
+    })) {
       found.set(keyOf(stored['_id']), stored);
     }
     return found;

@@ -18,24 +18,31 @@ export class CommitWatch {
   add(session: ClientSession, captures: readonly Capture[], capturing: Capturing): void {
     let waiting = this.waiting.get(session);
     if (waiting === undefined) {
-      const fresh = waiting = new Map<string, Capture>();
+      const fresh = (waiting = new Map<string, Capture>());
       this.waiting.set(session, fresh);
       session.once('ended', () => {
         this.waiting.delete(session);
         void handOverStored(fresh, capturing);
       });
     }
-    for (const capture of captures) if (waiting.size < maxCaptures) waiting.set(capture.id, capture);
+    for (const capture of captures)
+      if (waiting.size < maxCaptures) waiting.set(capture.id, capture);
   }
 }
 
-async function handOverStored(captures: ReadonlyMap<string, Capture>, { outbox, handOver, log }: Capturing): Promise<void> {
+async function handOverStored(
+  captures: ReadonlyMap<string, Capture>,
+  { outbox, handOver, log }: Capturing,
+): Promise<void> {
   try {
     for (const id of await outbox.findStored([...captures.keys()])) {
       const capture = captures.get(id);
       if (capture !== undefined) handOver(capture);
     }
   } catch (error) {
-    log.warn(`captures of a transaction wait until they are due, because the outbox could not be read: ${messageOf(error)}`);
+    log.warn(
+      `captures of a transaction wait until they are due, because the outbox could not be read: ` +
+        `${messageOf(error)}`,
+    );
   }
 }

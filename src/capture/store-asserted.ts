@@ -18,10 +18,22 @@ export interface Asked {
  * `connection.transaction()`. It is handed over at once, or after the commit of its transaction.
  * An empty request stores nothing.
  */
-export async function storeAsked({ touched = [], left = [] }: Asked, given: { session?: ClientSession }, capturing: Capturing, connection: Connection, commits: CommitWatch): Promise<void> {
+export async function storeAsked(
+  { touched = [], left = [] }: Asked,
+  given: { session?: ClientSession },
+  capturing: Capturing,
+  connection: Connection,
+  commits: CommitWatch,
+): Promise<void> {
   const session = findSession(null, given, connection);
-  const captures = makeCaptures([{ touched, left, complete: true }], { sweep: undefined, syncDirs: [] }, capturing, false);
-  for (const capture of captures) if (capture.touched.length > 0) capture.asserted = await look(capture.touched, capturing);
+  const captures = makeCaptures(
+    [{ touched, left, complete: true }],
+    { sweep: undefined, syncDirs: [] },
+    capturing,
+    false,
+  );
+  for (const capture of captures)
+    if (capture.touched.length > 0) capture.asserted = await look(capture.touched, capturing);
   await capturing.outbox.insertAll(captures, session);
   if (session?.inTransaction() === true) commits.add(session, captures, capturing);
   else captures.forEach(capturing.handOver);

@@ -24,11 +24,23 @@ const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
  * hooks could hide documents and would run for a read that the app did not make. Its setters
  * would run again, and its debug log would show the read.
  */
-export async function* readStored(collection: mongo.Collection, filter: PlainDocument, options: ResolvedPluginOptions, { session, limit, batchSize = 1_000, like = {} }: ReadOptions): AsyncGenerator<PlainDocument> {
-  const given = Object.fromEntries(passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]));
+export async function* readStored(
+  collection: mongo.Collection,
+  filter: PlainDocument,
+  options: ResolvedPluginOptions,
+  { session, limit, batchSize = 1_000, like = {} }: ReadOptions,
+): AsyncGenerator<PlainDocument> {
+  const given = Object.fromEntries(
+    passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]),
+  );
   const projection = listFields(options);
   yield* collection.find(filter, {
-    ...given, limit, batchSize, readPreference: 'primary', ...(session && { session }), ...(projection && { projection }),
+    ...given,
+    limit,
+    batchSize,
+    readPreference: 'primary',
+    ...(session && { session }),
+    ...(projection && { projection }),
   });
 }
 

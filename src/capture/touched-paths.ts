@@ -5,7 +5,13 @@ import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path, Unsynced } from '../model/words.js';
 import { findCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
-import { collectFields, collectStrings, type DocumentStrings, type NamedString, operationLimits } from './document-strings.js';
+import {
+  collectFields,
+  collectStrings,
+  type DocumentStrings,
+  type NamedString,
+  operationLimits,
+} from './document-strings.js';
 
 /** Where paths are looked up. */
 export interface Place {
@@ -42,7 +48,9 @@ interface Reading {
 }
 
 /** A string with those of its paths that are files here. */
-interface Meaning extends Reading { readonly files: readonly Path[] }
+interface Meaning extends Reading {
+  readonly files: readonly Path[];
+}
 
 /**
  * Longer strings name no file: a path has at most 2,000 bytes, three times that if all are
@@ -60,17 +68,29 @@ const atOnceLimit = 32;
  * The strings of a document that may name files, by the `paths` option. Throws BAD_OPTION naming
  * `model` if a `paths` function throws or returns anything but strings.
  */
-export function listNames(document: PlainDocument, { paths }: ResolvedPluginOptions, model: string, limits = operationLimits): DocumentStrings {
+export function listNames(
+  document: PlainDocument,
+  { paths }: ResolvedPluginOptions,
+  model: string,
+  limits = operationLimits,
+): DocumentStrings {
   if (paths === undefined) return listAnyNames(document, limits);
   if (typeof paths !== 'function') return collectFields(document, paths, limits);
   let returned: unknown;
   try {
     returned = paths(document);
   } catch (error) {
-    throw new SyncMediaError('BAD_OPTION', `model ${model}: the function given as \`paths\` threw: ${messageOf(error)}`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `model ${model}: the function given as \`paths\` threw: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
   if (!Array.isArray(returned) || returned.some((value) => typeof value !== 'string')) {
-    throw new SyncMediaError('BAD_OPTION', `model ${model}: the function given as \`paths\` must return an array of strings.`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `model ${model}: the function given as \`paths\` must return an array of strings.`,
+    );
   }
   const { strings, complete } = collectStrings(returned, limits);
   return { strings: strings.map(({ value }) => ({ value, field: 'paths()' })), complete };
@@ -79,7 +99,10 @@ export function listNames(document: PlainDocument, { paths }: ResolvedPluginOpti
 /** Every string of a document or an update that is short enough to name a file. */
 export function listAnyNames(value: unknown, limits = operationLimits): DocumentStrings {
   const { strings, complete } = collectStrings(value, limits);
-  return { strings: strings.filter((string) => string.value !== '' && string.value.length <= maxLength), complete };
+  return {
+    strings: strings.filter((string) => string.value !== '' && string.value.length <= maxLength),
+    complete,
+  };
 }
 
 /**
@@ -91,14 +114,21 @@ export class PathFinder {
   private readonly readings = new Map<string, Reading>();
   private readonly files = new Set<Path>();
   /** The strings of the previous lookup, and the paths that were files then. */
-  private before: { readonly readings: ReadonlyMap<string, Reading>; readonly files: ReadonlySet<Path> } = { readings: new Map(), files: new Set() };
+  private before: {
+    readonly readings: ReadonlyMap<string, Reading>;
+    readonly files: ReadonlySet<Path>;
+  } = { readings: new Map(), files: new Set() };
   private looked = 0;
 
   /**
    * @param asked whether the app said where its paths are; safe ones below a sync dir then need
    * not exist yet
    */
-  constructor(private readonly options: ResolvedPluginOptions, private readonly place: Place, private readonly asked = options.paths !== undefined) {}
+  constructor(
+    private readonly options: ResolvedPluginOptions,
+    private readonly place: Place,
+    private readonly asked = options.paths !== undefined,
+  ) {}
 
   /**
    * A finder for a second lookup, which checks only paths that were no files at the first. The
@@ -140,8 +170,12 @@ export class PathFinder {
 
   /** Files that these strings name and this host does not sync. */
   async listUnsynced(strings: readonly NamedString[]): Promise<Unsynced[]> {
-    const byPath = new Map(strings.flatMap(({ value }) => this.read(value).unsynced).map((one) => [one.path, one]));
-    const found = await mapBounded([...byPath.values()], async (one) => await this.place.root.hasFile(one.path) ? [one] : []);
+    const byPath = new Map(
+      strings.flatMap(({ value }) => this.read(value).unsynced).map((one) => [one.path, one]),
+    );
+    const found = await mapBounded([...byPath.values()], async (one) =>
+      (await this.place.root.hasFile(one.path)) ? [one] : [],
+    );
     return found.flat();
   }
 
@@ -150,7 +184,8 @@ export class PathFinder {
    * has no such file yet.
    */
   private listExpected({ candidates, direct, files }: Meaning): readonly Path[] {
-    if (direct.length > 0) return direct.some((path) => files.includes(path)) ? [] : direct.slice(0, 1);
+    if (direct.length > 0)
+      return direct.some((path) => files.includes(path)) ? [] : direct.slice(0, 1);
     const dirs = this.place.dirs();
     const fulfilled = new Set(files.map((path) => dirs.of(path)));
     return candidates.filter((path) => !fulfilled.has(dirs.of(path)));
@@ -158,23 +193,30 @@ export class PathFinder {
 
   private lookUp(value: string): Promise<Meaning> {
     let meaning = this.meanings.get(value);
-    if (meaning === undefined) this.meanings.set(value, meaning = this.observe(value));
+    if (meaning === undefined) this.meanings.set(value, (meaning = this.observe(value)));
     return meaning;
   }
 
   private async observe(value: string): Promise<Meaning> {
-    const reading = this.read(value), { root } = this.place;
+    const reading = this.read(value),
+      { root } = this.place;
     let { why } = reading;
-    const isAgain = this.before.readings.has(value), isOfFew = ++this.looked <= atOnceLimit;
+    const isAgain = this.before.readings.has(value),
+      isOfFew = ++this.looked <= atOnceLimit;
     const files: Path[] = [];
     for (const path of reading.candidates) {
       try {
         const atOnce = isOfFew && (isAgain || root.isNear(path));
-        if (this.before.files.has(path) || (atOnce ? root.observeNow(path) : await root.observe(path)) !== undefined) files.push(path);
+        if (
+          this.before.files.has(path) ||
+          (atOnce ? root.observeNow(path) : await root.observe(path)) !== undefined
+        )
+          files.push(path);
       } catch (error) {
         // A path that cannot be checked now may still be right. The scan of its sync dir reports
         // it.
-        if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) why ??= messageOf(error);
+        if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH'))
+          why ??= messageOf(error);
       }
     }
     for (const path of files) this.files.add(path);
@@ -182,17 +224,29 @@ export class PathFinder {
   }
 
   private read(value: string): Reading {
-    const reading = this.before.readings.get(value) ?? this.readings.get(value) ?? this.readAnew(value);
+    const reading =
+      this.before.readings.get(value) ?? this.readings.get(value) ?? this.readAnew(value);
     this.readings.set(value, reading);
     return reading;
   }
 
   private readAnew(value: string): Reading {
     if (value === '') return { candidates: [], direct: [], unsynced: [] };
-    const { direct, joined, unsafe } = findCandidates(value, this.place.rootPaths(), this.options.syncDirs);
-    const all = [...new Set([...direct, ...joined])], candidates = this.keepSynced(all);
-    const synced = { candidates, direct: this.keepSynced(direct), unsynced: candidates.length === all.length ? [] : this.findUnsynced(all) };
-    return unsafe || joined.length === 0 ? { ...synced, why: 'it leads out of the sync dirs or cannot be a path' } : synced;
+    const { direct, joined, unsafe } = findCandidates(
+      value,
+      this.place.rootPaths(),
+      this.options.syncDirs,
+    );
+    const all = [...new Set([...direct, ...joined])],
+      candidates = this.keepSynced(all);
+    const synced = {
+      candidates,
+      direct: this.keepSynced(direct),
+      unsynced: candidates.length === all.length ? [] : this.findUnsynced(all),
+    };
+    return unsafe || joined.length === 0
+      ? { ...synced, why: 'it leads out of the sync dirs or cannot be a path' }
+      : synced;
   }
 
   private findUnsynced(paths: readonly Path[]): Unsynced[] {
@@ -212,7 +266,8 @@ async function mapBounded<T, R>(items: readonly T[], map: (item: T) => Promise<R
   const results: R[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await map(items[index] as T);
+    for (let index = next++; index < items.length; index = next++)
+      results[index] = await map(items[index] as T);
   };
   await Promise.all(Array.from({ length: Math.min(observersAtOnce, items.length) }, work));
   return results;

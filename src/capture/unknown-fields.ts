@@ -7,8 +7,14 @@ import type { PluggedModel } from './capturing.js';
  * discriminators declares. Below a Mixed field or a Map, and in a schema that is not strict,
  * every name is possible.
  */
-export function findUnknownFields(model: Pick<PluggedModel, 'schema' | 'discriminators'>, paths: readonly string[]): string[] {
-  const schemas = [model.schema, ...Object.values(model.discriminators ?? {}).map(({ schema }) => schema)] as Schema[];
+export function findUnknownFields(
+  model: Pick<PluggedModel, 'schema' | 'discriminators'>,
+  paths: readonly string[],
+): string[] {
+  const schemas = [
+    model.schema,
+    ...Object.values(model.discriminators ?? {}).map(({ schema }) => schema),
+  ] as Schema[];
   return paths.filter((path) => !schemas.some((schema) => mayHold(schema, path)));
 }
 
@@ -27,11 +33,19 @@ function isOpen(schema: Schema, path: string): boolean {
   const type = schema.path(path) as unknown as OpenType | undefined;
   if (type === undefined) return false;
   const item = type.embeddedSchemaType ?? type.caster ?? type;
-  return [type, item].some(({ instance, schema: inner }) => instance === 'Mixed' || instance === 'Map' || inner?.get('strict') === false);
+  return [type, item].some(
+    ({ instance, schema: inner }) =>
+      instance === 'Mixed' || instance === 'Map' || inner?.get('strict') === false,
+  );
 }
 
 /**
  * The members of a schema type that show whether it accepts any field. Mongoose 8 has `caster`
  * for the type of an array's items.
  */
-interface OpenType { readonly instance?: string; readonly schema?: Schema; readonly embeddedSchemaType?: OpenType; readonly caster?: OpenType }
+interface OpenType {
+  readonly instance?: string;
+  readonly schema?: Schema;
+  readonly embeddedSchemaType?: OpenType;
+  readonly caster?: OpenType;
+}

@@ -21,13 +21,23 @@ export class UnnamedSaveCounter {
    * @param store adds these to the stored counts. After a failure, which `fail` receives, the
    * counts are kept for the next try.
    */
-  constructor(private readonly store: (counts: ReadonlyMap<string, UnnamedSaves>) => Promise<void>, private readonly fail: (error: unknown) => void) {}
+  constructor(
+    private readonly store: (counts: ReadonlyMap<string, UnnamedSaves>) => Promise<void>,
+    private readonly fail: (error: unknown) => void,
+  ) {}
 
   add({ model, id }: SavedBy): void {
     const before = this.counts.get(model);
     if (this.closed || (before === undefined && this.counts.size >= mostModels)) return;
-    this.counts.set(model, { count: (before?.count ?? 0) + 1, lastDocument: id, lastAt: new Date() });
-    this.timer ??= setTimeout(() => { this.timer = undefined; this.begin(); }, everyMs).unref();
+    this.counts.set(model, {
+      count: (before?.count ?? 0) + 1,
+      lastDocument: id,
+      lastAt: new Date(),
+    });
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.begin();
+    }, everyMs).unref();
   }
 
   /** Stores the remaining counts, unless the database does not answer. */

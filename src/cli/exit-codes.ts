@@ -16,7 +16,8 @@ export type ExitCode = keyof typeof exitCodes;
 
 /** Returns the exit code for the error that a command threw. */
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof CommanderError) return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? 0 : 2;
+  if (error instanceof CommanderError)
+    return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? 0 : 2;
   if (!(error instanceof SyncMediaError)) return 1;
   if (error.code === 'NOT_INITIALISED') return 4;
   return error.code === 'BAD_OPTION' || error.code === 'BAD_ENVIRONMENT' ? 2 : 1;

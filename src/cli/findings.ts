@@ -5,16 +5,40 @@ import { formatTable } from './table.js';
  * Formats the findings of a verify or an adoption: first the counts of each host, then the paths.
  * An adoption compares with this host's disk, a verify with the ledger.
  */
-export function formatFindings({ kind, findings = [], foundAt = [] }: Run, nameOf: (host: string) => string): string {
+export function formatFindings(
+  { kind, findings = [], foundAt = [] }: Run,
+  nameOf: (host: string) => string,
+): string {
   if (findings.length === 0) return '';
-  const words = kind === 'adopt'
-    ? { missing: 'only here', extra: 'only there', different: 'different' }
-    : { missing: 'missing', extra: 'extra', different: 'different' };
-  const headings = ['HOST', 'SAME', words.missing.toUpperCase(), words.extra.toUpperCase(), words.different.toUpperCase(), ...(kind === 'adopt' ? [] : ['REPAIRED'])];
-  const rows = findings.map(({ host, same, missing, extra, different, repaired }) =>
-    [nameOf(host), same === undefined ? '–' : String(same), String(missing), String(extra), String(different), String(repaired)]);
-  return `\n${formatTable(headings, rows)}`
-    + (foundAt.length > 0 ? `\n${formatTable(['HOST', 'FOUND', 'PATH'], foundAt.map(({ host, path, is }) => [nameOf(host), words[is], path]))}` : '');
+  const words =
+    kind === 'adopt'
+      ? { missing: 'only here', extra: 'only there', different: 'different' }
+      : { missing: 'missing', extra: 'extra', different: 'different' };
+  const headings = [
+    'HOST',
+    'SAME',
+    words.missing.toUpperCase(),
+    words.extra.toUpperCase(),
+    words.different.toUpperCase(),
+    ...(kind === 'adopt' ? [] : ['REPAIRED']),
+  ];
+  const rows = findings.map(({ host, same, missing, extra, different, repaired }) => [
+    nameOf(host),
+    same === undefined ? '–' : String(same),
+    String(missing),
+    String(extra),
+    String(different),
+    String(repaired),
+  ]);
+  return (
+    `\n${formatTable(headings, rows)}` +
+    (foundAt.length > 0
+      ? `\n${formatTable(
+          ['HOST', 'FOUND', 'PATH'],
+          foundAt.map(({ host, path, is }) => [nameOf(host), words[is], path]),
+        )}`
+      : '')
+  );
 }
 
 /**
@@ -22,5 +46,8 @@ export function formatFindings({ kind, findings = [], foundAt = [] }: Run, nameO
  * count.
  */
 export function isDamaged({ kind, findings = [] }: Run): boolean {
-  return kind === 'verify' && findings.some(({ missing, different, repaired }) => missing + different > repaired);
+  return (
+    kind === 'verify' &&
+    findings.some(({ missing, different, repaired }) => missing + different > repaired)
+  );
 }

@@ -11,10 +11,18 @@ import { formatPairs, formatTable } from './table.js';
  */
 export async function followRun(id: string, call: Call): Promise<ExitCode> {
   const { sync, screen, signal } = call;
-  const sayThatItStays = (): void => { screen.note(`syncmedia: no longer followed; \`syncmedia runs show ${id}\` shows its progress`); };
+  const sayThatItStays = (): void => {
+    screen.note(`syncmedia: no longer followed; \`syncmedia runs show ${id}\` shows its progress`);
+  };
   signal.addEventListener('abort', sayThatItStays, { once: true });
   try {
-    const ended = await sync.runs.follow(id, (run) => { screen.progress(screen.isTerminal ? drawProgress(run) : describeProgress(run)); }, signal);
+    const ended = await sync.runs.follow(
+      id,
+      (run) => {
+        screen.progress(screen.isTerminal ? drawProgress(run) : describeProgress(run));
+      },
+      signal,
+    );
     return await showRun(ended, call);
   } finally {
     signal.removeEventListener('abort', sayThatItStays);
@@ -37,20 +45,31 @@ export function exitCodeOfRun(run: Run): ExitCode {
 function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
   const nameOf = (id: string): string => names.get(id) ?? id;
   const pairs: [string, string][] = [
-    ['run', run.id], ['kind', run.dryRun ? `${run.kind}, dry run` : run.kind], ['state', run.state],
-    [run.kind === 'verify' ? 'verified' : 'transferred', describeCounts(run)], ['asked', `${run.askedAt.toISOString()} by ${run.askedBy}`],
+    ['run', run.id],
+    ['kind', run.dryRun ? `${run.kind}, dry run` : run.kind],
+    ['state', run.state],
+    [run.kind === 'verify' ? 'verified' : 'transferred', describeCounts(run)],
+    ['asked', `${run.askedAt.toISOString()} by ${run.askedBy}`],
   ];
   if (run.startedAt) pairs.push(['started', run.startedAt.toISOString()]);
   if (run.endedAt) pairs.push(['ended', run.endedAt.toISOString()]);
   if (run.failure) pairs.push(['failure', `${run.failure.code}: ${run.failure.message}`]);
-  const failures = run.failures.map(({ host, failure }) => [nameOf(host), failure.code, failure.message]);
+  const failures = run.failures.map(({ host, failure }) => [
+    nameOf(host),
+    failure.code,
+    failure.message,
+  ]);
   const would = run.wouldTransfer?.map(({ host, path }) => [nameOf(host), path]);
-  return formatPairs(pairs) + formatFindings(run, nameOf)
-    + (failures.length > 0 ? `\n${formatTable(['HOST', 'FAILURE', ''], failures)}` : '')
-    + (would && would.length > 0 ? `\n${formatTable(['HOST', 'WOULD TRANSFER'], would)}` : '');
+  return (
+    formatPairs(pairs) +
+    formatFindings(run, nameOf) +
+    (failures.length > 0 ? `\n${formatTable(['HOST', 'FAILURE', ''], failures)}` : '') +
+    (would && would.length > 0 ? `\n${formatTable(['HOST', 'WOULD TRANSFER'], would)}` : '')
+  );
 }
 
 async function nameHosts(run: Run, sync: Call['sync']): Promise<ReadonlyMap<string, string>> {
-  if (run.failures.length === 0 && !run.wouldTransfer?.length && !run.findings?.length) return new Map();
+  if (run.failures.length === 0 && !run.wouldTransfer?.length && !run.findings?.length)
+    return new Map();
   return new Map((await sync.hosts.list()).map((host: Host) => [host.id, host.hostname]));
 }

@@ -4,11 +4,18 @@ import { formatPairs } from './table.js';
 /** Formats everything that a person needs to decide about a host, a line each. */
 export function formatHost(host: HostDescription): string {
   return formatPairs([
-    ['host', host.hostname], ['id', host.id], ['address', addressOf(host)], ['status', statusOf(host)],
-    ['root', host.rootPath], ['sync dirs', host.syncDirs.join(', ') || 'all'],
+    ['host', host.hostname],
+    ['id', host.id],
+    ['address', addressOf(host)],
+    ['status', statusOf(host)],
+    ['root', host.rootPath],
+    ['sync dirs', host.syncDirs.join(', ') || 'all'],
     ['ready since', host.readyAt?.toISOString() ?? '–'],
     ['key', host.key ? `${host.key.type} ${host.key.fingerprint}` : '–'],
-    ...host.hostKeys.map(({ type, fingerprint }): [string, string] => ['host key', `${type} ${fingerprint}`]),
+    ...host.hostKeys.map(({ type, fingerprint }): [string, string] => [
+      'host key',
+      `${type} ${fingerprint}`,
+    ]),
   ]);
 }
 
@@ -17,6 +24,11 @@ export function addressOf({ username, url, sshPort }: HostDescription): string {
 }
 
 export function statusOf({ status, passive, readyAt, unsealed }: HostDescription): string {
-  const marks = [status, unsealed && 'no valid seal', passive && 'passive', !passive && !readyAt && 'not ready'];
+  const marks = [
+    status,
+    unsealed && 'no valid seal',
+    passive && 'passive',
+    !passive && !readyAt && 'not ready',
+  ];
   return marks.filter((mark) => typeof mark === 'string').join(', ');
 }

@@ -20,21 +20,31 @@ export function addHostOptions(command: Command): Command {
     .option('--hostname <name>', 'unique name of the host')
     .option('--url <name>', 'name or address (FQDN) under which the others reach its sshd')
     .option('--root <dir>', 'absolute directory under which its sync dirs lie')
-    .option('--sync-dirs <dirs>', 'sync dirs it takes part in, comma-separated; may be repeated', collectList);
+    .option(
+      '--sync-dirs <dirs>',
+      'sync dirs it takes part in, comma-separated; may be repeated',
+      collectList,
+    );
 }
 
 /** Converts the options to those of the instance. Options that were not given are left out. */
 export function readHostOptions({ hostname, url, port, username }: HostOptions): {
-  hostname?: string; url?: string; sshPort?: number; username?: string;
+  hostname?: string;
+  url?: string;
+  sshPort?: number;
+  username?: string;
 } {
   return {
-    ...(hostname !== undefined && { hostname }), ...(url !== undefined && { url }),
-    ...(port !== undefined && { sshPort: port }), ...(username !== undefined && { username }),
+    ...(hostname !== undefined && { hostname }),
+    ...(url !== undefined && { url }),
+    ...(port !== undefined && { sshPort: port }),
+    ...(username !== undefined && { username }),
   };
 }
 
 export function parsePort(value: string): number {
-  if (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_535) throw new InvalidArgumentError('A port is a number from 1 to 65535.');
+  if (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_535)
+    throw new InvalidArgumentError('A port is a number from 1 to 65535.');
   return Number(value);
 }
 

@@ -10,14 +10,17 @@ export class Interruption {
   exitCode: ExitCode | undefined;
 
   constructor() {
-    for (const name of Object.keys(signals) as (keyof typeof signals)[]) process.on(name, this.take);
+    for (const name of Object.keys(signals) as (keyof typeof signals)[])
+      process.on(name, this.take);
   }
 
   /** Resolves like `work`, or rejects as soon as a signal arrives. */
   async guard<T>(work: Promise<T>): Promise<T> {
     let stop: () => void = () => undefined;
     const stopped = new Promise<never>((_, reject) => {
-      stop = () => { reject(new Error('interrupted')); };
+      stop = () => {
+        reject(new Error('interrupted'));
+      };
       if (this.signal.aborted) stop();
       else this.signal.addEventListener('abort', stop, { once: true });
     });

@@ -7,7 +7,10 @@ import type { Log } from '../model/log.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { readEnvFile } from './read-env-file.js';
 
-export interface InstanceOptions { readonly envFile?: string; readonly stateDir?: string }
+export interface InstanceOptions {
+  readonly envFile?: string;
+  readonly stateDir?: string;
+}
 
 /**
  * How long to wait for a database that does not answer, unless the URI sets these options. The
@@ -36,21 +39,41 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
   const { environment } = readEnvironment(variables, variables.HOME ?? homedir());
   const uri = environment.SYNCMEDIA_MONGODB_URI;
   if (uri === undefined) {
-    throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_MONGODB_URI is not set: it must name the database of the app, '
-      + 'as in mongodb://127.0.0.1:27017/app; set it, or put it into a file and give that with --env-file');
+    throw new SyncMediaError(
+      'BAD_ENVIRONMENT',
+      'SYNCMEDIA_MONGODB_URI is not set: it must name the database of the app, ' +
+        'as in mongodb://127.0.0.1:27017/app; set it, or put it into a file and give that with ' +
+        '--env-file',
+    );
   }
   const connection = await connect(uri);
   try {
     // Loaded on demand, like mongoose: `--help` and wrong usage should not wait for them.
     const { createSyncMedia } = await import('../instance/create.js');
     const sync = createSyncMedia({
-      connection, environment: variables, log, ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
+      connection,
+      environment: variables,
+      log,
+      ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
     });
     const close = async (): Promise<void> => {
-      try { await sync.close(); } finally { await connection.close(); }
+      try {
+        await sync.close();
+      } finally {
+        await connection.close();
+      }
     };
-    try { await sync.open(); } catch (error) { await close(); throw error; }
-    return { sync: sync.as(`${userInfo().username}@${hostname()} on the command line`), environment, close };
+    try {
+      await sync.open();
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    return {
+      sync: sync.as(`${userInfo().username}@${hostname()} on the command line`),
+      environment,
+      close,
+    };
   } catch (error) {
     await connection.close();
     throw error;
@@ -62,10 +85,17 @@ async function connect(uri: string): Promise<Connection> {
   const connection = mongoose.createConnection();
   try {
     // Options would override the URI, so those that it sets are left out.
-    return await connection.openUri(uri, Object.fromEntries(Object.entries(timeouts).filter(([name]) => !uri.includes(`${name}=`))));
+    return await connection.openUri(
+      uri,
+      Object.fromEntries(Object.entries(timeouts).filter(([name]) => !uri.includes(`${name}=`))),
+    );
   } catch (error) {
     await connection.close();
     // The driver's messages name servers, never the URI with its password.
-    throw new SyncMediaError('NO_CONNECTION', `the database that SYNCMEDIA_MONGODB_URI names does not answer: ${messageOf(error)}`, { cause: error });
+    throw new SyncMediaError(
+      'NO_CONNECTION',
+      `the database that SYNCMEDIA_MONGODB_URI names does not answer: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }

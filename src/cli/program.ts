@@ -26,16 +26,50 @@ export function createProgram(run: Run, screen: Screen): Command {
     .version(version)
     .exitOverride()
     .configureOutput({
-      outputError: (message) => { screen.note(`syncmedia: BAD_OPTION: ${message.replace(/^error: /, '').trimEnd().replaceAll('\n', ' ')}`); },
+      outputError: (message) => {
+        screen.note(
+          `syncmedia: BAD_OPTION: ${message
+            .replace(/^error: /, '')
+            .trimEnd()
+            .replaceAll('\n', ' ')}`,
+        );
+      },
     })
-    .option('--env-file <file>', 'read environment variables from this file too; those that are set already stay')
-    .option('--state-dir <dir>', 'where this host keeps its id (default: SYNCMEDIA_STATE_DIR, else ~/.local/state/syncmedia)')
+    .option(
+      '--env-file <file>',
+      'read environment variables from this file too; those that are set already stay',
+    )
+    .option(
+      '--state-dir <dir>',
+      'where this host keeps its id (default: SYNCMEDIA_STATE_DIR, else ~/.local/state/syncmedia)',
+    )
     .option('--json', 'print data as JSON, in the shapes of the admin router')
     .option('--debug', 'print the stack of an error too');
   const commands = [
-    addInit, addUnregister, addHosts, addApprove, addKeys, addPush, addPull, addVerify, addAdopt, addStatus, addDoctor, addRuns, addTrash, addConflicts, addRemovals, addAudit,
+    addInit,
+    addUnregister,
+    addHosts,
+    addApprove,
+    addKeys,
+    addPush,
+    addPull,
+    addVerify,
+    addAdopt,
+    addStatus,
+    addDoctor,
+    addRuns,
+    addTrash,
+    addConflicts,
+    addRemovals,
+    addAudit,
   ];
   for (const add of commands) add(program, run);
-  return program.addHelpText('after', `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${
-    Object.entries(exitCodes).map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}\n`).join('')}`);
+  return program.addHelpText(
+    'after',
+    `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${Object.entries(
+      exitCodes,
+    )
+      .map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}\n`)
+      .join('')}`,
+  );
 }

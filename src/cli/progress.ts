@@ -15,11 +15,17 @@ export function drawProgress(run: Run): string {
   const share = shareDone(run);
   const full = Math.round(share * barWidth);
   const bar = `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}]`;
-  return `${run.kind} ${bar} ${String(Math.floor(share * 100))}% ${describeCounts(run)}${describePace(run)}`;
+  return (
+    `${run.kind} ${bar} ${String(Math.floor(share * 100))}% ` +
+    `${describeCounts(run)}${describePace(run)}`
+  );
 }
 
 export function describeCounts({ files, filesFound, bytes, bytesFound }: Run): string {
-  return `${String(files)} of ${String(filesFound)} files, ${formatBytes(bytes)} of ${formatBytes(bytesFound)}`;
+  return (
+    `${String(files)} of ${String(filesFound)} files, ${formatBytes(bytes)} of ` +
+    `${formatBytes(bytesFound)}`
+  );
 }
 
 export function formatBytes(bytes: number): string {
@@ -33,8 +39,13 @@ export function formatBytes(bytes: number): string {
  * bytes. Limited to 1, since a run may transfer more than it has found.
  */
 function shareDone({ files, filesFound, bytes, bytesFound }: Run): number {
-  const shares = [[files, filesFound], [bytes, bytesFound]].flatMap(([done = 0, found = 0]) => found > 0 ? [done / found] : []);
-  return shares.length === 0 ? 0 : Math.min(1, shares.reduce((sum, share) => sum + share, 0) / shares.length);
+  const shares = [
+    [files, filesFound],
+    [bytes, bytesFound],
+  ].flatMap(([done = 0, found = 0]) => (found > 0 ? [done / found] : []));
+  return shares.length === 0
+    ? 0
+    : Math.min(1, shares.reduce((sum, share) => sum + share, 0) / shares.length);
 }
 
 function describePace({ bytesPerSecond, secondsLeft }: Run): string {
@@ -45,5 +56,7 @@ function describePace({ bytesPerSecond, secondsLeft }: Run): string {
 export function formatDuration(seconds: number): string {
   if (seconds < 60) return `${String(seconds)} s`;
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${String(minutes)} min` : `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min`;
+  return minutes < 60
+    ? `${String(minutes)} min`
+    : `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min`;
 }

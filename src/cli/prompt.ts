@@ -11,7 +11,12 @@ export interface Question<T> {
 
 /** Asks for a yes; every other answer is a no. */
 export async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
-  return (await ask({ text: `${text} (yes/no)`, otherwise: 'no', read: (answer) => /^y(es)?$/i.test(answer) }, signal)) ?? false;
+  return (
+    (await ask(
+      { text: `${text} (yes/no)`, otherwise: 'no', read: (answer) => /^y(es)?$/i.test(answer) },
+      signal,
+    )) ?? false
+  );
 }
 
 /** Whether a person can answer: stdin and stderr are terminals. */
@@ -29,13 +34,21 @@ export async function ask<T>(question: Question<T>, signal: AbortSignal): Promis
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   // Without this signal the question would wait forever after the end of the input.
   const ended = new AbortController();
-  lines.on('close', () => { ended.abort(); });
+  lines.on('close', () => {
+    ended.abort();
+  });
   // In raw mode readline receives ctrl-C as a key and emits this event. The rest of the program
   // listens for the signal.
-  lines.on('SIGINT', () => { process.kill(process.pid, 'SIGINT'); });
+  lines.on('SIGINT', () => {
+    process.kill(process.pid, 'SIGINT');
+  });
   try {
     for (;;) {
-      const answer = (await lines.question(`${question.text} [${question.otherwise}]: `, { signal: AbortSignal.any([signal, ended.signal]) })).trim();
+      const answer = (
+        await lines.question(`${question.text} [${question.otherwise}]: `, {
+          signal: AbortSignal.any([signal, ended.signal]),
+        })
+      ).trim();
       if (answer === '') return undefined;
       try {
         return question.read(answer);
@@ -44,7 +57,9 @@ export async function ask<T>(question: Question<T>, signal: AbortSignal): Promis
       }
     }
   } catch (error) {
-    throw ended.signal.aborted ? new SyncMediaError('CANCELLED', 'the input ended before all was answered', { cause: error }) : error;
+    throw ended.signal.aborted
+      ? new SyncMediaError('CANCELLED', 'the input ended before all was answered', { cause: error })
+      : error;
   } finally {
     lines.close();
   }

@@ -17,7 +17,10 @@ export function readEnvFile(file: string | undefined, variables: Variables): Var
   try {
     return { ...parseEnv(readFileSync(file, 'utf8')), ...variables };
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
+    const reason =
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'there is no such file'
+        : (error as Error).message;
     throw new SyncMediaError('BAD_OPTION', `--env-file ${file}: ${reason}`, { cause: error });
   }
 }

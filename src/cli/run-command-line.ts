@@ -7,7 +7,10 @@ import { type InstanceOptions, openInstance } from './open-instance.js';
 import { createProgram } from './program.js';
 import { Screen } from './screen.js';
 
-interface GlobalOptions extends InstanceOptions { readonly json?: boolean; readonly debug?: boolean }
+interface GlobalOptions extends InstanceOptions {
+  readonly json?: boolean;
+  readonly debug?: boolean;
+}
 
 /**
  * How long handles that a library left open may keep a finished command alive. In milliseconds.
@@ -22,11 +25,22 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   let exitCode: ExitCode = 0;
   const run: Run = async (command, work) => {
     const options = command.optsWithGlobals<GlobalOptions>();
-    const { sync, environment, close } = await interruption.guard(openInstance(options, screen.log));
+    const { sync, environment, close } = await interruption.guard(
+      openInstance(options, screen.log),
+    );
     try {
-      exitCode = await interruption.guard(work({ sync, environment, screen, json: options.json ?? false, signal: interruption.signal }));
+      exitCode = await interruption.guard(
+        work({
+          sync,
+          environment,
+          screen,
+          json: options.json ?? false,
+          signal: interruption.signal,
+        }),
+      );
     } finally {
-      if (interruption.exitCode !== undefined) screen.note('syncmedia: stopping; press ctrl-C again to exit at once');
+      if (interruption.exitCode !== undefined)
+        screen.note('syncmedia: stopping; press ctrl-C again to exit at once');
       await close();
     }
   };
@@ -46,11 +60,15 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   // timeout.
   if (interruption.exitCode !== undefined) process.exit(interruption.exitCode);
   process.exitCode = exitCode;
-  setTimeout(() => { process.exit(); }, lingerMs).unref();
+  setTimeout(() => {
+    process.exit();
+  }, lingerMs).unref();
 }
 
 function report(error: unknown, screen: Screen, debug: boolean): void {
-  screen.note(`syncmedia: ${error instanceof SyncMediaError ? error.code : 'INTERNAL'}: ${messageOf(error)}`);
+  screen.note(
+    `syncmedia: ${error instanceof SyncMediaError ? error.code : 'INTERNAL'}: ${messageOf(error)}`,
+  );
   if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
 

@@ -14,10 +14,15 @@ export class Screen {
   private shown = '';
   private shownAt = -Infinity;
 
-  constructor(private readonly out: Output, private readonly err: Output) {}
+  constructor(
+    private readonly out: Output,
+    private readonly err: Output,
+  ) {}
 
   /** Whether stderr is a terminal, where progress is one line that changes. */
-  get isTerminal(): boolean { return this.err.isTTY ?? false; }
+  get isTerminal(): boolean {
+    return this.err.isTTY ?? false;
+  }
 
   /** Prints data to stdout. */
   print(text: string): void {
@@ -50,9 +55,15 @@ export class Screen {
 
   /** Prints the log of an instance without breaking the progress line. */
   readonly log: Log = {
-    info: (message) => { this.note(`syncmedia: ${message}`); },
-    warn: (message) => { this.note(`syncmedia: warning: ${message}`); },
-    error: (message) => { this.note(`syncmedia: error: ${message}`); },
+    info: (message) => {
+      this.note(`syncmedia: ${message}`);
+    },
+    warn: (message) => {
+      this.note(`syncmedia: warning: ${message}`);
+    },
+    error: (message) => {
+      this.note(`syncmedia: error: ${message}`);
+    },
   };
 
   private endProgress(): void {
@@ -66,6 +77,11 @@ export class Screen {
  * terminal.
  */
 export function escapeControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => control === '\n' ? '\\n' : control === '\t' ? '\\t'
-    : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replace(/\p{Cc}/gu, (control) =>
+    control === '\n'
+      ? '\\n'
+      : control === '\t'
+        ? '\\t'
+        : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }

@@ -95,8 +95,12 @@ export interface Config {
   readonly authorizedKeysFile: string;
   /** Used by `init` only. Afterwards the values that it stored apply. */
   readonly init: {
-    readonly root: string | undefined; readonly syncDirs: readonly string[] | undefined; readonly hostname: string | undefined;
-    readonly url: string | undefined; readonly sshPort: number | undefined; readonly username: string | undefined;
+    readonly root: string | undefined;
+    readonly syncDirs: readonly string[] | undefined;
+    readonly hostname: string | undefined;
+    readonly url: string | undefined;
+    readonly sshPort: number | undefined;
+    readonly username: string | undefined;
     readonly unconfined: boolean | undefined;
   };
   readonly pullCron: string | undefined;
@@ -162,8 +166,22 @@ export interface Tuning {
 }
 
 export const defaultTuning: Tuning = {
-  leaseMs: 10_000, beatMs: 3_000, pollMs: 6_000, thoroughMs: 30_000, captureDueMs: 30_000, backoffMs: 1_000, backoffMaxMs: 60_000,
-  laneQueue: 2_000, batchFiles: 250, batchBytes: 256 * 1024 * 1024, idleMs: 60_000,
-  goneMs: 120_000, scanChangedMs: 10 * 60_000, scanAllMs: 24 * 60 * 60_000, absentMs: 180 * 24 * 60 * 60_000,
-  tombstoneMs: 365 * 24 * 60 * 60_000, candidateMs: 10 * 60_000, leftoverMs: 10 * 60_000,
+  leaseMs: 10_000,
+  beatMs: 3_000,
+  pollMs: 6_000,
+  thoroughMs: 30_000,
+  captureDueMs: 30_000,
+  backoffMs: 1_000,
+  backoffMaxMs: 60_000,
+  laneQueue: 2_000,
+  batchFiles: 250,
+  batchBytes: 256 * 1024 * 1024,
+  idleMs: 60_000,
+  goneMs: 120_000,
+  scanChangedMs: 10 * 60_000,
+  scanAllMs: 24 * 60 * 60_000,
+  absentMs: 180 * 24 * 60 * 60_000,
+  tombstoneMs: 365 * 24 * 60 * 60_000,
+  candidateMs: 10 * 60_000,
+  leftoverMs: 10 * 60_000,
 };

@@ -12,8 +12,25 @@ const bounds: readonly { name: string; least: number; most: number }[] = [
 
 /** Names that stand for numbers in the fields of months and days of the week. */
 const written: Readonly<Record<string, number>> = {
-  jan: 1, feb: 2, mar: 3, apr: 4, may: 5, jun: 6, jul: 7, aug: 8, sep: 9, oct: 10, nov: 11, dec: 12,
-  sun: 0, mon: 1, tue: 2, wed: 3, thu: 4, fri: 5, sat: 6,
+  jan: 1,
+  feb: 2,
+  mar: 3,
+  apr: 4,
+  may: 5,
+  jun: 6,
+  jul: 7,
+  aug: 8,
+  sep: 9,
+  oct: 10,
+  nov: 11,
+  dec: 12,
+  sun: 0,
+  mon: 1,
+  tue: 2,
+  wed: 3,
+  thu: 4,
+  fri: 5,
+  sat: 6,
 };
 
 /**
@@ -26,12 +43,16 @@ export function validateCron(expression: string, variable: string): string {
   const trimmed = expression.trim();
   const problem = findProblem(trimmed);
   if (problem === undefined) return trimmed;
-  throw new SyncMediaError('BAD_ENVIRONMENT',
-    `${variable} is "${expression}", which is no cron expression: ${problem}. Expected five fields (minute, hour, day of the month, month, day of the week), for example "*/15 * * * *".`);
+  throw new SyncMediaError(
+    'BAD_ENVIRONMENT',
+    `${variable} is "${expression}", which is no cron expression: ${problem}. Expected five ` +
+      `fields (minute, hour, day of the month, month, day of the week), for example "*/15 * * * *".`,
+  );
 }
 
 function findProblem(expression: string): string | undefined {
-  if (/^@\w+$/.test(expression)) return validate(expression) ? undefined : 'there is no such nickname';
+  if (/^@\w+$/.test(expression))
+    return validate(expression) ? undefined : 'there is no such nickname';
   const fields = expression.split(' ').filter((field) => field !== '');
   if (fields.length !== 5 && fields.length !== 6) return `it has ${String(fields.length)} fields`;
   const used = fields.length === 5 ? bounds.slice(1) : bounds;
@@ -56,10 +77,12 @@ function findItemProblem(item: string, least: number, most: number): string | un
   if (match === null) return undefined;
   const from = match[1] === undefined ? least : Number(match[1]);
   const to = match[2] === undefined ? (match[1] === undefined ? most : from) : Number(match[2]);
-  if (Math.min(from, to) < least || Math.max(from, to) > most) return `only ${String(least)} to ${String(most)} are possible`;
+  if (Math.min(from, to) < least || Math.max(from, to) > most)
+    return `only ${String(least)} to ${String(most)} are possible`;
   if (to < from) return `the range ${String(from)}-${String(to)} runs backwards`;
   if (match[3] === undefined) return undefined;
   const step = Number(match[3]);
-  if (step < 1 || step > to - from + 1) return `a step of ${String(step)} does not fit into ${String(from)}-${String(to)}`;
+  if (step < 1 || step > to - from + 1)
+    return `a step of ${String(step)} does not fit into ${String(from)}-${String(to)}`;
   return undefined;
 }

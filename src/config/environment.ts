@@ -11,21 +11,45 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 type Reader<T> = (value: string, variable: string) => T;
 
 const paths = new Set([
-  'SYNCMEDIA_STATE_DIR', 'SYNCMEDIA_ROOT', 'PATH_RSA', 'SYNCMEDIA_KEY', 'SYNCMEDIA_IDENTITY', 'SYNCMEDIA_AUTHORIZED_KEYS', 'SYNCMEDIA_MODEL_SYNC',
+  'SYNCMEDIA_STATE_DIR',
+  'SYNCMEDIA_ROOT',
+  'PATH_RSA',
+  'SYNCMEDIA_KEY',
+  'SYNCMEDIA_IDENTITY',
+  'SYNCMEDIA_AUTHORIZED_KEYS',
+  'SYNCMEDIA_MODEL_SYNC',
 ]);
 
 /** Errors do not repeat the values of secrets. */
-const secret = new Set(['SYNCMEDIA_ADMIN_TOKEN', 'SYNCMEDIA_SECRET', 'SYNCMEDIA_SECRET_PREVIOUS', 'SYNCMEDIA_MONGODB_URI']);
+const secret = new Set([
+  'SYNCMEDIA_ADMIN_TOKEN',
+  'SYNCMEDIA_SECRET',
+  'SYNCMEDIA_SECRET_PREVIOUS',
+  'SYNCMEDIA_MONGODB_URI',
+]);
 
 const readers = {
-  SYNCMEDIA_MONGODB_URI: matching(/^mongodb(?:\+srv)?:\/\/./, 'a URI that begins with mongodb:// or mongodb+srv://'),
+  SYNCMEDIA_MONGODB_URI: matching(
+    /^mongodb(?:\+srv)?:\/\/./,
+    'a URI that begins with mongodb:// or mongodb+srv://',
+  ),
   SYNCMEDIA_STATE_DIR: readAbsolute,
   SYNCMEDIA_ROOT: readAbsolute,
   SYNCMEDIA_SYNC_DIRS: readSyncDirs,
-  SYNCMEDIA_HOSTNAME: matching(/^(?=.{1,253}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/, 'a host name: letters, digits, `_` and `-`, with single dots between them, a letter or digit first'),
-  SYNCMEDIA_URL: matching(/^[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}$/, 'a host name or an IP address, without protocol and port'),
+  SYNCMEDIA_HOSTNAME: matching(
+    /^(?=.{1,253}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/,
+    'a host name: letters, digits, `_` and `-`, with single dots between them, a letter or ' +
+      'digit first',
+  ),
+  SYNCMEDIA_URL: matching(
+    /^[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}$/,
+    'a host name or an IP address, without protocol and port',
+  ),
   SYNCMEDIA_SSH_PORT: readPort,
-  SYNCMEDIA_USERNAME: matching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/, 'a user name: letters, digits, `.`, `_` and `-`, not `-` first'),
+  SYNCMEDIA_USERNAME: matching(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/,
+    'a user name: letters, digits, `.`, `_` and `-`, not `-` first',
+  ),
   PATH_RSA: readText,
   SYNCMEDIA_KEY: readText,
   SYNCMEDIA_IDENTITY: readAbsolute,
@@ -56,13 +80,19 @@ export type Environment = { readonly [K in VariableName]?: ReturnType<Readers[K]
  * meaningless names that begin with SYNCMEDIA_. Throws BAD_ENVIRONMENT naming the variable, its
  * value (unless it is a secret) and the expected values.
  */
-export function readEnvironment(variables: Variables, home: string): { environment: Environment; unknown: string[] } {
+export function readEnvironment(
+  variables: Variables,
+  home: string,
+): { environment: Environment; unknown: string[] } {
   const environment: Partial<Record<string, unknown>> = {};
   const unknown: string[] = [];
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || value === '') continue;
     if (Object.hasOwn(readers, variable)) {
-      environment[variable] = readVariable(variable as VariableName, paths.has(variable) && value.startsWith('~/') ? join(home, value.slice(2)) : value);
+      environment[variable] = readVariable(
+        variable as VariableName,
+        paths.has(variable) && value.startsWith('~/') ? join(home, value.slice(2)) : value,
+      );
     } else if (variable.startsWith('SYNCMEDIA_')) {
       unknown.push(variable);
     }
@@ -81,8 +111,14 @@ function readVariable(variable: VariableName, value: string): unknown {
     return read(value, variable);
   } catch (error) {
     if (error instanceof SyncMediaError && error.code === 'BAD_ENVIRONMENT') throw error;
-    const shown = secret.has(variable) ? 'is set to something that cannot be used' : `is ${JSON.stringify(value)}`;
-    throw new SyncMediaError('BAD_ENVIRONMENT', `${variable} ${shown}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const shown = secret.has(variable)
+      ? 'is set to something that cannot be used'
+      : `is ${JSON.stringify(value)}`;
+    throw new SyncMediaError(
+      'BAD_ENVIRONMENT',
+      `${variable} ${shown}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -108,10 +144,19 @@ function readAbsolute(value: string): string {
 }
 
 function readSyncDirs(value: string, variable: string): Path[] {
-  return normaliseSyncDirs(value.split(',').map((dir) => dir.trim()), variable);
+  return normaliseSyncDirs(
+    value.split(',').map((dir) => dir.trim()),
+    variable,
+  );
 }
 
-function readNumber(value: string, pattern: RegExp, least: number, most: number, what: string): number {
+function readNumber(
+  value: string,
+  pattern: RegExp,
+  least: number,
+  most: number,
+  what: string,
+): number {
   const number = Number(value);
   if (!pattern.test(value) || number < least || number > most) throw expected(what);
   return number;
@@ -136,12 +181,14 @@ function readBackend(value: string): 'rsync' {
 
 function readChmod(value: string): string {
   const item = /^[DF]?(?:[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]*|[ugo]))$/;
-  if (!value.split(',').every((one) => item.test(one))) throw expected('what rsync --chmod takes, like "F644" or "Fu=rw,Fgo=r"');
+  if (!value.split(',').every((one) => item.test(one)))
+    throw expected('what rsync --chmod takes, like "F644" or "Fu=rw,Fgo=r"');
   return value;
 }
 
 function readToken(value: string): string {
-  if ([...value].length < 32 || /\s/.test(value)) throw expected('at least 32 characters without white space');
+  if ([...value].length < 32 || /\s/.test(value))
+    throw expected('at least 32 characters without white space');
   return value;
 }
 

@@ -11,10 +11,14 @@ export type ModelSync = Readonly<Record<string, PluginOptions>>;
  */
 export function resolveModelSync(value: unknown, where: string): ModelSync {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SyncMediaError('BAD_OPTION', `${where}: expected an object like { "Photo": { "syncDirs": ["uploads/photos"] } }.`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `${where}: expected an object like { "Photo": { "syncDirs": ["uploads/photos"] } }.`,
+    );
   }
   const models = { ...value } as Record<string, PluginOptions>;
-  for (const [model, options] of Object.entries(models)) resolvePluginOptions(options, `${where}.${model}`);
+  for (const [model, options] of Object.entries(models))
+    resolvePluginOptions(options, `${where}.${model}`);
   return models;
 }
 
@@ -27,9 +31,12 @@ export function loadModelSync(file: string, variable: string): ModelSync {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new SyncMediaError('BAD_ENVIRONMENT',
-      `${variable} names "${file}", which cannot be read as JSON: ${messageOf(error)}. Expected a file like { "Photo": { "syncDirs": ["uploads/photos"] } }.`,
-      { cause: error });
+    throw new SyncMediaError(
+      'BAD_ENVIRONMENT',
+      `${variable} names "${file}", which cannot be read as JSON: ${messageOf(error)}. Expected ` +
+        `a file like { "Photo": { "syncDirs": ["uploads/photos"] } }.`,
+      { cause: error },
+    );
   }
   return resolveModelSync(value, `${variable} (${file})`);
 }

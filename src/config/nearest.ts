@@ -14,10 +14,12 @@ export function findNearest(name: string, known: readonly string[]): string | un
 
 /** Lists unknown names, each with the known one that is probably meant. */
 export function describeUnknown(unknown: readonly string[], known: readonly string[]): string {
-  return unknown.map((name) => {
-    const nearest = findNearest(name, known);
-    return nearest === undefined ? `"${name}"` : `"${name}" (did you mean "${nearest}"?)`;
-  }).join(', ');
+  return unknown
+    .map((name) => {
+      const nearest = findNearest(name, known);
+      return nearest === undefined ? `"${name}"` : `"${name}" (did you mean "${nearest}"?)`;
+    })
+    .join(', ');
 }
 
 /** Levenshtein's edit distance, one row at a time. */

@@ -27,7 +27,17 @@ export interface ResolvedPluginOptions {
   declaredDirs(): SyncDir[];
 }
 
-const known = ['syncDirs', 'exclude', 'paths', 'sweep', 'conflict', 'onDelete', 'copies', 'copiesTimeout', 'copiesTimeoutAction'] as const satisfies readonly (keyof PluginOptions)[];
+const known = [
+  'syncDirs',
+  'exclude',
+  'paths',
+  'sweep',
+  'conflict',
+  'onDelete',
+  'copies',
+  'copiesTimeout',
+  'copiesTimeoutAction',
+] as const satisfies readonly (keyof PluginOptions)[];
 
 const defaultSweep = 30;
 const defaultCopiesTimeout = 5_000;
@@ -40,38 +50,71 @@ const longestCopiesTimeout = 600_000;
  */
 export function resolvePluginOptions(options: PluginOptions, where: string): ResolvedPluginOptions {
   if (!isRecord(options)) {
-    throw new SyncMediaError('BAD_OPTION', `${where}: options are missing; give at least { syncDirs: ['uploads/photos'] }.`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `${where}: options are missing; give at least { syncDirs: ['uploads/photos'] }.`,
+    );
   }
-  const unknown = Object.keys(options).filter((name) => !(known as readonly string[]).includes(name));
+  const unknown = Object.keys(options).filter(
+    (name) => !(known as readonly string[]).includes(name),
+  );
   if (unknown.length > 0) {
-    throw new SyncMediaError('BAD_OPTION', `${where}: unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}.`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `${where}: unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}.`,
+    );
   }
   const { syncDirs: given }: { syncDirs?: unknown } = options;
-  if (given === undefined) throw bad(where, 'syncDirs', given, 'a directory below the root or an array of them');
+  if (given === undefined)
+    throw bad(where, 'syncDirs', given, 'a directory below the root or an array of them');
   const syncDirs = normaliseSyncDirs(given, where);
-  const exclude = resolveStrings(options.exclude ?? [], where, 'exclude', 'an rsync exclude pattern or an array of them');
+  const exclude = resolveStrings(
+    options.exclude ?? [],
+    where,
+    'exclude',
+    'an rsync exclude pattern or an array of them',
+  );
   checkExclude(exclude, where);
-  const conflict = resolveChoice(options.conflict, ['newer', 'keep', 'overwrite'], where, 'conflict');
+  const conflict = resolveChoice(
+    options.conflict,
+    ['newer', 'keep', 'overwrite'],
+    where,
+    'conflict',
+  );
   const onDelete = resolveChoice(options.onDelete, ['keep', 'propagate'], where, 'onDelete');
   return {
-    ...resolveCopies(options, where), syncDirs, exclude, paths: resolvePaths(options.paths, where), sweep: resolveSweep(options.sweep, where), conflict, onDelete,
+    ...resolveCopies(options, where),
+    syncDirs,
+    exclude,
+    paths: resolvePaths(options.paths, where),
+    sweep: resolveSweep(options.sweep, where),
+    conflict,
+    onDelete,
     declaredDirs: () => syncDirs.map((path) => ({ path, exclude, conflict, onDelete })),
   };
 }
 
 function resolveCopies(
-  { copies, copiesTimeout = defaultCopiesTimeout, copiesTimeoutAction }: PluginOptions, where: string,
+  { copies, copiesTimeout = defaultCopiesTimeout, copiesTimeoutAction }: PluginOptions,
+  where: string,
 ): Pick<ResolvedPluginOptions, 'copies' | 'copiesTimeoutMs' | 'copiesTimeoutAction'> {
   return {
-    copies: copies === undefined ? undefined : checkCopies(copies, where), copiesTimeoutMs: checkCopiesTimeout(copiesTimeout, where),
-    copiesTimeoutAction: resolveChoice(copiesTimeoutAction, ['warn', 'error'], where, 'copiesTimeoutAction'),
+    copies: copies === undefined ? undefined : checkCopies(copies, where),
+    copiesTimeoutMs: checkCopiesTimeout(copiesTimeout, where),
+    copiesTimeoutAction: resolveChoice(
+      copiesTimeoutAction,
+      ['warn', 'error'],
+      where,
+      'copiesTimeoutAction',
+    ),
   };
 }
 
 /** @throws BAD_OPTION */
 export function checkCopies(copies: unknown, where: string): Copies {
   if (copies === 'all' || copies === 'majority') return copies;
-  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1) throw bad(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
+  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1)
+    throw bad(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
   return copies;
 }
 
@@ -79,7 +122,11 @@ export function checkCopies(copies: unknown, where: string): Copies {
  * Returns milliseconds.
  * @throws BAD_OPTION
  */
-export function checkCopiesTimeout(timeout: unknown, where: string, name = 'copiesTimeout'): number {
+export function checkCopiesTimeout(
+  timeout: unknown,
+  where: string,
+  name = 'copiesTimeout',
+): number {
   if (typeof timeout === 'number' && timeout > 0 && timeout <= longestCopiesTimeout) return timeout;
   throw bad(where, name, timeout, `milliseconds, up to ${String(longestCopiesTimeout)}`);
 }
@@ -95,7 +142,12 @@ function checkExclude(exclude: readonly string[], where: string): void {
 function resolvePaths(paths: unknown, where: string): ResolvedPluginOptions['paths'] {
   if (paths === undefined) return undefined;
   if (typeof paths === 'function') return paths as PathsFunction;
-  const fields = resolveStrings(paths, where, 'paths', 'a field name, an array of them, or a function');
+  const fields = resolveStrings(
+    paths,
+    where,
+    'paths',
+    'a field name, an array of them, or a function',
+  );
   if (fields.length === 0 || fields.some((field) => field.split('.').includes(''))) {
     throw bad(where, 'paths', paths, 'field names like "photo" or "gallery.file"');
   }
@@ -105,7 +157,8 @@ function resolvePaths(paths: unknown, where: string): ResolvedPluginOptions['pat
 function resolveSweep(sweep: unknown, where: string): number | undefined {
   if (sweep === false) return undefined;
   if (sweep === undefined) return defaultSweep;
-  if (typeof sweep !== 'number' || !(sweep >= 0 && sweep <= 86_400)) throw bad(where, 'sweep', sweep, 'seconds from 0 to 86400, or false');
+  if (typeof sweep !== 'number' || !(sweep >= 0 && sweep <= 86_400))
+    throw bad(where, 'sweep', sweep, 'seconds from 0 to 86400, or false');
   return sweep;
 }
 
@@ -118,15 +171,24 @@ function resolveStrings(value: unknown, where: string, name: string, expected: s
 }
 
 /** The first choice is the default. */
-function resolveChoice<T extends string>(value: unknown, choices: readonly [T, ...T[]], where: string, name: string): T {
+function resolveChoice<T extends string>(
+  value: unknown,
+  choices: readonly [T, ...T[]],
+  where: string,
+  name: string,
+): T {
   if (value === undefined) return choices[0];
   const chosen = choices.find((choice) => choice === value);
-  if (chosen === undefined) throw bad(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
+  if (chosen === undefined)
+    throw bad(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
   return chosen;
 }
 
 function bad(where: string, name: string, value: unknown, expected: string): SyncMediaError {
-  return new SyncMediaError('BAD_OPTION', `${where}: ${name} is ${describeValue(value)}; expected ${expected}.`);
+  return new SyncMediaError(
+    'BAD_OPTION',
+    `${where}: ${name} is ${describeValue(value)}; expected ${expected}.`,
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -9,14 +9,23 @@ import { describeValue } from './describe-value.js';
  * absolute, unsafe, or contains `.`, `..` or a backslash.
  */
 export function normaliseSyncDir(value: unknown, where: string): Path {
-  const refuse = (why: string): SyncMediaError => new SyncMediaError('BAD_SYNC_DIR',
-    `${where}: the sync dir ${describeValue(value)} ${why}; give a directory below the root, like "uploads/photos".`);
+  const refuse = (why: string): SyncMediaError =>
+    new SyncMediaError(
+      'BAD_SYNC_DIR',
+      `${where}: the sync dir ${describeValue(value)} ${why}; give a directory below the root, ` +
+        `like "uploads/photos".`,
+    );
   if (typeof value !== 'string') throw refuse('is no string');
-  const path = value.replace(/^(?:\.\/+)+/, '').replace(/\/+$/, '').replace(/\/{2,}/g, '/');
+  const path = value
+    .replace(/^(?:\.\/+)+/, '')
+    .replace(/\/+$/, '')
+    .replace(/\/{2,}/g, '/');
   if (value.startsWith('/')) throw refuse('is absolute');
   if (path === '' || path === '.') throw refuse('is the root itself');
-  if (path.split('/').some((segment) => segment === '.' || segment === '..')) throw refuse('has `.` or `..` in it');
-  if (path.includes('\\') || !isSafePath(path)) throw refuse('has a backslash, a NUL or a name in it that cannot be used');
+  if (path.split('/').some((segment) => segment === '.' || segment === '..'))
+    throw refuse('has `.` or `..` in it');
+  if (path.includes('\\') || !isSafePath(path))
+    throw refuse('has a backslash, a NUL or a name in it that cannot be used');
   return path;
 }
 
@@ -26,6 +35,10 @@ export function normaliseSyncDir(value: unknown, where: string): Path {
  */
 export function normaliseSyncDirs(value: unknown, where: string): Path[] {
   const values: unknown[] = Array.isArray(value) ? value : [value];
-  if (values.length === 0) throw new SyncMediaError('BAD_SYNC_DIR', `${where}: no sync dir is given; give at least one, like "uploads/photos".`);
+  if (values.length === 0)
+    throw new SyncMediaError(
+      'BAD_SYNC_DIR',
+      `${where}: no sync dir is given; give at least one, like "uploads/photos".`,
+    );
   return [...new Set(values.map((one) => normaliseSyncDir(one, where)))];
 }

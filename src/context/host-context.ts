@@ -58,11 +58,19 @@ export interface Parts {
  * FORMAT_TOO_NEW, NO_CONNECTION
  */
 export async function openParts(
-  config: Config, state: State, database: RegisteredDatabase, dirs: KnownDirs, events: EventBus, models: readonly NamingModel[],
+  config: Config,
+  state: State,
+  database: RegisteredDatabase,
+  dirs: KnownDirs,
+  events: EventBus,
+  models: readonly NamingModel[],
 ): Promise<Parts> {
   const prefix = config.collectionPrefix;
   await database.ready();
-  const collection = <T extends object>(name: string) => () => database.collection<T>(`${prefix}${name}`);
+  const collection =
+    <T extends object>(name: string) =>
+    () =>
+      database.collection<T>(`${prefix}${name}`);
   const rows = collection<HostRow>('hosts');
   const unreadable = new UnreadableRows(collection<StoredUnreadable>('unreadable'), config.log);
   const ledger = new Ledger(collection<Row>('ledger'), unreadable);
@@ -70,7 +78,12 @@ export async function openParts(
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
   const seals = new Seals(config.secret, config.previousSecret);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
-  await Promise.all([ensureIndexes(rows()), ledger.ensureIndexes(), outbox.ensureIndexes(), runs.ensureIndexes()]);
+  await Promise.all([
+    ensureIndexes(rows()),
+    ledger.ensureIndexes(),
+    outbox.ensureIndexes(),
+    runs.ensureIndexes(),
+  ]);
   const declare = async (some: readonly SyncDir[]): Promise<void> => {
     const paths = some.map(({ path }) => path);
     dirs.requireShareable(paths);
@@ -78,7 +91,8 @@ export async function openParts(
     await store.declare(some);
   };
   await declare(dirs.listDeclared());
-  const declareModel = ({ model, options }: NamingModel): Promise<void> => store.declareModel(model.modelName, options.syncDirs);
+  const declareModel = ({ model, options }: NamingModel): Promise<void> =>
+    store.declareModel(model.modelName, options.syncDirs);
   for (const model of [...models]) await declareModel(model);
   const registry = new Registry(rows, state.id, seals);
   const refresh = async (): Promise<void> => {
@@ -88,9 +102,26 @@ export async function openParts(
   };
   await refresh();
   const root = new Root(state.root, () => dirs.current(), { me: () => state.id });
-  const rootPaths = (): string[] => [...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)])];
+  const rootPaths = (): string[] => [
+    ...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)]),
+  ];
   return {
-    database, hostRows: rows, me: state.id, rootPath: state.root, root, rootPaths, dirs, events, registry, ledger, outbox, runs, unreadable, refresh, declareModel, findNamed,
+    database,
+    hostRows: rows,
+    me: state.id,
+    rootPath: state.root,
+    root,
+    rootPaths,
+    dirs,
+    events,
+    registry,
+    ledger,
+    outbox,
+    runs,
+    unreadable,
+    refresh,
+    declareModel,
+    findNamed,
     declare,
   };
 
@@ -99,14 +130,30 @@ export async function openParts(
     const missing = new Map<Path, string>();
     for (const path of paths) {
       const known = listParents(path).flatMap((dir) => ({ dir, names: naming.get(dir) ?? [] }));
-      const needed = known.flatMap(({ dir, names }) => (names === 'unknown' ? [] : names.map((name) => ({ dir, name }))));
+      const needed = known.flatMap(({ dir, names }) =>
+        names === 'unknown' ? [] : names.map((name) => ({ dir, name })),
+      );
       const lacking = needed.filter(({ dir, name }) => !isPlugged(models, name, dir));
       const unknown = known.find(({ names }) => names === 'unknown');
-      if (unknown) missing.set(path, `the row of the sync dir ${unknown.dir} has no valid seal, so its models are not known`);
+      if (unknown)
+        missing.set(
+          path,
+          `the row of the sync dir ${unknown.dir} has no valid seal, so its models are not known`,
+        );
       else if (needed.length === 0) missing.set(path, 'no model is known to name files there');
-      else if (lacking.length > 0) missing.set(path, `this process has no model ${lacking.map(({ dir, name }) => `${name} with the sync dir ${dir}`).join(', ')}`);
+      else if (lacking.length > 0)
+        missing.set(
+          path,
+          `this process has no model ` +
+            `${lacking.map(({ dir, name }) => `${name} with the sync dir ${dir}`).join(', ')}`,
+        );
     }
-    const { named, unjudged } = await findNamedAmong(models, paths.filter((path) => !missing.has(path)), rootPaths(), signal);
+    const { named, unjudged } = await findNamedAmong(
+      models,
+      paths.filter((path) => !missing.has(path)),
+      rootPaths(),
+      signal,
+    );
     return { named, unjudged: new Map([...missing, ...unjudged]) };
   }
 }

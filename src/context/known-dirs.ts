@@ -45,8 +45,11 @@ export class KnownDirs {
     for (const dir of dirs) {
       const before = this.declared.get(dir.path);
       if (before && JSON.stringify(before.dir) !== JSON.stringify(dir)) {
-        throw new SyncMediaError('RULES_DIFFER',
-          `${before.where} and ${where} declare different rules (exclude, conflict or onDelete) for the sync dir ${dir.path}: give both the same`);
+        throw new SyncMediaError(
+          'RULES_DIFFER',
+          `${before.where} and ${where} declare different rules (exclude, conflict or onDelete) ` +
+            `for the sync dir ${dir.path}: give both the same`,
+        );
       }
       this.requireShareable([dir.path]);
       this.declared.set(dir.path, { dir, where });
@@ -64,7 +67,9 @@ export class KnownDirs {
    */
   listRefused(): { dir: Path; where: string }[] {
     const syncDirs = [...this.allowed()];
-    return [...this.declared.values()].filter(({ dir }) => !allows({ syncDirs }, dir.path)).map(({ dir, where }) => ({ dir: dir.path, where }));
+    return [...this.declared.values()]
+      .filter(({ dir }) => !allows({ syncDirs }, dir.path))
+      .map(({ dir, where }) => ({ dir: dir.path, where }));
   }
 
   /** Sets the rules that the database has, as last read. */
@@ -87,7 +92,9 @@ export class KnownDirs {
    */
   listUnsealed(): Path[] {
     const known = this.current();
-    return this.stored.filter(({ path, unsealed }) => unsealed && known.byPath(path) && !this.declared.has(path)).map(({ path }) => path);
+    return this.stored
+      .filter(({ path, unsealed }) => unsealed && known.byPath(path) && !this.declared.has(path))
+      .map(({ path }) => path);
   }
 
   /** Lists directories that rows of the database name and that this host does not open. */
@@ -122,20 +129,26 @@ export class KnownDirs {
   }
 
   private listOwn(): Path[] {
-    return chooseOwnDirs({ allowed: this.allowed(), declared: this.listDeclared().map(({ path }) => path), opened: this.opened }).filter(isSafePath);
+    return chooseOwnDirs({
+      allowed: this.allowed(),
+      declared: this.listDeclared().map(({ path }) => path),
+      opened: this.opened,
+    }).filter(isSafePath);
   }
 
   private compile(): SyncDirs {
     const stored = new Map(this.stored.map((rules) => [rules.path, rules]));
-    return new SyncDirs(this.listOwn().flatMap((path) => {
-      try {
-        this.refuseProtected(path);
-      } catch (error) {
-        this.warnOnce(`the sync dir ${path} is left out: ${messageOf(error)}`);
-        return [];
-      }
-      return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
-    }));
+    return new SyncDirs(
+      this.listOwn().flatMap((path) => {
+        try {
+          this.refuseProtected(path);
+        } catch (error) {
+          this.warnOnce(`the sync dir ${path} is left out: ${messageOf(error)}`);
+          return [];
+        }
+        return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
+      }),
+    );
   }
 
   /** Rules from the database are checked before they apply. */
@@ -143,13 +156,19 @@ export class KnownDirs {
     const defaults: SyncDir = { path, exclude: [], conflict: 'newer', onDelete: 'keep' };
     if (!stored) return defaults;
     const { exclude, conflict, onDelete, unsealed } = stored;
-    if (unsealed) this.warnOnce(`the rules of the sync dir ${path} in the database have no valid seal: \`syncmedia doctor\` has the remedy`);
+    if (unsealed)
+      this.warnOnce(
+        `the rules of the sync dir ${path} in the database have no valid seal: \`syncmedia ` +
+          `doctor\` has the remedy`,
+      );
     try {
       const rules: SyncDir = { path, exclude, conflict, onDelete };
       new SyncDirs([rules]);
       return rules;
     } catch (error) {
-      this.warnOnce(`the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ${messageOf(error)}`);
+      this.warnOnce(
+        `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ${messageOf(error)}`,
+      );
       return defaults;
     }
   }

@@ -19,10 +19,16 @@ export class KnownModels {
    * The models whose collections are searched for documents that name a file. The array is always
    * the same object: copy it before you wait.
    */
-  get naming(): readonly NamingModel[] { return this.list; }
-  get names(): readonly string[] { return [...this.byName.keys()]; }
+  get naming(): readonly NamingModel[] {
+    return this.list;
+  }
+  get names(): readonly string[] {
+    return [...this.byName.keys()];
+  }
 
-  find(name: string): NamingModel | undefined { return this.byName.get(name); }
+  find(name: string): NamingModel | undefined {
+    return this.byName.get(name);
+  }
 
   /**
    * @returns whether its documents are searched. Documents of a discriminator that inherits the
@@ -33,7 +39,12 @@ export class KnownModels {
     this.watch(model.db);
     this.release((known) => known.options === options && isSame(known.model, model));
     this.byName.set(model.modelName, naming);
-    if (this.list.some((known) => known.model.modelName === model.baseModelName && known.options === options)) return false;
+    if (
+      this.list.some(
+        (known) => known.model.modelName === model.baseModelName && known.options === options,
+      )
+    )
+      return false;
     this.list.push(naming);
     return true;
   }
@@ -57,5 +68,7 @@ export class KnownModels {
 
 /** Whether both read the same documents. */
 function isSame(one: PluggedModel, other: PluggedModel): boolean {
-  return one.modelName === other.modelName && one.db === other.db && one.collection === other.collection;
+  return (
+    one.modelName === other.modelName && one.db === other.db && one.collection === other.collection
+  );
 }

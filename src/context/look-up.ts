@@ -35,12 +35,17 @@ export function isKnown({ captured, entry }: Known): boolean {
  * has acknowledged.
  */
 export async function lookUp(
-  { outbox, ledger }: { readonly outbox: Pick<Outbox, 'findCaptured'>; readonly ledger: Pick<Ledger, 'readMany'> }, paths: readonly Path[],
+  {
+    outbox,
+    ledger,
+  }: { readonly outbox: Pick<Outbox, 'findCaptured'>; readonly ledger: Pick<Ledger, 'readMany'> },
+  paths: readonly Path[],
 ): Promise<(path: Path) => Known> {
   const captured = await outbox.findCaptured(paths);
   const entries = await ledger.readMany(paths);
   return (path) => {
-    const entry = entries.get(path), its = captured.get(path) ?? [];
+    const entry = entries.get(path),
+      its = captured.get(path) ?? [];
     return entry === undefined && its.length === 0 ? nothing : { captured: its, entry };
   };
 }

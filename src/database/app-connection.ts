@@ -10,22 +10,35 @@ export class AppConnection {
   private model: string | undefined;
   private closed = false;
 
-  private readonly onClose = (): void => { this.closed = true; };
-  private readonly onOpen = (): void => { this.closed = false; };
+  private readonly onClose = (): void => {
+    this.closed = true;
+  };
+  private readonly onOpen = (): void => {
+    this.closed = false;
+  };
 
   /**
    * @param onReplaced called when things that were opened on the previous connection are of no
    *   more use
    */
-  constructor(private connection: Connection | undefined, private readonly onReplaced: () => void) {
+  constructor(
+    private connection: Connection | undefined,
+    private readonly onReplaced: () => void,
+  ) {
     if (connection) this.listen(connection);
   }
 
-  get current(): Connection | undefined { return this.connection; }
+  get current(): Connection | undefined {
+    return this.connection;
+  }
 
   /** Waits until the connection is open. @throws NO_CONNECTION */
   async open(): Promise<Connection> {
-    if (!this.connection) throw new SyncMediaError('NO_CONNECTION', 'no Mongoose connection is known: compile a plugged model first, or pass `connection`');
+    if (!this.connection)
+      throw new SyncMediaError(
+        'NO_CONNECTION',
+        'no Mongoose connection is known: compile a plugged model first, or pass `connection`',
+      );
     return this.connection.asPromise();
   }
 
@@ -44,8 +57,13 @@ export class AppConnection {
     }
     if (current && !this.closed) {
       if (!counts) return;
-      throw new SyncMediaError('TWO_CONNECTIONS', `the model ${model} is on the connection to "${connection.name}", but this instance belongs to `
-        + `"${current.name}"${this.model ? ` (model ${this.model})` : ''}: make another instance with createSyncMedia({ connection })`);
+      throw new SyncMediaError(
+        'TWO_CONNECTIONS',
+        `the model ${model} is on the connection to "${connection.name}", but this instance ` +
+          `belongs to ` +
+          `"${current.name}"${this.model ? ` (model ${this.model})` : ''}: make another ` +
+          `instance with createSyncMedia({ connection })`,
+      );
     }
     this.close();
     this.connection = connection;

@@ -33,7 +33,9 @@ export class RegisteredDatabase {
     this.closed = false;
     // Mongoose also emits `open` after the servers could not be reached for a while.
     if (this.connection.db === this.db) return;
-    this.check().catch((error: unknown) => { this.onRefused(error); });
+    this.check().catch((error: unknown) => {
+      this.onRefused(error);
+    });
   };
 
   /**
@@ -41,7 +43,9 @@ export class RegisteredDatabase {
    * @param onRefused called for each opening that leads elsewhere, or could not be checked
    */
   constructor(
-    readonly connection: Connection, private readonly isRegistered: () => Promise<void>, private readonly onRefused: (error: unknown) => void,
+    readonly connection: Connection,
+    private readonly isRegistered: () => Promise<void>,
+    private readonly onRefused: (error: unknown) => void,
   ) {
     // `disconnecting` comes when Mongoose begins to close. `close` also comes if the servers were
     // away then.
@@ -52,7 +56,9 @@ export class RegisteredDatabase {
 
   onChange(listener: OnOpenChange): () => void {
     this.listeners.add(listener);
-    return () => { this.listeners.delete(listener); };
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /**
@@ -73,7 +79,12 @@ export class RegisteredDatabase {
     const { db } = this.connection;
     if (db !== undefined && db === this.db) return collectionOf<T>(db, name);
     // If the check failed to run, each use of the database starts it again.
-    const error = this.obstacle() ?? new SyncMediaError('NO_CONNECTION', 'the Mongoose connection was opened anew, and is still being checked');
+    const error =
+      this.obstacle() ??
+      new SyncMediaError(
+        'NO_CONNECTION',
+        'the Mongoose connection was opened anew, and is still being checked',
+      );
     if (!this.closed && this.refused?.db !== db) this.check().catch(() => undefined);
     throw error;
   }
@@ -89,14 +100,20 @@ export class RegisteredDatabase {
     const obstacle = this.obstacle();
     if (obstacle) throw obstacle;
     if (this.connection.db === this.db) return;
-    await (this.checking ??= this.checkNow().finally(() => { this.checking = undefined; }));
+    await (this.checking ??= this.checkNow().finally(() => {
+      this.checking = undefined;
+    }));
     // The app may have reopened it once more meanwhile.
     if (this.connection.db !== this.db) await this.check();
   }
 
   private async checkNow(): Promise<void> {
     const { db } = this.connection;
-    if (db === undefined) throw new SyncMediaError('NO_CONNECTION', 'the Mongoose connection is not open yet: call mongoose.connect() first');
+    if (db === undefined)
+      throw new SyncMediaError(
+        'NO_CONNECTION',
+        'the Mongoose connection is not open yet: call mongoose.connect() first',
+      );
     try {
       await this.isRegistered();
     } catch (error) {
@@ -110,7 +127,11 @@ export class RegisteredDatabase {
   }
 
   private obstacle(): SyncMediaError | undefined {
-    if (this.closed) return new SyncMediaError('NO_CONNECTION', 'the app closed its Mongoose connection: nothing is sent until it is opened again');
+    if (this.closed)
+      return new SyncMediaError(
+        'NO_CONNECTION',
+        'the app closed its Mongoose connection: nothing is sent until it is opened again',
+      );
     const { refused } = this;
     return refused && refused.db === this.connection.db ? refused.error : undefined;
   }

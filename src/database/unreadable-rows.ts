@@ -23,12 +23,22 @@ export interface RowReader {
    *
    * @param fence a field that tells whether the row is still the one that was read
    */
-  keepReadable<T extends object>(from: mongo.Collection<T>, rows: readonly T[], shape: RowShape, fence?: string): Promise<T[]>;
+  keepReadable<T extends object>(
+    from: mongo.Collection<T>,
+    rows: readonly T[],
+    shape: RowShape,
+    fence?: string,
+  ): Promise<T[]>;
   /**
    * Reads a list of limited length. Reads it again if rows were moved away, so that these keep no
    * others out.
    */
-  readList<T extends object>(from: mongo.Collection<T>, read: () => Promise<T[]>, shape: RowShape, fence?: string): Promise<T[]>;
+  readList<T extends object>(
+    from: mongo.Collection<T>,
+    read: () => Promise<T[]>,
+    shape: RowShape,
+    fence?: string,
+  ): Promise<T[]>;
 }
 
 /**
@@ -38,14 +48,28 @@ export interface RowReader {
  */
 export class UnreadableRows implements RowReader {
   /** @param collection called at each use, since the app may reopen its connection */
-  constructor(private readonly collection: () => mongo.Collection<StoredUnreadable>, private readonly log: Log) {}
+  constructor(
+    private readonly collection: () => mongo.Collection<StoredUnreadable>,
+    private readonly log: Log,
+  ) {}
 
   /** Uses the connection as it is open at each use. */
-  static of(connection: Connection, { collectionPrefix, log }: { readonly collectionPrefix: string; readonly log: Log }): UnreadableRows {
-    return new UnreadableRows(() => nativeCollection(connection, `${collectionPrefix}unreadable`), log);
+  static of(
+    connection: Connection,
+    { collectionPrefix, log }: { readonly collectionPrefix: string; readonly log: Log },
+  ): UnreadableRows {
+    return new UnreadableRows(
+      () => nativeCollection(connection, `${collectionPrefix}unreadable`),
+      log,
+    );
   }
 
-  async keepReadable<T extends object>(from: mongo.Collection<T>, rows: readonly T[], shape: RowShape, fence?: string): Promise<T[]> {
+  async keepReadable<T extends object>(
+    from: mongo.Collection<T>,
+    rows: readonly T[],
+    shape: RowShape,
+    fence?: string,
+  ): Promise<T[]> {
     const misfits = new Map<T, string[]>();
     for (const row of rows) {
       const fields = listMisfits(shape, row);
@@ -55,35 +79,69 @@ export class UnreadableRows implements RowReader {
     try {
       await this.setAside(from, misfits, fence);
     } catch (error) {
-      this.log.error(`${describe(from.collectionName, misfits)}, and could not be moved to ${this.collection().collectionName} (${messageOf(error)})`);
+      this.log.error(
+        `${describe(from.collectionName, misfits)}, and could not be moved to ` +
+          `${this.collection().collectionName} (${messageOf(error)})`,
+      );
     }
     return rows.filter((row) => !misfits.has(row));
   }
 
-  async readList<T extends object>(from: mongo.Collection<T>, read: () => Promise<T[]>, shape: RowShape, fence?: string): Promise<T[]> {
+  async readList<T extends object>(
+    from: mongo.Collection<T>,
+    read: () => Promise<T[]>,
+    shape: RowShape,
+    fence?: string,
+  ): Promise<T[]> {
     for (let reads = 1; ; reads++) {
-      const rows = await read(), readable = await this.keepReadable(from, rows, shape, fence);
+      const rows = await read(),
+        readable = await this.keepReadable(from, rows, shape, fence);
       if (readable.length === rows.length || reads === mostReads) return readable;
     }
   }
 
   /** Lists the moved rows, newest first. */
   async list(limit: number): Promise<UnreadableRow[]> {
-    const rows = await this.collection().find({}, { sort: { at: -1 }, limit }).toArray();
+    const rows = await this.collection()
+      .find({}, { sort: { at: -1 }, limit })
+      .toArray();
     return rows.map(({ _id: _, ...row }) => row);
   }
 
-  get name(): string { return this.collection().collectionName; }
+  get name(): string {
+    return this.collection().collectionName;
+  }
 
   async count(): Promise<number> {
     return this.collection().countDocuments();
   }
 
-  private async setAside<T extends object>(from: mongo.Collection<T>, misfits: ReadonlyMap<T, string[]>, fence: string | undefined): Promise<void> {
-    const at = new Date(), rows = this.collection(), { collectionName: collection } = from;
-    await rows.insertMany([...misfits].map(([row, fields]) => ({ _id: randomUUID(), collection, id: idOf(row), fields, row: toJson(row), at })));
-    await from.bulkWrite([...misfits.keys()].map((row) => ({ deleteOne: { filter: isSame(row, fence) } })), { ordered: false });
-    this.log.error(`${describe(collection, misfits)} and were moved to ${rows.collectionName}. Remedy: find out who wrote them; the files that they were about are found by the next scan`);
+  private async setAside<T extends object>(
+    from: mongo.Collection<T>,
+    misfits: ReadonlyMap<T, string[]>,
+    fence: string | undefined,
+  ): Promise<void> {
+    const at = new Date(),
+      rows = this.collection(),
+      { collectionName: collection } = from;
+    await rows.insertMany(
+      [...misfits].map(([row, fields]) => ({
+        _id: randomUUID(),
+        collection,
+        id: idOf(row),
+        fields,
+        row: toJson(row),
+        at,
+      })),
+    );
+    await from.bulkWrite(
+      [...misfits.keys()].map((row) => ({ deleteOne: { filter: isSame(row, fence) } })),
+      { ordered: false },
+    );
+    this.log.error(
+      `${describe(collection, misfits)} and were moved to ${rows.collectionName}. Remedy: find ` +
+        `out who wrote them; the files that they were about are found by the next scan`,
+    );
     await this.prune(rows);
   }
 
@@ -96,12 +154,20 @@ export class UnreadableRows implements RowReader {
 /** Uses `$eq`, because a value of such a row may look like an operator. */
 function isSame(row: object, fence: string | undefined): object {
   const valueOf = (name: string): unknown => (row as Record<string, unknown>)[name] ?? null;
-  return { _id: { $eq: valueOf('_id') }, ...(fence === undefined ? {} : { [fence]: { $eq: valueOf(fence) } }) };
+  return {
+    _id: { $eq: valueOf('_id') },
+    ...(fence === undefined ? {} : { [fence]: { $eq: valueOf(fence) } }),
+  };
 }
 
 function describe(collection: string, misfits: ReadonlyMap<object, string[]>): string {
-  const first = [...misfits].slice(0, toldOfEach).map(([row, fields]) => `${idOf(row)} (${fields.join(', ')})`);
-  return `${String(misfits.size)} rows of ${collection} hold something else than they should: ${first.join('; ')}${misfits.size > first.length ? '; …' : ''}`;
+  const first = [...misfits]
+    .slice(0, toldOfEach)
+    .map(([row, fields]) => `${idOf(row)} (${fields.join(', ')})`);
+  return (
+    `${String(misfits.size)} rows of ${collection} hold something else than they should: ` +
+    `${first.join('; ')}${misfits.size > first.length ? '; …' : ''}`
+  );
 }
 
 function idOf(row: object): string {

@@ -6,7 +6,7 @@
  */
 export function backoff(failures: number, base: number, max: number, random: number): number {
   const full = Math.min(max, base * 2 ** Math.min(30, Math.max(0, failures - 1)));
-  return full / 2 + full / 2 * random;
+  return full / 2 + (full / 2) * random;
 }
 
 /**

@@ -31,19 +31,36 @@ function listConcerned(hosts: readonly Host[], path: Path): Host[] {
  * Captures that concern the path are not processed yet. An entry would still describe the file
  * before them.
  */
-export interface Pending { readonly capturedOn: readonly Host[] }
+export interface Pending {
+  readonly capturedOn: readonly Host[];
+}
 
 /**
  * Which hosts hold a path, which do not, and why.
  * @param known its entry; undefined: not captured yet
  */
-export function countCopies(path: Path, known: Entry | Pending | undefined, hosts: readonly Host[], copies: Copies): CopiesOf {
+export function countCopies(
+  path: Path,
+  known: Entry | Pending | undefined,
+  hosts: readonly Host[],
+  copies: Copies,
+): CopiesOf {
   const concerned = listConcerned(hosts, path);
-  const holds = (host: Host): boolean => known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
-  const needed = copies === 'all' ? concerned.length : copies === 'majority' ? Math.floor(concerned.length / 2) + 1 : copies;
+  const holds = (host: Host): boolean =>
+    known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
+  const needed =
+    copies === 'all'
+      ? concerned.length
+      : copies === 'majority'
+        ? Math.floor(concerned.length / 2) + 1
+        : copies;
   return {
-    path, needed, heldBy: hosts.filter(holds),
-    lackedBy: concerned.filter((host) => !holds(host)).map((host) => ({ host, why: explainLack(known, host, hosts) })),
+    path,
+    needed,
+    heldBy: hosts.filter(holds),
+    lackedBy: concerned
+      .filter((host) => !holds(host))
+      .map((host) => ({ host, why: explainLack(known, host, hosts) })),
   };
 }
 
@@ -52,16 +69,33 @@ export function isEnough({ needed, heldBy }: CopiesOf): boolean {
 }
 
 /** Why and since when a pending host lacks an entry, as its origin recorded it. */
-export function findObstacle(entry: Entry, host: HostId, hosts: readonly Host[]): { failure: Failure; since?: Date } | undefined {
+export function findObstacle(
+  entry: Entry,
+  host: HostId,
+  hosts: readonly Host[],
+): { failure: Failure; since?: Date } | undefined {
   const blocked = entry.blocked.find((one) => one.host === host);
   if (blocked) return { failure: blocked.failure, since: blocked.since };
   const lane = hosts.find(({ id }) => id === entry.sender)?.lanes[host];
-  return lane?.failure && { failure: lane.failure, ...(lane.failingSince ? { since: lane.failingSince } : {}) };
+  return (
+    lane?.failure && {
+      failure: lane.failure,
+      ...(lane.failingSince ? { since: lane.failingSince } : {}),
+    }
+  );
 }
 
-function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: readonly Host[]): string {
+function explainLack(
+  entry: Entry | Pending | undefined,
+  host: Host,
+  hosts: readonly Host[],
+): string {
   if (!entry) return 'not captured yet';
-  if (!('heldBy' in entry)) return `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where it waits to be processed`;
+  if (!('heldBy' in entry))
+    return (
+      `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where ` +
+      `it waits to be processed`
+    );
   const obstacle = findObstacle(entry, host.id, hosts);
   if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
   return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';
@@ -72,10 +106,15 @@ function explainLack(entry: Entry | Pending | undefined, host: Host, hosts: read
  * why.
  */
 export function describeCopies(files: readonly CopiesOf[]): string {
-  return files.filter((file) => !isEnough(file)).map(({ path, needed, heldBy, lackedBy, unkept }) => {
-    if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;
-    const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
-    const lacked = lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') || 'no other host is to have it';
-    return `${JSON.stringify(path)}: held by ${held}; ${String(needed)} wanted; not by ${lacked}`;
-  }).join('; ');
+  return files
+    .filter((file) => !isEnough(file))
+    .map(({ path, needed, heldBy, lackedBy, unkept }) => {
+      if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;
+      const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
+      const lacked =
+        lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') ||
+        'no other host is to have it';
+      return `${JSON.stringify(path)}: held by ${held}; ${String(needed)} wanted; not by ${lacked}`;
+    })
+    .join('; ');
 }

@@ -20,22 +20,44 @@ export function winsOverUnknown(dir: SyncDir, ours: Facts, unknown: Facts): bool
  * does not know is left to that host if it captures its own files. Otherwise the conflict rule
  * decides.
  */
-export function answerPush({ there }: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir, to: Captor): PushAnswer {
+export function answerPush(
+  { there }: Difference,
+  entry: Entry | undefined,
+  me: HostId,
+  dir: SyncDir,
+  to: Captor,
+): PushAnswer {
   if (entry?.kind !== 'file' || !entry.facts || !entry.heldBy.includes(me)) return 'nothing';
   if (!there || isOld(entry, there)) return 'owe';
-  return !haveSameFacts(there, entry.facts) && !captures(to) && winsOverUnknown(dir, entry.facts, there) ? 'owe' : 'nothing';
+  return !haveSameFacts(there, entry.facts) &&
+    !captures(to) &&
+    winsOverUnknown(dir, entry.facts, there)
+    ? 'owe'
+    : 'nothing';
 }
 
 /**
  * Whether a push would send this. The result is that of `answerPush` after a scan that captured
  * all files here.
  */
-export function wouldPush(difference: Difference, entry: Entry | undefined, me: HostId, dir: SyncDir, to: Captor): boolean {
+export function wouldPush(
+  difference: Difference,
+  entry: Entry | undefined,
+  me: HostId,
+  dir: SyncDir,
+  to: Captor,
+): boolean {
   const { here, there } = difference;
   if (!here) return false;
-  const isKnown = entry !== undefined && (isOld(entry, here) || (entry.facts !== undefined && haveSameFacts(entry.facts, here)));
+  const isKnown =
+    entry !== undefined &&
+    (isOld(entry, here) || (entry.facts !== undefined && haveSameFacts(entry.facts, here)));
   if (isKnown) return answerPush(difference, entry, me, dir, to) === 'owe';
-  return !there || (entry !== undefined && isOld(entry, there)) || (!captures(to) && winsOverUnknown(dir, here, there));
+  return (
+    !there ||
+    (entry !== undefined && isOld(entry, there)) ||
+    (!captures(to) && winsOverUnknown(dir, here, there))
+  );
 }
 
 function isOld(entry: Entry, facts: Facts): boolean {
@@ -47,27 +69,43 @@ function isOld(entry: Entry, facts: Facts): boolean {
  * other host pending.
  */
 export type PullAnswer =
-  | { do: 'nothing' } | { do: 'owe there' } | { do: 'fetch'; entry: Entry } | { do: 'fetch unknown'; rule: Conflict };
+  | { do: 'nothing' }
+  | { do: 'owe there' }
+  | { do: 'fetch'; entry: Entry }
+  | { do: 'fetch unknown'; rule: Conflict };
 
 /**
  * Decides on a difference during a pull. The ledger orders captured versions. The conflict rule
  * applies only if the ledger does not know the other host's file.
  */
 export function answerPull(
-  difference: Difference, entry: Entry | undefined, me: HostId, from: { id: HostId; passive: boolean }, dir: SyncDir,
+  difference: Difference,
+  entry: Entry | undefined,
+  me: HostId,
+  from: { id: HostId; passive: boolean },
+  dir: SyncDir,
 ): PullAnswer {
   const { there, here } = difference;
-  if (!there) return from.passive && entry?.heldBy.includes(from.id) ? { do: 'owe there' } : { do: 'nothing' };
+  if (!there)
+    return from.passive && entry?.heldBy.includes(from.id)
+      ? { do: 'owe there' }
+      : { do: 'nothing' };
   if (entry?.facts && haveSameFacts(there, entry.facts)) {
     // If this host holds the entry, other bytes here are newer and its own scan will capture
     // them. A pull would replace them.
-    return entry.heldBy.includes(me) && here && !isOld(entry, here) ? { do: 'nothing' } : { do: 'fetch', entry };
+    return entry.heldBy.includes(me) && here && !isOld(entry, here)
+      ? { do: 'nothing' }
+      : { do: 'fetch', entry };
   }
-  if (entry && isOld(entry, there)) return from.passive && entry?.heldBy.includes(from.id) ? { do: 'owe there' } : { do: 'nothing' };
+  if (entry && isOld(entry, there))
+    return from.passive && entry?.heldBy.includes(from.id)
+      ? { do: 'owe there' }
+      : { do: 'nothing' };
   // An active host captures its own files. Fetching one without waiting is safe only if no entry
   // exists.
   if (!from.passive && entry) return { do: 'nothing' };
-  if (here && (dir.conflict === 'keep' || (dir.conflict === 'newer' && here.mtime >= there.mtime))) return { do: 'nothing' };
+  if (here && (dir.conflict === 'keep' || (dir.conflict === 'newer' && here.mtime >= there.mtime)))
+    return { do: 'nothing' };
   return { do: 'fetch unknown', rule: dir.conflict };
 }
 

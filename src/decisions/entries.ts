@@ -32,15 +32,22 @@ function isUnsure(facts: Seen, now: Date): boolean {
 }
 
 function isSameContent(a: Superseded | Seen, b: Seen): boolean {
-  return haveSameFacts(a, b) && (a.sha256 === undefined || b.sha256 === undefined || a.sha256 === b.sha256);
+  return (
+    haveSameFacts(a, b) &&
+    (a.sha256 === undefined || b.sha256 === undefined || a.sha256 === b.sha256)
+  );
 }
 
 /**
  * Adds the replaced version to the superseded ones. A version that becomes current again leaves
  * them.
  */
-function supersede(before: Entry | undefined, lost: boolean, current: Seen | undefined): Superseded[] {
-  const all = [...before?.superseded ?? []];
+function supersede(
+  before: Entry | undefined,
+  lost: boolean,
+  current: Seen | undefined,
+): Superseded[] {
+  const all = [...(before?.superseded ?? [])];
   if (before?.facts) all.push({ ...before.facts, version: before.version, lost });
   return all.filter((old) => !current || !isSameContent(old, current)).slice(-supersededLimit);
 }
@@ -49,14 +56,31 @@ function supersede(before: Entry | undefined, lost: boolean, current: Seen | und
  * The entry after this host captured new bytes. If this host did not hold the previous version,
  * two hosts wrote at once, and copies of that version become conflicts.
  */
-export function makeVersion(before: Entry | undefined, { stamp, ...facts }: Seen, write: Write): Entry {
+export function makeVersion(
+  before: Entry | undefined,
+  { stamp, ...facts }: Seen,
+  write: Write,
+): Entry {
   const also = (write.alsoHeldBy ?? []).filter((host) => host !== write.me);
   const lost = before !== undefined && !before.heldBy.includes(write.me);
   return {
-    path: write.path, version: write.version, kind: 'file', facts, superseded: supersede(before, lost, facts),
-    sender: write.me, capturedBy: write.me, heldBy: [write.me, ...also], ...(stamp === undefined ? {} : { stamps: { [write.me]: stamp } }),
-    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)), dueAt: atOnce, blocked: [],
-    ...(write.savedBy ? { savedBy: write.savedBy } : before?.savedBy ? { savedBy: before.savedBy } : {}),
+    path: write.path,
+    version: write.version,
+    kind: 'file',
+    facts,
+    superseded: supersede(before, lost, facts),
+    sender: write.me,
+    capturedBy: write.me,
+    heldBy: [write.me, ...also],
+    ...(stamp === undefined ? {} : { stamps: { [write.me]: stamp } }),
+    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)),
+    dueAt: atOnce,
+    blocked: [],
+    ...(write.savedBy
+      ? { savedBy: write.savedBy }
+      : before?.savedBy
+        ? { savedBy: before.savedBy }
+        : {}),
     capturedAt: write.now,
     ...(isUnsure(facts, write.now) ? { unsure: true } : {}),
     ...(write.overrules === true ? { overrules: true } : {}),
@@ -69,11 +93,18 @@ export function makeVersion(before: Entry | undefined, { stamp, ...facts }: Seen
  */
 export function makeTombstone(before: Entry, write: Write): Entry {
   return {
-    path: write.path, version: write.version, kind: 'tombstone',
+    path: write.path,
+    version: write.version,
+    kind: 'tombstone',
     superseded: supersede(before, false, undefined).map((old) => ({ ...old, lost: false })),
-    sender: write.me, capturedBy: write.me, heldBy: [write.me],
-    owed: write.wantedBy.filter((host) => host !== write.me), dueAt: atOnce, blocked: [],
-    ...(before.savedBy ? { savedBy: before.savedBy } : {}), capturedAt: write.now,
+    sender: write.me,
+    capturedBy: write.me,
+    heldBy: [write.me],
+    owed: write.wantedBy.filter((host) => host !== write.me),
+    dueAt: atOnce,
+    blocked: [],
+    ...(before.savedBy ? { savedBy: before.savedBy } : {}),
+    capturedAt: write.now,
   };
 }
 
@@ -87,8 +118,19 @@ export function makeRevived(tombstone: Entry, write: Write): Entry | undefined {
   if (!last) return undefined;
   const { version: _, lost: __, ...facts } = last;
   return {
-    path: write.path, version: write.version, kind: 'file', facts: { nanos: 0, ...facts }, superseded: tombstone.superseded.slice(0, -1),
-    sender: write.me, capturedBy: write.me, adoptable: true, heldBy: [], owed: [write.me, ...write.wantedBy.filter((host) => host !== write.me)], dueAt: atOnce,
-    blocked: [], ...(tombstone.savedBy ? { savedBy: tombstone.savedBy } : {}), capturedAt: write.now,
+    path: write.path,
+    version: write.version,
+    kind: 'file',
+    facts: { nanos: 0, ...facts },
+    superseded: tombstone.superseded.slice(0, -1),
+    sender: write.me,
+    capturedBy: write.me,
+    adoptable: true,
+    heldBy: [],
+    owed: [write.me, ...write.wantedBy.filter((host) => host !== write.me)],
+    dueAt: atOnce,
+    blocked: [],
+    ...(tombstone.savedBy ? { savedBy: tombstone.savedBy } : {}),
+    capturedAt: write.now,
   };
 }

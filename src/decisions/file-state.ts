@@ -26,10 +26,19 @@ export function haveSameFacts(a: Facts, b: Facts): boolean {
  * speak against the version. That is certain on the disk that captured it; elsewhere the content
  * must be compared.
  */
-function compare(known: Known, seen: Seen, onCapturingDisk: boolean): 'same' | 'other' | 'content decides' {
+function compare(
+  known: Known,
+  seen: Seen,
+  onCapturingDisk: boolean,
+): 'same' | 'other' | 'content decides' {
   if (!haveSameFacts(known, seen)) return 'other';
-  if (known.sha256 !== undefined && seen.sha256 !== undefined) return known.sha256 === seen.sha256 ? 'same' : 'other';
-  const nanosDiffer = seen.nanos !== 0 && known.nanos !== undefined && known.nanos !== 0 && known.nanos !== seen.nanos;
+  if (known.sha256 !== undefined && seen.sha256 !== undefined)
+    return known.sha256 === seen.sha256 ? 'same' : 'other';
+  const nanosDiffer =
+    seen.nanos !== 0 &&
+    known.nanos !== undefined &&
+    known.nanos !== 0 &&
+    known.nanos !== seen.nanos;
   if (!nanosDiffer) return 'same';
   if (known.sha256 !== undefined) return 'content decides';
   return onCapturingDisk ? 'other' : 'same';
@@ -57,9 +66,15 @@ export function changedAt({ stamp }: Seen): number | undefined {
  * Whether bytes have the size and date of a version, as rotten bytes have. A file that an app
  * wrote has its own date, down to the fraction.
  */
-export function looksKnown(entry: Entry | undefined, { size, mtime, nanos }: Seen, at: { onCapturingDisk: boolean }): boolean {
-  const versions: Known[] = [...entry?.superseded ?? [], ...entry?.facts ? [entry.facts] : []];
-  return versions.some((known) => compare(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same');
+export function looksKnown(
+  entry: Entry | undefined,
+  { size, mtime, nanos }: Seen,
+  at: { onCapturingDisk: boolean },
+): boolean {
+  const versions: Known[] = [...(entry?.superseded ?? []), ...(entry?.facts ? [entry.facts] : [])];
+  return versions.some(
+    (known) => compare(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same',
+  );
 }
 
 /**
@@ -68,18 +83,28 @@ export function looksKnown(entry: Entry | undefined, { size, mtime, nanos }: See
  * entry knows it, for example before a file is put back.
  */
 export function findStanding(
-  entry: Entry | undefined, seen: Seen | undefined, at: { onCapturingDisk: boolean; surely?: boolean },
+  entry: Entry | undefined,
+  seen: Seen | undefined,
+  at: { onCapturingDisk: boolean; surely?: boolean },
 ): FoundStanding | undefined {
   if (!seen) return 'absent';
   if (!entry) return 'unknown';
-  const versions: { standing: FoundStanding; known: Known }[] =
-    entry.superseded.map((known) => ({ standing: known.lost ? 'lost' as const : 'old' as const, known })).reverse();
+  const versions: { standing: FoundStanding; known: Known }[] = entry.superseded
+    .map((known) => ({ standing: known.lost ? ('lost' as const) : ('old' as const), known }))
+    .reverse();
   if (entry.facts) versions.unshift({ standing: 'current', known: entry.facts });
-  const answers = versions.map(({ standing, known }) => ({ standing, known, answer: compare(known, seen, at.onCapturingDisk) }));
+  const answers = versions.map(({ standing, known }) => ({
+    standing,
+    known,
+    answer: compare(known, seen, at.onCapturingDisk),
+  }));
   const possible = answers.filter(({ answer }) => answer !== 'other');
   if (possible.length === 0) return findRedated(entry.facts, seen);
   const contentKnown = possible.some(({ known }) => known.sha256 !== undefined);
-  const unsure = possible.length > 1 || at.surely === true || possible.some(({ answer }) => answer === 'content decides');
+  const unsure =
+    possible.length > 1 ||
+    at.surely === true ||
+    possible.some(({ answer }) => answer === 'content decides');
   if (unsure && contentKnown && seen.sha256 === undefined) return undefined;
   return possible[0]?.standing;
 }
@@ -89,7 +114,8 @@ export function findStanding(
  * that.
  */
 function findRedated(current: Facts | undefined, seen: Seen): 'redated' | 'unknown' | undefined {
-  if (current?.sha256 === undefined || current.size !== seen.size || haveSameFacts(current, seen)) return 'unknown';
+  if (current?.sha256 === undefined || current.size !== seen.size || haveSameFacts(current, seen))
+    return 'unknown';
   if (seen.sha256 === undefined) return undefined;
   return seen.sha256 === current.sha256 ? 'redated' : 'unknown';
 }

@@ -15,7 +15,12 @@ function isOnItsWay(entry: Entry, host: HostId): boolean {
  * date are those of the version, only the content can decide.
  * @param wanted whether the host should have the path at all
  */
-export function findFault(entry: Entry | undefined, host: HostId, wanted: boolean, facts: Facts | undefined): Finding | 'content decides' | undefined {
+export function findFault(
+  entry: Entry | undefined,
+  host: HostId,
+  wanted: boolean,
+  facts: Facts | undefined,
+): Finding | 'content decides' | undefined {
   if (entry && isOnItsWay(entry, host)) return undefined;
   if (!entry?.facts) return facts ? 'extra' : undefined;
   if (!facts) return wanted ? 'missing' : undefined;
@@ -28,9 +33,20 @@ export function findFault(entry: Entry | undefined, host: HostId, wanted: boolea
  * by itself, and for a passive one the conflict rule decides. Only a host that knows the stamp of
  * its file can tell an edit from rot, so another host's repair leaves that file alone.
  */
-export function mayRepair({ there }: Difference, entry: Entry, { id, passive }: { id: HostId; passive: boolean }, dir: SyncDir): boolean {
+export function mayRepair(
+  { there }: Difference,
+  entry: Entry,
+  { id, passive }: { id: HostId; passive: boolean },
+  dir: SyncDir,
+): boolean {
   if (entry.kind !== 'file' || !entry.facts) return false;
-  if (there && !passive && haveSameFacts(there, entry.facts) && entry.stamps?.[id] !== undefined) return false;
-  if (!there || haveSameFacts(there, entry.facts) || entry.superseded.some((old) => haveSameFacts(old, there))) return true;
+  if (there && !passive && haveSameFacts(there, entry.facts) && entry.stamps?.[id] !== undefined)
+    return false;
+  if (
+    !there ||
+    haveSameFacts(there, entry.facts) ||
+    entry.superseded.some((old) => haveSameFacts(old, there))
+  )
+    return true;
   return passive && winsOverUnknown(dir, entry.facts, there);
 }

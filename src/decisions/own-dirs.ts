@@ -23,5 +23,7 @@ export interface OwnDirSources {
  */
 export function chooseOwnDirs({ allowed, declared, opened }: OwnDirSources): Path[] {
   const syncDirs = [...allowed];
-  return [...new Set([...allowed, ...declared, ...opened])].filter((dir) => allows({ syncDirs }, dir)).sort();
+  return [...new Set([...allowed, ...declared, ...opened])]
+    .filter((dir) => allows({ syncDirs }, dir))
+    .sort();
 }

@@ -21,21 +21,47 @@ export interface Plan {
  * @param dirOf the sync dir whose rules apply to a path here; 'excluded' if a rule excludes it;
  * undefined if no sync dir contains it
  */
-export function plan(host: Host, entries: Iterable<Entry>, dirOf: (entry: Entry) => SyncDir | 'excluded' | undefined): Plan {
-  const changes: Change[] = [], unwanted: Entry[] = [], unsendable: Entry[] = [];
+export function plan(
+  host: Host,
+  entries: Iterable<Entry>,
+  dirOf: (entry: Entry) => SyncDir | 'excluded' | undefined,
+): Plan {
+  const changes: Change[] = [],
+    unwanted: Entry[] = [],
+    unsendable: Entry[] = [];
   for (const entry of entries) {
     const dir = dirOf(entry);
-    if (dir === 'excluded' || !wants(host, entry.path)) { unwanted.push(entry); continue; }
-    if (!dir) { unsendable.push(entry); continue; }
-    const common = { path: entry.path, dir, version: entry.version, ...(entry.savedBy ? { savedBy: entry.savedBy } : {}) };
+    if (dir === 'excluded' || !wants(host, entry.path)) {
+      unwanted.push(entry);
+      continue;
+    }
+    if (!dir) {
+      unsendable.push(entry);
+      continue;
+    }
+    const common = {
+      path: entry.path,
+      dir,
+      version: entry.version,
+      ...(entry.savedBy ? { savedBy: entry.savedBy } : {}),
+    };
     if (entry.kind === 'tombstone') changes.push({ ...common, do: 'remove' });
-    else if (entry.facts) changes.push({ ...common, do: 'put', facts: entry.facts, ...(entry.overrules === true ? { overrules: true } : {}) });
+    else if (entry.facts)
+      changes.push({
+        ...common,
+        do: 'put',
+        facts: entry.facts,
+        ...(entry.overrules === true ? { overrules: true } : {}),
+      });
   }
   return { changes, unwanted, unsendable };
 }
 
 /** The first entries that fit into one batch; at least one, however large. */
-export function takeBatch(entries: Iterable<Entry>, limit: { files: number; bytes: number }): Entry[] {
+export function takeBatch(
+  entries: Iterable<Entry>,
+  limit: { files: number; bytes: number },
+): Entry[] {
   const batch: Entry[] = [];
   let bytes = 0;
   for (const entry of entries) {

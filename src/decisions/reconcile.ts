@@ -1,6 +1,12 @@
 import type { Entry, Facts, HostId, Seen } from '../model/words.js';
 import { supersededLimit } from './entries.js';
-import { findStanding, haveSameFacts, looksKnown, removedStamp, type FoundStanding } from './file-state.js';
+import {
+  findStanding,
+  haveSameFacts,
+  looksKnown,
+  removedStamp,
+  type FoundStanding,
+} from './file-state.js';
 
 /**
  * What a host does after it compared a path with the ledger.
@@ -15,7 +21,18 @@ import { findStanding, haveSameFacts, looksKnown, removedStamp, type FoundStandi
  * - take-back: it puts back a file that a delivered delete took after a save had named it.
  * - redate: it gives the file the date of the version.
  */
-export type Answer = 'nothing' | 'wait' | 'new-version' | 'hold' | 'owe' | 'leave' | 'restore' | 'trash' | 'put-back' | 'take-back' | 'redate';
+export type Answer =
+  | 'nothing'
+  | 'wait'
+  | 'new-version'
+  | 'hold'
+  | 'owe'
+  | 'leave'
+  | 'restore'
+  | 'trash'
+  | 'put-back'
+  | 'take-back'
+  | 'redate';
 
 /** What disk and database can tell before a path is decided. */
 export interface Evidence {
@@ -51,7 +68,9 @@ export interface Evidence {
 }
 
 /** The decision needs this evidence first. */
-export interface Question { readonly ask: keyof Evidence }
+export interface Question {
+  readonly ask: keyof Evidence;
+}
 
 export interface Situation {
   readonly entry: Entry | undefined;
@@ -78,8 +97,14 @@ export interface Situation {
  * queues whose source changed all use this one table (ARCHITECTURE.md).
  */
 export function reconcile(situation: Situation): Answer | Question {
-  const answer = decide(situation), { why, standing, evidence: { uncaptured } } = situation;
-  if (answer !== 'new-version' || why !== 'named' || (standing !== 'old' && standing !== 'lost')) return answer;
+  const answer = decide(situation),
+    {
+      why,
+      standing,
+      evidence: { uncaptured },
+    } = situation;
+  if (answer !== 'new-version' || why !== 'named' || (standing !== 'old' && standing !== 'lost'))
+    return answer;
   // The save named the app's own bytes, which lay there before the delivery. It did not name the
   // older version that the delivery brought.
   if (uncaptured === undefined) return { ask: 'uncaptured' };
@@ -92,13 +117,16 @@ function decide(situation: Situation): Answer | Question {
   // names them.
   if (standing === 'redated') return 'redate';
   if (why === 'asserted' && standing !== 'absent') return 'new-version';
-  if (!entry) return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
-  const held = entry.heldBy.includes(me), owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
+  if (!entry)
+    return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
+  const held = entry.heldBy.includes(me),
+    owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
   if (standing === 'unknown') {
     // If the entry remembers as many versions as it can, this file may be a forgotten one. The
     // pending delivery decides.
     const isDelivered = entry.kind === 'file' && owed && entry.heldBy.length > 0;
-    if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit) return 'nothing';
+    if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit)
+      return 'nothing';
     return ready ? 'new-version' : 'nothing';
   }
   if (entry.kind === 'tombstone') return reconcileTombstone(situation, held);
@@ -129,7 +157,10 @@ function decide(situation: Situation): Answer | Question {
  * there, or a late delivery did, which leaves the current bytes in `.syncmedia/aside`. A save
  * means the file that it names. A file that a scan finds may be named in a moment.
  */
-function reconcileReverted({ ready, why, evidence: { lateDelivery, awaited } }: Situation, held: boolean): Answer | Question {
+function reconcileReverted(
+  { ready, why, evidence: { lateDelivery, awaited } }: Situation,
+  held: boolean,
+): Answer | Question {
   if (held && lateDelivery === undefined) return { ask: 'lateDelivery' };
   if (held && lateDelivery === true) return 'restore';
   if (why === 'named' && ready) return 'new-version';
@@ -142,13 +173,20 @@ function reconcileReverted({ ready, why, evidence: { lateDelivery, awaited } }: 
  * on a host that had acknowledged the delete. On other hosts the file is the one that was
  * deleted.
  */
-function reconcileTombstone({ standing, why, removalsHalted, evidence: { awaited, referenced, taken } }: Situation, held: boolean): Answer | Question {
+function reconcileTombstone(
+  { standing, why, removalsHalted, evidence: { awaited, referenced, taken } }: Situation,
+  held: boolean,
+): Answer | Question {
   const settled = held ? 'nothing' : 'hold';
   if (standing === 'absent') {
     if (why !== 'named') return settled;
     if (taken === undefined) return { ask: 'taken' };
     if (!taken) return settled;
-    return referenced === undefined ? { ask: 'referenced' } : referenced === true ? 'take-back' : settled;
+    return referenced === undefined
+      ? { ask: 'referenced' }
+      : referenced === true
+        ? 'take-back'
+        : settled;
   }
   if (why === 'named') {
     if (referenced === undefined) return { ask: 'referenced' };
@@ -167,8 +205,16 @@ function reconcileTombstone({ standing, why, removalsHalted, evidence: { awaited
  * file that arrived later was not meant. A capture that is processed again after a crash would
  * bring it back.
  */
-export function findWhy(why: 'named' | 'scan', seen: Seen | undefined, asserted: Seen | undefined): Situation['why'] {
-  const isMeant = seen !== undefined && asserted !== undefined && haveSameFacts(seen, asserted) && seen.nanos === asserted.nanos;
+export function findWhy(
+  why: 'named' | 'scan',
+  seen: Seen | undefined,
+  asserted: Seen | undefined,
+): Situation['why'] {
+  const isMeant =
+    seen !== undefined &&
+    asserted !== undefined &&
+    haveSameFacts(seen, asserted) &&
+    seen.nanos === asserted.nanos;
   return isMeant ? 'asserted' : why;
 }
 
@@ -176,19 +222,47 @@ export function findWhy(why: 'named' | 'scan', seen: Seen | undefined, asserted:
  * Whether the host that captured a path will make a version of its file. This host sees only size
  * and second of that file, so the result is an estimate.
  */
-export function willMakeVersion({ entry, found, host, asserted }: {
-  readonly entry: Entry | undefined; readonly found: Facts; readonly host: HostId; readonly asserted: readonly Facts[];
+export function willMakeVersion({
+  entry,
+  found,
+  host,
+  asserted,
+}: {
+  readonly entry: Entry | undefined;
+  readonly found: Facts;
+  readonly host: HostId;
+  readonly asserted: readonly Facts[];
 }): boolean {
   const seen = { ...found, nanos: 0 };
   // A file with another size or date may be the same bytes, redated. Treating it as a version
   // does no harm.
-  const standing = looksKnown(entry, seen, { onCapturingDisk: false }) ? findStanding(entry, seen, { onCapturingDisk: false }) : 'unknown';
+  const standing = looksKnown(entry, seen, { onCapturingDisk: false })
+    ? findStanding(entry, seen, { onCapturingDisk: false })
+    : 'unknown';
   const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
   // Only that host can see whether a late delivery brought the file. Its capture proves that a
   // document names it.
-  const evidence = { ownCopy: false, lateDelivery: true, uncaptured: false, cameLately: false, awaited: false, referenced: true, taken: false };
+  const evidence = {
+    ownCopy: false,
+    lateDelivery: true,
+    uncaptured: false,
+    cameLately: false,
+    awaited: false,
+    referenced: true,
+    taken: false,
+  };
   // If the content would have to decide, the entry knows the version.
-  return reconcile({ entry, standing: standing ?? 'old', me: host, ready: true, why, removalsHalted: false, evidence }) === 'new-version';
+  return (
+    reconcile({
+      entry,
+      standing: standing ?? 'old',
+      me: host,
+      ready: true,
+      why,
+      removalsHalted: false,
+      evidence,
+    }) === 'new-version'
+  );
 }
 
 /**
@@ -206,7 +280,15 @@ export function mayStillBury(now: Entry | undefined, me: HostId): boolean {
  * 'check': this host already recorded a delete. Its process may have ended before it asked
  * whether a document names the file again.
  */
-export function reconcileLeft({ entry, isHere, me }: { entry: Entry | undefined; isHere: boolean; me: HostId }): 'nothing' | 'tombstone' | 'look-again' | 'check' {
+export function reconcileLeft({
+  entry,
+  isHere,
+  me,
+}: {
+  entry: Entry | undefined;
+  isHere: boolean;
+  me: HostId;
+}): 'nothing' | 'tombstone' | 'look-again' | 'check' {
   if (entry?.kind === 'tombstone' && entry.capturedBy === me) return 'check';
   if (isHere) return 'look-again';
   return entry?.kind === 'file' ? 'tombstone' : 'nothing';

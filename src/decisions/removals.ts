@@ -9,7 +9,10 @@ export const removalLimits = { share: 0.25, files: 20, windowMs: 10 * 60_000 };
  * mistaken query. It is decided once, when tombstones are recorded. The idea is Mutagen's halt if
  * a root was emptied.
  */
-export function isSuspicious(counts: { wanted: number; lately: number; files: number }, limits = removalLimits): boolean {
+export function isSuspicious(
+  counts: { wanted: number; lately: number; files: number },
+  limits = removalLimits,
+): boolean {
   const removed = counts.wanted + counts.lately;
   return removed > limits.files && removed > limits.share * (counts.files + counts.lately);
 }

@@ -32,7 +32,9 @@ export interface Aside {
   readonly at: HostId;
   readonly by: AsideBy;
   /** The version that replaced them, if known. */
-  readonly sent: { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean } | undefined;
+  readonly sent:
+    | { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
+    | undefined;
   /** Whether that host captures its own files: it is active and ready. */
   readonly captures: boolean;
 }
@@ -47,14 +49,25 @@ export interface Aside {
  */
 export function judgeAside(aside: Aside, hashed: { readonly sha256: string | undefined }): Verdict;
 export function judgeAside(aside: Aside): Verdict | undefined;
-export function judgeAside({ entry, found, at, by, sent, captures }: Aside, hashed?: { readonly sha256: string | undefined }): Verdict | undefined {
+export function judgeAside(
+  { entry, found, at, by, sent, captures }: Aside,
+  hashed?: { readonly sha256: string | undefined },
+): Verdict | undefined {
   const seen = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
   const onCapturingDisk = entry?.capturedBy === at;
-  const standing = hashed && hashed.sha256 === undefined ? standUnhashed(entry, found) : findStanding(entry, seen, { onCapturingDisk, surely: true });
+  const standing =
+    hashed && hashed.sha256 === undefined
+      ? standUnhashed(entry, found)
+      : findStanding(entry, seen, { onCapturingDisk, surely: true });
   if (standing === undefined && !hashed) return undefined;
   return judge({
     // The bytes are those of the version. Their date is no reason to keep them.
-    entry, standing: standing === 'redated' ? 'current' : standing ?? 'unknown', by, sent: sent?.version, ruled: sent?.ruled ?? false, contentCompared: hashed?.sha256 !== undefined,
+    entry,
+    standing: standing === 'redated' ? 'current' : (standing ?? 'unknown'),
+    by,
+    sent: sent?.version,
+    ruled: sent?.ruled ?? false,
+    contentCompared: hashed?.sha256 !== undefined,
     isNews: captures && sent?.overrules !== true && !looksKnown(entry, found, { onCapturingDisk }),
   });
 }
@@ -90,7 +103,13 @@ export function judge(found: Found): Verdict {
  * versions as it can, the bytes may be a forgotten one.
  */
 function mayBeCaptured({ entry, isNews, ruled, sent }: Found): boolean {
-  return isNews && !ruled && sent !== undefined && entry?.kind === 'file' && entry.superseded.length < supersededLimit;
+  return (
+    isNews &&
+    !ruled &&
+    sent !== undefined &&
+    entry?.kind === 'file' &&
+    entry.superseded.length < supersededLimit
+  );
 }
 
 function judgeRemoved(standing: FoundStanding): Verdict {

@@ -25,7 +25,13 @@ export interface Transition {
  * @param stamp of the file of the one host, if its content was compared
  */
 export function hold(hosts: readonly HostId[], stamp?: string): Transition {
-  return { hosts, heldBy: 'join', owed: 'leave', blocked: 'leave', ...(stamp === undefined ? {} : { stamp }) };
+  return {
+    hosts,
+    heldBy: 'join',
+    owed: 'leave',
+    blocked: 'leave',
+    ...(stamp === undefined ? {} : { stamp }),
+  };
 }
 
 /** The host still holds the file, and has compared its content. */
@@ -59,7 +65,11 @@ function letGo({ sender }: Pick<Entry, 'sender'>, hosts: readonly HostId[]): { a
  * Acknowledges a version that arrived at these hosts. If the entry has another version by now,
  * nobody knows what lies there, so the hosts become pending again.
  */
-export function settle(now: Pick<Entry, 'version' | 'sender'>, landed: Version, hosts: readonly HostId[]): Transition {
+export function settle(
+  now: Pick<Entry, 'version' | 'sender'>,
+  landed: Version,
+  hosts: readonly HostId[],
+): Transition {
   return now.version === landed ? hold(hosts) : owe(now, hosts);
 }
 
@@ -68,7 +78,11 @@ export function settle(now: Pick<Entry, 'version' | 'sender'>, landed: Version, 
  * entry changed meanwhile, the file that was put back may not be the one that the host claims to
  * hold, so the host becomes pending.
  */
-export function settleKept(now: Pick<Entry, 'version' | 'sender'>, sent: Version, host: HostId): Transition {
+export function settleKept(
+  now: Pick<Entry, 'version' | 'sender'>,
+  sent: Version,
+  host: HostId,
+): Transition {
   return now.version === sent ? release(host) : owe(now, [host]);
 }
 
@@ -77,27 +91,48 @@ export function settleKept(now: Pick<Entry, 'version' | 'sender'>, sent: Version
  * says. Undefined if the answer makes a version or changes nothing.
  * @param stamp of the file at the path, if its content was compared
  */
-export function follow(answer: Answer, entry: Pick<Entry, 'sender'>, me: HostId, stamp?: string): Transition | undefined {
+export function follow(
+  answer: Answer,
+  entry: Pick<Entry, 'sender'>,
+  me: HostId,
+  stamp?: string,
+): Transition | undefined {
   switch (answer) {
-    case 'hold': return hold([me], stamp);
-    case 'restore': return hold([me]);
-    case 'owe': return owe(entry, [me]);
-    case 'leave': return leave(entry, me);
-    default: return undefined;
+    case 'hold':
+      return hold([me], stamp);
+    case 'restore':
+      return hold([me]);
+    case 'owe':
+      return owe(entry, [me]);
+    case 'leave':
+      return leave(entry, me);
+    default:
+      return undefined;
   }
 }
 
 /** The entry after the transition. */
-export function applyTransition(entry: Entry, { hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Entry {
+export function applyTransition(
+  entry: Entry,
+  { hosts, heldBy, owed, blocked, stamp, adoptable }: Transition,
+): Entry {
   return {
-    ...entry, heldBy: change(entry.heldBy, hosts, heldBy), owed: change(entry.owed, hosts, owed),
+    ...entry,
+    heldBy: change(entry.heldBy, hosts, heldBy),
+    owed: change(entry.owed, hosts, owed),
     blocked: blocked ? entry.blocked.filter(({ host }) => !hosts.includes(host)) : entry.blocked,
-    ...(stamp === undefined ? {} : { stamps: { ...entry.stamps, ...Object.fromEntries(hosts.map((host) => [host, stamp])) } }),
+    ...(stamp === undefined
+      ? {}
+      : { stamps: { ...entry.stamps, ...Object.fromEntries(hosts.map((host) => [host, stamp])) } }),
     ...(adoptable ? { adoptable } : {}),
   };
 }
 
-function change(list: HostId[], hosts: readonly HostId[], how: 'join' | 'leave' | undefined): HostId[] {
+function change(
+  list: HostId[],
+  hosts: readonly HostId[],
+  how: 'join' | 'leave' | undefined,
+): HostId[] {
   if (how === undefined) return list;
   const others = list.filter((host) => !hosts.includes(host));
   return how === 'leave' ? others : [...others, ...hosts];
@@ -108,7 +143,11 @@ function change(list: HostId[], hosts: readonly HostId[], how: 'join' | 'leave' 
  * then.
  */
 export function lacks(entry: Entry, host: HostId): boolean {
-  return !entry.heldBy.includes(host) && !entry.owed.includes(host) && !entry.blocked.some((blocked) => blocked.host === host);
+  return (
+    !entry.heldBy.includes(host) &&
+    !entry.owed.includes(host) &&
+    !entry.blocked.some((blocked) => blocked.host === host)
+  );
 }
 
 /**
@@ -116,7 +155,11 @@ export function lacks(entry: Entry, host: HostId): boolean {
  * nothing to send; a tombstone needs none.
  */
 export function maySend(entry: Entry, me: HostId, to: HostId): boolean {
-  return entry.sender === me && entry.owed.includes(to) && (entry.heldBy.includes(me) || entry.kind === 'tombstone');
+  return (
+    entry.sender === me &&
+    entry.owed.includes(to) &&
+    (entry.heldBy.includes(me) || entry.kind === 'tombstone')
+  );
 }
 
 /**
@@ -128,7 +171,11 @@ export function mayAdopt(entry: Entry, me: HostId, gone: readonly HostId[]): boo
   if (entry.sender === me) return false;
   const holds = entry.heldBy.includes(me);
   if (entry.adoptable && holds) return true;
-  return gone.includes(entry.sender) && entry.owed.length + entry.blocked.length > 0 && (holds || entry.kind === 'tombstone');
+  return (
+    gone.includes(entry.sender) &&
+    entry.owed.length + entry.blocked.length > 0 &&
+    (holds || entry.kind === 'tombstone')
+  );
 }
 
 /** The entry with this host as origin. */

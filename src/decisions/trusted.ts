@@ -4,7 +4,20 @@ import type { Host } from '../model/words.js';
  * The fields of a host's row that decide whom other hosts let in and where they send. All other
  * fields are information only.
  */
-export type Trusted = Pick<Host, 'id' | 'hostname' | 'url' | 'sshPort' | 'username' | 'publicKey' | 'hostKeys' | 'rootPath' | 'syncDirs' | 'passive' | 'status'>;
+export type Trusted = Pick<
+  Host,
+  | 'id'
+  | 'hostname'
+  | 'url'
+  | 'sshPort'
+  | 'username'
+  | 'publicKey'
+  | 'hostKeys'
+  | 'rootPath'
+  | 'syncDirs'
+  | 'passive'
+  | 'status'
+>;
 
 /**
  * Fields that identify a host or say where it is reached. A change of these needs a new approval.
@@ -17,16 +30,49 @@ const identifying = ['url', 'sshPort', 'username', 'publicKey', 'hostKeys', 'roo
  * text that a person approves.
  */
 export function formatTrusted(host: Trusted, options: { status: boolean }): string | undefined {
-  const { id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status } = host;
+  const {
+    id,
+    hostname,
+    url,
+    sshPort,
+    username,
+    publicKey,
+    hostKeys,
+    rootPath,
+    syncDirs,
+    passive,
+    status,
+  } = host;
   const texts: readonly unknown[] = [id, hostname, url, username, publicKey, rootPath, status];
   if (!texts.every((text) => typeof text === 'string')) return undefined;
   if (!Number.isInteger(sshPort) || typeof passive !== 'boolean') return undefined;
-  if (![hostKeys, syncDirs].every((list: unknown) => Array.isArray(list) && list.every((one) => typeof one === 'string'))) return undefined;
+  if (
+    ![hostKeys, syncDirs].every(
+      (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === 'string'),
+    )
+  )
+    return undefined;
   // An array needs no agreed order of keys.
-  return JSON.stringify([1, id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, ...(options.status ? [status] : [])]);
+  return JSON.stringify([
+    1,
+    id,
+    hostname,
+    url,
+    sshPort,
+    username,
+    publicKey,
+    hostKeys,
+    rootPath,
+    syncDirs,
+    passive,
+    ...(options.status ? [status] : []),
+  ]);
 }
 
 /** Whether these values would turn the host into one that nobody approved. */
 export function identifiesAnother(before: Host, after: Partial<Host>): boolean {
-  return identifying.some((field) => after[field] !== undefined && JSON.stringify(after[field]) !== JSON.stringify(before[field]));
+  return identifying.some(
+    (field) =>
+      after[field] !== undefined && JSON.stringify(after[field]) !== JSON.stringify(before[field]),
+  );
 }

@@ -2,7 +2,10 @@ import type { Host, Path } from '../model/words.js';
 
 /** Whether the allow-list of a host includes this path. An empty list means all sync dirs. */
 export function allows(host: Pick<Host, 'syncDirs'>, path: string): boolean {
-  return host.syncDirs.length === 0 || host.syncDirs.some((dir) => path === dir || path.startsWith(`${dir}/`));
+  return (
+    host.syncDirs.length === 0 ||
+    host.syncDirs.some((dir) => path === dir || path.startsWith(`${dir}/`))
+  );
 }
 
 /**

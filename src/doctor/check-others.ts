@@ -24,39 +24,91 @@ export interface OthersContext {
 }
 
 /** Checks every other host over the same connections that its delivery queue uses. */
-export async function checkOthers({ connections, hosts, dirs }: OthersContext): Promise<DoctorCheck[]> {
-  const all = await Promise.all(hosts.map(async (host): Promise<DoctorCheck[]> => {
-    const name = `host ${host.hostname}`;
-    if (host.status === 'pending') {
-      const { message, remedy } = host.unsealed ? explainUnsealed(host)
-        : { message: 'it waits for approval', remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\`` };
-      return [{ name, ...info(`pending: ${message}`, remedy) }];
-    }
-    const reached = await check(name, (error) => remedyFor(error, host), () =>
-      connections.use(host, () => Promise.resolve(ok(`reached as ${host.username}@${host.url}:${String(host.sshPort)}; its host key is the pinned one`))));
-    if (reached.state === 'failed') return [reached];
-    const use = (what: string, remedy: string, look: (connection: Connection) => Promise<Found>): Promise<DoctorCheck> =>
-      check(`${name}: ${what}`, remedy, () => connections.use(host, look));
-    const dir = dirs.find(({ path }) => allows(host, path));
-    return [
-      reached,
-      await check(`${name}: sshd`, 'look at its sshd', async () => ok(await readGreeting(host))),
-      await use('rsync', 'install rsync there', async (connection) => judgeRsync(await findRemoteVersion(connection, host))),
-      ...await Promise.all(dirs.filter(({ path }) => allows(host, path)).map(({ path }) => use(`sync dir ${path}`, 'mount it there, or run `syncmedia init` there', async ({ disk }) => {
-        const failure = await checkMarker(disk, `${host.rootPath.replace(/\/+$/, '')}/${path}`, host.id, path);
-        return failure ? failed(failure.message, 'mount it there, or run `syncmedia init` there') : ok('marked for it');
-      }))),
-      ...(dir ? [
-        await use('clock and writing', `let ${host.username} own the sync dirs there`, (connection) => checkClock(connection, folderOf(host, dir))),
-        await use('space', 'make room there', async ({ sftp }) => {
-          const free = await sftp.freeBytes(folderOf(host, dir));
-          if (free === undefined) return info('its server does not report how much is free');
-          const said = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
-          return free < leastFree ? failed(said, 'make room there: what does not fit is not received') : ok(said);
-        }),
-      ] : []),
-    ];
-  }));
+export async function checkOthers({
+  connections,
+  hosts,
+  dirs,
+}: OthersContext): Promise<DoctorCheck[]> {
+  const all = await Promise.all(
+    hosts.map(async (host): Promise<DoctorCheck[]> => {
+      const name = `host ${host.hostname}`;
+      if (host.status === 'pending') {
+        const { message, remedy } = host.unsealed
+          ? explainUnsealed(host)
+          : {
+              message: 'it waits for approval',
+              remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\``,
+            };
+        return [{ name, ...info(`pending: ${message}`, remedy) }];
+      }
+      const reached = await check(
+        name,
+        (error) => remedyFor(error, host),
+        () =>
+          connections.use(host, () =>
+            Promise.resolve(
+              ok(
+                `reached as ${host.username}@${host.url}:${String(host.sshPort)}; its host key ` +
+                  `is the pinned one`,
+              ),
+            ),
+          ),
+      );
+      if (reached.state === 'failed') return [reached];
+      const use = (
+        what: string,
+        remedy: string,
+        look: (connection: Connection) => Promise<Found>,
+      ): Promise<DoctorCheck> =>
+        check(`${name}: ${what}`, remedy, () => connections.use(host, look));
+      const dir = dirs.find(({ path }) => allows(host, path));
+      return [
+        reached,
+        await check(`${name}: sshd`, 'look at its sshd', async () => ok(await readGreeting(host))),
+        await use('rsync', 'install rsync there', async (connection) =>
+          judgeRsync(await findRemoteVersion(connection, host)),
+        ),
+        ...(await Promise.all(
+          dirs
+            .filter(({ path }) => allows(host, path))
+            .map(({ path }) =>
+              use(
+                `sync dir ${path}`,
+                'mount it there, or run `syncmedia init` there',
+                async ({ disk }) => {
+                  const failure = await checkMarker(
+                    disk,
+                    `${host.rootPath.replace(/\/+$/, '')}/${path}`,
+                    host.id,
+                    path,
+                  );
+                  return failure
+                    ? failed(failure.message, 'mount it there, or run `syncmedia init` there')
+                    : ok('marked for it');
+                },
+              ),
+            ),
+        )),
+        ...(dir
+          ? [
+              await use(
+                'clock and writing',
+                `let ${host.username} own the sync dirs there`,
+                (connection) => checkClock(connection, folderOf(host, dir)),
+              ),
+              await use('space', 'make room there', async ({ sftp }) => {
+                const free = await sftp.freeBytes(folderOf(host, dir));
+                if (free === undefined) return info('its server does not report how much is free');
+                const said = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
+                return free < leastFree
+                  ? failed(said, 'make room there: what does not fit is not received')
+                  : ok(said);
+              }),
+            ]
+          : []),
+      ];
+    }),
+  );
   return all.flat();
 }
 
@@ -75,7 +127,8 @@ async function checkClock({ disk }: Connection, folder: string): Promise<Found> 
     await disk.writeNew(file, Buffer.from('doctor\n'), 0o600);
     const after = Date.now() / 1000;
     const there = (await disk.stat(file))?.mtime;
-    if (there === undefined) return failed('a file that was written there is gone', 'look for what removes files there');
+    if (there === undefined)
+      return failed('a file that was written there is gone', 'look for what removes files there');
     return judgeSkew(there < before - 1 ? before - there : Math.max(0, there - after));
   } finally {
     await disk.remove(file);
@@ -84,7 +137,9 @@ async function checkClock({ disk }: Connection, folder: string): Promise<Found> 
 
 export function judgeSkew(seconds: number): Found {
   const said = `clocks differ by ${seconds < 2 ? 'less than 2' : String(Math.round(seconds))} s`;
-  return seconds <= mostSkew ? ok(said) : failed(said, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
+  return seconds <= mostSkew
+    ? ok(said)
+    : failed(said, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
 }
 
 /** Reads the identification line of its sshd (RFC 4253, 4.2). */
@@ -95,25 +150,47 @@ function readGreeting({ url, sshPort }: Host): Promise<string> {
     const end = (error?: Error): void => {
       socket.destroy();
       if (error) reject(error);
-      else resolve(/^SSH-[\x20-\x7e]{1,250}/m.exec(text)?.[0] ?? 'a server that does not identify itself');
+      else
+        resolve(
+          /^SSH-[\x20-\x7e]{1,250}/m.exec(text)?.[0] ?? 'a server that does not identify itself',
+        );
     };
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
       if (/^SSH-[^\n]*\n/m.test(text) || text.length > 8_192) end();
     });
-    socket.on('timeout', () => { end(new SyncMediaError('TIMED_OUT', `${url} port ${String(sshPort)} says nothing`)); });
-    socket.on('error', end).on('end', () => { end(); });
+    socket.on('timeout', () => {
+      end(new SyncMediaError('TIMED_OUT', `${url} port ${String(sshPort)} says nothing`));
+    });
+    socket.on('error', end).on('end', () => {
+      end();
+    });
   });
 }
 
 function remedyFor(error: unknown, host: Host): string {
   switch (error instanceof SyncMediaError ? error.code : undefined) {
-    case 'HOST_KEY_MISMATCH': return `nothing is sent to it. If its sshd got new keys: \`syncmedia init\` there, or \`syncmedia keys accept ${host.hostname}\` here after comparing the fingerprints; else somebody else answers at its address`;
-    case 'AUTH_FAILED': if (host.uncheckedSeal) return explainMissingSecret([host]).remedy;
-      return host.passive ? 'put this host\'s public key into authorized_keys there' : 'see that the app runs there and that it knows this host: `syncmedia hosts` there';
-    case 'BAD_KEY': return 'make a key without a passphrase: `syncmedia init --generate`';
-    case 'NO_SFTP': return 'add "Subsystem sftp internal-sftp" to its sshd_config';
-    case 'BAD_OPTION': return 'its row in the database is malformed: register it anew';
-    default: return `see that ${host.url} resolves here, that port ${String(host.sshPort)} is open, and that sshd runs there`;
+    case 'HOST_KEY_MISMATCH':
+      return (
+        `nothing is sent to it. If its sshd got new keys: \`syncmedia init\` there, or ` +
+        `\`syncmedia keys accept ${host.hostname}\` here after comparing the fingerprints; else ` +
+        `somebody else answers at its address`
+      );
+    case 'AUTH_FAILED':
+      if (host.uncheckedSeal) return explainMissingSecret([host]).remedy;
+      return host.passive
+        ? "put this host's public key into authorized_keys there"
+        : 'see that the app runs there and that it knows this host: `syncmedia hosts` there';
+    case 'BAD_KEY':
+      return 'make a key without a passphrase: `syncmedia init --generate`';
+    case 'NO_SFTP':
+      return 'add "Subsystem sftp internal-sftp" to its sshd_config';
+    case 'BAD_OPTION':
+      return 'its row in the database is malformed: register it anew';
+    default:
+      return (
+        `see that ${host.url} resolves here, that port ${String(host.sshPort)} is open, ` +
+        `and that sshd runs there`
+      );
   }
 }

@@ -12,25 +12,49 @@ import { check, failed, ok, type Found } from './check.js';
 
 /** Limit of the directories that the writing check visits, per sync dir. */
 const mostDirectories = 500;
-const leastFree = 1024 ** 3, leastShare = 0.05;
+const leastFree = 1024 ** 3,
+  leastShare = 0.05;
 
-export interface PlaceContext { readonly root: Root; readonly dirs: () => readonly SyncDir[]; readonly isSyncDir: (path: string) => boolean }
+export interface PlaceContext {
+  readonly root: Root;
+  readonly dirs: () => readonly SyncDir[];
+  readonly isSyncDir: (path: string) => boolean;
+}
 
 /** Checks the root and the sync dirs of this host. */
 export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> {
   const { root, dirs } = context;
-  const checks = [await check('root', `create or mount ${root.rootPath}, and let the user who runs the app own it`, async () => {
-    await access(root.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
-    return ok(root.rootPath);
-  })];
-  if (dirs().length === 0) checks.push({ name: 'sync dirs', ...failed('no sync dir is known', 'start the app once, so that its models declare them, or run `syncmedia init --sync-dirs …`') });
+  const checks = [
+    await check(
+      'root',
+      `create or mount ${root.rootPath}, and let the user who runs the app own it`,
+      async () => {
+        await access(root.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
+        return ok(root.rootPath);
+      },
+    ),
+  ];
+  if (dirs().length === 0)
+    checks.push({
+      name: 'sync dirs',
+      ...failed(
+        'no sync dir is known',
+        'start the app once, so that its models declare them, or run `syncmedia init --sync-dirs …`',
+      ),
+    });
   const mounts = await readMounts();
   for (const dir of dirs()) {
     const at = root.absolute(dir.path);
     checks.push(
-      await check(`sync dir ${dir.path}`, `create or mount ${at}, and run \`syncmedia init\``, () => checkDir(context, dir, at)),
+      await check(`sync dir ${dir.path}`, `create or mount ${at}, and run \`syncmedia init\``, () =>
+        checkDir(context, dir, at),
+      ),
       await check(`${dir.path}: mounts`, '', () => checkMounts(context, dir, at, mounts)),
-      await check(`${dir.path}: writing`, `let the user who runs the app own ${at} and everything in it`, () => checkWriting(at)),
+      await check(
+        `${dir.path}: writing`,
+        `let the user who runs the app own ${at} and everything in it`,
+        () => checkWriting(at),
+      ),
       await check(`${dir.path}: space`, 'make room', () => checkSpace(at)),
     );
   }
@@ -39,23 +63,40 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
 
 async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promise<Found> {
   const failure = await root.check(dir);
-  return failure ? failed(failure.message, `mount ${at}, or run \`syncmedia init\` here`) : ok('marked for this host');
+  return failure
+    ? failed(failure.message, `mount ${at}, or run \`syncmedia init\` here`)
+    : ok('marked for this host');
 }
 
 /** Looks for nested mounts: a file cannot be renamed into place across file systems. */
-async function checkMounts({ isSyncDir }: PlaceContext, dir: SyncDir, at: string, mounts: readonly string[]): Promise<Found> {
+async function checkMounts(
+  { isSyncDir }: PlaceContext,
+  dir: SyncDir,
+  at: string,
+  mounts: readonly string[],
+): Promise<Found> {
   const real = await realpath(at);
   const exclude = compileExclude(dir.exclude);
-  const nested = mounts.filter((mount) => mount.startsWith(`${real}/`)).map((mount) => mount.slice(real.length + 1))
+  const nested = mounts
+    .filter((mount) => mount.startsWith(`${real}/`))
+    .map((mount) => mount.slice(real.length + 1))
     .filter((rest) => !isSyncDir(`${dir.path}/${rest}`) && !exclude.matches(rest, true));
-  return nested.length === 0 ? ok('none in it')
-    : failed(`other file systems are mounted in it: ${nested.join(', ')}`, 'declare these as sync dirs of their own, or exclude them: files cannot be renamed into them');
+  return nested.length === 0
+    ? ok('none in it')
+    : failed(
+        `other file systems are mounted in it: ${nested.join(', ')}`,
+        'declare these as sync dirs of their own, or exclude them: files cannot be renamed into them',
+      );
 }
 
 async function readMounts(): Promise<string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => line.split(' ')[4] ?? [])
-    .map((path) => path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))));
+  return text
+    .split('\n')
+    .flatMap((line) => line.split(' ')[4] ?? [])
+    .map((path) =>
+      path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    );
 }
 
 /**
@@ -64,7 +105,8 @@ async function readMounts(): Promise<string[]> {
 async function checkWriting(at: string): Promise<Found> {
   const [first, second] = [join(at, areas.tmp, newName()), join(at, areas.tmp, newName())];
   try {
-    for (const file of [first, second]) await localDisk.writeNew(file, Buffer.from('doctor\n'), 0o644);
+    for (const file of [first, second])
+      await localDisk.writeNew(file, Buffer.from('doctor\n'), 0o644);
     await localDisk.rename(first, second);
   } finally {
     for (const file of [first, second]) await localDisk.remove(file);
@@ -75,11 +117,16 @@ async function checkWriting(at: string): Promise<Found> {
     const folder = open.pop() ?? at;
     if (await isClosed(folder)) closed.push(folder);
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-      if (entry.isDirectory() && entry.name !== OWN_FOLDER && open.length < mostDirectories) open.push(join(folder, entry.name));
+      if (entry.isDirectory() && entry.name !== OWN_FOLDER && open.length < mostDirectories)
+        open.push(join(folder, entry.name));
     }
   }
   if (closed.length === 0) return ok('files can be put there and replaced');
-  return failed(`received files cannot be put or replaced in ${closed.slice(0, 5).join(', ')}${closed.length > 5 ? ` and ${String(closed.length - 5)} more` : ''}`, `chown -R the user who runs the app ${at}, and let no directory be sticky`);
+  return failed(
+    `received files cannot be put or replaced in ` +
+      `${closed.slice(0, 5).join(', ')}${closed.length > 5 ? ` and ${String(closed.length - 5)} more` : ''}`,
+    `chown -R the user who runs the app ${at}, and let no directory be sticky`,
+  );
 }
 
 /**
@@ -89,18 +136,44 @@ async function checkWriting(at: string): Promise<Found> {
 async function isClosed(folder: string): Promise<boolean> {
   const { mode, uid } = await lstat(folder);
   const isSticky = (mode & 0o1000) !== 0 && uid !== process.geteuid?.();
-  return isSticky || !(await access(folder, constants.W_OK | constants.X_OK).then(() => true, () => false));
+  return (
+    isSticky ||
+    !(await access(folder, constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    ))
+  );
 }
 
 async function checkSpace(at: string): Promise<Found> {
   const { bavail, blocks, bsize, ffree, files } = await statfs(at);
-  return judgeSpace({ free: bavail * bsize, all: blocks * bsize, names: files === 0 ? 1 : ffree / files });
+  return judgeSpace({
+    free: bavail * bsize,
+    all: blocks * bsize,
+    names: files === 0 ? 1 : ffree / files,
+  });
 }
 
 /** @param space `names` is the share of inodes that is free */
-export function judgeSpace({ free, all, names }: { free: number; all: number; names: number }): Found {
+export function judgeSpace({
+  free,
+  all,
+  names,
+}: {
+  free: number;
+  all: number;
+  names: number;
+}): Found {
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
-  if (free < Math.min(leastFree, all * leastShare)) return failed(`${gib(free)} of ${gib(all)} are free`, 'make room: what does not fit is not received');
-  if (names < leastShare / 5) return failed('hardly any inodes are free', 'remove small files, or make the file system anew with more inodes');
+  if (free < Math.min(leastFree, all * leastShare))
+    return failed(
+      `${gib(free)} of ${gib(all)} are free`,
+      'make room: what does not fit is not received',
+    );
+  if (names < leastShare / 5)
+    return failed(
+      'hardly any inodes are free',
+      'remove small files, or make the file system anew with more inodes',
+    );
   return ok(`${gib(free)} of ${gib(all)} free`);
 }

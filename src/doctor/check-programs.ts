@@ -8,18 +8,29 @@ const oldestNode: [number, number, number] = [20, 19, 0];
 /** The first rsync without CVE-2024-12084 to 12088 and CVE-2024-12747. */
 const mendedRsync: [number, number, number] = [3, 4, 0];
 /** With lower limits sshd refuses some of the hosts that connect at the same time. */
-const leastStartups = 10, leastSessions = 4;
+const leastStartups = 10,
+  leastSessions = 4;
 
 /** Checks the programs on this machine. */
 export async function checkPrograms(): Promise<DoctorCheck[]> {
   return Promise.all([
-    check('node', '', () => isAtLeast(process.versions.node, oldestNode) ? ok(`Node ${process.versions.node}`)
-      : failed(`Node ${process.versions.node} is too old`, `install Node ${oldestNode.join('.')} or newer`)),
-    check('rsync', 'install rsync: `apt-get install rsync`', async () => judgeRsync(parseVersion((await run('rsync', ['--version'])).stdout))),
+    check('node', '', () =>
+      isAtLeast(process.versions.node, oldestNode)
+        ? ok(`Node ${process.versions.node}`)
+        : failed(
+            `Node ${process.versions.node} is too old`,
+            `install Node ${oldestNode.join('.')} or newer`,
+          ),
+    ),
+    check('rsync', 'install rsync: `apt-get install rsync`', async () =>
+      judgeRsync(parseVersion((await run('rsync', ['--version'])).stdout)),
+    ),
     check('ssh', 'install openssh-client', async () => {
       const { stderr } = await run('ssh', ['-V']);
       const version = /^OpenSSH_\S+/.exec(stderr)?.[0];
-      return version === undefined ? failed('the ssh on the PATH is not OpenSSH\'s, or missing', 'install openssh-client') : ok(version);
+      return version === undefined
+        ? failed("the ssh on the PATH is not OpenSSH's, or missing", 'install openssh-client')
+        : ok(version);
     }),
     check('sshd', 'look into /etc/ssh/sshd_config', checkSshd),
   ]);
@@ -30,20 +41,37 @@ export async function checkPrograms(): Promise<DoctorCheck[]> {
  * version number, so known vulnerabilities are only reported.
  */
 export function judgeRsync(version: string | undefined): Found {
-  if (version === undefined) return failed('rsync is missing, or another program has that name', 'install rsync: `apt-get install rsync`');
+  if (version === undefined)
+    return failed(
+      'rsync is missing, or another program has that name',
+      'install rsync: `apt-get install rsync`',
+    );
   if (isAtLeast(version, mendedRsync)) return ok(`rsync ${version}`);
-  return info(`rsync ${version} is older than ${mendedRsync.join('.')}, before which CVE-2024-12084 to 12088 and CVE-2024-12747 are open, unless the distribution has mended them under the old number`,
-    'see whether security updates are installed (`apt-get upgrade rsync`; the changelog of the package names the CVEs)');
+  return info(
+    `rsync ${version} is older than ${mendedRsync.join('.')}, before which CVE-2024-12084 to ` +
+      `12088 and CVE-2024-12747 are open, unless the distribution has mended them under the old ` +
+      `number`,
+    'see whether security updates are installed (`apt-get upgrade rsync`; the changelog of the ' +
+      'package names the CVEs)',
+  );
 }
 
 async function checkSshd(): Promise<Found> {
   const text = await readSshdConfig();
-  if (text === undefined) return info('what this machine\'s sshd allows at once cannot be read by this user', 'run `sshd -T | grep -i max` as root: MaxStartups should be 10 or more, MaxSessions 4 or more');
+  if (text === undefined)
+    return info(
+      "what this machine's sshd allows at once cannot be read by this user",
+      'run `sshd -T | grep -i max` as root: MaxStartups should be 10 or more, MaxSessions 4 or more',
+    );
   const startups = Number(/^\s*maxstartups\s+(\d+)/im.exec(text)?.[1] ?? 10);
   const sessions = Number(/^\s*maxsessions\s+(\d+)/im.exec(text)?.[1] ?? 10);
   const said = `MaxStartups ${String(startups)}, MaxSessions ${String(sessions)}`;
   if (startups >= leastStartups && sessions >= leastSessions) return ok(said);
-  return failed(`${said}: hosts that log in together are turned away`, `set MaxStartups to ${String(leastStartups)}:30:100 and MaxSessions to 10 in sshd_config, and reload sshd`);
+  return failed(
+    `${said}: hosts that log in together are turned away`,
+    `set MaxStartups to ${String(leastStartups)}:30:100 and MaxSessions to 10 in sshd_config, ` +
+      `and reload sshd`,
+  );
 }
 
 /**
@@ -52,19 +80,35 @@ async function checkSshd(): Promise<Found> {
  */
 async function readSshdConfig(): Promise<string | undefined> {
   for (const sshd of ['/usr/sbin/sshd', '/usr/local/sbin/sshd']) {
-    if (!(await access(sshd).then(() => true, () => false))) continue;
+    if (
+      !(await access(sshd).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue;
     const { code, stdout } = await run(sshd, ['-T']);
     if (code === 0) return stdout;
   }
   const folder = '/etc/ssh/sshd_config.d';
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.conf')).sort().map((name) => `${folder}/${name}`);
-  const texts = await Promise.all([...names, '/etc/ssh/sshd_config'].map((file) => readFile(file, 'utf8').catch(() => undefined)));
+  const names = (await readdir(folder).catch(() => []))
+    .filter((name) => name.endsWith('.conf'))
+    .sort()
+    .map((name) => `${folder}/${name}`);
+  const texts = await Promise.all(
+    [...names, '/etc/ssh/sshd_config'].map((file) => readFile(file, 'utf8').catch(() => undefined)),
+  );
   const found = texts.filter((text) => text !== undefined);
   return found.length > 0 ? found.join('\n') : undefined;
 }
 
-function run(program: string, args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(program, args, { timeout: 10_000, maxBuffer: 256 * 1024 }, (error, stdout, stderr) => { resolve({ code: error ? 1 : 0, stdout, stderr }); });
+    execFile(program, args, { timeout: 10_000, maxBuffer: 256 * 1024 }, (error, stdout, stderr) => {
+      resolve({ code: error ? 1 : 0, stdout, stderr });
+    });
   });
 }

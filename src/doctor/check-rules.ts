@@ -16,13 +16,28 @@ const shown = 20;
 
 export async function checkRules({ unsealed, ignored }: RulesFound): Promise<DoctorCheck[]> {
   const { message, remedy } = explainUnsealedRules(unsealed);
-  const names = ignored.slice(0, shown).map((path) => quotePath(path)).join(', ');
+  const names = ignored
+    .slice(0, shown)
+    .map((path) => quotePath(path))
+    .join(', ');
   return [
-    { name: 'rules of sync dirs', ...unsealed.length === 0 ? ok('all of them count') : failed(message, remedy) },
-    ...ignored.length === 0 ? [] : [{
-      name: 'rows of sync dirs',
-      ...info(`the database names ${names}${ignored.length > shown ? ` and ${String(ignored.length - shown)} more` : ''}, which this host does not open: neither its models nor its --sync-dirs name it`,
-        'if this host is to keep them, start the app whose models declare them, or list them in --sync-dirs, and run `syncmedia init`'),
-    }],
+    {
+      name: 'rules of sync dirs',
+      ...(unsealed.length === 0 ? ok('all of them count') : failed(message, remedy)),
+    },
+    ...(ignored.length === 0
+      ? []
+      : [
+          {
+            name: 'rows of sync dirs',
+            ...info(
+              `the database names ` +
+                `${names}${ignored.length > shown ? ` and ${String(ignored.length - shown)} more` : ''}, ` +
+                `which this host does not open: neither its models nor its --sync-dirs name it`,
+              'if this host is to keep them, start the app whose models declare them, or list ' +
+                'them in --sync-dirs, and run `syncmedia init`',
+            ),
+          },
+        ]),
   ];
 }

@@ -21,18 +21,38 @@ export async function readHostKeys(host: Address): Promise<HostKeys> {
  * @throws HOST_KEY_MISMATCH naming the fingerprints it presents, HOST_UNREACHABLE,
  *   MISSING_PROGRAM
  */
-export async function acceptHostKeys(deps: HostsDeps, host: Host, fingerprints: readonly string[]): Promise<Host> {
+export async function acceptHostKeys(
+  deps: HostsDeps,
+  host: Host,
+  fingerprints: readonly string[],
+): Promise<Host> {
   const wanted = fingerprints.map((one) => one.replace(/=$/, ''));
   const keys = await scan(host);
   const accepted = keys.filter((line) => wanted.includes(fingerprint(line)));
-  if (wanted.length === 0 || !wanted.every((one) => accepted.some((line) => fingerprint(line) === one))) {
-    throw new SyncMediaError('HOST_KEY_MISMATCH', `${host.url} port ${String(host.sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}; pinned is ${pinnedOf(host).join(', ')}, and to be accepted is ${fingerprints.join(', ') || 'nothing'}: find out on that host which is right`);
+  if (
+    wanted.length === 0 ||
+    !wanted.every((one) => accepted.some((line) => fingerprint(line) === one))
+  ) {
+    throw new SyncMediaError(
+      'HOST_KEY_MISMATCH',
+      `${host.url} port ${String(host.sshPort)} shows ` +
+        `${keys.map((line) => fingerprint(line)).join(', ')}; pinned is ` +
+        `${pinnedOf(host).join(', ')}, and to be accepted is ` +
+        `${fingerprints.join(', ') || 'nothing'}: find out on that host which is right`,
+    );
   }
   const updated = await updateHost(deps, host.id, (now) => {
     if (now.url === host.url && now.sshPort === host.sshPort) return { hostKeys: accepted };
-    throw new SyncMediaError('HOST_CHANGED', `the host ${host.hostname} is reached at another address by now: look at it again`);
+    throw new SyncMediaError(
+      'HOST_CHANGED',
+      `the host ${host.hostname} is reached at another address by now: look at it again`,
+    );
   });
-  if (!updated) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  if (!updated)
+    throw new SyncMediaError(
+      'UNKNOWN_HOST',
+      `the host ${host.hostname} was unregistered meanwhile`,
+    );
   return updated;
 }
 
@@ -41,7 +61,11 @@ type Address = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
 /** A row may hold malformed keys, so a key that cannot be parsed must not throw here. */
 function pinnedOf({ hostKeys }: Address): string[] {
   return hostKeys.map((line) => {
-    try { return fingerprint(line); } catch { return 'a malformed key'; }
+    try {
+      return fingerprint(line);
+    } catch {
+      return 'a malformed key';
+    }
   });
 }
 

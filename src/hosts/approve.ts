@@ -15,14 +15,23 @@ import { readState } from '../state-dir/state.js';
  * @throws HOST_CHANGED if its row has changed since, HOST_RETIRED; the errors of marking
  */
 export async function approveHost(deps: HostsDeps, host: Host, digest: string): Promise<Host> {
-  if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
+  if (host.status === 'retired')
+    throw new SyncMediaError(
+      'HOST_RETIRED',
+      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`,
+    );
   if (digestHost(host) !== digest) throw changed(host);
-  if (host.passive && host.status === 'pending') await deps.markDirs(host, await listPassiveDirs(deps, host, readState(deps.config.stateDir)));
+  if (host.passive && host.status === 'pending')
+    await deps.markDirs(host, await listPassiveDirs(deps, host, readState(deps.config.stateDir)));
   const approved = await updateHost(deps, host.id, (now) => {
     if (digestHost(now) !== digest) throw changed(now);
     return { status: 'approved' };
   });
-  if (!approved) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  if (!approved)
+    throw new SyncMediaError(
+      'UNKNOWN_HOST',
+      `the host ${host.hostname} was unregistered meanwhile`,
+    );
   return approved;
 }
 
@@ -33,7 +42,12 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
  * @throws BAD_ENVIRONMENT without a secret
  */
 export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pending: Host[] }> {
-  if (!deps.seals.active) throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set, so nothing can be sealed: set it to 32 bytes or more, as `openssl rand -base64 48` gives them');
+  if (!deps.seals.active)
+    throw new SyncMediaError(
+      'BAD_ENVIRONMENT',
+      'SYNCMEDIA_SECRET is not set, so nothing can be sealed: set it to 32 bytes or more, as ' +
+        '`openssl rand -base64 48` gives them',
+    );
   await deps.syncDirs.sealAll();
   const hosts = (await listHosts(deps)).filter(({ status }) => status !== 'retired');
   const sealed: Host[] = [];
@@ -45,5 +59,9 @@ export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pend
 }
 
 function changed({ hostname, id }: Host): SyncMediaError {
-  return new SyncMediaError('HOST_CHANGED', `the host ${hostname} is not what was shown any more: look at it again (\`syncmedia hosts show ${id}\`), then approve it`);
+  return new SyncMediaError(
+    'HOST_CHANGED',
+    `the host ${hostname} is not what was shown any more: look at it again (\`syncmedia hosts ` +
+      `show ${id}\`), then approve it`,
+  );
 }

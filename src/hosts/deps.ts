@@ -10,7 +10,19 @@ import type { SyncDirsStore } from './sync-dirs-store.js';
 /** Dependencies of registering, changing and retiring hosts. */
 export interface HostsDeps {
   connection: Connection;
-  config: Pick<Config, 'stateDir' | 'collectionPrefix' | 'log' | 'backend' | 'key' | 'identityFile' | 'authorizedKeysFile' | 'init' | 'autoApprove' | 'reloadCommand'>;
+  config: Pick<
+    Config,
+    | 'stateDir'
+    | 'collectionPrefix'
+    | 'log'
+    | 'backend'
+    | 'key'
+    | 'identityFile'
+    | 'authorizedKeysFile'
+    | 'init'
+    | 'autoApprove'
+    | 'reloadCommand'
+  >;
   /** Verifies the seals of rows, and seals the rows that are written here. */
   seals: Seals;
   syncDirs: SyncDirsStore;

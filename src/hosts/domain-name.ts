@@ -15,15 +15,28 @@ export async function findDomainName(): Promise<{ name: string; qualified: boole
   if (bare.includes('.')) return { name: bare, qualified: true };
   const done = new AbortController();
   // The resolver of the system has its own timeouts, of up to a minute.
-  const late = sleep(LOOKUP_MS, [] as string[], { signal: done.signal, ref: false }).catch(() => []);
+  const late = sleep(LOOKUP_MS, [] as string[], { signal: done.signal, ref: false }).catch(
+    () => [],
+  );
   const names = await Promise.race([findNames(bare), late]);
   done.abort();
-  const found = names.find((name) => name.startsWith(`${bare}.`)) ?? names.find((name) => name.includes('.') && isIP(name) === 0);
-  return found === undefined || found.startsWith('localhost.') ? { name: bare, qualified: false } : { name: found, qualified: true };
+  const found =
+    names.find((name) => name.startsWith(`${bare}.`)) ??
+    names.find((name) => name.includes('.') && isIP(name) === 0);
+  return found === undefined || found.startsWith('localhost.')
+    ? { name: bare, qualified: false }
+    : { name: found, qualified: true };
 }
 
 async function findNames(bare: string): Promise<string[]> {
   const addresses = await lookup(bare, { all: true }).catch(() => []);
-  const found = await Promise.all(addresses.slice(0, 8).map(({ address }) => lookupService(address, 22).then(({ hostname }) => hostname, () => '')));
+  const found = await Promise.all(
+    addresses.slice(0, 8).map(({ address }) =>
+      lookupService(address, 22).then(
+        ({ hostname }) => hostname,
+        () => '',
+      ),
+    ),
+  );
   return found.filter((name) => name !== '');
 }

@@ -23,11 +23,24 @@ import { readState } from '../state-dir/state.js';
  * @throws BAD_OPTION, also for setting the status of a pending host; BAD_SYNC_DIR, BAD_KEY,
  *   HOST_EXISTS, HOST_RETIRED
  */
-export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, parts: InitParts = {}, change: Change = {}): Promise<Host> {
-  if (host.status === 'retired') throw new SyncMediaError('HOST_RETIRED', `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`);
+export async function editHost(
+  deps: HostsDeps,
+  host: Host,
+  edit: HostEdit,
+  parts: InitParts = {},
+  change: Change = {},
+): Promise<Host> {
+  if (host.status === 'retired')
+    throw new SyncMediaError(
+      'HOST_RETIRED',
+      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`,
+    );
   const { status, ...described } = edit;
   if (status !== undefined && status !== 'approved' && status !== 'paused') {
-    throw new SyncMediaError('BAD_OPTION', `the status ${JSON.stringify(status)} is none: give approved or paused`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the status ${JSON.stringify(status)} is none: give approved or paused`,
+    );
   }
   // Paused hosts are let in as well, so pausing must not bypass the approval.
   if (status !== undefined && host.status === 'pending') throw isPending(host);
@@ -36,7 +49,12 @@ export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, part
   // This host's own registration limits what it opens. Of another host only its row is known
   // here.
   if (change.remote && !isThis) {
-    limitRemoteChange({ hostname: host.hostname, root: edit.rootPath, syncDirs: edit.syncDirs, own: { root: host.rootPath, allowed: host.syncDirs, declared: undefined } });
+    limitRemoteChange({
+      hostname: host.hostname,
+      root: edit.rootPath,
+      syncDirs: edit.syncDirs,
+      own: { root: host.rootPath, allowed: host.syncDirs, declared: undefined },
+    });
   }
   if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
   const edited = await updateHost(deps, host.id, (now) => {
@@ -45,29 +63,68 @@ export async function editHost(deps: HostsDeps, host: Host, edit: HostEdit, part
     if (status !== undefined && now.status === 'pending') throw isPending(now);
     return { ...fields, ...(status !== undefined && { status }) };
   });
-  if (!edited) throw new SyncMediaError('UNKNOWN_HOST', `the host ${host.hostname} was unregistered meanwhile`);
+  if (!edited)
+    throw new SyncMediaError(
+      'UNKNOWN_HOST',
+      `the host ${host.hostname} was unregistered meanwhile`,
+    );
   return edited;
 }
 
 function isPending({ hostname, id }: Host): SyncMediaError {
-  return new SyncMediaError('BAD_OPTION', `the host ${hostname} is pending: compare its fingerprints (\`syncmedia hosts show ${id}\`) and run \`syncmedia approve ${id}\``);
+  return new SyncMediaError(
+    'BAD_OPTION',
+    `the host ${hostname} is pending: compare its fingerprints (\`syncmedia hosts show ${id}\`) ` +
+      `and run \`syncmedia approve ${id}\``,
+  );
 }
 
-function toRegistration({ hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): HostRegistration {
+function toRegistration({
+  hostname,
+  url,
+  sshPort,
+  username,
+  rootPath,
+  syncDirs,
+  publicKey,
+}: HostEdit): HostRegistration {
   const all = { hostname, url, sshPort, username, root: rootPath, syncDirs, key: publicKey };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function checkOther(host: Host, { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit): Changed {
+function checkOther(
+  host: Host,
+  { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit,
+): Changed {
   if (rootPath !== undefined && !host.passive && rootPath !== host.rootPath) {
-    throw new SyncMediaError('BAD_OPTION', `the root of ${host.hostname} can only be changed there: run \`syncmedia init --root ${rootPath}\` on it`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the root of ${host.hostname} can only be changed there: run \`syncmedia init --root ` +
+        `${rootPath}\` on it`,
+    );
   }
-  validateAddress({ url: url ?? host.url, sshPort: sshPort ?? host.sshPort, username: username ?? host.username });
+  validateAddress({
+    url: url ?? host.url,
+    sshPort: sshPort ?? host.sshPort,
+    username: username ?? host.username,
+  });
   return {
     ...(hostname !== undefined && { hostname: validateHostname(hostname) }),
-    ...(url !== undefined && { url }), ...(sshPort !== undefined && { sshPort }), ...(username !== undefined && { username }),
+    ...(url !== undefined && { url }),
+    ...(sshPort !== undefined && { sshPort }),
+    ...(username !== undefined && { username }),
     ...(rootPath !== undefined && { rootPath: validateRootPath(rootPath) }),
-    ...(syncDirs !== undefined && { syncDirs: syncDirs.length === 0 ? [] : normaliseSyncDirs(syncDirs, `the sync dirs of ${host.hostname}`) }),
-    ...(publicKey !== undefined && { publicKey: publicKey === '' && host.passive ? '' : parsePublicKey(publicKey, `the key of ${host.hostname}`).line }),
+    ...(syncDirs !== undefined && {
+      syncDirs:
+        syncDirs.length === 0
+          ? []
+          : normaliseSyncDirs(syncDirs, `the sync dirs of ${host.hostname}`),
+    }),
+    ...(publicKey !== undefined && {
+      publicKey:
+        publicKey === '' && host.passive
+          ? ''
+          : parsePublicKey(publicKey, `the key of ${host.hostname}`).line,
+    }),
   };
 }

@@ -10,15 +10,38 @@ import type { HostRows } from './host-model.js';
  *
  * @returns the host with its new state
  */
-export async function claimFirst(rows: HostRows, meta: mongo.Collection<Meta>, host: Host): Promise<Host> {
+export async function claimFirst(
+  rows: HostRows,
+  meta: mongo.Collection<Meta>,
+  host: Host,
+): Promise<Host> {
   if (host.readyAt) return host;
-  if (await rows.findOne({ _id: { $ne: host.id }, passive: false, status: { $ne: 'retired' }, readyAt: { $exists: true } })) return host;
-  const first = (await meta.findOne({ _id: 'syncmedia' }, { projection: { firstHost: 1 } }))?.firstHost;
-  const rival = first === undefined || first === host.id ? null : await rows.findOne({ _id: { $eq: first }, status: { $ne: 'retired' } });
+  if (
+    await rows.findOne({
+      _id: { $ne: host.id },
+      passive: false,
+      status: { $ne: 'retired' },
+      readyAt: { $exists: true },
+    })
+  )
+    return host;
+  const first = (await meta.findOne({ _id: 'syncmedia' }, { projection: { firstHost: 1 } }))
+    ?.firstHost;
+  const rival =
+    first === undefined || first === host.id
+      ? null
+      : await rows.findOne({ _id: { $eq: first }, status: { $ne: 'retired' } });
   // The other host has just claimed to be the first and is about to store `readyAt`.
   if (rival) return host;
-  const claimed = await meta.updateOne({ _id: 'syncmedia', firstHost: first ?? { $exists: false } }, { $set: { firstHost: host.id } });
+  const claimed = await meta.updateOne(
+    { _id: 'syncmedia', firstHost: first ?? { $exists: false } },
+    { $set: { firstHost: host.id } },
+  );
   if (claimed.matchedCount === 0) return host;
-  const row = await rows.findOneAndUpdate({ _id: host.id }, { $set: { readyAt: new Date() } }, { returnDocument: 'after', includeResultMetadata: false });
+  const row = await rows.findOneAndUpdate(
+    { _id: host.id },
+    { $set: { readyAt: new Date() } },
+    { returnDocument: 'after', includeResultMetadata: false },
+  );
   return row?.readyAt ? { ...host, readyAt: row.readyAt } : host;
 }

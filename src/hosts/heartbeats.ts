@@ -1,6 +1,9 @@
 import type { Host, HostId } from '../model/words.js';
 
-interface Observed { readonly beat: string; silentMs: number }
+interface Observed {
+  readonly beat: string;
+  silentMs: number;
+}
 
 /**
  * Observes the lease counters of all hosts. A host is gone if its counter stood still for a while
@@ -12,7 +15,11 @@ export class Heartbeats {
   private lookedAt: number | undefined;
 
   /** @param gapMs the most that counts between two observations */
-  constructor(private readonly goneMs: number, private readonly gapMs: number, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly goneMs: number,
+    private readonly gapMs: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /** Call it whenever the hosts were read. */
   observe(hosts: readonly Host[]): void {
@@ -25,7 +32,8 @@ export class Heartbeats {
       if (before?.beat === beat) before.silentMs += passed;
       else this.observed.set(id, { beat, silentMs: 0 });
     }
-    for (const id of this.observed.keys()) if (!hosts.some((host) => host.id === id)) this.observed.delete(id);
+    for (const id of this.observed.keys())
+      if (!hosts.some((host) => host.id === id)) this.observed.delete(id);
   }
 
   isGone(id: HostId): boolean {
@@ -36,6 +44,8 @@ export class Heartbeats {
    * Lists the hosts that deliver nothing any more: active hosts that are gone, and retired hosts.
    */
   listGone(hosts: readonly Host[]): HostId[] {
-    return hosts.filter(({ id, passive, status }) => status === 'retired' || (!passive && this.isGone(id))).map(({ id }) => id);
+    return hosts
+      .filter(({ id, passive, status }) => status === 'retired' || (!passive && this.isGone(id)))
+      .map(({ id }) => id);
   }
 }

@@ -55,7 +55,11 @@ export async function validateRow(model: HostModel, row: HostRow): Promise<void>
 export function toHost(row: HostRow): Host {
   const { _id, seal: _seal, ...rest } = row;
   return {
-    ...rest, id: _id, sweeps: decodeKeys(row.sweeps), halted: decodeKeys(row.halted), ...(row.scans && { scans: decodeKeys(row.scans) }),
+    ...rest,
+    id: _id,
+    sweeps: decodeKeys(row.sweeps),
+    halted: decodeKeys(row.halted),
+    ...(row.scans && { scans: decodeKeys(row.scans) }),
     ...(row.removals && { removals: decodeKeys(row.removals) }),
     ...(row.unnamed && { unnamed: decodeKeys(row.unnamed) }),
     ...(row.unsyncable && { unsyncable: decodeKeys(row.unsyncable) }),
@@ -115,8 +119,14 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       updatedAt: Date,
     },
     {
-      collection: `${prefix}hosts`, autoIndex: false, autoCreate: false, bufferCommands: false, minimize: false, versionKey: false,
-      read: 'primary', writeConcern: { w: 'majority' },
+      collection: `${prefix}hosts`,
+      autoIndex: false,
+      autoCreate: false,
+      bufferCommands: false,
+      minimize: false,
+      versionKey: false,
+      read: 'primary',
+      writeConcern: { w: 'majority' },
     },
   );
   // Plugins that the app registered for all models, ours among them, must not apply to this

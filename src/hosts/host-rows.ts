@@ -1,14 +1,31 @@
 import { asRead, isDuplicateKey } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Host, HostId } from '../model/words.js';
-import { createHostModel, hostRows, validateRow, type HostRow, type HostRows } from './host-model.js';
+import {
+  createHostModel,
+  hostRows,
+  validateRow,
+  type HostRow,
+  type HostRows,
+} from './host-model.js';
 import type { HostsDeps } from './deps.js';
 
 /**
  * The described part of a row. Other fields are not written back, since other processes may have
  * changed them meanwhile.
  */
-export type Described = Pick<HostRow, 'hostname' | 'url' | 'sshPort' | 'username' | 'publicKey' | 'hostKeys' | 'rootPath' | 'syncDirs' | 'backend'>;
+export type Described = Pick<
+  HostRow,
+  | 'hostname'
+  | 'url'
+  | 'sshPort'
+  | 'username'
+  | 'publicKey'
+  | 'hostKeys'
+  | 'rootPath'
+  | 'syncDirs'
+  | 'backend'
+>;
 export type Changed = Partial<Described & Pick<HostRow, 'passive' | 'status'>>;
 
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
@@ -21,7 +38,9 @@ export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'c
 
 /** Lists all hosts, retired ones too, by name, with their seals verified. */
 export async function listHosts(deps: RowsDeps): Promise<Host[]> {
-  return (await rowsOf(deps).find().sort({ hostname: 1 }).toArray()).map((row) => deps.seals.read(row));
+  return (await rowsOf(deps).find().sort({ hostname: 1 }).toArray()).map((row) =>
+    deps.seals.read(row),
+  );
 }
 
 /** Reads one host, with its seal verified. */
@@ -34,13 +53,25 @@ export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undef
  * @throws HOST_EXISTS; BAD_ENVIRONMENT if other rows are sealed and this process has no secret
  */
 export async function insertHost(
-  deps: RowsDeps, id: HostId, fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
+  deps: RowsDeps,
+  id: HostId,
+  fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
 ): Promise<Host> {
   const rows = rowsOf(deps);
-  deps.seals.requireSecret(await rows.findOne({ seal: { $exists: true } }) !== null);
+  deps.seals.requireSecret((await rows.findOne({ seal: { $exists: true } })) !== null);
   const now = new Date();
   const seal = deps.seals.seal({ ...fields, id });
-  const row: HostRow = { _id: id, ...fields, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now, ...(seal !== undefined && { seal }) };
+  const row: HostRow = {
+    _id: id,
+    ...fields,
+    lanes: {},
+    sweeps: {},
+    landed: 0,
+    halted: {},
+    createdAt: now,
+    updatedAt: now,
+    ...(seal !== undefined && { seal }),
+  };
   await validateRow(createHostModel(deps.connection, deps.config.collectionPrefix), row);
   await naming(rows, id, fields, () => rows.insertOne(row));
   return deps.seals.read(row);
@@ -58,7 +89,11 @@ export async function insertHost(
  * @returns undefined if the host is not registered, or retired
  * @throws HOST_EXISTS; BAD_ENVIRONMENT if the row is sealed and this process has no secret
  */
-export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host) => Changed): Promise<Host | undefined> {
+export async function updateHost(
+  deps: RowsDeps,
+  id: HostId,
+  change: (now: Host) => Changed,
+): Promise<Host | undefined> {
   const rows = rowsOf(deps);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const row = await rows.findOne({ _id: id, status: { $ne: 'retired' } });
@@ -66,33 +101,81 @@ export async function updateHost(deps: RowsDeps, id: HostId, change: (now: Host)
     deps.seals.requireSecret(row.seal !== undefined);
     const now = deps.seals.read(row);
     const changed = change(now);
-    const { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status } = { ...now, ...changed };
-    const trusted = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive, status };
+    const {
+      hostname,
+      url,
+      sshPort,
+      username,
+      publicKey,
+      hostKeys,
+      rootPath,
+      syncDirs,
+      passive,
+      status,
+    } = { ...now, ...changed };
+    const trusted = {
+      hostname,
+      url,
+      sshPort,
+      username,
+      publicKey,
+      hostKeys,
+      rootPath,
+      syncDirs,
+      passive,
+      status,
+    };
     const seal = deps.seals.seal({ ...trusted, id });
     // Write every sealed field together with the seal, so that no unseen value is ever sealed.
-    const set = { ...changed, ...(seal !== undefined && { ...trusted, seal }), updatedAt: new Date() };
+    const set = {
+      ...changed,
+      ...(seal !== undefined && { ...trusted, seal }),
+      updatedAt: new Date(),
+    };
     // The change was computed from the trusted fields, so the write requires that they are
     // unchanged.
-    const decisive = [...Object.keys(trusted) as (keyof typeof trusted)[], 'seal' as const];
-    const written = await naming(rows, id, changed, () => rows.findOneAndUpdate(
-      { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) }, { $set: set }, { returnDocument: 'after', includeResultMetadata: false },
-    ));
+    const decisive = [...(Object.keys(trusted) as (keyof typeof trusted)[]), 'seal' as const];
+    const written = await naming(rows, id, changed, () =>
+      rows.findOneAndUpdate(
+        { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) },
+        { $set: set },
+        { returnDocument: 'after', includeResultMetadata: false },
+      ),
+    );
     if (written) return deps.seals.read(written);
   }
-  throw new SyncMediaError('TIMED_OUT', `the host ${id} kept being changed by other processes: try again`);
+  throw new SyncMediaError(
+    'TIMED_OUT',
+    `the host ${id} kept being changed by other processes: try again`,
+  );
 }
 
 /** Turns a duplicate key error into HOST_EXISTS, naming the host in conflict. */
-async function naming<T>(rows: HostRows, id: HostId, wanted: Changed, write: () => Promise<T>): Promise<T> {
+async function naming<T>(
+  rows: HostRows,
+  id: HostId,
+  wanted: Changed,
+  write: () => Promise<T>,
+): Promise<T> {
   try {
     return await write();
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
     const mine = await rows.findOne({ _id: id });
     const { hostname, url, sshPort } = { ...mine, ...wanted };
-    const [byName, byUrl] = await Promise.all([rows.findOne({ hostname: hostname ?? '', _id: { $ne: id } }), rows.findOne({ url: url ?? '', sshPort: sshPort ?? 0, _id: { $ne: id } })]);
-    const what = byName ? `the hostname ${JSON.stringify(hostname)} is that of the host ${byName._id}`
-      : byUrl ? `${String(url)} port ${String(sshPort)} is where the host ${byUrl.hostname} is reached` : 'another host has that name, or that url and port';
-    throw new SyncMediaError('HOST_EXISTS', `${what}: give another, or unregister that host first`, { cause: error });
+    const [byName, byUrl] = await Promise.all([
+      rows.findOne({ hostname: hostname ?? '', _id: { $ne: id } }),
+      rows.findOne({ url: url ?? '', sshPort: sshPort ?? 0, _id: { $ne: id } }),
+    ]);
+    const what = byName
+      ? `the hostname ${JSON.stringify(hostname)} is that of the host ${byName._id}`
+      : byUrl
+        ? `${String(url)} port ${String(sshPort)} is where the host ${byUrl.hostname} is reached`
+        : 'another host has that name, or that url and port';
+    throw new SyncMediaError(
+      'HOST_EXISTS',
+      `${what}: give another, or unregister that host first`,
+      { cause: error },
+    );
   }
 }

@@ -15,13 +15,27 @@ import { withLock } from '../state-dir/file-lock.js';
 import { claimFirst } from './first-host.js';
 import { readOwnHostKeys } from '../access/host-keys.js';
 import { ensureIndexes } from './host-model.js';
-import { findHost, insertHost, listHosts, rowsOf, updateHost, type Changed, type Described } from './host-rows.js';
+import {
+  findHost,
+  insertHost,
+  listHosts,
+  rowsOf,
+  updateHost,
+  type Changed,
+  type Described,
+} from './host-rows.js';
 import { checkGate, openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from '../access/install-keys.js';
 import { listProtected, refuseProtectedDirs } from '../access/protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
 import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
-import { checkStateDir, readState, removeState, writeState, type State } from '../state-dir/state.js';
+import {
+  checkStateDir,
+  readState,
+  removeState,
+  writeState,
+  type State,
+} from '../state-dir/state.js';
 import { listOwnDirs } from './own-dirs.js';
 import { restoreNames } from './unregister.js';
 
@@ -37,17 +51,36 @@ const mostIgnored = 20;
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, BAD_STATE, NO_CONFINEMENT, HOST_EXISTS,
  *   FORMAT_TOO_NEW. Partial failures are returned as checks that are not ok.
  */
-export async function initHost(deps: HostsDeps, asked: HostRegistration, parts: InitParts = {}, change: Change = {}): Promise<InitReport> {
+export async function initHost(
+  deps: HostsDeps,
+  asked: HostRegistration,
+  parts: InitParts = {},
+  change: Change = {},
+): Promise<InitReport> {
   const { stateDir } = deps.config;
   const checks: Check[] = [];
-  const { host, state, created } = await locked(stateDir, () => register(deps, asked, parts, checks, change));
+  const { host, state, created } = await locked(stateDir, () =>
+    register(deps, asked, parts, checks, change),
+  );
   await deps.syncDirs.addMissing(state.syncDirs as Path[]);
   await listIgnored(deps, state, checks);
   const unmarked = change.remote ? await listUnmarked(deps, host, state, checks) : [];
-  const returned = !change.remote && await markDirs(deps, host, state, checks);
-  if (returned && !host.readyAt) await rowsOf(deps).updateOne({ _id: host.id, readyAt: { $exists: false } }, { $set: { returnedAt: new Date() } });
+  const returned = !change.remote && (await markDirs(deps, host, state, checks));
+  if (returned && !host.readyAt)
+    await rowsOf(deps).updateOne(
+      { _id: host.id, readyAt: { $exists: false } },
+      { $set: { returnedAt: new Date() } },
+    );
   const open = await letIn(deps, state, checks);
-  checks.push(...(await tryIt(deps, host, state, open.filter((dir) => !unmarked.includes(dir)), change)));
+  checks.push(
+    ...(await tryIt(
+      deps,
+      host,
+      state,
+      open.filter((dir) => !unmarked.includes(dir)),
+      change,
+    )),
+  );
   return { host, created, checks };
 }
 
@@ -71,12 +104,23 @@ async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} cannot be made (${messageOf(error)}): give another in SYNCMEDIA_STATE_DIR`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `the state folder ${stateDir} cannot be made (${messageOf(error)}): give another in ` +
+        `SYNCMEDIA_STATE_DIR`,
+      { cause: error },
+    );
   }
   return withLock(join(stateDir, 'init.lock'), work);
 }
 
-async function register(deps: HostsDeps, asked: HostRegistration, parts: InitParts, checks: Check[], change: Change): Promise<{ host: Host; state: State; created: boolean }> {
+async function register(
+  deps: HostsDeps,
+  asked: HostRegistration,
+  parts: InitParts,
+  checks: Check[],
+  change: Change,
+): Promise<{ host: Host; state: State; created: boolean }> {
   const { connection, config } = deps;
   const rows = rowsOf(deps);
   const meta = metaCollection(connection, config.collectionPrefix);
@@ -91,32 +135,82 @@ async function register(deps: HostsDeps, asked: HostRegistration, parts: InitPar
   const known: Known = { state: before, host: believed };
   const own = await resolveRegistration(deps, asked, known, parts);
   await checkStateDir(config.stateDir, own.root);
-  refuseProtectedDirs(own.root, await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }), own.ownSyncDirs, listProtected({ authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile }, config));
+  refuseProtectedDirs(
+    own.root,
+    await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }),
+    own.ownSyncDirs,
+    listProtected(
+      { authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile },
+      config,
+    ),
+  );
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
   if (!deps.seals.active) {
     checks.push({
-      name: 'secret', ok: true, message: 'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own',
+      name: 'secret',
+      ok: true,
+      message:
+        'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ' +
+        'host of their own',
       remedy: 'set one on all machines and run `syncmedia init` on each (README, "Trust")',
     });
   }
-  checks.push({ name: 'confinement', ok: true, message: own.unconfined ? 'none: the keys of the other hosts give a login shell as this user' : await checkGate() });
+  checks.push({
+    name: 'confinement',
+    ok: true,
+    message: own.unconfined
+      ? 'none: the keys of the other hosts give a login shell as this user'
+      : await checkGate(),
+  });
   const described = await describe(deps, own, known, parts, checks, change);
   if (stored && !believed) checks.push(describeUnbelieved(restoreNames(stored), described));
   const state: State = {
-    format: 1, id, hostname: own.hostname, root: own.root, syncDirs: own.ownSyncDirs, database: { name: connection.name, id: databaseId },
+    format: 1,
+    id,
+    hostname: own.hostname,
+    root: own.root,
+    syncDirs: own.ownSyncDirs,
+    database: { name: connection.name, id: databaseId },
     ...(own.keys.publicKeyFile !== undefined && { publicKeyFile: own.keys.publicKeyFile }),
-    identityFile: own.keys.identityFile, authorizedKeysFile: config.authorizedKeysFile, ...(own.unconfined && { unconfined: true as const }),
-    registered: { url: own.url, sshPort: own.sshPort, username: own.username, syncDirs: own.syncDirs, publicKey: own.keys.publicKey.line, hostKeys: described.hostKeys },
+    identityFile: own.keys.identityFile,
+    authorizedKeysFile: config.authorizedKeysFile,
+    ...(own.unconfined && { unconfined: true as const }),
+    registered: {
+      url: own.url,
+      sshPort: own.sshPort,
+      username: own.username,
+      syncDirs: own.syncDirs,
+      publicKey: own.keys.publicKey.line,
+      hostKeys: described.hostKeys,
+    },
     createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
   };
   // Write the state first: a row whose id no state folder has would only occupy its host name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
-    const host = stored && !retired ? await updateHost(deps, id, (now) => ({ ...described, passive: false, ...decideStatus(deps, now, described, change) })) : undefined;
-    const made = host ?? (await insertHost(deps, id, { ...described, passive: false, status: config.autoApprove && !change.remote ? 'approved' : 'pending' }));
-    const old: KeyTarget | undefined = before && { stateDir: config.stateDir, state: before, log: config.log };
-    if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id)) await uninstallKeys(old);
+    const host =
+      stored && !retired
+        ? await updateHost(deps, id, (now) => ({
+            ...described,
+            passive: false,
+            ...decideStatus(deps, now, described, change),
+          }))
+        : undefined;
+    const made =
+      host ??
+      (await insertHost(deps, id, {
+        ...described,
+        passive: false,
+        status: config.autoApprove && !change.remote ? 'approved' : 'pending',
+      }));
+    const old: KeyTarget | undefined = before && {
+      stateDir: config.stateDir,
+      state: before,
+      log: config.log,
+    };
+    if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id))
+      await uninstallKeys(old);
     return { host: await claimFirst(rows, meta, made), state, created: !host };
   } catch (error) {
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
@@ -137,12 +231,26 @@ function isBelieved({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
  * this site's secret.
  */
 function describeUnbelieved(row: Host, described: Described): Check {
-  const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter((field) => !isDeepStrictEqual(row[field], described[field]));
-  const options = { url: '--url', sshPort: '--port', username: '--username', syncDirs: '--sync-dirs' } as const;
+  const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter(
+    (field) => !isDeepStrictEqual(row[field], described[field]),
+  );
+  const options = {
+    url: '--url',
+    sshPort: '--port',
+    username: '--username',
+    syncDirs: '--sync-dirs',
+  } as const;
   return {
-    name: 'own row', ok: differing.length === 0,
-    message: `the row of this host in the database has no valid seal, so it was ignored${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
-    ...(differing.length > 0 && { remedy: `if the row was right, run \`syncmedia init\` with ${differing.map((field) => options[field]).join(', ')}` }),
+    name: 'own row',
+    ok: differing.length === 0,
+    message:
+      `the row of this host in the database has no valid seal, so it was ` +
+      `ignored${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
+    ...(differing.length > 0 && {
+      remedy:
+        `if the row was right, run \`syncmedia init\` with ` +
+        `${differing.map((field) => options[field]).join(', ')}`,
+    }),
   };
 }
 
@@ -151,41 +259,86 @@ function describeUnbelieved(row: Host, described: Described): Check {
  * it may be forged. A change of identity (key, address, user, root) needs a new approval if it
  * was requested remotely, or if this machine may not approve hosts.
  */
-function decideStatus({ config }: HostsDeps, now: Host, described: Described, { remote = false }: Change): Pick<Changed, 'status'> {
+function decideStatus(
+  { config }: HostsDeps,
+  now: Host,
+  described: Described,
+  { remote = false }: Change,
+): Pick<Changed, 'status'> {
   if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
-  return identifiesAnother(now, described) && (remote || !config.autoApprove) ? { status: 'pending' } : {};
+  return identifiesAnother(now, described) && (remote || !config.autoApprove)
+    ? { status: 'pending' }
+    : {};
 }
 
 /**
  * Tests the connection. A remote request must not make us connect to an address before a person
  * has seen it, so a pending host is not tested then.
  */
-async function tryIt(deps: HostsDeps, host: Host, state: State, open: readonly Path[], { remote = false }: Change): Promise<Check[]> {
+async function tryIt(
+  deps: HostsDeps,
+  host: Host,
+  state: State,
+  open: readonly Path[],
+  { remote = false }: Change,
+): Promise<Check[]> {
   if (host.status !== 'pending') return deps.tryHost(host, state, open);
-  const waits: Check = { name: 'approval', ok: true, message: 'this host is pending: the others let it in and send to it once it is approved', remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host` };
+  const waits: Check = {
+    name: 'approval',
+    ok: true,
+    message: 'this host is pending: the others let it in and send to it once it is approved',
+    remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host`,
+  };
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }
 
-async function describe(deps: HostsDeps, own: OwnHost, { host, state }: Known, { hostKeyFolder }: InitParts, checks: Check[], { remote = false }: Change): Promise<Described> {
+async function describe(
+  deps: HostsDeps,
+  own: OwnHost,
+  { host, state }: Known,
+  { hostKeyFolder }: InitParts,
+  checks: Check[],
+  { remote = false }: Change,
+): Promise<Described> {
   const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
   // A remote request must not choose a port to connect to, neither on loopback nor in a later
   // call.
-  const port = remote ? deps.config.init.sshPort ?? 22 : own.sshPort;
+  const port = remote ? (deps.config.init.sshPort ?? 22) : own.sshPort;
   const isKept = remote && knownKeys.length > 0;
-  const { keys, from } = isKept ? { keys: knownKeys, from: 'known' } : await readOwnHostKeys(port, hostKeyFolder);
+  const { keys, from } = isKept
+    ? { keys: knownKeys, from: 'known' }
+    : await readOwnHostKeys(port, hostKeyFolder);
   if (from !== 'sshd' && !isKept) {
     checks.push({
-      name: 'host keys', ok: false,
-      message: `no sshd answers on loopback port ${String(port)}: its keys were ${from === 'files' ? 'read from its files' : 'not found'}`,
-      remedy: `start sshd, or give its port ${remote ? 'in SYNCMEDIA_SSH_PORT' : 'with --port'}, and run \`syncmedia init\`${remote ? ' on this host' : ' again'}`,
+      name: 'host keys',
+      ok: false,
+      message:
+        `no sshd answers on loopback port ${String(port)}: its keys were ` +
+        `${from === 'files' ? 'read from its files' : 'not found'}`,
+      remedy:
+        `start sshd, or give its port ` +
+        `${remote ? 'in SYNCMEDIA_SSH_PORT' : 'with --port'}, and run \`syncmedia ` +
+        `init\`${remote ? ' on this host' : ' again'}`,
     });
   }
   if (!own.urlIsQualified) {
-    checks.push({ name: 'url', ok: true, message: `no fully qualified name is known, so the others connect to ${own.url}`, remedy: 'give --url if they cannot resolve that' });
+    checks.push({
+      name: 'url',
+      ok: true,
+      message: `no fully qualified name is known, so the others connect to ${own.url}`,
+      remedy: 'give --url if they cannot resolve that',
+    });
   }
   return {
-    hostname: own.hostname, url: own.url, sshPort: own.sshPort, username: own.username, publicKey: own.keys.publicKey.line,
-    hostKeys: [...keys.length > 0 ? keys : knownKeys], rootPath: own.root, syncDirs: own.syncDirs, backend: deps.config.backend,
+    hostname: own.hostname,
+    url: own.url,
+    sshPort: own.sshPort,
+    username: own.username,
+    publicKey: own.keys.publicKey.line,
+    hostKeys: [...(keys.length > 0 ? keys : knownKeys)],
+    rootPath: own.root,
+    syncDirs: own.syncDirs,
+    backend: deps.config.backend,
   };
 }
 
@@ -197,9 +350,16 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
   const hosts = await listHosts(deps);
   for (const dir of await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs })) {
     const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
-    const other = hosts.find((host) => host.id === marker?.host && host.id !== id && host.status !== 'retired');
+    const other = hosts.find(
+      (host) => host.id === marker?.host && host.id !== id && host.status !== 'retired',
+    );
     if (other?.url === own.url && other.rootPath === own.root) {
-      throw new SyncMediaError('BAD_STATE', `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every host a root of its own, or unregister that host; if this is a copy of its disk, remove ${join(own.root, dir, '.syncmedia/id')}`);
+      throw new SyncMediaError(
+        'BAD_STATE',
+        `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every ` +
+          `host a root of its own, or unregister that host; if this is a copy of its disk, ` +
+          `remove ${join(own.root, dir, '.syncmedia/id')}`,
+      );
     }
   }
 }
@@ -207,15 +367,23 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
 /**
  * @throws FORBIDDEN if a remote request asks for more than this host's own configuration opens
  */
-async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: State | undefined): Promise<void> {
+async function limitRemote(
+  deps: HostsDeps,
+  asked: HostRegistration,
+  before: State | undefined,
+): Promise<void> {
   const { config } = deps;
-  const normalise = (dirs: readonly string[]): Path[] => dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
+  const normalise = (dirs: readonly string[]): Path[] =>
+    dirs.length === 0 ? [] : normaliseSyncDirs(dirs, 'the sync dirs of this host');
   const root = before?.root ?? config.init.root;
   limitRemoteChange({
-    hostname: before?.hostname ?? 'this host', root: asked.root, syncDirs: asked.syncDirs && normalise(asked.syncDirs),
+    hostname: before?.hostname ?? 'this host',
+    root: asked.root,
+    syncDirs: asked.syncDirs && normalise(asked.syncDirs),
     own: {
-      root, allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
-      declared: [...deps.declared(), ...await readOpenedDirs(config.stateDir, root ?? '')],
+      root,
+      allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
+      declared: [...deps.declared(), ...(await readOpenedDirs(config.stateDir, root ?? ''))],
     },
   });
 }
@@ -224,13 +392,24 @@ async function limitRemote(deps: HostsDeps, asked: HostRegistration, before: Sta
  * Lists this host's sync dirs without a marker of this host. A marker opens a directory, so
  * remote requests cannot write one.
  */
-async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<Path[]> {
-  const { root } = state, unmarked: Path[] = [];
+async function listUnmarked(
+  deps: HostsDeps,
+  host: Host,
+  state: State,
+  checks: Check[],
+): Promise<Path[]> {
+  const { root } = state,
+    unmarked: Path[] = [];
   for (const dir of await listOwnDirs(deps, state)) {
     const marker = await readMarker(deps.disk, join(root, dir)).catch(() => undefined);
     if (marker?.host === host.id) continue;
     unmarked.push(dir);
-    checks.push({ name: `sync dir ${dir}`, ok: false, message: `${dir} is not marked for this host, so nothing is synced in it`, remedy: 'run `syncmedia init` on this host' });
+    checks.push({
+      name: `sync dir ${dir}`,
+      ok: false,
+      message: `${dir} is not marked for this host, so nothing is synced in it`,
+      remedy: 'run `syncmedia init` on this host',
+    });
   }
   return unmarked;
 }
@@ -241,15 +420,27 @@ async function listUnmarked(deps: HostsDeps, host: Host, state: State, checks: C
  */
 async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Promise<void> {
   const own = await listOwnDirs(deps, state);
-  const ignored = (await deps.syncDirs.all()).map(({ path }) => path).filter((path) => !own.includes(path));
+  const ignored = (await deps.syncDirs.all())
+    .map(({ path }) => path)
+    .filter((path) => !own.includes(path));
   if (ignored.length === 0) return;
   // Show directories that this host could open first, since a forged row may have any text as its
   // path.
-  const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))].slice(0, mostIgnored).map((path) => quotePath(String(path))).join(', ');
+  const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))]
+    .slice(0, mostIgnored)
+    .map((path) => quotePath(String(path)))
+    .join(', ');
   checks.push({
-    name: 'rows of sync dirs', ok: true,
-    message: `the database names ${shown}${ignored.length > mostIgnored ? ` and ${String(ignored.length - mostIgnored)} more` : ''}; this host opens only what its own models and --sync-dirs name, so ${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
-    remedy: 'if this host is to keep them, start the app whose models declare them, or list them in --sync-dirs, and run `syncmedia init` again',
+    name: 'rows of sync dirs',
+    ok: true,
+    message:
+      `the database names ` +
+      `${shown}${ignored.length > mostIgnored ? ` and ${String(ignored.length - mostIgnored)} more` : ''}; ` +
+      `this host opens only what its own models and --sync-dirs name, so ` +
+      `${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
+    remedy:
+      'if this host is to keep them, start the app whose models declare them, or list them in ' +
+      '--sync-dirs, and run `syncmedia init` again',
   });
 }
 
@@ -257,17 +448,35 @@ async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Prom
  * Writes the markers of this host's sync dirs.
  * @returns whether a directory had the marker of another host: this disk was a replica before
  */
-async function markDirs(deps: HostsDeps, host: Host, state: State, checks: Check[]): Promise<boolean> {
+async function markDirs(
+  deps: HostsDeps,
+  host: Host,
+  state: State,
+  checks: Check[],
+): Promise<boolean> {
   let returned = false;
-  const { root } = state, dirs = await listOwnDirs(deps, state);
+  const { root } = state,
+    dirs = await listOwnDirs(deps, state);
   if (dirs.length === 0) {
-    checks.push({ name: 'sync dirs', ok: false, message: 'no sync dir is known yet, so none was marked', remedy: 'give --sync-dirs, or start the app once so that its models declare them, and run `syncmedia init` again' });
+    checks.push({
+      name: 'sync dirs',
+      ok: false,
+      message: 'no sync dir is known yet, so none was marked',
+      remedy:
+        'give --sync-dirs, or start the app once so that its models declare them, and run ' +
+        '`syncmedia init` again',
+    });
   }
   for (const dir of dirs) {
     const name = `sync dir ${dir}`;
     const wrong = await findWrongDir(root, dir);
     if (wrong !== undefined) {
-      checks.push({ name, ok: false, message: wrong, remedy: `create or mount ${join(root, dir)}, and run \`syncmedia init\` again` });
+      checks.push({
+        name,
+        ok: false,
+        message: wrong,
+        remedy: `create or mount ${join(root, dir)}, and run \`syncmedia init\` again`,
+      });
       continue;
     }
     try {
@@ -275,7 +484,12 @@ async function markDirs(deps: HostsDeps, host: Host, state: State, checks: Check
       returned ||= before !== undefined && before.host !== host.id;
       await writeMarker(deps.disk, join(root, dir), host.id, dir, { force: true });
     } catch (error) {
-      checks.push({ name, ok: false, message: messageOf(error), remedy: `let ${host.username} own ${join(root, dir)}` });
+      checks.push({
+        name,
+        ok: false,
+        message: messageOf(error),
+        remedy: `let ${host.username} own ${join(root, dir)}`,
+      });
     }
   }
   return returned;

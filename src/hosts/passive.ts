@@ -26,44 +26,111 @@ import { readState } from '../state-dir/state.js';
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH
  *   with the fingerprints it presents; the errors of marking
  */
-export async function addPassiveHost(deps: HostsDeps, asked: PassiveHostRegistration, { remote = false }: Change = {}): Promise<Host> {
+export async function addPassiveHost(
+  deps: HostsDeps,
+  asked: PassiveHostRegistration,
+  { remote = false }: Change = {},
+): Promise<Host> {
   const hostname = validateHostname(asked.hostname);
   const { url = hostname, sshPort = 22, username = userInfo().username } = asked;
   validateAddress({ url, sshPort, username });
   const rootPath = validateRootPath(asked.root);
-  const syncDirs = asked.syncDirs && asked.syncDirs.length > 0 ? normaliseSyncDirs(asked.syncDirs, `the sync dirs of ${hostname}`) : [];
+  const syncDirs =
+    asked.syncDirs && asked.syncDirs.length > 0
+      ? normaliseSyncDirs(asked.syncDirs, `the sync dirs of ${hostname}`)
+      : [];
   const publicKey = asked.key === undefined ? '' : (await readPublicKey(asked.key)).line;
   await ensureIndexes(rowsOf(deps));
   refuseTaken(await listHosts(deps), { hostname, url, sshPort });
   const hostKeys = [await findPin({ url, sshPort }, asked, remote)];
-  const described = { hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, backend: deps.config.backend };
+  const described = {
+    hostname,
+    url,
+    sshPort,
+    username,
+    publicKey,
+    hostKeys,
+    rootPath,
+    syncDirs,
+    backend: deps.config.backend,
+  };
   const id = randomUUID();
   const now = new Date();
-  if (remote) return insertHost(deps, id, { ...described, passive: true, status: 'pending', readyAt: now });
-  const host: Host = { ...described, id, passive: true, status: 'approved', readyAt: now, lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now };
-  await deps.markDirs(host, await listPassiveDirs(deps, { syncDirs }, readState(deps.config.stateDir)));
+  if (remote)
+    return insertHost(deps, id, { ...described, passive: true, status: 'pending', readyAt: now });
+  const host: Host = {
+    ...described,
+    id,
+    passive: true,
+    status: 'approved',
+    readyAt: now,
+    lanes: {},
+    sweeps: {},
+    landed: 0,
+    halted: {},
+    createdAt: now,
+    updatedAt: now,
+  };
+  await deps.markDirs(
+    host,
+    await listPassiveDirs(deps, { syncDirs }, readState(deps.config.stateDir)),
+  );
   return insertHost(deps, id, { ...described, passive: true, status: 'approved', readyAt: now });
 }
 
 /** Checks for conflicts before the markers are written. The unique indexes decide in the end. */
-function refuseTaken(hosts: readonly Host[], { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>): void {
-  const other = hosts.find((host) => host.hostname === hostname || (host.url === url && host.sshPort === sshPort));
-  if (other) throw new SyncMediaError('HOST_EXISTS', `the host ${other.hostname} at ${other.url} port ${String(other.sshPort)} is registered already: give another hostname, or another url or port`);
+function refuseTaken(
+  hosts: readonly Host[],
+  { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>,
+): void {
+  const other = hosts.find(
+    (host) => host.hostname === hostname || (host.url === url && host.sshPort === sshPort),
+  );
+  if (other)
+    throw new SyncMediaError(
+      'HOST_EXISTS',
+      `the host ${other.hostname} at ${other.url} port ${String(other.sshPort)} is registered ` +
+        `already: give another hostname, or another url or port`,
+    );
 }
 
-async function findPin(address: Pick<Host, 'url' | 'sshPort'>, { hostKey, fingerprint: wanted }: PassiveHostRegistration, remote: boolean): Promise<string> {
+async function findPin(
+  address: Pick<Host, 'url' | 'sshPort'>,
+  { hostKey, fingerprint: wanted }: PassiveHostRegistration,
+  remote: boolean,
+): Promise<string> {
   if (hostKey !== undefined) return parsePublicKey(hostKey, 'the host key').line;
   if (wanted !== undefined && !remote) return pinKey(address, wanted);
-  throw new SyncMediaError('BAD_OPTION', remote ? 'the host key is missing: give the line of /etc/ssh/ssh_host_ed25519_key.pub of that host' : 'the fingerprint is missing: give that of one of the host keys, or the host key itself');
+  throw new SyncMediaError(
+    'BAD_OPTION',
+    remote
+      ? 'the host key is missing: give the line of /etc/ssh/ssh_host_ed25519_key.pub of that host'
+      : 'the fingerprint is missing: give that of one of the host keys, or the host key itself',
+  );
 }
 
-async function pinKey({ url, sshPort }: Pick<Host, 'url' | 'sshPort'>, wanted: string): Promise<string> {
+async function pinKey(
+  { url, sshPort }: Pick<Host, 'url' | 'sshPort'>,
+  wanted: string,
+): Promise<string> {
   if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(wanted)) {
-    throw new SyncMediaError('BAD_OPTION', `the fingerprint ${JSON.stringify(wanted.slice(0, 100))} is none: run \`ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub\` on that host, and give what begins with SHA256:`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the fingerprint ${JSON.stringify(wanted.slice(0, 100))} is none: run \`ssh-keygen -l -f ` +
+        `/etc/ssh/ssh_host_ed25519_key.pub\` on that host, and give what begins with SHA256:`,
+    );
   }
   const keys = await scanHostKeys(url, sshPort);
-  if (keys.length === 0) throw new SyncMediaError('HOST_UNREACHABLE', `no sshd answers at ${url} port ${String(sshPort)}`);
+  if (keys.length === 0)
+    throw new SyncMediaError(
+      'HOST_UNREACHABLE',
+      `no sshd answers at ${url} port ${String(sshPort)}`,
+    );
   const key = keys.find((line) => fingerprint(line) === wanted.replace(/=$/, ''));
   if (key !== undefined) return key;
-  throw new SyncMediaError('HOST_KEY_MISMATCH', `${url} port ${String(sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}, and not ${wanted}: find out on that host which is right`);
+  throw new SyncMediaError(
+    'HOST_KEY_MISMATCH',
+    `${url} port ${String(sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}, ` +
+      `and not ${wanted}: find out on that host which is right`,
+  );
 }

@@ -35,7 +35,10 @@ export interface OwnHost {
 }
 
 /** This host's data from an earlier `init`. `host` is its row, if that can be trusted. */
-export interface Known { state: State | undefined; host: Host | undefined }
+export interface Known {
+  state: State | undefined;
+  host: Host | undefined;
+}
 
 /**
  * Resolves each value: from the request, else the environment, else the stored value, else the
@@ -44,14 +47,20 @@ export interface Known { state: State | undefined; host: Host | undefined }
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY naming the wrong value
  */
 export async function resolveRegistration(
-  deps: Pick<HostsDeps, 'config'>, asked: HostRegistration, { state, host }: Known, { home }: InitParts = {},
+  deps: Pick<HostsDeps, 'config'>,
+  asked: HostRegistration,
+  { state, host }: Known,
+  { home }: InitParts = {},
 ): Promise<OwnHost> {
   const { init, key, identityFile } = deps.config;
   // A person may have changed the row on another host, so the row takes precedence.
   const before = host ?? state?.registered;
-  const hostname = validateHostname(asked.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName());
+  const hostname = validateHostname(
+    asked.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName(),
+  );
   const given = asked.url ?? init.url ?? before?.url;
-  const { name: url, qualified } = given === undefined ? await findDomainName() : { name: given, qualified: true };
+  const { name: url, qualified } =
+    given === undefined ? await findDomainName() : { name: given, qualified: true };
   const sshPort = asked.sshPort ?? init.sshPort ?? before?.sshPort ?? 22;
   const username = asked.username ?? init.username ?? before?.username ?? userInfo().username;
   validateAddress({ url, sshPort, username });
@@ -60,29 +69,64 @@ export async function resolveRegistration(
   const said = asked.syncDirs ?? init.syncDirs;
   const dirs = await checkSyncDirs(root, said ?? before?.syncDirs ?? state?.syncDirs ?? []);
   const ownDirs = await checkSyncDirs(root, said ?? state?.syncDirs ?? []);
-  if (asked.generate && asked.key !== undefined) throw new SyncMediaError('BAD_OPTION', 'a key is given and is to be generated: give one of the two');
+  if (asked.generate && asked.key !== undefined)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      'a key is given and is to be generated: give one of the two',
+    );
   const made = asked.generate ? await generateKey(deps.config.stateDir, hostname) : undefined;
-  const stored = asked.key === undefined && key === undefined && made === undefined ? state : undefined;
+  const stored =
+    asked.key === undefined && key === undefined && made === undefined ? state : undefined;
   const keys = await findKey({
-    key: made ?? asked.key ?? key ?? stored?.publicKeyFile ?? (stored && before ? before.publicKey : undefined),
-    identityFile: made === undefined ? identityFile ?? stored?.identityFile : undefined,
+    key:
+      made ??
+      asked.key ??
+      key ??
+      stored?.publicKeyFile ??
+      (stored && before ? before.publicKey : undefined),
+    identityFile: made === undefined ? (identityFile ?? stored?.identityFile) : undefined,
     ...(home !== undefined && { home }),
   });
   const unconfined = asked.unconfined ?? init.unconfined ?? state?.unconfined ?? false;
-  return { hostname, url, urlIsQualified: qualified, sshPort, username, root, syncDirs: dirs, ownSyncDirs: ownDirs, keys, unconfined };
+  return {
+    hostname,
+    url,
+    urlIsQualified: qualified,
+    sshPort,
+    username,
+    root,
+    syncDirs: dirs,
+    ownSyncDirs: ownDirs,
+    keys,
+    unconfined,
+  };
 }
 
 /** @throws BAD_OPTION */
 export function validateHostname(hostname: string): string {
   if (isHostname(hostname)) return hostname;
-  throw new SyncMediaError('BAD_OPTION', `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits, _ and -, with single dots between them, a letter or digit after each; a name that every JavaScript object has, as "constructor", is none`);
+  throw new SyncMediaError(
+    'BAD_OPTION',
+    `hostname ${JSON.stringify(hostname.slice(0, 100))} cannot be used: give letters, digits, _ ` +
+      `and -, with single dots between them, a letter or digit after each; a name that every ` +
+      `JavaScript object has, as "constructor", is none`,
+  );
 }
 
 /** @throws BAD_OPTION */
 export function validateRootPath(root: string): string {
-  if (!isAbsolute(root) || root.includes('\0')) throw new SyncMediaError('BAD_OPTION', `the root ${JSON.stringify(root)} is not absolute: give the full path of the directory above the sync dirs`);
+  if (!isAbsolute(root) || root.includes('\0'))
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the root ${JSON.stringify(root)} is not absolute: give the full path of the directory ` +
+        `above the sync dirs`,
+    );
   const path = resolve(root);
-  if (path === '/') throw new SyncMediaError('BAD_OPTION', 'the root "/" is the whole file system: give the directory above the sync dirs');
+  if (path === '/')
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      'the root "/" is the whole file system: give the directory above the sync dirs',
+    );
   return path;
 }
 
@@ -93,28 +137,46 @@ export function validateRootPath(root: string): string {
 export async function findWrongDir(root: string, dir: Path): Promise<string | undefined> {
   const there = await stat(join(root, dir)).catch(() => undefined);
   if (!there) return `the sync dir ${JSON.stringify(dir)} does not exist below ${root}`;
-  return there.isDirectory() ? undefined : `the sync dir ${JSON.stringify(dir)} below ${root} is no directory`;
+  return there.isDirectory()
+    ? undefined
+    : `the sync dir ${JSON.stringify(dir)} below ${root} is no directory`;
 }
 
 async function checkSyncDirs(root: string, given: readonly string[]): Promise<Path[]> {
   const dirs = given.length === 0 ? [] : normaliseSyncDirs(given, 'the sync dirs of this host');
   for (const dir of dirs) {
     const wrong = await findWrongDir(root, dir);
-    if (wrong !== undefined) throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
+    if (wrong !== undefined)
+      throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
   }
   return dirs;
 }
 
 async function checkRoot(root: string | undefined): Promise<string> {
-  if (root === undefined) throw new SyncMediaError('BAD_OPTION', 'no root: give the absolute path of the directory above the sync dirs, as `--root` or in SYNCMEDIA_ROOT');
+  if (root === undefined)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      'no root: give the absolute path of the directory above the sync dirs, as `--root` or in ' +
+        'SYNCMEDIA_ROOT',
+    );
   const path = validateRootPath(root);
   const there = await stat(path).catch(() => undefined);
-  if (!there) throw new SyncMediaError('BAD_OPTION', `the root ${path} does not exist: create it, or mount it, first`);
-  if (!there.isDirectory()) throw new SyncMediaError('BAD_OPTION', `the root ${path} is no directory`);
+  if (!there)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the root ${path} does not exist: create it, or mount it, first`,
+    );
+  if (!there.isDirectory())
+    throw new SyncMediaError('BAD_OPTION', `the root ${path} is no directory`);
   try {
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new SyncMediaError('BAD_OPTION', `the user ${userInfo().username} may not read and write the root ${path}: run this as the user who runs the app, and let that user own it`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `the user ${userInfo().username} may not read and write the root ${path}: run this as the ` +
+        `user who runs the app, and let that user own it`,
+      { cause: error },
+    );
   }
   return path;
 }
@@ -127,9 +189,15 @@ async function checkUser(username: string): Promise<void> {
   const me = userInfo();
   if (username === me.username) return;
   const uid = await new Promise<string | undefined>((done) => {
-    execFile('id', ['-u', '--', username], { timeout: 5000, maxBuffer: 1024 }, (error, stdout) => { done(error ? undefined : stdout.trim()); });
+    execFile('id', ['-u', '--', username], { timeout: 5000, maxBuffer: 1024 }, (error, stdout) => {
+      done(error ? undefined : stdout.trim());
+    });
   });
   if (uid === String(me.uid)) return;
   const other = uid === undefined ? 'does not exist here' : `is another user than ${me.username}`;
-  throw new SyncMediaError('BAD_OPTION', `the username ${JSON.stringify(username)} ${other}: the ssh login of a host is the user who runs the app, so run this as that user, or leave the username out`);
+  throw new SyncMediaError(
+    'BAD_OPTION',
+    `the username ${JSON.stringify(username)} ${other}: the ssh login of a host is the user who ` +
+      `runs the app, so run this as that user, or leave the username out`,
+  );
 }

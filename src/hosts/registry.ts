@@ -1,11 +1,36 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../model/errors.js';
-import type { Failure, Host, HostId, Lane, Path, RemovalDecision, ScanTimes, SetupProblem, UnnamedSaves, Unsyncable } from '../model/words.js';
+import type {
+  Failure,
+  Host,
+  HostId,
+  Lane,
+  Path,
+  RemovalDecision,
+  ScanTimes,
+  SetupProblem,
+  UnnamedSaves,
+  Unsyncable,
+} from '../model/words.js';
 import { encodeKey, type HostRows } from './host-model.js';
 import { Seals } from './seal.js';
 
 /** Fields that change during normal work and need no reaction. */
-const volatile = ['lease', 'lanes', 'sweeps', 'scans', 'seenAt', 'landed', 'reload', 'filled', 'knows', 'unsyncable', 'setup', 'unnamed', 'updatedAt'] as const;
+const volatile = [
+  'lease',
+  'lanes',
+  'sweeps',
+  'scans',
+  'seenAt',
+  'landed',
+  'reload',
+  'filled',
+  'knows',
+  'unsyncable',
+  'setup',
+  'unnamed',
+  'updatedAt',
+] as const;
 const MAX_OUTPUT = 4096;
 const MAX_SETUP = 100;
 
@@ -31,18 +56,26 @@ export class Registry {
   private writes = 0;
 
   /** @param self undefined on a machine without a host id */
-  constructor(private readonly rows: () => HostRows, readonly self: HostId | undefined, private readonly seals = new Seals()) {}
+  constructor(
+    private readonly rows: () => HostRows,
+    readonly self: HostId | undefined,
+    private readonly seals = new Seals(),
+  ) {}
 
   /** Reads all hosts. Concurrent callers share one read, which began after they called. */
   refresh(): Promise<readonly Host[]> {
     if (!this.running) {
-      this.running = this.read().finally(() => { this.running = undefined; });
+      this.running = this.read().finally(() => {
+        this.running = undefined;
+      });
       return this.running;
     }
-    this.next ??= this.running.catch(() => undefined).then(() => {
-      this.next = undefined;
-      return this.refresh();
-    });
+    this.next ??= this.running
+      .catch(() => undefined)
+      .then(() => {
+        this.next = undefined;
+        return this.refresh();
+      });
     return this.next;
   }
 
@@ -53,13 +86,17 @@ export class Registry {
    */
   onChange(listener: HostsListener): () => void {
     this.listeners.add(listener);
-    return () => { this.listeners.delete(listener); };
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /** Reports that another host has raised this host's counter `received`. */
   onLanded(listener: (landed: number) => void): () => void {
     this.landedListeners.add(listener);
-    return () => { this.landedListeners.delete(listener); };
+    return () => {
+      this.landedListeners.delete(listener);
+    };
   }
 
   all(): readonly Host[] {
@@ -69,7 +106,12 @@ export class Registry {
   /** This host's row, as last read. @throws NOT_INITIALISED if there is none */
   me(): Host {
     const me = this.hosts.find((host) => host.id === this.self);
-    if (!me) throw new SyncMediaError('NOT_INITIALISED', `no host in the database has the id of this machine's state folder${this.self ? ` (${this.self})` : ''}: run \`syncmedia init\``);
+    if (!me)
+      throw new SyncMediaError(
+        'NOT_INITIALISED',
+        `no host in the database has the id of this machine's state ` +
+          `folder${this.self ? ` (${this.self})` : ''}: run \`syncmedia init\``,
+      );
     return me;
   }
 
@@ -85,8 +127,14 @@ export class Registry {
 
   /** Finds a host by hostname or id. @throws UNKNOWN_HOST */
   get(nameOrId: string): Host {
-    const host = this.hosts.find(({ id }) => id === nameOrId) ?? this.hosts.find(({ hostname }) => hostname === nameOrId);
-    if (!host) throw new SyncMediaError('UNKNOWN_HOST', `no host is called ${JSON.stringify(nameOrId)}: \`syncmedia hosts\` lists them`);
+    const host =
+      this.hosts.find(({ id }) => id === nameOrId) ??
+      this.hosts.find(({ hostname }) => hostname === nameOrId);
+    if (!host)
+      throw new SyncMediaError(
+        'UNKNOWN_HOST',
+        `no host is called ${JSON.stringify(nameOrId)}: \`syncmedia hosts\` lists them`,
+      );
     return host;
   }
 
@@ -97,7 +145,9 @@ export class Registry {
 
   /** Raises the counters of hosts by the number of files that arrived there. */
   async raiseLanded(files: ReadonlyMap<HostId, number>): Promise<void> {
-    const operations = [...files].map(([_id, count]) => ({ updateOne: { filter: { _id }, update: { $inc: { landed: count } } } }));
+    const operations = [...files].map(([_id, count]) => ({
+      updateOne: { filter: { _id }, update: { $inc: { landed: count } } },
+    }));
     if (operations.length > 0) await this.rows().bulkWrite(operations, { ordered: false });
   }
 
@@ -138,7 +188,10 @@ export class Registry {
 
   /** Marks this host as a source for other hosts. Only the first call has an effect. */
   async markReady(): Promise<void> {
-    await this.writeMine({ $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } }, { readyAt: { $exists: false } });
+    await this.writeMine(
+      { $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } },
+      { readyAt: { $exists: false } },
+    );
   }
 
   /**
@@ -151,17 +204,24 @@ export class Registry {
 
   /** Stores the result of the reload command, with the last 4,096 characters of its output. */
   async recordReload(reload: NonNullable<Host['reload']>): Promise<void> {
-    await this.writeMine({ $set: { reload: { ...reload, output: reload.output.slice(-MAX_OUTPUT) } } });
+    await this.writeMine({
+      $set: { reload: { ...reload, output: reload.output.slice(-MAX_OUTPUT) } },
+    });
   }
 
   /** Stores the setup problems of this host's application. */
   async recordSetup(problems: readonly SetupProblem[]): Promise<void> {
-    await this.writeMine(problems.length > 0 ? { $set: { setup: problems.slice(0, MAX_SETUP) } } : { $unset: { setup: 1 } });
+    await this.writeMine(
+      problems.length > 0
+        ? { $set: { setup: problems.slice(0, MAX_SETUP) } }
+        : { $unset: { setup: 1 } },
+    );
   }
 
   /** Adds to the counts of saves whose documents named no file. */
   async recordUnnamed(saves: ReadonlyMap<string, UnnamedSaves>): Promise<void> {
-    const $inc: Record<string, number> = {}, $set: Record<string, unknown> = {};
+    const $inc: Record<string, number> = {},
+      $set: Record<string, unknown> = {};
     for (const [model, { count, lastDocument, lastAt }] of saves) {
       const field = `unnamed.${encodeKey(model)}`;
       $inc[`${field}.count`] = count;
@@ -189,9 +249,20 @@ export class Registry {
    * Stores a person's decision on the pending removals of a sync dir on a host.
    * @returns false if none are waiting
    */
-  async decideRemovals(host: HostId, dir: Path, decision: RemovalDecision['decision']): Promise<boolean> {
+  async decideRemovals(
+    host: HostId,
+    dir: Path,
+    decision: RemovalDecision['decision'],
+  ): Promise<boolean> {
     const key = encodeKey(dir);
-    return this.write(host, { $set: { [`removals.${key}`]: { decision, at: new Date() } }, $unset: { [`halted.${key}`]: 1 } }, { [`halted.${key}`]: { $exists: true } });
+    return this.write(
+      host,
+      {
+        $set: { [`removals.${key}`]: { decision, at: new Date() } },
+        $unset: { [`halted.${key}`]: 1 },
+      },
+      { [`halted.${key}`]: { $exists: true } },
+    );
   }
 
   private mine(): HostId {
@@ -204,7 +275,10 @@ export class Registry {
 
   /** Makes one atomic write. The resulting row replaces the one read before. */
   private async write(id: HostId, update: Update, where: object = {}): Promise<boolean> {
-    const row = await this.rows().findOneAndUpdate({ ...where, _id: id }, update, { returnDocument: 'after', includeResultMetadata: false });
+    const row = await this.rows().findOneAndUpdate({ ...where, _id: id }, update, {
+      returnDocument: 'after',
+      includeResultMetadata: false,
+    });
     if (!row) return false;
     this.writtenAt.set(id, ++this.writes);
     this.replace(this.hosts.map((host) => (host.id === id ? this.seals.read(row) : host)));
@@ -213,10 +287,17 @@ export class Registry {
 
   private async read(): Promise<readonly Host[]> {
     const began = this.writes;
-    const read = (await this.rows().find().sort({ hostname: 1 }).toArray()).map((row) => this.seals.read(row));
+    const read = (await this.rows().find().sort({ hostname: 1 }).toArray()).map((row) =>
+      this.seals.read(row),
+    );
     const newer = (host: Host): boolean => (this.writtenAt.get(host.id) ?? 0) > began;
-    this.replace(read.map((host) => (newer(host) ? this.hosts.find(({ id }) => id === host.id) ?? host : host)));
-    for (const id of this.writtenAt.keys()) if (!read.some((host) => host.id === id)) this.writtenAt.delete(id);
+    this.replace(
+      read.map((host) =>
+        newer(host) ? (this.hosts.find(({ id }) => id === host.id) ?? host) : host,
+      ),
+    );
+    for (const id of this.writtenAt.keys())
+      if (!read.some((host) => host.id === id)) this.writtenAt.delete(id);
     return this.hosts;
   }
 
@@ -226,8 +307,11 @@ export class Registry {
     if (!isDeepStrictEqual(before.map(withoutVolatile), after.map(withoutVolatile))) {
       for (const listener of this.listeners) listener(before, after);
     }
-    const [was, is] = [before, after].map((hosts) => hosts.find(({ id }) => id === this.self)?.landed);
-    if (was !== undefined && is !== undefined && is > was) for (const listener of this.landedListeners) listener(is);
+    const [was, is] = [before, after].map(
+      (hosts) => hosts.find(({ id }) => id === this.self)?.landed,
+    );
+    if (was !== undefined && is !== undefined && is > was)
+      for (const listener of this.landedListeners) listener(is);
   }
 }
 

@@ -29,18 +29,28 @@ export interface RemoteRequest {
  */
 export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteRequest): void {
   if (root !== undefined && root !== own.root) {
-    throw forbidden(`the root of ${hostname} cannot be set through the router`, `syncmedia init --root ${root}`);
+    throw forbidden(
+      `the root of ${hostname} cannot be set through the router`,
+      `syncmedia init --root ${root}`,
+    );
   }
   if (syncDirs === undefined) return;
   const isWhole = syncDirs.length === 0 && own.allowed.length > 0;
   // A directory inside a sync dir is refused: it would lose that sync dir's rules, such as
   // `exclude`.
   const isOpen = own.declared
-    ? (dir: string) => chooseOwnDirs({ allowed: own.allowed, declared: own.declared ?? [], opened: [] }).includes(dir as Path)
+    ? (dir: string) =>
+        chooseOwnDirs({ allowed: own.allowed, declared: own.declared ?? [], opened: [] }).includes(
+          dir as Path,
+        )
     : (dir: string) => allows({ syncDirs: [...own.allowed] }, dir);
   const wider = syncDirs.filter((dir) => !isOpen(dir));
   if (isWhole || wider.length > 0) {
-    throw forbidden(`the sync dirs of ${hostname} can be narrowed through the router, but not widened${wider.length > 0 ? ` (to ${wider.join(', ')})` : ''}`, `syncmedia init --sync-dirs ${syncDirs.join(',') || '…'}`);
+    throw forbidden(
+      `the sync dirs of ${hostname} can be narrowed through the router, but not ` +
+        `widened${wider.length > 0 ? ` (to ${wider.join(', ')})` : ''}`,
+      `syncmedia init --sync-dirs ${syncDirs.join(',') || '…'}`,
+    );
   }
 }
 

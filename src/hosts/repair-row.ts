@@ -30,14 +30,20 @@ export function repairRow(row: HostRow): HostRow {
   const unread = readFields(row);
   for (const [name, value] of Object.entries(unread)) wrong[name] = value;
   if (Object.keys(wrong).length === 0) return row;
-  const repaired: Record<string, unknown> = { ...row, ...wrong, ...(isForged && row.status !== 'retired' && { status: 'pending' }) };
-  for (const [name, value] of Object.entries(wrong)) if (value === undefined) Reflect.deleteProperty(repaired, name);
+  const repaired: Record<string, unknown> = {
+    ...row,
+    ...wrong,
+    ...(isForged && row.status !== 'retired' && { status: 'pending' }),
+  };
+  for (const [name, value] of Object.entries(wrong))
+    if (value === undefined) Reflect.deleteProperty(repaired, name);
   return repaired as unknown as HostRow;
 }
 
 /** Lists the malformed fields of a row, for status and doctor. */
 export function listUnreadable(row: HostRow): string[] {
-  const given = row as unknown as Record<string, unknown>, repaired = repairRow(row) as unknown as Record<string, unknown>;
+  const given = row as unknown as Record<string, unknown>,
+    repaired = repairRow(row) as unknown as Record<string, unknown>;
   return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);
 }
 

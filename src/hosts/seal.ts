@@ -6,19 +6,34 @@ import { toHost, type HostRow } from './host-model.js';
 import { listUnreadable, repairRow } from './repair-row.js';
 
 /** Explains why a host is pending without anybody's decision, with the remedy. */
-export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): { message: string; remedy: string } {
+export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): {
+  message: string;
+  remedy: string;
+} {
   return {
-    message: 'this machine has a SYNCMEDIA_SECRET; that host has none or a different one, or its row was changed in the database',
-    remedy: `set the same secret on ${hostname} and run \`syncmedia init\` there, or compare its fingerprints and run \`syncmedia approve ${hostname}\``,
+    message:
+      'this machine has a SYNCMEDIA_SECRET; that host has none or a different one, or its row ' +
+      'was changed in the database',
+    remedy:
+      `set the same secret on ${hostname} and run \`syncmedia init\` there, or compare ` +
+      `its fingerprints and run \`syncmedia approve ${hostname}\``,
   };
 }
 
-export const remedyForUnreadable = 'find out who writes to the database beside syncmedia, and restart syncmedia on that host, which writes its fields anew; a host that does not exist is removed by `syncmedia unregister`';
+export const remedyForUnreadable =
+  'find out who writes to the database beside syncmedia, and restart syncmedia on that host, ' +
+  'which writes its fields anew; a host that does not exist is removed by `syncmedia unregister`';
 
 /** Explains the consequence of having no secret while other hosts have one. */
-export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]): { message: string; remedy: string } {
+export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]): {
+  message: string;
+  remedy: string;
+} {
   return {
-    message: `this machine has no SYNCMEDIA_SECRET, but ${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: hosts with a secret take this host for pending and refuse its key (AUTH_FAILED)`,
+    message:
+      `this machine has no SYNCMEDIA_SECRET, but ` +
+      `${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: hosts with a ` +
+      `secret take this host for pending and refuse its key (AUTH_FAILED)`,
     remedy: 'set the same SYNCMEDIA_SECRET here and run `syncmedia init`',
   };
 }
@@ -33,9 +48,14 @@ export class Seals {
    * @param previous a secret that is being replaced: its seals still count, and it makes no new
    *   ones
    */
-  constructor(private readonly secret?: string, private readonly previous?: string) {}
+  constructor(
+    private readonly secret?: string,
+    private readonly previous?: string,
+  ) {}
 
-  get active(): boolean { return this.secret !== undefined; }
+  get active(): boolean {
+    return this.secret !== undefined;
+  }
 
   /**
    * Seals the trusted fields of a host; undefined without a secret.
@@ -44,7 +64,12 @@ export class Seals {
   seal(host: Trusted): string | undefined {
     if (this.secret === undefined) return undefined;
     const text = formatTrusted(host, { status: true });
-    if (text === undefined) throw new SyncMediaError('BAD_OPTION', `the row of host ${host.hostname} is malformed: remove it from the database, and register the host anew`);
+    if (text === undefined)
+      throw new SyncMediaError(
+        'BAD_OPTION',
+        `the row of host ${host.hostname} is malformed: remove it from the database, and ` +
+          `register the host anew`,
+      );
     return makeSeal(this.secret, 'host', text);
   }
 
@@ -53,11 +78,16 @@ export class Seals {
    * malformed row is pending even without a secret.
    */
   read(row: HostRow): Host {
-    const repaired = repairRow(row), unreadable = repaired === row ? [] : listUnreadable(row);
+    const repaired = repairRow(row),
+      unreadable = repaired === row ? [] : listUnreadable(row);
     const host: Host = { ...toHost(repaired), ...(unreadable.length > 0 && { unreadable }) };
     if (repaired.status !== row.status) return { ...host, unsealed: true };
     if (!this.active) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
-    if (host.status === 'retired' || this.isValid('host', formatTrusted(host, { status: true }), row.seal)) return host;
+    if (
+      host.status === 'retired' ||
+      this.isValid('host', formatTrusted(host, { status: true }), row.seal)
+    )
+      return host;
     return { ...host, status: 'pending', unsealed: true };
   }
 
@@ -68,7 +98,11 @@ export class Seals {
    */
   requireSecret(rowsAreSealed: boolean): void {
     if (this.active || !rowsAreSealed) return;
-    throw new SyncMediaError('BAD_ENVIRONMENT', 'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set it to what the other machines have');
+    throw new SyncMediaError(
+      'BAD_ENVIRONMENT',
+      'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set ' +
+        'it to what the other machines have',
+    );
   }
 
   /** Seals the rules of a sync dir, given as one text; undefined without a secret. */
@@ -82,7 +116,12 @@ export class Seals {
   }
 
   private isValid(what: Sealed, text: string | undefined, seal: unknown): boolean {
-    return text !== undefined && [this.secret, this.previous].some((secret) => secret !== undefined && isSame(makeSeal(secret, what, text), seal));
+    return (
+      text !== undefined &&
+      [this.secret, this.previous].some(
+        (secret) => secret !== undefined && isSame(makeSeal(secret, what, text), seal),
+      )
+    );
   }
 }
 

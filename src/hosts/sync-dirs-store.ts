@@ -18,9 +18,15 @@ export type SyncDirRow = Omit<SyncDir, 'path'> & {
   seal?: string;
 };
 
-type Rules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & { models?: string[] | undefined };
+type Rules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & {
+  models?: string[] | undefined;
+};
 
-const defaultRules = { exclude: [] as string[], conflict: 'newer' as const, onDelete: 'keep' as const };
+const defaultRules = {
+  exclude: [] as string[],
+  conflict: 'newer' as const,
+  onDelete: 'keep' as const,
+};
 const maxTries = 10;
 
 /**
@@ -30,7 +36,11 @@ const maxTries = 10;
 export class SyncDirsStore {
   private saidNameless = false;
 
-  constructor(private readonly rows: () => mongo.Collection<SyncDirRow>, private readonly log: Log, private readonly seals = new Seals()) {}
+  constructor(
+    private readonly rows: () => mongo.Collection<SyncDirRow>,
+    private readonly log: Log,
+    private readonly seals = new Seals(),
+  ) {}
 
   /**
    * Stores the app's declarations, and seals rows without a valid seal. A changed declaration
@@ -42,9 +52,17 @@ export class SyncDirsStore {
       const before = await this.change(path, (row) => ({ ...rules, models: row && modelsOf(row) }));
       if (!before || !this.isBelieved(before)) continue;
       const { exclude: excludeBefore, conflict: conflictBefore, onDelete: onDeleteBefore } = before;
-      const rulesBefore = { exclude: excludeBefore, conflict: conflictBefore, onDelete: onDeleteBefore };
-      if (isDeepStrictEqual(rulesBefore, rules) || isDeepStrictEqual(rulesBefore, defaultRules)) continue;
-      this.log.warn(`the rules of the sync dir ${path} changed: ${describe(rulesBefore)} became ${describe(rules)}`);
+      const rulesBefore = {
+        exclude: excludeBefore,
+        conflict: conflictBefore,
+        onDelete: onDeleteBefore,
+      };
+      if (isDeepStrictEqual(rulesBefore, rules) || isDeepStrictEqual(rulesBefore, defaultRules))
+        continue;
+      this.log.warn(
+        `the rules of the sync dir ${path} changed: ${describe(rulesBefore)} became ` +
+          `${describe(rules)}`,
+      );
     }
   }
 
@@ -55,10 +73,18 @@ export class SyncDirsStore {
   async declareModel(model: string, paths: readonly Path[]): Promise<void> {
     for (const path of paths) {
       await this.change(path, (row) => {
-        const { path: _path, unsealed: _unsealed, ...rules } = row ? this.read(row) : { path, unsealed: undefined, ...defaultRules };
+        const {
+          path: _path,
+          unsealed: _unsealed,
+          ...rules
+        } = row ? this.read(row) : { path, unsealed: undefined, ...defaultRules };
         // Model names of an unsealed row stay. A superfluous name only keeps a file too long,
         // while a missing name would lose one.
-        return { ...rules, exclude: [...rules.exclude], models: [...new Set([...row ? modelsOf(row) ?? [] : [], model])] };
+        return {
+          ...rules,
+          exclude: [...rules.exclude],
+          models: [...new Set([...(row ? (modelsOf(row) ?? []) : []), model])],
+        };
       });
     }
   }
@@ -67,8 +93,12 @@ export class SyncDirsStore {
    * Lists the models that name files in these sync dirs; 'unknown' if the row has no valid seal.
    */
   async listNaming(dirs: ReadonlySet<Path>): Promise<Map<Path, readonly string[] | 'unknown'>> {
-    const rows = await this.rows().find({ _id: { $in: [...dirs] } }).toArray();
-    return new Map(rows.map((row) => [row._id, this.isBelieved(row) ? modelsOf(row) ?? [] : 'unknown']));
+    const rows = await this.rows()
+      .find({ _id: { $in: [...dirs] } })
+      .toArray();
+    return new Map(
+      rows.map((row) => [row._id, this.isBelieved(row) ? (modelsOf(row) ?? []) : 'unknown']),
+    );
   }
 
   /**
@@ -81,7 +111,8 @@ export class SyncDirsStore {
 
   /** Renews every valid seal, so that none depends on a previous secret any more. */
   async sealAll(): Promise<void> {
-    for (const row of await this.rows().find().toArray()) if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
+    for (const row of await this.rows().find().toArray())
+      if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
   }
 
   /** Lists all rules by path. A row whose id is no text names no directory and is left out. */
@@ -89,7 +120,11 @@ export class SyncDirsStore {
     const rows = await this.rows().find().sort({ _id: 1 }).toArray();
     const named = rows.filter(({ _id }) => typeof _id === 'string');
     if (named.length < rows.length && !this.saidNameless) {
-      this.log.warn(`${String(rows.length - named.length)} rows of ${this.rows().collectionName} have something else than a path as their id and count for nothing. Remedy: find out who wrote them, and remove them`);
+      this.log.warn(
+        `${String(rows.length - named.length)} rows of ${this.rows().collectionName} have ` +
+          `something else than a path as their id and count for nothing. Remedy: find out who ` +
+          `wrote them, and remove them`,
+      );
     }
     this.saidNameless = named.length < rows.length;
     return named.map((row) => this.read(row));
@@ -113,9 +148,12 @@ export class SyncDirsStore {
    * Stores and seals the changed rules of a row, if they differ.
    * @returns the row before
    */
-  private async change(path: Path, change: (row: SyncDirRow | undefined) => Rules): Promise<SyncDirRow | undefined> {
+  private async change(
+    path: Path,
+    change: (row: SyncDirRow | undefined) => Rules,
+  ): Promise<SyncDirRow | undefined> {
     for (let tries = 0; tries < maxTries; tries++) {
-      const row = await this.rows().findOne({ _id: path }) ?? undefined;
+      const row = (await this.rows().findOne({ _id: path })) ?? undefined;
       const { exclude, conflict, onDelete, models } = change(row);
       const rules = { exclude, conflict, onDelete, ...(models && { models }) };
       const seal = this.seals.sealRules(formatRules(path, rules) ?? '');
@@ -123,7 +161,8 @@ export class SyncDirsStore {
       // A process without a secret keeps the existing seal if the rules stay the same.
       if (row && isSame && (seal === undefined || row.seal === seal)) return row;
       if (!row) {
-        if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) })) return undefined;
+        if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) }))
+          return undefined;
         continue;
       }
       // Replace only the row that was read, since another process may have added a model
@@ -134,7 +173,10 @@ export class SyncDirsStore {
       );
       if (matchedCount > 0) return row;
     }
-    throw new SyncMediaError('TIMED_OUT', `the rules of the sync dir ${path} kept being changed by other processes: try again`);
+    throw new SyncMediaError(
+      'TIMED_OUT',
+      `the rules of the sync dir ${path} kept being changed by other processes: try again`,
+    );
   }
 
   private async insert(row: SyncDirRow): Promise<boolean> {
@@ -149,17 +191,32 @@ export class SyncDirsStore {
 }
 
 /** Explains why the rules of some sync dirs do not count on this machine, with the remedy. */
-export function explainUnsealedRules(paths: readonly string[]): { message: string; remedy: string } {
+export function explainUnsealedRules(paths: readonly string[]): {
+  message: string;
+  remedy: string;
+} {
   return {
-    message: `the rules of ${paths.join(', ')} in the database have no valid seal, so those count that the models here declare, else the defaults with what the row excludes`,
-    remedy: 'restart the apps that declare them, with the same SYNCMEDIA_SECRET, which seals them; rules that no app declares: remove their rows and run `syncmedia init`',
+    message:
+      `the rules of ${paths.join(', ')} in the database have no valid seal, so those ` +
+      `count that the models here declare, else the defaults with what the row excludes`,
+    remedy:
+      'restart the apps that declare them, with the same SYNCMEDIA_SECRET, which seals them; ' +
+      'rules that no app declares: remove their rows and run `syncmedia init`',
   };
 }
 
 /** Formats the sealed fields of a row as one text; undefined if a value has the wrong type. */
-function formatRules(path: unknown, { exclude, conflict, onDelete, models }: Rules): string | undefined {
+function formatRules(
+  path: unknown,
+  { exclude, conflict, onDelete, models }: Rules,
+): string | undefined {
   const texts: readonly unknown[] = [path, conflict, onDelete];
-  if (!texts.every((text) => typeof text === 'string') || !isTexts(exclude) || (models !== undefined && !isTexts(models))) return undefined;
+  if (
+    !texts.every((text) => typeof text === 'string') ||
+    !isTexts(exclude) ||
+    (models !== undefined && !isTexts(models))
+  )
+    return undefined;
   return JSON.stringify([1, path, exclude, conflict, onDelete, models ?? null]);
 }
 
@@ -175,6 +232,10 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-function describe({ exclude, conflict, onDelete }: Pick<Rules, 'exclude' | 'conflict' | 'onDelete'>): string {
+function describe({
+  exclude,
+  conflict,
+  onDelete,
+}: Pick<Rules, 'exclude' | 'conflict' | 'onDelete'>): string {
   return `exclude ${JSON.stringify(exclude)}, conflict ${conflict}, onDelete ${onDelete}`;
 }

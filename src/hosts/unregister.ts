@@ -14,18 +14,25 @@ import { readState, removeState } from '../state-dir/state.js';
  */
 export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host> {
   const rows = rowsOf(deps);
-  const retired = await rows.findOneAndUpdate(
-    { _id: host.id, status: { $ne: 'retired' } },
-    { $set: { status: 'retired', ...freeNames(host), sweeps: {}, updatedAt: new Date() }, $unset: { lease: 1, seal: 1 } },
-    { returnDocument: 'after', includeResultMetadata: false },
-  ) ?? await rows.findOne({ _id: host.id });
+  const retired =
+    (await rows.findOneAndUpdate(
+      { _id: host.id, status: { $ne: 'retired' } },
+      {
+        $set: { status: 'retired', ...freeNames(host), sweeps: {}, updatedAt: new Date() },
+        $unset: { lease: 1, seal: 1 },
+      },
+      { returnDocument: 'after', includeResultMetadata: false },
+    )) ?? (await rows.findOne({ _id: host.id }));
   if (!retired) throw new SyncMediaError('UNKNOWN_HOST', `no host has the id ${host.id}`);
   const state = readState(deps.config.stateDir);
   if (state?.id === host.id) {
     await uninstallKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log });
     await removeState(deps.config.stateDir);
   } else if (state) {
-    await installKeys({ stateDir: deps.config.stateDir, state, log: deps.config.log }, await listHosts(deps));
+    await installKeys(
+      { stateDir: deps.config.stateDir, state, log: deps.config.log },
+      await listHosts(deps),
+    );
   }
   // Remove the host from the ledger last: its key is gone then, whatever happens.
   await deps.forget(host.id);
@@ -40,6 +47,7 @@ function freeNames({ id, hostname, url }: Host): Pick<Host, 'hostname' | 'url'> 
 /** Returns a host with the names it had before it was retired. */
 export function restoreNames(host: Host): Host {
   const end = `#${host.id}`;
-  const restore = (name: string): string => (name.endsWith(end) ? name.slice(0, -end.length) : name);
+  const restore = (name: string): string =>
+    name.endsWith(end) ? name.slice(0, -end.length) : name;
   return { ...host, hostname: restore(host.hostname), url: restore(host.url) };
 }

@@ -13,7 +13,15 @@ export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
 const kept = 10_000;
 const longestDetails = 2_048;
 
-const shape: RowShape = { _id: isText, at: isDate, by: isText, what: isText, asked: isText, host: orNone(isText), outcome: isText };
+const shape: RowShape = {
+  _id: isText,
+  at: isDate,
+  by: isText,
+  what: isText,
+  asked: isText,
+  host: orNone(isText),
+  outcome: isText,
+};
 
 /**
  * Records in the database who changed what, and when. The entry is written before the change, so
@@ -23,20 +31,37 @@ export class Audit {
   private indexed: Promise<unknown> | undefined;
 
   constructor(
-    private readonly connect: () => Promise<Connection>, private readonly config: { readonly collectionPrefix: string; readonly log: Log }, private readonly thisHost: () => string | undefined,
+    private readonly connect: () => Promise<Connection>,
+    private readonly config: { readonly collectionPrefix: string; readonly log: Log },
+    private readonly thisHost: () => string | undefined,
   ) {}
 
   /**
    * Records the request, makes the change, and records its outcome. Throws the error of `change`.
    */
-  async record<T>(by: string, what: string, asked: readonly unknown[], change: () => Promise<T>): Promise<T> {
+  async record<T>(
+    by: string,
+    what: string,
+    asked: readonly unknown[],
+    change: () => Promise<T>,
+  ): Promise<T> {
     const rows = this.rowsOf(await this.connect());
     this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
     await this.indexed;
     const _id = randomUUID();
     const at = this.thisHost();
-    await rows.insertOne({ _id, at: new Date(), by, what, asked: describeAsked(asked), outcome: 'begun', ...(at !== undefined && { host: at }) });
-    const end = async (outcome: string): Promise<void> => { await rows.updateOne({ _id }, { $set: { outcome } }); };
+    await rows.insertOne({
+      _id,
+      at: new Date(),
+      by,
+      what,
+      asked: describeAsked(asked),
+      outcome: 'begun',
+      ...(at !== undefined && { host: at }),
+    });
+    const end = async (outcome: string): Promise<void> => {
+      await rows.updateOne({ _id }, { $set: { outcome } });
+    };
     try {
       const answer = await change();
       await end('done');
@@ -51,8 +76,13 @@ export class Audit {
 
   /** The newest first. */
   async list(limit: number): Promise<AuditEntry[]> {
-    const connection = await this.connect(), collection = this.rowsOf(connection);
-    const rows = await UnreadableRows.of(connection, this.config).keepReadable(collection, await collection.find({}, { sort: { at: -1 }, limit }).toArray(), shape);
+    const connection = await this.connect(),
+      collection = this.rowsOf(connection);
+    const rows = await UnreadableRows.of(connection, this.config).keepReadable(
+      collection,
+      await collection.find({}, { sort: { at: -1 }, limit }).toArray(),
+      shape,
+    );
     return rows.map(({ _id, ...rest }) => ({ id: _id, ...rest }));
   }
 
@@ -66,9 +96,32 @@ export class Audit {
  * is listed here.
  */
 export const readOnlyCalls: ReadonlySet<string> = new Set([
-  'open', 'start', 'close', 'plugin', 'admin', 'serve', 'ready', 'on', 'as',
-  'status', 'statusOf', 'showDocument', 'waitFor', 'isReady', 'doctor',
-  'hosts.list', 'hosts.show', 'hosts.readKeys', 'runs.list', 'runs.show', 'runs.follow', 'kept.list', 'conflicts.list', 'conflicts.compare', 'removals.list', 'audit.list',
+  'open',
+  'start',
+  'close',
+  'plugin',
+  'admin',
+  'serve',
+  'ready',
+  'on',
+  'as',
+  'status',
+  'statusOf',
+  'showDocument',
+  'waitFor',
+  'isReady',
+  'doctor',
+  'hosts.list',
+  'hosts.show',
+  'hosts.readKeys',
+  'runs.list',
+  'runs.show',
+  'runs.follow',
+  'kept.list',
+  'conflicts.list',
+  'conflicts.compare',
+  'removals.list',
+  'audit.list',
 ]);
 
 /**
@@ -79,7 +132,11 @@ export function auditChanges(sync: SyncMedia, audit: Audit, by: string): SyncMed
   return recordCalls(sync, '', (name, args, call) => audit.record(by, name, args, call));
 }
 
-type RecordCall = (name: string, args: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
+type RecordCall = (
+  name: string,
+  args: readonly unknown[],
+  call: () => Promise<unknown>,
+) => Promise<unknown>;
 
 function recordCalls<T extends object>(owner: T, prefix: string, record: RecordCall): T {
   return new Proxy(owner, {
@@ -91,14 +148,20 @@ function recordCalls<T extends object>(owner: T, prefix: string, record: RecordC
         if (typeof key === 'symbol' || readOnlyCalls.has(name)) return method;
         return (...args: unknown[]) => record(name, args, async () => method(...args));
       }
-      return isGroup(value) && typeof key === 'string' ? recordCalls(value, `${name}.`, record) : value;
+      return isGroup(value) && typeof key === 'string'
+        ? recordCalls(value, `${name}.`, record)
+        : value;
     },
   });
 }
 
 /** Whether a property of the instance is a group of methods, as `sync.hosts` is. */
 function isGroup(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.values(value).some((member) => typeof member === 'function');
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).some((member) => typeof member === 'function')
+  );
 }
 
 /**
@@ -106,7 +169,11 @@ function isGroup(value: unknown): value is object {
  * mistake, is replaced.
  */
 function describeAsked(asked: readonly unknown[]): string {
-  const text = JSON.stringify(asked, (name, value: unknown) => name === 'session' || (typeof value === 'string' && value.includes('PRIVATE KEY')) ? '…' : value);
+  const text = JSON.stringify(asked, (name, value: unknown) =>
+    name === 'session' || (typeof value === 'string' && value.includes('PRIVATE KEY'))
+      ? '…'
+      : value,
+  );
   return text.length > longestDetails ? `${text.slice(0, longestDetails)}…` : text;
 }
 

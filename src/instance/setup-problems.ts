@@ -22,59 +22,100 @@ export interface SetupContext {
 export async function listSetupProblems(context: SetupContext): Promise<SetupProblem[]> {
   return [
     ...context.dirs.listRefused().map((refused) => describeRefused(refused, context.allowed)),
-    ...await listMissingDirs(context),
+    ...(await listMissingDirs(context)),
     ...listUnknownFields(context.models),
-    ...await listUnsyncedServed(context),
+    ...(await listUnsyncedServed(context)),
   ];
 }
 
 /** Describes a sync dir that a model declares but `init` did not allow. */
-export function describeRefused({ dir, where }: { dir: string; where: string }, allowed: readonly string[]): SetupProblem {
+export function describeRefused(
+  { dir, where }: { dir: string; where: string },
+  allowed: readonly string[],
+): SetupProblem {
   return {
-    about: dir, message: `${where} declares the sync dir ${dir}, but this host was initialised for ${allowed.join(', ')} only: files in ${dir} are neither sent nor received here`,
-    remedy: `run \`syncmedia init --sync-dirs ${[...allowed, dir].join(',')}\` on every host that is to keep them, and restart its processes`,
+    about: dir,
+    message:
+      `${where} declares the sync dir ${dir}, but this host was initialised for ` +
+      `${allowed.join(', ')} only: files in ${dir} are neither sent nor received here`,
+    remedy:
+      `run \`syncmedia init --sync-dirs ${[...allowed, dir].join(',')}\` on every host ` +
+      `that is to keep them, and restart its processes`,
   };
 }
 
 /** Explains why a file is not sent. */
 export function describeUnsynced(unsynced: Unsynced): string {
-  return unsynced.why === 'excluded' ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ${unsynced.syncDir} matches it`
+  return unsynced.why === 'excluded'
+    ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ` +
+        `${unsynced.syncDir} matches it`
     : 'it lies in no sync dir that this host was initialised for; `syncmedia doctor` has the remedy';
 }
 
 async function listMissingDirs({ dirs, rootPath }: SetupContext): Promise<SetupProblem[]> {
   const current = dirs.current();
-  const missing = await filterMissing(dirs.listDeclared().map(({ path }) => path).filter((path) => current.byPath(path) !== undefined), rootPath);
+  const missing = await filterMissing(
+    dirs
+      .listDeclared()
+      .map(({ path }) => path)
+      .filter((path) => current.byPath(path) !== undefined),
+    rootPath,
+  );
   return missing.map((dir) => ({
-    about: dir, message: `the sync dir ${dir} is declared, but ${join(rootPath, dir)} is not a directory: nothing in it is sent or received here`,
+    about: dir,
+    message:
+      `the sync dir ${dir} is declared, but ${join(rootPath, dir)} is not a directory: ` +
+      `nothing in it is sent or received here`,
     remedy: `create or mount ${join(rootPath, dir)}, and run \`syncmedia init\``,
   }));
 }
 
 function listUnknownFields(models: readonly NamingModel[]): SetupProblem[] {
   return models.flatMap(({ model, options: { paths } }) => {
-    const unknown = Array.isArray(paths) ? findUnknownFields(model, paths as readonly string[]) : [];
+    const unknown = Array.isArray(paths)
+      ? findUnknownFields(model, paths as readonly string[])
+      : [];
     return unknown.map((field) => ({
-      about: `${model.modelName}.${field}`, message: `model ${model.modelName}: \`paths\` names the field ${JSON.stringify(field)}, which its schema does not store: no file is found by it`,
-      remedy: 'name a stored field of the schema in `paths`, or give a function that returns the names',
+      about: `${model.modelName}.${field}`,
+      message:
+        `model ${model.modelName}: \`paths\` names the field ${JSON.stringify(field)}, ` +
+        `which its schema does not store: no file is found by it`,
+      remedy:
+        'name a stored field of the schema in `paths`, or give a function that returns the names',
     }));
   });
 }
 
-async function listUnsyncedServed({ served, dirs, rootPath }: SetupContext): Promise<SetupProblem[]> {
+async function listUnsyncedServed({
+  served,
+  dirs,
+  rootPath,
+}: SetupContext): Promise<SetupProblem[]> {
   const known = dirs.current().list.map(({ path }) => path);
-  const isBelow = (path: string, dir: string): boolean => path === dir || path.startsWith(`${dir}/`);
-  const unsynced = served.filter((base) => !known.some((dir) => isBelow(base, dir) || isBelow(dir, base)));
+  const isBelow = (path: string, dir: string): boolean =>
+    path === dir || path.startsWith(`${dir}/`);
+  const unsynced = served.filter(
+    (base) => !known.some((dir) => isBelow(base, dir) || isBelow(dir, base)),
+  );
   const missing = await filterMissing(served, rootPath);
   return [...new Set([...unsynced, ...missing])].map((base) => ({
     about: `serveMedia ${base}`,
-    message: missing.includes(base) ? `serveMedia serves ${base}, but ${join(rootPath, base)} is not a directory`
-      : `serveMedia serves ${base}, which holds no sync dir and lies in none (${known.join(', ') || 'none is known'}): every request there is a 404`,
+    message: missing.includes(base)
+      ? `serveMedia serves ${base}, but ${join(rootPath, base)} is not a directory`
+      : `serveMedia serves ${base}, which holds no sync dir and lies in none ` +
+        `(${known.join(', ') || 'none is known'}): every request there is a 404`,
     remedy: `give serveMedia a sync dir or a directory that holds one, relative to ${rootPath}`,
   }));
 }
 
 async function filterMissing(paths: readonly string[], rootPath: string): Promise<string[]> {
-  const there = await Promise.all(paths.map((path) => stat(join(rootPath, path)).then((found) => found.isDirectory(), () => false)));
+  const there = await Promise.all(
+    paths.map((path) =>
+      stat(join(rootPath, path)).then(
+        (found) => found.isDirectory(),
+        () => false,
+      ),
+    ),
+  );
   return paths.filter((_, index) => !there[index]);
 }

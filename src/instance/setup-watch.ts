@@ -38,19 +38,28 @@ export class SetupWatch {
     const { log } = context;
     this.unnamed = new UnnamedSaveCounter(
       async (counts) => (await context.parts()).registry.recordUnnamed(counts),
-      (error) => { log.warn(`the count of saves without a file could not be stored: ${messageOf(error)}`); },
+      (error) => {
+        log.warn(`the count of saves without a file could not be stored: ${messageOf(error)}`);
+      },
     );
     this.unstarted = new UnstartedWarning({
-      isStarted: () => context.isStarted(), warn: (message) => { log.warn(message); },
+      isStarted: () => context.isStarted(),
+      warn: (message) => {
+        log.warn(message);
+      },
       findStored: async (ids) => (await context.parts()).outbox.findStored(ids),
     });
   }
 
   /** Checks at start, and whenever a model is compiled later. Logs each problem once. */
   check(): Promise<void> {
-    return this.checking = (this.checking ?? Promise.resolve()).then(() => this.checkNow()).catch((error: unknown) => {
-      this.context.log.warn(`what the application declares could not be checked: ${messageOf(error)}`);
-    });
+    return (this.checking = (this.checking ?? Promise.resolve())
+      .then(() => this.checkNow())
+      .catch((error: unknown) => {
+        this.context.log.warn(
+          `what the application declares could not be checked: ${messageOf(error)}`,
+        );
+      }));
   }
 
   /**
@@ -60,14 +69,20 @@ export class SetupWatch {
   noteSave(model: string): void {
     if (this.saved.has(model)) return;
     this.saved.add(model);
-    for (const refused of this.context.dirs.listRefused().filter(({ where }) => where === `model ${model}`)) {
+    for (const refused of this.context.dirs
+      .listRefused()
+      .filter(({ where }) => where === `model ${model}`)) {
       const { message, remedy } = describeRefused(refused, this.context.allowed());
       this.context.log.warn(`${message}. Remedy: ${remedy}`);
     }
   }
 
-  noteCapture(capture: Capture): void { this.unstarted.notice(capture); }
-  noteUnnamed(savedBy: SavedBy): void { this.unnamed.add(savedBy); }
+  noteCapture(capture: Capture): void {
+    this.unstarted.notice(capture);
+  }
+  noteUnnamed(savedBy: SavedBy): void {
+    this.unnamed.add(savedBy);
+  }
 
   /** Logs once per model and pattern that a named file is excluded. */
   noteUnsynced({ model, id }: SavedBy, unsynced: readonly Unsynced[]): void {
@@ -76,7 +91,10 @@ export class SetupWatch {
       // `noteSave` has already warned about sync dirs that this host does not keep.
       if (one.why !== 'excluded' || this.told.has(about) || this.told.size >= mostTold) continue;
       this.told.add(about);
-      this.context.log.warn(`model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ${describeUnsynced(one)}. Further files like it are not logged`);
+      this.context.log.warn(
+        `model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ` +
+          `${describeUnsynced(one)}. Further files like it are not logged`,
+      );
     }
   }
 
@@ -89,7 +107,13 @@ export class SetupWatch {
     // A process without models, such as the command line, cannot check the declarations.
     if (context.models.length === 0) return;
     const { registry, rootPath } = await context.parts();
-    const problems = await listSetupProblems({ models: context.models, dirs: context.dirs, rootPath, allowed: context.allowed(), served: context.served() });
+    const problems = await listSetupProblems({
+      models: context.models,
+      dirs: context.dirs,
+      rootPath,
+      allowed: context.allowed(),
+      served: context.served(),
+    });
     for (const { about, message, remedy } of problems) {
       if (!this.told.has(about)) context.log.warn(`${message}. Remedy: ${remedy}`);
       this.told.add(about);

@@ -22,13 +22,18 @@ export class UnstartedWarning {
   private looking: Promise<void> | undefined;
   private over = false;
 
-  constructor(private readonly context: UnstartedContext, private readonly afterMs = patienceMs) {}
+  constructor(
+    private readonly context: UnstartedContext,
+    private readonly afterMs = patienceMs,
+  ) {}
 
   notice({ id }: Capture): void {
     if (this.over || this.timer || this.looking || this.context.isStarted()) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      this.looking = this.look(id).finally(() => { this.looking = undefined; });
+      this.looking = this.look(id).finally(() => {
+        this.looking = undefined;
+      });
     }, this.afterMs).unref();
   }
 
@@ -44,7 +49,11 @@ export class UnstartedWarning {
     const stored = await this.context.findStored([id]).catch((): ReadonlySet<string> => new Set());
     if (!stored.has(id) || this.over) return;
     this.over = true;
-    this.context.warn(`a file was saved ${String(this.afterMs / 1000)} s ago and is not being delivered: no process of this host has started syncmedia. `
-      + 'Call startSyncMedia() once the models are defined and Mongoose connects; what was saved until then is delivered after that');
+    this.context.warn(
+      `a file was saved ${String(this.afterMs / 1000)} s ago and is not being delivered: no ` +
+        `process of this host has started syncmedia. ` +
+        'Call startSyncMedia() once the models are defined and Mongoose connects; what was ' +
+        'saved until then is delivered after that',
+    );
   }
 }

@@ -29,7 +29,8 @@ const retryMs = 1_000;
  * In milliseconds. How long a starting process waits until some process of this host leads, and
  * how often it checks.
  */
-const ledPatienceMs = 5_000, ledLookMs = 50;
+const ledPatienceMs = 5_000,
+  ledLookMs = 50;
 /** In milliseconds. The leader answers at once, unless its event loop is busy. */
 const answerMs = 2_000;
 /** In milliseconds. How long making captures due may take. */
@@ -52,13 +53,26 @@ export class LeaseHolder {
 
   /** @param outbox undefined before this process has captured anything */
   constructor(
-    private readonly config: Config, private readonly tuning: Tuning, private readonly events: EventBus, private readonly outbox: () => Outbox | undefined,
+    private readonly config: Config,
+    private readonly tuning: Tuning,
+    private readonly events: EventBus,
+    private readonly outbox: () => Outbox | undefined,
   ) {
-    this.wake = new WakeClient({ stateDir: config.stateDir, makeDue: (ids) => this.makeDue(ids), onGone: () => { this.lease?.hurry(); } });
+    this.wake = new WakeClient({
+      stateDir: config.stateDir,
+      makeDue: (ids) => this.makeDue(ids),
+      onGone: () => {
+        this.lease?.hurry();
+      },
+    });
   }
 
-  get begun(): boolean { return this.lease !== undefined; }
-  get held(): boolean { return this.lease?.held() ?? false; }
+  get begun(): boolean {
+    return this.lease !== undefined;
+  }
+  get held(): boolean {
+    return this.lease?.held() ?? false;
+  }
 
   /** Whether a process of this host leads: this one, or one that answers in time. */
   async isLed(): Promise<boolean> {
@@ -71,7 +85,12 @@ export class LeaseHolder {
    */
   async waitUntilLed(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + ledPatienceMs;
-    while (performance.now() < deadline && !signal.aborted && this.lease?.isHopeless() !== true && !(await this.isLed())) {
+    while (
+      performance.now() < deadline &&
+      !signal.aborted &&
+      this.lease?.isHopeless() !== true &&
+      !(await this.isLed())
+    ) {
       await sleep(ledLookMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -79,23 +98,44 @@ export class LeaseHolder {
   /** Starts competing for the lease. Idempotent. */
   begin(parts: Parts, state: State): void {
     if (this.lease || this.ending.signal.aborted) return;
-    const { tuning: { leaseMs, beatMs }, config } = this;
+    const {
+      tuning: { leaseMs, beatMs },
+      config,
+    } = this;
     const lease = new Lease({
-      rows: parts.hostRows, host: parts.me, leaseMs, beatMs, log: config.log,
-      software: { syncmedia: version, node: process.version }, socketPath: socketPath(config.stateDir),
+      rows: parts.hostRows,
+      host: parts.me,
+      leaseMs,
+      beatMs,
+      log: config.log,
+      software: { syncmedia: version, node: process.version },
+      socketPath: socketPath(config.stateDir),
     });
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
-    this.keys = new KeysKept({ target, registry: parts.registry, events: parts.events, held: () => this.held, sealed: config.secret !== undefined });
+    this.keys = new KeysKept({
+      target,
+      registry: parts.registry,
+      events: parts.events,
+      held: () => this.held,
+      sealed: config.secret !== undefined,
+    });
     lease.onChange((held) => {
       parts.events.emit('lease', { held });
-      this.changing = this.changing.then(() => held ? this.holdOn(parts, state, lease) : this.letGo())
-        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'stepping down as leader', error }); });
+      this.changing = this.changing
+        .then(() => (held ? this.holdOn(parts, state, lease) : this.letGo()))
+        .catch((error: unknown) => {
+          parts.events.emit('failed', { doing: 'stepping down as leader', error });
+        });
     });
     // Data in memory may be old when the connection opens again, so the leader starts anew.
     parts.database.onChange((open) => {
-      this.changing = this.changing.then(() => this.letGo()).then(() => open ? this.holdOn(parts, state, lease) : undefined)
-        .catch((error: unknown) => { parts.events.emit('failed', { doing: 'stepping down as leader', error }); });
+      this.changing = this.changing
+        .then(() => this.letGo())
+        .then(() => (open ? this.holdOn(parts, state, lease) : undefined))
+        .catch((error: unknown) => {
+          parts.events.emit('failed', { doing: 'stepping down as leader', error });
+        });
     });
     lease.start();
     this.wake.watch(true);
@@ -149,7 +189,9 @@ export class LeaseHolder {
       } catch (error) {
         parts.events.emit('failed', { doing: 'starting as leader', error });
         await this.letGo();
-        await sleep(retryMs, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
+        await sleep(retryMs, undefined, { signal: this.ending.signal, ref: false }).catch(
+          () => undefined,
+        );
       }
     }
   }
@@ -162,12 +204,23 @@ export class LeaseHolder {
     // Another process may have taken the lease meanwhile, and its socket must not be replaced.
     if (!(await lease.confirm()) || this.ending.signal.aborted) return;
     const backend = this.useBackend(parts, state);
-    const holding = new Holding(parts, config, tuning, backend, createJudging(parts.ledger, parts.registry, parts.events));
+    const holding = new Holding(
+      parts,
+      config,
+      tuning,
+      backend,
+      createJudging(parts.ledger, parts.registry, parts.events),
+    );
     this.holding = holding;
     const listening = new Listening({
-      stateDir: config.stateDir, events: parts.events, everyMs: tuning.pollMs,
-      onHint: (hint) => holding.take(hint), confirm: () => lease.confirm(),
-      announce: (socket) => { if (this.listening === listening) lease.announce(socket); },
+      stateDir: config.stateDir,
+      events: parts.events,
+      everyMs: tuning.pollMs,
+      onHint: (hint) => holding.take(hint),
+      confirm: () => lease.confirm(),
+      announce: (socket) => {
+        if (this.listening === listening) lease.announce(socket);
+      },
     });
     this.listening = listening;
     await listening.start();
@@ -176,7 +229,9 @@ export class LeaseHolder {
     this.wake.watch(false);
   }
 
-  private get leads(): boolean { return this.leading && this.held; }
+  private get leads(): boolean {
+    return this.leading && this.held;
+  }
 
   /**
    * Returns the backend of this process, created at its first use. A process without the lease
@@ -193,7 +248,17 @@ export class LeaseHolder {
     const { root, dirs, me } = parts;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({ root, dirs: () => dirs.current(), self: me, ssh, judgeAt: createJudging(parts.ledger, parts.registry, parts.events), timeoutMs, bandwidthLimit, chmod, log });
+    return createRsyncBackend({
+      root,
+      dirs: () => dirs.current(),
+      self: me,
+      ssh,
+      judgeAt: createJudging(parts.ledger, parts.registry, parts.events),
+      timeoutMs,
+      bandwidthLimit,
+      chmod,
+      log,
+    });
   }
 
   /**
@@ -205,7 +270,12 @@ export class LeaseHolder {
       const outbox = this.outbox();
       if (outbox) await bounded(outbox.makeDue(ids), makeDueMs, 'the database');
     } catch (error) {
-      this.events.emit('failed', { doing: `making captures due at once (they are in ${String(this.tuning.captureDueMs / 1000)} s)`, error });
+      this.events.emit('failed', {
+        doing:
+          `making captures due at once (they are in ` +
+          `${String(this.tuning.captureDueMs / 1000)} s)`,
+        error,
+      });
     }
   }
 

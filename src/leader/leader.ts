@@ -60,80 +60,172 @@ export class Holding {
   private thoroughAt = 0;
 
   constructor(
-    private readonly parts: Parts, config: Config, private readonly tuning: Tuning, backend: Backend, judgeAt: JudgeAt,
+    private readonly parts: Parts,
+    config: Config,
+    private readonly tuning: Tuning,
+    backend: Backend,
+    judgeAt: JudgeAt,
   ) {
     const { ledger, events, registry, me, dirs } = parts;
     const settler = new Settler(ledger, events);
     this.disk = new OwnDisk(
-      parts.root, parts.rootPath, () => dirs.current(), me, judgeAt, tuning.leftoverMs, (dir, found) => this.noticeUnsyncable(dir, found),
+      parts.root,
+      parts.rootPath,
+      () => dirs.current(),
+      me,
+      judgeAt,
+      tuning.leftoverMs,
+      (dir, found) => this.noticeUnsyncable(dir, found),
     );
-    const named = new NamedSearch((paths, signal) => parts.findNamed(paths, signal), this.ending.signal);
+    const named = new NamedSearch(
+      (paths, signal) => parts.findNamed(paths, signal),
+      this.ending.signal,
+    );
     this.fold = new Fold({
-      ledger, disk: this.disk, me, events, wantedBy: (path) => this.wantedBy(path),
+      ledger,
+      disk: this.disk,
+      me,
+      events,
+      wantedBy: (path) => this.wantedBy(path),
       isReady: () => registry.me().readyAt !== undefined,
       areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
-      isCaptured: (path) => parts.outbox.awaits(me, path), awaitedMs: tuning.candidateMs,
+      isCaptured: (path) => parts.outbox.awaits(me, path),
+      awaitedMs: tuning.candidateMs,
       isReferenced: async (path) => {
         const found = await named.ask([path]);
         return found.unjudged.has(path) ? 'unknown' : found.named.has(path);
       },
     });
-    const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
-    const reconcile = async (paths: readonly Path[]): Promise<void> => { offer(await this.fold.paths(paths, { why: 'scan', surely: true })); };
+    const offer = (entries: readonly Entry[]): void => {
+      this.lanes.offer(entries);
+    };
+    const reconcile = async (paths: readonly Path[]): Promise<void> => {
+      offer(await this.fold.paths(paths, { why: 'scan', surely: true }));
+    };
     this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
     this.landing = new Landed(events, (files) => registry.raiseLanded(files));
     this.lanes = new Lanes({
-      backend, ledger, settler, events, tuning, me,
+      backend,
+      ledger,
+      settler,
+      events,
+      tuning,
+      me,
       host: (id) => registry.all().find((host) => host.id === id),
-      dirOf: (path) => this.dirOf(path), isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
-      reconcile, askToLook: (host, path) => parts.outbox.insert(makeLook(host, path)),
-      record: async (to, lane) => { await registry.recordLane(to, lane); },
-      landed: (to, files) => { this.landing.add(to, files); },
+      dirOf: (path) => this.dirOf(path),
+      isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
+      reconcile,
+      askToLook: (host, path) => parts.outbox.insert(makeLook(host, path)),
+      record: async (to, lane) => {
+        await registry.recordLane(to, lane);
+      },
+      landed: (to, files) => {
+        this.landing.add(to, files);
+      },
     });
     this.sweeping = new Sweeping({
-      events, dirs: () => dirs.current().list, owed: () => Promise.resolve(registry.me().sweeps),
-      store: (dir, dueAt) => registry.storeSweep(dir, dueAt), scan: (dir, signal) => this.scan(dir, signal),
+      events,
+      dirs: () => dirs.current().list,
+      owed: () => Promise.resolve(registry.me().sweeps),
+      store: (dir, dueAt) => registry.storeSweep(dir, dueAt),
+      scan: (dir, signal) => this.scan(dir, signal),
     });
     this.regular = new RegularScan({
-      events, tuning, me: () => registry.me(), dirs: () => dirs.current().list, record: (dir, times) => registry.recordScan(dir, times),
+      events,
+      tuning,
+      me: () => registry.me(),
+      dirs: () => dirs.current().list,
+      record: (dir, times) => registry.recordScan(dir, times),
       scan: (dir, signal, scope) => this.scan(dir, signal, scope),
       forgetTombstones: (dir, before) => ledger.forgetTombstones(dir, before),
     });
     this.knowing = new Knowing({
-      fold: this.fold, events, me, hosts: () => registry.all(), known: () => registry.me().knows ?? [], record: (ids) => registry.recordKnown(ids),
+      fold: this.fold,
+      events,
+      me,
+      hosts: () => registry.all(),
+      known: () => registry.me().knows ?? [],
+      record: (ids) => registry.recordKnown(ids),
     });
     this.bootstrapping = new Bootstrapping({ registry, runs: parts.runs, tuning, me });
     this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
     const deleting = new Deleting({
-      ledger, disk: this.disk, me, events, candidateMs: tuning.candidateMs, dirOf: (path) => this.dirOf(path), wantedBy: (path) => this.wantedBy(path),
-      fold: (paths) => this.fold.paths(paths, { why: 'named' }), findNamed: (paths) => named.ask(paths), isHalted: (dir) => dir in registry.me().halted,
+      ledger,
+      disk: this.disk,
+      me,
+      events,
+      candidateMs: tuning.candidateMs,
+      dirOf: (path) => this.dirOf(path),
+      wantedBy: (path) => this.wantedBy(path),
+      fold: (paths) => this.fold.paths(paths, { why: 'named' }),
+      findNamed: (paths) => named.ask(paths),
+      isHalted: (dir) => dir in registry.me().halted,
       decided: (dir) => registry.me().removals?.[dir],
       halt: (dir, failure) => registry.recordHalt(dir, failure),
     });
     this.folding = new Folding({
-      fold: this.fold, deleting, outbox: parts.outbox, events, tuning, me, offer, oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      fold: this.fold,
+      deleting,
+      outbox: parts.outbox,
+      events,
+      tuning,
+      me,
+      offer,
+      oweSweep: (dir, after) => this.sweeping.owe(dir, after),
     });
     this.filling = new Filling({
-      ledger, me, hosts: () => registry.all(), dirs: () => dirs.current().list, filled: () => registry.me().filled ?? [],
-      record: (key) => registry.recordFilled(key), forget: (key) => registry.forgetFilled(key), wakeLane: (host) => { this.lanes.wake(host); },
+      ledger,
+      me,
+      hosts: () => registry.all(),
+      dirs: () => dirs.current().list,
+      filled: () => registry.me().filled ?? [],
+      record: (key) => registry.recordFilled(key),
+      forget: (key) => registry.forgetFilled(key),
+      wakeLane: (host) => {
+        this.lanes.wake(host);
+      },
     });
-    this.reload = config.reloadCommand && new Reload(config.reloadCommand, events, async (outcome) => {
-      await registry.recordReload({ at: new Date(), ...outcome });
-    });
+    this.reload =
+      config.reloadCommand &&
+      new Reload(config.reloadCommand, events, async (outcome) => {
+        await registry.recordReload({ at: new Date(), ...outcome });
+      });
     this.runner = new Runner(parts.runs, {
-      backend, ledger, fold: this.fold, disk: this.disk, settler, events, me, offer, myHost: () => registry.me(),
-      others: () => registry.others(), refresh: () => parts.refresh(), isGone: (id) => this.heartbeats.isGone(id),
-      knownPatienceMs: 2 * tuning.goneMs, dirs: () => dirs.current().list, isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
-      scan: (dir, signal) => this.scan(dir, signal), wakeLane: (host) => { this.lanes.wake(host); },
-      markReady: async () => { await registry.markReady(); },
-      landedHere: (files) => { this.landed(files); }, isCaptured: (host, path) => parts.outbox.awaits(host, path),
+      backend,
+      ledger,
+      fold: this.fold,
+      disk: this.disk,
+      settler,
+      events,
+      me,
+      offer,
+      myHost: () => registry.me(),
+      others: () => registry.others(),
+      refresh: () => parts.refresh(),
+      isGone: (id) => this.heartbeats.isGone(id),
+      knownPatienceMs: 2 * tuning.goneMs,
+      dirs: () => dirs.current().list,
+      isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
+      scan: (dir, signal) => this.scan(dir, signal),
+      wakeLane: (host) => {
+        this.lanes.wake(host);
+      },
+      markReady: async () => {
+        await registry.markReady();
+      },
+      landedHere: (files) => {
+        this.landed(files);
+      },
+      isCaptured: (host, path) => parts.outbox.awaits(host, path),
     });
   }
 
   async start(): Promise<void> {
     const { registry } = this.parts;
     this.unsubscribe.push(
-      registry.onLanded((landed) => { this.landed(landed); }),
+      registry.onLanded((landed) => {
+        this.landed(landed);
+      }),
       registry.onChange(() => {
         this.followHosts();
         this.thoroughAt = 0;
@@ -141,12 +233,15 @@ export class Holding {
     );
     this.followHosts();
     await this.sweeping.start();
-    this.takingOver = this.folding.takeOver()
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'reconciling earlier captures', error }); });
+    this.takingOver = this.folding.takeOver().catch((error: unknown) => {
+      this.parts.events.emit('failed', { doing: 'reconciling earlier captures', error });
+    });
     await this.bootstrapping.begin();
     await this.bootstrapping.poll();
     this.runner.wake();
-    this.timer = setInterval(() => { this.poll(); }, this.tuning.pollMs);
+    this.timer = setInterval(() => {
+      this.poll();
+    }, this.tuning.pollMs);
     this.timer.unref();
     this.poll();
   }
@@ -167,7 +262,15 @@ export class Holding {
     clearInterval(this.timer);
     for (const stop of this.unsubscribe) stop();
     await Promise.all([
-      this.polling, this.looking, this.takingOver, this.folding.close(), this.sweeping.close(), this.regular.close(), this.knowing.close(), this.runner.close(), this.reload?.close(),
+      this.polling,
+      this.looking,
+      this.takingOver,
+      this.folding.close(),
+      this.sweeping.close(),
+      this.regular.close(),
+      this.knowing.close(),
+      this.runner.close(),
+      this.reload?.close(),
     ]);
     await this.lanes.close();
     await this.landing.close();
@@ -185,8 +288,12 @@ export class Holding {
 
   private poll(): void {
     this.polling ??= this.lookAtDatabase()
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'polling the database', error }); })
-      .finally(() => { this.polling = undefined; });
+      .catch((error: unknown) => {
+        this.parts.events.emit('failed', { doing: 'polling the database', error });
+      })
+      .finally(() => {
+        this.polling = undefined;
+      });
   }
 
   /** Requests during a check are served by one more check. */
@@ -198,7 +305,9 @@ export class Holding {
         this.looksAgain = false;
         return this.folding.poll();
       })
-      .catch((error: unknown) => { this.parts.events.emit('failed', { doing: 'polling the outbox', error }); });
+      .catch((error: unknown) => {
+        this.parts.events.emit('failed', { doing: 'polling the outbox', error });
+      });
   }
 
   private async lookAtDatabase(): Promise<void> {
@@ -212,7 +321,8 @@ export class Holding {
     this.followHosts();
     if (isSecond) this.runner.wake();
     await this.folding.poll();
-    if (performance.now() >= this.thoroughAt || this.folding.hasDropped) await this.lookThoroughly();
+    if (performance.now() >= this.thoroughAt || this.folding.hasDropped)
+      await this.lookThoroughly();
   }
 
   /** Finds everything whose hint was lost. */
@@ -222,8 +332,14 @@ export class Holding {
     await this.ownDebts.poll();
     // Other hosts must not get the files of a host that is not ready.
     if (registry.me().readyAt !== undefined) {
-      const offer = (entries: readonly Entry[]): void => { this.lanes.offer(entries); };
-      await adoptOrphans({ ledger: this.parts.ledger, me: this.parts.me, offer }, this.heartbeats.listGone(registry.all()), this.ending.signal);
+      const offer = (entries: readonly Entry[]): void => {
+        this.lanes.offer(entries);
+      };
+      await adoptOrphans(
+        { ledger: this.parts.ledger, me: this.parts.me, offer },
+        this.heartbeats.listGone(registry.all()),
+        this.ending.signal,
+      );
     }
     await this.filling.poll();
     await this.lanes.poll();
@@ -232,7 +348,15 @@ export class Holding {
 
   private async scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): Promise<void> {
     const { ledger, me } = this.parts;
-    await scanDir({ fold: this.fold, ledger, disk: this.disk, me }, dir, signal, (entries) => { this.lanes.offer(entries); }, scope);
+    await scanDir(
+      { fold: this.fold, ledger, disk: this.disk, me },
+      dir,
+      signal,
+      (entries) => {
+        this.lanes.offer(entries);
+      },
+      scope,
+    );
   }
 
   private async noticeUnsyncable({ path }: SyncDir, found: Unsyncable): Promise<void> {
@@ -260,6 +384,9 @@ export class Holding {
   private wantedBy(path: Path): HostId[] | undefined {
     const { registry, me } = this.parts;
     if (!this.dirOf(path)) return undefined;
-    return registry.owed().filter((host) => host.id !== me && wants(host, path)).map(({ id }) => id);
+    return registry
+      .owed()
+      .filter((host) => host.id !== me && wants(host, path))
+      .map(({ id }) => id);
   }
 }

@@ -116,7 +116,9 @@ export class Lease {
 
   onChange(listener: (held: boolean) => void): () => void {
     this.listeners.add(listener);
-    return () => { this.listeners.delete(listener); };
+    return () => {
+      this.listeners.delete(listener);
+    };
   }
 
   /** Starts trying to get the lease. Idempotent. */
@@ -181,37 +183,60 @@ export class Lease {
         // none.
         await bounded(this.tick(signal), this.options.leaseMs, 'the database');
       } catch (error) {
-        if (!signal.aborted) this.warn(`the lease of this host could not be renewed or checked: ${messageOf(error)}`);
+        if (!signal.aborted)
+          this.warn(`the lease of this host could not be renewed or checked: ${messageOf(error)}`);
       }
       const hurries = !this.held() && performance.now() < this.hurriedUntil;
       // Jitter keeps rivals from checking at the same moment.
       const pauseMs = hurries ? HURRY_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
-      await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, this.pausing.signal]), ref: false }).catch(() => undefined);
+      await sleep(pauseMs, undefined, {
+        signal: AbortSignal.any([signal, this.pausing.signal]),
+        ref: false,
+      }).catch(() => undefined);
     }
   }
 
   private async tick(signal: AbortSignal): Promise<void> {
     if (this.held() && (await this.beat(signal))) return;
-    const row = await this.options.rows().findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
+    const row = await this.options
+      .rows()
+      .findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
     if (signal.aborted) return;
     this.unregistered = !row || row.status === 'retired';
     if (!row || this.unregistered) {
-      this.warn(row ? 'this host was unregistered: run `syncmedia init` to register it anew' : 'this host is not in the database: run `syncmedia init`');
+      this.warn(
+        row
+          ? 'this host was unregistered: run `syncmedia init` to register it anew'
+          : 'this host is not in the database: run `syncmedia init`',
+      );
       return;
     }
     if (this.checkMark(row)) return;
     this.lastWarning = '';
     if (!row.lease) await this.take({ lease: { $exists: false } }, signal);
-    else if (row.lease.holder === this.holder) await this.beat(signal); // The database executed a take or beat after we had given up on it.
+    else if (row.lease.holder === this.holder)
+      await this.beat(signal); // The database executed a take or beat after we had given up on it.
     else await this.challenge(row.lease, signal);
   }
 
   /** @returns false if this beat did not prove that the lease is ours */
   private async beat(signal: AbortSignal): Promise<boolean> {
-    const sentAt = performance.now(), number = ++this.sent;
+    const sentAt = performance.now(),
+      number = ++this.sent;
     const row = await this.options.rows().findOneAndUpdate(
-      { _id: this.options.host, status: { $ne: 'retired' }, 'lease.holder': this.holder, 'lease.beat': { $lt: number } },
-      { $set: { 'lease.beat': number, ...(this.socket !== undefined && { 'lease.socket': this.socket }) }, ...(this.socket === undefined && { $unset: { 'lease.socket': 1 } }) },
+      {
+        _id: this.options.host,
+        status: { $ne: 'retired' },
+        'lease.holder': this.holder,
+        'lease.beat': { $lt: number },
+      },
+      {
+        $set: {
+          'lease.beat': number,
+          ...(this.socket !== undefined && { 'lease.socket': this.socket }),
+        },
+        ...(this.socket === undefined && { $unset: { 'lease.socket': 1 } }),
+      },
       { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
     );
     if (!row) {
@@ -222,16 +247,27 @@ export class Lease {
   }
 
   private async challenge(lease: LeaseRow, signal: AbortSignal): Promise<void> {
-    const { options: { leaseMs }, bootId } = this;
+    const {
+      options: { leaseMs },
+      bootId,
+    } = this;
     if (lease.holder === this.heldForDead) {
       this.heldForDead = undefined;
       if (++this.revivals === MAX_REVIVALS) {
-        this.options.log.warn(`${nameProcess(lease.holder)} keeps getting the lease of this host although it seems to have ended, as with a machine and its copy: from now on only a counter that stands still counts as its end`);
+        this.options.log.warn(
+          `${nameProcess(lease.holder)} keeps getting the lease of this host although it seems ` +
+            `to have ended, as with a machine and its copy: from now on only a counter that ` +
+            `stands still counts as its end`,
+        );
       }
     }
-    const { verdict, rival } = judgeRival(this.rival, lease, { now: performance.now(), leaseMs, bootId });
+    const { verdict, rival } = judgeRival(this.rival, lease, {
+      now: performance.now(),
+      leaseMs,
+      bootId,
+    });
     this.rival = rival;
-    const isDead = verdict === 'wait' && await this.isDead(lease);
+    const isDead = verdict === 'wait' && (await this.isDead(lease));
     if (verdict === 'cloned') await this.markClone(lease.holder);
     else if (isDead || verdict === 'take') {
       if (isDead) this.heldForDead = lease.holder;
@@ -241,16 +277,28 @@ export class Lease {
 
   private async isDead({ holder, socket }: LeaseRow): Promise<boolean> {
     const { socketPath } = this.options;
-    return this.revivals < MAX_REVIVALS && isProcessDead(holder, socket !== undefined && socketPath !== undefined ? { path: socketPath, inode: socket } : undefined);
+    return (
+      this.revivals < MAX_REVIVALS &&
+      isProcessDead(
+        holder,
+        socket !== undefined && socketPath !== undefined
+          ? { path: socketPath, inode: socket }
+          : undefined,
+      )
+    );
   }
 
   private async take(where: object, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const sentAt = performance.now(), number = ++this.sent;
+    const sentAt = performance.now(),
+      number = ++this.sent;
     const { rows, host, software } = this.options;
     const row = await rows().findOneAndUpdate(
       { _id: host, status: { $ne: 'retired' }, ...where },
-      { $set: { lease: { holder: this.holder, beat: number }, ...(software && { software }) }, $unset: { [CLONED]: 1 } },
+      {
+        $set: { lease: { holder: this.holder, beat: number }, ...(software && { software }) },
+        $unset: { [CLONED]: 1 },
+      },
       { projection: { _id: 1 }, includeResultMetadata: false },
     );
     if (row) this.gain(sentAt, signal);
@@ -259,12 +307,21 @@ export class Lease {
   /** Marks the host as cloned in its row, which every process on both machines reads. */
   private async markClone(other: string): Promise<void> {
     const failure: Failure = {
-      code: 'HOST_CLONED', of: 'host', retryable: false,
-      message: `two machines run with the host id ${this.options.host} (${other} and ${this.holder}): remove the state folder on the copy and run \`syncmedia init\` there, then restart both`,
+      code: 'HOST_CLONED',
+      of: 'host',
+      retryable: false,
+      message:
+        `two machines run with the host id ${this.options.host} (${other} and ` +
+        `${this.holder}): remove the state folder on the copy and run \`syncmedia init\` there, ` +
+        `then restart both`,
     };
-    const row = await this.options.rows().findOneAndUpdate(
-      { _id: this.options.host, 'lease.holder': other }, { $set: { [CLONED]: failure } }, { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
-    );
+    const row = await this.options
+      .rows()
+      .findOneAndUpdate(
+        { _id: this.options.host, 'lease.holder': other },
+        { $set: { [CLONED]: failure } },
+        { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
+      );
     if (row) this.checkMark(row);
   }
 
@@ -295,7 +352,9 @@ export class Lease {
     // The answers of two beats may arrive out of order.
     this.heldUntil = Math.max(this.heldUntil, sentAt + this.options.leaseMs * 0.9);
     clearTimeout(this.expiry);
-    this.expiry = setTimeout(() => { this.lose(); }, this.heldUntil - performance.now()).unref();
+    this.expiry = setTimeout(() => {
+      this.lose();
+    }, this.heldUntil - performance.now()).unref();
     this.tell();
   }
 
@@ -313,9 +372,18 @@ export class Lease {
   }
 
   private async release(): Promise<void> {
-    const give = async (): Promise<unknown> => this.options.rows().updateOne({ _id: this.options.host, 'lease.holder': this.holder }, { $unset: { lease: 1 } });
+    const give = async (): Promise<unknown> =>
+      this.options
+        .rows()
+        .updateOne(
+          { _id: this.options.host, 'lease.holder': this.holder },
+          { $unset: { lease: 1 } },
+        );
     await bounded(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
-      this.options.log.warn(`the lease could not be released, another process takes it after ${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`);
+      this.options.log.warn(
+        `the lease could not be released, another process takes it after ` +
+          `${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`,
+      );
     });
   }
 

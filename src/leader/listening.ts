@@ -30,7 +30,11 @@ export class Listening {
   /** Call this right after the lease was confirmed. */
   async start(): Promise<void> {
     await this.listen();
-    this.timer = setInterval(() => { this.checking ??= this.check().finally(() => { this.checking = undefined; }); }, this.context.everyMs).unref();
+    this.timer = setInterval(() => {
+      this.checking ??= this.check().finally(() => {
+        this.checking = undefined;
+      });
+    }, this.context.everyMs).unref();
   }
 
   async close(): Promise<void> {
@@ -40,14 +44,19 @@ export class Listening {
   }
 
   private async check(): Promise<void> {
-    if (await this.server?.isReachable() !== true && await this.context.confirm().catch(() => false)) await this.listen();
+    if (
+      (await this.server?.isReachable()) !== true &&
+      (await this.context.confirm().catch(() => false))
+    )
+      await this.listen();
   }
 
   /** Never rejects. */
   private async listen(): Promise<void> {
     const { stateDir, announce, onHint, events } = this.context;
     try {
-      const before = this.server, server = new WakeServer(stateDir, onHint);
+      const before = this.server,
+        server = new WakeServer(stateDir, onHint);
       const socket = await server.start();
       this.server = server;
       announce(socket);
@@ -56,7 +65,13 @@ export class Listening {
       await before?.close();
     } catch (error) {
       // Reported once until it works again.
-      if (!this.isFailing) events.emit('failed', { doing: 'listening for the other processes of this host; until that works, what they save is sent some seconds later', error });
+      if (!this.isFailing)
+        events.emit('failed', {
+          doing:
+            'listening for the other processes of this host; until that works, what they save ' +
+            'is sent some seconds later',
+          error,
+        });
       this.isFailing = true;
     }
   }

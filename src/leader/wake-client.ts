@@ -10,11 +10,16 @@ export interface WakeClientDeps {
 }
 
 /** A hint that the leader has not acknowledged yet. */
-interface Waiting { readonly hint: Hint; readonly line: string; readonly answer?: (taken: boolean) => void }
+interface Waiting {
+  readonly hint: Hint;
+  readonly line: string;
+  readonly answer?: (taken: boolean) => void;
+}
 
 /** In milliseconds. A leader that acknowledges nothing for so long is stuck. */
 const takenMs = 2_000;
-const firstRetryMs = 20, longestRetryMs = 500;
+const firstRetryMs = 20,
+  longestRetryMs = 500;
 /**
  * How often it tries to announce captures that were made due. The next leader finds them by
  * itself.
@@ -60,7 +65,9 @@ export class WakeClient {
     let late: NodeJS.Timeout | undefined;
     try {
       return await new Promise<boolean>((resolve) => {
-        late = setTimeout(() => { resolve(false); }, ms);
+        late = setTimeout(() => {
+          resolve(false);
+        }, ms);
         this.add({}, resolve);
       });
     } finally {
@@ -96,7 +103,11 @@ export class WakeClient {
   private add(hint: Hint, answer?: (taken: boolean) => void): void {
     const number = ++this.number;
     const line = `${JSON.stringify({ ...hint, number })}\n`;
-    if (line.length > messageLimit || this.bytes + line.length > 8 * messageLimit || this.waiting.size >= waitingLimit) {
+    if (
+      line.length > messageLimit ||
+      this.bytes + line.length > 8 * messageLimit ||
+      this.waiting.size >= waitingLimit
+    ) {
       answer?.(false);
       this.miss([hint]);
       this.tellMissed();
@@ -112,7 +123,9 @@ export class WakeClient {
     socket.write(line);
     // The process stays alive until its hints were acknowledged or have failed.
     socket.ref();
-    this.late ??= setTimeout(() => { this.socket?.destroy(); }, takenMs).unref();
+    this.late ??= setTimeout(() => {
+      this.socket?.destroy();
+    }, takenMs).unref();
   }
 
   private connectSoon(): void {
@@ -125,7 +138,10 @@ export class WakeClient {
     if (!isUrgent && !this.watching && (!this.missed || this.failures > tries)) return;
     const delay = this.notBefore - performance.now();
     if (delay <= 0) return this.open();
-    this.retry = setTimeout(() => { this.retry = undefined; this.open(); }, delay);
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.open();
+    }, delay);
     if (!isUrgent) this.retry.unref();
   }
 
@@ -141,9 +157,15 @@ export class WakeClient {
       if (this.watching) this.add({});
       this.tellMissed();
     });
-    readLines(socket, (line) => { this.noteTaken(socket, Number(line)); });
-    socket.on('error', () => { /* No process leads now. */ });
-    socket.on('close', () => { this.end(isThere); });
+    readLines(socket, (line) => {
+      this.noteTaken(socket, Number(line));
+    });
+    socket.on('error', () => {
+      /* No process leads now. */
+    });
+    socket.on('close', () => {
+      this.end(isThere);
+    });
   }
 
   private noteTaken(socket: Socket, number: number): void {
@@ -158,7 +180,10 @@ export class WakeClient {
     if (this.waiting.size === 0) {
       socket.unref();
       this.tellMissed();
-    } else this.late = setTimeout(() => { socket.destroy(); }, takenMs).unref();
+    } else
+      this.late = setTimeout(() => {
+        socket.destroy();
+      }, takenMs).unref();
   }
 
   private end(wasThere: boolean): void {
@@ -167,7 +192,8 @@ export class WakeClient {
     this.late = undefined;
     this.giveUp();
     if (this.closed) return;
-    this.notBefore = performance.now() + Math.min(longestRetryMs, firstRetryMs * 2 ** this.failures++);
+    this.notBefore =
+      performance.now() + Math.min(longestRetryMs, firstRetryMs * 2 ** this.failures++);
     if (wasThere) this.deps.onGone?.();
     this.connectSoon();
   }
@@ -183,11 +209,14 @@ export class WakeClient {
   private miss(hints: readonly Hint[]): void {
     const ids = hints.flatMap(({ captures = [] }) => captures.map(({ id }) => id));
     const all = this.missed ? [...hints, this.missed] : hints;
-    const run = all.some((hint) => hint.run), look = ids.length > 0 || all.some((hint) => hint.look);
+    const run = all.some((hint) => hint.run),
+      look = ids.length > 0 || all.some((hint) => hint.look);
     this.missed = run || look ? { ...(run && { run }), ...(look && { look }) } : undefined;
     if (ids.length === 0) return;
     for (const id of ids) this.dueIds.push(id);
-    this.storing ??= this.store().finally(() => { this.storing = undefined; });
+    this.storing ??= this.store().finally(() => {
+      this.storing = undefined;
+    });
   }
 
   private async store(): Promise<void> {

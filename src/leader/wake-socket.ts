@@ -10,7 +10,11 @@ import type { Capture } from '../model/words.js';
  * requested, or that captures in the outbox were made due. An empty hint asks whether there is a
  * leader.
  */
-export interface Hint { readonly captures?: readonly Capture[]; readonly run?: true; readonly look?: true }
+export interface Hint {
+  readonly captures?: readonly Capture[];
+  readonly run?: true;
+  readonly look?: true;
+}
 
 export const messageLimit = 1024 * 1024;
 
@@ -51,7 +55,10 @@ export class WakeServer {
   private readonly ownPath: string;
 
   /** @param onHint returns false if the hint is refused, because this process is about to end */
-  constructor(private readonly stateDir: string, private readonly onHint: (hint: Hint) => boolean) {
+  constructor(
+    private readonly stateDir: string,
+    private readonly onHint: (hint: Hint) => boolean,
+  ) {
     // No longer than the known name, whose length `init` checks.
     this.ownPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
   }
@@ -70,15 +77,21 @@ export class WakeServer {
   }
 
   private async open(): Promise<string> {
-    const server = createServer((socket) => { this.listen(socket); });
+    const server = createServer((socket) => {
+      this.listen(socket);
+    });
     this.server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.ownPath, () => { server.off('error', reject); resolve(); });
+      server.listen(this.ownPath, () => {
+        server.off('error', reject);
+        resolve();
+      });
     });
     server.unref();
     const inode = await readInode(this.ownPath);
-    if (inode === undefined) throw new Error(`the socket ${this.ownPath} was removed while it was made`);
+    if (inode === undefined)
+      throw new Error(`the socket ${this.ownPath} was removed while it was made`);
     // Only the leader gets here: an existing socket belongs to a process that is gone or about to
     // end.
     await rename(this.ownPath, socketPath(this.stateDir));
@@ -88,31 +101,52 @@ export class WakeServer {
 
   /** Whether the known name still leads to the file that this server listens at. */
   async isReachable(): Promise<boolean> {
-    return this.inode !== undefined && await readInode(socketPath(this.stateDir)) === this.inode;
+    return this.inode !== undefined && (await readInode(socketPath(this.stateDir))) === this.inode;
   }
 
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     const { server } = this;
     this.server = undefined;
-    if (server) await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
+    if (server)
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
   }
 
   private listen(socket: Socket): void {
     this.sockets.add(socket);
     socket.unref();
-    readLines(socket, (line) => { this.take(socket, line); });
-    socket.on('error', () => { /* The other process ended; its captures are in the outbox. */ });
-    socket.on('close', () => { this.sockets.delete(socket); });
+    readLines(socket, (line) => {
+      this.take(socket, line);
+    });
+    socket.on('error', () => {
+      /* The other process ended; its captures are in the outbox. */
+    });
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+    });
   }
 
   private take(socket: Socket, line: string): void {
     let hint: Hint & { readonly number?: unknown };
-    try { hint = JSON.parse(line) as typeof hint; } catch { return; }
+    try {
+      hint = JSON.parse(line) as typeof hint;
+    } catch {
+      return;
+    }
     const captures = hint.captures?.map((capture) => ({
-      ...capture, dueAt: new Date(capture.dueAt), ...(capture.leftSince && { leftSince: new Date(capture.leftSince) }),
+      ...capture,
+      dueAt: new Date(capture.dueAt),
+      ...(capture.leftSince && { leftSince: new Date(capture.leftSince) }),
     }));
-    const isTaken = this.onHint({ ...(captures ? { captures } : {}), ...(hint.run ? { run: true } : {}), ...(hint.look ? { look: true } : {}) });
+    const isTaken = this.onHint({
+      ...(captures ? { captures } : {}),
+      ...(hint.run ? { run: true } : {}),
+      ...(hint.look ? { look: true } : {}),
+    });
     if (!isTaken || socket.writableLength > messageLimit) socket.destroy();
     else if (typeof hint.number === 'number') socket.write(`${String(hint.number)}\n`);
   }

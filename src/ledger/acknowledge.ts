@@ -3,7 +3,14 @@ import { settle } from '../decisions/transitions.js';
 import type { HostId, Path, Version } from '../model/words.js';
 import type { Ledger } from './ledger.js';
 
-interface Pending { path: Path; version: Version; hosts: HostId[]; sha256: string | undefined; done: (() => void)[]; failed: ((error: unknown) => void)[] }
+interface Pending {
+  path: Path;
+  version: Version;
+  hosts: HostId[];
+  sha256: string | undefined;
+  done: (() => void)[];
+  failed: ((error: unknown) => void)[];
+}
 
 /** The most acknowledgements in one bulk write. */
 const batchLimit = 500;
@@ -17,13 +24,23 @@ export class Settler {
   private pending = new Map<string, Pending>();
   private flushing: Promise<void> | undefined;
 
-  constructor(private readonly ledger: Ledger, private readonly events: EventBus) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly events: EventBus,
+  ) {}
 
   /** Resolves once it is stored. */
   settle(path: Path, version: Version, host: HostId, sha256?: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const key = `${version} ${path}`;
-      const pending = this.pending.get(key) ?? { path, version, hosts: [], sha256, done: [], failed: [] };
+      const pending = this.pending.get(key) ?? {
+        path,
+        version,
+        hosts: [],
+        sha256,
+        done: [],
+        failed: [],
+      };
       pending.hosts.push(host);
       pending.sha256 ??= sha256;
       pending.done.push(resolve);
@@ -35,7 +52,9 @@ export class Settler {
 
   private async flush(): Promise<void> {
     // Deliveries that end at about the same time go into one write.
-    await new Promise((resolve) => { setImmediate(resolve); });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     while (this.pending.size > 0) {
       const batch = [...this.pending.entries()].slice(0, batchLimit);
       for (const [key] of batch) this.pending.delete(key);
@@ -49,7 +68,12 @@ export class Settler {
       const missed = new Set(await this.ledger.holdMany(batch));
       for (const pending of batch) {
         if (missed.has(pending)) await this.settleMoved(pending);
-        else this.events.emit('settled', { path: pending.path, version: pending.version, hosts: pending.hosts });
+        else
+          this.events.emit('settled', {
+            path: pending.path,
+            version: pending.version,
+            hosts: pending.hosts,
+          });
       }
       for (const { done } of batch) for (const resolve of done) resolve();
     } catch (error) {

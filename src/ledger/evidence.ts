@@ -4,7 +4,10 @@ import type { Entry, HostId, Path, Seen } from '../model/words.js';
 import type { FoldContext, Reason } from './reconcile-context.js';
 
 /** The evidence for a decision, and the file that it is about. */
-export interface Gathered { evidence: Partial<Evidence>; copy: string | undefined }
+export interface Gathered {
+  evidence: Partial<Evidence>;
+  copy: string | undefined;
+}
 
 /**
  * In milliseconds. The clocks of two hosts, or a file's date and this host's clock, may differ by
@@ -16,30 +19,60 @@ const secondMs = 1_000;
 
 /** Answers one question of `reconcile` from this disk or the database. */
 export async function gather(
-  context: FoldContext, { ask }: Question, about: { path: Path; entry: Entry | undefined; seen: Seen | undefined }, reason: Reason, before: Gathered,
+  context: FoldContext,
+  { ask }: Question,
+  about: { path: Path; entry: Entry | undefined; seen: Seen | undefined },
+  reason: Reason,
+  before: Gathered,
 ): Promise<Gathered> {
-  const { disk } = context, { path, entry, seen } = about;
+  const { disk } = context,
+    { path, entry, seen } = about;
   switch (ask) {
-    case 'ownCopy': case 'lateDelivery': {
-      const copy = entry?.facts && await disk.findOwnCopy(entry, { late: ask === 'lateDelivery' });
+    case 'ownCopy':
+    case 'lateDelivery': {
+      const copy =
+        entry?.facts && (await disk.findOwnCopy(entry, { late: ask === 'lateDelivery' }));
       return { evidence: { ...before.evidence, [ask]: copy !== undefined }, copy };
     }
     case 'uncaptured': {
-      const copy = entry && await disk.findUncaptured(entry);
+      const copy = entry && (await disk.findUncaptured(entry));
       return { evidence: { ...before.evidence, uncaptured: copy !== undefined }, copy };
     }
     case 'taken': {
       const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
       const since = new Date((reason.savedAt?.getTime() ?? Date.now()) - secondMs);
-      const copy = await disk.findTaken(path, since, (found) => asserted === undefined || haveSameFacts(asserted, found));
+      const copy = await disk.findTaken(
+        path,
+        since,
+        (found) => asserted === undefined || haveSameFacts(asserted, found),
+      );
       return { evidence: { ...before.evidence, taken: copy !== undefined }, copy };
     }
     case 'cameLately':
-      return { ...before, evidence: { ...before.evidence, cameLately: mayHaveComeSince(entry, seen) && isYoung(reason.savedAt, context.awaitedMs) } };
+      return {
+        ...before,
+        evidence: {
+          ...before.evidence,
+          cameLately: mayHaveComeSince(entry, seen) && isYoung(reason.savedAt, context.awaitedMs),
+        },
+      };
     case 'awaited':
-      return { ...before, evidence: { ...before.evidence, awaited: isRecent(seen, context.awaitedMs) || await context.isCaptured(path) } };
+      return {
+        ...before,
+        evidence: {
+          ...before.evidence,
+          awaited: isRecent(seen, context.awaitedMs) || (await context.isCaptured(path)),
+        },
+      };
     case 'referenced':
-      return { ...before, evidence: { ...before.evidence, referenced: isSavedSince(entry, path, reason, context.me) || await context.isReferenced(path) } };
+      return {
+        ...before,
+        evidence: {
+          ...before.evidence,
+          referenced:
+            isSavedSince(entry, path, reason, context.me) || (await context.isReferenced(path)),
+        },
+      };
   }
 }
 
@@ -63,7 +96,12 @@ function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
  * Then no search of the documents is needed, which would delay the path. If this host wrote the
  * tombstone, one clock dated both.
  */
-function isSavedSince(entry: Entry | undefined, path: Path, { savedAt, asserted }: Reason, me: HostId): boolean {
+function isSavedSince(
+  entry: Entry | undefined,
+  path: Path,
+  { savedAt, asserted }: Reason,
+  me: HostId,
+): boolean {
   if (asserted?.some((one) => one.path === path)) return true;
   if (savedAt === undefined || entry === undefined) return false;
   return savedAt.getTime() > entry.capturedAt.getTime() + (entry.capturedBy === me ? 0 : skewMs);

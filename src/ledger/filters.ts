@@ -11,11 +11,18 @@ export type Update = mongo.UpdateFilter<Row>;
  * `sendable`: due entries whose origin holds the bytes.
  */
 export interface CountFilter {
-  owed?: HostId; sender?: HostId; blocked?: HostId; below?: Path; missing?: true; sendable?: true; kind?: Entry['kind'];
+  owed?: HostId;
+  sender?: HostId;
+  blocked?: HostId;
+  below?: Path;
+  missing?: true;
+  sendable?: true;
+  kind?: Entry['kind'];
   /** Selects tombstones, and files that one of these hosts holds. */
   deliverableBy?: readonly HostId[];
   /** Selects entries captured at or after `since`, and at or before `before`. */
-  since?: Date; before?: Date;
+  since?: Date;
+  before?: Date;
 }
 
 /**
@@ -35,11 +42,16 @@ export function countFilter(filter: CountFilter): Filter {
   const { since, before } = filter;
   const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
   return {
-    ...(filter.owed ? { owed: filter.owed } : {}), ...(filter.sender ? { sender: filter.sender } : {}),
-    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}), ...(filter.below ? { _id: isBelow(filter.below) } : {}),
+    ...(filter.owed ? { owed: filter.owed } : {}),
+    ...(filter.sender ? { sender: filter.sender } : {}),
+    ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}),
+    ...(filter.below ? { _id: isBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
-    ...(filter.deliverableBy ? { $and: [{ $or: [{ kind: 'tombstone' }, { heldBy: { $in: [...filter.deliverableBy] } }] }] } : {}),
-    ...(filter.kind ? { kind: filter.kind } : {}), ...(since ?? before ? { capturedAt: captured } : {}),
+    ...(filter.deliverableBy
+      ? { $and: [{ $or: [{ kind: 'tombstone' }, { heldBy: { $in: [...filter.deliverableBy] } }] }] }
+      : {}),
+    ...(filter.kind ? { kind: filter.kind } : {}),
+    ...((since ?? before) ? { capturedAt: captured } : {}),
     ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
   };
 }

@@ -12,15 +12,31 @@ const freshMs = 60_000;
  * first. If the path already has an entry, nothing is written and the ordinary path compares
  * both. All other cases are left to the ordinary path as well.
  */
-export async function insertFresh(context: FoldContext, path: Path, { savedBy, alsoHeldBy, overrules }: Reason): Promise<Entry | undefined> {
+export async function insertFresh(
+  context: FoldContext,
+  path: Path,
+  { savedBy, alsoHeldBy, overrules }: Reason,
+): Promise<Entry | undefined> {
   const { ledger, disk, me } = context;
   if (!context.wantedBy(path)) return undefined;
   try {
-    const seen = await disk.hash(path, { keeps: true, only: ({ size, mtime }) => size <= hashAtOnceLimit && Date.now() - mtime * 1000 <= freshMs });
+    const seen = await disk.hash(path, {
+      keeps: true,
+      only: ({ size, mtime }) => size <= hashAtOnceLimit && Date.now() - mtime * 1000 <= freshMs,
+    });
     const wantedBy = context.wantedBy(path);
     if (!seen || !wantedBy) return undefined;
-    const entry = makeVersion(undefined, seen, { path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy, alsoHeldBy: alsoHeldBy ?? [], overrules });
-    return await ledger.insert(entry) ? entry : undefined;
+    const entry = makeVersion(undefined, seen, {
+      path,
+      me,
+      wantedBy,
+      version: randomUUID(),
+      now: new Date(),
+      savedBy,
+      alsoHeldBy: alsoHeldBy ?? [],
+      overrules,
+    });
+    return (await ledger.insert(entry)) ? entry : undefined;
   } catch (error) {
     // The ordinary path meets the same error and reports it.
     if (error instanceof SyncMediaError) return undefined;

@@ -6,10 +6,17 @@ import { atOnce } from '../decisions/entries.js';
 import { leave, owe, release, type Transition } from '../decisions/transitions.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Entry, Failure, HostId, Path, Version } from '../model/words.js';
-import { countFilter, isBelow, sendableBy, type CountFilter, type Filter, type Row, type Update } from './filters.js';
+import {
+  countFilter,
+  isBelow,
+  sendableBy,
+  type CountFilter,
+  type Filter,
+  type Row,
+  type Update,
+} from './filters.js';
 import { entryShape } from './row-shape.js';
 import { holdUpdate, toUpdate } from './updates.js';
-
 
 /** How often an entry is read and written again because it changed in between. */
 const attempts = 10;
@@ -22,8 +29,13 @@ const fence = 'version';
  */
 const isList = { $type: 'array' } as const;
 
-export interface Fence { readonly path: Path; readonly version: Version }
-export interface Sent extends Fence { readonly sender: HostId }
+export interface Fence {
+  readonly path: Path;
+  readonly version: Version;
+}
+export interface Sent extends Fence {
+  readonly sender: HostId;
+}
 
 function toEntry({ _id, ...rest }: Row): Entry {
   return { path: _id as Path, ...rest };
@@ -40,11 +52,16 @@ export class Ledger {
   private readonly inserting: Gathering<Row, void>;
 
   /** @param collection called at each use, because the app may open its connection again */
-  constructor(private readonly collection: () => mongo.Collection<Row>, private readonly reader: RowReader) {
+  constructor(
+    private readonly collection: () => mongo.Collection<Row>,
+    private readonly reader: RowReader,
+  ) {
     this.inserting = gatherInserts(collection);
   }
 
-  private get rows(): mongo.Collection<Row> { return this.collection(); }
+  private get rows(): mongo.Collection<Row> {
+    return this.collection();
+  }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
@@ -66,7 +83,9 @@ export class Ledger {
   async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
     const found = new Map<Path, Entry>();
     for (let at = 0; at < paths.length; at += readBatch) {
-      const rows = await this.rows.find({ _id: { $in: paths.slice(at, at + readBatch) } }).toArray();
+      const rows = await this.rows
+        .find({ _id: { $in: paths.slice(at, at + readBatch) } })
+        .toArray();
       for (const entry of await this.readable(rows)) found.set(entry.path, entry);
     }
     return found;
@@ -95,11 +114,14 @@ export class Ledger {
     return this.update({ _id: path, version }, holdUpdate(hosts, sha256));
   }
 
-  /** Like `hold`, for many versions at once. Returns those whose fence failed. */
-  async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(settles: readonly T[]): Promise<T[]> {
+  /** Like `markHeld`, for many versions at once. Returns those whose fence failed. */
+  async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(
+    settles: readonly T[],
+  ): Promise<T[]> {
     if (settles.length === 0) return [];
-    const operations = settles.map(({ path, version, hosts, sha256 }) =>
-      ({ updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) } }));
+    const operations = settles.map(({ path, version, hosts, sha256 }) => ({
+      updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) },
+    }));
     try {
       const result = await this.rows.bulkWrite(operations, { ordered: false });
       if (result.matchedCount === settles.length) return [];
@@ -125,11 +147,15 @@ export class Ledger {
    */
   async changeNow(path: Path, decide: (now: Entry) => Transition | undefined): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const now = await this.read(path), transition = now && decide(now);
+      const now = await this.read(path),
+        transition = now && decide(now);
       if (!transition) return false;
       if (await this.change(now, transition)) return true;
     }
-    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was written`);
+    throw new SyncMediaError(
+      'TIMED_OUT',
+      `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was written`,
+    );
   }
 
   /**
@@ -138,7 +164,9 @@ export class Ledger {
    * @param version the only version that is changed
    */
   owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
-    return this.changeNow(path, (now) => version === undefined || now.version === version ? owe(now, hosts) : undefined);
+    return this.changeNow(path, (now) =>
+      version === undefined || now.version === version ? owe(now, hosts) : undefined,
+    );
   }
 
   /**
@@ -149,10 +177,14 @@ export class Ledger {
   async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
       {
-        _id: isBelow(dir), heldBy: { $ne: host }, owed: { $ne: host, ...isList }, 'blocked.host': { $ne: host },
+        _id: isBelow(dir),
+        heldBy: { $ne: host },
+        owed: { $ne: host, ...isList },
+        'blocked.host': { $ne: host },
         ...(senders ? { sender: { $in: [...senders] } } : {}),
       },
-      { $addToSet: { owed: host }, $set: { dueAt: atOnce } });
+      { $addToSet: { owed: host }, $set: { dueAt: atOnce } },
+    );
     return result.modifiedCount;
   }
 
@@ -162,7 +194,9 @@ export class Ledger {
    */
   async owedToSender(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
     const filter = {
-      owed: me, $or: [{ sender: me }, { adoptable: true }], ...(after === undefined ? {} : { _id: { $gt: after } }),
+      owed: me,
+      $or: [{ sender: me }, { adoptable: true }],
+      ...(after === undefined ? {} : { _id: { $gt: after } }),
     } as Filter;
     return this.find(filter, { limit, sort: { _id: 1 } });
   }
@@ -187,12 +221,21 @@ export class Ledger {
    * Blocks this path for one host: it waits separately and delays nothing. Without `retryAt` it
    * waits for a person.
    */
-  async block({ path, version }: Fence, host: HostId, failure: Failure, since: Date, retryAt: Date | undefined): Promise<void> {
+  async block(
+    { path, version }: Fence,
+    host: HostId,
+    failure: Failure,
+    since: Date,
+    retryAt: Date | undefined,
+  ): Promise<void> {
     const blocked = { host, failure, since, ...(retryAt ? { retryAt } : {}) };
     // Two updates, because one update cannot pull from and push to the same array. After a crash
     // between them the entry is still pending.
     await this.update({ _id: path, version }, { $pull: { blocked: { host } } });
-    await this.update({ _id: path, version, owed: host }, { $pull: { owed: host }, $push: { blocked } });
+    await this.update(
+      { _id: path, version, owed: host },
+      { $pull: { owed: host }, $push: { blocked } },
+    );
   }
 
   /** Makes the entry due at `dueAt`, not earlier. */
@@ -202,14 +245,27 @@ export class Ledger {
 
   /** Makes blocked paths pending again whose retry is due, at most `limit`. Returns how many. */
   async retryBlocked(sender: HostId, now: Date, limit: number): Promise<number> {
-    const due = await this.find({ sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } }, { limit });
+    const due = await this.find(
+      { sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } },
+      { limit },
+    );
     let count = 0;
     for (const { path, version, blocked } of due) {
-      const hosts = blocked.filter(({ retryAt }) => retryAt && retryAt <= now).map(({ host }) => host);
+      const hosts = blocked
+        .filter(({ retryAt }) => retryAt && retryAt <= now)
+        .map(({ host }) => host);
       // The host stays in `blocked`, to remember since when the path fails. A success clears it.
-      if (await this.update({ _id: path, version }, {
-        $addToSet: { owed: { $each: hosts } }, $unset: { 'blocked.$[due].retryAt': '' },
-      }, [{ 'due.host': { $in: hosts } }])) count++;
+      if (
+        await this.update(
+          { _id: path, version },
+          {
+            $addToSet: { owed: { $each: hosts } },
+            $unset: { 'blocked.$[due].retryAt': '' },
+          },
+          [{ 'due.host': { $in: hosts } }],
+        )
+      )
+        count++;
     }
     return count;
   }
@@ -219,13 +275,27 @@ export class Ledger {
    * the oldest, each once.
    * @param exceptDirs sync dirs to leave out
    */
-  async owedTo(host: HostId, sender: HostId, limit: number, exceptDirs: readonly Path[] = []): Promise<Entry[]> {
-    const except = exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
+  async owedTo(
+    host: HostId,
+    sender: HostId,
+    limit: number,
+    exceptDirs: readonly Path[] = [],
+  ): Promise<Entry[]> {
+    const except =
+      exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
     const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
     const half = Math.max(1, Math.floor(limit / 2));
-    const newest = await this.find(filter, { sort: { capturedAt: -1 }, limit: half, batchSize: half });
+    const newest = await this.find(filter, {
+      sort: { capturedAt: -1 },
+      limit: half,
+      batchSize: half,
+    });
     if (newest.length < half) return newest;
-    const oldest = await this.find(filter, { sort: { capturedAt: 1 }, limit: limit - half, batchSize: limit - half });
+    const oldest = await this.find(filter, {
+      sort: { capturedAt: 1 },
+      limit: limit - half,
+      batchSize: limit - half,
+    });
     return [...new Map([...newest, ...oldest].map((entry) => [entry.path, entry])).values()];
   }
 
@@ -236,14 +306,16 @@ export class Ledger {
   async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
     if (hosts.length === 0) return false;
     const filter: Filter = { sender, owed: { $in: [...hosts] }, ...sendableBy(sender) };
-    return await this.rows.findOne(filter, { projection: { _id: 1 } }) !== null;
+    return (await this.rows.findOne(filter, { projection: { _id: 1 } })) !== null;
   }
 
   /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
   adopt(entry: Entry, me: HostId): Promise<boolean> {
     const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
-    return this.update({ _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
-      { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } });
+    return this.update(
+      { _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
+      { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } },
+    );
   }
 
   /**
@@ -253,16 +325,26 @@ export class Ledger {
   async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
     const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
     const orphaned: Filter = {
-      sender: { $in: [...gone] }, $and: [{ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }, { $or: [{ heldBy: me }, { kind: 'tombstone' }] }],
+      sender: { $in: [...gone] },
+      $and: [
+        { $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] },
+        { $or: [{ heldBy: me }, { kind: 'tombstone' }] },
+      ],
     };
     const entries = await this.find(left, { limit });
-    if (gone.length > 0) entries.push(...await this.find(orphaned, { limit }));
+    if (gone.length > 0) entries.push(...(await this.find(orphaned, { limit })));
     return entries;
   }
 
   /** Streams the entries below a sync dir. */
-  async *below(dir: Path, { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {}): AsyncIterable<Entry> {
-    const rows = this.rows.find({ ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter, { batchSize: 500 });
+  async *below(
+    dir: Path,
+    { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
+  ): AsyncIterable<Entry> {
+    const rows = this.rows.find(
+      { ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter,
+      { batchSize: 500 },
+    );
     for await (const row of rows) yield* await this.readable([row]);
   }
 
@@ -279,15 +361,30 @@ export class Ledger {
    * Records that the content of a version is certain now.
    * @param stamp the stamp of the file on `host`, which has the version
    */
-  confirm({ path, version }: Fence, sha256: string, host: HostId, stamp: string | undefined): Promise<boolean> {
-    const set = { 'facts.sha256': sha256, ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }) };
+  confirm(
+    { path, version }: Fence,
+    sha256: string,
+    host: HostId,
+    stamp: string | undefined,
+  ): Promise<boolean> {
+    const set = {
+      'facts.sha256': sha256,
+      ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }),
+    };
     return this.update({ _id: path, version }, { $set: set, $unset: { unsure: '' } });
   }
 
   /** Removes a retired host from all entries. */
   async forget(host: HostId): Promise<void> {
-    await this.rows.updateMany({ $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }], owed: isList, heldBy: isList, blocked: isList },
-      { $pull: { owed: host, heldBy: host, blocked: { host } } });
+    await this.rows.updateMany(
+      {
+        $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }],
+        owed: isList,
+        heldBy: isList,
+        blocked: isList,
+      },
+      { $pull: { owed: host, heldBy: host, blocked: { host } } },
+    );
   }
 
   /**
@@ -295,7 +392,13 @@ export class Ledger {
    * for.
    */
   async forgetTombstones(dir: Path, before: Date): Promise<void> {
-    await this.rows.deleteMany({ _id: isBelow(dir), kind: 'tombstone', owed: [], blocked: [], capturedAt: { $lt: before } });
+    await this.rows.deleteMany({
+      _id: isBelow(dir),
+      kind: 'tombstone',
+      owed: [],
+      blocked: [],
+      capturedAt: { $lt: before },
+    });
   }
 
   async count(filter: CountFilter = {}): Promise<number> {
@@ -303,11 +406,18 @@ export class Ledger {
   }
 
   /** Measures the files and bytes that an origin can send to a host now. */
-  async measure(filter: { owed: HostId; sender: HostId; below: Path; before: Date }): Promise<{ files: number; bytes: number }> {
-    const [sum] = await this.rows.aggregate<{ files: number; bytes: number }>([
-      { $match: countFilter({ ...filter, sendable: true }) },
-      { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$facts.size' } } },
-    ]).toArray();
+  async measure(filter: {
+    owed: HostId;
+    sender: HostId;
+    below: Path;
+    before: Date;
+  }): Promise<{ files: number; bytes: number }> {
+    const [sum] = await this.rows
+      .aggregate<{ files: number; bytes: number }>([
+        { $match: countFilter({ ...filter, sendable: true }) },
+        { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$facts.size' } } },
+      ])
+      .toArray();
     return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
   }
 
@@ -317,20 +427,36 @@ export class Ledger {
   }
 
   /** Finds when the oldest entry that is pending for a host was captured. */
-  async oldestOwed(filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId }): Promise<Date | undefined> {
+  async oldestOwed(
+    filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId },
+  ): Promise<Date | undefined> {
     const [oldest] = await this.find(countFilter(filter), { sort: { capturedAt: 1 }, limit: 1 });
     return oldest?.capturedAt;
   }
 
-  private async find(filter: Filter, options: mongo.FindOptions & { limit: number }): Promise<Entry[]> {
-    return (await this.reader.readList(this.rows, () => this.rows.find(filter, options).toArray(), entryShape, fence)).map(toEntry);
+  private async find(
+    filter: Filter,
+    options: mongo.FindOptions & { limit: number },
+  ): Promise<Entry[]> {
+    return (
+      await this.reader.readList(
+        this.rows,
+        () => this.rows.find(filter, options).toArray(),
+        entryShape,
+        fence,
+      )
+    ).map(toEntry);
   }
 
   private async readable(rows: readonly Row[]): Promise<Entry[]> {
     return (await this.reader.keepReadable(this.rows, rows, entryShape, fence)).map(toEntry);
   }
 
-  private async update(filter: Filter, update: Update, arrayFilters?: mongo.Document[]): Promise<boolean> {
+  private async update(
+    filter: Filter,
+    update: Update,
+    arrayFilters?: mongo.Document[],
+  ): Promise<boolean> {
     const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});
     return result.matchedCount === 1;
   }

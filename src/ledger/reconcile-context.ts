@@ -13,7 +13,10 @@ export interface FoldDisk {
    * @param options `keeps`: remembers the bytes, because they are about to be sent. `only`:
    * treats files that it rejects as absent, without reading them.
    */
-  hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<Seen | undefined>;
+  hash(
+    path: Path,
+    options?: { keeps: boolean; only?: (seen: Seen) => boolean },
+  ): Promise<Seen | undefined>;
   /**
    * Searches this host's own `.syncmedia` for the current bytes. `late`: searches only where a
    * delivery that came late leaves them.
@@ -81,7 +84,10 @@ export const hashAtOnceLimit = 8 * 1024 * 1024;
  * How much one scan may still read. After a restore from a backup every file looks changed; the
  * next scan continues where this one stops.
  */
-export interface Rereads { files: number; bytes: number }
+export interface Rereads {
+  files: number;
+  bytes: number;
+}
 
 export interface Reason {
   readonly why: 'named' | 'scan';

@@ -3,13 +3,17 @@ import { hasCode, SyncMediaError } from '../model/errors.js';
 import { isRewritten, mustCompare } from '../decisions/must-compare-content.js';
 import { makeVersion } from '../decisions/entries.js';
 import { findWhy, reconcile, type Answer } from '../decisions/reconcile.js';
-import { findStanding, hasChanged, removedStamp, type FoundStanding } from '../decisions/file-state.js';
+import {
+  findStanding,
+  hasChanged,
+  removedStamp,
+  type FoundStanding,
+} from '../decisions/file-state.js';
 import { confirmStamp, follow } from '../decisions/transitions.js';
 import type { Entry, HostId, Path, Seen } from '../model/words.js';
 import { hashAtOnceLimit, type FoldContext, type Reason } from './reconcile-context.js';
 import { gather, type Gathered } from './evidence.js';
 import { insertFresh } from './insert-fresh.js';
-
 
 /**
  * How often a path is checked again because its entry changed meanwhile, before it is left to the
@@ -45,7 +49,10 @@ export class Fold {
     const [first] = failed;
     if (first) {
       const others = failed.length > 1 ? ` and ${failed.length - 1} other paths` : '';
-      this.context.events.emit('failed', { doing: `reconciling ${JSON.stringify(first.path)}${others}`, error: first.error });
+      this.context.events.emit('failed', {
+        doing: `reconciling ${JSON.stringify(first.path)}${others}`,
+        error: first.error,
+      });
     }
     return entries;
   }
@@ -57,7 +64,11 @@ export class Fold {
   async each(paths: readonly Path[], reason: Reason): Promise<Folded> {
     const folding = this.fold(paths, reason);
     this.underWay.add(folding);
-    try { return await folding; } finally { this.underWay.delete(folding); }
+    try {
+      return await folding;
+    } finally {
+      this.underWay.delete(folding);
+    }
   }
 
   /**
@@ -73,13 +84,16 @@ export class Fold {
     const found: { path: Path; seen: Seen }[] = [];
     await forEachOf(entries, 16, async (entry) => {
       const looked = await this.findStanding(entry.path, entry, { why: 'scan' });
-      if (looked?.seen && looked.standing === 'unknown') found.push({ path: entry.path, seen: looked.seen });
+      if (looked?.seen && looked.standing === 'unknown')
+        found.push({ path: entry.path, seen: looked.seen });
     });
     return found;
   }
 
   private async fold(paths: readonly Path[], reason: Reason): Promise<Folded> {
-    const entries: Entry[] = [], failed: Folded['failed'] = [], waiting: Path[] = [];
+    const entries: Entry[] = [],
+      failed: Folded['failed'] = [],
+      waiting: Path[] = [];
     if (reason.why === 'named') {
       await forEachOf(paths, 16, async (path) => {
         const entry = await insertFresh(this.context, path, reason);
@@ -101,7 +115,8 @@ export class Fold {
         failed.push({ path, error });
       }
     });
-    if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
+    if (entries.length > 0)
+      this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
     return { entries, failed, waiting };
   }
 
@@ -109,7 +124,11 @@ export class Fold {
    * Reconciles one path with its entry as it was read. Skips paths that may not be captured or
    * are no files.
    */
-  private async path(path: Path, reason: Reason, read: Entry | undefined): Promise<Entry | 'wait' | undefined> {
+  private async path(
+    path: Path,
+    reason: Reason,
+    read: Entry | undefined,
+  ): Promise<Entry | 'wait' | undefined> {
     const { ledger, me } = this.context;
     if (!this.context.wantedBy(path)) return undefined;
     let entry = read;
@@ -130,21 +149,38 @@ export class Fold {
         const wantedBy = this.context.wantedBy(path);
         if (!wantedBy) return undefined;
         const next = makeVersion(entry, seen, {
-          path, me, wantedBy, version: randomUUID(), now: new Date(), savedBy: reason.savedBy, alsoHeldBy: reason.alsoHeldBy ?? [], overrules: reason.overrules,
+          path,
+          me,
+          wantedBy,
+          version: randomUUID(),
+          now: new Date(),
+          savedBy: reason.savedBy,
+          alsoHeldBy: reason.alsoHeldBy ?? [],
+          overrules: reason.overrules,
         });
-        if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next)) return next;
-      } else if (entry && await this.carryOut(answer, entry, seen, copy)) {
-        if (answer === 'owe' && hadCurrent(entry, me)) this.context.events.emit('overruled', { path, by: 'newer version' });
+        if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next))
+          return next;
+      } else if (entry && (await this.carryOut(answer, entry, seen, copy))) {
+        if (answer === 'owe' && hadCurrent(entry, me))
+          this.context.events.emit('overruled', { path, by: 'newer version' });
         return answer === 'restore' || answer === 'hold' ? undefined : ledger.read(path);
       }
       entry = await ledger.read(path);
     }
-    throw new SyncMediaError('TIMED_OUT', `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was reconciled`);
+    throw new SyncMediaError(
+      'TIMED_OUT',
+      `the entry of ${JSON.stringify(path)} changed ${attempts} times while it was reconciled`,
+    );
   }
 
   /** Answers 'again' if somebody replaced the file while the evidence was gathered. */
-  private async look(path: Path, entry: Entry | undefined, reason: Reason):
-  Promise<{ answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined> {
+  private async look(
+    path: Path,
+    entry: Entry | undefined,
+    reason: Reason,
+  ): Promise<
+    { answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined
+  > {
     const { disk, me } = this.context;
     const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
     const looked = await this.findStanding(path, entry, reason, asserted);
@@ -156,7 +192,11 @@ export class Fold {
     }
     const { seen, standing } = looked;
     const situation = {
-      entry, standing: standing ?? 'unknown', me, ready: this.context.isReady(), why: findWhy(reason.why, seen, asserted),
+      entry,
+      standing: standing ?? 'unknown',
+      me,
+      ready: this.context.isReady(),
+      why: findWhy(reason.why, seen, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
     let gathered: Gathered = { evidence: {}, copy: undefined };
@@ -165,7 +205,8 @@ export class Fold {
       if (typeof answer === 'string') {
         // Bytes that a late delivery replaced may have been put back meanwhile. Then the observed
         // bytes are not the app's.
-        const isAboutAside = gathered.evidence.lateDelivery === false || gathered.evidence.uncaptured === false;
+        const isAboutAside =
+          gathered.evidence.lateDelivery === false || gathered.evidence.uncaptured === false;
         const isMoved = isAboutAside && (await disk.observe(path))?.stamp !== seen?.stamp;
         return { answer: isMoved ? 'again' : answer, seen, copy: gathered.copy };
       }
@@ -175,15 +216,22 @@ export class Fold {
 
   /** Returns undefined if the path is something other than a file. */
   private async findStanding(
-    path: Path, entry: Entry | undefined, reason: Reason, asserted?: Seen,
+    path: Path,
+    entry: Entry | undefined,
+    reason: Reason,
+    asserted?: Seen,
   ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
     const { disk, me } = this.context;
     const onCapturingDisk = entry?.capturedBy === me;
     let seen: Seen | undefined, standing: FoundStanding | undefined;
     try {
       seen = await disk.observe(path);
-      standing = findStanding(entry, seen, { onCapturingDisk, surely: this.mustBeSure(entry, seen, reason) });
-      if (standing === 'current' && isRewritten({ entry, seen, me, why: reason.why })) standing = 'unknown';
+      standing = findStanding(entry, seen, {
+        onCapturingDisk,
+        surely: this.mustBeSure(entry, seen, reason),
+      });
+      if (standing === 'current' && isRewritten({ entry, seen, me, why: reason.why }))
+        standing = 'unknown';
       // Small new files are hashed, so that every host can recognise the version by its content.
       const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
       if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
@@ -191,7 +239,8 @@ export class Fold {
         standing = findStanding(entry, seen, { onCapturingDisk });
       }
       // A pull fetched this file with the date that the other host keeps.
-      if (standing === 'redated' && reason.why === 'named' && reason.overrules === true) standing = 'unknown';
+      if (standing === 'redated' && reason.why === 'named' && reason.overrules === true)
+        standing = 'unknown';
     } catch (error) {
       if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
       return undefined;
@@ -199,7 +248,11 @@ export class Fold {
     return { seen, standing };
   }
 
-  private mustBeSure(entry: Entry | undefined, seen: Seen | undefined, { why, surely = false, rereads, savedAt = new Date() }: Reason): boolean {
+  private mustBeSure(
+    entry: Entry | undefined,
+    seen: Seen | undefined,
+    { why, surely = false, rereads, savedAt = new Date() }: Reason,
+  ): boolean {
     const must = surely || mustCompare({ entry, seen, me: this.context.me, why, savedAt });
     if (must !== 'sparingly') return must;
     if (!seen || !rereads || rereads.files <= 0 || rereads.bytes < seen.size) return false;
@@ -213,27 +266,48 @@ export class Fold {
    * somebody touches the file.
    */
   private async noteCompared(entry: Entry, seen: Seen | undefined): Promise<void> {
-    const { ledger, me } = this.context, { facts } = entry;
-    if (seen?.stamp === undefined || seen.sha256 === undefined || seen.sha256 !== facts?.sha256) return;
-    if (entry.heldBy.includes(me) && hasChanged(entry, me, seen) !== false) await ledger.change(entry, confirmStamp(me, seen.stamp));
+    const { ledger, me } = this.context,
+      { facts } = entry;
+    if (seen?.stamp === undefined || seen.sha256 === undefined || seen.sha256 !== facts?.sha256)
+      return;
+    if (entry.heldBy.includes(me) && hasChanged(entry, me, seen) !== false)
+      await ledger.change(entry, confirmStamp(me, seen.stamp));
   }
 
   /** Returns false if the entry changed meanwhile. */
-  private async carryOut(answer: Answer, entry: Entry, seen: Seen | undefined, copy: string | undefined): Promise<boolean> {
+  private async carryOut(
+    answer: Answer,
+    entry: Entry,
+    seen: Seen | undefined,
+    copy: string | undefined,
+  ): Promise<boolean> {
     const { ledger, disk, me } = this.context;
     // The app wrote to the path meanwhile, and its bytes were put back. They are new, so the path
     // is checked again.
-    if (answer === 'restore' && copy !== undefined && !await disk.restore(entry, copy)) return false;
+    if (answer === 'restore' && copy !== undefined && !(await disk.restore(entry, copy)))
+      return false;
     if (answer === 'put-back' && copy !== undefined) await disk.putBack(entry, copy);
     if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
-    if (answer === 'trash' && entry.heldBy.includes(me)) this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
+    if (answer === 'trash' && entry.heldBy.includes(me))
+      this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
     if (answer === 'redate' && seen) await disk.redate(entry, seen);
     // The caller checks the path again. Bytes that were put back are a version now, and a redated
     // file is the current version. A file moved to the trash may have been put back, because it
     // was not the expected one any more.
-    if (answer === 'trash' || answer === 'put-back' || answer === 'take-back' || answer === 'redate') return false;
-    const transition = follow(answer, entry, me, seen?.sha256 === undefined ? undefined : seen.stamp);
+    if (
+      answer === 'trash' ||
+      answer === 'put-back' ||
+      answer === 'take-back' ||
+      answer === 'redate'
+    )
+      return false;
+    const transition = follow(
+      answer,
+      entry,
+      me,
+      seen?.sha256 === undefined ? undefined : seen.stamp,
+    );
     return transition === undefined || ledger.change(entry, transition);
   }
 }
@@ -247,13 +321,21 @@ function hadCurrent({ heldBy, stamps }: Entry, me: HostId): boolean {
  * Runs `work` on each item, at most `width` at a time. Throws the first failure after all running
  * calls have ended.
  */
-export async function forEachOf<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachOf<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const failures: unknown[] = [];
   const runner = async (): Promise<void> => {
     while (next < items.length && failures.length === 0) {
       const item = items[next++] as T;
-      try { await work(item); } catch (error) { failures.push(error); }
+      try {
+        await work(item);
+      } catch (error) {
+        failures.push(error);
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, runner));

@@ -12,7 +12,11 @@ export interface ScanDisk {
    * Streams the files of a sync dir. Throws NO_MARKER where the directory does not have its
    * marker (any more).
    */
-  scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): AsyncIterable<{ path: Path; seen: Seen }>;
+  scan(
+    dir: SyncDir,
+    signal: AbortSignal,
+    scope?: ScanScope,
+  ): AsyncIterable<{ path: Path; seen: Seen }>;
   observe(path: Path): Promise<Seen | undefined>;
   hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
   /** Resolves replaced files that a crash left, before the scan lists the files. */
@@ -35,13 +39,17 @@ const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
  * @returns the number of files found
  */
 export async function scanDir(
-  context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
-  onEntries: (entries: Entry[]) => void, scope: ScanScope = {},
+  context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId },
+  dir: SyncDir,
+  signal: AbortSignal,
+  onEntries: (entries: Entry[]) => void,
+  scope: ScanScope = {},
 ): Promise<number> {
   const { fold, ledger, disk, me } = context;
   const rereads = { ...rereadLimit };
   await disk.judgeLeftovers(dir);
-  let files = 0, some: Path[] = [];
+  let files = 0,
+    some: Path[] = [];
   const reconcile = async (): Promise<void> => {
     const paths = some;
     some = [];
@@ -56,7 +64,7 @@ export async function scanDir(
   if (scope.changedSince === undefined) {
     for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
       signal.throwIfAborted();
-      if (await isGone(disk, path) && some.push(path) >= batch) await reconcile();
+      if ((await isGone(disk, path)) && some.push(path) >= batch) await reconcile();
     }
     await reconcile();
   }
@@ -67,7 +75,7 @@ export async function scanDir(
 /** Whether the file is gone. If a nested sync dir is not mounted, nobody can tell. */
 async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
   try {
-    return await disk.observe(path) === undefined;
+    return (await disk.observe(path)) === undefined;
   } catch (error) {
     return hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH');
   }
@@ -75,7 +83,9 @@ async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
 
 /** Hashes files whose size and mtime did not identify the bytes when they were captured. */
 async function confirmContents(
-  { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId }, dir: SyncDir, signal: AbortSignal,
+  { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId },
+  dir: SyncDir,
+  signal: AbortSignal,
   onEntries: (entries: Entry[]) => void,
 ): Promise<void> {
   for (let after: Path | undefined; ;) {
@@ -89,13 +99,22 @@ async function confirmContents(
       if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
       // If nobody knows the content, the bytes are those of the version only if nobody has
       // touched the file since.
-      const isSame = known.sha256 === undefined ? seen.nanos === known.nanos && hasChanged(entry, me, seen) !== true : seen.sha256 === known.sha256;
+      const isSame =
+        known.sha256 === undefined
+          ? seen.nanos === known.nanos && hasChanged(entry, me, seen) !== true
+          : seen.sha256 === known.sha256;
       if (!isSame) changed.push({ path: entry.path, seen });
       else await ledger.confirm(entry, seen.sha256, me, seen.stamp);
     });
     // Asserted, because size and date of these bytes are those of the version and only their
     // content differs.
-    if (changed.length > 0) onEntries(await fold.paths(changed.map(({ path }) => path), { why: 'scan', asserted: changed }));
+    if (changed.length > 0)
+      onEntries(
+        await fold.paths(
+          changed.map(({ path }) => path),
+          { why: 'scan', asserted: changed },
+        ),
+      );
     after = unsure.at(-1)?.path;
   }
 }

@@ -5,12 +5,23 @@ import type { Update } from './filters.js';
 
 /** Turns a transition into one update. `applyTransition` describes its result. */
 export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Update {
-  const join = { $each: [...hosts] }, gone = { $in: [...hosts] };
-  const added = { ...(heldBy === 'join' ? { heldBy: join } : {}), ...(owed === 'join' ? { owed: join } : {}) };
-  const stamps = stamp === undefined ? {} : Object.fromEntries(hosts.map((host) => [`stamps.${host}`, stamp]));
-  const set = { ...(owed === 'join' ? { dueAt: atOnce } : {}), ...(adoptable ? { adoptable } : {}), ...stamps };
+  const join = { $each: [...hosts] },
+    gone = { $in: [...hosts] };
+  const added = {
+    ...(heldBy === 'join' ? { heldBy: join } : {}),
+    ...(owed === 'join' ? { owed: join } : {}),
+  };
+  const stamps =
+    stamp === undefined ? {} : Object.fromEntries(hosts.map((host) => [`stamps.${host}`, stamp]));
+  const set = {
+    ...(owed === 'join' ? { dueAt: atOnce } : {}),
+    ...(adoptable ? { adoptable } : {}),
+    ...stamps,
+  };
   const pulled = {
-    ...(heldBy === 'leave' ? { heldBy: gone } : {}), ...(owed === 'leave' ? { owed: gone } : {}), ...(blocked ? { blocked: { host: gone } } : {}),
+    ...(heldBy === 'leave' ? { heldBy: gone } : {}),
+    ...(owed === 'leave' ? { owed: gone } : {}),
+    ...(blocked ? { blocked: { host: gone } } : {}),
   };
   const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
   // MongoDB before 5.0 refuses an operator without fields.

@@ -51,16 +51,22 @@ export interface Events {
 /** A typed emitter. It reports a listener that throws as `failed`; other listeners still run. */
 export class EventBus {
   private readonly emitter = new EventEmitter();
-  constructor() { this.emitter.setMaxListeners(0); }
+  constructor() {
+    this.emitter.setMaxListeners(0);
+  }
 
   on<K extends keyof Events>(name: K, listener: (event: Events[K]) => void): () => void {
     this.emitter.on(name, listener);
-    return () => { this.emitter.off(name, listener); };
+    return () => {
+      this.emitter.off(name, listener);
+    };
   }
 
   emit<K extends keyof Events>(name: K, event: Events[K]): void {
     for (const listener of this.emitter.listeners(name)) {
-      try { (listener as (event: Events[K]) => void)(event); } catch (error) {
+      try {
+        (listener as (event: Events[K]) => void)(event);
+      } catch (error) {
         if (name !== 'failed') this.emit('failed', { doing: `a listener of "${name}"`, error });
       }
     }

@@ -10,7 +10,13 @@ export interface Log {
 
 /** The default logs one line per message to stderr, so that stdout carries only data. */
 export const stderrLog: Log = {
-  info: (message) => { process.stderr.write(`syncmedia: ${message}\n`); },
-  warn: (message) => { process.stderr.write(`syncmedia: warning: ${message}\n`); },
-  error: (message) => { process.stderr.write(`syncmedia: error: ${message}\n`); },
+  info: (message) => {
+    process.stderr.write(`syncmedia: ${message}\n`);
+  },
+  warn: (message) => {
+    process.stderr.write(`syncmedia: warning: ${message}\n`);
+  },
+  error: (message) => {
+    process.stderr.write(`syncmedia: error: ${message}\n`);
+  },
 };

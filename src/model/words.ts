@@ -19,7 +19,11 @@ export type Conflict = 'newer' | 'keep' | 'overwrite';
  * What rsync and SFTP can carry of a file: size in bytes and mtime in whole seconds since the
  * epoch. `sha256` (hex) is set once it is known.
  */
-export interface Facts { readonly size: number; readonly mtime: number; readonly sha256?: string }
+export interface Facts {
+  readonly size: number;
+  readonly mtime: number;
+  readonly sha256?: string;
+}
 
 /**
  * A file as one host observed it on its own disk. `nanos` is the fraction of the mtime, 0 where a
@@ -27,7 +31,10 @@ export interface Facts { readonly size: number; readonly mtime: number; readonly
  * these back, so a file with another stamp may have other bytes, whatever its size and date. Only
  * the machine's own disk shows the stamp.
  */
-export interface Seen extends Facts { readonly nanos: number; readonly stamp?: string }
+export interface Seen extends Facts {
+  readonly nanos: number;
+  readonly stamp?: string;
+}
 
 /** The state of the file at a path, compared with its entry. */
 export type Standing = 'current' | 'old' | 'unknown' | 'absent';
@@ -37,7 +44,12 @@ export type Standing = 'current' | 'old' | 'unknown' | 'absent';
  * whole delivery queue, one of scope 'path' blocks only that path. A failure that is not
  * `retryable` waits for a person.
  */
-export interface Failure { readonly code: string; readonly message: string; readonly retryable: boolean; readonly of: 'host' | 'path' }
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly of: 'host' | 'path';
+}
 
 /**
  * A directory that is kept in sync, with its rules. They are stored, so that the CLI, cron and
@@ -58,9 +70,17 @@ export interface StoredRules extends SyncDir {
 }
 
 /** How this host's deliveries to another host are going. */
-export interface Lane { deliveredAt?: Date; failure?: Failure; failingSince?: Date; nextTryAt?: Date }
+export interface Lane {
+  deliveredAt?: Date;
+  failure?: Failure;
+  failingSince?: Date;
+  nextTryAt?: Date;
+}
 
-export interface ScanTimes { all: Date; changed: Date }
+export interface ScanTimes {
+  all: Date;
+  changed: Date;
+}
 
 /**
  * A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps`,
@@ -159,22 +179,42 @@ export interface Host {
  * Names that cannot be synced: not valid UTF-8, too long, or in a directory that cannot be read.
  * `examples` holds the first 20.
  */
-export interface Unsyncable { count: number; examples: { path: string; why: string }[] }
+export interface Unsyncable {
+  count: number;
+  examples: { path: string; why: string }[];
+}
 
 /**
  * A declaration of the application that the host cannot sync as it is. `about` names the sync
  * dir, field or directory.
  */
-export interface SetupProblem { readonly about: string; readonly message: string; readonly remedy: string }
+export interface SetupProblem {
+  readonly about: string;
+  readonly message: string;
+  readonly remedy: string;
+}
 
 /** How many saves of a model had a document that named no file. */
-export interface UnnamedSaves { readonly count: number; readonly lastDocument: string; readonly lastAt: Date }
+export interface UnnamedSaves {
+  readonly count: number;
+  readonly lastDocument: string;
+  readonly lastAt: Date;
+}
 
-export interface RemovalDecision { decision: 'approved' | 'rejected'; at: Date }
+export interface RemovalDecision {
+  decision: 'approved' | 'rejected';
+  at: Date;
+}
 
-export interface Asserted { readonly path: Path; readonly seen: Seen }
+export interface Asserted {
+  readonly path: Path;
+  readonly seen: Seen;
+}
 
-export interface SavedBy { model: string; id: string }
+export interface SavedBy {
+  model: string;
+  id: string;
+}
 
 /**
  * A row of the outbox: the paths that one operation touched. The operation inserts it in its own
@@ -267,10 +307,22 @@ export interface Entry {
 }
 
 /** What should happen to one path on another host. */
-export type Change = { readonly path: Path; readonly dir: SyncDir; readonly version: Version; readonly savedBy?: SavedBy } & (
+export type Change = {
+  readonly path: Path;
+  readonly dir: SyncDir;
+  readonly version: Version;
+  readonly savedBy?: SavedBy;
+} &
   /** `rule` is set only if the ledger does not know the file on the other host. */
-  | { readonly do: 'put'; readonly facts: Facts; readonly rule?: Conflict; readonly overrules?: true }
-  | { readonly do: 'remove' });
+  (
+    | {
+        readonly do: 'put';
+        readonly facts: Facts;
+        readonly rule?: Conflict;
+        readonly overrules?: true;
+      }
+    | { readonly do: 'remove' }
+  );
 
 /**
  * The result of a change. `via` names the program or protocol that carried it (`rsync`, `sftp`).
@@ -283,7 +335,8 @@ export type Outcome = { readonly change: Change; readonly via: string; readonly 
    */
   | { readonly result: 'kept' | 'changed' | 'vanished' }
   /** refused: for good. failed: a later try may succeed. */
-  | { readonly result: 'refused' | 'failed'; readonly failure: Failure });
+  | { readonly result: 'refused' | 'failed'; readonly failure: Failure }
+);
 
 export interface Difference {
   readonly path: Path;
@@ -317,7 +370,14 @@ export type Finding = 'missing' | 'extra' | 'different';
  * How many findings of each kind one host has. `same` is set if it is known. `repaired` counts
  * missing and different files.
  */
-export interface HostFindings { host: HostId; same?: number; missing: number; extra: number; different: number; repaired: number }
+export interface HostFindings {
+  host: HostId;
+  same?: number;
+  missing: number;
+  extra: number;
+  different: number;
+  repaired: number;
+}
 
 /**
  * A push, pull, verify, adoption or bootstrap. Its row is stored first; the leader of host `at`
@@ -335,9 +395,13 @@ export interface Run {
   repair: boolean;
   state: 'asked' | 'running' | 'done' | 'failed' | 'cancelled';
   /** `files` and `bytes` are done, of `filesFound` and `bytesFound`. */
-  files: number; bytes: number; filesFound: number; bytesFound: number;
+  files: number;
+  bytes: number;
+  filesFound: number;
+  bytesFound: number;
   /** The recent rate, and the remaining time at that rate. Set only while the run works. */
-  bytesPerSecond?: number; secondsLeft?: number;
+  bytesPerSecond?: number;
+  secondsLeft?: number;
   /**
    * What a verify or an adoption found, per host. `foundAt` lists at most the first 1,000
    * paths.
@@ -349,7 +413,9 @@ export interface Run {
   /** Files that a dry run would transfer; at most the first 1,000. */
   wouldTransfer?: { host: HostId; path: Path }[];
   failure?: Failure;
-  askedAt: Date; startedAt?: Date; endedAt?: Date;
+  askedAt: Date;
+  startedAt?: Date;
+  endedAt?: Date;
   askedBy: string;
 }
 
@@ -358,7 +424,12 @@ export interface Run {
  * or no sync dir of this host contains it.
  */
 export type Unsynced =
-  | { readonly path: Path; readonly why: 'excluded'; readonly syncDir: Path; readonly pattern: string }
+  | {
+      readonly path: Path;
+      readonly why: 'excluded';
+      readonly syncDir: Path;
+      readonly pattern: string;
+    }
   | { readonly path: Path; readonly why: 'not kept here' };
 
 /** A row of the database with values of a wrong type, moved out of its collection. */

@@ -68,12 +68,23 @@ export function inPlace(place: Place, rest: string): string {
  * @throws NO_MARKER if the sync dir itself is missing
  */
 export async function prepareAreas(place: Place): Promise<void> {
-  for (const folder of [areas.own, areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial]) {
+  for (const folder of [
+    areas.own,
+    areas.tmp,
+    areas.aside,
+    areas.trash,
+    areas.conflicts,
+    areas.partial,
+  ]) {
     if (await place.disk.makeDirectory(inPlace(place, folder), 0o700)) {
       await place.disk.openOwn?.(inPlace(place, folder));
       continue;
     }
-    throw new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(place.dirPath)} is missing: mount it, or create it and run \`syncmedia init\`.`);
+    throw new SyncMediaError(
+      'NO_MARKER',
+      `The sync dir ${quotePath(place.dirPath)} is missing: mount it, or create it and run ` +
+        `\`syncmedia init\`.`,
+    );
   }
 }
 
@@ -87,7 +98,11 @@ export async function prepareMissing(place: Place): Promise<void> {
 
 /** Whether a working folder is missing. Makes none. */
 export async function lacksAreas(place: Place): Promise<boolean> {
-  const found = await Promise.all([areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) => place.disk.stat(inPlace(place, area))));
+  const found = await Promise.all(
+    [areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) =>
+      place.disk.stat(inPlace(place, area)),
+    ),
+  );
   return found.includes(undefined);
 }
 

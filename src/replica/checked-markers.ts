@@ -5,7 +5,10 @@ import { isSameStat, type Disk, type DiskStat } from './disk.js';
 import { checkMarker } from './marker.js';
 import { findIgnoresCase } from './names.js';
 
-interface Checked { readonly marker: DiskStat; readonly ignoresCase: boolean }
+interface Checked {
+  readonly marker: DiskStat;
+  readonly ignoresCase: boolean;
+}
 
 /**
  * Remembers markers that were read and found valid. While a marker is the same file, by size and
@@ -45,10 +48,14 @@ export class CheckedMarkers {
     });
     if (now !== undefined && isSameStat(now, known.get(dirPath)?.marker)) return undefined;
     known.delete(dirPath);
-    const [failure, ignoresCase] = await Promise.all([checkMarker(disk, dirPath, host, dir), findIgnoresCase({ disk, dirPath, dir })]);
+    const [failure, ignoresCase] = await Promise.all([
+      checkMarker(disk, dirPath, host, dir),
+      findIgnoresCase({ disk, dirPath, dir }),
+    ]);
     // The stat from before the read is stored: if the marker is replaced meanwhile, the next
     // check sees another file.
-    if (failure === undefined && now !== undefined) known.set(dirPath, { marker: now, ignoresCase });
+    if (failure === undefined && now !== undefined)
+      known.set(dirPath, { marker: now, ignoresCase });
     return failure;
   }
 }

@@ -14,7 +14,11 @@ export async function cleanTmp(place: Place, olderThanMs: number): Promise<numbe
   for (const area of [areas.tmp, areas.partial]) {
     for await (const { at, stat } of walkOwn(place, area)) {
       const made = timeOfName(at.slice(at.lastIndexOf('/') + 1));
-      if (now - timeOf(stat) < olderThanMs || (made !== undefined && Date.now() - made < olderThanMs)) continue;
+      if (
+        now - timeOf(stat) < olderThanMs ||
+        (made !== undefined && Date.now() - made < olderThanMs)
+      )
+        continue;
       if (stat.kind === 'directory') {
         await place.disk.removeDirectory(inPlace(place, at));
       } else {
@@ -30,7 +34,10 @@ export async function cleanTmp(place: Place, olderThanMs: number): Promise<numbe
  * Removes trash that is older than `olderThanMs` by that disk's clock, and the oldest trash
  * beyond `maxBytes`. Returns how many files it removed.
  */
-export async function cleanTrash(place: Place, { olderThanMs, maxBytes }: { olderThanMs: number; maxBytes: number }): Promise<number> {
+export async function cleanTrash(
+  place: Place,
+  { olderThanMs, maxBytes }: { olderThanMs: number; maxBytes: number },
+): Promise<number> {
   const names = await listFolders(place, areas.trash);
   if (names.length === 0) return 0;
   const now = await readClock(place);

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 
 /** Identifies a directory among all that ever lay at its path. */
-export interface DirectoryId { readonly dev: bigint; readonly ino: bigint }
+export interface DirectoryId {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
 
 /**
  * More directories than this are not remembered. Each scan takes the rest for new, which is
@@ -33,5 +36,8 @@ export class DirectoryIds {
  * would find the files that a collision hid.
  */
 function digest(path: string, { dev, ino }: DirectoryId): number {
-  return createHash('sha1').update(`${String(dev)} ${String(ino)} ${path}`).digest().readUIntBE(0, 6);
+  return createHash('sha1')
+    .update(`${String(dev)} ${String(ino)} ${path}`)
+    .digest()
+    .readUIntBE(0, 6);
 }

@@ -18,7 +18,9 @@ const meaning: Readonly<Record<string, { code: ErrorCode; remedy: string } | und
 export function asDiskError(error: unknown, doing: string, path: string): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
   const code = meaning[errnoOf(error) ?? '']?.code ?? 'TRANSFER_FAILED';
-  return new SyncMediaError(code, `${doing} ${quotePath(path)}: ${explainError(error)}.`, { cause: error });
+  return new SyncMediaError(code, `${doing} ${quotePath(path)}: ${explainError(error)}.`, {
+    cause: error,
+  });
 }
 
 export function explainError(error: unknown): string {
@@ -27,7 +29,9 @@ export function explainError(error: unknown): string {
 
 /** Returns the system's error name, such as `ENOENT`. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
 }
 
 /**

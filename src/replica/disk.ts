@@ -12,12 +12,17 @@ export interface DiskStat extends Seen {
 
 /** Whether both stats show the same file, by kind, size and mtime. */
 export function isSameStat(one: DiskStat, other: DiskStat | undefined): boolean {
-  return one.kind === other?.kind && one.size === other.size && one.mtime === other.mtime && one.nanos === other.nanos;
+  return (
+    one.kind === other?.kind &&
+    one.size === other.size &&
+    one.mtime === other.mtime &&
+    one.nanos === other.nanos
+  );
 }
 
 /**
- * The few operations that placing a file needs of a disk. They are the same for this machine's
- * disk (`local-disk.ts`) and for another host's over SFTP (`transport/ssh/remote-disk.ts`). Paths are
+ * The few operations that placing a file needs of a disk. They are the same for this machine's disk
+ * (`local-disk.ts`) and for another host's over SFTP (`transport/ssh/remote-disk.ts`). Paths are
  * absolute. Failures throw a SyncMediaError (DISK_FULL, PERMISSION_DENIED, HOST_UNREACHABLE,
  * TIMED_OUT, TRANSFER_FAILED …). Absence is no failure if `undefined` or `false` is offered.
  */
@@ -55,7 +60,12 @@ export interface Disk {
    * `late` is linked right before the rename, without a round trip in between. False if `from` is
    * absent.
    */
-  replace(from: string, to: string, kept: string, late: string): Promise<'replaced' | 'replaced another' | false>;
+  replace(
+    from: string,
+    to: string,
+    kept: string,
+    late: string,
+  ): Promise<'replaced' | 'replaced another' | false>;
   /** Removes a file, if there is one. */
   remove(path: string): Promise<void>;
   /** Removes an empty directory, if there is one. False if it is not empty. */
@@ -72,7 +82,6 @@ export interface Disk {
    */
   hash(path: string, limit: number): Promise<string | undefined>;
 }
-
 
 /**
  * Decides where a file goes that a placement at `path` replaced or removed, or that a crash left

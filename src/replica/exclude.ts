@@ -27,7 +27,11 @@ export interface Exclude {
 }
 
 /** A name or one of its parent directories. `end` is the number of its bytes. */
-interface Part { readonly text: string; readonly end: number; readonly isDirectory: boolean }
+interface Part {
+  readonly text: string;
+  readonly end: number;
+  readonly isDirectory: boolean;
+}
 
 type Matcher = (part: Part, whole: Whole) => boolean;
 
@@ -59,16 +63,26 @@ class Whole {
  */
 export function compileExclude(patterns: readonly string[]): Exclude {
   refuseTooMany(patterns);
-  const matchers = patterns.map((pattern) => ({ pattern, matcher: compilePattern(refuseSyntax(pattern)) }));
+  const matchers = patterns.map((pattern) => ({
+    pattern,
+    matcher: compilePattern(refuseSyntax(pattern)),
+  }));
   const match = (part: Part, whole: Whole): string | undefined => {
     if (part.text.slice(part.text.lastIndexOf('/') + 1) === OWN_FOLDER) return OWN_FOLDER;
     return matchers.find(({ matcher }) => matcher(part, whole))?.pattern;
   };
-  const matchLast = (name: string, isDirectory: boolean, whole = new Whole(name)): string | undefined =>
-    match({ text: name, end: Buffer.byteLength(name), isDirectory }, whole);
+  const matchLast = (
+    name: string,
+    isDirectory: boolean,
+    whole = new Whole(name),
+  ): string | undefined => match({ text: name, end: Buffer.byteLength(name), isDirectory }, whole);
   const findPattern = (name: string, isDirectory: boolean): string | undefined => {
     const whole = new Whole(name);
-    for (let slash = name.indexOf('/'), before = 0, end = 0; slash !== -1; before = slash, slash = name.indexOf('/', slash + 1)) {
+    for (
+      let slash = name.indexOf('/'), before = 0, end = 0;
+      slash !== -1;
+      before = slash, slash = name.indexOf('/', slash + 1)
+    ) {
       end += Buffer.byteLength(name.slice(before, slash));
       const pattern = match({ text: name.slice(0, slash), end, isDirectory: true }, whole);
       if (pattern !== undefined) return pattern;
@@ -76,7 +90,9 @@ export function compileExclude(patterns: readonly string[]): Exclude {
     return matchLast(name, isDirectory, whole);
   };
   return {
-    findPattern, isExcluded: (name, isDirectory) => findPattern(name, isDirectory) !== undefined, matches: (name, isDirectory) => matchLast(name, isDirectory) !== undefined,
+    findPattern,
+    isExcluded: (name, isDirectory) => findPattern(name, isDirectory) !== undefined,
+    matches: (name, isDirectory) => matchLast(name, isDirectory) !== undefined,
   };
 }
 
@@ -92,18 +108,32 @@ export function excludeArguments(patterns: readonly string[]): string[] {
 }
 
 function refuseSyntax(pattern: string): string {
-  const wrong = pattern === '' ? 'is empty'
-    : /^([-+!] |!$)/.test(pattern) ? 'is a filter rule, not a pattern'
-    : /[\n\r\0]/.test(pattern) ? 'holds a line break or NUL'
-    : Buffer.byteLength(pattern) > MAX_PATTERN_BYTES ? `is longer than ${String(MAX_PATTERN_BYTES)} bytes`
-    : undefined;
+  const wrong =
+    pattern === ''
+      ? 'is empty'
+      : /^([-+!] |!$)/.test(pattern)
+        ? 'is a filter rule, not a pattern'
+        : /[\n\r\0]/.test(pattern)
+          ? 'holds a line break or NUL'
+          : Buffer.byteLength(pattern) > MAX_PATTERN_BYTES
+            ? `is longer than ${String(MAX_PATTERN_BYTES)} bytes`
+            : undefined;
   if (wrong === undefined) return pattern;
-  throw new SyncMediaError('BAD_OPTION', `exclude: ${JSON.stringify(pattern.slice(0, 300))} ${wrong}; give rsync exclude patterns such as "*.tmp" or "/cache/".`);
+  throw new SyncMediaError(
+    'BAD_OPTION',
+    `exclude: ${JSON.stringify(pattern.slice(0, 300))} ${wrong}; give rsync exclude patterns ` +
+      `such as "*.tmp" or "/cache/".`,
+  );
 }
 
 function refuseTooMany(patterns: readonly string[]): void {
   const bytes = patterns.reduce((sum, pattern) => sum + Buffer.byteLength(pattern) + 1, 0);
-  if (bytes > MAX_ALL_BYTES) throw new SyncMediaError('BAD_OPTION', `exclude: ${String(patterns.length)} patterns have ${String(bytes)} bytes, and all of a sync dir may have ${String(MAX_ALL_BYTES)}; give fewer with wildcards, such as "/cache/".`);
+  if (bytes > MAX_ALL_BYTES)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `exclude: ${String(patterns.length)} patterns have ${String(bytes)} bytes, and all of a ` +
+        `sync dir may have ${String(MAX_ALL_BYTES)}; give fewer with wildcards, such as "/cache/".`,
+    );
 }
 
 function compilePattern(given: string): Matcher {
@@ -131,7 +161,8 @@ function compileWild(pattern: string): Matcher {
   const wildcards = new Wildcards(anchored ? pattern.slice(1) : pattern);
   const slashes = pattern.split('/').length - 1;
   if (!pattern.includes('**')) {
-    if (anchored) return ({ end }, whole) => whole.endsOf(wildcards, () => whole.bytes, false)[end] === 1;
+    if (anchored)
+      return ({ end }, whole) => whole.endsOf(wildcards, () => whole.bytes, false)[end] === 1;
     return ({ end }, whole) => {
       const start = startOfTail(whole.bytes, end, slashes + 1);
       return start !== undefined && wildcards.matches(whole.bytes, start, end);
@@ -140,10 +171,15 @@ function compileWild(pattern: string): Matcher {
   // `**` passes slashes, so the pattern is matched against the whole name. A leading `**` also
   // matches as if a slash stood before the name. Elsewhere the match may also begin after any
   // slash. `dir/***` matches the directory itself too.
-  const leading = pattern.startsWith('**'), before = leading ? 1 : 0;
+  const leading = pattern.startsWith('**'),
+    before = leading ? 1 : 0;
   const self = pattern.endsWith('***');
   return ({ end, isDirectory }, whole) => {
-    const ends = whole.endsOf(wildcards, () => Buffer.concat([Buffer.from(leading ? '/' : ''), whole.bytes, Buffer.from('/')]), !anchored && !leading);
+    const ends = whole.endsOf(
+      wildcards,
+      () => Buffer.concat([Buffer.from(leading ? '/' : ''), whole.bytes, Buffer.from('/')]),
+      !anchored && !leading,
+    );
     return ends[before + end + (self && isDirectory ? 1 : 0)] === 1;
   };
 }

@@ -7,7 +7,12 @@ const SECOND = 1_000_000_000n;
 /** Converts stats to file info. Seconds are rounded down like in the kernel, also before 1970. */
 export function seenFrom(stats: BigIntStats): Seen & { readonly stamp: string } {
   const nanos = ((stats.mtimeNs % SECOND) + SECOND) % SECOND;
-  return { size: Number(stats.size), mtime: Number((stats.mtimeNs - nanos) / SECOND), nanos: Number(nanos), stamp: `${String(stats.ino)} ${String(stats.ctimeNs)}` };
+  return {
+    size: Number(stats.size),
+    mtime: Number((stats.mtimeNs - nanos) / SECOND),
+    nanos: Number(nanos),
+    stamp: `${String(stats.ino)} ${String(stats.ctimeNs)}`,
+  };
 }
 
 /** Picks the file info from a disk stat, with the stamp if there is one. */

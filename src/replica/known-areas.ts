@@ -17,7 +17,7 @@ export class KnownAreas {
     const now = await place.disk.stat(inPlace(place, areas.own));
     if (now !== undefined && isSameStat(now, known.get(place.dirPath))) return false;
     known.delete(place.dirPath);
-    const lacks = now === undefined || await lacksAreas(place);
+    const lacks = now === undefined || (await lacksAreas(place));
     // The stat from before the search is stored, so a later change is seen.
     if (now !== undefined && !lacks) known.set(place.dirPath, now);
     return lacks;

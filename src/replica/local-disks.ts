@@ -5,8 +5,9 @@ import { statfs } from 'node:fs/promises';
  * (`linux/magic.h`, `statfs(2)`).
  */
 const near = new Set([
-  0xef53 /* ext2 to ext4 */, 0x58465342 /* XFS */, 0x9123683e /* Btrfs */, 0xf2f52010 /* F2FS */, 0xca451a4e /* bcachefs */,
-  0x2fc12fc1 /* ZFS */, 0x01021994 /* tmpfs */, 0x794c7630 /* overlayfs */,
+  0xef53 /* ext2 to ext4 */, 0x58465342 /* XFS */, 0x9123683e /* Btrfs */, 0xf2f52010 /* F2FS */,
+  0xca451a4e /* bcachefs */, 0x2fc12fc1 /* ZFS */, 0x01021994 /* tmpfs */,
+  0x794c7630 /* overlayfs */,
 ]);
 /**
  * How long an answer is valid, in milliseconds. Another file system may be mounted there later.
@@ -23,7 +24,10 @@ export class NearDisks {
   private readonly known = new Map<string, { isNear: boolean; askedAt: number }>();
 
   /** @param fileSystemOf returns the number of the file system that a directory lies on */
-  constructor(private readonly fileSystemOf: (dirPath: string) => Promise<number> = async (dirPath) => (await statfs(dirPath)).type) {}
+  constructor(
+    private readonly fileSystemOf: (dirPath: string) => Promise<number> = async (dirPath) =>
+      (await statfs(dirPath)).type,
+  ) {}
 
   /**
    * Whether the directory is known to lie on a local disk. False until the first answer has come,
@@ -32,10 +36,21 @@ export class NearDisks {
   has(dirPath: string): boolean {
     const known = this.known.get(dirPath);
     if (known && performance.now() - known.askedAt < countsMs) return known.isNear;
-    const isNear = known?.isNear ?? false, asked = { isNear, askedAt: performance.now() };
+    const isNear = known?.isNear ?? false,
+      asked = { isNear, askedAt: performance.now() };
     this.known.set(dirPath, asked);
     // A directory that is missing or cannot be examined is not local.
-    this.fileSystemOf(dirPath).then((type) => near.has(type >>> 0), () => false).then((answer) => { asked.isNear = answer; }, () => undefined);
+    this.fileSystemOf(dirPath)
+      .then(
+        (type) => near.has(type >>> 0),
+        () => false,
+      )
+      .then(
+        (answer) => {
+          asked.isNear = answer;
+        },
+        () => undefined,
+      );
     return isNear;
   }
 }

@@ -27,7 +27,11 @@ export async function checkName(place: Place, path: Path): Promise<void> {
     if (!names.includes(name)) {
       const other = names.find((one) => one.toLowerCase() === name.toLowerCase());
       if (other === undefined) return;
-      throw new SyncMediaError('BAD_PATH', `${quotePath(path)} cannot be kept beside ${quotePath(`${folder}/${other}`)}: the name differs only by case, which this disk ignores. Rename one of them.`);
+      throw new SyncMediaError(
+        'BAD_PATH',
+        `${quotePath(path)} cannot be kept beside ${quotePath(`${folder}/${other}`)}: the name ` +
+          `differs only by case, which this disk ignores. Rename one of them.`,
+      );
     }
     folder = `${folder}/${name}`;
   }

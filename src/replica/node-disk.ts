@@ -1,7 +1,20 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { constants, existsSync, linkSync, lstatSync, renameSync, type BigIntStats } from 'node:fs';
-import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink, type FileHandle } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
 import { hasCode, SyncMediaError } from '../model/errors.js';
 import { flushOpen, statOpen } from './descriptor.js';
 import type { Disk, DiskStat } from './disk.js';
@@ -26,32 +39,40 @@ export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.
 export const localDisk: Disk = {
   stat: (path) => orAbsent(undefined, 'looking at', path, () => statOf(path)),
 
-  list: (path) => orAbsent(undefined, 'listing', path, async () => {
-    const names = await readdir(path, { encoding: 'buffer' });
-    return names.filter((name) => isUtf8(name)).map((name) => name.toString());
-  }),
+  list: (path) =>
+    orAbsent(undefined, 'listing', path, async () => {
+      const names = await readdir(path, { encoding: 'buffer' });
+      return names.filter((name) => isUtf8(name)).map((name) => name.toString());
+    }),
 
   realPath: (path) => orAbsent(undefined, 'resolving', path, () => realpath(path)),
 
-  makeDirectory: (path, mode) => orAbsent(false, 'making', path, async () => {
-    try {
-      await mkdir(path, mode);
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-      if ((await lstat(path)).isDirectory()) return true;
-      throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
-    }
-    // The web server must read what we make, whatever the umask. A chmod without need could
-    // remove a setgid bit.
-    const { mode: made } = await lstat(path);
-    if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
-    return true;
-  }),
+  makeDirectory: (path, mode) =>
+    orAbsent(false, 'making', path, async () => {
+      try {
+        await mkdir(path, mode);
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') throw error;
+        if ((await lstat(path)).isDirectory()) return true;
+        throw new SyncMediaError(
+          'NOT_A_FILE',
+          `making ${quotePath(path)}: something other than a directory is there; move it away.`,
+          { cause: error },
+        );
+      }
+      // The web server must read what we make, whatever the umask. A chmod without need could
+      // remove a setgid bit.
+      const { mode: made } = await lstat(path);
+      if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
+      return true;
+    }),
 
-  openOwn: (path) => orAbsent(undefined, 'opening', path, async () => {
-    const { mode, uid } = await lstat(path);
-    if ((mode & OWNER_BITS) !== OWNER_BITS && uid === process.geteuid?.()) await chmod(path, (mode & 0o7777) | OWNER_BITS);
-  }),
+  openOwn: (path) =>
+    orAbsent(undefined, 'opening', path, async () => {
+      const { mode, uid } = await lstat(path);
+      if ((mode & OWNER_BITS) !== OWNER_BITS && uid === process.geteuid?.())
+        await chmod(path, (mode & 0o7777) | OWNER_BITS);
+    }),
 
   async link(from, to) {
     try {
@@ -61,7 +82,11 @@ export const localDisk: Disk = {
       if (errnoOf(error) === 'EEXIST') return 'exists';
       // ENOENT also means that the directory of `to` is missing. That is no absence.
       if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return 'absent';
-      throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`, { cause: error });
+      throw new SyncMediaError(
+        'LINK_FAILED',
+        `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`,
+        { cause: error },
+      );
     }
   },
 
@@ -86,7 +111,9 @@ export const localDisk: Disk = {
       if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return false;
       throw hasCode(error, 'LINK_FAILED') ? error : asDiskError(error, 'renaming a file to', to);
     }
-    const [one, other] = await Promise.all([kept, late].map((path) => lstat(path, { bigint: true }).catch(() => undefined)));
+    const [one, other] = await Promise.all(
+      [kept, late].map((path) => lstat(path, { bigint: true }).catch(() => undefined)),
+    );
     if (one === undefined || one.ino !== other?.ino) return 'replaced another';
     await rm(late, { force: true });
     return 'replaced';
@@ -105,10 +132,17 @@ export const localDisk: Disk = {
     }
   },
 
-  readText: (path) => orAbsent(undefined, 'reading', path, () => readFrom(path, async (handle, size) => {
-    if (size > MAX_TEXT_BYTES) throw new SyncMediaError('TRANSFER_FAILED', `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`);
-    return handle.readFile('utf8');
-  })),
+  readText: (path) =>
+    orAbsent(undefined, 'reading', path, () =>
+      readFrom(path, async (handle, size) => {
+        if (size > MAX_TEXT_BYTES)
+          throw new SyncMediaError(
+            'TRANSFER_FAILED',
+            `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`,
+          );
+        return handle.readFile('utf8');
+      }),
+    ),
 
   async writeNew(path, content, mode) {
     let created = false;
@@ -130,8 +164,10 @@ export const localDisk: Disk = {
     }
   },
 
-  hash: (path, limit) => orAbsent(undefined, 'reading', path, () => readFrom(path, async (handle, size) =>
-    size > limit ? undefined : hashFrom(handle))),
+  hash: (path, limit) =>
+    orAbsent(undefined, 'reading', path, () =>
+      readFrom(path, async (handle, size) => (size > limit ? undefined : hashFrom(handle))),
+    ),
 };
 
 /** Makes a hard link in this thread. False if nothing is at `from`. */
@@ -141,7 +177,11 @@ function linkNow(from: string, to: string): boolean {
     return true;
   } catch (error) {
     if (isAbsence(error) && !existsSync(from)) return false;
-    throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`, { cause: error });
+    throw new SyncMediaError(
+      'LINK_FAILED',
+      `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -205,10 +245,17 @@ export async function removeSpecialBits(path: string): Promise<void> {
 }
 
 export function notAFile(path: string, cause?: unknown): SyncMediaError {
-  return new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is no regular file; only regular files are synced.`, { cause });
+  return new SyncMediaError(
+    'NOT_A_FILE',
+    `${quotePath(path)} is no regular file; only regular files are synced.`,
+    { cause },
+  );
 }
 
-async function readFrom<T>(path: string, read: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+async function readFrom<T>(
+  path: string,
+  read: (handle: FileHandle, size: number) => Promise<T>,
+): Promise<T> {
   const handle = await openFile(path);
   try {
     return await read(handle, (await handle.stat()).size);
@@ -236,11 +283,22 @@ export function statAgain(path: string): DiskStat | undefined {
 }
 
 function toDiskStat(stats: BigIntStats): DiskStat {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
+  const kind = stats.isFile()
+    ? 'file'
+    : stats.isDirectory()
+      ? 'directory'
+      : stats.isSymbolicLink()
+        ? 'symlink'
+        : 'other';
   return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777, gid: Number(stats.gid) };
 }
 
-async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () => Promise<T>): Promise<T | A> {
+async function orAbsent<T, A>(
+  absent: A,
+  doing: string,
+  path: string,
+  run: () => Promise<T>,
+): Promise<T | A> {
   try {
     return await run();
   } catch (error) {

@@ -9,7 +9,11 @@ import { quotePath } from './paths.js';
 import { seenFrom } from './file-info.js';
 
 /** A file that is open for reading, with its state when it was opened. The caller closes it. */
-export interface OpenFile { readonly handle: FileHandle; readonly seen: Seen; readonly stats: BigIntStats }
+export interface OpenFile {
+  readonly handle: FileHandle;
+  readonly seen: Seen;
+  readonly stats: BigIntStats;
+}
 
 /**
  * Renames replace files all the time. A file that is replaced between two looks is opened again.
@@ -26,7 +30,11 @@ const MAX_TRIES = 3;
  *   are compared
  * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED
  */
-export async function openExactly(absolute: string, findReal: (tried: number) => string | Promise<string>, openFiles = '/proc/self/fd'): Promise<OpenFile | undefined> {
+export async function openExactly(
+  absolute: string,
+  findReal: (tried: number) => string | Promise<string>,
+  openFiles = '/proc/self/fd',
+): Promise<OpenFile | undefined> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const [real, opened] = await Promise.allSettled([findReal(tries), openFile(absolute)]);
     if (real.status === 'rejected') {
@@ -37,7 +45,8 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
       if (isAbsence(opened.reason)) return undefined;
       throw asDiskError(opened.reason, 'opening', absolute);
     }
-    const expected = real.value, handle = opened.value;
+    const expected = real.value,
+      handle = opened.value;
     try {
       if ((await findOpenPath(handle, absolute, openFiles)) === expected) {
         const stats = statOpen(handle);
@@ -49,14 +58,21 @@ export async function openExactly(absolute: string, findReal: (tried: number) =>
     }
     await handle.close();
   }
-  throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps being replaced.`);
+  throw new SyncMediaError(
+    'SYMLINK_IN_PATH',
+    `${quotePath(absolute)} leads elsewhere: a directory on the way is a symlink, or keeps ` +
+      `being replaced.`,
+  );
 }
 
 /**
  * A whole file, with its stats when the reading began. A file that is changed during the reading
  * has another stamp.
  */
-export interface ReadFile { readonly bytes: Buffer; readonly stats: BigIntStats }
+export interface ReadFile {
+  readonly bytes: Buffer;
+  readonly stats: BigIntStats;
+}
 
 /** Reads a small open file; undefined if it was written to meanwhile. */
 export async function readWhole({ handle, seen, stats }: OpenFile): Promise<ReadFile | undefined> {
@@ -67,14 +83,17 @@ export async function readWhole({ handle, seen, stats }: OpenFile): Promise<Read
     filled += bytesRead;
   }
   const after = statOpen(handle);
-  return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats } : undefined;
+  return after.size === stats.size && after.mtimeNs === stats.mtimeNs
+    ? { bytes, stats }
+    : undefined;
 }
 
 /**
  * The kernel still has a file in memory that was written less than this ago, in milliseconds. If
  * not, a file this small is read quickly.
  */
-const IN_MEMORY_MS = 10_000, READ_AT_ONCE_BYTES = 64 * 1024;
+const IN_MEMORY_MS = 10_000,
+  READ_AT_ONCE_BYTES = 64 * 1024;
 
 /** Whether a file with this info is small and was just written. */
 export function isFresh({ size, mtime }: Pick<Seen, 'size' | 'mtime'>): boolean {
@@ -90,15 +109,25 @@ export function isFresh({ size, mtime }: Pick<Seen, 'size' | 'mtime'>): boolean 
 export function readAtOnce(absolute: string, findReal: () => string): ReadFile | undefined {
   let opened: number | undefined;
   try {
-    const fd = opened = openSync(absolute, READ_FLAGS), stats = fstatSync(fd, { bigint: true }), seen = seenFrom(stats), { size } = seen;
-    if (!stats.isFile() || !isFresh(seen) || readlinkSync(`/proc/self/fd/${String(fd)}`) !== findReal()) return undefined;
+    const fd = (opened = openSync(absolute, READ_FLAGS)),
+      stats = fstatSync(fd, { bigint: true }),
+      seen = seenFrom(stats),
+      { size } = seen;
+    if (
+      !stats.isFile() ||
+      !isFresh(seen) ||
+      readlinkSync(`/proc/self/fd/${String(fd)}`) !== findReal()
+    )
+      return undefined;
     const bytes = Buffer.allocUnsafeSlow(size);
     for (let filled = 0, count; filled < size; filled += count) {
       count = readSync(fd, bytes, filled, size - filled, filled);
       if (count === 0) return undefined;
     }
     const after = fstatSync(fd, { bigint: true });
-    return after.size === stats.size && after.mtimeNs === stats.mtimeNs ? { bytes, stats } : undefined;
+    return after.size === stats.size && after.mtimeNs === stats.mtimeNs
+      ? { bytes, stats }
+      : undefined;
   } catch {
     return undefined;
   } finally {
@@ -106,7 +135,11 @@ export function readAtOnce(absolute: string, findReal: () => string): ReadFile |
   }
 }
 
-async function findOpenPath(handle: FileHandle, absolute: string, openFiles: string): Promise<string | undefined> {
+async function findOpenPath(
+  handle: FileHandle,
+  absolute: string,
+  openFiles: string,
+): Promise<string | undefined> {
   try {
     // In this thread, since the thread pool would take ten times as long.
     return readOpenPath(handle, openFiles);
@@ -115,7 +148,10 @@ async function findOpenPath(handle: FileHandle, absolute: string, openFiles: str
   }
   try {
     const real = await realpath(absolute);
-    const [there, opened] = [await lstat(real, { bigint: true }), await handle.stat({ bigint: true })];
+    const [there, opened] = [
+      await lstat(real, { bigint: true }),
+      await handle.stat({ bigint: true }),
+    ];
     return there.dev === opened.dev && there.ino === opened.ino ? real : undefined;
   } catch (error) {
     if (isAbsence(error)) return undefined;

@@ -31,7 +31,14 @@ export class Openable {
   async check(dir: Path): Promise<Failure | undefined> {
     const { context } = this;
     if (!context.dirs().byPath(dir)) {
-      return { code: 'BAD_SYNC_DIR', of: 'host', retryable: true, message: `${quotePath(dir)} is no sync dir of this host: neither its \`init\` nor its models name it.` };
+      return {
+        code: 'BAD_SYNC_DIR',
+        of: 'host',
+        retryable: true,
+        message:
+          `${quotePath(dir)} is no sync dir of this host: neither its \`init\` nor its ` +
+          `models name it.`,
+      };
     }
     const me = context.me();
     if (me === undefined || this.isOpenNow(dir)) return undefined;

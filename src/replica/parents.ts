@@ -10,7 +10,10 @@ import { quotePath } from './paths.js';
  */
 export function belowDir(place: Place, path: Path): string {
   if (path.startsWith(`${place.dir}/`)) return path.slice(place.dir.length + 1);
-  throw new SyncMediaError('BAD_PATH', `${quotePath(path)} does not lie below the sync dir ${quotePath(place.dir)}.`);
+  throw new SyncMediaError(
+    'BAD_PATH',
+    `${quotePath(path)} does not lie below the sync dir ${quotePath(place.dir)}.`,
+  );
 }
 
 /**
@@ -20,14 +23,26 @@ export function belowDir(place: Place, path: Path): string {
  *   added
  * @throws SYMLINK_IN_PATH or NOT_A_FILE if one of them is a symlink or no directory
  */
-export async function makeParents(place: Place, path: Path, known = new Set<string>()): Promise<void> {
+export async function makeParents(
+  place: Place,
+  path: Path,
+  known = new Set<string>(),
+): Promise<void> {
   const mode = 0o755;
-  await walkLevels(place, place.dirPath, belowDir(place, path), known, (at) => make(place, at, mode));
+  await walkLevels(place, place.dirPath, belowDir(place, path), known, (at) =>
+    make(place, at, mode),
+  );
 }
 
 /** Whether all parent directories exist. Makes none. @throws as makeParents */
-export async function checkParents(place: Place, path: Path, known = new Set<string>()): Promise<boolean> {
-  return walkLevels(place, place.dirPath, belowDir(place, path), known, () => Promise.resolve(false));
+export async function checkParents(
+  place: Place,
+  path: Path,
+  known = new Set<string>(),
+): Promise<boolean> {
+  return walkLevels(place, place.dirPath, belowDir(place, path), known, () =>
+    Promise.resolve(false),
+  );
 }
 
 /**
@@ -59,14 +74,22 @@ export async function pruneParents(place: Place, path: Path, known?: Set<string>
 
 async function make({ disk }: Place, at: string, mode: number): Promise<boolean> {
   if (await disk.makeDirectory(at, mode)) return true;
-  throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(at)} cannot be made: the directory it belongs in is missing.`);
+  throw new SyncMediaError(
+    'TRANSFER_FAILED',
+    `${quotePath(at)} cannot be made: the directory it belongs in is missing.`,
+  );
 }
 
 async function walkLevels(
-  { disk }: Place, base: string, rest: string, known: Set<string>, onMissing: (at: string) => Promise<boolean>,
+  { disk }: Place,
+  base: string,
+  rest: string,
+  known: Set<string>,
+  onMissing: (at: string) => Promise<boolean>,
 ): Promise<boolean> {
   const levels: string[] = [];
-  for (let slash = rest.indexOf('/'); slash !== -1; slash = rest.indexOf('/', slash + 1)) levels.push(`${base}/${rest.slice(0, slash)}`);
+  for (let slash = rest.indexOf('/'); slash !== -1; slash = rest.indexOf('/', slash + 1))
+    levels.push(`${base}/${rest.slice(0, slash)}`);
   const unknown = levels.filter((at) => !known.has(at));
   // All are requested at once, since each is a round trip on another host. The answers count in
   // order, so nothing behind a symlink counts.
@@ -76,10 +99,17 @@ async function walkLevels(
     if (look?.status === 'rejected') throw look.reason;
     const found = look?.value;
     if (found?.kind === 'symlink') {
-      throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(at)} is a symlink: below a sync dir only real directories are followed; replace it by one.`);
+      throw new SyncMediaError(
+        'SYMLINK_IN_PATH',
+        `${quotePath(at)} is a symlink: below a sync dir only real directories are followed; ` +
+          `replace it by one.`,
+      );
     }
     if (found !== undefined && found.kind !== 'directory') {
-      throw new SyncMediaError('NOT_A_FILE', `${quotePath(at)} is in the way: a directory is needed there.`);
+      throw new SyncMediaError(
+        'NOT_A_FILE',
+        `${quotePath(at)} is in the way: a directory is needed there.`,
+      );
     }
     if (found === undefined && !(await onMissing(at))) return false;
     known.add(at);

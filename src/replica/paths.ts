@@ -24,7 +24,11 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  */
 export function safePath(value: string): Path {
   const wrong = findWrong(value);
-  if (wrong !== undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(value)} ${wrong}: give a path relative to the root, below a sync dir.`);
+  if (wrong !== undefined)
+    throw new SyncMediaError(
+      'BAD_PATH',
+      `${quotePath(value)} ${wrong}: give a path relative to the root, below a sync dir.`,
+    );
   return value as Path;
 }
 
@@ -65,7 +69,8 @@ function findWrong(value: string): string | undefined {
   if (value.startsWith('/')) return 'is absolute';
   if (value.includes('\0')) return 'holds a NUL';
   if (LONE_SURROGATE.test(value)) return 'holds a lone surrogate, which no UTF-8 name can hold';
-  if (Buffer.byteLength(value) > MAX_PATH_BYTES) return `is longer than ${String(MAX_PATH_BYTES)} bytes`;
+  if (Buffer.byteLength(value) > MAX_PATH_BYTES)
+    return `is longer than ${String(MAX_PATH_BYTES)} bytes`;
   for (const name of value.split('/')) {
     if (name === OWN_FOLDER) return `passes ${OWN_FOLDER}`;
     const wrong = findWrongName(name);
@@ -77,5 +82,7 @@ function findWrong(value: string): string | undefined {
 function findWrongName(name: string): string | undefined {
   if (name === '') return 'has an empty segment';
   if (name === '.' || name === '..') return `has a "${name}" segment`;
-  return Buffer.byteLength(name) > MAX_NAME_BYTES ? `has a name longer than ${String(MAX_NAME_BYTES)} bytes` : undefined;
+  return Buffer.byteLength(name) > MAX_NAME_BYTES
+    ? `has a name longer than ${String(MAX_NAME_BYTES)} bytes`
+    : undefined;
 }

@@ -12,7 +12,10 @@ import { removeEmptied } from './walk.js';
 /** The finished file had vanished from the tmp area, so nothing was placed. */
 export class VanishedError extends SyncMediaError {
   constructor(path: Path) {
-    super('TRANSFER_FAILED', `The received file for ${quotePath(path)} vanished before it could be placed.`);
+    super(
+      'TRANSFER_FAILED',
+      `The received file for ${quotePath(path)} vanished before it could be placed.`,
+    );
   }
 }
 
@@ -32,12 +35,19 @@ const MAX_TRIES = 3;
  *   replaced area; NOT_A_FILE if it is no regular file; SYMLINK_IN_PATH; TRANSFER_FAILED if
  *   `tmpFile` is gone; what the disk and the resolver throw
  */
-export async function land(place: Place, path: Path, tmpFile: string, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+export async function land(
+  place: Place,
+  path: Path,
+  tmpFile: string,
+  judge: Judge,
+  known?: Set<string>,
+): Promise<Judged[]> {
   if (place.disk === localDisk) await removeSpecialBits(tmpFile);
   const replaced = await makeAndReplace(place, path, tmpFile, known);
   if (replaced === 'vanished') throw new VanishedError(path);
   const judged: Judged[] = [];
-  for (const aside of replaced.aside) judged.push(...(await judgeOne(place, aside, belowDir(place, path), 'replaced', judge)));
+  for (const aside of replaced.aside)
+    judged.push(...(await judgeOne(place, aside, belowDir(place, path), 'replaced', judge)));
   return judged;
 }
 
@@ -45,7 +55,12 @@ export async function land(place: Place, path: Path, tmpFile: string, judge: Jud
  * A removal may prune a directory between the look and the rename. Then the directory is made
  * again.
  */
-async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?: Set<string>): ReturnType<typeof replaceAt> {
+async function makeAndReplace(
+  place: Place,
+  path: Path,
+  tmpFile: string,
+  known?: Set<string>,
+): ReturnType<typeof replaceAt> {
   for (let tries = 1; ; tries++) {
     await makeParents(place, path, tries === 1 ? known : undefined);
     try {
@@ -64,7 +79,12 @@ async function makeAndReplace(place: Place, path: Path, tmpFile: string, known?:
  * @throws NOT_A_FILE if a symlink or a special file is there; SYMLINK_IN_PATH; what the disk and
  *   the resolver throw
  */
-export async function remove(place: Place, path: Path, judge: Judge, known?: Set<string>): Promise<Judged[]> {
+export async function remove(
+  place: Place,
+  path: Path,
+  judge: Judge,
+  known?: Set<string>,
+): Promise<Judged[]> {
   if (!(await isReached(place, path, known))) return [];
   const rest = belowDir(place, path);
   const target = inPlace(place, rest);
@@ -90,4 +110,3 @@ async function isReached(place: Place, path: Path, known?: Set<string>): Promise
     throw error;
   }
 }
-

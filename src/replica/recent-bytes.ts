@@ -1,8 +1,15 @@
 import type { Path, Seen } from '../model/words.js';
 
 /** The bytes of a small file, with its info when it was read. */
-export interface RecentFile { readonly bytes: Buffer; readonly seen: Seen & { readonly sha256: string } }
-interface Recent { readonly file: RecentFile; readonly stamp: string; readonly readAt: number }
+export interface RecentFile {
+  readonly bytes: Buffer;
+  readonly seen: Seen & { readonly sha256: string };
+}
+interface Recent {
+  readonly file: RecentFile;
+  readonly stamp: string;
+  readonly readAt: number;
+}
 
 /** Enough files for the delivery queues of several hosts, which work at different positions. */
 const limits = { fileBytes: 1024 * 1024, files: 250, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
@@ -16,7 +23,9 @@ export class RecentBytes {
   private size = 0;
 
   /** Whether a file of this size may be cached. */
-  takes(size: number): boolean { return size <= limits.fileBytes; }
+  takes(size: number): boolean {
+    return size <= limits.fileBytes;
+  }
 
   /** @param stamp differs for every file, and after every write to it */
   keep(path: Path, file: RecentFile, stamp: string): void {
@@ -25,7 +34,12 @@ export class RecentBytes {
     this.kept.set(path, { file, stamp, readAt: performance.now() });
     this.size += file.bytes.length;
     for (const [oldest, { readAt }] of this.kept) {
-      if (this.kept.size <= limits.files && this.size <= limits.allBytes && performance.now() - readAt <= limits.ageMs) break;
+      if (
+        this.kept.size <= limits.files &&
+        this.size <= limits.allBytes &&
+        performance.now() - readAt <= limits.ageMs
+      )
+        break;
       this.drop(oldest);
     }
   }
@@ -36,7 +50,10 @@ export class RecentBytes {
    */
   find(path: Path, findStamp: () => string | undefined): RecentFile | undefined {
     const recent = this.kept.get(path);
-    const isFresh = recent !== undefined && performance.now() - recent.readAt <= limits.ageMs && findStamp() === recent.stamp;
+    const isFresh =
+      recent !== undefined &&
+      performance.now() - recent.readAt <= limits.ageMs &&
+      findStamp() === recent.stamp;
     return isFresh ? recent.file : undefined;
   }
 

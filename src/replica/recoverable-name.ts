@@ -7,7 +7,11 @@ export type KeptArea = 'trash' | 'conflicts';
  * The parts of a recoverable file's name: `.syncmedia/<area>/<folder>/<rest>`. `rest` is its path
  * below the sync dir.
  */
-export interface KeptName { readonly area: KeptArea; readonly folder: string; readonly rest: string }
+export interface KeptName {
+  readonly area: KeptArea;
+  readonly folder: string;
+  readonly rest: string;
+}
 
 /**
  * Parses the name of a recoverable file; undefined for anything else. Every name from outside
@@ -18,7 +22,8 @@ export function parseKeptName(value: string): KeptName | undefined {
   for (const area of ['trash', 'conflicts'] as const) {
     const below = value.startsWith(`${areas[area]}/`) ? value.slice(areas[area].length + 1) : '';
     const slash = below.indexOf('/');
-    const folder = below.slice(0, slash), rest = below.slice(slash + 1);
+    const folder = below.slice(0, slash),
+      rest = below.slice(slash + 1);
     if (slash !== -1 && isSafePath(folder) && isSafePath(rest)) return { area, folder, rest };
   }
   return undefined;

@@ -9,10 +9,19 @@ import { removeEmptied, walkOwn } from './walk.js';
  * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
  * when it came there, by that disk's clock.
  */
-export interface Kept { readonly path: Path; readonly keptAs: string; readonly at: Date; readonly size: number }
+export interface Kept {
+  readonly path: Path;
+  readonly keptAs: string;
+  readonly at: Date;
+  readonly size: number;
+}
 
 /** Lists the conflicts or the trash, newest first. */
-export async function listKept(place: Place, area: 'conflicts' | 'trash', limit: number): Promise<Kept[]> {
+export async function listKept(
+  place: Place,
+  area: 'conflicts' | 'trash',
+  limit: number,
+): Promise<Kept[]> {
   const kept: Kept[] = [];
   for (const name of await listFolders(place, areas[area])) {
     const folder = `${areas[area]}/${name}`;
@@ -37,7 +46,11 @@ export async function listKept(place: Place, area: 'conflicts' | 'trash', limit:
 export async function discardKept(place: Place, keptAs: string, rest: string): Promise<boolean> {
   const inTrash = `${areas.trash}/${await makeFolder(place, areas.trash, rest)}/${rest}`;
   const moved = await place.disk.rename(inPlace(place, keptAs), inPlace(place, inTrash));
-  await removeEmptied(place, folderOf(moved ? keptAs : inTrash), moved ? areas.conflicts : areas.trash);
+  await removeEmptied(
+    place,
+    folderOf(moved ? keptAs : inTrash),
+    moved ? areas.conflicts : areas.trash,
+  );
   return moved;
 }
 
@@ -45,7 +58,10 @@ export async function discardKept(place: Place, keptAs: string, rest: string): P
  * Where to search for copies of a path. `since` is in milliseconds since the epoch: older copies
  * are skipped.
  */
-export interface CopiesOf { readonly areas: readonly ('aside' | 'trash' | 'conflicts')[]; readonly since?: number }
+export interface CopiesOf {
+  readonly areas: readonly ('aside' | 'trash' | 'conflicts')[];
+  readonly since?: number;
+}
 
 /**
  * Finds a copy of `path` that `wanted` accepts, area by area, newest first. Returns its absolute
@@ -53,7 +69,10 @@ export interface CopiesOf { readonly areas: readonly ('aside' | 'trash' | 'confl
  * it.
  */
 export async function findOwnCopy(
-  place: Place, path: Path, wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>, { areas: names, since }: CopiesOf = everywhere,
+  place: Place,
+  path: Path,
+  wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>,
+  { areas: names, since }: CopiesOf = everywhere,
 ): Promise<string | undefined> {
   const rest = belowDir(place, path);
   for (const area of names.map((name) => areas[name])) {
@@ -63,7 +82,12 @@ export async function findOwnCopy(
       const stat = await place.disk.stat(file);
       if (stat?.kind !== 'file') continue;
       const { size, mtime, nanos } = stat;
-      if (await wanted({ size, mtime, nanos }, () => place.disk.hash(file, place.hashLimit ?? Infinity))) return file;
+      if (
+        await wanted({ size, mtime, nanos }, () =>
+          place.disk.hash(file, place.hashLimit ?? Infinity),
+        )
+      )
+        return file;
     }
   }
   return undefined;

@@ -13,7 +13,14 @@ const MAX_TRIES = 5;
  * With these errors the disk answered that it did nothing. After any other error the operation
  * may have been done, or may still be.
  */
-const DONE_NOTHING: readonly ErrorCode[] = ['LINK_FAILED', 'DISK_FULL', 'PERMISSION_DENIED', 'NOT_A_FILE', 'SYMLINK_IN_PATH', 'BAD_PATH'];
+const DONE_NOTHING: readonly ErrorCode[] = [
+  'LINK_FAILED',
+  'DISK_FULL',
+  'PERMISSION_DENIED',
+  'NOT_A_FILE',
+  'SYMLINK_IN_PATH',
+  'BAD_PATH',
+];
 
 /**
  * Moves the file at the absolute path `file` to `path`. A file at `path` is first linked into the
@@ -24,7 +31,11 @@ const DONE_NOTHING: readonly ErrorCode[] = ['LINK_FAILED', 'DISK_FULL', 'PERMISS
  * @throws LINK_FAILED, with nothing replaced, if the file at `path` cannot be linked; NOT_A_FILE
  *   if it is no regular file
  */
-export async function replaceAt(place: Place, path: Path, file: string): Promise<{ aside: readonly string[] } | 'vanished'> {
+export async function replaceAt(
+  place: Place,
+  path: Path,
+  file: string,
+): Promise<{ aside: readonly string[] } | 'vanished'> {
   const rest = belowDir(place, path);
   const target = inPlace(place, rest);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -39,9 +50,15 @@ export async function replaceAt(place: Place, path: Path, file: string): Promise
     const late = inPlace(place, `${areas.tmp}/${newName()}`);
     const replaced = await renameOver(place, file, target, kept, late);
     if (!replaced) return 'vanished';
-    return { aside: replaced === 'replaced another' ? [aside, ...(await keepLate(place, late, rest))] : [aside] };
+    return {
+      aside:
+        replaced === 'replaced another' ? [aside, ...(await keepLate(place, late, rest))] : [aside],
+    };
   }
-  throw new SyncMediaError('LINK_FAILED', `${quotePath(path)} is replaced and removed again and again while it is to be kept aside.`);
+  throw new SyncMediaError(
+    'LINK_FAILED',
+    `${quotePath(path)} is replaced and removed again and again while it is to be kept aside.`,
+  );
 }
 
 /**
@@ -49,7 +66,11 @@ export async function replaceAt(place: Place, path: Path, file: string): Promise
  * link leaves no moment in which a file that arrives meanwhile could be lost. A disk without
  * links gets a look and a rename.
  */
-export async function placeWhereEmpty(place: Place, file: string, target: string): Promise<'placed' | 'occupied' | 'vanished'> {
+export async function placeWhereEmpty(
+  place: Place,
+  file: string,
+  target: string,
+): Promise<'placed' | 'occupied' | 'vanished'> {
   const { disk } = place;
   try {
     const linked = await disk.link(file, target);
@@ -69,12 +90,21 @@ export async function placeWhereEmpty(place: Place, file: string, target: string
  */
 export async function makeFolder(place: Place, area: string, rest: string): Promise<string> {
   const name = newName();
-  const make = (folder: string): Promise<boolean> => place.disk.makeDirectory(inPlace(place, folder), 0o700);
-  const isMarked = async (): Promise<boolean> => (await place.disk.stat(inPlace(place, areas.marker))) !== undefined;
+  const make = (folder: string): Promise<boolean> =>
+    place.disk.makeDirectory(inPlace(place, folder), 0o700);
+  const isMarked = async (): Promise<boolean> =>
+    (await place.disk.stat(inPlace(place, areas.marker))) !== undefined;
   // Another program may have removed the area meanwhile. Without its marker this is not our sync
   // dir.
-  if (!(await make(`${area}/${name}`)) && !((await isMarked()) && (await make(area)) && (await make(`${area}/${name}`)))) {
-    throw new SyncMediaError('NO_MARKER', `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia init\` on that host.`);
+  if (
+    !(await make(`${area}/${name}`)) &&
+    !((await isMarked()) && (await make(area)) && (await make(`${area}/${name}`)))
+  ) {
+    throw new SyncMediaError(
+      'NO_MARKER',
+      `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia ` +
+        `init\` on that host.`,
+    );
   }
   await makeOwnParents(place, `${area}/${name}`, rest);
   return name;
@@ -101,7 +131,13 @@ async function linkAside(place: Place, target: string, kept: string): Promise<bo
  * again; otherwise every try would leave one to resolve. A missing `file` may also mean that a
  * first try succeeded and its answer was lost. Then the bytes decide.
  */
-async function renameOver(place: Place, file: string, target: string, kept: string, late: string): ReturnType<Place['disk']['replace']> {
+async function renameOver(
+  place: Place,
+  file: string,
+  target: string,
+  kept: string,
+  late: string,
+): ReturnType<Place['disk']['replace']> {
   const { disk, hashLimit = Infinity } = place;
   try {
     const replaced = await disk.replace(file, target, kept, late);
@@ -127,7 +163,9 @@ async function renameOver(place: Place, file: string, target: string, kept: stri
  */
 async function keepLate(place: Place, late: string, rest: string): Promise<string[]> {
   const aside = await makeFolder(place, areas.aside, rest);
-  return (await place.disk.rename(late, inPlace(place, `${areas.aside}/${aside}/${rest}`))) ? [aside] : [];
+  return (await place.disk.rename(late, inPlace(place, `${areas.aside}/${aside}/${rest}`)))
+    ? [aside]
+    : [];
 }
 
 async function removeFolder(place: Place, kept: string): Promise<void> {

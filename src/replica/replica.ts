@@ -6,7 +6,14 @@ import { asDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
 import { hashFrom, localDisk, notAFile, statAgain } from './node-disk.js';
 import { NearDisks } from './local-disks.js';
-import { isFresh, openExactly, readAtOnce, readWhole, type OpenFile, type ReadFile } from './open-file.js';
+import {
+  isFresh,
+  openExactly,
+  readAtOnce,
+  readWhole,
+  type OpenFile,
+  type ReadFile,
+} from './open-file.js';
 import { Openable } from './openable.js';
 import { quotePath } from './paths.js';
 import { RecentBytes, type RecentFile } from './recent-bytes.js';
@@ -31,7 +38,14 @@ export class Root {
    * @param options `me`: this host, which the markers must name; none on a machine without a host
    *   id
    */
-  constructor(readonly rootPath: string, private readonly dirs: () => SyncDirs, { me = () => undefined, nearDisks = new NearDisks() }: { me?: () => HostId | undefined; nearDisks?: NearDisks } = {}) {
+  constructor(
+    readonly rootPath: string,
+    private readonly dirs: () => SyncDirs,
+    {
+      me = () => undefined,
+      nearDisks = new NearDisks(),
+    }: { me?: () => HostId | undefined; nearDisks?: NearDisks } = {},
+  ) {
     this.nearDisks = nearDisks;
     this.openable = new Openable({ me, absolute: (path) => this.absolute(path), dirs, nearDisks });
   }
@@ -56,7 +70,11 @@ export class Root {
   /** @throws NO_MARKER, BAD_SYNC_DIR */
   async requireOpenable(dir: Pick<SyncDir, 'path'>): Promise<void> {
     const failure = await this.check(dir);
-    if (failure) throw new SyncMediaError(failure.code === 'BAD_SYNC_DIR' ? 'BAD_SYNC_DIR' : 'NO_MARKER', failure.message);
+    if (failure)
+      throw new SyncMediaError(
+        failure.code === 'BAD_SYNC_DIR' ? 'BAD_SYNC_DIR' : 'NO_MARKER',
+        failure.message,
+      );
   }
 
   /**
@@ -68,7 +86,11 @@ export class Root {
   async realDir(dir: SyncDir): Promise<string> {
     const real = await localDisk.realPath(this.absolute(dir.path));
     if (real !== undefined) return real;
-    throw new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(this.absolute(dir.path))} is missing: mount it, or create it and run \`syncmedia init\`.`);
+    throw new SyncMediaError(
+      'NO_MARKER',
+      `The sync dir ${quotePath(this.absolute(dir.path))} is missing: mount it, or create it ` +
+        `and run \`syncmedia init\`.`,
+    );
   }
 
   /**
@@ -120,8 +142,11 @@ export class Root {
    *   file that it rejects is not read and counts as absent
    * @throws as open; TRANSFER_FAILED if the file is written to during every read
    */
-  async hash(path: Path, { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {}): Promise<(Seen & { readonly sha256: string }) | undefined> {
-    const recent = keeps ? this.findRecent(path) ?? this.readFresh(path) : undefined;
+  async hash(
+    path: Path,
+    { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {},
+  ): Promise<(Seen & { readonly sha256: string }) | undefined> {
+    const recent = keeps ? (this.findRecent(path) ?? this.readFresh(path)) : undefined;
     if (recent !== undefined && only?.(recent.seen) !== false) return recent.seen;
     for (let reads = 0; reads < MAX_READS; reads++) {
       const file = await this.open(path);
@@ -135,7 +160,12 @@ export class Root {
         }
         const sha256 = await hashFrom(file.handle);
         const after = seenFrom(await file.handle.stat({ bigint: true }));
-        if (after.size === file.seen.size && after.mtime === file.seen.mtime && after.nanos === file.seen.nanos) return { ...file.seen, sha256 };
+        if (
+          after.size === file.seen.size &&
+          after.mtime === file.seen.mtime &&
+          after.nanos === file.seen.nanos
+        )
+          return { ...file.seen, sha256 };
       } catch (error) {
         throw asDiskError(error, 'reading', this.absolute(path));
       } finally {
@@ -143,7 +173,10 @@ export class Root {
         file.handle.close().catch(() => undefined);
       }
     }
-    throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} keeps changing while it is read; it is tried again later.`);
+    throw new SyncMediaError(
+      'TRANSFER_FAILED',
+      `${quotePath(path)} keeps changing while it is read; it is tried again later.`,
+    );
   }
 
   /**
@@ -166,12 +199,18 @@ export class Root {
     if ((facts && !isFresh(facts)) || !this.isNear(path)) return undefined;
     const dir = this.dirOf(path);
     if (!this.openable.isOpenNow(dir.path)) return undefined;
-    const read = readAtOnce(this.absolute(path), () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length));
+    const read = readAtOnce(
+      this.absolute(path),
+      () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length),
+    );
     return read && this.keep(path, read);
   }
 
   private keep(path: Path, { bytes, stats }: ReadFile): RecentFile {
-    const file = { bytes, seen: { ...seenFrom(stats), sha256: createHash('sha256').update(bytes).digest('hex') } };
+    const file = {
+      bytes,
+      seen: { ...seenFrom(stats), sha256: createHash('sha256').update(bytes).digest('hex') },
+    };
     this.recent.keep(path, file, stampOf(stats));
     return file;
   }
@@ -194,7 +233,10 @@ export class Root {
    */
   async open(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
-    return openExactly(this.absolute(path), async () => (await this.openableDir(dir)) + path.slice(dir.path.length));
+    return openExactly(
+      this.absolute(path),
+      async () => (await this.openableDir(dir)) + path.slice(dir.path.length),
+    );
   }
 
   /**
@@ -205,13 +247,20 @@ export class Root {
   async openToServe(path: Path): Promise<OpenFile | undefined> {
     const dir = this.dirOf(path);
     const rest = path.slice(dir.path.length);
-    return absentWithoutMarker(openExactly(this.absolute(path), (tried) => {
-      const known = tried === 0 && this.openable.isOpenNow(dir.path) ? this.realDirs.get(dir.path) : undefined;
-      return known === undefined ? this.openableDir(dir).then((real) => {
-        this.realDirs.set(dir.path, real);
-        return real + rest;
-      }) : known + rest;
-    }));
+    return absentWithoutMarker(
+      openExactly(this.absolute(path), (tried) => {
+        const known =
+          tried === 0 && this.openable.isOpenNow(dir.path)
+            ? this.realDirs.get(dir.path)
+            : undefined;
+        return known === undefined
+          ? this.openableDir(dir).then((real) => {
+              this.realDirs.set(dir.path, real);
+              return real + rest;
+            })
+          : known + rest;
+      }),
+    );
   }
 
   /**
@@ -223,10 +272,19 @@ export class Root {
    * @throws NO_MARKER if the marker is missing before or after; CANCELLED if `signal` aborts;
    *   what the disk throws
    */
-  async *scan(dir: SyncDir, signal: AbortSignal, onRefused: OnRefused = () => undefined, scope: ScanScope = {}): AsyncIterable<Scanned> {
+  async *scan(
+    dir: SyncDir,
+    signal: AbortSignal,
+    onRefused: OnRefused = () => undefined,
+    scope: ScanScope = {},
+  ): AsyncIterable<Scanned> {
     await this.requireOpenable(dir);
     const isSyncDir = (path: string): boolean => this.dirs().byPath(path) !== undefined;
-    yield* scanDir({ ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir }, signal, onRefused);
+    yield* scanDir(
+      { ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir },
+      signal,
+      onRefused,
+    );
   }
 
   /** Resolves the real path of a sync dir that this host may open. @throws NO_MARKER */
@@ -242,14 +300,21 @@ export class Root {
    * @throws BAD_PATH if it lies in no sync dir
    */
   private waysTo(path: Path): string[] {
-    const dir = this.dirOf(path), ways: string[] = [];
-    for (let slash = path.indexOf('/', dir.path.length + 1); slash !== -1; slash = path.indexOf('/', slash + 1)) ways.push(this.absolute(path.slice(0, slash) as Path));
+    const dir = this.dirOf(path),
+      ways: string[] = [];
+    for (
+      let slash = path.indexOf('/', dir.path.length + 1);
+      slash !== -1;
+      slash = path.indexOf('/', slash + 1)
+    )
+      ways.push(this.absolute(path.slice(0, slash) as Path));
     return ways;
   }
 
   private dirOf(path: Path): SyncDir {
     const dir = this.dirs().of(path);
-    if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
+    if (dir === undefined)
+      throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
     return dir;
   }
 }
@@ -270,7 +335,11 @@ function stampOf({ dev, ino, ctimeNs, size }: BigIntStats): string {
 
 /** Whether a directory exists. @throws SYMLINK_IN_PATH */
 function isDirectory(found: DiskStat | undefined, way: string): boolean {
-  if (found?.kind === 'symlink') throw new SyncMediaError('SYMLINK_IN_PATH', `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`);
+  if (found?.kind === 'symlink')
+    throw new SyncMediaError(
+      'SYMLINK_IN_PATH',
+      `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`,
+    );
   return found?.kind === 'directory';
 }
 

@@ -44,7 +44,10 @@ export interface ScanOf extends ScanScope {
  */
 export type OnRefused = (pathAsText: string, why: string) => void;
 
-export interface Scanned { readonly path: Path; readonly seen: Seen }
+export interface Scanned {
+  readonly path: Path;
+  readonly seen: Seen;
+}
 
 /** Names that are read at once. A walk keeps this many in memory for each level. */
 const BATCH = 64;
@@ -56,17 +59,32 @@ const MAX_ABSOLUTE_BYTES = 4095;
  * for the sync dir itself. `isNew`: this directory, or a parent, is not the one that lay at its
  * path before. `takesFiles`: its files are not skipped.
  */
-interface Level { readonly handle: Dir; readonly rest: string; readonly isNew: boolean; readonly takesFiles: boolean; toEnter: string[] }
+interface Level {
+  readonly handle: Dir;
+  readonly rest: string;
+  readonly isNew: boolean;
+  readonly takesFiles: boolean;
+  toEnter: string[];
+}
 
 /** Yields every regular file that the rules let through, in no order. */
-export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRefused): AsyncGenerator<Scanned, void, undefined> {
+export async function* scanDir(
+  of: ScanOf,
+  signal: AbortSignal,
+  onRefused: OnRefused,
+): AsyncGenerator<Scanned, void, undefined> {
   const marker = await requireMarker(of);
   const exclude = compileExclude(of.dir.exclude);
   const levels: Level[] = [];
   try {
     await enter(of, '', undefined, levels, onRefused);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-      if (signal.aborted) throw new SyncMediaError('CANCELLED', `The scan of ${quotePath(of.dir.path)} was cancelled.`, { cause: signal.reason });
+      if (signal.aborted)
+        throw new SyncMediaError(
+          'CANCELLED',
+          `The scan of ${quotePath(of.dir.path)} was cancelled.`,
+          { cause: signal.reason },
+        );
       const next = level.toEnter.pop();
       if (next !== undefined) {
         await enter(of, next, level, levels, onRefused);
@@ -90,7 +108,8 @@ export async function* scanDir(of: ScanOf, signal: AbortSignal, onRefused: OnRef
     for (const { handle } of levels) await handle.close();
   }
   // If the sync dir was unmounted during the walk, the absence of files means nothing.
-  if ((await requireMarker(of)) !== marker) throw noMarker(of, 'another file system was mounted there meanwhile');
+  if ((await requireMarker(of)) !== marker)
+    throw noMarker(of, 'another file system was mounted there meanwhile');
 }
 
 /** Stats a file. In a directory that may be read but not entered, every stat is refused. */
@@ -107,7 +126,13 @@ async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<Dis
 /**
  * Sorts a batch: returns the files, queues the directories, skips symlinks and refuses the rest.
  */
-function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: Exclude, onRefused: OnRefused): string[] {
+function takeFiles(
+  of: ScanOf,
+  level: Level,
+  names: Dirent<Buffer>[],
+  exclude: Exclude,
+  onRefused: OnRefused,
+): string[] {
   const files: string[] = [];
   for (const entry of names) {
     const isDirectory = entry.isDirectory();
@@ -121,8 +146,7 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
     else if (!isSafePath(path) || isTooLong(of, rest)) onRefused(path, 'the path is too long');
     else if (!isDirectory) {
       if (level.takesFiles) files.push(rest);
-    }
-    else if (!of.isSyncDir(path)) level.toEnter.push(rest);
+    } else if (!of.isSyncDir(path)) level.toEnter.push(rest);
   }
   return files;
 }
@@ -132,14 +156,23 @@ function takeFiles(of: ScanOf, level: Level, names: Dirent<Buffer>[], exclude: E
  * no counting.
  */
 function isTooLong({ dirPath }: ScanOf, rest: string): boolean {
-  return dirPath.length + rest.length >= MAX_ABSOLUTE_BYTES / 4 && Buffer.byteLength(`${dirPath}/${rest}`) > MAX_ABSOLUTE_BYTES;
+  return (
+    dirPath.length + rest.length >= MAX_ABSOLUTE_BYTES / 4 &&
+    Buffer.byteLength(`${dirPath}/${rest}`) > MAX_ABSOLUTE_BYTES
+  );
 }
 
 /**
  * Opens a directory to read it, unless it became something else meanwhile. Refuses an unreadable
  * one.
  */
-async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels: Level[], onRefused: OnRefused): Promise<void> {
+async function enter(
+  of: ScanOf,
+  rest: string,
+  parent: Level | undefined,
+  levels: Level[],
+  onRefused: OnRefused,
+): Promise<void> {
   const path = rest === '' ? of.dirPath : `${of.dirPath}/${rest}`;
   try {
     const before = await (rest === '' ? stat : lstat)(path, { bigint: true });
@@ -148,9 +181,13 @@ async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels
     const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
     try {
       // Stat after opening: the next scan finds any later change.
-      const { ctimeMs } = of.changedSince === undefined && !of.walked ? before : await lookAgain(of, rest, path, before);
+      const { ctimeMs } =
+        of.changedSince === undefined && !of.walked
+          ? before
+          : await lookAgain(of, rest, path, before);
       const isNew = parent?.isNew === true || of.known?.has(rest, before) === false;
-      const takesFiles = isNew || of.changedSince === undefined || Number(ctimeMs) >= Math.floor(of.changedSince);
+      const takesFiles =
+        isNew || of.changedSince === undefined || Number(ctimeMs) >= Math.floor(of.changedSince);
       levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, isNew, takesFiles, toEnter: [] });
     } catch (error) {
       await handle.close();
@@ -159,7 +196,8 @@ async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels
   } catch (error) {
     if (rest === '') throw asDiskError(error, 'scanning', path);
     if (isAbsence(error)) return;
-    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw asDiskError(error, 'scanning', path);
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? ''))
+      throw asDiskError(error, 'scanning', path);
     onRefused(`${of.dir.path}/${rest}`, 'the directory may not be read');
   }
 }
@@ -168,7 +206,12 @@ async function enter(of: ScanOf, rest: string, parent: Level | undefined, levels
  * Stats a directory again, and remembers it if it is still the one that was opened. Only the
  * change time (ctime) counts, because no copying program sets it back.
  */
-async function lookAgain(of: ScanOf, rest: string, path: string, before: BigIntStats): Promise<BigIntStats> {
+async function lookAgain(
+  of: ScanOf,
+  rest: string,
+  path: string,
+  before: BigIntStats,
+): Promise<BigIntStats> {
   const now = await stat(path, { bigint: true });
   if (now.dev === before.dev && now.ino === before.ino) of.walked?.add(rest, now);
   return now;
@@ -195,5 +238,9 @@ async function requireMarker(of: ScanOf): Promise<string> {
 }
 
 function noMarker(of: ScanOf, why: string): SyncMediaError {
-  return new SyncMediaError('NO_MARKER', `The sync dir ${quotePath(of.dirPath)} was not scanned: ${why}. Mount it, or run \`syncmedia init\`.`);
+  return new SyncMediaError(
+    'NO_MARKER',
+    `The sync dir ${quotePath(of.dirPath)} was not scanned: ${why}. Mount it, or run ` +
+      `\`syncmedia init\`.`,
+  );
 }

@@ -25,7 +25,10 @@ export class SyncDirs {
    */
   isExcluded(path: Path, isDirectory = false): boolean {
     const found = this.find(path);
-    return found === undefined || found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory);
+    return (
+      found === undefined ||
+      found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory)
+    );
   }
 
   /** Says why this host does not sync the file at `path`; undefined if it does. */
@@ -33,7 +36,9 @@ export class SyncDirs {
     const found = this.find(path);
     if (found === undefined) return { path, why: 'not kept here' };
     const pattern = found.exclude.findPattern(path.slice(found.dir.path.length + 1), false);
-    return pattern === undefined ? undefined : { path, why: 'excluded', syncDir: found.dir.path, pattern };
+    return pattern === undefined
+      ? undefined
+      : { path, why: 'excluded', syncDir: found.dir.path, pattern };
   }
 
   private find(path: string): { dir: SyncDir; exclude: Exclude } | undefined {

@@ -29,7 +29,11 @@ function groupOf({ mode, gid }: DiskStat): Group {
   return (mode & SETGID) === 0 ? 'own' : gid;
 }
 
-interface Looked { readonly at: string; readonly group: Group; readonly since: number }
+interface Looked {
+  readonly at: string;
+  readonly group: Group;
+  readonly since: number;
+}
 
 /**
  * Chooses the folder of the tmp area in which to write a file, so that it gets the group that the
@@ -54,10 +58,14 @@ export class TmpFolders {
   private findKnown(place: Place, path: Path): string | undefined {
     const looks = this.looksAt(place.disk);
     let at = directoryOf(place, path);
-    while (!looks.has(at) && at.length > place.dirPath.length) at = at.slice(0, at.lastIndexOf('/'));
-    const looked = looks.get(at), tmp = looks.get(inPlace(place, areas.tmp));
+    while (!looks.has(at) && at.length > place.dirPath.length)
+      at = at.slice(0, at.lastIndexOf('/'));
+    const looked = looks.get(at),
+      tmp = looks.get(inPlace(place, areas.tmp));
     if (looked === undefined || tmp === undefined) return undefined;
-    return looked.group === tmp.group ? areas.tmp : this.madeAt(place.disk).get(keyOf(place, looked.group));
+    return looked.group === tmp.group
+      ? areas.tmp
+      : this.madeAt(place.disk).get(keyOf(place, looked.group));
   }
 
   /**
@@ -65,7 +73,10 @@ export class TmpFolders {
    * it must make a folder. Makes nothing.
    */
   async look(place: Place, path: Path): Promise<void> {
-    await Promise.all([this.lookUp(place, directoryOf(place, path)), this.lookAt(place, inPlace(place, areas.tmp))]);
+    await Promise.all([
+      this.lookUp(place, directoryOf(place, path)),
+      this.lookAt(place, inPlace(place, areas.tmp)),
+    ]);
   }
 
   /**
@@ -75,13 +86,18 @@ export class TmpFolders {
    * @throws what the disk throws
    */
   async find(place: Place, path: Path): Promise<string> {
-    const [{ group, at }, tmp] = await Promise.all([this.lookUp(place, directoryOf(place, path)), this.lookAt(place, inPlace(place, areas.tmp))]);
+    const [{ group, at }, tmp] = await Promise.all([
+      this.lookUp(place, directoryOf(place, path)),
+      this.lookAt(place, inPlace(place, areas.tmp)),
+    ]);
     if (tmp === undefined || tmp.group === group) return areas.tmp;
     const folder = `${areas.tmp}/${group === 'own' ? 'own' : `group-${String(group)}`}`;
     const key = `${place.dirPath}/${folder}`;
     const before = this.making.get(key);
     if (before !== undefined) return before;
-    const making = this.make(place, folder, { group, at }).finally(() => { this.making.delete(key); });
+    const making = this.make(place, folder, { group, at }).finally(() => {
+      this.making.delete(key);
+    });
     this.making.set(key, making);
     const made = await making;
     this.madeAt(place.disk).set(keyOf(place, group), made);
@@ -94,7 +110,11 @@ export class TmpFolders {
     this.made.delete(disk);
   }
 
-  private async make(place: Place, folder: string, { group, at }: Pick<Looked, 'group' | 'at'>): Promise<string> {
+  private async make(
+    place: Place,
+    folder: string,
+    { group, at }: Pick<Looked, 'group' | 'at'>,
+  ): Promise<string> {
     const { disk } = place;
     const found = await this.lookAt(place, inPlace(place, folder));
     if (found?.group === group) return folder;
@@ -111,7 +131,11 @@ export class TmpFolders {
     // Another process may have been faster with either folder.
     const made = await this.lookAt(place, inPlace(place, free));
     if (made?.group === group) return free;
-    throw new SyncMediaError('TRANSFER_FAILED', `A folder with the group of ${quotePath(at)} could not be made in ${quotePath(inPlace(place, areas.tmp))}.`);
+    throw new SyncMediaError(
+      'TRANSFER_FAILED',
+      `A folder with the group of ${quotePath(at)} could not be made in ` +
+        `${quotePath(inPlace(place, areas.tmp))}.`,
+    );
   }
 
   /**
@@ -127,7 +151,9 @@ export class TmpFolders {
   }
 
   private async lookAt({ disk, dirPath }: Place, at: string): Promise<Looked | undefined> {
-    const looks = this.looksAt(disk), before = looks.get(at), since = performance.now();
+    const looks = this.looksAt(disk),
+      before = looks.get(at),
+      since = performance.now();
     if (before !== undefined && since - before.since < FRESH_MS) return before;
     // The sync dir itself may be a symlink.
     const found = await disk.stat(at === dirPath ? `${at}/.` : at);

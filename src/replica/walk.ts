@@ -8,7 +8,11 @@ const MAX_DEPTH = 2048;
  * Walks a working folder. Yields paths relative to the sync dir, each directory after its
  * content.
  */
-export async function* walkOwn(place: Place, folder: string, depth = 0): AsyncGenerator<{ at: string; stat: DiskStat }> {
+export async function* walkOwn(
+  place: Place,
+  folder: string,
+  depth = 0,
+): AsyncGenerator<{ at: string; stat: DiskStat }> {
   await place.disk.openOwn?.(inPlace(place, folder));
   for (const name of (await place.disk.list(inPlace(place, folder))) ?? []) {
     const at = `${folder}/${name}`;

@@ -3,23 +3,40 @@
  * number of times, including none. rsync matches bytes, so `?` is one byte of a letter that has
  * two in UTF-8.
  */
-interface Step { readonly accepts: Uint8Array; readonly repeats: boolean }
+interface Step {
+  readonly accepts: Uint8Array;
+  readonly repeats: boolean;
+}
 
 const SLASH = 0x2f;
-const [STAR, QUESTION, OPEN, CLOSE, BACKSLASH, DASH, COLON, BANG, CARET] = Buffer.from('*?[]\\-:!^') as unknown as
-  [number, number, number, number, number, number, number, number, number];
+const [STAR, QUESTION, OPEN, CLOSE, BACKSLASH, DASH, COLON, BANG, CARET] = Buffer.from(
+  '*?[]\\-:!^',
+) as unknown as [number, number, number, number, number, number, number, number, number];
 
-const letters = /[A-Za-z]/, digits = /[0-9]/;
+const letters = /[A-Za-z]/,
+  digits = /[0-9]/;
 /** POSIX character classes in the C locale, in which rsync runs. */
 const named: Readonly<Record<string, RegExp>> = {
-  alnum: /[A-Za-z0-9]/, alpha: letters, blank: /[ \t]/, cntrl: /[\x00-\x1f\x7f]/, digit: digits, graph: /[!-~]/, lower: /[a-z]/,
-  print: /[ -~]/, punct: /[!-/:-@[-`{-~]/, space: /[ \t-\r]/, upper: /[A-Z]/, xdigit: /[0-9A-Fa-f]/,
+  alnum: /[A-Za-z0-9]/,
+  alpha: letters,
+  blank: /[ \t]/,
+  cntrl: /[\x00-\x1f\x7f]/,
+  digit: digits,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/,
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[ \t-\r]/,
+  upper: /[A-Z]/,
+  xdigit: /[0-9A-Fa-f]/,
 };
 
 /** A compiled pattern with `*`, `**`, `?`, `[…]` and backslash escapes. */
 export class Wildcards {
   private readonly steps: readonly Step[];
-  constructor(pattern: string) { this.steps = parseSteps(Buffer.from(pattern)); }
+  constructor(pattern: string) {
+    this.steps = parseSteps(Buffer.from(pattern));
+  }
 
   /** Whether all of `text` from `start` to `end` matches. */
   matches(text: Uint8Array, start: number, end: number): boolean {
@@ -32,7 +49,8 @@ export class Wildcards {
    * bounded by the product of the lengths, whatever the pattern.
    */
   listEnds(text: Uint8Array, afterAnySlash: boolean): Uint8Array {
-    const { steps } = this, ends = new Uint8Array(text.length + 1);
+    const { steps } = this,
+      ends = new Uint8Array(text.length + 1);
     let active = new Uint8Array(steps.length + 1);
     let next = new Uint8Array(steps.length + 1);
     this.enter(active, 0);
@@ -98,7 +116,12 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
   do {
     let byte = pattern[at];
     if (byte === undefined) return nothing;
-    if (byte === DASH && before !== undefined && pattern[at + 1] !== undefined && pattern[at + 1] !== CLOSE) {
+    if (
+      byte === DASH &&
+      before !== undefined &&
+      pattern[at + 1] !== undefined &&
+      pattern[at + 1] !== CLOSE
+    ) {
       if (pattern[++at] === BACKSLASH) at++;
       const last = pattern[at];
       if (last === undefined) return nothing;
@@ -110,7 +133,8 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
       if (close > at + 2 && pattern[close - 1] === COLON) {
         const wanted = named[Buffer.from(pattern.subarray(at + 2, close - 1)).toString('latin1')];
         if (wanted === undefined) return nothing;
-        for (let code = 0; code < 128; code++) if (wanted.test(String.fromCharCode(code))) accepts[code] = 1;
+        for (let code = 0; code < 128; code++)
+          if (wanted.test(String.fromCharCode(code))) accepts[code] = 1;
         before = undefined;
         at = close;
       } else {
@@ -131,8 +155,12 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
 }
 
 /** Patterns share these tables. A long pattern would otherwise fill the memory with its own. */
-const anything = new Uint8Array(256).fill(1), anythingButSlash = new Uint8Array(256).fill(1).fill(0, SLASH, SLASH + 1), nothingAtAll = new Uint8Array(256);
-const singles = Array.from({ length: 256 }, (_, byte) => new Uint8Array(256).fill(1, byte, byte + 1));
+const anything = new Uint8Array(256).fill(1),
+  anythingButSlash = new Uint8Array(256).fill(1).fill(0, SLASH, SLASH + 1),
+  nothingAtAll = new Uint8Array(256);
+const singles = Array.from({ length: 256 }, (_, byte) =>
+  new Uint8Array(256).fill(1, byte, byte + 1),
+);
 
 function acceptAll(slashToo: boolean): Uint8Array {
   return slashToo ? anything : anythingButSlash;

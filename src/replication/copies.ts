@@ -1,6 +1,12 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
-import { countCopies, describeCopies, isEnough, type Copies, type CopiesOf } from '../decisions/copies.js';
+import {
+  countCopies,
+  describeCopies,
+  isEnough,
+  type Copies,
+  type CopiesOf,
+} from '../decisions/copies.js';
 import type { Capture, Entry, Host, Path } from '../model/words.js';
 
 export interface CopiesContext {
@@ -47,16 +53,24 @@ const pathLimit = 20_000;
  * How often the database is queried. The first query comes soon, because a delivery takes a few
  * milliseconds.
  */
-const firstMs = 5, longestMs = 250, growth = 1.4;
+const firstMs = 5,
+  longestMs = 250,
+  growth = 1.4;
 /** How long the last query may take after the deadline. */
 const databaseMs = 1_000;
 
 /** `MEDIA_COPIES_TIMEOUT`: lists the files, which hosts hold them, which do not and why. */
 export class CopiesTimeout extends SyncMediaError {
   /** @param timeoutMs how long the wait took; 0: no wait would help */
-  constructor(readonly files: readonly CopiesOf[], timeoutMs: number) {
-    const what = files.every(({ unkept }) => unkept !== undefined) || timeoutMs === 0 ? 'not enough hosts hold what was saved'
-      : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still being delivered`;
+  constructor(
+    readonly files: readonly CopiesOf[],
+    timeoutMs: number,
+  ) {
+    const what =
+      files.every(({ unkept }) => unkept !== undefined) || timeoutMs === 0
+        ? 'not enough hosts hold what was saved'
+        : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still ` +
+          `being delivered`;
     super('MEDIA_COPIES_TIMEOUT', `${what}. ${describeCopies(files)}`);
   }
 }
@@ -75,7 +89,9 @@ export class CopiesWatch {
   private closed = false;
 
   constructor(private readonly context: CopiesContext) {
-    this.stop = context.events.on('settled', () => { this.hurry(); });
+    this.stop = context.events.on('settled', () => {
+      this.hurry();
+    });
   }
 
   /** @throws CopiesTimeout; CLOSED; the database's error when the time is over */
@@ -93,10 +109,21 @@ export class CopiesWatch {
     let last: NodeJS.Timeout | undefined;
     try {
       return await new Promise<CopiesOf[]>((resolve, reject) => {
-        const waiter: Waiter = { ...request, absent, unkept, until: performance.now() + request.timeoutMs, end: resolve, fail: reject };
+        const waiter: Waiter = {
+          ...request,
+          absent,
+          unkept,
+          until: performance.now() + request.timeoutMs,
+          end: resolve,
+          fail: reject,
+        };
         this.waiters.add(waiter);
         // A database that does not answer must not delay the save.
-        last = setTimeout(() => { this.finish(waiter, () => { reject(this.giveUp(request)); }); }, request.timeoutMs + databaseMs);
+        last = setTimeout(() => {
+          this.finish(waiter, () => {
+            reject(this.giveUp(request));
+          });
+        }, request.timeoutMs + databaseMs);
         this.pauseMs = firstMs;
         this.hurry();
       });
@@ -110,20 +137,29 @@ export class CopiesWatch {
     this.closed = true;
     this.stop();
     clearTimeout(this.timer);
-    for (const waiter of this.waiters) waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
+    for (const waiter of this.waiters)
+      waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
     this.waiters.clear();
     await this.looking;
   }
 
   /** Nothing is known about these files except that somebody waited for them. */
   private giveUp({ paths, copies, timeoutMs, unkept = [] }: WaitRequest): CopiesTimeout {
-    return new CopiesTimeout([...paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)), ...unkept], timeoutMs);
+    return new CopiesTimeout(
+      [
+        ...paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)),
+        ...unkept,
+      ],
+      timeoutMs,
+    );
   }
 
   private hurry(): void {
     if (this.waiters.size === 0 || this.closed) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => { this.look(); }, firstMs);
+    this.timer = setTimeout(() => {
+      this.look();
+    }, firstMs);
   }
 
   private look(): void {
@@ -133,7 +169,12 @@ export class CopiesWatch {
       this.pauseMs = Math.min(longestMs, this.pauseMs * growth);
       const soonest = Math.min(...[...this.waiters].map(({ until }) => until)) - performance.now();
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => { this.look(); }, Math.max(1, Math.min(this.pauseMs, soonest)));
+      this.timer = setTimeout(
+        () => {
+          this.look();
+        },
+        Math.max(1, Math.min(this.pauseMs, soonest)),
+      );
     });
   }
 
@@ -143,32 +184,63 @@ export class CopiesWatch {
     const late = (waiter: Waiter): boolean => performance.now() >= waiter.until;
     try {
       // Captures are read first: a path is in the ledger before its capture is removed.
-      const stored = await context.outbox.findStored(waiters.flatMap(({ captures }) => captures.map(({ id }) => id)));
-      const entries = await context.ledger.readMany([...new Set(waiters.flatMap(({ paths, absent }) => [...paths, ...absent]))]);
+      const stored = await context.outbox.findStored(
+        waiters.flatMap(({ captures }) => captures.map(({ id }) => id)),
+      );
+      const entries = await context.ledger.readMany([
+        ...new Set(waiters.flatMap(({ paths, absent }) => [...paths, ...absent])),
+      ]);
       for (const waiter of waiters) {
-        waiter.paths = [...waiter.paths, ...waiter.absent.filter((path) => entries.get(path)?.kind === 'file')];
+        waiter.paths = [
+          ...waiter.paths,
+          ...waiter.absent.filter((path) => entries.get(path)?.kind === 'file'),
+        ];
         waiter.absent = [];
       }
       if (waiters.some(late)) await context.refresh();
-      for (const waiter of waiters) this.decide(waiter, waiter.captures.filter(({ id }) => stored.has(id)), entries, late(waiter));
+      for (const waiter of waiters)
+        this.decide(
+          waiter,
+          waiter.captures.filter(({ id }) => stored.has(id)),
+          entries,
+          late(waiter),
+        );
     } catch (error) {
-      for (const waiter of waiters) if (late(waiter)) this.finish(waiter, () => { waiter.fail(error); });
+      for (const waiter of waiters)
+        if (late(waiter))
+          this.finish(waiter, () => {
+            waiter.fail(error);
+          });
     }
   }
 
   /** @param pending the waiter's captures that are not processed yet */
-  private decide(waiter: Waiter, pending: WaitRequest['captures'], entries: ReadonlyMap<Path, Entry>, isLate: boolean): void {
+  private decide(
+    waiter: Waiter,
+    pending: WaitRequest['captures'],
+    entries: ReadonlyMap<Path, Entry>,
+    isLate: boolean,
+  ): void {
     const { paths, copies, expected, timeoutMs, unkept } = waiter;
-    const isPending = pending.length > 0, hosts = this.context.hosts();
+    const isPending = pending.length > 0,
+      hosts = this.context.hosts();
     const capturedOn = hosts.filter(({ id }) => pending.some(({ host }) => host === id));
     const concerned = paths.filter((path) => {
       const entry = entries.get(path);
       return entry === undefined ? expected || isPending : entry.kind === 'file';
     });
-    const files = concerned.map((path) => countCopies(path, isPending ? { capturedOn } : entries.get(path), hosts, copies));
+    const files = concerned.map((path) =>
+      countCopies(path, isPending ? { capturedOn } : entries.get(path), hosts, copies),
+    );
     const areHeld = !isPending && files.every(isEnough);
-    if (areHeld && unkept.length === 0) this.finish(waiter, () => { waiter.end(files); });
-    else if (areHeld || isLate) this.finish(waiter, () => { waiter.fail(new CopiesTimeout([...files, ...unkept], areHeld ? 0 : timeoutMs)); });
+    if (areHeld && unkept.length === 0)
+      this.finish(waiter, () => {
+        waiter.end(files);
+      });
+    else if (areHeld || isLate)
+      this.finish(waiter, () => {
+        waiter.fail(new CopiesTimeout([...files, ...unkept], areHeld ? 0 : timeoutMs));
+      });
   }
 
   private finish(waiter: Waiter, tell: () => void): void {

@@ -10,7 +10,18 @@ import { backoff, retryBlocked } from '../decisions/backoff.js';
 import { plan, takeBatch } from '../decisions/plan.js';
 import { settleKept } from '../decisions/transitions.js';
 import { captures } from '../decisions/wants.js';
-import type { Change, Entry, Failure, Host, HostId, Lane as LaneRecord, Outcome, Path, SyncDir, Version } from '../model/words.js';
+import type {
+  Change,
+  Entry,
+  Failure,
+  Host,
+  HostId,
+  Lane as LaneRecord,
+  Outcome,
+  Path,
+  SyncDir,
+  Version,
+} from '../model/words.js';
 
 export interface LaneContext {
   readonly backend: Backend;
@@ -68,7 +79,10 @@ export class Lane {
   private recordedAt = -Infinity;
   private waitMs = 0;
 
-  constructor(readonly id: HostId, private readonly context: LaneContext) {
+  constructor(
+    readonly id: HostId,
+    private readonly context: LaneContext,
+  ) {
     this.failingDirs = new FailingDirs(context.tuning);
     // Checks a failure that an earlier process recorded; otherwise the status would show it until
     // the next delivery.
@@ -83,7 +97,8 @@ export class Lane {
   offer(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (this.recent.get(entry.path) === entry.version) continue;
-      if (this.queue.size < this.context.tuning.laneQueue || this.queue.has(entry.path)) this.queue.set(entry.path, entry);
+      if (this.queue.size < this.context.tuning.laneQueue || this.queue.has(entry.path))
+        this.queue.set(entry.path, entry);
       else this.more = true;
     }
     this.begin();
@@ -96,7 +111,9 @@ export class Lane {
   }
 
   /** Whether the queue is backing off: nothing is sent before the timer fires. */
-  get isWaiting(): boolean { return this.timer !== undefined; }
+  get isWaiting(): boolean {
+    return this.timer !== undefined;
+  }
 
   /**
    * Retries at once despite the backoff, because a person requested it or the host was heard of.
@@ -132,7 +149,9 @@ export class Lane {
 
   private isSendable(): Host | undefined {
     const host = this.context.host(this.id);
-    return host?.status === 'approved' && !this.ending.signal.aborted && !this.timer ? host : undefined;
+    return host?.status === 'approved' && !this.ending.signal.aborted && !this.timer
+      ? host
+      : undefined;
   }
 
   private async run(): Promise<void> {
@@ -168,22 +187,35 @@ export class Lane {
   private async deliver(host: Host, batch: readonly Entry[]): Promise<void> {
     const { context } = this;
     const { ledger, me } = context;
-    const { changes, unwanted, unsendable } = plan(host, batch, ({ path }) => context.dirOf(path) ?? (context.isOfOurDirs(path) ? 'excluded' : undefined));
+    const { changes, unwanted, unsendable } = plan(
+      host,
+      batch,
+      ({ path }) => context.dirOf(path) ?? (context.isOfOurDirs(path) ? 'excluded' : undefined),
+    );
     for (const entry of unwanted) await ledger.release(entry, host.id);
     for (const entry of unsendable) await ledger.leave(entry, me);
     if (changes.every(({ dir }) => this.failingDirs.isWaiting(dir.path))) return;
     const failure = await this.prepare(host, new Set(changes.map(({ dir }) => dir)));
     if (failure) return this.fail(failure);
     const sendable = changes.filter(({ dir }) => !this.failingDirs.isWaiting(dir.path));
-    const { delivered, hostFailure } = await this.send(host, sendable, new Map(batch.map((entry) => [entry.path, entry])));
+    const { delivered, hostFailure } = await this.send(
+      host,
+      sendable,
+      new Map(batch.map((entry) => [entry.path, entry])),
+    );
     if (hostFailure) await this.fail(hostFailure);
     else await this.record(delivered);
   }
 
-  private async send(host: Host, changes: readonly Change[], entries: ReadonlyMap<Path, Entry>): Promise<{ delivered: number; hostFailure?: Failure }> {
+  private async send(
+    host: Host,
+    changes: readonly Change[],
+    entries: ReadonlyMap<Path, Entry>,
+  ): Promise<{ delivered: number; hostFailure?: Failure }> {
     const { context } = this;
     if (changes.length === 0) return { delivered: 0 };
-    let delivered = 0, hostFailure: Failure | undefined;
+    let delivered = 0,
+      hostFailure: Failure | undefined;
     const moved: Entry[] = [];
     try {
       for await (const outcome of context.backend.send(host, changes, this.ending.signal)) {
@@ -197,7 +229,12 @@ export class Lane {
         } else this.storing.add(this.take(entry, outcome));
       }
     } catch (error) {
-      hostFailure = { code: 'TRANSFER_FAILED', message: messageOf(error), retryable: true, of: 'host' };
+      hostFailure = {
+        code: 'TRANSFER_FAILED',
+        message: messageOf(error),
+        retryable: true,
+        of: 'host',
+      };
     }
     if (moved.length > 0) await this.lookAgain(moved);
     if (delivered > 0) context.landed(host.id, delivered);
@@ -250,7 +287,15 @@ export class Lane {
     } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
       const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();
-      await ledger.block(entry, this.id, failure, since, outcome.result === 'failed' || obstacles.includes(failure.code) ? retryBlocked(since, new Date()) : undefined);
+      await ledger.block(
+        entry,
+        this.id,
+        failure,
+        since,
+        outcome.result === 'failed' || obstacles.includes(failure.code)
+          ? retryBlocked(since, new Date())
+          : undefined,
+      );
       events.emit('blocked', { path: entry.path, host: this.id, failure });
     }
   }
@@ -277,7 +322,11 @@ export class Lane {
   private remember({ path, version }: Entry): void {
     this.recent.delete(path);
     this.recent.set(path, version);
-    if (this.recent.size > recentLimit) for (const oldest of this.recent.keys()) { this.recent.delete(oldest); break; }
+    if (this.recent.size > recentLimit)
+      for (const oldest of this.recent.keys()) {
+        this.recent.delete(oldest);
+        break;
+      }
   }
 
   private async fail(failure: Failure): Promise<void> {
@@ -287,7 +336,12 @@ export class Lane {
     this.backOff();
     const nextTryAt = new Date(Date.now() + this.waitMs);
     this.context.events.emit('failing', { host: this.id, failure });
-    await this.context.record(this.id, { ...this.delivery(), failure, failingSince: this.failingSince, nextTryAt });
+    await this.context.record(this.id, {
+      ...this.delivery(),
+      failure,
+      failingSince: this.failingSince,
+      nextTryAt,
+    });
   }
 
   private backOff(): void {
@@ -297,7 +351,10 @@ export class Lane {
     this.waitMs = backoff(++this.failures, backoffMs, backoffMaxMs, Math.random());
     clearTimeout(this.timer);
     if (this.ending.signal.aborted) return;
-    this.timer = setTimeout(() => { this.timer = undefined; this.begin(); }, this.waitMs);
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.begin();
+    }, this.waitMs);
     this.timer.unref();
   }
 
@@ -314,7 +371,10 @@ export class Lane {
     if (!works && !failing && performance.now() - this.recordedAt < 2_000) return;
     this.recordedAt = performance.now();
     await this.context.record(this.id, {
-      ...this.delivery(), ...(failing ? { failure: failing.failure, failingSince: failing.since, nextTryAt: failing.nextTryAt } : {}),
+      ...this.delivery(),
+      ...(failing
+        ? { failure: failing.failure, failingSince: failing.since, nextTryAt: failing.nextTryAt }
+        : {}),
     });
   }
 

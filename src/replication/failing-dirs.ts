@@ -2,7 +2,11 @@ import type { Tuning } from '../config/config.js';
 import { backoff } from '../decisions/backoff.js';
 import type { Failure, Path } from '../model/words.js';
 
-export interface FailingDir { readonly failure: Failure; readonly since: Date; readonly nextTryAt: Date }
+export interface FailingDir {
+  readonly failure: Failure;
+  readonly since: Date;
+  readonly nextTryAt: Date;
+}
 
 /**
  * Sync dirs of a host that fail now, because one is not mounted or not marked yet, while the rest
@@ -16,9 +20,20 @@ export class FailingDirs {
   fail(dir: Path, failure: Failure): void {
     const before = this.dirs.get(dir);
     const failures = (before?.failures ?? 0) + 1;
-    const waitMs = backoff(failures, this.tuning.backoffMs, this.tuning.backoffMaxMs, Math.random());
+    const waitMs = backoff(
+      failures,
+      this.tuning.backoffMs,
+      this.tuning.backoffMaxMs,
+      Math.random(),
+    );
     const now = Date.now();
-    this.dirs.set(dir, { failure, since: before?.since ?? new Date(now), nextTryAt: new Date(now + waitMs), failures, until: performance.now() + waitMs });
+    this.dirs.set(dir, {
+      failure,
+      since: before?.since ?? new Date(now),
+      nextTryAt: new Date(now + waitMs),
+      failures,
+      until: performance.now() + waitMs,
+    });
   }
 
   /** Forgets the failure of a sync dir. Returns whether it had been failing. */

@@ -35,9 +35,14 @@ const trash = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
  */
 export class OwnDisk implements FoldDisk, ScanDisk {
   constructor(
-    private readonly root: Root, private readonly rootPath: string, private readonly dirs: () => SyncDirs,
-    private readonly me: HostId, private readonly judgeAt: JudgeAt, private readonly leftoverMs: number,
-    private readonly onScanned: (dir: SyncDir, unsyncable: Unsyncable) => Promise<void> = () => Promise.resolve(),
+    private readonly root: Root,
+    private readonly rootPath: string,
+    private readonly dirs: () => SyncDirs,
+    private readonly me: HostId,
+    private readonly judgeAt: JudgeAt,
+    private readonly leftoverMs: number,
+    private readonly onScanned: (dir: SyncDir, unsyncable: Unsyncable) => Promise<void> = () =>
+      Promise.resolve(),
   ) {}
 
   private judge(): Judge {
@@ -56,16 +61,28 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     return (await localDisk.stat(this.root.absolute(path)))?.kind === 'directory';
   }
 
-  hash(path: Path, options?: { keeps: boolean; only?: (seen: Seen) => boolean }): Promise<(Seen & { sha256: string }) | undefined> {
+  hash(
+    path: Path,
+    options?: { keeps: boolean; only?: (seen: Seen) => boolean },
+  ): Promise<(Seen & { sha256: string }) | undefined> {
     return this.root.hash(path, options);
   }
 
-  async *scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope = {}): AsyncIterable<{ path: Path; seen: Seen }> {
+  async *scan(
+    dir: SyncDir,
+    signal: AbortSignal,
+    scope: ScanScope = {},
+  ): AsyncIterable<{ path: Path; seen: Seen }> {
     const unsyncable: Unsyncable = { count: 0, examples: [] };
-    yield* this.root.scan(dir, signal, (path, why) => {
-      unsyncable.count++;
-      if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
-    }, scope);
+    yield* this.root.scan(
+      dir,
+      signal,
+      (path, why) => {
+        unsyncable.count++;
+        if (unsyncable.examples.length < mostExamples) unsyncable.examples.push({ path, why });
+      },
+      scope,
+    );
     // A part of a sync dir says nothing about the rest.
     if (scope.changedSince === undefined) await this.onScanned(dir, unsyncable);
   }
@@ -75,24 +92,38 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     const place = await this.checkedPlace(entry.path);
     if (!late) return findOwnCopy(place, entry.path, isCurrent);
     const since = entry.capturedAt.getTime() - skewMs;
-    return await findOwnCopy(place, entry.path, isCurrent, { areas: ['aside'] }) ?? findOwnCopy(place, entry.path, isCurrent, { areas: ['conflicts'], since });
+    return (
+      (await findOwnCopy(place, entry.path, isCurrent, { areas: ['aside'] })) ??
+      findOwnCopy(place, entry.path, isCurrent, { areas: ['conflicts'], since })
+    );
   }
 
   async findUncaptured(entry: Entry): Promise<string | undefined> {
-    return findOwnCopy(await this.checkedPlace(entry.path), entry.path, this.recognise(entry, 'unknown'), { areas: ['aside'] });
+    return findOwnCopy(
+      await this.checkedPlace(entry.path),
+      entry.path,
+      this.recognise(entry, 'unknown'),
+      { areas: ['aside'] },
+    );
   }
 
   /**
    * Accepts bytes that have the wanted state for the entry; reads them where size and date do not
    * identify them.
    */
-  private recognise(entry: Entry, wanted: 'current' | 'unknown'): (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean> {
+  private recognise(
+    entry: Entry,
+    wanted: 'current' | 'unknown',
+  ): (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean> {
     const onCapturingDisk = entry.capturedBy === this.me;
     return async (seen, hash) => {
       const standing = findStanding(entry, seen, { onCapturingDisk, surely: true });
       if (standing !== undefined) return standing === wanted;
       const sha256 = await hash();
-      return sha256 !== undefined && findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === wanted;
+      return (
+        sha256 !== undefined &&
+        findStanding(entry, { ...seen, sha256 }, { onCapturingDisk }) === wanted
+      );
     };
   }
 
@@ -105,8 +136,17 @@ export class OwnDisk implements FoldDisk, ScanDisk {
     }
   }
 
-  async findTaken(path: Path, since: Date, wanted: (seen: Seen) => boolean): Promise<string | undefined> {
-    return findOwnCopy(await this.checkedPlace(path), path, (seen) => Promise.resolve(wanted(seen)), { areas: ['aside', 'trash'], since: since.getTime() });
+  async findTaken(
+    path: Path,
+    since: Date,
+    wanted: (seen: Seen) => boolean,
+  ): Promise<string | undefined> {
+    return findOwnCopy(
+      await this.checkedPlace(path),
+      path,
+      (seen) => Promise.resolve(wanted(seen)),
+      { areas: ['aside', 'trash'], since: since.getTime() },
+    );
   }
 
   async takeBack(path: Path, taken: string): Promise<void> {
@@ -118,7 +158,8 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   async restore(entry: Entry, ownCopy: string): Promise<boolean> {
     // A delivery of this version may have placed the same bytes meanwhile. They need not be put
     // back.
-    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false })), place = await this.checkedPlace(entry.path);
+    const judge = this.judgeAt(this.me, () => ({ version: entry.version, ruled: false })),
+      place = await this.checkedPlace(entry.path);
     try {
       return !isBackAtPath(await land(place, entry.path, ownCopy, judge));
     } catch (error) {
@@ -130,7 +171,7 @@ export class OwnDisk implements FoldDisk, ScanDisk {
   }
 
   async redate({ path, facts }: Entry, seen: Seen): Promise<void> {
-    const file = facts && await this.root.open(path);
+    const file = facts && (await this.root.open(path));
     if (!file) return;
     try {
       if (file.seen.stamp !== seen.stamp) return;
@@ -166,7 +207,11 @@ export class OwnDisk implements FoldDisk, ScanDisk {
 
   private async checkedPlace(path: Path): Promise<Place> {
     const dir = this.dirs().of(path);
-    if (!dir) throw new SyncMediaError('BAD_PATH', `${JSON.stringify(path)} lies in no sync dir of this host`);
+    if (!dir)
+      throw new SyncMediaError(
+        'BAD_PATH',
+        `${JSON.stringify(path)} lies in no sync dir of this host`,
+      );
     await this.root.requireOpenable(dir);
     return this.place(dir);
   }

@@ -6,10 +6,18 @@ export class Storing {
   private readonly underWay = new Set<Promise<void>>();
   private broken: { readonly error: unknown } | undefined;
 
-  get size(): number { return this.underWay.size; }
+  get size(): number {
+    return this.underWay.size;
+  }
 
   add(work: Promise<void>): void {
-    const storing = work.catch((error: unknown) => { this.broken ??= { error }; }).finally(() => { this.underWay.delete(storing); });
+    const storing = work
+      .catch((error: unknown) => {
+        this.broken ??= { error };
+      })
+      .finally(() => {
+        this.underWay.delete(storing);
+      });
     this.underWay.add(storing);
   }
 

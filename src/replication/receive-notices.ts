@@ -15,11 +15,16 @@ export class Landed {
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(private readonly events: EventBus, private readonly raise: (files: ReadonlyMap<HostId, number>) => Promise<void>) {}
+  constructor(
+    private readonly events: EventBus,
+    private readonly raise: (files: ReadonlyMap<HostId, number>) => Promise<void>,
+  ) {}
 
   add(host: HostId, files: number): void {
     this.files.set(host, (this.files.get(host) ?? 0) + files);
-    this.timer ??= setTimeout(() => { this.write(); }, everyMs);
+    this.timer ??= setTimeout(() => {
+      this.write();
+    }, everyMs);
   }
 
   /** Sends the remaining notices. */
@@ -34,7 +39,10 @@ export class Landed {
     if (this.files.size === 0) return;
     const files = this.files;
     this.files = new Map();
-    this.writing = this.writing.then(() => this.raise(files))
-      .catch((error: unknown) => { this.events.emit('failed', { doing: 'notifying other hosts of new files', error }); });
+    this.writing = this.writing
+      .then(() => this.raise(files))
+      .catch((error: unknown) => {
+        this.events.emit('failed', { doing: 'notifying other hosts of new files', error });
+      });
   }
 }

@@ -11,15 +11,27 @@ import type { Entry, Host, HostId, Path } from '../model/words.js';
  * @param hosts the hosts as known now
  */
 export function createJudging(
-  ledger: { read(path: Path): Promise<Entry | undefined> }, hosts: { all(): readonly Host[] }, events?: Pick<EventBus, 'emit'>,
+  ledger: { read(path: Path): Promise<Entry | undefined> },
+  hosts: { all(): readonly Host[] },
+  events?: Pick<EventBus, 'emit'>,
 ): JudgeAt {
-  const capturesAt = (at: HostId): boolean => hosts.all().some((host) => host.id === at && captures(host));
+  const capturesAt = (at: HostId): boolean =>
+    hosts.all().some((host) => host.id === at && captures(host));
   return (at, sentTo) => {
     const judge: Judge = async (path, found, by, hash) => {
-      const aside = { entry: await ledger.read(path), found, at, by, sent: sentTo(path), captures: capturesAt(at) };
+      const aside = {
+        entry: await ledger.read(path),
+        found,
+        at,
+        by,
+        sent: sentTo(path),
+        captures: capturesAt(at),
+      };
       return judgeAside(aside) ?? judgeAside(aside, { sha256: await hash() });
     };
-    judge.onConflict = (path) => { events?.emit('conflict', { path, host: at }); };
+    judge.onConflict = (path) => {
+      events?.emit('conflict', { path, host: at });
+    };
     return judge;
   };
 }

@@ -28,15 +28,26 @@ type Paths = Set<number>;
  */
 export async function adopt(context: RunContext, progress: Progress): Promise<void> {
   if (context.myHost().readyAt === undefined) {
-    throw new SyncMediaError('BAD_STATE', 'this host is being bootstrapped from another one: adopt on that one, or wait until this one is ready');
+    throw new SyncMediaError(
+      'BAD_STATE',
+      'this host is being bootstrapped from another one: adopt on that one, or wait until this ' +
+        'one is ready',
+    );
   }
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  const hosts: Host[] = [], sameBytes = new Map<HostId, Paths>();
+  const hosts: Host[] = [],
+    sameBytes = new Map<HostId, Paths>();
   for (const host of chooseHosts(context, progress)) {
     progress.report(host.id);
     const { paths: same, failure: unread } = await listSameBytes(context, progress, host, dirs);
-    const failure = unread ?? await tellDifferences(context, progress, host, dirs, same)
-      ?? (progress.run.dryRun ? undefined : await fetchFrom(context, progress, host, dirs, (dir, some) => planAdopt(context, progress, host, dir, leaveOut(some, same))));
+    const failure =
+      unread ??
+      (await tellDifferences(context, progress, host, dirs, same)) ??
+      (progress.run.dryRun
+        ? undefined
+        : await fetchFrom(context, progress, host, dirs, (dir, some) =>
+            planAdopt(context, progress, host, dir, leaveOut(some, same)),
+          ));
     if (failure) progress.fail(host.id, failure);
     else hosts.push(host);
     sameBytes.set(host.id, same);
@@ -44,26 +55,54 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
   if (progress.run.dryRun) return;
   const differing = new Map<HostId, Paths>();
   for (const host of hosts) {
-    const { numbers, failure } = await listDiffering(context, progress, host, dirs, sameBytes.get(host.id) ?? new Set());
+    const { numbers, failure } = await listDiffering(
+      context,
+      progress,
+      host,
+      dirs,
+      sameBytes.get(host.id) ?? new Set(),
+    );
     if (failure) progress.fail(host.id, failure);
     else differing.set(host.id, numbers);
   }
-  for (const dir of dirs) await record(context, progress, dir, hosts.filter(({ id }) => differing.has(id)), differing);
-  await Promise.all(hosts.map((host) => awaitLane(context, progress, host, dirs.map(({ path }) => path))));
+  for (const dir of dirs)
+    await record(
+      context,
+      progress,
+      dir,
+      hosts.filter(({ id }) => differing.has(id)),
+      differing,
+    );
+  await Promise.all(
+    hosts.map((host) =>
+      awaitLane(
+        context,
+        progress,
+        host,
+        dirs.map(({ path }) => path),
+      ),
+    ),
+  );
 }
 
 /**
  * Lists files that differ only in their date, as a deploy leaves them on each host. Reads
  * contents, on both hosts, only if some file has the same size and another date.
  */
-async function listSameBytes(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<{ paths: Paths; failure?: Failure }> {
+async function listSameBytes(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly SyncDir[],
+): Promise<{ paths: Paths; failure?: Failure }> {
   const paths: Paths = new Set();
   let mayBeSame = false;
   const listed = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
     mayBeSame ||= some.some(({ here, there }) => here && here.size === there?.size);
     return Promise.resolve();
   });
-  if (listed.failure || !mayBeSame) return { paths, ...(listed.failure ? { failure: listed.failure } : {}) };
+  if (listed.failure || !mayBeSame)
+    return { paths, ...(listed.failure ? { failure: listed.failure } : {}) };
   const { failure } = await compareWith(context, progress, host, dirs, 'bytes', (_dir, some) => {
     for (const { path, sameBytes } of some) if (sameBytes) paths.add(asNumber(path));
     return Promise.resolve();
@@ -73,14 +112,24 @@ async function listSameBytes(context: RunContext, progress: Progress, host: Host
 
 /** Leaves out files with the same bytes, unless somebody wrote to them since. */
 function leaveOut(differences: readonly Difference[], same: Paths): readonly Difference[] {
-  return differences.filter(({ path, here, there }) => !(same.has(asNumber(path)) && here?.size === there?.size));
+  return differences.filter(
+    ({ path, here, there }) => !(same.has(asNumber(path)) && here?.size === there?.size),
+  );
 }
 
-async function tellDifferences(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], same: Paths): Promise<Failure | undefined> {
-  let here = 0, differ = 0;
+async function tellDifferences(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly SyncDir[],
+  same: Paths,
+): Promise<Failure | undefined> {
+  let here = 0,
+    differ = 0;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
-    for await (const { path } of context.disk.scan(dir, progress.signal)) if (context.isSafe(path)) here++;
+    for await (const { path } of context.disk.scan(dir, progress.signal))
+      if (context.isSafe(path)) here++;
   }
   const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
     for (const { path, here: ours, there } of leaveOut(some, same)) {
@@ -97,16 +146,28 @@ async function tellDifferences(context: RunContext, progress: Progress, host: Ho
  * Plans to fetch files that this host lacks, or has in a version that loses by the rule. Entries
  * made by this same run do not count.
  */
-async function planAdopt(context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[]): Promise<FetchPlan> {
+async function planAdopt(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dir: SyncDir,
+  differences: readonly Difference[],
+): Promise<FetchPlan> {
   const { ledger, me } = context;
   const entries = await ledger.readMany(differences.map(({ path }) => path));
   const plan: FetchPlan = { known: [], unknown: [], owed: [] };
   for (const difference of differences) {
     const found = entries.get(difference.path);
-    const entry = found && found.kind === 'file' && found.capturedAt >= (progress.run.startedAt ?? progress.run.askedAt) ? undefined : found;
+    const entry =
+      found &&
+      found.kind === 'file' &&
+      found.capturedAt >= (progress.run.startedAt ?? progress.run.askedAt)
+        ? undefined
+        : found;
     const answer = answerPull(difference, entry, me, host, dir);
     if (answer.do === 'fetch') plan.known.push({ difference, entry: answer.entry });
-    else if (answer.do === 'fetch unknown') plan.unknown.push({ difference, rule: answer.rule, entry: found });
+    else if (answer.do === 'fetch unknown')
+      plan.unknown.push({ difference, rule: answer.rule, entry: found });
   }
   return plan;
 }
@@ -116,11 +177,16 @@ async function planAdopt(context: RunContext, progress: Progress, host: Host, di
  * dates also gets those that differ only in their date.
  */
 async function listDiffering(
-  context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], same: Paths,
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly SyncDir[],
+  same: Paths,
 ): Promise<{ numbers: Paths; failure?: Failure }> {
   const numbers: Paths = new Set();
   const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path } of captures(host) ? leaveOut(some, same) : some) numbers.add(asNumber(path));
+    for (const { path } of captures(host) ? leaveOut(some, same) : some)
+      numbers.add(asNumber(path));
     return Promise.resolve();
   });
   return { numbers, ...(failure ? { failure } : {}) };
@@ -131,7 +197,11 @@ async function listDiffering(
  * counts as a holder.
  */
 async function record(
-  context: RunContext, progress: Progress, dir: SyncDir, hosts: readonly Host[], differing: ReadonlyMap<HostId, Paths>,
+  context: RunContext,
+  progress: Progress,
+  dir: SyncDir,
+  hosts: readonly Host[],
+  differing: ReadonlyMap<HostId, Paths>,
 ): Promise<void> {
   const { fold, ledger, disk } = context;
   const began = (progress.run.startedAt ?? progress.run.askedAt).getTime();
@@ -139,25 +209,34 @@ async function record(
     // Perhaps written since the hosts were compared.
     if (seen.mtime * 1000 >= began - 1_000) return [];
     const number = asNumber(path);
-    return hosts.filter((host) => wants(host, path) && !differing.get(host.id)?.has(number)).map(({ id }) => id);
+    return hosts
+      .filter((host) => wants(host, path) && !differing.get(host.id)?.has(number))
+      .map(({ id }) => id);
   };
   await inBatches(disk.scan(dir, progress.signal), async (some) => {
     progress.signal.throwIfAborted();
-    const files = some.filter(({ path }) => context.isSafe(path)).map(({ path, seen }) => ({ path, seen, holders: holdersOf(path, seen) }));
+    const files = some
+      .filter(({ path }) => context.isSafe(path))
+      .map(({ path, seen }) => ({ path, seen, holders: holdersOf(path, seen) }));
     const groups = new Map<string, { holders: HostId[]; paths: Path[] }>();
     for (const { path, holders } of files) {
       const group = groups.get(holders.join(' ')) ?? { holders, paths: [] };
       group.paths.push(path);
       groups.set(holders.join(' '), group);
     }
-    for (const { holders, paths } of groups.values()) context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders, overrules: true }));
+    for (const { holders, paths } of groups.values())
+      context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders, overrules: true }));
     // These entries existed before: the hosts hold the same bytes.
     const entries = await ledger.readMany(files.map(({ path }) => path));
-    await ledger.holdMany(files.flatMap(({ path, seen, holders }) => {
-      const entry = entries.get(path);
-      const fresh = holders.filter((host) => !entry?.heldBy.includes(host));
-      return entry?.facts && haveSameFacts(entry.facts, seen) && fresh.length > 0 ? [{ path, version: entry.version, hosts: fresh }] : [];
-    }));
+    await ledger.holdMany(
+      files.flatMap(({ path, seen, holders }) => {
+        const entry = entries.get(path);
+        const fresh = holders.filter((host) => !entry?.heldBy.includes(host));
+        return entry?.facts && haveSameFacts(entry.facts, seen) && fresh.length > 0
+          ? [{ path, version: entry.version, hosts: fresh }]
+          : [];
+      }),
+    );
   });
 }
 

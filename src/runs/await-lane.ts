@@ -8,32 +8,62 @@ const lookMs = 1_000;
 /**
  * Waits until this host has nothing more pending for the host in these dirs, or the host fails.
  */
-export async function awaitLane(context: RunContext, progress: Progress, host: Host, dirs: readonly Path[]): Promise<void> {
+export async function awaitLane(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly Path[],
+): Promise<void> {
   const { ledger, me, events } = context;
   const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
   // Later saves are not this run's: on a busy site something is always pending.
   const before = new Date();
   const left = async (): Promise<number> => {
     let count = 0;
-    for (const dir of dirs) count += await ledger.count({ owed: host.id, sender: me, below: dir, sendable: true, before });
+    for (const dir of dirs)
+      count += await ledger.count({
+        owed: host.id,
+        sender: me,
+        below: dir,
+        sendable: true,
+        before,
+      });
     return count;
   };
-  let delivered = 0, failure: Failure | undefined, wake = (): void => undefined;
+  let delivered = 0,
+    failure: Failure | undefined,
+    wake = (): void => undefined;
   const stops = [
     events.on('outcome', ({ host: id, outcome }) => {
       if (id !== host.id || !isHere(outcome.change.path)) return;
-      if (outcome.result === 'delivered') { delivered++; progress.done(1, outcome.bytes); }
-      if ('failure' in outcome && outcome.failure.of === 'path') progress.fail(host.id, outcome.failure);
+      if (outcome.result === 'delivered') {
+        delivered++;
+        progress.done(1, outcome.bytes);
+      }
+      if ('failure' in outcome && outcome.failure.of === 'path')
+        progress.fail(host.id, outcome.failure);
       wake();
     }),
-    events.on('failing', (event) => { if (event.host === host.id) { failure = event.failure; wake(); } }),
+    events.on('failing', (event) => {
+      if (event.host === host.id) {
+        failure = event.failure;
+        wake();
+      }
+    }),
   ];
-  const onAbort = (): void => { wake(); };
+  const onAbort = (): void => {
+    wake();
+  };
   progress.signal.addEventListener('abort', onAbort);
   try {
     let found = 0;
     for (const dir of dirs) {
-      const { files, bytes } = await ledger.measure({ owed: host.id, sender: me, below: dir, before });
+      const { files, bytes } = await ledger.measure({
+        owed: host.id,
+        sender: me,
+        below: dir,
+        before,
+      });
       progress.found(files, bytes);
       found += files;
     }
@@ -42,11 +72,19 @@ export async function awaitLane(context: RunContext, progress: Progress, host: H
       const deliveredBefore = delivered;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, lookMs);
-        wake = () => { clearTimeout(timer); resolve(); };
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
       progress.signal.throwIfAborted();
       if (!chooseHosts(context, progress).some(({ id }) => id === host.id)) {
-        failure = { code: 'CANCELLED', message: `${host.hostname} was paused or unregistered meanwhile`, retryable: true, of: 'host' };
+        failure = {
+          code: 'CANCELLED',
+          message: `${host.hostname} was paused or unregistered meanwhile`,
+          retryable: true,
+          of: 'host',
+        };
       }
       if (delivered - deliveredBefore > 0 && delivered < found && !failure) continue;
       remaining = await left();

@@ -21,10 +21,18 @@ export const keysPatience = { totalMs: 60_000, tryMs: 3_000 };
  * pending become pending. Files that it may not contribute move to the conflicts. Then it is
  * ready and a source for others. Failed parts are tried again later, from where they were.
  */
-export async function bootstrap(context: RunContext, progress: Progress, patience = keysPatience): Promise<void> {
+export async function bootstrap(
+  context: RunContext,
+  progress: Progress,
+  patience = keysPatience,
+): Promise<void> {
   const dirs = context.dirs().filter(({ path }) => allows(context.myHost(), path));
   for (const dir of dirs) await context.scan(dir, progress.signal);
-  if (!await fill(context, progress, dirs, patience) || !await waitUntilKnown(context, progress)) return;
+  if (
+    !(await fill(context, progress, dirs, patience)) ||
+    !(await waitUntilKnown(context, progress))
+  )
+    return;
   for (const dir of dirs) {
     progress.signal.throwIfAborted();
     await context.ledger.oweLacking(dir.path, context.me);
@@ -40,7 +48,12 @@ export async function bootstrap(context: RunContext, progress: Progress, patienc
  * false if none did. While a peer refuses this host's key, which it may not have read yet, all
  * peers are tried again for a while.
  */
-async function fill(context: RunContext, progress: Progress, dirs: readonly SyncDir[], patience: typeof keysPatience): Promise<boolean> {
+async function fill(
+  context: RunContext,
+  progress: Progress,
+  dirs: readonly SyncDir[],
+  patience: typeof keysPatience,
+): Promise<boolean> {
   const end = performance.now() + patience.totalMs;
   for (;;) {
     const tried = await fillOnce(context, progress, dirs);
@@ -55,8 +68,16 @@ async function fill(context: RunContext, progress: Progress, dirs: readonly Sync
 }
 
 /** Returns the failure of each peer if none answered. */
-async function fillOnce(context: RunContext, progress: Progress, dirs: readonly SyncDir[]): Promise<'filled' | { peer: Host; failure: Failure }[]> {
-  const able = context.others().filter(({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined));
+async function fillOnce(
+  context: RunContext,
+  progress: Progress,
+  dirs: readonly SyncDir[],
+): Promise<'filled' | { peer: Host; failure: Failure }[]> {
+  const able = context
+    .others()
+    .filter(
+      ({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined),
+    );
   const active = able.filter(({ passive }) => !passive);
   const peers = active.length > 0 ? active : able;
   const failed: { peer: Host; failure: Failure }[] = [];
@@ -76,11 +97,18 @@ async function waitUntilKnown(context: RunContext, progress: Progress): Promise<
   const end = performance.now() + context.knownPatienceMs;
   for (;;) {
     await context.refresh();
-    const ignorant = context.others().filter(({ id, passive, lease, knows }) => !passive && lease && !context.isGone(id) && !knows?.includes(context.me));
+    const ignorant = context
+      .others()
+      .filter(
+        ({ id, passive, lease, knows }) =>
+          !passive && lease && !context.isGone(id) && !knows?.includes(context.me),
+      );
     if (ignorant.length === 0) return true;
     if (performance.now() > end) {
       for (const { id, hostname } of ignorant) {
-        const message = `${hostname} has not announced this host: upgrade and restart it, or unregister it if it is gone`;
+        const message =
+          `${hostname} has not announced this host: upgrade and restart it, or ` +
+          `unregister it if it is gone`;
         progress.fail(id, { code: 'TIMED_OUT', message, retryable: true, of: 'host' });
       }
       return false;
@@ -94,7 +122,11 @@ async function waitUntilKnown(context: RunContext, progress: Progress): Promise<
  * path, its version is pending for this host. Where none has, a disk that was a replica before
  * may still have files that were deleted meanwhile.
  */
-async function setUnknownAside(context: RunContext, progress: Progress, dir: SyncDir): Promise<void> {
+async function setUnknownAside(
+  context: RunContext,
+  progress: Progress,
+  dir: SyncDir,
+): Promise<void> {
   const { ledger, fold, disk } = context;
   const { returnedAt, createdAt }: Host = context.myHost();
   const since = (returnedAt ?? createdAt).getTime();
@@ -103,7 +135,8 @@ async function setUnknownAside(context: RunContext, progress: Progress, dir: Syn
     const old = some.filter(isOld);
     const entries = await ledger.readMany(old.map(({ path }) => path));
     const aside = (await fold.unknown([...entries.values()])).filter(isOld).map(({ path }) => path);
-    if (returnedAt) aside.push(...old.filter(({ path }) => !entries.has(path)).map(({ path }) => path));
+    if (returnedAt)
+      aside.push(...old.filter(({ path }) => !entries.has(path)).map(({ path }) => path));
     for (const path of aside) {
       progress.signal.throwIfAborted();
       await disk.setAside(path);

@@ -19,10 +19,14 @@ export class Bootstrapping {
   private asked = 0;
   private notBefore = 0;
 
-  constructor(private readonly context: {
-    readonly registry: Registry; readonly runs: RunStore; readonly me: HostId;
-    readonly tuning: Pick<Tuning, 'absentMs' | 'backoffMs' | 'backoffMaxMs'>;
-  }) {}
+  constructor(
+    private readonly context: {
+      readonly registry: Registry;
+      readonly runs: RunStore;
+      readonly me: HostId;
+      readonly tuning: Pick<Tuning, 'absentMs' | 'backoffMs' | 'backoffMaxMs'>;
+    },
+  ) {}
 
   /**
    * Called when this process begins to lead. A host that was away for long is filled again,
@@ -31,17 +35,40 @@ export class Bootstrapping {
   async begin(): Promise<void> {
     const { registry, tuning } = this.context;
     const { seenAt, readyAt } = registry.me();
-    if (readyAt === undefined || seenAt === undefined || Date.now() - seenAt.getTime() < tuning.absentMs) return;
-    const isOther = registry.others().some((host) => !host.passive && host.readyAt !== undefined && host.status === 'approved');
+    if (
+      readyAt === undefined ||
+      seenAt === undefined ||
+      Date.now() - seenAt.getTime() < tuning.absentMs
+    )
+      return;
+    const isOther = registry
+      .others()
+      .some((host) => !host.passive && host.readyAt !== undefined && host.status === 'approved');
     if (isOther) await registry.markReturned(new Date());
   }
 
   async poll(): Promise<void> {
     const { registry, runs, me, tuning } = this.context;
     const { seenAt, readyAt, status } = registry.me();
-    if (seenAt === undefined || Math.abs(Date.now() - seenAt.getTime()) > seenMs) await registry.recordSeen(new Date());
-    if (readyAt !== undefined || status !== 'approved' || performance.now() < this.notBefore || await runs.underWay(me, 'bootstrap')) return;
-    this.notBefore = performance.now() + patience * backoff(++this.asked, tuning.backoffMs, tuning.backoffMaxMs, Math.random());
-    await runs.ask({ kind: 'bootstrap', at: me, hosts: [], dirs: [], dryRun: false, askedBy: this.asked === 1 ? 'this host, which is new' : 'this host, which is not ready yet' });
+    if (seenAt === undefined || Math.abs(Date.now() - seenAt.getTime()) > seenMs)
+      await registry.recordSeen(new Date());
+    if (
+      readyAt !== undefined ||
+      status !== 'approved' ||
+      performance.now() < this.notBefore ||
+      (await runs.underWay(me, 'bootstrap'))
+    )
+      return;
+    this.notBefore =
+      performance.now() +
+      patience * backoff(++this.asked, tuning.backoffMs, tuning.backoffMaxMs, Math.random());
+    await runs.ask({
+      kind: 'bootstrap',
+      at: me,
+      hosts: [],
+      dirs: [],
+      dryRun: false,
+      askedBy: this.asked === 1 ? 'this host, which is new' : 'this host, which is not ready yet',
+    });
   }
 }

@@ -8,17 +8,23 @@ const batch = 500;
 
 /** Turns a thrown error into a host's failure. Throws an error that is no SyncMediaError. */
 export function asHostFailure(error: unknown): Failure {
-  if (error instanceof SyncMediaError) return { code: error.code, message: error.message, retryable: true, of: 'host' };
+  if (error instanceof SyncMediaError)
+    return { code: error.code, message: error.message, retryable: true, of: 'host' };
   throw error;
 }
 
 /** Selects the approved hosts that the run was requested for. */
 export function chooseHosts(context: RunContext, progress: Progress): Host[] {
-  return context.others().filter(({ id, status }) => status === 'approved' && isAskedFor(progress.run.hosts, id));
+  return context
+    .others()
+    .filter(({ id, status }) => status === 'approved' && isAskedFor(progress.run.hosts, id));
 }
 
 /** Calls `take` with batches of the items. */
-export async function inBatches<T>(all: AsyncIterable<T>, take: (some: T[]) => Promise<void>): Promise<void> {
+export async function inBatches<T>(
+  all: AsyncIterable<T>,
+  take: (some: T[]) => Promise<void>,
+): Promise<void> {
   let some: T[] = [];
   for await (const one of all) {
     if (some.push(one) < batch) continue;
@@ -42,18 +48,29 @@ export interface Compared {
  * answer ends the comparison.
  */
 export async function compareWith(
-  context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[], by: 'time' | 'bytes',
-  take: (dir: SyncDir, some: Difference[]) => Promise<void>, from: 'both' | 'other' = 'both',
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly SyncDir[],
+  by: 'time' | 'bytes',
+  take: (dir: SyncDir, some: Difference[]) => Promise<void>,
+  from: 'both' | 'other' = 'both',
 ): Promise<Compared> {
   const compared: SyncDir[] = [];
   let failure: Failure | undefined;
   for (const dir of dirs) {
     if (!allows(host, dir.path)) continue;
     try {
-      await inBatches(context.backend.compare(host, dir, by, progress.signal, from), async (some) => {
-        progress.signal.throwIfAborted();
-        await take(dir, some.filter(({ path }) => context.isSafe(path)));
-      });
+      await inBatches(
+        context.backend.compare(host, dir, by, progress.signal, from),
+        async (some) => {
+          progress.signal.throwIfAborted();
+          await take(
+            dir,
+            some.filter(({ path }) => context.isSafe(path)),
+          );
+        },
+      );
       compared.push(dir);
     } catch (error) {
       if (progress.signal.aborted) throw error;

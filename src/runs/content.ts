@@ -6,7 +6,12 @@ import { asHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /** Hashes a file on another host; undefined if it cannot be read. */
-export async function hashThere({ backend }: RunContext, host: Host, path: Path, signal: AbortSignal): Promise<string | undefined> {
+export async function hashThere(
+  { backend }: RunContext,
+  host: Host,
+  path: Path,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     const { body } = await backend.read(host, path, signal);
     const hash = createHash('sha256');
@@ -25,7 +30,9 @@ export async function hashThere({ backend }: RunContext, host: Host, path: Path,
  */
 export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): Promise<boolean> {
   if (!facts) return false;
-  const seen = await (facts.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(() => undefined);
+  const seen = await (facts.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(
+    () => undefined,
+  );
   return seen !== undefined && haveSameFacts(seen, facts) && seen.sha256 === facts.sha256;
 }
 
@@ -35,8 +42,11 @@ export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): 
  * rot. A path with an unprocessed capture is left to that capture.
  */
 export async function captureEdit(context: RunContext, entry: Entry, seen: Seen): Promise<boolean> {
-  if (hasChanged(entry, context.me, seen) !== true) return context.isCaptured(context.me, entry.path);
-  context.offer(await context.fold.paths([entry.path], { why: 'scan', asserted: [{ path: entry.path, seen }] }));
+  if (hasChanged(entry, context.me, seen) !== true)
+    return context.isCaptured(context.me, entry.path);
+  context.offer(
+    await context.fold.paths([entry.path], { why: 'scan', asserted: [{ path: entry.path, seen }] }),
+  );
   return true;
 }
 
@@ -45,20 +55,41 @@ async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
   const { facts } = entry;
   if (facts?.sha256 === undefined) return false;
   const seen = await context.disk.hash(entry.path).catch(() => undefined);
-  return seen !== undefined && haveSameFacts(seen, facts) && seen.sha256 !== facts.sha256 && captureEdit(context, entry, seen);
+  return (
+    seen !== undefined &&
+    haveSameFacts(seen, facts) &&
+    seen.sha256 !== facts.sha256 &&
+    captureEdit(context, entry, seen)
+  );
 }
 
 /**
  * Fetches a version again from a holder whose bytes match the ledger. The replaced file is kept
  * as a conflict. Returns false, and reports it, if no host has good bytes.
  */
-export async function repairHere(context: RunContext, progress: Progress, dir: SyncDir, entry: Entry): Promise<boolean> {
+export async function repairHere(
+  context: RunContext,
+  progress: Progress,
+  dir: SyncDir,
+  entry: Entry,
+): Promise<boolean> {
   const { backend, settler, me } = context;
   const { path, version, facts } = entry;
-  if (!facts || await isEdit(context, entry)) return false;
-  const holders = context.others().filter((host) => entry.heldBy.includes(host.id) && (host.passive || host.readyAt !== undefined) && allows(host, path));
+  if (!facts || (await isEdit(context, entry))) return false;
+  const holders = context
+    .others()
+    .filter(
+      (host) =>
+        entry.heldBy.includes(host.id) &&
+        (host.passive || host.readyAt !== undefined) &&
+        allows(host, path),
+    );
   for (const host of holders) {
-    if (facts.sha256 !== undefined && await hashThere(context, host, path, progress.signal) !== facts.sha256) continue;
+    if (
+      facts.sha256 !== undefined &&
+      (await hashThere(context, host, path, progress.signal)) !== facts.sha256
+    )
+      continue;
     const change: Change = { do: 'put', path, dir, version, facts };
     for await (const outcome of backend.fetch(host, [change], progress.signal)) {
       context.events.emit('outcome', { host: me, outcome });
@@ -67,12 +98,17 @@ export async function repairHere(context: RunContext, progress: Progress, dir: S
         context.offer(await context.fold.paths([path], { why: 'scan', surely: true }));
         return false;
       }
-      if (outcome.result !== 'delivered' || !await isGoodHere(context, entry)) continue;
+      if (outcome.result !== 'delivered' || !(await isGoodHere(context, entry))) continue;
       await settler.settle(path, version, me);
       context.landedHere(1);
       return true;
     }
   }
-  progress.fail(me, { code: 'NO_GOOD_COPY', message: `${JSON.stringify(path)}: no host has bytes that match the ledger`, retryable: false, of: 'path' });
+  progress.fail(me, {
+    code: 'NO_GOOD_COPY',
+    message: `${JSON.stringify(path)}: no host has bytes that match the ledger`,
+    retryable: false,
+    of: 'path',
+  });
   return false;
 }

@@ -3,7 +3,17 @@ import type { EventBus } from '../model/events.js';
 import type { Fold } from '../ledger/reconcile-path.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Settler } from '../ledger/acknowledge.js';
-import type { Entry, Failure, Finding, Host, HostId, Path, Run, Seen, SyncDir } from '../model/words.js';
+import type {
+  Entry,
+  Failure,
+  Finding,
+  Host,
+  HostId,
+  Path,
+  Run,
+  Seen,
+  SyncDir,
+} from '../model/words.js';
 
 /** The part of this host's own disk that runs need. */
 export interface RunDisk {

@@ -9,14 +9,21 @@ export class CronRuns {
   private task: ScheduledTask | undefined;
 
   constructor(
-    private readonly expression: string, private readonly name: string, private readonly ask: () => Promise<void>,
+    private readonly expression: string,
+    private readonly name: string,
+    private readonly ask: () => Promise<void>,
     private readonly events: EventBus,
   ) {}
 
   start(): void {
-    this.task = schedule(this.expression, () => this.ask().catch((error: unknown) => {
-      this.events.emit('failed', { doing: `the periodic ${this.name}`, error });
-    }), { name: `syncmedia ${this.name}`, noOverlap: true, unref: true });
+    this.task = schedule(
+      this.expression,
+      () =>
+        this.ask().catch((error: unknown) => {
+          this.events.emit('failed', { doing: `the periodic ${this.name}`, error });
+        }),
+      { name: `syncmedia ${this.name}`, noOverlap: true, unref: true },
+    );
   }
 
   async close(): Promise<void> {

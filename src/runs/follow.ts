@@ -16,21 +16,34 @@ export function hasEnded({ state }: Run): boolean {
  * @throws UNKNOWN_RUN; CANCELLED when `signal` aborts
  */
 export async function followRun(
-  { runs, events }: { runs: RunStore; events: EventBus }, id: string, onProgress: (run: Run) => void = () => undefined, signal?: AbortSignal,
+  { runs, events }: { runs: RunStore; events: EventBus },
+  id: string,
+  onProgress: (run: Run) => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<Run> {
   const looking = new AbortController();
   let wake = (): void => undefined;
-  const stop = events.on('run', ({ run }) => { if (run.id === id) wake(); });
-  const onAbort = (): void => { looking.abort(); };
+  const stop = events.on('run', ({ run }) => {
+    if (run.id === id) wake();
+  });
+  const onAbort = (): void => {
+    looking.abort();
+  };
   signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {
-      if (signal?.aborted) throw new SyncMediaError('CANCELLED', 'no longer following the run; it goes on by itself');
+      if (signal?.aborted)
+        throw new SyncMediaError('CANCELLED', 'no longer following the run; it goes on by itself');
       const run = await runs.show(id);
       onProgress(run);
       if (hasEnded(run)) return run;
-      const told = new Promise<void>((resolve) => { wake = resolve; });
-      await Promise.race([told, sleep(lookMs, undefined, { signal: looking.signal }).catch(() => undefined)]);
+      const told = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await Promise.race([
+        told,
+        sleep(lookMs, undefined, { signal: looking.signal }).catch(() => undefined),
+      ]);
     }
   } finally {
     looking.abort();

@@ -12,22 +12,37 @@ export async function push(context: RunContext, progress: Progress): Promise<voi
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
   // A dry run changes nothing: it derives from the comparison what a scan would capture.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
-  await Promise.all(chooseHosts(context, progress).map(async (host) => {
-    const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) => owe(context, progress, host, dir, some));
-    if (compared.failure) progress.fail(host.id, compared.failure);
-    if (!progress.run.dryRun) await awaitLane(context, progress, host, compared.dirs.map(({ path }) => path));
-  }));
+  await Promise.all(
+    chooseHosts(context, progress).map(async (host) => {
+      const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) =>
+        owe(context, progress, host, dir, some),
+      );
+      if (compared.failure) progress.fail(host.id, compared.failure);
+      if (!progress.run.dryRun)
+        await awaitLane(
+          context,
+          progress,
+          host,
+          compared.dirs.map(({ path }) => path),
+        );
+    }),
+  );
 }
 
 async function owe(
-  context: RunContext, progress: Progress, host: Host, dir: SyncDir, differences: readonly Difference[],
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dir: SyncDir,
+  differences: readonly Difference[],
 ): Promise<void> {
   const { ledger, me } = context;
   const entries = await ledger.readMany(differences.map(({ path }) => path));
   for (const difference of differences) {
     const entry = entries.get(difference.path);
     if (progress.run.dryRun) {
-      if (wouldPush(difference, entry, me, dir, host)) progress.would(host.id, difference.path, difference.here?.size ?? 0);
+      if (wouldPush(difference, entry, me, dir, host))
+        progress.would(host.id, difference.path, difference.here?.size ?? 0);
       continue;
     }
     if (!entry || answerPush(difference, entry, me, dir, host) !== 'owe') continue;

@@ -10,22 +10,42 @@ export type RunRow = Omit<Run, 'id'> & { _id: string };
 /** How many runs are kept. Older ones are removed once they have ended. */
 const kept = 1_000;
 
-function toRun({ _id, ...rest }: RunRow): Run { return { id: _id, ...rest }; }
+function toRun({ _id, ...rest }: RunRow): Run {
+  return { id: _id, ...rest };
+}
 
 /** Stores runs as rows: requested by any process, carried out by the leader of the host `at`. */
 export class RunStore {
   /** @param collection called at each use, because the app may open its connection again */
-  constructor(private readonly collection: () => mongo.Collection<RunRow>, private readonly reader: RowReader) {}
+  constructor(
+    private readonly collection: () => mongo.Collection<RunRow>,
+    private readonly reader: RowReader,
+  ) {}
 
-  private get rows(): mongo.Collection<RunRow> { return this.collection(); }
-
-  async ensureIndexes(): Promise<void> {
-    await this.rows.createIndexes([{ key: { at: 1, state: 1, askedAt: 1 }, name: 'next' }, { key: { askedAt: -1 }, name: 'newest' }]);
+  private get rows(): mongo.Collection<RunRow> {
+    return this.collection();
   }
 
-  async ask(run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'> & { repair?: boolean }): Promise<Run> {
+  async ensureIndexes(): Promise<void> {
+    await this.rows.createIndexes([
+      { key: { at: 1, state: 1, askedAt: 1 }, name: 'next' },
+      { key: { askedAt: -1 }, name: 'newest' },
+    ]);
+  }
+
+  async ask(
+    run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'> & { repair?: boolean },
+  ): Promise<Run> {
     const row: RunRow = {
-      _id: randomUUID(), repair: false, ...run, state: 'asked', files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [],
+      _id: randomUUID(),
+      repair: false,
+      ...run,
+      state: 'asked',
+      files: 0,
+      bytes: 0,
+      filesFound: 0,
+      bytesFound: 0,
+      failures: [],
       askedAt: new Date(),
     };
     await this.rows.insertOne(row);
@@ -37,7 +57,11 @@ export class RunStore {
    * Finds an unfinished run of the same kind on this host. A cron tick need not request it again.
    */
   async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
-    const rows = await this.rows.find({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>, { limit: kept }).toArray();
+    const rows = await this.rows
+      .find({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>, {
+        limit: kept,
+      })
+      .toArray();
     return (await this.readable(rows))[0];
   }
 
@@ -45,7 +69,11 @@ export class RunStore {
   async show(id: string): Promise<Run> {
     const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
     const [run] = row ? await this.readable([row]) : [];
-    if (!run) throw new SyncMediaError('UNKNOWN_RUN', `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`);
+    if (!run)
+      throw new SyncMediaError(
+        'UNKNOWN_RUN',
+        `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`,
+      );
     return run;
   }
 
@@ -62,8 +90,19 @@ export class RunStore {
     for (;;) {
       const row = await this.rows.findOneAndUpdate(
         { at, state: { $in: ['asked', 'running'] } },
-        { $set: { state: 'running', startedAt: new Date(), files: 0, bytes: 0, filesFound: 0, bytesFound: 0, failures: [] } } as unknown as mongo.UpdateFilter<RunRow>,
-        { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' });
+        {
+          $set: {
+            state: 'running',
+            startedAt: new Date(),
+            files: 0,
+            bytes: 0,
+            filesFound: 0,
+            bytesFound: 0,
+            failures: [],
+          },
+        } as unknown as mongo.UpdateFilter<RunRow>,
+        { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' },
+      );
       if (!row) return undefined;
       const [run] = await this.readable([row]);
       if (run) return run;
@@ -73,24 +112,53 @@ export class RunStore {
   }
 
   /** Stores progress. Returns false if the run was cancelled. */
-  async progress({ id, files, bytes, filesFound, bytesFound, bytesPerSecond, secondsLeft, findings, failures }: Run): Promise<boolean> {
-    const pace = bytesPerSecond === undefined || secondsLeft === undefined ? {} : { bytesPerSecond, secondsLeft };
-    const result = await this.rows.updateOne({ _id: id, state: 'running' },
-      { $set: { files, bytes, filesFound, bytesFound, failures, ...pace, ...(findings ? { findings } : {}) } });
+  async progress({
+    id,
+    files,
+    bytes,
+    filesFound,
+    bytesFound,
+    bytesPerSecond,
+    secondsLeft,
+    findings,
+    failures,
+  }: Run): Promise<boolean> {
+    const pace =
+      bytesPerSecond === undefined || secondsLeft === undefined
+        ? {}
+        : { bytesPerSecond, secondsLeft };
+    const result = await this.rows.updateOne(
+      { _id: id, state: 'running' },
+      {
+        $set: {
+          files,
+          bytes,
+          filesFound,
+          bytesFound,
+          failures,
+          ...pace,
+          ...(findings ? { findings } : {}),
+        },
+      },
+    );
     return result.matchedCount === 1;
   }
 
   /** Ends a run, unless it was cancelled meanwhile. */
   async end({ id, bytesPerSecond: _, secondsLeft: __, ...run }: Run): Promise<Run> {
-    await this.rows.updateOne({ _id: id, state: 'running' },
-      { $set: { ...run, endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } });
+    await this.rows.updateOne(
+      { _id: id, state: 'running' },
+      { $set: { ...run, endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } },
+    );
     return this.show(id);
   }
 
   async cancel(id: string): Promise<Run> {
     await this.show(id);
-    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } },
-      { $set: { state: 'cancelled', endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } } as unknown as mongo.UpdateFilter<RunRow>);
+    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } }, {
+      $set: { state: 'cancelled', endedAt: new Date() },
+      $unset: { bytesPerSecond: 1, secondsLeft: 1 },
+    } as unknown as mongo.UpdateFilter<RunRow>);
     return this.show(id);
   }
 
@@ -99,8 +167,14 @@ export class RunStore {
   }
 
   private async prune(): Promise<void> {
-    const oldest = await this.rows.find({}, { sort: { askedAt: -1 }, skip: kept, limit: 1 }).toArray();
+    const oldest = await this.rows
+      .find({}, { sort: { askedAt: -1 }, skip: kept, limit: 1 })
+      .toArray();
     const before = oldest[0]?.askedAt;
-    if (before) await this.rows.deleteMany({ askedAt: { $lte: before }, state: { $nin: ['asked', 'running'] } });
+    if (before)
+      await this.rows.deleteMany({
+        askedAt: { $lte: before },
+        state: { $nin: ['asked', 'running'] },
+      });
   }
 }

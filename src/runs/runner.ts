@@ -18,15 +18,22 @@ export class Runner {
   private again = false;
   private readonly ending = new AbortController();
 
-  constructor(private readonly store: RunStore, private readonly context: RunContext) {}
+  constructor(
+    private readonly store: RunStore,
+    private readonly context: RunContext,
+  ) {}
 
   /** Call this when there may be a run to carry out. */
   wake(): void {
     this.again = true;
     if (this.running || this.ending.signal.aborted) return;
     this.running = this.run()
-      .catch((error: unknown) => { this.context.events.emit('failed', { doing: 'carrying out runs', error }); })
-      .finally(() => { this.running = undefined; });
+      .catch((error: unknown) => {
+        this.context.events.emit('failed', { doing: 'carrying out runs', error });
+      })
+      .finally(() => {
+        this.running = undefined;
+      });
   }
 
   async close(): Promise<void> {
@@ -37,7 +44,11 @@ export class Runner {
   private async run(): Promise<void> {
     while (this.again && !this.ending.signal.aborted) {
       this.again = false;
-      for (let run = await this.store.next(this.context.me); run; run = await this.store.next(this.context.me)) {
+      for (
+        let run = await this.store.next(this.context.me);
+        run;
+        run = await this.store.next(this.context.me)
+      ) {
         await this.carryOut(run);
         if (this.ending.signal.aborted) return;
       }
@@ -51,12 +62,16 @@ export class Runner {
     const store = async (): Promise<void> => {
       try {
         progress.measure();
-        if (!await this.store.progress(run)) cancelling.abort();
+        if (!(await this.store.progress(run))) cancelling.abort();
         events.emit('run', { run: { ...run } });
-      } catch (error) { events.emit('failed', { doing: 'storing the progress of a run', error }); }
+      } catch (error) {
+        events.emit('failed', { doing: 'storing the progress of a run', error });
+      }
     };
     events.emit('run', { run: { ...run } });
-    const timer = setInterval(() => { void store(); }, storeMs);
+    const timer = setInterval(() => {
+      void store();
+    }, storeMs);
     timer.unref();
     try {
       await this.perform(progress);
@@ -74,25 +89,39 @@ export class Runner {
       run.state = 'failed';
       const code = error instanceof SyncMediaError ? error.code : 'RUN_FAILED';
       run.failure = { code, message: messageOf(error), retryable: true, of: 'host' };
-      if (!(error instanceof SyncMediaError)) events.emit('failed', { doing: `a ${run.kind}`, error });
-    } finally { clearInterval(timer); }
+      if (!(error instanceof SyncMediaError))
+        events.emit('failed', { doing: `a ${run.kind}`, error });
+    } finally {
+      clearInterval(timer);
+    }
     events.emit('run', { run: await this.store.end(run) });
   }
 
   private perform(progress: RunProgress): Promise<void> {
     switch (progress.run.kind) {
-      case 'push': return push(this.context, progress);
-      case 'pull': return pull(this.context, progress);
-      case 'verify': return verify(this.context, progress);
-      case 'adopt': return adopt(this.context, progress);
-      case 'bootstrap': return bootstrap(this.context, progress);
-      default: throw new SyncMediaError('BAD_OPTION', `a run of the kind ${JSON.stringify(progress.run.kind)} is not known to this version`);
+      case 'push':
+        return push(this.context, progress);
+      case 'pull':
+        return pull(this.context, progress);
+      case 'verify':
+        return verify(this.context, progress);
+      case 'adopt':
+        return adopt(this.context, progress);
+      case 'bootstrap':
+        return bootstrap(this.context, progress);
+      default:
+        throw new SyncMediaError(
+          'BAD_OPTION',
+          `a run of the kind ${JSON.stringify(progress.run.kind)} is not known to this version`,
+        );
     }
   }
 }
 
 function summarise({ kind, failures }: Run): Failure {
   const hosts = new Set(failures.map(({ host }) => host)).size;
-  const message = `the ${kind} ended with failures on ${hosts} host${hosts === 1 ? '' : 's'}: ${failures[0]?.failure.message ?? ''}`;
+  const message =
+    `the ${kind} ended with failures on ${hosts} host${hosts === 1 ? '' : 's'}: ` +
+    `${failures[0]?.failure.message ?? ''}`;
   return { code: 'RUN_FAILED', message, retryable: true, of: 'host' };
 }

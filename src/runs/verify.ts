@@ -23,35 +23,62 @@ const owedLimit = 10_000;
  */
 export async function verify(context: RunContext, progress: Progress): Promise<void> {
   const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  if (isAskedFor(progress.run.hosts, context.me)) for (const dir of dirs) await verifyOwn(context, progress, dir);
-  for (const host of chooseHosts(context, progress).filter(({ passive, readyAt }) => passive || readyAt !== undefined)) {
+  if (isAskedFor(progress.run.hosts, context.me))
+    for (const dir of dirs) await verifyOwn(context, progress, dir);
+  for (const host of chooseHosts(context, progress).filter(
+    ({ passive, readyAt }) => passive || readyAt !== undefined,
+  )) {
     progress.report(host.id);
     await verifyHost(context, progress, host, dirs);
   }
 }
 
-async function verifyHost(context: RunContext, progress: Progress, host: Host, dirs: readonly SyncDir[]): Promise<void> {
+async function verifyHost(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dirs: readonly SyncDir[],
+): Promise<void> {
   const { ledger } = context;
   const owed = new Set<Path>();
   const awaitRepairs = async (): Promise<void> => {
     if (owed.size === 0) return;
-    await awaitLane(context, progress, host, dirs.map(({ path }) => path));
+    await awaitLane(
+      context,
+      progress,
+      host,
+      dirs.map(({ path }) => path),
+    );
     const paths = [...owed];
     owed.clear();
-    for (const { heldBy } of (await ledger.readMany(paths)).values()) if (heldBy.includes(host.id)) progress.repaired(host.id, 1);
+    for (const { heldBy } of (await ledger.readMany(paths)).values())
+      if (heldBy.includes(host.id)) progress.repaired(host.id, 1);
   };
-  const { failure } = await compareWith(context, progress, host, dirs, 'bytes', async (dir, some) => {
-    const entries = await ledger.readMany(some.map(({ path }) => path));
-    for (const difference of some) {
-      progress.signal.throwIfAborted();
-      const entry = entries.get(difference.path);
-      const fault = await judge(context, progress, host, difference, entry);
-      if (!fault) continue;
-      progress.finding(host.id, difference.path, fault);
-      if (progress.run.repair && entry && mayRepair(difference, entry, host, dir) && await repairThere(context, progress, host, dir, entry)) owed.add(entry.path);
-    }
-    if (owed.size >= owedLimit) await awaitRepairs();
-  });
+  const { failure } = await compareWith(
+    context,
+    progress,
+    host,
+    dirs,
+    'bytes',
+    async (dir, some) => {
+      const entries = await ledger.readMany(some.map(({ path }) => path));
+      for (const difference of some) {
+        progress.signal.throwIfAborted();
+        const entry = entries.get(difference.path);
+        const fault = await judge(context, progress, host, difference, entry);
+        if (!fault) continue;
+        progress.finding(host.id, difference.path, fault);
+        if (
+          progress.run.repair &&
+          entry &&
+          mayRepair(difference, entry, host, dir) &&
+          (await repairThere(context, progress, host, dir, entry))
+        )
+          owed.add(entry.path);
+      }
+      if (owed.size >= owedLimit) await awaitRepairs();
+    },
+  );
   if (failure) progress.fail(host.id, failure);
   await awaitRepairs();
 }
@@ -61,25 +88,39 @@ async function verifyHost(context: RunContext, progress: Progress, host: Host, d
  * own faults.
  */
 async function judge(
-  context: RunContext, progress: Progress, host: Host, { path, here, there }: Difference, entry: Entry | undefined,
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  { path, here, there }: Difference,
+  entry: Entry | undefined,
 ): Promise<Finding | undefined> {
   const fault = findFault(entry, host.id, wants(host, path), there);
   if (fault !== 'content decides') return fault;
   const { sha256 } = entry?.facts ?? {};
   // Nobody knows the content of the version.
   if (!entry?.facts || sha256 === undefined) return here ? 'different' : undefined;
-  if (here && haveSameFacts(here, entry.facts) && await isGoodHere(context, entry)) return 'different';
-  return await hashThere(context, host, path, progress.signal) === sha256 ? undefined : 'different';
+  if (here && haveSameFacts(here, entry.facts) && (await isGoodHere(context, entry)))
+    return 'different';
+  return (await hashThere(context, host, path, progress.signal)) === sha256
+    ? undefined
+    : 'different';
 }
 
 /** Makes the path pending for the host. This host has good bytes, or fetches them first. */
-async function repairThere(context: RunContext, progress: Progress, host: Host, dir: SyncDir, entry: Entry): Promise<boolean> {
+async function repairThere(
+  context: RunContext,
+  progress: Progress,
+  host: Host,
+  dir: SyncDir,
+  entry: Entry,
+): Promise<boolean> {
   const { ledger, me } = context;
   // This host is about to get the path itself; its origin sends it there as well.
   if (!entry.heldBy.includes(me)) return false;
   if (await context.isCaptured(host.id, entry.path)) return false;
-  if (!await isGoodHere(context, entry) && !await repairHere(context, progress, dir, entry)) return false;
-  if (!await ledger.owe(entry.path, [host.id], entry.version)) return false;
+  if (!(await isGoodHere(context, entry)) && !(await repairHere(context, progress, dir, entry)))
+    return false;
+  if (!(await ledger.owe(entry.path, [host.id], entry.version))) return false;
   if (entry.sender !== me) await ledger.adopt(entry, me);
   return true;
 }

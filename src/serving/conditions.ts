@@ -11,7 +11,10 @@ import type { IncomingHttpHeaders } from 'node:http';
  *
  * @param tag the ETag of the content, if it is known
  */
-export function keepExactConditions(headers: IncomingHttpHeaders, tag: string | undefined): IncomingHttpHeaders {
+export function keepExactConditions(
+  headers: IncomingHttpHeaders,
+  tag: string | undefined,
+): IncomingHttpHeaders {
   const { 'if-modified-since': _date, 'if-range': ifRange, range, ...kept } = headers;
   return range !== undefined && isPartWanted(headers, ifRange, tag) ? { ...kept, range } : kept;
 }
@@ -22,10 +25,18 @@ export function keepExactConditions(headers: IncomingHttpHeaders, tag: string | 
  */
 export function namesTag(headers: IncomingHttpHeaders): boolean {
   const { 'if-range': ifRange } = headers;
-  return headers['if-none-match'] !== undefined || headers['if-match'] !== undefined || (typeof ifRange === 'string' && ifRange.includes('"'));
+  return (
+    headers['if-none-match'] !== undefined ||
+    headers['if-match'] !== undefined ||
+    (typeof ifRange === 'string' && ifRange.includes('"'))
+  );
 }
 
-function isPartWanted(headers: IncomingHttpHeaders, ifRange: string | string[] | undefined, tag: string | undefined): boolean {
+function isPartWanted(
+  headers: IncomingHttpHeaders,
+  ifRange: string | string[] | undefined,
+  tag: string | undefined,
+): boolean {
   if (ifRange !== undefined) return tag !== undefined && !tag.startsWith('W/') && ifRange === tag;
   // `If-Unmodified-Since` does not apply beside `If-Match` (RFC 9110, section 13.2.2).
   return headers['if-match'] !== undefined || headers['if-unmodified-since'] === undefined;

@@ -2,8 +2,22 @@ import type { ServerResponse } from 'node:http';
 
 /** Image formats that cannot contain scripts. */
 const RASTER = new Set([
-  'image/png', 'image/apng', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp', 'image/x-ms-bmp', 'image/tiff', 'image/heic', 'image/heif',
-  'image/heic-sequence', 'image/heif-sequence', 'image/jxl', 'image/vnd.microsoft.icon', 'image/x-icon',
+  'image/png',
+  'image/apng',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+  'image/bmp',
+  'image/x-ms-bmp',
+  'image/tiff',
+  'image/heic',
+  'image/heif',
+  'image/heic-sequence',
+  'image/heif-sequence',
+  'image/jxl',
+  'image/vnd.microsoft.icon',
+  'image/x-icon',
 ]);
 const INERT = new Set(['application/pdf', 'text/plain']);
 /**
@@ -11,9 +25,24 @@ const INERT = new Set(['application/pdf', 'text/plain']);
  * stylesheet in them.
  */
 const ACTIVE = new Set([
-  'text/html', 'application/xhtml+xml', 'text/xml', 'application/xml', 'application/xml-dtd', 'text/xsl', 'text/mathml', 'text/javascript', 'application/javascript',
-  'application/ecmascript', 'text/ecmascript', 'application/node', 'text/vbscript', 'text/cache-manifest', 'message/rfc822', 'multipart/related',
-  'application/x-shockwave-flash', 'application/java-archive',
+  'text/html',
+  'application/xhtml+xml',
+  'text/xml',
+  'application/xml',
+  'application/xml-dtd',
+  'text/xsl',
+  'text/mathml',
+  'text/javascript',
+  'application/javascript',
+  'application/ecmascript',
+  'text/ecmascript',
+  'application/node',
+  'text/vbscript',
+  'text/cache-manifest',
+  'message/rfc822',
+  'multipart/related',
+  'application/x-shockwave-flash',
+  'application/java-archive',
 ]);
 
 /**
@@ -29,11 +58,14 @@ export function protectOrigin(response: ServerResponse, trusted: ReadonlySet<str
   const type = mediaTypeOf(response);
   if (trusted.has(type) || isInert(type)) return;
   response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
-  if (ACTIVE.has(type) || type.endsWith('+xml')) response.setHeader('Content-Disposition', 'attachment');
+  if (ACTIVE.has(type) || type.endsWith('+xml'))
+    response.setHeader('Content-Disposition', 'attachment');
 }
 
 function isInert(type: string): boolean {
-  return RASTER.has(type) || INERT.has(type) || type.startsWith('audio/') || type.startsWith('video/');
+  return (
+    RASTER.has(type) || INERT.has(type) || type.startsWith('audio/') || type.startsWith('video/')
+  );
 }
 
 function mediaTypeOf(response: ServerResponse): string {

@@ -24,20 +24,30 @@ export interface TagLimits {
   readonly tags: number;
 }
 
-export const tagLimits: TagLimits = { wholeBytes: 256 * 1024, waitMs: 100, namedWaitMs: 5_000, queue: 64, tags: 20_000 };
+export const tagLimits: TagLimits = {
+  wholeBytes: 256 * 1024,
+  waitMs: 100,
+  namedWaitMs: 5_000,
+  queue: 64,
+  tags: 20_000,
+};
 
 /**
  * How long after a change a further change may leave the times of a file as they are. The
  * kernel's clock ticks every 10 ms at worst. Some file systems keep whole seconds, or every
  * second one. In milliseconds.
  */
-const FINE_TICK_MS = 50, COARSE_TICK_MS = 2_500;
+const FINE_TICK_MS = 50,
+  COARSE_TICK_MS = 2_500;
 
 /**
  * A file's ETag, if it is known, and its bytes, if they were read to compute the tag. The
  * response must send these very bytes, since the tag belongs to them.
  */
-export interface Tagged { readonly tag?: string; readonly bytes?: Buffer }
+export interface Tagged {
+  readonly tag?: string;
+  readonly bytes?: Buffer;
+}
 
 /** Opens the file a second time, for hashing. The caller closes it. */
 export type OpenAgain = () => Promise<OpenFile | undefined>;
@@ -68,13 +78,24 @@ export class ContentTags {
    * @param namesTag whether the request names a tag, so that a match may save the transfer
    * @throws errors of reading the file
    */
-  async find(file: OpenFile, needsBytes: (tag: string) => boolean, openAgain: OpenAgain, namesTag = false): Promise<Tagged> {
-    const stamp = stampOf(file.stats), known = this.recall(stamp);
-    if (file.seen.size <= this.limits.wholeBytes) return known !== undefined && !needsBytes(known) ? { tag: known } : this.readSmall(file, stamp, known);
+  async find(
+    file: OpenFile,
+    needsBytes: (tag: string) => boolean,
+    openAgain: OpenAgain,
+    namesTag = false,
+  ): Promise<Tagged> {
+    const stamp = stampOf(file.stats),
+      known = this.recall(stamp);
+    if (file.seen.size <= this.limits.wholeBytes)
+      return known !== undefined && !needsBytes(known)
+        ? { tag: known }
+        : this.readSmall(file, stamp, known);
     if (known !== undefined) return { tag: known };
     const waiting = new AbortController();
     try {
-      const late = sleep(namesTag ? this.limits.namedWaitMs : this.limits.waitMs, undefined, { signal: waiting.signal }).catch(() => undefined);
+      const late = sleep(namesTag ? this.limits.namedWaitMs : this.limits.waitMs, undefined, {
+        signal: waiting.signal,
+      }).catch(() => undefined);
       const tag = await Promise.race([this.hashOnce(stamp, file.stats, openAgain), late]);
       return tag === undefined ? {} : { tag };
     } finally {
@@ -89,8 +110,13 @@ export class ContentTags {
   }
 
   /** Returns neither a tag nor bytes if size or mtime change during the read. */
-  private async readSmall(file: OpenFile, stamp: string, known: string | undefined): Promise<Tagged> {
-    const isSettled = msUntilSettled(file.stats) === 0, read = await readWhole(file);
+  private async readSmall(
+    file: OpenFile,
+    stamp: string,
+    known: string | undefined,
+  ): Promise<Tagged> {
+    const isSettled = msUntilSettled(file.stats) === 0,
+      read = await readWhole(file);
     if (!read) return {};
     // `readWhole` has compared size and mtime, and an open file keeps its inode.
     const isSame = read.stats.ctimeNs === file.stats.ctimeNs;
@@ -104,16 +130,29 @@ export class ContentTags {
    * Hashes a file once, however many visitors ask. Never rejects: a request does not fail because
    * its tag is missing.
    */
-  private hashOnce(stamp: string, stats: BigIntStats, openAgain: OpenAgain): Promise<string | undefined> {
+  private hashOnce(
+    stamp: string,
+    stats: BigIntStats,
+    openAgain: OpenAgain,
+  ): Promise<string | undefined> {
     const before = this.hashing.get(stamp);
     if (before) return before;
-    if (this.hashing.size >= this.limits.queue || this.ending.signal.aborted) return Promise.resolve(undefined);
-    const hashing = this.hashInTurn(stamp, stats, openAgain).catch(() => undefined).finally(() => { this.hashing.delete(stamp); });
+    if (this.hashing.size >= this.limits.queue || this.ending.signal.aborted)
+      return Promise.resolve(undefined);
+    const hashing = this.hashInTurn(stamp, stats, openAgain)
+      .catch(() => undefined)
+      .finally(() => {
+        this.hashing.delete(stamp);
+      });
     this.hashing.set(stamp, hashing);
     return hashing;
   }
 
-  private async hashInTurn(stamp: string, stats: BigIntStats, openAgain: OpenAgain): Promise<string | undefined> {
+  private async hashInTurn(
+    stamp: string,
+    stats: BigIntStats,
+    openAgain: OpenAgain,
+  ): Promise<string | undefined> {
     // Most uploads are requested right after they were written. After this wait any further
     // change shows in the times.
     const ms = msUntilSettled(stats);

@@ -24,7 +24,10 @@ export class Transfer {
    * @param handle open for reading and writing. The transfer closes it; the caller ends the
    *   writing.
    */
-  constructor(private readonly handle: FileHandle, readonly facts: Facts) {
+  constructor(
+    private readonly handle: FileHandle,
+    readonly facts: Facts,
+  ) {
     this.readFile = readFrom(handle);
   }
 
@@ -34,8 +37,12 @@ export class Transfer {
   }
 
   /** How many bytes readers may read. */
-  get bytes(): number { return this.visible; }
-  get isRead(): boolean { return this.readers > 0; }
+  get bytes(): number {
+    return this.visible;
+  }
+  get isRead(): boolean {
+    return this.readers > 0;
+  }
 
   /** Adds a reader, which ends with `release`; false if the transfer is over. */
   use(): boolean {
@@ -82,7 +89,8 @@ export class Transfer {
       const go = (): void => {
         this.waiting.delete(go);
         gone.removeEventListener('abort', go);
-        if (this.failure ?? gone.aborted) reject(this.failure ?? new SyncMediaError('CANCELLED', 'The visitor is gone.'));
+        if (this.failure ?? gone.aborted)
+          reject(this.failure ?? new SyncMediaError('CANCELLED', 'The visitor is gone.'));
         else resolve();
       };
       this.waiting.add(go);

@@ -17,7 +17,10 @@ export interface PaceLimits {
  * The average since its start counts. So a pause does not end a fetch that was fast before, and a
  * file of a given size must be complete by a given time.
  */
-export function isTooSlow(fetched: { readonly bytes: number; readonly ms: number; readonly isRead: boolean }, limits: PaceLimits): boolean {
+export function isTooSlow(
+  fetched: { readonly bytes: number; readonly ms: number; readonly isRead: boolean },
+  limits: PaceLimits,
+): boolean {
   const least = fetched.isRead ? limits.bytesPerSecond : limits.unreadBytesPerSecond;
-  return fetched.bytes < (fetched.ms - limits.graceMs) / 1_000 * least;
+  return fetched.bytes < ((fetched.ms - limits.graceMs) / 1_000) * least;
 }

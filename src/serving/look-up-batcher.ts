@@ -18,11 +18,17 @@ export class LookUps {
   private readonly gathering: Gathering<Path, Known>;
   private waiting = 0;
 
-  constructor(read: (paths: readonly Path[]) => Promise<(path: Path) => Known>, private readonly limits: { readonly lookUpBatch: number; readonly lookUpQueue: number }) {
-    this.gathering = new Gathering(async (paths) => {
-      const knownOf = await read([...new Set(paths)]);
-      return paths.map((path) => ({ result: knownOf(path) }));
-    }, { items: limits.lookUpBatch, calls });
+  constructor(
+    read: (paths: readonly Path[]) => Promise<(path: Path) => Known>,
+    private readonly limits: { readonly lookUpBatch: number; readonly lookUpQueue: number },
+  ) {
+    this.gathering = new Gathering(
+      async (paths) => {
+        const knownOf = await read([...new Set(paths)]);
+        return paths.map((path) => ({ result: knownOf(path) }));
+      },
+      { items: limits.lookUpBatch, calls },
+    );
   }
 
   /** Undefined if too many look-ups wait already. */

@@ -40,7 +40,8 @@ const defaultMode = 0o644;
  * The oldest host list that a fetch may use, and the oldest one if it lacks a host of the file.
  * In milliseconds.
  */
-const hostsAge = 5_000, urgentHostsAge = 500;
+const hostsAge = 5_000,
+  urgentHostsAge = 500;
 /** How long a visitor's request waits for a database that is not open yet. In milliseconds. */
 const openMs = 5_000;
 
@@ -59,24 +60,51 @@ export class Serving {
   /** @throws BAD_OPTION; BAD_SYNC_DIR if `dir` does not lie below the root */
   serve(dir: string, options: ServeOptions = {}): RequestHandler {
     if (typeof dir !== 'string' || dir === '') {
-      throw new SyncMediaError('BAD_OPTION', `serveMedia needs the directory to serve, relative to the root, as in serveMedia('uploads'); it was given ${describeValue(dir)}`);
+      throw new SyncMediaError(
+        'BAD_OPTION',
+        `serveMedia needs the directory to serve, relative to the root, as in ` +
+          `serveMedia('uploads'); it was given ${describeValue(dir)}`,
+      );
     }
     const { context } = this;
     const resolved = resolveServeOptions(options);
-    const state = context.state(), rootPath = state?.root ?? context.configuredRoot ?? process.cwd();
-    const base = dir.startsWith('/') ? asPathBelow(rootPath, resolve(dir)) : normaliseSyncDir(dir, 'serveMedia');
+    const state = context.state(),
+      rootPath = state?.root ?? context.configuredRoot ?? process.cwd();
+    const base = dir.startsWith('/')
+      ? asPathBelow(rootPath, resolve(dir))
+      : normaliseSyncDir(dir, 'serveMedia');
     if (base === undefined) {
-      if (state) throw new SyncMediaError('BAD_SYNC_DIR', `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`);
-      context.warn(`serveMedia: ${dir} does not lie below ${rootPath}, so nothing is served from it on this machine. Run \`syncmedia init\`, or set SYNCMEDIA_ROOT to a directory above it`);
-      return (_request, _response, next) => { next(); };
+      if (state)
+        throw new SyncMediaError(
+          'BAD_SYNC_DIR',
+          `serveMedia: ${JSON.stringify(dir)} does not lie below the root ${rootPath}`,
+        );
+      context.warn(
+        `serveMedia: ${dir} does not lie below ${rootPath}, so nothing is served from it on ` +
+          `this machine. Run \`syncmedia init\`, or set SYNCMEDIA_ROOT to a directory above it`,
+      );
+      return (_request, _response, next) => {
+        next();
+      };
     }
     this.served.add(base);
     const dirs = (): SyncDirs => context.dirs();
-    return createServeMedia({ root: new Root(rootPath, dirs, { me: () => context.state()?.id }), base, dirs, tags: this.tags, fetching: () => this.open() }, resolved);
+    return createServeMedia(
+      {
+        root: new Root(rootPath, dirs, { me: () => context.state()?.id }),
+        base,
+        dirs,
+        tags: this.tags,
+        fetching: () => this.open(),
+      },
+      resolved,
+    );
   }
 
   /** The directories that this process serves, relative to the root. */
-  listServed(): string[] { return [...this.served]; }
+  listServed(): string[] {
+    return [...this.served];
+  }
 
   async close(): Promise<void> {
     this.closed = true;
@@ -92,7 +120,10 @@ export class Serving {
     const state = this.context.state();
     if (!state) return undefined;
     if (this.closed) return { find: () => Promise.resolve({ is: 'unavailable' }) };
-    this.fetching ??= this.make(state).catch((error: unknown) => { this.fetching = undefined; throw error; });
+    this.fetching ??= this.make(state).catch((error: unknown) => {
+      this.fetching = undefined;
+      throw error;
+    });
     return bounded(this.fetching, openMs, 'the database');
   }
 
@@ -100,15 +131,31 @@ export class Serving {
     const parts = await this.context.parts();
     const { ledger, events, registry, root, dirs, me } = parts;
     // The known host list may be outdated. A host that has become ready since is a source, too.
-    let readAt = -Infinity, reading: Promise<void> | undefined;
+    let readAt = -Infinity,
+      reading: Promise<void> | undefined;
     return new Fetching({
-      events, root, me, settler: new Settler(ledger, events), judgeAt: createJudging(ledger, registry, events),
-      backend: this.context.backend(parts, state), fileMode: fileModeOf(this.context.chmod) ?? defaultMode, tmpFolders: new TmpFolders(),
+      events,
+      root,
+      me,
+      settler: new Settler(ledger, events),
+      judgeAt: createJudging(ledger, registry, events),
+      backend: this.context.backend(parts, state),
+      fileMode: fileModeOf(this.context.chmod) ?? defaultMode,
+      tmpFolders: new TmpFolders(),
       askToLook: (path) => parts.outbox.insert(makeLook(me, path)),
-      dirs: () => dirs.current(), hosts: () => registry.all(), lookUp: (paths) => lookUp(parts, paths),
+      dirs: () => dirs.current(),
+      hosts: () => registry.all(),
+      lookUp: (paths) => lookUp(parts, paths),
       refresh: async (isUrgent = false) => {
         if (performance.now() - readAt < (isUrgent ? urgentHostsAge : hostsAge)) return;
-        reading ??= parts.refresh().then(() => { readAt = performance.now(); }).finally(() => { reading = undefined; });
+        reading ??= parts
+          .refresh()
+          .then(() => {
+            readAt = performance.now();
+          })
+          .finally(() => {
+            reading = undefined;
+          });
         await reading;
       },
       landed: () => registry.raiseLanded(new Map([[me, 1]])),

@@ -8,7 +8,14 @@ import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/words.js';
 import { bounded } from '../util/with-timeout.js';
 import { LookUps } from './look-up-batcher.js';
-import { fileOf, Openings, type NotOpened, type Opened, type OpeningContext, type OpeningLimits } from './remote-file-opener.js';
+import {
+  fileOf,
+  Openings,
+  type NotOpened,
+  type Opened,
+  type OpeningContext,
+  type OpeningLimits,
+} from './remote-file-opener.js';
 import { openPlace, receive, type Receiver, type Receiving } from './receive-file.js';
 import { isTooSlow, type PaceLimits } from './is-too-slow.js';
 import { RecentFailures } from './recent-failures.js';
@@ -41,17 +48,35 @@ export interface FetchLimits extends OpeningLimits, PaceLimits {
 }
 
 export const fetchLimits: FetchLimits = {
-  fetches: 64, fetchesOfSource: 16, fetchQueue: 256, graceMs: 10_000, bytesPerSecond: 8 * 1024, unreadBytesPerSecond: 256 * 1024,
-  lookUpBatch: 500, lookUpQueue: 4_096, fileBytes: 2 * 1024 ** 3, failureMs: 1_000, failures: 4_096, answerMs: 5_000, shunMs: 30_000,
+  fetches: 64,
+  fetchesOfSource: 16,
+  fetchQueue: 256,
+  graceMs: 10_000,
+  bytesPerSecond: 8 * 1024,
+  unreadBytesPerSecond: 256 * 1024,
+  lookUpBatch: 500,
+  lookUpQueue: 4_096,
+  fileBytes: 2 * 1024 ** 3,
+  failureMs: 1_000,
+  failures: 4_096,
+  answerMs: 5_000,
+  shunMs: 30_000,
 };
 
 /**
  * The result of a request for a missing file. here: the file has arrived on this disk meanwhile;
  * unknown: no host has it; unavailable: a host may have it, but none delivered it.
  */
-export type Found = { readonly is: 'coming'; readonly transfer: Transfer } | { readonly is: 'here' } | { readonly is: 'unknown' } | { readonly is: 'unavailable' };
+export type Found =
+  | { readonly is: 'coming'; readonly transfer: Transfer }
+  | { readonly is: 'here' }
+  | { readonly is: 'unknown' }
+  | { readonly is: 'unavailable' };
 
-interface Started { readonly opened: Opened; readonly receiving: Receiving }
+interface Started {
+  readonly opened: Opened;
+  readonly receiving: Receiving;
+}
 
 /**
  * The shortest interval between events about a failing database, which fails for every visitor.
@@ -71,7 +96,10 @@ const paceMs = 1_000;
  * The delivery that follows brings it to this host.
  */
 export class Fetching {
-  private readonly underWay = new Map<string, { readonly begun: number; readonly found: Promise<Found> }>();
+  private readonly underWay = new Map<
+    string,
+    { readonly begun: number; readonly found: Promise<Found> }
+  >();
   private readonly finishing = new Set<Promise<void>>();
   private readonly failures: RecentFailures;
   private readonly lookUps: LookUps;
@@ -81,7 +109,10 @@ export class Fetching {
   private turn = 0;
   private toldAt = -Infinity;
 
-  constructor(private readonly context: FetchContext, private readonly limits: FetchLimits = fetchLimits) {
+  constructor(
+    private readonly context: FetchContext,
+    private readonly limits: FetchLimits = fetchLimits,
+  ) {
     this.failures = new RecentFailures(limits.failureMs, limits.failures);
     this.lookUps = new LookUps((paths) => context.lookUp(paths), limits);
     this.openings = new Openings(context, limits, this.ending.signal);
@@ -135,7 +166,9 @@ export class Fetching {
    * ended.
    */
   private async begin(path: Path, known: Known, key: string, begun: number): Promise<Found> {
-    const end = (): void => { this.end(key, begun); };
+    const end = (): void => {
+      this.end(key, begun);
+    };
     const started = await this.start(path, known, key);
     if (typeof started === 'string') {
       end();
@@ -144,10 +177,14 @@ export class Fetching {
       // any moment.
       return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
     }
-    const finishing = this.finish(path, started, key).catch((error: unknown) => { this.tellFailed(path, error); }).finally(() => {
-      end();
-      this.finishing.delete(finishing);
-    });
+    const finishing = this.finish(path, started, key)
+      .catch((error: unknown) => {
+        this.tellFailed(path, error);
+      })
+      .finally(() => {
+        end();
+        this.finishing.delete(finishing);
+      });
     this.finishing.add(finishing);
     return { is: 'coming', transfer: started.receiving.transfer };
   }
@@ -159,7 +196,11 @@ export class Fetching {
     if (this.underWay.get(key)?.begun === begun) this.underWay.delete(key);
   }
 
-  private async start(path: Path, known: Known, key: string): Promise<Started | NotOpened | 'here'> {
+  private async start(
+    path: Path,
+    known: Known,
+    key: string,
+  ): Promise<Started | NotOpened | 'here'> {
     const { context } = this;
     try {
       // A delivery may have placed the file during the look-up.
@@ -170,7 +211,10 @@ export class Fetching {
       const opened = await this.open(path, known, key);
       if (typeof opened === 'string') return opened;
       try {
-        return { opened, receiving: await receive(context, place, { path, facts: opened.facts }, opened.body) };
+        return {
+          opened,
+          receiving: await receive(context, place, { path, facts: opened.facts }, opened.body),
+        };
       } catch (error) {
         opened.stop();
         throw error;
@@ -192,9 +236,15 @@ export class Fetching {
     return now === undefined || keyOf(path, now) === key ? opened : this.openings.open(path, now);
   }
 
-  private async finish(path: Path, { opened: { host, version, began, stop }, receiving }: Started, key: string): Promise<void> {
-    const { context } = this, { transfer } = receiving;
-    let broken: SyncMediaError | undefined, isUnread = false;
+  private async finish(
+    path: Path,
+    { opened: { host, version, began, stop }, receiving }: Started,
+    key: string,
+  ): Promise<void> {
+    const { context } = this,
+      { transfer } = receiving;
+    let broken: SyncMediaError | undefined,
+      isUnread = false;
     const breakOff = (error: SyncMediaError): void => {
       broken = error;
       isUnread = !transfer.isRead;
@@ -202,41 +252,78 @@ export class Fetching {
       stop();
     };
     // This file is not placed here, so without readers nobody needs the rest.
-    if (version === undefined) transfer.onUnread = () => { breakOff(new SyncMediaError('CANCELLED', 'Nobody reads it any more.')); };
+    if (version === undefined)
+      transfer.onUnread = () => {
+        breakOff(new SyncMediaError('CANCELLED', 'Nobody reads it any more.'));
+      };
     const pacing = setInterval(() => {
-      const fetched = { bytes: transfer.bytes, ms: performance.now() - began, isRead: transfer.isRead };
-      if (!broken && isTooSlow(fetched, this.limits)) breakOff(new SyncMediaError('TIMED_OUT', `Host ${host.hostname} gave ${String(fetched.bytes)} bytes of ${quotePath(path)} in ${(fetched.ms / 1_000).toFixed(0)} s, too slowly.`));
+      const fetched = {
+        bytes: transfer.bytes,
+        ms: performance.now() - began,
+        isRead: transfer.isRead,
+      };
+      if (!broken && isTooSlow(fetched, this.limits))
+        breakOff(
+          new SyncMediaError(
+            'TIMED_OUT',
+            `Host ${host.hostname} gave ${String(fetched.bytes)} bytes of ${quotePath(path)} in ` +
+              `${(fetched.ms / 1_000).toFixed(0)} s, too slowly.`,
+          ),
+        );
     }, paceMs).unref();
-    const received = await receiving.finish(version === undefined ? undefined : context.judgeAt(context.me, () => ({ version, ruled: false })))
-      .finally(() => { clearInterval(pacing); });
+    const received = await receiving
+      .finish(
+        version === undefined
+          ? undefined
+          : context.judgeAt(context.me, () => ({ version, ruled: false })),
+      )
+      .finally(() => {
+        clearInterval(pacing);
+      });
     stop();
     if ('error' in received) {
       if (broken && isUnread) return;
-      if (broken ?? received.by === 'source') this.openings.tellFailure(path, host, broken ?? received.error);
+      if (broken ?? received.by === 'source')
+        this.openings.tellFailure(path, host, broken ?? received.error);
       else {
         this.failures.add(key);
-        context.events.emit('failed', { doing: `placing ${JSON.stringify(path)}, fetched for a visitor`, error: received.error });
+        context.events.emit('failed', {
+          doing: `placing ${JSON.stringify(path)}, fetched for a visitor`,
+          error: received.error,
+        });
       }
       return;
     }
-    context.events.emit('fetched', { path, host: host.id, bytes: receiving.transfer.facts.size, ms: performance.now() - began, landed: version !== undefined });
+    context.events.emit('fetched', {
+      path,
+      host: host.id,
+      bytes: receiving.transfer.facts.size,
+      ms: performance.now() - began,
+      landed: version !== undefined,
+    });
     try {
       // If the entry has a newer version by now, this host stays pending for it, because the
       // update is fenced by the version. If a file of the app was put back, its own capture may
       // have met the fetched bytes there.
-      if (received.kept) return void await context.askToLook(path);
+      if (received.kept) return void (await context.askToLook(path));
       if (version === undefined) return;
       await context.settler.settle(path, version, context.me, received.sha256);
       await context.landed();
     } catch (error) {
       // The next scan records that this host holds the file.
-      context.events.emit('failed', { doing: `acknowledging ${JSON.stringify(path)}, fetched for a visitor`, error });
+      context.events.emit('failed', {
+        doing: `acknowledging ${JSON.stringify(path)}, fetched for a visitor`,
+        error,
+      });
     }
   }
 
   private tellFailed(path: Path, error: unknown): void {
     this.toldAt = performance.now();
-    this.context.events.emit('failed', { doing: `fetching ${JSON.stringify(path)} for a visitor`, error });
+    this.context.events.emit('failed', {
+      doing: `fetching ${JSON.stringify(path)} for a visitor`,
+      error,
+    });
   }
 }
 

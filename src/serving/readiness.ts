@@ -14,13 +14,21 @@ const freshMs = 1_000;
 /** A load balancer gets its answer within this time. In milliseconds. */
 const answerMs = 3_000;
 
-interface Backlog { readonly ready: boolean; readonly owed: number; readonly behindMs: number }
+interface Backlog {
+  readonly ready: boolean;
+  readonly owed: number;
+  readonly behindMs: number;
+}
 
 /** @throws BAD_OPTION */
 export function checkReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
   for (const [name, value] of Object.entries(limits)) {
     if (name in defaults && typeof value === 'number' && value >= 0) continue;
-    throw new SyncMediaError('BAD_OPTION', `syncReady: ${name} is an unknown limit, or its value is no number from 0 up; known are ${Object.keys(defaults).join(', ')}`);
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `syncReady: ${name} is an unknown limit, or its value is no number from 0 up; known are ` +
+        `${Object.keys(defaults).join(', ')}`,
+    );
   }
   return { ...defaults, ...limits };
 }
@@ -35,7 +43,11 @@ export class Readiness {
    * @param isLed whether a process of this host is the leader: without one, nothing that is saved
    *   here reaches another host
    */
-  constructor(private readonly parts: () => Promise<Parts>, private readonly isLed: () => Promise<boolean>, { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>) {
+  constructor(
+    private readonly parts: () => Promise<Parts>,
+    private readonly isLed: () => Promise<boolean>,
+    { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>,
+  ) {
     this.heartbeats = new Heartbeats(2 * leaseMs, 3 * pollMs);
   }
 
@@ -45,7 +57,11 @@ export class Readiness {
       this.lookedAt = performance.now();
       this.looked = bounded(this.look(), answerMs, 'the database');
     }
-    const { ready, owed, behindMs } = await this.looked.catch(() => ({ ready: false, owed: 0, behindMs: 0 }));
+    const { ready, owed, behindMs } = await this.looked.catch(() => ({
+      ready: false,
+      owed: 0,
+      behindMs: 0,
+    }));
     return ready && owed <= limits.maxFiles && (owed === 0 || behindMs <= limits.maxBehind * 1_000);
   }
 
@@ -53,9 +69,17 @@ export class Readiness {
     const { registry, ledger, me } = await this.parts();
     await registry.refresh();
     const backlog = { owed: me, deliverableBy: this.listAtWork(registry.others()) };
-    const [owed, since, isLed] = await Promise.all([ledger.count(backlog), ledger.oldestOwed(backlog), this.isLed()]);
+    const [owed, since, isLed] = await Promise.all([
+      ledger.count(backlog),
+      ledger.oldestOwed(backlog),
+      this.isLed(),
+    ]);
     const { readyAt, status } = registry.me();
-    return { ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'), owed, behindMs: since ? Date.now() - since.getTime() : 0 };
+    return {
+      ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'),
+      owed,
+      behindMs: since ? Date.now() - since.getTime() : 0,
+    };
   }
 
   /**
@@ -66,6 +90,11 @@ export class Readiness {
    */
   private listAtWork(others: readonly Host[]): HostId[] {
     this.heartbeats.observe(others);
-    return others.filter(({ id, passive, status }) => !passive && (status === 'approved' || status === 'paused') && !this.heartbeats.isGone(id)).map(({ id }) => id);
+    return others
+      .filter(
+        ({ id, passive, status }) =>
+          !passive && (status === 'approved' || status === 'paused') && !this.heartbeats.isGone(id),
+      )
+      .map(({ id }) => id);
   }
 }

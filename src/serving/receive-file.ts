@@ -29,15 +29,26 @@ export interface Receiving {
 }
 
 /** A file to be received. Without a sha256 only its length is checked. */
-export interface Expected { readonly path: Path; readonly facts: Facts }
+export interface Expected {
+  readonly path: Path;
+  readonly facts: Facts;
+}
 
 /**
  * `kept`: this host's own file is back at the path. `by`: the cause of the failure, the source or
  * this disk.
  */
-export type Received = { readonly sha256: string; readonly kept: boolean } | { readonly error: unknown; readonly by: 'source' | 'here' };
+export type Received =
+  | { readonly sha256: string; readonly kept: boolean }
+  | { readonly error: unknown; readonly by: 'source' | 'here' };
 
-export interface Receiver { readonly backend: Backend; readonly root: Root; readonly me: HostId; readonly fileMode: number; readonly tmpFolders: TmpFolders }
+export interface Receiver {
+  readonly backend: Backend;
+  readonly root: Root;
+  readonly me: HostId;
+  readonly fileMode: number;
+  readonly tmpFolders: TmpFolders;
+}
 
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -59,16 +70,31 @@ export async function openPlace(root: Root, dir: SyncDir): Promise<Place> {
  *
  * @throws TRANSFER_FAILED if that host has other bytes at the path; errors of the backend
  */
-export async function openSource({ backend }: Pick<Receiver, 'backend'>, from: Host, entry: Entry & { facts: Facts }, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+export async function openSource(
+  { backend }: Pick<Receiver, 'backend'>,
+  from: Host,
+  entry: Entry & { facts: Facts },
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
   const { facts, body } = await backend.read(from, entry.path, signal);
   if (haveSameFacts(facts, { ...entry.facts, mtime: entry.facts.mtime >>> 0 })) return body;
-  throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(entry.path)} is another version on host ${from.hostname}.`);
+  throw new SyncMediaError(
+    'TRANSFER_FAILED',
+    `${quotePath(entry.path)} is another version on host ${from.hostname}.`,
+  );
 }
 
 /** Begins to write the content from a source to this host's tmp area. */
-export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, { path, facts }: Expected, body: AsyncIterable<Uint8Array>): Promise<Receiving> {
+export async function receive(
+  { fileMode, tmpFolders }: Receiver,
+  place: Place,
+  { path, facts }: Expected,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Receiving> {
   const tmpFile = `${place.dirPath}/${await tmpFolders.find(place, path)}/${newName()}`;
-  const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => { throw asDiskError(error, 'writing', tmpFile); });
+  const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => {
+    throw asDiskError(error, 'writing', tmpFile);
+  });
   const transfer = new Transfer(handle, facts);
 
   let by: 'source' | 'here' = 'source';
@@ -80,7 +106,9 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     for await (const bytes of body) {
       by = 'here';
       // A nearly full disk may write only a part.
-      for (let taken = 0; taken < bytes.length;) taken += (await handle.write(bytes, taken, bytes.length - taken, written + taken)).bytesWritten;
+      for (let taken = 0; taken < bytes.length;)
+        taken += (await handle.write(bytes, taken, bytes.length - taken, written + taken))
+          .bytesWritten;
       by = 'source';
       hash.update(bytes);
       written += bytes.length;
@@ -90,7 +118,11 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     }
     const sha256 = hash.digest('hex');
     if (written !== size || (expected !== undefined && expected !== sha256)) {
-      throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} arrived with ${written === size ? 'other content' : 'another length'} than its version has.`);
+      throw new SyncMediaError(
+        'TRANSFER_FAILED',
+        `${quotePath(path)} arrived with ` +
+          `${written === size ? 'other content' : 'another length'} than its version has.`,
+      );
     }
     transfer.reveal(size);
     return sha256;
@@ -102,7 +134,8 @@ export async function receive({ fileMode, tmpFolders }: Receiver, place: Place, 
     await handle.chmod(fileMode);
     await dateOpen(handle, mtime);
     await flushOpen(handle);
-    if ((await handle.stat()).size !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} was not written in full.`);
+    if ((await handle.stat()).size !== size)
+      throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} was not written in full.`);
   }
 
   return {

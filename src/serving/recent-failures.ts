@@ -8,9 +8,15 @@
 export class RecentFailures {
   private readonly failures = new Map<string, number>();
 
-  constructor(private readonly ms: number, private readonly limit: number, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly ms: number,
+    private readonly limit: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
-  get size(): number { return this.failures.size; }
+  get size(): number {
+    return this.failures.size;
+  }
 
   has(key: string): boolean {
     const until = this.failures.get(key);
@@ -22,7 +28,11 @@ export class RecentFailures {
 
   add(key: string): void {
     this.failures.delete(key);
-    if (this.failures.size >= this.limit) for (const oldest of this.failures.keys()) { this.failures.delete(oldest); break; }
+    if (this.failures.size >= this.limit)
+      for (const oldest of this.failures.keys()) {
+        this.failures.delete(oldest);
+        break;
+      }
     this.failures.set(key, this.now() + this.ms);
   }
 }

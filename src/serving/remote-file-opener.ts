@@ -63,14 +63,19 @@ export type NotOpened = 'gone' | 'busy' | 'unavailable';
  * A host to try. `open` returns undefined if the host has no file at the path, or nothing newer
  * than the entry.
  */
-interface Candidate { readonly host: Host; readonly open: (signal: AbortSignal) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined> }
+interface Candidate {
+  readonly host: Host;
+  readonly open: (
+    signal: AbortSignal,
+  ) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined>;
+}
 /** Why a host delivered nothing. */
 type Answered = 'not there' | 'busy' | 'failed';
 
 export type FileEntry = Entry & { facts: Facts };
 
 export function fileOf({ entry }: Pick<Known, 'entry'>): FileEntry | undefined {
-  return entry?.kind === 'file' && entry.facts ? entry as FileEntry : undefined;
+  return entry?.kind === 'file' && entry.facts ? (entry as FileEntry) : undefined;
 }
 
 /**
@@ -82,7 +87,11 @@ export class Openings {
   private readonly shares: Shares;
   private readonly slots: Slots;
 
-  constructor(private readonly context: OpeningContext, private readonly limits: OpeningLimits, private readonly ending: AbortSignal) {
+  constructor(
+    private readonly context: OpeningContext,
+    private readonly limits: OpeningLimits,
+    private readonly ending: AbortSignal,
+  ) {
     this.sources = new Sources(limits.shunMs);
     this.shares = new Shares(limits.fetchesOfSource, limits.fetchQueue, limits.answerMs);
     this.slots = new Slots(limits.fetches, limits.fetchQueue, limits.answerMs);
@@ -106,7 +115,11 @@ export class Openings {
     if (this.ending.aborted) return;
     this.sources.failed(host.id);
     const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
-    this.context.events.emit('unfetched', { path, host: host.id, failure: { code, message: messageOf(error), retryable: true, of: 'path' } });
+    this.context.events.emit('unfetched', {
+      path,
+      host: host.id,
+      failure: { code, message: messageOf(error), retryable: true, of: 'path' },
+    });
   }
 
   /**
@@ -116,7 +129,8 @@ export class Openings {
   private async readHosts({ captured, entry }: Known): Promise<void> {
     const { context } = this;
     await this.refresh(false);
-    const ids = [...captured.map(({ host }) => host), ...entry?.heldBy ?? []], hosts = context.hosts();
+    const ids = [...captured.map(({ host }) => host), ...(entry?.heldBy ?? [])],
+      hosts = context.hosts();
     if (!ids.every((id) => hosts.some((host) => host.id === id))) await this.refresh(true);
   }
 
@@ -125,33 +139,59 @@ export class Openings {
   }
 
   private async openCaptured(path: Path, { captured, entry }: Known): Promise<Opened | NotOpened> {
-    const { backend, me } = this.context, hosts = this.context.hosts();
-    const candidates = this.sources.rankCaptured(path, captured, hosts, me).map(({ host, captured: { asserted } }): Candidate => ({
-      host,
-      open: async (signal) => {
-        const { facts, body } = await backend.read(host, path, signal);
-        if (!willMakeVersion({ entry, found: facts, host: host.id, asserted })) return undefined;
-        if (facts.size > this.limits.fileBytes) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} is too large to be passed on to a visitor.`);
-        return { facts, body, version: undefined };
-      },
-    }));
+    const { backend, me } = this.context,
+      hosts = this.context.hosts();
+    const candidates = this.sources
+      .rankCaptured(path, captured, hosts, me)
+      .map(({ host, captured: { asserted } }): Candidate => ({
+        host,
+        open: async (signal) => {
+          const { facts, body } = await backend.read(host, path, signal);
+          if (!willMakeVersion({ entry, found: facts, host: host.id, asserted })) return undefined;
+          if (facts.size > this.limits.fileBytes)
+            throw new SyncMediaError(
+              'TRANSFER_FAILED',
+              `${quotePath(path)} is too large to be passed on to a visitor.`,
+            );
+          return { facts, body, version: undefined };
+        },
+      }));
     const { opened, answers } = await this.ask(path, candidates);
     if (opened) return opened;
     if (answers.includes('busy')) return 'busy';
     // A pending host is not asked, but it may have the file.
-    const isUnknown = captured.some(({ host }) => hosts.some(({ id, status }) => id === host && status === 'pending'));
+    const isUnknown = captured.some(({ host }) =>
+      hosts.some(({ id, status }) => id === host && status === 'pending'),
+    );
     return isUnknown || answers.includes('failed') ? 'unavailable' : 'gone';
   }
 
   private async openHeld(entry: FileEntry): Promise<Opened | NotOpened> {
-    const { context } = this, { path, facts, version } = entry;
+    const { context } = this,
+      { path, facts, version } = entry;
     if (facts.size > this.limits.fileBytes) return 'unavailable';
     const holders = this.sources.rank(entry, context.hosts(), context.me);
-    const { opened, answers } = await this.ask(path, holders.map((host) => ({
-      host, open: async (signal) => ({ facts, version, body: await openSource(context, host, entry, signal) }),
-    })));
+    const { opened, answers } = await this.ask(
+      path,
+      holders.map((host) => ({
+        host,
+        open: async (signal) => ({
+          facts,
+          version,
+          body: await openSource(context, host, entry, signal),
+        }),
+      })),
+    );
     for (const [i, host] of holders.entries()) {
-      if (answers[i] === 'not there') this.tellFailure(path, host, new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is not on host ${host.hostname}, which holds it.`));
+      if (answers[i] === 'not there')
+        this.tellFailure(
+          path,
+          host,
+          new SyncMediaError(
+            'NOT_A_FILE',
+            `${quotePath(path)} is not on host ${host.hostname}, which holds it.`,
+          ),
+        );
     }
     return opened ?? (answers.includes('busy') ? 'busy' : 'unavailable');
   }
@@ -160,7 +200,10 @@ export class Openings {
    * Tries the hosts one after the other. If none of the free ones delivers, waits for the first
    * busy one.
    */
-  private async ask(path: Path, candidates: readonly Candidate[]): Promise<{ opened?: Opened; answers: Answered[] }> {
+  private async ask(
+    path: Path,
+    candidates: readonly Candidate[],
+  ): Promise<{ opened?: Opened; answers: Answered[] }> {
     const answers: Answered[] = [];
     const isOpened = async (i: number, waits: boolean): Promise<Opened | undefined> => {
       const answer = await this.tryHost(path, candidates[i] as Candidate, waits);
@@ -177,10 +220,14 @@ export class Openings {
     return { ...(opened ? { opened } : {}), answers };
   }
 
-  private async tryHost(path: Path, { host, open }: Candidate, waits: boolean): Promise<Opened | Answered> {
+  private async tryHost(
+    path: Path,
+    { host, open }: Candidate,
+    waits: boolean,
+  ): Promise<Opened | Answered> {
     if (this.ending.aborted) return 'failed';
     const freeShare = await this.shares.take(host.id, waits);
-    const free = freeShare && await this.slots.take();
+    const free = freeShare && (await this.slots.take());
     if (!free) {
       freeShare?.();
       return 'busy';
@@ -195,7 +242,11 @@ export class Openings {
     };
     const began = performance.now();
     try {
-      const opened = await bounded(open(AbortSignal.any([stopping.signal, this.ending])), this.limits.answerMs, `host ${host.hostname}`);
+      const opened = await bounded(
+        open(AbortSignal.any([stopping.signal, this.ending])),
+        this.limits.answerMs,
+        `host ${host.hostname}`,
+      );
       this.sources.answered(host.id, performance.now() - began);
       if (opened) return { ...opened, host, began, stop };
       stop();

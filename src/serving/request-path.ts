@@ -17,7 +17,12 @@ export type RefusedPath = 'malformed' | 'outside' | 'missing';
  *   as in `express.static`: `//a.jpg`, `/./a.jpg`, `/x/../a.jpg` and `/%2Fa.jpg` are all `a.jpg`
  * @param base the served directory, relative to the root
  */
-export function findRequestPath(pathname: string, base: string, dirs: SyncDirs, dotfiles: 'deny' | 'ignore' | 'allow'): { readonly path: Path } | { readonly refused: RefusedPath } {
+export function findRequestPath(
+  pathname: string,
+  base: string,
+  dirs: SyncDirs,
+  dotfiles: 'deny' | 'ignore' | 'allow',
+): { readonly path: Path } | { readonly refused: RefusedPath } {
   let below: string;
   try {
     below = posix.normalize(`./${decodeURIComponent(pathname)}`);
@@ -29,7 +34,9 @@ export function findRequestPath(pathname: string, base: string, dirs: SyncDirs, 
   const path = `${base}/${below}`;
   // This check precedes any use of the path. It also refuses empty segments and `.syncmedia`.
   if (below === '' || !isSafePath(path) || dirs.isExcluded(path)) return { refused: 'missing' };
-  return dotfiles !== 'allow' && (below.startsWith('.') || below.includes('/.')) ? { refused: 'missing' } : { path };
+  return dotfiles !== 'allow' && (below.startsWith('.') || below.includes('/.'))
+    ? { refused: 'missing' }
+    : { path };
 }
 
 /**

@@ -6,10 +6,18 @@ export class Slots {
   private busy = 0;
   private readonly waiting = new Set<() => void>();
 
-  constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
+  constructor(
+    private readonly width: number,
+    private readonly queue: number,
+    private readonly waitMs: number,
+  ) {}
 
-  get hasFree(): boolean { return this.busy < this.width; }
-  get isIdle(): boolean { return this.busy === 0 && this.waiting.size === 0; }
+  get hasFree(): boolean {
+    return this.busy < this.width;
+  }
+  get isIdle(): boolean {
+    return this.busy === 0 && this.waiting.size === 0;
+  }
 
   /**
    * Waits for a slot and returns a function that frees it. Undefined if too many wait already, or
@@ -17,7 +25,7 @@ export class Slots {
    */
   async take(): Promise<(() => void) | undefined> {
     if (this.hasFree) this.busy++;
-    else if (this.waiting.size >= this.queue || !await this.wait()) return undefined;
+    else if (this.waiting.size >= this.queue || !(await this.wait())) return undefined;
     let freed = false;
     return () => {
       if (freed) return;
@@ -36,8 +44,12 @@ export class Slots {
         this.waiting.delete(take);
         resolve(got);
       };
-      const take = (): void => { settle(true); };
-      const late = setTimeout(() => { settle(false); }, this.waitMs).unref();
+      const take = (): void => {
+        settle(true);
+      };
+      const late = setTimeout(() => {
+        settle(false);
+      }, this.waitMs).unref();
       this.waiting.add(take);
     });
   }

@@ -15,7 +15,11 @@ const STALLED_MS = 120_000;
  * Reads at least one byte and at most `length` from `position` on. Rejects if there are none.
  * Stops waiting for them once the visitor is gone.
  */
-export type ReadPart = (position: number, length: number, visitor: Pick<Visitor, 'gone'>) => Promise<Buffer>;
+export type ReadPart = (
+  position: number,
+  length: number,
+  visitor: Pick<Visitor, 'gone'>,
+) => Promise<Buffer>;
 
 /**
  * Sends the bytes that `read` returns, as fast as the visitor takes them. If a read fails or the
@@ -24,7 +28,11 @@ export type ReadPart = (position: number, length: number, visitor: Pick<Visitor,
  * The promise resolves only when no read is under way and none will follow, so that the owner of
  * the file may close it.
  */
-export function sendBody(response: ServerResponse, read: ReadPart, stalledMs = STALLED_MS): SendPart {
+export function sendBody(
+  response: ServerResponse,
+  read: ReadPart,
+  stalledMs = STALLED_MS,
+): SendPart {
   return async (start, length) => {
     const visitor = new Visitor(response, stalledMs);
     try {
@@ -49,7 +57,9 @@ export function sendBody(response: ServerResponse, read: ReadPart, stalledMs = S
  * Reads from an open file. Uses the handle, whose `close` waits for pending reads. A descriptor
  * number could belong to another file by the time it is used.
  */
-export function readFrom(handle: FileHandle): (position: number, length: number) => Promise<Buffer> {
+export function readFrom(
+  handle: FileHandle,
+): (position: number, length: number) => Promise<Buffer> {
   return async (position, length) => {
     const bytes = Buffer.allocUnsafe(length);
     const { bytesRead } = await handle.read(bytes, 0, length, position);

@@ -10,16 +10,29 @@ import type { ResolvedServeOptions } from './serve-options.js';
 export type SendPart = (start: number, length: number) => Promise<void>;
 
 /** The properties that `send` uses and that only its `pipe` would set. */
-type Sending = Omit<send.SendStream, 'stream'> & { req: Pick<IncomingMessage, 'method' | 'headers'>; res: ServerResponse; stream: (path: string, part: { start: number; end: number }) => void };
+type Sending = Omit<send.SendStream, 'stream'> & {
+  req: Pick<IncomingMessage, 'method' | 'headers'>;
+  res: ServerResponse;
+  stream: (path: string, part: { start: number; end: number }) => void;
+};
 
 /**
  * A file to be served. `absolute` is its path on this disk, where it may not have arrived yet.
  * `tag` is its ETag, if it is known.
  */
-export interface ServedFile { readonly path: Path; readonly absolute: string; readonly facts: Facts; readonly tag: string | undefined }
+export interface ServedFile {
+  readonly path: Path;
+  readonly absolute: string;
+  readonly facts: Facts;
+  readonly tag: string | undefined;
+}
 
 /** An error with the properties that Express and its error handlers read. */
-export interface HttpError extends Error { status: number; statusCode: number; headers?: Record<string, string> }
+export interface HttpError extends Error {
+  status: number;
+  statusCode: number;
+  headers?: Record<string, string>;
+}
 
 /**
  * Answers with one file. `send` handles the type, conditional requests, ranges and HEAD;
@@ -32,18 +45,32 @@ export interface HttpError extends Error { status: number; statusCode: number; h
  *   refuses the request (412, 416)
  */
 export function sendContent(
-  request: IncomingMessage, response: ServerResponse, { path, absolute, facts: { size, mtime }, tag }: ServedFile, options: ResolvedServeOptions, sendPart: SendPart,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { path, absolute, facts: { size, mtime }, tag }: ServedFile,
+  options: ResolvedServeOptions,
+  sendPart: SendPart,
 ): Promise<HttpError | undefined> {
   return new Promise((resolve) => {
-    const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } = options;
+    const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } =
+      options;
     // `send` would derive the ETag from size and date.
-    const stream = send(request, path, { acceptRanges, cacheControl, etag: false, lastModified, maxAge, immutable }) as unknown as Sending;
+    const stream = send(request, path, {
+      acceptRanges,
+      cacheControl,
+      etag: false,
+      lastModified,
+      maxAge,
+      immutable,
+    }) as unknown as Sending;
     stream.res = response;
     // `send` calls this only if there is a body to send. It ends other responses itself.
     let sendsBody = false;
     stream.stream = (_path, { start }) => {
       sendsBody = true;
-      void sendPart(start, Number(response.getHeader('Content-Length'))).then(() => { resolve(undefined); });
+      void sendPart(start, Number(response.getHeader('Content-Length'))).then(() => {
+        resolve(undefined);
+      });
     };
     stream.on('error', (error: HttpError) => {
       sendsBody = true;
@@ -55,7 +82,10 @@ export function sendContent(
     setHeaders?.(response, absolute, { size, mtime: date, mtimeMs: date.getTime() });
     if (etag) {
       if (tag !== undefined && !response.hasHeader('ETag')) response.setHeader('ETag', tag);
-      stream.req = { method: request.method, headers: keepExactConditions(request.headers, response.getHeader('ETag')?.toString()) };
+      stream.req = {
+        method: request.method,
+        headers: keepExactConditions(request.headers, response.getHeader('ETag')?.toString()),
+      };
     }
     stream.send(path, { size, mtime: date, ctime: date, ino: 0 } as Stats);
     if (!sendsBody) resolve(undefined);

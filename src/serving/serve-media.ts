@@ -28,15 +28,27 @@ export interface ServeContext {
 type Answered = HttpError | RefusedPath | 'answered' | 'unavailable';
 
 /** The errors for refused paths if `fallthrough` is false, as in `express.static`. */
-const refusals: Record<RefusedPath, [status: number, message: string]> = { malformed: [400, 'Bad Request'], outside: [403, 'Forbidden'], missing: [404, 'Not Found'] };
+const refusals: Record<RefusedPath, [status: number, message: string]> = {
+  malformed: [400, 'Bad Request'],
+  outside: [403, 'Forbidden'],
+  missing: [404, 'Not Found'],
+};
 
 /** How often a file is looked for if it comes and goes meanwhile. */
 const tries = 3;
 
 /** Serves the files below a directory. Fetches missing ones from a host that has them. */
-export function createServeMedia(context: ServeContext, options: ResolvedServeOptions): RequestHandler {
+export function createServeMedia(
+  context: ServeContext,
+  options: ResolvedServeOptions,
+): RequestHandler {
   async function handle(request: Request, response: Response): Promise<Answered> {
-    const asked = findRequestPath(readPathname(request.url), context.base, context.dirs(), options.dotfiles);
+    const asked = findRequestPath(
+      readPathname(request.url),
+      context.base,
+      context.dirs(),
+      options.dotfiles,
+    );
     if ('refused' in asked) return asked.refused;
     const { path } = asked;
     for (let tried = 0; tried < tries; tried++) {
@@ -50,9 +62,25 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
       if (found.is === 'here' || !found.transfer.use()) continue;
       const { transfer } = found;
       try {
-        const { facts, facts: { sha256 } } = transfer;
-        const served = { path, absolute: context.root.absolute(path), facts, tag: sha256 === undefined ? undefined : makeTag(sha256) };
-        return await sendContent(request, response, served, options, sendBody(response, transfer.read)) ?? 'answered';
+        const {
+          facts,
+          facts: { sha256 },
+        } = transfer;
+        const served = {
+          path,
+          absolute: context.root.absolute(path),
+          facts,
+          tag: sha256 === undefined ? undefined : makeTag(sha256),
+        };
+        return (
+          (await sendContent(
+            request,
+            response,
+            served,
+            options,
+            sendBody(response, transfer.read),
+          )) ?? 'answered'
+        );
       } finally {
         await transfer.release();
       }
@@ -73,22 +101,48 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
   }
 
   /** Undefined if there is no file at the path. */
-  async function serveLocal(request: Request, response: Response, path: Path): Promise<Answered | undefined> {
+  async function serveLocal(
+    request: Request,
+    response: Response,
+    path: Path,
+  ): Promise<Answered | undefined> {
     let file;
     try {
       file = await context.root.openToServe(path);
     } catch (error) {
       // Directories and symlinks are not served. Files of a sync dir without its marker are
       // fetched.
-      if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH') || hasCode(error, 'BAD_PATH')) return 'missing';
+      if (
+        hasCode(error, 'NOT_A_FILE') ||
+        hasCode(error, 'SYMLINK_IN_PATH') ||
+        hasCode(error, 'BAD_PATH')
+      )
+        return 'missing';
       if (hasCode(error, 'NO_MARKER')) return undefined;
       throw error;
     }
     if (!file) return undefined;
     try {
-      const { tag, bytes } = options.etag ? await context.tags.find(file, (known) => isBodyWanted(request, known), () => context.root.openToServe(path), namesTag(request.headers)) : {};
-      const read: ReadPart = bytes ? (position, length) => Promise.resolve(bytes.subarray(position, position + length)) : readFrom(file.handle);
-      return await sendContent(request, response, { path, absolute: context.root.absolute(path), facts: file.seen, tag }, options, sendBody(response, read)) ?? 'answered';
+      const { tag, bytes } = options.etag
+        ? await context.tags.find(
+            file,
+            (known) => isBodyWanted(request, known),
+            () => context.root.openToServe(path),
+            namesTag(request.headers),
+          )
+        : {};
+      const read: ReadPart = bytes
+        ? (position, length) => Promise.resolve(bytes.subarray(position, position + length))
+        : readFrom(file.handle);
+      return (
+        (await sendContent(
+          request,
+          response,
+          { path, absolute: context.root.absolute(path), facts: file.seen, tag },
+          options,
+          sendBody(response, read),
+        )) ?? 'answered'
+      );
     } finally {
       await file.handle.close();
     }
@@ -96,21 +150,35 @@ export function createServeMedia(context: ServeContext, options: ResolvedServeOp
 
   return (request, response, next) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      if (options.fallthrough) { next(); return; }
+      if (options.fallthrough) {
+        next();
+        return;
+      }
       response.statusCode = 405;
       response.setHeader('Allow', 'GET, HEAD');
       response.setHeader('Content-Length', '0');
       response.end();
       return;
     }
-    handle(request, response).then((answered) => {
-      if (answered === 'answered') return;
-      if (typeof answered === 'object') { next(answered); return; }
-      if (answered === 'unavailable') { next(makeUnavailable()); return; }
-      if (!options.fallthrough) { next(makeError(...refusals[answered], { 'Cache-Control': 'no-store' })); return; }
-      forbidCachingOf404(response);
-      next();
-    }).catch(next);
+    handle(request, response)
+      .then((answered) => {
+        if (answered === 'answered') return;
+        if (typeof answered === 'object') {
+          next(answered);
+          return;
+        }
+        if (answered === 'unavailable') {
+          next(makeUnavailable());
+          return;
+        }
+        if (!options.fallthrough) {
+          next(makeError(...refusals[answered], { 'Cache-Control': 'no-store' }));
+          return;
+        }
+        forbidCachingOf404(response);
+        next();
+      })
+      .catch(next);
   };
 }
 
@@ -132,7 +200,10 @@ function forbidCachingOf404(response: Response): void {
 }
 
 function makeUnavailable(): HttpError {
-  return makeError(503, 'This file is on another host that cannot be reached just now.', { 'Retry-After': '2', 'Cache-Control': 'no-store' });
+  return makeError(503, 'This file is on another host that cannot be reached just now.', {
+    'Retry-After': '2',
+    'Cache-Control': 'no-store',
+  });
 }
 
 function makeError(status: number, message: string, headers: Record<string, string>): HttpError {

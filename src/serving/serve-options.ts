@@ -62,25 +62,51 @@ export type ResolvedServeOptions = Required<Omit<ServeOptions, 'setHeaders' | 't
 };
 
 const defaults = {
-  acceptRanges: true, cacheControl: true, etag: true, lastModified: true, maxAge: 0, immutable: false, dotfiles: 'deny', fallthrough: true, fetch: true,
+  acceptRanges: true,
+  cacheControl: true,
+  etag: true,
+  lastModified: true,
+  maxAge: 0,
+  immutable: false,
+  dotfiles: 'deny',
+  fallthrough: true,
+  fetch: true,
 } as const;
 const known = [...Object.keys(defaults), 'setHeaders', 'trust'];
 
 /** @throws BAD_OPTION that names the unknown or malformed option */
 export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
+  if (unknown.length > 0)
+    throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
   const { setHeaders, trust = [], ...all } = options;
-  const rest = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Omit<ServeOptions, 'setHeaders' | 'trust'>;
+  const rest = Object.fromEntries(
+    Object.entries(all).filter(([, value]) => value !== undefined),
+  ) as Omit<ServeOptions, 'setHeaders' | 'trust'>;
   for (const [name, value] of Object.entries(rest)) {
-    if (name === 'maxAge' ? typeof value !== 'number' && typeof value !== 'string'
-      : name === 'dotfiles' ? !['deny', 'ignore', 'allow'].includes(value as string) : typeof value !== 'boolean') {
+    if (
+      name === 'maxAge'
+        ? typeof value !== 'number' && typeof value !== 'string'
+        : name === 'dotfiles'
+          ? !['deny', 'ignore', 'allow'].includes(value as string)
+          : typeof value !== 'boolean'
+    ) {
       throw bad(`${name} has an invalid value: ${JSON.stringify(value)}`);
     }
   }
-  if (setHeaders !== undefined && typeof setHeaders !== 'function') throw bad('setHeaders must be a function');
-  if (!Array.isArray(trust) || trust.some((type) => typeof type !== 'string' || !type.includes('/'))) throw bad('trust must be a list of content types such as "image/svg+xml"');
-  return { ...defaults, ...rest, setHeaders, trust: new Set(trust.map((type) => (type as string).toLowerCase())) };
+  if (setHeaders !== undefined && typeof setHeaders !== 'function')
+    throw bad('setHeaders must be a function');
+  if (
+    !Array.isArray(trust) ||
+    trust.some((type) => typeof type !== 'string' || !type.includes('/'))
+  )
+    throw bad('trust must be a list of content types such as "image/svg+xml"');
+  return {
+    ...defaults,
+    ...rest,
+    setHeaders,
+    trust: new Set(trust.map((type) => (type as string).toLowerCase())),
+  };
 }
 
 function bad(what: string): SyncMediaError {

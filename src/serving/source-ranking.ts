@@ -13,7 +13,10 @@ export class Sources {
   private readonly failedAt = new Map<HostId, number>();
 
   /** @param shunMs how long a failure counts, in milliseconds */
-  constructor(private readonly shunMs: number, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly shunMs: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   answered(host: HostId, ms: number): void {
     const before = this.latency.get(host);
@@ -30,16 +33,32 @@ export class Sources {
    * comes before those whose latency is known.
    */
   rank(entry: Entry, hosts: readonly Host[], me: HostId): Host[] {
-    const able = hosts.filter((host) => host.id !== me && entry.heldBy.includes(host.id) && isAble(host, entry.path, entry.capturedBy));
-    const cost = (host: Host): number => (this.isShunned(host) ? 1e9 : 0) + (host.status === 'paused' ? 1e6 : 0) + (this.latency.get(host.id) ?? 0);
-    return able.map((host) => ({ host, cost: cost(host) })).sort((a, b) => a.cost - b.cost).map(({ host }) => host);
+    const able = hosts.filter(
+      (host) =>
+        host.id !== me &&
+        entry.heldBy.includes(host.id) &&
+        isAble(host, entry.path, entry.capturedBy),
+    );
+    const cost = (host: Host): number =>
+      (this.isShunned(host) ? 1e9 : 0) +
+      (host.status === 'paused' ? 1e6 : 0) +
+      (this.latency.get(host.id) ?? 0);
+    return able
+      .map((host) => ({ host, cost: cost(host) }))
+      .sort((a, b) => a.cost - b.cost)
+      .map(({ host }) => host);
   }
 
   /**
    * Returns the hosts that captured this path and may be asked for it, those with the newest
    * capture first. Hosts that failed recently come last.
    */
-  rankCaptured<T extends { readonly host: HostId }>(path: Path, captured: readonly T[], hosts: readonly Host[], me: HostId): { host: Host; captured: T }[] {
+  rankCaptured<T extends { readonly host: HostId }>(
+    path: Path,
+    captured: readonly T[],
+    hosts: readonly Host[],
+    me: HostId,
+  ): { host: Host; captured: T }[] {
     const able = captured.flatMap((one) => {
       const host = hosts.find(({ id }) => id === one.host);
       return host && host.id !== me && isAble(host, path, host.id) ? [{ host, captured: one }] : [];
@@ -58,5 +77,9 @@ export class Sources {
  * ready yet.
  */
 function isAble(host: Host, path: Path, capturedBy: HostId): boolean {
-  return (host.status === 'approved' || host.status === 'paused') && (host.passive || host.readyAt !== undefined || host.id === capturedBy) && allows(host, path);
+  return (
+    (host.status === 'approved' || host.status === 'paused') &&
+    (host.passive || host.readyAt !== undefined || host.id === capturedBy) &&
+    allows(host, path)
+  );
 }

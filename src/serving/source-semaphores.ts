@@ -5,8 +5,12 @@ import { Slots } from './semaphore.js';
 export class Shares {
   private readonly ofSource = new Map<HostId, Slots>();
 
-  /** Takes the limits of `Slots`, for each source. */
-  constructor(private readonly width: number, private readonly queue: number, private readonly waitMs: number) {}
+  /** Takes the limits of `Semaphore`, for each source. */
+  constructor(
+    private readonly width: number,
+    private readonly queue: number,
+    private readonly waitMs: number,
+  ) {}
 
   /**
    * Returns a function that frees the slot; undefined if none is free, with `waits` after waiting

@@ -19,13 +19,18 @@ export class Visitor {
     this.leaving?.abort();
     this.wake();
   };
-  private readonly onDrain = (): void => { this.wake(); };
+  private readonly onDrain = (): void => {
+    this.wake();
+  };
 
   /**
    * @param stalledMs how long a visitor may take nothing before the response is destroyed, in
    *   milliseconds
    */
-  constructor(private readonly response: ServerResponse, private readonly stalledMs: number) {
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly stalledMs: number,
+  ) {
     response.on('close', this.leave).on('drain', this.onDrain);
     // A response that waits behind another one on its connection gets no event when that
     // connection ends.
@@ -54,7 +59,9 @@ export class Visitor {
       this.response.destroy();
       this.leave();
     }, this.stalledMs);
-    await new Promise<void>((resolve) => { this.wake = resolve; });
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+    });
     clearTimeout(stalled);
   }
 
@@ -70,7 +77,10 @@ function findEnd(socket: Socket): AbortSignal {
   if (known) return known;
   const ended = new AbortController();
   if (socket.destroyed) ended.abort();
-  else socket.once('close', () => { ended.abort(); });
+  else
+    socket.once('close', () => {
+      ended.abort();
+    });
   // Each response that waits its turn on the connection adds a listener.
   setMaxListeners(0, ended.signal);
   ends.set(socket, ended.signal);

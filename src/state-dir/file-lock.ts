@@ -21,7 +21,10 @@ const WAIT_MS = 30_000;
  * @param work receives a check that throws if another process has taken the lock over
  * @throws TIMED_OUT after 30 s of waiting
  */
-export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<void>) => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  lock: string,
+  work: (checkHeld: () => Promise<void>) => Promise<T>,
+): Promise<T> {
   const mine = `${describeProcess()} ${randomBytes(8).toString('hex')}`;
   const held = await acquire(lock, mine);
   let touched = Promise.resolve();
@@ -32,7 +35,11 @@ export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<
   timer.unref();
   try {
     return await work(async () => {
-      if ((await readLock(lock)) !== mine) throw new SyncMediaError('TIMED_OUT', `the lock ${lock} was taken over: this process stood still for too long`);
+      if ((await readLock(lock)) !== mine)
+        throw new SyncMediaError(
+          'TIMED_OUT',
+          `the lock ${lock} was taken over: this process stood still for too long`,
+        );
     });
   } finally {
     clearInterval(timer);
@@ -44,12 +51,17 @@ export async function withLock<T>(lock: string, work: (checkHeld: () => Promise<
 
 async function acquire(lock: string, mine: string): Promise<FileHandle> {
   const deadline = performance.now() + WAIT_MS;
-  const watch = new StillWatch(lock), breaker = new StillWatch(`${lock}.break`);
+  const watch = new StillWatch(lock),
+    breaker = new StillWatch(`${lock}.break`);
   for (;;) {
     const held = await createLock(lock, mine);
     if (held) return held;
     if (await watch.isStale()) await breakLock(watch, breaker);
-    else if (performance.now() > deadline) throw new SyncMediaError('TIMED_OUT', `waited ${String(WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`);
+    else if (performance.now() > deadline)
+      throw new SyncMediaError(
+        'TIMED_OUT',
+        `waited ${String(WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`,
+      );
     else await sleep(5 + Math.random() * 45);
   }
 }
@@ -88,11 +100,15 @@ class StillWatch {
    * long.
    */
   async isStale(): Promise<boolean> {
-    const [content, there] = await Promise.all([readLock(this.path), stat(this.path, { bigint: true }).catch(() => undefined)]);
+    const [content, there] = await Promise.all([
+      readLock(this.path),
+      stat(this.path, { bigint: true }).catch(() => undefined),
+    ]);
     if (content === undefined || !there) return false; // The owner has just released it.
     const [owner = ''] = content.split(' ');
     if (await isProcessDead(owner)) return true;
-    const now = performance.now(), seen = `${String(there.ino)} ${String(there.mtimeNs)} ${content}`;
+    const now = performance.now(),
+      seen = `${String(there.ino)} ${String(there.mtimeNs)} ${content}`;
     if (seen !== this.seen) {
       this.seen = seen;
       this.since = now;

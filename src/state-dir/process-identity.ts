@@ -43,8 +43,17 @@ let own: ProcessIdentity | undefined;
  * colon.
  */
 export function describeProcess(): string {
-  const { bootId, pid, hostname: host, pidNamespace, timeNamespace, startTime } = own ??= identifyProcess();
-  return [bootId, String(pid), host, pidNamespace, timeNamespace, startTime].map((field) => encodeURIComponent(field)).join(':');
+  const {
+    bootId,
+    pid,
+    hostname: host,
+    pidNamespace,
+    timeNamespace,
+    startTime,
+  } = (own ??= identifyProcess());
+  return [bootId, String(pid), host, pidNamespace, timeNamespace, startTime]
+    .map((field) => encodeURIComponent(field))
+    .join(':');
 }
 
 /** Formats a stored identity for people: `process 6 on web1`. */
@@ -62,10 +71,11 @@ export function nameProcess(described: string): string {
  *   across pid namespaces of one kernel
  */
 export async function isProcessDead(described: string, socket?: ListeningSocket): Promise<boolean> {
-  const other = parseIdentity(described), me = own ??= identifyProcess();
+  const other = parseIdentity(described),
+    me = (own ??= identifyProcess());
   // Where the host name stands for the boot id, it may be that of another machine.
   if (!other || other.bootId !== me.bootId || me.bootId === me.hostname) return false;
-  return hasEnded(other, me) || (socket !== undefined && await isDeserted(socket));
+  return hasEnded(other, me) || (socket !== undefined && (await isDeserted(socket)));
 }
 
 /** Reads device and inode of a file; undefined if there is none. */
@@ -75,8 +85,13 @@ export async function readInode(path: string): Promise<string | undefined> {
 }
 
 function hasEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
-  const isVisible = other.startTime !== '' && me.startTime !== '' && me.pidNamespace !== '' && other.hostname === me.hostname
-    && other.pidNamespace === me.pidNamespace && other.timeNamespace === me.timeNamespace;
+  const isVisible =
+    other.startTime !== '' &&
+    me.startTime !== '' &&
+    me.pidNamespace !== '' &&
+    other.hostname === me.hostname &&
+    other.pidNamespace === me.pidNamespace &&
+    other.timeNamespace === me.timeNamespace;
   if (!isVisible) return false;
   const now = readProcess(other.pid);
   // `/proc` may hide processes of other users (hidepid). A signal shows whether the process
@@ -91,27 +106,45 @@ function hasEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
  */
 async function isDeserted({ path, inode }: ListeningSocket): Promise<boolean> {
   // In a copied state folder the file is another one and says nothing about that process.
-  if (await readInode(path) !== inode) return false;
+  if ((await readInode(path)) !== inode) return false;
   return new Promise<boolean>((resolve) => {
     const socket = connect(path);
-    const answer = (deserted: boolean): void => { socket.destroy(); resolve(deserted); };
-    socket.setTimeout(probeMs, () => { answer(false); });
-    socket.on('connect', () => { answer(false); });
-    socket.on('error', (error: NodeJS.ErrnoException) => { answer(error.code === 'ECONNREFUSED'); });
+    const answer = (deserted: boolean): void => {
+      socket.destroy();
+      resolve(deserted);
+    };
+    socket.setTimeout(probeMs, () => {
+      answer(false);
+    });
+    socket.on('connect', () => {
+      answer(false);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      answer(error.code === 'ECONNREFUSED');
+    });
   });
 }
 
 function identifyProcess(): ProcessIdentity {
   return {
-    bootId: readText('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname(), pid: process.pid, hostname: hostname(), pidNamespace: readLink('/proc/self/ns/pid'), timeNamespace: readLink('/proc/self/ns/time'),
-    startTime: isProcOurs() ? readProcess(process.pid)?.startTime ?? '' : '',
+    bootId: readText('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname(),
+    pid: process.pid,
+    hostname: hostname(),
+    pidNamespace: readLink('/proc/self/ns/pid'),
+    timeNamespace: readLink('/proc/self/ns/time'),
+    startTime: isProcOurs() ? (readProcess(process.pid)?.startTime ?? '') : '',
   };
 }
 
 function parseIdentity(described: string): ProcessIdentity | undefined {
   let fields: string[];
-  try { fields = described.split(':').map((field) => decodeURIComponent(field)); } catch { return undefined; }
-  const [bootId = '', pid = '', host = '', pidNamespace = '', timeNamespace = '', startTime] = fields;
+  try {
+    fields = described.split(':').map((field) => decodeURIComponent(field));
+  } catch {
+    return undefined;
+  }
+  const [bootId = '', pid = '', host = '', pidNamespace = '', timeNamespace = '', startTime] =
+    fields;
   if (startTime === undefined || !/^\d+$/.test(pid)) return undefined;
   return { bootId, pid: Number(pid), hostname: host, pidNamespace, timeNamespace, startTime };
 }
@@ -146,9 +179,17 @@ function canBeSignalled(pid: number): boolean {
 }
 
 function readText(path: string): string | undefined {
-  try { return readFileSync(path, 'utf8'); } catch { return undefined; }
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function readLink(path: string): string {
-  try { return readlinkSync(path); } catch { return ''; }
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }

@@ -8,7 +8,12 @@ import { flushOpen } from '../replica/descriptor.js';
  * crash either the old or the new content is there.
  * @param beforeRename may throw to keep the old content
  */
-export async function replaceFile(file: string, content: string | Uint8Array, mode: number, beforeRename?: () => Promise<void>): Promise<void> {
+export async function replaceFile(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+  beforeRename?: () => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
   const handle = await open(temporary, 'wx', mode);
   try {

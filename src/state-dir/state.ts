@@ -60,7 +60,11 @@ export function readState(stateDir: string): State | undefined {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new SyncMediaError('BAD_STATE', `${file} cannot be read (${messageOf(error)}): let the user who runs the app own it`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `${file} cannot be read (${messageOf(error)}): let the user who runs the app own it`,
+      { cause: error },
+    );
   }
   return parseState(file, text);
 }
@@ -85,13 +89,21 @@ export async function removeState(stateDir: string): Promise<void> {
 export async function checkStateDir(stateDir: string, root: string): Promise<void> {
   const [state, media] = await Promise.all([realPathOf(stateDir), realPathOf(root)]);
   if (liesIn(state, media) || liesIn(media, state)) {
-    throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} and the root ${root} lie within one another: give another folder in SYNCMEDIA_STATE_DIR`);
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `the state folder ${stateDir} and the root ${root} lie within one another: give another ` +
+        `folder in SYNCMEDIA_STATE_DIR`,
+    );
   }
   const there = await lstat(state).catch(() => undefined);
   if (!there) return;
-  if (!there.isDirectory()) throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} is no directory`);
+  if (!there.isDirectory())
+    throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} is no directory`);
   if (there.uid !== process.geteuid?.()) {
-    throw new SyncMediaError('BAD_STATE', `the state folder ${stateDir} belongs to another user: run this as the user who runs the app`);
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `the state folder ${stateDir} belongs to another user: run this as the user who runs the app`,
+    );
   }
 }
 
@@ -113,7 +125,11 @@ async function realPathOf(path: string): Promise<string> {
 
 function parseState(file: string, text: string): State {
   const malformed = (what: string): SyncMediaError =>
-    new SyncMediaError('BAD_STATE', `${file} is malformed (${what}): restore it from a backup, or remove it and run \`syncmedia init\``);
+    new SyncMediaError(
+      'BAD_STATE',
+      `${file} is malformed (${what}): restore it from a backup, or remove it and run ` +
+        `\`syncmedia init\``,
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -123,24 +139,46 @@ function parseState(file: string, text: string): State {
   if (typeof value !== 'object' || value === null) throw malformed('no object');
   const state = value as Record<string, unknown>;
   if (typeof state.format === 'number' && state.format > 1) {
-    throw new SyncMediaError('FORMAT_TOO_NEW', `${file} was written by a newer syncmedia (format ${String(state.format)}): upgrade this one`);
+    throw new SyncMediaError(
+      'FORMAT_TOO_NEW',
+      `${file} was written by a newer syncmedia (format ${String(state.format)}): upgrade this one`,
+    );
   }
   if (state.format !== 1) throw malformed('format');
-  for (const field of ['id', 'hostname', 'root', 'identityFile', 'authorizedKeysFile', 'createdAt']) {
+  for (const field of [
+    'id',
+    'hostname',
+    'root',
+    'identityFile',
+    'authorizedKeysFile',
+    'createdAt',
+  ]) {
     if (typeof state[field] !== 'string' || state[field] === '') throw malformed(field);
   }
   if (state.unconfined !== undefined && state.unconfined !== true) throw malformed('unconfined');
-  if (state.publicKeyFile !== undefined && typeof state.publicKeyFile !== 'string') throw malformed('publicKeyFile');
-  if (!Array.isArray(state.syncDirs) || !state.syncDirs.every((dir) => typeof dir === 'string')) throw malformed('syncDirs');
-  if (state.registered !== undefined && !isRegistered(state.registered)) throw malformed('registered');
+  if (state.publicKeyFile !== undefined && typeof state.publicKeyFile !== 'string')
+    throw malformed('publicKeyFile');
+  if (!Array.isArray(state.syncDirs) || !state.syncDirs.every((dir) => typeof dir === 'string'))
+    throw malformed('syncDirs');
+  if (state.registered !== undefined && !isRegistered(state.registered))
+    throw malformed('registered');
   const database = state.database as Record<string, unknown> | null | undefined;
-  if (typeof database?.id !== 'string' || typeof database.name !== 'string') throw malformed('database');
+  if (typeof database?.id !== 'string' || typeof database.name !== 'string')
+    throw malformed('database');
   return value as State;
 }
 
 function isRegistered(value: unknown): value is Registered {
   if (typeof value !== 'object' || value === null) return false;
-  const { url, sshPort, username, syncDirs, publicKey, hostKeys } = value as Record<string, unknown>;
-  return [url, username, publicKey].every((text) => typeof text === 'string') && Number.isInteger(sshPort)
-    && [syncDirs, hostKeys].every((list) => Array.isArray(list) && list.every((one) => typeof one === 'string'));
+  const { url, sshPort, username, syncDirs, publicKey, hostKeys } = value as Record<
+    string,
+    unknown
+  >;
+  return (
+    [url, username, publicKey].every((text) => typeof text === 'string') &&
+    Number.isInteger(sshPort) &&
+    [syncDirs, hostKeys].every(
+      (list) => Array.isArray(list) && list.every((one) => typeof one === 'string'),
+    )
+  );
 }

@@ -1,4 +1,13 @@
-import type { Change, Difference, Facts, Failure, Host, Outcome, Path, SyncDir } from '../model/words.js';
+import type {
+  Change,
+  Difference,
+  Facts,
+  Failure,
+  Host,
+  Outcome,
+  Path,
+  SyncDir,
+} from '../model/words.js';
 
 /**
  * Moves bytes between this host and another, and knows nothing else. Every backend passes
@@ -24,13 +33,23 @@ export interface Backend {
    * @param from `other`: omits files that the other host lacks, which saves both hosts a walk
    *   through the whole sync dir. Default `both`
    */
-  compare(host: Host, dir: SyncDir, by: 'time' | 'bytes', signal: AbortSignal, from?: 'both' | 'other'): AsyncIterable<Difference>;
+  compare(
+    host: Host,
+    dir: SyncDir,
+    by: 'time' | 'bytes',
+    signal: AbortSignal,
+    from?: 'both' | 'other',
+  ): AsyncIterable<Difference>;
   /**
    * Opens one file as it is there now. The caller must consume or destroy the body.
    *
    * @throws NOT_A_FILE if there is no such file; NO_MARKER if the sync dir is not mounted
    */
-  read(from: Host, path: Path, signal: AbortSignal): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
+  read(
+    from: Host,
+    path: Path,
+    signal: AbortSignal,
+  ): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
   /** Ends all connections and processes of this backend. */
   close(): Promise<void>;
 }

@@ -24,7 +24,11 @@ export interface Ready {
  *
  * @param known directories that were looked at before, on either side
  */
-export async function lookAt(route: Route, change: Put, known: KnownDirs): Promise<Ready | Outcome> {
+export async function lookAt(
+  route: Route,
+  change: Put,
+  known: KnownDirs,
+): Promise<Ready | Outcome> {
   const { receiver } = route;
   const answer = { change, via: 'rsync', bytes: 0 } as const;
   try {
@@ -49,21 +53,32 @@ export async function lookAt(route: Route, change: Put, known: KnownDirs): Promi
  * Absolute paths of real directories: on the disk that sends the files, and on the one that
  * receives them.
  */
-export interface KnownDirs { readonly source: Set<string>; readonly receiver: Set<string> }
+export interface KnownDirs {
+  readonly source: Set<string>;
+  readonly receiver: Set<string>;
+}
 
 /**
  * Checks whether the source changed during the transfer. Undefined if it did not: then the bytes
  * that arrived are those of the version.
  */
-export async function lookAgain(route: Route, { change, seen }: Ready, known = new Set<string>()): Promise<Outcome | undefined> {
+export async function lookAgain(
+  route: Route,
+  { change, seen }: Ready,
+  known = new Set<string>(),
+): Promise<Outcome | undefined> {
   try {
     const after = await route.observe(change.path, known);
     const same = after !== undefined && sameFacts(after, seen) && after.nanos === seen.nanos;
-    return same ? undefined : { change, via: 'rsync', bytes: 0, result: after === undefined ? 'vanished' : 'changed' };
+    return same
+      ? undefined
+      : { change, via: 'rsync', bytes: 0, result: after === undefined ? 'vanished' : 'changed' };
   } catch (error) {
     const failure = asFailure(error, 'path');
     // Something else lies there now, so the bytes that were sent may not be the file's.
-    return failure.of === 'path' ? { change, via: 'rsync', bytes: 0, result: 'changed' } : failed(change, 'rsync', failure);
+    return failure.of === 'path'
+      ? { change, via: 'rsync', bytes: 0, result: 'changed' }
+      : failed(change, 'rsync', failure);
   }
 }
 

@@ -6,14 +6,30 @@ const FOR_GOOD: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PA
 
 /** Failures of the host, even if they come up while one path is worked on. */
 const OF_HOST: readonly ErrorCode[] = [
-  'HOST_UNREACHABLE', 'HOST_KEY_MISMATCH', 'AUTH_FAILED', 'TIMED_OUT', 'NO_SFTP', 'REPLY_TOO_LARGE', 'NO_MARKER', 'MISSING_PROGRAM', 'BAD_KEY', 'BAD_OPTION', 'BAD_STATE',
-  'CANCELLED', 'CLOSED',
+  'HOST_UNREACHABLE',
+  'HOST_KEY_MISMATCH',
+  'AUTH_FAILED',
+  'TIMED_OUT',
+  'NO_SFTP',
+  'REPLY_TOO_LARGE',
+  'NO_MARKER',
+  'MISSING_PROGRAM',
+  'BAD_KEY',
+  'BAD_OPTION',
+  'BAD_STATE',
+  'CANCELLED',
+  'CLOSED',
 ];
 
 /** Converts an error to a failure of the host, or of the path that was worked on. */
 export function asFailure(error: unknown, of: Failure['of']): Failure {
   const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
-  return { code, message: messageOf(error), retryable: !FOR_GOOD.includes(code), of: OF_HOST.includes(code) ? 'host' : of };
+  return {
+    code,
+    message: messageOf(error),
+    retryable: !FOR_GOOD.includes(code),
+    of: OF_HOST.includes(code) ? 'host' : of,
+  };
 }
 
 /** Throws a returned failure, if the contract wants an error. */
@@ -27,5 +43,10 @@ export function failed(change: Change, via: string, failure: Failure): Outcome {
 }
 
 export function cancelled(): Failure {
-  return { code: 'CANCELLED', message: 'It was cancelled; what was under way may still have landed.', retryable: true, of: 'host' };
+  return {
+    code: 'CANCELLED',
+    message: 'It was cancelled; what was under way may still have landed.',
+    retryable: true,
+    of: 'host',
+  };
 }

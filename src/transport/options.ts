@@ -13,7 +13,11 @@ import type { Sources } from './rsync/small-files/sources.js';
  * The version that is being placed at a path. `ruled`: a conflict rule decided it, not the
  * ledger's order. `overrules`: a rule decided earlier that it wins.
  */
-export interface Sent { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
+export interface Sent {
+  readonly version: Version;
+  readonly ruled: boolean;
+  readonly overrules?: boolean;
+}
 
 /**
  * Makes the resolver for files that are replaced on the disk of host `at`. `sentTo` returns
@@ -22,7 +26,12 @@ export interface Sent { readonly version: Version; readonly ruled: boolean; read
 export type JudgeAt = (at: HostId, sentTo: (path: Path) => Sent | undefined) => Judge;
 
 /** Describes one rsync that was started, for counting. */
-export interface Call { readonly host: HostId; readonly kind: 'transfer' | 'verify' | 'compare'; readonly files: number; readonly args: readonly string[] }
+export interface Call {
+  readonly host: HostId;
+  readonly kind: 'transfer' | 'verify' | 'compare';
+  readonly files: number;
+  readonly args: readonly string[];
+}
 
 export interface RsyncBackendOptions {
   /** This host's replica. */

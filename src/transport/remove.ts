@@ -11,7 +11,12 @@ const AT_ONCE = 8;
  * Carries out removals, one path each. A file is renamed into the trash, or put back if the
  * ledger does not know it.
  */
-export async function* removeFiles(route: Route, changes: readonly Change[], via: string, signal: AbortSignal): AsyncGenerator<Outcome> {
+export async function* removeFiles(
+  route: Route,
+  changes: readonly Change[],
+  via: string,
+  signal: AbortSignal,
+): AsyncGenerator<Outcome> {
   const known = new Set<string>();
   yield* inParallel(changes, AT_ONCE, async (change): Promise<Outcome> => {
     if (signal.aborted) return failed(change, via, cancelled());

@@ -46,7 +46,12 @@ const REMOTE_HASH_LIMIT = 64 * 1024 * 1024;
 
 /** Locates a sync dir on another host. */
 export function remotePlace(connection: Connection, host: Host, dir: SyncDir): Place {
-  return { disk: connection.disk, dirPath: `${host.rootPath.replace(/\/+$/, '')}/${dir.path}`, dir: dir.path, hashLimit: REMOTE_HASH_LIMIT };
+  return {
+    disk: connection.disk,
+    dirPath: `${host.rootPath.replace(/\/+$/, '')}/${dir.path}`,
+    dir: dir.path,
+    hashLimit: REMOTE_HASH_LIMIT,
+  };
 }
 
 /**
@@ -57,48 +62,82 @@ export function remotePlace(connection: Connection, host: Host, dir: SyncDir): P
  * @throws NO_MARKER; what the disks throw
  */
 export async function openRoute(
-  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas' | 'tmpFolders'>, connection: Connection, host: Host, dir: SyncDir, direction: Route['direction'],
+  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas' | 'tmpFolders'>,
+  connection: Connection,
+  host: Host,
+  dir: SyncDir,
+  direction: Route['direction'],
   changes: readonly Change[],
 ): Promise<Route> {
   const { root, self, judgeAt } = shared;
   const there = remotePlace(connection, host, dir);
   const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
   // The source of a small file is checked together with that file.
-  const here: Place = { disk: localDisk, dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir), dir: dir.path };
+  const here: Place = {
+    disk: localDisk,
+    dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir),
+    dir: dir.path,
+  };
   const place = direction === 'send' ? there : here;
   let checking: Promise<void> | undefined;
   const check = (): Promise<void> => {
     checking ??= checkEnds(shared, host, { dir, there, receiver: place });
-    checking.catch(() => { /* Awaited before a file is placed. */ });
+    checking.catch(() => {
+      /* Awaited before a file is placed. */
+    });
     return checking;
   };
   if (!isKnown) await check();
-  const ignoresCase = direction === 'send' ? shared.markers.ignoresCase(there.disk, there.dirPath) : root.ignoresCase(dir);
+  const ignoresCase =
+    direction === 'send'
+      ? shared.markers.ignoresCase(there.disk, there.dirPath)
+      : root.ignoresCase(dir);
   const receiver = ignoresCase ? { ...place, ignoresCase: true } : place;
   const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
   return {
-    direction, host, dir, connection, here, there, receiver, check, tmpFolders: shared.tmpFolders,
+    direction,
+    host,
+    dir,
+    connection,
+    here,
+    there,
+    receiver,
+    check,
+    tmpFolders: shared.tmpFolders,
     repair: () => {
       shared.tmpFolders.forget(receiver);
       return prepareMissing(receiver);
     },
     judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
-    observe: (path, known) => (direction === 'send' ? root.observe(path) : observeThere(there, path, known)),
-    freeBytes: () => (direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here)),
+    observe: (path, known) =>
+      direction === 'send' ? root.observe(path) : observeThere(there, path, known),
+    freeBytes: () =>
+      direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here),
   };
 }
 
 function sentBy(change: Change): Sent {
-  return { version: change.version, ruled: change.do === 'put' && change.rule !== undefined, overrules: change.do === 'put' && change.overrules === true };
+  return {
+    version: change.version,
+    ruled: change.do === 'put' && change.rule !== undefined,
+    overrules: change.do === 'put' && change.overrules === true,
+  };
 }
 
 async function checkEnds(
-  { root, markers, areas }: Pick<Shared, 'root' | 'markers' | 'areas'>, host: Host, { dir, there, receiver }: Pick<Route, 'dir' | 'there' | 'receiver'>,
+  { root, markers, areas }: Pick<Shared, 'root' | 'markers' | 'areas'>,
+  host: Host,
+  { dir, there, receiver }: Pick<Route, 'dir' | 'there' | 'receiver'>,
 ): Promise<void> {
   // Search for the working folders meanwhile. They are made only beside a valid marker.
   const looking = areas.lacks(receiver);
-  looking.catch(() => { /* Awaited below, if the markers are valid. */ });
-  const failures = await Promise.all([root.check(dir), markers.check(there.disk, there.dirPath, host.id, there.dir)]);
+  looking.catch(() => {
+    /* Awaited below, if the markers are valid. */
+  });
+  const failures = await Promise.all([
+    root.check(dir),
+    markers.check(there.disk, there.dirPath, host.id, there.dir),
+  ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   if (await looking) await prepareAreas(receiver);
 }
@@ -111,7 +150,11 @@ export function sameFacts(one: Facts, other: Facts): boolean {
   return one.size === other.size && one.mtime >>> 0 === other.mtime >>> 0;
 }
 
-async function observeThere(place: Place, path: Path, known: Set<string>): Promise<Seen | undefined> {
+async function observeThere(
+  place: Place,
+  path: Path,
+  known: Set<string>,
+): Promise<Seen | undefined> {
   if (!(await checkParents(place, path, known))) return undefined;
   const target = inPlace(place, belowDir(place, path));
   const found = await place.disk.stat(target);

@@ -15,9 +15,18 @@ import { findRemoteVersion, findVersion } from './rsync/version.js';
 import { writeFinished } from './rsync/small-files/put.js';
 
 /** The result of one check, with a remedy if it failed. */
-export interface Check { readonly name: string; readonly ok: boolean; readonly message: string; readonly remedy?: string }
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly message: string;
+  readonly remedy?: string;
+}
 
-export interface HostToTry { readonly ssh: Ssh; readonly host: Host; readonly timeoutMs: number }
+export interface HostToTry {
+  readonly ssh: Ssh;
+  readonly host: Host;
+  readonly timeoutMs: number;
+}
 
 const CONTENT = Buffer.from('syncmedia tries this host\n');
 
@@ -28,21 +37,40 @@ const CONTENT = Buffer.from('syncmedia tries this host\n');
  *
  * @param dirs sync dirs that are marked on that host
  */
-export async function tryHost({ ssh, host, timeoutMs, dirs, authorizedKeysFile }: HostToTry & { dirs: readonly Path[]; authorizedKeysFile: string }): Promise<Check[]> {
+export async function tryHost({
+  ssh,
+  host,
+  timeoutMs,
+  dirs,
+  authorizedKeysFile,
+}: HostToTry & { dirs: readonly Path[]; authorizedKeysFile: string }): Promise<Check[]> {
   const checks: Check[] = [];
   const check = async (name: string, run: () => Promise<string>): Promise<void> => {
     try {
       checks.push({ name, ok: true, message: await run() });
     } catch (error) {
-      checks.push({ name, ok: false, message: messageOf(error), remedy: remedyFor(error, host, authorizedKeysFile) });
+      checks.push({
+        name,
+        ok: false,
+        message: messageOf(error),
+        remedy: remedyFor(error, host, authorizedKeysFile),
+      });
     }
   };
   const dir = dirs[0];
-  await check('ssh login', () => ssh.connections.use(host, () => Promise.resolve(`logged in as ${host.username} at ${host.url} port ${String(host.sshPort)}`)));
+  await check('ssh login', () =>
+    ssh.connections.use(host, () =>
+      Promise.resolve(`logged in as ${host.username} at ${host.url} port ${String(host.sshPort)}`),
+    ),
+  );
   if (checks.some(({ ok }) => !ok) || dir === undefined) return checks;
   const folder = `${host.rootPath.replace(/\/+$/, '')}/${dir}/${areas.tmp}`;
-  await check('sftp put', () => ssh.connections.use(host, (connection) => putBySftp(connection, folder)));
-  await check('rsync put', () => ssh.connections.use(host, (connection) => putByRsync(ssh, connection, host, folder, timeoutMs)));
+  await check('sftp put', () =>
+    ssh.connections.use(host, (connection) => putBySftp(connection, folder)),
+  );
+  await check('rsync put', () =>
+    ssh.connections.use(host, (connection) => putByRsync(ssh, connection, host, folder, timeoutMs)),
+  );
   return checks;
 }
 
@@ -54,7 +82,8 @@ export async function tryHost({ ssh, host, timeoutMs, dirs, authorizedKeysFile }
  */
 export async function markDirs({ ssh, host }: HostToTry, dirs: readonly Path[]): Promise<void> {
   await ssh.connections.use(host, async ({ disk }) => {
-    for (const dir of dirs) await writeMarker(disk, `${host.rootPath.replace(/\/+$/, '')}/${dir}`, host.id, dir);
+    for (const dir of dirs)
+      await writeMarker(disk, `${host.rootPath.replace(/\/+$/, '')}/${dir}`, host.id, dir);
   });
 }
 
@@ -68,19 +97,41 @@ async function putBySftp({ sftp, disk }: Connection, folder: string): Promise<st
   return `put a file into ${folder}`;
 }
 
-async function putByRsync(ssh: Ssh, connection: Connection, host: Host, folder: string, timeoutMs: number): Promise<string> {
-  const [localVersion, remoteVersion] = await Promise.all([findVersion(), findRemoteVersion(connection, host)]);
-  const way = { target: await ssh.target(host), localVersion, remoteVersion, timeoutMs, bandwidthLimit: undefined };
+async function putByRsync(
+  ssh: Ssh,
+  connection: Connection,
+  host: Host,
+  folder: string,
+  timeoutMs: number,
+): Promise<string> {
+  const [localVersion, remoteVersion] = await Promise.all([
+    findVersion(),
+    findRemoteVersion(connection, host),
+  ]);
+  const way = {
+    target: await ssh.target(host),
+    localVersion,
+    remoteVersion,
+    timeoutMs,
+    bandwidthLimit: undefined,
+  };
   const from = await mkdtemp(join(tmpdir(), 'syncmedia-'));
   const name = newName();
   try {
     await writeFile(join(from, name), CONTENT);
-    const put = new RsyncProcess(putCommand(way, join(from, name), folder), { signal: new AbortController().signal, silenceMs: timeoutMs });
+    const put = new RsyncProcess(putCommand(way, join(from, name), folder), {
+      signal: new AbortController().signal,
+      silenceMs: timeoutMs,
+    });
     const ended = await put.readAll(() => undefined);
     const failure = findHostFailure(ended, host);
     if (failure !== undefined) throwFailure(failure);
     const arrived = await connection.disk.stat(`${folder}/${name}`);
-    if (ended.code !== 0 || arrived?.size !== CONTENT.length) throw new SyncMediaError('TRANSFER_FAILED', `rsync did not put a file into ${folder}: ${summarise(ended.stderr)}`);
+    if (ended.code !== 0 || arrived?.size !== CONTENT.length)
+      throw new SyncMediaError(
+        'TRANSFER_FAILED',
+        `rsync did not put a file into ${folder}: ${summarise(ended.stderr)}`,
+      );
     return `put a file into ${folder} (rsync ${localVersion} here, ${remoteVersion} there)`;
   } finally {
     await rm(from, { recursive: true, force: true });
@@ -91,15 +142,38 @@ async function putByRsync(ssh: Ssh, connection: Connection, host: Host, folder: 
 function remedyFor(error: unknown, host: Host, authorizedKeysFile: string): string {
   const at = `${host.url} port ${String(host.sshPort)}`;
   switch (error instanceof SyncMediaError ? error.code : undefined) {
-    case 'AUTH_FAILED': return `sshd at ${at} must read ${authorizedKeysFile} for ${host.username}: check AuthorizedKeysFile and PubkeyAuthentication in its sshd_config, and that the file and its folders are writable by ${host.username} alone`;
-    case 'HOST_UNREACHABLE': return `start sshd on that host, or register the port it listens on (--port); registered is ${at}`;
-    case 'TIMED_OUT': return `look at what keeps sshd at ${at} from answering: a firewall, its UseDNS, or what the user's shell runs when it starts`;
-    case 'HOST_KEY_MISMATCH': return 'run `syncmedia init` on that host again, if it is that host which answers there';
-    case 'BAD_KEY': return 'make a key without a passphrase with `ssh-keygen -t ed25519`, and name it in SYNCMEDIA_KEY';
-    case 'NO_SFTP': return `add "Subsystem sftp internal-sftp" to the sshd_config at ${at}`;
-    case 'MISSING_PROGRAM': return 'install rsync: `apt-get install rsync`';
-    case 'PERMISSION_DENIED': return `let ${host.username} own the sync dirs below ${host.rootPath}`;
-    case 'DISK_FULL': return `make room on the disk of ${host.rootPath}`;
-    default: return `look at the log of the sshd at ${at}`;
+    case 'AUTH_FAILED':
+      return (
+        `sshd at ${at} must read ${authorizedKeysFile} for ${host.username}: check ` +
+        `AuthorizedKeysFile and PubkeyAuthentication in its sshd_config, and that the file and ` +
+        `its folders are writable by ${host.username} alone`
+      );
+    case 'HOST_UNREACHABLE':
+      return (
+        `start sshd on that host, or register the port it listens on (--port); registered ` +
+        `is ${at}`
+      );
+    case 'TIMED_OUT':
+      return (
+        `look at what keeps sshd at ${at} from answering: a firewall, its UseDNS, or what ` +
+        `the user's shell runs when it starts`
+      );
+    case 'HOST_KEY_MISMATCH':
+      return 'run `syncmedia init` on that host again, if it is that host which answers there';
+    case 'BAD_KEY':
+      return (
+        'make a key without a passphrase with `ssh-keygen -t ed25519`, and name it in ' +
+        'SYNCMEDIA_KEY'
+      );
+    case 'NO_SFTP':
+      return `add "Subsystem sftp internal-sftp" to the sshd_config at ${at}`;
+    case 'MISSING_PROGRAM':
+      return 'install rsync: `apt-get install rsync`';
+    case 'PERMISSION_DENIED':
+      return `let ${host.username} own the sync dirs below ${host.rootPath}`;
+    case 'DISK_FULL':
+      return `make room on the disk of ${host.rootPath}`;
+    default:
+      return `look at the log of the sshd at ${at}`;
   }
 }

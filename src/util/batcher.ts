@@ -1,4 +1,8 @@
-interface Waiting<T, R> { readonly item: T; resolve(this: void, result: R): void; reject(this: void, error: unknown): void }
+interface Waiting<T, R> {
+  readonly item: T;
+  resolve(this: void, result: R): void;
+  reject(this: void, error: unknown): void;
+}
 
 /** The result of one item. Other items of the same call may have other results. */
 export type Came<R> = { readonly result: R } | { readonly error: unknown };
@@ -15,7 +19,10 @@ export class Gathering<T, R> {
   private waiting: Waiting<T, R>[] = [];
   private underWay = 0;
 
-  constructor(private readonly carryOut: (items: readonly T[]) => Promise<readonly Came<R>[]>, private readonly limits: { readonly items: number; readonly calls: number }) {}
+  constructor(
+    private readonly carryOut: (items: readonly T[]) => Promise<readonly Came<R>[]>,
+    private readonly limits: { readonly items: number; readonly calls: number },
+  ) {}
 
   ask(item: T): Promise<R> {
     return new Promise<R>((resolve, reject) => {

@@ -7,9 +7,16 @@ import { Gathering, type Came } from './batcher.js';
  *
  * @throws NO_CONNECTION if the connection was never opened
  */
-export function nativeCollection<T extends mongo.Document>(connection: Connection, name: string): mongo.Collection<T> {
+export function nativeCollection<T extends mongo.Document>(
+  connection: Connection,
+  name: string,
+): mongo.Collection<T> {
   const db = connection.db;
-  if (!db) throw new SyncMediaError('NO_CONNECTION', 'the Mongoose connection is not open yet: call mongoose.connect() first');
+  if (!db)
+    throw new SyncMediaError(
+      'NO_CONNECTION',
+      'the Mongoose connection is not open yet: call mongoose.connect() first',
+    );
   return collectionOf<T>(db, name);
 }
 
@@ -17,7 +24,10 @@ export function nativeCollection<T extends mongo.Document>(connection: Connectio
  * Reads go to the primary and writes to the majority, whatever the app's URI says. A ledger that
  * is read from a lagging secondary would lead to a second decision.
  */
-export function collectionOf<T extends mongo.Document>(db: mongo.Db, name: string): mongo.Collection<T> {
+export function collectionOf<T extends mongo.Document>(
+  db: mongo.Db,
+  name: string,
+): mongo.Collection<T> {
   return db.collection<T>(name, { readPreference: 'primary', writeConcern: { w: 'majority' } });
 }
 
@@ -34,34 +44,52 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;
 }
 
-interface BulkError { readonly writeErrors?: unknown; readonly result?: { getWriteConcernError?(): unknown } }
-interface WriteError { readonly index: number; readonly code: number; readonly errmsg?: string }
+interface BulkError {
+  readonly writeErrors?: unknown;
+  readonly result?: { getWriteConcernError?(): unknown };
+}
+interface WriteError {
+  readonly index: number;
+  readonly code: number;
+  readonly errmsg?: string;
+}
 
 /**
  * Batches inserts that arrive while others are under way. Each gets its own answer: a document
  * that a unique index refuses keeps no other out.
  */
 export function gatherInserts<T extends mongo.Document>(
-  collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>, options: mongo.BulkWriteOptions = {},
+  collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>,
+  options: mongo.BulkWriteOptions = {},
 ): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
-  return new Gathering(async (documents) => {
-    const [only] = documents, rows = collection();
-    if (only !== undefined && documents.length === 1) {
-      await rows.insertOne(only, options);
-      return [{ result: undefined }];
-    }
-    try {
-      await rows.insertMany(documents, { ...options, ordered: false });
-      return documents.map(() => ({ result: undefined }));
-    } catch (error) {
-      const refused = findWriteErrors(error);
-      if (refused === undefined) throw error;
-      return documents.map((_, index): Came<void> => {
-        const why = refused.find((one) => one.index === index);
-        return why === undefined ? { result: undefined } : { error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), { code: why.code }) };
-      });
-    }
-  }, { items: 500, calls: 2 });
+  return new Gathering(
+    async (documents) => {
+      const [only] = documents,
+        rows = collection();
+      if (only !== undefined && documents.length === 1) {
+        await rows.insertOne(only, options);
+        return [{ result: undefined }];
+      }
+      try {
+        await rows.insertMany(documents, { ...options, ordered: false });
+        return documents.map(() => ({ result: undefined }));
+      } catch (error) {
+        const refused = findWriteErrors(error);
+        if (refused === undefined) throw error;
+        return documents.map((_, index): Came<void> => {
+          const why = refused.find((one) => one.index === index);
+          return why === undefined
+            ? { result: undefined }
+            : {
+                error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), {
+                  code: why.code,
+                }),
+              };
+        });
+      }
+    },
+    { items: 500, calls: 2 },
+  );
 }
 
 /**

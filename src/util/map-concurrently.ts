@@ -2,7 +2,11 @@
  * Runs `work` for each item, at most `limit` at once, and yields results as they come. The first
  * error ends it, after the running calls have ended.
  */
-export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work: (item: T) => Promise<R>): AsyncGenerator<R, void, undefined> {
+export async function* inParallel<T, R>(
+  items: Iterable<T>,
+  limit: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R, void, undefined> {
   const running = new Map<number, Promise<{ id: number; result: R }>>();
   const next = items[Symbol.iterator]();
   let started = 0;
@@ -30,11 +34,19 @@ export async function* inParallel<T, R>(items: Iterable<T>, limit: number, work:
  * Merges several generators, at most `limit` of them running at once, and yields values as they
  * come. The first error ends it, after the running calls have ended.
  */
-export async function* interleave<T>(sources: Iterable<AsyncGenerator<T>>, limit: number): AsyncGenerator<T, void, undefined> {
-  interface Step { readonly source: AsyncGenerator<T>; readonly result: IteratorResult<T, unknown> }
+export async function* interleave<T>(
+  sources: Iterable<AsyncGenerator<T>>,
+  limit: number,
+): AsyncGenerator<T, void, undefined> {
+  interface Step {
+    readonly source: AsyncGenerator<T>;
+    readonly result: IteratorResult<T, unknown>;
+  }
   const running = new Map<AsyncGenerator<T>, Promise<Step>>();
   const next = sources[Symbol.iterator]();
-  const advance = (source: AsyncGenerator<T>): void => { running.set(source, handleLater(source.next().then((result) => ({ source, result })))); };
+  const advance = (source: AsyncGenerator<T>): void => {
+    running.set(source, handleLater(source.next().then((result) => ({ source, result }))));
+  };
   const start = (): boolean => {
     const one: IteratorResult<AsyncGenerator<T>, unknown> = next.next();
     if (one.done === true) return false;

@@ -13,7 +13,9 @@ export class Stopwatch {
 
   constructor(private readonly now: () => number = () => performance.now()) {
     this.lookedAt = now();
-    this.ticking = setInterval(() => { this.look(); }, tickMs).unref();
+    this.ticking = setInterval(() => {
+      this.look();
+    }, tickMs).unref();
   }
 
   /** @returns milliseconds since the start, without those in which the process did not run */

@@ -3,12 +3,20 @@ import { chmod, link, mkdir, readdir, readFile, stat, symlink, writeFile } from 
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { formatKeyLine, removeManagedBlock, writeManagedBlock } from '../../src/access/authorized-keys.js';
+import {
+  formatKeyLine,
+  removeManagedBlock,
+  writeManagedBlock,
+} from '../../src/access/authorized-keys.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { compile } from '../hosts/compile.js';
 
 const run = promisify(execFile);
-const refused = (what: string): unknown => expect.objectContaining({ code: 'BAD_AUTHORIZED_KEYS', message: expect.stringContaining(what) as string });
+const refused = (what: string): unknown =>
+  expect.objectContaining({
+    code: 'BAD_AUTHORIZED_KEYS',
+    message: expect.stringContaining(what) as string,
+  });
 
 let dir: TestDir;
 let file: string;
@@ -26,14 +34,21 @@ const put = async (content: string | Buffer): Promise<void> => {
 describe('writeManagedBlock', () => {
   test('makes the file and its folder for this user alone', async () => {
     expect(await writeManagedBlock(file, 'db/a', ['restrict ssh-x AAAA a'])).toBe(true);
-    expect(await readFile(file, 'utf8')).toMatch(/^# syncmedia begin db\/a .*\nrestrict ssh-x AAAA a\n# syncmedia end db\/a\n$/);
+    expect(await readFile(file, 'utf8')).toMatch(
+      /^# syncmedia begin db\/a .*\nrestrict ssh-x AAAA a\n# syncmedia end db\/a\n$/,
+    );
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(join(dir.path, 'ssh'))).mode & 0o777).toBe(0o700);
     expect(await readdir(join(dir.path, 'ssh'))).toEqual(['authorized_keys']);
   });
 
   test('leaves every other byte as it is', async () => {
-    const before = Buffer.from([...Buffer.from('# mine\r\n\n  ssh-rsa AAAA x\xff'), 0xff, 0xfe, 0x0a]);
+    const before = Buffer.from([
+      ...Buffer.from('# mine\r\n\n  ssh-rsa AAAA x\xff'),
+      0xff,
+      0xfe,
+      0x0a,
+    ]);
     const after = Buffer.from('ssh-rsa BBBB without a line break at its end');
     await put(before);
     await writeManagedBlock(file, 'db/a', ['one']);
@@ -66,17 +81,26 @@ describe('writeManagedBlock', () => {
     await writeManagedBlock(file, 'db/ab', ['two']);
     await writeManagedBlock(file, 'db/a', []);
     await writeManagedBlock(file, 'db/a', ['three']);
-    expect(await readFile(file, 'utf8')).toMatch(/begin db\/a .*\nthree\n.*end db\/a\n.*begin db\/ab .*\ntwo\n.*end db\/ab\n$/);
+    expect(await readFile(file, 'utf8')).toMatch(
+      /begin db\/a .*\nthree\n.*end db\/a\n.*begin db\/ab .*\ntwo\n.*end db\/ab\n$/,
+    );
     await removeManagedBlock(file, 'db/a');
-    expect(await readFile(file, 'utf8')).toMatch(/^# syncmedia begin db\/ab .*\ntwo\n# syncmedia end db\/ab\n$/);
+    expect(await readFile(file, 'utf8')).toMatch(
+      /^# syncmedia begin db\/ab .*\ntwo\n# syncmedia end db\/ab\n$/,
+    );
   });
 
   test('does not guess where a marker line is gone', async () => {
     await writeManagedBlock(file, 'db/a', ['one']);
     const text = await readFile(file, 'utf8');
-    for (const broken of [text.replace(/# syncmedia end.*\n/, ''), text.replace(/# syncmedia begin.*\n/, '')]) {
+    for (const broken of [
+      text.replace(/# syncmedia end.*\n/, ''),
+      text.replace(/# syncmedia begin.*\n/, ''),
+    ]) {
       await put(broken);
-      await expect(writeManagedBlock(file, 'db/a', ['two'])).rejects.toThrow(refused('only one of the two marker lines'));
+      await expect(writeManagedBlock(file, 'db/a', ['two'])).rejects.toThrow(
+        refused('only one of the two marker lines'),
+      );
       expect(await readFile(file, 'utf8')).toBe(broken);
     }
   });
@@ -84,16 +108,26 @@ describe('writeManagedBlock', () => {
   test('refuses what others could write, and symlinks', async () => {
     await put('');
     await chmod(file, 0o620);
-    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(refused(`chmod go-w ${file}`));
+    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(
+      refused(`chmod go-w ${file}`),
+    );
     await chmod(file, 0o600);
     await chmod(join(dir.path, 'ssh'), 0o770);
-    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(refused('can be written by others'));
+    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(
+      refused('can be written by others'),
+    );
     await chmod(join(dir.path, 'ssh'), 0o700);
     await symlink('authorized_keys', join(dir.path, 'ssh/link'));
-    await expect(writeManagedBlock(join(dir.path, 'ssh/link'), 'db/a', [])).rejects.toThrow(refused('is a symlink'));
+    await expect(writeManagedBlock(join(dir.path, 'ssh/link'), 'db/a', [])).rejects.toThrow(
+      refused('is a symlink'),
+    );
     await symlink('ssh', join(dir.path, 'linked'));
-    await expect(writeManagedBlock(join(dir.path, 'linked/authorized_keys'), 'db/a', [])).rejects.toThrow(refused('is a symlink'));
-    await expect(writeManagedBlock(join(dir.path, 'ssh'), 'db/a', [])).rejects.toThrow(refused('is no file'));
+    await expect(
+      writeManagedBlock(join(dir.path, 'linked/authorized_keys'), 'db/a', []),
+    ).rejects.toThrow(refused('is a symlink'));
+    await expect(writeManagedBlock(join(dir.path, 'ssh'), 'db/a', [])).rejects.toThrow(
+      refused('is no file'),
+    );
     expect(await readFile(file, 'utf8')).toBe('');
   });
 
@@ -110,25 +144,45 @@ describe('writeManagedBlock', () => {
     const program = await compile('test/hosts/write-block.ts', join(dir.path, 'compiled'));
     const left = [...owners];
     // 20 at a time: a hundred need more memory than small machines have.
-    await Promise.all(Array.from({ length: 20 }, async () => {
-      for (let owner = left.pop(); owner !== undefined; owner = left.pop()) {
-        await run(process.execPath, [program, file, owner, `line of ${owner}`], { timeout: 55_000 });
-      }
-    }));
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        for (let owner = left.pop(); owner !== undefined; owner = left.pop()) {
+          await run(process.execPath, [program, file, owner, `line of ${owner}`], {
+            timeout: 55_000,
+          });
+        }
+      }),
+    );
     const lines = (await readFile(file, 'utf8')).trim().split('\n');
     expect(lines.length).toBe(1 + 3 * owners.length);
     expect(lines[0]).toBe('mine');
-    expect(lines.filter((line) => line.startsWith('line of ')).sort()).toEqual(owners.map((owner) => `line of ${owner}`).sort());
-    expect((await readdir(join(dir.path, 'ssh')))).toEqual(['authorized_keys']);
+    expect(lines.filter((line) => line.startsWith('line of ')).sort()).toEqual(
+      owners.map((owner) => `line of ${owner}`).sort(),
+    );
+    expect(await readdir(join(dir.path, 'ssh'))).toEqual(['authorized_keys']);
   });
 });
 
 describe('formatKeyLine', () => {
   test('restricts, re-encodes and names the host', async () => {
-    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a " comment', '-f', join(dir.path, 'key')]);
+    await run('ssh-keygen', [
+      '-q',
+      '-t',
+      'ed25519',
+      '-N',
+      '',
+      '-C',
+      'a " comment',
+      '-f',
+      join(dir.path, 'key'),
+    ]);
     const publicKey = await readFile(join(dir.path, 'key.pub'), 'utf8');
-    expect(formatKeyLine({ id: 'a-1', publicKey })).toBe(`restrict ${publicKey.split(' ').slice(0, 2).join(' ')} a-1`);
+    expect(formatKeyLine({ id: 'a-1', publicKey })).toBe(
+      `restrict ${publicKey.split(' ').slice(0, 2).join(' ')} a-1`,
+    );
     expect(formatKeyLine({ id: 'a\nb', publicKey })).not.toContain('\n');
-    expect(() => formatKeyLine({ id: 'a-1', publicKey: `${publicKey.trim()}\nssh-rsa AAAA` })).toThrow('host a-1');
+    expect(() =>
+      formatKeyLine({ id: 'a-1', publicKey: `${publicKey.trim()}\nssh-rsa AAAA` }),
+    ).toThrow('host a-1');
   });
 });

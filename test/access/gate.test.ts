@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkGate, closeGate, gateCommand, gateFolder, openGateDirs, readGateDirs, setGateHosts } from '../../src/access/gate.js';
+import {
+  checkGate,
+  closeGate,
+  gateCommand,
+  gateFolder,
+  openGateDirs,
+  readGateDirs,
+  setGateHosts,
+} from '../../src/access/gate.js';
 import { gateProgram } from '../../src/access/gate-program.js';
 import type { Path } from '../../src/model/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
@@ -15,13 +23,22 @@ afterEach(() => dir.remove());
 
 const all = { root: '/srv/app', syncDirs: [] };
 const paths = (...given: string[]): Path[] => given as Path[];
-const rules = async (): Promise<unknown> => JSON.parse(await readFile(join(gateFolder(dir.path), 'rules.json'), 'utf8'));
+const rules = async (): Promise<unknown> =>
+  JSON.parse(await readFile(join(gateFolder(dir.path), 'rules.json'), 'utf8'));
 
 test('a Python without a module of its standard library is named with the package that is missing', async () => {
   const python = join(dir.path, 'python3');
-  await writeFile(python, '#!/bin/sh\necho "Traceback (most recent call last):" >&2\necho "ModuleNotFoundError: No module named \'ctypes\'" >&2\nexit 1\n', { mode: 0o755 });
+  await writeFile(
+    python,
+    '#!/bin/sh\necho "Traceback (most recent call last):" >&2\necho "ModuleNotFoundError: No ' +
+      "module named 'ctypes'\" >&2\nexit 1\n",
+    { mode: 0o755 },
+  );
   await expect(checkGate(python)).rejects.toMatchObject({
-    code: 'NO_CONFINEMENT', message: expect.stringMatching(/lacks its own module ctypes.*apt-get install python3`, as python3-minimal is not enough/) as string,
+    code: 'NO_CONFINEMENT',
+    message: expect.stringMatching(
+      /lacks its own module ctypes.*apt-get install python3`, as python3-minimal is not enough/,
+    ) as string,
   });
 });
 
@@ -29,10 +46,16 @@ describe('the rules', () => {
   test('are for this user alone, and beside the program', async () => {
     await setGateHosts(dir.path, all, ['b', 'a']);
     expect(await rules()).toEqual({ root: '/srv/app', dirs: [], hosts: ['a', 'b'] });
-    expect(await readFile(join(gateFolder(dir.path), 'syncmedia-gate.py'), 'utf8')).toBe(gateProgram);
-    expect((await readdir(gateFolder(dir.path))).sort()).toEqual(['rules.json', 'syncmedia-gate.py']);
+    expect(await readFile(join(gateFolder(dir.path), 'syncmedia-gate.py'), 'utf8')).toBe(
+      gateProgram,
+    );
+    expect((await readdir(gateFolder(dir.path))).sort()).toEqual([
+      'rules.json',
+      'syncmedia-gate.py',
+    ]);
     expect((await stat(gateFolder(dir.path))).mode & 0o777).toBe(0o700);
-    for (const name of await readdir(gateFolder(dir.path))) expect((await stat(join(gateFolder(dir.path), name))).mode & 0o777).toBe(0o600);
+    for (const name of await readdir(gateFolder(dir.path)))
+      expect((await stat(join(gateFolder(dir.path), name))).mode & 0o777).toBe(0o600);
   });
 
   test('open what the app declares, more with each process, and say when there is more', async () => {
@@ -45,7 +68,11 @@ describe('the rules', () => {
 
   test('stay within the allow-list of this host, which opens its own', async () => {
     await openGateDirs(dir.path, all, paths('uploads', 'media/private'));
-    await openGateDirs(dir.path, { ...all, syncDirs: ['uploads/photos', '../etc'] }, paths('uploads/photos/2024', 'media'));
+    await openGateDirs(
+      dir.path,
+      { ...all, syncDirs: ['uploads/photos', '../etc'] },
+      paths('uploads/photos/2024', 'media'),
+    );
     expect(await readGateDirs(dir.path)).toEqual(['uploads/photos', 'uploads/photos/2024']);
   });
 
@@ -57,14 +84,19 @@ describe('the rules', () => {
 
   test('that cannot be read open nothing, and are written anew', async () => {
     await openGateDirs(dir.path, all, paths('uploads'));
-    await writeFile(join(gateFolder(dir.path), 'rules.json'), '{ "root": "/srv/app", "dirs": ["uplo');
+    await writeFile(
+      join(gateFolder(dir.path), 'rules.json'),
+      '{ "root": "/srv/app", "dirs": ["uplo',
+    );
     expect(await readGateDirs(dir.path)).toEqual([]);
     await openGateDirs(dir.path, all, paths('media'));
     expect(await rules()).toEqual({ root: '/srv/app', dirs: ['media'], hosts: [] });
   });
 
   test('lose nothing to many who write at once', async () => {
-    await Promise.all(Array.from({ length: 20 }, (_, index) => openGateDirs(dir.path, all, paths(`dir-${index}`))));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => openGateDirs(dir.path, all, paths(`dir-${index}`))),
+    );
     expect(await readGateDirs(dir.path)).toHaveLength(20);
   });
 
@@ -83,14 +115,23 @@ describe('the command', () => {
     await setGateHosts(stateDir, all, ['a-1']);
     const stderr = await new Promise((resolve) => {
       const env = { ...process.env, SSH_ORIGINAL_COMMAND: 'id' };
-      execFile('/bin/sh', ['-c', gateCommand(stateDir, 'a-1')], { timeout: 10_000, cwd: dir.path, env }, (_error, _stdout, text) => { resolve(text); });
+      execFile(
+        '/bin/sh',
+        ['-c', gateCommand(stateDir, 'a-1')],
+        { timeout: 10_000, cwd: dir.path, env },
+        (_error, _stdout, text) => {
+          resolve(text);
+        },
+      );
     });
     expect(stderr).toBe('syncmedia-gate: only rsync and SFTP for the sync dirs are allowed\n');
     expect(await readdir(dir.path)).not.toContain('gone');
   });
 
   test('takes no host id that a shell could read as more, and no folder that sshd could', () => {
-    for (const id of ['', 'a b', 'a;b', '$(id)', '-a', "a'", 'a\nb', 'a'.repeat(65)]) expect(() => gateCommand('/state', id)).toThrow('is no host id');
-    for (const folder of ['/a"b', '/a\\b', '/a\nb']) expect(() => gateCommand(folder, 'a')).toThrow('cannot be written into authorized_keys');
+    for (const id of ['', 'a b', 'a;b', '$(id)', '-a', "a'", 'a\nb', 'a'.repeat(65)])
+      expect(() => gateCommand('/state', id)).toThrow('is no host id');
+    for (const folder of ['/a"b', '/a\\b', '/a\nb'])
+      expect(() => gateCommand(folder, 'a')).toThrow('cannot be written into authorized_keys');
   });
 });

@@ -9,15 +9,25 @@ import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
 let dir: TestDir;
-beforeAll(async () => { dir = await makeTestDir(); });
-afterEach(async () => { for (const name of ['id_ed25519', 'id_ed25519.pub']) await rm(join(dir.path, name), { force: true }); });
+beforeAll(async () => {
+  dir = await makeTestDir();
+});
+afterEach(async () => {
+  for (const name of ['id_ed25519', 'id_ed25519.pub'])
+    await rm(join(dir.path, name), { force: true });
+});
 afterAll(() => dir.remove());
 
 test('makes a pair that OpenSSH and ssh2 can use, for this user alone', async () => {
   const file = await generateKey(dir.path, 'web1');
   const pair = await findKey({ key: file, identityFile: undefined });
-  expect([file, pair.identityFile, pair.publicKey.type]).toEqual([join(dir.path, 'id_ed25519.pub'), join(dir.path, 'id_ed25519'), 'ssh-ed25519']);
-  for (const name of [file, pair.identityFile]) expect(((await stat(name)).mode & 0o777).toString(8)).toBe('600');
+  expect([file, pair.identityFile, pair.publicKey.type]).toEqual([
+    join(dir.path, 'id_ed25519.pub'),
+    join(dir.path, 'id_ed25519'),
+    'ssh-ed25519',
+  ]);
+  for (const name of [file, pair.identityFile])
+    expect(((await stat(name)).mode & 0o777).toString(8)).toBe('600');
   const { stdout } = await run('ssh-keygen', ['-y', '-f', pair.identityFile]);
   expect(stdout.split(' ').slice(0, 2).join(' ').trim()).toBe(pair.publicKey.line);
 });
@@ -26,17 +36,24 @@ test('never overwrites: what was made before is used again', async () => {
   const file = await generateKey(dir.path, 'web1');
   const before = await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))]);
   expect(await generateKey(dir.path, 'other')).toBe(file);
-  expect(await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))])).toEqual(before);
+  expect(await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))])).toEqual(
+    before,
+  );
 });
 
 test('twenty at once make one pair', async () => {
   await Promise.all(Array.from({ length: 20 }, () => generateKey(dir.path, 'web1')));
-  expect((await findKey({ key: join(dir.path, 'id_ed25519.pub'), identityFile: undefined })).publicKey.type).toBe('ssh-ed25519');
+  expect(
+    (await findKey({ key: join(dir.path, 'id_ed25519.pub'), identityFile: undefined })).publicKey
+      .type,
+  ).toBe('ssh-ed25519');
 });
 
 test('where another public key lies there, nothing is left behind', async () => {
   await writeFile(join(dir.path, 'id_ed25519.pub'), 'mine');
-  await expect(generateKey(dir.path, 'web1')).rejects.toThrow(expect.objectContaining({ code: 'BAD_KEY' }));
+  await expect(generateKey(dir.path, 'web1')).rejects.toThrow(
+    expect.objectContaining({ code: 'BAD_KEY' }),
+  );
   expect(await readFile(join(dir.path, 'id_ed25519.pub'), 'utf8')).toBe('mine');
   await expect(stat(join(dir.path, 'id_ed25519'))).rejects.toThrow();
 });

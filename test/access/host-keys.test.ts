@@ -5,10 +5,13 @@ import { readOwnHostKeys, scanHostKeys } from '../../src/access/host-keys.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 
 let host: TestHost;
-beforeAll(async () => { host = await startHost({ name: 'keys', rsa: true }); });
+beforeAll(async () => {
+  host = await startHost({ name: 'keys', rsa: true });
+});
 afterAll(() => host.close());
 
-const shown = (): string[] => host.hostPublicKeys.map((line) => line.split(' ').slice(0, 2).join(' ')).sort();
+const shown = (): string[] =>
+  host.hostPublicKeys.map((line) => line.split(' ').slice(0, 2).join(' ')).sort();
 
 describe('scanHostKeys', () => {
   test('finds all keys that the sshd shows', async () => {
@@ -16,7 +19,9 @@ describe('scanHostKeys', () => {
   });
 
   test('takes no option for a host', async () => {
-    await expect(scanHostKeys('-T0', host.port)).rejects.toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
+    await expect(scanHostKeys('-T0', host.port)).rejects.toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION' }),
+    );
   });
 });
 
@@ -31,7 +36,10 @@ describe('readOwnHostKeys', () => {
     await writeFile(join(folder, 'id_rsa.pub'), host.hostPublicKeys[0] ?? '');
     expect(await readOwnHostKeys(host.port, folder)).toEqual({ keys: shown(), from: 'sshd' });
     await host.stop();
-    expect(await readOwnHostKeys(host.port, folder)).toEqual({ keys: [line.split(' ').slice(0, 2).join(' ')], from: 'files' });
+    expect(await readOwnHostKeys(host.port, folder)).toEqual({
+      keys: [line.split(' ').slice(0, 2).join(' ')],
+      from: 'files',
+    });
     await rm(folder, { recursive: true });
     expect(await readOwnHostKeys(host.port, folder)).toEqual({ keys: [], from: 'nowhere' });
   });

@@ -25,7 +25,12 @@ import { makeMachine, type Machine } from '../hosts/site.js';
 const run = promisify(execFile);
 
 /** What a host has open to another: an SFTP channel that is in use, and a master for rsync. */
-interface Open { connection: Connection; release: () => void; master: SshTarget; ssh: Ssh }
+interface Open {
+  connection: Connection;
+  release: () => void;
+  master: SshTarget;
+  ssh: Ssh;
+}
 
 describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   let database: TestDatabase;
@@ -44,7 +49,10 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     await database.close();
   });
   beforeEach(async () => {
-    machines = await Promise.all([makeMachine(database, sshds[0]), makeMachine(database, sshds[1])]);
+    machines = await Promise.all([
+      makeMachine(database, sshds[0]),
+      makeMachine(database, sshds[1]),
+    ]);
     const first = await initHost(machines[0].deps, { syncDirs: ['uploads'] });
     const second = await initHost(machines[1].deps, { syncDirs: ['uploads'] });
     hosts = [first.host, second.host];
@@ -58,7 +66,8 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
       release();
       await ssh.close();
     }
-    for (const name of ['p_hosts', 'p_meta']) await database.connection.collection(name).deleteMany({});
+    for (const name of ['p_hosts', 'p_meta'])
+      await database.connection.collection(name).deleteMany({});
     for (const host of sshds) {
       await rm(join(host.stateDir, 'host.json'), { force: true });
       await rm(gateFolder(host.stateDir), { recursive: true, force: true });
@@ -67,7 +76,12 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   });
 
   const connectToFirst = async (from: 0 | 1): Promise<Open> => {
-    const ssh = new Ssh({ stateDir: sshds[from].stateDir, identityFile: sshds[from].privateKeyFile, timeoutMs: 10_000, idleMs: 60_000 });
+    const ssh = new Ssh({
+      stateDir: sshds[from].stateDir,
+      identityFile: sshds[from].privateKeyFile,
+      timeoutMs: 10_000,
+      idleMs: 60_000,
+    });
     const { connection, release } = await ssh.connections.take(hosts[0]);
     const master = await ssh.target(hosts[0]);
     const opened = { connection, release, master, ssh };
@@ -75,26 +89,51 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     await inMaster(opened, 'true');
     return opened;
   };
-  const inMaster = ({ master }: Open, ...args: string[]): Promise<unknown> => run('ssh', ['-F', master.configFile, '-S', master.controlPath, master.alias, ...args], { timeout: 10_000 });
+  const inMaster = ({ master }: Open, ...args: string[]): Promise<unknown> =>
+    run('ssh', ['-F', master.configFile, '-S', master.controlPath, master.alias, ...args], {
+      timeout: 10_000,
+    });
   const isMasterOpen = ({ master }: Open): Promise<boolean> =>
-    run('ssh', ['-F', master.configFile, '-S', master.controlPath, '-O', 'check', master.alias], { timeout: 10_000 }).then(() => true, () => false);
-  const isSftpOpen = ({ connection }: Open): Promise<boolean> => connection.disk.list(`${hosts[0].rootPath}/uploads`).then(() => true, () => false);
+    run('ssh', ['-F', master.configFile, '-S', master.controlPath, '-O', 'check', master.alias], {
+      timeout: 10_000,
+    }).then(
+      () => true,
+      () => false,
+    );
+  const isSftpOpen = ({ connection }: Open): Promise<boolean> =>
+    connection.disk.list(`${hosts[0].rootPath}/uploads`).then(
+      () => true,
+      () => false,
+    );
   const untilEnded = async (opened: Open): Promise<void> => {
-    await until(async () => !(await isSftpOpen(opened)) && !(await isMasterOpen(opened)), { what: 'the end of a connection' });
-    await expect(opened.ssh.connections.use(hosts[0], () => Promise.resolve('in'))).rejects.toMatchObject({ code: 'AUTH_FAILED' });
+    await until(async () => !(await isSftpOpen(opened)) && !(await isMasterOpen(opened)), {
+      what: 'the end of a connection',
+    });
+    await expect(
+      opened.ssh.connections.use(hosts[0], () => Promise.resolve('in')),
+    ).rejects.toMatchObject({ code: 'AUTH_FAILED' });
   };
   const keep = async (registry: Registry): Promise<KeysKept> => {
     await registry.refresh();
     const target = { stateDir: sshds[0].stateDir, state, log: machines[0].deps.config.log };
-    kept = new KeysKept({ target, registry, events: new EventBus(), held: () => true, sealed: true });
+    kept = new KeysKept({
+      target,
+      registry,
+      events: new EventBus(),
+      held: () => true,
+      sealed: true,
+    });
     await kept.update();
     return kept;
   };
-  const registryOf = (): Registry => new Registry(() => hostRows(database.connection, 'p_'), hosts[0].id);
+  const registryOf = (): Registry =>
+    new Registry(() => hostRows(database.connection, 'p_'), hosts[0].id);
 
   test('of a host that is retired here end with its key, those of others stay', async () => {
     const [own, other] = [await connectToFirst(0), await connectToFirst(1)];
-    expect(await Promise.all([own, other].flatMap((one) => [isSftpOpen(one), isMasterOpen(one)]))).toEqual([true, true, true, true]);
+    expect(
+      await Promise.all([own, other].flatMap((one) => [isSftpOpen(one), isMasterOpen(one)])),
+    ).toEqual([true, true, true, true]);
     await unregisterHost(machines[0].deps, hosts[1]);
     await untilEnded(other);
     expect([await isSftpOpen(own), await isMasterOpen(own)]).toEqual([true, true]);
@@ -123,7 +162,10 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   test('that no rule has in it any more get no further channel, before anybody ended them', async () => {
     const other = await connectToFirst(1);
     await openGateDirs(sshds[0].stateDir, state, []);
-    await writeFile(join(gateFolder(sshds[0].stateDir), 'rules.json'), JSON.stringify({ root: state.root, dirs: ['uploads'], hosts: [hosts[0].id] }));
+    await writeFile(
+      join(gateFolder(sshds[0].stateDir), 'rules.json'),
+      JSON.stringify({ root: state.root, dirs: ['uploads'], hosts: [hosts[0].id] }),
+    );
     await expect(inMaster(other, 'true')).rejects.toMatchObject({ code: 77 });
   });
 
@@ -132,14 +174,20 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     const { connection, release, ssh } = await connectToFirst(1);
     const all = { ...state, syncDirs: [] };
     await keys.close();
-    await expect(connection.disk.list(state.root)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(connection.disk.list(state.root)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
     await run('mkdir', ['-p', join(state.root, 'media')]);
-    await expect(connection.disk.list(`${state.root}/media`)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(connection.disk.list(`${state.root}/media`)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
     await openDeclaredDirs(sshds[0].stateDir, all, ['media' as Path]);
     await until(() => !connection.open);
     release();
     open.length = 0;
-    await ssh.connections.use(hosts[0], async ({ disk }) => { expect(await disk.list(`${state.root}/media`)).toEqual([]); });
+    await ssh.connections.use(hosts[0], async ({ disk }) => {
+      expect(await disk.list(`${state.root}/media`)).toEqual([]);
+    });
     await ssh.close();
   });
 
@@ -152,7 +200,12 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     }
     await until(async () => {
       await connectToFirst(1);
-      return (await readdir(join(gateFolder(sshds[0].stateDir), 'connections'))).filter((name) => name.startsWith(hosts[1].id)).length <= 2 * open.length;
+      return (
+        (await readdir(join(gateFolder(sshds[0].stateDir), 'connections'))).filter((name) =>
+          name.startsWith(hosts[1].id),
+        ).length <=
+        2 * open.length
+      );
     });
   });
 });

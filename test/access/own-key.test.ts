@@ -14,7 +14,11 @@ let dir: TestDir;
 let home: string;
 beforeAll(async () => {
   dir = await makeTestDir();
-  await Promise.all([makeKey(join(dir.path, 'ed')), makeKey(join(dir.path, 'rsa'), 'rsa'), makeKey(join(dir.path, 'locked'), 'ed25519', 'secret')]);
+  await Promise.all([
+    makeKey(join(dir.path, 'ed')),
+    makeKey(join(dir.path, 'rsa'), 'rsa'),
+    makeKey(join(dir.path, 'locked'), 'ed25519', 'secret'),
+  ]);
 });
 afterAll(() => dir.remove());
 beforeEach(async () => {
@@ -27,13 +31,17 @@ const install = async (from: string, to: string): Promise<void> => {
   await copyFile(join(dir.path, from), join(home, '.ssh', to));
   await copyFile(join(dir.path, `${from}.pub`), join(home, '.ssh', `${to}.pub`));
 };
-const refused = (what: string): unknown => expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
+const refused = (what: string): unknown =>
+  expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
 const find = (key?: string, identityFile?: string) => findKey({ key, identityFile, home });
 
 describe('findKey', () => {
   test('by default takes id_rsa, then id_ed25519', async () => {
     await install('ed', 'id_ed25519');
-    expect(await find()).toMatchObject({ publicKeyFile: join(home, '.ssh/id_ed25519.pub'), identityFile: join(home, '.ssh/id_ed25519') });
+    expect(await find()).toMatchObject({
+      publicKeyFile: join(home, '.ssh/id_ed25519.pub'),
+      identityFile: join(home, '.ssh/id_ed25519'),
+    });
     await install('rsa', 'id_rsa');
     expect((await find()).publicKey.type).toBe('ssh-rsa');
   });
@@ -51,20 +59,29 @@ describe('findKey', () => {
   test('takes a literal key whose private half is a usual one, or is named', async () => {
     const line = await readFile(join(dir.path, 'ed.pub'), 'utf8');
     await expect(find(line)).rejects.toThrow(refused('SYNCMEDIA_IDENTITY'));
-    expect(await find(line, join(dir.path, 'ed'))).toMatchObject({ publicKeyFile: undefined, identityFile: join(dir.path, 'ed') });
+    expect(await find(line, join(dir.path, 'ed'))).toMatchObject({
+      publicKeyFile: undefined,
+      identityFile: join(dir.path, 'ed'),
+    });
     await install('ed', 'id_ed25519');
     expect((await find(line)).identityFile).toBe(join(home, '.ssh/id_ed25519'));
   });
 
   test('refuses a private key in the place of a public one, from a file or literally', async () => {
     await expect(find(join(dir.path, 'ed'))).rejects.toThrow(refused('is a private key'));
-    await expect(find(await readFile(join(dir.path, 'ed'), 'utf8'))).rejects.toThrow(refused('is a private key'));
+    await expect(find(await readFile(join(dir.path, 'ed'), 'utf8'))).rejects.toThrow(
+      refused('is a private key'),
+    );
   });
 
   test('refuses a private half that ssh could not use', async () => {
     await expect(find(join(dir.path, 'locked.pub'))).rejects.toThrow(refused('needs a passphrase'));
-    await expect(find(join(dir.path, 'ed.pub'), join(dir.path, 'rsa'))).rejects.toThrow(refused('not the half'));
-    await expect(find(join(dir.path, 'ed.pub'), join(dir.path, 'ed.pub'))).rejects.toThrow(refused('can be read by others'));
+    await expect(find(join(dir.path, 'ed.pub'), join(dir.path, 'rsa'))).rejects.toThrow(
+      refused('not the half'),
+    );
+    await expect(find(join(dir.path, 'ed.pub'), join(dir.path, 'ed.pub'))).rejects.toThrow(
+      refused('can be read by others'),
+    );
     await install('ed', 'open');
     await chmod(join(home, '.ssh/open'), 0o640);
     await expect(find(join(home, '.ssh/open.pub'))).rejects.toThrow(refused('chmod 600'));

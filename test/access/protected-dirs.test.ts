@@ -1,7 +1,11 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listProtected, refuseProtectedDirs, type Protected } from '../../src/access/protected-dirs.js';
+import {
+  listProtected,
+  refuseProtectedDirs,
+  type Protected,
+} from '../../src/access/protected-dirs.js';
 import type { Path } from '../../src/model/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
@@ -9,19 +13,43 @@ let home: TestDir;
 let guarded: Protected[];
 beforeEach(async () => {
   home = await makeTestDir();
-  for (const dir of ['.ssh/inner', 'state/gate', 'app/uploads', 'app/node_modules/package/files', 'media']) await mkdir(join(home.path, dir), { recursive: true });
+  for (const dir of [
+    '.ssh/inner',
+    'state/gate',
+    'app/uploads',
+    'app/node_modules/package/files',
+    'media',
+  ])
+    await mkdir(join(home.path, dir), { recursive: true });
   guarded = [
-    ...listProtected({ authorizedKeysFile: join(home.path, '.ssh/authorized_keys'), identityFile: join(home.path, 'state/key') }, { stateDir: join(home.path, 'state') })
-      .filter(({ isCode }) => !isCode),
+    ...listProtected(
+      {
+        authorizedKeysFile: join(home.path, '.ssh/authorized_keys'),
+        identityFile: join(home.path, 'state/key'),
+      },
+      { stateDir: join(home.path, 'state') },
+    ).filter(({ isCode }) => !isCode),
     { path: join(home.path, 'app'), what: 'the code of the application', isCode: true },
   ];
 });
 afterEach(() => home.remove());
 
-const check = (dirs: string[], { root = home.path, named = [] as string[] } = {}) => (): void => { refuseProtectedDirs(root, dirs as Path[], named, guarded); };
+const check =
+  (dirs: string[], { root = home.path, named = [] as string[] } = {}) =>
+  (): void => {
+    refuseProtectedDirs(root, dirs as Path[], named, guarded);
+  };
 const refused = expect.objectContaining({ code: 'BAD_SYNC_DIR' }) as Error;
 
-test.each(['.ssh', '.ssh/inner', 'state', 'state/gate', 'app', 'app/node_modules', 'app/node_modules/package/files'])('%s is refused', async (dir) => {
+test.each([
+  '.ssh',
+  '.ssh/inner',
+  'state',
+  'state/gate',
+  'app',
+  'app/node_modules',
+  'app/node_modules/package/files',
+])('%s is refused', async (dir) => {
   expect(check([dir])).toThrow(refused);
   expect(check(['media', dir])).toThrow(refused);
 });
@@ -36,9 +64,13 @@ test('a symlink is judged by where it leads', async () => {
   expect(check(['media/link'])).toThrow(refused);
 });
 
-test('uploads below the application and directories of their own are accepted; so is one that does not exist yet', async () => {
-  expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
-});
+test(
+  'uploads below the application and directories of their own are accepted; so is one that ' +
+    'does not exist yet',
+  async () => {
+    expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
+  },
+);
 
 test('the directory of the application is accepted where init names it', async () => {
   expect(check(['app'], { named: ['app'] })).not.toThrow();
@@ -46,8 +78,13 @@ test('the directory of the application is accepted where init names it', async (
 });
 
 test('a key right below / closes no sync dir', () => {
-  guarded = listProtected({ authorizedKeysFile: '/authorized_keys', identityFile: '/id_rsa' }, { stateDir: join(home.path, 'state') }).filter(({ isCode }) => !isCode);
-  expect(guarded.map(({ path }) => path)).toEqual(expect.arrayContaining(['/authorized_keys', '/id_rsa']));
+  guarded = listProtected(
+    { authorizedKeysFile: '/authorized_keys', identityFile: '/id_rsa' },
+    { stateDir: join(home.path, 'state') },
+  ).filter(({ isCode }) => !isCode);
+  expect(guarded.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['/authorized_keys', '/id_rsa']),
+  );
   expect(check(['media'])).not.toThrow();
   expect(check(['state'])).toThrow(refused);
 });

@@ -7,39 +7,69 @@ import { fingerprint, parsePublicKey } from '../../src/access/public-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
-const kinds = [['ed25519'], ['rsa', '2048'], ['ecdsa', '256'], ['ecdsa', '384'], ['ecdsa', '521']] as const;
+const kinds = [
+  ['ed25519'],
+  ['rsa', '2048'],
+  ['ecdsa', '256'],
+  ['ecdsa', '384'],
+  ['ecdsa', '521'],
+] as const;
 
 let dir: TestDir;
 let lines: string[];
 let good = '';
 beforeAll(async () => {
   dir = await makeTestDir();
-  lines = await Promise.all(kinds.map(async ([type, bits], index) => {
-    const file = join(dir.path, `key${String(index)}`);
-    await run('ssh-keygen', ['-q', '-t', type, ...(bits === undefined ? [] : ['-b', bits]), '-N', '', '-C', 'a comment', '-f', file]);
-    return readFile(`${file}.pub`, 'utf8');
-  }));
+  lines = await Promise.all(
+    kinds.map(async ([type, bits], index) => {
+      const file = join(dir.path, `key${String(index)}`);
+      await run('ssh-keygen', [
+        '-q',
+        '-t',
+        type,
+        ...(bits === undefined ? [] : ['-b', bits]),
+        '-N',
+        '',
+        '-C',
+        'a comment',
+        '-f',
+        file,
+      ]);
+      return readFile(`${file}.pub`, 'utf8');
+    }),
+  );
   good = lines[0]?.trim() ?? '';
 });
 afterAll(() => dir.remove());
 
-const refused = (what: string): unknown => expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
-const blobOf = (...fields: (string | Buffer)[]): string => Buffer.concat(fields.flatMap((field) => {
-  const bytes = Buffer.from(field as string);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return [length, bytes];
-})).toString('base64');
+const refused = (what: string): unknown =>
+  expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
+const blobOf = (...fields: (string | Buffer)[]): string =>
+  Buffer.concat(
+    fields.flatMap((field) => {
+      const bytes = Buffer.from(field as string);
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(bytes.length);
+      return [length, bytes];
+    }),
+  ).toString('base64');
 
 describe('parsePublicKey', () => {
-  test.each(kinds.map((kind, index) => [kind.join(' '), index] as const))('takes %s without its comment', (_, index) => {
-    const line = lines[index] ?? '';
-    expect(parsePublicKey(line).line).toBe(line.trim().split(' ').slice(0, 2).join(' '));
-  });
+  test.each(kinds.map((kind, index) => [kind.join(' '), index] as const))(
+    'takes %s without its comment',
+    (_, index) => {
+      const line = lines[index] ?? '';
+      expect(parsePublicKey(line).line).toBe(line.trim().split(' ').slice(0, 2).join(' '));
+    },
+  );
 
   test('has the fingerprint that ssh-keygen shows', async () => {
     for (const [index, line] of lines.entries()) {
-      const { stdout } = await run('ssh-keygen', ['-l', '-f', join(dir.path, `key${String(index)}.pub`)]);
+      const { stdout } = await run('ssh-keygen', [
+        '-l',
+        '-f',
+        join(dir.path, `key${String(index)}.pub`),
+      ]);
       expect(stdout).toContain(` ${fingerprint(line)} `);
     }
   });
@@ -47,7 +77,8 @@ describe('parsePublicKey', () => {
   test('refuses two keys, and a line break that would add one', () => {
     expect(() => parsePublicKey(`${good}\n${good}`)).toThrow(refused('more than one line'));
     expect(() => parsePublicKey(`${good}\rssh-rsa AAAA`)).toThrow(refused('more than one line'));
-    expect(parsePublicKey(`${good} ${good}`).line).toBe(good.split(' ').slice(0, 2).join(' ')); // The second is a comment.
+    // The second is a comment.
+    expect(parsePublicKey(`${good} ${good}`).line).toBe(good.split(' ').slice(0, 2).join(' '));
   });
 
   test('refuses options before the key', () => {
@@ -66,13 +97,45 @@ describe('parsePublicKey', () => {
     ['dsa', () => `ssh-dss ${blobOf('ssh-dss', 'x')}`, 'begins with "ssh-dss"'],
     ['no base64', () => 'ssh-ed25519', 'base64'],
     ['broken base64', () => 'ssh-ed25519 AAAA*', 'base64'],
-    ['base64 without its padding', () => `ssh-ed25519 ${Buffer.from('ab').toString('base64').replace('=', '')}`, 'base64'],
-    ['another type inside', () => `ssh-ed25519 ${blobOf('ssh-rsa', Buffer.alloc(32))}`, 'holds another type'],
-    ['a short ed25519 key', () => `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(31))}`, '32 bytes'],
-    ['bytes after the end', () => `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(32), Buffer.alloc(8), Buffer.alloc(1))}`, 'after its end'],
-    ['a cut one', () => `ssh-ed25519 ${Buffer.from(blobOf('ssh-ed25519', Buffer.alloc(32)), 'base64').subarray(0, 40).toString('base64')}`, 'cut off'],
-    ['a short rsa key', () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.from([1, 0, 1]), Buffer.alloc(64, 255))}`, '512 bits'],
-    ['a point of another curve', () => `ecdsa-sha2-nistp256 ${blobOf('ecdsa-sha2-nistp256', 'nistp384', Buffer.alloc(65, 4))}`, 'no point on nistp256'],
+    [
+      'base64 without its padding',
+      () => `ssh-ed25519 ${Buffer.from('ab').toString('base64').replace('=', '')}`,
+      'base64',
+    ],
+    [
+      'another type inside',
+      () => `ssh-ed25519 ${blobOf('ssh-rsa', Buffer.alloc(32))}`,
+      'holds another type',
+    ],
+    [
+      'a short ed25519 key',
+      () => `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(31))}`,
+      '32 bytes',
+    ],
+    [
+      'bytes after the end',
+      () =>
+        `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(32), Buffer.alloc(8), Buffer.alloc(1))}`,
+      'after its end',
+    ],
+    [
+      'a cut one',
+      () =>
+        `ssh-ed25519 ${Buffer.from(blobOf('ssh-ed25519', Buffer.alloc(32)), 'base64')
+          .subarray(0, 40)
+          .toString('base64')}`,
+      'cut off',
+    ],
+    [
+      'a short rsa key',
+      () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.from([1, 0, 1]), Buffer.alloc(64, 255))}`,
+      '512 bits',
+    ],
+    [
+      'a point of another curve',
+      () => `ecdsa-sha2-nistp256 ${blobOf('ecdsa-sha2-nistp256', 'nistp384', Buffer.alloc(65, 4))}`,
+      'no point on nistp256',
+    ],
   ])('refuses %s', (_, text, what) => {
     expect(() => parsePublicKey(text())).toThrow(refused(what));
   });

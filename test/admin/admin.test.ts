@@ -14,9 +14,15 @@ const bearer = `Bearer ${token}`;
 
 const lines: string[] = [];
 const log: Log = {
-  info: (message) => { lines.push(`info ${message}`); },
-  warn: (message) => { lines.push(`warn ${message}`); },
-  error: (message) => { lines.push(`error ${message}`); },
+  info: (message) => {
+    lines.push(`info ${message}`);
+  },
+  warn: (message) => {
+    lines.push(`warn ${message}`);
+  },
+  error: (message) => {
+    lines.push(`error ${message}`);
+  },
 };
 let sync: RecordingInstance;
 beforeEach(() => {
@@ -26,16 +32,36 @@ beforeEach(() => {
 
 /** How the router asks for changes of hosts: nothing is approved by the way. */
 const remote = { remote: true };
-interface ErrorBody { error: { code: string; message: string } }
+interface ErrorBody {
+  error: { code: string; message: string };
+}
 const errorOf = (answer: request.Response): ErrorBody['error'] => (answer.body as ErrorBody).error;
 
-/** Every Express this package supports, with and without parsers of the app's own before the router. */
+/**
+ * Every Express this package supports, with and without parsers of the app's own before the router.
+ */
 const apps: [name: string, make: (options: AdminOptions) => Express][] = [
   ['Express 5', (options) => express().use('/admin', createAdmin(sync, options))],
-  ['Express 5 behind express.json', (options) => express().use(express.json(), express.urlencoded()).use('/admin', createAdmin(sync, options))],
-  ['Express 5 behind express.raw', (options) => express().use(express.raw({ type: '*/*' })).use('/admin', createAdmin(sync, options))],
+  [
+    'Express 5 behind express.json',
+    (options) =>
+      express().use(express.json(), express.urlencoded()).use('/admin', createAdmin(sync, options)),
+  ],
+  [
+    'Express 5 behind express.raw',
+    (options) =>
+      express()
+        .use(express.raw({ type: '*/*' }))
+        .use('/admin', createAdmin(sync, options)),
+  ],
   ['Express 4', (options) => make4().use('/admin', createAdmin(sync, options))],
-  ['Express 4 behind express.json', (options) => make4().use(express.json(), express.urlencoded({ extended: true })).use('/admin', createAdmin(sync, options))],
+  [
+    'Express 4 behind express.json',
+    (options) =>
+      make4()
+        .use(express.json(), express.urlencoded({ extended: true }))
+        .use('/admin', createAdmin(sync, options)),
+  ],
 ];
 const make4 = express4 as typeof express;
 
@@ -45,49 +71,91 @@ describe.each(apps)('on %s', (_, make) => {
   test('lists hosts, with fingerprints of their keys', async () => {
     const answer = await request(app()).get('/admin/hosts').set('Authorization', bearer);
     expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ hosts: [{ hostname: 'web1', publicKey, key: { type: 'ssh-ed25519', fingerprint }, hostKeys: [{ fingerprint }] }] });
+    expect(answer.body).toMatchObject({
+      hosts: [
+        {
+          hostname: 'web1',
+          publicKey,
+          key: { type: 'ssh-ed25519', fingerprint },
+          hostKeys: [{ fingerprint }],
+        },
+      ],
+    });
     expect(answer.headers).toMatchObject({
-      'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'application/json; charset=utf-8', 'x-frame-options': 'DENY',
-      'content-security-policy': "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-type': 'application/json; charset=utf-8',
+      'x-frame-options': 'DENY',
+      'content-security-policy':
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      'referrer-policy': 'no-referrer',
     });
   });
 
   test('asks for a push, as a run that is answered at once', async () => {
-    const answer = await request(app()).post('/admin/push').set('Authorization', bearer).send({ hosts: ['web2'], dirs: ['uploads'], dryRun: true });
+    const answer = await request(app())
+      .post('/admin/push')
+      .set('Authorization', bearer)
+      .send({ hosts: ['web2'], dirs: ['uploads'], dryRun: true });
     expect([answer.status, answer.headers.location]).toEqual([202, '/admin/runs/r1']);
     expect(answer.body).toMatchObject({ run: { id: 'r1', kind: 'push', state: 'asked' } });
-    expect(sync.calls).toEqual([['push', { hosts: ['web2'], dirs: ['uploads'], dryRun: true, by: 'admin' }]]);
+    expect(sync.calls).toEqual([
+      ['push', { hosts: ['web2'], dirs: ['uploads'], dryRun: true, by: 'admin' }],
+    ]);
   });
 
   test('takes a request without a body', async () => {
-    const answer = await request(app()).post('/admin/pull').set('Authorization', bearer).set('Content-Type', 'application/json');
+    const answer = await request(app())
+      .post('/admin/pull')
+      .set('Authorization', bearer)
+      .set('Content-Type', 'application/json');
     expect(answer.status).toBe(202);
     expect(sync.calls).toEqual([['pull', { by: 'admin' }]]);
   });
 
   test('initialises, adds, edits and unregisters hosts', async () => {
     const agent = request(app());
-    const send = (method: 'post' | 'patch' | 'delete', path: string, body: object) => agent[method](path).set('Authorization', bearer).send(body);
-    const registration = { hostname: 'web1', url: 'web1.example', sshPort: 2222, username: 'deploy', key: publicKey, root: '/srv/site', syncDirs: ['uploads'] };
+    const send = (method: 'post' | 'patch' | 'delete', path: string, body: object) =>
+      agent[method](path).set('Authorization', bearer).send(body);
+    const registration = {
+      hostname: 'web1',
+      url: 'web1.example',
+      sshPort: 2222,
+      username: 'deploy',
+      key: publicKey,
+      root: '/srv/site',
+      syncDirs: ['uploads'],
+    };
     expect((await send('post', '/admin/hosts/init', registration)).status).toBe(201);
-    expect((await send('post', '/admin/hosts', { hostname: 'nas', root: '/media', hostKey: publicKey })).status).toBe(201);
+    expect(
+      (await send('post', '/admin/hosts', { hostname: 'nas', root: '/media', hostKey: publicKey }))
+        .status,
+    ).toBe(201);
     expect((await send('patch', '/admin/hosts/web%201', { status: 'paused' })).status).toBe(200);
     expect((await send('delete', '/admin/hosts/web1', {})).status).toBe(200);
     expect(sync.calls).toEqual([
-      ['hosts.init', registration, remote], ['hosts.add', { hostname: 'nas', root: '/media', hostKey: publicKey }, remote],
-      ['hosts.edit', 'web 1', { status: 'paused' }, remote], ['hosts.unregister', 'web1'],
+      ['hosts.init', registration, remote],
+      ['hosts.add', { hostname: 'nas', root: '/media', hostKey: publicKey }, remote],
+      ['hosts.edit', 'web 1', { status: 'paused' }, remote],
+      ['hosts.unregister', 'web1'],
     ]);
   });
 
   test('an unknown field is refused by name, and nothing is called', async () => {
-    const answer = await request(app()).post('/admin/push').set('Authorization', bearer).send({ host: 'web2' });
+    const answer = await request(app())
+      .post('/admin/push')
+      .set('Authorization', bearer)
+      .send({ host: 'web2' });
     expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
     expect(errorOf(answer).message).toContain('"host"');
     expect(sync.calls).toEqual([]);
   });
 
   test('more than 64 KiB is refused', async () => {
-    const answer = await request(app()).post('/admin/push').set('Authorization', bearer).send({ dirs: ['x'.repeat(70_000)] });
+    const answer = await request(app())
+      .post('/admin/push')
+      .set('Authorization', bearer)
+      .send({ dirs: ['x'.repeat(70_000)] });
     expect([answer.status, errorOf(answer).code]).toEqual([413, 'TOO_LARGE']);
   });
 
@@ -106,22 +174,43 @@ describe('who may use it', () => {
     const asked = request(express().use(createAdmin(sync, { log, ...options }))).get('/status');
     return authorization === undefined ? asked : asked.set('Authorization', authorization);
   };
-  const basic = (password: string): string => `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}`;
+  const basic = (password: string): string =>
+    `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}`;
 
   test.each([
-    ['the token as Bearer', bearer, 200], ['the token as Basic password', basic(token), 200], ['the scheme in capitals', `BEARER ${token}`, 200],
-    ['a wrong token', `${bearer}x`, 401], ['a prefix of it', bearer.slice(0, -1), 401], ['a wrong password', basic('no'), 401],
-    ['Basic without a colon', `Basic ${Buffer.from(token).toString('base64')}`, 401], ['another scheme', `Digest ${token}`, 401], ['nothing', undefined, 401],
+    ['the token as Bearer', bearer, 200],
+    ['the token as Basic password', basic(token), 200],
+    ['the scheme in capitals', `BEARER ${token}`, 200],
+    ['a wrong token', `${bearer}x`, 401],
+    ['a prefix of it', bearer.slice(0, -1), 401],
+    ['a wrong password', basic('no'), 401],
+    ['Basic without a colon', `Basic ${Buffer.from(token).toString('base64')}`, 401],
+    ['another scheme', `Digest ${token}`, 401],
+    ['nothing', undefined, 401],
   ])('%s', async (_, authorization, status) => {
     const answer = await get({ token }, authorization);
     expect(answer.status).toBe(status);
-    expect(answer.headers['www-authenticate']).toBe(status === 401 ? 'Basic realm="syncmedia", charset="UTF-8"' : undefined);
+    expect(answer.headers['www-authenticate']).toBe(
+      status === 401 ? 'Basic realm="syncmedia", charset="UTF-8"' : undefined,
+    );
   });
 
   test.each<[string, AdminOptions['authorize'], number]>([
-    ['true', () => true, 200], ['"approve"', () => 'approve', 200], ['another text', (() => 'yes') as unknown as () => boolean, 403], ['a promise of true', async () => true, 200], ['false', () => false, 403], ['a promise of false', async () => false, 403],
+    ['true', () => true, 200],
+    ['"approve"', () => 'approve', 200],
+    ['another text', (() => 'yes') as unknown as () => boolean, 403],
+    ['a promise of true', async () => true, 200],
+    ['false', () => false, 403],
+    ['a promise of false', async () => false, 403],
     ['something truthy that is not true', (() => ({ user: 1 })) as unknown as () => boolean, 403],
-    ['a throw', () => { throw new Error('session store down'); }, 500], ['a rejection', () => Promise.reject(new Error('down')), 500],
+    [
+      'a throw',
+      () => {
+        throw new Error('session store down');
+      },
+      500,
+    ],
+    ['a rejection', () => Promise.reject(new Error('down')), 500],
   ])('authorize that answers %s', async (_, authorize, status) => {
     const answer = await get({ authorize });
     expect(answer.status).toBe(status);
@@ -135,15 +224,25 @@ describe('who may use it', () => {
   });
 
   test('authorize sees the request as the app made it', async () => {
-    const app = express().use((req, _, next) => { Object.assign(req, { user: 'ada' }); next(); })
-      .use(createAdmin(sync, { log, authorize: (req) => (req as unknown as { user: string }).user === 'ada' }));
+    const app = express()
+      .use((req, _, next) => {
+        Object.assign(req, { user: 'ada' });
+        next();
+      })
+      .use(
+        createAdmin(sync, {
+          log,
+          authorize: (req) => (req as unknown as { user: string }).user === 'ada',
+        }),
+      );
     expect((await request(app).get('/status')).status).toBe(200);
   });
 
   test('after many wrong tokens none is looked at for a while, not even the right one', async () => {
     const app = express().use(createAdmin(sync, { log, token }));
     const seen = new Set<number>();
-    for (let tries = 0; tries < 40 && !seen.has(429); tries++) seen.add((await request(app).get('/status').set('Authorization', 'Bearer wrong')).status);
+    for (let tries = 0; tries < 40 && !seen.has(429); tries++)
+      seen.add((await request(app).get('/status').set('Authorization', 'Bearer wrong')).status);
     expect(seen).toEqual(new Set([401, 429]));
     const answer = await request(app).get('/status').set('Authorization', bearer);
     expect([answer.status, errorOf(answer).code]).toEqual([429, 'TOO_MANY_FAILURES']);
@@ -155,44 +254,80 @@ describe('who may use it', () => {
   });
 
   test('an unknown option is refused by name', () => {
-    expect(() => createAdmin(sync, { log, authorise: () => true } as AdminOptions)).toThrow(/authorise/);
+    expect(() => createAdmin(sync, { log, authorise: () => true } as AdminOptions)).toThrow(
+      /authorise/,
+    );
   });
 });
 
 describe('changes', () => {
-  const app = (options: AdminOptions = {}): Express => express()
-    .use((_, response, next) => { response.setHeader('Content-Security-Policy', 'default-src *').setHeader('X-Frame-Options', 'SAMEORIGIN'); next(); })
-    .use('/admin', createAdmin(sync, { log, token, ...options })).use((_, response) => { response.json({ app: true }); });
-  const send = (method: 'post' | 'patch' | 'delete', path: string, body: object, options: AdminOptions = {}) =>
-    request(app(options))[method](`/admin${path}`).set('Authorization', bearer).send(body);
+  const app = (options: AdminOptions = {}): Express =>
+    express()
+      .use((_, response, next) => {
+        response
+          .setHeader('Content-Security-Policy', 'default-src *')
+          .setHeader('X-Frame-Options', 'SAMEORIGIN');
+        next();
+      })
+      .use('/admin', createAdmin(sync, { log, token, ...options }))
+      .use((_, response) => {
+        response.json({ app: true });
+      });
+  const send = (
+    method: 'post' | 'patch' | 'delete',
+    path: string,
+    body: object,
+    options: AdminOptions = {},
+  ) => request(app(options))[method](`/admin${path}`).set('Authorization', bearer).send(body);
 
   test('the token lets no host in, whatever goes along with it', async () => {
     const digest = 'd'.repeat(64);
     for (const body of [{ digest }, { digest, token }, { token }, {}]) {
-      for (const authorize of [undefined, () => true, () => false, async () => true, (() => ({ approve: true })) as unknown as () => boolean, (() => 'approved') as unknown as () => boolean]) {
+      for (const authorize of [
+        undefined,
+        () => true,
+        () => false,
+        async () => true,
+        (() => ({ approve: true })) as unknown as () => boolean,
+        (() => 'approved') as unknown as () => boolean,
+      ]) {
         const answer = await send('post', '/hosts/web2/approve', body, { authorize });
-        expect([answer.status, errorOf(answer).message]).toEqual([403, expect.stringContaining('command line')]);
+        expect([answer.status, errorOf(answer).message]).toEqual([
+          403,
+          expect.stringContaining('command line'),
+        ]);
       }
     }
     expect(sync.calls).toEqual([]);
   });
 
   test.each<[string, AdminOptions]>([
-    ['with the token', { authorize: () => 'approve' }], ['without a token', { token: undefined, authorize: () => Promise.resolve('approve' as const) }],
-  ])('a person whom authorize answers "approve" lets a host in, by what was looked at: %s', async (_, options) => {
-    const digest = 'd'.repeat(64);
-    expect((await send('post', '/hosts/web2/approve', {}, options)).status).toBe(400);
-    expect((await send('post', '/hosts/web2/approve', { digest }, options)).status).toBe(200);
-    expect(sync.calls).toEqual([['hosts.approve', 'web2', digest]]);
-  });
+    ['with the token', { authorize: () => 'approve' }],
+    ['without a token', { token: undefined, authorize: () => Promise.resolve('approve' as const) }],
+  ])(
+    'a person whom authorize answers "approve" lets a host in, by what was looked at: %s',
+    async (_, options) => {
+      const digest = 'd'.repeat(64);
+      expect((await send('post', '/hosts/web2/approve', {}, options)).status).toBe(400);
+      expect((await send('post', '/hosts/web2/approve', { digest }, options)).status).toBe(200);
+      expect(sync.calls).toEqual([['hosts.approve', 'web2', digest]]);
+    },
+  );
 
   test('read-only, it shows and changes nothing', async () => {
     const readOnly = { readOnly: true };
-    for (const [method, path] of [['post', '/push'], ['patch', '/hosts/web1'], ['delete', '/hosts/web1'], ['post', '/hosts/web1/approve']] as const) {
+    for (const [method, path] of [
+      ['post', '/push'],
+      ['patch', '/hosts/web1'],
+      ['delete', '/hosts/web1'],
+      ['post', '/hosts/web1/approve'],
+    ] as const) {
       expect((await send(method, path, {}, readOnly)).status).toBe(403);
     }
     expect(sync.calls).toEqual([]);
-    expect((await request(app(readOnly)).get('/admin/hosts').set('Authorization', bearer)).status).toBe(200);
+    expect(
+      (await request(app(readOnly)).get('/admin/hosts').set('Authorization', bearer)).status,
+    ).toBe(200);
   });
 
   test('are asked for under the name of who asks', async () => {
@@ -201,33 +336,59 @@ describe('changes', () => {
     await send('post', '/push', {});
     await send('post', '/push', {}, { nameOf: () => 'grace' });
     expect(sync.names).toEqual([
-      expect.stringMatching(/^"ada" through the router, from .*127\.0\.0\.1$/), expect.stringMatching(/^somebody through/), expect.stringMatching(/^"grace" through/),
+      expect.stringMatching(/^"ada" through the router, from .*127\.0\.0\.1$/),
+      expect.stringMatching(/^somebody through/),
+      expect.stringMatching(/^"grace" through/),
     ]);
-    expect((await request(app()).get('/admin/audit?limit=5').set('Authorization', bearer)).body).toMatchObject({ audit: [{ by: 'ada', what: 'push' }] });
+    expect(
+      (await request(app()).get('/admin/audit?limit=5').set('Authorization', bearer)).body,
+    ).toMatchObject({ audit: [{ by: 'ada', what: 'push' }] });
   });
 
-  test('the headers are those of its own answers, and no other\'s', async () => {
+  test("the headers are those of its own answers, and no other's", async () => {
     const own = await request(app()).get('/admin/hosts').set('Authorization', bearer);
-    expect([own.headers['content-security-policy'], own.headers['x-frame-options']]).toEqual([expect.stringContaining("default-src 'none'"), 'DENY']);
+    expect([own.headers['content-security-policy'], own.headers['x-frame-options']]).toEqual([
+      expect.stringContaining("default-src 'none'"),
+      'DENY',
+    ]);
     const other = await request(app()).get('/elsewhere');
-    expect([other.headers['content-security-policy'], other.headers['x-frame-options']]).toEqual(['default-src *', 'SAMEORIGIN']);
+    expect([other.headers['content-security-policy'], other.headers['x-frame-options']]).toEqual([
+      'default-src *',
+      'SAMEORIGIN',
+    ]);
   });
 });
 
 describe('where a change may come from', () => {
-  const post = (headers: Record<string, string>) => request(express().use(createAdmin(sync, { log, token })))
-    .post('/push').set({ Authorization: bearer, Host: 'site.example', ...headers }).send('{}');
+  const post = (headers: Record<string, string>) =>
+    request(express().use(createAdmin(sync, { log, token })))
+      .post('/push')
+      .set({ Authorization: bearer, Host: 'site.example', ...headers })
+      .send('{}');
   const json = { 'Content-Type': 'application/json' };
 
   test.each([
-    ['no Origin', json, 202], ['its own origin', { ...json, Origin: 'https://site.example' }, 202],
-    ['its own origin with the default port', { ...json, Host: 'site.example:443', Origin: 'https://site.example' }, 202],
-    ['same-origin, said by the browser behind a proxy that renames the host', { ...json, 'Sec-Fetch-Site': 'same-origin', Origin: 'https://public.example' }, 202],
-    ['another origin', { ...json, Origin: 'https://evil.example' }, 403], ['another port', { ...json, Origin: 'https://site.example:8443' }, 403],
-    ['the null origin', { ...json, Origin: 'null' }, 403], ['a sibling site', { ...json, 'Sec-Fetch-Site': 'same-site' }, 403],
+    ['no Origin', json, 202],
+    ['its own origin', { ...json, Origin: 'https://site.example' }, 202],
+    [
+      'its own origin with the default port',
+      { ...json, Host: 'site.example:443', Origin: 'https://site.example' },
+      202,
+    ],
+    [
+      'same-origin, said by the browser behind a proxy that renames the host',
+      { ...json, 'Sec-Fetch-Site': 'same-origin', Origin: 'https://public.example' },
+      202,
+    ],
+    ['another origin', { ...json, Origin: 'https://evil.example' }, 403],
+    ['another port', { ...json, Origin: 'https://site.example:8443' }, 403],
+    ['the null origin', { ...json, Origin: 'null' }, 403],
+    ['a sibling site', { ...json, 'Sec-Fetch-Site': 'same-site' }, 403],
     ['another site', { ...json, 'Sec-Fetch-Site': 'cross-site' }, 403],
-    ['JSON with a charset', { 'Content-Type': 'application/json; charset=utf-8' }, 202], ['plain text', { 'Content-Type': 'text/plain' }, 415],
-    ['a form', { 'Content-Type': 'application/x-www-form-urlencoded' }, 415], ['a longer type', { 'Content-Type': 'application/jsonx' }, 415],
+    ['JSON with a charset', { 'Content-Type': 'application/json; charset=utf-8' }, 202],
+    ['plain text', { 'Content-Type': 'text/plain' }, 415],
+    ['a form', { 'Content-Type': 'application/x-www-form-urlencoded' }, 415],
+    ['a longer type', { 'Content-Type': 'application/jsonx' }, 415],
   ])('%s', async (_, headers, status) => {
     expect((await post(headers)).status).toBe(status);
     expect(sync.calls.length).toBe(status === 202 ? 1 : 0);
@@ -235,7 +396,8 @@ describe('where a change may come from', () => {
 
   test('GET changes nothing, under whatever address', async () => {
     const agent = request(express().use(createAdmin(sync, { log, token })));
-    for (const path of ['/push', '/pull', '/hosts/init', '/runs/r1/cancel']) await agent.get(path).set('Authorization', bearer);
+    for (const path of ['/push', '/pull', '/hosts/init', '/runs/r1/cancel'])
+      await agent.get(path).set('Authorization', bearer);
     expect(sync.calls.map(([method]) => method)).toEqual(['hosts.show']);
   });
 });
@@ -248,14 +410,20 @@ describe('addresses and input', () => {
     for (const path of ['', '/']) {
       const answer = await get(path);
       expect(answer.status).toBe(200);
-      expect((answer.body as { routes: { path: string }[] }).routes.map(({ path: route }) => route)).toEqual(expect.arrayContaining(['/status', '/hosts/:host', '/runs/:id/cancel']));
+      expect(
+        (answer.body as { routes: { path: string }[] }).routes.map(({ path: route }) => route),
+      ).toEqual(expect.arrayContaining(['/status', '/hosts/:host', '/runs/:id/cancel']));
     }
   });
 
   test('an unknown address is 404, a known one with another method 405 with Allow', async () => {
     expect(errorOf(await get('/nowhere')).code).toBe('NOT_FOUND');
     const answer = await agent().put('/sync-admin/hosts').set('Authorization', bearer);
-    expect([answer.status, errorOf(answer).code, answer.headers.allow]).toEqual([405, 'METHOD_NOT_ALLOWED', 'GET, POST']);
+    expect([answer.status, errorOf(answer).code, answer.headers.allow]).toEqual([
+      405,
+      'METHOD_NOT_ALLOWED',
+      'GET, POST',
+    ]);
   });
 
   test('HEAD is GET without a body', async () => {
@@ -267,47 +435,86 @@ describe('addresses and input', () => {
     expect((await get('/hosts/%E0%A4%A')).status).toBe(400);
   });
 
-  test.each([['/runs?limit=3', 200], ['/runs', 200], ['/runs?limit=0', 400], ['/runs?limit=', 400], ['/runs?limit=1e9', 400], ['/runs?limt=3', 400]])(
-    'GET %s is %i', async (path, status) => { expect((await get(path)).status).toBe(status); });
+  test.each([
+    ['/runs?limit=3', 200],
+    ['/runs', 200],
+    ['/runs?limit=0', 400],
+    ['/runs?limit=', 400],
+    ['/runs?limit=1e9', 400],
+    ['/runs?limt=3', 400],
+  ])('GET %s is %i', async (path, status) => {
+    expect((await get(path)).status).toBe(status);
+  });
 
   const bad: [method: 'post' | 'patch', path: string, body: unknown, culprit: string][] = [
-    ['post', '/hosts/init', { sshPort: 0 }, 'sshPort'], ['post', '/hosts/init', { sshPort: '22' }, 'sshPort'], ['post', '/hosts/init', { syncDirs: 'uploads' }, 'syncDirs'],
-    ['post', '/hosts/init', { hostname: 'a\nb' }, 'hostname'], ['post', '/hosts/init', { hostname: '' }, 'hostname'], ['post', '/hosts/init', { key: '/etc/shadow' }, 'key'],
-    ['post', '/hosts', { hostname: 'nas' }, 'root'], ['patch', '/hosts/web1', { status: 'retired' }, 'status'], ['patch', '/hosts/web1', { passive: true }, 'passive'],
-    ['post', '/push', { dirs: [1] }, 'dirs[0]'], ['post', '/push', { dryRun: 'yes' }, 'dryRun'], ['post', '/push', [], 'object'], ['post', '/push', 'x', 'object'],
+    ['post', '/hosts/init', { sshPort: 0 }, 'sshPort'],
+    ['post', '/hosts/init', { sshPort: '22' }, 'sshPort'],
+    ['post', '/hosts/init', { syncDirs: 'uploads' }, 'syncDirs'],
+    ['post', '/hosts/init', { hostname: 'a\nb' }, 'hostname'],
+    ['post', '/hosts/init', { hostname: '' }, 'hostname'],
+    ['post', '/hosts/init', { key: '/etc/shadow' }, 'key'],
+    ['post', '/hosts', { hostname: 'nas' }, 'root'],
+    ['patch', '/hosts/web1', { status: 'retired' }, 'status'],
+    ['patch', '/hosts/web1', { passive: true }, 'passive'],
+    ['post', '/push', { dirs: [1] }, 'dirs[0]'],
+    ['post', '/push', { dryRun: 'yes' }, 'dryRun'],
+    ['post', '/push', [], 'object'],
+    ['post', '/push', 'x', 'object'],
     ['post', '/runs/r1/cancel', { force: true }, 'force'],
   ];
   test.each(bad)('%s %s %j names %s', async (method, path, body, culprit) => {
-    const answer = await agent()[method](`/sync-admin${path}`).set('Authorization', bearer).set('Content-Type', 'application/json').send(JSON.stringify(body));
+    const answer = await agent()
+      [method](`/sync-admin${path}`)
+      .set('Authorization', bearer)
+      .set('Content-Type', 'application/json')
+      .send(JSON.stringify(body));
     expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
     expect(errorOf(answer).message).toContain(culprit);
     expect(sync.calls).toEqual([]);
   });
 
-  test.each(['{', '{"__proto__": {"dryRun": true}}', '\u0000'])('the body %j is refused', async (body) => {
-    const answer = await agent().post('/sync-admin/push').set('Authorization', bearer).set('Content-Type', 'application/json').send(body);
-    expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
-    expect(sync.calls).toEqual([]);
-  });
+  test.each(['{', '{"__proto__": {"dryRun": true}}', '\u0000'])(
+    'the body %j is refused',
+    async (body) => {
+      const answer = await agent()
+        .post('/sync-admin/push')
+        .set('Authorization', bearer)
+        .set('Content-Type', 'application/json')
+        .send(body);
+      expect([answer.status, errorOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
+      expect(sync.calls).toEqual([]);
+    },
+  );
 });
 
 describe('errors', () => {
   const get = async (fail: Error) => {
     sync.fail = fail;
-    return request(express().use(createAdmin(sync, { log, token }))).get('/status').set('Authorization', bearer);
+    return request(express().use(createAdmin(sync, { log, token })))
+      .get('/status')
+      .set('Authorization', bearer);
   };
 
   test('what the caller got wrong is told', async () => {
-    const answer = await request(express().use(createAdmin(sync, { log, token }))).get('/hosts/nobody').set('Authorization', bearer);
-    expect([answer.status, answer.body]).toEqual([404, { error: { code: 'UNKNOWN_HOST', message: 'nobody is no host' } }]);
+    const answer = await request(express().use(createAdmin(sync, { log, token })))
+      .get('/hosts/nobody')
+      .set('Authorization', bearer);
+    expect([answer.status, answer.body]).toEqual([
+      404,
+      { error: { code: 'UNKNOWN_HOST', message: 'nobody is no host' } },
+    ]);
   });
 
   test('what failed inside is told by its code, and in full in the log alone', async () => {
-    const answer = await get(new SyncMediaError('MISSING_PROGRAM', '/usr/bin/rsync --server -e ssh /srv/site: not found'));
+    const answer = await get(
+      new SyncMediaError('MISSING_PROGRAM', '/usr/bin/rsync --server -e ssh /srv/site: not found'),
+    );
     expect([answer.status, errorOf(answer).code]).toEqual([500, 'MISSING_PROGRAM']);
     expect(errorOf(answer).message).not.toMatch(/\/usr|\/srv|--server/);
     const reference = /reference (\w+)/.exec(errorOf(answer).message)?.[1];
-    expect(lines).toEqual([expect.stringContaining(`reference ${String(reference)}: MISSING_PROGRAM: /usr/bin/rsync`)]);
+    expect(lines).toEqual([
+      expect.stringContaining(`reference ${String(reference)}: MISSING_PROGRAM: /usr/bin/rsync`),
+    ]);
   });
 
   test('an unknown error is 500 INTERNAL with a reference to the log, without its text and stack', async () => {
@@ -315,16 +522,29 @@ describe('errors', () => {
     expect([answer.status, errorOf(answer).code]).toEqual([500, 'INTERNAL']);
     expect(JSON.stringify(answer.body)).not.toMatch(/srv|TypeError|\.ts/);
     const reference = /reference (\w+)/.exec(errorOf(answer).message)?.[1];
-    expect(lines).toEqual([expect.stringMatching(new RegExp(`reference ${String(reference)}: TypeError: cannot read /srv`))]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        new RegExp(`reference ${String(reference)}: TypeError: cannot read /srv`),
+      ),
+    ]);
   });
 
   test('a path of the server is hidden, one that the caller sent is not', async () => {
-    sync.fail = new SyncMediaError('BAD_SYNC_DIR', 'uploads below "/srv/my site" is a file, /home/me/.ssh/id_rsa too, /sent is not');
-    const answer = await request(express().use(createAdmin(sync, { log, token }))).post('/hosts/init').set('Authorization', bearer).send({ root: '/sent' });
-    expect([answer.status, errorOf(answer).message]).toEqual([400, 'uploads below "…" is a file, … too, /sent is not']);
+    sync.fail = new SyncMediaError(
+      'BAD_SYNC_DIR',
+      'uploads below "/srv/my site" is a file, /home/me/.ssh/id_rsa too, /sent is not',
+    );
+    const answer = await request(express().use(createAdmin(sync, { log, token })))
+      .post('/hosts/init')
+      .set('Authorization', bearer)
+      .send({ root: '/sent' });
+    expect([answer.status, errorOf(answer).message]).toEqual([
+      400,
+      'uploads below "…" is a file, … too, /sent is not',
+    ]);
   });
 
-  test('every code has its status, and the router\'s own codes are none of them', async () => {
+  test("every code has its status, and the router's own codes are none of them", async () => {
     for (const code of Object.keys(codes) as (keyof typeof codes)[]) {
       const answer = await get(new SyncMediaError(code, 'x'));
       expect(errorOf(answer).code).toBe(code);

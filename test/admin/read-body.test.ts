@@ -9,22 +9,42 @@ let server: Server;
 const seen: unknown[] = [];
 beforeAll(async () => {
   server = createServer((incoming, response) => {
-    void readBody(incoming).catch((error: unknown) => error).then((body) => {
-      seen.push(body);
-      response.statusCode = body instanceof Refusal ? body.status : 200;
-      response.end();
-    });
+    void readBody(incoming)
+      .catch((error: unknown) => error)
+      .then((body) => {
+        seen.push(body);
+        response.statusCode = body instanceof Refusal ? body.status : 200;
+        response.end();
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
-afterAll(() => new Promise((resolve) => { server.close(resolve); }));
-beforeEach(() => { seen.length = 0; });
+afterAll(
+  () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+    }),
+);
+beforeEach(() => {
+  seen.length = 0;
+});
 
 /** A request that says nothing of its length before it sends its body. */
 function open() {
-  const outgoing = request({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, method: 'POST', agent: false });
+  const outgoing = request({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    method: 'POST',
+    agent: false,
+  });
   const status = new Promise<number | undefined>((resolve, reject) => {
-    outgoing.on('response', (response: IncomingMessage) => { response.resume().on('end', () => { resolve(response.statusCode); }); }).on('error', reject);
+    outgoing
+      .on('response', (response: IncomingMessage) => {
+        response.resume().on('end', () => {
+          resolve(response.statusCode);
+        });
+      })
+      .on('error', reject);
   });
   return { outgoing, status };
 }
@@ -47,7 +67,11 @@ test('a body of unknown length is given up at 64 KiB', async () => {
 test('a body that breaks off is refused', async () => {
   const { outgoing, status } = open();
   outgoing.write('{"dirs":');
-  await new Promise<void>((resolve) => { server.once('request', () => { resolve(); }); });
+  await new Promise<void>((resolve) => {
+    server.once('request', () => {
+      resolve();
+    });
+  });
   outgoing.destroy();
   await expect(status).rejects.toThrow('socket hang up');
   await until(() => seen.length > 0);

@@ -1,34 +1,81 @@
 import { codes, SyncMediaError } from '../../src/model/errors.js';
-import type { AuditEntry, CopiesResult, DoctorCheck, DocumentStatus, InitReport, Status, SyncMedia } from '../../src/api/sync-media.js';
+import type {
+  AuditEntry,
+  CopiesResult,
+  DoctorCheck,
+  DocumentStatus,
+  InitReport,
+  Status,
+  SyncMedia,
+} from '../../src/api/sync-media.js';
 import type { Host, Path, Run } from '../../src/model/words.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
-export const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
+export const publicKey =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
 export const fingerprint = 'SHA256:y4OMlamvnZa69g1iACyfqIcSq2dDZjQ7M7MR2+8Oy3k';
 
 export function makeHost(over: Partial<Host> = {}): Host {
   const now = new Date('2026-01-02T03:04:05Z');
   return {
-    id: 'h1', hostname: 'web1', url: 'web1.example', sshPort: 22, username: 'deploy', publicKey: `${publicKey} deploy@web1`,
-    hostKeys: [publicKey], rootPath: '/srv/site', syncDirs: ['uploads' as Path], backend: 'rsync', passive: false, status: 'approved',
-    lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now, ...over,
+    id: 'h1',
+    hostname: 'web1',
+    url: 'web1.example',
+    sshPort: 22,
+    username: 'deploy',
+    publicKey: `${publicKey} deploy@web1`,
+    hostKeys: [publicKey],
+    rootPath: '/srv/site',
+    syncDirs: ['uploads' as Path],
+    backend: 'rsync',
+    passive: false,
+    status: 'approved',
+    lanes: {},
+    sweeps: {},
+    landed: 0,
+    halted: {},
+    createdAt: now,
+    updatedAt: now,
+    ...over,
   };
 }
 
 export function makeEntry(): AuditEntry {
-  return { id: 'a1', at: new Date('2026-01-02T03:04:05Z'), by: 'ada', what: 'push', asked: '[{}]', host: 'h1', outcome: 'done' };
+  return {
+    id: 'a1',
+    at: new Date('2026-01-02T03:04:05Z'),
+    by: 'ada',
+    what: 'push',
+    asked: '[{}]',
+    host: 'h1',
+    outcome: 'done',
+  };
 }
 
 export function makeRun(over: Partial<Run> = {}): Run {
   return {
-    id: 'r1', kind: 'push', at: 'h1', hosts: [], dirs: [], dryRun: false, repair: false, state: 'asked', files: 0, bytes: 0,
-    filesFound: 0, bytesFound: 0, failures: [], askedAt: new Date('2026-01-02T03:04:05Z'), askedBy: 'admin', ...over,
+    id: 'r1',
+    kind: 'push',
+    at: 'h1',
+    hosts: [],
+    dirs: [],
+    dryRun: false,
+    repair: false,
+    state: 'asked',
+    files: 0,
+    bytes: 0,
+    filesFound: 0,
+    bytesFound: 0,
+    failures: [],
+    askedAt: new Date('2026-01-02T03:04:05Z'),
+    askedBy: 'admin',
+    ...over,
   };
 }
 
 /**
- * Stands where an instance stands, so that what the router makes of a request can be seen without a database: it notes each
- * call and answers something fixed, or throws what `fail` says.
+ * Stands where an instance stands, so that what the router makes of a request can be seen without a
+ * database: it notes each call and answers something fixed, or throws what `fail` says.
  */
 export class RecordingInstance implements SyncMedia {
   readonly calls: [method: string, ...args: unknown[]][] = [];
@@ -42,66 +89,126 @@ export class RecordingInstance implements SyncMedia {
 
   readonly hosts = {
     list: () => this.answer('hosts.list', [], [makeHost()]),
-    show: (name: string) => name === 'nobody' ? Promise.reject(new SyncMediaError('UNKNOWN_HOST', 'nobody is no host')) : this.answer('hosts.show', [name], makeHost()),
-    init: (...args: unknown[]) => this.answer<InitReport>('hosts.init', args, { host: makeHost(), created: true, checks: [] }),
+    show: (name: string) =>
+      name === 'nobody'
+        ? Promise.reject(new SyncMediaError('UNKNOWN_HOST', 'nobody is no host'))
+        : this.answer('hosts.show', [name], makeHost()),
+    init: (...args: unknown[]) =>
+      this.answer<InitReport>('hosts.init', args, { host: makeHost(), created: true, checks: [] }),
     add: (...args: unknown[]) => this.answer('hosts.add', args, makeHost({ passive: true })),
     edit: (...args: unknown[]) => this.answer('hosts.edit', args, makeHost()),
     approve: (...args: unknown[]) => this.answer('hosts.approve', args, makeHost()),
     seal: () => this.answer('hosts.seal', [], { sealed: [makeHost()], pending: [] }),
-    readKeys: (...args: unknown[]) => this.answer('hosts.readKeys', args, { pinned: [fingerprint], shown: [fingerprint] }),
+    readKeys: (...args: unknown[]) =>
+      this.answer('hosts.readKeys', args, { pinned: [fingerprint], shown: [fingerprint] }),
     acceptKeys: (...args: unknown[]) => this.answer('hosts.acceptKeys', args, makeHost()),
-    unregister: (...args: unknown[]) => this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
+    unregister: (...args: unknown[]) =>
+      this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
   };
 
   readonly runs = {
     list: (...args: unknown[]) => this.answer('runs.list', args, [makeRun()]),
     show: (...args: unknown[]) => this.answer('runs.show', args, makeRun()),
-    cancel: (...args: unknown[]) => this.answer('runs.cancel', args, makeRun({ state: 'cancelled' })),
+    cancel: (...args: unknown[]) =>
+      this.answer('runs.cancel', args, makeRun({ state: 'cancelled' })),
     follow: (...args: unknown[]) => this.answer('runs.follow', args, makeRun({ state: 'done' })),
   };
 
   readonly kept = {
-    list: (...args: unknown[]) => this.answer('kept.list', args, [{
-      dir: 'uploads' as Path, path: 'uploads/a.jpg' as Path, keptAs: '.syncmedia/trash/x/a.jpg', at: new Date('2026-01-02T03:04:05Z'), size: 3,
-    }]),
+    list: (...args: unknown[]) =>
+      this.answer('kept.list', args, [
+        {
+          dir: 'uploads' as Path,
+          path: 'uploads/a.jpg' as Path,
+          keptAs: '.syncmedia/trash/x/a.jpg',
+          at: new Date('2026-01-02T03:04:05Z'),
+          size: 3,
+        },
+      ]),
     restore: (...args: unknown[]) => this.answer('kept.restore', args, undefined),
   };
 
   readonly conflicts = {
     list: (...args: unknown[]) => this.answer('conflicts.list', args, []),
-    compare: (...args: unknown[]) => this.answer('conflicts.compare', args, {
-      dir: 'uploads' as Path, path: 'uploads/a.jpg' as Path, keptAs: '.syncmedia/conflicts/x/a.jpg',
-      kept: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) }, identical: false,
-    }),
+    compare: (...args: unknown[]) =>
+      this.answer('conflicts.compare', args, {
+        dir: 'uploads' as Path,
+        path: 'uploads/a.jpg' as Path,
+        keptAs: '.syncmedia/conflicts/x/a.jpg',
+        kept: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) },
+        identical: false,
+      }),
     restore: (...args: unknown[]) => this.answer('conflicts.restore', args, undefined),
     discard: (...args: unknown[]) => this.answer('conflicts.discard', args, undefined),
   };
 
   readonly removals = {
-    list: () => this.answer('removals.list', [], [{
-      host: makeHost(), dir: 'uploads' as Path, failure: { code: 'REMOVALS_HALTED', message: '30 of 40', retryable: false, of: 'host' as const },
-    }]),
+    list: () =>
+      this.answer(
+        'removals.list',
+        [],
+        [
+          {
+            host: makeHost(),
+            dir: 'uploads' as Path,
+            failure: {
+              code: 'REMOVALS_HALTED',
+              message: '30 of 40',
+              retryable: false,
+              of: 'host' as const,
+            },
+          },
+        ],
+      ),
     decide: (...args: unknown[]) => this.answer('removals.decide', args, undefined),
   };
 
-  push(...args: unknown[]): Promise<Run> { return this.answer('push', args, makeRun()); }
-  pull(...args: unknown[]): Promise<Run> { return this.answer('pull', args, makeRun({ kind: 'pull' })); }
-  verify(...args: unknown[]): Promise<Run> { return this.answer('verify', args, makeRun({ kind: 'verify' })); }
-  adopt(...args: unknown[]): Promise<Run> { return this.answer('adopt', args, makeRun({ kind: 'adopt', dryRun: true })); }
+  push(...args: unknown[]): Promise<Run> {
+    return this.answer('push', args, makeRun());
+  }
+  pull(...args: unknown[]): Promise<Run> {
+    return this.answer('pull', args, makeRun({ kind: 'pull' }));
+  }
+  verify(...args: unknown[]): Promise<Run> {
+    return this.answer('verify', args, makeRun({ kind: 'verify' }));
+  }
+  adopt(...args: unknown[]): Promise<Run> {
+    return this.answer('adopt', args, makeRun({ kind: 'adopt', dryRun: true }));
+  }
   status(): Promise<Status> {
     return this.answer<Status>('status', [], {
-      initialised: true, hosts: [], syncDirs: [], captures: 0, entries: 0, missing: 0, missingPaths: [], conflicts: [], unreadableRows: { count: 0, newest: [] },
+      initialised: true,
+      hosts: [],
+      syncDirs: [],
+      captures: 0,
+      entries: 0,
+      missing: 0,
+      missingPaths: [],
+      conflicts: [],
+      unreadableRows: { count: 0, newest: [] },
     });
   }
 
-  doctor(): Promise<DoctorCheck[]> { return this.answer('doctor', [], [{ name: 'node', state: 'ok' as const, message: 'Node 24' }]); }
-  statusOf(...args: unknown[]): Promise<DocumentStatus> { return this.answer('statusOf', args, { files: [] }); }
-  showDocument(model: string, id: string): Promise<DocumentStatus> {
-    return this.answer('showDocument', [model, id], { model, id, files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], owed: [] }] });
+  doctor(): Promise<DoctorCheck[]> {
+    return this.answer('doctor', [], [{ name: 'node', state: 'ok' as const, message: 'Node 24' }]);
   }
-  waitFor(...args: unknown[]): Promise<CopiesResult> { return this.answer('waitFor', args, { files: [] }); }
+  statusOf(...args: unknown[]): Promise<DocumentStatus> {
+    return this.answer('statusOf', args, { files: [] });
+  }
+  showDocument(model: string, id: string): Promise<DocumentStatus> {
+    return this.answer('showDocument', [model, id], {
+      model,
+      id,
+      files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], owed: [] }],
+    });
+  }
+  waitFor(...args: unknown[]): Promise<CopiesResult> {
+    return this.answer('waitFor', args, { files: [] });
+  }
   ready = true;
-  isReady(): Promise<boolean> { return this.answer('isReady', [], this.ready); }
+  isReady(): Promise<boolean> {
+    return this.answer('isReady', [], this.ready);
+  }
 
   readonly audit = { list: (...args: unknown[]) => this.answer('audit.list', args, [makeEntry()]) };
   /** The names under which changes were asked for. */
@@ -111,11 +218,25 @@ export class RecordingInstance implements SyncMedia {
     return this;
   }
 
-  plugin(): void { throw new Error(codes.CLOSED); }
-  open(): Promise<void> { return this.answer('open', [], undefined); }
-  start(): Promise<void> { return this.answer('start', [], undefined); }
-  close(): Promise<void> { return this.answer('close', [], undefined); }
-  capture(): Promise<void> { return this.answer('capture', [], undefined); }
-  remove(): Promise<void> { return this.answer('remove', [], undefined); }
-  on(): () => void { return () => undefined; }
+  plugin(): void {
+    throw new Error(codes.CLOSED);
+  }
+  open(): Promise<void> {
+    return this.answer('open', [], undefined);
+  }
+  start(): Promise<void> {
+    return this.answer('start', [], undefined);
+  }
+  close(): Promise<void> {
+    return this.answer('close', [], undefined);
+  }
+  capture(): Promise<void> {
+    return this.answer('capture', [], undefined);
+  }
+  remove(): Promise<void> {
+    return this.answer('remove', [], undefined);
+  }
+  on(): () => void {
+    return () => undefined;
+  }
 }

@@ -6,20 +6,31 @@ import { RecordingInstance } from './recording-instance.js';
 
 const token = 'a-token-of-these-tests-0123456789abcdef';
 let sync: RecordingInstance;
-beforeEach(() => { sync = new RecordingInstance(); });
+beforeEach(() => {
+  sync = new RecordingInstance();
+});
 const post = (path: string, body: object): request.Test =>
-  request(express().use('/admin', createAdmin(sync, { token }))).post(`/admin${path}`).set('Authorization', `Bearer ${token}`).send(body);
+  request(express().use('/admin', createAdmin(sync, { token })))
+    .post(`/admin${path}`)
+    .set('Authorization', `Bearer ${token}`)
+    .send(body);
 
 test('a verification is asked for, with repair only where it is said', async () => {
   expect((await post('/verify', { hosts: ['web2'], repair: true })).status).toBe(202);
   expect((await post('/verify', {})).status).toBe(202);
-  expect(sync.calls).toEqual([['verify', { hosts: ['web2'], repair: true, by: 'admin' }], ['verify', { by: 'admin' }]]);
+  expect(sync.calls).toEqual([
+    ['verify', { hosts: ['web2'], repair: true, by: 'admin' }],
+    ['verify', { by: 'admin' }],
+  ]);
 });
 
 test('an adoption is a dry run unless its caller says otherwise', async () => {
   expect((await post('/adopt', {})).body).toMatchObject({ run: { kind: 'adopt', dryRun: true } });
   await post('/adopt', { dryRun: false });
-  expect(sync.calls).toEqual([['adopt', { by: 'admin' }], ['adopt', { dryRun: false, by: 'admin' }]]);
+  expect(sync.calls).toEqual([
+    ['adopt', { by: 'admin' }],
+    ['adopt', { dryRun: false, by: 'admin' }],
+  ]);
 });
 
 test('what a verification does not know is refused', async () => {

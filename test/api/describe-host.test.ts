@@ -4,17 +4,30 @@ import { fingerprint, makeHost, publicKey } from '../admin/recording-instance.js
 
 test('keys are described as ssh-keygen prints them, without their comment', () => {
   expect(describeHost(makeHost())).toMatchObject({
-    publicKey, key: { type: 'ssh-ed25519', fingerprint }, hostKeys: [{ type: 'ssh-ed25519', fingerprint }],
+    publicKey,
+    key: { type: 'ssh-ed25519', fingerprint },
+    hostKeys: [{ type: 'ssh-ed25519', fingerprint }],
   });
 });
 
 test.each([
-  ['none', ''], ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----'],
-  ['a key with a private one behind it', `${publicKey} me\n-----BEGIN OPENSSH PRIVATE KEY-----`], ['options before the key', `command="x" ${publicKey}`],
+  ['none', ''],
+  [
+    'a private key',
+    '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----',
+  ],
+  ['a key with a private one behind it', `${publicKey} me\n-----BEGIN OPENSSH PRIVATE KEY-----`],
+  ['options before the key', `command="x" ${publicKey}`],
 ])('%s is not shown as a public key', (_, line) => {
-  expect(describeHost(makeHost({ publicKey: line, hostKeys: [line] }))).toMatchObject({ publicKey: null, key: null, hostKeys: [] });
+  expect(describeHost(makeHost({ publicKey: line, hostKeys: [line] }))).toMatchObject({
+    publicKey: null,
+    key: null,
+    hostKeys: [],
+  });
 });
 
 test('what only the host itself needs stays out', () => {
-  expect(Object.keys(describeHost(makeHost({ lease: { holder: 'p', beat: 1 } })))).not.toEqual(expect.arrayContaining(['lease']));
+  expect(Object.keys(describeHost(makeHost({ lease: { holder: 'p', beat: 1 } })))).not.toEqual(
+    expect.arrayContaining(['lease']),
+  );
 });

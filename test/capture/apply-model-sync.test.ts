@@ -26,17 +26,30 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     applyModelSync(own, modelSync, site.plugin, site.deps);
     await own.connect(site.database.uri);
     const second = await own.createConnection(site.database.uri).asPromise();
-    const models = [own.model('Photo', makeSchema()), own.model('Other', makeSchema()), second.model('Photo', makeSchema())];
+    const models = [
+      own.model('Photo', makeSchema()),
+      own.model('Other', makeSchema()),
+      second.model('Photo', makeSchema()),
+    ];
     await models[0]!.init();
     await models[1]!.init();
-    expect(site.models.map(({ name, connection }) => [name, connection])).toEqual([['Photo', own.connection], ['Photo', second]]);
+    expect(site.models.map(({ name, connection }) => [name, connection])).toEqual([
+      ['Photo', own.connection],
+      ['Photo', second],
+    ]);
     expect(site.declared.map(({ where }) => where)).toEqual(['model Photo', 'model Photo']);
     for (const model of models) await model.create({ file: 'a.jpg' });
-    expect((await site.captures()).map(({ savedBy }) => savedBy?.model)).toEqual(['Photo', 'Photo']);
+    expect((await site.captures()).map(({ savedBy }) => savedBy?.model)).toEqual([
+      'Photo',
+      'Photo',
+    ]);
   });
 
   test('one connection alone can be told', async () => {
-    const [told, other] = [await own.createConnection(site.database.uri).asPromise(), await own.createConnection(site.database.uri).asPromise()];
+    const [told, other] = [
+      await own.createConnection(site.database.uri).asPromise(),
+      await own.createConnection(site.database.uri).asPromise(),
+    ];
     applyModelSync(told, modelSync, site.plugin, site.deps);
     const models = [told.model('Photo', makeSchema()), other.model('Photo', makeSchema())];
     await models[0]!.init();
@@ -49,7 +62,10 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     applyModelSync(own, { Video: { syncDirs: 'uploads/photos' } }, site.plugin, site.deps);
     await own.connect(site.database.uri);
     const Media = own.model('Media', makeSchema());
-    const [Video, Sound] = [Media.discriminator('Video', makeSchema()), Media.discriminator('Sound', makeSchema())];
+    const [Video, Sound] = [
+      Media.discriminator('Video', makeSchema()),
+      Media.discriminator('Sound', makeSchema()),
+    ];
     expect(site.models).toEqual([{ name: 'Video', connection: own.connection }]);
     for (const model of [Media, Video, Sound]) await model.create({ file: 'a.jpg' });
     expect((await site.captures()).map(({ savedBy }) => savedBy?.model)).toEqual(['Video']);
@@ -70,17 +86,27 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
   test('refuses models that were compiled before, by name', () => {
     own.model('Photo', makeSchema());
     own.createConnection().model('Elsewhere', makeSchema());
-    const attempt = (name: string) => { applyModelSync(own, { [name]: { syncDirs: 'a' } }, site.plugin, site.deps); };
+    const attempt = (name: string) => {
+      applyModelSync(own, { [name]: { syncDirs: 'a' } }, site.plugin, site.deps);
+    };
     for (const name of ['Photo', 'Elsewhere']) {
-      expect(() => { attempt(name); }).toThrow(`modelSync names ${name}`);
-      expect(() => { attempt(name); }).toThrow(expect.objectContaining({ code: 'MODEL_ALREADY_COMPILED' }));
+      expect(() => {
+        attempt(name);
+      }).toThrow(`modelSync names ${name}`);
+      expect(() => {
+        attempt(name);
+      }).toThrow(expect.objectContaining({ code: 'MODEL_ALREADY_COMPILED' }));
     }
     attempt('Later');
   });
 
   test('names the entry that is malformed, and asks nothing of models where there is none', () => {
     let error: unknown;
-    try { applyModelSync(own, { Photo: { syncDirs: '/abs' } }, site.plugin, site.deps); } catch (thrown) { error = thrown; }
+    try {
+      applyModelSync(own, { Photo: { syncDirs: '/abs' } }, site.plugin, site.deps);
+    } catch (thrown) {
+      error = thrown;
+    }
     expect(hasCode(error, 'BAD_SYNC_DIR')).toBe(true);
     expect(String(error)).toContain('modelSync.Photo');
     const { plugins } = own as Mongoose & { readonly plugins: unknown[] };

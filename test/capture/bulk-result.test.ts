@@ -3,7 +3,11 @@ import { judgeBulkError } from '../../src/capture/bulk-result.js';
 import type { Verdict } from '../../src/capture/nothing-written.js';
 
 const inserts = [{ insertOne: {} }, { insertOne: {} }];
-const fail = (writeErrors?: unknown) => Object.assign(new Error('E11000'), { name: 'MongoBulkWriteError', ...(writeErrors !== undefined && { writeErrors }) });
+const fail = (writeErrors?: unknown) =>
+  Object.assign(new Error('E11000'), {
+    name: 'MongoBulkWriteError',
+    ...(writeErrors !== undefined && { writeErrors }),
+  });
 const failedAt = (...indexes: number[]) => fail(indexes.map((index) => ({ index, code: 11_000 })));
 
 test.each<[string, unknown, object[], boolean, Verdict]>([
@@ -12,10 +16,22 @@ test.each<[string, unknown, object[], boolean, Verdict]>([
   ['an unordered call of which all are', failedAt(0, 1), inserts, false, 'nothing'],
   ['an unordered call of which one is', failedAt(0), inserts, false, 'written'],
   ['a single error without an array', fail({ index: 0, code: 11_000 }), inserts, true, 'nothing'],
-  ['an updateMany, which may have written before', failedAt(0), [{ updateMany: {} }], true, 'written'],
+  [
+    'an updateMany, which may have written before',
+    failedAt(0),
+    [{ updateMany: {} }],
+    true,
+    'written',
+  ],
   ['another write error', fail([{ index: 0, code: 8_000 }]), inserts, true, 'written'],
   ['one without details', fail(), inserts, true, 'written'],
-  ['an error of the connection', Object.assign(new Error('closed'), { name: 'MongoNetworkError' }), inserts, true, 'unknown'],
+  [
+    'an error of the connection',
+    Object.assign(new Error('closed'), { name: 'MongoNetworkError' }),
+    inserts,
+    true,
+    'unknown',
+  ],
 ])('what was written of several: %s', (_what, error, writes, ordered, expected) => {
   expect(judgeBulkError(error, writes, ordered)).toBe(expected);
 });

@@ -2,23 +2,59 @@ import { mongo, Types } from 'mongoose';
 import { describe, expect, test } from 'vitest';
 import { collectFields, collectStrings, storedLimits } from '../../src/capture/document-strings.js';
 
-const pairs = ({ strings }: { strings: readonly { value: string; field: string }[] }) => strings.map(({ field, value }) => `${field}=${value}`);
+const pairs = ({ strings }: { strings: readonly { value: string; field: string }[] }) =>
+  strings.map(({ field, value }) => `${field}=${value}`);
 
 describe('collectStrings', () => {
   test('walks arrays, Maps and nested objects, and names the fields', () => {
-    expect(pairs(collectStrings({ a: 'x', b: ['y', { c: 'z' }], m: new Map([['k', ['v']]]), n: Object.assign(Object.create(null) as object, { d: 'w' }) })))
-      .toEqual(['a=x', 'b.0=y', 'b.1.c=z', 'm.k.0=v', 'n.d=w']);
+    expect(
+      pairs(
+        collectStrings({
+          a: 'x',
+          b: ['y', { c: 'z' }],
+          m: new Map([['k', ['v']]]),
+          n: Object.assign(Object.create(null) as object, { d: 'w' }),
+        }),
+      ),
+    ).toEqual(['a=x', 'b.0=y', 'b.1.c=z', 'm.k.0=v', 'n.d=w']);
   });
 
   test('leaves out what is neither string nor container', () => {
-    expect(collectStrings({ a: 1, b: null, c: new Date(), d: Buffer.from('x'), e: undefined, f: Symbol('x'), g: () => 'x', h: /x/, i: new Types.ObjectId(), j: new mongo.Code('x') }))
-      .toMatchObject({ strings: [], complete: true });
+    expect(
+      collectStrings({
+        a: 1,
+        b: null,
+        c: new Date(),
+        d: Buffer.from('x'),
+        e: undefined,
+        f: Symbol('x'),
+        g: () => 'x',
+        h: /x/,
+        i: new Types.ObjectId(),
+        j: new mongo.Code('x'),
+      }),
+    ).toMatchObject({ strings: [], complete: true });
   });
 
   test('reads instances of classes as BSON stores them', () => {
-    const path = new (class { file = 'x'; #secret = 's'; see(): string { return this.#secret; } })();
-    const told = new (class { file = 'f'; toBSON(): unknown { return { stored: this.file }; } })();
-    expect(pairs(collectStrings({ path, told, text: { toBSON: () => 'y' } }))).toEqual(['path.file=x', 'told.stored=f', 'text=y']);
+    const path = new (class {
+      file = 'x';
+      #secret = 's';
+      see(): string {
+        return this.#secret;
+      }
+    })();
+    const told = new (class {
+      file = 'f';
+      toBSON(): unknown {
+        return { stored: this.file };
+      }
+    })();
+    expect(pairs(collectStrings({ path, told, text: { toBSON: () => 'y' } }))).toEqual([
+      'path.file=x',
+      'told.stored=f',
+      'text=y',
+    ]);
     expect(pairs(collectFields({ told }, ['told.stored', 'told.file']))).toEqual(['told.stored=f']);
   });
 
@@ -43,20 +79,43 @@ describe('collectStrings', () => {
   test('leaves nothing out of a stored document', () => {
     let deep: unknown = 'bottom';
     for (let level = 0; level < 150; level++) deep = [deep];
-    const { strings, complete } = collectStrings([deep, ...Array.from({ length: 2_000 }, (_, index) => String(index))], storedLimits);
+    const { strings, complete } = collectStrings(
+      [deep, ...Array.from({ length: 2_000 }, (_, index) => String(index))],
+      storedLimits,
+    );
     expect([strings.length, complete, strings[0]?.value]).toEqual([2_001, true, 'bottom']);
-    expect(collectFields({ gallery: Array.from({ length: 2_000 }, () => 'x') }, ['gallery'], storedLimits).strings).toHaveLength(2_000);
+    expect(
+      collectFields(
+        { gallery: Array.from({ length: 2_000 }, () => 'x') },
+        ['gallery'],
+        storedLimits,
+      ).strings,
+    ).toHaveLength(2_000);
   });
 });
 
 describe('collectFields', () => {
   const document = {
-    photo: 'p', gallery: [{ file: 'g0', note: 'n' }, { file: 'g1' }, {}], matrix: [[{ file: 'm' }]], map: new Map([['k', { file: 'k' }]]), nested: { a: { b: ['x', 'y'] } },
+    photo: 'p',
+    gallery: [{ file: 'g0', note: 'n' }, { file: 'g1' }, {}],
+    matrix: [[{ file: 'm' }]],
+    map: new Map([['k', { file: 'k' }]]),
+    nested: { a: { b: ['x', 'y'] } },
   };
 
   test.each([
-    ['photo', ['p']], ['gallery.file', ['g0', 'g1']], ['gallery.1.file', ['g1']], ['matrix.file', ['m']], ['map.k.file', ['k']], ['nested.a', ['x', 'y']],
-    ['nested.a.b.1', ['y']], ['missing', []], ['photo.deeper', []], ['gallery.9.file', []], ['constructor', []], ['__proto__.x', []],
+    ['photo', ['p']],
+    ['gallery.file', ['g0', 'g1']],
+    ['gallery.1.file', ['g1']],
+    ['matrix.file', ['m']],
+    ['map.k.file', ['k']],
+    ['nested.a', ['x', 'y']],
+    ['nested.a.b.1', ['y']],
+    ['missing', []],
+    ['photo.deeper', []],
+    ['gallery.9.file', []],
+    ['constructor', []],
+    ['__proto__.x', []],
   ])('%s', (field, values) => {
     const { strings } = collectFields(document, [field]);
     expect(strings.map(({ value }) => value)).toEqual(values);
@@ -70,6 +129,8 @@ describe('collectFields', () => {
   });
 
   test('several fields', () => {
-    expect(collectFields(document, ['photo', 'nested.a.b']).strings.map(({ value }) => value)).toEqual(['p', 'x', 'y']);
+    expect(
+      collectFields(document, ['photo', 'nested.a.b']).strings.map(({ value }) => value),
+    ).toEqual(['p', 'x', 'y']);
   });
 });

@@ -14,8 +14,10 @@ describe('the limits of one operation', () => {
   afterAll(() => site.close());
   beforeEach(() => site.reset());
 
-  const many = (count: number): Photo[] => Array.from({ length: count }, (_, index) => ({ file: `file-${String(index)}.jpg` }));
-  const sweeps = async () => (await site.captures()).flatMap(({ sweep }) => sweep.map(({ after }) => after));
+  const many = (count: number): Photo[] =>
+    Array.from({ length: count }, (_, index) => ({ file: `file-${String(index)}.jpg` }));
+  const sweeps = async () =>
+    (await site.captures()).flatMap(({ sweep }) => sweep.map(({ after }) => after));
   const read = () => site.commands.filter(({ name }) => name === 'getMore').length;
 
   test('up to 1,000 updated documents are looked at, each with its saver', async () => {
@@ -40,19 +42,23 @@ describe('the limits of one operation', () => {
     expect(site.warnings).toEqual([]);
   });
 
-  test('beyond them a warning says what is missed without a sweep, and what stays where deletes propagate', async () => {
-    const unswept = await compilePhotos(site, { sweep: false });
-    await unswept.collection.insertMany(many(1_001));
-    await unswept.updateMany({}, { file: a });
-    expect(site.warnings).toHaveLength(1);
-    expect(site.warnings[0]).toContain('`sweep` is off');
-    site.warnings.length = 0;
-    const propagating = await compilePhotos(site, propagate);
-    await propagating.collection.insertMany(many(1_001));
-    await propagating.updateMany({}, { file: a });
-    expect(site.warnings).toHaveLength(1);
-    expect(site.warnings[0]).toContain('stays on every host');
-  });
+  test(
+    'beyond them a warning says what is missed without a sweep, and what stays where deletes ' +
+      'propagate',
+    async () => {
+      const unswept = await compilePhotos(site, { sweep: false });
+      await unswept.collection.insertMany(many(1_001));
+      await unswept.updateMany({}, { file: a });
+      expect(site.warnings).toHaveLength(1);
+      expect(site.warnings[0]).toContain('`sweep` is off');
+      site.warnings.length = 0;
+      const propagating = await compilePhotos(site, propagate);
+      await propagating.collection.insertMany(many(1_001));
+      await propagating.updateMany({}, { file: a });
+      expect(site.warnings).toHaveLength(1);
+      expect(site.warnings[0]).toContain('stays on every host');
+    },
+  );
 
   test('of an insertMany and a bulkWrite as well', async () => {
     const photos = await compilePhotos(site, { paths: 'file' });
@@ -65,7 +71,11 @@ describe('the limits of one operation', () => {
 
   test('a few documents with very many strings count as many', async () => {
     const photos = await compilePhotos(site, {}, { definition: { list: [String] } });
-    await photos.collection.insertMany(Array.from({ length: 60 }, () => ({ list: Array.from({ length: 1_000 }, (_, index) => `tag-${String(index)}`) })));
+    await photos.collection.insertMany(
+      Array.from({ length: 60 }, () => ({
+        list: Array.from({ length: 1_000 }, (_, index) => `tag-${String(index)}`),
+      })),
+    );
     await site.reset();
     await photos.updateMany({}, { title: 'x' });
     expect(await sweeps()).toEqual([0]);
@@ -77,7 +87,9 @@ describe('the limits of one operation', () => {
     await site.reset();
     await photos.deleteMany({ file: { $ne: 'file-0.jpg' } });
     expect(read()).toBeGreaterThan(0);
-    expect(site.handedOver.map(({ left }) => left.length)).toEqual(Array.from({ length: 10 }, () => 1_000));
+    expect(site.handedOver.map(({ left }) => left.length)).toEqual(
+      Array.from({ length: 10 }, () => 1_000),
+    );
     expect(new Set(site.handedOver.flatMap(({ left }) => left)).size).toBe(10_000);
     expect(site.warnings).toEqual([]);
   });
@@ -89,6 +101,7 @@ describe('the limits of one operation', () => {
     await photos.deleteMany({});
     expect(site.handedOver.flatMap(({ left }) => left)).toHaveLength(10_000);
     expect(site.warnings).toHaveLength(1);
-    for (const part of [photos.modelName, 'deleteMany', '10,000', 'sync.remove(paths)']) expect(site.warnings[0]).toContain(part);
+    for (const part of [photos.modelName, 'deleteMany', '10,000', 'sync.remove(paths)'])
+      expect(site.warnings[0]).toContain(part);
   });
 });

@@ -26,10 +26,18 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const inserted = await photos.insertMany([{ file: a }, { file: b }, { title: 'no file' }]);
       const collection = photos.collection.collectionName;
       expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
-        ['insert', 'syncmedia_captures'], ['insert', collection],
+        ['insert', 'syncmedia_captures'],
+        ['insert', collection],
       ]);
-      expect(await savers()).toEqual(inserted.slice(0, 2).map(({ _id }) => String(_id)).sort());
-      expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([{ dir: 'uploads/photos', after: 30 }]);
+      expect(await savers()).toEqual(
+        inserted
+          .slice(0, 2)
+          .map(({ _id }) => String(_id))
+          .sort(),
+      );
+      expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([
+        { dir: 'uploads/photos', after: 30 },
+      ]);
     });
 
     test('takes one document, documents of the model, lean ones and raw results', async () => {
@@ -44,9 +52,18 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     });
 
     test('what hooks and defaults set is captured', async () => {
-      const photos = await compilePhotos(site, {}, {
-        definition: { third: { type: String, default: c } }, prepare: (schema) => { schema.pre('validate', function () { this.set('second', b); }); },
-      });
+      const photos = await compilePhotos(
+        site,
+        {},
+        {
+          definition: { third: { type: String, default: c } },
+          prepare: (schema) => {
+            schema.pre('validate', function () {
+              this.set('second', b);
+            });
+          },
+        },
+      );
       await photos.insertMany([{ file: a }]);
       expect(await touched()).toEqual([a, b, c]);
     });
@@ -55,7 +72,16 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const photos = await compilePhotos(site, {}, slug);
       await photos.create({ slug: 'x' });
       await site.reset();
-      await expect(photos.insertMany([{ file: a, slug: 'y' }, { file: b, slug: 'x' }, { file: c, slug: 'z' }], { ordered: false })).rejects.toMatchObject({ code: 11000 });
+      await expect(
+        photos.insertMany(
+          [
+            { file: a, slug: 'y' },
+            { file: b, slug: 'x' },
+            { file: c, slug: 'z' },
+          ],
+          { ordered: false },
+        ),
+      ).rejects.toMatchObject({ code: 11000 });
       expect(await touched()).toEqual([a, b, c]);
       expect(site.handedOver).toHaveLength(3);
     });
@@ -64,20 +90,30 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const photos = await compilePhotos(site, {}, slug);
       await photos.create({ slug: 'x' });
       await site.reset();
-      await expect(photos.insertMany([{ file: b, slug: 'x' }, { file: c, slug: 'z' }])).rejects.toMatchObject({ code: 11000 });
+      await expect(
+        photos.insertMany([
+          { file: b, slug: 'x' },
+          { file: c, slug: 'z' },
+        ]),
+      ).rejects.toMatchObject({ code: 11000 });
       expect(await site.captures()).toEqual([]);
       expect(site.handedOver).toEqual([]);
     });
 
     test('a document that Mongoose refuses is never announced', async () => {
       const photos = await compilePhotos(site, {}, slug);
-      await expect(photos.insertMany([{ file: a, slug: 'much too long' }])).rejects.toMatchObject({ name: 'ValidationError' });
+      await expect(photos.insertMany([{ file: a, slug: 'much too long' }])).rejects.toMatchObject({
+        name: 'ValidationError',
+      });
       expect(site.commands).toEqual([]);
     });
 
     test('through a base model its discriminators are captured', async () => {
       const photos = await compilePhotos(site);
-      const videos = photos.discriminator(`Video${photos.modelName}`, new mongoose.Schema({ poster: String }));
+      const videos = photos.discriminator(
+        `Video${photos.modelName}`,
+        new mongoose.Schema({ poster: String }),
+      );
       await videos.init();
       await site.reset();
       await photos.insertMany([{ __t: videos.modelName, poster: a }] as never);
@@ -92,17 +128,29 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const photos = await compilePhotos(site);
       const documents = [new photos({ file: a }), new photos({ file: b })];
       await photos.bulkSave(documents);
-      expect(site.commands.map(({ name, collection }) => [name, collection])).toEqual([['insert', 'syncmedia_captures'], ['insert', photos.collection.collectionName]]);
+      expect(site.commands.map(({ name, collection }) => [name, collection])).toEqual([
+        ['insert', 'syncmedia_captures'],
+        ['insert', photos.collection.collectionName],
+      ]);
       expect(await savers()).toEqual(documents.map(({ _id }) => String(_id)).sort());
     });
 
     test('sees what later hooks set, and what is no longer named', async () => {
-      const photos = await compilePhotos(site, propagate, { prepare: (schema) => { schema.pre('save', function () { if (!this.isNew) this.set('second', b); }); } });
+      const photos = await compilePhotos(site, propagate, {
+        prepare: (schema) => {
+          schema.pre('save', function () {
+            if (!this.isNew) this.set('second', b);
+          });
+        },
+      });
       const document = await photos.create({ file: a, second: c });
       await site.reset();
       document.set('file', d);
       await photos.bulkSave([document]);
-      expect([await touched(), await left()]).toEqual([[b, d], [a, c]]);
+      expect([await touched(), await left()]).toEqual([
+        [b, d],
+        [a, c],
+      ]);
     });
 
     test('leaves nothing where nothing was sent, and a later save is captured again', async () => {
@@ -118,7 +166,11 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       const photos = await compilePhotos(site, {}, slug);
       await photos.create({ slug: 'x' });
       await site.reset();
-      await expect(photos.bulkSave([new photos({ file: a }), new photos({ file: b, slug: 'x' })], { ordered: false })).rejects.toMatchObject({ code: 11000 });
+      await expect(
+        photos.bulkSave([new photos({ file: a }), new photos({ file: b, slug: 'x' })], {
+          ordered: false,
+        }),
+      ).rejects.toMatchObject({ code: 11000 });
       expect(await touched()).toEqual([a, b]);
       expect(site.handedOver).toHaveLength(2);
     });
@@ -138,28 +190,39 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       await photos.create([{ file: a }, { file: b }]);
       await site.reset();
       await photos.bulkWrite([{ deleteMany: { filter: {} } }]);
-      expect([await left(), (await site.captures()).flatMap(({ sweep }) => sweep)]).toEqual([[a, b], []]);
+      expect([await left(), (await site.captures()).flatMap(({ sweep }) => sweep)]).toEqual([
+        [a, b],
+        [],
+      ]);
     });
 
     test('casts filters without changing what the app gave', async () => {
       let seen: unknown;
-      const photos = await compilePhotos(site, propagate, { prepare: (schema) => {
-        // Mongoose 8 calls it with `next` first.
-        schema.pre('bulkWrite', async function (first: unknown, second?: unknown) {
-          seen = structuredClone(typeof first === 'function' ? second : first);
-          return Promise.resolve();
-        } as never);
-      } });
+      const photos = await compilePhotos(site, propagate, {
+        prepare: (schema) => {
+          // Mongoose 8 calls it with `next` first.
+          schema.pre('bulkWrite', async function (first: unknown, second?: unknown) {
+            seen = structuredClone(typeof first === 'function' ? second : first);
+            return Promise.resolve();
+          } as never);
+        },
+      });
       const photo = await photos.create({ file: a });
       await site.reset();
-      const writes = () => [{ updateOne: { filter: { _id: String(photo._id) }, update: { file: b } } }];
+      const writes = () => [
+        { updateOne: { filter: { _id: String(photo._id) }, update: { file: b } } },
+      ];
       await photos.bulkWrite(writes());
       expect([await touched(), await left(), seen]).toEqual([[b], [a], writes()]);
     });
 
     test('upserts, many at once', async () => {
       const photos = await compilePhotos(site);
-      const { upsertedIds } = await photos.bulkWrite([a, b, c].map((file) => ({ updateOne: { filter: { file }, update: { title: 'x' }, upsert: true } })));
+      const { upsertedIds } = await photos.bulkWrite(
+        [a, b, c].map((file) => ({
+          updateOne: { filter: { file }, update: { title: 'x' }, upsert: true },
+        })),
+      );
       expect(await touched()).toEqual([a, b, c]);
       expect(await savers()).toEqual(Object.values(upsertedIds).map(String).sort());
     });
@@ -175,7 +238,10 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     test('that fails in part counts at once, and that fails in its first leaves nothing', async () => {
       const photos = await compilePhotos(site, {}, slug);
       await photos.create({ slug: 'x' });
-      const [good, bad] = [{ insertOne: { document: { file: a } } }, { insertOne: { document: { file: b, slug: 'x' } } }];
+      const [good, bad] = [
+        { insertOne: { document: { file: a } } },
+        { insertOne: { document: { file: b, slug: 'x' } } },
+      ];
       await site.reset();
       await expect(photos.bulkWrite([bad, good])).rejects.toMatchObject({ code: 11000 });
       expect(await site.captures()).toEqual([]);
@@ -186,9 +252,19 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
 
     test('what Mongoose refuses, it refuses as ever', async () => {
       const photos = await compilePhotos(site);
-      const bare = site.connection.model(`Bare${photos.modelName}`, new mongoose.Schema({ file: String }));
-      for (const given of [[{ nonsense: {} }], [null], [{ updateOne: { filter: { file: a } } }], 'x']) {
-        const expected: unknown = await bare.bulkWrite(given as never).catch((error: unknown) => (error as Error).message);
+      const bare = site.connection.model(
+        `Bare${photos.modelName}`,
+        new mongoose.Schema({ file: String }),
+      );
+      for (const given of [
+        [{ nonsense: {} }],
+        [null],
+        [{ updateOne: { filter: { file: a } } }],
+        'x',
+      ]) {
+        const expected: unknown = await bare
+          .bulkWrite(given as never)
+          .catch((error: unknown) => (error as Error).message);
         await expect(photos.bulkWrite(given as never)).rejects.toThrow(expected);
       }
     });
@@ -196,43 +272,80 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
 
   test("the app's hooks run once", async () => {
     const ran: string[] = [];
-    const note = (name: string) => async () => { ran.push(name); return Promise.resolve(); };
-    const photos = await compilePhotos(site, {}, {
-      before: (schema) => { schema.pre('insertMany', note('pre insertMany') as never); schema.post('bulkWrite', note('post bulkWrite') as never); },
-      prepare: (schema) => { schema.post('insertMany', note('post insertMany') as never); schema.pre('bulkWrite', note('pre bulkWrite') as never); },
-    });
+    const note = (name: string) => async () => {
+      ran.push(name);
+      return Promise.resolve();
+    };
+    const photos = await compilePhotos(
+      site,
+      {},
+      {
+        before: (schema) => {
+          schema.pre('insertMany', note('pre insertMany') as never);
+          schema.post('bulkWrite', note('post bulkWrite') as never);
+        },
+        prepare: (schema) => {
+          schema.post('insertMany', note('post insertMany') as never);
+          schema.pre('bulkWrite', note('pre bulkWrite') as never);
+        },
+      },
+    );
     await photos.insertMany([{ file: a }]);
     await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
     expect(ran).toEqual(['pre insertMany', 'post insertMany', 'pre bulkWrite', 'post bulkWrite']);
     expect(await touched()).toEqual([a, b]);
   });
 
-  test.each(['initialised', 'not initialised'])('a static of that name that the schema has is called with all it is given, on a machine that is %s', async (machine) => {
-    const before = site.capturing;
-    if (machine === 'not initialised') site.capturing = undefined;
-    try {
-      const calls: unknown[] = [];
-      const photos = await compilePhotos(site, {}, { before: (schema) => {
-        for (const name of ['insertMany', 'bulkWrite', 'bulkSave']) schema.static(name, function (this: unknown, ...args: unknown[]) { calls.push([this, ...args]); return name; });
-      } });
-      for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
-        const call = photos[name] as unknown as (...args: unknown[]) => unknown;
-        expect(call.call(photos, [{ file: b }], { ordered: false }, 'third')).toBe(name);
+  test.each(['initialised', 'not initialised'])(
+    'a static of that name that the schema has is called with all it is given, on a machine ' +
+      'that is %s',
+    async (machine) => {
+      const before = site.capturing;
+      if (machine === 'not initialised') site.capturing = undefined;
+      try {
+        const calls: unknown[] = [];
+        const photos = await compilePhotos(
+          site,
+          {},
+          {
+            before: (schema) => {
+              for (const name of ['insertMany', 'bulkWrite', 'bulkSave'])
+                schema.static(name, function (this: unknown, ...args: unknown[]) {
+                  calls.push([this, ...args]);
+                  return name;
+                });
+            },
+          },
+        );
+        for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
+          const call = photos[name] as unknown as (...args: unknown[]) => unknown;
+          expect(call.call(photos, [{ file: b }], { ordered: false }, 'third')).toBe(name);
+        }
+        expect(calls).toEqual(
+          Array.from({ length: 3 }, () => [photos, [{ file: b }], { ordered: false }, 'third']),
+        );
+      } finally {
+        site.capturing = before;
       }
-      expect(calls).toEqual(Array.from({ length: 3 }, () => [photos, [{ file: b }], { ordered: false }, 'third']));
-    } finally {
-      site.capturing = before;
-    }
-  });
+    },
+  );
 
   test('what a static of that name writes through Mongoose is captured', async () => {
-    const photos = await compilePhotos(site, {}, { before: (schema) => {
-      for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
-        schema.static(name, async function (this: unknown, ...args: unknown[]) {
-          return (mongoose.Model[name] as unknown as (...given: unknown[]) => Promise<unknown>).apply(this, args);
-        });
-      }
-    } });
+    const photos = await compilePhotos(
+      site,
+      {},
+      {
+        before: (schema) => {
+          for (const name of ['insertMany', 'bulkWrite', 'bulkSave'] as const) {
+            schema.static(name, async function (this: unknown, ...args: unknown[]) {
+              return (
+                mongoose.Model[name] as unknown as (...given: unknown[]) => Promise<unknown>
+              ).apply(this, args);
+            });
+          }
+        },
+      },
+    );
     await photos.insertMany([{ file: a }]);
     await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
     expect(await touched()).toEqual([a, b]);
@@ -241,9 +354,17 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
   });
 
   test('a bulkWrite that a hook makes during a bulkSave is captured by itself', async () => {
-    const photos = await compilePhotos(site, {}, { prepare: (schema) => {
-      schema.pre('save', async function () { await photos.bulkWrite([{ insertOne: { document: { file: b } } }]); });
-    } });
+    const photos = await compilePhotos(
+      site,
+      {},
+      {
+        prepare: (schema) => {
+          schema.pre('save', async function () {
+            await photos.bulkWrite([{ insertOne: { document: { file: b } } }]);
+          });
+        },
+      },
+    );
     await photos.bulkSave([new photos({ file: a })]);
     expect(await touched()).toEqual([a, b]);
   });
@@ -259,65 +380,109 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     expect([...new Set(await touched())]).toEqual([a, b, c]);
   });
 
-  test('a model that is derived from another one for a collection of its own is captured there, and the first one where it is', async () => {
-    const first = await compilePhotos(site, {}, { before: (schema: Schema) => { schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' }); } });
-    const second = site.connection.model(first.modelName, undefined, 'tenant') as unknown as typeof first;
-    expect([first.collection.collectionName, second.collection.collectionName]).toEqual([expect.stringMatching(/^photo/), 'tenant']);
-    await second.init();
-    for (const model of [first, second]) {
-      await site.reset();
-      await model.insertMany([{ file: a }]);
-      await model.bulkSave([new model({ file: b })]);
-      await model.create({ file: c });
-      await model.bulkWrite([{ insertOne: { document: { file: d } } }]);
-      expect(await model.countDocuments()).toBe(4);
-      // By each of the two instances.
-      expect(await touched()).toEqual([a, a, b, b, c, c, d, d]);
-    }
-  });
+  test(
+    'a model that is derived from another one for a collection of its own is captured there, ' +
+      'and the first one where it is',
+    async () => {
+      const first = await compilePhotos(
+        site,
+        {},
+        {
+          before: (schema: Schema) => {
+            schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' });
+          },
+        },
+      );
+      const second = site.connection.model(
+        first.modelName,
+        undefined,
+        'tenant',
+      ) as unknown as typeof first;
+      expect([first.collection.collectionName, second.collection.collectionName]).toEqual([
+        expect.stringMatching(/^photo/),
+        'tenant',
+      ]);
+      await second.init();
+      for (const model of [first, second]) {
+        await site.reset();
+        await model.insertMany([{ file: a }]);
+        await model.bulkSave([new model({ file: b })]);
+        await model.create({ file: c });
+        await model.bulkWrite([{ insertOne: { document: { file: d } } }]);
+        expect(await model.countDocuments()).toBe(4);
+        // By each of the two instances.
+        expect(await touched()).toEqual([a, a, b, b, c, c, d, d]);
+      }
+    },
+  );
 
-  test('a collection that was first asked for before its connection was ready is the one of the connection as it is now', async () => {
-    const own = new mongoose.Mongoose();
-    const connection = own.createConnection();
-    const schema = new own.Schema({ file: String }, { bufferCommands: false, autoCreate: false, autoIndex: false }) as Schema;
-    schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
-    const photos = connection.model('Early', schema);
-    await connection.openUri(site.database.uri);
-    try {
-      // As for a collection that is made while the servers cannot be reached.
-      (photos.collection as unknown as { collection: unknown }).collection = null;
-      await photos.find();
-      await photos.bulkWrite([{ insertOne: { document: { file: a } } }]);
-      await connection.close();
+  test(
+    'a collection that was first asked for before its connection was ready is the one of the ' +
+      'connection as it is now',
+    async () => {
+      const own = new mongoose.Mongoose();
+      const connection = own.createConnection();
+      const schema = new own.Schema(
+        { file: String },
+        { bufferCommands: false, autoCreate: false, autoIndex: false },
+      ) as Schema;
+      schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
+      const photos = connection.model('Early', schema);
       await connection.openUri(site.database.uri);
-      expect(await photos.find()).toHaveLength(1);
-      await photos.insertMany([{ file: b }]);
-      expect([...new Set(await touched())]).toEqual([a, b]);
-    } finally {
-      await connection.close();
-    }
-  });
+      try {
+        // As for a collection that is made while the servers cannot be reached.
+        (photos.collection as unknown as { collection: unknown }).collection = null;
+        await photos.find();
+        await photos.bulkWrite([{ insertOne: { document: { file: a } } }]);
+        await connection.close();
+        await connection.openUri(site.database.uri);
+        expect(await photos.find()).toHaveLength(1);
+        await photos.insertMany([{ file: b }]);
+        expect([...new Set(await touched())]).toEqual([a, b]);
+      } finally {
+        await connection.close();
+      }
+    },
+  );
 
-  test('an error after the write leaves documents as written: Mongoose must not have them inserted again', async () => {
-    const photos = await compilePhotos(site, { copies: 2 });
-    const before = site.capturing!;
-    site.capturing = { ...before, awaitCopies: () => Promise.reject(new Error('too few copies')) };
-    try {
-      const given = [new photos({ file: a }), new photos({ file: b })];
-      await expect(photos.insertMany(given)).rejects.toMatchObject({ message: 'too few copies', insertedDocs: given });
-      expect(given.map(({ isNew }) => isNew)).toEqual([false, false]);
-      const saved = new photos({ file: c });
-      await expect(photos.bulkSave([saved])).rejects.toThrow('too few copies');
-      const last = new photos({ file: d });
-      await expect(last.save()).rejects.toThrow('too few copies');
-      expect([saved.isNew, last.isNew, await photos.countDocuments()]).toEqual([false, false, 4]);
-    } finally {
-      site.capturing = before;
-    }
-  });
+  test(
+    'an error after the write leaves documents as written: Mongoose must not have them ' +
+      'inserted again',
+    async () => {
+      const photos = await compilePhotos(site, { copies: 2 });
+      const before = site.capturing!;
+      site.capturing = {
+        ...before,
+        awaitCopies: () => Promise.reject(new Error('too few copies')),
+      };
+      try {
+        const given = [new photos({ file: a }), new photos({ file: b })];
+        await expect(photos.insertMany(given)).rejects.toMatchObject({
+          message: 'too few copies',
+          insertedDocs: given,
+        });
+        expect(given.map(({ isNew }) => isNew)).toEqual([false, false]);
+        const saved = new photos({ file: c });
+        await expect(photos.bulkSave([saved])).rejects.toThrow('too few copies');
+        const last = new photos({ file: d });
+        await expect(last.save()).rejects.toThrow('too few copies');
+        expect([saved.isNew, last.isNew, await photos.countDocuments()]).toEqual([false, false, 4]);
+      } finally {
+        site.capturing = before;
+      }
+    },
+  );
 
   test('two instances capture one schema independently', async () => {
-    const photos = await compilePhotos(site, {}, { before: (schema: Schema) => { schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' }); } });
+    const photos = await compilePhotos(
+      site,
+      {},
+      {
+        before: (schema: Schema) => {
+          schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' });
+        },
+      },
+    );
     await photos.insertMany([{ file: a }]);
     expect(await touched()).toEqual([a, a]);
     await site.reset();

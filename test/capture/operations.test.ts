@@ -9,7 +9,10 @@ import { makeSite, mongooses, type Site } from './site.js';
 import { listDocumented } from './table.js';
 
 /** What one document, or one request, is captured with. */
-interface Expected { readonly touched?: string[]; readonly left?: string[] }
+interface Expected {
+  readonly touched?: string[];
+  readonly left?: string[];
+}
 
 interface Row {
   /** What is stored before. */
@@ -19,46 +22,97 @@ interface Row {
   readonly expected: Expected[];
 }
 
-const two: Photo[] = [{ title: 'one', file: a }, { title: 'two', file: b }];
-const replaced: Pick<Row, 'before' | 'expected'> = { before: two, expected: [{ touched: [c], left: [a] }] };
+const two: Photo[] = [
+  { title: 'one', file: a },
+  { title: 'two', file: b },
+];
+const replaced: Pick<Row, 'before' | 'expected'> = {
+  before: two,
+  expected: [{ touched: [c], left: [a] }],
+};
 const removed: Pick<Row, 'before' | 'expected'> = { before: two, expected: [{ left: [a] }] };
 
 const captured: Record<string, Row> = {
-  'save': { ...replaced, run: (_, [photo]) => photo.set('file', c).save() },
-  'create': { run: (photos) => photos.create([{ file: a }, { file: b }]), expected: [{ touched: [a] }, { touched: [b] }] },
-  'insertOne': { run: (photos) => photos.insertOne({ file: a }), expected: [{ touched: [a] }] },
-  'insertMany': { run: (photos) => photos.insertMany([{ file: a }, { file: b }]), expected: [{ touched: [a] }, { touched: [b] }] },
-  'bulkSave': {
-    before: two, run: (photos, [photo]) => photos.bulkSave([photo.set('file', c), new photos({ file: d })]),
+  save: { ...replaced, run: (_, [photo]) => photo.set('file', c).save() },
+  create: {
+    run: (photos) => photos.create([{ file: a }, { file: b }]),
+    expected: [{ touched: [a] }, { touched: [b] }],
+  },
+  insertOne: { run: (photos) => photos.insertOne({ file: a }), expected: [{ touched: [a] }] },
+  insertMany: {
+    run: (photos) => photos.insertMany([{ file: a }, { file: b }]),
+    expected: [{ touched: [a] }, { touched: [b] }],
+  },
+  bulkSave: {
+    before: two,
+    run: (photos, [photo]) => photos.bulkSave([photo.set('file', c), new photos({ file: d })]),
     expected: [{ touched: [c], left: [a] }, { touched: [d] }],
   },
-  'updateOne': { ...replaced, run: (photos) => photos.updateOne({ title: 'one' }, { title: 'x', file: c }) },
-  'document.updateOne': { ...replaced, run: (_, [photo]) => photo.updateOne({ $set: { title: 'x', file: c } }) },
-  'updateMany': {
-    before: two, run: (photos) => photos.updateMany({ title: { $in: ['one', 'two'] } }, { title: 'x', file: c }),
-    expected: [{ touched: [c], left: [a] }, { touched: [c], left: [b] }],
+  updateOne: {
+    ...replaced,
+    run: (photos) => photos.updateOne({ title: 'one' }, { title: 'x', file: c }),
   },
-  'replaceOne': { ...replaced, run: (photos) => photos.replaceOne({ title: 'one' }, { file: c }) },
-  'findOneAndUpdate': { ...replaced, run: (photos) => photos.findOneAndUpdate({ title: 'one' }, { title: 'x', file: c }) },
-  'findByIdAndUpdate': { ...replaced, run: (photos, [photo]) => photos.findByIdAndUpdate(String(photo._id), { file: c }) },
-  'findOneAndReplace': { ...replaced, run: (photos) => photos.findOneAndReplace({ title: 'one' }, { file: c }) },
-  'bulkWrite': {
+  'document.updateOne': {
+    ...replaced,
+    run: (_, [photo]) => photo.updateOne({ $set: { title: 'x', file: c } }),
+  },
+  updateMany: {
+    before: two,
+    run: (photos) => photos.updateMany({ title: { $in: ['one', 'two'] } }, { title: 'x', file: c }),
+    expected: [
+      { touched: [c], left: [a] },
+      { touched: [c], left: [b] },
+    ],
+  },
+  replaceOne: { ...replaced, run: (photos) => photos.replaceOne({ title: 'one' }, { file: c }) },
+  findOneAndUpdate: {
+    ...replaced,
+    run: (photos) => photos.findOneAndUpdate({ title: 'one' }, { title: 'x', file: c }),
+  },
+  findByIdAndUpdate: {
+    ...replaced,
+    run: (photos, [photo]) => photos.findByIdAndUpdate(String(photo._id), { file: c }),
+  },
+  findOneAndReplace: {
+    ...replaced,
+    run: (photos) => photos.findOneAndReplace({ title: 'one' }, { file: c }),
+  },
+  bulkWrite: {
     before: [...two, { title: 'three', file: d }],
-    run: (photos, [one, other]) => photos.bulkWrite([
-      { insertOne: { document: { file: c } } }, { updateOne: { filter: { _id: one._id }, update: { file: c } } },
-      { replaceOne: { filter: { title: 'two' }, replacement: { file: c, title: String(other._id) } as never } }, { deleteOne: { filter: { title: 'three' } } },
-    ]),
-    expected: [{ touched: [c] }, { touched: [c], left: [a] }, { touched: [c], left: [b] }, { left: [d] }],
+    run: (photos, [one, other]) =>
+      photos.bulkWrite([
+        { insertOne: { document: { file: c } } },
+        { updateOne: { filter: { _id: one._id }, update: { file: c } } },
+        {
+          replaceOne: {
+            filter: { title: 'two' },
+            replacement: { file: c, title: String(other._id) } as never,
+          },
+        },
+        { deleteOne: { filter: { title: 'three' } } },
+      ]),
+    expected: [
+      { touched: [c] },
+      { touched: [c], left: [a] },
+      { touched: [c], left: [b] },
+      { left: [d] },
+    ],
   },
-  'deleteOne': { ...removed, run: (photos) => photos.deleteOne({ title: 'one' }) },
+  deleteOne: { ...removed, run: (photos) => photos.deleteOne({ title: 'one' }) },
   'document.deleteOne': { ...removed, run: (_, [photo]) => photo.set('file', c).deleteOne() },
-  'deleteMany': { before: two, run: (photos) => photos.deleteMany({}), expected: [{ left: [a, b] }] },
-  'findOneAndDelete': { ...removed, run: (photos) => photos.findOneAndDelete({ title: 'one' }) },
-  'findByIdAndDelete': { ...removed, run: (photos, [photo]) => photos.findByIdAndDelete(photo._id) },
-  'upserts': { run: (photos) => photos.updateOne({ file: a }, { $set: { second: b } }, { upsert: true }), expected: [{ touched: [b, a] }] },
-  'discriminators': {
+  deleteMany: { before: two, run: (photos) => photos.deleteMany({}), expected: [{ left: [a, b] }] },
+  findOneAndDelete: { ...removed, run: (photos) => photos.findOneAndDelete({ title: 'one' }) },
+  findByIdAndDelete: { ...removed, run: (photos, [photo]) => photos.findByIdAndDelete(photo._id) },
+  upserts: {
+    run: (photos) => photos.updateOne({ file: a }, { $set: { second: b } }, { upsert: true }),
+    expected: [{ touched: [b, a] }],
+  },
+  discriminators: {
     async run(photos, _, site) {
-      const videos = photos.discriminator(`Video${photos.modelName}`, new site.mongoose.Schema({ poster: String })) as unknown as Photos;
+      const videos = photos.discriminator(
+        `Video${photos.modelName}`,
+        new site.mongoose.Schema({ poster: String }),
+      ) as unknown as Photos;
       await videos.init();
       await videos.create({ title: 'video', poster: a });
       await site.reset();
@@ -66,24 +120,38 @@ const captured: Record<string, Row> = {
     },
     expected: [{ touched: [c], left: [a] }],
   },
-  'subdocuments': {
+  subdocuments: {
     before: [{ title: 'one', gallery: [{ file: a }, { file: b }] }],
     run: (photos) => photos.updateOne({ 'gallery.file': a }, { $set: { 'gallery.$.file': c } }),
     expected: [{ touched: [c, b], left: [a] }],
   },
   'sync.capture(paths)': {
-    run: (_, __, { capturing, connection }) => storeAsked({ touched: [a as Path] }, {}, capturing!, connection, new CommitWatch()), expected: [{ touched: [a] }],
+    run: (_, __, { capturing, connection }) =>
+      storeAsked({ touched: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
+    expected: [{ touched: [a] }],
   },
   'sync.remove(paths)': {
-    run: (_, __, { capturing, connection }) => storeAsked({ left: [a as Path] }, {}, capturing!, connection, new CommitWatch()), expected: [{ left: [a] }],
+    run: (_, __, { capturing, connection }) =>
+      storeAsked({ left: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
+    expected: [{ left: [a] }],
   },
 };
 
-const uncaptured: Record<string, (photos: Photos, site: Site, mongoose: Mongoose) => Promise<unknown>> = {
-  'middleware: false': (photos, _, mongoose) => mongoose.version.startsWith('8.') ? Promise.resolve() : new photos({ file: a }).save({ middleware: false }),
+const uncaptured: Record<
+  string,
+  (photos: Photos, site: Site, mongoose: Mongoose) => Promise<unknown>
+> = {
+  'middleware: false': (photos, _, mongoose) =>
+    mongoose.version.startsWith('8.')
+      ? Promise.resolve()
+      : new photos({ file: a }).save({ middleware: false }),
   'Model.collection': (photos) => photos.collection.insertOne({ file: a }),
   // A server of tests may not know these; whether it does makes no difference.
-  '$out and $merge': (photos) => photos.aggregate([{ $match: {} }, { $out: `${photos.collection.collectionName}_out` }]).exec().catch(() => undefined),
+  '$out and $merge': (photos) =>
+    photos
+      .aggregate([{ $match: {} }, { $out: `${photos.collection.collectionName}_out` }])
+      .exec()
+      .catch(() => undefined),
   async 'an unplugged base model'(_, site, mongoose) {
     const Base = site.connection.model('Base', new mongoose.Schema({ title: String }));
     await Base.init();
@@ -114,21 +182,36 @@ describe.each(mongooses)('operations on %s', (_name, mongoose) => {
 
   async function run(row: Row, options: Partial<PluginOptions>): Promise<Expected[]> {
     const photos = await compilePhotos(site, options);
-    const documents = await photos.create(row.before ?? []) as unknown as [Saved, Saved];
+    const documents = (await photos.create(row.before ?? [])) as unknown as [Saved, Saved];
     await site.reset();
     await row.run(photos, documents, site);
     const captures = await site.captures();
     // What is stored is what is handed over, and nothing is told twice.
-    expect(new Set(site.handedOver.map(({ id }) => id))).toEqual(new Set(captures.map(({ id }) => id)));
+    expect(new Set(site.handedOver.map(({ id }) => id))).toEqual(
+      new Set(captures.map(({ id }) => id)),
+    );
     expect(site.handedOver).toHaveLength(captures.length);
     return captures.map(({ touched, left }) => ({ touched, left }));
   }
 
-  const complete = ({ touched = [], left = [] }: Expected): Required<Expected> => ({ touched: touched.toSorted(), left: left.toSorted() });
-  const byPaths = (list: Expected[]): Required<Expected>[] => list.map(complete).toSorted((one, other) => JSON.stringify(one).localeCompare(JSON.stringify(other)));
+  const complete = ({ touched = [], left = [] }: Expected): Required<Expected> => ({
+    touched: touched.toSorted(),
+    left: left.toSorted(),
+  });
+  const byPaths = (list: Expected[]): Required<Expected>[] =>
+    list
+      .map(complete)
+      .toSorted((one, other) => JSON.stringify(one).localeCompare(JSON.stringify(other)));
 
   test.each(Object.entries(captured))('%s, where deletes propagate', async (_operation, row) => {
-    expect(byPaths(await run(row, { onDelete: 'propagate', paths: ['file', 'second', 'poster', 'gallery.file'] }))).toEqual(byPaths(row.expected));
+    expect(
+      byPaths(
+        await run(row, {
+          onDelete: 'propagate',
+          paths: ['file', 'second', 'poster', 'gallery.file'],
+        }),
+      ),
+    ).toEqual(byPaths(row.expected));
   });
 
   test.each(Object.entries(captured))('%s, where deletes do not', async (operation, row) => {
@@ -136,7 +219,9 @@ describe.each(mongooses)('operations on %s', (_name, mongoose) => {
     const touched = [...new Set(row.expected.flatMap((one) => one.touched ?? []))].toSorted();
     // An update may look at what it replaced, too; there are no more captures than documents.
     expect(touched.filter((path) => !found.some((one) => one.touched?.includes(path)))).toEqual([]);
-    expect(found).toHaveLength(row.expected.filter((one) => one.touched || operation.startsWith('sync.')).length);
+    expect(found).toHaveLength(
+      row.expected.filter((one) => one.touched || operation.startsWith('sync.')).length,
+    );
     if (!operation.startsWith('sync.')) expect(found.flatMap((one) => one.left)).toEqual([]);
   });
 

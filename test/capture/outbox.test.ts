@@ -6,36 +6,74 @@ import { makeSite, mongooses, type Site } from './site.js';
 import { makeRowReader } from '../harness/row-reader.js';
 
 function makeCapture(host: string, dueAt: string, more: Partial<Capture> = {}): Capture {
-  return { id: randomUUID(), host, dueAt: new Date(dueAt), touched: ['docs/a' as Path], left: [], sweep: [{ dir: 'docs' as Path, after: 30 }], ...more };
+  return {
+    id: randomUUID(),
+    host,
+    dueAt: new Date(dueAt),
+    touched: ['docs/a' as Path],
+    left: [],
+    sweep: [{ dir: 'docs' as Path, after: 30 }],
+    ...more,
+  };
 }
 
 describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   let site: Site;
-  beforeAll(async () => { site = await makeSite(mongoose); });
+  beforeAll(async () => {
+    site = await makeSite(mongoose);
+  });
   afterAll(() => site.close());
   beforeEach(() => site.reset());
 
-  const [fiveBefore, threeBefore, noon] = ['2030-01-01T11:55:00Z', '2030-01-01T11:57:00Z', '2030-01-01T12:00:00Z'] as const;
+  const [fiveBefore, threeBefore, noon] = [
+    '2030-01-01T11:55:00Z',
+    '2030-01-01T11:57:00Z',
+    '2030-01-01T12:00:00Z',
+  ] as const;
 
   test('gives back what was inserted, with dates as dates', async () => {
-    const capture = makeCapture('a', fiveBefore, { savedBy: { model: 'Photo', id: '1' }, asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }] });
+    const capture = makeCapture('a', fiveBefore, {
+      savedBy: { model: 'Photo', id: '1' },
+      asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }],
+    });
     const plain = makeCapture('a', fiveBefore);
     await site.outbox.insert(capture);
     await site.outbox.insert(plain);
-    expect(await site.outbox.due('a', new Date(fiveBefore), 10)).toEqual(expect.arrayContaining([capture, plain]));
-    const stored = await site.connection.collection('syncmedia_captures').findOne({ _id: plain.id as never });
+    expect(await site.outbox.due('a', new Date(fiveBefore), 10)).toEqual(
+      expect.arrayContaining([capture, plain]),
+    );
+    const stored = await site.connection
+      .collection('syncmedia_captures')
+      .findOne({ _id: plain.id as never });
     expect(stored?.['dueAt']).toBeInstanceOf(Date);
-    expect(Object.keys(stored ?? {}).sort()).toEqual(['_id', 'dueAt', 'host', 'left', 'sweep', 'touched']);
+    expect(Object.keys(stored ?? {}).sort()).toEqual([
+      '_id',
+      'dueAt',
+      'host',
+      'left',
+      'sweep',
+      'touched',
+    ]);
   });
 
   test('gives a host its own captures that are due, oldest first, no more than asked', async () => {
-    const [late, early, middle, foreign] = [makeCapture('a', noon), makeCapture('a', fiveBefore), makeCapture('a', threeBefore), makeCapture('b', fiveBefore)];
+    const [late, early, middle, foreign] = [
+      makeCapture('a', noon),
+      makeCapture('a', fiveBefore),
+      makeCapture('a', threeBefore),
+      makeCapture('b', fiveBefore),
+    ];
     for (const capture of [late, early, middle, foreign]) await site.outbox.insert(capture);
-    const ids = async (now: string, limit: number) => (await site.outbox.due('a', new Date(now), limit)).map(({ id }) => id);
+    const ids = async (now: string, limit: number) =>
+      (await site.outbox.due('a', new Date(now), limit)).map(({ id }) => id);
     expect(await ids(threeBefore, 10)).toEqual([early.id, middle.id]);
     expect(await ids(noon, 2)).toEqual([early.id, middle.id]);
     expect(await ids('2030-01-01T11:54:00Z', 10)).toEqual([]);
-    expect([await site.outbox.count(), await site.outbox.count('a'), await site.outbox.count('b')]).toEqual([4, 3, 1]);
+    expect([
+      await site.outbox.count(),
+      await site.outbox.count('a'),
+      await site.outbox.count('b'),
+    ]).toEqual([4, 3, 1]);
   });
 
   test('gives what says that it is due much later than any capture is: the clock was set back since', async () => {
@@ -46,9 +84,19 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   });
 
   test('removes, withdraws and postpones by id', async () => {
-    const captures = [makeCapture('a', fiveBefore), makeCapture('a', fiveBefore), makeCapture('a', fiveBefore), makeCapture('a', fiveBefore)];
+    const captures = [
+      makeCapture('a', fiveBefore),
+      makeCapture('a', fiveBefore),
+      makeCapture('a', fiveBefore),
+      makeCapture('a', fiveBefore),
+    ];
     for (const capture of captures) await site.outbox.insert(capture);
-    const [one, two, three, four] = captures.map(({ id }) => id) as [string, string, string, string];
+    const [one, two, three, four] = captures.map(({ id }) => id) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     await site.outbox.remove([one, two, randomUUID()]);
     await site.outbox.withdraw([three]);
     expect(await site.outbox.findStored([one, two, three, four])).toEqual(new Set([four]));
@@ -63,15 +111,20 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     await site.outbox.postpone(capture.id, new Date(threeBefore));
     await site.outbox.withdraw([capture.id]);
     await site.outbox.remove([capture.id]);
-    const writes = site.commands.filter(({ name }) => ['insert', 'update', 'delete'].includes(name));
+    const writes = site.commands.filter(({ name }) =>
+      ['insert', 'update', 'delete'].includes(name),
+    );
     expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
-    for (const { command } of writes) expect(command['writeConcern']).toMatchObject({ w: 'majority' });
+    for (const { command } of writes)
+      expect(command['writeConcern']).toMatchObject({ w: 'majority' });
   });
 
   test('is none of the collections that Mongoose knows, lists and debugs', async () => {
     const own = new mongoose.Mongoose();
     const debugged: string[] = [];
-    own.set('debug', (collection: string) => { debugged.push(collection); });
+    own.set('debug', (collection: string) => {
+      debugged.push(collection);
+    });
     const connection = await own.createConnection(site.database.uri).asPromise();
     const outbox = new Outbox(connection, 'syncmedia_', makeRowReader(connection));
     const capture = makeCapture('a', noon);
@@ -84,36 +137,75 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
 
   describe('tells who captured a path', () => {
     const path = (name: string): Path => `uploads/${name}` as Path;
-    const capture = (id: string, host: string, paths: readonly Path[], more: Partial<Capture> = {}): Capture => ({ ...makeCapture(host, fiveBefore, more), id, touched: [...paths] });
+    const capture = (
+      id: string,
+      host: string,
+      paths: readonly Path[],
+      more: Partial<Capture> = {},
+    ): Capture => ({ ...makeCapture(host, fiveBefore, more), id, touched: [...paths] });
 
     test('with its newest capture first, of each host once, and with what was said to be news', async () => {
       const seen = { size: 1, mtime: 2, nanos: 3 };
       await site.outbox.insertAll([
-        capture('1', 'a', [path('x'), path('y')], { asserted: [{ path: path('x'), seen }, { path: path('y'), seen: { ...seen, size: 9 } }] }),
-        capture('2', 'b', [path('x')]), capture('3', 'a', [path('x'), path('other')]), capture('4', 'a', [path('z')]),
+        capture('1', 'a', [path('x'), path('y')], {
+          asserted: [
+            { path: path('x'), seen },
+            { path: path('y'), seen: { ...seen, size: 9 } },
+          ],
+        }),
+        capture('2', 'b', [path('x')]),
+        capture('3', 'a', [path('x'), path('other')]),
+        capture('4', 'a', [path('z')]),
       ]);
       const found = await site.outbox.findCaptured([path('x'), path('y'), path('none')]);
-      expect(found).toEqual(new Map([
-        [path('x'), [{ host: 'a', id: '3', asserted: [seen] }, { host: 'b', id: '2', asserted: [] }]],
-        [path('y'), [{ host: 'a', id: '1', asserted: [{ ...seen, size: 9 }] }]],
-      ]));
+      expect(found).toEqual(
+        new Map([
+          [
+            path('x'),
+            [
+              { host: 'a', id: '3', asserted: [seen] },
+              { host: 'b', id: '2', asserted: [] },
+            ],
+          ],
+          [path('y'), [{ host: 'a', id: '1', asserted: [{ ...seen, size: 9 }] }]],
+        ]),
+      );
       expect(await site.outbox.findCaptured([])).toEqual(new Map());
     });
 
     test('whatever the path is called, and whatever somebody has put into the rows', async () => {
-      const names = ['$touched', '$$ROOT', '$', 'a.b', '{"$ne":1}', ' ', 'ä\u0001'].map((name) => name as Path);
+      const names = ['$touched', '$$ROOT', '$', 'a.b', '{"$ne":1}', ' ', 'ä\u0001'].map(
+        (name) => name as Path,
+      );
       await site.outbox.insert(capture('1', 'a', names));
       const rows = site.connection.collection('syncmedia_captures');
-      await rows.insertMany([{ _id: 'x' as never, host: 7, touched: '$' }, { _id: 'y' as never, host: 'b', touched: ['$', 3, null], asserted: ['no', null] }]);
+      await rows.insertMany([
+        { _id: 'x' as never, host: 7, touched: '$' },
+        { _id: 'y' as never, host: 'b', touched: ['$', 3, null], asserted: ['no', null] },
+      ]);
       const found = await site.outbox.findCaptured(names);
-      expect(names.map((name) => found.get(name)?.some(({ host }) => host === 'a'))).toEqual(names.map(() => true));
+      expect(names.map((name) => found.get(name)?.some(({ host }) => host === 'a'))).toEqual(
+        names.map(() => true),
+      );
     });
 
     test('for more paths than go into one query, and beside a path that very many captures name', async () => {
       const paths = Array.from({ length: 1_200 }, (_, index) => path(String(index)));
-      await site.outbox.insertAll(paths.map((one, index) => capture(`m${String(index).padStart(4, '0')}`, index % 2 === 0 ? 'a' : 'b', [one])));
-      await site.outbox.insertAll(Array.from({ length: 2_100 }, (_, index) => capture(`h${String(index).padStart(4, '0')}`, 'a', [path('hot')])));
-      const found = await site.outbox.findCaptured([...paths.slice(0, 700), path('hot'), ...paths.slice(700)]);
+      await site.outbox.insertAll(
+        paths.map((one, index) =>
+          capture(`m${String(index).padStart(4, '0')}`, index % 2 === 0 ? 'a' : 'b', [one]),
+        ),
+      );
+      await site.outbox.insertAll(
+        Array.from({ length: 2_100 }, (_, index) =>
+          capture(`h${String(index).padStart(4, '0')}`, 'a', [path('hot')]),
+        ),
+      );
+      const found = await site.outbox.findCaptured([
+        ...paths.slice(0, 700),
+        path('hot'),
+        ...paths.slice(700),
+      ]);
       expect(found.get(path('hot'))).toEqual([{ host: 'a', id: 'h2099', asserted: [] }]);
       expect(paths.filter((one) => found.get(one)?.length !== 1)).toEqual([]);
     });
@@ -123,13 +215,26 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     await site.outbox.ensureIndexes();
     const rows = site.connection.collection('syncmedia_captures');
     const indexes = await rows.listIndexes().toArray();
-    expect(indexes.map(({ key }: { key?: unknown }) => key)).toEqual(expect.arrayContaining([{ host: 1, dueAt: 1 }, { touched: 1, _id: -1 }]));
+    expect(indexes.map(({ key }: { key?: unknown }) => key)).toEqual(
+      expect.arrayContaining([
+        { host: 1, dueAt: 1 },
+        { touched: 1, _id: -1 },
+      ]),
+    );
     for (const paths of [['docs/a'], ['docs/a', 'docs/b']]) {
       await site.outbox.findCaptured(paths as Path[]);
-      const command = site.commands.findLast(({ name, collection }) => name === 'find' && collection === 'syncmedia_captures')?.command;
+      const command = site.commands.findLast(
+        ({ name, collection }) => name === 'find' && collection === 'syncmedia_captures',
+      )?.command;
       const { filter, sort, limit } = command as { filter: object; sort?: object; limit: number };
-      const plan = JSON.stringify(await rows.find(filter, { ...(sort ? { sort: sort as never } : {}), limit }).explain('queryPlanner'));
-      expect([plan.includes('IXSCAN'), plan.includes('COLLSCAN'), plan.includes('"SORT"')]).toEqual([true, false, false]);
+      const plan = JSON.stringify(
+        await rows
+          .find(filter, { ...(sort ? { sort: sort as never } : {}), limit })
+          .explain('queryPlanner'),
+      );
+      expect([plan.includes('IXSCAN'), plan.includes('COLLSCAN'), plan.includes('"SORT"')]).toEqual(
+        [true, false, false],
+      );
     }
   });
 });

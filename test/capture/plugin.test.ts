@@ -15,21 +15,30 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
   });
   afterEach(() => site.close());
 
-  const makeSchema = (definition: Record<string, unknown> = { file: String }): Schema => new mongoose.Schema(definition) as Schema;
+  const makeSchema = (definition: Record<string, unknown> = { file: String }): Schema =>
+    new mongoose.Schema(definition) as Schema;
 
   test('tells of a model when it is compiled, and of the sync dirs it declares', async () => {
     const schema = makeSchema();
-    schema.plugin(site.plugin, { syncDirs: ['uploads/photos/', 'docs'], exclude: '*.tmp', conflict: 'keep' });
+    schema.plugin(site.plugin, {
+      syncDirs: ['uploads/photos/', 'docs'],
+      exclude: '*.tmp',
+      conflict: 'keep',
+    });
     expect(site.models).toEqual([]);
     const Photo = site.connection.model('Photo', schema);
     await Photo.init();
     expect(site.models).toEqual([{ name: 'Photo', connection: site.connection }]);
     const rules = { exclude: ['*.tmp'], conflict: 'keep' } as const;
-    expect(site.declared).toEqual([{ dirs: [makeDir('uploads/photos', rules), makeDir('docs', rules)], where: 'model Photo' }]);
+    expect(site.declared).toEqual([
+      { dirs: [makeDir('uploads/photos', rules), makeDir('docs', rules)], where: 'model Photo' },
+    ]);
   });
 
   test('refuses unknown options where the plugin is registered', () => {
-    expect(() => makeSchema().plugin(site.plugin, { ...options, exlude: 'x' } as PluginOptions)).toThrow('"exlude" (did you mean "exclude"?)');
+    expect(() =>
+      makeSchema().plugin(site.plugin, { ...options, exlude: 'x' } as PluginOptions),
+    ).toThrow('"exlude" (did you mean "exclude"?)');
     expect(() => makeSchema().plugin(site.plugin)).toThrow('options are missing');
     expect(() => makeSchema().plugin(site.plugin, { syncDirs: '../up' })).toThrow('"../up"');
   });
@@ -41,7 +50,9 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     const Photo = site.connection.model('Photo', schema);
     await Photo.init();
     await Photo.create({ file: 'a.jpg' });
-    expect(await site.captures()).toMatchObject([{ sweep: [{ dir: 'uploads/photos', after: 30 }] }]);
+    expect(await site.captures()).toMatchObject([
+      { sweep: [{ dir: 'uploads/photos', after: 30 }] },
+    ]);
   });
 
   test('counts once where it is global too, leaves our own models alone and works on clones', async () => {
@@ -50,7 +61,10 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     const connection = own.createConnection(site.database.uri);
     await connection.asPromise();
     try {
-      const schema = new own.Schema({ file: String, sub: new own.Schema({ file: String }) }) as Schema;
+      const schema = new own.Schema({
+        file: String,
+        sub: new own.Schema({ file: String }),
+      }) as Schema;
       schema.plugin(site.plugin, options);
       const Photo = connection.model('Photo', schema);
       const Global = connection.model('Global', new own.Schema({ file: String }));
@@ -60,7 +74,10 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
       await Host.create({ file: 'a.jpg' });
       await Photo.create({ file: 'a.jpg', sub: { file: 'a.jpg' } });
       await Global.create({ file: 'a.jpg' });
-      expect((await site.captures()).map(({ savedBy }) => savedBy?.model).sort()).toEqual(['Global', 'Photo']);
+      expect((await site.captures()).map(({ savedBy }) => savedBy?.model).sort()).toEqual([
+        'Global',
+        'Photo',
+      ]);
     } finally {
       await connection.close();
     }
@@ -74,7 +91,9 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     const Video = Media.discriminator('Video', makeSchema({ poster: String }));
     await Video.init();
     await Video.create({ poster: 'a.jpg' });
-    expect(await site.captures()).toMatchObject([{ savedBy: { model: 'Video' }, touched: ['uploads/photos/a.jpg'] }]);
+    expect(await site.captures()).toMatchObject([
+      { savedBy: { model: 'Video' }, touched: ['uploads/photos/a.jpg'] },
+    ]);
   });
 
   test('two instances capture one schema independently', async () => {
@@ -93,7 +112,11 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
       ...site.deps,
       onModel: (model, connection) => {
         first ??= connection;
-        if (first !== connection) throw new SyncMediaError('TWO_CONNECTIONS', `${model.modelName} is on another connection`);
+        if (first !== connection)
+          throw new SyncMediaError(
+            'TWO_CONNECTIONS',
+            `${model.modelName} is on another connection`,
+          );
       },
     });
     const other = await site.connect();
@@ -109,20 +132,44 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     const own = new mongoose.Mongoose();
     const calls: string[] = [];
     class BareCollection {
-      constructor(readonly called: string, readonly conn: unknown) {}
-      insertOne(document: { file: string }): Promise<object> { return this.note('insertOne', document.file); }
-      insertMany(documents: { file: string }[]): Promise<object> { return this.note('insertMany', String(documents.length)); }
-      updateOne(_filter: unknown, update: { $set: { file: string } }): Promise<object> { return this.note('updateOne', update.$set.file); }
+      constructor(
+        readonly called: string,
+        readonly conn: unknown,
+      ) {}
+      insertOne(document: { file: string }): Promise<object> {
+        return this.note('insertOne', document.file);
+      }
+      insertMany(documents: { file: string }[]): Promise<object> {
+        return this.note('insertMany', String(documents.length));
+      }
+      updateOne(_filter: unknown, update: { $set: { file: string } }): Promise<object> {
+        return this.note('updateOne', update.$set.file);
+      }
       private note(method: string, what: string): Promise<object> {
         calls.push(`${this.called}.${method} ${what}`);
-        return Promise.resolve({ acknowledged: true, insertedId: 1, matchedCount: 1, modifiedCount: 1 });
+        return Promise.resolve({
+          acknowledged: true,
+          insertedId: 1,
+          matchedCount: 1,
+          modifiedCount: 1,
+        });
       }
     }
     class BareConnection extends own.Connection {
-      override collection(name: string): never { return new BareCollection(name, this) as never; }
+      override collection(name: string): never {
+        return new BareCollection(name, this) as never;
+      }
     }
-    own.setDriver({ Connection: BareConnection, Collection: BareCollection, getConnection: () => BareConnection, plugins: [] });
-    const schema = new own.Schema({ file: String }, { autoCreate: false, autoIndex: false }) as Schema;
+    own.setDriver({
+      Connection: BareConnection,
+      Collection: BareCollection,
+      getConnection: () => BareConnection,
+      plugins: [],
+    });
+    const schema = new own.Schema(
+      { file: String },
+      { autoCreate: false, autoIndex: false },
+    ) as Schema;
     site.capturing = undefined;
     schema.plugin(site.plugin, options);
     const Photo = own.model('Photo', schema);
@@ -130,6 +177,11 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
     await photo.set('file', 'b.jpg').save();
     await Photo.insertMany([{ file: 'c.jpg' }]);
     await Photo.updateOne({ file: 'a.jpg' }, { file: 'd.jpg' });
-    expect(calls).toEqual(['photos.insertOne a.jpg', 'photos.updateOne b.jpg', 'photos.insertMany 1', 'photos.updateOne d.jpg']);
+    expect(calls).toEqual([
+      'photos.insertOne a.jpg',
+      'photos.updateOne b.jpg',
+      'photos.insertMany 1',
+      'photos.updateOne d.jpg',
+    ]);
   });
 });

@@ -23,21 +23,35 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   beforeEach(() => site.reset());
 
   const paths = async () => (await site.captures()).map(({ touched, left }) => ({ touched, left }));
-  const names = () => site.commands.filter(({ name }) => name !== 'find').map(({ name, collection }) => `${name} ${String(collection)}`);
+  const names = () =>
+    site.commands
+      .filter(({ name }) => name !== 'find')
+      .map(({ name, collection }) => `${name} ${String(collection)}`);
 
-  test('an update is announced before it is sent, with its saver and the sweep, and looked at again after it', async () => {
-    const photos = await compilePhotos(site);
-    const photo = await photos.create({ file: a });
-    await site.reset();
-    await photos.updateOne({ file: a }, { file: b });
-    const collection = photos.collection.collectionName;
-    expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
-      ['find', collection], ['insert', 'syncmedia_captures'], ['update', collection], ['find', collection],
-    ]);
-    expect(await site.captures()).toMatchObject([{
-      savedBy: { model: photos.modelName, id: String(photo._id) }, left: [], sweep: [{ dir: 'uploads/photos', after: 30 }],
-    }]);
-  });
+  test(
+    'an update is announced before it is sent, with its saver and the sweep, and looked at ' +
+      'again after it',
+    async () => {
+      const photos = await compilePhotos(site);
+      const photo = await photos.create({ file: a });
+      await site.reset();
+      await photos.updateOne({ file: a }, { file: b });
+      const collection = photos.collection.collectionName;
+      expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
+        ['find', collection],
+        ['insert', 'syncmedia_captures'],
+        ['update', collection],
+        ['find', collection],
+      ]);
+      expect(await site.captures()).toMatchObject([
+        {
+          savedBy: { model: photos.modelName, id: String(photo._id) },
+          left: [],
+          sweep: [{ dir: 'uploads/photos', after: 30 }],
+        },
+      ]);
+    },
+  );
 
   test('reads go to the primary, whatever the connection says', async () => {
     const photos = await compilePhotos(site, propagate);
@@ -46,12 +60,22 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.updateOne({}, { file: b });
     const reads = site.commands.filter(({ name }) => name === 'find');
     expect(reads).toHaveLength(2);
-    for (const { command } of reads) expect((command['$readPreference'] as { mode?: string } | undefined)?.mode ?? 'primary').toBe('primary');
+    for (const { command } of reads)
+      expect((command['$readPreference'] as { mode?: string } | undefined)?.mode ?? 'primary').toBe(
+        'primary',
+      );
   });
 
   test("the app's find hooks neither hide documents nor run", async () => {
     let ran = 0;
-    const photos = await compilePhotos(site, propagate, { prepare: (schema) => { schema.pre(/^find/, function (this: Query<unknown, unknown>) { ran++; void this.where({ title: 'visible' }); }); } });
+    const photos = await compilePhotos(site, propagate, {
+      prepare: (schema) => {
+        schema.pre(/^find/, function (this: Query<unknown, unknown>) {
+          ran++;
+          void this.where({ title: 'visible' });
+        });
+      },
+    });
     await photos.create([{ file: a, title: 'hidden' }]);
     await site.reset();
     await photos.deleteMany({});
@@ -74,7 +98,11 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   });
 
   test('setters, casts and lower case change what is captured', async () => {
-    const photos = await compilePhotos(site, { paths: 'code' }, { definition: { code: { type: String, lowercase: true } } });
+    const photos = await compilePhotos(
+      site,
+      { paths: 'code' },
+      { definition: { code: { type: String, lowercase: true } } },
+    );
     await photos.create({ title: 'one' });
     await site.reset();
     await photos.updateOne({ title: 'one' }, { code: 'A.JPG' });
@@ -86,12 +114,17 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     const photo = await photos.create({ file: a, at: new Date(0) });
     await site.reset();
     await photos.updateOne({ _id: String(photo._id), at: '1970-01-01' }, { file: b });
-    expect(await site.captures()).toMatchObject([{ touched: [b], left: [a], sweep: [{ after: 30 }] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: [b], left: [a], sweep: [{ after: 30 }] },
+    ]);
   });
 
   test('sort decides which document an update takes', async () => {
     const photos = await compilePhotos(site, propagate);
-    await photos.create([{ file: a, title: '1' }, { file: b, title: '2' }]);
+    await photos.create([
+      { file: a, title: '1' },
+      { file: b, title: '2' },
+    ]);
     await site.reset();
     await photos.findOneAndUpdate({}, { file: c }, { sort: { title: -1 } });
     expect(await paths()).toEqual([{ touched: [c], left: [b] }]);
@@ -102,54 +135,121 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.updateOne({ title: 'nobody' }, { file: a });
     await photos.updateMany({ title: 'nobody' }, { file: a });
     expect(await photos.findOneAndUpdate({ title: 'nobody' }, { file: a })).toBeNull();
-    await expect(photos.findOneAndReplace({ title: 'nobody' }, { file: a }).orFail()).rejects.toMatchObject({ name: 'DocumentNotFoundError' });
+    await expect(
+      photos.findOneAndReplace({ title: 'nobody' }, { file: a }).orFail(),
+    ).rejects.toMatchObject({ name: 'DocumentNotFoundError' });
     await photos.deleteOne({ title: 'nobody' });
     await photos.deleteMany({ title: 'nobody' });
     await photos.findOneAndDelete({ title: 'nobody' });
-    expect(names().filter((name) => name === 'insert syncmedia_captures').length).toBeGreaterThan(0);
-    await expect(photos.updateOne({ at: 'never' }, { file: a })).rejects.toMatchObject({ name: 'CastError' });
+    expect(names().filter((name) => name === 'insert syncmedia_captures').length).toBeGreaterThan(
+      0,
+    );
+    await expect(photos.updateOne({ at: 'never' }, { file: a })).rejects.toMatchObject({
+      name: 'CastError',
+    });
     expect(await site.captures()).toEqual([]);
     expect(site.handedOver).toEqual([]);
   });
 
-  test('a validation error and a duplicate key take the capture back; of many documents some may be written', async () => {
-    const photos = await compilePhotos(site, {}, { definition: { slug: { type: String, unique: true, sparse: true, maxlength: 5 } } });
-    await photos.create([{ file: a, slug: 'x' }, { file: b, slug: 'y' }]);
-    await site.reset();
-    await expect(photos.updateOne({ slug: 'x' }, { file: c, slug: 'y' })).rejects.toMatchObject({ code: 11000 });
-    await expect(photos.findOneAndUpdate({ slug: 'x' }, { slug: 'much too long' }, { runValidators: true })).rejects.toMatchObject({ name: 'ValidationError' });
-    expect(await site.captures()).toEqual([]);
-    await expect(photos.updateMany({}, { file: c, slug: 'z' })).rejects.toMatchObject({ code: 11000 });
-    expect((await site.captures()).flatMap(({ touched }) => touched)).toContain(c);
-    expect(site.handedOver).toEqual([]);
-  });
+  test(
+    'a validation error and a duplicate key take the capture back; of many documents some ' +
+      'may be written',
+    async () => {
+      const photos = await compilePhotos(
+        site,
+        {},
+        { definition: { slug: { type: String, unique: true, sparse: true, maxlength: 5 } } },
+      );
+      await photos.create([
+        { file: a, slug: 'x' },
+        { file: b, slug: 'y' },
+      ]);
+      await site.reset();
+      await expect(photos.updateOne({ slug: 'x' }, { file: c, slug: 'y' })).rejects.toMatchObject({
+        code: 11000,
+      });
+      await expect(
+        photos.findOneAndUpdate({ slug: 'x' }, { slug: 'much too long' }, { runValidators: true }),
+      ).rejects.toMatchObject({ name: 'ValidationError' });
+      expect(await site.captures()).toEqual([]);
+      await expect(photos.updateMany({}, { file: c, slug: 'z' })).rejects.toMatchObject({
+        code: 11000,
+      });
+      expect((await site.captures()).flatMap(({ touched }) => touched)).toContain(c);
+      expect(site.handedOver).toEqual([]);
+    },
+  );
 
-  test('what the app refuses before the write is never announced, and an error after it hides nothing', async () => {
-    const before = await compilePhotos(site, {}, { prepare: (schema) => { schema.pre('updateOne', () => { throw new Error('not today'); }); } });
-    await before.create({ file: a });
-    await site.reset();
-    await expect(before.updateOne({}, { file: b })).rejects.toThrow('not today');
-    expect(site.commands).toEqual([]);
-    const after = await compilePhotos(site, {}, { before: (schema) => { schema.post('updateOne', () => { throw new Error('late'); }); } });
-    await after.create({ file: a });
-    await site.reset();
-    await expect(after.updateOne({}, { file: b })).rejects.toThrow('late');
-    expect(site.handedOver).toHaveLength(1);
-  });
+  test(
+    'what the app refuses before the write is never announced, and an error after it hides ' +
+      'nothing',
+    async () => {
+      const before = await compilePhotos(
+        site,
+        {},
+        {
+          prepare: (schema) => {
+            schema.pre('updateOne', () => {
+              throw new Error('not today');
+            });
+          },
+        },
+      );
+      await before.create({ file: a });
+      await site.reset();
+      await expect(before.updateOne({}, { file: b })).rejects.toThrow('not today');
+      expect(site.commands).toEqual([]);
+      const after = await compilePhotos(
+        site,
+        {},
+        {
+          before: (schema) => {
+            schema.post('updateOne', () => {
+              throw new Error('late');
+            });
+          },
+        },
+      );
+      await after.create({ file: a });
+      await site.reset();
+      await expect(after.updateOne({}, { file: b })).rejects.toThrow('late');
+      expect(site.handedOver).toHaveLength(1);
+    },
+  );
 
   test('an upsert is captured with the document it made, whatever it answers', async () => {
     const photos = await compilePhotos(site);
     const { upsertedId } = await photos.updateOne({ file: a }, { second: b }, { upsert: true });
-    expect(await site.captures()).toMatchObject([{ savedBy: { id: String(upsertedId) }, touched: [a, b] }]);
+    expect(await site.captures()).toMatchObject([
+      { savedBy: { id: String(upsertedId) }, touched: [a, b] },
+    ]);
     await site.reset();
-    const made = await photos.findOneAndUpdate({ file: b }, { second: c }, { upsert: true, returnDocument: 'after' }).orFail();
-    expect(await site.captures()).toMatchObject([{ savedBy: { id: String(made._id) }, touched: [b, c] }]);
+    const made = await photos
+      .findOneAndUpdate({ file: b }, { second: c }, { upsert: true, returnDocument: 'after' })
+      .orFail();
+    expect(await site.captures()).toMatchObject([
+      { savedBy: { id: String(made._id) }, touched: [b, c] },
+    ]);
     await site.reset();
-    const told = await photos.findOneAndUpdate({ file: c }, { second: d }, { upsert: true, returnDocument: 'after', includeResultMetadata: true });
-    expect(await site.captures()).toMatchObject([{ savedBy: { id: String(told.value?._id) }, touched: [c, d] }]);
+    const told = await photos.findOneAndUpdate(
+      { file: c },
+      { second: d },
+      { upsert: true, returnDocument: 'after', includeResultMetadata: true },
+    );
+    expect(await site.captures()).toMatchObject([
+      { savedBy: { id: String(told.value?._id) }, touched: [c, d] },
+    ]);
     await site.reset();
-    expect(await photos.findOneAndUpdate({ file: d }, { second: a }, { upsert: true, returnDocument: 'before' })).toBeNull();
-    expect(await site.captures()).toMatchObject([{ touched: expect.arrayContaining([a, d]) as unknown, sweep: [{ after: 0 }] }]);
+    expect(
+      await photos.findOneAndUpdate(
+        { file: d },
+        { second: a },
+        { upsert: true, returnDocument: 'before' },
+      ),
+    ).toBeNull();
+    expect(await site.captures()).toMatchObject([
+      { touched: expect.arrayContaining([a, d]) as unknown, sweep: [{ after: 0 }] },
+    ]);
     expect(site.handedOver).toHaveLength(1);
   });
 
@@ -158,75 +258,140 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create({ file: a, title: 'x' });
     for (const [change, run] of [
       [[a, b], () => photos.findOneAndUpdate({ title: 'x' }, { file: b }).lean()],
-      [[b, c], () => photos.findOneAndUpdate({ title: 'x' }, { file: c }, { projection: { _id: 0, title: 1 } })],
-      [[c, d], () => photos.findOneAndUpdate({ title: 'x' }, { file: d }, { includeResultMetadata: true })],
+      [
+        [b, c],
+        () =>
+          photos.findOneAndUpdate(
+            { title: 'x' },
+            { file: c },
+            { projection: { _id: 0, title: 1 } },
+          ),
+      ],
+      [
+        [c, d],
+        () => photos.findOneAndUpdate({ title: 'x' }, { file: d }, { includeResultMetadata: true }),
+      ],
     ] as const) {
       await site.reset();
       await run();
-      expect(await site.captures()).toMatchObject([{ touched: [change[1]], left: [change[0]], sweep: [{ after: 30 }] }]);
+      expect(await site.captures()).toMatchObject([
+        { touched: [change[1]], left: [change[0]], sweep: [{ after: 30 }] },
+      ]);
     }
   });
 
   test('a field of the document that is called as a field of an answer confuses nobody', async () => {
-    const photos = await compilePhotos(site, propagate, { definition: { acknowledged: Boolean, matchedCount: Number, lastErrorObject: String, value: String } });
-    await photos.create({ file: a, acknowledged: true, matchedCount: 0, lastErrorObject: 'x', value: 'y' });
+    const photos = await compilePhotos(site, propagate, {
+      definition: {
+        acknowledged: Boolean,
+        matchedCount: Number,
+        lastErrorObject: String,
+        value: String,
+      },
+    });
+    await photos.create({
+      file: a,
+      acknowledged: true,
+      matchedCount: 0,
+      lastErrorObject: 'x',
+      value: 'y',
+    });
     await site.reset();
     await photos.findOneAndUpdate({}, { file: b });
     expect(await paths()).toEqual([{ touched: [b], left: [a] }]);
   });
 
   test('a hook that changes the filter later is nothing special', async () => {
-    const photos = await compilePhotos(site, {}, { prepare: (schema) => { schema.pre('updateOne', function () { void this.where({ title: 'two' }); }); } });
-    await photos.create([{ file: a, title: 'one' }, { file: b, title: 'two' }]);
+    const photos = await compilePhotos(
+      site,
+      {},
+      {
+        prepare: (schema) => {
+          schema.pre('updateOne', function () {
+            void this.where({ title: 'two' });
+          });
+        },
+      },
+    );
+    await photos.create([
+      { file: a, title: 'one' },
+      { file: b, title: 'two' },
+    ]);
     await site.reset();
     await photos.updateOne({}, { second: c });
-    expect(await site.captures()).toMatchObject([{ touched: [c, b], sweep: [{ dir: 'uploads/photos', after: 30 }] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: [c, b], sweep: [{ dir: 'uploads/photos', after: 30 }] },
+    ]);
   });
 
   test('a filter by an alias is followed', async () => {
-    const photos = await compilePhotos(site, propagate, { definition: { label: { type: String, alias: 'caption' } } });
+    const photos = await compilePhotos(site, propagate, {
+      definition: { label: { type: String, alias: 'caption' } },
+    });
     await photos.create({ file: a, label: 'x' });
     await site.reset();
     await photos.updateOne({ caption: 'x' }, { file: b }, { translateAliases: true });
     expect(await site.captures()).toMatchObject([{ touched: [b], left: [a] }]);
   });
 
-  test('a Mongoose that has no `mongooseCollection` is refused by name, since what it writes would be missed', async () => {
-    const photos = await compilePhotos(site);
-    const query = photos.updateOne({}, { file: a });
-    (query as unknown as { mongooseCollection: unknown }).mongooseCollection = undefined;
-    await expect(query).rejects.toThrow(`Mongoose ${mongoose.version} has no mongooseCollection`);
-  });
+  test(
+    'a Mongoose that has no `mongooseCollection` is refused by name, since what it writes ' +
+      'would be missed',
+    async () => {
+      const photos = await compilePhotos(site);
+      const query = photos.updateOne({}, { file: a });
+      (query as unknown as { mongooseCollection: unknown }).mongooseCollection = undefined;
+      await expect(query).rejects.toThrow(`Mongoose ${mongoose.version} has no mongooseCollection`);
+    },
+  );
 
   test('a hook that changes the update later, and timestamps, are nothing special', async () => {
-    const photos = await compilePhotos(site, propagate, { prepare: (schema) => {
-      schema.set('timestamps', true);
-      schema.pre('updateOne', function () { this.set('second', d); });
-    } });
+    const photos = await compilePhotos(site, propagate, {
+      prepare: (schema) => {
+        schema.set('timestamps', true);
+        schema.pre('updateOne', function () {
+          this.set('second', d);
+        });
+      },
+    });
     await photos.create({ file: a });
     await site.reset();
     await photos.updateOne({ file: a }, { file: b });
-    expect(await site.captures()).toMatchObject([{ touched: [d, b], left: [a], sweep: [{ after: 30 }] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: [d, b], left: [a], sweep: [{ after: 30 }] },
+    ]);
   });
 
   test('what is left is found while the file is there, and after it is gone', async () => {
     const photos = await compilePhotos(site, { ...propagate, paths: 'file' });
     await site.write('uploads/photos/gone.jpg');
-    await photos.create([{ file: 'gone.jpg', title: 'gone' }, { file: 'a.jpg', title: 'there' }]);
+    await photos.create([
+      { file: 'gone.jpg', title: 'gone' },
+      { file: 'a.jpg', title: 'there' },
+    ]);
     await unlink(join(site.rootPath, 'uploads/photos/gone.jpg'));
     await site.reset();
     await photos.deleteOne({ title: 'gone' });
     await photos.deleteOne({ title: 'there' });
-    expect((await paths()).flatMap(({ left }) => left).sort()).toEqual([a, 'uploads/photos/gone.jpg']);
+    expect((await paths()).flatMap(({ left }) => left).sort()).toEqual([
+      a,
+      'uploads/photos/gone.jpg',
+    ]);
     expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([]);
   });
 
   test('what another of the written documents still names is left by none', async () => {
     const photos = await compilePhotos(site, propagate);
-    await photos.create([{ file: a, title: '1' }, { file: b, title: '2' }]);
+    await photos.create([
+      { file: a, title: '1' },
+      { file: b, title: '2' },
+    ]);
     await site.reset();
     // The two swap one file.
-    await photos.bulkWrite([{ updateOne: { filter: { title: '1' }, update: { file: b } } }, { updateOne: { filter: { title: '2' }, update: { file: c } } }]);
+    await photos.bulkWrite([
+      { updateOne: { filter: { title: '1' }, update: { file: b } } },
+      { updateOne: { filter: { title: '2' }, update: { file: c } } },
+    ]);
     expect((await paths()).flatMap(({ left }) => left)).toEqual([a]);
   });
 
@@ -236,7 +401,10 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photo!.deleteOne();
     await photos.deleteMany({});
-    expect(names()).toEqual([`delete ${photos.collection.collectionName}`, `delete ${photos.collection.collectionName}`]);
+    expect(names()).toEqual([
+      `delete ${photos.collection.collectionName}`,
+      `delete ${photos.collection.collectionName}`,
+    ]);
   });
 
   test('a document deleted twice is captured once', async () => {
@@ -250,11 +418,19 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   });
 
   test('ids of any type are told apart', async () => {
-    const schema = new mongoose.Schema({ _id: mongoose.Schema.Types.Mixed, file: String }) as Schema;
+    const schema = new mongoose.Schema({
+      _id: mongoose.Schema.Types.Mixed,
+      file: String,
+    }) as Schema;
     schema.plugin(site.plugin, { syncDirs: 'uploads/photos', ...propagate });
     const photos = site.connection.model(`Mixed${String(Math.floor(performance.now()))}`, schema);
     await photos.init();
-    await photos.collection.insertMany([{ _id: 1, file: a }, { _id: '1', file: b }, { _id: { x: 1 }, file: c }, { _id: { x: 2 }, file: d }] as never);
+    await photos.collection.insertMany([
+      { _id: 1, file: a },
+      { _id: '1', file: b },
+      { _id: { x: 1 }, file: c },
+      { _id: { x: 2 }, file: d },
+    ] as never);
     await site.reset();
     await photos.updateMany({}, { $unset: { file: 1 } });
     expect((await paths()).map(({ left }) => left)).toHaveLength(4);
@@ -288,7 +464,12 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       await photos.insertMany([{ file: c }]);
       await photos.bulkWrite([{ deleteOne: { filter: { file: c } } }]);
       await photos.deleteMany({});
-      expect(site.commands.map(({ name }) => name)).toEqual(['update', 'insert', 'delete', 'delete']);
+      expect(site.commands.map(({ name }) => name)).toEqual([
+        'update',
+        'insert',
+        'delete',
+        'delete',
+      ]);
     } finally {
       site.capturing = before;
     }
@@ -309,11 +490,15 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   });
 
   test('a look-up that the server refuses fails no operation of its own, but in a transaction', async () => {
-    const photos = await compilePhotos(site) as unknown as PluggedModel;
+    const photos = (await compilePhotos(site)) as unknown as PluggedModel;
     await photos.collection.insertOne({ file: a });
     const options = resolvePluginOptions({ syncDirs: 'uploads/photos' }, 'test');
-    const look = (session?: ClientSession) => new Operation(photos, options, site.capturing!, session, new CommitWatch())
-      .lookUp(async () => { await photos.collection.find({ $nonsense: 1 }).toArray(); });
+    const look = (session?: ClientSession) =>
+      new Operation(photos, options, site.capturing!, session, new CommitWatch()).lookUp(
+        async () => {
+          await photos.collection.find({ $nonsense: 1 }).toArray();
+        },
+      );
     expect(await look()).toBe(false);
     expect(site.warnings).toHaveLength(1);
     expect(site.warnings[0]).toContain('could not be looked up');
@@ -326,7 +511,9 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
 
   test('names are told that `paths` asked for and that cannot be sent, a few of one operation', async () => {
     const photos = await compilePhotos(site, { paths: 'file' });
-    await photos.collection.insertMany(Array.from({ length: 30 }, (_, index) => ({ title: String(index) })));
+    await photos.collection.insertMany(
+      Array.from({ length: 30 }, (_, index) => ({ title: String(index) })),
+    );
     await site.reset();
     await photos.updateMany({}, { file: '../../etc/passwd' });
     expect(site.warnings).toHaveLength(10);

@@ -23,11 +23,18 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   beforeEach(() => site.reset());
 
   /** A plugged model of its own for each test, with its collection and indexes made. */
-  async function compile(definition: Record<string, unknown>, options = photoOptions, prepare: (schema: Schema) => void = () => undefined): Promise<Model<Record<string, unknown>>> {
+  async function compile(
+    definition: Record<string, unknown>,
+    options = photoOptions,
+    prepare: (schema: Schema) => void = () => undefined,
+  ): Promise<Model<Record<string, unknown>>> {
     const schema = new mongoose.Schema(definition) as Schema;
     schema.plugin(site.plugin, options);
     prepare(schema);
-    const model = site.connection.model<Record<string, unknown>>(`Photo${String(++count)}`, schema as never);
+    const model = site.connection.model<Record<string, unknown>>(
+      `Photo${String(++count)}`,
+      schema as never,
+    );
     await model.init();
     site.commands.length = 0;
     return model;
@@ -40,13 +47,25 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const { id, dueAt } = captures[0]!;
     expect(id).toMatch(/^[0-9a-f]{24}$/);
     expect(dueAt.getTime()).toBeGreaterThan(Date.now() + 20_000);
-    expect(captures).toEqual([{
-      id, host: 'host-a', dueAt, savedBy: { model: Photo.modelName, id: String(photo._id) },
-      touched: ['uploads/photos/a.jpg'], left: [], sweep: [{ dir: 'uploads/photos', after: 30 }],
-    }]);
+    expect(captures).toEqual([
+      {
+        id,
+        host: 'host-a',
+        dueAt,
+        savedBy: { model: Photo.modelName, id: String(photo._id) },
+        touched: ['uploads/photos/a.jpg'],
+        left: [],
+        sweep: [{ dir: 'uploads/photos', after: 30 }],
+      },
+    ]);
     expect(site.handedOver).toEqual(captures);
-    const writes = site.commands.filter(({ name }) => ['insert', 'update', 'delete', 'findAndModify'].includes(name));
-    expect(writes.map(({ name, collection }) => [name, collection])).toEqual([['insert', 'syncmedia_captures'], ['insert', Photo.collection.collectionName]]);
+    const writes = site.commands.filter(({ name }) =>
+      ['insert', 'update', 'delete', 'findAndModify'].includes(name),
+    );
+    expect(writes.map(({ name, collection }) => [name, collection])).toEqual([
+      ['insert', 'syncmedia_captures'],
+      ['insert', Photo.collection.collectionName],
+    ]);
     expect(writes[0]!.command['writeConcern']).toMatchObject({ w: 'majority' });
   });
 
@@ -57,33 +76,58 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const photo = await Photo.findOne().orFail();
     photo.set('title', 'Sunset');
     await photo.save();
-    expect((await site.captures()).map(({ touched, left }) => ({ touched, left }))).toEqual([{ touched: ['uploads/photos/a.jpg'], left: [] }]);
+    expect((await site.captures()).map(({ touched, left }) => ({ touched, left }))).toEqual([
+      { touched: ['uploads/photos/a.jpg'], left: [] },
+    ]);
     expect(site.handedOver).toHaveLength(1);
   });
 
   test('arrays, maps, nested objects and subdocuments are walked', async () => {
     const { Schema } = mongoose;
-    const Photo = await compile({
-      list: [String], nested: { deep: { file: String } }, map: { type: Map, of: String }, mixed: Schema.Types.Mixed,
-      sub: new Schema({ file: String }), subs: [new Schema({ file: String })],
-    }, { syncDirs: ['uploads/photos', 'docs'] });
-    for (const name of ['list', 'nested', 'map', 'mixed', 'sub', 'subs']) await site.write(`docs/${name}.pdf`);
+    const Photo = await compile(
+      {
+        list: [String],
+        nested: { deep: { file: String } },
+        map: { type: Map, of: String },
+        mixed: Schema.Types.Mixed,
+        sub: new Schema({ file: String }),
+        subs: [new Schema({ file: String })],
+      },
+      { syncDirs: ['uploads/photos', 'docs'] },
+    );
+    for (const name of ['list', 'nested', 'map', 'mixed', 'sub', 'subs'])
+      await site.write(`docs/${name}.pdf`);
     await Photo.create({
-      list: ['docs/list.pdf'], nested: { deep: { file: 'docs/nested.pdf' } }, map: { one: 'docs/map.pdf' }, mixed: [{ any: 'docs/mixed.pdf' }],
-      sub: { file: 'docs/sub.pdf' }, subs: [{ file: 'docs/subs.pdf' }],
+      list: ['docs/list.pdf'],
+      nested: { deep: { file: 'docs/nested.pdf' } },
+      map: { one: 'docs/map.pdf' },
+      mixed: [{ any: 'docs/mixed.pdf' }],
+      sub: { file: 'docs/sub.pdf' },
+      subs: [{ file: 'docs/subs.pdf' }],
     });
     const captures = await site.captures();
     expect(captures).toHaveLength(1);
-    expect([...captures[0]!.touched].sort()).toEqual(['list', 'map', 'mixed', 'nested', 'sub', 'subs'].map((name) => `docs/${name}.pdf`));
-    expect(captures[0]!.sweep).toEqual([{ dir: 'uploads/photos', after: 30 }, { dir: 'docs', after: 30 }]);
+    expect([...captures[0]!.touched].sort()).toEqual(
+      ['list', 'map', 'mixed', 'nested', 'sub', 'subs'].map((name) => `docs/${name}.pdf`),
+    );
+    expect(captures[0]!.sweep).toEqual([
+      { dir: 'uploads/photos', after: 30 },
+      { dir: 'docs', after: 30 },
+    ]);
   });
 
   test('a plugged schema is captured as a model, not as a subdocument', async () => {
     const child = new mongoose.Schema({ file: String }) as Schema;
     child.plugin(site.plugin, photoOptions);
-    const Parent = site.connection.model(`Parent${String(++count)}`, new mongoose.Schema({ one: child, many: [child] }));
+    const Parent = site.connection.model(
+      `Parent${String(++count)}`,
+      new mongoose.Schema({ one: child, many: [child] }),
+    );
     await Parent.init();
-    await Parent.create({ one: { file: 'uploads/photos/a.jpg' }, many: [{ file: 'uploads/photos/a.jpg' }] });
+    await Parent.create({
+      one: { file: 'uploads/photos/a.jpg' },
+      many: [{ file: 'uploads/photos/a.jpg' }],
+    });
     expect(await site.captures()).toEqual([]);
     const Child = site.connection.model(`Child${String(++count)}`, child);
     await Child.init();
@@ -92,10 +136,14 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test('getters, virtuals and transforms neither hide nor invent paths', async () => {
-    const Photo = await compile({ file: { type: String, get: () => 'hidden' } }, photoOptions, (schema) => {
-      schema.virtual('invented').get(() => 'uploads/photos/b c.jpg');
-      schema.set('toObject', { virtuals: true, getters: true, transform: () => ({}) });
-    });
+    const Photo = await compile(
+      { file: { type: String, get: () => 'hidden' } },
+      photoOptions,
+      (schema) => {
+        schema.virtual('invented').get(() => 'uploads/photos/b c.jpg');
+        schema.set('toObject', { virtuals: true, getters: true, transform: () => ({}) });
+      },
+    );
     await Photo.create({ file: 'a.jpg' });
     expect((await site.captures())[0]!.touched).toEqual(['uploads/photos/a.jpg']);
   });
@@ -103,7 +151,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   test('a document that names no file makes the sweep due at once', async () => {
     const Photo = await compile({ title: String });
     await Photo.create({ title: 'no file' });
-    expect(await site.captures()).toMatchObject([{ touched: [], left: [], sweep: [{ dir: 'uploads/photos', after: 0 }] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: [], left: [], sweep: [{ dir: 'uploads/photos', after: 0 }] },
+    ]);
   });
 
   test('without a sweep, a document that names no file writes nothing', async () => {
@@ -124,14 +174,21 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     });
     await Photo.create({ file: 'uploads/photos/a.jpg' });
     expect((await site.captures()).map(({ touched, sweep }) => ({ touched, sweep }))).toEqual([
-      { touched: ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'], sweep: [{ dir: 'uploads/photos', after: 30 }] },
+      {
+        touched: ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'],
+        sweep: [{ dir: 'uploads/photos', after: 30 }],
+      },
     ]);
-    expect(site.handedOver.map(({ touched }) => touched)).toEqual([['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg']]);
+    expect(site.handedOver.map(({ touched }) => touched)).toEqual([
+      ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'],
+    ]);
   });
 
   test('a document that fails validation leaves nothing', async () => {
     const Photo = await compile({ file: String, title: { type: String, required: true } });
-    await expect(Photo.create({ file: 'a.jpg' })).rejects.toMatchObject({ name: 'ValidationError' });
+    await expect(Photo.create({ file: 'a.jpg' })).rejects.toMatchObject({
+      name: 'ValidationError',
+    });
     expect(await site.captures()).toEqual([]);
     expect(site.handedOver).toEqual([]);
   });
@@ -141,7 +198,11 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     await Photo.create({ file: 'a.jpg', slug: 'x' });
     await site.reset();
     await expect(Photo.create({ file: 'a.jpg', slug: 'x' })).rejects.toMatchObject({ code: 11000 });
-    expect(site.commands.filter(({ collection }) => collection === 'syncmedia_captures').map(({ name }) => name)).toEqual(['insert', 'delete']);
+    expect(
+      site.commands
+        .filter(({ collection }) => collection === 'syncmedia_captures')
+        .map(({ name }) => name),
+    ).toEqual(['insert', 'delete']);
     expect(await site.captures()).toEqual([]);
     expect(site.handedOver).toEqual([]);
   });
@@ -166,7 +227,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
 
   test('a hook that throws before the write leaves nothing', async () => {
     const Photo = await compile({ file: String }, photoOptions, (schema) => {
-      schema.pre('save', () => { throw new Error('not today'); });
+      schema.pre('save', () => {
+        throw new Error('not today');
+      });
     });
     await expect(Photo.create({ file: 'a.jpg' })).rejects.toThrow('not today');
     expect(await site.captures()).toEqual([]);
@@ -174,14 +237,20 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test('a hook that throws after the write keeps the capture, wherever it was registered', async () => {
-    const late = await compile({ file: String }, photoOptions, (schema) => { schema.post('save', () => { throw new Error('late'); }); });
+    const late = await compile({ file: String }, photoOptions, (schema) => {
+      schema.post('save', () => {
+        throw new Error('late');
+      });
+    });
     await expect(late.create({ file: 'a.jpg' })).rejects.toThrow('late');
     expect(await site.captures()).toHaveLength(1);
     expect(site.handedOver).toHaveLength(1);
     await site.reset();
 
     const schema = new mongoose.Schema({ file: String }) as Schema;
-    schema.post('save', () => { throw Object.assign(new Error('an audit row exists'), { code: 11000 }); });
+    schema.post('save', () => {
+      throw Object.assign(new Error('an audit row exists'), { code: 11000 });
+    });
     schema.plugin(site.plugin, photoOptions);
     const early = site.connection.model(`Photo${String(++count)}`, schema);
     await early.init();
@@ -193,7 +262,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   test('a write of which nothing is known keeps the capture, whatever an error handler makes of it', async () => {
     const connection = await site.connect();
     const schema = new mongoose.Schema({ file: String }) as Schema;
-    schema.post('save', { errorHandler: true }, () => { throw new Error('please try again'); });
+    schema.post('save', { errorHandler: true }, () => {
+      throw new Error('please try again');
+    });
     schema.plugin(site.plugin, photoOptions);
     const Photo = connection.model(`Photo${String(++count)}`, schema);
     await Photo.init();
@@ -208,7 +279,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
 
   test("a subdocument's hook that throws after the write keeps the capture", async () => {
     const sub = new mongoose.Schema({ file: String }) as Schema;
-    sub.post('save', () => { throw new Error('late'); });
+    sub.post('save', () => {
+      throw new Error('late');
+    });
     const Photo = await compile({ sub });
     await expect(Photo.create({ sub: { file: 'a.jpg' } })).rejects.toThrow('late');
     expect(await Photo.countDocuments()).toBe(1);
@@ -218,21 +291,30 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   test('bulkSave captures each document once', async () => {
     const Photo = await compile({ file: String });
     await Photo.bulkSave([new Photo({ file: 'a.jpg' }), new Photo({ file: 'b c.jpg' })]);
-    expect((await site.captures()).flatMap(({ touched }) => touched).sort()).toEqual(['uploads/photos/a.jpg', 'uploads/photos/b c.jpg']);
+    expect((await site.captures()).flatMap(({ touched }) => touched).sort()).toEqual([
+      'uploads/photos/a.jpg',
+      'uploads/photos/b c.jpg',
+    ]);
     expect(site.handedOver).toHaveLength(2);
   });
 
-  test('more strings than can be looked at make the sweep due at once, and are told where there is none', async () => {
-    const files = Array.from({ length: 1_001 }, () => 'a.jpg');
-    const swept = await compile({ files: [String] });
-    await swept.create({ files });
-    expect(await site.captures()).toMatchObject([{ touched: ['uploads/photos/a.jpg'], sweep: [{ after: 0 }] }]);
-    expect(site.warnings).toEqual([]);
-    const unswept = await compile({ files: [String] }, { ...photoOptions, sweep: false });
-    await unswept.create({ files });
-    expect(site.warnings).toHaveLength(1);
-    expect(site.warnings[0]).toContain('1,000');
-  });
+  test(
+    'more strings than can be looked at make the sweep due at once, and are told where there ' +
+      'is none',
+    async () => {
+      const files = Array.from({ length: 1_001 }, () => 'a.jpg');
+      const swept = await compile({ files: [String] });
+      await swept.create({ files });
+      expect(await site.captures()).toMatchObject([
+        { touched: ['uploads/photos/a.jpg'], sweep: [{ after: 0 }] },
+      ]);
+      expect(site.warnings).toEqual([]);
+      const unswept = await compile({ files: [String] }, { ...photoOptions, sweep: false });
+      await unswept.create({ files });
+      expect(site.warnings).toHaveLength(1);
+      expect(site.warnings[0]).toContain('1,000');
+    },
+  );
 
   test('a save whose capture cannot be stored rejects and writes no document', async () => {
     const Photo = await compile({ file: String });
@@ -251,7 +333,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   test('a failed save can be saved again', async () => {
     let refusing = true;
     const Photo = await compile({ file: String }, photoOptions, (schema) => {
-      schema.pre('save', () => { if (refusing) throw new Error('not yet'); });
+      schema.pre('save', () => {
+        if (refusing) throw new Error('not yet');
+      });
     });
     const photo = new Photo({ file: 'a.jpg' });
     await expect(photo.save()).rejects.toThrow('not yet');
@@ -261,26 +345,34 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect(site.handedOver).toHaveLength(1);
   });
 
-  test('../../etc/passwd is silent by default, and named where `paths` asked for it; the save succeeds', async () => {
-    const silent = await compile({ file: String });
-    await silent.create({ file: '../../etc/passwd' });
-    expect(site.warnings).toEqual([]);
-    expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
-    await site.reset();
+  test(
+    '../../etc/passwd is silent by default, and named where `paths` asked for it; the save ' +
+      'succeeds',
+    async () => {
+      const silent = await compile({ file: String });
+      await silent.create({ file: '../../etc/passwd' });
+      expect(site.warnings).toEqual([]);
+      expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
+      await site.reset();
 
-    const asked = await compile({ file: String }, { ...photoOptions, paths: 'file' });
-    await asked.create({ file: '../../etc/passwd' });
-    expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
-    expect(site.warnings).toHaveLength(1);
-    for (const part of [asked.modelName, 'file', '"../../etc/passwd"']) expect(site.warnings[0]).toContain(part);
-    await site.reset();
+      const asked = await compile({ file: String }, { ...photoOptions, paths: 'file' });
+      await asked.create({ file: '../../etc/passwd' });
+      expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
+      expect(site.warnings).toHaveLength(1);
+      for (const part of [asked.modelName, 'file', '"../../etc/passwd"'])
+        expect(site.warnings[0]).toContain(part);
+      await site.reset();
 
-    const computed = await compile({ file: String }, { ...photoOptions, paths: () => ['../../etc/passwd', 'a.jpg'] });
-    await computed.create({});
-    expect((await site.captures())[0]).toMatchObject({ touched: ['uploads/photos/a.jpg'] });
-    expect(site.warnings).toHaveLength(1);
-    expect(site.warnings[0]).toContain('paths()');
-  });
+      const computed = await compile(
+        { file: String },
+        { ...photoOptions, paths: () => ['../../etc/passwd', 'a.jpg'] },
+      );
+      await computed.create({});
+      expect((await site.captures())[0]).toMatchObject({ touched: ['uploads/photos/a.jpg'] });
+      expect(site.warnings).toHaveLength(1);
+      expect(site.warnings[0]).toContain('paths()');
+    },
+  );
 
   test('a symlink on the way is not followed', async () => {
     await symlink('/etc', join(site.rootPath, 'uploads/photos/linked')).catch(() => undefined);
@@ -291,15 +383,44 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test('`paths` names fields through arrays, and files that do not exist yet', async () => {
-    const Photo = await compile({ title: String, gallery: [{ file: String, note: String }] }, { ...photoOptions, paths: ['gallery.file'] });
-    await Photo.create({ title: 'uploads/photos/a.jpg', gallery: [{ file: 'uploads/photos/later.jpg', note: 'a.jpg' }, { file: 'b%20c.jpg' }, { file: 'soon.jpg' }, {}] });
-    expect((await site.captures())[0]!.touched).toEqual(['uploads/photos/later.jpg', 'uploads/photos/b c.jpg', 'uploads/photos/soon.jpg']);
+    const Photo = await compile(
+      { title: String, gallery: [{ file: String, note: String }] },
+      { ...photoOptions, paths: ['gallery.file'] },
+    );
+    await Photo.create({
+      title: 'uploads/photos/a.jpg',
+      gallery: [
+        { file: 'uploads/photos/later.jpg', note: 'a.jpg' },
+        { file: 'b%20c.jpg' },
+        { file: 'soon.jpg' },
+        {},
+      ],
+    });
+    expect((await site.captures())[0]!.touched).toEqual([
+      'uploads/photos/later.jpg',
+      'uploads/photos/b c.jpg',
+      'uploads/photos/soon.jpg',
+    ]);
   });
 
   test('a `paths` function that throws or answers nonsense rejects the save by name', async () => {
-    const throwing = await compile({ file: String }, { ...photoOptions, paths: () => { throw new Error('boom'); } });
-    await expect(throwing.create({})).rejects.toMatchObject({ code: 'BAD_OPTION', message: `model ${throwing.modelName}: the function given as \`paths\` threw: boom` });
-    const nonsense = await compile({ file: String }, { ...photoOptions, paths: (() => 'a.jpg') as unknown as () => string[] });
+    const throwing = await compile(
+      { file: String },
+      {
+        ...photoOptions,
+        paths: () => {
+          throw new Error('boom');
+        },
+      },
+    );
+    await expect(throwing.create({})).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+      message: `model ${throwing.modelName}: the function given as \`paths\` threw: boom`,
+    });
+    const nonsense = await compile(
+      { file: String },
+      { ...photoOptions, paths: (() => 'a.jpg') as unknown as () => string[] },
+    );
     await expect(nonsense.create({})).rejects.toMatchObject({ code: 'BAD_OPTION' });
     expect(await throwing.countDocuments()).toBe(0);
     expect(await site.captures()).toEqual([]);
@@ -312,61 +433,89 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test('where deletes propagate, what a save no longer names is listed', async () => {
-    const Photo = await compile({ file: String, title: String }, { ...photoOptions, onDelete: 'propagate' });
+    const Photo = await compile(
+      { file: String, title: String },
+      { ...photoOptions, onDelete: 'propagate' },
+    );
     await Photo.create({ file: 'uploads/photos/a.jpg', title: 'Sunrise' });
     await site.reset();
     const photo = await Photo.findOne().orFail();
     photo.set('file', 'uploads/photos/b c.jpg');
     await photo.save();
-    expect(await site.captures()).toMatchObject([{ touched: ['uploads/photos/b c.jpg'], left: ['uploads/photos/a.jpg'] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: ['uploads/photos/b c.jpg'], left: ['uploads/photos/a.jpg'] },
+    ]);
     await site.reset();
     photo.set('file', undefined);
     await photo.save();
-    expect(await site.captures()).toMatchObject([{ touched: [], left: ['uploads/photos/b c.jpg'] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: [], left: ['uploads/photos/b c.jpg'] },
+    ]);
     await site.reset();
     photo.set('title', 'Sunset');
     await photo.save();
     expect((await site.captures())[0]!.left).not.toContain('uploads/photos/b c.jpg');
   });
 
-  test('what was not selected, not loaded at all or changed by another process meanwhile is known all the same', async () => {
-    const Photo = await compile({ file: String, title: String, second: String }, { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] });
-    const left = async () => (await site.captures()).flatMap((capture) => capture.left);
-    const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
-    await site.reset();
-    const partial = await Photo.findById(_id).select('title').orFail();
-    partial.set('title', 'Sunset');
-    await partial.save();
-    expect(await left()).toEqual([]);
-    partial.set('file', 'b c.jpg');
-    await partial.save();
-    expect(await left()).toEqual(['uploads/photos/a.jpg']);
-    await site.reset();
-    const outdated = await Photo.findById(_id).orFail();
-    await Photo.collection.updateOne({ _id: _id as never }, { $set: { file: 'a.jpg' } });
-    outdated.set('second', undefined);
-    await outdated.save();
-    expect(await left()).toEqual(['uploads/photos/b c.jpg']);
-  });
+  test(
+    'what was not selected, not loaded at all or changed by another process meanwhile is ' +
+      'known all the same',
+    async () => {
+      const Photo = await compile(
+        { file: String, title: String, second: String },
+        { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] },
+      );
+      const left = async () => (await site.captures()).flatMap((capture) => capture.left);
+      const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
+      await site.reset();
+      const partial = await Photo.findById(_id).select('title').orFail();
+      partial.set('title', 'Sunset');
+      await partial.save();
+      expect(await left()).toEqual([]);
+      partial.set('file', 'b c.jpg');
+      await partial.save();
+      expect(await left()).toEqual(['uploads/photos/a.jpg']);
+      await site.reset();
+      const outdated = await Photo.findById(_id).orFail();
+      await Photo.collection.updateOne({ _id: _id as never }, { $set: { file: 'a.jpg' } });
+      outdated.set('second', undefined);
+      await outdated.save();
+      expect(await left()).toEqual(['uploads/photos/b c.jpg']);
+    },
+  );
 
   test('what a `paths` function does not return any more is left', async () => {
-    const Photo = await compile({ number: Number }, { ...photoOptions, onDelete: 'propagate', paths: ({ number }) => [`${String(number)}.jpg`] });
+    const Photo = await compile(
+      { number: Number },
+      { ...photoOptions, onDelete: 'propagate', paths: ({ number }) => [`${String(number)}.jpg`] },
+    );
     const photo = await Photo.create({ number: 1 });
     await site.reset();
     photo.set('number', 2);
     await photo.save();
-    expect(await site.captures()).toMatchObject([{ touched: ['uploads/photos/2.jpg'], left: ['uploads/photos/1.jpg'] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: ['uploads/photos/2.jpg'], left: ['uploads/photos/1.jpg'] },
+    ]);
   });
 
   test('what a later hook replaces is left too', async () => {
-    const Photo = await compile({ file: String, thumbnail: String }, { ...photoOptions, onDelete: 'propagate' }, (schema) => {
-      schema.pre('save', function () { this.set('thumbnail', `${String(this.get('file'))}.thumb`); });
-    });
+    const Photo = await compile(
+      { file: String, thumbnail: String },
+      { ...photoOptions, onDelete: 'propagate' },
+      (schema) => {
+        schema.pre('save', function () {
+          this.set('thumbnail', `${String(this.get('file'))}.thumb`);
+        });
+      },
+    );
     const photo = await Photo.create({ file: 'a.jpg' });
     await site.reset();
     photo.set('file', 'b c.jpg');
     await photo.save();
-    expect((await site.captures()).flatMap(({ left }) => left)).toEqual(['uploads/photos/a.jpg', 'uploads/photos/a.jpg.thumb']);
+    expect((await site.captures()).flatMap(({ left }) => left)).toEqual([
+      'uploads/photos/a.jpg',
+      'uploads/photos/a.jpg.thumb',
+    ]);
   });
 
   test('loading documents costs nothing, saving them without propagation no reading', async () => {
@@ -395,7 +544,9 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     site.capturing = undefined;
     try {
       await Photo.create({ file: 'a.jpg' });
-      expect(site.commands.map(({ collection }) => collection)).toEqual([Photo.collection.collectionName]);
+      expect(site.commands.map(({ collection }) => collection)).toEqual([
+        Photo.collection.collectionName,
+      ]);
       expect(site.handedOver).toEqual([]);
     } finally {
       site.capturing = before;
@@ -408,7 +559,10 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     await new Photo({ file: 'a.jpg' }).save({ session });
     await session.endSession();
     const inserts = site.commands.filter(({ name }) => name === 'insert');
-    expect(inserts.map(({ collection }) => collection)).toEqual(['syncmedia_captures', Photo.collection.collectionName]);
+    expect(inserts.map(({ collection }) => collection)).toEqual([
+      'syncmedia_captures',
+      Photo.collection.collectionName,
+    ]);
     expect(inserts[0]!.command['lsid']).toEqual(inserts[1]!.command['lsid']);
     expect(site.handedOver).toHaveLength(1);
   });
@@ -417,7 +571,10 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const Photo = await compile({ file: String });
     const before = site.capturing!;
     const elsewhere = await site.connect();
-    site.capturing = { ...before, outbox: new Outbox(elsewhere, 'syncmedia_', makeRowReader(elsewhere)) };
+    site.capturing = {
+      ...before,
+      outbox: new Outbox(elsewhere, 'syncmedia_', makeRowReader(elsewhere)),
+    };
     const own = await site.connection.startSession();
     try {
       await new Photo({ file: 'a.jpg' }).save({ session: own });

@@ -20,10 +20,19 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
 
   /** As `connection.transaction()` does around its function. */
   function surround<T>(home: Mongoose, session: ClientSession, work: () => T): T {
-    return (home as Mongoose & { transactionAsyncLocalStorage: AsyncLocalStorage<unknown> }).transactionAsyncLocalStorage.run({ session }, work);
+    return (
+      home as Mongoose & { transactionAsyncLocalStorage: AsyncLocalStorage<unknown> }
+    ).transactionAsyncLocalStorage.run({ session }, work);
   }
 
-  const makeCapture = (): Capture => ({ id: randomUUID(), host: 'host-a', dueAt: new Date(), touched: [], left: [], sweep: [] });
+  const makeCapture = (): Capture => ({
+    id: randomUUID(),
+    host: 'host-a',
+    dueAt: new Date(),
+    touched: [],
+    left: [],
+    sweep: [],
+  });
 
   test('what is stored when the session ends is handed over, the rest is not', async () => {
     const commits = new CommitWatch();
@@ -45,7 +54,9 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     const commits = new CommitWatch();
     const session = await site.connection.startSession();
     const captures = Array.from({ length: 1_001 }, makeCapture);
-    await site.connection.collection('syncmedia_captures').insertMany(captures.map(({ id, ...row }) => ({ _id: id as never, ...row })));
+    await site.connection
+      .collection('syncmedia_captures')
+      .insertMany(captures.map(({ id, ...row }) => ({ _id: id as never, ...row })));
     commits.add(session, captures, site.capturing!);
     await session.endSession();
     await until(() => site.handedOver.length > 0);
@@ -55,7 +66,12 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
   test('an outbox that cannot be read is a warning, and the captures stay', async () => {
     const commits = new CommitWatch();
     const session = await site.connection.startSession();
-    const failing = { ...site.capturing!, outbox: { findStored: () => Promise.reject(new Error('no primary')) } as unknown as Site['outbox'] };
+    const failing = {
+      ...site.capturing!,
+      outbox: {
+        findStored: () => Promise.reject(new Error('no primary')),
+      } as unknown as Site['outbox'],
+    };
     commits.add(session, [makeCapture()], failing);
     await session.endSession();
     await until(() => site.warnings.length === 1);
@@ -75,50 +91,74 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     expect(site.handedOver).toEqual([]);
     await session.endSession();
     const insert = site.commands.find(({ collection }) => collection === 'syncmedia_captures');
-    expect(insert).toMatchObject({ name: 'insert', command: { lsid: session.id, startTransaction: true, autocommit: false } });
+    expect(insert).toMatchObject({
+      name: 'insert',
+      command: { lsid: session.id, startTransaction: true, autocommit: false },
+    });
     expect(insert?.command['writeConcern']).toBeUndefined();
     expect(await site.captures()).toEqual([]);
   });
 
-  test('under transactionAsyncLocalStorage the capture is written in the session of the surroundings', async () => {
-    const own: Mongoose = new mongoose.Mongoose();
-    own.set('transactionAsyncLocalStorage', true);
-    const connection = await own.createConnection(site.database.uri, { monitorCommands: true }).asPromise();
-    const sessions: unknown[] = [];
-    connection.getClient().on('commandStarted', ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
-      if (commandName === 'insert') sessions.push(command['lsid']);
-    });
-    site.capturing = { ...site.capturing!, outbox: new Outbox(connection, 'syncmedia_', makeRowReader(connection)) };
-    const schema = new own.Schema({ file: String }) as Schema;
-    schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
-    const Photo = connection.model('Photo', schema);
-    await Photo.init();
-    const session = await connection.startSession();
-    await surround(own, session, () => new Photo({ file: 'a.jpg' }).save());
-    expect(sessions).toEqual([session.id, session.id]);
-    await surround(own, session, () => new Photo({ file: 'a.jpg' }).save({ session: null }));
-    expect(sessions).toHaveLength(4);
-    expect(sessions.slice(2)).not.toContainEqual(session.id);
-    await session.endSession();
-    await connection.close();
-  });
+  test(
+    'under transactionAsyncLocalStorage the capture is written in the session of the ' +
+      'surroundings',
+    async () => {
+      const own: Mongoose = new mongoose.Mongoose();
+      own.set('transactionAsyncLocalStorage', true);
+      const connection = await own
+        .createConnection(site.database.uri, { monitorCommands: true })
+        .asPromise();
+      const sessions: unknown[] = [];
+      connection
+        .getClient()
+        .on(
+          'commandStarted',
+          ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
+            if (commandName === 'insert') sessions.push(command['lsid']);
+          },
+        );
+      site.capturing = {
+        ...site.capturing!,
+        outbox: new Outbox(connection, 'syncmedia_', makeRowReader(connection)),
+      };
+      const schema = new own.Schema({ file: String }) as Schema;
+      schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
+      const Photo = connection.model('Photo', schema);
+      await Photo.init();
+      const session = await connection.startSession();
+      await surround(own, session, () => new Photo({ file: 'a.jpg' }).save());
+      expect(sessions).toEqual([session.id, session.id]);
+      await surround(own, session, () => new Photo({ file: 'a.jpg' }).save({ session: null }));
+      expect(sessions).toHaveLength(4);
+      expect(sessions.slice(2)).not.toContainEqual(session.id);
+      await session.endSession();
+      await connection.close();
+    },
+  );
 
-  test("finds the document's session, else that of the surrounding transaction, unless it was said to be none", async () => {
-    const own: Mongoose = new mongoose.Mongoose();
-    own.set('transactionAsyncLocalStorage', true);
-    const connection = own.createConnection();
-    const [one, other] = [{ own: true }, { surrounding: true }] as unknown as [ClientSession, ClientSession];
-    expect(findSession(null, {}, connection)).toBeUndefined();
-    surround(own, other, () => {
-      expect(findSession(one, {}, connection)).toBe(one);
-      expect(findSession(null, {}, connection)).toBe(other);
-      expect(findSession(null, undefined, connection)).toBe(other);
-      expect(findSession(null, { session: null }, connection)).toBeUndefined();
-      expect(findSession(null, { session: one }, connection)).toBe(one);
-    });
-    expect(findSession(null, {}, site.connection)).toBeUndefined();
-    await connection.close();
-  });
+  test(
+    "finds the document's session, else that of the surrounding transaction, unless it was " +
+      'said to be none',
+    async () => {
+      const own: Mongoose = new mongoose.Mongoose();
+      own.set('transactionAsyncLocalStorage', true);
+      const connection = own.createConnection();
+      const [one, other] = [{ own: true }, { surrounding: true }] as unknown as [
+        ClientSession,
+        ClientSession,
+      ];
+      expect(findSession(null, {}, connection)).toBeUndefined();
+      surround(own, other, () => {
+        expect(findSession(one, {}, connection)).toBe(one);
+        expect(findSession(null, {}, connection)).toBe(other);
+        expect(findSession(null, undefined, connection)).toBe(other);
+        expect(findSession(null, { session: null }, connection)).toBeUndefined();
+        expect(findSession(null, { session: one }, connection)).toBe(one);
+      });
+      expect(findSession(null, {}, site.connection)).toBeUndefined();
+      await connection.close();
+    },
+  );
 
   describe('in transactions', () => {
     async function makePhoto(home: Mongoose = mongoose) {
@@ -144,30 +184,45 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
 
     test('an abort hands over nothing and leaves nothing', async () => {
       const Photo = await makePhoto();
-      await expect(site.connection.transaction(async (session) => {
-        await new Photo({ file: 'a.jpg' }).save({ session });
-        throw new Error('changed my mind');
-      })).rejects.toThrow('changed my mind');
-      await site.connection.transaction((session) => new Photo({ file: 'a.jpg' }).save({ session }));
+      await expect(
+        site.connection.transaction(async (session) => {
+          await new Photo({ file: 'a.jpg' }).save({ session });
+          throw new Error('changed my mind');
+        }),
+      ).rejects.toThrow('changed my mind');
+      await site.connection.transaction((session) =>
+        new Photo({ file: 'a.jpg' }).save({ session }),
+      );
       await until(() => site.handedOver.length === 1);
       expect(await site.captures()).toEqual(site.handedOver);
     });
 
     test('a duplicate key inside leaves nothing, and the error is the one of the save', async () => {
-      const schema = new mongoose.Schema({ file: String, slug: { type: String, unique: true } }) as Schema;
+      const schema = new mongoose.Schema({
+        file: String,
+        slug: { type: String, unique: true },
+      }) as Schema;
       schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
       const Photo = site.connection.model('Slugged', schema);
       await Photo.init();
       await Photo.create({ file: 'a.jpg', slug: 'x' });
       await site.reset();
-      await expect(site.connection.transaction((session) => new Photo({ file: 'a.jpg', slug: 'x' }).save({ session }))).rejects.toMatchObject({ code: 11000 });
+      await expect(
+        site.connection.transaction((session) =>
+          new Photo({ file: 'a.jpg', slug: 'x' }).save({ session }),
+        ),
+      ).rejects.toMatchObject({ code: 11000 });
       expect(await site.captures()).toEqual([]);
       expect(site.warnings).toEqual([]);
     });
 
     test('two transactions that share a file both commit', async () => {
       const Photo = await makePhoto();
-      await Promise.all([1, 2].map(() => site.connection.transaction((session) => new Photo({ file: 'a.jpg' }).save({ session }))));
+      await Promise.all(
+        [1, 2].map(() =>
+          site.connection.transaction((session) => new Photo({ file: 'a.jpg' }).save({ session })),
+        ),
+      );
       await until(() => site.handedOver.length === 2);
       expect(await site.captures()).toHaveLength(2);
     });

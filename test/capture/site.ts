@@ -12,9 +12,13 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { makeRowReader } from '../harness/row-reader.js';
 
-/** Both majors that are supported. The alias has no types of its own: they declare the module "mongoose". */
+/**
+ * Both majors that are supported. The alias has no types of its own: they declare the module
+ * "mongoose".
+ */
 export const mongooses: [name: string, mongoose: Mongoose][] = [
-  ['Mongoose 9', mongoose9], ['Mongoose 8', createRequire(import.meta.url)('mongoose8') as Mongoose],
+  ['Mongoose 9', mongoose9],
+  ['Mongoose 8', createRequire(import.meta.url)('mongoose8') as Mongoose],
 ];
 
 /** A host with a root on this disk, its outbox, and what the plugin told. */
@@ -38,7 +42,10 @@ export interface Site {
   readonly commands: { name: string; collection: unknown; command: Record<string, unknown> }[];
   /** Writes a file below the root. */
   write(path: string): Promise<void>;
-  /** Every row of the outbox. Paths like `uploads/photos/uploads/…`, which a string may mean and where no file ever lay, are left out of `left`. */
+  /**
+   * Every row of the outbox. Paths like `uploads/photos/uploads/…`, which a string may mean and
+   * where no file ever lay, are left out of `left`.
+   */
   captures(): Promise<Capture[]>;
   connect(): Promise<Connection>;
   /** Forgets what was told, and empties the outbox. */
@@ -50,19 +57,30 @@ export function makeDir(path: string, rules: Partial<SyncDir> = {}): SyncDir {
   return { path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep', ...rules };
 }
 
-export async function makeSite(mongoose: Mongoose, dirList: SyncDir[] = [makeDir('uploads/photos', { exclude: ['*.tmp'] }), makeDir('docs')]): Promise<Site> {
+export async function makeSite(
+  mongoose: Mongoose,
+  dirList: SyncDir[] = [makeDir('uploads/photos', { exclude: ['*.tmp'] }), makeDir('docs')],
+): Promise<Site> {
   const [database, dir] = await Promise.all([testDatabase(), makeTestDir()]);
   const dirs = new SyncDirs(dirList);
   const rootPath = dir.path;
   const commands: Site['commands'] = [];
   const connections: Connection[] = [];
   const connect = async (): Promise<Connection> => {
-    const connection = mongoose.createConnection(database.uri, { monitorCommands: true, serverSelectionTimeoutMS: 10_000 });
+    const connection = mongoose.createConnection(database.uri, {
+      monitorCommands: true,
+      serverSelectionTimeoutMS: 10_000,
+    });
     connections.push(connection);
     await connection.asPromise();
-    connection.getClient().on('commandStarted', ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
-      commands.push({ name: commandName, collection: command[commandName], command });
-    });
+    connection
+      .getClient()
+      .on(
+        'commandStarted',
+        ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
+          commands.push({ name: commandName, collection: command[commandName], command });
+        },
+      );
     return connection;
   };
   const connection = await connect();
@@ -73,24 +91,67 @@ export async function makeSite(mongoose: Mongoose, dirList: SyncDir[] = [makeDir
   const warnings: string[] = [];
   const models: Site['models'] = [];
   const declared: Site['declared'] = [];
-  const log = { info: () => undefined, warn: (message: string) => { warnings.push(message); }, error: (message: string) => { warnings.push(message); } };
+  const log = {
+    info: () => undefined,
+    warn: (message: string) => {
+      warnings.push(message);
+    },
+    error: (message: string) => {
+      warnings.push(message);
+    },
+  };
   const deps: CaptureDeps = {
     collectionPrefix: 'syncmedia_',
     initialised: () => site.capturing !== undefined,
     capturing: () => site.capturing,
-    onModel: (model: PluggedModel, on) => { models.push({ name: model.modelName, connection: on }); },
-    onDeclare: (declaredDirs, where) => { declared.push({ dirs: declaredDirs, where }); },
+    onModel: (model: PluggedModel, on) => {
+      models.push({ name: model.modelName, connection: on });
+    },
+    onDeclare: (declaredDirs, where) => {
+      declared.push({ dirs: declaredDirs, where });
+    },
   };
   const site: Site = {
-    mongoose, connection, database, rootPath, root, dirs, outbox, deps, plugin: createPlugin(deps), handedOver, warnings, models, declared, commands, connect,
-    capturing: { hostId: 'host-a', root, rootPaths: () => [rootPath, '/srv/other'], dirs: () => dirs, outbox, log, dueMs: 30_000, awaitCopies: () => Promise.resolve(), noteUnnamed: () => undefined, noteUnsynced: () => undefined, handOver: (capture) => { handedOver.push(capture); } },
+    mongoose,
+    connection,
+    database,
+    rootPath,
+    root,
+    dirs,
+    outbox,
+    deps,
+    plugin: createPlugin(deps),
+    handedOver,
+    warnings,
+    models,
+    declared,
+    commands,
+    connect,
+    capturing: {
+      hostId: 'host-a',
+      root,
+      rootPaths: () => [rootPath, '/srv/other'],
+      dirs: () => dirs,
+      outbox,
+      log,
+      dueMs: 30_000,
+      awaitCopies: () => Promise.resolve(),
+      noteUnnamed: () => undefined,
+      noteUnsynced: () => undefined,
+      handOver: (capture) => {
+        handedOver.push(capture);
+      },
+    },
     async write(path) {
       await mkdir(dirname(join(rootPath, path)), { recursive: true });
       await writeFile(join(rootPath, path), path);
     },
     async captures() {
       const rows = await outbox.due('host-a', new Date(Date.now() + 60_000), 1_000);
-      return rows.map((row) => ({ ...row, left: row.left.filter((path) => !path.startsWith('uploads/photos/uploads/')) }));
+      return rows.map((row) => ({
+        ...row,
+        left: row.left.filter((path) => !path.startsWith('uploads/photos/uploads/')),
+      }));
     },
     async reset() {
       await connection.collection('syncmedia_captures').deleteMany({});

@@ -9,36 +9,56 @@ const seen: Seen = { size: 1, mtime: 1, nanos: 0 };
 const options = resolvePluginOptions({ syncDirs: ['near', 'far'] }, 'here');
 
 /** A disk that holds these paths, and how each path was looked at. */
-function makePlace(files: readonly string[]): { place: Place; looks: string[]; files: Set<string> } {
-  const dirs = new SyncDirs([makeDir('near'), makeDir('far')]), looks: string[] = [], held = new Set(files);
+function makePlace(files: readonly string[]): {
+  place: Place;
+  looks: string[];
+  files: Set<string>;
+} {
+  const dirs = new SyncDirs([makeDir('near'), makeDir('far')]),
+    looks: string[] = [],
+    held = new Set(files);
   const look = (how: string, path: Path): Seen | undefined => {
     looks.push(`${how} ${path}`);
     return held.has(path) ? seen : undefined;
   };
   const root: Place['root'] = {
-    isNear: (path) => path.startsWith('near/'), observeNow: (path) => look('now', path), observe: (path) => Promise.resolve(look('in a thread', path)),
+    isNear: (path) => path.startsWith('near/'),
+    observeNow: (path) => look('now', path),
+    observe: (path) => Promise.resolve(look('in a thread', path)),
     hasFile: (path) => Promise.resolve(held.has(path)),
   };
   return { place: { root, rootPaths: () => ['/srv/app'], dirs: () => dirs }, looks, files: held };
 }
 
-const asStrings = (values: readonly string[]): { value: string; field: string }[] => values.map((value) => ({ value, field: 'file' }));
+const asStrings = (values: readonly string[]): { value: string; field: string }[] =>
+  values.map((value) => ({ value, field: 'file' }));
 
 test('on a disk that is near it looks at once, elsewhere in another thread', async () => {
   const { place, looks } = makePlace(['near/a.jpg', 'far/b.jpg']);
-  const { paths } = await new PathFinder(options, place).listTouched(asStrings(['a.jpg', 'b.jpg', 'title']));
+  const { paths } = await new PathFinder(options, place).listTouched(
+    asStrings(['a.jpg', 'b.jpg', 'title']),
+  );
   expect(paths).toEqual(['near/a.jpg', 'far/b.jpg']);
   expect(looks.sort()).toEqual([
-    'in a thread far/a.jpg', 'in a thread far/b.jpg', 'in a thread far/title', 'now near/a.jpg', 'now near/b.jpg', 'now near/title',
+    'in a thread far/a.jpg',
+    'in a thread far/b.jpg',
+    'in a thread far/title',
+    'now near/a.jpg',
+    'now near/b.jpg',
+    'now near/title',
   ]);
 });
 
 test('the second look is at once everywhere, at paths that were no files before', async () => {
-  const { place, looks, files } = makePlace(['far/b.jpg']), first = new PathFinder(options, place);
+  const { place, looks, files } = makePlace(['far/b.jpg']),
+    first = new PathFinder(options, place);
   await first.listTouched(asStrings(['b.jpg', 'title']));
   looks.length = 0;
   files.add('near/b.jpg');
-  expect((await first.again().listTouched(asStrings(['b.jpg', 'title']))).paths).toEqual(['near/b.jpg', 'far/b.jpg']);
+  expect((await first.again().listTouched(asStrings(['b.jpg', 'title']))).paths).toEqual([
+    'near/b.jpg',
+    'far/b.jpg',
+  ]);
   expect(looks.sort()).toEqual(['now far/title', 'now near/b.jpg', 'now near/title']);
 });
 
@@ -51,27 +71,53 @@ test('no more than 32 strings of a look keep everyone else waiting', async () =>
 });
 
 test('a string names every file that it can mean: in each sync dir, and below the root', async () => {
-  const { place } = makePlace(['near/42.png', 'far/42.png', 'near/near/a.jpg', 'near/a.jpg', 'near/a%20b.jpg', 'near/a b.jpg']);
+  const { place } = makePlace([
+    'near/42.png',
+    'far/42.png',
+    'near/near/a.jpg',
+    'near/a.jpg',
+    'near/a%20b.jpg',
+    'near/a b.jpg',
+  ]);
   const finder = new PathFinder(options, place);
-  expect((await finder.listTouched(asStrings(['42.png']))).paths).toEqual(['near/42.png', 'far/42.png']);
-  expect((await finder.listTouched(asStrings(['near/a.jpg']))).paths).toEqual(['near/a.jpg', 'near/near/a.jpg']);
-  expect((await finder.listTouched(asStrings(['/near/a%20b.jpg']))).paths).toEqual(['near/a%20b.jpg', 'near/a b.jpg']);
+  expect((await finder.listTouched(asStrings(['42.png']))).paths).toEqual([
+    'near/42.png',
+    'far/42.png',
+  ]);
+  expect((await finder.listTouched(asStrings(['near/a.jpg']))).paths).toEqual([
+    'near/a.jpg',
+    'near/near/a.jpg',
+  ]);
+  expect((await finder.listTouched(asStrings(['/near/a%20b.jpg']))).paths).toEqual([
+    'near/a%20b.jpg',
+    'near/a b.jpg',
+  ]);
 });
 
 test('what it may mean besides is told, for those who ask other hosts', async () => {
   const { place } = makePlace(['near/42.png']);
-  expect(await new PathFinder(options, place).listTouched(asStrings(['42.png']))).toMatchObject({ paths: ['near/42.png'], absent: ['far/42.png'] });
+  expect(await new PathFinder(options, place).listTouched(asStrings(['42.png']))).toMatchObject({
+    paths: ['near/42.png'],
+    absent: ['far/42.png'],
+  });
 });
 
 test('where `paths` says so, a file is expected in each sync dir that has none', async () => {
-  const asked = resolvePluginOptions({ syncDirs: ['near', 'far'], paths: 'file' }, 'here'), { place } = makePlace(['near/42.png']);
+  const asked = resolvePluginOptions({ syncDirs: ['near', 'far'], paths: 'file' }, 'here'),
+    { place } = makePlace(['near/42.png']);
   const finder = new PathFinder(asked, place);
-  expect((await finder.listTouched(asStrings(['42.png']))).paths).toEqual(['near/42.png', 'far/42.png']);
+  expect((await finder.listTouched(asStrings(['42.png']))).paths).toEqual([
+    'near/42.png',
+    'far/42.png',
+  ]);
   expect((await finder.listTouched(asStrings(['near/42.png']))).paths).toEqual(['near/42.png']);
   expect((await finder.listTouched(asStrings(['near/new.png']))).paths).toEqual(['near/new.png']);
 });
 
 test('every path that a string may have meant may have been left, whichever files are here still', () => {
   const { place } = makePlace(['near/42.png']);
-  expect(new PathFinder(options, place).listLeft(['42.png'])).toEqual(['near/42.png', 'far/42.png']);
+  expect(new PathFinder(options, place).listLeft(['42.png'])).toEqual([
+    'near/42.png',
+    'far/42.png',
+  ]);
 });

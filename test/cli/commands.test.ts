@@ -23,14 +23,25 @@ let web1: TestHost;
 let web2: TestHost;
 
 beforeAll(async () => {
-  [database, web1, web2] = await Promise.all([testDatabase(), startHost({ name: 'web1' }), startHost({ name: 'web2' })]);
+  [database, web1, web2] = await Promise.all([
+    testDatabase(),
+    startHost({ name: 'web1' }),
+    startHost({ name: 'web2' }),
+  ]);
   for (const host of [web1, web2]) await mkdir(join(host.root, 'uploads'));
 });
-afterAll(async () => { await Promise.all([database.close(), web1.close(), web2.close()]); });
+afterAll(async () => {
+  await Promise.all([database.close(), web1.close(), web2.close()]);
+});
 
 const environmentOf = (host: TestHost): Record<string, string> => ({
-  SYNCMEDIA_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: host.stateDir, SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile, HOME: host.dir, ...confinement,
-  SYNCMEDIA_AUTO_APPROVE: 'true', SYNCMEDIA_TIMEOUT: '5',
+  SYNCMEDIA_MONGODB_URI: database.uri,
+  SYNCMEDIA_STATE_DIR: host.stateDir,
+  SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile,
+  HOME: host.dir,
+  ...confinement,
+  SYNCMEDIA_AUTO_APPROVE: 'true',
+  SYNCMEDIA_TIMEOUT: '5',
 });
 
 /** The command line as run on a host. */
@@ -39,31 +50,53 @@ function on(host: TestHost, args: readonly string[], options: CliOptions = {}): 
 }
 
 /**
- * The application starts: its models declare the sync dirs. It ends after its first scan, so that no scan is due when a command leads
- * this host for a moment.
+ * The application starts: its models declare the sync dirs. It ends after its first scan, so that
+ * no scan is due when a command leads this host for a moment.
  */
 async function startAppOnce(host: TestHost): Promise<void> {
-  const app = createSyncMedia({ connection: database.connection, environment: environmentOf(host) });
+  const app = createSyncMedia({
+    connection: database.connection,
+    environment: environmentOf(host),
+  });
   const photos = new Schema({ file: String });
   photos.plugin(app.plugin, { syncDirs: 'uploads' });
   database.connection.model('Photo', photos);
   await app.start();
-  await until(async () => (await app.hosts.show(host.name)).scans?.['uploads'] !== undefined, { what: 'the first scan' });
+  await until(async () => (await app.hosts.show(host.name)).scans?.['uploads'] !== undefined, {
+    what: 'the first scan',
+  });
   await app.close();
 }
 
 const initArgs = (host: TestHost): string[] => [
-  'init', '-u', host.username, '-k', host.publicKeyFile, '-p', String(host.port), '--hostname', host.name, '--url', host.hostname, '--root', host.root, '--sync-dirs', 'uploads',
+  'init',
+  '-u',
+  host.username,
+  '-k',
+  host.publicKeyFile,
+  '-p',
+  String(host.port),
+  '--hostname',
+  host.name,
+  '--url',
+  host.hostname,
+  '--root',
+  host.root,
+  '--sync-dirs',
+  'uploads',
 ];
 
 const parse = <T>({ stdout }: CliResult): T => JSON.parse(stdout) as T;
 
 describe('before init', () => {
-  test.each([['push'], ['pull'], ['runs'], ['unregister']])('%s exits with 4 and says what to do', async (...args) => {
-    const { code, stdout, stderr } = await on(web1, args);
-    expect([code, stdout]).toEqual([4, '']);
-    expect(stderr).toMatch(/^syncmedia: NOT_INITIALISED: .*syncmedia init/m);
-  });
+  test.each([['push'], ['pull'], ['runs'], ['unregister']])(
+    '%s exits with 4 and says what to do',
+    async (...args) => {
+      const { code, stdout, stderr } = await on(web1, args);
+      expect([code, stdout]).toEqual([4, '']);
+      expect(stderr).toMatch(/^syncmedia: NOT_INITIALISED: .*syncmedia init/m);
+    },
+  );
 
   test('status exits with 4 and still prints its data', async () => {
     const result = await on(web1, ['status', '--json']);
@@ -71,7 +104,11 @@ describe('before init', () => {
   });
 
   test('a key that is none is refused, and nothing is registered', async () => {
-    const { code, stderr } = await on(web1, [...initArgs(web1), '-k', join(web1.dir, 'ssh/authorized_keys')]);
+    const { code, stderr } = await on(web1, [
+      ...initArgs(web1),
+      '-k',
+      join(web1.dir, 'ssh/authorized_keys'),
+    ]);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^syncmedia: BAD_KEY: /m)]);
     expect((await on(web1, ['status'])).code).toBe(4);
   });
@@ -93,18 +130,37 @@ describe('hosts come', () => {
 
   test('init with a literal key, as JSON', async () => {
     const key = (await readFile(web2.publicKeyFile, 'utf8')).trim();
-    const result = await on(web2, [...initArgs(web2), '-k', key, '--json'], { env: { SYNCMEDIA_IDENTITY: web2.privateKeyFile } });
-    expect(parse<InitReport>(result)).toMatchObject({ created: true, host: { hostname: 'web2', key: { type: 'ssh-ed25519' } } });
+    const result = await on(web2, [...initArgs(web2), '-k', key, '--json'], {
+      env: { SYNCMEDIA_IDENTITY: web2.privateKeyFile },
+    });
+    expect(parse<InitReport>(result)).toMatchObject({
+      created: true,
+      host: { hostname: 'web2', key: { type: 'ssh-ed25519' } },
+    });
     expect(result.code).toBe(0);
   });
 
   test('hosts lists them as a table, as CSV and as JSON', async () => {
     const table = await on(web1, ['hosts']);
-    expect(table.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual(['HOST', 'web1', 'web2', '']);
+    expect(table.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+      'HOST',
+      'web1',
+      'web2',
+      '',
+    ]);
     const csv = await on(web1, ['hosts', 'list', '--csv']);
-    expect(csv.stdout).toMatch(new RegExp(`^username,hostname,url,port,.*\n${web1.username},web1,127.0.0.1,${String(web1.port)},`));
+    expect(csv.stdout).toMatch(
+      new RegExp(
+        `^username,hostname,url,port,.*\n${web1.username},web1,127.0.0.1,${String(web1.port)},`,
+      ),
+    );
     const { hosts } = parse<{ hosts: HostDescription[] }>(await on(web1, ['hosts', '--json']));
-    expect(hosts.map(({ hostname, hostKeys }) => [hostname, hostKeys[0]?.fingerprint.slice(0, 7)])).toEqual([['web1', 'SHA256:'], ['web2', 'SHA256:']]);
+    expect(
+      hosts.map(({ hostname, hostKeys }) => [hostname, hostKeys[0]?.fingerprint.slice(0, 7)]),
+    ).toEqual([
+      ['web1', 'SHA256:'],
+      ['web2', 'SHA256:'],
+    ]);
     expect([table.code, csv.code]).toEqual([0, 0]);
   });
 
@@ -115,37 +171,51 @@ describe('hosts come', () => {
   });
 });
 
-describe.skipIf(process.platform !== 'linux' || await findProgram('script') === undefined)('init -i on a terminal', () => {
-  /** Types an answer after each prompt. */
-  function answering(answers: readonly string[]): CliOptions {
-    let asked = 0;
-    return {
-      terminal: true,
-      onStderr: (text, child) => {
-        for (const prompts = text.match(/\]: /g)?.length ?? 0; asked < prompts; asked++) child.stdin?.write(answers[asked] ?? '\r');
+describe.skipIf(process.platform !== 'linux' || (await findProgram('script')) === undefined)(
+  'init -i on a terminal',
+  () => {
+    /** Types an answer after each prompt. */
+    function answering(answers: readonly string[]): CliOptions {
+      let asked = 0;
+      return {
+        terminal: true,
+        onStderr: (text, child) => {
+          for (const prompts = text.match(/\]: /g)?.length ?? 0; asked < prompts; asked++)
+            child.stdin?.write(answers[asked] ?? '\r');
+        },
+      };
+    }
+
+    test(
+      'asks for what was not given, again where the answer cannot be used, and keeps what is ' +
+        'stored for an empty one',
+      async () => {
+        const { code, stdout } = await on(
+          web1,
+          ['init', '-i', '--url', web1.hostname],
+          answering(['\r', '\r', '\r', 'zero\r', '\r', '\r', '\r']),
+        );
+        expect(stripVTControlCharacters(stdout)).toMatch(
+          /Host name \[web1\]: [^]*Login user \[[^]*Public key \[as it is\][^]*ssh port \[\d+\]: zero\s+A port is a number[^]*ssh port \[\d+\]: [^]*Root directory/,
+        );
+        expect(stdout).not.toContain('Name or address');
+        expect(stdout).toContain('Updated host web1 ');
+        expect(code).toBe(0);
       },
-    };
-  }
+    );
 
-  test('asks for what was not given, again where the answer cannot be used, and keeps what is stored for an empty one', async () => {
-    const { code, stdout } = await on(web1, ['init', '-i', '--url', web1.hostname], answering(['\r', '\r', '\r', 'zero\r', '\r', '\r', '\r']));
-    expect(stripVTControlCharacters(stdout)).toMatch(/Host name \[web1\]: [^]*Login user \[[^]*Public key \[as it is\][^]*ssh port \[\d+\]: zero\s+A port is a number[^]*ssh port \[\d+\]: [^]*Root directory/);
-    expect(stdout).not.toContain('Name or address');
-    expect(stdout).toContain('Updated host web1 ');
-    expect(code).toBe(0);
-  });
+    test('ctrl-C at a question ends it with 130, and nothing is changed', async () => {
+      const { code, stdout } = await on(web1, ['init', '-i'], answering(['other\r', '\x03']));
+      expect([code, stdout]).toEqual([130, expect.not.stringContaining('Updated')]);
+      expect((await on(web1, ['hosts', 'show', 'web1'])).code).toBe(0);
+    });
 
-  test('ctrl-C at a question ends it with 130, and nothing is changed', async () => {
-    const { code, stdout } = await on(web1, ['init', '-i'], answering(['other\r', '\x03']));
-    expect([code, stdout]).toEqual([130, expect.not.stringContaining('Updated')]);
-    expect((await on(web1, ['hosts', 'show', 'web1'])).code).toBe(0);
-  });
-
-  test('the end of the input at a question is an error', async () => {
-    const { code, stdout } = await on(web1, ['init', '-i'], answering(['\x04']));
-    expect([code, stdout]).toEqual([1, expect.stringContaining('CANCELLED: ')]);
-  });
-});
+    test('the end of the input at a question is an error', async () => {
+      const { code, stdout } = await on(web1, ['init', '-i'], answering(['\x04']));
+      expect([code, stdout]).toEqual([1, expect.stringContaining('CANCELLED: ')]);
+    });
+  },
+);
 
 describe('files move', () => {
   beforeAll(() => startAppOnce(web1));
@@ -153,7 +223,10 @@ describe('files move', () => {
   test('a dry run lists what a push would transfer, and transfers nothing', async () => {
     await writeFile(join(web1.root, 'uploads/a b.jpg'), 'a picture');
     const result = await on(web1, ['push', '--dry-run', '--json']);
-    expect(parse<{ run: Run }>(result).run).toMatchObject({ state: 'done', wouldTransfer: [{ path: 'uploads/a b.jpg' }] });
+    expect(parse<{ run: Run }>(result).run).toMatchObject({
+      state: 'done',
+      wouldTransfer: [{ path: 'uploads/a b.jpg' }],
+    });
     expect(result.code).toBe(0);
     await expect(readFile(join(web2.root, 'uploads/a b.jpg'))).rejects.toThrow('ENOENT');
   });
@@ -172,7 +245,10 @@ describe('files move', () => {
     expect(await readFile(join(web2.root, 'uploads/b.jpg'), 'utf8')).toBe('another');
   });
 
-  test.each([['--host', 'web9', 'UNKNOWN_HOST'], ['--dir', 'nowhere', 'BAD_SYNC_DIR']])('push %s %s is refused', async (option, value, errorCode) => {
+  test.each([
+    ['--host', 'web9', 'UNKNOWN_HOST'],
+    ['--dir', 'nowhere', 'BAD_SYNC_DIR'],
+  ])('push %s %s is refused', async (option, value, errorCode) => {
     const { code, stdout, stderr } = await on(web1, ['push', option, value]);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain(`${errorCode}: `);
@@ -228,8 +304,14 @@ describe('files move', () => {
       await mkdir(join(web1.root, 'uploads/.syncmedia/conflicts', name));
       await writeFile(join(web1.root, 'uploads', keptAs(name)), `picture ${name}`);
     }
-    expect(parse<{ files: KeptFile[] }>(await on(web1, ['conflicts', '--json'])).files.map((file) => file.keptAs).sort()).toEqual([keptAs('one'), keptAs('two')]);
-    expect((await on(web1, ['conflicts', 'compare', 'uploads', keptAs('one')])).stdout).toMatch(/^they differ$/m);
+    expect(
+      parse<{ files: KeptFile[] }>(await on(web1, ['conflicts', '--json']))
+        .files.map((file) => file.keptAs)
+        .sort(),
+    ).toEqual([keptAs('one'), keptAs('two')]);
+    expect((await on(web1, ['conflicts', 'compare', 'uploads', keptAs('one')])).stdout).toMatch(
+      /^they differ$/m,
+    );
     expect((await on(web1, ['conflicts', 'restore', 'uploads', keptAs('one')])).code).toBe(0);
     expect(await readFile(join(web1.root, 'uploads/c d.jpg'), 'utf8')).toBe('picture one');
     expect((await on(web1, ['conflicts', 'discard', 'uploads', keptAs('two')])).code).toBe(0);
@@ -247,8 +329,12 @@ describe('files move', () => {
 
 describe('hosts go', () => {
   test('hosts edit pauses a host and lets it go on', async () => {
-    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'paused'])).stdout).toMatch(/^status +paused/m);
-    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'approved'])).stdout).toMatch(/^status +approved/m);
+    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'paused'])).stdout).toMatch(
+      /^status +paused/m,
+    );
+    expect((await on(web1, ['hosts', 'edit', 'web2', '--status', 'approved'])).stdout).toMatch(
+      /^status +approved/m,
+    );
   });
 
   test('hosts add takes a passive host by the fingerprint of its key only', async () => {
@@ -256,13 +342,34 @@ describe('hosts go', () => {
     try {
       await mkdir(join(nas.root, 'uploads'));
       await nas.trust(web1.publicKey);
-      const add = (fingerprint: string) => on(web1, ['hosts', 'add', '--hostname', 'nas', '--url', nas.hostname, '-p', String(nas.port),
-        '-u', nas.username, '--root', nas.root, '--fingerprint', fingerprint]);
+      const add = (fingerprint: string) =>
+        on(web1, [
+          'hosts',
+          'add',
+          '--hostname',
+          'nas',
+          '--url',
+          nas.hostname,
+          '-p',
+          String(nas.port),
+          '-u',
+          nas.username,
+          '--root',
+          nas.root,
+          '--fingerprint',
+          fingerprint,
+        ]);
       const wrong = await add(`SHA256:${'A'.repeat(43)}`);
-      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('HOST_KEY_MISMATCH: ')]);
+      expect([wrong.code, wrong.stderr]).toEqual([
+        1,
+        expect.stringContaining('HOST_KEY_MISMATCH: '),
+      ]);
       const [shown = ''] = /SHA256:[A-Za-z0-9+/]{43}/.exec(wrong.stderr) ?? [];
       const right = await add(shown);
-      expect([right.code, right.stdout]).toEqual([0, expect.stringMatching(/^status +approved, passive$/m)]);
+      expect([right.code, right.stdout]).toEqual([
+        0,
+        expect.stringMatching(/^status +approved, passive$/m),
+      ]);
       expect((await on(web1, ['unregister', 'nas'])).stdout).toMatch(/^Unregistered host nas /);
     } finally {
       await nas.close();
@@ -274,6 +381,8 @@ describe('hosts go', () => {
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Unregistered host web2 /)]);
     expect((await on(web2, ['push'])).code).toBe(4);
     // The keys it let in for syncmedia are gone with it.
-    expect(await readFile(web2.authorizedKeysFile, 'utf8')).not.toContain(web1.publicKey.split(' ')[1]);
+    expect(await readFile(web2.authorizedKeysFile, 'utf8')).not.toContain(
+      web1.publicKey.split(' ')[1],
+    );
   });
 });

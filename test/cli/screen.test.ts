@@ -10,17 +10,24 @@ function makeScreen(isTTY: boolean) {
 }
 
 describe('Screen', () => {
-  test('on a terminal progress is one line, cut to its width, and gone before anything else is written', () => {
-    const { screen, read } = makeScreen(true);
-    screen.progress('1 of 3');
-    screen.progress('2 of 3 and far more than fits');
-    screen.log.warn('slow');
-    screen.progress('3 of 3');
-    screen.print('data');
-    expect(read()).toEqual({
-      out: 'data\n', err: '\r\x1b[K1 of 3\r\x1b[K2 of 3 and far more\r\x1b[Ksyncmedia: warning: slow\n\r\x1b[K3 of 3\r\x1b[K',
-    });
-  });
+  test(
+    'on a terminal progress is one line, cut to its width, and gone before anything else is ' +
+      'written',
+    () => {
+      const { screen, read } = makeScreen(true);
+      screen.progress('1 of 3');
+      screen.progress('2 of 3 and far more than fits');
+      screen.log.warn('slow');
+      screen.progress('3 of 3');
+      screen.print('data');
+      expect(read()).toEqual({
+        out: 'data\n',
+        err:
+          '\r\x1b[K1 of 3\r\x1b[K2 of 3 and far more\r\x1b[Ksyncmedia: warning: ' +
+          'slow\n\r\x1b[K3 of 3\r\x1b[K',
+      });
+    },
+  );
 
   test('elsewhere progress is plain lines, not one for every step', () => {
     const { screen, read } = makeScreen(false);

@@ -3,8 +3,15 @@ import { formatCsv, formatPairs, formatTable } from '../../src/cli/table.js';
 
 describe('formatTable', () => {
   test('lines columns up and leaves nothing at the line ends', () => {
-    expect(formatTable(['HOST', 'OWED', ''], [['web1', '12', ''], ['a-longer-name', '3', 'x']])).toBe(
-      'HOST           OWED\nweb1           12\na-longer-name  3     x\n');
+    expect(
+      formatTable(
+        ['HOST', 'OWED', ''],
+        [
+          ['web1', '12', ''],
+          ['a-longer-name', '3', 'x'],
+        ],
+      ),
+    ).toBe('HOST           OWED\nweb1           12\na-longer-name  3     x\n');
   });
 
   test('a cell stays on its line, and commands nothing to a terminal', () => {
@@ -17,9 +24,22 @@ describe('formatTable', () => {
 });
 
 test('formatPairs puts values below each other', () => {
-  expect(formatPairs([['run', 'r1'], ['transferred', '']])).toBe('run          r1\ntransferred\n');
+  expect(
+    formatPairs([
+      ['run', 'r1'],
+      ['transferred', ''],
+    ]),
+  ).toBe('run          r1\ntransferred\n');
 });
 
 test('formatCsv quotes what needs it', () => {
-  expect(formatCsv(['a', 'b'], [['1,2', 'say "x"'], ['line\nbreak', 'plain']])).toBe('a,b\n"1,2","say ""x"""\n"line\nbreak",plain\n');
+  expect(
+    formatCsv(
+      ['a', 'b'],
+      [
+        ['1,2', 'say "x"'],
+        ['line\nbreak', 'plain'],
+      ],
+    ),
+  ).toBe('a,b\n"1,2","say ""x"""\n"line\nbreak",plain\n');
 });

@@ -6,8 +6,12 @@ import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { runCli } from './run-cli.js';
 
 let dir: TestDir;
-beforeAll(async () => { dir = await makeTestDir(); });
-afterAll(async () => { await dir.remove(); });
+beforeAll(async () => {
+  dir = await makeTestDir();
+});
+afterAll(async () => {
+  await dir.remove();
+});
 
 /** Nothing listens there, and nobody can make it: port 1 is the system's. */
 const nobody = 'mongodb://user:secret-of-the-uri@127.0.0.1:1/app?serverSelectionTimeoutMS=200';
@@ -16,8 +20,10 @@ describe('help', () => {
   test('names every command and every exit code, on stdout', async () => {
     const { code, stdout, stderr } = await runCli(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const command of ['init', 'unregister', 'hosts', 'push', 'pull', 'status', 'runs']) expect(stdout).toMatch(new RegExp(`^  ${command}`, 'm'));
-    for (const [exitCode, meaning] of Object.entries(exitCodes)) expect(stdout).toContain(`${exitCode.padEnd(5)}${meaning}`);
+    for (const command of ['init', 'unregister', 'hosts', 'push', 'pull', 'status', 'runs'])
+      expect(stdout).toMatch(new RegExp(`^  ${command}`, 'm'));
+    for (const [exitCode, meaning] of Object.entries(exitCodes))
+      expect(stdout).toContain(`${exitCode.padEnd(5)}${meaning}`);
   });
 
   test('init takes the options of django-syncmedia', async () => {
@@ -38,10 +44,20 @@ describe('help', () => {
 
 describe('wrong usage exits with 2, names the culprit in one line on stderr and leaves stdout empty', () => {
   test.each([
-    [['pusch'], 'pusch'], [['push', '--hots', 'web2'], '--hots'], [['init', '-p', '0'], '--port'], [['init', '-p', '65536'], '--port'], [['init', '-p', '22x'], '--port'],
-    [['init', '--sync-dirs', 'a,,b'], '--sync-dirs'], [['runs', '--limit', '0'], '--limit'], [['hosts', 'show'], 'host'], [['hosts', 'web1'], 'argument'],
-    [['hosts', 'add', '--fingerprint', 'SHA256:x'], '--hostname'], [['hosts', 'add', '--hostname', 'nas', '--root', '/m'], '--fingerprint'],
-    [['hosts', 'edit', 'web1'], 'at least one option'], [['hosts', 'edit', 'web1', '--status', 'retired'], '--status'], [['hosts', '--csv', '--json'], '--csv'],
+    [['pusch'], 'pusch'],
+    [['push', '--hots', 'web2'], '--hots'],
+    [['init', '-p', '0'], '--port'],
+    [['init', '-p', '65536'], '--port'],
+    [['init', '-p', '22x'], '--port'],
+    [['init', '--sync-dirs', 'a,,b'], '--sync-dirs'],
+    [['runs', '--limit', '0'], '--limit'],
+    [['hosts', 'show'], 'host'],
+    [['hosts', 'web1'], 'argument'],
+    [['hosts', 'add', '--fingerprint', 'SHA256:x'], '--hostname'],
+    [['hosts', 'add', '--hostname', 'nas', '--root', '/m'], '--fingerprint'],
+    [['hosts', 'edit', 'web1'], 'at least one option'],
+    [['hosts', 'edit', 'web1', '--status', 'retired'], '--status'],
+    [['hosts', '--csv', '--json'], '--csv'],
     [['status'], 'SYNCMEDIA_MONGODB_URI'],
   ])('syncmedia %j', async (args, culprit) => {
     const { code, stdout, stderr } = await runCli(args);
@@ -54,11 +70,17 @@ describe('wrong usage exits with 2, names the culprit in one line on stderr and 
     const { code, stdout, stderr } = await runCli(['status', '--env-file', '/nowhere/at/all.env']);
     expect([code, stdout]).toEqual([code === 9 ? 9 : 2, '']);
     // Node 20 takes --env-file for its own wherever it stands, and ends with 9.
-    expect(stderr).toMatch(code === 9 ? /^[^ ]*node: \/nowhere\/at\/all\.env: not found\n$/ : /^syncmedia: BAD_OPTION: --env-file \/nowhere\/at\/all\.env: there is no such file\n$/);
+    expect(stderr).toMatch(
+      code === 9
+        ? /^[^ ]*node: \/nowhere\/at\/all\.env: not found\n$/
+        : /^syncmedia: BAD_OPTION: --env-file \/nowhere\/at\/all\.env: there is no such file\n$/,
+    );
   });
 
   test('a variable that is no URI, without repeating its secret', async () => {
-    const { code, stderr } = await runCli(['status'], { env: { SYNCMEDIA_MONGODB_URI: 'postgres://user:secret-of-the-uri@h/app' } });
+    const { code, stderr } = await runCli(['status'], {
+      env: { SYNCMEDIA_MONGODB_URI: 'postgres://user:secret-of-the-uri@h/app' },
+    });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^syncmedia: BAD_ENVIRONMENT: SYNCMEDIA_MONGODB_URI .*mongodb:\/\//);
     expect(stderr).not.toContain('secret-of-the-uri');
@@ -67,24 +89,33 @@ describe('wrong usage exits with 2, names the culprit in one line on stderr and 
 
 describe('a database that does not answer', () => {
   test('is one line with its code, without password and stack', async () => {
-    const { code, stdout, stderr } = await runCli(['status'], { env: { SYNCMEDIA_MONGODB_URI: nobody } });
+    const { code, stdout, stderr } = await runCli(['status'], {
+      env: { SYNCMEDIA_MONGODB_URI: nobody },
+    });
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^syncmedia: NO_CONNECTION: .*ECONNREFUSED.*\n$/);
     expect(stderr).not.toMatch(/secret-of-the-uri|^ {4}at /m);
   });
 
   test('--debug adds the stack', async () => {
-    const { stderr } = await runCli(['--debug', 'status'], { env: { SYNCMEDIA_MONGODB_URI: nobody } });
+    const { stderr } = await runCli(['--debug', 'status'], {
+      env: { SYNCMEDIA_MONGODB_URI: nobody },
+    });
     expect(stderr).toMatch(/^ {4}at /m);
   });
 
-  test.each([['SIGINT', 130], ['SIGTERM', 143]] as const)('%s ends the wait with %i', async (signal, code) => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends the wait with %i', async (signal, code) => {
     // A server that takes the connection and says nothing.
     const silent = await listenSilently();
     try {
       const result = await runCli(['status'], {
         env: { SYNCMEDIA_MONGODB_URI: `mongodb://127.0.0.1:${String(silent.port)}/app` },
-        onStart: (child) => { void silent.connected.then(() => child.kill(signal)); },
+        onStart: (child) => {
+          void silent.connected.then(() => child.kill(signal));
+        },
       });
       expect([result.code, result.signal, result.stderr]).toEqual([code, null, '']);
     } finally {
@@ -98,12 +129,21 @@ test('--env-file adds what is not set, and changes nothing that is', async () =>
   await writeFile(file, `SYNCMEDIA_MONGODB_URI="${nobody}"\n# comment\nSYNCMEDIA_SSH_PORT=2222\n`);
   const fromFile = await runCli(['--env-file', file, 'status']);
   expect([fromFile.code, fromFile.stderr]).toEqual([1, expect.stringContaining('NO_CONNECTION')]);
-  const set = await runCli(['status', '--env-file', file], { env: { SYNCMEDIA_MONGODB_URI: 'nonsense' } });
-  expect([set.code, set.stderr]).toEqual([2, expect.stringContaining('BAD_ENVIRONMENT: SYNCMEDIA_MONGODB_URI')]);
+  const set = await runCli(['status', '--env-file', file], {
+    env: { SYNCMEDIA_MONGODB_URI: 'nonsense' },
+  });
+  expect([set.code, set.stderr]).toEqual([
+    2,
+    expect.stringContaining('BAD_ENVIRONMENT: SYNCMEDIA_MONGODB_URI'),
+  ]);
 });
 
 test('whoever stops reading its output is no error', async () => {
-  const { code, stderr } = await runCli(['--help'], { onStart: (child) => { child.stdout?.destroy(); } });
+  const { code, stderr } = await runCli(['--help'], {
+    onStart: (child) => {
+      child.stdout?.destroy();
+    },
+  });
   expect([code, stderr]).toEqual([0, '']);
 });
 
@@ -111,14 +151,23 @@ async function listenSilently() {
   const { createServer } = await import('node:net');
   const server = createServer();
   const sockets = new Set<{ destroy(): unknown }>();
-  const connected = new Promise<void>((resolve) => server.on('connection', (socket) => {
-    sockets.add(socket.on('error', () => undefined));
-    resolve();
-  }));
+  const connected = new Promise<void>((resolve) =>
+    server.on('connection', (socket) => {
+      sockets.add(socket.on('error', () => undefined));
+      resolve();
+    }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   return {
-    port: typeof address === 'object' && address ? address.port : 0, connected,
-    close: () => new Promise<void>((resolve) => { sockets.forEach((socket) => socket.destroy()); server.close(() => { resolve(); }); }),
+    port: typeof address === 'object' && address ? address.port : 0,
+    connected,
+    close: () =>
+      new Promise<void>((resolve) => {
+        sockets.forEach((socket) => socket.destroy());
+        server.close(() => {
+          resolve();
+        });
+      }),
   };
 }

@@ -3,7 +3,10 @@ import { describeUnknown, findNearest } from '../../src/config/nearest.js';
 
 describe('findNearest', () => {
   test.each([
-    ['syncDir', 'syncDirs'], ['exlude', 'exclude'], ['SYNCDIRS', 'syncDirs'], ['excludes', 'exclude'],
+    ['syncDir', 'syncDirs'],
+    ['exlude', 'exclude'],
+    ['SYNCDIRS', 'syncDirs'],
+    ['excludes', 'exclude'],
   ])('%s means %s', (name, meant) => {
     expect(findNearest(name, ['syncDirs', 'exclude', 'paths'])).toBe(meant);
   });
@@ -14,6 +17,8 @@ describe('findNearest', () => {
   });
 
   test('says both kinds in one line', () => {
-    expect(describeUnknown(['path', 'colour'], ['paths'])).toBe('"path" (did you mean "paths"?), "colour"');
+    expect(describeUnknown(['path', 'colour'], ['paths'])).toBe(
+      '"path" (did you mean "paths"?), "colour"',
+    );
   });
 });

@@ -4,26 +4,75 @@ import type { PluginOptions } from '../../src/config/config.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 
 function catchError(options: unknown): unknown {
-  try { resolvePluginOptions(options as PluginOptions, 'the Photo schema'); } catch (error) { return error; }
+  try {
+    resolvePluginOptions(options as PluginOptions, 'the Photo schema');
+  } catch (error) {
+    return error;
+  }
   throw new Error('nothing was thrown');
 }
 
 describe('resolvePluginOptions', () => {
   test('fills in the defaults', () => {
     const resolved = resolvePluginOptions({ syncDirs: './uploads//photos/' }, 'x');
-    expect(resolved).toMatchObject({ syncDirs: ['uploads/photos'], exclude: [], paths: undefined, sweep: 30, conflict: 'newer', onDelete: 'keep' });
-    expect(resolved.declaredDirs()).toEqual([{ path: 'uploads/photos', exclude: [], conflict: 'newer', onDelete: 'keep' }]);
+    expect(resolved).toMatchObject({
+      syncDirs: ['uploads/photos'],
+      exclude: [],
+      paths: undefined,
+      sweep: 30,
+      conflict: 'newer',
+      onDelete: 'keep',
+    });
+    expect(resolved.declaredDirs()).toEqual([
+      { path: 'uploads/photos', exclude: [], conflict: 'newer', onDelete: 'keep' },
+    ]);
   });
 
   test('keeps what is given', () => {
     const paths = () => [];
-    expect(resolvePluginOptions({ syncDirs: ['a', 'b/', 'a/'], exclude: '*.tmp', paths, sweep: false, conflict: 'keep', onDelete: 'propagate' }, 'x'))
-      .toMatchObject({ syncDirs: ['a', 'b'], exclude: ['*.tmp'], paths, sweep: undefined, conflict: 'keep', onDelete: 'propagate' });
-    expect(resolvePluginOptions({ syncDirs: 'a', paths: 'photo', sweep: 0 }, 'x')).toMatchObject({ paths: ['photo'], sweep: 0 });
+    expect(
+      resolvePluginOptions(
+        {
+          syncDirs: ['a', 'b/', 'a/'],
+          exclude: '*.tmp',
+          paths,
+          sweep: false,
+          conflict: 'keep',
+          onDelete: 'propagate',
+        },
+        'x',
+      ),
+    ).toMatchObject({
+      syncDirs: ['a', 'b'],
+      exclude: ['*.tmp'],
+      paths,
+      sweep: undefined,
+      conflict: 'keep',
+      onDelete: 'propagate',
+    });
+    expect(resolvePluginOptions({ syncDirs: 'a', paths: 'photo', sweep: 0 }, 'x')).toMatchObject({
+      paths: ['photo'],
+      sweep: 0,
+    });
   });
 
   test.each([
-    '', '/', '/srv/uploads', '..', '../uploads', 'a/../b', 'a/./b', '.', './', 'a\\b', 'a\0b', '.syncmedia', 'a/.syncmedia', '\ud800', 7, null,
+    '',
+    '/',
+    '/srv/uploads',
+    '..',
+    '../uploads',
+    'a/../b',
+    'a/./b',
+    '.',
+    './',
+    'a\\b',
+    'a\0b',
+    '.syncmedia',
+    'a/.syncmedia',
+    '\ud800',
+    7,
+    null,
   ])('the sync dir %j is refused', (syncDirs) => {
     const error = catchError({ syncDirs });
     expect(hasCode(error, 'BAD_SYNC_DIR')).toBe(true);
@@ -36,12 +85,24 @@ describe('resolvePluginOptions', () => {
   });
 
   test.each([
-    [undefined, 'options are missing'], [null, 'options are missing'], ['uploads', 'options are missing'], [{}, 'syncDirs'],
-    [{ syncDir: 'a' }, '"syncDir" (did you mean "syncDirs"?)'], [{ syncDirs: 'a', colour: 1 }, '"colour"'],
-    [{ syncDirs: 'a', exclude: 5 }, 'exclude'], [{ syncDirs: 'a', exclude: [''] }, 'exclude'], [{ syncDirs: 'a', exclude: '+ x' }, 'filter rule'],
-    [{ syncDirs: 'a', paths: [] }, 'paths'], [{ syncDirs: 'a', paths: 'a..b' }, 'paths'], [{ syncDirs: 'a', paths: {} }, 'paths'],
-    [{ syncDirs: 'a', sweep: -1 }, 'sweep'], [{ syncDirs: 'a', sweep: '30' }, 'sweep'], [{ syncDirs: 'a', sweep: NaN }, 'sweep'], [{ syncDirs: 'a', sweep: true }, 'sweep'],
-    [{ syncDirs: 'a', conflict: 'older' }, 'conflict'], [{ syncDirs: 'a', onDelete: 'remove' }, 'onDelete'],
+    [undefined, 'options are missing'],
+    [null, 'options are missing'],
+    ['uploads', 'options are missing'],
+    [{}, 'syncDirs'],
+    [{ syncDir: 'a' }, '"syncDir" (did you mean "syncDirs"?)'],
+    [{ syncDirs: 'a', colour: 1 }, '"colour"'],
+    [{ syncDirs: 'a', exclude: 5 }, 'exclude'],
+    [{ syncDirs: 'a', exclude: [''] }, 'exclude'],
+    [{ syncDirs: 'a', exclude: '+ x' }, 'filter rule'],
+    [{ syncDirs: 'a', paths: [] }, 'paths'],
+    [{ syncDirs: 'a', paths: 'a..b' }, 'paths'],
+    [{ syncDirs: 'a', paths: {} }, 'paths'],
+    [{ syncDirs: 'a', sweep: -1 }, 'sweep'],
+    [{ syncDirs: 'a', sweep: '30' }, 'sweep'],
+    [{ syncDirs: 'a', sweep: NaN }, 'sweep'],
+    [{ syncDirs: 'a', sweep: true }, 'sweep'],
+    [{ syncDirs: 'a', conflict: 'older' }, 'conflict'],
+    [{ syncDirs: 'a', onDelete: 'remove' }, 'onDelete'],
   ])('%j is refused', (options, culprit) => {
     const error = catchError(options);
     expect(hasCode(error, 'BAD_OPTION')).toBe(true);

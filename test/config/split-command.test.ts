@@ -7,13 +7,22 @@ describe('splitCommand', () => {
     ['  /bin/echo\t"two  words"   x\'y z\' ', ['/bin/echo', 'two  words', 'xy z']],
     ['echo "" \'\'', ['echo', '', '']],
     ['echo a\\ b "c\\"d" "e\\f" \'g\\h\'', ['echo', 'a b', 'c"d', 'e\\f', 'g\\h']],
-    ['echo $HOME; rm -rf * && x | y > z', ['echo', '$HOME;', 'rm', '-rf', '*', '&&', 'x', '|', 'y', '>', 'z']],
+    [
+      'echo $HOME; rm -rf * && x | y > z',
+      ['echo', '$HOME;', 'rm', '-rf', '*', '&&', 'x', '|', 'y', '>', 'z'],
+    ],
   ])('%s', (line, argv) => {
     expect(splitCommand(line)).toEqual(argv);
   });
 
-  test.each([['', 'no program'], ['   ', 'no program'], ['""', 'no program'], ['echo "a', 'not closed'], ["echo 'a", 'not closed'], ['echo a\\', 'backslash']])(
-    'refuses %j', (line, why) => {
-      expect(() => splitCommand(line)).toThrow(why);
-    });
+  test.each([
+    ['', 'no program'],
+    ['   ', 'no program'],
+    ['""', 'no program'],
+    ['echo "a', 'not closed'],
+    ["echo 'a", 'not closed'],
+    ['echo a\\', 'backslash'],
+  ])('refuses %j', (line, why) => {
+    expect(() => splitCommand(line)).toThrow(why);
+  });
 });

@@ -17,14 +17,38 @@ afterAll(async () => {
 
 it('packs what is needed and nothing else', async () => {
   const files = (await execute(packed.path, 'tar', ['-tzf', tarball])).split('\n');
-  for (const name of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.cts', 'dist/index.d.mts', 'dist/cli/main.js', 'gate/syncmedia-gate.py', 'LICENSE']) {
+  for (const name of [
+    'dist/index.js',
+    'dist/index.mjs',
+    'dist/index.d.cts',
+    'dist/index.d.mts',
+    'dist/cli/main.js',
+    'gate/syncmedia-gate.py',
+    'LICENSE',
+  ]) {
     expect(files).toContain(`package/${name}`);
   }
-  expect(files.filter((name) => !/^package\/(dist\/|gate\/syncmedia-gate\.py$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(name))).toEqual([]);
+  expect(
+    files.filter(
+      (name) =>
+        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
+          name,
+        ),
+    ),
+  ).toEqual([]);
 });
 
-/** What `twins/run.cjs` prints: a difference for each operation that did not come to the same with the plugin and without it. */
-interface Comparison { readonly operations: number; readonly immediate: number; readonly buffered: number; readonly captures: number; readonly differences: { what: string }[] }
+/**
+ * What `twins/run.cjs` prints: a difference for each operation that did not come to the same with
+ * the plugin and without it.
+ */
+interface Comparison {
+  readonly operations: number;
+  readonly immediate: number;
+  readonly buffered: number;
+  readonly captures: number;
+  readonly differences: { what: string }[];
+}
 
 // Both majors of either peer; Express does not care which Mongoose stands beside it.
 describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s', (name) => {
@@ -36,7 +60,8 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
   beforeAll(async () => {
     [consumer, database] = await Promise.all([copyApp(name, tarball), testDatabase()]);
     const { path } = consumer;
-    for (const extension of ['cts', 'mts']) await cp(join(path, 'consumer.ts'), join(path, `consumer.${extension}`));
+    for (const extension of ['cts', 'mts'])
+      await cp(join(path, 'consumer.ts'), join(path, `consumer.${extension}`));
     await installByNpm(consumer);
     typescript = await execute(path, 'node', ['-p', 'require("typescript").version']);
     // Never initialised: what a consumer's own tests and builds run on.
@@ -59,17 +84,28 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
   });
 
   it('has its command', async () => {
-    expect(await execute(consumer.path, bin('syncmedia'), ['--help'], env)).toMatch(/Usage: syncmedia/);
+    expect(await execute(consumer.path, bin('syncmedia'), ['--help'], env)).toMatch(
+      /Usage: syncmedia/,
+    );
   });
 
   describe('under Jest in CommonJS', () => {
     const jest = (file: string, more: NodeJS.ProcessEnv = {}): Promise<string> =>
-      execute(consumer.path, bin('jest'), ['--ci', '--rootDir', consumer.path, '--runTestsByPath', file], { ...env, ...more });
-    const outcomeOf = (file: string): Promise<string> => jest(file).then(() => 'passed', (error: unknown) =>
-      /Mongoose\w*Error: .*/.exec(String(error))?.[0] ?? Promise.reject(error as Error));
+      execute(
+        consumer.path,
+        bin('jest'),
+        ['--ci', '--rootDir', consumer.path, '--runTestsByPath', file],
+        { ...env, ...more },
+      );
+    const outcomeOf = (file: string): Promise<string> =>
+      jest(file).then(
+        () => 'passed',
+        (error: unknown) =>
+          /Mongoose\w*Error: .*/.exec(String(error))?.[0] ?? Promise.reject(error as Error),
+      );
 
-    // Mongoose 9 alone cannot connect there: its driver imports `os`, which Jest refuses without this flag, and introduces itself with
-    // an empty document, which the server refuses.
+    // Mongoose 9 alone cannot connect there: its driver imports `os`, which Jest refuses without
+    // this flag, and introduces itself with an empty document, which the server refuses.
     it('is used with --experimental-vm-modules', async () => {
       await jest('consumer.test.js', { NODE_OPTIONS: '--experimental-vm-modules' });
     }, 60_000);
@@ -80,67 +116,125 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
       expect(await outcomeOf('consumer.test.js')).toBe(alone);
     }, 90_000);
 
-    it.runIf(name.startsWith('mongoose9'))('is used without that flag where the connection is given the os module', async () => {
-      await jest('adapter.test.js');
-    }, 60_000);
+    it.runIf(name.startsWith('mongoose9'))(
+      'is used without that flag where the connection is given the os module',
+      async () => {
+        await jest('adapter.test.js');
+      },
+      60_000,
+    );
   });
 
   it('runs under ts-node', async () => {
-    const settings = { TS_NODE_COMPILER_OPTIONS: JSON.stringify(isTypeScript6() ? { ignoreDeprecations: '6.0' } : {}) };
-    expect(await execute(consumer.path, 'node', ['-r', 'ts-node/register', 'consumer.ts'], { ...env, ...settings })).toBe('consumed true\n');
+    const settings = {
+      TS_NODE_COMPILER_OPTIONS: JSON.stringify(
+        isTypeScript6() ? { ignoreDeprecations: '6.0' } : {},
+      ),
+    };
+    expect(
+      await execute(consumer.path, 'node', ['-r', 'ts-node/register', 'consumer.ts'], {
+        ...env,
+        ...settings,
+      }),
+    ).toBe('consumed true\n');
   }, 60_000);
 
   // Not as .cts: on Node 20 tsx then fails in what Express requires.
-  it.each(['consumer.ts', 'consumer.mts'])('runs under tsx as %s', async (file) => {
-    expect(await execute(consumer.path, bin('tsx'), [file], env)).toBe('consumed true\n');
-  }, 60_000);
+  it.each(['consumer.ts', 'consumer.mts'])(
+    'runs under tsx as %s',
+    async (file) => {
+      expect(await execute(consumer.path, bin('tsx'), [file], env)).toBe('consumed true\n');
+    },
+    60_000,
+  );
 
   describe('a plugged model and its twin without the plugin', () => {
-    const compare = async (...args: string[]): Promise<Comparison> => JSON.parse(await execute(consumer.path, 'node', ['twins/run.cjs', ...args], twinsEnv)) as Comparison;
-    const states = { 'on a machine that was never initialised': 'none', 'on a host': 'host' } as const;
+    const compare = async (...args: string[]): Promise<Comparison> =>
+      JSON.parse(
+        await execute(consumer.path, 'node', ['twins/run.cjs', ...args], twinsEnv),
+      ) as Comparison;
+    const states = {
+      'on a machine that was never initialised': 'none',
+      'on a host': 'host',
+    } as const;
     let twinsEnv: NodeJS.ProcessEnv;
 
     describe.each(Object.entries(states))('%s', (_where, state) => {
       beforeAll(async () => {
         const { path } = consumer;
-        twinsEnv = { CONSUMER_MONGODB_URI: database.uri, SYNCMEDIA_STATE_DIR: join(path, 'states', state) };
+        twinsEnv = {
+          CONSUMER_MONGODB_URI: database.uri,
+          SYNCMEDIA_STATE_DIR: join(path, 'states', state),
+        };
         if (state === 'host') {
           await writeState(join(path, 'states', state), {
-            format: 1, id: 'host-a', hostname: 'a', root: path, syncDirs: [], database: { name: 'x', id: 'y' }, identityFile: '/x', authorizedKeysFile: '/y', createdAt: new Date().toISOString(),
+            format: 1,
+            id: 'host-a',
+            hostname: 'a',
+            root: path,
+            syncDirs: [],
+            database: { name: 'x', id: 'y' },
+            identityFile: '/x',
+            authorizedKeysFile: '/y',
+            createdAt: new Date().toISOString(),
           });
         }
       });
 
-      it('come to the same without a connection: at once what is refused, after the time of the schema what waits', async () => {
-        const { differences, ...counts } = await compare('offline', 'syncmedia');
-        expect(differences).toEqual([]);
-        for (const count of [counts.operations, counts.immediate, counts.buffered]) expect(count).toBeGreaterThan(1_000);
-      }, 120_000);
+      it(
+        'come to the same without a connection: at once what is refused, after the time of the ' +
+          'schema what waits',
+        async () => {
+          const { differences, ...counts } = await compare('offline', 'syncmedia');
+          expect(differences).toEqual([]);
+          for (const count of [counts.operations, counts.immediate, counts.buffered])
+            expect(count).toBeGreaterThan(1_000);
+        },
+        120_000,
+      );
 
-      it('come to the same with a connection: results, errors, what is stored, hooks, setters and the debug log', async () => {
-        const { differences, operations, captures } = await compare('online', 'syncmedia');
-        expect(differences).toEqual([]);
-        expect(operations).toBeGreaterThan(500);
-        if (state === 'none') expect(captures).toBe(0);
-        else expect(captures).toBeGreaterThan(200);
-      }, 240_000);
+      it(
+        'come to the same with a connection: results, errors, what is stored, hooks, setters ' +
+          'and the debug log',
+        async () => {
+          const { differences, operations, captures } = await compare('online', 'syncmedia');
+          expect(differences).toEqual([]);
+          expect(operations).toBeGreaterThan(500);
+          if (state === 'none') expect(captures).toBe(0);
+          else expect(captures).toBeGreaterThan(200);
+        },
+        240_000,
+      );
     });
 
     it.each([
       ['waits for a connection before Mongoose casts', 'offline', 'plain: updateOne to uncastable'],
       ['replaces a method of the model', 'offline', 'plain: bulkWrite of an update, null'],
-      ["replaces a static of the application's own", 'offline', 'withStatics: insertMany with a third argument'],
+      [
+        "replaces a static of the application's own",
+        'offline',
+        'withStatics: insertMany with a third argument',
+      ],
       ['runs setters once more', 'online', 'plain: updateOne to setter'],
       ["calls the application's toObject", 'online', 'throwingToObject: save a changed document'],
-    ])('are told apart where a plugin %s', async (_fault, mode, operation) => {
-      const { differences } = await compare(mode, 'faulty', operation);
-      expect(differences.map(({ what }) => what)).toEqual([operation]);
-    }, 60_000);
+    ])(
+      'are told apart where a plugin %s',
+      async (_fault, mode, operation) => {
+        const { differences } = await compare(mode, 'faulty', operation);
+        expect(differences.map(({ what }) => what)).toEqual([operation]);
+      },
+      60_000,
+    );
   });
 
-  it.each(['node10', 'node16', 'nodenext'])('type-checks as %s', async (resolution) => {
-    const project = resolution === 'node10' ? 'tsconfig.json' : `tsconfig.${resolution}.json`;
-    const deprecated = resolution === 'node10' && isTypeScript6() ? ['--ignoreDeprecations', '6.0'] : [];
-    await execute(consumer.path, bin('tsc'), ['-p', project, ...deprecated]);
-  }, 120_000);
+  it.each(['node10', 'node16', 'nodenext'])(
+    'type-checks as %s',
+    async (resolution) => {
+      const project = resolution === 'node10' ? 'tsconfig.json' : `tsconfig.${resolution}.json`;
+      const deprecated =
+        resolution === 'node10' && isTypeScript6() ? ['--ignoreDeprecations', '6.0'] : [];
+      await execute(consumer.path, bin('tsc'), ['-p', project, ...deprecated]);
+    },
+    120_000,
+  );
 });

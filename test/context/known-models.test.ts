@@ -24,30 +24,46 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
   afterEach(() => connection.close());
 
   const compile = (name: string, more: object = {}): Model<unknown> =>
-    connection.model(name, new mongoose.Schema({ file: String }, { autoCreate: false, autoIndex: false }) as Schema, `${name}s`, more) as unknown as Model<unknown>;
+    connection.model(
+      name,
+      new mongoose.Schema({ file: String }, { autoCreate: false, autoIndex: false }) as Schema,
+      `${name}s`,
+      more,
+    ) as unknown as Model<unknown>;
   const names = (): string[] => models.naming.map(({ model }) => model.modelName);
 
-  test('a deleted model is known no longer, by name or pattern, and one that is compiled afterwards is', () => {
-    for (const name of ['Photo', 'Paper', 'Video']) models.add({ model: compile(name), options });
-    connection.deleteModel('Video');
-    expect([names(), models.names]).toEqual([['Photo', 'Paper'], ['Photo', 'Paper']]);
-    connection.deleteModel(/^P/);
-    expect([names(), models.find('Photo')]).toEqual([[], undefined]);
-    const again = compile('Photo');
-    models.add({ model: again, options });
-    expect(models.find('Photo')?.model).toBe(again);
-  });
+  test(
+    'a deleted model is known no longer, by name or pattern, and one that is compiled ' +
+      'afterwards is',
+    () => {
+      for (const name of ['Photo', 'Paper', 'Video']) models.add({ model: compile(name), options });
+      connection.deleteModel('Video');
+      expect([names(), models.names]).toEqual([
+        ['Photo', 'Paper'],
+        ['Photo', 'Paper'],
+      ]);
+      connection.deleteModel(/^P/);
+      expect([names(), models.find('Photo')]).toEqual([[], undefined]);
+      const again = compile('Photo');
+      models.add({ model: again, options });
+      expect(models.find('Photo')?.model).toBe(again);
+    },
+  );
 
-  test('a model that takes the place of another one replaces it where both read the same documents by the same options', () => {
-    const first = compile('Photo');
-    models.add({ model: first, options });
-    const second = compile('Photo', { overwriteModels: true });
-    models.add({ model: second, options });
-    expect(models.naming.map(({ model }) => model)).toEqual([second]);
-    const others = resolvePluginOptions({ syncDirs: 'uploads', paths: 'file' }, 'a test');
-    models.add({ model: compile('Photo', { overwriteModels: true }), options: others });
-    expect(models.naming.map((known) => known.options)).toEqual([options, others]);
-  });
+  test(
+    'a model that takes the place of another one replaces it where both read the same ' +
+      'documents by the same options',
+    () => {
+      const first = compile('Photo');
+      models.add({ model: first, options });
+      const second = compile('Photo', { overwriteModels: true });
+      models.add({ model: second, options });
+      expect(models.naming.map(({ model }) => model)).toEqual([second]);
+      const others = resolvePluginOptions({ syncDirs: 'uploads', paths: 'file' }, 'a test');
+      models.add({ model: compile('Photo', { overwriteModels: true }), options: others });
+      expect(models.naming.map((known) => known.options)).toEqual([options, others]);
+    },
+  );
 
   test('a model that its connection does not list stays known', () => {
     const hidden = compile('Hidden', { cache: false });
@@ -69,7 +85,9 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
 
 describe.each(mongooses)('models that the application deletes on %s', (_name, mongoose) => {
   let dir: TestDir, own: Mongoose, sync: SyncMediaInstance;
-  beforeEach(async () => { dir = await makeTestDir(); });
+  beforeEach(async () => {
+    dir = await makeTestDir();
+  });
   afterEach(async () => {
     await sync.close();
     await own.disconnect();
@@ -81,15 +99,30 @@ describe.each(mongooses)('models that the application deletes on %s', (_name, mo
     sync = createSyncMedia({ connection: own.connection, stateDir: join(dir.path, 'state') });
   };
   const compile = (name: string): Model<unknown> => {
-    const schema = new own.Schema({ file: String }, { autoCreate: false, autoIndex: false }) as Schema;
+    const schema = new own.Schema(
+      { file: String },
+      { autoCreate: false, autoIndex: false },
+    ) as Schema;
     schema.plugin(sync.plugin, { syncDirs: 'uploads' });
     return own.model(name, schema) as unknown as Model<unknown>;
   };
-  const initialise = (): Promise<void> => writeState(join(dir.path, 'state'), {
-    format: 1, id: 'host-a', hostname: 'a', root: dir.path, syncDirs: [], database: { name: 'x', id: 'y' }, identityFile: '/x', authorizedKeysFile: '/y', createdAt: new Date().toISOString(),
-  });
+  const initialise = (): Promise<void> =>
+    writeState(join(dir.path, 'state'), {
+      format: 1,
+      id: 'host-a',
+      hostname: 'a',
+      root: dir.path,
+      syncDirs: [],
+      database: { name: 'x', id: 'y' },
+      identityFile: '/x',
+      authorizedKeysFile: '/y',
+      createdAt: new Date().toISOString(),
+    });
 
-  test.each([['a machine that was never initialised', false], ['a host', true]])('are released on %s', async (_where, initialised) => {
+  test.each([
+    ['a machine that was never initialised', false],
+    ['a host', true],
+  ])('are released on %s', async (_where, initialised) => {
     if (initialised) await initialise();
     begin();
     expect(sync.initialised).toBe(initialised);

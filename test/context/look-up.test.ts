@@ -7,7 +7,9 @@ const path = 'uploads/a.jpg' as Path;
 const capture: Captured = { host: 'one', id: '1', asserted: [] };
 const entry = { path, version: 'v1' } as Entry;
 
-/** The database, on which something may happen right before each of its requests, counted from 0. */
+/**
+ * The database, on which something may happen right before each of its requests, counted from 0.
+ */
 function makeDatabase(happens: Record<number, () => void>) {
   const rows = { captures: [] as Captured[], entries: [] as Entry[] };
   let requests = 0;
@@ -18,7 +20,10 @@ function makeDatabase(happens: Record<number, () => void>) {
   };
   return {
     rows,
-    outbox: { findCaptured: () => ask(() => new Map(rows.captures.length > 0 ? [[path, [...rows.captures]]] : [])) },
+    outbox: {
+      findCaptured: () =>
+        ask(() => new Map(rows.captures.length > 0 ? [[path, [...rows.captures]]] : [])),
+    },
     ledger: { readMany: () => ask(() => new Map(rows.entries.map((one) => [one.path, one]))) },
   };
 }
@@ -36,14 +41,31 @@ describe('an upload that was acknowledged is seen in the outbox or in the ledger
     expect(known.captured.length > 0 || known.entry !== undefined).toBe(true);
   });
 
-  test.each([[0, 1], [0, 2], [1, 2]])('whenever the two writes of its fold come: before the requests %i and %i', async (stored, removed) => {
-    const database = makeDatabase({ [stored]: () => { database.rows.entries.push(entry); }, [removed]: () => { database.rows.captures.length = 0; } });
-    database.rows.captures.push(capture);
-    const known = (await lookUp(database, [path]))(path);
-    expect(known.captured.length > 0 || known.entry !== undefined).toBe(true);
-  });
+  test.each([
+    [0, 1],
+    [0, 2],
+    [1, 2],
+  ])(
+    'whenever the two writes of its fold come: before the requests %i and %i',
+    async (stored, removed) => {
+      const database = makeDatabase({
+        [stored]: () => {
+          database.rows.entries.push(entry);
+        },
+        [removed]: () => {
+          database.rows.captures.length = 0;
+        },
+      });
+      database.rows.captures.push(capture);
+      const known = (await lookUp(database, [path]))(path);
+      expect(known.captured.length > 0 || known.entry !== undefined).toBe(true);
+    },
+  );
 });
 
 test('what nobody has captured is known to nobody', async () => {
-  expect((await lookUp(makeDatabase({}), [path]))(path)).toEqual({ captured: [], entry: undefined });
+  expect((await lookUp(makeDatabase({}), [path]))(path)).toEqual({
+    captured: [],
+    entry: undefined,
+  });
 });

@@ -4,21 +4,35 @@ import type { Facts, Path, SyncDir } from '../../src/model/words.js';
 import { fileEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
-const current: Facts = { size: 10, mtime: 1_000 }, old: Facts = { size: 9, mtime: 900 }, fresh: Facts = { size: 12, mtime: 2_000 };
-const entry = fileEntry({ heldBy: ['A', 'B'], superseded: [{ ...old, version: 'v0', lost: false }] });
+const current: Facts = { size: 10, mtime: 1_000 },
+  old: Facts = { size: 9, mtime: 900 },
+  fresh: Facts = { size: 12, mtime: 2_000 };
+const entry = fileEntry({
+  heldBy: ['A', 'B'],
+  superseded: [{ ...old, version: 'v0', lost: false }],
+});
 const from = { id: 'B', passive: false };
-const pull = (me: string, here: Facts | undefined) => answerPull({ path: entry.path, there: current, ...(here ? { here } : {}) }, entry, me, from, dir).do;
+const pull = (me: string, here: Facts | undefined) =>
+  answerPull({ path: entry.path, there: current, ...(here ? { here } : {}) }, entry, me, from, dir)
+    .do;
 
 describe('a pull of the version that the ledger has', () => {
   test('never takes away what a holder has just written: its own scan is about to capture that', () => {
     expect(pull('A', fresh)).toBe('nothing');
   });
 
-  test.each([['absent', undefined], ['old', old]])('fetches it where a holder\'s file is %s', (_, here) => {
+  test.each([
+    ['absent', undefined],
+    ['old', old],
+  ])("fetches it where a holder's file is %s", (_, here) => {
     expect(pull('A', here)).toBe('fetch');
   });
 
-  test.each([['absent', undefined], ['old', old], ['unknown', fresh]])('fetches it where the file of a host that is owed it is %s', (_, here) => {
+  test.each([
+    ['absent', undefined],
+    ['old', old],
+    ['unknown', fresh],
+  ])('fetches it where the file of a host that is owed it is %s', (_, here) => {
     expect(pull('C', here)).toBe('fetch');
   });
 
@@ -28,20 +42,26 @@ describe('a pull of the version that the ledger has', () => {
 });
 
 describe('a push onto what the ledger does not know', () => {
-  const older: Facts = { size: 12, mtime: 800 }, ready = new Date();
+  const older: Facts = { size: 12, mtime: 800 },
+    ready = new Date();
   const to = { passive: false, status: 'approved', readyAt: ready } as const;
-  const push = (host: Parameters<typeof answerPush>[4], there: Facts) => answerPush({ path: entry.path, here: current, there }, entry, 'A', dir, host);
+  const push = (host: Parameters<typeof answerPush>[4], there: Facts) =>
+    answerPush({ path: entry.path, here: current, there }, entry, 'A', dir, host);
 
   test('leaves it to a host that captures it by itself, whatever the clocks say', () => {
     expect(push(to, older)).toBe('nothing');
-    expect(wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, to)).toBe(false);
+    expect(
+      wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, to),
+    ).toBe(false);
   });
 
   test('goes by the conflict rule on a passive host', () => {
     const passive = { ...to, passive: true };
     expect(push(passive, older)).toBe('owe');
     expect(push(passive, fresh)).toBe('nothing');
-    expect(wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, passive)).toBe(true);
+    expect(
+      wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, passive),
+    ).toBe(true);
   });
 
   test('what is missing or old there is owed in any case', () => {

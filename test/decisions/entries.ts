@@ -5,8 +5,19 @@ const now = new Date('2026-01-01T00:00:00Z');
 /** A file entry of host A, with what a test says of it. */
 export function fileEntry(fields: Partial<Entry> = {}): Entry {
   return {
-    path: 'uploads/a.jpg' as Path, version: 'v1', kind: 'file', facts: { size: 10, mtime: 1_000, nanos: 5, sha256: 'aa' }, superseded: [],
-    sender: 'A', capturedBy: 'A', heldBy: ['A'], owed: [], dueAt: now, blocked: [], capturedAt: now, ...fields,
+    path: 'uploads/a.jpg' as Path,
+    version: 'v1',
+    kind: 'file',
+    facts: { size: 10, mtime: 1_000, nanos: 5, sha256: 'aa' },
+    superseded: [],
+    sender: 'A',
+    capturedBy: 'A',
+    heldBy: ['A'],
+    owed: [],
+    dueAt: now,
+    blocked: [],
+    capturedAt: now,
+    ...fields,
   };
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { findStanding } from '../../src/decisions/file-state.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const here = { onCapturingDisk: true }, elsewhere = { onCapturingDisk: false };
+const here = { onCapturingDisk: true },
+  elsewhere = { onCapturingDisk: false };
 const old = { size: 20, mtime: 900, nanos: 3, sha256: 'bb', version: 'v0', lost: false };
 
 describe('what lies at a path', () => {
@@ -15,20 +16,39 @@ describe('what lies at a path', () => {
     const entry = fileEntry({ superseded: [old] });
     expect(findStanding(entry, { size: 11, mtime: 1_000, nanos: 5 }, here)).toBe('unknown');
     expect(findStanding(entry, { size: 20, mtime: 900, nanos: 3 }, here)).toBe('old');
-    expect(findStanding(fileEntry({ superseded: [{ ...old, lost: true }] }), { size: 20, mtime: 900, nanos: 0 }, elsewhere)).toBe('lost');
+    expect(
+      findStanding(
+        fileEntry({ superseded: [{ ...old, lost: true }] }),
+        { size: 20, mtime: 900, nanos: 0 },
+        elsewhere,
+      ),
+    ).toBe('lost');
   });
 
   test('a time before 1970 comes as 32 bits over SFTP, and is still that time', () => {
-    const entry = fileEntry({ facts: { size: 10, mtime: -5, nanos: 0 }, superseded: [{ ...old, mtime: -9 }] });
-    expect(findStanding(entry, { size: 10, mtime: 2 ** 32 - 5, nanos: 0 }, elsewhere)).toBe('current');
+    const entry = fileEntry({
+      facts: { size: 10, mtime: -5, nanos: 0 },
+      superseded: [{ ...old, mtime: -9 }],
+    });
+    expect(findStanding(entry, { size: 10, mtime: 2 ** 32 - 5, nanos: 0 }, elsewhere)).toBe(
+      'current',
+    );
     expect(findStanding(entry, { size: 20, mtime: 2 ** 32 - 9, nanos: 0 }, elsewhere)).toBe('old');
   });
 
   test('nanoseconds that a transfer dropped prove nothing; others ask for the content', () => {
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 0 }, elsewhere)).toBe('current');
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6 }, elsewhere)).toBeUndefined();
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'aa' }, elsewhere)).toBe('current');
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'cc' }, elsewhere)).toBe('unknown');
+    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 0 }, elsewhere)).toBe(
+      'current',
+    );
+    expect(
+      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6 }, elsewhere),
+    ).toBeUndefined();
+    expect(
+      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'aa' }, elsewhere),
+    ).toBe('current');
+    expect(
+      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'cc' }, elsewhere),
+    ).toBe('unknown');
   });
 
   test('without a known content nanoseconds decide only on the disk that captured it', () => {
@@ -46,16 +66,22 @@ describe('what lies at a path', () => {
   });
 
   test('surely asks for the content although the facts agree', () => {
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true })).toBeUndefined();
+    expect(
+      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true }),
+    ).toBeUndefined();
   });
 
   test('the bytes of the current version with another date are told by their content', () => {
-    const entry = fileEntry(), seen = { size: 10, mtime: 2_000, nanos: 7 }, at = { onCapturingDisk: true };
+    const entry = fileEntry(),
+      seen = { size: 10, mtime: 2_000, nanos: 7 },
+      at = { onCapturingDisk: true };
     expect(findStanding(entry, seen, at)).toBeUndefined();
     expect(findStanding(entry, { ...seen, sha256: 'aa' }, at)).toBe('redated');
     expect(findStanding(entry, { ...seen, sha256: 'bb' }, at)).toBe('unknown');
     expect(findStanding(entry, { ...seen, size: 11 }, at)).toBe('unknown');
-    expect(findStanding(fileEntry({ facts: { size: 10, mtime: 1_000, nanos: 5 } }), seen, at)).toBe('unknown');
+    expect(findStanding(fileEntry({ facts: { size: 10, mtime: 1_000, nanos: 5 } }), seen, at)).toBe(
+      'unknown',
+    );
     expect(findStanding(tombstoneEntry(), seen, at)).toBe('unknown');
   });
 

@@ -4,22 +4,56 @@ import type { Entry, Facts, Path, SyncDir } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
-const current: Facts = { size: 10, mtime: 1_000 }, other: Facts = { size: 11, mtime: 900 }, newer: Facts = { size: 11, mtime: 1_100 };
+const current: Facts = { size: 10, mtime: 1_000 },
+  other: Facts = { size: 11, mtime: 900 },
+  newer: Facts = { size: 11, mtime: 1_100 };
 const held = fileEntry({ heldBy: ['A', 'B'] });
 const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
 
 describe('what is wrong on host B', () => {
-  test.each<[what: string, entry: Entry | undefined, wanted: boolean, facts: Facts | undefined, fault: ReturnType<typeof findFault>]>([
+  test.each<
+    [
+      what: string,
+      entry: Entry | undefined,
+      wanted: boolean,
+      facts: Facts | undefined,
+      fault: ReturnType<typeof findFault>,
+    ]
+  >([
     ['absent, and it should be there', held, true, undefined, 'missing'],
     ['absent, and nobody wants it there', held, false, undefined, undefined],
     ['there, and no entry has it', undefined, true, current, 'extra'],
-    ['there, and removed by a tombstone', tombstoneEntry({ heldBy: ['A', 'B'] }), true, current, 'extra'],
-    ['absent, and removed by a tombstone', tombstoneEntry({ heldBy: ['A', 'B'] }), true, undefined, undefined],
+    [
+      'there, and removed by a tombstone',
+      tombstoneEntry({ heldBy: ['A', 'B'] }),
+      true,
+      current,
+      'extra',
+    ],
+    [
+      'absent, and removed by a tombstone',
+      tombstoneEntry({ heldBy: ['A', 'B'] }),
+      true,
+      undefined,
+      undefined,
+    ],
     ['the size and date of the version', held, true, current, 'content decides'],
     ['another size', held, true, other, 'different'],
     ['anything, while it is owed the path', fileEntry({ owed: ['B'] }), true, other, undefined],
-    ['anything, while it is owed a removal', tombstoneEntry({ owed: ['B'] }), true, other, undefined],
-    ['nothing, while the path is blocked there', fileEntry({ blocked: [{ host: 'B', failure, since: new Date() }] }), true, undefined, undefined],
+    [
+      'anything, while it is owed a removal',
+      tombstoneEntry({ owed: ['B'] }),
+      true,
+      other,
+      undefined,
+    ],
+    [
+      'nothing, while the path is blocked there',
+      fileEntry({ blocked: [{ host: 'B', failure, since: new Date() }] }),
+      true,
+      undefined,
+      undefined,
+    ],
   ])('%s', (_, entry, wanted, facts, fault) => {
     expect(findFault(entry, 'B', wanted, facts)).toBe(fault);
   });
@@ -31,7 +65,9 @@ describe('a repair', () => {
 
   test('replaces what is missing, rotten, or old', () => {
     expect([undefined, current].map((there) => repairs(there))).toEqual([true, true]);
-    expect(repairs(other, fileEntry({ superseded: [{ ...other, version: 'v0', lost: false }] }))).toBe(true);
+    expect(
+      repairs(other, fileEntry({ superseded: [{ ...other, version: 'v0', lost: false }] })),
+    ).toBe(true);
   });
 
   test('leaves what may be news to the host that has it; on a passive one the conflict rule decides', () => {
@@ -45,6 +81,8 @@ describe('a repair', () => {
   });
 
   test('brings nothing back that a tombstone removed', () => {
-    expect([undefined, current, other].map((there) => repairs(there, tombstoneEntry(), true))).toEqual([false, false, false]);
+    expect(
+      [undefined, current, other].map((there) => repairs(there, tombstoneEntry(), true)),
+    ).toEqual([false, false, false]);
   });
 });

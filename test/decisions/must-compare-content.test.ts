@@ -3,26 +3,48 @@ import { isRewritten, mustCompare } from '../../src/decisions/must-compare-conte
 import type { Seen } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const savedAt = new Date('2026-01-02T00:00:00Z'), hour = 3_600_000;
-const seenAt = (changedAt: number): Seen => ({ size: 4, mtime: 1_000, nanos: 0, stamp: `7 ${String(BigInt(changedAt) * 1_000_000n)}` });
-const fresh = seenAt(savedAt.getTime() - hour), old = seenAt(savedAt.getTime() - 48 * hour);
-const held = (stamp?: string) => fileEntry({ heldBy: ['A', 'B'], owed: [], ...(stamp === undefined ? {} : { stamps: { A: stamp } }) });
-const named = { me: 'A', why: 'named', savedAt } as const, scan = { me: 'A', why: 'scan', savedAt } as const;
+const savedAt = new Date('2026-01-02T00:00:00Z'),
+  hour = 3_600_000;
+const seenAt = (changedAt: number): Seen => ({
+  size: 4,
+  mtime: 1_000,
+  nanos: 0,
+  stamp: `7 ${String(BigInt(changedAt) * 1_000_000n)}`,
+});
+const fresh = seenAt(savedAt.getTime() - hour),
+  old = seenAt(savedAt.getTime() - 48 * hour);
+const held = (stamp?: string) =>
+  fileEntry({
+    heldBy: ['A', 'B'],
+    owed: [],
+    ...(stamp === undefined ? {} : { stamps: { A: stamp } }),
+  });
+const named = { me: 'A', why: 'named', savedAt } as const,
+  scan = { me: 'A', why: 'scan', savedAt } as const;
 
 describe('a file that a save names, with the size and date of the version', () => {
   test('is read where somebody has touched it since this host knew its content, however long ago', () => {
-    for (const seen of [fresh, old]) expect(mustCompare({ ...named, entry: held('another'), seen })).toBe(true);
+    for (const seen of [fresh, old])
+      expect(mustCompare({ ...named, entry: held('another'), seen })).toBe(true);
     expect(mustCompare({ ...named, entry: held(fresh.stamp), seen: fresh })).toBe(false);
   });
 
-  test('is read where this host never knew its content, unless nobody has touched it for a day: other bytes would be rot', () => {
-    expect(mustCompare({ ...named, entry: held(), seen: fresh })).toBe(true);
-    expect(mustCompare({ ...named, entry: held(), seen: old })).toBe(false);
-    expect(mustCompare({ ...named, entry: held(), seen: { size: 4, mtime: 1_000, nanos: 0 } })).toBe(true);
-  });
+  test(
+    'is read where this host never knew its content, unless nobody has touched it for a day: ' +
+      'other bytes would be rot',
+    () => {
+      expect(mustCompare({ ...named, entry: held(), seen: fresh })).toBe(true);
+      expect(mustCompare({ ...named, entry: held(), seen: old })).toBe(false);
+      expect(
+        mustCompare({ ...named, entry: held(), seen: { size: 4, mtime: 1_000, nanos: 0 } }),
+      ).toBe(true);
+    },
+  );
 
   test('is read where this host does not hold the version, and under a tombstone', () => {
-    expect(mustCompare({ ...named, entry: fileEntry({ heldBy: ['B'], owed: ['A'] }), seen: old })).toBe(true);
+    expect(
+      mustCompare({ ...named, entry: fileEntry({ heldBy: ['B'], owed: ['A'] }), seen: old }),
+    ).toBe(true);
     expect(mustCompare({ ...named, entry: tombstoneEntry(), seen: old })).toBe(true);
   });
 });
@@ -30,12 +52,24 @@ describe('a file that a save names, with the size and date of the version', () =
 test('a scan reads only what it holds and what was touched, and not without a limit', () => {
   expect(mustCompare({ ...scan, entry: held('another'), seen: old })).toBe('sparingly');
   expect(mustCompare({ ...scan, entry: held(), seen: fresh })).toBe(false);
-  expect(mustCompare({ ...scan, entry: fileEntry({ heldBy: ['B'], owed: ['A'], stamps: { A: 'another' } }), seen: fresh })).toBe(false);
+  expect(
+    mustCompare({
+      ...scan,
+      entry: fileEntry({ heldBy: ['B'], owed: ['A'], stamps: { A: 'another' } }),
+      seen: fresh,
+    }),
+  ).toBe(false);
 });
 
-test('a version whose content nobody knows is another one once a save names a file that was touched since', () => {
-  const entry = { ...held('another'), facts: { size: 4, mtime: 1_000, nanos: 0 } };
-  expect(isRewritten({ ...named, entry, seen: fresh })).toBe(true);
-  expect(isRewritten({ ...scan, entry, seen: fresh })).toBe(false);
-  expect(isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, seen: fresh })).toBe(false);
-});
+test(
+  'a version whose content nobody knows is another one once a save names a file that was ' +
+    'touched since',
+  () => {
+    const entry = { ...held('another'), facts: { size: 4, mtime: 1_000, nanos: 0 } };
+    expect(isRewritten({ ...named, entry, seen: fresh })).toBe(true);
+    expect(isRewritten({ ...scan, entry, seen: fresh })).toBe(false);
+    expect(
+      isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, seen: fresh }),
+    ).toBe(false);
+  },
+);

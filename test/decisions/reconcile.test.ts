@@ -1,18 +1,46 @@
 import { describe, expect, test } from 'vitest';
 import { supersededLimit } from '../../src/decisions/entries.js';
-import { findWhy, mayStillBury, reconcile, reconcileLeft, willMakeVersion, type Answer, type Evidence } from '../../src/decisions/reconcile.js';
+import {
+  findWhy,
+  mayStillBury,
+  reconcile,
+  reconcileLeft,
+  willMakeVersion,
+  type Answer,
+  type Evidence,
+} from '../../src/decisions/reconcile.js';
 import { removedStamp, type FoundStanding } from '../../src/decisions/file-state.js';
 import type { Entry, Facts } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const nothing: Evidence = { ownCopy: false, lateDelivery: false, uncaptured: false, cameLately: false, awaited: false, referenced: false, taken: false };
-const base = { me: 'A', ready: true, why: 'scan' as const, removalsHalted: false, evidence: nothing };
-const withEvidence = (evidence: Partial<Evidence>) => ({ ...base, evidence: { ...nothing, ...evidence } });
+const nothing: Evidence = {
+  ownCopy: false,
+  lateDelivery: false,
+  uncaptured: false,
+  cameLately: false,
+  awaited: false,
+  referenced: false,
+  taken: false,
+};
+const base = {
+  me: 'A',
+  ready: true,
+  why: 'scan' as const,
+  removalsHalted: false,
+  evidence: nothing,
+};
+const withEvidence = (evidence: Partial<Evidence>) => ({
+  ...base,
+  evidence: { ...nothing, ...evidence },
+});
 const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });
 const owed = fileEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
 const neither = fileEntry({ sender: 'B', heldBy: ['B'], owed: [] });
 
-/** The table of ARCHITECTURE.md: what lies on this disk, and what the entry says of this host → what follows. */
+/**
+ * The table of ARCHITECTURE.md: what lies on this disk, and what the entry says of this host → what
+ * follows.
+ */
 const fileTable: [FoundStanding, Answer, Answer, Answer][] = [
   // on this disk   held            owed            neither
   ['current', 'nothing', 'hold', 'hold'],
@@ -23,90 +51,182 @@ const fileTable: [FoundStanding, Answer, Answer, Answer][] = [
 ];
 
 describe('a file entry', () => {
-  test.each(fileTable)('%s: held → %s, owed → %s, neither → %s', (standing, whenHeld, whenOwed, whenNeither) => {
-    expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing }))).toEqual([whenHeld, whenOwed, whenNeither]);
-  });
+  test.each(fileTable)(
+    '%s: held → %s, owed → %s, neither → %s',
+    (standing, whenHeld, whenOwed, whenNeither) => {
+      expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing }))).toEqual(
+        [whenHeld, whenOwed, whenNeither],
+      );
+    },
+  );
 
   test.each<[FoundStanding, Answer, Answer, Answer]>([
     ['old', 'owe', 'restore', 'owe'],
     ['absent', 'restore', 'restore', 'nothing'],
-  ])('%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s', (standing, whenHeld, whenOwed, whenNeither) => {
-    expect([held, owed, neither].map((entry) => reconcile({ ...withEvidence({ ownCopy: true }), entry, standing })))
-      .toEqual([whenHeld, whenOwed, whenNeither]);
-  });
+  ])(
+    '%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s',
+    (standing, whenHeld, whenOwed, whenNeither) => {
+      expect(
+        [held, owed, neither].map((entry) =>
+          reconcile({ ...withEvidence({ ownCopy: true }), entry, standing }),
+        ),
+      ).toEqual([whenHeld, whenOwed, whenNeither]);
+    },
+  );
 
   test('a blocked host counts as owed', () => {
     const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
-    const entry = fileEntry({ sender: 'B', heldBy: ['B'], owed: [], blocked: [{ host: 'A', failure, since: new Date() }] });
+    const entry = fileEntry({
+      sender: 'B',
+      heldBy: ['B'],
+      owed: [],
+      blocked: [{ host: 'A', failure, since: new Date() }],
+    });
     expect(reconcile({ ...base, entry, standing: 'current' })).toBe('hold');
     expect(reconcile({ ...base, entry, standing: 'old' })).toBe('nothing');
   });
 });
 
-test('a scan leaves what is unknown to the delivery that is owed, where an older version may be forgotten', () => {
-  const superseded = Array.from({ length: supersededLimit }, (_, i) => ({ size: 100 + i, mtime: i, version: `old ${i}`, lost: false }));
-  const full = { ...owed, superseded }, scanned = { ...base, standing: 'unknown' as const };
-  expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
-  expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe('new-version');
-  expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
-  expect(reconcile({ ...scanned, entry: { ...full, owed: [] } })).toBe('new-version');
-  // Nobody can deliver: what is here is better than nothing.
-  expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
-});
+test(
+  'a scan leaves what is unknown to the delivery that is owed, where an older version may be ' +
+    'forgotten',
+  () => {
+    const superseded = Array.from({ length: supersededLimit }, (_, i) => ({
+      size: 100 + i,
+      mtime: i,
+      version: `old ${i}`,
+      lost: false,
+    }));
+    const full = { ...owed, superseded },
+      scanned = { ...base, standing: 'unknown' as const };
+    expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
+    expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe(
+      'new-version',
+    );
+    expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
+    expect(reconcile({ ...scanned, entry: { ...full, owed: [] } })).toBe('new-version');
+    // Nobody can deliver: what is here is better than nothing.
+    expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
+  },
+);
 
 describe('a tombstone', () => {
   test.each<[FoundStanding, Answer, Answer]>([
-    ['absent', 'nothing', 'hold'], ['old', 'trash', 'trash'], ['lost', 'trash', 'trash'], ['unknown', 'new-version', 'new-version'],
+    ['absent', 'nothing', 'hold'],
+    ['old', 'trash', 'trash'],
+    ['lost', 'trash', 'trash'],
+    ['unknown', 'new-version', 'new-version'],
   ])('%s: held → %s, owed → %s', (standing, whenHeld, whenOwed) => {
-    const entries = [tombstoneEntry({ heldBy: ['A'] }), tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] })];
-    expect(entries.map((entry) => reconcile({ ...base, entry, standing }))).toEqual([whenHeld, whenOwed]);
+    const entries = [
+      tombstoneEntry({ heldBy: ['A'] }),
+      tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] }),
+    ];
+    expect(entries.map((entry) => reconcile({ ...base, entry, standing }))).toEqual([
+      whenHeld,
+      whenOwed,
+    ]);
   });
 
   test('removes nothing while removals are halted', () => {
-    expect(reconcile({ ...base, entry: tombstoneEntry({ heldBy: ['B'] }), standing: 'old', removalsHalted: true })).toBe('nothing');
+    expect(
+      reconcile({
+        ...base,
+        entry: tombstoneEntry({ heldBy: ['B'] }),
+        standing: 'old',
+        removalsHalted: true,
+      }),
+    ).toBe('nothing');
   });
 });
 
 describe('an older version at the path of a host that had the current one', () => {
   const removed = fileEntry({ sender: 'B', heldBy: ['B'], owed: [], stamps: { A: removedStamp } });
 
-  test.each<[FoundStanding]>([['old'], ['lost']])('is the new version once a save names it: %s', (standing) => {
-    expect([held, removed, owed, neither].map((entry) => reconcile({ ...base, why: 'named', entry, standing }))).toEqual(['new-version', 'new-version', 'nothing', 'owe']);
-    expect(reconcile({ ...base, why: 'named', ready: false, entry: held, standing })).toBe('owe');
-  });
+  test.each<[FoundStanding]>([['old'], ['lost']])(
+    'is the new version once a save names it: %s',
+    (standing) => {
+      expect(
+        [held, removed, owed, neither].map((entry) =>
+          reconcile({ ...base, why: 'named', entry, standing }),
+        ),
+      ).toEqual(['new-version', 'new-version', 'nothing', 'owe']);
+      expect(reconcile({ ...base, why: 'named', ready: false, entry: held, standing })).toBe('owe');
+    },
+  );
 
-  test('is the new version once a save names it, where the current one was captured here and nobody has it', () => {
-    const missing = fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }), asked = { ...base, why: 'named' as const, entry: missing, standing: 'old' as const };
-    expect(reconcile(asked)).toBe('new-version');
-    expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe('restore');
-    const others = [{ ready: false }, { why: 'scan' as const }, { entry: { ...missing, sender: 'B' } }, { entry: { ...missing, heldBy: ['B'] } }];
-    for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
-  });
+  test(
+    'is the new version once a save names it, where the current one was captured here and ' +
+      'nobody has it',
+    () => {
+      const missing = fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }),
+        asked = { ...base, why: 'named' as const, entry: missing, standing: 'old' as const };
+      expect(reconcile(asked)).toBe('new-version');
+      expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe(
+        'restore',
+      );
+      const others = [
+        { ready: false },
+        { why: 'scan' as const },
+        { entry: { ...missing, sender: 'B' } },
+        { entry: { ...missing, heldBy: ['B'] } },
+      ];
+      for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
+    },
+  );
 
   test('gives way to the current one where a late delivery brought it', () => {
-    expect(reconcile({ ...withEvidence({ lateDelivery: true }), why: 'named', entry: held, standing: 'old' })).toBe('restore');
-    expect(reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' })).toBe('restore');
+    expect(
+      reconcile({
+        ...withEvidence({ lateDelivery: true }),
+        why: 'named',
+        entry: held,
+        standing: 'old',
+      }),
+    ).toBe('restore');
+    expect(
+      reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' }),
+    ).toBe('restore');
   });
 
-  test('gives way to what the app wrote before a late delivery replaced it, though nothing had captured that yet', () => {
-    const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
-    for (const standing of ['old', 'lost'] as const) {
-      expect(reconcile({ ...asked, entry: held, standing })).toBe('put-back');
-      expect(reconcile({ ...asked, entry: fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }), standing })).toBe('put-back');
-      const deleted = { ...asked, evidence: { ...asked.evidence, referenced: true }, entry: tombstoneEntry({ heldBy: ['A'] }) };
-      expect(reconcile({ ...deleted, standing })).toBe('put-back');
-    }
-    expect(reconcile({ ...asked, entry: held, standing: 'current' })).toBe('nothing');
-  });
+  test(
+    'gives way to what the app wrote before a late delivery replaced it, though nothing had ' +
+      'captured that yet',
+    () => {
+      const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
+      for (const standing of ['old', 'lost'] as const) {
+        expect(reconcile({ ...asked, entry: held, standing })).toBe('put-back');
+        expect(
+          reconcile({
+            ...asked,
+            entry: fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }),
+            standing,
+          }),
+        ).toBe('put-back');
+        const deleted = {
+          ...asked,
+          evidence: { ...asked.evidence, referenced: true },
+          entry: tombstoneEntry({ heldBy: ['A'] }),
+        };
+        expect(reconcile({ ...deleted, standing })).toBe('put-back');
+      }
+      expect(reconcile({ ...asked, entry: held, standing: 'current' })).toBe('nothing');
+    },
+  );
 
   test('is left to a save that may be about to name it, by a scan', () => {
-    expect([held, removed].map((entry) => reconcile({ ...withEvidence({ awaited: true }), entry, standing: 'old' }))).toEqual(['nothing', 'nothing']);
+    expect(
+      [held, removed].map((entry) =>
+        reconcile({ ...withEvidence({ awaited: true }), entry, standing: 'old' }),
+      ),
+    ).toEqual(['nothing', 'nothing']);
   });
 
   test('is asked about only where that matters', () => {
     const asked = { ...base, evidence: {}, standing: 'old' as const };
     expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ ask: 'lateDelivery' });
-    expect(reconcile({ ...asked, evidence: { lateDelivery: false }, why: 'named', entry: held })).toEqual({ ask: 'uncaptured' });
+    expect(
+      reconcile({ ...asked, evidence: { lateDelivery: false }, why: 'named', entry: held }),
+    ).toEqual({ ask: 'uncaptured' });
     expect(reconcile({ ...asked, entry: removed })).toEqual({ ask: 'awaited' });
     expect(reconcile({ ...asked, why: 'named', entry: neither })).toBe('owe');
     expect(reconcile({ ...asked, standing: 'current', why: 'named', entry: held })).toBe('nothing');
@@ -114,31 +234,72 @@ describe('an older version at the path of a host that had the current one', () =
 });
 
 describe('a file under a tombstone', () => {
-  const acknowledged = tombstoneEntry({ heldBy: ['A'] }), announced = tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
+  const acknowledged = tombstoneEntry({ heldBy: ['A'] }),
+    announced = tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
 
   test('wins where a save names it and a document still does, whatever its date', () => {
     for (const entry of [acknowledged, announced]) {
-      expect(reconcile({ ...withEvidence({ referenced: true }), why: 'named', entry, standing: 'old' })).toBe('new-version');
+      expect(
+        reconcile({ ...withEvidence({ referenced: true }), why: 'named', entry, standing: 'old' }),
+      ).toBe('new-version');
       // What cannot be told is not removed.
-      expect(reconcile({ ...withEvidence({ referenced: 'unknown' }), why: 'named', entry, standing: 'old' })).toBe('new-version');
+      expect(
+        reconcile({
+          ...withEvidence({ referenced: 'unknown' }),
+          why: 'named',
+          entry,
+          standing: 'old',
+        }),
+      ).toBe('new-version');
       expect(reconcile({ ...base, why: 'named', entry, standing: 'old' })).toBe('trash');
     }
   });
 
-  test('that a scan finds again wins where a document names it, and waits for a save that may be about to', () => {
-    expect(reconcile({ ...withEvidence({ referenced: true }), entry: acknowledged, standing: 'old' })).toBe('new-version');
-    expect(reconcile({ ...withEvidence({ referenced: 'unknown' }), entry: acknowledged, standing: 'old' })).toBe('trash');
-    expect(reconcile({ ...withEvidence({ awaited: true }), entry: acknowledged, standing: 'old' })).toBe('nothing');
-    // The delete means this file, and asking the documents for each would cost too much.
-    expect(reconcile({ ...base, evidence: {}, entry: announced, standing: 'old' })).toBe('trash');
-  });
+  test(
+    'that a scan finds again wins where a document names it, and waits for a save that may ' +
+      'be about to',
+    () => {
+      expect(
+        reconcile({ ...withEvidence({ referenced: true }), entry: acknowledged, standing: 'old' }),
+      ).toBe('new-version');
+      expect(
+        reconcile({
+          ...withEvidence({ referenced: 'unknown' }),
+          entry: acknowledged,
+          standing: 'old',
+        }),
+      ).toBe('trash');
+      expect(
+        reconcile({ ...withEvidence({ awaited: true }), entry: acknowledged, standing: 'old' }),
+      ).toBe('nothing');
+      // The delete means this file, and asking the documents for each would cost too much.
+      expect(reconcile({ ...base, evidence: {}, entry: announced, standing: 'old' })).toBe('trash');
+    },
+  );
 
   test('is taken back where a delivered delete took it after the save that names it', () => {
-    const taken = { ...withEvidence({ taken: true, referenced: true }), why: 'named' as const, standing: 'absent' as const };
-    expect([acknowledged, announced].map((entry) => reconcile({ ...taken, entry }))).toEqual(['take-back', 'take-back']);
-    expect(reconcile({ ...taken, evidence: { ...nothing, taken: true }, entry: acknowledged })).toBe('nothing');
-    expect(reconcile({ ...taken, evidence: { ...nothing, taken: true, referenced: 'unknown' }, entry: acknowledged })).toBe('nothing');
-    expect(reconcile({ ...taken, evidence: { ...nothing, referenced: true }, entry: announced })).toBe('hold');
+    const taken = {
+      ...withEvidence({ taken: true, referenced: true }),
+      why: 'named' as const,
+      standing: 'absent' as const,
+    };
+    expect([acknowledged, announced].map((entry) => reconcile({ ...taken, entry }))).toEqual([
+      'take-back',
+      'take-back',
+    ]);
+    expect(
+      reconcile({ ...taken, evidence: { ...nothing, taken: true }, entry: acknowledged }),
+    ).toBe('nothing');
+    expect(
+      reconcile({
+        ...taken,
+        evidence: { ...nothing, taken: true, referenced: 'unknown' },
+        entry: acknowledged,
+      }),
+    ).toBe('nothing');
+    expect(
+      reconcile({ ...taken, evidence: { ...nothing, referenced: true }, entry: announced }),
+    ).toBe('hold');
     expect(reconcile({ ...taken, why: 'scan', evidence: {}, entry: announced })).toBe('hold');
   });
 });
@@ -160,9 +321,13 @@ describe('no entry', () => {
 describe('a host that is not ready', () => {
   const notReady = { ...base, ready: false };
   test('contributes what its app named and no entry knows, nothing that a scan found', () => {
-    expect(reconcile({ ...notReady, why: 'named', entry: undefined, standing: 'unknown' })).toBe('new-version');
+    expect(reconcile({ ...notReady, why: 'named', entry: undefined, standing: 'unknown' })).toBe(
+      'new-version',
+    );
     expect(reconcile({ ...notReady, entry: undefined, standing: 'unknown' })).toBe('nothing');
-    expect(reconcile({ ...notReady, why: 'named', entry: owed, standing: 'unknown' })).toBe('nothing');
+    expect(reconcile({ ...notReady, why: 'named', entry: owed, standing: 'unknown' })).toBe(
+      'nothing',
+    );
   });
   test('holds what it has of the current versions', () => {
     expect(reconcile({ ...notReady, entry: owed, standing: 'current' })).toBe('hold');
@@ -176,11 +341,16 @@ test('what somebody asserts to be news is a version whatever its facts', () => {
   expect(reconcile({ ...base, why: 'asserted', entry: held, standing: 'absent' })).toBe('leave');
 });
 
-test('the bytes of the version with another date get its date, whoever holds it and whoever names them', () => {
-  for (const entry of [held, owed, neither]) {
-    for (const why of ['named', 'scan', 'asserted'] as const) expect(reconcile({ ...base, why, entry, standing: 'redated' })).toBe('redate');
-  }
-});
+test(
+  'the bytes of the version with another date get its date, whoever holds it and whoever ' +
+    'names them',
+  () => {
+    for (const entry of [held, owed, neither]) {
+      for (const why of ['named', 'scan', 'asserted'] as const)
+        expect(reconcile({ ...base, why, entry, standing: 'redated' })).toBe('redate');
+    }
+  },
+);
 
 test('an assertion is about the bytes that lay there when it was made', () => {
   const seen = { size: 10, mtime: 1_000, nanos: 5 };
@@ -193,25 +363,44 @@ test('an assertion is about the bytes that lay there when it was made', () => {
 test('what an operation left becomes a tombstone once the file is gone from this disk', () => {
   expect(reconcileLeft({ me: 'A', entry: held, isHere: true })).toBe('look-again');
   expect(reconcileLeft({ me: 'A', entry: held, isHere: false })).toBe('tombstone');
-  expect(reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'B' }), isHere: false })).toBe('nothing');
+  expect(
+    reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'B' }), isHere: false }),
+  ).toBe('nothing');
   expect(reconcileLeft({ me: 'A', entry: undefined, isHere: false })).toBe('nothing');
 });
 
 test('a delete that this host has recorded is checked once more, wherever its file is', () => {
-  for (const isHere of [true, false]) expect(reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'A', sender: 'B' }), isHere })).toBe('check');
+  for (const isHere of [true, false])
+    expect(
+      reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'A', sender: 'B' }), isHere }),
+    ).toBe('check');
 });
 
 describe('what another host has captured and not folded yet', () => {
   const superseded = [{ size: 7, mtime: 700, version: 'v0', lost: false }];
-  const [current, old, news] = [{ size: 10, mtime: 1_000 }, { size: 7, mtime: 700 }, { size: 11, mtime: 1_100 }];
+  const [current, old, news] = [
+    { size: 10, mtime: 1_000 },
+    { size: 7, mtime: 700 },
+    { size: 11, mtime: 1_100 },
+  ];
   const ask = (entry: Entry | undefined, asserted: Facts[] = []): boolean[] =>
     [current, old, news].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
 
-  test('is going to be a version where the entry does not know it, where there is none, and over a tombstone', () => {
-    expect(ask(undefined)).toEqual([true, true, true]);
-    expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
-    expect(ask(tombstoneEntry({ superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }] }))).toEqual([true, true, true]);
-  });
+  test(
+    'is going to be a version where the entry does not know it, where there is none, and ' +
+      'over a tombstone',
+    () => {
+      expect(ask(undefined)).toEqual([true, true, true]);
+      expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
+      expect(
+        ask(
+          tombstoneEntry({
+            superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }],
+          }),
+        ),
+      ).toEqual([true, true, true]);
+    },
+  );
 
   test('is going to be a version whatever the entry knows where somebody says so of these bytes', () => {
     expect(ask(fileEntry({ superseded }), [old])).toEqual([false, true, true]);
@@ -219,11 +408,21 @@ describe('what another host has captured and not folded yet', () => {
   });
 
   test('is served where it may be the same bytes with another date', () => {
-    expect(willMakeVersion({ entry: fileEntry(), found: { size: 10, mtime: 2_000 }, host: 'C', asserted: [] })).toBe(true);
+    expect(
+      willMakeVersion({
+        entry: fileEntry(),
+        found: { size: 10, mtime: 2_000 },
+        host: 'C',
+        asserted: [],
+      }),
+    ).toBe(true);
   });
 
   test('is a version that the entry knows where only the content could tell', () => {
-    const twice = [...superseded, { size: 7, mtime: 700, sha256: 'bb', version: 'v00', lost: false }];
+    const twice = [
+      ...superseded,
+      { size: 7, mtime: 700, sha256: 'bb', version: 'v00', lost: false },
+    ];
     expect(ask(fileEntry({ superseded: twice }))).toEqual([false, false, true]);
   });
 });

@@ -8,7 +8,9 @@ test.each([
   [{ wanted: 26, lately: 0, files: 100 }, true],
   [{ wanted: 1, lately: 25, files: 75 }, true], // what went in the same window counts
   [{ wanted: 1, lately: 5, files: 75 }, false],
-])('%j: %s', (counts, expected) => { expect(isSuspicious(counts)).toBe(expected); });
+])('%j: %s', (counts, expected) => {
+  expect(isSuspicious(counts)).toBe(expected);
+});
 
 test('a candidate is looked at soon, then ever less often', () => {
   expect([0, 5_000, 600_000].map(nextLook)).toEqual([1_000, 5_000, 60_000]);

@@ -1,9 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { adopt, applyTransition, follow, hold, lacks, leave, mayAdopt, maySend, owe, settle, settleKept } from '../../src/decisions/transitions.js';
+import {
+  adopt,
+  applyTransition,
+  follow,
+  hold,
+  lacks,
+  leave,
+  mayAdopt,
+  maySend,
+  owe,
+  settle,
+  settleKept,
+} from '../../src/decisions/transitions.js';
 import type { Entry } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
-const after = (entry: Entry, transition: Parameters<typeof applyTransition>[1]): Pick<Entry, 'heldBy' | 'owed' | 'adoptable'> => {
+const after = (
+  entry: Entry,
+  transition: Parameters<typeof applyTransition>[1],
+): Pick<Entry, 'heldBy' | 'owed' | 'adoptable'> => {
   const { heldBy, owed, adoptable } = applyTransition(entry, transition);
   return { heldBy, owed, ...(adoptable ? { adoptable } : {}) };
 };
@@ -11,11 +26,20 @@ const entry = fileEntry({ version: 'v2', heldBy: ['A'], owed: ['B', 'C'] });
 
 describe('settling', () => {
   test('ends what was owed', () => {
-    expect(after(entry, settle(entry, 'v2', ['B', 'C']))).toEqual({ heldBy: ['A', 'B', 'C'], owed: [] });
+    expect(after(entry, settle(entry, 'v2', ['B', 'C']))).toEqual({
+      heldBy: ['A', 'B', 'C'],
+      owed: [],
+    });
   });
   test('owes again where the entry moved on, and lets others adopt where that was the sender', () => {
-    expect(after(fileEntry({ version: 'v2', heldBy: ['A', 'B'] }), settle(entry, 'v1', ['B']))).toEqual({ heldBy: ['A'], owed: ['B'] });
-    expect(after(entry, settle(entry, 'v1', ['A']))).toEqual({ heldBy: [], owed: ['B', 'C', 'A'], adoptable: true });
+    expect(
+      after(fileEntry({ version: 'v2', heldBy: ['A', 'B'] }), settle(entry, 'v1', ['B'])),
+    ).toEqual({ heldBy: ['A'], owed: ['B'] });
+    expect(after(entry, settle(entry, 'v1', ['A']))).toEqual({
+      heldBy: [],
+      owed: ['B', 'C', 'A'],
+      adoptable: true,
+    });
   });
   test('of a file that the other side kept: not concerned, or owed whatever came meanwhile', () => {
     expect(after(entry, settleKept(entry, 'v2', 'B'))).toEqual({ heldBy: ['A'], owed: ['C'] });
@@ -28,8 +52,13 @@ test('what an answer means for this host', () => {
   expect(follow('restore', entry, 'B')).toEqual(hold(['B']));
   expect(follow('owe', entry, 'A')).toEqual(owe(entry, ['A']));
   expect(follow('leave', entry, 'A')).toEqual(leave(entry, 'A'));
-  for (const answer of ['nothing', 'new-version', 'trash'] as const) expect(follow(answer, entry, 'A')).toBeUndefined();
-  expect(after(entry, leave(entry, 'A'))).toEqual({ heldBy: [], owed: ['B', 'C'], adoptable: true });
+  for (const answer of ['nothing', 'new-version', 'trash'] as const)
+    expect(follow(answer, entry, 'A')).toBeUndefined();
+  expect(after(entry, leave(entry, 'A'))).toEqual({
+    heldBy: [],
+    owed: ['B', 'C'],
+    adoptable: true,
+  });
 });
 
 describe('who sends', () => {
@@ -45,7 +74,11 @@ describe('who sends', () => {
     expect(adopt(left, 'B')).toMatchObject({ sender: 'B' });
     expect(adopt(left, 'B').adoptable).toBeUndefined();
     const orphan = fileEntry({ heldBy: ['A', 'B'], owed: ['C'] });
-    expect([mayAdopt(orphan, 'B', ['A']), mayAdopt(orphan, 'B', []), mayAdopt({ ...orphan, owed: [] }, 'B', ['A'])]).toEqual([true, false, false]);
+    expect([
+      mayAdopt(orphan, 'B', ['A']),
+      mayAdopt(orphan, 'B', []),
+      mayAdopt({ ...orphan, owed: [] }, 'B', ['A']),
+    ]).toEqual([true, false, false]);
     expect(mayAdopt(tombstoneEntry({ heldBy: ['A'], owed: ['C'] }), 'B', ['A'])).toBe(true);
   });
   test('a host that is neither holding, owed nor blocked lacks it', () => {

@@ -22,47 +22,99 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const failures = (checks: DoctorCheck[]): DoctorCheck[] => checks.filter(({ state }) => state === 'failed');
-const named = (checks: DoctorCheck[], name: string): DoctorCheck => checks.find((one) => one.name === name) ?? expect.fail(`no check ${name} among ${checks.map((each) => each.name).join(', ')}`);
+const failures = (checks: DoctorCheck[]): DoctorCheck[] =>
+  checks.filter(({ state }) => state === 'failed');
+const named = (checks: DoctorCheck[], name: string): DoctorCheck =>
+  checks.find((one) => one.name === name) ??
+  expect.fail(`no check ${name} among ${checks.map((each) => each.name).join(', ')}`);
 
 describe('doctor', () => {
   test('a healthy host has no failure, and everything the issue names is looked at', async () => {
     const checks = await one.app.sync.doctor();
     expect(failures(checks)).toEqual([]);
-    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining([
-      'node', 'rsync', 'ssh', 'sshd', 'database', 'root', `sync dir ${dir}`, `${dir}: mounts`, `${dir}: writing`, `${dir}: space`, 'key', 'state folder',
-      'authorized_keys', 'confinement', 'open sync dirs', 'seals', 'database rows', 'lease', 'host two', 'host two: sshd', 'host two: rsync', `host two: sync dir ${dir}`,
-      'host two: clock and writing', 'host two: space',
-    ]));
-    expect(named(checks, 'seals')).toMatchObject({ state: 'info', remedy: expect.stringContaining('init') as string });
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'node',
+        'rsync',
+        'ssh',
+        'sshd',
+        'database',
+        'root',
+        `sync dir ${dir}`,
+        `${dir}: mounts`,
+        `${dir}: writing`,
+        `${dir}: space`,
+        'key',
+        'state folder',
+        'authorized_keys',
+        'confinement',
+        'open sync dirs',
+        'seals',
+        'database rows',
+        'lease',
+        'host two',
+        'host two: sshd',
+        'host two: rsync',
+        `host two: sync dir ${dir}`,
+        'host two: clock and writing',
+        'host two: space',
+      ]),
+    );
+    expect(named(checks, 'seals')).toMatchObject({
+      state: 'info',
+      remedy: expect.stringContaining('init') as string,
+    });
     expect(named(checks, 'host two: sshd').message).toMatch(/^SSH-2\.0-OpenSSH/);
   });
 
   test.each<[string, string, (broken: Machine) => Promise<() => Promise<void>>]>([
-    ['the marker is gone', `sync dir ${dir}`, async ({ path }) => {
-      const marker = path(`${dir}/.syncmedia/id`);
-      const text = await readFile(marker, 'utf8');
-      await rm(marker);
-      return () => writeFile(marker, text);
-    }],
-    ['the private key is readable by others', 'key', async ({ ssh }) => {
-      await chmod(ssh.privateKeyFile, 0o644);
-      return () => chmod(ssh.privateKeyFile, 0o600);
-    }],
-    ['the state folder is open', 'state folder', async ({ ssh }) => {
-      await chmod(ssh.stateDir, 0o755);
-      return () => chmod(ssh.stateDir, 0o700);
-    }],
-    ['a host\'s key also stands outside the block', 'authorized_keys', async ({ ssh }) => {
-      const before = await readFile(ssh.authorizedKeysFile, 'utf8');
-      await appendFile(ssh.authorizedKeysFile, `${two.ssh.publicKey.trim()}\n`);
-      return () => writeFile(ssh.authorizedKeysFile, before);
-    }],
+    [
+      'the marker is gone',
+      `sync dir ${dir}`,
+      async ({ path }) => {
+        const marker = path(`${dir}/.syncmedia/id`);
+        const text = await readFile(marker, 'utf8');
+        await rm(marker);
+        return () => writeFile(marker, text);
+      },
+    ],
+    [
+      'the private key is readable by others',
+      'key',
+      async ({ ssh }) => {
+        await chmod(ssh.privateKeyFile, 0o644);
+        return () => chmod(ssh.privateKeyFile, 0o600);
+      },
+    ],
+    [
+      'the state folder is open',
+      'state folder',
+      async ({ ssh }) => {
+        await chmod(ssh.stateDir, 0o755);
+        return () => chmod(ssh.stateDir, 0o700);
+      },
+    ],
+    [
+      "a host's key also stands outside the block",
+      'authorized_keys',
+      async ({ ssh }) => {
+        const before = await readFile(ssh.authorizedKeysFile, 'utf8');
+        await appendFile(ssh.authorizedKeysFile, `${two.ssh.publicKey.trim()}\n`);
+        return () => writeFile(ssh.authorizedKeysFile, before);
+      },
+    ],
   ])('%s', async (_, name, breakIt) => {
     const mend = await breakIt(one);
     try {
       const checks = await one.app.sync.doctor();
-      expect(failures(checks)).toEqual([{ name, state: 'failed', message: expect.any(String) as string, remedy: expect.stringMatching(/./) as string }]);
+      expect(failures(checks)).toEqual([
+        {
+          name,
+          state: 'failed',
+          message: expect.any(String) as string,
+          remedy: expect.stringMatching(/./) as string,
+        },
+      ]);
     } finally {
       await mend();
     }
@@ -73,36 +125,67 @@ describe('doctor', () => {
     await mkdir(closed);
     await chmod(closed, 0o555);
     // Root may write everywhere: there only the sticky bit of another user's directory counts.
-    if (process.geteuid?.() !== 0) expect(named(await one.app.sync.doctor(), `${dir}: writing`)).toMatchObject({ state: 'failed', message: expect.stringContaining(closed) as string });
+    if (process.geteuid?.() !== 0)
+      expect(named(await one.app.sync.doctor(), `${dir}: writing`)).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining(closed) as string,
+      });
     await chmod(closed, 0o755);
     expect(named(await one.app.sync.doctor(), `${dir}: writing`).state).toBe('ok');
     await rm(closed, { recursive: true });
   });
 
   test('a host that is down, and one with another host key, with the way out of it', async () => {
-    const hosts = site.database.connection.collection<{ _id: string; hostKeys: string[]; sshPort: number }>('syncmedia_hosts');
-    const row = await hosts.findOne({ hostname: 'two' }) ?? expect.fail('no row');
+    const hosts = site.database.connection.collection<{
+      _id: string;
+      hostKeys: string[];
+      sshPort: number;
+    }>('syncmedia_hosts');
+    const row = (await hosts.findOne({ hostname: 'two' })) ?? expect.fail('no row');
     const { hostKeys, sshPort } = row;
-    await hosts.updateOne({ _id: row._id }, { $set: { hostKeys: [one.ssh.publicKey.split(' ').slice(0, 2).join(' ')] } });
+    await hosts.updateOne(
+      { _id: row._id },
+      { $set: { hostKeys: [one.ssh.publicKey.split(' ').slice(0, 2).join(' ')] } },
+    );
     const mismatch = named(await one.app.sync.doctor(), 'host two');
-    expect(mismatch).toMatchObject({ state: 'failed', message: expect.stringContaining('HOST_KEY_MISMATCH') as string, remedy: expect.stringContaining('syncmedia keys accept two') as string });
+    expect(mismatch).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('HOST_KEY_MISMATCH') as string,
+      remedy: expect.stringContaining('syncmedia keys accept two') as string,
+    });
     await hosts.updateOne({ _id: row._id }, { $set: { hostKeys, sshPort: 1 } });
-    expect(named(await one.app.sync.doctor(), 'host two')).toMatchObject({ state: 'failed', message: expect.stringContaining('HOST_UNREACHABLE') as string });
+    expect(named(await one.app.sync.doctor(), 'host two')).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('HOST_UNREACHABLE') as string,
+    });
     await hosts.updateOne({ _id: row._id }, { $set: { sshPort } });
-    await until(async () => failures(await one.app.sync.doctor()).length === 0, { timeout: 30_000 });
+    await until(async () => failures(await one.app.sync.doctor()).length === 0, {
+      timeout: 30_000,
+    });
   });
 
   test('a host whose app is not running has no lease', async () => {
     await two.app.close();
     const again = await two.startApp({ start: false });
-    expect(failures(await again.sync.doctor())).toEqual([expect.objectContaining({ name: 'lease', remedy: expect.stringContaining('start the app') as string })]);
+    expect(failures(await again.sync.doctor())).toEqual([
+      expect.objectContaining({
+        name: 'lease',
+        remedy: expect.stringContaining('start the app') as string,
+      }),
+    ]);
   });
 
   test('a machine that was never initialised', async () => {
     const [database, folder] = [await testDatabase(), await makeTestDir()];
-    const sync = createSyncMedia({ connection: database.connection, stateDir: join(folder.path, 'state'), environment: {} });
+    const sync = createSyncMedia({
+      connection: database.connection,
+      stateDir: join(folder.path, 'state'),
+      environment: {},
+    });
     try {
-      expect(failures(await sync.doctor())).toEqual([expect.objectContaining({ name: 'this host', remedy: 'run `syncmedia init`' })]);
+      expect(failures(await sync.doctor())).toEqual([
+        expect.objectContaining({ name: 'this host', remedy: 'run `syncmedia init`' }),
+      ]);
     } finally {
       await sync.close();
       await database.close();
@@ -113,15 +196,35 @@ describe('doctor', () => {
 
 describe('what is found is judged', () => {
   test('an old rsync is a note that names the holes', () => {
-    expect(judgeRsync('3.2.7')).toMatchObject({ state: 'info', message: expect.stringContaining('CVE-2024-12084') as string, remedy: expect.stringContaining('changelog') as string });
-    expect([judgeRsync('3.4.0').state, judgeRsync('3.5.0').state, judgeRsync(undefined).state]).toEqual(['ok', 'ok', 'failed']);
+    expect(judgeRsync('3.2.7')).toMatchObject({
+      state: 'info',
+      message: expect.stringContaining('CVE-2024-12084') as string,
+      remedy: expect.stringContaining('changelog') as string,
+    });
+    expect([
+      judgeRsync('3.4.0').state,
+      judgeRsync('3.5.0').state,
+      judgeRsync(undefined).state,
+    ]).toEqual(['ok', 'ok', 'failed']);
   });
 
-  test('clocks', () => { expect([0, 5, 11].map((seconds) => judgeSkew(seconds).state)).toEqual(['ok', 'ok', 'failed']); });
+  test('clocks', () => {
+    expect([0, 5, 11].map((seconds) => judgeSkew(seconds).state)).toEqual(['ok', 'ok', 'failed']);
+  });
 
   test('space', () => {
     const gib = 1024 ** 3;
-    expect([[50, 100, 1], [0.5, 100, 1], [0.5, 1, 1], [0.01, 1, 1], [50, 100, 0.001]].map(([free = 0, all = 0, names = 0]) => judgeSpace({ free: free * gib, all: all * gib, names }).state))
-      .toEqual(['ok', 'failed', 'ok', 'failed', 'failed']);
+    expect(
+      [
+        [50, 100, 1],
+        [0.5, 100, 1],
+        [0.5, 1, 1],
+        [0.01, 1, 1],
+        [50, 100, 0.001],
+      ].map(
+        ([free = 0, all = 0, names = 0]) =>
+          judgeSpace({ free: free * gib, all: all * gib, names }).state,
+      ),
+    ).toEqual(['ok', 'failed', 'ok', 'failed', 'failed']);
   });
 });

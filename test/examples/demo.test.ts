@@ -21,47 +21,78 @@ describe('the demo', () => {
     await dir.remove();
   });
 
-  test('--once: every picture and thumbnail arrives everywhere, and nothing stays behind', { timeout: 300_000 }, async () => {
-    demo = new Demo(dir.path, ['--once']);
-    await demo.says('web-3  ');
-    const started = await demo.processes();
-    const code = await demo.exit(280_000);
-    expect(code, demo.output).toBe(0);
-    const arrived = [...demo.output.matchAll(/^ {2}(web-\d) +(\w+) +(web-\d) .*byte-identical$/gm)].map(([, on, picture, to]) => `${picture ?? ''} ${on ?? ''} > ${to ?? ''}`);
-    expect(arrived).toEqual([
-      // Saved on each in turn.
-      ...['astronaut web-1 > web-2', 'astronaut web-1 > web-3', 'chelsea web-2 > web-1', 'chelsea web-2 > web-3', 'coffee web-3 > web-1', 'coffee web-3 > web-2'],
-      // With one host stopped; after its return; after a crash.
-      ...['rocket web-1 > web-2', 'rocket web-1 > web-3', 'chelsea web-2 > web-1', 'chelsea web-2 > web-3'],
-    ]);
-    expect(demo.output).toContain('Every picture and every thumbnail arrived on every host, byte-identical.');
-    expect(started.length).toBeGreaterThan(6);
-    expect(await listTree(started.map(({ pid }) => pid))).toEqual([]);
-    expect(await demo.directories()).toEqual([]);
-  });
+  test(
+    '--once: every picture and thumbnail arrives everywhere, and nothing stays behind',
+    { timeout: 300_000 },
+    async () => {
+      demo = new Demo(dir.path, ['--once']);
+      await demo.says('web-3  ');
+      const started = await demo.processes();
+      const code = await demo.exit(280_000);
+      expect(code, demo.output).toBe(0);
+      const arrived = [
+        ...demo.output.matchAll(/^ {2}(web-\d) +(\w+) +(web-\d) .*byte-identical$/gm),
+      ].map(([, on, picture, to]) => `${picture ?? ''} ${on ?? ''} > ${to ?? ''}`);
+      expect(arrived).toEqual([
+        // Saved on each in turn.
+        ...[
+          'astronaut web-1 > web-2',
+          'astronaut web-1 > web-3',
+          'chelsea web-2 > web-1',
+          'chelsea web-2 > web-3',
+          'coffee web-3 > web-1',
+          'coffee web-3 > web-2',
+        ],
+        // With one host stopped; after its return; after a crash.
+        ...[
+          'rocket web-1 > web-2',
+          'rocket web-1 > web-3',
+          'chelsea web-2 > web-1',
+          'chelsea web-2 > web-3',
+        ],
+      ]);
+      expect(demo.output).toContain(
+        'Every picture and every thumbnail arrived on every host, byte-identical.',
+      );
+      expect(started.length).toBeGreaterThan(6);
+      expect(await listTree(started.map(({ pid }) => pid))).toEqual([]);
+      expect(await demo.directories()).toEqual([]);
+    },
+  );
 
-  test('ctrl-C in the middle ends everything and removes its files', { timeout: 120_000 }, async () => {
-    demo = new Demo(dir.path, []);
-    await demo.says('web-1  ');
-    const started = await demo.processes();
-    expect(await demo.directories()).toHaveLength(1);
-    demo.kill('SIGINT');
-    demo.kill('SIGINT');
-    expect(await demo.exit(60_000), demo.output).toBe(130);
-    expect(await listTree(started.map(({ pid }) => pid))).toEqual([]);
-    expect(await demo.directories()).toEqual([]);
-  });
+  test(
+    'ctrl-C in the middle ends everything and removes its files',
+    { timeout: 120_000 },
+    async () => {
+      demo = new Demo(dir.path, []);
+      await demo.says('web-1  ');
+      const started = await demo.processes();
+      expect(await demo.directories()).toHaveLength(1);
+      demo.kill('SIGINT');
+      demo.kill('SIGINT');
+      expect(await demo.exit(60_000), demo.output).toBe(130);
+      expect(await listTree(started.map(({ pid }) => pid))).toEqual([]);
+      expect(await demo.directories()).toEqual([]);
+    },
+  );
 
-  test('what it started ends even where the demo itself is killed', { timeout: 120_000 }, async () => {
-    demo = new Demo(dir.path, []);
-    await demo.says('web-1  ');
-    const started = await demo.processes();
-    expect(started.some(({ command }) => command.includes('app.ts'))).toBe(true);
-    demo.kill('SIGKILL');
-    await demo.exit(10_000);
-    await until(async () => (await listTree(started.map(({ pid }) => pid))).length === 0, { timeout: 30_000, what: 'the end of what the demo started' });
-    await demo.removeDirectories();
-  });
+  test(
+    'what it started ends even where the demo itself is killed',
+    { timeout: 120_000 },
+    async () => {
+      demo = new Demo(dir.path, []);
+      await demo.says('web-1  ');
+      const started = await demo.processes();
+      expect(started.some(({ command }) => command.includes('app.ts'))).toBe(true);
+      demo.kill('SIGKILL');
+      await demo.exit(10_000);
+      await until(async () => (await listTree(started.map(({ pid }) => pid))).length === 0, {
+        timeout: 30_000,
+        what: 'the end of what the demo started',
+      });
+      await demo.removeDirectories();
+    },
+  );
 
   test('an argument it does not know is refused', async () => {
     demo = new Demo(dir.path, ['--twice']);
@@ -75,10 +106,17 @@ class Demo {
   private readonly child: ChildProcess;
   private readonly closed: Promise<unknown>;
 
-  constructor(private readonly dir: string, args: string[]) {
+  constructor(
+    private readonly dir: string,
+    args: string[],
+  ) {
     const argv = ['--import', 'tsx', 'examples/upload-app/demo.ts', ...args];
     // In its own session, as a terminal's ctrl-C is played here by hand.
-    this.child = spawn(process.execPath, argv, { cwd: repository, detached: true, env: { ...process.env, TMPDIR: dir } });
+    this.child = spawn(process.execPath, argv, {
+      cwd: repository,
+      detached: true,
+      env: { ...process.env, TMPDIR: dir },
+    });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
     }
@@ -86,7 +124,10 @@ class Demo {
   }
 
   async says(text: string): Promise<void> {
-    await until(() => this.output.includes(text) || this.child.exitCode !== null, { timeout: 90_000, what: `"${text}" of the demo` });
+    await until(() => this.output.includes(text) || this.child.exitCode !== null, {
+      timeout: 90_000,
+      what: `"${text}" of the demo`,
+    });
     expect(this.output).toContain(text);
   }
 
@@ -96,7 +137,10 @@ class Demo {
 
   /** The exit code, or null where a signal ended it. */
   async exit(timeout: number): Promise<number | null> {
-    await until(() => this.child.exitCode !== null || this.child.signalCode !== null, { timeout, what: 'the end of the demo' });
+    await until(() => this.child.exitCode !== null || this.child.signalCode !== null, {
+      timeout,
+      what: 'the end of the demo',
+    });
     await this.closed;
     return this.child.exitCode;
   }
@@ -110,7 +154,8 @@ class Demo {
   }
 
   async removeDirectories(): Promise<void> {
-    for (const name of await this.directories()) await rm(join(this.dir, name), { recursive: true, force: true });
+    for (const name of await this.directories())
+      await rm(join(this.dir, name), { recursive: true, force: true });
   }
 
   async end(): Promise<void> {

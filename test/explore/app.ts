@@ -1,34 +1,69 @@
 import { contentOf, hostIds } from './decisions.js';
-import { appTakesAway, bit, type Emit, has, hostOf, known, left, type Model, nameOf, nameOfContent, place, spend, takeAway } from './model.js';
-import { type Budget, type Content, contentLimit, copy, type HostIndex, type Landing, type State } from './state.js';
+import {
+  appTakesAway,
+  bit,
+  type Emit,
+  has,
+  hostOf,
+  known,
+  left,
+  type Model,
+  nameOf,
+  nameOfContent,
+  place,
+  spend,
+  takeAway,
+} from './model.js';
+import {
+  type Budget,
+  type Content,
+  contentLimit,
+  copy,
+  type HostIndex,
+  type Landing,
+  type State,
+} from './state.js';
 
 const rowLimit = 2;
 
 /** What the app may do next on a host. */
 export function app(model: Model, state: State, host: HostIndex, emit: Emit): void {
-  const own = hostOf(state, host), on = ` on ${nameOf(host)}`;
+  const own = hostOf(state, host),
+    on = ` on ${nameOf(host)}`;
   const mayInsert = own.named < rowLimit;
   writes(model, state, host, emit);
   touch(state, host, emit);
   if (own.written && mayInsert) {
-    const next = copy(state), then = hostOf(next, host);
+    const next = copy(state),
+      then = hostOf(next, host);
     then.named++;
-    // What has the facts of an old version may be taken for it, where it is not certain that it is meant.
+    // What has the facts of an old version may be taken for it, where it is not certain that it is
+    // meant.
     if (!has(state.buried, own.written) && !own.putBack) next.precious |= bit(own.written);
     // Who saved it has replaced what lay there: that is not to win again.
-    if (isOrderly(model) && !looksLikeAnother(state, own.written) && (!own.putBack || isCertain(model, state, host))) next.buried |= own.replaced & ~bit(own.written);
+    if (
+      isOrderly(model) &&
+      !looksLikeAnother(state, own.written) &&
+      (!own.putBack || isCertain(model, state, host))
+    )
+      next.buried |= own.replaced & ~bit(own.written);
     name(model, state, next, host);
     emit(next, `app saves${on}`, false);
   }
   if (own.written && own.putBack && !own.asserted && own.disk) {
-    const next = copy(state), then = hostOf(next, host);
+    const next = copy(state),
+      then = hostOf(next, host);
     then.asserted = own.disk;
     then.assertedDated = has(own.dated, own.disk);
     name(model, state, next, host);
     emit(next, `app asserts${on}`, false);
   }
-  if (own.written && (own.putBack || (own.written === own.disk && known(model, state)?.entry.kind === 'tombstone'))) {
-    const next = copy(state), then = hostOf(next, host);
+  if (
+    own.written &&
+    (own.putBack || (own.written === own.disk && known(model, state)?.entry.kind === 'tombstone'))
+  ) {
+    const next = copy(state),
+      then = hostOf(next, host);
     then.written = 0;
     then.putBack = false;
     emit(next, `no save comes${on}`, true);
@@ -46,9 +81,13 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     emit(next, `caption edited${on}`, false);
   }
   if (left(state, 'unlinks') && own.disk) {
-    const next = spend(state, 'unlinks'), then = hostOf(next, host);
+    const next = spend(state, 'unlinks'),
+      then = hostOf(next, host);
     appTakesAway(next, host);
-    if (then.written === then.disk) { then.written = 0; then.putBack = false; }
+    if (then.written === then.disk) {
+      then.written = 0;
+      then.putBack = false;
+    }
     takeAway(next, host);
     then.vanished = true;
     next.must = 0;
@@ -71,72 +110,151 @@ function name(model: Model, state: State, next: State, host: HostIndex): void {
     next.must = then.disk;
     next.buried &= ~bit(then.disk);
   }
-  // What the app has written and saves now may win again, though another host deleted it in between.
+  // What the app has written and saves now may win again, though another host deleted it in
+  // between.
   if (then.written) next.buried &= ~bit(then.written);
   then.written = 0;
   then.putBack = false;
 }
 
 /**
- * Whether what a save of this host names has to be the current version in the end: nobody else has written, nothing is on its way to
- * this host that could replace it, and the host is up to date.
+ * Whether what a save of this host names has to be the current version in the end: nobody else has
+ * written, nothing is on its way to this host that could replace it, and the host is up to date.
  */
 function isCertain(model: Model, state: State, host: HostIndex): boolean {
-  const entry = known(model, state), own = hostOf(state, host);
-  const isAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean => step === 'landed' && to === host && driver === 'there' && sameVersion;
-  // It has replaced the current version, whose landing is about to be acknowledged. After a crash, or by a fetch, that version may land once more.
-  const isOverCurrent = entry !== undefined && has(own.replaced, entry.current) && state.landings.some(isAcknowledged)
-    && (['crashes', 'pauses', 'retires', 'fetches'] as const).every((what) => (model.options.budget[what] ?? 0) === 0);
-  if (state.landings.some((landing) => landing.step !== 'free' && !(isOverCurrent && isAcknowledged(landing))) || own.aside || own.retired || model.decisions.isNotReady(state, host)) return false;
-  const isAlone = state.hosts.every((other, i) => i === host || (other.written === 0 && other.named === 0 && other.asserted === 0 && (other.look.step === 'none' || other.look.answer === 'tombstone')
-    && (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))));
+  const entry = known(model, state),
+    own = hostOf(state, host);
+  const isAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean =>
+    step === 'landed' && to === host && driver === 'there' && sameVersion;
+  // It has replaced the current version, whose landing is about to be acknowledged. After a crash,
+  // or by a fetch, that version may land once more.
+  const isOverCurrent =
+    entry !== undefined &&
+    has(own.replaced, entry.current) &&
+    state.landings.some(isAcknowledged) &&
+    (['crashes', 'pauses', 'retires', 'fetches'] as const).every(
+      (what) => (model.options.budget[what] ?? 0) === 0,
+    );
+  if (
+    state.landings.some(
+      (landing) => landing.step !== 'free' && !(isOverCurrent && isAcknowledged(landing)),
+    ) ||
+    own.aside ||
+    own.retired ||
+    model.decisions.isNotReady(state, host)
+  )
+    return false;
+  const isAlone = state.hosts.every(
+    (other, i) =>
+      i === host ||
+      (other.written === 0 &&
+        other.named === 0 &&
+        other.asserted === 0 &&
+        (other.look.step === 'none' || other.look.answer === 'tombstone') &&
+        (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))),
+  );
   if (!isAlone || !entry) return isAlone;
   if (entry.entry.kind === 'tombstone') return true;
-  return has(entry.held, host) || isOverCurrent || (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined);
+  return (
+    has(entry.held, host) ||
+    isOverCurrent ||
+    (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined)
+  );
 }
 
 function isOld(model: Model, state: State, content: Content): boolean {
-  return known(model, state)?.entry.superseded.some(({ sha256 }) => contentOf(sha256) === content) ?? false;
+  return (
+    known(model, state)?.entry.superseded.some(({ sha256 }) => contentOf(sha256) === content) ??
+    false
+  );
 }
 
-/** Another host, which SFTP tells no fraction of a second, takes it for rot of the other: a conflict, so that it may lose. */
+/**
+ * Another host, which SFTP tells no fraction of a second, takes it for rot of the other: a
+ * conflict, so that it may lose.
+ */
 function looksLikeAnother({ alike, contents }: State, content: Content): boolean {
   const looks = (one: Content): Content => alike[one] || one;
-  for (let other: Content = 1; other <= contents; other++) if (other !== content && looks(other) === looks(content)) return true;
+  for (let other: Content = 1; other <= contents; other++)
+    if (other !== content && looks(other) === looks(content)) return true;
   return false;
 }
 
-/** A save whose file is unlinked, or that a crash left aside unjudged while something else landed, may lose to what was before it. */
+/**
+ * A save whose file is unlinked, or that a crash left aside unjudged while something else landed,
+ * may lose to what was before it.
+ */
 function isOrderly({ options }: Model): boolean {
-  return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every((what) => (options.budget[what] ?? 0) === 0);
+  return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every(
+    (what) => (options.budget[what] ?? 0) === 0,
+  );
 }
 
 function writes(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const on = ` on ${nameOf(host)}`;
   if (left(state, 'writes') && state.contents < contentLimit - 1) {
     for (let like = 0; like <= (model.options.collide ? state.contents : 0); like++) {
-      const content = state.contents + 1, alike = state.alike.slice();
+      const content = state.contents + 1,
+        alike = state.alike.slice();
       if (like) alike[content] = state.alike[like] || like;
-      put(state, host, content, 'writes', `app writes ${nameOfContent(content)}${on}${like ? `, of the size and second of ${nameOfContent(like)}` : ''}`, emit, (next) => {
-        next.contents = content;
-        next.alike = alike;
-      });
+      put(
+        state,
+        host,
+        content,
+        'writes',
+        `app writes ` +
+          `${nameOfContent(content)}${on}${like ? `, of the size and second of ${nameOfContent(like)}` : ''}`,
+        emit,
+        (next) => {
+          next.contents = content;
+          next.alike = alike;
+        },
+      );
     }
   }
   for (let content: Content = 1; content <= state.contents && left(state, 'restores'); content++) {
     if (hostOf(state, host).disk === content) continue;
-    put(state, host, content, 'restores', `app puts ${nameOfContent(content)} back${on}, with its old dates`, emit, (next) => { hostOf(next, host).putBack = true; });
+    put(
+      state,
+      host,
+      content,
+      'restores',
+      `app puts ${nameOfContent(content)} back${on}, with its old dates`,
+      emit,
+      (next) => {
+        hostOf(next, host).putBack = true;
+      },
+    );
   }
 }
 
 function touch(state: State, host: HostIndex, emit: Emit): void {
   const { disk } = hostOf(state, host);
   if (!left(state, 'touches') || !disk) return;
-  put(state, host, disk, 'touches', `app writes ${nameOfContent(disk)} once more on ${nameOf(host)}, with another date`, emit, (next) => { hostOf(next, host).redated = host + 1; });
+  put(
+    state,
+    host,
+    disk,
+    'touches',
+    `app writes ${nameOfContent(disk)} once more on ${nameOf(host)}, with another date`,
+    emit,
+    (next) => {
+      hostOf(next, host).redated = host + 1;
+    },
+  );
 }
 
-function put(state: State, host: HostIndex, content: Content, what: Budget, label: string, emit: Emit, more: (next: State) => void): void {
-  const next = spend(state, what), then = hostOf(next, host);
+function put(
+  state: State,
+  host: HostIndex,
+  content: Content,
+  what: Budget,
+  label: string,
+  emit: Emit,
+  more: (next: State) => void,
+): void {
+  const next = spend(state, what),
+    then = hostOf(next, host);
   appTakesAway(next, host);
   place(next, host, content);
   then.written = content;

@@ -1,6 +1,11 @@
 import { supersededLimit } from '../../src/decisions/entries.js';
 import type { Answer, Evidence } from '../../src/decisions/reconcile.js';
-import { hasChanged, haveSameFacts, removedStamp, type FoundStanding } from '../../src/decisions/file-state.js';
+import {
+  hasChanged,
+  haveSameFacts,
+  removedStamp,
+  type FoundStanding,
+} from '../../src/decisions/file-state.js';
 import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/model/words.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
@@ -9,8 +14,12 @@ import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 type Decided = Answer | 'tombstone' | 'revive';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
-const path = 'uploads/a.jpg' as Path, epoch = new Date(2 ** 41), forgetfulLimit = 1;
-/** Added to the date of bytes, for each host counted from 1, whose app has given them another one. */
+const path = 'uploads/a.jpg' as Path,
+  epoch = new Date(2 ** 41),
+  forgetfulLimit = 1;
+/**
+ * Added to the date of bytes, for each host counted from 1, whose app has given them another one.
+ */
 export const redate = 5_000;
 
 /** What the steps ask of an entry all the time. */
@@ -23,8 +32,9 @@ export interface Known {
 }
 
 /**
- * The product's decisions, asked of small numbers. Entries are kept once each, so a state needs only their index and an answer is
- * computed only once. An entry's version is `now`: whoever read an older one knows it by a flag.
+ * The product's decisions, asked of small numbers. Entries are kept once each, so a state needs
+ * only their index and an answer is computed only once. An entry's version is `now`: whoever read
+ * an older one knows it by a flag.
  */
 export class Decisions {
   private readonly entries: (Known | undefined)[] = [undefined];
@@ -35,8 +45,14 @@ export class Decisions {
   private readonly exact: boolean;
   private readonly forgetful: boolean;
 
-  /** @param options `forgetful`: entries remember one replaced version only, and count as full with it */
-  constructor(readonly rules: Rules, { collide, exact, forgetful }: { collide: boolean; exact: boolean; forgetful: boolean }) {
+  /**
+   * @param options `forgetful`: entries remember one replaced version only, and count as full with
+   *   it
+   */
+  constructor(
+    readonly rules: Rules,
+    { collide, exact, forgetful }: { collide: boolean; exact: boolean; forgetful: boolean },
+  ) {
     this.collide = collide;
     this.exact = exact;
     this.forgetful = forgetful;
@@ -51,108 +67,260 @@ export class Decisions {
     const entry = this.entries[index]?.entry;
     if (!entry) return 0;
     const me = host === undefined ? undefined : hostIds[host];
-    return this.once('seen by', index, (host ?? 3), 0, 0, () =>
-      this.keep({ ...entry, sender: entry.heldBy.length === 0 && entry.sender === me ? me : another(me), stamps: Object.fromEntries(Object.entries(entry.stamps ?? {}).filter(([one]) => one === me)), heldBy: this.forgetful ? entry.heldBy : onlyOne(entry.heldBy, me), owed: entry.owed.filter((one) => one === me) }));
+    return this.once('seen by', index, host ?? 3, 0, 0, () =>
+      this.keep({
+        ...entry,
+        sender: entry.heldBy.length === 0 && entry.sender === me ? me : another(me),
+        stamps: Object.fromEntries(
+          Object.entries(entry.stamps ?? {}).filter(([one]) => one === me),
+        ),
+        heldBy: this.forgetful ? entry.heldBy : onlyOne(entry.heldBy, me),
+        owed: entry.owed.filter((one) => one === me),
+      }),
+    );
   }
 
-  /** Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds. */
+  /**
+   * Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds.
+   */
   private see(state: State, content: Content, dated: Contents, redated = 0): Seen {
     const like = (this.collide && state.alike[content]) || content;
-    return { size: 10 + like, mtime: redated * redate + 1_000 + like, nanos: dated >> content & 1 ? this.exact ? like : content : 0 };
+    return {
+      size: 10 + like,
+      mtime: redated * redate + 1_000 + like,
+      nanos: (dated >> content) & 1 ? (this.exact ? like : content) : 0,
+    };
   }
 
   /** What lies at the path, with its stamp. */
   private seeFile(state: State, host: HostIndex, content: Content): Seen {
     const { dated = 0, stamped = false, redated = 0 } = state.hosts[host] ?? {};
-    return { ...this.see(state, content, dated, redated), stamp: stamped ? stampOf(host) : 'another' };
+    return {
+      ...this.see(state, content, dated, redated),
+      stamp: stamped ? stampOf(host) : 'another',
+    };
   }
 
   /** Whether a look compares the content of the file at the path with that of the version. */
   compares(state: State, index: number, host: HostIndex, content: Content, row: Reason): boolean {
     if (!content || !this.entries[index]) return false;
     const me = hostIds[host] as HostId;
-    return this.rules.mustCompare({ entry: this.entries[index]?.entry, seen: this.seeFile(state, host, content), me, why: row === 'scan' ? 'scan' : 'named', savedAt: epoch }) !== false;
+    return (
+      this.rules.mustCompare({
+        entry: this.entries[index]?.entry,
+        seen: this.seeFile(state, host, content),
+        me,
+        why: row === 'scan' ? 'scan' : 'named',
+        savedAt: epoch,
+      }) !== false
+    );
   }
 
   /** Whether the entry has no stamp of the file at the path for this host. */
   isChanged(state: State, index: number, host: HostIndex, content: Content): boolean {
     const entry = this.entries[index]?.entry;
-    return entry !== undefined && content !== 0 && hasChanged(entry, hostIds[host] as HostId, this.seeFile(state, host, content)) !== false;
+    return (
+      entry !== undefined &&
+      content !== 0 &&
+      hasChanged(entry, hostIds[host] as HostId, this.seeFile(state, host, content)) !== false
+    );
   }
 
   /** @param at whether it is the file at the path, or a copy */
-  standing(state: State, index: number, host: HostIndex, content: Content, surely = false, at: 'path' | 'copy' = 'copy'): FoundStanding {
-    const dated = state.hosts[host]?.dated ?? 0, redated = at === 'path' ? state.hosts[host]?.redated ?? 0 : 0;
-    return this.once('standing', index, host * 16 + content * 2 + (surely ? 1 : 0), this.collisions(state, content), (dated >> content & 1) + redated * 2, () => {
-      const entry = this.entries[index]?.entry;
-      const look = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
-      const seen = content ? this.see(state, content, dated, redated) : undefined;
-      const found = this.rules.findStanding(entry, seen, look);
-      if (!seen || (found !== undefined && found !== 'unknown')) return found ?? 'unknown';
-      return this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, look) ?? 'unknown';
-    });
+  standing(
+    state: State,
+    index: number,
+    host: HostIndex,
+    content: Content,
+    surely = false,
+    at: 'path' | 'copy' = 'copy',
+  ): FoundStanding {
+    const dated = state.hosts[host]?.dated ?? 0,
+      redated = at === 'path' ? (state.hosts[host]?.redated ?? 0) : 0;
+    return this.once(
+      'standing',
+      index,
+      host * 16 + content * 2 + (surely ? 1 : 0),
+      this.collisions(state, content),
+      ((dated >> content) & 1) + redated * 2,
+      () => {
+        const entry = this.entries[index]?.entry;
+        const look = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
+        const seen = content ? this.see(state, content, dated, redated) : undefined;
+        const found = this.rules.findStanding(entry, seen, look);
+        if (!seen || (found !== undefined && found !== 'unknown')) return found ?? 'unknown';
+        return (
+          this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, look) ?? 'unknown'
+        );
+      },
+    );
   }
 
-  reconcile(state: State, index: number, host: HostIndex, content: Content, row: Reason, evidence: Evidence): Decided {
+  reconcile(
+    state: State,
+    index: number,
+    host: HostIndex,
+    content: Content,
+    row: Reason,
+    evidence: Evidence,
+  ): Decided {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
-    const ready = !this.isNotReady(state, host), standing = this.standing(state, index, host, content, this.compares(state, index, host, content, row), 'path');
-    const with_ = (ready ? 1 : 0) + (evidence.ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
-    const more = reasonCode[why] + (evidence.lateDelivery ? 8 : 0) + (evidence.awaited ? 16 : 0) + (evidence.taken ? 32 : 0) + (evidence.uncaptured ? 64 : 0);
-    return this.once('reconcile', index, host * 64 + standings.indexOf(standing), more, with_, () => {
-      const entry = this.asFull(this.entries[index]?.entry), me = hostIds[host] as HostId;
-      if (why === 'left') {
-        const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0, me });
-        // A document that names it is asked for last, and keeps it.
-        if (answer === 'check') return !state.isNamed ? 'nothing' : content ? 'new-version' : 'revive';
-        return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
-      }
-      const answer = this.rules.reconcile({ entry, standing, me, ready, why: why === 'none' ? 'scan' : why, removalsHalted: false, evidence });
-      if (typeof answer !== 'string') throw new Error(`${answer.ask} is known`);
-      return answer;
-    });
+    const ready = !this.isNotReady(state, host),
+      standing = this.standing(
+        state,
+        index,
+        host,
+        content,
+        this.compares(state, index, host, content, row),
+        'path',
+      );
+    const with_ =
+      (ready ? 1 : 0) + (evidence.ownCopy ? 2 : 0) + (state.isNamed ? 4 : 0) + (content ? 8 : 0);
+    const more =
+      reasonCode[why] +
+      (evidence.lateDelivery ? 8 : 0) +
+      (evidence.awaited ? 16 : 0) +
+      (evidence.taken ? 32 : 0) +
+      (evidence.uncaptured ? 64 : 0);
+    return this.once(
+      'reconcile',
+      index,
+      host * 64 + standings.indexOf(standing),
+      more,
+      with_,
+      () => {
+        const entry = this.asFull(this.entries[index]?.entry),
+          me = hostIds[host] as HostId;
+        if (why === 'left') {
+          const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0, me });
+          // A document that names it is asked for last, and keeps it.
+          if (answer === 'check')
+            return !state.isNamed ? 'nothing' : content ? 'new-version' : 'revive';
+          return answer === 'tombstone' && !state.isNamed ? 'tombstone' : 'nothing';
+        }
+        const answer = this.rules.reconcile({
+          entry,
+          standing,
+          me,
+          ready,
+          why: why === 'none' ? 'scan' : why,
+          removalsHalted: false,
+          evidence,
+        });
+        if (typeof answer !== 'string') throw new Error(`${answer.ask} is known`);
+        return answer;
+      },
+    );
   }
 
   private findWhy(state: State, host: HostIndex, content: Content): Reason {
     const { dated = 0, asserted = 0, assertedDated = false } = state.hosts[host] ?? {};
     const seen = content ? this.see(state, content, dated) : undefined;
-    return this.rules.findWhy('named', seen, asserted ? this.see(state, asserted, assertedDated ? 1 << asserted : 0) : undefined);
+    return this.rules.findWhy(
+      'named',
+      seen,
+      asserted ? this.see(state, asserted, assertedDated ? 1 << asserted : 0) : undefined,
+    );
   }
 
   isNotReady(state: State, host: HostIndex): boolean {
     return state.joined && !state.ready && host === state.hosts.length - 1;
   }
 
-  newVersion(state: State, before: number, host: HostIndex, content: Content, wanted: number): number {
+  newVersion(
+    state: State,
+    before: number,
+    host: HostIndex,
+    content: Content,
+    wanted: number,
+  ): number {
     const { dated = 0, redated = 0 } = state.hosts[host] ?? {};
-    return this.once('version', before, host * 8 + content, this.collisions(state, content) * 8 + wanted, (dated >> content & 1) + redated * 2, () => this.keep(this.rules.makeVersion(
-      this.entries[before]?.entry, { ...this.see(state, content, dated, redated), sha256: hashOf(content), stamp: stampOf(host) },
-      { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
+    return this.once(
+      'version',
+      before,
+      host * 8 + content,
+      this.collisions(state, content) * 8 + wanted,
+      ((dated >> content) & 1) + redated * 2,
+      () =>
+        this.keep(
+          this.rules.makeVersion(
+            this.entries[before]?.entry,
+            {
+              ...this.see(state, content, dated, redated),
+              sha256: hashOf(content),
+              stamp: stampOf(host),
+            },
+            {
+              path,
+              version: 'now',
+              me: hostIds[host] as HostId,
+              wantedBy: listOf(wanted),
+              now: epoch,
+            },
+          ),
+        ),
+    );
   }
 
   tombstone(before: number, host: HostIndex, wanted: number): number {
     const entry = this.entries[before]?.entry;
     if (!entry) throw new Error('a tombstone needs an entry');
     return this.once('tombstone', before, host, wanted, 0, () =>
-      this.keep(this.rules.makeTombstone(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch })));
+      this.keep(
+        this.rules.makeTombstone(entry, {
+          path,
+          version: 'now',
+          me: hostIds[host] as HostId,
+          wantedBy: listOf(wanted),
+          now: epoch,
+        }),
+      ),
+    );
   }
 
   /** What the answer of a fold leaves of the entry. @param compared the content was compared */
   follow(index: number, host: HostIndex, answer: Answer, compared = false): number {
-    return this.change('follow', index, host * 32 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0), (entry) => {
-      const transition = this.rules.follow(answer, entry, hostIds[host] as HostId, compared ? stampOf(host) : undefined);
-      return transition ? this.rules.applyTransition(entry, transition) : entry;
-    });
+    return this.change(
+      'follow',
+      index,
+      host * 32 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0),
+      (entry) => {
+        const transition = this.rules.follow(
+          answer,
+          entry,
+          hostIds[host] as HostId,
+          compared ? stampOf(host) : undefined,
+        );
+        return transition ? this.rules.applyTransition(entry, transition) : entry;
+      },
+    );
   }
 
   /** The host has compared the content of what it holds. */
   confirmStamp(index: number, host: HostIndex): number {
-    return this.change('confirm', index, host, (entry) => this.rules.applyTransition(entry, this.rules.confirmStamp(hostIds[host] as HostId, stampOf(host))));
+    return this.change('confirm', index, host, (entry) =>
+      this.rules.applyTransition(
+        entry,
+        this.rules.confirmStamp(hostIds[host] as HostId, stampOf(host)),
+      ),
+    );
   }
 
   /** The file again, over a tombstone of this host's own. */
   revive(index: number, host: HostIndex, wanted: number): number {
-    return this.change('revive', index, host * 8 + wanted, (entry) =>
-      this.rules.makeRevived(entry, { path, version: 'now', me: hostIds[host] as HostId, wantedBy: listOf(wanted), now: epoch }) ?? entry);
+    return this.change(
+      'revive',
+      index,
+      host * 8 + wanted,
+      (entry) =>
+        this.rules.makeRevived(entry, {
+          path,
+          version: 'now',
+          me: hostIds[host] as HostId,
+          wantedBy: listOf(wanted),
+          now: epoch,
+        }) ?? entry,
+    );
   }
 
   /** Whose date the version has, as `HostState.redated` tells it. */
@@ -162,12 +330,20 @@ export class Decisions {
 
   settle(index: number, host: HostIndex, sameVersion: boolean): number {
     return this.change('settle', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
-      this.rules.applyTransition(entry, this.rules.settle(entry, sameVersion ? 'now' : 'before', [hostIds[host] as HostId])));
+      this.rules.applyTransition(
+        entry,
+        this.rules.settle(entry, sameVersion ? 'now' : 'before', [hostIds[host] as HostId]),
+      ),
+    );
   }
 
   settleKept(index: number, host: HostIndex, sameVersion: boolean): number {
     return this.change('settle kept', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
-      this.rules.applyTransition(entry, this.rules.settleKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId)));
+      this.rules.applyTransition(
+        entry,
+        this.rules.settleKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId),
+      ),
+    );
   }
 
   /** As `oweLacking` of the ledger: owed where it neither holds nor is owed. */
@@ -183,19 +359,30 @@ export class Decisions {
   }
 
   release(index: number, host: HostIndex): number {
-    return this.change('release', index, host, (entry) => this.rules.applyTransition(entry, this.rules.release(hostIds[host] as HostId)));
+    return this.change('release', index, host, (entry) =>
+      this.rules.applyTransition(entry, this.rules.release(hostIds[host] as HostId)),
+    );
   }
 
   maySend(index: number, from: HostIndex, to: HostIndex): boolean {
     const entry = this.entries[index]?.entry;
-    return entry !== undefined && this.rules.maySend(entry, hostIds[from] as HostId, hostIds[to] as HostId);
+    return (
+      entry !== undefined &&
+      this.rules.maySend(entry, hostIds[from] as HostId, hostIds[to] as HostId)
+    );
   }
 
-  /** What a lane, or a fetch, takes for the version: the same facts, and the same content where that is known. */
+  /**
+   * What a lane, or a fetch, takes for the version: the same facts, and the same content where that
+   * is known.
+   */
   isSource(state: State, index: number, host: HostIndex, content: Content): boolean {
     const facts = this.entries[index]?.entry.facts;
     if (!facts || !content) return false;
-    return haveSameFacts(facts, this.see(state, content, state.hosts[host]?.dated ?? 0)) && facts.sha256 === hashOf(content);
+    return (
+      haveSameFacts(facts, this.see(state, content, state.hosts[host]?.dated ?? 0)) &&
+      facts.sha256 === hashOf(content)
+    );
   }
 
   /** The entry once `host` is its sender; the same one where it may not be. */
@@ -207,37 +394,77 @@ export class Decisions {
   }
 
   /** @param remotely another host judges it, and SFTP tells it no fraction of the mtime */
-  judge(state: State, index: number, host: HostIndex, content: Content, by: AsideBy, sent: 'now' | 'before' | undefined, captures: boolean, remotely: boolean): Verdict {
-    const dated = remotely ? 0 : state.hosts[host]?.dated ?? 0;
-    const how = (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
-    return this.once('judge', index, host * 8 + content, this.collisions(state, content) * 32 + how, dated >> content & 1, () => {
-      const aside = {
-        entry: this.asFull(this.entries[index]?.entry), found: this.see(state, content, dated), at: hostIds[host] as HostId, by,
-        sent: sent === undefined ? undefined : { version: sent, ruled: false }, captures,
-      };
-      return this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) });
-    });
+  judge(
+    state: State,
+    index: number,
+    host: HostIndex,
+    content: Content,
+    by: AsideBy,
+    sent: 'now' | 'before' | undefined,
+    captures: boolean,
+    remotely: boolean,
+  ): Verdict {
+    const dated = remotely ? 0 : (state.hosts[host]?.dated ?? 0);
+    const how =
+      (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
+    return this.once(
+      'judge',
+      index,
+      host * 8 + content,
+      this.collisions(state, content) * 32 + how,
+      (dated >> content) & 1,
+      () => {
+        const aside = {
+          entry: this.asFull(this.entries[index]?.entry),
+          found: this.see(state, content, dated),
+          at: hostIds[host] as HostId,
+          by,
+          sent: sent === undefined ? undefined : { version: sent, ruled: false },
+          captures,
+        };
+        return (
+          this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) })
+        );
+      },
+    );
   }
 
   /** An entry that has forgotten versions remembers as many as it may. */
   private asFull(entry: Entry | undefined): Entry | undefined {
     if (!this.forgetful || !entry || entry.superseded.length < forgetfulLimit) return entry;
-    const filler = Array.from({ length: supersededLimit - forgetfulLimit }, () => ({ size: 0, mtime: 0, version: '', lost: false }));
+    const filler = Array.from({ length: supersededLimit - forgetfulLimit }, () => ({
+      size: 0,
+      mtime: 0,
+      version: '',
+      lost: false,
+    }));
     return { ...entry, superseded: [...filler, ...entry.superseded] };
   }
 
   /** Contents may look alike: then what a content is to an entry depends on which. */
   private collisions(state: State, content: Content): number {
-    return this.collide ? state.alike[content] ?? 0 : 0;
+    return this.collide ? (state.alike[content] ?? 0) : 0;
   }
 
-  private change(what: keyof typeof kinds, index: number, about: number, make: (entry: Entry) => Entry): number {
+  private change(
+    what: keyof typeof kinds,
+    index: number,
+    about: number,
+    make: (entry: Entry) => Entry,
+  ): number {
     const entry = this.entries[index]?.entry;
     return entry ? this.once(what, index, about, 0, 0, () => this.keep(make(entry))) : 0;
   }
 
-  private once<T>(what: keyof typeof kinds, index: number, a: number, b: number, c: number, make: () => T): T {
-    const key = ((((index * 16 + kinds[what]) * 256 + a) * 256) + b) * 16 + c;
+  private once<T>(
+    what: keyof typeof kinds,
+    index: number,
+    a: number,
+    b: number,
+    c: number,
+    make: () => T,
+  ): T {
+    const key = (((index * 16 + kinds[what]) * 256 + a) * 256 + b) * 16 + c;
     const found = this.answered.get(key);
     if (found !== undefined) return found as T;
     const made = make();
@@ -246,13 +473,29 @@ export class Decisions {
   }
 
   private keep(made: Entry): number {
-    const stamps = Object.entries(made.stamps ?? {}).filter(([, stamp]) => this.exact || stamp === removedStamp).sort();
+    const stamps = Object.entries(made.stamps ?? {})
+      .filter(([, stamp]) => this.exact || stamp === removedStamp)
+      .sort();
     const entry: Entry = {
-      ...made, stamps: Object.fromEntries(stamps), heldBy: [...made.heldBy].sort(), owed: [...made.owed].sort(), capturedBy: this.collide || made.kind === 'tombstone' ? made.capturedBy : 'A',
-      superseded: (this.forgetful ? made.superseded.slice(-forgetfulLimit) : made.superseded).map((old) => ({ ...old, version: '' })),
+      ...made,
+      stamps: Object.fromEntries(stamps),
+      heldBy: [...made.heldBy].sort(),
+      owed: [...made.owed].sort(),
+      capturedBy: this.collide || made.kind === 'tombstone' ? made.capturedBy : 'A',
+      superseded: (this.forgetful ? made.superseded.slice(-forgetfulLimit) : made.superseded).map(
+        (old) => ({ ...old, version: '' }),
+      ),
     };
     const key = JSON.stringify([
-      entry.kind, entry.facts, entry.superseded, entry.sender, entry.capturedBy, entry.adoptable ?? false, entry.heldBy, entry.owed, stamps,
+      entry.kind,
+      entry.facts,
+      entry.superseded,
+      entry.sender,
+      entry.capturedBy,
+      entry.adoptable ?? false,
+      entry.heldBy,
+      entry.owed,
+      stamps,
     ]);
     const found = this.indexes.get(key);
     if (found !== undefined) return found;
@@ -260,15 +503,53 @@ export class Decisions {
     if (index > 0xffff) throw new Error('more than 65,535 entries: widen the field in state.ts');
     this.indexes.set(key, index);
     this.entries.push({
-      entry, current: contentOf(entry.facts?.sha256), sender: hostIds.indexOf(entry.sender), held: setOf(entry.heldBy), owed: setOf(entry.owed),
+      entry,
+      current: contentOf(entry.facts?.sha256),
+      sender: hostIds.indexOf(entry.sender),
+      held: setOf(entry.heldBy),
+      owed: setOf(entry.owed),
     });
     return index;
   }
 }
 
-const kinds = { 'seen by': 0, standing: 1, reconcile: 2, version: 3, tombstone: 4, follow: 5, settle: 6, 'settle kept': 7, fill: 8, release: 9, adopt: 10, judge: 11, confirm: 12, revive: 13 };
-const standings: readonly FoundStanding[] = ['current', 'old', 'lost', 'redated', 'unknown', 'absent'];
-const answerList: readonly Answer[] = ['nothing', 'wait', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'put-back', 'take-back', 'redate'];
+const kinds = {
+  'seen by': 0,
+  standing: 1,
+  reconcile: 2,
+  version: 3,
+  tombstone: 4,
+  follow: 5,
+  settle: 6,
+  'settle kept': 7,
+  fill: 8,
+  release: 9,
+  adopt: 10,
+  judge: 11,
+  confirm: 12,
+  revive: 13,
+};
+const standings: readonly FoundStanding[] = [
+  'current',
+  'old',
+  'lost',
+  'redated',
+  'unknown',
+  'absent',
+];
+const answerList: readonly Answer[] = [
+  'nothing',
+  'wait',
+  'new-version',
+  'hold',
+  'owe',
+  'leave',
+  'restore',
+  'trash',
+  'put-back',
+  'take-back',
+  'redate',
+];
 const reasonCode = { none: 0, named: 1, left: 2, asserted: 3, scan: 4 };
 const byCode = { replaced: 0, removed: 1, leftover: 2, 'put-back': 3 };
 
@@ -281,9 +562,19 @@ function another(me: HostId | undefined): HostId {
   return hostIds.find((one) => one !== me) ?? 'A';
 }
 
-function hashOf(content: Content): string { return `content ${content}`; }
+function hashOf(content: Content): string {
+  return `content ${content}`;
+}
 /** Of the file of a host that the entry knows; any other one has another. */
-function stampOf(host: HostIndex): string { return `of ${hostIds[host]}`; }
-export function contentOf(sha256: string | undefined): Content { return sha256 ? Number(sha256.slice(8)) : 0; }
-function listOf(set: number): HostId[] { return hostIds.filter((_, i) => set >> i & 1); }
-function setOf(list: readonly HostId[]): number { return list.reduce((set, id) => set | 1 << hostIds.indexOf(id), 0); }
+function stampOf(host: HostIndex): string {
+  return `of ${hostIds[host]}`;
+}
+export function contentOf(sha256: string | undefined): Content {
+  return sha256 ? Number(sha256.slice(8)) : 0;
+}
+function listOf(set: number): HostId[] {
+  return hostIds.filter((_, i) => (set >> i) & 1);
+}
+function setOf(list: readonly HostId[]): number {
+  return list.reduce((set, id) => set | (1 << hostIds.indexOf(id)), 0);
+}

@@ -1,10 +1,21 @@
 import { fetches } from './landing.js';
-import { bit, type Emit, forgotten, hostOf, isUp, left, type Model, nameOf, spend } from './model.js';
+import {
+  bit,
+  type Emit,
+  forgotten,
+  hostOf,
+  isUp,
+  left,
+  type Model,
+  nameOf,
+  spend,
+} from './model.js';
 import { copy, type State } from './state.js';
 
 /**
- * A host joins, or returns after long: it fetches what there is; when every host folds by a host list with it, and no fold by an older one
- * is under way, it is owed what it lacks, sets aside what may not be contributed, and is ready.
+ * A host joins, or returns after long: it fetches what there is; when every host folds by a host
+ * list with it, and no fold by an older one is under way, it is owed what it lacks, sets aside what
+ * may not be contributed, and is ready.
  */
 export function joining(model: Model, state: State, emit: Emit): void {
   const joiner = state.hosts.length - 1;
@@ -27,7 +38,8 @@ export function joining(model: Model, state: State, emit: Emit): void {
   if (state.ready || !isUp(model, state, joiner)) return;
   fetches(model, state, joiner, true, emit);
   if (!areAllListed) return;
-  const next = copy(state), own = hostOf(next, joiner);
+  const next = copy(state),
+    own = hostOf(next, joiner);
   next.ready = true;
   next.entry = model.decisions.fill(state.entry, joiner);
   if (own.disk === forgotten) {

@@ -6,19 +6,46 @@ import { rules } from './rules.js';
 import { explore, type Explored } from './search.js';
 import { budgets } from './state.js';
 
-const text = { type: 'string' } as const, flag = { type: 'boolean' } as const;
+const text = { type: 'string' } as const,
+  flag = { type: 'boolean' } as const;
 const known: Record<string, typeof text | typeof flag> = {
-  ...Object.fromEntries(budgets.map((what) => [what, text])), hosts: text, states: text, minutes: text, empty: flag, collide: flag, window: flag, returning: flag, passive: flag,
-  fine: flag, forgetful: flag, exact: flag, scanless: flag, mutations: flag, help: flag, quiet: flag, lean: flag, first: flag,
+  ...Object.fromEntries(budgets.map((what) => [what, text])),
+  hosts: text,
+  states: text,
+  minutes: text,
+  empty: flag,
+  collide: flag,
+  window: flag,
+  returning: flag,
+  passive: flag,
+  fine: flag,
+  forgetful: flag,
+  exact: flag,
+  scanless: flag,
+  mutations: flag,
+  help: flag,
+  quiet: flag,
+  lean: flag,
+  first: flag,
 };
 const { values } = parseArgs({ options: known });
 const options: Options = {
-  hosts: values.hosts === '3' ? 3 : 2, empty: values.empty === true, collide: values.collide === true, window: values.window === true, returning: values.returning === true, passive: values.passive === true, fine: values.fine === true,
-  forgetful: values.forgetful === true, exact: values.exact === true, scanless: values.scanless === true,
+  hosts: values.hosts === '3' ? 3 : 2,
+  empty: values.empty === true,
+  collide: values.collide === true,
+  window: values.window === true,
+  returning: values.returning === true,
+  passive: values.passive === true,
+  fine: values.fine === true,
+  forgetful: values.forgetful === true,
+  exact: values.exact === true,
+  scanless: values.scanless === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
-  console.log(`states ${states} at rest ${atRest} ${complete ? 'all explored' : 'ended by a limit'}`);
+  console.log(
+    `states ${states} at rest ${atRest} ${complete ? 'all explored' : 'ended by a limit'}`,
+  );
   for (const { what, count, trace } of violations) {
     console.log(`  ${String(count).padStart(8)} ${what}`);
     if (!quiet) for (const line of trace) console.log(`        ${line}`);
@@ -49,7 +76,11 @@ if (values.help === true) {
     const result = findMutation(mutation);
     print(result, values.quiet === true);
     // Else it would be found by whatever the right decision breaks.
-    const { options: same } = modelOf(mutation), right = explore({ options: same, decisions: new Decisions(rules, same) }, { states: result.states, untilBroken: true });
+    const { options: same } = modelOf(mutation),
+      right = explore(
+        { options: same, decisions: new Decisions(rules, same) },
+        { states: result.states, untilBroken: true },
+      );
     if (right.violations.length > 0) {
       console.log('  but the right decision breaks a promise, too:');
       print(right, values.quiet === true);
@@ -58,10 +89,15 @@ if (values.help === true) {
   }
 } else {
   const began = Date.now();
-  const result = explore({ options, decisions: new Decisions(rules, options) }, {
-    ...(values.states ? { states: Number(values.states) } : {}), ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}),
-    restless: values.lean !== true, untilBroken: values.first === true,
-  });
+  const result = explore(
+    { options, decisions: new Decisions(rules, options) },
+    {
+      ...(values.states ? { states: Number(values.states) } : {}),
+      ...(values.minutes ? { milliseconds: Number(values.minutes) * 60_000 } : {}),
+      restless: values.lean !== true,
+      untilBroken: values.first === true,
+    },
+  );
   print(result, values.quiet === true);
   console.error(`${((Date.now() - began) / 1000).toFixed(1)} s`);
   process.exitCode = result.violations.length > 0 ? 1 : 0;

@@ -3,11 +3,12 @@ import { bit, type Emit, hostOf, left, type Model, nameOf, spend } from './model
 import { copy, type HostIndex, noLanding, noLook, type State } from './state.js';
 
 /**
- * The process that had the host's lease is gone. What its landings had moved stays aside, unjudged; the rename of `late`, already
- * asked for, may still happen.
+ * The process that had the host's lease is gone. What its landings had moved stays aside, unjudged;
+ * the rename of `late`, already asked for, may still happen.
  */
 export function crash(state: State, host: HostIndex, late = -1): State {
-  const next = copy(state), own = hostOf(next, host);
+  const next = copy(state),
+    own = hostOf(next, host);
   own.look = noLook;
   own.down = true;
   next.landings.forEach((landing, i) => {
@@ -25,14 +26,34 @@ export function crash(state: State, host: HostIndex, late = -1): State {
 }
 
 /** What may go wrong for a host. */
-export function misfortune(model: Model, state: State, host: HostIndex, isJoining: boolean, emit: Emit): void {
+export function misfortune(
+  model: Model,
+  state: State,
+  host: HostIndex,
+  isJoining: boolean,
+  emit: Emit,
+): void {
   const own = hostOf(state, host);
   for (let late = -1; late < 2; late++) {
     const landing = state.landings[Math.max(late, 0) as 0 | 1];
-    if (late >= 0 && !(left(state, 'late') && landing.step === 'sent' && driverOf(landing) === host && landing.driver !== 'late')) continue;
+    if (
+      late >= 0 &&
+      !(
+        left(state, 'late') &&
+        landing.step === 'sent' &&
+        driverOf(landing) === host &&
+        landing.driver !== 'late'
+      )
+    )
+      continue;
     const rest = late < 0 ? '' : '; its rename is still on the way';
     const lost = late < 0 ? state : spend(state, 'late');
-    if (left(state, 'crashes') && !own.down) emit(crash(spend(lost, 'crashes'), host, late), `holder of ${nameOf(host)} crashes${rest}`, false);
+    if (left(state, 'crashes') && !own.down)
+      emit(
+        crash(spend(lost, 'crashes'), host, late),
+        `holder of ${nameOf(host)} crashes${rest}`,
+        false,
+      );
     if (left(state, 'retires') && !isJoining) {
       const next = crash(spend(lost, 'retires'), host, late);
       hostOf(next, host).retired = true;
@@ -43,10 +64,20 @@ export function misfortune(model: Model, state: State, host: HostIndex, isJoinin
     }
   }
   state.landings.forEach((landing, i) => {
-    if (!left(state, 'pauses') || landing.step === 'free' || landing.driver !== 'there' || driverOf(landing) !== host) return;
+    if (
+      !left(state, 'pauses') ||
+      landing.step === 'free' ||
+      landing.driver !== 'there' ||
+      driverOf(landing) !== host
+    )
+      return;
     const next = spend(state, 'pauses');
     next.landings[i as 0 | 1].driver = 'paused';
-    emit(next, `a process of ${nameOf(host)} pauses in its ${landing.kind}, another one has the lease`, false);
+    emit(
+      next,
+      `a process of ${nameOf(host)} pauses in its ${landing.kind}, another one has the lease`,
+      false,
+    );
   });
 }
 

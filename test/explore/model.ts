@@ -1,5 +1,17 @@
 import { type Decisions, type Known } from './decisions.js';
-import { type Budget, budgets, type Content, contentLimit, type Contents, copy, type HostIndex, type Landing, noLanding, noLook, type State } from './state.js';
+import {
+  type Budget,
+  budgets,
+  type Content,
+  contentLimit,
+  type Contents,
+  copy,
+  type HostIndex,
+  type Landing,
+  noLanding,
+  noLook,
+  type State,
+} from './state.js';
 
 export interface Options {
   readonly hosts: 2 | 3;
@@ -10,7 +22,10 @@ export interface Options {
   readonly collide: boolean;
   /** With `collide`: those that look alike have the same fraction of a second, too. */
   readonly exact: boolean;
-  /** The last host only has sshd and rsync: no app, no folds and scans; who sends there judges what a crash left. */
+  /**
+   * The last host only has sshd and rsync: no app, no folds and scans; who sends there judges what
+   * a crash left.
+   */
   readonly passive: boolean;
   /** Linking aside and renaming are two steps: the known gap. */
   readonly window: boolean;
@@ -24,7 +39,10 @@ export interface Options {
   readonly scanless: boolean;
 }
 
-export interface Model { readonly options: Options; readonly decisions: Decisions }
+export interface Model {
+  readonly options: Options;
+  readonly decisions: Decisions;
+}
 
 /** Tells of a step that can happen next; `bySystem`: it happens by itself, as often as it can. */
 export type Emit = (next: State, label: string, bySystem: boolean) => void;
@@ -33,7 +51,7 @@ export type Emit = (next: State, label: string, bySystem: boolean) => void;
 export const forgotten: Content = contentLimit;
 
 export const bit = (i: number): number => 1 << i;
-export const has = (set: number, i: number): boolean => (set >> i & 1) === 1;
+export const has = (set: number, i: number): boolean => ((set >> i) & 1) === 1;
 export const nameOf = (host: HostIndex): string => 'ABC'[host] ?? '?';
 export const nameOfContent = (content: Content): string => '-0abcdef'[content] ?? '?';
 
@@ -43,7 +61,8 @@ export function left(state: State, what: Budget): number {
 
 /** A copy in which `what` may happen once less. */
 export function spend(state: State, what: Budget): State {
-  const next = copy(state), i = budgets.indexOf(what);
+  const next = copy(state),
+    i = budgets.indexOf(what);
   next.budget[i] = (next.budget[i] ?? 0) - 1;
   return next;
 }
@@ -69,31 +88,57 @@ export function isUp(model: Model, state: State, host: HostIndex): boolean {
 
 /** What a retired host, or one whose process is gone, still had to deliver may be adopted. */
 export function goneHosts(model: Model, state: State): number {
-  return state.hosts.reduce((gone, _, host) => gone | (isUp(model, state, host) ? 0 : bit(host)), 0);
+  return state.hosts.reduce(
+    (gone, _, host) => gone | (isUp(model, state, host) ? 0 : bit(host)),
+    0,
+  );
 }
 
 /** Whom a version made on `host` is owed to. */
 export function wantedBy(model: Model, state: State, host: HostIndex, listed: boolean): number {
-  return state.hosts.reduce((set, other, i) =>
-    set | (i === host || other.retired || (isJoining(model, i) && !(state.joined && listed)) ? 0 : bit(i)), 0);
+  return state.hosts.reduce(
+    (set, other, i) =>
+      set |
+      (i === host || other.retired || (isJoining(model, i) && !(state.joined && listed))
+        ? 0
+        : bit(i)),
+    0,
+  );
 }
 
-/** The contents that exist on these hosts, or on their way. What lies in the trash counts as gone, except under a tombstone. */
+/**
+ * The contents that exist on these hosts, or on their way. What lies in the trash counts as gone,
+ * except under a tombstone.
+ */
 export function contentsOn(state: State, hosts: number): Contents {
   let all = 0;
-  state.hosts.forEach((host, i) => { if (has(hosts, i)) all |= bit(host.disk) | host.aside | host.conflicts | host.grave; });
+  state.hosts.forEach((host, i) => {
+    if (has(hosts, i)) all |= bit(host.disk) | host.aside | host.conflicts | host.grave;
+  });
   // What has landed lies at the path, and in tmp no more.
-  for (const { step, content, moved } of state.landings) all |= bit(step === 'sent' || step === 'linked' ? content : 0) | bit(step === 'free' ? 0 : moved);
+  for (const { step, content, moved } of state.landings)
+    all |=
+      bit(step === 'sent' || step === 'linked' ? content : 0) | bit(step === 'free' ? 0 : moved);
   return all & ~1;
 }
 
 /** The current bytes in the host's own `.syncmedia`, a landing's aside among it. */
-export function ownCopy(model: Model, state: State, host: HostIndex, entry: number, late?: 'late'): Content {
+export function ownCopy(
+  model: Model,
+  state: State,
+  host: HostIndex,
+  entry: number,
+  late?: 'late',
+): Content {
   const { aside, conflicts, trash, grave } = hostOf(state, host);
   let all = late ? aside | conflicts : aside | conflicts | trash | grave;
   for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
   for (let content = 1; all >> content; content++) {
-    if (has(all, content) && model.decisions.standing(state, entry, host, content, true) === 'current') return content;
+    if (
+      has(all, content) &&
+      model.decisions.standing(state, entry, host, content, true) === 'current'
+    )
+      return content;
   }
   return 0;
 }
@@ -103,23 +148,45 @@ export function uncaptured(model: Model, state: State, host: HostIndex, entry: n
   let all = hostOf(state, host).aside;
   for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
   for (let content = 1; all >> content; content++) {
-    if (has(all, content) && model.decisions.standing(state, entry, host, content) === 'unknown') return content;
+    if (has(all, content) && model.decisions.standing(state, entry, host, content) === 'unknown')
+      return content;
   }
   return 0;
 }
 
 export function isAside({ step, to, moved }: Landing, host: HostIndex): boolean {
-  return (step === 'linked' || step === 'placed' || step === 'judged') && to === host && moved !== 0;
+  return (
+    (step === 'linked' || step === 'placed' || step === 'judged') && to === host && moved !== 0
+  );
 }
 
-/** Takes a copy out of the host's own `.syncmedia`, or only out of what waits aside to be judged; false where it is no longer there. */
-export function takeCopy(state: State, host: HostIndex, content: Content, where: 'anywhere' | 'aside' = 'anywhere'): boolean {
-  const own = hostOf(state, host), gone = ~bit(content);
-  if (has(own.aside, content)) { own.aside &= gone; return true; }
+/**
+ * Takes a copy out of the host's own `.syncmedia`, or only out of what waits aside to be judged;
+ * false where it is no longer there.
+ */
+export function takeCopy(
+  state: State,
+  host: HostIndex,
+  content: Content,
+  where: 'anywhere' | 'aside' = 'anywhere',
+): boolean {
+  const own = hostOf(state, host),
+    gone = ~bit(content);
+  if (has(own.aside, content)) {
+    own.aside &= gone;
+    return true;
+  }
   const landing = state.landings.find((one) => isAside(one, host) && one.moved === content);
-  if (landing) { landing.moved = 0; return true; }
+  if (landing) {
+    landing.moved = 0;
+    return true;
+  }
   if (where === 'aside') return false;
-  for (const area of ['trash', 'grave', 'conflicts'] as const) if (has(own[area], content)) { own[area] &= gone; return true; }
+  for (const area of ['trash', 'grave', 'conflicts'] as const)
+    if (has(own[area], content)) {
+      own[area] &= gone;
+      return true;
+    }
   return false;
 }
 
@@ -144,35 +211,60 @@ export function known(model: Model, state: State): Known | undefined {
   return model.decisions.known(state.entry);
 }
 
-/** The app replaces or removes what lies there. It may do so with bytes that nobody else has, and with what it wrote itself. */
+/**
+ * The app replaces or removes what lies there. It may do so with bytes that nobody else has, and
+ * with what it wrote itself.
+ */
 export function appTakesAway(state: State, host: HostIndex): void {
-  const own = hostOf(state, host), content = own.disk;
+  const own = hostOf(state, host),
+    content = own.disk;
   if (!content) return;
   own.replaced |= bit(content);
-  const isElsewhere = state.hosts.some((other, i) => i !== host && has(bit(other.disk) | other.aside | other.conflicts | other.grave, content))
-    || state.landings.some((landing) => landing.to !== host && isAside(landing, landing.to) && landing.moved === content && landing.content !== content);
+  const isElsewhere =
+    state.hosts.some(
+      (other, i) =>
+        i !== host && has(bit(other.disk) | other.aside | other.conflicts | other.grave, content),
+    ) ||
+    state.landings.some(
+      (landing) =>
+        landing.to !== host &&
+        isAside(landing, landing.to) &&
+        landing.moved === content &&
+        landing.content !== content,
+    );
   if (!isElsewhere || own.written === content) state.precious &= ~bit(content);
 }
 
 /** The entry gets another version: what was read before no longer counts. */
 export function writeVersion(state: State, entry: number, host: HostIndex): void {
   state.entry = entry;
-  for (const one of state.hosts) if (one.look.step !== 'none') one.look = { ...one.look, sameVersion: false, sameSender: false };
+  for (const one of state.hosts)
+    if (one.look.step !== 'none') one.look = { ...one.look, sameVersion: false, sameSender: false };
   for (const landing of state.landings) landing.sameVersion = false;
   const own = hostOf(state, host);
   state.precious &= ~own.replaced;
   own.replaced = 0;
 }
 
-/** Whether a save of this host names the path, or is about to: a scan leaves to it what it may mean. */
+/**
+ * Whether a save of this host names the path, or is about to: a scan leaves to it what it may mean.
+ */
 export function isAwaited(state: State, host: HostIndex): boolean {
   const { named, asserted, written, disk } = hostOf(state, host);
   return named > 0 || asserted > 0 || (written !== 0 && written === disk);
 }
 
 /** What must hold after a host captured `content`; `held`: it had the version that is replaced. */
-export function writeFile(model: Model, state: State, entry: number, host: HostIndex, content: Content, held: boolean): void {
-  const before = known(model, state), own = hostOf(state, host);
+export function writeFile(
+  model: Model,
+  state: State,
+  entry: number,
+  host: HostIndex,
+  content: Content,
+  held: boolean,
+): void {
+  const before = known(model, state),
+    own = hostOf(state, host);
   if (before?.current && before.current !== content && held) {
     state.precious &= ~bit(before.current);
     state.buried |= bit(before.current);
@@ -195,7 +287,8 @@ export function writeTombstone(model: Model, state: State, entry: number, host: 
 
 export function adoptEntry(state: State, entry: number): void {
   state.entry = entry;
-  for (const one of state.hosts) if (one.look.step !== 'none') one.look = { ...one.look, sameSender: false };
+  for (const one of state.hosts)
+    if (one.look.step !== 'none') one.look = { ...one.look, sameSender: false };
 }
 
 /** Everywhere the same file, named by a record; or nothing yet. */
@@ -203,11 +296,39 @@ export function startState({ options, decisions }: Model): State {
   const { hosts, budget, empty } = options;
   const joins = (budget.joins ?? 0) > 0;
   const state: State = {
-    entry: 0, landings: [{ ...noLanding }, { ...noLanding }], joined: false, ready: false, contents: 1,
-    alike: Array.from({ length: 8 }, () => 0), isNamed: !empty, precious: empty ? 0 : bit(1), buried: 0, must: 0, budget: budgets.map((what) => budget[what] ?? 0),
+    entry: 0,
+    landings: [{ ...noLanding }, { ...noLanding }],
+    joined: false,
+    ready: false,
+    contents: 1,
+    alike: Array.from({ length: 8 }, () => 0),
+    isNamed: !empty,
+    precious: empty ? 0 : bit(1),
+    buried: 0,
+    must: 0,
+    budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
-      disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1, aside: 0, conflicts: 0, trash: 0, grave: 0, dated: i === 0 && !empty ? bit(1) : 0,
-      named: 0, left: false, asserted: 0, assertedDated: false, written: 0, putBack: false, taken: 0, stamped: false, byApp: false, redated: 0, replaced: 0, vanished: false, down: false, retired: false, listed: !joins,
+      disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1,
+      aside: 0,
+      conflicts: 0,
+      trash: 0,
+      grave: 0,
+      dated: i === 0 && !empty ? bit(1) : 0,
+      named: 0,
+      left: false,
+      asserted: 0,
+      assertedDated: false,
+      written: 0,
+      putBack: false,
+      taken: 0,
+      stamped: false,
+      byApp: false,
+      redated: 0,
+      replaced: 0,
+      vanished: false,
+      down: false,
+      retired: false,
+      listed: !joins,
       look: noLook,
     })),
   };

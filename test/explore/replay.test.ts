@@ -15,16 +15,29 @@ afterAll(async () => {
 });
 
 // The others, and the traces of every wrong decision: `npm run test:replay`.
-const traces = ['settle-without-fence', 'adopt-only-from-gone', 'capture-what-is-old', 'nothing-is-lost', 'removal-keeps-what-it-took', 'facts-are-enough'];
+const traces = [
+  'settle-without-fence',
+  'adopt-only-from-gone',
+  'capture-what-is-old',
+  'nothing-is-lost',
+  'removal-keeps-what-it-took',
+  'facts-are-enough',
+];
 
-test.each(mutations.filter(({ name }) => traces.includes(name)))('real hosts go the way that shows $name', async (mutation) => {
-  const { model, steps } = followTrace(mutation);
-  expect(steps.length).toBeGreaterThan(1);
-  expect(await replay.take(model, steps)).toBeUndefined();
-});
+test.each(mutations.filter(({ name }) => traces.includes(name)))(
+  'real hosts go the way that shows $name',
+  async (mutation) => {
+    const { model, steps } = followTrace(mutation);
+    expect(steps.length).toBeGreaterThan(1);
+    expect(await replay.take(model, steps)).toBeUndefined();
+  },
+);
 
-test.each(Array.from({ length: 12 }, (_, i) => i * 8 + 3))('real hosts go the random walk %i', async (seed) => {
-  const { model, steps } = chooseWalk(seed);
-  expect(steps.length).toBeGreaterThan(1);
-  expect(await replay.take(model, steps)).toBeUndefined();
-});
+test.each(Array.from({ length: 12 }, (_, i) => i * 8 + 3))(
+  'real hosts go the random walk %i',
+  async (seed) => {
+    const { model, steps } = chooseWalk(seed);
+    expect(steps.length).toBeGreaterThan(1);
+    expect(await replay.take(model, steps)).toBeUndefined();
+  },
+);

@@ -6,16 +6,47 @@ export type Contents = number;
 export type HostIndex = number;
 
 /** How often the app and misfortune may still act. */
-export const budgets = ['writes', 'unlinks', 'deletes', 'edits', 'names', 'restores', 'touches', 'fetches', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const;
+export const budgets = [
+  'writes',
+  'unlinks',
+  'deletes',
+  'edits',
+  'names',
+  'restores',
+  'touches',
+  'fetches',
+  'crashes',
+  'late',
+  'pauses',
+  'retires',
+  'joins',
+] as const;
 export type Budget = (typeof budgets)[number];
 
 /** Why a host looks at the path: captures that name it, that left it, that assert it; or a scan. */
 export const reasons = ['none', 'named', 'left', 'asserted', 'scan'] as const;
 export type Reason = (typeof reasons)[number];
 
-/** `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the compare-and-set is to come. */
+/**
+ * `read`: the entry is read, the disk is not looked at yet; `decided`: both are, the
+ * compare-and-set is to come.
+ */
 export const lookSteps = ['none', 'read', 'decided'] as const;
-export const answers = ['nothing', 'wait', 'new-version', 'hold', 'owe', 'leave', 'restore', 'trash', 'tombstone', 'put-back', 'take-back', 'redate', 'revive'] as const;
+export const answers = [
+  'nothing',
+  'wait',
+  'new-version',
+  'hold',
+  'owe',
+  'leave',
+  'restore',
+  'trash',
+  'tombstone',
+  'put-back',
+  'take-back',
+  'redate',
+  'revive',
+] as const;
 
 /** One fold or scan under way. */
 export interface Look {
@@ -49,7 +80,10 @@ export interface HostState {
   grave: Contents;
   /** Contents whose nanoseconds this disk has. */
   dated: Contents;
-  /** Rows of the outbox: how many that name the path, whether one has left it, and what one asserts to be news there. */
+  /**
+   * Rows of the outbox: how many that name the path, whether one has left it, and what one asserts
+   * to be news there.
+   */
   named: number;
   left: boolean;
   asserted: Content;
@@ -64,7 +98,10 @@ export interface HostState {
   stamped: boolean;
   /** The app has put it there, no delivery. */
   byApp: boolean;
-  /** The host whose app has given the file at the path another date than its bytes were first written with, counted from 1; 0: none. */
+  /**
+   * The host whose app has given the file at the path another date than its bytes were first
+   * written with, counted from 1; 0: none.
+   */
   redated: number;
   /** Taken away by the app since the last version captured here. */
   replaced: Contents;
@@ -82,7 +119,10 @@ export const landingSteps = ['free', 'sent', 'linked', 'placed', 'judged', 'land
 export const landingKinds = ['put', 'remove', 'fetch', 'restore', 'put-back', 'trash'] as const;
 export const verdicts = ['none', 'drop', 'trash', 'conflict', 'put-back', 'return'] as const;
 
-/** `sent`: complete in tmp; `linked`: what lies there has a second name aside; `placed`: renamed, what was there is aside. */
+/**
+ * `sent`: complete in tmp; `linked`: what lies there has a second name aside; `placed`: renamed,
+ * what was there is aside.
+ */
 export interface Landing {
   step: (typeof landingSteps)[number];
   kind: (typeof landingKinds)[number];
@@ -96,7 +136,10 @@ export interface Landing {
   sameVersion: boolean;
   /** The entry that was read before: only for the mutation that judges by it. */
   read: number;
-  /** late: its process is gone, the rename still comes; paused: its process goes on, while another one has the lease. */
+  /**
+   * late: its process is gone, the rename still comes; paused: its process goes on, while another
+   * one has the lease.
+   */
   driver: 'there' | 'late' | 'paused';
 }
 const drivers = ['there', 'late', 'paused'] as const;
@@ -114,7 +157,10 @@ export interface State {
   alike: Content[];
   /** A record names the path. */
   isNamed: boolean;
-  /** What a save named while nothing else was under way: it is the current version in the end, unless the app does something else. */
+  /**
+   * What a save named while nothing else was under way: it is the current version in the end,
+   * unless the app does something else.
+   */
   must: Content;
   /** Contents that nobody who had them replaced or deleted: they must be somewhere. */
   precious: Contents;
@@ -123,14 +169,38 @@ export interface State {
   budget: number[];
 }
 
-export const noLook: Look = { step: 'none', why: 'none', seen: 0, answer: 'nothing', entry: 0, sameVersion: false, sameSender: false, held: false, listed: false, sameFile: false, byApp: false };
+export const noLook: Look = {
+  step: 'none',
+  why: 'none',
+  seen: 0,
+  answer: 'nothing',
+  entry: 0,
+  sameVersion: false,
+  sameSender: false,
+  held: false,
+  listed: false,
+  sameFile: false,
+  byApp: false,
+};
 export const noLanding: Landing = {
-  step: 'free', kind: 'put', from: 0, to: 0, content: 0, moved: 0, verdict: 'none', putBacks: 0, sameVersion: false, read: 0, driver: 'there',
+  step: 'free',
+  kind: 'put',
+  from: 0,
+  to: 0,
+  content: 0,
+  moved: 0,
+  verdict: 'none',
+  putBacks: 0,
+  sameVersion: false,
+  read: 0,
+  driver: 'there',
 };
 
 export function copy(state: State): State {
   return {
-    ...state, hosts: state.hosts.map((host) => ({ ...host })), landings: [{ ...state.landings[0] }, { ...state.landings[1] }],
+    ...state,
+    hosts: state.hosts.map((host) => ({ ...host })),
+    landings: [{ ...state.landings[0] }, { ...state.landings[1] }],
     budget: state.budget.slice(),
   };
 }
@@ -138,24 +208,34 @@ export function copy(state: State): State {
 /** How many contents there can be. */
 export const contentLimit = 7;
 
-const hostBytes = 15, landingBytes = 5;
+const hostBytes = 15,
+  landingBytes = 5;
 
 /** Bytes that a state takes; whole words. */
 export function sizeOf(hosts: number): number {
   return Math.ceil((2 + hosts * hostBytes + 2 * landingBytes + 4 + 4 + budgets.length) / 4) * 4;
 }
 
-/** Writes a state into `bytes`. Two states are the same if their bytes are; the lanes have no order, so neither have the landings. */
+/**
+ * Writes a state into `bytes`. Two states are the same if their bytes are; the lanes have no order,
+ * so neither have the landings.
+ */
 export function encode(state: State, bytes: Uint8Array): void {
   let at = writeWord(bytes, 0, state.entry);
   for (const host of state.hosts) at = encodeHost(host, bytes, at);
-  const one = packLanding(state.landings[0]), other = packLanding(state.landings[1]);
+  const one = packLanding(state.landings[0]),
+    other = packLanding(state.landings[1]);
   at = writeLanding(bytes, writeLanding(bytes, at, Math.max(one, other)), Math.min(one, other));
-  bytes[at++] = (state.joined ? 1 : 0) | (state.ready ? 2 : 0) | (state.isNamed ? 4 : 0) | (state.contents << 3);
+  bytes[at++] =
+    (state.joined ? 1 : 0) |
+    (state.ready ? 2 : 0) |
+    (state.isNamed ? 4 : 0) |
+    (state.contents << 3);
   bytes[at++] = state.precious;
   bytes[at++] = state.buried;
   bytes[at++] = state.must;
-  for (let i = 1; i <= contentLimit; i += 2) bytes[at++] = (state.alike[i] ?? 0) | ((state.alike[i + 1] ?? 0) << 3);
+  for (let i = 1; i <= contentLimit; i += 2)
+    bytes[at++] = (state.alike[i] ?? 0) | ((state.alike[i + 1] ?? 0) << 3);
   for (let i = 0; i < state.budget.length; i++) bytes[at++] = state.budget[i] ?? 0;
 }
 
@@ -168,20 +248,57 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   bytes[start + 4] = host.grave;
   bytes[start + 5] = host.dated;
   bytes[start + 6] = host.replaced;
-  bytes[start + 7] = host.named | (host.left ? 4 : 0) | (host.putBack ? 8 : 0) | (host.vanished ? 16 : 0) | (host.asserted << 5);
-  bytes[start + 8] = (host.down ? 1 : 0) | (host.retired ? 2 : 0) | (host.listed ? 4 : 0) | (host.assertedDated ? 8 : 0);
-  bytes[start + 9] = lookSteps.indexOf(look.step) | (reasons.indexOf(look.why) << 2)
-    | (look.sameVersion ? 32 : 0) | (look.sameSender ? 64 : 0) | (look.listed ? 128 : 0);
+  bytes[start + 7] =
+    host.named |
+    (host.left ? 4 : 0) |
+    (host.putBack ? 8 : 0) |
+    (host.vanished ? 16 : 0) |
+    (host.asserted << 5);
+  bytes[start + 8] =
+    (host.down ? 1 : 0) |
+    (host.retired ? 2 : 0) |
+    (host.listed ? 4 : 0) |
+    (host.assertedDated ? 8 : 0);
+  bytes[start + 9] =
+    lookSteps.indexOf(look.step) |
+    (reasons.indexOf(look.why) << 2) |
+    (look.sameVersion ? 32 : 0) |
+    (look.sameSender ? 64 : 0) |
+    (look.listed ? 128 : 0);
   bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 128 : 0);
-  bytes[start + 11] = host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0) | (host.redated << 5);
+  bytes[start + 11] =
+    host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0) | (host.redated << 5);
   bytes[start + 12] = (look.sameFile ? 1 : 0) | (look.byApp ? 2 : 0);
   return writeWord(bytes, start + 13, look.entry);
 }
 
-function packLanding({ step, kind, from, to, content, moved, verdict, putBacks, sameVersion, read, driver }: Landing): number {
+function packLanding({
+  step,
+  kind,
+  from,
+  to,
+  content,
+  moved,
+  verdict,
+  putBacks,
+  sameVersion,
+  read,
+  driver,
+}: Landing): number {
   if (step === 'free') return 0;
-  return landingSteps.indexOf(step) + (landingKinds.indexOf(kind) << 3) + (from << 6) + (to << 8) + (drivers.indexOf(driver) << 10)
-    + (sameVersion ? 1 << 12 : 0) + (content << 13) + (moved << 16) + (verdicts.indexOf(verdict) << 19) + (putBacks << 22) + read * 2 ** 24;
+  return (
+    landingSteps.indexOf(step) +
+    (landingKinds.indexOf(kind) << 3) +
+    (from << 6) +
+    (to << 8) +
+    (drivers.indexOf(driver) << 10) +
+    (sameVersion ? 1 << 12 : 0) +
+    (content << 13) +
+    (moved << 16) +
+    (verdicts.indexOf(verdict) << 19) +
+    (putBacks << 22) +
+    read * 2 ** 24
+  );
 }
 
 function writeWord(bytes: Uint8Array, at: number, value: number): number {
@@ -193,47 +310,112 @@ function writeWord(bytes: Uint8Array, at: number, value: number): number {
 function writeLanding(bytes: Uint8Array, at: number, packed: number): number {
   const low = packed % 2 ** 24;
   bytes[at] = low & 255;
-  bytes[at + 1] = low >> 8 & 255;
+  bytes[at + 1] = (low >> 8) & 255;
   bytes[at + 2] = low >> 16;
   return writeWord(bytes, at + 3, Math.floor(packed / 2 ** 24));
 }
 
 export function decode(bytes: Uint8Array, start: number, hosts: number): State {
   const byte = (at: number): number => bytes[start + at] ?? 0;
-  const afterHosts = 2 + hosts * hostBytes, rest = afterHosts + 2 * landingBytes, some = byte(rest);
+  const afterHosts = 2 + hosts * hostBytes,
+    rest = afterHosts + 2 * landingBytes,
+    some = byte(rest);
   const all: HostState[] = [];
-  for (let host = 0; host < hosts; host++) all.push(decodeHost(bytes, start + 2 + host * hostBytes));
-  const alike = [0], budget: number[] = [];
+  for (let host = 0; host < hosts; host++)
+    all.push(decodeHost(bytes, start + 2 + host * hostBytes));
+  const alike = [0],
+    budget: number[] = [];
   for (let i = 0; i < 4; i++) alike.push(byte(rest + 4 + i) & 7, byte(rest + 4 + i) >> 3);
   for (let i = 0; i < budgets.length; i++) budget.push(byte(rest + 8 + i));
   return {
-    entry: byte(0) | (byte(1) << 8), hosts: all,
-    landings: [decodeLanding(bytes, start + afterHosts), decodeLanding(bytes, start + afterHosts + landingBytes)],
-    joined: (some & 1) !== 0, ready: (some & 2) !== 0, isNamed: (some & 4) !== 0, contents: some >> 3, precious: byte(rest + 1), buried: byte(rest + 2), must: byte(rest + 3), alike, budget,
+    entry: byte(0) | (byte(1) << 8),
+    hosts: all,
+    landings: [
+      decodeLanding(bytes, start + afterHosts),
+      decodeLanding(bytes, start + afterHosts + landingBytes),
+    ],
+    joined: (some & 1) !== 0,
+    ready: (some & 2) !== 0,
+    isNamed: (some & 4) !== 0,
+    contents: some >> 3,
+    precious: byte(rest + 1),
+    buried: byte(rest + 2),
+    must: byte(rest + 3),
+    alike,
+    budget,
   };
 }
 
 function decodeHost(bytes: Uint8Array, start: number): HostState {
   const byte = (at: number): number => bytes[start + at] ?? 0;
-  const disk = byte(0), rows = byte(7), more = byte(8), how = byte(9), what = byte(10);
+  const disk = byte(0),
+    rows = byte(7),
+    more = byte(8),
+    how = byte(9),
+    what = byte(10);
   return {
-    disk: disk & 7, written: disk >> 3, taken: byte(11) & 7, stamped: (byte(11) & 8) !== 0, byApp: (byte(11) & 16) !== 0, redated: byte(11) >> 5, aside: byte(1), conflicts: byte(2), trash: byte(3), grave: byte(4), dated: byte(5), replaced: byte(6),
-    named: rows & 3, left: (rows & 4) !== 0, putBack: (rows & 8) !== 0, vanished: (rows & 16) !== 0, asserted: rows >> 5,
-    down: (more & 1) !== 0, retired: (more & 2) !== 0, listed: (more & 4) !== 0, assertedDated: (more & 8) !== 0,
-    look: (how & 3) === 0 ? noLook : {
-      step: pick(lookSteps, how & 3), why: pick(reasons, how >> 2 & 7), sameVersion: (how & 32) !== 0, sameSender: (how & 64) !== 0, listed: (how & 128) !== 0,
-      seen: what & 7, answer: pick(answers, what >> 3 & 15), held: (what & 128) !== 0, sameFile: (byte(12) & 1) !== 0, byApp: (byte(12) & 2) !== 0, entry: byte(13) | (byte(14) << 8),
-    },
+    disk: disk & 7,
+    written: disk >> 3,
+    taken: byte(11) & 7,
+    stamped: (byte(11) & 8) !== 0,
+    byApp: (byte(11) & 16) !== 0,
+    redated: byte(11) >> 5,
+    aside: byte(1),
+    conflicts: byte(2),
+    trash: byte(3),
+    grave: byte(4),
+    dated: byte(5),
+    replaced: byte(6),
+    named: rows & 3,
+    left: (rows & 4) !== 0,
+    putBack: (rows & 8) !== 0,
+    vanished: (rows & 16) !== 0,
+    asserted: rows >> 5,
+    down: (more & 1) !== 0,
+    retired: (more & 2) !== 0,
+    listed: (more & 4) !== 0,
+    assertedDated: (more & 8) !== 0,
+    look:
+      (how & 3) === 0
+        ? noLook
+        : {
+            step: pick(lookSteps, how & 3),
+            why: pick(reasons, (how >> 2) & 7),
+            sameVersion: (how & 32) !== 0,
+            sameSender: (how & 64) !== 0,
+            listed: (how & 128) !== 0,
+            seen: what & 7,
+            answer: pick(answers, (what >> 3) & 15),
+            held: (what & 128) !== 0,
+            sameFile: (byte(12) & 1) !== 0,
+            byApp: (byte(12) & 2) !== 0,
+            entry: byte(13) | (byte(14) << 8),
+          },
   };
 }
 
 function decodeLanding(bytes: Uint8Array, at: number): Landing {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4]];
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = [
+    bytes[at],
+    bytes[at + 1],
+    bytes[at + 2],
+    bytes[at + 3],
+    bytes[at + 4],
+  ];
   const low = a | (b << 8) | (c << 16);
   if (low === 0) return { ...noLanding };
   return {
-    step: pick(landingSteps, low & 7), kind: pick(landingKinds, low >> 3 & 7), from: low >> 6 & 3, to: low >> 8 & 3, driver: pick(drivers, low >> 10 & 3),
-    sameVersion: (low >> 12 & 1) !== 0, content: low >> 13 & 7, moved: low >> 16 & 7, verdict: pick(verdicts, low >> 19 & 7), putBacks: low >> 22 & 3, read: d | (e << 8),
+    step: pick(landingSteps, low & 7),
+    kind: pick(landingKinds, (low >> 3) & 7),
+    from: (low >> 6) & 3,
+    to: (low >> 8) & 3,
+    driver: pick(drivers, (low >> 10) & 3),
+    sameVersion: ((low >> 12) & 1) !== 0,
+    content: (low >> 13) & 7,
+    moved: (low >> 16) & 7,
+    verdict: pick(verdicts, (low >> 19) & 7),
+    putBacks: (low >> 22) & 3,
+    read: d | (e << 8),
   };
 }
 

@@ -3,7 +3,17 @@ import { adopts, fold } from './fold.js';
 import { joining } from './joining.js';
 import { fetches, land, lanes, leftovers, mayFetch } from './landing.js';
 import { misfortune, restart } from './misfortune.js';
-import { adoptEntry, type Emit, goneHosts, hostOf, isJoining, isPassive, isUp, type Model, takesPart } from './model.js';
+import {
+  adoptEntry,
+  type Emit,
+  goneHosts,
+  hostOf,
+  isJoining,
+  isPassive,
+  isUp,
+  type Model,
+  takesPart,
+} from './model.js';
 import type { State } from './state.js';
 
 /** Everything that can happen next. */
@@ -11,7 +21,8 @@ export function successors(model: Model, state: State, emit: Emit): void {
   const gone = goneHosts(model, state);
   state.hosts.forEach((_, host) => {
     if (isPassive(model, host)) {
-      if (state.hosts.some((_other, i) => i !== host && isUp(model, state, i))) leftovers(model, state, host, emit);
+      if (state.hosts.some((_other, i) => i !== host && isUp(model, state, i)))
+        leftovers(model, state, host, emit);
       return;
     }
     if (takesPart(model, state, host)) {

@@ -1,6 +1,10 @@
-const chunkBits = 16, chunkStates = 1 << chunkBits;
+const chunkBits = 16,
+  chunkStates = 1 << chunkBits;
 
-/** Every state that was found, once, with the one it was first reached from. Grows as needed; a state takes its bytes and 12 more. */
+/**
+ * Every state that was found, once, with the one it was first reached from. Grows as needed; a
+ * state takes its bytes and 12 more.
+ */
 export class Table {
   count = 0;
   private readonly chunks: Uint8Array[] = [];
@@ -9,9 +13,15 @@ export class Table {
 
   constructor(readonly size: number) {}
 
-  bytesOf(index: number): Uint8Array { return this.chunks[index >> chunkBits] as Uint8Array; }
-  startOf(index: number): number { return (index & chunkStates - 1) * this.size; }
-  parentOf(index: number): number { return this.parents[index] as number; }
+  bytesOf(index: number): Uint8Array {
+    return this.chunks[index >> chunkBits] as Uint8Array;
+  }
+  startOf(index: number): number {
+    return (index & (chunkStates - 1)) * this.size;
+  }
+  parentOf(index: number): number {
+    return this.parents[index] as number;
+  }
 
   /** The index of a state that is known, or -1. */
   find(key: Uint8Array): number {
@@ -19,7 +29,8 @@ export class Table {
   }
 
   add(key: Uint8Array, parent: number): number {
-    const slot = this.slotOf(key), known = this.slots[slot] as number;
+    const slot = this.slotOf(key),
+      known = this.slots[slot] as number;
     if (known >= 0) return known;
     const index = this.count++;
     const start = this.startOf(index);
@@ -40,7 +51,8 @@ export class Table {
   private grow(): void {
     this.slots = new Int32Array(this.slots.length * 2).fill(-1);
     for (let index = 0; index < this.count; index++) {
-      const start = this.startOf(index), bytes = this.bytesOf(index);
+      const start = this.startOf(index),
+        bytes = this.bytesOf(index);
       this.slots[this.slotOf(bytes.subarray(start, start + this.size), false)] = index;
     }
   }
@@ -51,13 +63,14 @@ export class Table {
     let slot = hash(key) & mask;
     for (let index = this.slots[slot] as number; index >= 0; index = this.slots[slot] as number) {
       if (compare && this.isAt(index, key)) return slot;
-      slot = slot + 1 & mask;
+      slot = (slot + 1) & mask;
     }
     return slot;
   }
 
   private isAt(index: number, key: Uint8Array): boolean {
-    const bytes = this.bytesOf(index), start = this.startOf(index);
+    const bytes = this.bytesOf(index),
+      start = this.startOf(index);
     for (let i = 0; i < this.size; i++) if (bytes[start + i] !== key[i]) return false;
     return true;
   }
@@ -67,7 +80,7 @@ export class Table {
 function hash(key: Uint8Array): number {
   let hashed = 0x811c9dc5;
   for (const byte of key) hashed = Math.imul(hashed ^ byte, 0x01000193);
-  hashed = Math.imul(hashed ^ hashed >>> 16, 0x85ebca6b);
-  hashed = Math.imul(hashed ^ hashed >>> 13, 0xc2b2ae35);
-  return (hashed ^ hashed >>> 16) >>> 0;
+  hashed = Math.imul(hashed ^ (hashed >>> 16), 0x85ebca6b);
+  hashed = Math.imul(hashed ^ (hashed >>> 13), 0xc2b2ae35);
+  return (hashed ^ (hashed >>> 16)) >>> 0;
 }

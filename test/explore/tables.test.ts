@@ -11,15 +11,34 @@ const text = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'ut
 /** The rows of the table whose first column is headed so, each as its cells. */
 function tableOf(heading: string): string[][] {
   const lines = text.slice(text.indexOf(`| ${heading} |`)).split('\n');
-  return lines.slice(2, lines.findIndex((line) => !line.startsWith('|'))).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+  return lines
+    .slice(
+      2,
+      lines.findIndex((line) => !line.startsWith('|')),
+    )
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }
 
 const answers: [string, Answer][] = [
-  ['holds it', 'hold'], ['owed to itself', 'owe'], ['leaves the holders', 'leave'], ['moves it to its own trash', 'trash'], ['the same', 'trash'],
-  ['new version', 'new-version'], ['–', 'nothing'],
+  ['holds it', 'hold'],
+  ['owed to itself', 'owe'],
+  ['leaves the holders', 'leave'],
+  ['moves it to its own trash', 'trash'],
+  ['the same', 'trash'],
+  ['new version', 'new-version'],
+  ['–', 'nothing'],
 ];
 const verdicts: [string, Verdict][] = [
-  ['dropped', 'drop'], ['to the trash', 'trash'], ['to the conflicts', 'conflict'], ['put back: a landing', 'put-back'], ['put back where the path is empty', 'return'],
+  ['dropped', 'drop'],
+  ['to the trash', 'trash'],
+  ['to the conflicts', 'conflict'],
+  ['put back: a landing', 'put-back'],
+  ['put back where the path is empty', 'return'],
 ];
 function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
   const found = meanings.find(([start]) => cell.startsWith(start));
@@ -30,20 +49,45 @@ function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
 test('ARCHITECTURE.md shows what reconcile answers', () => {
   const rows = tableOf("on this host's disk");
   expect(rows).toHaveLength(6);
-  const blocked = { host: 'A', failure: { code: 'DISK_FULL', message: '', retryable: true, of: 'path' as const }, since: new Date(0) };
+  const blocked = {
+    host: 'A',
+    failure: { code: 'DISK_FULL', message: '', retryable: true, of: 'path' as const },
+    since: new Date(0),
+  };
   for (const [on = '', ...cells] of rows) {
     const make = on.startsWith('tombstone') ? tombstoneEntry : fileEntry;
-    const situations = [{ heldBy: ['A'] }, { heldBy: ['B'], owed: ['A'] }, { heldBy: ['B'], owed: [] }].map((fields) => make(fields));
-    const standings = (['current', 'old', 'lost', 'absent', 'unknown'] as const).filter((standing) => on.includes(standing));
+    const situations = [
+      { heldBy: ['A'] },
+      { heldBy: ['B'], owed: ['A'] },
+      { heldBy: ['B'], owed: [] },
+    ].map((fields) => make(fields));
+    const standings = (['current', 'old', 'lost', 'absent', 'unknown'] as const).filter(
+      (standing) => on.includes(standing),
+    );
     for (const standing of standings) {
       cells.forEach((cell, column) => {
-        const entries = [situations[column], ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : [])];
+        const entries = [
+          situations[column],
+          ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : []),
+        ];
         for (const entry of entries) {
           const evidence = { lateDelivery: false, awaited: false, referenced: false, taken: false };
           const ask = (ownCopy: boolean): Answer | Question =>
-            reconcile({ entry, standing, me: 'A', ready: true, why: 'scan', removalsHalted: false, evidence: { ...evidence, ownCopy } });
+            reconcile({
+              entry,
+              standing,
+              me: 'A',
+              ready: true,
+              why: 'scan',
+              removalsHalted: false,
+              evidence: { ...evidence, ownCopy },
+            });
           expect([on, column, ask(false)]).toEqual([on, column, meaningOf(cell, answers)]);
-          expect([on, column, ask(true)]).toEqual([on, column, cell.endsWith('¹') ? 'restore' : meaningOf(cell, answers)]);
+          expect([on, column, ask(true)]).toEqual([
+            on,
+            column,
+            cell.endsWith('¹') ? 'restore' : meaningOf(cell, answers),
+          ]);
         }
       });
     }
@@ -54,14 +98,30 @@ test('ARCHITECTURE.md shows what is judged', () => {
   const rows = tableOf('what was replaced or removed is, by now');
   expect(rows).toHaveLength(5);
   for (const [is = '', ...cells] of rows) {
-    const standing = (['current', 'old', 'lost', 'unknown'] as FoundStanding[]).find((one) => is.startsWith(one)) ?? 'absent';
+    const standing =
+      (['current', 'old', 'lost', 'unknown'] as FoundStanding[]).find((one) =>
+        is.startsWith(one),
+      ) ?? 'absent';
     const sent = is.includes('moved on') ? 'before' : 'v1';
     (['replaced', 'removed', 'leftover'] as AsideBy[]).forEach((by, column) => {
       const cell = cells[column] ?? '';
       if (cell === '–') return;
-      const ask = (isNews: boolean): Verdict => judge({ entry: fileEntry({ version: 'v1' }), standing, by, sent, ruled: false, contentCompared: true, isNews });
+      const ask = (isNews: boolean): Verdict =>
+        judge({
+          entry: fileEntry({ version: 'v1' }),
+          standing,
+          by,
+          sent,
+          ruled: false,
+          contentCompared: true,
+          isNews,
+        });
       expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, verdicts)]);
-      expect([is, by, ask(true)]).toEqual([is, by, cell.endsWith('³') ? 'put-back' : meaningOf(cell, verdicts)]);
+      expect([is, by, ask(true)]).toEqual([
+        is,
+        by,
+        cell.endsWith('³') ? 'put-back' : meaningOf(cell, verdicts),
+      ]);
     });
   }
 });

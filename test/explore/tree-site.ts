@@ -1,5 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createJudging } from '../../src/replication/resolve-replaced.js';
 import { hasCode, SyncMediaError } from '../../src/model/errors.js';
@@ -15,15 +25,26 @@ import type { Entry, HostId, Path } from '../../src/model/words.js';
 import { makeTombstone } from '../../src/decisions/entries.js';
 import { openSite, photos, type Replica, type Site } from '../ledger/site.js';
 
-/** Two hosts with real disks and a real ledger; the app, the scans and the lanes act when a test says so. */
+/**
+ * Two hosts with real disks and a real ledger; the app, the scans and the lanes act when a test
+ * says so.
+ */
 export class TreeSite {
-  /** What the app wrote on each host and did not take away there: it must be somewhere on that disk. */
-  private readonly written = new Map<HostId, Set<string>>([['A', new Set()], ['B', new Set()]]);
+  /**
+   * What the app wrote on each host and did not take away there: it must be somewhere on that disk.
+   */
+  private readonly written = new Map<HostId, Set<string>>([
+    ['A', new Set()],
+    ['B', new Set()],
+  ]);
   private readonly away = new Set<HostId>();
   private readonly settler: Settler;
   private count = 0;
 
-  private constructor(private readonly site: Site, private readonly replicas: Record<HostId, Replica>) {
+  private constructor(
+    private readonly site: Site,
+    private readonly replicas: Record<HostId, Replica>,
+  ) {
     this.settler = new Settler(site.ledger, site.events);
   }
 
@@ -32,11 +53,15 @@ export class TreeSite {
     return new TreeSite(site, { A: await site.replica('A'), B: await site.replica('B') });
   }
 
-  /** The app puts a file here, whatever is in its way: a directory of the name, a file where a directory has to be. */
+  /**
+   * The app puts a file here, whatever is in its way: a directory of the name, a file where a
+   * directory has to be.
+   */
   async write(host: HostId, path: Path): Promise<void> {
     if (this.away.has(host)) return;
     const content = `content ${++this.count} of ${host}`;
-    for (let folder = dirname(path); folder !== photos.path; folder = dirname(folder)) await this.unlinkFile(host, folder);
+    for (let folder = dirname(path); folder !== photos.path; folder = dirname(folder))
+      await this.unlinkFile(host, folder);
     await this.unlink(host, path);
     await mkdir(dirname(this.at(host, path)), { recursive: true });
     await writeFile(this.at(host, path), content);
@@ -47,17 +72,28 @@ export class TreeSite {
   /** The app removes a file, or a whole directory. */
   async unlink(host: HostId, path: string): Promise<void> {
     if (this.away.has(host) || !(await lstat(this.at(host, path)).catch(() => undefined))) return;
-    for (const content of await contentsBelow(this.at(host, path))) this.written.get(host)?.delete(content);
+    for (const content of await contentsBelow(this.at(host, path)))
+      this.written.get(host)?.delete(content);
     await rm(this.at(host, path), { recursive: true, force: true });
   }
 
   /** A document that named it was deleted, and the app has removed it here. */
   async delete(host: HostId, path: Path): Promise<void> {
-    const { ledger } = this.site, before = await ledger.read(path);
+    const { ledger } = this.site,
+      before = await ledger.read(path);
     if (this.away.has(host) || before?.kind !== 'file') return;
     await this.unlinkFile(host, path);
     const others = Object.keys(this.replicas).filter((one) => one !== host);
-    await ledger.replace(before.version, makeTombstone(before, { path, version: randomUUID(), me: host, wantedBy: others, now: new Date() }));
+    await ledger.replace(
+      before.version,
+      makeTombstone(before, {
+        path,
+        version: randomUUID(),
+        me: host,
+        wantedBy: others,
+        now: new Date(),
+      }),
+    );
   }
 
   /** The sync dir is unmounted, or mounted again. */
@@ -73,14 +109,26 @@ export class TreeSite {
   async scan(host: HostId): Promise<void> {
     const { fold, disk } = this.replica(host);
     try {
-      await scanDir({ fold, ledger: this.site.ledger, disk, me: host }, photos, new AbortController().signal, () => undefined);
+      await scanDir(
+        { fold, ledger: this.site.ledger, disk, me: host },
+        photos,
+        new AbortController().signal,
+        () => undefined,
+      );
     } catch (error) {
       if (!this.away.has(host) || !hasCode(error, 'NO_MARKER')) throw error;
     }
   }
 
-  /** As a lane does, with a copy on this machine for the transfer. `between`: what happens in the middle of each landing. */
-  async deliver(from: HostId, to: HostId, between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  /**
+   * As a lane does, with a copy on this machine for the transfer. `between`: what happens in the
+   * middle of each landing.
+   */
+  async deliver(
+    from: HostId,
+    to: HostId,
+    between: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     const { ledger } = this.site;
     for (const { path } of await ledger.owedTo(to, from, 100)) {
       const entry = await ledger.read(path);
@@ -92,7 +140,13 @@ export class TreeSite {
       } catch (error) {
         if (!(error instanceof SyncMediaError)) throw error;
         if (this.away.has(to)) continue;
-        await ledger.block(entry, to, { code: error.code, message: error.message, retryable: true, of: 'path' }, new Date(0), new Date(0));
+        await ledger.block(
+          entry,
+          to,
+          { code: error.code, message: error.message, retryable: true, of: 'path' },
+          new Date(0),
+          new Date(0),
+        );
       }
     }
   }
@@ -110,7 +164,10 @@ export class TreeSite {
       }
       await this.deliver('A', 'B');
       await this.deliver('B', 'A');
-      const now = JSON.stringify([await this.entries(), await this.treeOf('A'), await this.treeOf('B')], (key: string, value: unknown) => (key === 'since' ? 0 : value));
+      const now = JSON.stringify(
+        [await this.entries(), await this.treeOf('A'), await this.treeOf('B')],
+        (key: string, value: unknown) => (key === 'since' ? 0 : value),
+      );
       if (now === before) return;
       before = now;
     }
@@ -128,34 +185,65 @@ export class TreeSite {
     const broken: string[] = [];
     for (const [host, contents] of this.written) {
       const there = new Set(await contentsBelow(this.at(host, photos.path)));
-      for (const content of contents) if (!there.has(content)) broken.push(`${content} is gone from ${host}`);
+      for (const content of contents)
+        if (!there.has(content)) broken.push(`${content} is gone from ${host}`);
     }
     for (const entry of await this.entries()) {
-      for (const host of Object.keys(this.replicas)) broken.push(...await this.findWrong(entry, host));
+      for (const host of Object.keys(this.replicas))
+        broken.push(...(await this.findWrong(entry, host)));
     }
     return broken;
   }
 
-  async close(): Promise<void> { await this.site.close(); }
-
-  at(host: HostId, path: string): string { return join(this.replica(host).root, path); }
-  isAway(host: HostId): boolean { return this.away.has(host); }
-
-  private async findWrong(entry: Entry, host: HostId): Promise<string[]> {
-    const what = `${host}, ${entry.path}`, at = this.at(host, entry.path);
-    const found = (await lstat(at).catch(() => undefined))?.isFile() ? createHash('sha256').update(await readFile(at)).digest('hex') : undefined;
-    const blocked = entry.blocked.find((one) => one.host === host);
-    if (entry.kind === 'tombstone') return entry.heldBy.includes(host) && found === undefined ? [] : [`${what}: a file under a tombstone`];
-    if (entry.heldBy.includes(host)) return found === entry.facts?.sha256 ? [] : [`${what}: holds it, but has it not`];
-    if (entry.heldBy.length === 0) return [];
-    // A file where the other has a directory is for a person to decide, unless it is deleted.
-    if (blocked) return ['NOT_A_FILE', 'LINK_FAILED'].includes(blocked.failure.code) ? [] : [`${what}: blocked by ${blocked.failure.message}`];
-    if (entry.owed.includes(host)) return [`${what}: owed for ever`];
-    return lacks(entry, host) && found !== entry.facts?.sha256 ? [] : [`${what}: has it, but does not hold it`];
+  async close(): Promise<void> {
+    await this.site.close();
   }
 
-  private async land(entry: Entry, from: HostId, to: HostId, place: Place, between: () => Promise<void>): Promise<void> {
-    const judge = createJudging(this.site.ledger, { all: () => [] })(to, () => ({ version: entry.version, ruled: false }));
+  at(host: HostId, path: string): string {
+    return join(this.replica(host).root, path);
+  }
+  isAway(host: HostId): boolean {
+    return this.away.has(host);
+  }
+
+  private async findWrong(entry: Entry, host: HostId): Promise<string[]> {
+    const what = `${host}, ${entry.path}`,
+      at = this.at(host, entry.path);
+    const found = (await lstat(at).catch(() => undefined))?.isFile()
+      ? createHash('sha256')
+          .update(await readFile(at))
+          .digest('hex')
+      : undefined;
+    const blocked = entry.blocked.find((one) => one.host === host);
+    if (entry.kind === 'tombstone')
+      return entry.heldBy.includes(host) && found === undefined
+        ? []
+        : [`${what}: a file under a tombstone`];
+    if (entry.heldBy.includes(host))
+      return found === entry.facts?.sha256 ? [] : [`${what}: holds it, but has it not`];
+    if (entry.heldBy.length === 0) return [];
+    // A file where the other has a directory is for a person to decide, unless it is deleted.
+    if (blocked)
+      return ['NOT_A_FILE', 'LINK_FAILED'].includes(blocked.failure.code)
+        ? []
+        : [`${what}: blocked by ${blocked.failure.message}`];
+    if (entry.owed.includes(host)) return [`${what}: owed for ever`];
+    return lacks(entry, host) && found !== entry.facts?.sha256
+      ? []
+      : [`${what}: has it, but does not hold it`];
+  }
+
+  private async land(
+    entry: Entry,
+    from: HostId,
+    to: HostId,
+    place: Place,
+    between: () => Promise<void>,
+  ): Promise<void> {
+    const judge = createJudging(this.site.ledger, { all: () => [] })(to, () => ({
+      version: entry.version,
+      ruled: false,
+    }));
     if (entry.kind === 'tombstone') {
       const judged = await remove(place, entry.path, judge);
       if (isBackAtPath(judged)) await this.site.ledger.release(entry, to);
@@ -170,16 +258,21 @@ export class TreeSite {
     await between();
     try {
       await land(place, entry.path, unfinished, judge);
-    } finally { await rm(unfinished, { force: true }); }
+    } finally {
+      await rm(unfinished, { force: true });
+    }
     await this.settler.settle(entry.path, entry.version, to);
   }
 
   private async unlinkFile(host: HostId, path: string): Promise<void> {
-    if ((await lstat(this.at(host, path)).catch(() => undefined))?.isFile()) await this.unlink(host, path);
+    if ((await lstat(this.at(host, path)).catch(() => undefined))?.isFile())
+      await this.unlink(host, path);
   }
 
   private async treeOf(host: HostId): Promise<string[]> {
-    return (await readdir(this.at(host, photos.path), { recursive: true })).filter((name) => !name.startsWith('.syncmedia')).sort();
+    return (await readdir(this.at(host, photos.path), { recursive: true }))
+      .filter((name) => !name.startsWith('.syncmedia'))
+      .sort();
   }
 
   private replica(host: HostId): Replica {
@@ -195,5 +288,9 @@ async function contentsBelow(at: string): Promise<string[]> {
   if (stat?.isFile()) return [await readFile(at, 'utf8')];
   if (!stat?.isDirectory()) return [];
   const below = await readdir(at, { recursive: true, withFileTypes: true });
-  return Promise.all(below.filter((entry) => entry.isFile()).map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')));
+  return Promise.all(
+    below
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')),
+  );
 }

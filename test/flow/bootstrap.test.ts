@@ -17,8 +17,13 @@ async function holdEverywhere(...names: string[]): Promise<void> {
   await one.app.sync.runs.follow((await one.app.sync.push()).id);
   await untilSettled(site);
 }
-/** The machine is taken out of the site, and comes back as a new host; what is on its disk stays. */
-async function replaceHost(machine: Machine, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<App> {
+/**
+ * The machine is taken out of the site, and comes back as a new host; what is on its disk stays.
+ */
+async function replaceHost(
+  machine: Machine,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<App> {
   await machine.app.close();
   await one.app.sync.hosts.unregister(machine.name);
   await meanwhile();
@@ -30,23 +35,38 @@ async function replaceHost(machine: Machine, meanwhile: () => Promise<void> = ()
 const untilReady = (app: App, name: string): Promise<unknown> =>
   until(async () => (await app.sync.hosts.show(name)).readyAt !== undefined, { timeout: 40_000 });
 const forgetEntry = (name: string): Promise<unknown> =>
-  one.app.connection.collection<{ _id: string }>('syncmedia_ledger').deleteOne({ _id: `${dir}/${name}` });
+  one.app.connection
+    .collection<{ _id: string }>('syncmedia_ledger')
+    .deleteOne({ _id: `${dir}/${name}` });
 
-test('a new host gets everything from one peer, holds what it has already without being sent it, and then is a source', async () => {
-  await holdEverywhere('a.jpg', 'b.jpg');
-  const app = await replaceHost(three, () => rm(three.path(`${dir}/b.jpg`)));
-  const fetched: string[] = [], sent: string[] = [];
-  app.sync.on('outcome', ({ outcome }) => { fetched.push(outcome.change.path); });
-  for (const machine of [one, two]) machine.app.sync.on('outcome', ({ outcome }) => { sent.push(outcome.change.path); });
-  await app.sync.start();
-  await untilReady(app, 'three');
-  await untilSettled(site);
-  expect(await three.tree()).toEqual(await one.tree());
-  expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
-  const { id } = await app.sync.hosts.show('three');
-  for (const name of ['one', 'two']) expect((await app.sync.hosts.show(name)).knows).toContain(id);
-  expect(await one.app.connection.collection('syncmedia_ledger').countDocuments({ heldBy: id })).toBe(2);
-});
+test(
+  'a new host gets everything from one peer, holds what it has already without being sent ' +
+    'it, and then is a source',
+  async () => {
+    await holdEverywhere('a.jpg', 'b.jpg');
+    const app = await replaceHost(three, () => rm(three.path(`${dir}/b.jpg`)));
+    const fetched: string[] = [],
+      sent: string[] = [];
+    app.sync.on('outcome', ({ outcome }) => {
+      fetched.push(outcome.change.path);
+    });
+    for (const machine of [one, two])
+      machine.app.sync.on('outcome', ({ outcome }) => {
+        sent.push(outcome.change.path);
+      });
+    await app.sync.start();
+    await untilReady(app, 'three');
+    await untilSettled(site);
+    expect(await three.tree()).toEqual(await one.tree());
+    expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
+    const { id } = await app.sync.hosts.show('three');
+    for (const name of ['one', 'two'])
+      expect((await app.sync.hosts.show(name)).knows).toContain(id);
+    expect(
+      await one.app.connection.collection('syncmedia_ledger').countDocuments({ heldBy: id }),
+    ).toBe(2);
+  },
+);
 
 test('a peer that is down is not the only one; what is saved meanwhile comes too', async () => {
   await holdEverywhere('a.jpg');
@@ -57,7 +77,7 @@ test('a peer that is down is not the only one; what is saved meanwhile comes too
   await one.app.Photo.create({ title: 'new', file: `${dir}/new.jpg` });
   await untilReady(app, 'three');
   expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
-  await until(async () => await three.read(`${dir}/new.jpg`) === 'new', { timeout: 15_000 });
+  await until(async () => (await three.read(`${dir}/new.jpg`)) === 'new', { timeout: 15_000 });
 });
 
 test('with every peer down it is no source, tries again, and is filled when one is back', async () => {
@@ -65,40 +85,55 @@ test('with every peer down it is no source, tries again, and is filled when one 
   const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
   for (const { ssh } of [one, two]) await ssh.stop({ hard: true });
   await app.sync.start();
-  await until(async () => (await app.sync.runs.list()).some(({ kind, state }) => kind === 'bootstrap' && state === 'failed'), { timeout: 20_000 });
+  await until(
+    async () =>
+      (await app.sync.runs.list()).some(
+        ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
+      ),
+    { timeout: 20_000 },
+  );
   expect((await app.sync.hosts.show('three')).readyAt).toBeUndefined();
   await two.ssh.start();
   await untilReady(app, 'three');
   expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
 });
 
-test('a host that comes back after what was deleted is forgotten sets it aside, and brings it nobody', async () => {
-  await holdEverywhere('deleted.jpg', 'stays.jpg');
-  const app = await replaceHost(three, async () => {
-    for (const machine of [one, two]) await rm(machine.path(`${dir}/deleted.jpg`));
-    await forgetEntry('deleted.jpg');
-    await one.write(`${dir}/stays.jpg`, 'replaced', 2_000_000);
-    await one.app.sync.runs.follow((await one.app.sync.push()).id);
-  });
-  expect((await app.sync.hosts.show('three')).returnedAt).toBeInstanceOf(Date);
-  await app.sync.start();
-  await untilReady(app, 'three');
-  expect(await three.kept('conflicts')).toEqual(['deleted.jpg']);
-  expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
-  await one.app.sync.runs.follow((await one.app.sync.pull()).id);
-  await untilSettled(site);
-  for (const machine of [one, two, three]) expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
-  expect(await three.read(`${dir}/stays.jpg`)).toBe('replaced');
-});
+test(
+  'a host that comes back after what was deleted is forgotten sets it aside, and brings it ' +
+    'nobody',
+  async () => {
+    await holdEverywhere('deleted.jpg', 'stays.jpg');
+    const app = await replaceHost(three, async () => {
+      for (const machine of [one, two]) await rm(machine.path(`${dir}/deleted.jpg`));
+      await forgetEntry('deleted.jpg');
+      await one.write(`${dir}/stays.jpg`, 'replaced', 2_000_000);
+      await one.app.sync.runs.follow((await one.app.sync.push()).id);
+    });
+    expect((await app.sync.hosts.show('three')).returnedAt).toBeInstanceOf(Date);
+    await app.sync.start();
+    await untilReady(app, 'three');
+    expect(await three.kept('conflicts')).toEqual(['deleted.jpg']);
+    expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
+    await one.app.sync.runs.follow((await one.app.sync.pull()).id);
+    await untilSettled(site);
+    for (const machine of [one, two, three])
+      expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
+    expect(await three.read(`${dir}/stays.jpg`)).toBe('replaced');
+  },
+);
 
 test('so does one that was away for very long, by its own account', async () => {
   await holdEverywhere('deleted.jpg', 'stays.jpg');
   await two.app.close();
   for (const machine of [one, three]) await rm(machine.path(`${dir}/deleted.jpg`));
   await forgetEntry('deleted.jpg');
-  await one.app.connection.collection('syncmedia_hosts').updateOne({ hostname: 'two' }, { $set: { seenAt: new Date('2020-01-01') } });
+  await one.app.connection
+    .collection('syncmedia_hosts')
+    .updateOne({ hostname: 'two' }, { $set: { seenAt: new Date('2020-01-01') } });
   await two.startApp();
-  await until(async () => (await two.kept('conflicts')).includes('deleted.jpg'), { timeout: 40_000 });
+  await until(async () => (await two.kept('conflicts')).includes('deleted.jpg'), {
+    timeout: 40_000,
+  });
   await untilReady(one.app, 'two');
   expect(Object.keys(await two.tree())).toEqual([`${dir}/stays.jpg`]);
 });
@@ -110,7 +145,10 @@ test('a first adoption: what only the new host has is contributed', async () => 
     await three.write(`${dir}/its-own.jpg`, 'its own', 500_000);
   });
   await app.sync.start();
-  for (const machine of [one, two]) await until(async () => await machine.read(`${dir}/its-own.jpg`) === 'its own', { timeout: 40_000 });
+  for (const machine of [one, two])
+    await until(async () => (await machine.read(`${dir}/its-own.jpg`)) === 'its own', {
+      timeout: 40_000,
+    });
 });
 
 test('a new host that the others cannot let in at first is filled once they do', async () => {
@@ -118,9 +156,15 @@ test('a new host that the others cannot let in at first is filled once they do',
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
   for (const { ssh } of [one, two, three]) await ssh.stop({ hard: true });
   const four = await site.addMachine('four');
-  await until(async () => (await four.app.sync.runs.list()).some(({ kind, state }) => kind === 'bootstrap' && state === 'failed'), { timeout: 20_000 });
+  await until(
+    async () =>
+      (await four.app.sync.runs.list()).some(
+        ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
+      ),
+    { timeout: 20_000 },
+  );
   expect((await four.app.sync.hosts.show('four')).readyAt).toBeUndefined();
   for (const { ssh } of [one, two, three]) await ssh.start();
   await untilReady(four.app, 'four');
-  await until(async () => await four.read(`${dir}/a.jpg`) === 'a', { timeout: 20_000 });
+  await until(async () => (await four.read(`${dir}/a.jpg`)) === 'a', { timeout: 20_000 });
 });

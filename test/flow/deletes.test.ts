@@ -21,7 +21,10 @@ async function remove(machine: Machine, name: string): Promise<void> {
   await rm(machine.path(`${dir}/${name}`));
 }
 const has = (machine: Machine, name: string, content: string | undefined): Promise<unknown> =>
-  until(async () => await machine.read(`${dir}/${name}`) === content, { timeout: 15_000, what: `${machine.name} has ${String(content)} at ${name}` });
+  until(async () => (await machine.read(`${dir}/${name}`)) === content, {
+    timeout: 15_000,
+    what: `${machine.name} has ${String(content)} at ${name}`,
+  });
 async function everywhere(name: string, content: string | undefined): Promise<void> {
   for (const machine of [one, two, three]) await has(machine, name, content);
 }
@@ -35,7 +38,14 @@ test('a deleted record takes its file along, into the trash of the others; empty
   await everywhere('album/a.jpg', undefined);
   await until(async () => (await two.kept('trash')).includes('a.jpg'), { timeout: 15_000 });
   await until(async () => !Object.keys(await two.tree()).some((path) => path.includes('album')));
-  await until(() => stat(two.path(`${dir}/album`)).then(() => false, () => true), { timeout: 15_000 });
+  await until(
+    () =>
+      stat(two.path(`${dir}/album`)).then(
+        () => false,
+        () => true,
+      ),
+    { timeout: 15_000 },
+  );
   expect(await two.read(`${dir}/b.jpg`)).toBe('b.jpg');
 });
 
@@ -46,7 +56,8 @@ test('a file that another document still names stays everywhere', async () => {
   await untilSettled(site);
   await one.app.Photo.findOneAndDelete({ title: 'photo of shared.jpg' });
   await rm(one.path(`${dir}/shared.jpg`));
-  // It is no candidate any more once it was looked at: the capture is gone, and nothing was removed.
+  // It is no candidate any more once it was looked at: the capture is gone, and nothing was
+  // removed.
   await until(async () => (await one.app.sync.status()).captures === 0, { timeout: 15_000 });
   expect(await two.read(`${dir}/shared.jpg`)).toBe('shared.jpg');
 });
@@ -65,26 +76,36 @@ test('a replaced file goes like a deleted one', async () => {
 });
 
 describe('a host that was off while files were deleted', () => {
-  test('brings none of them back, by push, pull, sweep or a verification that repairs, whoever runs it', async () => {
-    await save(one, 'gone.jpg');
-    await save(one, 'stays.jpg');
-    await everywhere('gone.jpg', 'gone.jpg');
-    await untilSettled(site);
-    await three.app.close();
-    await three.ssh.stop({ hard: true });
-    await remove(one, 'gone.jpg');
-    await has(two, 'gone.jpg', undefined);
-    await three.ssh.start();
-    const back = await three.startApp();
-    for (const { sync } of [back, two.app, one.app]) {
-      for (const run of [await sync.push(), await sync.pull(), await sync.verify({ repair: true })]) await sync.runs.follow(run.id);
-    }
-    await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
-    await everywhere('gone.jpg', undefined);
-    await everywhere('stays.jpg', 'stays.jpg');
-    await untilSettled(site);
-    for (const machine of [one, two, three]) expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
-  });
+  test(
+    'brings none of them back, by push, pull, sweep or a verification that repairs, whoever ' +
+      'runs it',
+    async () => {
+      await save(one, 'gone.jpg');
+      await save(one, 'stays.jpg');
+      await everywhere('gone.jpg', 'gone.jpg');
+      await untilSettled(site);
+      await three.app.close();
+      await three.ssh.stop({ hard: true });
+      await remove(one, 'gone.jpg');
+      await has(two, 'gone.jpg', undefined);
+      await three.ssh.start();
+      const back = await three.startApp();
+      for (const { sync } of [back, two.app, one.app]) {
+        for (const run of [
+          await sync.push(),
+          await sync.pull(),
+          await sync.verify({ repair: true }),
+        ])
+          await sync.runs.follow(run.id);
+      }
+      await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
+      await everywhere('gone.jpg', undefined);
+      await everywhere('stays.jpg', 'stays.jpg');
+      await untilSettled(site);
+      for (const machine of [one, two, three])
+        expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
+    },
+  );
 
   test('keeps what its app uploaded under the name meanwhile, and it wins everywhere', async () => {
     await save(one, 'again.jpg', 'old');
@@ -138,10 +159,14 @@ test('what lies in the trash can be put back, on every host', async () => {
   await untilSettled(site);
   await remove(one, 'back.jpg');
   await everywhere('back.jpg', undefined);
-  const kept = await until(async () => (await two.app.sync.kept.list('trash'))[0], { timeout: 15_000 });
+  const kept = await until(async () => (await two.app.sync.kept.list('trash'))[0], {
+    timeout: 15_000,
+  });
   await two.app.sync.kept.restore(kept.dir, kept.keptAs);
   await everywhere('back.jpg', 'precious');
-  await expect(two.app.sync.kept.restore(dir, '.syncmedia/trash/../../../x')).rejects.toMatchObject({ code: 'BAD_PATH' });
+  await expect(two.app.sync.kept.restore(dir, '.syncmedia/trash/../../../x')).rejects.toMatchObject(
+    { code: 'BAD_PATH' },
+  );
 });
 
 test('sync.remove deletes a file that no document ever named', async () => {

@@ -15,19 +15,24 @@ beforeEach(async () => {
     await one.app.Photo.create({ title: 'a photo', file: name });
   }
   await untilSettled(site);
-  for (const machine of [one, two, three]) expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
+  for (const machine of [one, two, three])
+    expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
 });
 afterEach(() => site.close());
 
 /** Push, pull and a verification that repairs, on each host, to the end. */
 async function runAll(): Promise<void> {
-  for (const { app: { sync } } of [two, one, three]) {
-    for (const run of [await sync.push(), await sync.pull(), await sync.verify({ repair: true })]) await sync.runs.follow(run.id);
+  for (const {
+    app: { sync },
+  } of [two, one, three]) {
+    for (const run of [await sync.push(), await sync.pull(), await sync.verify({ repair: true })])
+      await sync.runs.follow(run.id);
   }
 }
 
 test('a sync dir that was emptied on one host is emptied nowhere else, and is filled again', async () => {
-  for (const name of await readdir(two.path(dir))) if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
+  for (const name of await readdir(two.path(dir)))
+    if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
   await runAll();
   await untilSettled(site);
   for (const machine of [one, three, two]) {
@@ -36,19 +41,23 @@ test('a sync dir that was emptied on one host is emptied nowhere else, and is fi
   }
 });
 
-test('a sync dir that is not mounted on one host loses nothing anywhere, and nothing is put where it should be', async () => {
-  const elsewhere = join(two.ssh.dir, 'unmounted');
-  await rename(two.path(dir), elsewhere);
-  await mkdir(two.path(dir));
-  await runAll();
-  for (const machine of [one, three]) {
-    expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-    expect(await machine.kept('trash')).toEqual([]);
-  }
-  // Empty still: rmdir refuses anything else.
-  await rmdir(two.path(dir));
-  await rename(elsewhere, two.path(dir));
-  await runAll();
-  await untilSettled(site);
-  expect(Object.keys(await two.tree()).sort()).toEqual([...names].sort());
-});
+test(
+  'a sync dir that is not mounted on one host loses nothing anywhere, and nothing is put ' +
+    'where it should be',
+  async () => {
+    const elsewhere = join(two.ssh.dir, 'unmounted');
+    await rename(two.path(dir), elsewhere);
+    await mkdir(two.path(dir));
+    await runAll();
+    for (const machine of [one, three]) {
+      expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
+      expect(await machine.kept('trash')).toEqual([]);
+    }
+    // Empty still: rmdir refuses anything else.
+    await rmdir(two.path(dir));
+    await rename(elsewhere, two.path(dir));
+    await runAll();
+    await untilSettled(site);
+    expect(Object.keys(await two.tree()).sort()).toEqual([...names].sort());
+  },
+);

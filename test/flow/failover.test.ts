@@ -4,7 +4,10 @@ import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
 
-/** How many saves of each host are acknowledged before the primary is killed, and after another one works. */
+/**
+ * How many saves of each host are acknowledged before the primary is killed, and after another one
+ * works.
+ */
 const savesBetween = 15;
 /** A host begins a save so often, unless the one before is still under way. */
 const paceMs = 50;
@@ -21,7 +24,9 @@ beforeAll(async () => {
   site = await openSite({ server: set });
   closers.push(() => site.close());
 }, 240_000);
-afterAll(async () => { for (const close of closers.reverse()) await close(); }, 60_000);
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+}, 60_000);
 
 /** Saves one document after another, and counts what the database made of it. */
 class Saver {
@@ -32,10 +37,17 @@ class Saver {
   private timer: NodeJS.Timeout | undefined;
   private doing: Promise<void> | undefined;
 
-  constructor(private readonly name: string, private readonly save: (name: string) => Promise<unknown>) {}
+  constructor(
+    private readonly name: string,
+    private readonly save: (name: string) => Promise<unknown>,
+  ) {}
 
   start(): void {
-    this.timer = setInterval(() => { this.doing ??= this.saveNext().finally(() => { this.doing = undefined; }); }, paceMs);
+    this.timer = setInterval(() => {
+      this.doing ??= this.saveNext().finally(() => {
+        this.doing = undefined;
+      });
+    }, paceMs);
   }
 
   async stop(): Promise<void> {
@@ -49,31 +61,52 @@ class Saver {
       await this.save(name);
       this.acknowledged.push(name);
     } catch (error) {
-      const cause = error instanceof Error ? `${error.name}: ${error.message.replaceAll(/\d+/g, 'N')}` : String(error);
+      const cause =
+        error instanceof Error
+          ? `${error.name}: ${error.message.replaceAll(/\d+/g, 'N')}`
+          : String(error);
       this.refused[cause] = (this.refused[cause] ?? 0) + 1;
     }
   }
 }
 
-function makeSavers(machine: Machine): { synced: Saver; plain: Saver; Plain: Model<{ name: string }> } {
-  const { app: { Photo, connection }, name } = machine;
+function makeSavers(machine: Machine): {
+  synced: Saver;
+  plain: Saver;
+  Plain: Model<{ name: string }>;
+} {
+  const {
+    app: { Photo, connection },
+    name,
+  } = machine;
   const Plain = connection.model<{ name: string }>('Plain', new Schema({ name: String }));
   const synced = new Saver(name, async (title) => {
     await machine.write(`${dir}/${title}.jpg`, title);
     await Photo.create({ title, file: `${dir}/${title}.jpg` });
   });
-  return { synced, plain: new Saver(`plain ${name}`, (title) => Plain.create({ name: title })), Plain };
+  return {
+    synced,
+    plain: new Saver(`plain ${name}`, (title) => Plain.create({ name: title })),
+    Plain,
+  };
 }
 
 test.skipIf(typeof binary !== 'string')(
-  `what was acknowledged reaches every host while the primary of the database is killed twice${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
+  `what was acknowledged reaches every host while the primary of the database is killed ` +
+    `twice${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
   async () => {
     const savers = site.machines.map(makeSavers);
     const all = savers.flatMap(({ synced, plain }) => [synced, plain]);
     for (const saver of all) saver.start();
     const untilMoreAreSaved = async (): Promise<void> => {
       const before = all.map(({ acknowledged }) => acknowledged.length);
-      await until(() => all.every(({ acknowledged }, i) => acknowledged.length >= (before[i] ?? 0) + savesBetween), { ...slow, what: 'more saves' });
+      await until(
+        () =>
+          all.every(
+            ({ acknowledged }, i) => acknowledged.length >= (before[i] ?? 0) + savesBetween,
+          ),
+        { ...slow, what: 'more saves' },
+      );
     };
     try {
       for (let round = 0; round < 2; round++) {
@@ -86,20 +119,35 @@ test.skipIf(typeof binary !== 'string')(
     } finally {
       await Promise.all(all.map((saver) => saver.stop()));
     }
-    console.log(`failover: ${JSON.stringify(savers.map(({ synced, plain }) => [synced, plain].map(({ acknowledged, refused }) => ({ acknowledged: acknowledged.length, refused }))))}`);
+    console.log(
+      `failover: ` +
+        `${JSON.stringify(savers.map(({ synced, plain }) => [synced, plain].map(({ acknowledged, refused }) => ({ acknowledged: acknowledged.length, refused }))))}`,
+    );
 
     const [{ Plain }] = savers as [ReturnType<typeof makeSavers>];
     const [machine] = site.machines as [Machine];
-    const stored = new Set([...await Plain.distinct('name'), ...await machine.app.Photo.distinct('title')]);
-    expect(all.flatMap(({ acknowledged }) => acknowledged).filter((name) => !stored.has(name)), 'acknowledged, and not in the database').toEqual([]);
+    const stored = new Set([
+      ...(await Plain.distinct('name')),
+      ...(await machine.app.Photo.distinct('title')),
+    ]);
+    expect(
+      all.flatMap(({ acknowledged }) => acknowledged).filter((name) => !stored.has(name)),
+      'acknowledged, and not in the database',
+    ).toEqual([]);
 
     const names = savers.flatMap(({ synced }) => synced.acknowledged);
     const findMissing = async ({ read }: Machine): Promise<string[]> => {
       const missing: string[] = [];
-      for (const name of names) if (await read(`${dir}/${name}.jpg`) !== name) missing.push(name);
+      for (const name of names) if ((await read(`${dir}/${name}.jpg`)) !== name) missing.push(name);
       return missing;
     };
-    for (const host of site.machines) await until(async () => (await findMissing(host)).length === 0, { ...slow, what: `every file on ${host.name}` });
+    for (const host of site.machines)
+      await until(async () => (await findMissing(host)).length === 0, {
+        ...slow,
+        what: `every file on ${host.name}`,
+      });
     await untilSettled(site, slow.timeout);
     expect(await Promise.all(site.machines.map(findMissing))).toEqual([[], [], []]);
-  }, 300_000);
+  },
+  300_000,
+);

@@ -12,13 +12,15 @@ test('what a host that is gone still had to deliver is delivered by a holder', a
   await three.ssh.stop({ hard: true });
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-  await until(async () => await two.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
+  await until(async () => (await two.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
   const { id } = await one.app.sync.hosts.show('two');
-  const ledger = one.app.connection.collection<{ _id: string; heldBy: string[]; sender: string }>('syncmedia_ledger');
+  const ledger = one.app.connection.collection<{ _id: string; heldBy: string[]; sender: string }>(
+    'syncmedia_ledger',
+  );
   await until(async () => (await ledger.findOne({ _id: `${dir}/a.jpg` }))?.heldBy.includes(id));
   await one.app.sync.close();
   await three.ssh.start();
-  await until(async () => await three.read(`${dir}/a.jpg`) === 'a', { timeout: 30_000 });
+  await until(async () => (await three.read(`${dir}/a.jpg`)) === 'a', { timeout: 30_000 });
   expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.sender).toBe(id);
 });
 
@@ -29,11 +31,13 @@ test('a sender that is at work keeps its entries, however long a host is down', 
   await three.ssh.stop({ hard: true });
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-  await until(async () => await two.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
-  const hosts = one.app.connection.collection<{ _id: string; lease?: { beat: number } }>('syncmedia_hosts');
+  await until(async () => (await two.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
+  const hosts = one.app.connection.collection<{ _id: string; lease?: { beat: number } }>(
+    'syncmedia_hosts',
+  );
   const beat = async (): Promise<number> => (await hosts.findOne({ _id: id }))?.lease?.beat ?? 0;
   const before = await beat();
-  await until(async () => await beat() > before + 8, { timeout: 20_000 });
+  await until(async () => (await beat()) > before + 8, { timeout: 20_000 });
   const ledger = one.app.connection.collection<{ _id: string; sender: string }>('syncmedia_ledger');
   expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.sender).toBe(id);
 });

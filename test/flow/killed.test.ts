@@ -19,9 +19,14 @@ afterEach(async () => {
 
 /** A process of host one's app that saves one photo and says so; its lanes are its own. */
 async function saveInProcess(file: string, mode: 'lanes' | 'no lanes'): Promise<ChildProcess> {
-  const started = spawn(process.execPath, ['--import', 'tsx', program, site.database.uri, dir, file, mode], {
-    env: { ...process.env, ...one.environment }, stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const started = spawn(
+    process.execPath,
+    ['--import', 'tsx', program, site.database.uri, dir, file, mode],
+    {
+      env: { ...process.env, ...one.environment },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   child = started;
   const lines = createInterface({ input: started.stdout });
   for await (const line of lines) if (line === 'saved') return started;
@@ -33,15 +38,22 @@ async function killHard(killed: ChildProcess): Promise<void> {
   await once(killed, 'exit');
 }
 
-test.each(['lanes', 'no lanes'] as const)('kill -9 between the save and the delivery loses nothing (%s)', async (mode) => {
-  await one.app.close();
-  await two.ssh.stop({ hard: true });
-  await three.ssh.stop({ hard: true });
-  await one.write(`${dir}/killed.jpg`, 'still here');
-  await killHard(await saveInProcess(`${dir}/killed.jpg`, mode));
-  await two.ssh.start();
-  await three.ssh.start();
-  expect(await two.read(`${dir}/killed.jpg`)).toBeUndefined();
-  await one.startApp();
-  for (const machine of [two, three]) await until(async () => await machine.read(`${dir}/killed.jpg`) === 'still here', { timeout: 25_000 });
-}, 90_000);
+test.each(['lanes', 'no lanes'] as const)(
+  'kill -9 between the save and the delivery loses nothing (%s)',
+  async (mode) => {
+    await one.app.close();
+    await two.ssh.stop({ hard: true });
+    await three.ssh.stop({ hard: true });
+    await one.write(`${dir}/killed.jpg`, 'still here');
+    await killHard(await saveInProcess(`${dir}/killed.jpg`, mode));
+    await two.ssh.start();
+    await three.ssh.start();
+    expect(await two.read(`${dir}/killed.jpg`)).toBeUndefined();
+    await one.startApp();
+    for (const machine of [two, three])
+      await until(async () => (await machine.read(`${dir}/killed.jpg`)) === 'still here', {
+        timeout: 25_000,
+      });
+  },
+  90_000,
+);

@@ -17,16 +17,24 @@ async function save(name: string, content: string): Promise<void> {
   await one.app.Photo.create({ title: name, file: at(name) });
 }
 const arrives = (machine: Machine, name: string, content: string | undefined): Promise<unknown> =>
-  until(async () => await machine.read(at(name)) === content, { timeout: 60_000, what: `${name} on ${machine.name}` });
+  until(async () => (await machine.read(at(name))) === content, {
+    timeout: 60_000,
+    what: `${name} on ${machine.name}`,
+  });
 
-test('a file that is deleted with its document and becomes a directory at once is deleted everywhere, and what lies below it arrives', async () => {
-  await save('album', 'old');
-  await arrives(two, 'album', 'old');
-  await one.app.Photo.deleteMany({ file: at('album') });
-  await unlink(one.path(at('album')));
-  await save('album/cover.jpg', 'below');
-  await arrives(two, 'album/cover.jpg', 'below');
-}, 120_000);
+test(
+  'a file that is deleted with its document and becomes a directory at once is deleted ' +
+    'everywhere, and what lies below it arrives',
+  async () => {
+    await save('album', 'old');
+    await arrives(two, 'album', 'old');
+    await one.app.Photo.deleteMany({ file: at('album') });
+    await unlink(one.path(at('album')));
+    await save('album/cover.jpg', 'below');
+    await arrives(two, 'album/cover.jpg', 'below');
+  },
+  120_000,
+);
 
 test('a directory that becomes a file is replaced by it once what lay in it is deleted', async () => {
   await save('page/x.jpg', 'old');
@@ -45,9 +53,16 @@ test('a directory in the way of a file keeps no push, pull or verify from everyt
   for (const machine of [one, two]) {
     for (const ask of ['push', 'verify', 'pull'] as const) {
       const { id } = await machine.app.sync[ask]();
-      await until(async () => !['asked', 'running'].includes((await machine.app.sync.runs.show(id)).state), { timeout: 60_000 });
+      await until(
+        async () => !['asked', 'running'].includes((await machine.app.sync.runs.show(id)).state),
+        { timeout: 60_000 },
+      );
       const run = await machine.app.sync.runs.show(id);
-      expect(run.failures.filter(({ failure }) => failure.code === 'TRANSFER_FAILED').map(({ failure }) => `${machine.name} ${ask}: ${failure.message}`)).toEqual([]);
+      expect(
+        run.failures
+          .filter(({ failure }) => failure.code === 'TRANSFER_FAILED')
+          .map(({ failure }) => `${machine.name} ${ask}: ${failure.message}`),
+      ).toEqual([]);
     }
   }
   await arrives(two, 'beside.jpg', 'beside');
@@ -57,20 +72,28 @@ test('a directory in the way of a file keeps no push, pull or verify from everyt
   expect(await two.read(at('taken/by-hand.jpg'))).toBe('by hand');
 }, 240_000);
 
-test('a delete reaches a host that has a directory, or a file in the place of the directory, where the file was', async () => {
-  await save('card', 'old');
-  await save('deck/card', 'old');
-  await arrives(two, 'card', 'old');
-  await arrives(two, 'deck/card', 'old');
-  for (const name of ['card', 'deck']) await rm(two.path(at(name)), { recursive: true });
-  await two.write(at('card/by-hand.jpg'), 'by hand');
-  await two.write(at('deck'), 'by hand');
-  await one.app.Photo.deleteMany({ file: { $in: [at('card'), at('deck/card')] } });
-  for (const name of ['card', 'deck/card']) await unlink(one.path(at(name)));
-  const isDone = async (name: string): Promise<boolean> => {
-    const entry = await site.database.connection.collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger').findOne({ _id: at(name) });
-    return entry?.kind === 'tombstone' && entry.owed.length === 0 && entry.blocked.length === 0;
-  };
-  for (const name of ['card', 'deck/card']) await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });
-  expect(await two.read(at('card/by-hand.jpg'))).toBe('by hand');
-}, 180_000);
+test(
+  'a delete reaches a host that has a directory, or a file in the place of the directory, ' +
+    'where the file was',
+  async () => {
+    await save('card', 'old');
+    await save('deck/card', 'old');
+    await arrives(two, 'card', 'old');
+    await arrives(two, 'deck/card', 'old');
+    for (const name of ['card', 'deck']) await rm(two.path(at(name)), { recursive: true });
+    await two.write(at('card/by-hand.jpg'), 'by hand');
+    await two.write(at('deck'), 'by hand');
+    await one.app.Photo.deleteMany({ file: { $in: [at('card'), at('deck/card')] } });
+    for (const name of ['card', 'deck/card']) await unlink(one.path(at(name)));
+    const isDone = async (name: string): Promise<boolean> => {
+      const entry = await site.database.connection
+        .collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger')
+        .findOne({ _id: at(name) });
+      return entry?.kind === 'tombstone' && entry.owed.length === 0 && entry.blocked.length === 0;
+    };
+    for (const name of ['card', 'deck/card'])
+      await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });
+    expect(await two.read(at('card/by-hand.jpg'))).toBe('by hand');
+  },
+  180_000,
+);

@@ -4,13 +4,17 @@ import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
 
 /**
- * What a host's app writes while a delivery is on its way is put back by that delivery. The host's own capture may be gone by then: it was
- * folded while the delivered bytes lay at the path. Here the app does not save at all, so that every run is one of these.
+ * What a host's app writes while a delivery is on its way is put back by that delivery. The host's
+ * own capture may be gone by then: it was folded while the delivered bytes lay at the path. Here
+ * the app does not save at all, so that every run is one of these.
  */
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
   // Scans that come by themselves would find it too, up to ten minutes later.
-  site = await openSite({ plugin: { onDelete: 'propagate', sweep: false }, tuning: { scanChangedMs: 3_600_000 } });
+  site = await openSite({
+    plugin: { onDelete: 'propagate', sweep: false },
+    tuning: { scanChangedMs: 3_600_000 },
+  });
   [one, two, three] = threeOf(site);
 });
 afterEach(() => site.close());
@@ -18,7 +22,10 @@ afterEach(() => site.close());
 const file = `${dir}/a.jpg`;
 const everywhere = async (content: string): Promise<void> => {
   for (const machine of [one, two, three]) {
-    await until(async () => await machine.read(file) === content, { timeout: 20_000, what: `${JSON.stringify(content)} on ${machine.name}` });
+    await until(async () => (await machine.read(file)) === content, {
+      timeout: 20_000,
+      what: `${JSON.stringify(content)} on ${machine.name}`,
+    });
   }
 };
 async function saveOn(machine: Machine, content: string): Promise<void> {
@@ -31,7 +38,9 @@ test('what a delivery puts back on a host is captured there, and reaches every h
   await saveOn(one, 'by one');
   await everywhere('by two, on its own disk only');
   await untilSettled(site);
-  expect((await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash'))).toContain('a.jpg');
+  expect(
+    (await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash')),
+  ).toContain('a.jpg');
 }, 120_000);
 
 test('what a removal puts back on a host is captured there, and reaches every host', async () => {

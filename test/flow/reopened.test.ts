@@ -8,7 +8,10 @@ import { dir, openSite, quick, type Machine, type Photo, type Site } from './sit
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
-const versions: [string, Mongoose][] = [['Mongoose 9', mongoose9], ['Mongoose 8', createRequire(import.meta.url)('mongoose8') as Mongoose]];
+const versions: [string, Mongoose][] = [
+  ['Mongoose 9', mongoose9],
+  ['Mongoose 8', createRequire(import.meta.url)('mongoose8') as Mongoose],
+];
 
 type Kind = 'default' | 'created' | 'shared';
 
@@ -33,7 +36,10 @@ beforeAll(async () => {
 afterEach(() => app.close());
 afterAll(() => site.close());
 
-/** The app of the first host, on the default connection of a Mongoose, on one that was created, or on one that shares the client of such a one. */
+/**
+ * The app of the first host, on the default connection of a Mongoose, on one that was created, or
+ * on one that shares the client of such a one.
+ */
 async function startApp(base: Mongoose, kind: Kind): Promise<ClosingApp> {
   // One that no other test has: its default connection is its own.
   const own = new base.Mongoose();
@@ -41,18 +47,40 @@ async function startApp(base: Mongoose, kind: Kind): Promise<ClosingApp> {
   const outer = kind === 'default' ? own.connection : own.createConnection();
   const connection = kind === 'shared' ? outer.useDb(name) : outer;
   const log: string[] = [];
-  const say = (level: string) => (message: string): void => { log.push(`${level}: ${message}`); };
-  const sync = createSyncMedia({ environment: one.environment, log: { info: say('info'), warn: say('warning'), error: say('error') } }, quick);
+  const say =
+    (level: string) =>
+    (message: string): void => {
+      log.push(`${level}: ${message}`);
+    };
+  const sync = createSyncMedia(
+    {
+      environment: one.environment,
+      log: { info: say('info'), warn: say('warning'), error: say('error') },
+    },
+    quick,
+  );
   const schema = new own.Schema({ title: String, file: String }) as unknown as Schema<Photo>;
   schema.plugin(sync.plugin as never, { syncDirs: [dir], sweep: false } as never);
   let held = false;
-  sync.on('lease', (lease) => { ({ held } = lease); });
+  sync.on('lease', (lease) => {
+    ({ held } = lease);
+  });
   const opened: ClosingApp = {
-    sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
+    sync,
+    connection,
+    log,
+    Photo: connection.model<Photo>('Photo', schema),
     holdsLease: () => held,
-    closeConnection: async () => { await (kind === 'default' ? own.disconnect() : outer.close()); },
-    openConnection: async (other = uri) => { await (kind === 'default' ? own.connect(other) : outer.openUri(other)); },
-    close: async () => { await sync.close(); await outer.close(); },
+    closeConnection: async () => {
+      await (kind === 'default' ? own.disconnect() : outer.close());
+    },
+    openConnection: async (other = uri) => {
+      await (kind === 'default' ? own.connect(other) : outer.openUri(other));
+    },
+    close: async () => {
+      await sync.close();
+      await outer.close();
+    },
   };
   await opened.openConnection();
   await sync.start();
@@ -65,7 +93,8 @@ async function save(name: string): Promise<void> {
   await app.Photo.create({ title: name, file: `${dir}/${name}` });
 }
 
-const untilArrived = (name: string): Promise<unknown> => until(async () => await two.read(`${dir}/${name}`) === name, { timeout: 20_000 });
+const untilArrived = (name: string): Promise<unknown> =>
+  until(async () => (await two.read(`${dir}/${name}`)) === name, { timeout: 20_000 });
 
 describe.each(versions)('%s', (label, base) => {
   const short = label.replace(/\D/g, '');
@@ -88,11 +117,20 @@ describe.each(versions)('%s', (label, base) => {
     test('a save while it is closed fails as it does without the plugin, and the next one is sent', async () => {
       app = await startApp(base, kind);
       const { base: own } = app.connection;
-      const Plain = app.connection.model<{ title: string }>('Plain', new own.Schema({ title: String }) as unknown as Schema<{ title: string }>);
+      const Plain = app.connection.model<{ title: string }>(
+        'Plain',
+        new own.Schema({ title: String }) as unknown as Schema<{ title: string }>,
+      );
       await Plain.init();
       await app.closeConnection();
-      const refusal = async (saving: Promise<unknown>): Promise<unknown> => saving.then(() => 'saved', (error: unknown) => (error as Error).name);
-      expect(await refusal(save(nameOf('refused')))).toBe(await refusal(Plain.create({ title: 'x' })));
+      const refusal = async (saving: Promise<unknown>): Promise<unknown> =>
+        saving.then(
+          () => 'saved',
+          (error: unknown) => (error as Error).name,
+        );
+      expect(await refusal(save(nameOf('refused')))).toBe(
+        await refusal(Plain.create({ title: 'x' })),
+      );
       await app.openConnection();
       await save(nameOf('repeated'));
       await untilArrived(nameOf('repeated'));
@@ -106,7 +144,13 @@ describe.each(versions)('%s', (label, base) => {
       for (const name of names) await one.write(`${dir}/${name}`, name);
       const opening = app.openConnection();
       const stored: string[] = [];
-      for (const name of names) await app.Photo.create({ title: name, file: `${dir}/${name}` }).then(() => { stored.push(name); }, () => undefined);
+      for (const name of names)
+        await app.Photo.create({ title: name, file: `${dir}/${name}` }).then(
+          () => {
+            stored.push(name);
+          },
+          () => undefined,
+        );
       await opening;
       await save(nameOf('opened'));
       for (const name of [...stored, nameOf('opened')]) await untilArrived(name);
@@ -125,7 +169,8 @@ describe.each(versions)('%s', (label, base) => {
 
     test('opened many times it is listened to once, and no more after the instance is closed', async () => {
       app = await startApp(base, kind);
-      const listening = (): number[] => ['open', 'close', 'disconnecting'].map((event) => app.connection.listenerCount(event));
+      const listening = (): number[] =>
+        ['open', 'close', 'disconnecting'].map((event) => app.connection.listenerCount(event));
       const before = listening();
       for (let times = 0; times < 10; times++) {
         await app.closeConnection();
@@ -142,19 +187,27 @@ describe.each(versions)('%s', (label, base) => {
 
   describe('opened to another database', () => {
     let other: TestDatabase;
-    beforeAll(async () => { other = await testDatabase(); });
+    beforeAll(async () => {
+      other = await testDatabase();
+    });
     afterAll(() => other.close());
 
     test('it is refused with both names, and used again once it leads back', async () => {
       app = await startApp(base, 'default');
       await app.closeConnection();
       await app.openConnection(other.uri);
-      const line = await until(() => app.log.find((said) => said.startsWith('error') && said.includes(other.name)));
+      const line = await until(() =>
+        app.log.find((said) => said.startsWith('error') && said.includes(other.name)),
+      );
       expect(line).toContain(site.database.name);
       await expect(app.sync.status()).rejects.toMatchObject({ code: 'BAD_STATE' });
       await until(async () => !(await app.sync.isReady()));
       // Nothing of ours was written there.
-      expect((await other.connection.listCollections()).filter(({ name }) => name.startsWith('syncmedia'))).toEqual([]);
+      expect(
+        (await other.connection.listCollections()).filter(({ name }) =>
+          name.startsWith('syncmedia'),
+        ),
+      ).toEqual([]);
       await app.closeConnection();
       await app.openConnection();
       await save(`back-${short}.jpg`);
@@ -169,22 +222,33 @@ describe.each(versions)('%s', (label, base) => {
     await until(async () => !(await app.sync.isReady()));
   });
 
-  test('another connection instead: saves are captured there, the log asks for a restart, and they are sent after it', async () => {
-    app = await startApp(base, 'created');
-    const { base: own } = app.connection, name = `elsewhere-${short}.jpg`;
-    await app.closeConnection();
-    const other = await own.createConnection(site.database.uri).asPromise();
-    try {
-      const Photo = other.model<Photo>('Photo', app.Photo.schema);
-      expect(app.log.filter((line) => line.includes('restarted'))).toEqual([expect.stringMatching(/^warning: the application closed the connection/)]);
-      await one.write(`${dir}/${name}`, name);
-      await Photo.create({ title: name, file: `${dir}/${name}` });
-      expect(await other.db!.collection('syncmedia_captures').countDocuments({ touched: `${dir}/${name}` })).toBe(1);
-      await app.close();
+  test(
+    'another connection instead: saves are captured there, the log asks for a restart, and ' +
+      'they are sent after it',
+    async () => {
       app = await startApp(base, 'created');
-      await untilArrived(name);
-    } finally {
-      await other.close();
-    }
-  });
+      const { base: own } = app.connection,
+        name = `elsewhere-${short}.jpg`;
+      await app.closeConnection();
+      const other = await own.createConnection(site.database.uri).asPromise();
+      try {
+        const Photo = other.model<Photo>('Photo', app.Photo.schema);
+        expect(app.log.filter((line) => line.includes('restarted'))).toEqual([
+          expect.stringMatching(/^warning: the application closed the connection/),
+        ]);
+        await one.write(`${dir}/${name}`, name);
+        await Photo.create({ title: name, file: `${dir}/${name}` });
+        expect(
+          await other
+            .db!.collection('syncmedia_captures')
+            .countDocuments({ touched: `${dir}/${name}` }),
+        ).toBe(1);
+        await app.close();
+        app = await startApp(base, 'created');
+        await untilArrived(name);
+      } finally {
+        await other.close();
+      }
+    },
+  );
 });

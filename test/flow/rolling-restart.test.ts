@@ -7,14 +7,21 @@ import { until } from '../harness/wait.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
 
 const program = fileURLToPath(new URL('serving-app.ts', import.meta.url));
-/** A quarter of what is promised, for machines of two busy cores; with UPLOADS_PER_SECOND=20 in the environment it is all of that. */
-const uploadsPerSecond = Number(process.env['UPLOADS_PER_SECOND'] ?? 5), getsPerSecond = 5 * uploadsPerSecond;
+/**
+ * A quarter of what is promised, for machines of two busy cores; with UPLOADS_PER_SECOND=20 in the
+ * environment it is all of that.
+ */
+const uploadsPerSecond = Number(process.env['UPLOADS_PER_SECOND'] ?? 5),
+  getsPerSecond = 5 * uploadsPerSecond;
 /** Requests under way; where the machine is too slow for more they are left out, and counted. */
 const underWayLimit = 300;
 /** Files that visitors get, with all hosts running, before the next host restarts. */
 const getsBetween = Math.min(100, 2 * getsPerSecond);
 
-/** How a process ends: it closes its instance at SIGTERM; it has no handler for that; or it is killed. */
+/**
+ * How a process ends: it closes its instance at SIGTERM; it has no handler for that; or it is
+ * killed.
+ */
 const endings = { closes: 'SIGTERM', dies: 'SIGTERM', killed: 'SIGKILL' } as const;
 type Ending = keyof typeof endings;
 
@@ -24,11 +31,15 @@ class RunningApp {
   /** Where it answers; undefined from the moment of the signal until the next one listens. */
   url: string | undefined;
 
-  constructor(readonly machine: Machine, private readonly uri: string) {}
+  constructor(
+    readonly machine: Machine,
+    private readonly uri: string,
+  ) {}
 
   async start(ending: Ending): Promise<void> {
     const child = spawn(process.execPath, ['--import', 'tsx', program, this.uri, dir, ending], {
-      env: { ...process.env, ...this.machine.environment }, stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...this.machine.environment },
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.child = child;
     for await (const line of createInterface({ input: child.stdout })) {
@@ -62,7 +73,10 @@ afterAll(async () => {
   await site.close();
 });
 
-/** Uploads and downloads at a steady pace, to hosts that run. What came of them is counted by its cause. */
+/**
+ * Uploads and downloads at a steady pace, to hosts that run. What came of them is counted by its
+ * cause.
+ */
 class Load {
   readonly counts: Record<string, number> = {};
   private readonly names: string[] = [];
@@ -70,12 +84,24 @@ class Load {
   private readonly timers: NodeJS.Timeout[] = [];
   private made = 0;
 
-  get acknowledged(): readonly string[] { return this.names; }
-  get got(): number { return this.counts['GET 200'] ?? 0; }
+  get acknowledged(): readonly string[] {
+    return this.names;
+  }
+  get got(): number {
+    return this.counts['GET 200'] ?? 0;
+  }
 
   start(): void {
-    this.timers.push(setInterval(() => { this.begin((app, url) => this.upload(app, url)); }, 1_000 / uploadsPerSecond));
-    this.timers.push(setInterval(() => { this.begin((app, url) => this.get(app, url)); }, 1_000 / getsPerSecond));
+    this.timers.push(
+      setInterval(() => {
+        this.begin((app, url) => this.upload(app, url));
+      }, 1_000 / uploadsPerSecond),
+    );
+    this.timers.push(
+      setInterval(() => {
+        this.begin((app, url) => this.get(app, url));
+      }, 1_000 / getsPerSecond),
+    );
   }
 
   async stop(): Promise<void> {
@@ -95,7 +121,9 @@ class Load {
       this.count('not sent');
       return;
     }
-    const doing = work(app, app.url).finally(() => { this.underWay.delete(doing); });
+    const doing = work(app, app.url).finally(() => {
+      this.underWay.delete(doing);
+    });
     this.underWay.add(doing);
   }
 
@@ -119,37 +147,53 @@ class Load {
     try {
       const response = await fetch(`${url}/uploads/photos/${name}`);
       const body = await response.text();
-      came = response.status === 200 && body !== name ? 'GET other bytes' : `GET ${String(response.status)}`;
+      came =
+        response.status === 200 && body !== name
+          ? 'GET other bytes'
+          : `GET ${String(response.status)}`;
     } catch {
       came = 'GET broken';
     }
-    this.count(app.url === url || came === 'GET 200' ? came : `${came} of a host that was ended meanwhile`);
+    this.count(
+      app.url === url || came === 'GET 200' ? came : `${came} of a host that was ended meanwhile`,
+    );
   }
 }
 
-test('no upload that was acknowledged is missing on a host that runs, while each host restarts in turn', async () => {
-  const load = new Load();
-  load.start();
-  await until(() => load.acknowledged.length > 20, { timeout: 60_000 });
-  const all = Object.keys(endings) as Ending[];
-  for (const [round, ending] of all.entries()) {
-    for (const app of apps) {
-      await app.end(endings[ending]);
-      // The next round ends it in another way.
-      await app.start(all[round + 1] ?? 'closes');
-      const before = load.got;
-      await until(() => load.got >= before + getsBetween, { timeout: 120_000 });
+test(
+  'no upload that was acknowledged is missing on a host that runs, while each host restarts ' +
+    'in turn',
+  async () => {
+    const load = new Load();
+    load.start();
+    await until(() => load.acknowledged.length > 20, { timeout: 60_000 });
+    const all = Object.keys(endings) as Ending[];
+    for (const [round, ending] of all.entries()) {
+      for (const app of apps) {
+        await app.end(endings[ending]);
+        // The next round ends it in another way.
+        await app.start(all[round + 1] ?? 'closes');
+        const before = load.got;
+        await until(() => load.got >= before + getsBetween, { timeout: 120_000 });
+      }
     }
-  }
-  await load.stop();
-  console.log(`rolling restart: ${JSON.stringify(load.counts)}`);
-  expect(load.counts).not.toHaveProperty('GET 404');
-  expect(load.counts).not.toHaveProperty('GET other bytes');
-  expect(load.got).toBeGreaterThan(9 * getsBetween);
-  for (const { machine } of apps) await machine.startApp({ start: false }).then((app) => { machine.app = app; });
-  await untilSettled(site, 120_000);
-  for (const { machine } of apps) {
-    const tree = await machine.tree();
-    expect(load.acknowledged.filter((name) => tree[`${dir}/${name}`] === undefined), machine.name).toEqual([]);
-  }
-}, 600_000);
+    await load.stop();
+    console.log(`rolling restart: ${JSON.stringify(load.counts)}`);
+    expect(load.counts).not.toHaveProperty('GET 404');
+    expect(load.counts).not.toHaveProperty('GET other bytes');
+    expect(load.got).toBeGreaterThan(9 * getsBetween);
+    for (const { machine } of apps)
+      await machine.startApp({ start: false }).then((app) => {
+        machine.app = app;
+      });
+    await untilSettled(site, 120_000);
+    for (const { machine } of apps) {
+      const tree = await machine.tree();
+      expect(
+        load.acknowledged.filter((name) => tree[`${dir}/${name}`] === undefined),
+        machine.name,
+      ).toEqual([]);
+    }
+  },
+  600_000,
+);

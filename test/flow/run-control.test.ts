@@ -8,25 +8,51 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 let site: Site, one: Machine, two: Machine;
 beforeEach(async () => {
-  // Slow enough that there is something to tell, and to interrupt: 300 KiB/s, of which there are 3 MiB in ten files.
+  // Slow enough that there is something to tell, and to interrupt: 300 KiB/s, of which there are 3
+  // MiB in ten files.
   site = await openSite({ plugin: { sweep: false }, environment: { SYNCMEDIA_BWLIMIT: '300' } });
   [one, two] = threeOf(site);
-  for (let index = 0; index < 10; index++) await two.write(`${dir}/${String(index)}.bin`, Buffer.alloc(300 * 1024, index), 1_000_000);
+  for (let index = 0; index < 10; index++)
+    await two.write(`${dir}/${String(index)}.bin`, Buffer.alloc(300 * 1024, index), 1_000_000);
 });
 afterEach(() => site.close());
 
-test('a pull tells how much there is, how far and how fast it goes, as events, to whoever follows, and on a terminal', async () => {
-  const events: Run[] = [], followed: Run[] = [];
-  one.app.sync.on('run', ({ run }) => { events.push(run); });
-  const { id } = await one.app.sync.pull({ hosts: ['two'] });
-  const shown = runCli(['runs', 'follow', id], { terminal: true, env: { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri } });
-  const ended = await one.app.sync.runs.follow(id, (run) => { followed.push(run); });
-  expect(ended).toMatchObject({ state: 'done', files: 10, filesFound: 10, bytes: 10 * 300 * 1024, bytesFound: 10 * 300 * 1024 });
-  expect(ended.secondsLeft).toBeUndefined();
-  expect(events.some(({ state, filesFound, files }) => state === 'running' && filesFound === 10 && files < 10)).toBe(true);
-  expect(followed.some(({ state, filesFound }) => state === 'running' && filesFound === 10)).toBe(true);
-  expect((await shown).stdout).toMatch(/pull \[#*-*\] \d+% \d+ of 10 files/);
-});
+test(
+  'a pull tells how much there is, how far and how fast it goes, as events, to whoever ' +
+    'follows, and on a terminal',
+  async () => {
+    const events: Run[] = [],
+      followed: Run[] = [];
+    one.app.sync.on('run', ({ run }) => {
+      events.push(run);
+    });
+    const { id } = await one.app.sync.pull({ hosts: ['two'] });
+    const shown = runCli(['runs', 'follow', id], {
+      terminal: true,
+      env: { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
+    });
+    const ended = await one.app.sync.runs.follow(id, (run) => {
+      followed.push(run);
+    });
+    expect(ended).toMatchObject({
+      state: 'done',
+      files: 10,
+      filesFound: 10,
+      bytes: 10 * 300 * 1024,
+      bytesFound: 10 * 300 * 1024,
+    });
+    expect(ended.secondsLeft).toBeUndefined();
+    expect(
+      events.some(
+        ({ state, filesFound, files }) => state === 'running' && filesFound === 10 && files < 10,
+      ),
+    ).toBe(true);
+    expect(followed.some(({ state, filesFound }) => state === 'running' && filesFound === 10)).toBe(
+      true,
+    );
+    expect((await shown).stdout).toMatch(/pull \[#*-*\] \d+% \d+ of 10 files/);
+  },
+);
 
 test('a pull that is cancelled ends at once, and the next one goes on from where it was', async () => {
   const { sync } = one.app;
@@ -43,7 +69,9 @@ test('a pull that is cancelled ends at once, and the next one goes on from where
 
 test('a pull whose process ends is carried out by the next one', async () => {
   const { id } = await one.app.sync.pull({ hosts: ['two'] });
-  await until(async () => (await one.app.sync.runs.show(id)).filesFound === 10, { timeout: 20_000 });
+  await until(async () => (await one.app.sync.runs.show(id)).filesFound === 10, {
+    timeout: 20_000,
+  });
   await one.app.close();
   expect(Object.keys(await one.tree()).length).toBeLessThan(10);
   const app = await one.startApp();

@@ -4,7 +4,15 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Run } from '../../src/model/words.js';
 import { startHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site, type SiteOptions } from './site.js';
+import {
+  dir,
+  openSite,
+  threeOf,
+  untilSettled,
+  type Machine,
+  type Site,
+  type SiteOptions,
+} from './site.js';
 
 let site: Site | undefined;
 async function open(options?: SiteOptions): Promise<Site> {
@@ -37,7 +45,10 @@ describe('a push', () => {
     await one.write(`${dir}/a.jpg`, 'a');
     await follow(one, 'push');
     await rm(two.path(`${dir}/a.jpg`));
-    expect(await follow(one, 'push', { hosts: ['two'] })).toMatchObject({ state: 'done', files: 1 });
+    expect(await follow(one, 'push', { hosts: ['two'] })).toMatchObject({
+      state: 'done',
+      files: 1,
+    });
     expect(await two.read(`${dir}/a.jpg`)).toBe('a');
   });
 
@@ -47,7 +58,9 @@ describe('a push', () => {
     await follow(one, 'push');
     await rm(two.path(`${dir}/a.jpg`));
     const run = await follow(one, 'push', { dryRun: true });
-    expect(run.wouldTransfer).toEqual([{ host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/a.jpg` }]);
+    expect(run.wouldTransfer).toEqual([
+      { host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/a.jpg` },
+    ]);
     expect(await two.read(`${dir}/a.jpg`)).toBeUndefined();
   });
 
@@ -58,7 +71,7 @@ describe('a push', () => {
     const run = await follow(one, 'push');
     expect(run).toMatchObject({ state: 'failed', failure: { code: 'RUN_FAILED' } });
     expect(run.failures.map(({ failure }) => failure.code)).toEqual(['HOST_UNREACHABLE']);
-    await until(async () => await three.read(`${dir}/a.jpg`) === 'a');
+    await until(async () => (await three.read(`${dir}/a.jpg`)) === 'a');
   });
 });
 
@@ -68,21 +81,29 @@ describe('a pull', () => {
     await two.write(`${dir}/only-here.jpg`, '2', 1_000);
     expect(await follow(one, 'pull')).toMatchObject({ state: 'done', files: 1 });
     expect(await one.read(`${dir}/only-here.jpg`)).toBe('2');
-    await until(async () => await three.read(`${dir}/only-here.jpg`) === '2');
+    await until(async () => (await three.read(`${dir}/only-here.jpg`)) === '2');
   });
 
   test('by cron, as the environment asks', async () => {
-    const [one, two] = threeOf(await open({ plugin: { sweep: false }, environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' } }));
+    const [one, two] = threeOf(
+      await open({ plugin: { sweep: false }, environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' } }),
+    );
     await two.write(`${dir}/a.jpg`, 'a');
-    await until(async () => await one.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
-    expect((await one.app.sync.runs.list()).some(({ kind, askedBy }) => kind === 'pull' && askedBy === 'SYNCMEDIA_PULL_CRON')).toBe(true);
+    await until(async () => (await one.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
+    expect(
+      (await one.app.sync.runs.list()).some(
+        ({ kind, askedBy }) => kind === 'pull' && askedBy === 'SYNCMEDIA_PULL_CRON',
+      ),
+    ).toBe(true);
   });
 
   test('an expression that node-cron would let through is an error at start that names the variable', async () => {
     const [one] = threeOf(await open());
     const environment = { ...one.environment, SYNCMEDIA_PULL_CRON: '*/90 * * * *' };
     const { createSyncMedia } = await import('../../src/instance/create.js');
-    await expect((async () => createSyncMedia({ connection: one.app.connection, environment }).start())()).rejects.toThrow(/SYNCMEDIA_PULL_CRON/);
+    await expect(
+      (async () => createSyncMedia({ connection: one.app.connection, environment }).start())(),
+    ).rejects.toThrow(/SYNCMEDIA_PULL_CRON/);
   });
 });
 
@@ -97,36 +118,56 @@ describe('a passive host', () => {
       await mkdir(join(passive.root, dir), { recursive: true });
       const { fingerprint } = await import('../../src/access/public-key.js');
       await one.app.sync.hosts.add({
-        hostname: 'backup', url: '127.0.0.1', sshPort: passive.port, username: passive.username, root: passive.root,
+        hostname: 'backup',
+        url: '127.0.0.1',
+        sshPort: passive.port,
+        username: passive.username,
+        root: passive.root,
         fingerprint: fingerprint(passive.hostPublicKeys[0] ?? ''),
       });
       await one.write(`${dir}/a.jpg`, 'a');
       await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-      await until(async () => await readFile(join(passive.root, dir, 'a.jpg'), 'utf8') === 'a', { timeout: 15_000 });
+      await until(async () => (await readFile(join(passive.root, dir, 'a.jpg'), 'utf8')) === 'a', {
+        timeout: 15_000,
+      });
       await (await import('node:fs/promises')).writeFile(join(passive.root, dir, 'b.jpg'), 'b');
       expect(await follow(one, 'pull', { hosts: ['backup'] })).toMatchObject({ state: 'done' });
       expect(await one.read(`${dir}/b.jpg`)).toBe('b');
       await one.app.sync.hosts.unregister('backup');
-    } finally { await passive.close(); }
+    } finally {
+      await passive.close();
+    }
   });
 });
 
 test('the reload command runs where files landed, without a shell, and its outcome is recorded', async () => {
-  const [one, two] = threeOf(await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }));
+  const [one, two] = threeOf(
+    await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }),
+  );
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-  await until(async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)', { timeout: 15_000 });
+  await until(
+    async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)',
+    { timeout: 15_000 },
+  );
   expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
 });
 
 test('each host has only the sync dirs it wants', async () => {
   const large = 'uploads/large';
-  const opened = await open({ plugin: { syncDirs: [dir, large] }, registration: (name) => name === 'two' ? { syncDirs: [dir] } : {} });
+  const opened = await open({
+    plugin: { syncDirs: [dir, large] },
+    registration: (name) => (name === 'two' ? { syncDirs: [dir] } : {}),
+  });
   const [one, two, three] = threeOf(opened);
   await one.write(`${dir}/a.jpg`, 'a');
   await one.write(`${large}/b.jpg`, 'b');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg`, thumbnail: `${large}/b.jpg` });
-  await until(async () => await three.read(`${large}/b.jpg`) === 'b' && await two.read(`${dir}/a.jpg`) === 'a', { timeout: 15_000 });
+  await until(
+    async () =>
+      (await three.read(`${large}/b.jpg`)) === 'b' && (await two.read(`${dir}/a.jpg`)) === 'a',
+    { timeout: 15_000 },
+  );
   await untilSettled(opened);
   expect(Object.keys(await two.tree())).toEqual([`${dir}/a.jpg`]);
 });

@@ -12,10 +12,21 @@ import { until } from '../harness/wait.js';
 
 /** Shorter than users have, so that what waits for a clock is over soon; no test asserts a time. */
 export const quick: Partial<Tuning> = {
-  leaseMs: 2_000, beatMs: 300, pollMs: 400, thoroughMs: 400, captureDueMs: 1_500, backoffMs: 100, backoffMaxMs: 400, idleMs: 10_000,
+  leaseMs: 2_000,
+  beatMs: 300,
+  pollMs: 400,
+  thoroughMs: 400,
+  captureDueMs: 1_500,
+  backoffMs: 100,
+  backoffMaxMs: 400,
+  idleMs: 10_000,
 };
 
-export interface Photo { title: string; file: string; thumbnail?: string }
+export interface Photo {
+  title: string;
+  file: string;
+  thumbnail?: string;
+}
 
 /** One process of one machine of a site: the app with its model, its instance, its connection. */
 export interface App {
@@ -32,7 +43,11 @@ export interface Machine {
   readonly ssh: TestHost;
   readonly environment: Record<string, string>;
   /** Another process of the app: begun, with its lanes unless another one has them. */
-  startApp(options?: { start?: boolean; tuning?: Partial<Tuning>; plugin?: Partial<PluginOptions> }): Promise<App>;
+  startApp(options?: {
+    start?: boolean;
+    tuning?: Partial<Tuning>;
+    plugin?: Partial<PluginOptions>;
+  }): Promise<App>;
   /** The first process. */
   app: App;
   path(file: string): string;
@@ -70,7 +85,10 @@ export interface SiteOptions {
 
 export const dir = 'uploads/photos';
 
-/** A site of real parts: one database, and for each host its own sshd, root, state folder, keys and app. */
+/**
+ * A site of real parts: one database, and for each host its own sshd, root, state folder, keys and
+ * app.
+ */
 export async function openSite(options: SiteOptions = {}): Promise<Site> {
   const database = await testDatabase({}, options.server);
   const machines: Machine[] = [];
@@ -88,7 +106,12 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
   };
   try {
     for (const name of options.hosts ?? ['one', 'two', 'three']) await add(name);
-    await until(async () => (await machines[0]?.app.sync.hosts.list())?.every(({ readyAt }) => readyAt !== undefined) ?? false, { timeout: 20_000 });
+    await until(
+      async () =>
+        (await machines[0]?.app.sync.hosts.list())?.every(({ readyAt }) => readyAt !== undefined) ??
+        false,
+      { timeout: 20_000 },
+    );
     return { database, machines, addMachine: add, close };
   } catch (error) {
     const logs = machines.map(({ name, app }) => `${name}:\n${app.log.join('\n')}`).join('\n');
@@ -97,27 +120,69 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
   }
 }
 
-async function addMachine(database: TestDatabase, ssh: TestHost, name: string, options: SiteOptions): Promise<Machine & { closeApps(): Promise<void> }> {
-  for (const one of [options.plugin?.syncDirs ?? dir].flat()) await mkdir(join(ssh.root, one), { recursive: true });
+async function addMachine(
+  database: TestDatabase,
+  ssh: TestHost,
+  name: string,
+  options: SiteOptions,
+): Promise<Machine & { closeApps(): Promise<void> }> {
+  for (const one of [options.plugin?.syncDirs ?? dir].flat())
+    await mkdir(join(ssh.root, one), { recursive: true });
   await options.prepare?.(ssh.root);
   const environment: Record<string, string> = {
-    HOME: ssh.dir, SYNCMEDIA_STATE_DIR: ssh.stateDir, SYNCMEDIA_ROOT: ssh.root, SYNCMEDIA_HOSTNAME: name, SYNCMEDIA_URL: '127.0.0.1',
-    SYNCMEDIA_SSH_PORT: String(ssh.port), SYNCMEDIA_KEY: ssh.publicKeyFile, SYNCMEDIA_IDENTITY: ssh.privateKeyFile,
-    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile, SYNCMEDIA_TIMEOUT: '10', ...confinement, ...options.environment,
+    HOME: ssh.dir,
+    SYNCMEDIA_STATE_DIR: ssh.stateDir,
+    SYNCMEDIA_ROOT: ssh.root,
+    SYNCMEDIA_HOSTNAME: name,
+    SYNCMEDIA_URL: '127.0.0.1',
+    SYNCMEDIA_SSH_PORT: String(ssh.port),
+    SYNCMEDIA_KEY: ssh.publicKeyFile,
+    SYNCMEDIA_IDENTITY: ssh.privateKeyFile,
+    SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeysFile,
+    SYNCMEDIA_TIMEOUT: '10',
+    ...confinement,
+    ...options.environment,
   };
   const apps: App[] = [];
-  async function startApp({ start = true, tuning = {}, plugin = {} }: Parameters<Machine['startApp']>[0] = {}): Promise<App> {
+  async function startApp({
+    start = true,
+    tuning = {},
+    plugin = {},
+  }: Parameters<Machine['startApp']>[0] = {}): Promise<App> {
     const connection = await database.connect();
     const log: string[] = [];
-    const say = (level: string) => (message: string): void => { log.push(`${level}: ${message}`); };
+    const say =
+      (level: string) =>
+      (message: string): void => {
+        log.push(`${level}: ${message}`);
+      };
     const sync = createSyncMedia(
-      { connection, environment, log: { info: say('info'), warn: say('warning'), error: say('error') }, ...options.sync },
-      { ...quick, ...options.tuning, ...tuning });
-    const schema = new Schema<Photo>({ title: { type: String, required: true }, file: String, thumbnail: String });
-    schema.plugin(sync.plugin as never, { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin, ...plugin } as never);
+      {
+        connection,
+        environment,
+        log: { info: say('info'), warn: say('warning'), error: say('error') },
+        ...options.sync,
+      },
+      { ...quick, ...options.tuning, ...tuning },
+    );
+    const schema = new Schema<Photo>({
+      title: { type: String, required: true },
+      file: String,
+      thumbnail: String,
+    });
+    schema.plugin(
+      sync.plugin as never,
+      { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin, ...plugin } as never,
+    );
     const app: App = {
-      sync, connection, log, Photo: connection.model<Photo>('Photo', schema),
-      close: async () => { await sync.close(); await connection.close(); },
+      sync,
+      connection,
+      log,
+      Photo: connection.model<Photo>('Photo', schema),
+      close: async () => {
+        await sync.close();
+        await connection.close();
+      },
     };
     apps.push(app);
     options.compile?.(sync, connection);
@@ -131,7 +196,12 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
   await app.sync.start();
   const path = (file: string): string => join(ssh.root, file);
   return {
-    name, ssh, environment, app, startApp, path,
+    name,
+    ssh,
+    environment,
+    app,
+    startApp,
+    path,
     async write(file, content, mtime) {
       await mkdir(dirname(path(file)), { recursive: true });
       await writeFile(path(file), content);
@@ -139,9 +209,18 @@ async function addMachine(database: TestDatabase, ssh: TestHost, name: string, o
     },
     read: (file) => readFile(path(file), 'utf8').catch(() => undefined),
     tree: () => readTree(ssh.root),
-    kept: async (area) => (await readdir(join(ssh.root, dir, '.syncmedia', area), { recursive: true, withFileTypes: true }).catch(() => []))
-      .filter((entry) => entry.isFile()).map((entry) => entry.name),
-    closeApps: async () => { for (const one of apps) await one.close(); },
+    kept: async (area) =>
+      (
+        await readdir(join(ssh.root, dir, '.syncmedia', area), {
+          recursive: true,
+          withFileTypes: true,
+        }).catch(() => [])
+      )
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name),
+    closeApps: async () => {
+      for (const one of apps) await one.close();
+    },
   };
 }
 
@@ -151,14 +230,16 @@ async function readTree(root: string): Promise<Record<string, string>> {
     const at = join(entry.parentPath, entry.name);
     if (!entry.isFile() || at.includes('/.syncmedia/')) continue;
     const content = await readFile(at).catch(() => undefined);
-    if (content) tree[at.slice(root.length + 1)] = createHash('sha256').update(content).digest('hex');
+    if (content)
+      tree[at.slice(root.length + 1)] = createHash('sha256').update(content).digest('hex');
   }
   return tree;
 }
 
 /**
- * Waits until no host of the site is owed anything, and no capture waits to be folded. It looks twice: a capture leads to what hosts are
- * owed, and what a delivery puts back leads to a capture, so that one look could miss what is on its way from the one to the other.
+ * Waits until no host of the site is owed anything, and no capture waits to be folded. It looks
+ * twice: a capture leads to what hosts are owed, and what a delivery puts back leads to a capture,
+ * so that one look could miss what is on its way from the one to the other.
  */
 export async function untilSettled(site: Site, timeout = 20_000): Promise<void> {
   const [machine] = site.machines;
@@ -166,7 +247,7 @@ export async function untilSettled(site: Site, timeout = 20_000): Promise<void> 
     const status = await (machine as Machine).app.sync.status();
     return status.captures === 0 && status.hosts.every(({ owed, blocked }) => owed + blocked === 0);
   };
-  await until(async () => await isSettled() && await isSettled(), { timeout });
+  await until(async () => (await isSettled()) && (await isSettled()), { timeout });
 }
 
 /** The machines of a site of three. */

@@ -17,7 +17,10 @@ let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
 beforeEach(async () => {
   site = await openSite({ plugin: { sweep: false } });
   [one, two, three] = threeOf(site);
-  ledger = new Ledger(() => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'), makeRowReader(site.database.connection));
+  ledger = new Ledger(
+    () => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'),
+    makeRowReader(site.database.connection),
+  );
 });
 afterEach(() => site.close());
 
@@ -26,10 +29,15 @@ async function save(machine: Machine, name: string, content: string): Promise<vo
   await machine.app.Photo.create({ title: name, file: `${dir}/${name}` });
 }
 const has = (machine: Machine, name: string, content: string): Promise<unknown> =>
-  until(async () => await machine.read(`${dir}/${name}`) === content, { timeout: 15_000, what: `${name} on ${machine.name}` });
+  until(async () => (await machine.read(`${dir}/${name}`)) === content, {
+    timeout: 15_000,
+    what: `${name} on ${machine.name}`,
+  });
 const idOf = async (name: string): Promise<HostId> => (await one.app.sync.hosts.show(name)).id;
-const entryOf = (name: string): Promise<Entry | undefined> => ledger.read(safePath(`${dir}/${name}`));
-const statusOf = async (name: string, by: Machine = one) => (await by.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
+const entryOf = (name: string): Promise<Entry | undefined> =>
+  ledger.read(safePath(`${dir}/${name}`));
+const statusOf = async (name: string, by: Machine = one) =>
+  (await by.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
 
 test('what a host that is unregistered had still to send, a holder sends', async () => {
   await three.ssh.stop({ hard: true });
@@ -38,7 +46,10 @@ test('what a host that is unregistered had still to send, a holder sends', async
   const three_ = await idOf('three');
   await until(async () => (await entryOf('a.jpg'))?.heldBy.length === 2);
   await two.app.sync.hosts.unregister('one');
-  await until(async () => (await entryOf('a.jpg'))?.sender === (await two.app.sync.hosts.show('two')).id, { timeout: 10_000 });
+  await until(
+    async () => (await entryOf('a.jpg'))?.sender === (await two.app.sync.hosts.show('two')).id,
+    { timeout: 10_000 },
+  );
   expect((await entryOf('a.jpg'))?.owed).toEqual([three_]);
   await three.ssh.start();
   await has(three, 'a.jpg', 'a');
@@ -49,10 +60,12 @@ describe('a sender that is owed its own version', () => {
     await three.ssh.stop({ hard: true });
     await save(one, 'b.jpg', 'b');
     await has(two, 'b.jpg', 'b');
-    const { path } = await entryOf('b.jpg') as Entry;
+    const { path } = (await entryOf('b.jpg')) as Entry;
     // As after the landing of an older version whose fence failed, with no other holder.
     await rm(two.path(path));
-    await site.database.connection.collection('syncmedia_ledger').updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
+    await site.database.connection
+      .collection('syncmedia_ledger')
+      .updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
     await ledger.owe(path, [await idOf('one')]);
     expect((await entryOf('b.jpg'))?.heldBy).toEqual([]);
     await three.ssh.start();
@@ -71,29 +84,38 @@ describe('a sender that is owed its own version', () => {
     await one.app.close();
     one.app = await one.startApp({ tuning: { candidateMs: 1_000 } });
     await one.write(`${dir}/c.jpg`, 'first', 1_000);
-    await until(async () => {
-      const push = await one.app.sync.push();
-      await one.app.sync.runs.follow(push.id);
-      return await one.read(`${dir}/c.jpg`) === 'the second';
-    }, { timeout: 30_000, interval: 500 });
+    await until(
+      async () => {
+        const push = await one.app.sync.push();
+        await one.app.sync.runs.follow(push.id);
+        return (await one.read(`${dir}/c.jpg`)) === 'the second';
+      },
+      { timeout: 30_000, interval: 500 },
+    );
     await untilSettled(site);
   });
 });
 
-test('bytes that change without size and time are captured before they are sent, and not held back for ever', async () => {
-  await three.ssh.stop({ hard: true });
-  await one.write(`${dir}/d.jpg`, 'before', 1_700_000_000);
-  await one.app.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
-  await has(two, 'd.jpg', 'before');
-  await one.write(`${dir}/d.jpg`, 'behind', 1_700_000_000);
-  await three.ssh.start();
-  await has(three, 'd.jpg', 'behind');
-  await has(two, 'd.jpg', 'behind');
-});
+test(
+  'bytes that change without size and time are captured before they are sent, and not held ' +
+    'back for ever',
+  async () => {
+    await three.ssh.stop({ hard: true });
+    await one.write(`${dir}/d.jpg`, 'before', 1_700_000_000);
+    await one.app.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
+    await has(two, 'd.jpg', 'before');
+    await one.write(`${dir}/d.jpg`, 'behind', 1_700_000_000);
+    await three.ssh.start();
+    await has(three, 'd.jpg', 'behind');
+    await has(two, 'd.jpg', 'behind');
+  },
+);
 
 test('a sync dir that a host has not marked yet keeps no other from it, and is served once it is', async () => {
   const videos = safePath('uploads/videos');
-  await site.database.connection.collection('syncmedia_syncdirs').insertOne({ _id: videos as never, exclude: [], conflict: 'newer', onDelete: 'keep' });
+  await site.database.connection
+    .collection('syncmedia_syncdirs')
+    .insertOne({ _id: videos as never, exclude: [], conflict: 'newer', onDelete: 'keep' });
   for (const machine of [one, two, three]) {
     // As when its app declares it: the row alone opens nothing to the keys of other hosts.
     await openGateDirs(machine.ssh.stateDir, { root: machine.ssh.root, syncDirs: [] }, [videos]);
@@ -103,19 +125,26 @@ test('a sync dir that a host has not marked yet keeps no other from it, and is s
     await mkdir(machine.path(videos), { recursive: true });
     await writeMarker(localDisk, machine.path(videos), await idOf(machine.name), videos);
   }
-  await until(async () => (await one.app.sync.status()).syncDirs.some(({ path }) => path === videos));
+  await until(async () =>
+    (await one.app.sync.status()).syncDirs.some(({ path }) => path === videos),
+  );
   await one.write(`${videos}/v.mp4`, 'v');
   await one.app.sync.capture([`${videos}/v.mp4`]);
-  await until(async () => await three.read(`${videos}/v.mp4`) === 'v', { timeout: 15_000 });
-  await until(async () => (await statusOf('two'))?.failures[0]?.failure.code === 'NO_MARKER', { timeout: 15_000 });
+  await until(async () => (await three.read(`${videos}/v.mp4`)) === 'v', { timeout: 15_000 });
+  await until(async () => (await statusOf('two'))?.failures[0]?.failure.code === 'NO_MARKER', {
+    timeout: 15_000,
+  });
   await save(one, 'e.jpg', 'e');
   await has(two, 'e.jpg', 'e');
-  expect(await statusOf('two')).toMatchObject({ owed: 1, failures: [{ failure: { code: 'NO_MARKER' } }] });
+  expect(await statusOf('two')).toMatchObject({
+    owed: 1,
+    failures: [{ failure: { code: 'NO_MARKER' } }],
+  });
   const run = await one.app.sync.runs.follow((await one.app.sync.push()).id);
   expect(run).toMatchObject({ state: 'failed', failures: [{ failure: { code: 'NO_MARKER' } }] });
   await mkdir(two.path(videos));
   await writeMarker(localDisk, two.path(videos), await idOf('two'), videos);
-  await until(async () => await two.read(`${videos}/v.mp4`) === 'v', { timeout: 15_000 });
+  await until(async () => (await two.read(`${videos}/v.mp4`)) === 'v', { timeout: 15_000 });
   await until(async () => (await statusOf('two'))?.failures.length === 0, { timeout: 15_000 });
 });
 
@@ -138,22 +167,30 @@ test('a host that works again is not said to be failing, also when it is owed no
   await save(one, 'g.jpg', 'g');
   await until(async () => (await statusOf('two'))?.failures.length === 1, { timeout: 15_000 });
   expect((await statusOf('two'))?.deliveredAt).toBeInstanceOf(Date);
-  await ledger.release(await entryOf('g.jpg') as Entry, await idOf('two'));
+  await ledger.release((await entryOf('g.jpg')) as Entry, await idOf('two'));
   await one.app.close();
   one.app = await one.startApp();
   await two.ssh.start();
-  await until(async () => (await statusOf('two', three))?.failures.length === 0, { timeout: 15_000 });
+  await until(async () => (await statusOf('two', three))?.failures.length === 0, {
+    timeout: 15_000,
+  });
 });
 
 test('what the holder of the lease could not begin is begun once it can', async () => {
   await one.app.close();
   const { db } = site.database.connection;
-  const refuse = (validator: object): Promise<unknown> | undefined => db?.command({ collMod: 'syncmedia_hosts', validator, validationLevel: 'moderate' });
-  // The database refuses to note that the host is at work; the rows that say so already may be changed.
-  await site.database.connection.collection('syncmedia_hosts').updateOne({ hostname: 'one' }, { $unset: { seenAt: 1 } });
+  const refuse = (validator: object): Promise<unknown> | undefined =>
+    db?.command({ collMod: 'syncmedia_hosts', validator, validationLevel: 'moderate' });
+  // The database refuses to note that the host is at work; the rows that say so already may be
+  // changed.
+  await site.database.connection
+    .collection('syncmedia_hosts')
+    .updateOne({ hostname: 'one' }, { $unset: { seenAt: 1 } });
   await refuse({ seenAt: { $exists: false } });
   one.app = await one.startApp();
-  await until(() => one.app.log.some((line) => line.includes('starting as leader')), { timeout: 20_000 });
+  await until(() => one.app.log.some((line) => line.includes('starting as leader')), {
+    timeout: 20_000,
+  });
   await refuse({});
   await save(one, 'h.jpg', 'h');
   await has(two, 'h.jpg', 'h');

@@ -1,5 +1,6 @@
-// A worker of an app: saves a document for each file that its input names and says so; `close` ends it in order. Arguments: database URI, sync
-// dir, and the clocks that differ from those of users, as JSON.
+// A worker of an app: saves a document for each file that its input names and says so; `close` ends
+// it in order. Arguments: database URI, sync dir, and the clocks that differ from those of users,
+// as JSON.
 import { createInterface } from 'node:readline';
 import mongoose, { Schema } from 'mongoose';
 import { createSyncMedia } from '../../src/instance/create.js';
@@ -20,7 +21,12 @@ async function answer(line: string): Promise<string> {
   return 'closed';
 }
 
-createInterface({ input: process.stdin })
-  .on('line', (line) => { void answer(line).then((said) => { process.stdout.write(`${said}\n`, () => { if (said === 'closed') process.exit(); }); }); });
+createInterface({ input: process.stdin }).on('line', (line) => {
+  void answer(line).then((said) => {
+    process.stdout.write(`${said}\n`, () => {
+      if (said === 'closed') process.exit();
+    });
+  });
+});
 await sync.start();
 process.stdout.write('started\n');

@@ -5,20 +5,42 @@ import { messageOf } from '../../src/model/errors.js';
 import type { Path } from '../../src/model/words.js';
 import type { TestHost } from '../harness/sshd.js';
 
-/** Why keys cannot be confined on this machine, for the name of what is skipped; undefined where they can. */
+/**
+ * Why keys cannot be confined on this machine, for the name of what is skipped; undefined where
+ * they can.
+ */
 export const gateIsMissing = await checkGate().then(() => undefined, messageOf);
-if (gateIsMissing !== undefined) console.warn(`SKIPPED, everything about confined keys: ${gateIsMissing}`);
+if (gateIsMissing !== undefined)
+  console.warn(`SKIPPED, everything about confined keys: ${gateIsMissing}`);
 
-/** For a host of a test that is not about confinement: the environment of `init`, by which it works everywhere. */
-export const confinement: Record<string, string> = gateIsMissing === undefined ? {} : { SYNCMEDIA_UNCONFINED: 'true' };
+/**
+ * For a host of a test that is not about confinement: the environment of `init`, by which it works
+ * everywhere.
+ */
+export const confinement: Record<string, string> =
+  gateIsMissing === undefined ? {} : { SYNCMEDIA_UNCONFINED: 'true' };
 
-/** Lets these hosts in to the sync dirs below `root`, each with its key, confined as `init` does it; and nobody else. */
-export async function confine(there: TestHost, root: string, dirs: readonly Path[], ...keys: { id: string; publicKey: string }[]): Promise<void> {
+/**
+ * Lets these hosts in to the sync dirs below `root`, each with its key, confined as `init` does it;
+ * and nobody else.
+ */
+export async function confine(
+  there: TestHost,
+  root: string,
+  dirs: readonly Path[],
+  ...keys: { id: string; publicKey: string }[]
+): Promise<void> {
   const state = { root, syncDirs: [] };
   await openGateDirs(there.stateDir, state, dirs);
-  await setGateHosts(there.stateDir, state, keys.map(({ id }) => id));
+  await setGateHosts(
+    there.stateDir,
+    state,
+    keys.map(({ id }) => id),
+  );
   const lines = keys.map((key) => formatKeyLine(key, gateCommand(there.stateDir, key.id)));
-  await writeFile(there.authorizedKeysFile, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
+  await writeFile(there.authorizedKeysFile, lines.map((line) => `${line}\n`).join(''), {
+    mode: 0o600,
+  });
 }
 
 export async function readKey(identityFile: string): Promise<string> {

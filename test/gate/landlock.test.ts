@@ -10,7 +10,10 @@ import { gateIsMissing } from './confined.js';
 
 const run = promisify(execFile);
 
-/** Does as the gate does, without becoming another program, and tries what that program could be brought to do. */
+/**
+ * Does as the gate does, without becoming another program, and tries what that program could be
+ * brought to do.
+ */
 const attempts = `
 import errno, json, socket, stat, subprocess
 folder, outside, port = sys.argv[2:]
@@ -49,30 +52,61 @@ describe.skipIf(gateIsMissing !== undefined)('what the gate gives to Landlock', 
   test('opens the sync dir and nothing else, to any program', async () => {
     const work = await makeTestDir();
     const [folder, outside] = [join(work.path, 'sync'), join(work.path, 'outside')];
-    const server = createServer((socket) => { socket.destroy(); });
-    const abstract = createServer((socket) => { socket.destroy(); });
+    const server = createServer((socket) => {
+      socket.destroy();
+    });
+    const abstract = createServer((socket) => {
+      socket.destroy();
+    });
     try {
       await mkdir(join(folder, 'empty'), { recursive: true });
       await mkdir(outside);
       await writeFile(join(outside, 'secret'), 'secret');
       await symlink(outside, join(folder, 'way'));
-      await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-      await new Promise<void>((resolve) => { abstract.listen('\0syncmedia-test', resolve); });
+      await new Promise<void>((resolve) => {
+        server.listen(0, '127.0.0.1', resolve);
+      });
+      await new Promise<void>((resolve) => {
+        abstract.listen('\0syncmedia-test', resolve);
+      });
       const { port } = server.address() as { port: number };
       const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
       await writeFile(join(work.path, 'attempts.py'), definitions + attempts);
-      const { stdout } = await run('/usr/bin/python3', ['-IS', join(work.path, 'attempts.py'), '--', folder, outside, String(port)], { timeout: 15_000 });
-      const { abi, answers } = JSON.parse(stdout) as { abi: number; answers: Record<string, string> };
-      const done = Object.entries(answers).filter(([, answer]) => answer === 'done').map(([what]) => what);
-      const allowed = ['write', 'read', 'list', 'truncate', 'directory', 'rename', 'link', 'remove', 'removeDirectory'];
-      // What a kernel cannot forbid yet: truncating by path before 6.2, TCP before 6.7, signals and abstract sockets before 6.12.
+      const { stdout } = await run(
+        '/usr/bin/python3',
+        ['-IS', join(work.path, 'attempts.py'), '--', folder, outside, String(port)],
+        { timeout: 15_000 },
+      );
+      const { abi, answers } = JSON.parse(stdout) as {
+        abi: number;
+        answers: Record<string, string>;
+      };
+      const done = Object.entries(answers)
+        .filter(([, answer]) => answer === 'done')
+        .map(([what]) => what);
+      const allowed = [
+        'write',
+        'read',
+        'list',
+        'truncate',
+        'directory',
+        'rename',
+        'link',
+        'remove',
+        'removeDirectory',
+      ];
+      // What a kernel cannot forbid yet: truncating by path before 6.2, TCP before 6.7, signals and
+      // abstract sockets before 6.12.
       if (abi < 3) allowed.push('truncateOutside');
       if (abi < 4) allowed.push('connect', 'listen');
       if (abi < 6) allowed.push('signal', 'abstract');
       expect(done.sort()).toEqual(allowed.sort());
       expect(await readdir(outside)).toEqual(['secret']);
     } finally {
-      for (const one of [server, abstract]) await new Promise((resolve) => { one.close(resolve); });
+      for (const one of [server, abstract])
+        await new Promise((resolve) => {
+          one.close(resolve);
+        });
       await work.remove();
     }
   });

@@ -32,18 +32,24 @@ describe('testDatabase', () => {
     const collection = one.connection.collection<{ _id: number; by?: number }>('claims');
     await collection.insertMany(Array.from({ length: 60 }, (_, _id) => ({ _id })));
     const claims = await Promise.all(
-      Array.from({ length: 60 }, (_, by) => collection.findOneAndUpdate({ by: { $exists: false } }, { $set: { by } })),
+      Array.from({ length: 60 }, (_, by) =>
+        collection.findOneAndUpdate({ by: { $exists: false } }, { $set: { by } }),
+      ),
     );
     expect(new Set(claims.map((row) => row?._id)).size).toBe(60);
   });
 
   it('has transactions', async () => {
     const things = one.connection.collection<{ _id: string }>('transactions');
-    await one.connection.transaction(async (session) => { await things.insertOne({ _id: 'committed' }, { session }); });
-    await expect(one.connection.transaction(async (session) => {
-      await things.insertOne({ _id: 'aborted' }, { session });
-      throw new Error('no');
-    })).rejects.toThrow('no');
+    await one.connection.transaction(async (session) => {
+      await things.insertOne({ _id: 'committed' }, { session });
+    });
+    await expect(
+      one.connection.transaction(async (session) => {
+        await things.insertOne({ _id: 'aborted' }, { session });
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
     expect(await things.find().toArray()).toEqual([{ _id: 'committed' }]);
   });
 });
@@ -55,11 +61,16 @@ describe('startDatabase', () => {
       await startDatabase();
       console.log('started');
       setInterval(() => undefined, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const pids = (await listTree([child.pid ?? 0])).map(({ pid }) => pid);
     child.kill('SIGKILL');
-    await until(async () => (await listTree(pids)).length === 0, { timeout: 10_000, what: 'the end of the server' });
+    await until(async () => (await listTree(pids)).length === 0, {
+      timeout: 10_000,
+      what: 'the end of the server',
+    });
   });
 });
 

@@ -21,16 +21,27 @@ export interface TestDatabase {
 }
 
 /** A server on which databases are made. */
-export interface DatabaseServer { readonly uri: string; readonly server: string }
+export interface DatabaseServer {
+  readonly uri: string;
+  readonly server: string;
+}
 
-/** A fresh database, on the server of this run of vitest or on another one. Its owner calls `close`. */
-export async function testDatabase(options: ConnectOptions = {}, on: DatabaseServer = inject('database')): Promise<TestDatabase> {
+/**
+ * A fresh database, on the server of this run of vitest or on another one. Its owner calls `close`.
+ */
+export async function testDatabase(
+  options: ConnectOptions = {},
+  on: DatabaseServer = inject('database'),
+): Promise<TestDatabase> {
   const { uri: serverUri, server } = on;
   const name = `syncmedia_test_${randomBytes(6).toString('hex')}`;
   const uri = uriOfDatabase(serverUri, name);
   const connections: Connection[] = [];
   const connect = async (more: ConnectOptions = {}): Promise<Connection> => {
-    const connection = mongoose.createConnection(uri, { serverSelectionTimeoutMS: 10_000, ...more });
+    const connection = mongoose.createConnection(uri, {
+      serverSelectionTimeoutMS: 10_000,
+      ...more,
+    });
     connections.push(connection);
     return connection.asPromise();
   };

@@ -1,7 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below the range from which the system gives ports to clients, so that a host that is down finds its port free again. */
+/**
+ * Below the range from which the system gives ports to clients, so that a host that is down finds
+ * its port free again.
+ */
 export async function findFreePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = randomInt(20_000, 32_000);

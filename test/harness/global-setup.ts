@@ -7,9 +7,13 @@ declare module 'vitest' {
   }
 }
 
-/** One database server for the whole run: starting one for each file would cost more than the tests. */
+/**
+ * One database server for the whole run: starting one for each file would cost more than the tests.
+ */
 export default async function startForAll(project: TestProject): Promise<() => Promise<void>> {
-  const { uri, server, stop } = await startDatabase({ say: (line) => console.log(`setup: ${line}`) });
+  const { uri, server, stop } = await startDatabase({
+    say: (line) => console.log(`setup: ${line}`),
+  });
   console.log(`database: ${server}`);
   project.provide('database', { uri, server });
   return stop;

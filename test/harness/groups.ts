@@ -5,15 +5,22 @@ import { dirname } from 'node:path';
 export const ownGroup = process.getegid?.() ?? 0;
 
 /**
- * Groups, as numbers, that this process can give files to and that are not its own. Root takes ones that nobody has: the kernel knows
- * numbers alone. An ordinary user has those it belongs to, which may be fewer than are asked for.
+ * Groups, as numbers, that this process can give files to and that are not its own. Root takes ones
+ * that nobody has: the kernel knows numbers alone. An ordinary user has those it belongs to, which
+ * may be fewer than are asked for.
  */
 export function otherGroups(count: number): number[] {
-  const groups = process.getuid?.() === 0 ? [54_401, 54_402, 54_403] : (process.getgroups?.() ?? []).filter((gid) => gid !== ownGroup);
+  const groups =
+    process.getuid?.() === 0
+      ? [54_401, 54_402, 54_403]
+      : (process.getgroups?.() ?? []).filter((gid) => gid !== ownGroup);
   return groups.slice(0, count);
 }
 
-/** Makes a directory, or takes one that is there, that gives its group to what is made in it; it belongs to whoever has the one it lies in. */
+/**
+ * Makes a directory, or takes one that is there, that gives its group to what is made in it; it
+ * belongs to whoever has the one it lies in.
+ */
 export async function share(path: string, gid: number): Promise<void> {
   await mkdir(path, { recursive: true });
   await chown(path, (await stat(dirname(path))).uid, gid);

@@ -26,7 +26,10 @@ function tell(line: string): void {
 /** One for this process. Its own session, so that a ctrl-C does not end it first. */
 function startGuard(): ChildProcess {
   const program = fileURLToPath(new URL('../../scripts/guard.mjs', import.meta.url));
-  const started = spawn(process.execPath, [program], { detached: true, stdio: ['pipe', 'ignore', 'inherit'] });
+  const started = spawn(process.execPath, [program], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
   if (started.pid !== undefined) expectAlive(started.pid);
   // It must not keep us alive; that our end of the pipe closes is its sign to act.
   started.unref();

@@ -16,5 +16,9 @@ test('inputs that got something are counted as successes and named', () => {
   inputs.tried('../x', 'the content of x');
   inputs.triedAll(['a', 'b'], ['/tmp/canary']);
   expect(inputs.count()).toEqual({ tried: 4, succeeded: 3 });
-  expect(inputs.succeeded).toEqual([{ input: '..', success: true }, { input: '../x', success: 'the content of x' }, { inputs: 2, success: ['/tmp/canary'] }]);
+  expect(inputs.succeeded).toEqual([
+    { input: '..', success: true },
+    { input: '../x', success: 'the content of x' },
+    { inputs: 2, success: ['/tmp/canary'] },
+  ]);
 });

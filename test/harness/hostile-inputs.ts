@@ -3,23 +3,30 @@ import { afterAll } from 'vitest';
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Of a test file: the hostile inputs that it tried, and how many of them got what they were after. */
+    /**
+     * Of a test file: the hostile inputs that it tried, and how many of them got what they were
+     * after.
+     */
     hostileInputs?: HostileCount;
   }
 }
 
-export interface HostileCount { readonly tried: number; readonly succeeded: number }
+export interface HostileCount {
+  readonly tried: number;
+  readonly succeeded: number;
+}
 
 const mostShown = 10;
 
 /**
- * Counts what a test file tries with bad intentions. Call it once, at the top of the file. The file prints how many inputs it tried and how
- * many of them succeeded, and fails where one did. The reporter adds up the numbers of all files.
+ * Counts what a test file tries with bad intentions. Call it once, at the top of the file. The file
+ * prints how many inputs it tried and how many of them succeeded, and fails where one did. The
+ * reporter adds up the numbers of all files.
  *
  * ```ts
- * const hostile = countHostileInputs();
- * hostile.tried(path, await isLeaked());          // one input, and whether it succeeded
- * hostile.triedAll(paths, await findCanary());    // many that are judged together: what was found, empty where nothing was
+ * const hostile = countHostileInputs(); hostile.tried(path, await isLeaked()); // one input, and
+ * whether it succeeded hostile.triedAll(paths, await findCanary()); // many that are judged
+ * together: what was found, empty where nothing was
  * ```
  */
 export function countHostileInputs(): HostileInputs {
@@ -28,7 +35,13 @@ export function countHostileInputs(): HostileInputs {
   afterAll(({}, file) => {
     file.meta.hostileInputs = inputs.count();
     console.log(`hostile inputs: ${describeCount(inputs.count())}`);
-    if (inputs.succeeded.length > 0) throw new Error(`hostile inputs succeeded:\n  ${inputs.succeeded.slice(0, mostShown).map((one) => inspect(one)).join('\n  ')}`);
+    if (inputs.succeeded.length > 0)
+      throw new Error(
+        `hostile inputs succeeded:\n  ${inputs.succeeded
+          .slice(0, mostShown)
+          .map((one) => inspect(one))
+          .join('\n  ')}`,
+      );
   });
   return inputs;
 }
@@ -37,7 +50,10 @@ export class HostileInputs {
   readonly succeeded: unknown[] = [];
   private all = 0;
 
-  /** @param success whether it got what it was after, or what it got: anything but false, undefined and an empty list is a success */
+  /**
+   * @param success whether it got what it was after, or what it got: anything but false, undefined
+   *   and an empty list is a success
+   */
   tried(input: unknown, success: unknown): void {
     this.triedAll([input], success);
   }
@@ -45,8 +61,15 @@ export class HostileInputs {
   /** @param success as of `tried`; which of the inputs it was is not known, so it counts as one */
   triedAll(inputs: readonly unknown[], success: unknown): void {
     this.all += inputs.length;
-    if (success === undefined || success === false || (Array.isArray(success) && success.length === 0)) return;
-    this.succeeded.push(inputs.length === 1 ? { input: inputs[0], success } : { inputs: inputs.length, success });
+    if (
+      success === undefined ||
+      success === false ||
+      (Array.isArray(success) && success.length === 0)
+    )
+      return;
+    this.succeeded.push(
+      inputs.length === 1 ? { input: inputs[0], success } : { inputs: inputs.length, success },
+    );
   }
 
   count(): HostileCount {

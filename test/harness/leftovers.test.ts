@@ -26,8 +26,14 @@ describe('clearLeftovers', () => {
   });
 
   it('finds a process that detached itself', async () => {
-    const parent = spawn('sh', ['-c', 'setsid sleep 301 & echo $!'], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const [pid] = await new Promise<string[]>((resolve) => createInterface(parent.stdout).once('line', (line) => { resolve([line]); }));
+    const parent = spawn('sh', ['-c', 'setsid sleep 301 & echo $!'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [pid] = await new Promise<string[]>((resolve) =>
+      createInterface(parent.stdout).once('line', (line) => {
+        resolve([line]);
+      }),
+    );
     expect(await clearLeftovers()).toEqual([`process ${String(pid)}: sleep 301`]);
     expect(await runs(Number(pid))).toBe(false);
   }, 30_000);
@@ -43,19 +49,26 @@ describe('guardProcess', () => {
       setInterval(() => undefined, 1000);`;
     const tsx = import.meta.resolve('tsx');
     const cwd = fileURLToPath(new URL('../..', import.meta.url));
-    const parent = spawn(process.execPath, ['--import', tsx, '--input-type=module', '-e', script], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, ['--import', tsx, '--input-type=module', '-e', script], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => parent.stdout.once('data', resolve));
     const tree = await listTree([parent.pid ?? 0]);
     const sshd = tree.filter(({ command }) => command.includes('sshd'));
     expect(sshd).not.toEqual([]);
     parent.kill('SIGKILL');
     await until(async () => !(await runs(sshd[0]?.pid ?? 0)), { what: 'the end of the orphan' });
-    await until(async () => (await listTree(tree.map(({ pid }) => pid))).length === 0, { what: 'the end of the guard' });
+    await until(async () => (await listTree(tree.map(({ pid }) => pid))).length === 0, {
+      what: 'the end of the guard',
+    });
     await dir.remove();
   });
 
   it('leaves nothing of a tree', async () => {
-    const parent = spawn('sh', ['-c', 'sh -c "trap : TERM; while :; do sleep 1; done" & wait'], { stdio: 'ignore' });
+    const parent = spawn('sh', ['-c', 'sh -c "trap : TERM; while :; do sleep 1; done" & wait'], {
+      stdio: 'ignore',
+    });
     await until(async () => (await listTree([parent.pid ?? 0])).length >= 3);
     await endProcesses([parent.pid ?? 0], { patience: 100 });
     expect(await listTree([parent.pid ?? 0])).toEqual([]);

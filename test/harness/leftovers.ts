@@ -1,6 +1,13 @@
-// What a test file starts or makes, and has to end or remove. check-leftovers.ts fails the file for what is left.
+// What a test file starts or makes, and has to end or remove. check-leftovers.ts fails the file for
+// what is left.
 import { randomBytes } from 'node:crypto';
-import { endProcesses, listMarked, listProcesses, listTree, type Running } from '../../scripts/processes.mjs';
+import {
+  endProcesses,
+  listMarked,
+  listProcesses,
+  listTree,
+  type Running,
+} from '../../scripts/processes.mjs';
 import { until } from './wait.js';
 
 const NAME = 'TEST_FILE_MARK';
@@ -8,8 +15,8 @@ const owed = new Map<symbol, { what: string; remove: () => Promise<void> }>();
 const expected = new Set<number>();
 
 /**
- * Every process that this file starts inherits this `NAME=value`, however far it detaches itself; a test that starts one
- * with an environment of its own copies it.
+ * Every process that this file starts inherits this `NAME=value`, however far it detaches itself; a
+ * test that starts one with an environment of its own copies it.
  */
 export function processMark(): string {
   return `${NAME}=${(process.env[NAME] ??= randomBytes(8).toString('hex'))}`;

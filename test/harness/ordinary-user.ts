@@ -22,11 +22,13 @@ export interface TestUser {
 }
 
 /**
- * A user who is not root, and a home. Run as an ordinary user that is who runs this; run as root it is one whom only the
- * processes started through `command` know: their view of /etc/passwd has one more line, the machine's stays as it is.
+ * A user who is not root, and a home. Run as an ordinary user that is who runs this; run as root it
+ * is one whom only the processes started through `command` know: their view of /etc/passwd has one
+ * more line, the machine's stays as it is.
  *
- * Root's checkout may lie where no other user may read. So that a test which needs that fails on every machine, these processes
- * see an empty directory in its place that is closed to them: what the user is to read out of it has to be copied.
+ * Root's checkout may lie where no other user may read. So that a test which needs that fails on
+ * every machine, these processes see an empty directory in its place that is closed to them: what
+ * the user is to read out of it has to be copied.
  */
 export async function makeOrdinaryUser(): Promise<TestUser> {
   const dir = await makeTestDir();
@@ -35,17 +37,30 @@ export async function makeOrdinaryUser(): Promise<TestUser> {
   const { uid, gid, username } = userInfo();
   if (uid !== 0) {
     const command: TestUser['command'] = (program, args) => [program, [...args]];
-    return { name: username, uid, gid, home, command, own: () => Promise.resolve(), remove: dir.remove };
+    return {
+      name: username,
+      uid,
+      gid,
+      home,
+      command,
+      own: () => Promise.resolve(),
+      remove: dir.remove,
+    };
   }
   const user = { name: 'ordinary', uid: 54321, gid: 54321 };
   const passwd = join(dir.path, 'passwd');
-  await writeFile(passwd, `${await readFile('/etc/passwd', 'utf8')}ordinary:x:54321:54321::${home}:/bin/sh\n`);
+  await writeFile(
+    passwd,
+    `${await readFile('/etc/passwd', 'utf8')}ordinary:x:54321:54321::${home}:/bin/sh\n`,
+  );
   const own = async (path: string): Promise<void> => {
     await run('chown', ['-R', `${String(user.uid)}:${String(user.gid)}`, '--', path]);
   };
   await own(dir.path);
   const become = [
-    'mount --bind -- "$0" /etc/passwd', 'mount -t tmpfs -o mode=0700 none "$1"', 'shift',
+    'mount --bind -- "$0" /etc/passwd',
+    'mount -t tmpfs -o mode=0700 none "$1"',
+    'shift',
     'exec setpriv --reuid=54321 --regid=54321 --clear-groups -- "$@"',
   ].join(' && ');
   return {
@@ -53,7 +68,10 @@ export async function makeOrdinaryUser(): Promise<TestUser> {
     home,
     own,
     remove: dir.remove,
-    command: (program, args) => ['unshare', ['--mount', '--', 'sh', '-c', become, passwd, checkout, program, ...args]],
+    command: (program, args) => [
+      'unshare',
+      ['--mount', '--', 'sh', '-c', become, passwd, checkout, program, ...args],
+    ],
   };
 }
 

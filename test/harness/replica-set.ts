@@ -14,7 +14,10 @@ const setName = 'failover';
 const electionTimeoutMillis = 4_000;
 const slow = { timeout: 60_000 };
 
-/** The mongod that the tests can start, also where their database is that of MONGODB_URI. @throws where there is none */
+/**
+ * The mongod that the tests can start, also where their database is that of MONGODB_URI. @throws
+ * where there is none
+ */
 export async function findTestMongod(): Promise<string> {
   const way = await prepareDatabase({ env: { ...process.env, MONGODB_URI: undefined } });
   if (way.way !== 'mongod') throw new Error('there is no mongod');
@@ -25,26 +28,58 @@ export async function findTestMongod(): Promise<string> {
 class Member {
   private child: ChildProcess | undefined;
 
-  constructor(private readonly binary: string, readonly port: number, private readonly dir: string) {}
+  constructor(
+    private readonly binary: string,
+    readonly port: number,
+    private readonly dir: string,
+  ) {}
 
-  get address(): string { return `127.0.0.1:${String(this.port)}`; }
+  get address(): string {
+    return `127.0.0.1:${String(this.port)}`;
+  }
 
   async start(): Promise<void> {
     await mkdir(this.dir, { recursive: true });
-    const child = spawn(this.binary, [
-      '--replSet', setName, '--bind_ip', '127.0.0.1', '--port', String(this.port), '--dbpath', this.dir, '--nounixsocket',
-      '--wiredTigerCacheSizeGB', '0.25', '--logpath', join(this.dir, 'log'), '--logappend',
-    ], { stdio: 'ignore' });
+    const child = spawn(
+      this.binary,
+      [
+        '--replSet',
+        setName,
+        '--bind_ip',
+        '127.0.0.1',
+        '--port',
+        String(this.port),
+        '--dbpath',
+        this.dir,
+        '--nounixsocket',
+        '--wiredTigerCacheSizeGB',
+        '0.25',
+        '--logpath',
+        join(this.dir, 'log'),
+        '--logappend',
+      ],
+      { stdio: 'ignore' },
+    );
     this.child = child;
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`the mongod of ${this.address} ended: ${(await readFile(join(this.dir, 'log'), 'utf8')).slice(-2_000)}`);
-      return this.ask({ ping: 1 });
-    }, { ...slow, what: `the mongod of ${this.address}` });
+    await until(
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(
+            `the mongod of ${this.address} ended: ` +
+              `${(await readFile(join(this.dir, 'log'), 'utf8')).slice(-2_000)}`,
+          );
+        return this.ask({ ping: 1 });
+      },
+      { ...slow, what: `the mongod of ${this.address}` },
+    );
   }
 
   /** Asks this server, whatever its state. */
   async ask(command: mongo.Document): Promise<mongo.Document> {
-    const client = new mongoose.mongo.MongoClient(`mongodb://${this.address}/?directConnection=true`, { serverSelectionTimeoutMS: 1_000 });
+    const client = new mongoose.mongo.MongoClient(
+      `mongodb://${this.address}/?directConnection=true`,
+      { serverSelectionTimeoutMS: 1_000 },
+    );
     try {
       return await client.db('admin').command(command);
     } finally {
@@ -61,11 +96,16 @@ class Member {
   }
 }
 
-/** Three servers, one of which is the primary. Each can be killed and started again with its data. */
+/**
+ * Three servers, one of which is the primary. Each can be killed and started again with its data.
+ */
 export class ReplicaSet implements DatabaseServer {
   readonly server = 'a replica set of three';
 
-  private constructor(private readonly members: readonly Member[], private readonly dir: TestDir) {}
+  private constructor(
+    private readonly members: readonly Member[],
+    private readonly dir: TestDir,
+  ) {}
 
   /** Its owner calls `close`. */
   static async start(binary: string): Promise<ReplicaSet> {
@@ -80,7 +120,9 @@ export class ReplicaSet implements DatabaseServer {
       }
       await members[0]?.ask({
         replSetInitiate: {
-          _id: setName, members: members.map(({ address: host }, _id) => ({ _id, host })), settings: { electionTimeoutMillis, heartbeatIntervalMillis: 500 },
+          _id: setName,
+          members: members.map(({ address: host }, _id) => ({ _id, host })),
+          settings: { electionTimeoutMillis, heartbeatIntervalMillis: 500 },
         },
       });
       await set.untilComplete();
@@ -91,9 +133,14 @@ export class ReplicaSet implements DatabaseServer {
     }
   }
 
-  get uri(): string { return `mongodb://${this.members.map(({ address }) => address).join(',')}/?replicaSet=${setName}`; }
+  get uri(): string {
+    return `mongodb://${this.members.map(({ address }) => address).join(',')}/?replicaSet=${setName}`;
+  }
 
-  /** Kills the primary, as a power cut would. @returns starts it again, and waits until all three work */
+  /**
+   * Kills the primary, as a power cut would. @returns starts it again, and waits until all three
+   * work
+   */
   async killPrimary(): Promise<() => Promise<void>> {
     const primary = await until(() => this.findPrimary(), { ...slow, what: 'a primary' });
     await primary.kill();
@@ -110,14 +157,23 @@ export class ReplicaSet implements DatabaseServer {
 
   /** One is the primary, and the others follow it. */
   private async untilComplete(): Promise<void> {
-    await until(async () => {
-      const states = await Promise.all(this.members.map((member) => member.ask({ hello: 1 })));
-      return states.some(({ isWritablePrimary }) => isWritablePrimary === true) && states.every(({ isWritablePrimary, secondary }) => isWritablePrimary === true || secondary === true);
-    }, { ...slow, what: 'a complete replica set' });
+    await until(
+      async () => {
+        const states = await Promise.all(this.members.map((member) => member.ask({ hello: 1 })));
+        return (
+          states.some(({ isWritablePrimary }) => isWritablePrimary === true) &&
+          states.every(
+            ({ isWritablePrimary, secondary }) => isWritablePrimary === true || secondary === true,
+          )
+        );
+      },
+      { ...slow, what: 'a complete replica set' },
+    );
   }
 
   private async findPrimary(): Promise<Member | undefined> {
-    for (const member of this.members) if ((await member.ask({ hello: 1 }))['isWritablePrimary'] === true) return member;
+    for (const member of this.members)
+      if ((await member.ask({ hello: 1 }))['isWritablePrimary'] === true) return member;
     return undefined;
   }
 }

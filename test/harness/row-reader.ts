@@ -4,5 +4,9 @@ import { UnreadableRows } from '../../src/database/unreadable-rows.js';
 
 /** Sets unreadable rows aside in the collection `unreadable` of the test's database. */
 export function makeRowReader(connection: Connection): UnreadableRows {
-  return new UnreadableRows(() => nativeCollection(connection, 'unreadable'), { info: () => undefined, warn: () => undefined, error: () => undefined });
+  return new UnreadableRows(() => nativeCollection(connection, 'unreadable'), {
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  });
 }

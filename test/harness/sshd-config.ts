@@ -15,7 +15,11 @@ export interface SshdPlaces {
 }
 
 /** The text of an sshd_config that listens on loopback and lets in whoever has one of its keys. */
-export async function configureSshd(sshd: Sshd, options: HostOptions, places: SshdPlaces): Promise<string> {
+export async function configureSshd(
+  sshd: Sshd,
+  options: HostOptions,
+  places: SshdPlaces,
+): Promise<string> {
   const lines = [
     `Port ${String(places.port)}`,
     'ListenAddress 127.0.0.1',
@@ -50,7 +54,9 @@ async function isLocked({ user }: HostOptions): Promise<boolean> {
 }
 
 async function versionOf({ program }: Sshd): Promise<number> {
-  const asked = await run(program, ['-V']).catch((error: unknown) => error as { stderr: string; stdout: string });
+  const asked = await run(program, ['-V']).catch(
+    (error: unknown) => error as { stderr: string; stdout: string },
+  );
   const [, version] = /OpenSSH_(\d+\.\d+)/.exec(asked.stderr + asked.stdout) ?? [];
   return Number(version ?? 0);
 }

@@ -14,10 +14,23 @@ const missing = await ordinaryUserIsMissing();
 
 /** The ssh command line from one host to another, with nothing of this user's own ~/.ssh. */
 function ssh(from: TestHost, to: TestHost): string[] {
-  const known = `KnownHostsCommand=/bin/echo ${to.hostPublicKeys.map((key) => `[127.0.0.1]:${String(to.port)} ${key}`).join('\n')}`;
-  const settings = ['BatchMode=yes', 'IdentitiesOnly=yes', `IdentityFile=${from.privateKeyFile}`, 'ConnectTimeout=5', known];
+  const known =
+    `KnownHostsCommand=/bin/echo ` +
+    `${to.hostPublicKeys.map((key) => `[127.0.0.1]:${String(to.port)} ${key}`).join('\n')}`;
+  const settings = [
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+    `IdentityFile=${from.privateKeyFile}`,
+    'ConnectTimeout=5',
+    known,
+  ];
   const address = [`Port=${String(to.port)}`, `User=${to.username}`];
-  const options = [...settings, ...address, 'UserKnownHostsFile=/dev/null', 'GlobalKnownHostsFile=/dev/null'];
+  const options = [
+    ...settings,
+    ...address,
+    'UserKnownHostsFile=/dev/null',
+    'GlobalKnownHostsFile=/dev/null',
+  ];
   return ['-F', 'none', ...options.flatMap((one) => ['-o', one])];
 }
 
@@ -39,7 +52,10 @@ describe('startHost', () => {
   let from: TestHost;
   let to: TestHost;
   beforeAll(async () => {
-    [from, to] = await Promise.all([startHost({ name: 'from' }), startHost({ name: 'to', rsa: true })]);
+    [from, to] = await Promise.all([
+      startHost({ name: 'from' }),
+      startHost({ name: 'to', rsa: true }),
+    ]);
     await to.trust(from.publicKey);
   });
   afterAll(async () => {
@@ -62,7 +78,9 @@ describe('startHost', () => {
   it('counts the rsync calls it gets', async () => {
     await writeFile(join(from.root, "a 'b'"), 'bytes');
     const shell = ['ssh', ...ssh(from, to).map((word) => `'${word}'`)].join(' ');
-    await run('rsync', ['-e', shell, `${from.root}/`, '-r', `${to.hostname}:${to.root}/`], { timeout: 10_000 });
+    await run('rsync', ['-e', shell, `${from.root}/`, '-r', `${to.hostname}:${to.root}/`], {
+      timeout: 10_000,
+    });
     expect(await readFile(join(to.root, "a 'b'"), 'utf8')).toBe('bytes');
     expect(await to.rsyncCalls()).toEqual([expect.stringMatching(/^rsync --server /)]);
     expect(await from.rsyncCalls()).toEqual([]);
@@ -76,7 +94,9 @@ describe('startHost', () => {
   });
 
   it('ends with its sessions and comes back on its port', async () => {
-    const session = spawn('ssh', [...ssh(from, to), to.hostname, 'echo on; exec sleep 300'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const session = spawn('ssh', [...ssh(from, to), to.hostname, 'echo on; exec sleep 300'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const ended = new Promise<number | null>((resolve) => session.once('exit', resolve));
     await new Promise((resolve) => session.stdout.once('data', resolve));
     await to.stop();
@@ -104,7 +124,8 @@ describe('startHost', () => {
   it('serves SFTP unless told otherwise', async () => {
     const plain = await startHost({ name: 'plain', sftp: false });
     await plain.trust(from.publicKey);
-    const open = (host: TestHost) => run('sftp', ['-b', '/dev/null', ...ssh(from, host), host.hostname], { timeout: 5000 });
+    const open = (host: TestHost) =>
+      run('sftp', ['-b', '/dev/null', ...ssh(from, host), host.hostname], { timeout: 5000 });
     await open(to);
     await expect(open(plain)).rejects.toThrow(/subsystem request failed/);
     await plain.close();
@@ -117,7 +138,10 @@ describe.skipIf(missing)(`startHost as an ordinary user${missing ? ` (${missing}
   let to: TestHost;
   beforeAll(async () => {
     user = await makeOrdinaryUser();
-    [from, to] = await Promise.all([startHost({ name: 'from', user }), startHost({ name: 'to', user })]);
+    [from, to] = await Promise.all([
+      startHost({ name: 'from', user }),
+      startHost({ name: 'to', user }),
+    ]);
     await to.trust(from.publicKey);
   });
   afterAll(async () => {
@@ -131,7 +155,13 @@ describe.skipIf(missing)(`startHost as an ordinary user${missing ? ` (${missing}
   });
 
   it('runs what it is told to as that user', async () => {
-    const [program, args] = user.command('sh', ['-c', 'id -un; echo "$1" > "$2"', 'sh', 'hello', join(to.root, 'file')]);
+    const [program, args] = user.command('sh', [
+      '-c',
+      'id -un; echo "$1" > "$2"',
+      'sh',
+      'hello',
+      join(to.root, 'file'),
+    ]);
     expect((await run(program, args)).stdout).toBe(`${user.name}\n`);
     expect((await stat(join(to.root, 'file'))).uid).toBe(user.uid);
   });

@@ -43,7 +43,9 @@ export interface TestHost {
   root: string;
   stateDir: string;
   authorizedKeysFile: string;
-  /** The key pair with which this host logs in to others; not yet trusted by any, itself included. */
+  /**
+   * The key pair with which this host logs in to others; not yet trusted by any, itself included.
+   */
   publicKeyFile: string;
   privateKeyFile: string;
   publicKey: string;
@@ -53,7 +55,10 @@ export interface TestHost {
   running(): boolean;
   /** Lets the owner of this key log in. */
   trust(publicKey: string): Promise<void>;
-  /** Ends sshd and all its sessions, by SIGTERM, or at once by SIGKILL. Nothing listens on the port any more. */
+  /**
+   * Ends sshd and all its sessions, by SIGTERM, or at once by SIGKILL. Nothing listens on the port
+   * any more.
+   */
   stop(options?: { hard?: boolean }): Promise<void>;
   /** Starts it again, on the same port. */
   start(): Promise<void>;
@@ -65,8 +70,9 @@ export interface TestHost {
   /** The command lines of the rsyncs that others have started here so far, `rsync --server …`. */
   rsyncCalls(): Promise<string[]>;
   /**
-   * Puts a program before all others of that name on the PATH of what others start here; `undefined` removes it again.
-   * For `rsync` it comes after the counting; `exit 127` is a host without rsync.
+   * Puts a program before all others of that name on the PATH of what others start here;
+   * `undefined` removes it again. For `rsync` it comes after the counting; `exit 127` is a host
+   * without rsync.
    *
    * @param script of /bin/sh, with the caller's arguments
    */
@@ -125,7 +131,8 @@ class Host implements TestHost {
   }
 
   async create(): Promise<void> {
-    for (const name of ['root', 'state', 'ssh', 'bin', 'replaced']) await mkdir(join(this.dir, name), { recursive: true });
+    for (const name of ['root', 'state', 'ssh', 'bin', 'replaced'])
+      await mkdir(join(this.dir, name), { recursive: true });
     await chmod(join(this.dir, 'ssh'), 0o700);
     await chmod(this.stateDir, 0o700);
     await writeFile(this.authorizedKeysFile, '', { mode: 0o600, flag: 'a' });
@@ -151,13 +158,17 @@ class Host implements TestHost {
       await writeFile(join(this.dir, 'ssh/sshd_config'), await this.configure());
       const problem = await this.launch();
       if (problem === undefined) return;
-      // A rival took the port between our look and sshd's bind: take another, but never change a known one.
-      if (!first || tries === 5 || !problem.includes('already in use')) throw new Error(`${this.name}: ${problem}`);
+      // A rival took the port between our look and sshd's bind: take another, but never change a
+      // known one.
+      if (!first || tries === 5 || !problem.includes('already in use'))
+        throw new Error(`${this.name}: ${problem}`);
     }
   }
 
   running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return (
+      this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+    );
   }
 
   async trust(publicKey: string): Promise<void> {
@@ -217,9 +228,16 @@ class Host implements TestHost {
   private async launch(): Promise<string | undefined> {
     const before = (await this.log()).length;
     const args = ['-D', '-E', join(this.dir, 'ssh/log'), '-f', join(this.dir, 'ssh/sshd_config')];
-    const [program, argv] = this.options.user?.command(this.sshd.program, args) ?? [this.sshd.program, args];
+    const [program, argv] = this.options.user?.command(this.sshd.program, args) ?? [
+      this.sshd.program,
+      args,
+    ];
     // Its own session: a ctrl-C in the terminal is for us, and we end it in order.
-    const child = spawn(program, argv, { detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: this.environment() });
+    const child = spawn(program, argv, {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: this.environment(),
+    });
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
     let failure: Error | undefined;
@@ -247,7 +265,8 @@ class Host implements TestHost {
       port: this.port,
       hostKeys: this.#keyTypes().map((type) => join(this.dir, `ssh/host_${type}`)),
       authorizedKeysFile: this.authorizedKeysFile,
-      // A shell that runs a command of ssh reads the files in its home first: those of whoever runs the tests may be slow, or wait.
+      // A shell that runs a command of ssh reads the files in its home first: those of whoever runs
+      // the tests may be slow, or wait.
       environment: [path, `HOME=${this.dir}`, this.#mark, processMark()],
     });
   }
@@ -266,8 +285,11 @@ class Host implements TestHost {
 }
 
 async function makeKey(file: string, type: string, comment: string): Promise<void> {
-  if (await readFile(file).catch(() => undefined)) return; // Of an earlier run in a directory that was given.
-  await run('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', comment, '-f', file], { timeout: 30_000 });
+  // Of an earlier run in a directory that was given.
+  if (await readFile(file).catch(() => undefined)) return;
+  await run('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', comment, '-f', file], {
+    timeout: 30_000,
+  });
 }
 
 async function writeScript(file: string, script: string): Promise<void> {

@@ -9,7 +9,9 @@ const run = promisify(execFile);
 export async function namespacesAreMissing(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `${process.platform} has no pid namespaces`;
   if (process.getuid?.() !== 0) return 'only root makes pid namespaces';
-  const why = await run('unshare', ['--pid', '--fork', '--mount-proc', 'true'], { timeout: 10_000 }).then(() => undefined, String);
+  const why = await run('unshare', ['--pid', '--fork', '--mount-proc', 'true'], {
+    timeout: 10_000,
+  }).then(() => undefined, String);
   return why && `root here may make no pid namespace: ${why}`;
 }
 
@@ -25,7 +27,11 @@ export interface Talker {
 }
 
 /** Runs a program of TypeScript as a process of its own. */
-export function startTalker(program: string, args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Talker {
+export function startTalker(
+  program: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Talker {
   return talkTo(process.execPath, ['--import', 'tsx', program, ...args], environment);
 }
 
@@ -33,23 +39,57 @@ export function startTalker(program: string, args: readonly string[] = [], envir
 export function startAsPidSix(program: string, args: readonly string[] = []): Talker {
   // A background job of a shell has no standard input, unless it is told which.
   const four = 'exec 3<&0; for n in 2 3 4 5; do /bin/true; done; "$@" <&3 & wait';
-  return talkTo('unshare', ['--pid', '--fork', '--kill-child=KILL', '--mount-proc', 'sh', '-c', four, 'sh', process.execPath, '--import', 'tsx', program, ...args]);
+  return talkTo('unshare', [
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+    '--mount-proc',
+    'sh',
+    '-c',
+    four,
+    'sh',
+    process.execPath,
+    '--import',
+    'tsx',
+    program,
+    ...args,
+  ]);
 }
 
-export function talkTo(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Talker {
-  const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'inherit'] });
+export function talkTo(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Talker {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines: string[] = [];
   const { stdin: input, stdout } = child;
-  createInterface({ input: stdout }).on('line', (line) => { lines.push(line); });
-  input.on('error', () => { /* It has ended. */ });
+  createInterface({ input: stdout }).on('line', (line) => {
+    lines.push(line);
+  });
+  input.on('error', () => {
+    /* It has ended. */
+  });
   return {
-    child, lines,
+    child,
+    lines,
     async ask(line) {
       const at = lines.length;
       input.write(`${line}\n`);
-      return until(() => lines[at] ?? (child.exitCode ?? child.signalCode) !== null ? lines[at] ?? 'ended' : '', { timeout: 30_000, what: `an answer to ${line}` });
+      return until(
+        () =>
+          (lines[at] ?? (child.exitCode ?? child.signalCode) !== null)
+            ? (lines[at] ?? 'ended')
+            : '',
+        { timeout: 30_000, what: `an answer to ${line}` },
+      );
     },
-    endInput() { input.end(); },
+    endInput() {
+      input.end();
+    },
     async kill() {
       child.kill('SIGCONT');
       child.kill('SIGKILL');

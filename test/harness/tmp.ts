@@ -9,8 +9,8 @@ export interface TestDir {
 }
 
 /**
- * An empty directory, 0700, with a real and short path: Unix sockets below it must stay under 104 bytes.
- * Its owner removes it; a file that leaves one behind fails.
+ * An empty directory, 0700, with a real and short path: Unix sockets below it must stay under 104
+ * bytes. Its owner removes it; a file that leaves one behind fails.
  */
 export async function makeTestDir(): Promise<TestDir> {
   // macOS's own temporary directory is 49 bytes long and a symlink.

@@ -17,12 +17,16 @@ describe('until', () => {
   });
 
   it('says what it last saw', async () => {
-    await expect(until(() => 0, { timeout: 20, what: 'a row' })).rejects.toThrow('a row did not hold within 20 ms; last seen: 0');
+    await expect(until(() => 0, { timeout: 20, what: 'a row' })).rejects.toThrow(
+      'a row did not hold within 20 ms; last seen: 0',
+    );
     const fail = () => Promise.reject(new Error('no such file'));
     await expect(until(fail, { timeout: 20 })).rejects.toThrow(/no such file/);
   });
 
   it('does not wait for a check that hangs', async () => {
-    await expect(until(() => new Promise<boolean>(() => undefined), { timeout: 20 })).rejects.toThrow('did not come back');
+    await expect(
+      until(() => new Promise<boolean>(() => undefined), { timeout: 20 }),
+    ).rejects.toThrow('did not come back');
   });
 });

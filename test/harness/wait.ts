@@ -5,19 +5,25 @@ import { inspect } from 'node:util';
 type Seen = { value: unknown } | { error: unknown };
 
 /**
- * Polls until `check` returns something truthy, and returns that. What it throws counts as "not yet".
+ * Polls until `check` returns something truthy, and returns that. What it throws counts as "not
+ * yet".
  *
  * @throws when `timeout` ms (20,000) have passed; the message says what was last seen
  */
 export async function until<T>(
   check: () => T | Promise<T>,
-  { timeout = 20_000, interval = 20, what = 'the condition' }: { timeout?: number; interval?: number; what?: string } = {},
+  {
+    timeout = 20_000,
+    interval = 20,
+    what = 'the condition',
+  }: { timeout?: number; interval?: number; what?: string } = {},
 ): Promise<Exclude<Awaited<T>, false | null | undefined | 0 | ''>> {
   const end = performance.now() + timeout;
   let seen: Seen | undefined;
   for (;;) {
     seen = await look(check, end, seen);
-    if ('value' in seen && seen.value) return seen.value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
+    if ('value' in seen && seen.value)
+      return seen.value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
     if (performance.now() >= end) throw explain(what, timeout, seen);
     await sleep(Math.min(interval, Math.max(0, end - performance.now())));
   }
@@ -30,14 +36,19 @@ async function look(check: () => unknown, end: number, before: Seen | undefined)
     () => before ?? { error: new Error('the check itself did not come back') },
     () => ({ value: undefined }),
   );
-  const looked = (async (): Promise<Seen> => ({ value: await check() }))().catch((error: unknown) => ({ error }));
+  const looked = (async (): Promise<Seen> => ({ value: await check() }))().catch(
+    (error: unknown) => ({ error }),
+  );
   const first = await Promise.race([looked, late]);
   stop.abort();
   return first;
 }
 
 function explain(what: string, timeout: number, seen: Seen): Error {
-  const text = 'error' in seen ? `threw ${inspect(seen.error, { depth: 1 })}` : inspect(seen.value, { depth: 4 });
+  const text =
+    'error' in seen
+      ? `threw ${inspect(seen.error, { depth: 1 })}`
+      : inspect(seen.value, { depth: 4 });
   const cause = 'error' in seen ? { cause: seen.error } : undefined;
   return new Error(`${what} did not hold within ${String(timeout)} ms; last seen: ${text}`, cause);
 }

@@ -16,11 +16,15 @@ export async function compile(program: string, into: string): Promise<string> {
     if (done.has(file)) return;
     done.add(file);
     const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
-    const { outputText } = ts.transpileModule(await readFile(file, 'utf8'), { compilerOptions: options });
+    const { outputText } = ts.transpileModule(await readFile(file, 'utf8'), {
+      compilerOptions: options,
+    });
     const to = join(into, relative(root, file)).replace(/\.ts$/, '.js');
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, outputText);
-    const imports = [...outputText.matchAll(/from ['"](\.[^'"]+)\.js['"]/g)].map(([, path]) => join(dirname(file), `${path ?? ''}.ts`));
+    const imports = [...outputText.matchAll(/from ['"](\.[^'"]+)\.js['"]/g)].map(([, path]) =>
+      join(dirname(file), `${path ?? ''}.ts`),
+    );
     await Promise.all(imports.map(compileOne));
   };
   await compileOne(join(root, program));

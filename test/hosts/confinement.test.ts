@@ -34,7 +34,8 @@ beforeEach(async () => {
   one = await makeMachine(database, sshd);
 });
 afterEach(async () => {
-  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
+  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs'])
+    await database.connection.collection(name).deleteMany({});
   await rm(join(sshd.stateDir, 'host.json'), { force: true });
   await rm(gateFolder(sshd.stateDir), { recursive: true, force: true });
   await rm(join(sshd.root, 'uploads'), { recursive: true, force: true });
@@ -43,13 +44,25 @@ afterEach(async () => {
 
 const keys = (): Promise<string> => readFile(sshd.authorizedKeysFile, 'utf8');
 const open = (): Promise<readonly string[]> => readGateDirs(sshd.stateDir);
-const checksOf = ({ checks }: { checks: { name: string; ok: boolean; message: string }[] }, name: string): unknown => checks.filter((check) => check.name === name);
+const checksOf = (
+  { checks }: { checks: { name: string; ok: boolean; message: string }[] },
+  name: string,
+): unknown => checks.filter((check) => check.name === name);
 
 describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
   test('of every host, its own too, and says so', async () => {
     const report = await initHost(one.deps, { syncDirs: ['uploads'] });
-    expect(checksOf(report, 'confinement')).toEqual([{ name: 'confinement', ok: true, message: expect.stringContaining('nothing else (Landlock') as string }]);
-    expect(await keys()).toContain(`\nrestrict,command="exec /usr/bin/python3 -IS -X utf8 '${sshd.stateDir}/gate/syncmedia-gate.py' ${report.host.id}" ssh-ed25519 `);
+    expect(checksOf(report, 'confinement')).toEqual([
+      {
+        name: 'confinement',
+        ok: true,
+        message: expect.stringContaining('nothing else (Landlock') as string,
+      },
+    ]);
+    expect(await keys()).toContain(
+      `\nrestrict,command="exec /usr/bin/python3 -IS -X utf8 ` +
+        `'${sshd.stateDir}/gate/syncmedia-gate.py' ${report.host.id}" ssh-ed25519 `,
+    );
     expect(checksOf(report, 'ssh login')).toMatchObject([{ ok: true }]);
     expect(await open()).toEqual(['uploads']);
   });
@@ -58,12 +71,20 @@ describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
     await mkdir(join(sshd.root, 'app'), { recursive: true });
     await declare(one, 'app', 'uploads');
     const tried: string[][] = [];
-    one.deps.tryHost = (_host, _state, dirs) => { tried.push([...dirs]); return Promise.resolve([]); };
+    one.deps.tryHost = (_host, _state, dirs) => {
+      tried.push([...dirs]);
+      return Promise.resolve([]);
+    };
     one.deps.declared = () => ['uploads' as Path];
     const report = await initHost(one.deps, {});
     expect(await open()).toEqual(['uploads']);
-    expect(checksOf(report, 'rows of sync dirs')).toEqual([expect.objectContaining({ ok: true, message: expect.stringContaining('"app"') as string })]);
-    await hostRows(database.connection, 'p_').updateOne({ _id: report.host.id }, { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } });
+    expect(checksOf(report, 'rows of sync dirs')).toEqual([
+      expect.objectContaining({ ok: true, message: expect.stringContaining('"app"') as string }),
+    ]);
+    await hostRows(database.connection, 'p_').updateOne(
+      { _id: report.host.id },
+      { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } },
+    );
     await initHost(one.deps, {});
     expect(readState(sshd.stateDir)).toMatchObject({ syncDirs: [], root: sshd.root });
     expect(await open()).toEqual(['uploads']);
@@ -73,30 +94,69 @@ describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
 
   test('so that a row whose id is more than one lets nobody in', async () => {
     const { host } = await initHost(one.deps, { syncDirs: ['uploads'] });
-    const forged = (await listHosts(one.deps)).map((row) => ({ ...row, id: `x' ; touch /tmp/canary '`, hostname: 'forged' }));
+    const forged = (await listHosts(one.deps)).map((row) => ({
+      ...row,
+      id: `x' ; touch /tmp/canary '`,
+      hostname: 'forged',
+    }));
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
-    await installKeys({ stateDir: sshd.stateDir, state, log: one.deps.config.log }, [host, ...forged]);
-    expect((await keys()).split('\n').filter((line) => line.startsWith('restrict'))).toHaveLength(1);
+    await installKeys({ stateDir: sshd.stateDir, state, log: one.deps.config.log }, [
+      host,
+      ...forged,
+    ]);
+    expect((await keys()).split('\n').filter((line) => line.startsWith('restrict'))).toHaveLength(
+      1,
+    );
     expect(one.said.join('\n')).toContain('forged cannot log in here');
   });
 });
 
 describe('init --unconfined', () => {
-  const shell = (): Promise<string> => run('ssh', [
-    '-F', 'none', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentitiesOnly=yes', '-i', sshd.privateKeyFile,
-    '-p', String(sshd.port), '-l', sshd.username, sshd.hostname, 'echo shell',
-  ], { timeout: 15_000 }).then(({ stdout }) => stdout, () => 'refused');
+  const shell = (): Promise<string> =>
+    run(
+      'ssh',
+      [
+        '-F',
+        'none',
+        '-o',
+        'StrictHostKeyChecking=no',
+        '-o',
+        'UserKnownHostsFile=/dev/null',
+        '-o',
+        'IdentitiesOnly=yes',
+        '-i',
+        sshd.privateKeyFile,
+        '-p',
+        String(sshd.port),
+        '-l',
+        sshd.username,
+        sshd.hostname,
+        'echo shell',
+      ],
+      { timeout: 15_000 },
+    ).then(
+      ({ stdout }) => stdout,
+      () => 'refused',
+    );
 
   test('gives a shell, stays so until --confined, and is warned of at every start', async () => {
     const report = await initHost(one.deps, { syncDirs: ['uploads'], unconfined: true });
-    expect(checksOf(report, 'confinement')).toMatchObject([{ message: expect.stringContaining('login shell') as string }]);
+    expect(checksOf(report, 'confinement')).toMatchObject([
+      { message: expect.stringContaining('login shell') as string },
+    ]);
     expect(await keys()).toContain('\nrestrict ssh-ed25519 ');
     expect(await shell()).toBe('shell\n');
     await initHost(one.deps, {});
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
     expect(state.unconfined).toBe(true);
     const registry = new Registry(() => hostRows(database.connection, 'p_'), state.id);
-    const kept = new KeysKept({ target: { stateDir: sshd.stateDir, state, log: one.deps.config.log }, registry, events: new EventBus(), held: () => true, sealed: true });
+    const kept = new KeysKept({
+      target: { stateDir: sshd.stateDir, state, log: one.deps.config.log },
+      registry,
+      events: new EventBus(),
+      held: () => true,
+      sealed: true,
+    });
     one.said.length = 0;
     kept.warn();
     await kept.close();
@@ -112,11 +172,19 @@ describe('init --unconfined', () => {
   });
 });
 
-test.skipIf(gateIsMissing !== undefined || process.getuid?.() !== 0)('what is missing for it is said (hiding it needs root)', async () => {
-  const file = join(sshd.dir, 'gate.py');
-  await writeFile(file, gateProgram);
-  const hidden = 'for place in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec/ssh; do [ ! -d $place ] || mount -t tmpfs tmpfs $place; done; exec /usr/bin/python3 -IS "$0" --check';
-  await expect(run('unshare', ['--mount', '--', 'sh', '-c', hidden, file], { timeout: 15_000 })).rejects.toMatchObject({
-    code: 77, stderr: expect.stringContaining('sftp-server is missing here') as string,
-  });
-});
+test.skipIf(gateIsMissing !== undefined || process.getuid?.() !== 0)(
+  'what is missing for it is said (hiding it needs root)',
+  async () => {
+    const file = join(sshd.dir, 'gate.py');
+    await writeFile(file, gateProgram);
+    const hidden =
+      'for place in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec/ssh; do [ ! ' +
+      '-d $place ] || mount -t tmpfs tmpfs $place; done; exec /usr/bin/python3 -IS "$0" --check';
+    await expect(
+      run('unshare', ['--mount', '--', 'sh', '-c', hidden, file], { timeout: 15_000 }),
+    ).rejects.toMatchObject({
+      code: 77,
+      stderr: expect.stringContaining('sftp-server is missing here') as string,
+    });
+  },
+);

@@ -1,4 +1,5 @@
-// A process of its own: prints its description, then for each line of its input, a description, whether that process is dead.
+// A process of its own: prints its description, then for each line of its input, a description,
+// whether that process is dead.
 import { createInterface } from 'node:readline';
 import { describeProcess, isProcessDead } from '../../src/state-dir/process-identity.js';
 
@@ -13,5 +14,11 @@ const [title] = process.argv.slice(2);
 if (title !== undefined) process.title = title;
 process.stdout.write(`${describeProcess()}\n`);
 createInterface({ input: process.stdin })
-  .on('line', (line) => { void isProcessDead(line).then((dead) => { process.stdout.write(`${dead ? 'dead' : 'not dead'}\n`); }); })
-  .on('close', () => { process.exit(); });
+  .on('line', (line) => {
+    void isProcessDead(line).then((dead) => {
+      process.stdout.write(`${dead ? 'dead' : 'not dead'}\n`);
+    });
+  })
+  .on('close', () => {
+    process.exit();
+  });

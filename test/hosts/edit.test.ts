@@ -27,10 +27,15 @@ afterAll(async () => {
 beforeEach(async () => {
   machine = await makeMachine(database, sshd);
   me = (await initHost(machine.deps, { syncDirs: ['uploads'] })).host;
-  await hostRows(database.connection, 'p_').insertMany([makeRow('other'), makeRow('mirror', { passive: true }), makeRow('gone', { status: 'retired' })]);
+  await hostRows(database.connection, 'p_').insertMany([
+    makeRow('other'),
+    makeRow('mirror', { passive: true }),
+    makeRow('gone', { status: 'retired' }),
+  ]);
 });
 afterEach(async () => {
-  for (const name of ['p_hosts', 'p_meta']) await database.connection.collection(name).deleteMany({});
+  for (const name of ['p_hosts', 'p_meta'])
+    await database.connection.collection(name).deleteMany({});
   await rm(join(sshd.stateDir, 'host.json'), { force: true });
   await writeFile(sshd.authorizedKeysFile, '');
 });
@@ -40,42 +45,83 @@ const read = async (id: string): Promise<Host> => {
   if (!row) throw new Error(`no host ${id}`);
   return toHost(row);
 };
-const edit = async (id: string, fields: HostEdit): Promise<Host> => editHost(machine.deps, await read(id), fields);
-const refused = (code: string, what: string): unknown => expect.objectContaining({ code, message: expect.stringContaining(what) as string });
+const edit = async (id: string, fields: HostEdit): Promise<Host> =>
+  editHost(machine.deps, await read(id), fields);
+const refused = (code: string, what: string): unknown =>
+  expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 
 describe('editHost', () => {
   test('changes another host, and nothing else of it', async () => {
     const before = await read('other');
-    const after = await edit('other', { hostname: 'renamed', url: '10.0.0.9', sshPort: 2222, username: 'www', syncDirs: ['a/', './b'], status: 'paused' });
+    const after = await edit('other', {
+      hostname: 'renamed',
+      url: '10.0.0.9',
+      sshPort: 2222,
+      username: 'www',
+      syncDirs: ['a/', './b'],
+      status: 'paused',
+    });
     expect(after).toEqual({
-      ...before, hostname: 'renamed', url: '10.0.0.9', sshPort: 2222, username: 'www', syncDirs: ['a', 'b'], status: 'paused', updatedAt: after.updatedAt,
+      ...before,
+      hostname: 'renamed',
+      url: '10.0.0.9',
+      sshPort: 2222,
+      username: 'www',
+      syncDirs: ['a', 'b'],
+      status: 'paused',
+      updatedAt: after.updatedAt,
     });
     expect(await read('other')).toEqual(after);
   });
 
   test('approves no host that waits, and lets none in as a paused one', async () => {
-    await hostRows(database.connection, 'p_').updateOne({ _id: 'other' }, { $set: { status: 'pending' } });
-    for (const status of ['approved', 'paused'] as const) await expect(edit('other', { status })).rejects.toThrow(refused('BAD_OPTION', 'syncmedia approve other'));
+    await hostRows(database.connection, 'p_').updateOne(
+      { _id: 'other' },
+      { $set: { status: 'pending' } },
+    );
+    for (const status of ['approved', 'paused'] as const)
+      await expect(edit('other', { status })).rejects.toThrow(
+        refused('BAD_OPTION', 'syncmedia approve other'),
+      );
     expect((await read('other')).status).toBe('pending');
   });
 
   test('changes the root of a passive host, and of an active one only there', async () => {
     expect((await edit('mirror', { rootPath: '/srv/new/' })).rootPath).toBe('/srv/new');
-    await expect(edit('other', { rootPath: '/srv/new' })).rejects.toThrow(refused('BAD_OPTION', 'init --root /srv/new'));
+    await expect(edit('other', { rootPath: '/srv/new' })).rejects.toThrow(
+      refused('BAD_OPTION', 'init --root /srv/new'),
+    );
     expect((await edit('other', { rootPath: '/srv/app' })).rootPath).toBe('/srv/app');
   });
 
   test('registers this host anew, state folder and all', async () => {
     const after = await edit(me.id, { hostname: 'new-name', syncDirs: [], status: 'paused' });
-    expect(after).toMatchObject({ id: me.id, hostname: 'new-name', syncDirs: [], status: 'paused', rootPath: me.rootPath });
-    expect(readState(sshd.stateDir)).toMatchObject({ id: me.id, hostname: 'new-name', syncDirs: [] });
-    await expect(edit(me.id, { rootPath: '/no/such/root' })).rejects.toThrow(refused('BAD_OPTION', 'does not exist'));
+    expect(after).toMatchObject({
+      id: me.id,
+      hostname: 'new-name',
+      syncDirs: [],
+      status: 'paused',
+      rootPath: me.rootPath,
+    });
+    expect(readState(sshd.stateDir)).toMatchObject({
+      id: me.id,
+      hostname: 'new-name',
+      syncDirs: [],
+    });
+    await expect(edit(me.id, { rootPath: '/no/such/root' })).rejects.toThrow(
+      refused('BAD_OPTION', 'does not exist'),
+    );
     expect(await read(me.id)).toEqual(after);
   });
 
   test.each<[string, HostEdit, string, string]>([
     ['a name that is taken', { hostname: 'name-mirror' }, 'HOST_EXISTS', 'name-mirror'],
-    ['an address that is taken', { url: 'mirror.example.com' }, 'HOST_EXISTS', 'mirror.example.com port 22'],
+    [
+      'an address that is taken',
+      { url: 'mirror.example.com' },
+      'HOST_EXISTS',
+      'mirror.example.com port 22',
+    ],
     ['a bad port', { sshPort: 1.5 }, 'BAD_OPTION', 'sshPort'],
     ['a bad url', { url: 'a;b' }, 'BAD_OPTION', 'url'],
     ['a bad sync dir', { syncDirs: ['/a'] }, 'BAD_SYNC_DIR', 'absolute'],
@@ -89,6 +135,8 @@ describe('editHost', () => {
   });
 
   test('refuses a retired host', async () => {
-    await expect(edit('gone', { status: 'approved' })).rejects.toThrow(refused('HOST_RETIRED', 'syncmedia init'));
+    await expect(edit('gone', { status: 'approved' })).rejects.toThrow(
+      refused('HOST_RETIRED', 'syncmedia init'),
+    );
   });
 });

@@ -8,7 +8,8 @@ const open = (): Heartbeats => {
   now = 0;
   return new Heartbeats(120, 20, () => now);
 };
-const host = (beat: number, over: Partial<Host> = {}): Host => makeHost({ id: 'B', lease: { holder: 'p1', beat }, ...over });
+const host = (beat: number, over: Partial<Host> = {}): Host =>
+  makeHost({ id: 'B', lease: { holder: 'p1', beat }, ...over });
 /** Looks ten units later, so many times. */
 function look(beats: Heartbeats, hosts: Host[], times: number): void {
   for (let time = 0; time < times; time++) {
@@ -49,12 +50,20 @@ test('another holder with the same counter is a beat', () => {
   expect(beats.isGone('B')).toBe(false);
 });
 
-test('a host nobody has observed yet is not gone; retired ones are at once; passive ones send nothing anyhow', () => {
-  const beats = open();
-  expect(beats.isGone('unheard')).toBe(false);
-  const hosts = [host(5), host(1, { id: 'R', status: 'retired' }), host(1, { id: 'P', passive: true })];
-  look(beats, hosts, 1);
-  expect(beats.listGone(hosts)).toEqual(['R']);
-  look(beats, hosts, 13);
-  expect(beats.listGone(hosts)).toEqual(['B', 'R']);
-});
+test(
+  'a host nobody has observed yet is not gone; retired ones are at once; passive ones send ' +
+    'nothing anyhow',
+  () => {
+    const beats = open();
+    expect(beats.isGone('unheard')).toBe(false);
+    const hosts = [
+      host(5),
+      host(1, { id: 'R', status: 'retired' }),
+      host(1, { id: 'P', passive: true }),
+    ];
+    look(beats, hosts, 1);
+    expect(beats.listGone(hosts)).toEqual(['R']);
+    look(beats, hosts, 13);
+    expect(beats.listGone(hosts)).toEqual(['B', 'R']);
+  },
+);

@@ -1,5 +1,6 @@
-// A process of its own that tries for a lease, and prints what it has. Each line of its input asks it whether it has the lease; their end
-// lets it give the lease back. Arguments: database URI, host id, leaseMs, beatMs, and the folder of the socket it has as the holder.
+// A process of its own that tries for a lease, and prints what it has. Each line of its input asks
+// it whether it has the lease; their end lets it give the lease back. Arguments: database URI, host
+// id, leaseMs, beatMs, and the folder of the socket it has as the holder.
 import { createInterface } from 'node:readline';
 import mongoose from 'mongoose';
 import { socketPath, WakeServer } from '../../src/leader/wake-socket.js';
@@ -10,9 +11,15 @@ import { stderrLog } from '../../src/model/log.js';
 const [uri = '', host = '', leaseMs, beatMs, stateDir = ''] = process.argv.slice(2);
 const connection = await mongoose.createConnection(uri).asPromise();
 const lease = new Lease({
-  rows: () => hostRows(connection, 'p_'), host, leaseMs: Number(leaseMs), beatMs: Number(beatMs), log: stderrLog, socketPath: socketPath(stateDir),
+  rows: () => hostRows(connection, 'p_'),
+  host,
+  leaseMs: Number(leaseMs),
+  beatMs: Number(beatMs),
+  log: stderrLog,
+  socketPath: socketPath(stateDir),
 });
-let socket: WakeServer | undefined, changing = Promise.resolve();
+let socket: WakeServer | undefined,
+  changing = Promise.resolve();
 
 async function hold(): Promise<void> {
   if (!(await lease.confirm())) return;
@@ -27,10 +34,17 @@ async function letGo(): Promise<void> {
 
 lease.onChange((held) => {
   process.stdout.write(held ? 'held\n' : 'lost\n');
-  changing = changing.then(() => held ? hold() : letGo());
+  changing = changing.then(() => (held ? hold() : letGo()));
 });
 lease.start();
 process.stdout.write('trying\n');
 createInterface({ input: process.stdin })
-  .on('line', () => { process.stdout.write(`asked ${String(lease.held())}\n`); })
-  .on('close', () => { void lease.stop().then(() => changing).then(() => connection.close()); });
+  .on('line', () => {
+    process.stdout.write(`asked ${String(lease.held())}\n`);
+  })
+  .on('close', () => {
+    void lease
+      .stop()
+      .then(() => changing)
+      .then(() => connection.close());
+  });

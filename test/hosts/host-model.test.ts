@@ -1,12 +1,22 @@
 import { createRequire } from 'node:module';
 import mongoose9, { type Mongoose } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createHostModel, decodeKey, encodeKey, ensureIndexes, hostRows, toHost, validateRow } from '../../src/hosts/host-model.js';
+import {
+  createHostModel,
+  decodeKey,
+  encodeKey,
+  ensureIndexes,
+  hostRows,
+  toHost,
+  validateRow,
+} from '../../src/hosts/host-model.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRow } from './rows.js';
 
 let database: TestDatabase;
-beforeAll(async () => { database = await testDatabase(); });
+beforeAll(async () => {
+  database = await testDatabase();
+});
 afterAll(() => database.close());
 beforeEach(async () => {
   await hostRows(database.connection, 'p_').deleteMany({});
@@ -17,8 +27,12 @@ test('two hosts never have one hostname, or one url and port', async () => {
   await ensureIndexes(rows);
   await ensureIndexes(rows);
   await rows.insertOne(makeRow('a'));
-  await expect(rows.insertOne(makeRow('b', { hostname: 'name-a' }))).rejects.toMatchObject({ code: 11000 });
-  await expect(rows.insertOne(makeRow('b', { url: 'a.example.com' }))).rejects.toMatchObject({ code: 11000 });
+  await expect(rows.insertOne(makeRow('b', { hostname: 'name-a' }))).rejects.toMatchObject({
+    code: 11000,
+  });
+  await expect(rows.insertOne(makeRow('b', { url: 'a.example.com' }))).rejects.toMatchObject({
+    code: 11000,
+  });
   await rows.insertOne(makeRow('b', { url: 'a.example.com', sshPort: 23 }));
 });
 
@@ -27,10 +41,15 @@ test('a sync dir with any name is a field name', () => {
     expect(encodeKey(dir)).not.toMatch(/[.$]/);
     expect(decodeKey(encodeKey(dir))).toBe(dir);
   }
-  expect(toHost(makeRow('a', { sweeps: { [encodeKey('a/b.c')]: new Date(5) } })).sweeps).toEqual({ 'a/b.c': new Date(5) });
+  expect(toHost(makeRow('a', { sweeps: { [encodeKey('a/b.c')]: new Date(5) } })).sweeps).toEqual({
+    'a/b.c': new Date(5),
+  });
 });
 
-const versions: [string, Mongoose][] = [['9', mongoose9], ['8', createRequire(import.meta.url)('mongoose8') as Mongoose]];
+const versions: [string, Mongoose][] = [
+  ['9', mongoose9],
+  ['8', createRequire(import.meta.url)('mongoose8') as Mongoose],
+];
 describe.each(versions)('on Mongoose %s', (_, mongoose) => {
   test('reads and validates what was stored, and is made once', async () => {
     const connection = await mongoose.createConnection(database.uri).asPromise();
@@ -38,12 +57,18 @@ describe.each(versions)('on Mongoose %s', (_, mongoose) => {
       const Model = createHostModel(connection, 'p_');
       expect(createHostModel(connection, 'p_')).toBe(Model);
       expect(createHostModel(connection, 'q_')).not.toBe(Model);
-      await hostRows(connection, 'p_').insertOne(makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }));
+      await hostRows(connection, 'p_').insertOne(
+        makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }),
+      );
       const found = await Model.findOne({ hostname: 'name-a' }).lean();
       expect(found).toEqual(makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }));
       await validateRow(Model, makeRow('a'));
-      await expect(validateRow(Model, makeRow('a', { sshPort: 70_000 }))).rejects.toThrow('sshPort');
-      await expect(validateRow(Model, makeRow('a', { status: 'odd' as 'paused' }))).rejects.toThrow('status');
+      await expect(validateRow(Model, makeRow('a', { sshPort: 70_000 }))).rejects.toThrow(
+        'sshPort',
+      );
+      await expect(validateRow(Model, makeRow('a', { status: 'odd' as 'paused' }))).rejects.toThrow(
+        'status',
+      );
     } finally {
       await connection.close();
     }
@@ -54,7 +79,9 @@ describe.each(versions)('on Mongoose %s', (_, mongoose) => {
     const seen: string[] = [];
     instance.plugin((schema) => {
       seen.push(String(schema.get('collection')));
-      schema.pre('save', () => { throw new Error('never'); });
+      schema.pre('save', () => {
+        throw new Error('never');
+      });
     });
     const connection = instance.createConnection();
     createHostModel(connection, 'p_');
@@ -65,8 +92,12 @@ describe.each(versions)('on Mongoose %s', (_, mongoose) => {
 
   test('does not wait on a connection that was never opened', async () => {
     const connection = mongoose.createConnection();
-    await expect(createHostModel(connection, 'p_').findOne().exec()).rejects.toThrow(/initial connection|bufferCommands/);
-    expect(() => hostRows(connection, 'p_')).toThrow(expect.objectContaining({ code: 'NO_CONNECTION' }));
+    await expect(createHostModel(connection, 'p_').findOne().exec()).rejects.toThrow(
+      /initial connection|bufferCommands/,
+    );
+    expect(() => hostRows(connection, 'p_')).toThrow(
+      expect.objectContaining({ code: 'NO_CONNECTION' }),
+    );
     await connection.close();
   });
 });

@@ -31,20 +31,27 @@ afterAll(async () => {
   await database.close();
 });
 beforeEach(async () => {
-  [one, two] = await Promise.all([makeMachine(database, sshds[0]), makeMachine(database, sshds[1])]);
+  [one, two] = await Promise.all([
+    makeMachine(database, sshds[0]),
+    makeMachine(database, sshds[1]),
+  ]);
 });
 afterEach(async () => {
-  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
+  for (const name of ['p_hosts', 'p_meta', 'p_syncdirs'])
+    await database.connection.collection(name).deleteMany({});
   for (const host of sshds) {
-    for (const file of ['host.json', 'gate/rules.json']) await rm(join(host.stateDir, file), { force: true });
+    for (const file of ['host.json', 'gate/rules.json'])
+      await rm(join(host.stateDir, file), { force: true });
     await rm(join(host.root, 'uploads'), { recursive: true, force: true });
     await writeFile(host.authorizedKeysFile, '');
   }
 });
 
 const rows = () => hostRows(database.connection, 'p_');
-const refused = (code: string, what: string): unknown => expect.objectContaining({ code, message: expect.stringContaining(what) as string });
-const failed = (report: { checks: { ok: boolean }[] }): unknown[] => report.checks.filter(({ ok }) => !ok);
+const refused = (code: string, what: string): unknown =>
+  expect.objectContaining({ code, message: expect.stringContaining(what) as string });
+const failed = (report: { checks: { ok: boolean }[] }): unknown[] =>
+  report.checks.filter(({ ok }) => !ok);
 const markerOf = (host: TestHost, dir = 'uploads') => readMarker(localDisk, join(host.root, dir));
 const keysOf = (host: TestHost): Promise<string> => readFile(host.authorizedKeysFile, 'utf8');
 
@@ -56,14 +63,29 @@ describe('init', () => {
     expect(failed(report)).toEqual([]);
     expect(report.created).toBe(true);
     expect(host).toMatchObject({
-      hostname: 'one', url: '127.0.0.1', sshPort: sshds[0].port, username: userInfo().username, rootPath: sshds[0].root, syncDirs: [],
-      passive: false, status: 'approved', backend: 'rsync', readyAt: expect.any(Date) as Date,
+      hostname: 'one',
+      url: '127.0.0.1',
+      sshPort: sshds[0].port,
+      username: userInfo().username,
+      rootPath: sshds[0].root,
+      syncDirs: [],
+      passive: false,
+      status: 'approved',
+      backend: 'rsync',
+      readyAt: expect.any(Date) as Date,
       publicKey: sshds[0].publicKey.split(' ').slice(0, 2).join(' '),
       hostKeys: sshds[0].hostPublicKeys.map((line) => line.split(' ').slice(0, 2).join(' ')),
     });
-    expect(readState(sshds[0].stateDir)).toMatchObject({ id: host.id, hostname: 'one', root: sshds[0].root, identityFile: sshds[0].privateKeyFile });
+    expect(readState(sshds[0].stateDir)).toMatchObject({
+      id: host.id,
+      hostname: 'one',
+      root: sshds[0].root,
+      identityFile: sshds[0].privateKeyFile,
+    });
     expect(await markerOf(sshds[0])).toEqual({ host: host.id, syncDir: 'uploads' });
-    expect(await logIn(host, { identityFile: sshds[0].privateKeyFile, id: host.id })).toMatchObject({ ok: true });
+    expect(await logIn(host, { identityFile: sshds[0].privateKeyFile, id: host.id })).toMatchObject(
+      { ok: true },
+    );
   });
 
   test('again changes nothing, and with changes brings the row up to date', async () => {
@@ -78,13 +100,30 @@ describe('init', () => {
 
     await rows().updateOne({ _id: first.host.id }, { $set: { status: 'paused', landed: 7 } });
     const changed = await initHost(one.deps, { hostname: 'renamed', syncDirs: ['uploads/'] });
-    expect(changed.host).toMatchObject({ id: first.host.id, hostname: 'renamed', syncDirs: ['uploads'], status: 'paused', landed: 7 });
-    expect(readState(sshds[0].stateDir)).toMatchObject({ hostname: 'renamed', syncDirs: ['uploads'] });
+    expect(changed.host).toMatchObject({
+      id: first.host.id,
+      hostname: 'renamed',
+      syncDirs: ['uploads'],
+      status: 'paused',
+      landed: 7,
+    });
+    expect(readState(sshds[0].stateDir)).toMatchObject({
+      hostname: 'renamed',
+      syncDirs: ['uploads'],
+    });
   });
 
   test('keeps what is stored where nothing is said', async () => {
     const first = await initHost(one.deps, { hostname: 'kept', syncDirs: ['uploads'] });
-    one.deps.config.init = { root: undefined, syncDirs: undefined, hostname: undefined, url: undefined, sshPort: undefined, username: undefined, unconfined: undefined };
+    one.deps.config.init = {
+      root: undefined,
+      syncDirs: undefined,
+      hostname: undefined,
+      url: undefined,
+      sshPort: undefined,
+      username: undefined,
+      unconfined: undefined,
+    };
     one.deps.config.key = undefined;
     const again = await initHost(one.deps, {});
     expect(failed(again)).toEqual([]);
@@ -104,7 +143,15 @@ describe('init', () => {
   test('a new key replaces the old one everywhere', async () => {
     await initHost(one.deps, { syncDirs: ['uploads'] });
     const before = await keysOf(sshds[0]);
-    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(sshds[0].dir, 'ssh/other')]);
+    await run('ssh-keygen', [
+      '-q',
+      '-t',
+      'ed25519',
+      '-N',
+      '',
+      '-f',
+      join(sshds[0].dir, 'ssh/other'),
+    ]);
     const report = await initHost(one.deps, { key: join(sshds[0].dir, 'ssh/other.pub') });
     expect(failed(report)).toEqual([]);
     const after = await keysOf(sshds[0]);
@@ -116,23 +163,44 @@ describe('init', () => {
     const first = await initHost(one.deps, { syncDirs: ['uploads'] });
     const second = await initHost(two.deps, { syncDirs: ['uploads'] });
     expect(second.host.readyAt).toBeUndefined();
-    expect(await logIn(second.host, { identityFile: sshds[0].privateKeyFile, id: first.host.id })).toMatchObject({ ok: true });
+    expect(
+      await logIn(second.host, { identityFile: sshds[0].privateKeyFile, id: first.host.id }),
+    ).toMatchObject({ ok: true });
     const state = readState(sshds[0].stateDir);
     if (!state) throw new Error('no state');
-    expect(await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id })).toMatchObject({ ok: false });
+    expect(
+      await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id }),
+    ).toMatchObject({ ok: false });
     // What the running first host does when it notices the new row.
-    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps))).toBe(true);
-    expect(await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps))).toBe(false);
-    expect(await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id })).toMatchObject({ ok: true });
+    expect(
+      await installKeys(
+        { stateDir: sshds[0].stateDir, state, log: one.deps.config.log },
+        await listHosts(one.deps),
+      ),
+    ).toBe(true);
+    expect(
+      await installKeys(
+        { stateDir: sshds[0].stateDir, state, log: one.deps.config.log },
+        await listHosts(one.deps),
+      ),
+    ).toBe(false);
+    expect(
+      await logIn(first.host, { identityFile: sshds[1].privateKeyFile, id: second.host.id }),
+    ).toMatchObject({ ok: true });
   });
 
   test('of two hosts at once makes one of them ready', async () => {
-    const reports = await Promise.all([initHost(one.deps, { syncDirs: ['uploads'] }), initHost(two.deps, { syncDirs: ['uploads'] })]);
+    const reports = await Promise.all([
+      initHost(one.deps, { syncDirs: ['uploads'] }),
+      initHost(two.deps, { syncDirs: ['uploads'] }),
+    ]);
     expect(reports.filter(({ host }) => host.readyAt).length).toBe(1);
   });
 
   test('twice at once on one machine makes one host', async () => {
-    const reports = await Promise.all(Array.from({ length: 3 }, () => initHost(one.deps, { syncDirs: ['uploads'] })));
+    const reports = await Promise.all(
+      Array.from({ length: 3 }, () => initHost(one.deps, { syncDirs: ['uploads'] })),
+    );
     expect(new Set(reports.map(({ host }) => host.id)).size).toBe(1);
     expect(reports.filter(({ created }) => created).length).toBe(1);
   });
@@ -144,7 +212,10 @@ describe('init', () => {
     expect(second.host.status).toBe('pending');
     const state = readState(sshds[0].stateDir);
     if (!state) throw new Error('no state');
-    await installKeys({ stateDir: sshds[0].stateDir, state, log: one.deps.config.log }, await listHosts(one.deps));
+    await installKeys(
+      { stateDir: sshds[0].stateDir, state, log: one.deps.config.log },
+      await listHosts(one.deps),
+    );
     expect(await keysOf(sshds[0])).not.toContain(second.host.publicKey);
   });
 
@@ -152,16 +223,25 @@ describe('init', () => {
     const first = await initHost(one.deps, { syncDirs: ['uploads'] });
     await rows().deleteOne({ _id: first.host.id });
     const again = await initHost(one.deps, {});
-    expect(again).toMatchObject({ created: true, host: { id: first.host.id, readyAt: expect.any(Date) as Date } });
+    expect(again).toMatchObject({
+      created: true,
+      host: { id: first.host.id, readyAt: expect.any(Date) as Date },
+    });
   });
 
   test('refuses a name or address that another host has, and leaves this machine as it was', async () => {
     await initHost(one.deps, { syncDirs: ['uploads'] });
-    await expect(initHost(two.deps, { hostname: 'one' })).rejects.toThrow(refused('HOST_EXISTS', 'the hostname "one"'));
-    await expect(initHost(two.deps, { sshPort: sshds[0].port })).rejects.toThrow(refused('HOST_EXISTS', 'is where the host one is reached'));
+    await expect(initHost(two.deps, { hostname: 'one' })).rejects.toThrow(
+      refused('HOST_EXISTS', 'the hostname "one"'),
+    );
+    await expect(initHost(two.deps, { sshPort: sshds[0].port })).rejects.toThrow(
+      refused('HOST_EXISTS', 'is where the host one is reached'),
+    );
     expect(readState(sshds[1].stateDir)).toBeUndefined();
     const { host } = await initHost(two.deps, { syncDirs: ['uploads'] });
-    await expect(initHost(two.deps, { hostname: 'one' })).rejects.toThrow(refused('HOST_EXISTS', 'the hostname "one"'));
+    await expect(initHost(two.deps, { hostname: 'one' })).rejects.toThrow(
+      refused('HOST_EXISTS', 'the hostname "one"'),
+    );
     expect(readState(sshds[1].stateDir)).toMatchObject({ id: host.id, hostname: 'two' });
   });
 
@@ -172,7 +252,12 @@ describe('init', () => {
     const second = await initHost(one.deps, {});
     expect(second.created).toBe(true);
     expect(second.host.id).not.toBe(first.host.id);
-    expect(second.host).toMatchObject({ hostname: 'one', url: '127.0.0.1', rootPath: state?.root, readyAt: expect.any(Date) as Date });
+    expect(second.host).toMatchObject({
+      hostname: 'one',
+      url: '127.0.0.1',
+      rootPath: state?.root,
+      readyAt: expect.any(Date) as Date,
+    });
     expect(await markerOf(sshds[0])).toEqual({ host: second.host.id, syncDir: 'uploads' });
     expect((await keysOf(sshds[0])).match(/# syncmedia begin/g)?.length).toBe(1);
   });
@@ -186,7 +271,9 @@ describe('init', () => {
 
   test('refuses a root that another host has on this very machine', async () => {
     await initHost(one.deps, { syncDirs: ['uploads'] });
-    await expect(initHost(two.deps, { root: sshds[0].root, syncDirs: ['uploads'] })).rejects.toThrow(refused('BAD_STATE', 'belongs to the host one'));
+    await expect(
+      initHost(two.deps, { root: sshds[0].root, syncDirs: ['uploads'] }),
+    ).rejects.toThrow(refused('BAD_STATE', 'belongs to the host one'));
   });
 
   test('refuses another database than the one it is registered in', async () => {
@@ -199,19 +286,34 @@ describe('init', () => {
 
   test.each<[string, HostRegistration, string, string]>([
     ['a root that is relative', { root: 'srv/app' }, 'BAD_OPTION', 'not absolute'],
-    ['a root that does not exist', { root: '/no/such/root' }, 'BAD_OPTION', '/no/such/root does not exist'],
+    [
+      'a root that does not exist',
+      { root: '/no/such/root' },
+      'BAD_OPTION',
+      '/no/such/root does not exist',
+    ],
     ['a root that is a file', { root: '/etc/passwd' }, 'BAD_OPTION', 'is no directory'],
     ['the whole file system', { root: '/' }, 'BAD_OPTION', 'whole file system'],
     ['a sync dir that is absolute', { syncDirs: ['/uploads'] }, 'BAD_SYNC_DIR', 'absolute'],
     ['a sync dir with ..', { syncDirs: ['../uploads'] }, 'BAD_SYNC_DIR', '..'],
-    ['a sync dir that does not exist', { syncDirs: ['missing'] }, 'BAD_SYNC_DIR', '"missing" does not exist'],
+    [
+      'a sync dir that does not exist',
+      { syncDirs: ['missing'] },
+      'BAD_SYNC_DIR',
+      '"missing" does not exist',
+    ],
     ['a sync dir that is a file', { syncDirs: ['file'] }, 'BAD_SYNC_DIR', '"file" below'],
     ['a port too high', { sshPort: 65_536 }, 'BAD_OPTION', '65536'],
     ['port 0', { sshPort: 0 }, 'BAD_OPTION', 'sshPort'],
     ['a url that is an option', { url: '-oProxyCommand=x' }, 'BAD_OPTION', 'url'],
     ['a url with white space', { url: 'a b' }, 'BAD_OPTION', 'url'],
     ['a user of a shell', { username: 'a;id' }, 'BAD_OPTION', 'username'],
-    ['a user who does not exist', { username: 'nobody-at-all' }, 'BAD_OPTION', 'does not exist here'],
+    [
+      'a user who does not exist',
+      { username: 'nobody-at-all' },
+      'BAD_OPTION',
+      'does not exist here',
+    ],
     ['a hostname that is an option', { hostname: '-x' }, 'BAD_OPTION', 'hostname "-x"'],
     ['a hostname with a line break', { hostname: 'a\nb' }, 'BAD_OPTION', 'hostname'],
     ['two keys', { key: 'ssh-ed25519 AAAA\nssh-ed25519 AAAA' }, 'BAD_KEY', 'more than one line'],
@@ -225,17 +327,26 @@ describe('init', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)('refuses the login of another user', async () => {
-    await expect(initHost(one.deps, { username: 'daemon' })).rejects.toThrow(refused('BAD_OPTION', 'is another user than root'));
+    await expect(initHost(one.deps, { username: 'daemon' })).rejects.toThrow(
+      refused('BAD_OPTION', 'is another user than root'),
+    );
   });
 
   test('refuses a state folder below the root', async () => {
     one.deps.config.stateDir = join(sshds[0].root, 'state');
-    await expect(initHost(one.deps, {})).rejects.toThrow(refused('BAD_STATE', 'within one another'));
+    await expect(initHost(one.deps, {})).rejects.toThrow(
+      refused('BAD_STATE', 'within one another'),
+    );
     expect(readState(one.deps.config.stateDir)).toBeUndefined();
   });
 
   test('says what is left to do where it could not all be done', async () => {
-    expect(failed(await initHost(one.deps, {}))).toEqual([expect.objectContaining({ name: 'sync dirs', remedy: expect.stringContaining('--sync-dirs') as string })]);
+    expect(failed(await initHost(one.deps, {}))).toEqual([
+      expect.objectContaining({
+        name: 'sync dirs',
+        remedy: expect.stringContaining('--sync-dirs') as string,
+      }),
+    ]);
     await declare(one, 'uploads', 'unmounted');
     await mkdir(join(sshds[0].dir, 'empty'), { recursive: true });
     await run('chmod', ['g+w', sshds[0].authorizedKeysFile]);
@@ -243,9 +354,18 @@ describe('init', () => {
     try {
       const report = await initHost(one.deps, {}, { hostKeyFolder: join(sshds[0].dir, 'empty') });
       expect(failed(report)).toEqual([
-        expect.objectContaining({ name: 'host keys', message: expect.stringContaining('no sshd answers') as string }),
-        expect.objectContaining({ name: 'sync dir unmounted', remedy: expect.stringContaining('create or mount') as string }),
-        expect.objectContaining({ name: 'authorized_keys', message: expect.stringContaining('chmod go-w') as string }),
+        expect.objectContaining({
+          name: 'host keys',
+          message: expect.stringContaining('no sshd answers') as string,
+        }),
+        expect.objectContaining({
+          name: 'sync dir unmounted',
+          remedy: expect.stringContaining('create or mount') as string,
+        }),
+        expect.objectContaining({
+          name: 'authorized_keys',
+          message: expect.stringContaining('chmod go-w') as string,
+        }),
         expect.objectContaining({ name: 'ssh login', ok: false }),
       ]);
       expect(report.host.hostKeys.length).toBe(1); // Those it had.

@@ -14,7 +14,10 @@ export interface Interruption {
   close(): Promise<void>;
 }
 
-/** A wire to a database that can be cut; undefined where the URI names several hosts. Its owner calls `close`. */
+/**
+ * A wire to a database that can be cut; undefined where the URI names several hosts. Its owner
+ * calls `close`.
+ */
 export async function interruptible(uri: string): Promise<Interruption | undefined> {
   if (!/^mongodb:\/\/[^,/]+\//.test(uri)) return undefined;
   const target = new URL(uri.replace(/^mongodb:/, 'http:'));
@@ -29,7 +32,14 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
   const server = createServer((near) => {
     const far = connect(Number(realPort || 27_017), hostname);
     const pair: [Socket, Socket] = [near, far];
-    for (const socket of pair) socket.on('error', () => { end(pair); }).on('close', () => { end(pair); });
+    for (const socket of pair)
+      socket
+        .on('error', () => {
+          end(pair);
+        })
+        .on('close', () => {
+          end(pair);
+        });
     if (state === 'cut') {
       end(pair);
       return;
@@ -58,7 +68,9 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
       if (state === 'hanging') for (const [near, far] of pairs) near.pipe(far);
       state = 'whole';
     },
-    slow: (ms) => { delayMs = ms; },
+    slow: (ms) => {
+      delayMs = ms;
+    },
     close: async () => {
       for (const pair of pairs) end(pair);
       await new Promise((done) => server.close(done));
@@ -70,7 +82,9 @@ export async function interruptible(uri: string): Promise<Interruption | undefin
 function delay(ms: () => number): Transform {
   return new Transform({
     transform(bytes: Buffer, _encoding, done) {
-      setTimeout(() => { this.push(bytes); }, ms());
+      setTimeout(() => {
+        this.push(bytes);
+      }, ms());
       done();
     },
   });

@@ -20,16 +20,25 @@ afterAll(async () => {
   await sshd.close();
   await database.close();
 });
-beforeEach(async () => { machine = await makeMachine(database, sshd); });
+beforeEach(async () => {
+  machine = await makeMachine(database, sshd);
+});
 afterEach(async () => {
-  for (const name of ['p_hosts', 'p_syncdirs']) await database.connection.collection(name).deleteMany({});
+  for (const name of ['p_hosts', 'p_syncdirs'])
+    await database.connection.collection(name).deleteMany({});
   await rm(join(sshd.stateDir, 'host.json'), { force: true });
 });
 
 const rows = () => hostRows(database.connection, 'p_');
-const refused = (code: string, what: string): unknown => expect.objectContaining({ code, message: expect.stringContaining(what) as string });
+const refused = (code: string, what: string): unknown =>
+  expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 const asked = (given: Partial<PassiveHostRegistration> = {}): PassiveHostRegistration => ({
-  hostname: 'mirror', url: '127.0.0.1', sshPort: sshd.port, root: '/srv/mirror/', fingerprint: fingerprint(sshd.hostPublicKeys[0] ?? ''), ...given,
+  hostname: 'mirror',
+  url: '127.0.0.1',
+  sshPort: sshd.port,
+  root: '/srv/mirror/',
+  fingerprint: fingerprint(sshd.hostPublicKeys[0] ?? ''),
+  ...given,
 });
 
 describe('addPassiveHost', () => {
@@ -37,7 +46,12 @@ describe('addPassiveHost', () => {
     await declare(machine, 'uploads');
     const host = await addPassiveHost(machine.deps, asked());
     expect(host).toMatchObject({
-      hostname: 'mirror', passive: true, status: 'approved', rootPath: '/srv/mirror', publicKey: '', readyAt: expect.any(Date) as Date,
+      hostname: 'mirror',
+      passive: true,
+      status: 'approved',
+      rootPath: '/srv/mirror',
+      publicKey: '',
+      readyAt: expect.any(Date) as Date,
       hostKeys: [sshd.hostPublicKeys[0]?.split(' ').slice(0, 2).join(' ')],
     });
     expect(machine.marked).toEqual([[host.id, ['uploads']]]);
@@ -46,9 +60,13 @@ describe('addPassiveHost', () => {
 
   test('may have a key of its own, from a file or literally', async () => {
     const line = sshd.publicKey.split(' ').slice(0, 2).join(' ');
-    expect((await addPassiveHost(machine.deps, asked({ key: sshd.publicKeyFile }))).publicKey).toBe(line);
+    expect((await addPassiveHost(machine.deps, asked({ key: sshd.publicKeyFile }))).publicKey).toBe(
+      line,
+    );
     await rows().deleteMany({});
-    expect((await addPassiveHost(machine.deps, asked({ key: sshd.publicKey }))).publicKey).toBe(line);
+    expect((await addPassiveHost(machine.deps, asked({ key: sshd.publicKey }))).publicKey).toBe(
+      line,
+    );
   });
 
   test('shows the fingerprints where none is the one that was given', async () => {
@@ -67,8 +85,12 @@ describe('addPassiveHost', () => {
 
   test('has a name and an address of its own', async () => {
     await addPassiveHost(machine.deps, asked());
-    await expect(addPassiveHost(machine.deps, asked({ sshPort: 1 }))).rejects.toThrow(refused('HOST_EXISTS', 'mirror'));
-    await expect(addPassiveHost(machine.deps, asked({ hostname: 'other' }))).rejects.toThrow(refused('HOST_EXISTS', `port ${String(sshd.port)}`));
+    await expect(addPassiveHost(machine.deps, asked({ sshPort: 1 }))).rejects.toThrow(
+      refused('HOST_EXISTS', 'mirror'),
+    );
+    await expect(addPassiveHost(machine.deps, asked({ hostname: 'other' }))).rejects.toThrow(
+      refused('HOST_EXISTS', `port ${String(sshd.port)}`),
+    );
     expect(machine.marked.length).toBe(1);
   });
 
@@ -87,7 +109,9 @@ describe('addPassiveHost', () => {
   test('says that nobody answers', async () => {
     await sshd.stop();
     try {
-      await expect(addPassiveHost(machine.deps, asked())).rejects.toThrow(refused('HOST_UNREACHABLE', `port ${String(sshd.port)}`));
+      await expect(addPassiveHost(machine.deps, asked())).rejects.toThrow(
+        refused('HOST_UNREACHABLE', `port ${String(sshd.port)}`),
+      );
     } finally {
       await sshd.start();
     }

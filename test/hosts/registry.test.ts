@@ -17,7 +17,10 @@ afterAll(() => database.close());
 beforeEach(async () => {
   await rows.deleteMany({});
   await rows.insertMany([
-    makeRow('a'), makeRow('b', { status: 'paused' }), makeRow('c', { status: 'pending' }), makeRow('d', { status: 'retired', hostname: 'old#d' }),
+    makeRow('a'),
+    makeRow('b', { status: 'paused' }),
+    makeRow('c', { status: 'pending' }),
+    makeRow('d', { status: 'retired', hostname: 'old#d' }),
   ]);
   registry = new Registry(() => rows, 'a');
   await registry.refresh();
@@ -33,20 +36,43 @@ describe('Registry', () => {
     expect(ids(registry.owed())).toEqual(['a', 'b']);
     expect(registry.get('name-b').id).toBe('b');
     expect(registry.get('b').id).toBe('b');
-    expect(() => registry.get('name-x')).toThrow(expect.objectContaining({ code: 'UNKNOWN_HOST', message: expect.stringContaining('"name-x"') as string }));
-    expect(() => new Registry(() => rows, 'gone').me()).toThrow(expect.objectContaining({ code: 'NOT_INITIALISED' }));
-    expect(() => new Registry(() => rows, undefined).me()).toThrow(expect.objectContaining({ code: 'NOT_INITIALISED' }));
+    expect(() => registry.get('name-x')).toThrow(
+      expect.objectContaining({
+        code: 'UNKNOWN_HOST',
+        message: expect.stringContaining('"name-x"') as string,
+      }),
+    );
+    expect(() => new Registry(() => rows, 'gone').me()).toThrow(
+      expect.objectContaining({ code: 'NOT_INITIALISED' }),
+    );
+    expect(() => new Registry(() => rows, undefined).me()).toThrow(
+      expect.objectContaining({ code: 'NOT_INITIALISED' }),
+    );
   });
 
   test('tells who changed, and not what changes all the time', async () => {
     const changes: [string[], string[]][] = [];
     const stop = registry.onChange((before, after) => changes.push([ids(before), ids(after)]));
-    await rows.updateMany({}, { $set: { lease: { holder: 'x', beat: 1 }, 'lanes.z': { deliveredAt: new Date() }, updatedAt: new Date() } });
+    await rows.updateMany(
+      {},
+      {
+        $set: {
+          lease: { holder: 'x', beat: 1 },
+          'lanes.z': { deliveredAt: new Date() },
+          updatedAt: new Date(),
+        },
+      },
+    );
     await registry.refresh();
     expect(changes).toEqual([]);
     await rows.insertOne(makeRow('e'));
     await registry.refresh();
-    expect(changes).toEqual([[['a', 'b', 'c', 'd'], ['a', 'b', 'c', 'd', 'e']]]);
+    expect(changes).toEqual([
+      [
+        ['a', 'b', 'c', 'd'],
+        ['a', 'b', 'c', 'd', 'e'],
+      ],
+    ]);
     await rows.updateOne({ _id: 'e' }, { $set: { publicKey: 'other' } });
     await registry.refresh();
     expect(changes.length).toBe(2);
@@ -69,7 +95,12 @@ describe('Registry', () => {
 
   test('stores lanes, sweeps, halts and reloads of this host, and shows them at once', async () => {
     const due = new Date(1_700_000_000_000);
-    const failure = { code: 'HOST_UNREACHABLE', message: 'm', retryable: true, of: 'host' as const };
+    const failure = {
+      code: 'HOST_UNREACHABLE',
+      message: 'm',
+      retryable: true,
+      of: 'host' as const,
+    };
     const lane: Parameters<Registry['recordLane']>[1] = { deliveredAt: due, failure };
     await registry.recordLane('b', lane);
     await registry.storeSweep('uploads/v1.2' as Path, due);
@@ -77,7 +108,11 @@ describe('Registry', () => {
     await registry.storeSweep('uploads/other' as Path, undefined);
     await registry.recordHalt('uploads/v1.2', failure);
     await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
-    const expected = { lanes: { b: lane }, sweeps: { 'uploads/v1.2': due }, halted: { 'uploads/v1.2': failure } };
+    const expected = {
+      lanes: { b: lane },
+      sweeps: { 'uploads/v1.2': due },
+      halted: { 'uploads/v1.2': failure },
+    };
     expect(registry.me()).toMatchObject(expected);
     expect(registry.me().sweeps).toEqual(expected.sweeps);
     expect(registry.me().reload?.output).toHaveLength(4096);
@@ -120,7 +155,9 @@ describe('Registry', () => {
   });
 
   test('an undefined field of a lane is no field', async () => {
-    await registry.recordLane('b', { deliveredAt: new Date(3), failure: undefined } as unknown as { deliveredAt: Date });
+    await registry.recordLane('b', { deliveredAt: new Date(3), failure: undefined } as unknown as {
+      deliveredAt: Date;
+    });
     expect((await rows.findOne({ _id: 'a' }))?.lanes.b).toEqual({ deliveredAt: new Date(3) });
   });
 });

@@ -9,23 +9,54 @@ test('a row as it should be is left as it is', () => {
 });
 
 test.each<[string, object]>([
-  ['an id with a line break', { _id: 'a\nb' }], ['an id that is none', { _id: 7 }], ['no url', { url: null }], ['a list as user', { username: ['root'] }], ['a port as text', { sshPort: '22' }],
-  ['no port', { sshPort: NaN }], ['a text as host keys', { hostKeys: 'ssh-ed25519 A' }], ['a number among the sync dirs', { syncDirs: [1] }], ['no sync dirs', { syncDirs: null }],
-  ['a root that is none', { rootPath: {} }], ['a status that is none', { status: 'root' }], ['a status twice', { status: ['approved'] }], ['passive as text', { passive: 'yes' }],
+  ['an id with a line break', { _id: 'a\nb' }],
+  ['an id that is none', { _id: 7 }],
+  ['no url', { url: null }],
+  ['a list as user', { username: ['root'] }],
+  ['a port as text', { sshPort: '22' }],
+  ['no port', { sshPort: NaN }],
+  ['a text as host keys', { hostKeys: 'ssh-ed25519 A' }],
+  ['a number among the sync dirs', { syncDirs: [1] }],
+  ['no sync dirs', { syncDirs: null }],
+  ['a root that is none', { rootPath: {} }],
+  ['a status that is none', { status: 'root' }],
+  ['a status twice', { status: ['approved'] }],
+  ['passive as text', { passive: 'yes' }],
 ])('%s makes a host pending that disturbs nobody, with or without a secret', (_, change) => {
-  const row = { ...makeRow('web1', { status: 'approved' }), ...change } as Parameters<typeof repairRow>[0];
+  const row = { ...makeRow('web1', { status: 'approved' }), ...change } as Parameters<
+    typeof repairRow
+  >[0];
   for (const seals of [new Seals(), new Seals('s'.repeat(32))]) {
     const host = seals.read(row);
     expect(host).toMatchObject({ status: 'pending', unsealed: true });
-    expect([host.hostKeys, host.syncDirs].every((list) => Array.isArray(list)) && typeof host.url === 'string' && typeof host.rootPath === 'string').toBe(true);
+    expect(
+      [host.hostKeys, host.syncDirs].every((list) => Array.isArray(list)) &&
+        typeof host.url === 'string' &&
+        typeof host.rootPath === 'string',
+    ).toBe(true);
   }
 });
 
 test('what hosts write while they work is no judgement on who they are', () => {
-  const row = { ...makeRow('web1', { status: 'approved' }), lanes: null, halted: 'x', sweeps: [] } as unknown as Parameters<typeof repairRow>[0];
-  expect(new Seals().read(row)).toMatchObject({ status: 'approved', lanes: {}, halted: {}, sweeps: {} });
+  const row = {
+    ...makeRow('web1', { status: 'approved' }),
+    lanes: null,
+    halted: 'x',
+    sweeps: [],
+  } as unknown as Parameters<typeof repairRow>[0];
+  expect(new Seals().read(row)).toMatchObject({
+    status: 'approved',
+    lanes: {},
+    halted: {},
+    sweeps: {},
+  });
 });
 
 test('a retired row stays so', () => {
-  expect(new Seals('s'.repeat(32)).read({ ...makeRow('web1', { status: 'retired' }), url: null as unknown as string }).status).toBe('retired');
+  expect(
+    new Seals('s'.repeat(32)).read({
+      ...makeRow('web1', { status: 'retired' }),
+      url: null as unknown as string,
+    }).status,
+  ).toBe('retired');
 });

@@ -17,7 +17,9 @@ const run = promisify(execFile);
 
 /** What the operations on hosts are given on one machine; `config` may be changed by a test. */
 export interface Machine {
-  deps: HostsDeps & { config: { -readonly [K in keyof HostsDeps['config']]: HostsDeps['config'][K] } };
+  deps: HostsDeps & {
+    config: { -readonly [K in keyof HostsDeps['config']]: HostsDeps['config'][K] };
+  };
   said: string[];
   /** What was asked of the other parts. */
   forgotten: string[];
@@ -30,40 +32,96 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
   const said: string[] = [];
   const forgotten: string[] = [];
   const marked: Machine['marked'] = [];
-  const say = (message: string): void => { said.push(message); };
+  const say = (message: string): void => {
+    said.push(message);
+  };
   const log = { info: say, warn: say, error: say };
   const { connection } = database;
   return {
-    said, forgotten, marked,
+    said,
+    forgotten,
+    marked,
     deps: {
-      connection, disk: localDisk, seals: new Seals(),
+      connection,
+      disk: localDisk,
+      seals: new Seals(),
       config: {
-        stateDir: host.stateDir, collectionPrefix: 'p_', log, backend: 'rsync', key: host.publicKeyFile, identityFile: undefined,
-        authorizedKeysFile: host.authorizedKeysFile, autoApprove: true, reloadCommand: undefined,
-        init: { root: host.root, syncDirs: undefined, hostname: host.name, url: '127.0.0.1', sshPort: host.port, username: undefined, unconfined: gateIsMissing === undefined ? undefined : true },
+        stateDir: host.stateDir,
+        collectionPrefix: 'p_',
+        log,
+        backend: 'rsync',
+        key: host.publicKeyFile,
+        identityFile: undefined,
+        authorizedKeysFile: host.authorizedKeysFile,
+        autoApprove: true,
+        reloadCommand: undefined,
+        init: {
+          root: host.root,
+          syncDirs: undefined,
+          hostname: host.name,
+          url: '127.0.0.1',
+          sshPort: host.port,
+          username: undefined,
+          unconfined: gateIsMissing === undefined ? undefined : true,
+        },
       },
-      syncDirs: new SyncDirsStore(() => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'), log),
+      syncDirs: new SyncDirsStore(
+        () => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'),
+        log,
+      ),
       tryHost: async (to, state) => [{ name: 'ssh login', ...(await logIn(to, state)) }],
-      markDirs: (to, dirs) => { marked.push([to.id, dirs]); return Promise.resolve(); },
+      markDirs: (to, dirs) => {
+        marked.push([to.id, dirs]);
+        return Promise.resolve();
+      },
       declared: () => [],
-      forget: (id) => { forgotten.push(id); return Promise.resolve(); },
+      forget: (id) => {
+        forgotten.push(id);
+        return Promise.resolve();
+      },
     },
   };
 }
 
 export async function declare({ deps }: Machine, ...paths: string[]): Promise<void> {
   deps.declared = () => paths as Path[];
-  await deps.syncDirs.declare(paths.map((path) => ({ path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep' })));
+  await deps.syncDirs.declare(
+    paths.map((path) => ({ path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep' })),
+  );
 }
 
 /** Logs in with OpenSSH as `from` does, trusting only what is pinned. */
-export async function logIn(to: Host, from: Pick<State, 'identityFile' | 'id'>): Promise<{ ok: boolean; message: string }> {
+export async function logIn(
+  to: Host,
+  from: Pick<State, 'identityFile' | 'id'>,
+): Promise<{ ok: boolean; message: string }> {
   const knownHosts = `${from.identityFile}.known-hosts-${to.id}`;
   await writeFile(knownHosts, to.hostKeys.map((key) => `pinned ${key}\n`).join(''));
   const options = [
-    'BatchMode=yes', 'IdentitiesOnly=yes', 'StrictHostKeyChecking=yes', 'HostKeyAlias=pinned', `UserKnownHostsFile=${knownHosts}`,
-    'GlobalKnownHostsFile=none', 'ConnectTimeout=5',
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+    'StrictHostKeyChecking=yes',
+    'HostKeyAlias=pinned',
+    `UserKnownHostsFile=${knownHosts}`,
+    'GlobalKnownHostsFile=none',
+    'ConnectTimeout=5',
   ].flatMap((option) => ['-o', option]);
-  const args = ['-F', 'none', ...options, '-i', from.identityFile, '-p', String(to.sshPort), '-l', to.username, '--', to.url, 'true'];
-  return run('ssh', args, { timeout: 15_000 }).then(() => ({ ok: true, message: 'logged in' }), (error: unknown) => ({ ok: false, message: String(error) }));
+  const args = [
+    '-F',
+    'none',
+    ...options,
+    '-i',
+    from.identityFile,
+    '-p',
+    String(to.sshPort),
+    '-l',
+    to.username,
+    '--',
+    to.url,
+    'true',
+  ];
+  return run('ssh', args, { timeout: 15_000 }).then(
+    () => ({ ok: true, message: 'logged in' }),
+    (error: unknown) => ({ ok: false, message: String(error) }),
+  );
 }

@@ -33,7 +33,8 @@ beforeEach(async () => {
   await notice(0);
 });
 afterEach(async () => {
-  for (const name of ['p_hosts', 'p_meta']) await database.connection.collection(name).deleteMany({});
+  for (const name of ['p_hosts', 'p_meta'])
+    await database.connection.collection(name).deleteMany({});
   for (const host of sshds) await rm(join(host.stateDir, 'host.json'), { force: true });
 });
 
@@ -41,7 +42,11 @@ const rows = () => hostRows(database.connection, 'p_');
 /** What a running host does when it notices a change of the registry. */
 async function notice(index: 0 | 1): Promise<void> {
   const state = readState(sshds[index].stateDir);
-  if (state) await installKeys({ stateDir: sshds[index].stateDir, state, log: machines[index].deps.config.log }, await listHosts(machines[index].deps));
+  if (state)
+    await installKeys(
+      { stateDir: sshds[index].stateDir, state, log: machines[index].deps.config.log },
+      await listHosts(machines[index].deps),
+    );
 }
 const mayLogIn = async (from: 0 | 1, to: 0 | 1): Promise<boolean> =>
   (await logIn(hosts[to], { identityFile: sshds[from].privateKeyFile, id: hosts[from].id })).ok;
@@ -80,7 +85,11 @@ describe('unregisterHost', () => {
     expect({ ...(await unregisterHost(machines[0].deps, retired)) }).toEqual(retired);
     expect(machines[0].forgotten).toEqual([hosts[1].id, hosts[1].id]);
     const anew = await initHost(machines[1].deps, {});
-    expect(anew.host).toMatchObject({ hostname: 'two', url: hosts[1].url, sshPort: hosts[1].sshPort });
+    expect(anew.host).toMatchObject({
+      hostname: 'two',
+      url: hosts[1].url,
+      sshPort: hosts[1].sshPort,
+    });
     expect(anew.host.id).not.toBe(hosts[1].id);
     expect((await rows().find().toArray()).length).toBe(3);
   });

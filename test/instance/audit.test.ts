@@ -7,31 +7,58 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 let db: TestDatabase;
-beforeAll(async () => { db = await testDatabase(); });
+beforeAll(async () => {
+  db = await testDatabase();
+});
 afterAll(() => db.close());
 
 /** The calls of an instance by name, as `hosts.init`, with a way to make each one. */
 function listCalls(instance: SyncMedia): Map<string, () => unknown> {
   const calls = new Map<string, () => unknown>();
   const add = (owner: object, prefix: string): void => {
-    const names = new Set([...Object.keys(owner), ...(prefix === '' ? Object.getOwnPropertyNames(Object.getPrototypeOf(owner)) : [])]);
+    const names = new Set([
+      ...Object.keys(owner),
+      ...(prefix === '' ? Object.getOwnPropertyNames(Object.getPrototypeOf(owner)) : []),
+    ]);
     for (const name of names) {
       const value: unknown = Reflect.get(owner, name);
-      if (typeof value === 'function' && name !== 'constructor') calls.set(`${prefix}${name}`, () => (Reflect.get(owner, name) as () => unknown)());
+      if (typeof value === 'function' && name !== 'constructor')
+        calls.set(`${prefix}${name}`, () => (Reflect.get(owner, name) as () => unknown)());
     }
   };
   add(instance, '');
-  for (const group of ['hosts', 'runs', 'kept', 'removals', 'audit'] as const) add(instance[group], `${group}.`);
+  for (const group of ['hosts', 'runs', 'kept', 'removals', 'audit'] as const)
+    add(instance[group], `${group}.`);
   return calls;
 }
 
 test('every call of an instance is recorded unless it is listed as one that only reads', async () => {
   const dir = await makeTestDir();
   const rows = nativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
-  const audit = new Audit(() => Promise.resolve(db.connection), { collectionPrefix: 'syncmedia_', log: { info: () => undefined, warn: () => undefined, error: () => undefined } }, () => 'host-1');
-  const sync = createSyncMedia({ connection: db.connection, stateDir: dir.path, environment: {}, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+  const audit = new Audit(
+    () => Promise.resolve(db.connection),
+    {
+      collectionPrefix: 'syncmedia_',
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    },
+    () => 'host-1',
+  );
+  const sync = createSyncMedia({
+    connection: db.connection,
+    stateDir: dir.path,
+    environment: {},
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  });
   // The private methods of the class are no part of the interface.
-  const offered = ['push', 'pull', 'verify', 'adopt', 'capture', 'remove', ...[...listCalls(sync).keys()].filter((name) => name.includes('.'))];
+  const offered = [
+    'push',
+    'pull',
+    'verify',
+    'adopt',
+    'capture',
+    'remove',
+    ...[...listCalls(sync).keys()].filter((name) => name.includes('.')),
+  ];
   for (const name of offered.filter((one) => !readOnlyCalls.has(one))) {
     const asked = auditChanges(sync, audit, `ann asks for ${name}`);
     await Promise.resolve(listCalls(asked).get(name)?.()).catch(() => undefined);
@@ -39,7 +66,16 @@ test('every call of an instance is recorded unless it is listed as one that only
     expect(row, name).toMatchObject({ what: name, host: 'host-1' });
     expect(row?.outcome, name).not.toBe('begun');
   }
-  expect(offered.filter((one) => !readOnlyCalls.has(one))).toEqual(expect.arrayContaining(['verify', 'adopt', 'hosts.init', 'kept.restore', 'removals.decide', 'runs.cancel']));
+  expect(offered.filter((one) => !readOnlyCalls.has(one))).toEqual(
+    expect.arrayContaining([
+      'verify',
+      'adopt',
+      'hosts.init',
+      'kept.restore',
+      'removals.decide',
+      'runs.cancel',
+    ]),
+  );
   await sync.close();
   await dir.remove();
 });

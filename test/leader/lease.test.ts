@@ -12,7 +12,12 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import { interruptible } from '../hosts/interruption.js';
-import { namespacesAreMissing, startAsPidSix, startTalker, type Talker } from '../harness/talker.js';
+import {
+  namespacesAreMissing,
+  startAsPidSix,
+  startTalker,
+  type Talker,
+} from '../harness/talker.js';
 import { makeRow } from '../hosts/rows.js';
 
 const leaseMs = 1500;
@@ -34,11 +39,22 @@ beforeEach(async () => {
   await rows.deleteMany({});
   await rows.insertOne(makeRow('a'));
 });
-afterEach(async () => { await Promise.all(leases.map((lease) => lease.stop())); });
+afterEach(async () => {
+  await Promise.all(leases.map((lease) => lease.stop()));
+});
 
 function make(options: Partial<LeaseOptions> = {}): Lease {
-  const say = (message: string): void => { said.push(message); };
-  const lease = new Lease({ rows: () => rows, host: 'a', leaseMs, beatMs, log: { info: say, warn: say, error: say }, ...options });
+  const say = (message: string): void => {
+    said.push(message);
+  };
+  const lease = new Lease({
+    rows: () => rows,
+    host: 'a',
+    leaseMs,
+    beatMs,
+    log: { info: say, warn: say, error: say },
+    ...options,
+  });
   leases.push(lease);
   return lease;
 }
@@ -72,7 +88,10 @@ describe('Lease', () => {
 
   test('of 40 rivals has one winner, and again when that one is gone', async () => {
     const overlaps: number[] = [];
-    for (let n = 0; n < 40; n++) make().onChange(() => { if (holders().length > 1) overlaps.push(holders().length); });
+    for (let n = 0; n < 40; n++)
+      make().onChange(() => {
+        if (holders().length > 1) overlaps.push(holders().length);
+      });
     for (const lease of leases) lease.start();
     for (let round = 0; round < 3; round++) {
       const winner = await until(() => holders()[0], { timeout: 10_000 });
@@ -84,59 +103,80 @@ describe('Lease', () => {
     expect(overlaps).toEqual([]);
   });
 
-  test('is lost by its own deadline before a rival takes it from one whom the database does not hear', { timeout: 30_000 }, async (context) => {
-    const wire = await interruptible(database.uri) ?? context.skip('the database has several hosts: its wire cannot be cut');
-    const far = await mongoose.createConnection(wire.uri).asPromise();
-    try {
-      const cutOff = start({ rows: () => hostRows(far, 'p_') });
-      await until(() => cutOff.held());
-      const whenTaken: boolean[] = [];
-      const rival = make();
-      rival.onChange((held) => { if (held) whenTaken.push(cutOff.held()); });
-      rival.start();
-      wire.hang();
-      await until(() => rival.held(), { timeout: 10_000 });
-      expect(whenTaken).toEqual([false]);
-      const message = `the lease of this host could not be renewed or checked: the database did not answer within ${String(leaseMs)} ms.`;
-      await until(() => said.includes(message));
-      wire.mend();
-      await rival.stop();
-      await until(() => cutOff.held(), { timeout: 20_000 });
-      await cutOff.stop();
-    } finally {
-      wire.mend(); // Closing would wait for answers.
-      await far.close(true);
-      await wire.close();
-    }
-  });
+  test(
+    'is lost by its own deadline before a rival takes it from one whom the database does not hear',
+    { timeout: 30_000 },
+    async (context) => {
+      const wire =
+        (await interruptible(database.uri)) ??
+        context.skip('the database has several hosts: its wire cannot be cut');
+      const far = await mongoose.createConnection(wire.uri).asPromise();
+      try {
+        const cutOff = start({ rows: () => hostRows(far, 'p_') });
+        await until(() => cutOff.held());
+        const whenTaken: boolean[] = [];
+        const rival = make();
+        rival.onChange((held) => {
+          if (held) whenTaken.push(cutOff.held());
+        });
+        rival.start();
+        wire.hang();
+        await until(() => rival.held(), { timeout: 10_000 });
+        expect(whenTaken).toEqual([false]);
+        const message =
+          `the lease of this host could not be renewed or checked: the database ` +
+          `did not answer within ${String(leaseMs)} ms.`;
+        await until(() => said.includes(message));
+        wire.mend();
+        await rival.stop();
+        await until(() => cutOff.held(), { timeout: 20_000 });
+        await cutOff.stop();
+      } finally {
+        wire.mend(); // Closing would wait for answers.
+        await far.close(true);
+        await wire.close();
+      }
+    },
+  );
 
-  test('is lost while the database is away, and gained again', { timeout: 30_000 }, async (context) => {
-    const wire = await interruptible(database.uri) ?? context.skip('the database has several hosts: its wire cannot be cut');
-    const far = await mongoose.createConnection(wire.uri, { serverSelectionTimeoutMS: 500 }).asPromise();
-    try {
-      const changes: boolean[] = [];
-      const lease = make({ rows: () => hostRows(far, 'p_') });
-      lease.onChange((held) => changes.push(held));
-      lease.start();
-      await until(() => lease.held());
-      wire.cut();
-      await until(() => changes.at(-1) === false, { timeout: 10_000 });
-      expect(lease.held()).toBe(false);
-      wire.mend();
-      await until(() => lease.held(), { timeout: 20_000 });
-      expect(changes.at(-1)).toBe(true);
-      wire.cut();
-      await lease.stop(); // Bounded, and says why it could not be released.
-      expect(said.at(-1)).toContain('could not be released');
-    } finally {
-      wire.mend(); // Closing would wait for answers.
-      await far.close(true);
-      await wire.close();
-    }
-  });
+  test(
+    'is lost while the database is away, and gained again',
+    { timeout: 30_000 },
+    async (context) => {
+      const wire =
+        (await interruptible(database.uri)) ??
+        context.skip('the database has several hosts: its wire cannot be cut');
+      const far = await mongoose
+        .createConnection(wire.uri, { serverSelectionTimeoutMS: 500 })
+        .asPromise();
+      try {
+        const changes: boolean[] = [];
+        const lease = make({ rows: () => hostRows(far, 'p_') });
+        lease.onChange((held) => changes.push(held));
+        lease.start();
+        await until(() => lease.held());
+        wire.cut();
+        await until(() => changes.at(-1) === false, { timeout: 10_000 });
+        expect(lease.held()).toBe(false);
+        wire.mend();
+        await until(() => lease.held(), { timeout: 20_000 });
+        expect(changes.at(-1)).toBe(true);
+        wire.cut();
+        await lease.stop(); // Bounded, and says why it could not be released.
+        expect(said.at(-1)).toContain('could not be released');
+      } finally {
+        wire.mend(); // Closing would wait for answers.
+        await far.close(true);
+        await wire.close();
+      }
+    },
+  );
 
   test('goes over from a holder of an earlier boot that does not beat', async () => {
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: 'earlier-boot:1:x', beat: 41 } } });
+    await rows.updateOne(
+      { _id: 'a' },
+      { $set: { lease: { holder: 'earlier-boot:1:x', beat: 41 } } },
+    );
     const lease = start();
     await until(() => lease.held(), { timeout: 10_000 });
     expect(said).toEqual([]);
@@ -154,24 +194,33 @@ describe('Lease', () => {
     await until(() => said.length === 3);
     expect(said.filter((message) => message.includes('was unregistered')).length).toBe(2);
     expect(unknown.held()).toBe(false);
-    expect((await rows.findOne({ _id: 'nobody' }))).toBeNull();
+    expect(await rows.findOne({ _id: 'nobody' })).toBeNull();
   });
 
-  test('whose time is over before the timer tells so, and that is confirmed then, is told as lost and gained again', async () => {
-    const changes: boolean[] = [], clock = performance.now.bind(performance);
-    const lease = make();
-    lease.onChange((held) => changes.push(held));
-    lease.start();
-    await until(() => lease.held());
-    try {
-      // What the timers go by stays as it is: they come late, as in a process that others keep from running.
-      vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
-      expect(lease.held()).toBe(false);
-      // Whoever asks at this moment, as the leader before it begins its work, leaves it to the next holder.
+  test(
+    'whose time is over before the timer tells so, and that is confirmed then, is told as ' +
+      'lost and gained again',
+    async () => {
+      const changes: boolean[] = [],
+        clock = performance.now.bind(performance);
+      const lease = make();
+      lease.onChange((held) => changes.push(held));
+      lease.start();
       await until(() => lease.held());
-      expect(changes).toEqual([true, false, true]);
-    } finally { vi.restoreAllMocks(); }
-  });
+      try {
+        // What the timers go by stays as it is: they come late, as in a process that others keep
+        // from running.
+        vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
+        expect(lease.held()).toBe(false);
+        // Whoever asks at this moment, as the leader before it begins its work, leaves it to the
+        // next holder.
+        await until(() => lease.held());
+        expect(changes).toEqual([true, false, true]);
+      } finally {
+        vi.restoreAllMocks();
+      }
+    },
+  );
 
   test('a take that was answered too late is carried on, not left to nobody', async () => {
     const lease = make();
@@ -182,22 +231,38 @@ describe('Lease', () => {
 
   test('of a machine and its copy stops both, every process of them, until they are started again', async () => {
     const cloned: string[] = [];
-    const onCloned = (error: Error): void => { cloned.push(error.message); };
+    const onCloned = (error: Error): void => {
+      cloned.push(error.message);
+    };
     const first = start({ bootId: 'original', onCloned });
     await until(() => first.held());
     const second = start({ bootId: 'original', onCloned });
     const looked = (await stored())?.beat ?? 0;
     await until(async () => ((await stored())?.beat ?? 0) > looked + 3);
-    // It has looked before the other one marks: one that starts later takes the mark for an old one.
+    // It has looked before the other one marks: one that starts later takes the mark for an old
+    // one.
     let looks = 0;
-    start({ bootId: 'copy', onCloned, beatMs: 2_000, rows: () => { looks++; return rows; } });
+    start({
+      bootId: 'copy',
+      onCloned,
+      beatMs: 2_000,
+      rows: () => {
+        looks++;
+        return rows;
+      },
+    });
     await until(() => looks > 0);
     start({ bootId: 'copy', onCloned });
     await until(() => cloned.length === 4, { timeout: 10_000 });
     expect(holders()).toEqual([]);
     expect(new Set(cloned).size).toBe(1);
-    expect(cloned[0]).toMatch(/two machines run with the host id a \(original:.* and copy:.*\): remove the state folder on the copy/);
-    expect((await rows.findOne({ _id: 'a' }))?.halted.HOST_CLONED).toMatchObject({ code: 'HOST_CLONED', retryable: false });
+    expect(cloned[0]).toMatch(
+      /two machines run with the host id a \(original:.* and copy:.*\): remove the state folder on the copy/,
+    );
+    expect((await rows.findOne({ _id: 'a' }))?.halted.HOST_CLONED).toMatchObject({
+      code: 'HOST_CLONED',
+      retryable: false,
+    });
     await Promise.all(leases.map((lease) => lease.stop()));
     expect(await stored()).toBeUndefined();
     expect(second.held()).toBe(false);
@@ -217,7 +282,9 @@ const program = fileURLToPath(new URL('../hosts/hold-lease.ts', import.meta.url)
 describe('a process with the lease', () => {
   let state: TestDir;
   const talkers: Talker[] = [];
-  beforeEach(async () => { state = await makeTestDir(); });
+  beforeEach(async () => {
+    state = await makeTestDir();
+  });
   afterEach(async () => {
     for (const talker of talkers.splice(0)) await talker.kill();
     await state.remove();
@@ -230,12 +297,21 @@ describe('a process with the lease', () => {
     await until(async () => (await stored())?.socket !== undefined);
     return talker;
   }
-  const startRival = (options: Partial<LeaseOptions> = {}): Lease => start({ socketPath: socketPath(state.path), ...options });
+  const startRival = (options: Partial<LeaseOptions> = {}): Lease =>
+    start({ socketPath: socketPath(state.path), ...options });
 
   /** Starts a rival that would see that the process is dead, and gives it time to look. */
   async function isLeftAlone(options: Partial<LeaseOptions> = {}): Promise<boolean> {
     let looks = 0;
-    const rival = startRival({ ...never, beatMs: 20, rows: () => { looks++; return rows; }, ...options });
+    const rival = startRival({
+      ...never,
+      beatMs: 20,
+      rows: () => {
+        looks++;
+        return rows;
+      },
+      ...options,
+    });
     await until(() => looks > 10);
     return !rival.held();
   }
@@ -248,80 +324,126 @@ describe('a process with the lease', () => {
     expect(said).toEqual([]);
   });
 
-  test.skipIf(process.platform !== 'linux')('that is killed is followed at once by one that has waited for it, and is told', async () => {
-    const holder = await startHolder();
-    let looks = 0;
-    const next = startRival({ ...never, beatMs: 600_000, rows: () => { looks++; return rows; } });
-    await until(() => looks > 0);
-    await holder.kill();
-    next.hurry();
-    await until(() => next.held());
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'that is killed is followed at once by one that has waited for it, and is told',
+    async () => {
+      const holder = await startHolder();
+      let looks = 0;
+      const next = startRival({
+        ...never,
+        beatMs: 600_000,
+        rows: () => {
+          looks++;
+          return rows;
+        },
+      });
+      await until(() => looks > 0);
+      await holder.kill();
+      next.hurry();
+      await until(() => next.held());
+    },
+  );
 
-  test.skipIf(noNamespaces !== undefined)(`${inNamespaces} is followed at once by one of another namespace with its pid, and not before it has ended`, async () => {
-    const holder = await startHolder(startAsPidSix);
-    expect((await stored())?.holder.split(':')[1]).toBe('6');
-    expect(await isLeftAlone()).toBe(true);
-    const other = startAsPidSix(program, [database.uri, 'a', String(never.leaseMs), String(beatMs), state.path]);
-    talkers.push(other);
-    await until(() => other.lines.includes('trying'), { timeout: 30_000 });
-    await Promise.all(leases.splice(0).map((lease) => lease.stop()));
-    expect(await other.ask('?')).toBe('asked false');
-    await holder.kill();
-    await until(() => other.lines.includes('held'), { timeout: 15_000 });
-    expect((await stored())?.holder.split(':')[1]).toBe('6');
-  }, 90_000);
+  test.skipIf(noNamespaces !== undefined)(
+    `${inNamespaces} is followed at once by one of another namespace with its pid, and not ` +
+      `before it has ended`,
+    async () => {
+      const holder = await startHolder(startAsPidSix);
+      expect((await stored())?.holder.split(':')[1]).toBe('6');
+      expect(await isLeftAlone()).toBe(true);
+      const other = startAsPidSix(program, [
+        database.uri,
+        'a',
+        String(never.leaseMs),
+        String(beatMs),
+        state.path,
+      ]);
+      talkers.push(other);
+      await until(() => other.lines.includes('trying'), { timeout: 30_000 });
+      await Promise.all(leases.splice(0).map((lease) => lease.stop()));
+      expect(await other.ask('?')).toBe('asked false');
+      await holder.kill();
+      await until(() => other.lines.includes('held'), { timeout: 15_000 });
+      expect((await stored())?.holder.split(':')[1]).toBe('6');
+    },
+    90_000,
+  );
 
   test('that ends in order gives it back', async () => {
     const holder = await startHolder();
     holder.endInput();
     await until(() => holder.child.exitCode === 0);
-    expect(holder.lines.filter((line) => line === 'held' || line === 'lost')).toEqual(['held', 'lost']);
+    expect(holder.lines.filter((line) => line === 'held' || line === 'lost')).toEqual([
+      'held',
+      'lost',
+    ]);
     expect(await stored()).toBeUndefined();
   });
 
-  test('that stood still is left alone until the lease time is over, and does not believe it has it when it goes on', async () => {
-    const holder = await startHolder();
-    holder.child.kill('SIGSTOP');
-    expect(await isLeftAlone()).toBe(true);
-    const other = startRival();
-    await until(() => other.held(), { timeout: 10_000 });
-    const answer = holder.ask('?');
-    holder.child.kill('SIGCONT');
-    await until(() => holder.lines.includes('lost'));
-    expect(await answer).toMatch(/^(lost|asked false)$/);
-    expect(holder.lines).not.toContain('asked true');
-    await until(() => other.held());
-  });
+  test(
+    'that stood still is left alone until the lease time is over, and does not believe it ' +
+      'has it when it goes on',
+    async () => {
+      const holder = await startHolder();
+      holder.child.kill('SIGSTOP');
+      expect(await isLeftAlone()).toBe(true);
+      const other = startRival();
+      await until(() => other.held(), { timeout: 10_000 });
+      const answer = holder.ask('?');
+      holder.child.kill('SIGCONT');
+      await until(() => holder.lines.includes('lost'));
+      expect(await answer).toMatch(/^(lost|asked false)$/);
+      expect(holder.lines).not.toContain('asked true');
+      await until(() => other.held());
+    },
+  );
 
   test('of an older version of this package is not held for dead', async () => {
     const [bootId = ''] = describeProcess().split(':');
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: `${bootId}:999999:0123456789abcdef`, beat: 3 } } });
+    await rows.updateOne(
+      { _id: 'a' },
+      { $set: { lease: { holder: `${bootId}:999999:0123456789abcdef`, beat: 3 } } },
+    );
     expect(await isLeftAlone()).toBe(true);
     const patient = startRival();
     await until(() => patient.held(), { timeout: 10_000 });
   });
 
-  test('of another boot is not held for dead, although its pid and its socket are gone: it may be a copy of this machine', async () => {
-    const holder = ['another-boot', ...describeProcess().split(':').slice(1, 5), '1', 'abc'].join(':');
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder, beat: 3, socket: '1:1' } } });
-    expect(await isLeftAlone()).toBe(true);
-  });
+  test(
+    'of another boot is not held for dead, although its pid and its socket are gone: it may ' +
+      'be a copy of this machine',
+    async () => {
+      const holder = ['another-boot', ...describeProcess().split(':').slice(1, 5), '1', 'abc'].join(
+        ':',
+      );
+      await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder, beat: 3, socket: '1:1' } } });
+      expect(await isLeftAlone()).toBe(true);
+    },
+  );
 
   test('that seems dead to a copy of its running machine loses it a few times only', async () => {
     const server = createServer();
     const known = join(state.path, 'deserted');
-    await new Promise<void>((resolve) => { server.listen(known, resolve); });
+    await new Promise<void>((resolve) => {
+      server.listen(known, resolve);
+    });
     await link(known, socketPath(state.path));
     const inode = await until(() => readInode(known));
     await new Promise((resolve) => server.close(resolve));
     // Each announces a file that nobody listens at, as a copied process would seem to.
-    const two = [make({ socketPath: socketPath(state.path), ...never }), make({ socketPath: socketPath(state.path), ...never })];
+    const two = [
+      make({ socketPath: socketPath(state.path), ...never }),
+      make({ socketPath: socketPath(state.path), ...never }),
+    ];
     for (const lease of two) {
-      lease.onChange((held) => { if (held) lease.announce(inode); });
+      lease.onChange((held) => {
+        if (held) lease.announce(inode);
+      });
       lease.start();
     }
-    await until(() => said.some((message) => message.includes('keeps getting the lease')), { timeout: 30_000 });
+    await until(() => said.some((message) => message.includes('keeps getting the lease')), {
+      timeout: 30_000,
+    });
     const settled = async (): Promise<boolean> => {
       const before = await stored();
       await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
@@ -339,13 +461,20 @@ describe('beats', () => {
     held = false;
     late = [];
     const slow = new Proxy(rows, {
-      get: (target, name) => name !== 'findOneAndUpdate' ? Reflect.get(target, name) as unknown : async (...args: unknown[]) => {
-        if (held) {
-          held = false;
-          await new Promise<void>((resolve) => { late.push(resolve); });
-        }
-        return (target.findOneAndUpdate as (...given: unknown[]) => Promise<unknown>)(...args);
-      },
+      get: (target, name) =>
+        name !== 'findOneAndUpdate'
+          ? (Reflect.get(target, name) as unknown)
+          : async (...args: unknown[]) => {
+              if (held) {
+                held = false;
+                await new Promise<void>((resolve) => {
+                  late.push(resolve);
+                });
+              }
+              return (target.findOneAndUpdate as (...given: unknown[]) => Promise<unknown>)(
+                ...args,
+              );
+            },
     });
     return start({ rows: () => slow, ...never });
   }

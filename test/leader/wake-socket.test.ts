@@ -9,7 +9,8 @@ import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
 let state: TestDir, heard: Hint[], due: string[], gone: number;
-const clients: WakeClient[] = [], servers: WakeServer[] = [];
+const clients: WakeClient[] = [],
+  servers: WakeServer[] = [];
 beforeEach(async () => {
   state = await makeTestDir();
   heard = [];
@@ -23,18 +24,41 @@ afterEach(async () => {
 });
 
 function makeClient(deps: Partial<WakeClientDeps> = {}): WakeClient {
-  const makeDue = (ids: readonly string[]): Promise<void> => { due.push(...ids); return Promise.resolve(); };
-  const client = new WakeClient({ stateDir: state.path, makeDue, onGone: () => { gone++; }, ...deps });
+  const makeDue = (ids: readonly string[]): Promise<void> => {
+    due.push(...ids);
+    return Promise.resolve();
+  };
+  const client = new WakeClient({
+    stateDir: state.path,
+    makeDue,
+    onGone: () => {
+      gone++;
+    },
+    ...deps,
+  });
   clients.push(client);
   return client;
 }
-async function listen(onHint: (hint: Hint) => boolean = (hint) => { heard.push(hint); return true; }): Promise<WakeServer> {
+async function listen(
+  onHint: (hint: Hint) => boolean = (hint) => {
+    heard.push(hint);
+    return true;
+  },
+): Promise<WakeServer> {
   const server = new WakeServer(state.path, onHint);
   servers.push(server);
   await server.start();
   return server;
 }
-const capture = (id: string): Capture => ({ id, host: 'A', dueAt: new Date(5), touched: ['a' as Path], left: [], leftSince: new Date(7), sweep: [] });
+const capture = (id: string): Capture => ({
+  id,
+  host: 'A',
+  dueAt: new Date(5),
+  touched: ['a' as Path],
+  left: [],
+  leftSince: new Date(7),
+  sweep: [],
+});
 
 test('a holder that ends late does not take the socket of the next one with it', async () => {
   const late = await listen(() => true);
@@ -52,35 +76,49 @@ test('a hint arrives as it was told, and makes nothing due', async () => {
   client.tell({ captures: [capture('1')] });
   client.tell({ captures: [capture('2')], run: true });
   expect(await client.ask(10_000)).toBe(true);
-  expect(heard).toEqual([{ captures: [capture('1')] }, { captures: [capture('2')], run: true }, {}]);
+  expect(heard).toEqual([
+    { captures: [capture('1')] },
+    { captures: [capture('2')], run: true },
+    {},
+  ]);
   await client.close();
   expect(due).toEqual([]);
 });
 
-test('where nobody listens, captures are made due, and the next one that listens is told to look for them and for runs', async () => {
-  const client = makeClient();
-  client.tell({ captures: [capture('1')] });
-  client.tell({ run: true });
-  client.tell({ captures: [capture('2')] });
-  await until(() => due.length === 2);
-  await listen();
-  await until(() => heard.some(({ look }) => look));
-  expect(heard).toEqual([{ run: true, look: true }]);
-  expect(due).toEqual(['1', '2']);
-});
+test(
+  'where nobody listens, captures are made due, and the next one that listens is told to ' +
+    'look for them and for runs',
+  async () => {
+    const client = makeClient();
+    client.tell({ captures: [capture('1')] });
+    client.tell({ run: true });
+    client.tell({ captures: [capture('2')] });
+    await until(() => due.length === 2);
+    await listen();
+    await until(() => heard.some(({ look }) => look));
+    expect(heard).toEqual([{ run: true, look: true }]);
+    expect(due).toEqual(['1', '2']);
+  },
+);
 
-test.each(['the socket of a process that is gone', 'no socket', 'a file that is no socket'])('%s takes no hint', async (what) => {
-  if (what.startsWith('the')) await (await listen()).close();
-  if (what.startsWith('a file')) await writeFile(socketPath(state.path), '');
-  const client = makeClient();
-  expect(await client.ask(10_000)).toBe(false);
-  client.tell({ captures: [capture('1')] });
-  await until(() => due.length > 0);
-});
+test.each(['the socket of a process that is gone', 'no socket', 'a file that is no socket'])(
+  '%s takes no hint',
+  async (what) => {
+    if (what.startsWith('the')) await (await listen()).close();
+    if (what.startsWith('a file')) await writeFile(socketPath(state.path), '');
+    const client = makeClient();
+    expect(await client.ask(10_000)).toBe(false);
+    client.tell({ captures: [capture('1')] });
+    await until(() => due.length > 0);
+  },
+);
 
 test('a holder that is about to end takes no hint, and the next one is told', async () => {
   let isEnding = true;
-  await listen((hint) => { heard.push(hint); return !isEnding; });
+  await listen((hint) => {
+    heard.push(hint);
+    return !isEnding;
+  });
   const client = makeClient();
   client.tell({ captures: [capture('1')] });
   await until(() => due.length > 0);
@@ -94,10 +132,14 @@ test('a hint that was written to a process that stands still counts for nothing'
     const server = require('node:net').createServer(() => {});
     server.listen(process.argv[1], () => { console.log('listens'); });
     process.stdin.on('end', () => { process.exit(); }).resume();`;
-  const still = spawn(process.execPath, ['-e', program, socketPath(state.path)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const still = spawn(process.execPath, ['-e', program, socketPath(state.path)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   try {
     let said = '';
-    still.stdout.setEncoding('utf8').on('data', (text: string) => { said += text; });
+    still.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
     await until(() => said.includes('listens'), { timeout: 15_000 });
     still.kill('SIGSTOP');
     const client = makeClient();
@@ -139,7 +181,14 @@ test('what is told after the client was closed is due at once', async () => {
 });
 
 test('closing waits until what was not taken is due', async () => {
-  const client = makeClient({ makeDue: async (ids) => { await new Promise((resolve) => { setTimeout(resolve, 20); }); due.push(...ids); } });
+  const client = makeClient({
+    makeDue: async (ids) => {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
+      due.push(...ids);
+    },
+  });
   client.tell({ captures: [capture('1')] });
   await client.close();
   expect(due).toEqual(['1']);
@@ -147,9 +196,15 @@ test('closing waits until what was not taken is due', async () => {
 
 test('more than can be sent, and more than anybody takes, is made due', async () => {
   const taken: string[] = [];
-  await listen(({ captures = [] }) => { taken.push(...captures.map(({ id }) => id)); return true; });
+  await listen(({ captures = [] }) => {
+    taken.push(...captures.map(({ id }) => id));
+    return true;
+  });
   const client = makeClient();
-  const huge = { ...capture('huge'), touched: Array.from({ length: 1_000 }, (_, i) => `${'x'.repeat(2_000)}${String(i)}` as Path) };
+  const huge = {
+    ...capture('huge'),
+    touched: Array.from({ length: 1_000 }, (_, i) => `${'x'.repeat(2_000)}${String(i)}` as Path),
+  };
   client.tell({ captures: [huge] });
   for (let i = 0; i < 30_000; i++) client.tell({ captures: [capture(String(i))] });
   await until(() => due.includes('huge'));
@@ -172,7 +227,11 @@ test('a process that has just saved does not end before its hint was taken', asy
     import { WakeClient } from './src/delivery/wake-client.ts';
     const client = new WakeClient({ stateDir: process.argv[1], makeDue: async () => {} });
     client.tell({ run: true });`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program, state.path], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', program, state.path],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
   await until(() => child.exitCode !== null, { timeout: 20_000 });
   expect(child.exitCode).toBe(0);
   await until(() => heard.length > 0);

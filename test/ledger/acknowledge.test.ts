@@ -24,27 +24,56 @@ describe('settling', () => {
   test('a delivery ends what was owed; several lanes at once go out together', async () => {
     const { path, version } = await insert('a.jpg');
     const told: unknown[] = [];
-    site.events.on('settled', (event) => { told.push(event); });
-    await Promise.all([settler.settle(path, version, 'B'), settler.settle(path, version, 'C', 'ff')]);
-    expect(await read('a.jpg')).toMatchObject({ heldBy: ['A', 'B', 'C'], owed: [], facts: { sha256: 'ff' } });
+    site.events.on('settled', (event) => {
+      told.push(event);
+    });
+    await Promise.all([
+      settler.settle(path, version, 'B'),
+      settler.settle(path, version, 'C', 'ff'),
+    ]);
+    expect(await read('a.jpg')).toMatchObject({
+      heldBy: ['A', 'B', 'C'],
+      owed: [],
+      facts: { sha256: 'ff' },
+    });
     expect(told).toEqual([{ path, version, hosts: ['B', 'C'] }]);
   });
 
   test('where the entry moved on, the host is owed again and no longer held', async () => {
     const before = await insert('a.jpg');
-    await site.ledger.replace(before.version, { ...before, version: 'v2', heldBy: ['A', 'B'], owed: ['C'] });
+    await site.ledger.replace(before.version, {
+      ...before,
+      version: 'v2',
+      heldBy: ['A', 'B'],
+      owed: ['C'],
+    });
     await settler.settle(before.path, before.version, 'B');
     expect(await read('a.jpg')).toMatchObject({ version: 'v2', heldBy: ['A'], owed: ['C', 'B'] });
   });
 
-  test('the sender itself may be owed then: it is to look at its own disk, and a holder may send meanwhile', async () => {
-    const before = await insert('a.jpg');
-    await site.ledger.replace(before.version, { ...before, version: 'v2', sender: 'B', capturedBy: 'B', heldBy: ['B', 'C'], owed: ['A'] });
-    await settler.settle(before.path, before.version, 'B');
-    expect(await read('a.jpg')).toMatchObject({ sender: 'B', heldBy: ['C'], owed: ['A', 'B'] });
-    expect((await site.ledger.owedToSender('B', 10, undefined)).map(({ path }) => path)).toEqual([before.path]);
-    expect((await site.ledger.adoptable('C', [], 10)).map(({ path }) => path)).toEqual([before.path]);
-  });
+  test(
+    'the sender itself may be owed then: it is to look at its own disk, and a holder may ' +
+      'send meanwhile',
+    async () => {
+      const before = await insert('a.jpg');
+      await site.ledger.replace(before.version, {
+        ...before,
+        version: 'v2',
+        sender: 'B',
+        capturedBy: 'B',
+        heldBy: ['B', 'C'],
+        owed: ['A'],
+      });
+      await settler.settle(before.path, before.version, 'B');
+      expect(await read('a.jpg')).toMatchObject({ sender: 'B', heldBy: ['C'], owed: ['A', 'B'] });
+      expect((await site.ledger.owedToSender('B', 10, undefined)).map(({ path }) => path)).toEqual([
+        before.path,
+      ]);
+      expect((await site.ledger.adoptable('C', [], 10)).map(({ path }) => path)).toEqual([
+        before.path,
+      ]);
+    },
+  );
 
   test('of many at once only those whose fence failed are owed again', async () => {
     const entries = await Promise.all(Array.from({ length: 60 }, (_, i) => insert(`${i}.jpg`)));
@@ -61,7 +90,10 @@ describe('a blocked path', () => {
     const entry = await insert('a.jpg');
     const since = new Date(0);
     await site.ledger.block(entry, 'B', full, since, new Date(1_000));
-    expect(await read('a.jpg')).toMatchObject({ owed: ['C'], blocked: [{ host: 'B', failure: full }] });
+    expect(await read('a.jpg')).toMatchObject({
+      owed: ['C'],
+      blocked: [{ host: 'B', failure: full }],
+    });
     expect(await site.ledger.retryBlocked('A', new Date(500), 10)).toBe(0);
     expect(await site.ledger.retryBlocked('A', new Date(2_000), 10)).toBe(1);
     expect(await site.ledger.retryBlocked('A', new Date(2_000), 10)).toBe(0);
@@ -93,9 +125,12 @@ describe('what a lane finds owed', () => {
 });
 
 test('what a sender with another clock had captured is due at once, to it and to whoever adopts it', async () => {
-  const path = photo('a.jpg'), now = new Date(Date.now() + 3_600_000);
+  const path = photo('a.jpg'),
+    now = new Date(Date.now() + 3_600_000);
   const facts = { size: 1, mtime: 1, nanos: 0 };
-  await site.ledger.insert(makeVersion(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }));
+  await site.ledger.insert(
+    makeVersion(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
+  );
   expect(await site.ledger.owedTo('B', 'A', 10)).toHaveLength(1);
 });
 
@@ -111,11 +146,18 @@ describe('adoption', () => {
     const entry = await insert('a.jpg', { heldBy: ['B'], owed: ['C'] });
     await site.ledger.block(entry, 'C', full, new Date(), new Date());
     await insert('done.jpg', { heldBy: ['B', 'C'], owed: [] });
-    expect((await site.ledger.adoptable('B', ['A'], 10)).map(({ path }) => path)).toEqual([entry.path]);
+    expect((await site.ledger.adoptable('B', ['A'], 10)).map(({ path }) => path)).toEqual([
+      entry.path,
+    ]);
   });
 
   test('a tombstone is sent by whoever adopted it, without holding it', async () => {
-    const { facts: _, ...entry } = fileEntry({ path: photo('a.jpg'), kind: 'tombstone', owed: ['B', 'C'], heldBy: ['A'] });
+    const { facts: _, ...entry } = fileEntry({
+      path: photo('a.jpg'),
+      kind: 'tombstone',
+      owed: ['B', 'C'],
+      heldBy: ['A'],
+    });
     await site.ledger.insert(entry);
     const [found] = await site.ledger.adoptable('B', ['A'], 10);
     await site.ledger.adopt(found as Entry, 'B');
@@ -127,7 +169,12 @@ describe('adoption', () => {
     await site.ledger.leave(entry, 'A');
     const [found] = await site.ledger.adoptable('B', [], 10);
     expect(found?.path).toBe(entry.path);
-    expect(await Promise.all([site.ledger.adopt(found as Entry, 'B'), site.ledger.adopt(found as Entry, 'B')])).toEqual(expect.arrayContaining([true, false]));
+    expect(
+      await Promise.all([
+        site.ledger.adopt(found as Entry, 'B'),
+        site.ledger.adopt(found as Entry, 'B'),
+      ]),
+    ).toEqual(expect.arrayContaining([true, false]));
     expect(await read('a.jpg')).toMatchObject({ sender: 'B' });
     expect(await site.ledger.adoptable('B', [], 10)).toEqual([]);
   });

@@ -15,7 +15,8 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-const named = { why: 'named' } as const, scan = { why: 'scan' } as const;
+const named = { why: 'named' } as const,
+  scan = { why: 'scan' } as const;
 const cat = photo('cat.jpg');
 async function entryOf(path: Path): Promise<Entry> {
   const entry = await site.ledger.read(path);
@@ -27,8 +28,18 @@ describe('a path that a document names', () => {
   test('becomes a version: held here, owed to the others, content known', async () => {
     await a.write(cat, 'meow');
     const [entry] = await a.fold.paths([cat], { ...named, savedBy: { model: 'Photo', id: '1' } });
-    expect(entry).toMatchObject({ path: cat, sender: 'A', capturedBy: 'A', heldBy: ['A'], owed: ['B', 'C'], savedBy: { model: 'Photo', id: '1' } });
-    expect(entry?.facts).toMatchObject({ size: 4, sha256: '404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52' });
+    expect(entry).toMatchObject({
+      path: cat,
+      sender: 'A',
+      capturedBy: 'A',
+      heldBy: ['A'],
+      owed: ['B', 'C'],
+      savedBy: { model: 'Photo', id: '1' },
+    });
+    expect(entry?.facts).toMatchObject({
+      size: 4,
+      sha256: '404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52',
+    });
     expect(await entryOf(cat)).toEqual(entry);
   });
 
@@ -59,11 +70,14 @@ describe('a path that a document names', () => {
     expect((await entryOf(cat)).superseded).toHaveLength(1);
   });
 
-  test.each(['uploads/photos/note.tmp', 'uploads/other/cat.jpg'])('is left alone where no rule lets it through: %s', async (path) => {
-    await a.write(path as Path, 'meow');
-    expect(await a.fold.paths([path as Path], named)).toEqual([]);
-    expect(await site.ledger.read(path as Path)).toBeUndefined();
-  });
+  test.each(['uploads/photos/note.tmp', 'uploads/other/cat.jpg'])(
+    'is left alone where no rule lets it through: %s',
+    async (path) => {
+      await a.write(path as Path, 'meow');
+      expect(await a.fold.paths([path as Path], named)).toEqual([]);
+      expect(await site.ledger.read(path as Path)).toBeUndefined();
+    },
+  );
 
   test('is left alone where a symlink lies', async () => {
     await symlink('/etc/hostname', join(a.root, cat));
@@ -71,44 +85,61 @@ describe('a path that a document names', () => {
   });
 });
 
-test('an assertion that is folded again after a crash does not bring back what landed there meanwhile', async () => {
-  await a.write(cat, 'meow', 1_000);
-  await a.fold.paths([cat], named);
-  await a.write(cat, 'purrr', 2_000);
-  await a.fold.paths([cat], named);
-  await a.write(cat, 'meow', 1_000);
-  const asserted = [{ path: cat, seen: (await a.disk.observe(cat))! }];
-  await a.fold.paths([cat], { ...named, asserted });
-  const restored = await entryOf(cat);
-  expect(restored.facts).toMatchObject({ size: 4 });
-  // A delivery of the version before comes late: what it replaces lies aside until it is judged.
-  await a.write(`uploads/photos/.syncmedia/aside/${newName()}/cat.jpg` as Path, 'meow', 1_000);
-  await a.write(cat, 'purrr', 2_000);
-  await a.fold.paths([cat], { ...named, asserted });
-  expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
-  expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
-});
-
-test('a version that is asserted is known by its content, though its size and date are those of another', async () => {
-  await a.write(cat, 'purrr', 2_000);
-  await a.fold.paths([cat], named);
-  await a.write(cat, 'meow!', 2_000);
-  await a.fold.paths([cat], { ...named, asserted: [{ path: cat, seen: (await a.disk.observe(cat))! }] });
-  const { facts, superseded } = await entryOf(cat);
-  expect([facts?.sha256, superseded[0]?.sha256]).toEqual(['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')));
-});
-
-test('a host that was away during more replacements than an entry remembers does not bring its old file back', async () => {
-  await b.write(cat, 'the first', 1);
-  await b.fold.paths([cat], named);
-  for (let i = 0; i <= supersededLimit + 1; i++) {
-    await a.write(cat, `number ${i}`, 1_000 + i);
+test(
+  'an assertion that is folded again after a crash does not bring back what landed there ' +
+    'meanwhile',
+  async () => {
+    await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], named);
-  }
-  const { version } = await entryOf(cat);
-  await b.fold.paths([cat], scan);
-  expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], owed: ['B', 'C'] });
-});
+    await a.write(cat, 'purrr', 2_000);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'meow', 1_000);
+    const asserted = [{ path: cat, seen: (await a.disk.observe(cat))! }];
+    await a.fold.paths([cat], { ...named, asserted });
+    const restored = await entryOf(cat);
+    expect(restored.facts).toMatchObject({ size: 4 });
+    // A delivery of the version before comes late: what it replaces lies aside until it is judged.
+    await a.write(`uploads/photos/.syncmedia/aside/${newName()}/cat.jpg` as Path, 'meow', 1_000);
+    await a.write(cat, 'purrr', 2_000);
+    await a.fold.paths([cat], { ...named, asserted });
+    expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+  },
+);
+
+test(
+  'a version that is asserted is known by its content, though its size and date are those of ' +
+    'another',
+  async () => {
+    await a.write(cat, 'purrr', 2_000);
+    await a.fold.paths([cat], named);
+    await a.write(cat, 'meow!', 2_000);
+    await a.fold.paths([cat], {
+      ...named,
+      asserted: [{ path: cat, seen: (await a.disk.observe(cat))! }],
+    });
+    const { facts, superseded } = await entryOf(cat);
+    expect([facts?.sha256, superseded[0]?.sha256]).toEqual(
+      ['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')),
+    );
+  },
+);
+
+test(
+  'a host that was away during more replacements than an entry remembers does not bring its ' +
+    'old file back',
+  async () => {
+    await b.write(cat, 'the first', 1);
+    await b.fold.paths([cat], named);
+    for (let i = 0; i <= supersededLimit + 1; i++) {
+      await a.write(cat, `number ${i}`, 1_000 + i);
+      await a.fold.paths([cat], named);
+    }
+    const { version } = await entryOf(cat);
+    await b.fold.paths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], owed: ['B', 'C'] });
+  },
+);
 
 describe('two hosts that write one path at once', () => {
   test('the later fold wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
@@ -144,14 +175,27 @@ describe('when ledger and disk disagree', () => {
     await b.write(cat, 'MEOW', 1_000);
     await a.fold.paths([cat], named);
     await b.fold.paths([cat], named);
-    expect(await entryOf(cat)).toMatchObject({ sender: 'B', heldBy: ['B'], superseded: [{ lost: true }] });
+    expect(await entryOf(cat)).toMatchObject({
+      sender: 'B',
+      heldBy: ['B'],
+      superseded: [{ lost: true }],
+    });
   });
 
   test('under a tombstone other bytes of the very size and time as the deleted file are news', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], named);
     const before = await entryOf(cat);
-    await site.ledger.replace(before.version, makeTombstone(before, { path: cat, version: 't1', me: 'A', wantedBy: ['B', 'C'], now: new Date() }));
+    await site.ledger.replace(
+      before.version,
+      makeTombstone(before, {
+        path: cat,
+        version: 't1',
+        me: 'A',
+        wantedBy: ['B', 'C'],
+        now: new Date(),
+      }),
+    );
     await b.write(cat, 'MEOW', 1_000);
     await b.fold.paths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'B' });
@@ -164,7 +208,10 @@ describe('when ledger and disk disagree', () => {
     await a.fold.paths([cat], named);
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: [], owed: expect.arrayContaining(['A']) as string[] });
+    expect(await entryOf(cat)).toMatchObject({
+      heldBy: [],
+      owed: expect.arrayContaining(['A']) as string[],
+    });
   });
 
   test('a sender that has an older version again leaves the sending to a holder', async () => {
@@ -212,11 +259,21 @@ describe('when ledger and disk disagree', () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], named);
     const before = await entryOf(cat);
-    const tombstone = makeTombstone(before, { path: cat, version: 't1', me: 'B', wantedBy: ['A', 'C'], now: new Date() });
+    const tombstone = makeTombstone(before, {
+      path: cat,
+      version: 't1',
+      me: 'B',
+      wantedBy: ['A', 'C'],
+      now: new Date(),
+    });
     await site.ledger.replace(before.version, tombstone);
     await a.fold.paths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
-    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['B', 'A'], owed: ['C'] });
+    expect(await entryOf(cat)).toMatchObject({
+      kind: 'tombstone',
+      heldBy: ['B', 'A'],
+      owed: ['C'],
+    });
     await a.write(cat, 'another cat', 3_000);
     await a.fold.paths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'A' });
@@ -224,7 +281,8 @@ describe('when ledger and disk disagree', () => {
 });
 
 describe('a file that cannot be looked at just now', () => {
-  let writing = false, written: Promise<void> | undefined;
+  let writing = false,
+    written: Promise<void> | undefined;
   beforeEach(async () => {
     await a.write(photo('growing.log'), 'x'.repeat(1_000_000));
     const file = await open(join(a.root, photo('growing.log')), 'a');
@@ -232,7 +290,9 @@ describe('a file that cannot be looked at just now', () => {
     written = (async () => {
       while (writing) {
         await file.write('x');
-        await new Promise((resolve) => { setImmediate(resolve); });
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
       }
       await file.close();
     })();
@@ -261,7 +321,12 @@ describe('a file that cannot be looked at just now', () => {
 
 describe('a scan', () => {
   const all = (replica: Replica, me: string): Promise<number> =>
-    scanDir({ fold: replica.fold, ledger: site.ledger, disk: replica.disk, me }, photos, new AbortController().signal, () => undefined);
+    scanDir(
+      { fold: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+      photos,
+      new AbortController().signal,
+      () => undefined,
+    );
 
   test('captures what no document named, and notices what is gone', async () => {
     await a.write(cat, 'meow');
@@ -298,19 +363,23 @@ describe('a scan', () => {
   });
 });
 
-test('a fresh file is captured without its entry being read; one whose path has an entry is judged by that', async () => {
-  const reads: Path[] = [];
-  const { readMany } = site.ledger;
-  site.ledger.readMany = (paths) => {
-    reads.push(...paths);
-    return readMany.call(site.ledger, paths);
-  };
-  await a.write(cat, 'meow');
-  const [first] = await a.fold.paths([cat], named);
-  expect(first).toMatchObject({ path: cat, heldBy: ['A'], owed: ['B', 'C'] });
-  expect(reads).toEqual([]);
-  await a.write(cat, 'purr!');
-  const [second] = await a.fold.paths([cat], named);
-  expect(reads).toEqual([cat]);
-  expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
-});
+test(
+  'a fresh file is captured without its entry being read; one whose path has an entry is ' +
+    'judged by that',
+  async () => {
+    const reads: Path[] = [];
+    const { readMany } = site.ledger;
+    site.ledger.readMany = (paths) => {
+      reads.push(...paths);
+      return readMany.call(site.ledger, paths);
+    };
+    await a.write(cat, 'meow');
+    const [first] = await a.fold.paths([cat], named);
+    expect(first).toMatchObject({ path: cat, heldBy: ['A'], owed: ['B', 'C'] });
+    expect(reads).toEqual([]);
+    await a.write(cat, 'purr!');
+    const [second] = await a.fold.paths([cat], named);
+    expect(reads).toEqual([cat]);
+    expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
+  },
+);

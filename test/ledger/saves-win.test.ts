@@ -11,10 +11,14 @@ import type { Entry, Path } from '../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from './site.js';
 
 let site: Site, a: Replica, b: Replica;
-const named = new Set<Path>(), captured = new Set<Path>();
+const named = new Set<Path>(),
+  captured = new Set<Path>();
 beforeEach(async () => {
   site = await openSite(['A', 'B']);
-  [a, b] = [await site.replica('A', { named, captured }), await site.replica('B', { named, captured })];
+  [a, b] = [
+    await site.replica('A', { named, captured }),
+    await site.replica('B', { named, captured }),
+  ];
 });
 afterEach(async () => {
   named.clear();
@@ -22,8 +26,10 @@ afterEach(async () => {
   await site.close();
 });
 
-const cat = photo('cat.jpg'), dog = photo('dog.jpg');
-const save = { why: 'named' } as const, scan = { why: 'scan' } as const;
+const cat = photo('cat.jpg'),
+  dog = photo('dog.jpg');
+const save = { why: 'named' } as const,
+  scan = { why: 'scan' } as const;
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex');
 
 async function entryOf(path: Path): Promise<Entry> {
@@ -43,13 +49,28 @@ async function deliver(path: Path, content: string, mtime: number): Promise<void
 }
 async function bury(path: Path): Promise<void> {
   const before = await entryOf(path);
-  await site.ledger.replace(before.version, makeTombstone(before, { path, version: `deleted ${before.version}`, me: 'A', wantedBy: ['B'], now: new Date() }));
+  await site.ledger.replace(
+    before.version,
+    makeTombstone(before, {
+      path,
+      version: `deleted ${before.version}`,
+      me: 'A',
+      wantedBy: ['B'],
+      now: new Date(),
+    }),
+  );
 }
 const scanAll = (replica: Replica, me: string): Promise<number> =>
-  scanDir({ fold: replica.fold, ledger: site.ledger, disk: replica.disk, me }, photos, new AbortController().signal, () => undefined);
+  scanDir(
+    { fold: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+    photos,
+    new AbortController().signal,
+    () => undefined,
+  );
 /** As `exiftool -P` does: a new file in the place of the old one, with its date. */
 async function rewrite(replica: Replica, path: Path, content: string): Promise<void> {
-  const at = join(replica.root, path), { atime, mtime } = await stat(at);
+  const at = join(replica.root, path),
+    { atime, mtime } = await stat(at);
   await writeFile(`${at}.new`, content);
   await utimes(`${at}.new`, atime, mtime);
   await rename(`${at}.new`, at);
@@ -65,7 +86,12 @@ describe('a file that is back under a tombstone', () => {
   test('is a version again for a save, whatever its date, and owed to the others', async () => {
     named.add(cat);
     await a.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'], facts: { sha256: sha256('meow') } });
+    expect(await entryOf(cat)).toMatchObject({
+      kind: 'file',
+      heldBy: ['A'],
+      owed: ['B'],
+      facts: { sha256: sha256('meow') },
+    });
   });
 
   test('is a version again where a scan finds it and a document names it', async () => {
@@ -87,7 +113,9 @@ describe('a file that is back under a tombstone', () => {
 
   test('is told in the log where a scan finds it and moves it to the trash', async () => {
     const told: unknown[] = [];
-    site.events.on('overruled', (event) => { told.push(event); });
+    site.events.on('overruled', (event) => {
+      told.push(event);
+    });
     await a.fold.paths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     expect(told).toEqual([{ path: cat, by: 'delete' }]);
@@ -119,7 +147,11 @@ describe('a file that is back under a tombstone', () => {
   test('stays in the trash where it was removed long before the save', async () => {
     named.add(cat);
     await rm(join(a.root, cat));
-    await a.write('uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg' as Path, 'meow', 1_000);
+    await a.write(
+      'uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg' as Path,
+      'meow',
+      1_000,
+    );
     await a.fold.paths([cat], { ...save, savedAt: new Date() });
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
   });
@@ -135,7 +167,12 @@ describe('an older version that the app puts back, with its date', () => {
     const replica = host === 'A' ? a : b;
     await replica.write(cat, 'first', 1_000);
     await replica.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ sender: host, heldBy: [host], facts: { sha256: sha256('first') }, superseded: [{ sha256: sha256('second!'), lost: false }] });
+    expect(await entryOf(cat)).toMatchObject({
+      sender: host,
+      heldBy: [host],
+      facts: { sha256: sha256('first') },
+      superseded: [{ sha256: sha256('second!'), lost: false }],
+    });
   });
 
   test('is the new version though a scan found the path empty in between', async () => {
@@ -167,41 +204,87 @@ describe('an older version that the app puts back, with its date', () => {
     await a.write(cat, 'first', 1_000);
     await a.fold.paths([cat], save);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], facts: { sha256: sha256('second!') } });
+    expect(await entryOf(cat)).toMatchObject({
+      heldBy: ['A', 'B'],
+      facts: { sha256: sha256('second!') },
+    });
   });
 
-  test('gives way to what the app has saved since, where a late delivery replaced that before it was captured', async () => {
-    const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
-    await a.write(aside as Path, 'third!!', 3_000);
-    await a.write(cat, 'first', 1_000);
-    await a.fold.paths([cat], save);
-    expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
-    expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A'], owed: ['B'], facts: { sha256: sha256('third!!') } });
-  });
+  test(
+    'gives way to what the app has saved since, where a late delivery replaced that before ' +
+      'it was captured',
+    async () => {
+      const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
+      await a.write(aside as Path, 'third!!', 3_000);
+      await a.write(cat, 'first', 1_000);
+      await a.fold.paths([cat], save);
+      expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
+      expect(await entryOf(cat)).toMatchObject({
+        sender: 'A',
+        heldBy: ['A'],
+        owed: ['B'],
+        facts: { sha256: sha256('third!!') },
+      });
+    },
+  );
 
-  test('is one that the app may have put back over a delivery which is not acknowledged yet: that is awaited, and then it is a new version', async () => {
-    await site.ledger.owe(cat, ['B']);
-    await b.write(cat, 'first', 1_000);
-    const now = { ...save, savedAt: new Date() }, patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-    expect(await patient.fold.each([cat], now)).toEqual({ entries: [], failed: [], waiting: [cat] });
-    await site.ledger.hold(await entryOf(cat), ['B']);
-    expect(await patient.fold.each([cat], now)).toMatchObject({ entries: [{ path: cat }], waiting: [] });
-    expect(await entryOf(cat)).toMatchObject({ sender: 'B', heldBy: ['B'], owed: ['A'], facts: { sha256: sha256('first') } });
-  });
+  test(
+    'is one that the app may have put back over a delivery which is not acknowledged yet: ' +
+      'that is awaited, and then it is a new version',
+    async () => {
+      await site.ledger.owe(cat, ['B']);
+      await b.write(cat, 'first', 1_000);
+      const now = { ...save, savedAt: new Date() },
+        patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+      expect(await patient.fold.each([cat], now)).toEqual({
+        entries: [],
+        failed: [],
+        waiting: [cat],
+      });
+      await site.ledger.hold(await entryOf(cat), ['B']);
+      expect(await patient.fold.each([cat], now)).toMatchObject({
+        entries: [{ path: cat }],
+        waiting: [],
+      });
+      expect(await entryOf(cat)).toMatchObject({
+        sender: 'B',
+        heldBy: ['B'],
+        owed: ['A'],
+        facts: { sha256: sha256('first') },
+      });
+    },
+  );
 
-  test('is nothing on a host that is owed the current one, and awaited by no save, where it lay there before or the save is old', async () => {
-    const { version } = await entryOf(cat), patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-    await site.ledger.owe(cat, ['B']);
-    await patient.write(cat, 'first', 1_000);
-    expect(await patient.fold.each([cat], { ...save, savedAt: new Date(Date.now() - 120_000) })).toEqual({ entries: [], failed: [], waiting: [] });
-    const before = { ...await entryOf(cat), version: 'captured later', capturedAt: new Date(Date.now() + 120_000) };
-    expect(await site.ledger.replace(version, before)).toBe(true);
-    expect(await patient.fold.each([cat], { ...save, savedAt: new Date() })).toEqual({ entries: [], failed: [], waiting: [] });
-  });
+  test(
+    'is nothing on a host that is owed the current one, and awaited by no save, where it lay ' +
+      'there before or the save is old',
+    async () => {
+      const { version } = await entryOf(cat),
+        patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+      await site.ledger.owe(cat, ['B']);
+      await patient.write(cat, 'first', 1_000);
+      expect(
+        await patient.fold.each([cat], { ...save, savedAt: new Date(Date.now() - 120_000) }),
+      ).toEqual({ entries: [], failed: [], waiting: [] });
+      const before = {
+        ...(await entryOf(cat)),
+        version: 'captured later',
+        capturedAt: new Date(Date.now() + 120_000),
+      };
+      expect(await site.ledger.replace(version, before)).toBe(true);
+      expect(await patient.fold.each([cat], { ...save, savedAt: new Date() })).toEqual({
+        entries: [],
+        failed: [],
+        waiting: [],
+      });
+    },
+  );
 
   test('is told in the log where a scan finds it and the newer version replaces it', async () => {
     const told: unknown[] = [];
-    site.events.on('overruled', (event) => { told.push(event); });
+    site.events.on('overruled', (event) => {
+      told.push(event);
+    });
     await a.write(cat, 'first', 1_000);
     await a.fold.paths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], owed: ['A'] });
@@ -218,15 +301,24 @@ describe('an older version that the app puts back, with its date', () => {
 });
 
 describe('the bytes of the version with another date', () => {
-  const dateOf = async (replica: Replica): Promise<number> => (await stat(join(replica.root, cat))).mtimeMs / 1000;
+  const dateOf = async (replica: Replica): Promise<number> =>
+    (await stat(join(replica.root, cat))).mtimeMs / 1000;
 
-  test.each([['a save names', save], ['a scan finds', scan]])('that %s are the version, with its date, and go nowhere', async (_, why) => {
+  test.each([
+    ['a save names', save],
+    ['a scan finds', scan],
+  ])('that %s are the version, with its date, and go nowhere', async (_, why) => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.paths([cat], save);
     const { version } = await entryOf(cat);
     await b.write(cat, 'meow', 2_000);
     await b.fold.paths([cat], why);
-    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A', 'B'], owed: [], superseded: [] });
+    expect(await entryOf(cat)).toMatchObject({
+      version,
+      heldBy: ['A', 'B'],
+      owed: [],
+      superseded: [],
+    });
     expect(await dateOf(b)).toBe(1_000);
   });
 
@@ -244,7 +336,11 @@ describe('the bytes of the version with another date', () => {
     named.add(cat);
     await a.write(cat, 'meow', 2_000);
     await a.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', facts: { mtime: 2_000 }, owed: ['B'] });
+    expect(await entryOf(cat)).toMatchObject({
+      kind: 'file',
+      facts: { mtime: 2_000 },
+      owed: ['B'],
+    });
   });
 
   test('that a pull has fetched keep the date that the other host has', async () => {
@@ -263,7 +359,12 @@ describe('other bytes of the very size and date', () => {
     const replica = host === 'A' ? a : b;
     await rewrite(replica, cat, 'MEOW');
     await replica.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ sender: host, heldBy: [host], facts: { sha256: sha256('MEOW') }, superseded: [{ sha256: sha256('meow') }] });
+    expect(await entryOf(cat)).toMatchObject({
+      sender: host,
+      heldBy: [host],
+      facts: { sha256: sha256('MEOW') },
+      superseded: [{ sha256: sha256('meow') }],
+    });
   });
 
   test('are a version though they were written into the very file', async () => {
@@ -280,7 +381,10 @@ describe('other bytes of the very size and date', () => {
     await rename(join(a.root, dog), join(a.root, cat));
     await rename(join(a.root, 'limbo'), join(a.root, dog));
     await a.fold.paths([cat, dog], save);
-    expect([(await entryOf(cat)).facts?.sha256, (await entryOf(dog)).facts?.sha256]).toEqual([sha256('woof'), sha256('meow')]);
+    expect([(await entryOf(cat)).facts?.sha256, (await entryOf(dog)).facts?.sha256]).toEqual([
+      sha256('woof'),
+      sha256('meow'),
+    ]);
     expect((await entryOf(dog)).owed).toEqual(['B']);
   });
 
@@ -291,19 +395,23 @@ describe('other bytes of the very size and date', () => {
     expect(await entryOf(cat)).toMatchObject({ facts: { sha256: sha256('MEOW') }, owed: ['B'] });
   });
 
-  test('are a version where the file is too large to be hashed at once, before and after the scan that hashes it', async () => {
-    for (const confirmed of [false, true]) {
-      const path = photo(`large ${String(confirmed)}.mp4`);
-      await saveOnBoth(path, large, 1_000);
-      if (confirmed) await scanAll(a, 'A');
-      expect((await entryOf(path)).facts?.sha256 !== undefined).toBe(confirmed);
-      const { version } = await entryOf(path);
-      await rewrite(a, path, large.replaceAll('x', 'y'));
-      await a.fold.paths([path], save);
-      expect((await entryOf(path)).version).not.toBe(version);
-      expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
-    }
-  });
+  test(
+    'are a version where the file is too large to be hashed at once, before and after the ' +
+      'scan that hashes it',
+    async () => {
+      for (const confirmed of [false, true]) {
+        const path = photo(`large ${String(confirmed)}.mp4`);
+        await saveOnBoth(path, large, 1_000);
+        if (confirmed) await scanAll(a, 'A');
+        expect((await entryOf(path)).facts?.sha256 !== undefined).toBe(confirmed);
+        const { version } = await entryOf(path);
+        await rewrite(a, path, large.replaceAll('x', 'y'));
+        await a.fold.paths([path], save);
+        expect((await entryOf(path)).version).not.toBe(version);
+        expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+      }
+    },
+  );
 
   test('of a large file that nobody has hashed yet are not taken for the version that was sent', async () => {
     const path = photo('large.mp4');
@@ -335,7 +443,8 @@ describe('the content of a file', () => {
     hashed.length = 0;
     await a.fold.paths([cat], save);
     expect(hashed).toEqual([]);
-    // The first save on a host that got it from another one, which cannot know that nobody has touched it.
+    // The first save on a host that got it from another one, which cannot know that nobody has
+    // touched it.
     await b.fold.paths([cat], save);
     await b.fold.paths([cat], save);
     expect(hashed).toEqual([cat]);

@@ -17,7 +17,12 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { makeRowReader } from '../harness/row-reader.js';
 
-export const photos: SyncDir = { path: 'uploads/photos' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' };
+export const photos: SyncDir = {
+  path: 'uploads/photos' as Path,
+  exclude: ['*.tmp'],
+  conflict: 'newer',
+  onDelete: 'keep',
+};
 export const photo = (name: string): Path => safePath(`uploads/photos/${name}`);
 
 /** One host's own side: its disk, and the ledger it shares. */
@@ -49,21 +54,48 @@ export interface Site {
 /** Some hosts of one site: real disks and a real ledger, without lanes. */
 export async function openSite(hosts: readonly string[]): Promise<Site> {
   const database = await testDatabase();
-  const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'), makeRowReader(database.connection));
+  const ledger = new Ledger(
+    () => nativeCollection<Row>(database.connection, 'ledger'),
+    makeRowReader(database.connection),
+  );
   await ledger.ensureIndexes();
   const events = new EventBus();
   const dir = await makeTestDir();
   const dirs = new SyncDirs([photos]);
 
-  async function replica(me: string, { ready = true, halted = false, captured = new Set(), named = new Set(), awaitedMs = 0 }: ReplicaOptions = {}): Promise<Replica> {
+  async function replica(
+    me: string,
+    {
+      ready = true,
+      halted = false,
+      captured = new Set(),
+      named = new Set(),
+      awaitedMs = 0,
+    }: ReplicaOptions = {},
+  ): Promise<Replica> {
     const root = join(dir.path, me);
     await mkdir(join(root, photos.path), { recursive: true });
     await writeMarker(localDisk, join(root, photos.path), me, photos.path);
-    const disk = new OwnDisk(new Root(root, () => dirs, { me: () => me }), root, () => dirs, me, createJudging(ledger, { all: () => [] }), 10 * 60_000);
+    const disk = new OwnDisk(
+      new Root(root, () => dirs, { me: () => me }),
+      root,
+      () => dirs,
+      me,
+      createJudging(ledger, { all: () => [] }),
+      10 * 60_000,
+    );
     const fold = new Fold({
-      ledger, disk, me, events, isReady: () => ready, areRemovalsHalted: () => halted, awaitedMs,
-      isCaptured: (path) => Promise.resolve(captured.has(path)), isReferenced: (path) => Promise.resolve(named.has(path)),
-      wantedBy: (path) => dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,
+      ledger,
+      disk,
+      me,
+      events,
+      isReady: () => ready,
+      areRemovalsHalted: () => halted,
+      awaitedMs,
+      isCaptured: (path) => Promise.resolve(captured.has(path)),
+      isReferenced: (path) => Promise.resolve(named.has(path)),
+      wantedBy: (path) =>
+        dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,
     });
     async function write(path: Path, content: string, mtime?: number): Promise<void> {
       await mkdir(dirname(join(root, path)), { recursive: true });
@@ -72,5 +104,14 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
     }
     return { fold, disk, root, write };
   }
-  return { database, ledger, events, replica, close: async () => { await database.close(); await dir.remove(); } };
+  return {
+    database,
+    ledger,
+    events,
+    replica,
+    close: async () => {
+      await database.close();
+      await dir.remove();
+    },
+  };
 }

@@ -7,23 +7,43 @@ import type { Tuning } from '../../src/config/config.js';
 import { guardProcess } from '../harness/guard.js';
 import { until } from '../harness/wait.js';
 
-export interface Settings { readonly uri: string; readonly dir: string; readonly tuning: Partial<Tuning> }
+export interface Settings {
+  readonly uri: string;
+  readonly dir: string;
+  readonly tuning: Partial<Tuning>;
+}
 
 export type Asked =
-  | { readonly do: 'save'; readonly id: string; readonly file: string; readonly title: string; readonly by: 'save' | 'update' }
+  | {
+      readonly do: 'save';
+      readonly id: string;
+      readonly file: string;
+      readonly title: string;
+      readonly by: 'save' | 'update';
+    }
   | { readonly do: 'delete'; readonly id: string; readonly by: 'document' | 'query' }
   | { readonly do: 'remove'; readonly path: string }
   | { readonly do: 'push' | 'pull' | 'repair' | 'approve' | 'stop' };
 
-export interface Answer { readonly number: number; readonly do: Asked['do'] | 'start'; readonly error?: string }
+export interface Answer {
+  readonly number: number;
+  readonly do: Asked['do'] | 'start';
+  readonly error?: string;
+}
 
 /** How much of what the processes of a host logged is kept, for whoever looks into a failure. */
 const logLimit = 8_000_000;
 const patience = 60_000;
 
-interface Waiting { readonly resolve: () => void; readonly reject: (error: Error) => void }
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
 
-/** The processes of one host's app, one at a time: real ones, so that a kill leaves what a kill leaves. */
+/**
+ * The processes of one host's app, one at a time: real ones, so that a kill leaves what a kill
+ * leaves.
+ */
 export class AppProcess {
   private child: ChildProcess | undefined;
   private waiting = new Map<number, Waiting>();
@@ -31,23 +51,41 @@ export class AppProcess {
   private readonly mark = `TEST_APP_MARK=${randomBytes(8).toString('hex')}`;
   log = '';
 
-  constructor(private readonly name: string, private readonly program: string, private readonly environment: Record<string, string>, private readonly settings: Settings) {}
+  constructor(
+    private readonly name: string,
+    private readonly program: string,
+    private readonly environment: Record<string, string>,
+    private readonly settings: Settings,
+  ) {}
 
-  get pid(): number | undefined { return this.child?.pid; }
-  get running(): boolean { return this.child?.connected ?? false; }
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+  get running(): boolean {
+    return this.child?.connected ?? false;
+  }
 
   /** Resolves when it has begun; its lease may still be that of the process before. */
   async start(): Promise<void> {
     if (this.child) return;
     const [mark = '', value] = this.mark.split('=');
     const child = fork(this.program, [JSON.stringify(this.settings)], {
-      execArgv: [], env: { ...process.env, ...this.environment, [mark]: value }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      env: { ...process.env, ...this.environment, [mark]: value },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child = child;
     guardProcess(child, this.mark);
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { this.log = (this.log + text).slice(-logLimit); });
-    child.on('message', (answer: Answer) => { this.take(answer); });
-    child.once('exit', () => { this.end(child); });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.log = (this.log + text).slice(-logLimit);
+      });
+    child.on('message', (answer: Answer) => {
+      this.take(answer);
+    });
+    child.once('exit', () => {
+      this.end(child);
+    });
     await this.answerTo(0);
   }
 
@@ -92,9 +130,24 @@ export class AppProcess {
 
   private answerTo(number: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { this.waiting.delete(number); reject(new Error(`the app of ${this.name} did not answer`)); }, patience);
-      const done = (tell: () => void): void => { clearTimeout(timer); tell(); };
-      this.waiting.set(number, { resolve: () => { done(resolve); }, reject: (error) => { done(() => { reject(error); }); } });
+      const timer = setTimeout(() => {
+        this.waiting.delete(number);
+        reject(new Error(`the app of ${this.name} did not answer`));
+      }, patience);
+      const done = (tell: () => void): void => {
+        clearTimeout(timer);
+        tell();
+      };
+      this.waiting.set(number, {
+        resolve: () => {
+          done(resolve);
+        },
+        reject: (error) => {
+          done(() => {
+            reject(error);
+          });
+        },
+      });
     });
   }
 

@@ -6,10 +6,17 @@ const own = '.syncmedia';
 /** Where bytes are kept that were replaced, removed, or lost. */
 const keeping = ['trash', 'conflicts', 'aside'];
 
-export interface Copy { readonly host: string; readonly at: string; readonly sha256: string }
+export interface Copy {
+  readonly host: string;
+  readonly at: string;
+  readonly sha256: string;
+}
 
 /** The sync dir of a host, where it lies on this machine. */
-export interface Replica { readonly host: string; readonly dirPath: string }
+export interface Replica {
+  readonly host: string;
+  readonly dirPath: string;
+}
 
 export function hashOf(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
@@ -20,23 +27,38 @@ function look({ host, dirPath }: Replica, at: string): Copy | undefined {
     const file = join(dirPath, at);
     const stat = statSync(file);
     return stat.isFile() ? { host, at, sha256: hashOf(readFileSync(file)) } : undefined;
-  } catch { return undefined; }
+  } catch {
+    return undefined;
+  }
 }
 
 function list(folder: string): string[] {
-  try { return readdirSync(folder); } catch { return []; }
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** Copies of whatever was at the path, at it and set aside. */
 export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
-  return replicas.flatMap((replica) => [
-    rest, ...keeping.flatMap((area) => list(join(replica.dirPath, own, area)).map((name) => join(own, area, name, rest))),
-  ].flatMap((at) => look(replica, at) ?? []));
+  return replicas.flatMap((replica) =>
+    [
+      rest,
+      ...keeping.flatMap((area) =>
+        list(join(replica.dirPath, own, area)).map((name) => join(own, area, name, rest)),
+      ),
+    ].flatMap((at) => look(replica, at) ?? []),
+  );
 }
 
-/** Contents that a landing on that host has set aside from the path, and that nobody has judged yet. */
+/**
+ * Contents that a landing on that host has set aside from the path, and that nobody has judged yet.
+ */
 export function listAside(replica: Replica, rest: string): string[] {
-  return findCopies([replica], rest).filter(({ at }) => at.startsWith(`${own}/aside/`)).map(({ sha256 }) => sha256);
+  return findCopies([replica], rest)
+    .filter(({ at }) => at.startsWith(`${own}/aside/`))
+    .map(({ sha256 }) => sha256);
 }
 
 /** Every file of a sync dir, what is set aside too, but for markers and what is under way. */
@@ -44,12 +66,15 @@ export function readAll(replica: Replica): Copy[] {
   const files = readdirSync(replica.dirPath, { recursive: true, withFileTypes: true });
   return files.flatMap((entry) => {
     const at = join(entry.parentPath, entry.name).slice(replica.dirPath.length + 1);
-    const isOurs = at.startsWith(`${own}/`) && !keeping.some((area) => at.startsWith(`${own}/${area}/`));
-    return !entry.isFile() || isOurs ? [] : look(replica, at) ?? [];
+    const isOurs =
+      at.startsWith(`${own}/`) && !keeping.some((area) => at.startsWith(`${own}/${area}/`));
+    return !entry.isFile() || isOurs ? [] : (look(replica, at) ?? []);
   });
 }
 
 /** The files a visitor can see: path below the sync dir → sha256. */
 export function treeOf(copies: readonly Copy[]): Map<string, string> {
-  return new Map(copies.filter(({ at }) => !at.startsWith(`${own}/`)).map(({ at, sha256 }) => [at, sha256]));
+  return new Map(
+    copies.filter(({ at }) => !at.startsWith(`${own}/`)).map(({ at, sha256 }) => [at, sha256]),
+  );
 }

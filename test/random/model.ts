@@ -1,5 +1,10 @@
 /** One write of an app to a path; without `sha256` it deleted the file. */
-export interface Write { readonly step: number; readonly host: string; readonly sha256?: string; readonly named: boolean }
+export interface Write {
+  readonly step: number;
+  readonly host: string;
+  readonly sha256?: string;
+  readonly named: boolean;
+}
 
 /** What the site knew of the path just before a write. */
 export interface Known {
@@ -8,12 +13,17 @@ export interface Known {
   readonly superseded: readonly string[];
   /** Whether the host that writes holds the entry. */
   readonly isHeldHere: boolean;
-  /** Contents that a landing has set aside on the host that writes, and that nobody has judged yet. */
+  /**
+   * Contents that a landing has set aside on the host that writes, and that nobody has judged yet.
+   */
   readonly aside: readonly string[];
   /** Captures that wait to be folded: that name the path, or no longer. */
   readonly touchedWaits: boolean;
   readonly leftWaits: boolean;
-  /** Nothing sent before may yet land on the host that writes, with nobody left to judge what it replaces: it was not frozen lately. */
+  /**
+   * Nothing sent before may yet land on the host that writes, with nobody left to judge what it
+   * replaces: it was not frozen lately.
+   */
   readonly isCalm: boolean;
   /** A push, a pull or a verification is under way: it may bring back what is deleted meanwhile. */
   readonly runs: boolean;
@@ -29,8 +39,9 @@ interface OfPath {
 const absent: Write = { step: -1, host: '', named: true };
 
 /**
- * Which write of each path may be the one that all hosts have in the end: those that no later one is certain to have come after. Of two
- * hosts that write at once either may win; who writes over what the ledger knew, and what lay on its own disk, wins.
+ * Which write of each path may be the one that all hosts have in the end: those that no later one
+ * is certain to have come after. Of two hosts that write at once either may win; who writes over
+ * what the ledger knew, and what lay on its own disk, wins.
  */
 export class Model {
   private readonly paths = new Map<string, OfPath>();
@@ -48,8 +59,14 @@ export class Model {
     const of = this.of(path);
     const before = of.possible;
     const latest = of.history.at(-1)?.sha256;
-    if (latest !== undefined && writes.some(({ known }) => known.current === latest || known.superseded.includes(latest))) of.replaced = [];
-    of.possible = before.filter((old) => writes.every(({ write, known }) => mayWinOver(old, write, known)));
+    if (
+      latest !== undefined &&
+      writes.some(({ known }) => known.current === latest || known.superseded.includes(latest))
+    )
+      of.replaced = [];
+    of.possible = before.filter((old) =>
+      writes.every(({ write, known }) => mayWinOver(old, write, known)),
+    );
     of.replaced.push(...before.filter((old) => !of.possible.includes(old)));
     for (const { write } of writes) {
       of.possible.push(write);
@@ -58,27 +75,37 @@ export class Model {
   }
 
   /**
-   * A delete that is not folded yet looks whether the file is gone: what a run brings back before stays. That may be what a save had
-   * replaced which the ledger never came to know, because the delete took its file.
+   * A delete that is not folded yet looks whether the file is gone: what a run brings back before
+   * stays. That may be what a save had replaced which the ledger never came to know, because the
+   * delete took its file.
    */
   doubtDelete(path: string): void {
     const of = this.paths.get(path);
     of?.possible.push(...of.replaced.splice(0).filter((old) => !of.possible.includes(old)));
   }
 
-  possible(path: string): readonly Write[] { return this.of(path).possible; }
-  history(path: string): readonly Write[] { return this.of(path).history; }
-  known(): string[] { return [...this.paths.keys()]; }
+  possible(path: string): readonly Write[] {
+    return this.of(path).possible;
+  }
+  history(path: string): readonly Write[] {
+    return this.of(path).history;
+  }
+  known(): string[] {
+    return [...this.paths.keys()];
+  }
 }
 
 /** Whether the older write may still win over the newer one. */
 function mayWinOver(old: Write, write: Write, known: Known): boolean {
   if (old.sha256 === undefined) {
-    // A delete looks whether a document names the file; one of which nothing waits any more did what it did.
+    // A delete looks whether a document names the file; one of which nothing waits any more did
+    // what it did.
     return write.sha256 !== undefined && !write.named && known.leftWaits;
   }
-  // Its bytes are gone from that disk, unless a landing that a crash ended left them aside: they may be put back once the path is empty.
-  if (old.host === write.host && write.sha256 !== undefined) return known.aside.includes(old.sha256);
+  // Its bytes are gone from that disk, unless a landing that a crash ended left them aside: they
+  // may be put back once the path is empty.
+  if (old.host === write.host && write.sha256 !== undefined)
+    return known.aside.includes(old.sha256);
   if (!known.isCalm || known.touchedWaits) return true;
   if (known.superseded.includes(old.sha256)) return false;
   return known.current !== old.sha256 || !known.isHeldHere;

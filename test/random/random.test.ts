@@ -6,12 +6,16 @@ import { findCopies, readAll, treeOf } from './disks.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
 import { World } from './world.js';
 
-const first = Number(process.env.RANDOM_SEED ?? 1), seeds = Number(process.env.RANDOM_SEEDS ?? 2), count = Number(process.env.RANDOM_STEPS ?? 40);
+const first = Number(process.env.RANDOM_SEED ?? 1),
+  seeds = Number(process.env.RANDOM_SEEDS ?? 2),
+  count = Number(process.env.RANDOM_STEPS ?? 40);
 /** How long the site may take to come to rest in the end. */
 const restMs = 120_000;
 vi.setConfig({ testTimeout: restMs + 60_000 + count * 2_000, hookTimeout: 120_000 });
 
-let world: World | undefined, program = '', compiled: TestDir | undefined;
+let world: World | undefined,
+  program = '',
+  compiled: TestDir | undefined;
 beforeAll(async () => {
   compiled = await makeTestDir();
   program = await compileApp(compiled.path);
@@ -28,29 +32,42 @@ test('a seed always draws the same steps', () => {
 });
 
 describe('whatever happens, all hosts come to hold what the model says, and no bytes are lost', () => {
-  test.each(Array.from({ length: seeds }, (_, n) => first + n))(`seed %d, ${String(count)} steps`, async (seed) => {
-    const steps = drawSteps(seed, count);
-    world = await World.open(program);
-    let at = 0;
-    try {
-      for (const step of steps) await world.carryOut(step, at++);
-      await world.comeToRest(restMs);
-      const wrong = compare(world);
-      if (wrong.length > 0) throw new Error((await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join('\n'));
-      console.log(summarise(seed, world));
-    } catch (error) {
-      throw await report(error, seed, steps, at, world);
-    }
-  });
+  test.each(Array.from({ length: seeds }, (_, n) => first + n))(
+    `seed %d, ${String(count)} steps`,
+    async (seed) => {
+      const steps = drawSteps(seed, count);
+      world = await World.open(program);
+      let at = 0;
+      try {
+        for (const step of steps) await world.carryOut(step, at++);
+        await world.comeToRest(restMs);
+        const wrong = compare(world);
+        if (wrong.length > 0)
+          throw new Error(
+            (await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join('\n'),
+          );
+        console.log(summarise(seed, world));
+      } catch (error) {
+        throw await report(error, seed, steps, at, world);
+      }
+    },
+  );
 });
 
 /** How much the seed has tried: a path counts as decided where the model knew who had to win. */
 function summarise(seed: number, { model, saved, givenUp }: World): string {
-  const paths = model.known(), decided = paths.filter((path) => model.possible(path).length === 1);
-  return `seed ${String(seed)}: ${String(saved.size)} contents saved, ${String(givenUp.size)} destroyed by their own app; ${String(decided.length)} of ${String(paths.length)} paths decided`;
+  const paths = model.known(),
+    decided = paths.filter((path) => model.possible(path).length === 1);
+  return (
+    `seed ${String(seed)}: ${String(saved.size)} contents saved, ${String(givenUp.size)} ` +
+    `destroyed by their own app; ${String(decided.length)} of ${String(paths.length)} paths decided`
+  );
 }
 
-interface Wrong { readonly path: string | undefined; readonly what: string }
+interface Wrong {
+  readonly path: string | undefined;
+  readonly what: string;
+}
 
 function compare({ replicas, model, saved, givenUp, ones }: World): Wrong[] {
   const all = new Map(replicas.map((replica) => [replica.host, readAll(replica)]));
@@ -59,61 +76,133 @@ function compare({ replicas, model, saved, givenUp, ones }: World): Wrong[] {
   const say = (sha256: string | undefined): string => {
     if (sha256 === undefined) return 'nothing';
     const write = saved.get(sha256);
-    return write ? `what ${write.host} saved in step ${String(write.step)}` : `unknown bytes (${sha256.slice(0, 8)})`;
+    return write
+      ? `what ${write.host} saved in step ${String(write.step)}`
+      : `unknown bytes (${sha256.slice(0, 8)})`;
   };
-  const paths = new Set([...model.known(), ...[...trees.values()].flatMap((tree) => [...tree.keys()])]);
+  const paths = new Set([
+    ...model.known(),
+    ...[...trees.values()].flatMap((tree) => [...tree.keys()]),
+  ]);
   for (const path of paths) {
     const there = ones.map(({ machine: { name } }) => trees.get(name)?.get(path));
-    if (new Set(there).size > 1) wrong.push({ path, what: `the hosts differ: ${ones.map(({ machine: { name } }, n) => `${name} has ${say(there[n])}`).join(', ')}` });
+    if (new Set(there).size > 1)
+      wrong.push({
+        path,
+        what:
+          `the hosts differ: ` +
+          `${ones.map(({ machine: { name } }, n) => `${name} has ${say(there[n])}`).join(', ')}`,
+      });
     const possible = model.possible(path);
     for (const sha256 of new Set(there)) {
       if (possible.some((write) => write.sha256 === sha256)) continue;
-      const expected = possible.map((write) => write.sha256 === undefined ? `nothing (step ${String(write.step)})` : say(write.sha256)).join(', or ');
+      const expected = possible
+        .map((write) =>
+          write.sha256 === undefined ? `nothing (step ${String(write.step)})` : say(write.sha256),
+        )
+        .join(', or ');
       wrong.push({ path, what: `there is ${say(sha256)}, and there should be ${expected}` });
     }
   }
   const kept = new Set([...all.values()].flat().map(({ sha256 }) => sha256));
   for (const [sha256, write] of saved) {
-    if (!kept.has(sha256) && !givenUp.has(sha256)) wrong.push({ path: pathOf(world, write.step), what: `${say(sha256)} is gone from everywhere` });
+    if (!kept.has(sha256) && !givenUp.has(sha256))
+      wrong.push({
+        path: pathOf(world, write.step),
+        what: `${say(sha256)} is gone from everywhere`,
+      });
   }
   return wrong;
 }
 
 function pathOf(of: World | undefined, step: number): string | undefined {
-  return of?.model.known().find((path) => of.model.history(path).some((write) => write.step === step));
+  return of?.model
+    .known()
+    .find((path) => of.model.history(path).some((write) => write.step === step));
 }
 
-/** The steps that concern a path, and what the hosts did and said of it meanwhile; where copies of what was there lie now. */
+/**
+ * The steps that concern a path, and what the hosts did and said of it meanwhile; where copies of
+ * what was there lie now.
+ */
 async function explain({ path, what }: Wrong, steps: readonly Step[], of: World): Promise<string> {
   if (path === undefined) return what;
   const told = JSON.stringify(path).slice(1, -1);
-  const lines = steps.slice(0, of.times.length).flatMap((step, at) => isAbout(step, told) ? [`${of.times[at]?.toISOString() ?? ''} step ${String(at)}: ${describeStep(step)}`] : []);
-  for (const { machine: { name }, app } of of.ones) {
-    for (const line of app.log.split('\n')) if (line.includes(told) || / (run|lease) \{/.test(line)) lines.push(line.replace(' ', ` ${name} `).slice(0, 600));
+  const lines = steps
+    .slice(0, of.times.length)
+    .flatMap((step, at) =>
+      isAbout(step, told)
+        ? [`${of.times[at]?.toISOString() ?? ''} step ${String(at)}: ${describeStep(step)}`]
+        : [],
+    );
+  for (const {
+    machine: { name },
+    app,
+  } of of.ones) {
+    for (const line of app.log.split('\n'))
+      if (line.includes(told) || / (run|lease) \{/.test(line))
+        lines.push(line.replace(' ', ` ${name} `).slice(0, 600));
   }
   const copies = findCopies(of.replicas, path).map(({ host, at, sha256 }) => {
     const write = of.saved.get(sha256);
-    return `${host}:${at} is ${write ? `what ${write.host} saved in step ${String(write.step)}` : 'unknown'} (${sha256.slice(0, 8)})`;
+    return (
+      `${host}:${at} is ` +
+      `${write ? `what ${write.host} saved in step ${String(write.step)}` : 'unknown'} ` +
+      `(${sha256.slice(0, 8)})`
+    );
   });
-  const entry = await of.rows<Entry>('ledger').findOne({ _id: { $regex: `/${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$` } });
+  const entry = await of
+    .rows<Entry>('ledger')
+    .findOne({ _id: { $regex: `/${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$` } });
   return [`${path}: ${what}`, ...lines.sort(), ...copies, JSON.stringify(entry)].join('\n    ');
 }
 
 /** What happens to a host may matter to any path. */
 function isAbout(step: Step, told: string): boolean {
-  return (step.do !== 'save' && step.do !== 'delete' && step.do !== 'write beside' && step.do !== 'remove beside') || JSON.stringify(step).includes(told);
+  return (
+    (step.do !== 'save' &&
+      step.do !== 'delete' &&
+      step.do !== 'write beside' &&
+      step.do !== 'remove beside') ||
+    JSON.stringify(step).includes(told)
+  );
 }
 
-async function report(error: unknown, seed: number, steps: readonly Step[], at: number, of: World): Promise<Error> {
+async function report(
+  error: unknown,
+  seed: number,
+  steps: readonly Step[],
+  at: number,
+  of: World,
+): Promise<Error> {
   const step = steps[Math.min(at, steps.length) - 1];
-  const owed = await of.rows('ledger').find({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] } as never).limit(5).toArray();
+  const owed = await of
+    .rows('ledger')
+    .find({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] } as never)
+    .limit(5)
+    .toArray();
   const rest = [
     owed.length > 0 ? `owed: ${JSON.stringify(owed)}` : '',
-    ...of.ones.map(({ machine: { name }, app }) => app.log === '' ? '' : `${name} said last:\n${app.log.split('\n').filter((line) => !/^\S+ (folded|outcome|settled|run|lease) \{/.test(line)).join('\n').slice(-3_000)}`),
-  ].filter((text) => text !== '').join('\n');
-  return new Error([
-    `seed ${String(seed)}, after step ${String(at - 1)} of ${String(steps.length)} (${step ? describeStep(step) : 'none'}):`,
-    error instanceof Error ? error.message : String(error), rest,
-    `again: npm run test:random -- --seed ${String(seed)} --steps ${String(steps.length)}`,
-  ].join('\n'), { cause: error });
+    ...of.ones.map(({ machine: { name }, app }) =>
+      app.log === ''
+        ? ''
+        : `${name} said last:\n${app.log
+            .split('\n')
+            .filter((line) => !/^\S+ (folded|outcome|settled|run|lease) \{/.test(line))
+            .join('\n')
+            .slice(-3_000)}`,
+    ),
+  ]
+    .filter((text) => text !== '')
+    .join('\n');
+  return new Error(
+    [
+      `seed ${String(seed)}, after step ${String(at - 1)} of ${String(steps.length)} ` +
+        `(${step ? describeStep(step) : 'none'}):`,
+      error instanceof Error ? error.message : String(error),
+      rest,
+      `again: npm run test:random -- --seed ${String(seed)} --steps ${String(steps.length)}`,
+    ].join('\n'),
+    { cause: error },
+  );
 }

@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, futimesSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  futimesSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Collection } from 'mongoose';
 import type { Tuning } from '../../src/config/config.js';
@@ -13,8 +25,18 @@ import type { HostIndex, Save, Step } from './steps.js';
 
 /** Shorter than users have: what waits for a clock is to happen within the steps. */
 const tuning: Partial<Tuning> = {
-  leaseMs: 1_500, beatMs: 250, pollMs: 300, captureDueMs: 1_000, backoffMs: 100, backoffMaxMs: 400, idleMs: 5_000, goneMs: 3_000,
-  scanChangedMs: 2_000, scanAllMs: 3_000, candidateMs: 5_000, leftoverMs: 5_000,
+  leaseMs: 1_500,
+  beatMs: 250,
+  pollMs: 300,
+  captureDueMs: 1_000,
+  backoffMs: 100,
+  backoffMaxMs: 400,
+  idleMs: 5_000,
+  goneMs: 3_000,
+  scanChangedMs: 2_000,
+  scanAllMs: 3_000,
+  candidateMs: 5_000,
+  leftoverMs: 5_000,
 };
 /** Seconds after which a frozen host is given up. */
 const timeout = '2';
@@ -23,37 +45,63 @@ const stirred = 12;
 
 type Row<T extends { id?: string; path?: string }> = Omit<T, 'id' | 'path'> & { _id: string };
 
-interface One { readonly machine: Machine; readonly app: AppProcess; readonly id: string; frozen: boolean; thawedAt: number }
+interface One {
+  readonly machine: Machine;
+  readonly app: AppProcess;
+  readonly id: string;
+  frozen: boolean;
+  thawedAt: number;
+}
 
 function ifThere<T>(read: () => T): T | undefined {
-  try { return read(); } catch (error) {
+  try {
+    return read();
+  } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
-function readIfThere(file: string): Buffer | undefined { return ifThere(() => readFileSync(file)); }
+function readIfThere(file: string): Buffer | undefined {
+  return ifThere(() => readFileSync(file));
+}
 
-/** Three hosts of real parts, whose apps are processes of their own, and what a model expects of them. */
+/**
+ * Three hosts of real parts, whose apps are processes of their own, and what a model expects of
+ * them.
+ */
 export class World {
   readonly model = new Model();
-  /** Bytes that were saved, with what saved them; and those whose only copy the app itself destroyed. */
+  /**
+   * Bytes that were saved, with what saved them; and those whose only copy the app itself
+   * destroyed.
+   */
   readonly saved = new Map<string, Write>();
   readonly givenUp = new Set<string>();
   /** When each step began. */
   readonly times: Date[] = [];
   private at = 0;
 
-  private constructor(private readonly site: Site, readonly ones: readonly One[]) {}
+  private constructor(
+    private readonly site: Site,
+    readonly ones: readonly One[],
+  ) {}
 
   /** @param program of the hosts' apps */
   static async open(program: string): Promise<World> {
-    const site = await openSite({ plugin: { onDelete: 'propagate' }, environment: { SYNCMEDIA_TIMEOUT: timeout } });
+    const site = await openSite({
+      plugin: { onDelete: 'propagate' },
+      environment: { SYNCMEDIA_TIMEOUT: timeout },
+    });
     try {
       const ones: One[] = [];
       for (const machine of site.machines) {
         const { id } = await machine.app.sync.hosts.show(machine.name);
         await machine.app.close();
-        const app = new AppProcess(machine.name, program, machine.environment, { uri: site.database.uri, dir, tuning });
+        const app = new AppProcess(machine.name, program, machine.environment, {
+          uri: site.database.uri,
+          dir,
+          tuning,
+        });
         ones.push({ machine, app, id, frozen: false, thawedAt: -stirred });
       }
       const world = new World(site, ones);
@@ -82,20 +130,32 @@ export class World {
     this.at = at;
     this.times.push(new Date());
     switch (step.do) {
-      case 'save': return this.save(step.saves, step.killedAfter);
-      case 'delete': return this.delete(step);
-      case 'write beside': return this.writeBeside(step.save);
-      case 'remove beside': return this.removeBeside(step.host, step.path);
-      case 'rest': return this.rest();
-      case 'push': case 'pull': case 'repair':
+      case 'save':
+        return this.save(step.saves, step.killedAfter);
+      case 'delete':
+        return this.delete(step);
+      case 'write beside':
+        return this.writeBeside(step.save);
+      case 'remove beside':
+        return this.removeBeside(step.host, step.path);
+      case 'rest':
+        return this.rest();
+      case 'push':
+      case 'pull':
+      case 'repair':
         await this.doubtDeletes();
         return this.one(step.host).app.ask({ do: step.do });
-      case 'approve': return this.one(step.host).app.ask({ do: step.do });
-      default: return this.change(step.do, this.one(step.host));
+      case 'approve':
+        return this.one(step.host).app.ask({ do: step.do });
+      default:
+        return this.change(step.do, this.one(step.host));
     }
   }
 
-  /** Brings everything up again; resolves when all that was owed is done and every host has looked at all of its disk since. */
+  /**
+   * Brings everything up again; resolves when all that was owed is done and every host has looked
+   * at all of its disk since.
+   */
   async comeToRest(timeoutMs: number): Promise<void> {
     for (const one of this.ones) {
       if (one.frozen) await this.change('thaw', one);
@@ -104,42 +164,83 @@ export class World {
       await this.change('start', one);
     }
     const since = new Date();
-    await until(() => this.isAtRest(since), { timeout: timeoutMs, interval: 250, what: 'the site at rest' });
+    await until(() => this.isAtRest(since), {
+      timeout: timeoutMs,
+      interval: 250,
+      what: 'the site at rest',
+    });
   }
 
   private async isAtRest(since: Date): Promise<boolean> {
     for (const { app } of this.ones) await app.ask({ do: 'approve' });
     const all = await this.rows<Host>('hosts').find().toArray();
-    const isScanned = (host: Row<Host>): boolean => Object.keys(host.scans ?? {}).length > 0 && Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
-    const describe = ({ hostname, status, lease, halted, scans, sweeps }: Row<Host>): object => ({ hostname, status, lease, halted, scans, sweeps });
+    const isScanned = (host: Row<Host>): boolean =>
+      Object.keys(host.scans ?? {}).length > 0 &&
+      Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
+    const describe = ({ hostname, status, lease, halted, scans, sweeps }: Row<Host>): object => ({
+      hostname,
+      status,
+      lease,
+      halted,
+      scans,
+      sweeps,
+    });
     const waits = {
       captures: await this.rows<Capture>('captures').countDocuments(),
-      runs: await this.rows<Run>('runs').countDocuments({ state: { $in: ['asked', 'running'] } } as never),
-      owed: await this.rows<Entry>('ledger').countDocuments({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] }),
+      runs: await this.rows<Run>('runs').countDocuments({
+        state: { $in: ['asked', 'running'] },
+      } as never),
+      owed: await this.rows<Entry>('ledger').countDocuments({
+        $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }],
+      }),
       sweeps: all.filter(({ sweeps }) => Object.keys(sweeps).length > 0).map(describe),
       unscanned: all.filter((host) => !isScanned(host)).map(describe),
-      aside: this.replicas.flatMap(readAll).filter(({ at }) => at.startsWith('.syncmedia/aside/')).length,
+      aside: this.replicas.flatMap(readAll).filter(({ at }) => at.startsWith('.syncmedia/aside/'))
+        .length,
     };
-    if (Object.values(waits).every((some) => some === 0 || (Array.isArray(some) && some.length === 0))) return true;
+    if (
+      Object.values(waits).every((some) => some === 0 || (Array.isArray(some) && some.length === 0))
+    )
+      return true;
     throw new Error(`still waiting: ${JSON.stringify(waits)}`);
   }
 
-  private one(host: HostIndex): One { return this.ones[host] as One; }
+  private one(host: HostIndex): One {
+    return this.ones[host] as One;
+  }
 
   // ---- what apps do
 
   private async save(saves: readonly Save[], killedAfter: number | undefined): Promise<void> {
     const known = await Promise.all(saves.map((save) => this.look(save.host, save.path)));
-    const writes = saves.map((save, n) => ({ write: this.write(save, killedAfter === undefined), known: this.lookAgain(save, known[n] as Known) }));
-    this.model.note(saves[0]?.path ?? '', writes);
-    await Promise.all(saves.map(({ host, path, by }, n) => {
-      const { app } = this.one(host);
-      const asked = { do: 'save' as const, id: hashOf(Buffer.from(path)), file: this.spell(path), title: String(this.at), by };
-      return killedAfter === undefined || n > 0 ? app.ask(asked) : app.askAndKill(asked, killedAfter);
+    const writes = saves.map((save, n) => ({
+      write: this.write(save, killedAfter === undefined),
+      known: this.lookAgain(save, known[n] as Known),
     }));
+    this.model.note(saves[0]?.path ?? '', writes);
+    await Promise.all(
+      saves.map(({ host, path, by }, n) => {
+        const { app } = this.one(host);
+        const asked = {
+          do: 'save' as const,
+          id: hashOf(Buffer.from(path)),
+          file: this.spell(path),
+          title: String(this.at),
+          by,
+        };
+        return killedAfter === undefined || n > 0
+          ? app.ask(asked)
+          : app.askAndKill(asked, killedAfter);
+      }),
+    );
   }
 
-  private async delete({ host, path, by, killedAfter }: Extract<Step, { do: 'delete' }>): Promise<void> {
+  private async delete({
+    host,
+    path,
+    by,
+    killedAfter,
+  }: Extract<Step, { do: 'delete' }>): Promise<void> {
     const { app, machine } = this.one(host);
     const known = await this.look(host, path);
     const asked = { do: 'delete' as const, id: hashOf(Buffer.from(path)), by };
@@ -156,7 +257,9 @@ export class World {
 
   private async writeBeside(save: Save): Promise<void> {
     const known = await this.look(save.host, save.path);
-    this.model.note(save.path, [{ write: this.write(save, false), known: this.lookAgain(save, known) }]);
+    this.model.note(save.path, [
+      { write: this.write(save, false), known: this.lookAgain(save, known) },
+    ]);
   }
 
   private async removeBeside(host: HostIndex, path: string): Promise<void> {
@@ -171,19 +274,34 @@ export class World {
   private write({ host, path, size, writing }: Save, named: boolean): Write {
     const { machine } = this.one(host);
     // Each content is the only one of its kind; some have the same length.
-    const content = Buffer.concat([Buffer.from(`${String(this.at)} ${machine.name} `), Buffer.from(randomBytes(Math.ceil(size / 2)).toString('hex'))]).subarray(0, size);
+    const content = Buffer.concat([
+      Buffer.from(`${String(this.at)} ${machine.name} `),
+      Buffer.from(randomBytes(Math.ceil(size / 2)).toString('hex')),
+    ]).subarray(0, size);
     const file = join(machine.path(dir), path);
     mkdirSync(dirname(file), { recursive: true });
     if (writing === 'in place') {
-      const before = readIfThere(file), open = openSync(file, 'w');
+      const before = readIfThere(file),
+        open = openSync(file, 'w');
       writeSync(open, content);
       futimesSync(open, ...this.tick(host, 0));
       closeSync(open);
       this.noteDestroyed(host, path, before);
     } else {
       writeFileSync(`${file}.tmp`, content);
-      utimesSync(`${file}.tmp`, ...this.tick(host, writing === 'clock off' ? [0, 3_600, -3_600][host] ?? 0 : 0));
-      const before = this.take(host, (limbo) => { linkSync(file, limbo); }, () => { renameSync(`${file}.tmp`, file); });
+      utimesSync(
+        `${file}.tmp`,
+        ...this.tick(host, writing === 'clock off' ? ([0, 3_600, -3_600][host] ?? 0) : 0),
+      );
+      const before = this.take(
+        host,
+        (limbo) => {
+          linkSync(file, limbo);
+        },
+        () => {
+          renameSync(`${file}.tmp`, file);
+        },
+      );
       this.noteDestroyed(host, path, before);
     }
     const write: Write = { step: this.at, host: machine.name, sha256: hashOf(content), named };
@@ -191,7 +309,10 @@ export class World {
     return write;
   }
 
-  /** Access and write time. One kernel gives two files of a moment the same date to the nanosecond; three machines never do. */
+  /**
+   * Access and write time. One kernel gives two files of a moment the same date to the nanosecond;
+   * three machines never do.
+   */
   private tick(host: HostIndex, offSeconds: number): [number, number] {
     const now = Date.now() / 1000 + offSeconds + (host + 1) / 10_000;
     return [now, now];
@@ -199,13 +320,30 @@ export class World {
 
   private unlink(host: HostIndex, path: string): void {
     const file = join(this.one(host).machine.path(dir), path);
-    this.noteDestroyed(host, path, this.take(host, (limbo) => { renameSync(file, limbo); }));
+    this.noteDestroyed(
+      host,
+      path,
+      this.take(host, (limbo) => {
+        renameSync(file, limbo);
+      }),
+    );
   }
 
-  /** What `away` gives another name outside the sync dir, just before it is destroyed: hosts are at work there all the time. */
-  private take(host: HostIndex, away: (limbo: string) => void, destroy?: () => void): Buffer | undefined {
+  /**
+   * What `away` gives another name outside the sync dir, just before it is destroyed: hosts are at
+   * work there all the time.
+   */
+  private take(
+    host: HostIndex,
+    away: (limbo: string) => void,
+    destroy?: () => void,
+  ): Buffer | undefined {
     const limbo = join(this.one(host).machine.ssh.dir, 'limbo');
-    const isThere = ifThere(() => { away(limbo); return true; }) ?? false;
+    const isThere =
+      ifThere(() => {
+        away(limbo);
+        return true;
+      }) ?? false;
     destroy?.();
     if (!isThere) return undefined;
     const content = readFileSync(limbo);
@@ -216,47 +354,69 @@ export class World {
   /** The app has destroyed this: where nobody else has a copy, nobody can keep one. */
   private noteDestroyed(host: HostIndex, path: string, content: Buffer | undefined): void {
     if (!content) return;
-    const { name } = this.one(host).machine, sha256 = hashOf(content);
+    const { name } = this.one(host).machine,
+      sha256 = hashOf(content);
     // What lies aside may be a second copy of what has landed, about to be dropped.
-    const isOther = (copy: Copy): boolean => copy.sha256 === sha256 && !(copy.host === name && copy.at === path) && !copy.at.startsWith('.syncmedia/aside/');
+    const isOther = (copy: Copy): boolean =>
+      copy.sha256 === sha256 &&
+      !(copy.host === name && copy.at === path) &&
+      !copy.at.startsWith('.syncmedia/aside/');
     if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(sha256);
   }
 
-  private spell(path: string): string { return this.at % 2 === 0 ? `${dir}/${path}` : `/${dir}/${path}`; }
+  private spell(path: string): string {
+    return this.at % 2 === 0 ? `${dir}/${path}` : `/${dir}/${path}`;
+  }
 
   private async look(host: HostIndex, rest: string): Promise<Known> {
     const { id, frozen, thawedAt } = this.one(host);
     const path = `${dir}/${rest}`;
     const [entry, captures, run] = await Promise.all([
       this.rows<Entry>('ledger').findOne({ _id: path }),
-      this.rows<Capture>('captures').find({ $or: [{ touched: path }, { left: path }] } as never).toArray(),
+      this.rows<Capture>('captures')
+        .find({ $or: [{ touched: path }, { left: path }] } as never)
+        .toArray(),
       this.rows<Run>('runs').findOne({ state: { $in: ['asked', 'running'] } } as never),
     ]);
     return {
-      current: entry?.facts?.sha256, superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
+      current: entry?.facts?.sha256,
+      superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
       isHeldHere: entry?.heldBy.includes(id) ?? false,
       aside: listAside(this.replicas[host] as Replica, rest),
       touchedWaits: captures.some(({ touched }) => (touched as string[]).includes(path)),
       leftWaits: captures.some(({ left }) => (left as string[]).includes(path)),
-      isCalm: !frozen && this.at - thawedAt > stirred, runs: run !== null,
+      isCalm: !frozen && this.at - thawedAt > stirred,
+      runs: run !== null,
     };
   }
 
   /** After the write: what a landing has set aside meanwhile was not replaced by it. */
   private lookAgain({ host, path }: Save, known: Known): Known {
-    return { ...known, aside: [...known.aside, ...listAside(this.replicas[host] as Replica, path)] };
+    return {
+      ...known,
+      aside: [...known.aside, ...listAside(this.replicas[host] as Replica, path)],
+    };
   }
 
-  /** Deletes that are not folded yet, when something may bring the file back to the disk that is looked at. */
+  /**
+   * Deletes that are not folded yet, when something may bring the file back to the disk that is
+   * looked at.
+   */
   private async doubtDeletes(): Promise<void> {
-    for await (const { left } of this.rows<Capture>('captures').find({ left: { $ne: [] } } as never)) {
+    for await (const { left } of this.rows<Capture>('captures').find({
+      left: { $ne: [] },
+    } as never)) {
       for (const path of left) this.model.doubtDelete(path.slice(dir.length + 1));
     }
   }
 
   private async rest(): Promise<void> {
     const running = this.ones.filter(({ app }) => app.running).map(({ id }) => id);
-    const isFolded = async (): Promise<boolean> => await this.rows<Capture>('captures').countDocuments({ host: { $in: running }, left: [] }) === 0;
+    const isFolded = async (): Promise<boolean> =>
+      (await this.rows<Capture>('captures').countDocuments({
+        host: { $in: running },
+        left: [],
+      })) === 0;
     // It may take longer, where a lease has to run out first: then the steps go on.
     await until(isFolded, { timeout: 1_000 }).catch(() => undefined);
   }
@@ -264,22 +424,33 @@ export class World {
   // ---- what happens to hosts
 
   private async change(what: Extract<Step, { host: HostIndex }>['do'], one: One): Promise<void> {
-    const { machine: { ssh }, app } = one;
+    const {
+      machine: { ssh },
+      app,
+    } = one;
     switch (what) {
       case 'freeze':
         await ssh.freeze();
         one.frozen = true;
         return;
-      case 'thaw': return this.thaw(one, () => ssh.thaw());
-      case 'cut': return this.thaw(one, () => ssh.stop({ hard: true }));
-      case 'connect': if (!ssh.running()) await ssh.start(); return;
-      case 'slow': return ssh.replaceProgram('rsync', 'sleep 0.5; PATH="${PATH#*:*:}" exec rsync "$@"');
-      case 'quick': return ssh.replaceProgram('rsync', undefined);
-      case 'stop': return app.stop();
+      case 'thaw':
+        return this.thaw(one, () => ssh.thaw());
+      case 'cut':
+        return this.thaw(one, () => ssh.stop({ hard: true }));
+      case 'connect':
+        if (!ssh.running()) await ssh.start();
+        return;
+      case 'slow':
+        return ssh.replaceProgram('rsync', 'sleep 0.5; PATH="${PATH#*:*:}" exec rsync "$@"');
+      case 'quick':
+        return ssh.replaceProgram('rsync', undefined);
+      case 'stop':
+        return app.stop();
       case 'kill':
         await this.doubtDeletes();
         return app.kill();
-      case 'start': return app.start();
+      case 'start':
+        return app.start();
       case 'power off':
         await this.doubtDeletes();
         await app.kill();

@@ -15,7 +15,13 @@ let disk: Disk;
 beforeEach(async () => {
   dir = await makeTestDir();
   reads = 0;
-  disk = { ...localDisk, readText: (path) => { reads++; return localDisk.readText(path); } };
+  disk = {
+    ...localDisk,
+    readText: (path) => {
+      reads++;
+      return localDisk.readText(path);
+    },
+  };
   await writeMarker(localDisk, dir.path, 'host-1', uploads);
 });
 afterEach(() => dir.remove());
@@ -23,7 +29,8 @@ afterEach(() => dir.remove());
 test('a marker is read once, as long as it stays the same file', async () => {
   const markers = new CheckedMarkers();
   expect(markers.knows(disk, dir.path)).toBe(false);
-  for (let i = 0; i < 3; i++) expect(await markers.check(disk, dir.path, 'host-1', uploads)).toBeUndefined();
+  for (let i = 0; i < 3; i++)
+    expect(await markers.check(disk, dir.path, 'host-1', uploads)).toBeUndefined();
   expect(reads).toBe(1);
   expect(markers.knows(disk, dir.path)).toBe(true);
 });
@@ -32,7 +39,9 @@ test('one that was replaced is read again', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
   await writeMarker(localDisk, dir.path, 'host-2', uploads, { force: true });
-  expect(await markers.check(disk, dir.path, 'host-1', uploads)).toMatchObject({ code: 'NO_MARKER' });
+  expect(await markers.check(disk, dir.path, 'host-1', uploads)).toMatchObject({
+    code: 'NO_MARKER',
+  });
   expect(markers.knows(disk, dir.path)).toBe(false);
 });
 
@@ -40,7 +49,9 @@ test('one that is gone is missed at once', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
   await rm(`${dir.path}/${areas.marker}`);
-  expect(await markers.check(disk, dir.path, 'host-1', uploads)).toMatchObject({ code: 'NO_MARKER' });
+  expect(await markers.check(disk, dir.path, 'host-1', uploads)).toMatchObject({
+    code: 'NO_MARKER',
+  });
 });
 
 test('what one disk was found to have says nothing of another', async () => {

@@ -14,10 +14,17 @@ import { judgeBy, makeReplica, path, type Replica } from './replica.js';
 // "Bytes that the ledger does not know are never destroyed", whatever is cut off where.
 
 /** Runs `each` around every operation of `disk`. */
-function wrapDisk(disk: Disk, each: (name: string, run: () => Promise<unknown>) => Promise<unknown>): Disk {
+function wrapDisk(
+  disk: Disk,
+  each: (name: string, run: () => Promise<unknown>) => Promise<unknown>,
+): Disk {
   return new Proxy(disk, {
-    get: (target, name: keyof Disk) => (...given: unknown[]) =>
-      each(name, () => (target[name] as (...all: unknown[]) => Promise<unknown>).call(target, ...given)),
+    get:
+      (target, name: keyof Disk) =>
+      (...given: unknown[]) =>
+        each(name, () =>
+          (target[name] as (...all: unknown[]) => Promise<unknown>).call(target, ...given),
+        ),
   });
 }
 
@@ -26,7 +33,10 @@ interface Failing {
   readonly at: number;
   /** Whether it was carried out and only its answer was lost. */
   readonly carriedOut: boolean;
-  /** Whether the disk is gone from then on (the process is dead), or works again (a network that hiccups). */
+  /**
+   * Whether the disk is gone from then on (the process is dead), or works again (a network that
+   * hiccups).
+   */
   readonly forGood: boolean;
 }
 
@@ -49,96 +59,193 @@ interface Scenario {
   readonly act: (place: Place, replica: Replica, judge: Judge) => Promise<unknown>;
 }
 
-const landNew = (rest: string): Scenario['act'] => async (place, replica, judge) => land(place, path(rest), await replica.receive('new'), judge);
+const landNew =
+  (rest: string): Scenario['act'] =>
+  async (place, replica, judge) =>
+    land(place, path(rest), await replica.receive('new'), judge);
 
 const scenarios: Scenario[] = [
   { name: 'a new file lands', before: {}, verdicts: {}, act: landNew('x/a') },
-  { name: 'an unknown file is replaced', before: { 'x/a': 'unknown' }, verdicts: { unknown: 'conflict' }, act: landNew('x/a') },
-  { name: 'an old version is replaced', before: { 'x/a': 'old' }, verdicts: { old: 'trash' }, act: landNew('x/a') },
-  { name: 'what is replaced is current by now', before: { 'x/a': 'current' }, verdicts: { current: 'put-back', new: 'trash' }, act: landNew('x/a') },
-  { name: 'everything is to be put back', before: { 'x/a': 'one' }, verdicts: { one: 'put-back', new: 'put-back' }, act: landNew('x/a') },
-  { name: 'the same bytes again', before: { 'x/a': 'new', 'x/b': 'other' }, verdicts: { new: 'drop' }, act: landNew('x/a') },
-  { name: 'an old version is removed', before: { 'x/a': 'old' }, verdicts: { old: 'trash' }, act: (place, _replica, judge) => remove(place, path('x/a'), judge) },
-  { name: 'an unknown file is removed', before: { 'x/a': 'unknown' }, verdicts: { unknown: 'return' }, act: (place, _replica, judge) => remove(place, path('x/a'), judge) },
   {
-    name: 'what rsync kept aside is judged', act: (place, _replica, judge) => judgeAside(place, 'call', 'replaced', judge),
-    before: { '.syncmedia/aside/call/a': 'old', '.syncmedia/aside/call/x/b': 'lonely', '.syncmedia/aside/call/x/c': 'current', a: 'a', 'x/c': 'c' },
+    name: 'an unknown file is replaced',
+    before: { 'x/a': 'unknown' },
+    verdicts: { unknown: 'conflict' },
+    act: landNew('x/a'),
+  },
+  {
+    name: 'an old version is replaced',
+    before: { 'x/a': 'old' },
+    verdicts: { old: 'trash' },
+    act: landNew('x/a'),
+  },
+  {
+    name: 'what is replaced is current by now',
+    before: { 'x/a': 'current' },
+    verdicts: { current: 'put-back', new: 'trash' },
+    act: landNew('x/a'),
+  },
+  {
+    name: 'everything is to be put back',
+    before: { 'x/a': 'one' },
+    verdicts: { one: 'put-back', new: 'put-back' },
+    act: landNew('x/a'),
+  },
+  {
+    name: 'the same bytes again',
+    before: { 'x/a': 'new', 'x/b': 'other' },
+    verdicts: { new: 'drop' },
+    act: landNew('x/a'),
+  },
+  {
+    name: 'an old version is removed',
+    before: { 'x/a': 'old' },
+    verdicts: { old: 'trash' },
+    act: (place, _replica, judge) => remove(place, path('x/a'), judge),
+  },
+  {
+    name: 'an unknown file is removed',
+    before: { 'x/a': 'unknown' },
+    verdicts: { unknown: 'return' },
+    act: (place, _replica, judge) => remove(place, path('x/a'), judge),
+  },
+  {
+    name: 'what rsync kept aside is judged',
+    act: (place, _replica, judge) => judgeAside(place, 'call', 'replaced', judge),
+    before: {
+      '.syncmedia/aside/call/a': 'old',
+      '.syncmedia/aside/call/x/b': 'lonely',
+      '.syncmedia/aside/call/x/c': 'current',
+      a: 'a',
+      'x/c': 'c',
+    },
     verdicts: { old: 'trash', lonely: 'return', current: 'put-back', c: 'conflict' },
   },
   {
-    name: 'an own copy is restored', before: { '.syncmedia/trash/n/x/a': 'current' }, verdicts: {},
-    act: async (place, _replica, judge) => land(place, path('x/a'), (await findOwnCopy(place, path('x/a'), () => Promise.resolve(true))) ?? '', judge),
+    name: 'an own copy is restored',
+    before: { '.syncmedia/trash/n/x/a': 'current' },
+    verdicts: {},
+    act: async (place, _replica, judge) =>
+      land(
+        place,
+        path('x/a'),
+        (await findOwnCopy(place, path('x/a'), () => Promise.resolve(true))) ?? '',
+        judge,
+      ),
   },
 ];
 
-const failures = [true, false].flatMap((carriedOut) => [true, false].map((forGood) => ({ carriedOut, forGood })));
+const failures = [true, false].flatMap((carriedOut) =>
+  [true, false].map((forGood) => ({ carriedOut, forGood })),
+);
 
 describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
-  test.each(failures)('cut off at every step (carried out: $carriedOut, for good: $forGood)', async (how) => {
-    let reached = 0;
-    for (let at = 1; at <= reached + 1; at++) {
-      const replica = await makeReplica();
-      try {
-        for (const [rest, content] of Object.entries(before)) await replica.put(rest, content);
-        const { disk, count } = failingDisk({ at, ...how });
-        const judge = judgeBy(verdicts);
-        const failed = await act(replica.on(disk), replica, judge).then(() => false, (error: unknown) => error);
-        if (count() >= at) reached = at;
-        if (failed !== false) expect(failed).toMatchObject({ code: 'HOST_UNREACHABLE' });
+  test.each(failures)(
+    'cut off at every step (carried out: $carriedOut, for good: $forGood)',
+    async (how) => {
+      let reached = 0;
+      for (let at = 1; at <= reached + 1; at++) {
+        const replica = await makeReplica();
+        try {
+          for (const [rest, content] of Object.entries(before)) await replica.put(rest, content);
+          const { disk, count } = failingDisk({ at, ...how });
+          const judge = judgeBy(verdicts);
+          const failed = await act(replica.on(disk), replica, judge).then(
+            () => false,
+            (error: unknown) => error,
+          );
+          if (count() >= at) reached = at;
+          if (failed !== false) expect(failed).toMatchObject({ code: 'HOST_UNREACHABLE' });
 
-        const survive = async (): Promise<void> => {
-          const left = new Set(await replica.contents());
-          for (const content of Object.values(before)) expect(left, `step ${String(at)}`).toContain(content);
-          if (Object.keys(before).length === 0) expect(left).toContain('new');
-        };
-        await survive();
-        // After a crash the host itself judges what was left, as often as it takes.
-        await prepareAreas(replica.place);
-        await judgeLeftovers(replica.place, judge, 0);
-        await survive();
-        expect(await readdir(`${replica.place.dirPath}/${areas.aside}`)).toEqual([]);
-      } finally {
-        await replica.remove();
+          const survive = async (): Promise<void> => {
+            const left = new Set(await replica.contents());
+            for (const content of Object.values(before))
+              expect(left, `step ${String(at)}`).toContain(content);
+            if (Object.keys(before).length === 0) expect(left).toContain('new');
+          };
+          await survive();
+          // After a crash the host itself judges what was left, as often as it takes.
+          await prepareAreas(replica.place);
+          await judgeLeftovers(replica.place, judge, 0);
+          await survive();
+          expect(await readdir(`${replica.place.dirPath}/${areas.aside}`)).toEqual([]);
+        } finally {
+          await replica.remove();
+        }
       }
-    }
-    // Were there no operations to fail, this would have shown nothing.
-    expect(reached).toBeGreaterThan(2);
-  });
+      // Were there no operations to fail, this would have shown nothing.
+      expect(reached).toBeGreaterThan(2);
+    },
+  );
 });
 
-// Not among them: a second landing may replace what a first one placed after the second had linked aside what it saw (the one gap
-// that linking and renaming leave, as wide as a round trip); what was sent is known, and its sender is told that it is owed again.
-test.each(['land', 'remove'] as const)('a %s, others, and judges, in any order of their steps: what lay there is somewhere', async (kind) => {
-  const others = fc.array(fc.constantFrom(kind, 'leftovers', 'judge'), { minLength: 1, maxLength: 4 });
-  const draws = fc.infiniteStream(fc.nat());
-  await fc.assert(fc.asyncProperty(fc.scheduler(), others, draws, fc.boolean(), async (scheduler, chosen, drawn, occupied) => {
-    const acts = [kind, ...chosen];
-    const alone = acts.filter((act) => act === 'land').length === 1;
-    const replica = await makeReplica();
-    try {
-      const left = newName();
-      await replica.put(`.syncmedia/aside/${left}/x/a`, 'left by a crash');
-      if (occupied) await replica.put('x/a', 'before');
-      const expected = ['left by a crash', ...(occupied ? ['before'] : []), ...(alone ? ['received 0'] : [])];
-      const received = await Promise.all(acts.map((_act, index) => replica.receive(`received ${String(index)}`)));
-      const place = replica.on(wrapDisk(localDisk, (name, run) => scheduler.schedule(Promise.resolve(), name).then(run)));
-      const judge: Judge = (_path, _found, by) => {
-        const verdicts: Verdict[] = ['trash', 'conflict', ...(by !== 'replaced' ? ['return' as const] : alone ? ['put-back' as const] : [])];
-        return Promise.resolve(verdicts[drawn.next().value % verdicts.length] ?? 'conflict');
-      };
-      const all = acts.map((act, index) => {
-        switch (act) {
-          case 'land': return land(place, path('x/a'), received[index] ?? '', judge);
-          case 'remove': return remove(place, path('x/a'), judge);
-          case 'judge': return judgeAside(place, left, 'leftover', judge);
-          default: return judgeLeftovers(place, judge, 0);
-        }
-      });
-      await scheduler.waitFor(Promise.allSettled(all));
-      const contents = await replica.contents();
-      for (const content of expected) expect(contents).toContain(content);
-    } finally {
-      await replica.remove();
-    }
-  }), { numRuns: Number(process.env['LANDING_RUNS'] ?? 40) });
-}, 600_000);
+// Not among them: a second landing may replace what a first one placed after the second had linked
+// aside what it saw (the one gap that linking and renaming leave, as wide as a round trip); what
+// was sent is known, and its sender is told that it is owed again.
+test.each(['land', 'remove'] as const)(
+  'a %s, others, and judges, in any order of their steps: what lay there is somewhere',
+  async (kind) => {
+    const others = fc.array(fc.constantFrom(kind, 'leftovers', 'judge'), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    const draws = fc.infiniteStream(fc.nat());
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        others,
+        draws,
+        fc.boolean(),
+        async (scheduler, chosen, drawn, occupied) => {
+          const acts = [kind, ...chosen];
+          const alone = acts.filter((act) => act === 'land').length === 1;
+          const replica = await makeReplica();
+          try {
+            const left = newName();
+            await replica.put(`.syncmedia/aside/${left}/x/a`, 'left by a crash');
+            if (occupied) await replica.put('x/a', 'before');
+            const expected = [
+              'left by a crash',
+              ...(occupied ? ['before'] : []),
+              ...(alone ? ['received 0'] : []),
+            ];
+            const received = await Promise.all(
+              acts.map((_act, index) => replica.receive(`received ${String(index)}`)),
+            );
+            const place = replica.on(
+              wrapDisk(localDisk, (name, run) =>
+                scheduler.schedule(Promise.resolve(), name).then(run),
+              ),
+            );
+            const judge: Judge = (_path, _found, by) => {
+              const verdicts: Verdict[] = [
+                'trash',
+                'conflict',
+                ...(by !== 'replaced' ? ['return' as const] : alone ? ['put-back' as const] : []),
+              ];
+              return Promise.resolve(verdicts[drawn.next().value % verdicts.length] ?? 'conflict');
+            };
+            const all = acts.map((act, index) => {
+              switch (act) {
+                case 'land':
+                  return land(place, path('x/a'), received[index] ?? '', judge);
+                case 'remove':
+                  return remove(place, path('x/a'), judge);
+                case 'judge':
+                  return judgeAside(place, left, 'leftover', judge);
+                default:
+                  return judgeLeftovers(place, judge, 0);
+              }
+            });
+            await scheduler.waitFor(Promise.allSettled(all));
+            const contents = await replica.contents();
+            for (const content of expected) expect(contents).toContain(content);
+          } finally {
+            await replica.remove();
+          }
+        },
+      ),
+      { numRuns: Number(process.env['LANDING_RUNS'] ?? 40) },
+    );
+  },
+  600_000,
+);

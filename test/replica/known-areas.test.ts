@@ -6,11 +6,19 @@ import { KnownAreas } from '../../src/replica/known-areas.js';
 import { makeOld, makeReplica } from './replica.js';
 
 test('working folders that were found take one look, until something changes there', async () => {
-  const replica = await makeReplica(), { disk, ...where } = replica.place;
+  const replica = await makeReplica(),
+    { disk, ...where } = replica.place;
   try {
     let looks = 0;
-    const counting: Disk = { ...disk, stat: (path) => { looks++; return disk.stat(path); } };
-    const place = { ...where, disk: counting }, known = new KnownAreas();
+    const counting: Disk = {
+      ...disk,
+      stat: (path) => {
+        looks++;
+        return disk.stat(path);
+      },
+    };
+    const place = { ...where, disk: counting },
+      known = new KnownAreas();
     const look = async (): Promise<[boolean, number]> => {
       looks = 0;
       return [await known.lacks(place), looks];

@@ -3,14 +3,25 @@ import { NearDisks } from '../../src/replica/local-disks.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
-const ext4 = 0xef53, nfs = 0x6969, btrfs = 0x9123683e;
+const ext4 = 0xef53,
+  nfs = 0x6969,
+  btrfs = 0x9123683e;
 
-afterEach(() => { vi.useRealTimers(); });
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** Until what was asked has been answered. */
-const answered = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const answered = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
-test.each([['ext4', ext4, true], ['Btrfs, whose number has the highest bit', btrfs, true], ['NFS', nfs, false]])('%s', async (_, type, isNear) => {
+test.each([
+  ['ext4', ext4, true],
+  ['Btrfs, whose number has the highest bit', btrfs, true],
+  ['NFS', nfs, false],
+])('%s', async (_, type, isNear) => {
   const disks = new NearDisks(() => Promise.resolve(type));
   expect(disks.has('/srv/uploads')).toBe(false);
   await answered();
@@ -26,8 +37,12 @@ test('one that cannot be asked is not near', async () => {
 
 test('it is asked once a minute, and the answer before that counts until then', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  let type = ext4, asked = 0;
-  const disks = new NearDisks(() => { asked++; return Promise.resolve(type); });
+  let type = ext4,
+    asked = 0;
+  const disks = new NearDisks(() => {
+    asked++;
+    return Promise.resolve(type);
+  });
   disks.has('/srv/uploads');
   await answered();
   type = nfs;
@@ -40,9 +55,12 @@ test('it is asked once a minute, and the answer before that counts until then', 
   expect(asked).toBe(2);
 });
 
-test.skipIf(process.platform !== 'linux')('as the system tells (skipped where it is not Linux: the numbers are Linux\'s)', async () => {
-  const dir = await makeTestDir();
-  const disks = new NearDisks();
-  await until(() => disks.has(dir.path));
-  await dir.remove();
-});
+test.skipIf(process.platform !== 'linux')(
+  "as the system tells (skipped where it is not Linux: the numbers are Linux's)",
+  async () => {
+    const dir = await makeTestDir();
+    const disks = new NearDisks();
+    await until(() => disks.has(dir.path));
+    await dir.remove();
+  },
+);

@@ -12,8 +12,18 @@ import { makeTestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
 
-export const uploads: SyncDir = { path: safePath('uploads'), exclude: ['*.tmp', 'cache/'], conflict: 'newer', onDelete: 'keep' };
-export const photos: SyncDir = { path: safePath('uploads/photos'), exclude: [], conflict: 'newer', onDelete: 'keep' };
+export const uploads: SyncDir = {
+  path: safePath('uploads'),
+  exclude: ['*.tmp', 'cache/'],
+  conflict: 'newer',
+  onDelete: 'keep',
+};
+export const photos: SyncDir = {
+  path: safePath('uploads/photos'),
+  exclude: [],
+  conflict: 'newer',
+  onDelete: 'keep',
+};
 export const dirs = new SyncDirs([uploads, photos]);
 
 /** A root with two marked sync dirs, one in the other. */
@@ -22,7 +32,9 @@ export interface LocalRoot {
   /** The absolute path of a name below the root. */
   at(this: void, name: string): string;
   put(this: void, path: string, content: string): Promise<void>;
-  /** One of all that is no regular file, in a folder that is made; `close` ends the socket's server. */
+  /**
+   * One of all that is no regular file, in a folder that is made; `close` ends the socket's server.
+   */
   putSpecials(this: void, folder: string): Promise<{ names: string[]; close: () => void }>;
   remove(this: void): Promise<void>;
 }
@@ -47,8 +59,15 @@ export async function makeLocalRoot(): Promise<LocalRoot> {
       await symlink('/dev/zero', at(`${folder}/device`));
       await mkdir(at(`${folder}/directory`));
       const server = createServer();
-      await new Promise<void>((resolve) => { server.listen(at(`${folder}/socket`), resolve); });
-      return { names: ['fifo', 'link', 'dangling', 'device', 'directory', 'socket'], close: () => { server.close(); } };
+      await new Promise<void>((resolve) => {
+        server.listen(at(`${folder}/socket`), resolve);
+      });
+      return {
+        names: ['fifo', 'link', 'dangling', 'device', 'directory', 'socket'],
+        close: () => {
+          server.close();
+        },
+      };
     },
     remove: dir.remove,
   };

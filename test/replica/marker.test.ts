@@ -8,17 +8,29 @@ import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const uploads = safePath('uploads');
 let dir: TestDir;
-beforeEach(async () => { dir = await makeTestDir(); });
+beforeEach(async () => {
+  dir = await makeTestDir();
+});
 afterEach(() => dir.remove());
 
-const mark = (host: string, path = uploads, options = {}): Promise<void> => writeMarker(localDisk, dir.path, host, path, options);
+const mark = (host: string, path = uploads, options = {}): Promise<void> =>
+  writeMarker(localDisk, dir.path, host, path, options);
 
 describe('writeMarker', () => {
   test('marks, makes the working folders, and only its owner may enter them', async () => {
     await mark('host-1');
     expect(await readMarker(localDisk, dir.path)).toEqual({ host: 'host-1', syncDir: 'uploads' });
-    expect(await readFile(`${dir.path}/.syncmedia/id`, 'utf8')).toBe('{"host":"host-1","syncDir":"uploads"}\n');
-    for (const folder of [areas.own, areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial]) {
+    expect(await readFile(`${dir.path}/.syncmedia/id`, 'utf8')).toBe(
+      '{"host":"host-1","syncDir":"uploads"}\n',
+    );
+    for (const folder of [
+      areas.own,
+      areas.tmp,
+      areas.aside,
+      areas.trash,
+      areas.conflicts,
+      areas.partial,
+    ]) {
       expect((await stat(`${dir.path}/${folder}`)).mode & 0o777).toBe(0o700);
     }
     expect(await localDisk.list(`${dir.path}/${areas.tmp}`)).toEqual([]);
@@ -35,7 +47,12 @@ describe('writeMarker', () => {
 
   test('another host’s is replaced only by force', async () => {
     await mark('host-1');
-    await expect(mark('host-2')).rejects.toThrow(expect.objectContaining({ code: 'BAD_STATE', message: expect.stringContaining('host-1') as string }));
+    await expect(mark('host-2')).rejects.toThrow(
+      expect.objectContaining({
+        code: 'BAD_STATE',
+        message: expect.stringContaining('host-1') as string,
+      }),
+    );
     expect((await readMarker(localDisk, dir.path))?.host).toBe('host-1');
     await mark('host-2', uploads, { force: true });
     expect((await readMarker(localDisk, dir.path))?.host).toBe('host-2');
@@ -49,24 +66,41 @@ describe('writeMarker', () => {
     await writeFile(`${dir.path}/file`, '');
     await symlink('nowhere', `${dir.path}/dangling`);
     for (const name of ['missing', 'file', 'dangling']) {
-      await expect(writeMarker(localDisk, `${dir.path}/${name}`, 'host-1', uploads)).rejects.toThrow(expect.objectContaining({ code: 'BAD_SYNC_DIR' }));
+      await expect(
+        writeMarker(localDisk, `${dir.path}/${name}`, 'host-1', uploads),
+      ).rejects.toThrow(expect.objectContaining({ code: 'BAD_SYNC_DIR' }));
     }
   });
 });
 
-test.each(['', 'garbage', '{', 'null', '[]', '{}', '{"host":"h"}', '{"host":"","syncDir":"uploads"}', '{"host":1,"syncDir":"uploads"}', '{"host":"h","syncDir":"../etc"}'])(
-  'a marker that says %j is none, and init writes it anew', async (text) => {
-    await mkdir(`${dir.path}/.syncmedia`);
-    await writeFile(`${dir.path}/${areas.marker}`, text);
-    expect(await readMarker(localDisk, dir.path)).toBeUndefined();
-    await mark('host-1');
-    expect((await readMarker(localDisk, dir.path))?.host).toBe('host-1');
-  });
+test.each([
+  '',
+  'garbage',
+  '{',
+  'null',
+  '[]',
+  '{}',
+  '{"host":"h"}',
+  '{"host":"","syncDir":"uploads"}',
+  '{"host":1,"syncDir":"uploads"}',
+  '{"host":"h","syncDir":"../etc"}',
+])('a marker that says %j is none, and init writes it anew', async (text) => {
+  await mkdir(`${dir.path}/.syncmedia`);
+  await writeFile(`${dir.path}/${areas.marker}`, text);
+  expect(await readMarker(localDisk, dir.path)).toBeUndefined();
+  await mark('host-1');
+  expect((await readMarker(localDisk, dir.path))?.host).toBe('host-1');
+});
 
 describe('checkMarker', () => {
   test('says whose it is, and what to do', async () => {
-    const check = (host: string, path = uploads): ReturnType<typeof checkMarker> => checkMarker(localDisk, dir.path, host, path);
-    expect(await check('host-1')).toMatchObject({ code: 'NO_MARKER', of: 'host', message: expect.stringContaining('syncmedia init') as string });
+    const check = (host: string, path = uploads): ReturnType<typeof checkMarker> =>
+      checkMarker(localDisk, dir.path, host, path);
+    expect(await check('host-1')).toMatchObject({
+      code: 'NO_MARKER',
+      of: 'host',
+      message: expect.stringContaining('syncmedia init') as string,
+    });
     await mark('host-1');
     expect(await check('host-1')).toBeUndefined();
     expect((await check('host-2'))?.message).toContain('host-1');

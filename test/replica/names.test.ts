@@ -7,7 +7,9 @@ import { checkName, findIgnoresCase } from '../../src/replica/names.js';
 import { makeReplica, path, type Replica } from './replica.js';
 
 let replica: Replica;
-beforeEach(async () => { replica = await makeReplica(); });
+beforeEach(async () => {
+  replica = await makeReplica();
+});
 afterEach(() => replica.remove());
 
 /** Finds a name whatever its case, as macOS does; the bytes lie on the real disk. */
@@ -25,16 +27,27 @@ test('tells whether a disk ignores case', async () => {
   expect(await findIgnoresCase(replica.on(ignoringCase))).toBe(true);
 });
 
-test('where it does, a name that differs only by case from one that is there is refused, also of a directory', async () => {
-  const place = { ...replica.on(ignoringCase), ignoresCase: true };
-  await replica.put('Cat.jpg', 'meow');
-  await mkdir(join(place.dirPath, 'Album'));
-  await expect(checkName(place, path('cat.JPG'))).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH', message: expect.stringContaining('Cat.jpg') as string }));
-  await expect(checkName(place, path('album/dog.jpg'))).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
-  await checkName(place, path('Cat.jpg'));
-  await checkName(place, path('Album/dog.jpg'));
-  await checkName(place, path('new/dog.jpg'));
-});
+test(
+  'where it does, a name that differs only by case from one that is there is refused, also ' +
+    'of a directory',
+  async () => {
+    const place = { ...replica.on(ignoringCase), ignoresCase: true };
+    await replica.put('Cat.jpg', 'meow');
+    await mkdir(join(place.dirPath, 'Album'));
+    await expect(checkName(place, path('cat.JPG'))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'BAD_PATH',
+        message: expect.stringContaining('Cat.jpg') as string,
+      }),
+    );
+    await expect(checkName(place, path('album/dog.jpg'))).rejects.toThrow(
+      expect.objectContaining({ code: 'BAD_PATH' }),
+    );
+    await checkName(place, path('Cat.jpg'));
+    await checkName(place, path('Album/dog.jpg'));
+    await checkName(place, path('new/dog.jpg'));
+  },
+);
 
 test('where it does not, both may lie there', async () => {
   await replica.put('Cat.jpg', 'meow');

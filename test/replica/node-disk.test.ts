@@ -16,7 +16,8 @@ beforeEach(async () => {
 });
 afterEach(() => dir.remove());
 
-const failure = (code: string): unknown => expect.objectContaining({ code, message: expect.stringMatching(/\.$/) as string });
+const failure = (code: string): unknown =>
+  expect.objectContaining({ code, message: expect.stringMatching(/\.$/) as string });
 
 describe('stat', () => {
   test('tells the kinds apart and follows no symlink', async () => {
@@ -26,7 +27,13 @@ describe('stat', () => {
     await run('mkfifo', ['--', at('fifo')]);
     const file = await localDisk.stat(at('file'));
     expect(file).toEqual({
-      kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 250_000_000, gid: (await stat(at('file'))).gid, stamp: expect.stringMatching(/^\d+ \d+$/) as string,
+      kind: 'file',
+      mode: 0o640,
+      size: 3,
+      mtime: 1_600_000_000,
+      nanos: 250_000_000,
+      gid: (await stat(at('file'))).gid,
+      stamp: expect.stringMatching(/^\d+ \d+$/) as string,
     });
     expect((await localDisk.stat(at('link')))?.kind).toBe('symlink');
     expect((await localDisk.stat(at('fifo')))?.kind).toBe('other');
@@ -85,7 +92,9 @@ describe('makeDirectory', () => {
       process.umask(umask);
     }
     await localDisk.makeDirectory(at('own'), 0o700);
-    expect([(await stat(at('new'))).mode & 0o7777, (await stat(at('own'))).mode & 0o7777]).toEqual([0o2755, 0o2700]);
+    expect([(await stat(at('new'))).mode & 0o7777, (await stat(at('own'))).mode & 0o7777]).toEqual([
+      0o2755, 0o2700,
+    ]);
   });
 
   test('false where its parent is missing; a file or a symlink is no directory', async () => {
@@ -114,7 +123,9 @@ describe('link and rename', () => {
     expect(await localDisk.rename(at('a'), at('b'))).toBe(true);
     expect(await readFile(at('b'), 'utf8')).toBe('a');
     expect(await localDisk.rename(at('a'), at('c'))).toBe(false);
-    await expect(localDisk.rename(at('b'), at('missing/c'))).rejects.toThrow(failure('TRANSFER_FAILED'));
+    await expect(localDisk.rename(at('b'), at('missing/c'))).rejects.toThrow(
+      failure('TRANSFER_FAILED'),
+    );
     await mkdir(at('d'));
     await expect(localDisk.rename(at('b'), at('d'))).rejects.toThrow(failure('NOT_A_FILE'));
   });
@@ -165,16 +176,23 @@ describe('writeNew', () => {
       process.umask(umask);
     }
     expect((await stat(at('a'))).mode & 0o777).toBe(0o644);
-    await expect(localDisk.writeNew(at('a'), Buffer.from('second'), 0o600)).rejects.toThrow(failure('TRANSFER_FAILED'));
+    await expect(localDisk.writeNew(at('a'), Buffer.from('second'), 0o600)).rejects.toThrow(
+      failure('TRANSFER_FAILED'),
+    );
     expect(await readFile(at('a'), 'utf8')).toBe('first');
   });
 
   test.runIf(isRoot)('a full disk is told as such, and no half file stays', async ({ skip }) => {
     await mkdir(at('small'));
-    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', at('small')]).then(() => true, () => false);
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', at('small')]).then(
+      () => true,
+      () => false,
+    );
     if (!mounted) skip('no file system can be mounted here');
     try {
-      await expect(localDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600)).rejects.toThrow(failure('DISK_FULL'));
+      await expect(
+        localDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600),
+      ).rejects.toThrow(failure('DISK_FULL'));
       expect(await localDisk.list(at('small'))).toEqual([]);
     } finally {
       await run('umount', ['--', at('small')]);
@@ -190,11 +208,15 @@ test('what this user may not do is told as such', async () => {
     const denied = failure('PERMISSION_DENIED');
     await expect(localDisk.stat(at('closed/a'))).rejects.toThrow(denied);
     await expect(localDisk.list(at('closed'))).rejects.toThrow(denied);
-    await expect(localDisk.writeNew(at('closed/b'), Buffer.from(''), 0o600)).rejects.toThrow(denied);
+    await expect(localDisk.writeNew(at('closed/b'), Buffer.from(''), 0o600)).rejects.toThrow(
+      denied,
+    );
     await expect(localDisk.makeDirectory(at('closed/c'), 0o755)).rejects.toThrow(denied);
     await expect(localDisk.remove(at('closed/a'))).rejects.toThrow(denied);
     await expect(localDisk.rename(at('closed/a'), at('closed/b'))).rejects.toThrow(denied);
-    await expect(localDisk.link(at('closed/a'), at('closed/b'))).rejects.toThrow(failure('LINK_FAILED'));
+    await expect(localDisk.link(at('closed/a'), at('closed/b'))).rejects.toThrow(
+      failure('LINK_FAILED'),
+    );
   });
   expect(await readFile(at('closed/a'), 'utf8')).toBe('a');
 });

@@ -27,14 +27,33 @@ const unsafe: [why: string, value: string][] = [
 ];
 
 const safe = [
-  'a', 'uploads/photos/a.jpg', ' uploads / a ', 'uploads/a\nb', 'uploads/"\'`$(rm -rf ~);&|<>*?[', '-rf/--', 'uploads/🐢.jpg', '...', '..a/b..',
-  '.syncmedia2/a', 'a.syncmedia/b', 'uploads/\ufffd', 'uploads/\u007f\u0001', 'c:\\a', `uploads/${'a'.repeat(255)}`, `${'abcdefg/'.repeat(249)}abcdefgh`,
+  'a',
+  'uploads/photos/a.jpg',
+  ' uploads / a ',
+  'uploads/a\nb',
+  'uploads/"\'`$(rm -rf ~);&|<>*?[',
+  '-rf/--',
+  'uploads/🐢.jpg',
+  '...',
+  '..a/b..',
+  '.syncmedia2/a',
+  'a.syncmedia/b',
+  'uploads/\ufffd',
+  'uploads/\u007f\u0001',
+  'c:\\a',
+  `uploads/${'a'.repeat(255)}`,
+  `${'abcdefg/'.repeat(249)}abcdefgh`,
 ];
 
 describe('safePath', () => {
   test.each(unsafe)('refuses %s', (_why, value) => {
     expect(isSafePath(value)).toBe(false);
-    expect(() => safePath(value)).toThrow(expect.objectContaining({ code: 'BAD_PATH', message: expect.stringContaining(quotePath(value)) as string }));
+    expect(() => safePath(value)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_PATH',
+        message: expect.stringContaining(quotePath(value)) as string,
+      }),
+    );
   });
 
   test.each(safe)('takes %j as it is', (value) => {
@@ -42,25 +61,45 @@ describe('safePath', () => {
   });
 
   test('what it takes, appended to a root, never leaves it', () => {
-    const segment = fc.oneof(fc.constantFrom('', '.', '..', '.syncmedia', 'a', '-', '\0', '\ud800'), fc.string({ unit: 'binary', maxLength: 6 }));
-    fc.assert(fc.property(fc.array(segment, { maxLength: 6 }).map((all) => all.join('/')), (value) => {
-      if (!isSafePath(value)) return;
-      const names = value.split('/');
-      expect(names.some((name) => name === '' || name === '.' || name === '..')).toBe(false);
-      expect(value).not.toContain('\0');
-      expect(Buffer.from(value).toString()).toBe(value);
-    }), { numRuns: 2000 });
+    const segment = fc.oneof(
+      fc.constantFrom('', '.', '..', '.syncmedia', 'a', '-', '\0', '\ud800'),
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(segment, { maxLength: 6 }).map((all) => all.join('/')),
+        (value) => {
+          if (!isSafePath(value)) return;
+          const names = value.split('/');
+          expect(names.some((name) => name === '' || name === '.' || name === '..')).toBe(false);
+          expect(value).not.toContain('\0');
+          expect(Buffer.from(value).toString()).toBe(value);
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 
   test('takes every path of honest names, and agrees with isSafePath on any', () => {
-    const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 })
+    const name = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 60 })
       .filter((text) => !/[/\0]/.test(text) && !['.', '..', '.syncmedia'].includes(text));
-    fc.assert(fc.property(fc.array(name, { minLength: 1, maxLength: 5 }), (names) => { expect(isSafePath(names.join('/'))).toBe(true); }));
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (value) => {
-      let thrown: unknown;
-      try { safePath(value); } catch (error) { thrown = error; }
-      expect(hasCode(thrown, 'BAD_PATH')).toBe(!isSafePath(value));
-    }));
+    fc.assert(
+      fc.property(fc.array(name, { minLength: 1, maxLength: 5 }), (names) => {
+        expect(isSafePath(names.join('/'))).toBe(true);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (value) => {
+        let thrown: unknown;
+        try {
+          safePath(value);
+        } catch (error) {
+          thrown = error;
+        }
+        expect(hasCode(thrown, 'BAD_PATH')).toBe(!isSafePath(value));
+      }),
+    );
   });
 });
 

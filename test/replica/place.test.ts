@@ -1,5 +1,17 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SyncMediaError } from '../../src/model/errors.js';
@@ -22,13 +34,16 @@ afterEach(() => replica.remove());
 
 const failure = (code: string): unknown => expect.objectContaining({ code });
 const neverAsked: Judge = () => Promise.reject(new Error('nothing was replaced'));
-const leftInAreas = async (): Promise<string[]> => (await Promise.all([areas.aside, areas.tmp].map((area) => readdir(at(area))))).flat();
+const leftInAreas = async (): Promise<string[]> =>
+  (await Promise.all([areas.aside, areas.tmp].map((area) => readdir(at(area))))).flat();
 
 describe('newName', () => {
   test('sorts by time, and no two are the same', () => {
     const names = Array.from({ length: 1000 }, () => newName());
     expect(new Set(names).size).toBe(1000);
-    expect(names.map((name) => name.slice(0, 9))).toEqual(names.map((name) => name.slice(0, 9)).sort());
+    expect(names.map((name) => name.slice(0, 9))).toEqual(
+      names.map((name) => name.slice(0, 9)).sort(),
+    );
     expect(names.every((name) => /^[0-9a-z]+-[0-9a-f]+$/.test(name))).toBe(true);
   });
 });
@@ -36,7 +51,9 @@ describe('newName', () => {
 describe('prepareAreas', () => {
   test('again is fine; a missing sync dir is not made', async () => {
     await prepareAreas(replica.place);
-    await expect(prepareAreas({ ...replica.place, dirPath: at('missing') })).rejects.toThrow(failure('NO_MARKER'));
+    await expect(prepareAreas({ ...replica.place, dirPath: at('missing') })).rejects.toThrow(
+      failure('NO_MARKER'),
+    );
     expect(await localDisk.stat(at('missing'))).toBeUndefined();
   });
 });
@@ -44,7 +61,13 @@ describe('prepareAreas', () => {
 describe('makeParents', () => {
   test('makes what is missing, 0755, and looks at each directory of a batch once', async () => {
     const looked: string[] = [];
-    const disk: Disk = { ...localDisk, stat: (name) => { looked.push(name); return localDisk.stat(name); } };
+    const disk: Disk = {
+      ...localDisk,
+      stat: (name) => {
+        looked.push(name);
+        return localDisk.stat(name);
+      },
+    };
     const known = new Set<string>();
     await makeParents(replica.on(disk), path('x/y/a'), known);
     expect((await stat(at('x/y'))).mode & 0o777).toBe(0o755);
@@ -57,17 +80,25 @@ describe('makeParents', () => {
     await mkdir(at('real'));
     await symlink('real', at('link'));
     await replica.put('file', '');
-    await expect(makeParents(replica.place, path('link/a'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
-    await expect(makeParents(replica.place, path('link/new/a'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await expect(makeParents(replica.place, path('link/a'))).rejects.toThrow(
+      failure('SYMLINK_IN_PATH'),
+    );
+    await expect(makeParents(replica.place, path('link/new/a'))).rejects.toThrow(
+      failure('SYMLINK_IN_PATH'),
+    );
     await expect(makeParents(replica.place, path('file/a'))).rejects.toThrow(failure('NOT_A_FILE'));
-    await expect(makeParents({ ...replica.place, dir: path('photos') }, path('a'))).rejects.toThrow(failure('BAD_PATH'));
+    await expect(makeParents({ ...replica.place, dir: path('photos') }, path('a'))).rejects.toThrow(
+      failure('BAD_PATH'),
+    );
     expect(await readdir(at('real'))).toEqual([]);
   });
 });
 
 describe('land', () => {
   test('a new file, in directories that are missing', async () => {
-    expect(await land(replica.place, path('x/y/a.jpg'), await replica.receive('new'), neverAsked)).toEqual([]);
+    expect(
+      await land(replica.place, path('x/y/a.jpg'), await replica.receive('new'), neverAsked),
+    ).toEqual([]);
     expect(await replica.files()).toEqual({ 'x/y/a.jpg': 'new' });
     expect(await leftInAreas()).toEqual([]);
   });
@@ -90,14 +121,24 @@ describe('land', () => {
     const judged = await land(replica.place, path('x/a.jpg'), await replica.receive('new'), judge);
     expect(await replica.files()).toEqual(files);
     expect(asked[0]).toEqual([path('x/a.jpg'), 6, 'replaced']);
-    expect(judged[0]).toMatchObject({ path: path('x/a.jpg'), verdict: verdict === 'return' ? 'conflict' : verdict, found: { size: 6 } });
-    for (const { keptAs } of judged) if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
+    expect(judged[0]).toMatchObject({
+      path: path('x/a.jpg'),
+      verdict: verdict === 'return' ? 'conflict' : verdict,
+      found: { size: 6 },
+    });
+    for (const { keptAs } of judged)
+      if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
     expect(await leftInAreas()).toEqual([]);
   });
 
   test('a judge who would put back for ever ends with a conflict', async () => {
     await replica.put('a', 'before');
-    await land(replica.place, path('a'), await replica.receive('new'), judgeBy({ before: 'put-back', new: 'put-back' }));
+    await land(
+      replica.place,
+      path('a'),
+      await replica.receive('new'),
+      judgeBy({ before: 'put-back', new: 'put-back' }),
+    );
     expect(await replica.contents()).toEqual(['before', 'new']);
     expect(Object.keys(await replica.files())).toEqual(['.syncmedia/conflicts/*/a', 'a']);
     expect(await leftInAreas()).toEqual([]);
@@ -108,14 +149,27 @@ describe('land', () => {
     const tmp = `${areas.tmp}/${newName()}`;
     await link(at('a'), at(tmp));
     await land(replica.place, path('a'), at(tmp), judgeBy({ same: 'put-back' }));
-    expect((await readFile(at('a'), 'utf8'))).toBe('same');
+    expect(await readFile(at('a'), 'utf8')).toBe('same');
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
   test('odd and very long names', async () => {
-    for (const name of [' ', '-rf', 'a\nb', '"\'`$(x);', '🐢', 'é'.repeat(127), `${'d'.repeat(250)}/${'f'.repeat(255)}`]) {
+    for (const name of [
+      ' ',
+      '-rf',
+      'a\nb',
+      '"\'`$(x);',
+      '🐢',
+      'é'.repeat(127),
+      `${'d'.repeat(250)}/${'f'.repeat(255)}`,
+    ]) {
       await replica.put(name, 'before');
-      await land(replica.place, path(name), await replica.receive('new'), judgeBy({ before: 'trash' }));
+      await land(
+        replica.place,
+        path(name),
+        await replica.receive('new'),
+        judgeBy({ before: 'trash' }),
+      );
       expect(await readFile(at(name), 'utf8')).toBe('new');
       expect((await replica.files())[`.syncmedia/trash/*/${name}`]).toBe('before');
     }
@@ -127,11 +181,18 @@ describe('land', () => {
     await run('mkfifo', ['--', at('fifo')]);
     for (const name of ['directory', 'link', 'fifo']) {
       const before = await localDisk.stat(at(name));
-      await expect(land(replica.place, path(name), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('NOT_A_FILE'));
-      if (name !== 'directory') await expect(remove(replica.place, path(name), neverAsked)).rejects.toThrow(failure('NOT_A_FILE'));
+      await expect(
+        land(replica.place, path(name), await replica.receive('new'), neverAsked),
+      ).rejects.toThrow(failure('NOT_A_FILE'));
+      if (name !== 'directory')
+        await expect(remove(replica.place, path(name), neverAsked)).rejects.toThrow(
+          failure('NOT_A_FILE'),
+        );
       expect(await localDisk.stat(at(name))).toEqual(before);
     }
-    await expect(land(replica.place, path('link/a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await expect(
+      land(replica.place, path('link/a'), await replica.receive('new'), neverAsked),
+    ).rejects.toThrow(failure('SYMLINK_IN_PATH'));
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
@@ -157,45 +218,73 @@ describe('land', () => {
 
   test('a received file that is gone replaces nothing and leaves nothing aside', async () => {
     await replica.put('a', 'before');
-    await expect(land(replica.place, path('a'), at(`${areas.tmp}/gone`), neverAsked)).rejects.toThrow(failure('TRANSFER_FAILED'));
-    await expect(land(replica.place, path('b'), at(`${areas.tmp}/gone`), neverAsked)).rejects.toThrow(failure('TRANSFER_FAILED'));
+    await expect(
+      land(replica.place, path('a'), at(`${areas.tmp}/gone`), neverAsked),
+    ).rejects.toThrow(failure('TRANSFER_FAILED'));
+    await expect(
+      land(replica.place, path('b'), at(`${areas.tmp}/gone`), neverAsked),
+    ).rejects.toThrow(failure('TRANSFER_FAILED'));
     expect(await replica.files()).toEqual({ a: 'before' });
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
   test('a rename whose answer was lost and which then finds the file gone destroys nothing', async () => {
     await replica.put('a', 'before');
-    const disk: Disk = { ...localDisk, replace: async (...given) => { await localDisk.replace(...given); return localDisk.replace(...given); } };
-    await expect(land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('TRANSFER_FAILED'));
+    const disk: Disk = {
+      ...localDisk,
+      replace: async (...given) => {
+        await localDisk.replace(...given);
+        return localDisk.replace(...given);
+      },
+    };
+    await expect(
+      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+    ).rejects.toThrow(failure('TRANSFER_FAILED'));
     expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
   });
 
   test('where linking fails nothing is renamed; a path where nothing is takes a file all the same', async () => {
     await replica.put('a', 'before');
-    const disk: Disk = { ...localDisk, link: (from) => Promise.reject(new SyncMediaError('LINK_FAILED', `no links here: ${from}`)) };
-    await expect(land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('LINK_FAILED'));
+    const disk: Disk = {
+      ...localDisk,
+      link: (from) => Promise.reject(new SyncMediaError('LINK_FAILED', `no links here: ${from}`)),
+    };
+    await expect(
+      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+    ).rejects.toThrow(failure('LINK_FAILED'));
     expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before' });
-    expect(await land(replica.on(disk), path('b'), await replica.receive('new b'), neverAsked)).toEqual([]);
+    expect(
+      await land(replica.on(disk), path('b'), await replica.receive('new b'), neverAsked),
+    ).toEqual([]);
     expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before', b: 'new b' });
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
-  test.runIf(isRoot)('another user’s file that the kernel lets nobody link is not replaced', async ({ skip }) => {
-    if ((await readFile('/proc/sys/fs/protected_hardlinks', 'utf8').catch(() => '0')).trim() !== '1') skip('this kernel lets everyone link');
-    await replica.put('a', 'before');
-    await chmod(at('a'), 0o644);
-    for (const name of ['..', '.', '.syncmedia', areas.tmp, areas.aside]) await chown(at(name), 65534, 65534);
-    const tmp = await replica.receive('new');
-    await chown(tmp, 65534, 65534);
-    process.seteuid?.(65534);
-    try {
-      await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(failure('LINK_FAILED'));
-    } finally {
-      process.seteuid?.(0);
-    }
-    expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before' });
-    expect(await readdir(at(areas.aside))).toEqual([]);
-  });
+  test.runIf(isRoot)(
+    'another user’s file that the kernel lets nobody link is not replaced',
+    async ({ skip }) => {
+      if (
+        (await readFile('/proc/sys/fs/protected_hardlinks', 'utf8').catch(() => '0')).trim() !== '1'
+      )
+        skip('this kernel lets everyone link');
+      await replica.put('a', 'before');
+      await chmod(at('a'), 0o644);
+      for (const name of ['..', '.', '.syncmedia', areas.tmp, areas.aside])
+        await chown(at(name), 65534, 65534);
+      const tmp = await replica.receive('new');
+      await chown(tmp, 65534, 65534);
+      process.seteuid?.(65534);
+      try {
+        await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
+          failure('LINK_FAILED'),
+        );
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before' });
+      expect(await readdir(at(areas.aside))).toEqual([]);
+    },
+  );
 
   test('what the app puts there after the look is kept and judged like what it replaced', async () => {
     await replica.put('a', 'before');
@@ -207,16 +296,30 @@ describe('land', () => {
         return localDisk.replace(...given);
       },
     };
-    const judged = await land(replica.on(disk), path('a'), await replica.receive('new'), judgeBy({ before: 'trash', 'by the app': 'conflict' }));
+    const judged = await land(
+      replica.on(disk),
+      path('a'),
+      await replica.receive('new'),
+      judgeBy({ before: 'trash', 'by the app': 'conflict' }),
+    );
     expect(judged.map(({ verdict }) => verdict)).toEqual(['trash', 'conflict']);
-    expect(await replica.files()).toEqual({ '.syncmedia/trash/*/a': 'before', '.syncmedia/conflicts/*/a': 'by the app', a: 'new' });
+    expect(await replica.files()).toEqual({
+      '.syncmedia/trash/*/a': 'before',
+      '.syncmedia/conflicts/*/a': 'by the app',
+      a: 'new',
+    });
     expect(await readdir(at(areas.tmp))).toEqual([]);
   });
 
   test('a directory that may not be written leaves no second name at every try', async () => {
     await replica.put('x/a', 'before');
-    const disk: Disk = { ...localDisk, replace: () => Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'read-only.')) };
-    await expect(land(replica.on(disk), path('x/a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('PERMISSION_DENIED'));
+    const disk: Disk = {
+      ...localDisk,
+      replace: () => Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'read-only.')),
+    };
+    await expect(
+      land(replica.on(disk), path('x/a'), await replica.receive('new'), neverAsked),
+    ).rejects.toThrow(failure('PERMISSION_DENIED'));
     expect(await readdir(at(areas.aside))).toEqual([]);
     expect(await readFile(at('x/a'), 'utf8')).toBe('before');
   });
@@ -230,14 +333,20 @@ describe('land', () => {
         return localDisk.link(from, to);
       },
     };
-    await expect(land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked)).rejects.toThrow(failure('LINK_FAILED'));
+    await expect(
+      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+    ).rejects.toThrow(failure('LINK_FAILED'));
     expect(await replica.contents()).toEqual(['new', ...Array.from({ length: 5 }, () => 'theirs')]);
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
   test('a judge that fails leaves the replaced file aside', async () => {
     await replica.put('a', 'before');
-    await expect(land(replica.place, path('a'), await replica.receive('new'), () => Promise.reject(new Error('no database')))).rejects.toThrow('no database');
+    await expect(
+      land(replica.place, path('a'), await replica.receive('new'), () =>
+        Promise.reject(new Error('no database')),
+      ),
+    ).rejects.toThrow('no database');
     expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
   });
 
@@ -247,14 +356,20 @@ describe('land', () => {
     const tmp = await replica.receive('new');
     for (const area of [areas.aside, areas.trash]) await rm(at(area), { recursive: true });
     await land(replica.place, path('a'), tmp, () => Promise.resolve('trash'));
-    expect(await replica.files()).toEqual({ '.syncmedia/id': 'of this host', '.syncmedia/trash/*/a': 'before', a: 'new' });
+    expect(await replica.files()).toEqual({
+      '.syncmedia/id': 'of this host',
+      '.syncmedia/trash/*/a': 'before',
+      a: 'new',
+    });
   });
 
   test('where the marker is missing too that is told, and nothing is replaced', async () => {
     await replica.put('a', 'before');
     const tmp = await replica.receive('new');
     await rm(at(areas.aside), { recursive: true });
-    await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(failure('NO_MARKER'));
+    await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
+      failure('NO_MARKER'),
+    );
     expect(await readFile(at('a'), 'utf8')).toBe('before');
   });
 
@@ -263,18 +378,25 @@ describe('land', () => {
     const tmp = await replica.receive('new');
     await rename(tmp, at('finished'));
     await rm(at(areas.own), { recursive: true });
-    await expect(land(replica.place, path('a'), at('finished'), neverAsked)).rejects.toThrow(failure('NO_MARKER'));
+    await expect(land(replica.place, path('a'), at('finished'), neverAsked)).rejects.toThrow(
+      failure('NO_MARKER'),
+    );
     expect(await replica.files()).toEqual({ a: 'before', finished: 'new' });
   });
 });
 
 describe('remove', () => {
-  test('has nothing to do where a directory has taken the place of the file, or a file that of its directory', async () => {
-    await replica.put('directory/a', 'below');
-    await replica.put('file', 'in the way');
-    for (const name of ['directory', 'file/a']) expect(await remove(replica.place, path(name), neverAsked)).toEqual([]);
-    expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
-  });
+  test(
+    'has nothing to do where a directory has taken the place of the file, or a file that of ' +
+      'its directory',
+    async () => {
+      await replica.put('directory/a', 'below');
+      await replica.put('file', 'in the way');
+      for (const name of ['directory', 'file/a'])
+        expect(await remove(replica.place, path(name), neverAsked)).toEqual([]);
+      expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
+    },
+  );
 
   test.each([
     ['trash', { '.syncmedia/trash/*/x/a': 'before' }],
@@ -285,7 +407,10 @@ describe('remove', () => {
   ] as const)('takes the file away and has it judged: %s', async (verdict, files) => {
     await replica.put('x/a', 'before');
     const by: string[] = [];
-    const judged = await remove(replica.place, path('x/a'), (_path, _found, why) => { by.push(why); return Promise.resolve(verdict); });
+    const judged = await remove(replica.place, path('x/a'), (_path, _found, why) => {
+      by.push(why);
+      return Promise.resolve(verdict);
+    });
     expect(by).toEqual(['removed']);
     expect(judged).toMatchObject([{ path: path('x/a'), verdict }]);
     expect(await replica.files()).toEqual(files);
@@ -301,15 +426,23 @@ describe('remove', () => {
   test('never reaches through a symlink', async () => {
     await replica.put('../secret/a', 'secret');
     await symlink('../secret', at('link'));
-    await expect(remove(replica.place, path('link/a'), neverAsked)).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await expect(remove(replica.place, path('link/a'), neverAsked)).rejects.toThrow(
+      failure('SYMLINK_IN_PATH'),
+    );
     expect(await readFile(at('../secret/a'), 'utf8')).toBe('secret');
   });
 
   test('a file comes there while the verdict is being found: both are kept', async () => {
     await replica.put('x/a', 'before');
-    const judged = await remove(replica.place, path('x/a'), async () => { await replica.put('x/a', 'newer'); return 'return'; });
+    const judged = await remove(replica.place, path('x/a'), async () => {
+      await replica.put('x/a', 'newer');
+      return 'return';
+    });
     expect(judged).toMatchObject([{ verdict: 'conflict' }]);
-    expect(await replica.files()).toEqual({ '.syncmedia/conflicts/*/x/a': 'before', 'x/a': 'newer' });
+    expect(await replica.files()).toEqual({
+      '.syncmedia/conflicts/*/x/a': 'before',
+      'x/a': 'newer',
+    });
   });
 
   test('what cannot be returned because a symlink took its directory is kept', async () => {

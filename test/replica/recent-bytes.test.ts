@@ -2,13 +2,19 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { RecentBytes, type RecentFile } from '../../src/replica/recent-bytes.js';
 import type { Path } from '../../src/model/words.js';
 
-afterEach(() => { vi.useRealTimers(); });
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const path = (name: string): Path => `uploads/${name}` as Path;
-const fileOf = (size: number): RecentFile => ({ bytes: Buffer.alloc(size), seen: { size, mtime: 1, nanos: 0, sha256: 'x' } });
+const fileOf = (size: number): RecentFile => ({
+  bytes: Buffer.alloc(size),
+  seen: { size, mtime: 1, nanos: 0, sha256: 'x' },
+});
 
 test('what was read is found, unless another file lies there now', () => {
-  const recent = new RecentBytes(), file = fileOf(10);
+  const recent = new RecentBytes(),
+    file = fileOf(10);
   recent.keep(path('a'), file, 'the stamp');
   expect(recent.find(path('a'), () => 'the stamp')).toBe(file);
   expect(recent.find(path('a'), () => 'another')).toBeUndefined();
@@ -24,7 +30,10 @@ test('it is forgotten after two seconds', () => {
   expect(recent.find(path('a'), () => 's')).toBeUndefined();
 });
 
-test.each([['250 files', 251, 1], ['8 MiB', 9, 1024 * 1024]])('no more than %s: the oldest goes first', (_, count, size) => {
+test.each([
+  ['250 files', 251, 1],
+  ['8 MiB', 9, 1024 * 1024],
+])('no more than %s: the oldest goes first', (_, count, size) => {
   const recent = new RecentBytes();
   for (let i = 0; i < count; i++) recent.keep(path(String(i)), fileOf(size), 's');
   expect(recent.find(path('0'), () => 's')).toBeUndefined();

@@ -30,38 +30,77 @@ describe('judgeAside', () => {
     await replica.put('x/y/c', 'same');
     await mkdir(at(`${areas.aside}/call/empty/empty`), { recursive: true });
     await replica.put(`${areas.aside}/another/a`, 'of another call');
-    const judged = await judgeAside(replica.place, 'call', 'replaced', judgeBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'return' }));
+    const judged = await judgeAside(
+      replica.place,
+      'call',
+      'replaced',
+      judgeBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'return' }),
+    );
     expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([
-      ['uploads/a', 'trash'], ['uploads/x/b', 'conflict'], ['uploads/x/y/c', 'drop'], ['uploads/z/d', 'return'],
+      ['uploads/a', 'trash'],
+      ['uploads/x/b', 'conflict'],
+      ['uploads/x/y/c', 'drop'],
+      ['uploads/z/d', 'return'],
     ]);
     expect(await replica.files()).toEqual({
-      '.syncmedia/aside/another/a': 'of another call', '.syncmedia/conflicts/*/x/b': 'unknown', '.syncmedia/trash/*/a': 'old',
-      'x/b': 'new', 'x/y/c': 'same', 'z/d': 'lonely',
+      '.syncmedia/aside/another/a': 'of another call',
+      '.syncmedia/conflicts/*/x/b': 'unknown',
+      '.syncmedia/trash/*/a': 'old',
+      'x/b': 'new',
+      'x/y/c': 'same',
+      'z/d': 'lonely',
     });
     expect(await readdir(at(areas.aside))).toEqual(['another']);
   });
 
   test('two judges of one folder: everything ends somewhere, nothing fails', async () => {
-    const verdicts = { one: 'trash', two: 'conflict', three: 'return', four: 'put-back', five: 'return' } as const;
-    for (const content of Object.keys(verdicts)) await replica.put(`${areas.aside}/call/x/${content}`, content);
+    const verdicts = {
+      one: 'trash',
+      two: 'conflict',
+      three: 'return',
+      four: 'put-back',
+      five: 'return',
+    } as const;
+    for (const content of Object.keys(verdicts))
+      await replica.put(`${areas.aside}/call/x/${content}`, content);
     await replica.put('x/five', 'newer');
-    await Promise.all([1, 2, 3].map(() => judgeAside(replica.place, 'call', 'leftover', judgeBy(verdicts))));
-    expect(new Set(await replica.contents())).toEqual(new Set(['one', 'two', 'three', 'four', 'five', 'newer']));
+    await Promise.all(
+      [1, 2, 3].map(() => judgeAside(replica.place, 'call', 'leftover', judgeBy(verdicts))),
+    );
+    expect(new Set(await replica.contents())).toEqual(
+      new Set(['one', 'two', 'three', 'four', 'five', 'newer']),
+    );
     expect(await readdir(at(areas.aside))).toEqual([]);
     expect(await readFile(at('x/three'), 'utf8')).toBe('three');
     expect(await readFile(at('x/four'), 'utf8')).toBe('four');
   });
 
-  test('what is to be put back to a path that has the same bytes meanwhile is no conflict, other bytes of the same size are', async () => {
-    await replica.put(`${areas.aside}/call/x/a`, 'same');
-    await replica.put(`${areas.aside}/call/x/b`, 'mine');
-    await replica.put('x/a', 'same');
-    await replica.put('x/b', 'hers');
-    const judged = await judgeAside(replica.place, 'call', 'removed', judgeBy({ same: 'return', mine: 'return' }));
-    expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([['uploads/x/a', 'drop'], ['uploads/x/b', 'conflict']]);
-    expect(await replica.files()).toEqual({ 'x/a': 'same', 'x/b': 'hers', '.syncmedia/conflicts/*/x/b': 'mine' });
-    expect(await readdir(at(areas.aside))).toEqual([]);
-  });
+  test(
+    'what is to be put back to a path that has the same bytes meanwhile is no conflict, ' +
+      'other bytes of the same size are',
+    async () => {
+      await replica.put(`${areas.aside}/call/x/a`, 'same');
+      await replica.put(`${areas.aside}/call/x/b`, 'mine');
+      await replica.put('x/a', 'same');
+      await replica.put('x/b', 'hers');
+      const judged = await judgeAside(
+        replica.place,
+        'call',
+        'removed',
+        judgeBy({ same: 'return', mine: 'return' }),
+      );
+      expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([
+        ['uploads/x/a', 'drop'],
+        ['uploads/x/b', 'conflict'],
+      ]);
+      expect(await replica.files()).toEqual({
+        'x/a': 'same',
+        'x/b': 'hers',
+        '.syncmedia/conflicts/*/x/b': 'mine',
+      });
+      expect(await readdir(at(areas.aside))).toEqual([]);
+    },
+  );
 
   test('nothing there is nothing to judge', async () => {
     expect(await judgeAside(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);
@@ -70,7 +109,9 @@ describe('judgeAside', () => {
   test('what is no regular file is kept without being asked about', async () => {
     await mkdir(at(`${areas.aside}/call`));
     await symlink('/etc/hostname', at(`${areas.aside}/call/link`));
-    expect(await judgeAside(replica.place, 'call', 'leftover', neverAsked)).toMatchObject([{ path: path('link'), verdict: 'conflict' }]);
+    expect(await judgeAside(replica.place, 'call', 'leftover', neverAsked)).toMatchObject([
+      { path: path('link'), verdict: 'conflict' },
+    ]);
     expect(await readdir(at(areas.aside))).toEqual([]);
   });
 
@@ -88,7 +129,9 @@ describe('a conflict is told', () => {
   async function judgeTelling(verdict: Verdict): Promise<string[]> {
     const told: string[] = [];
     const judge: Judge = () => Promise.resolve(verdict);
-    judge.onConflict = (about) => { told.push(about); };
+    judge.onConflict = (about) => {
+      told.push(about);
+    };
     await judgeAside(replica.place, 'call', 'leftover', judge);
     return told;
   }
@@ -102,7 +145,10 @@ describe('a conflict is told', () => {
     await replica.put(`${areas.aside}/call/x/a`, 'of a crash');
     await replica.put('x/a', 'there by now');
     expect(await judgeTelling('return')).toEqual([path('x/a')]);
-    expect(await replica.files()).toEqual({ '.syncmedia/conflicts/*/x/a': 'of a crash', 'x/a': 'there by now' });
+    expect(await replica.files()).toEqual({
+      '.syncmedia/conflicts/*/x/a': 'of a crash',
+      'x/a': 'there by now',
+    });
   });
 
   test('where it could not be put back for good', async () => {
@@ -129,15 +175,25 @@ describe('judgeLeftovers', () => {
     await replica.put(`${areas.aside}/new/x/b`, 'in use');
     await makeOld(at(`${areas.aside}/old`));
     const by: string[] = [];
-    const judge: Judge = (_path, _found, why) => { by.push(why); return Promise.resolve('return'); };
-    expect(await judgeLeftovers(replica.place, judge, HOUR / 2)).toMatchObject([{ path: path('x/a'), verdict: 'return' }]);
+    const judge: Judge = (_path, _found, why) => {
+      by.push(why);
+      return Promise.resolve('return');
+    };
+    expect(await judgeLeftovers(replica.place, judge, HOUR / 2)).toMatchObject([
+      { path: path('x/a'), verdict: 'return' },
+    ]);
     expect(by).toEqual(['leftover']);
-    expect(await replica.files()).toEqual({ '.syncmedia/aside/new/x/b': 'in use', 'x/a': 'of a crash' });
+    expect(await replica.files()).toEqual({
+      '.syncmedia/aside/new/x/b': 'in use',
+      'x/a': 'of a crash',
+    });
   });
 
   test('none is none, also where the area is missing', async () => {
     expect(await judgeLeftovers(replica.place, neverAsked, 0)).toEqual([]);
-    expect(await judgeLeftovers({ ...replica.place, dirPath: at('missing') }, neverAsked, 0)).toEqual([]);
+    expect(
+      await judgeLeftovers({ ...replica.place, dirPath: at('missing') }, neverAsked, 0),
+    ).toEqual([]);
     expect(await readdir(at(areas.tmp))).toEqual([]);
   });
 });
@@ -156,7 +212,9 @@ describe('listKept', () => {
     expect(kept[0]?.at).toEqual(new Date(mtimeMs));
     expect(await listKept(replica.place, 'conflicts', 1)).toHaveLength(1);
     expect(await listKept(replica.place, 'conflicts', 0)).toEqual([]);
-    expect((await listKept(replica.place, 'trash', 10)).map(({ path: about }) => about)).toEqual([path('c')]);
+    expect((await listKept(replica.place, 'trash', 10)).map(({ path: about }) => about)).toEqual([
+      path('c'),
+    ]);
   });
 });
 
@@ -167,11 +225,12 @@ describe('findOwnCopy', () => {
     const kept = `${areas.conflicts}/${newName()}/x/a`;
     await replica.put(kept, 'wanted');
     const looked: number[] = [];
-    const find = (rest: string, content: string): Promise<string | undefined> => findOwnCopy(replica.place, path(rest), async (seen, hash) => {
-      looked.push(seen.size);
-      const judge = judgeBy({ [content]: 'drop' });
-      return (await judge(path(rest), seen, 'leftover', hash)) === 'drop';
-    });
+    const find = (rest: string, content: string): Promise<string | undefined> =>
+      findOwnCopy(replica.place, path(rest), async (seen, hash) => {
+        looked.push(seen.size);
+        const judge = judgeBy({ [content]: 'drop' });
+        return (await judge(path(rest), seen, 'leftover', hash)) === 'drop';
+      });
     const copy = await find('x/a', 'wanted');
     expect(copy).toBe(at(kept));
     expect(looked).toEqual([5, 6]);
@@ -185,21 +244,36 @@ describe('findOwnCopy', () => {
 
 describe('cleanTmp', () => {
   test('removes what nobody has worked on, in tmp and partial alone', async () => {
-    for (const name of [`${areas.tmp}/.a.jpg.XyZ123`, `${areas.partial}/hash/a.jpg`, `${areas.aside}/n/a`, `${areas.trash}/n/a`, `${areas.conflicts}/n/a`, 'a']) {
+    for (const name of [
+      `${areas.tmp}/.a.jpg.XyZ123`,
+      `${areas.partial}/hash/a.jpg`,
+      `${areas.aside}/n/a`,
+      `${areas.trash}/n/a`,
+      `${areas.conflicts}/n/a`,
+      'a',
+    ]) {
       await replica.put(name, name);
       await makeOld(at(name));
     }
     await makeOld(at(`${areas.partial}/hash`));
     await replica.put(`${areas.tmp}/.b.jpg.XyZ123`, 'being received');
     expect(await cleanTmp(replica.place, HOUR / 2)).toBe(2);
-    expect(Object.keys(await replica.files())).toEqual(['.syncmedia/aside/n/a', '.syncmedia/conflicts/n/a', '.syncmedia/tmp/.b.jpg.XyZ123', '.syncmedia/trash/n/a', 'a']);
+    expect(Object.keys(await replica.files())).toEqual([
+      '.syncmedia/aside/n/a',
+      '.syncmedia/conflicts/n/a',
+      '.syncmedia/tmp/.b.jpg.XyZ123',
+      '.syncmedia/trash/n/a',
+      'a',
+    ]);
   });
 
   test('a file just received, with the old date of its source, stays', async () => {
     const received = await replica.receive('finished');
     await makeOld(received);
     expect(await cleanTmp(replica.place, HOUR / 2)).toBe(0);
-    const forgotten = at(`${areas.tmp}/${(Date.now() - 2 * HOUR).toString(36).padStart(9, '0')}-0123456789abcdef`);
+    const forgotten = at(
+      `${areas.tmp}/${(Date.now() - 2 * HOUR).toString(36).padStart(9, '0')}-0123456789abcdef`,
+    );
     await writeFile(forgotten, '');
     await makeOld(forgotten);
     expect(await cleanTmp(replica.place, HOUR / 2)).toBe(1);
@@ -215,14 +289,21 @@ describe('cleanTrash', () => {
     await replica.put(`${areas.trash}/000000004-0000000000000000/d`, '12345');
     await replica.put(`${areas.conflicts}/000000001-0000000000000000/e`, '12345');
     await replica.put(`${areas.aside}/000000001-0000000000000000/f`, '12345');
-    for (const area of [areas.trash, areas.conflicts, areas.aside]) await makeOld(at(`${area}/000000001-0000000000000000`));
+    for (const area of [areas.trash, areas.conflicts, areas.aside])
+      await makeOld(at(`${area}/000000001-0000000000000000`));
     expect(await cleanTrash(replica.place, { olderThanMs: HOUR / 2, maxBytes: Infinity })).toBe(1);
     expect(await readdir(at(areas.trash))).toHaveLength(3);
     expect(await cleanTrash(replica.place, { olderThanMs: HOUR / 2, maxBytes: 10 })).toBe(1);
     expect(Object.keys(await replica.files())).toEqual([
-      '.syncmedia/aside/*/f', '.syncmedia/conflicts/*/e', '.syncmedia/trash/*/c', '.syncmedia/trash/*/d',
+      '.syncmedia/aside/*/f',
+      '.syncmedia/conflicts/*/e',
+      '.syncmedia/trash/*/c',
+      '.syncmedia/trash/*/d',
     ]);
-    expect((await readdir(at(areas.trash))).sort()).toEqual(['000000003-0000000000000000', '000000004-0000000000000000']);
+    expect((await readdir(at(areas.trash))).sort()).toEqual([
+      '000000003-0000000000000000',
+      '000000004-0000000000000000',
+    ]);
     expect(await cleanTrash(replica.place, { olderThanMs: HOUR / 2, maxBytes: 0 })).toBe(2);
     expect(await cleanTrash(replica.place, { olderThanMs: 0, maxBytes: 0 })).toBe(0);
   });

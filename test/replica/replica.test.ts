@@ -34,7 +34,9 @@ async function readAll(path: string): Promise<string | undefined> {
 const failure = (code: string): unknown => expect.objectContaining({ code });
 
 test('absolute, also where the root is the whole disk', () => {
-  expect(new Root('/srv/app', () => dirs).absolute(safePath('uploads/a'))).toBe('/srv/app/uploads/a');
+  expect(new Root('/srv/app', () => dirs).absolute(safePath('uploads/a'))).toBe(
+    '/srv/app/uploads/a',
+  );
   expect(new Root('/', () => dirs).absolute(safePath('uploads/a'))).toBe('/uploads/a');
 });
 
@@ -42,8 +44,19 @@ describe('observe', () => {
   test('facts of a file, undefined where nothing is', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await utimes(at('uploads/x/a.jpg'), 1_600_000_000.5, 1_600_000_000.5);
-    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({ size: 3, mtime: 1_600_000_000, nanos: 500_000_000, stamp: expect.stringMatching(/^\d+ \d+$/) as string });
-    for (const path of ['uploads/b', 'uploads/none/b', 'uploads/x/a.jpg/b', `uploads/${'é'.repeat(127)}`]) expect(await root.observe(safePath(path))).toBeUndefined();
+    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({
+      size: 3,
+      mtime: 1_600_000_000,
+      nanos: 500_000_000,
+      stamp: expect.stringMatching(/^\d+ \d+$/) as string,
+    });
+    for (const path of [
+      'uploads/b',
+      'uploads/none/b',
+      'uploads/x/a.jpg/b',
+      `uploads/${'é'.repeat(127)}`,
+    ])
+      expect(await root.observe(safePath(path))).toBeUndefined();
   });
 
   test('refuses what is no regular file, and never waits for it', async () => {
@@ -66,7 +79,10 @@ describe('observe', () => {
     await symlink('../real', at('uploads/out'));
     await symlink('x', at('uploads/in'));
     await symlink('nowhere', at('uploads/dangling'));
-    for (const name of ['out', 'in', 'dangling']) await expect(root.observe(safePath(`uploads/${name}/a.jpg`))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    for (const name of ['out', 'in', 'dangling'])
+      await expect(root.observe(safePath(`uploads/${name}/a.jpg`))).rejects.toThrow(
+        failure('SYMLINK_IN_PATH'),
+      );
     await rename(at('uploads'), at('elsewhere'));
     await symlink('elsewhere', at('uploads'));
     expect(await root.observe(safePath('uploads/x/a.jpg'))).toMatchObject({ size: 3 });
@@ -97,7 +113,16 @@ describe('open', () => {
   });
 
   test('odd names', async () => {
-    for (const name of ['a b', 'a\nb', '"\'`$(x);', '-rf', '🐢', 'a (deleted)', '\\', 'x'.repeat(255)]) {
+    for (const name of [
+      'a b',
+      'a\nb',
+      '"\'`$(x);',
+      '-rf',
+      '🐢',
+      'a (deleted)',
+      '\\',
+      'x'.repeat(255),
+    ]) {
       await put(`uploads/${name}`, name);
       expect(await readAll(`uploads/${name}`)).toBe(name);
     }
@@ -108,18 +133,23 @@ describe('open', () => {
     await put('uploads/x/a.jpg', 'abc');
     await rename(at('uploads/x'), at('uploads/y'));
     await symlink('../secret', at('uploads/x'));
-    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+      failure('SYMLINK_IN_PATH'),
+    );
     await rm(at('uploads/x'));
     // Also one that stays in the sync dir: what is opened has to be the path itself.
     await symlink('y', at('uploads/x'));
-    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+      failure('SYMLINK_IN_PATH'),
+    );
   });
 
   test('where the kernel does not tell what is open, real paths are compared', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await put('secret/a.jpg', 'secret');
     await symlink('../secret', at('uploads/z'));
-    const openSo = (path: string): ReturnType<typeof openExactly> => openExactly(at(path), () => Promise.resolve(at(path)), at('no-such-folder'));
+    const openSo = (path: string): ReturnType<typeof openExactly> =>
+      openExactly(at(path), () => Promise.resolve(at(path)), at('no-such-folder'));
     const file = await openSo('uploads/x/a.jpg');
     expect(await file?.handle.readFile('utf8')).toBe('abc');
     await file?.handle.close();
@@ -130,7 +160,11 @@ describe('open', () => {
   test('a missing sync dir, and what may not be read', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await asOtherUser(at('uploads/x'), async () => {
-      await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(expect.objectContaining({ code: expect.stringMatching(/^(PERMISSION_DENIED|NO_MARKER)$/) as string }));
+      await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+        expect.objectContaining({
+          code: expect.stringMatching(/^(PERMISSION_DENIED|NO_MARKER)$/) as string,
+        }),
+      );
     });
     await rm(at('uploads'), { recursive: true });
     await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('NO_MARKER'));
@@ -159,7 +193,8 @@ describe('openToServe', () => {
   test('follows a sync dir that a deploy points elsewhere', async () => {
     await put('old/a', 'old');
     await put('new/a', 'new');
-    for (const release of ['old', 'new']) await writeMarker(localDisk, at(release), 'host-1', safePath('uploads'));
+    for (const release of ['old', 'new'])
+      await writeMarker(localDisk, at(release), 'host-1', safePath('uploads'));
     await rm(at('uploads'), { recursive: true });
     for (const release of ['old', 'new', 'old']) {
       await symlink(release, at('next'));
@@ -171,12 +206,15 @@ describe('openToServe', () => {
   });
 });
 
-// It is the kernel that tells what was opened, in /proc: elsewhere every file is read in the usual way.
+// It is the kernel that tells what was opened, in /proc: elsewhere every file is read in the usual
+// way.
 describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is no /proc)', () => {
   const path = safePath('uploads/x/a.jpg');
   let near: Root;
   beforeEach(async () => {
-    near = new Root(made.at('.'), () => dirs, { nearDisks: new NearDisks(() => Promise.resolve(0xef53)) });
+    near = new Root(made.at('.'), () => dirs, {
+      nearDisks: new NearDisks(() => Promise.resolve(0xef53)),
+    });
     near.isNear(path);
     await put('uploads/x/a.jpg', 'abc');
   });
@@ -243,7 +281,10 @@ describe('hash', () => {
     const content = 'x'.repeat(300_000);
     await put('uploads/a.jpg', content);
     const found = await root.hash(safePath('uploads/a.jpg'));
-    expect(found).toEqual({ ...(await root.observe(safePath('uploads/a.jpg'))), sha256: createHash('sha256').update(content).digest('hex') });
+    expect(found).toEqual({
+      ...(await root.observe(safePath('uploads/a.jpg'))),
+      sha256: createHash('sha256').update(content).digest('hex'),
+    });
     expect(await root.hash(safePath('uploads/b.jpg'))).toBeUndefined();
   });
 
@@ -251,15 +292,21 @@ describe('hash', () => {
     await put('uploads/a.jpg', 'x'.repeat(4_000_000));
     const handle = await open(at('uploads/a.jpg'), 'a');
     let writing = true;
-    const writer = (async () => { while (writing) await handle.write('more'); })();
+    const writer = (async () => {
+      while (writing) await handle.write('more');
+    })();
     try {
-      await expect(root.hash(safePath('uploads/a.jpg'))).rejects.toThrow(failure('TRANSFER_FAILED'));
+      await expect(root.hash(safePath('uploads/a.jpg'))).rejects.toThrow(
+        failure('TRANSFER_FAILED'),
+      );
     } finally {
       writing = false;
       await writer;
       await handle.close();
     }
-    const sha256 = createHash('sha256').update(await readFile(at('uploads/a.jpg'))).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(await readFile(at('uploads/a.jpg')))
+      .digest('hex');
     expect(await root.hash(safePath('uploads/a.jpg'))).toMatchObject({ sha256 });
   });
 });

@@ -27,7 +27,11 @@ export async function makeReplica(): Promise<Replica> {
   const dir = await makeTestDir();
   const at = (rest: string): string => join(dir.path, 'uploads', rest);
   await mkdir(at(''));
-  const place: Place = { disk: localDisk, dirPath: join(dir.path, 'uploads'), dir: safePath('uploads') };
+  const place: Place = {
+    disk: localDisk,
+    dirPath: join(dir.path, 'uploads'),
+    dir: safePath('uploads'),
+  };
   await prepareAreas(place);
   const put = async (rest: string, content: string): Promise<void> => {
     await mkdir(dirname(at(rest)), { recursive: true });
@@ -35,8 +39,15 @@ export async function makeReplica(): Promise<Replica> {
   };
   const list = async (): Promise<[string, string][]> => {
     const entries = await readdir(at(''), { recursive: true, withFileTypes: true });
-    const found = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-    return Promise.all(found.map(async (file) => [file.slice(at('').length + 1).replace(/[0-9a-z]{9}-[0-9a-f]{16}/g, '*'), await readFile(file, 'utf8')]));
+    const found = entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name));
+    return Promise.all(
+      found.map(async (file) => [
+        file.slice(at('').length + 1).replace(/[0-9a-z]{9}-[0-9a-f]{16}/g, '*'),
+        await readFile(file, 'utf8'),
+      ]),
+    );
   };
   return {
     place,
@@ -63,7 +74,12 @@ export const path = (rest: string): Path => safePath(`uploads/${rest}`);
 
 /** Judges by content, read through the disk as a real judge does. */
 export function judgeBy(verdicts: Record<string, Verdict>): Judge {
-  const byHash = new Map(Object.entries(verdicts).map(([content, verdict]) => [createHash('sha256').update(content).digest('hex'), verdict]));
+  const byHash = new Map(
+    Object.entries(verdicts).map(([content, verdict]) => [
+      createHash('sha256').update(content).digest('hex'),
+      verdict,
+    ]),
+  );
   return async (_path, _found, _by, hash) => {
     const sha256 = await hash();
     // Moved away meanwhile by another judge: no verdict can do any harm.

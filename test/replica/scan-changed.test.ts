@@ -7,7 +7,9 @@ import { makeLocalRoot, uploads, type LocalRoot } from './local-root.js';
 import { asOtherUser } from './other-user.js';
 
 let made: LocalRoot;
-beforeEach(async () => { made = await makeLocalRoot(); });
+beforeEach(async () => {
+  made = await makeLocalRoot();
+});
 afterEach(() => made.remove());
 
 function scanSince(since: number): Promise<string[]> {
@@ -16,7 +18,13 @@ function scanSince(since: number): Promise<string[]> {
 
 async function scan(scope: ScanScope): Promise<string[]> {
   const found: string[] = [];
-  for await (const { path } of made.root.scan(uploads, new AbortController().signal, undefined, scope)) found.push(path.slice('uploads/'.length));
+  for await (const { path } of made.root.scan(
+    uploads,
+    new AbortController().signal,
+    undefined,
+    scope,
+  ))
+    found.push(path.slice('uploads/'.length));
   return found.sort();
 }
 
@@ -41,7 +49,12 @@ test('only the files of directories in which something was made or removed since
   const since = await mark();
   await put('uploads/busy/d.jpg', 'd');
   await put('uploads/still/deep/new/e.jpg', 'e');
-  expect(await scanSince(since)).toEqual(['busy/c.jpg', 'busy/d.jpg', 'still/deep/a.jpg', 'still/deep/new/e.jpg']);
+  expect(await scanSince(since)).toEqual([
+    'busy/c.jpg',
+    'busy/d.jpg',
+    'still/deep/a.jpg',
+    'still/deep/new/e.jpg',
+  ]);
   expect(await scanSince(0)).toHaveLength(5);
   const later = await mark();
   expect(await scanSince(later)).toEqual([]);
@@ -59,7 +72,8 @@ test('a directory whose date was set back has changed all the same', async () =>
 
 /** Files in three levels, which a scan has walked; then time passes. */
 async function makeKnown(): Promise<{ known: DirectoryIds; since: number }> {
-  for (const name of ['2025/a.jpg', '2025/thumbs/b.jpg', '2025/thumbs/small/c.jpg', '2026/d.jpg']) await made.put(`uploads/${name}`, 'x');
+  for (const name of ['2025/a.jpg', '2025/thumbs/b.jpg', '2025/thumbs/small/c.jpg', '2026/d.jpg'])
+    await made.put(`uploads/${name}`, 'x');
   const known = new DirectoryIds();
   await scan({ walked: known });
   return { known, since: await mark() };
@@ -69,7 +83,11 @@ test('a directory that was renamed has changed, with everything below it', async
   const { known, since } = await makeKnown();
   const walked = new DirectoryIds();
   await rename(made.at('uploads/2025'), made.at('uploads/archive-2025'));
-  expect(await scan({ changedSince: since, known, walked })).toEqual(['archive-2025/a.jpg', 'archive-2025/thumbs/b.jpg', 'archive-2025/thumbs/small/c.jpg']);
+  expect(await scan({ changedSince: since, known, walked })).toEqual([
+    'archive-2025/a.jpg',
+    'archive-2025/thumbs/b.jpg',
+    'archive-2025/thumbs/small/c.jpg',
+  ]);
   expect(await scan({ changedSince: await mark(), known: walked })).toEqual([]);
 });
 
@@ -78,7 +96,11 @@ test('so has one that was moved into the sync dir, into a directory that is not 
   await made.put('staging/album/thumbs/f.jpg', 'x');
   const { known, since } = await makeKnown();
   await rename(made.at('staging/album'), made.at('uploads/2025/thumbs/album'));
-  expect(await scan({ changedSince: since, known })).toEqual(['2025/thumbs/album/e.jpg', '2025/thumbs/album/thumbs/f.jpg', '2025/thumbs/b.jpg']);
+  expect(await scan({ changedSince: since, known })).toEqual([
+    '2025/thumbs/album/e.jpg',
+    '2025/thumbs/album/thumbs/f.jpg',
+    '2025/thumbs/b.jpg',
+  ]);
 });
 
 test('a directory that took the place of another one has changed', async () => {
@@ -97,7 +119,12 @@ test('two directories that swapped their names have changed', async () => {
   await rename(made.at('uploads/2025'), made.at('uploads/x'));
   await rename(made.at('uploads/2026'), made.at('uploads/2025'));
   await rename(made.at('uploads/x'), made.at('uploads/2026'));
-  expect(await scan({ changedSince: since, known })).toEqual(['2025/d.jpg', '2026/a.jpg', '2026/thumbs/b.jpg', '2026/thumbs/small/c.jpg']);
+  expect(await scan({ changedSince: since, known })).toEqual([
+    '2025/d.jpg',
+    '2026/a.jpg',
+    '2026/thumbs/b.jpg',
+    '2026/thumbs/small/c.jpg',
+  ]);
 });
 
 test('a directory that was moved away and back is as it was', async () => {
@@ -105,16 +132,24 @@ test('a directory that was moved away and back is as it was', async () => {
   await rename(made.at('uploads/2025'), made.at('away'));
   await made.put('away/thumbs/small/new.jpg', 'x');
   await rename(made.at('away'), made.at('uploads/2025'));
-  expect(await scan({ changedSince: since, known })).toEqual(['2025/a.jpg', '2025/thumbs/small/c.jpg', '2025/thumbs/small/new.jpg']);
+  expect(await scan({ changedSince: since, known })).toEqual([
+    '2025/a.jpg',
+    '2025/thumbs/small/c.jpg',
+    '2025/thumbs/small/new.jpg',
+  ]);
 });
 
-test('a scan that knows no directory looks at everything, and so does one for those that it could not keep', async () => {
-  const { since } = await makeKnown();
-  expect(await scan({ changedSince: since, known: new DirectoryIds() })).toHaveLength(4);
-  const few = new DirectoryIds(1);
-  await scan({ walked: few });
-  expect(await scan({ changedSince: since, known: few })).toHaveLength(4);
-});
+test(
+  'a scan that knows no directory looks at everything, and so does one for those that it ' +
+    'could not keep',
+  async () => {
+    const { since } = await makeKnown();
+    expect(await scan({ changedSince: since, known: new DirectoryIds() })).toHaveLength(4);
+    const few = new DirectoryIds(1);
+    await scan({ walked: few });
+    expect(await scan({ changedSince: since, known: few })).toHaveLength(4);
+  },
+);
 
 test('a directory that could not be read counts as new once it can be', async () => {
   await makeKnown();
@@ -122,5 +157,9 @@ test('a directory that could not be read counts as new once it can be', async ()
   await chmod(made.at('uploads/.syncmedia/id'), 0o644);
   const walked = new DirectoryIds();
   await asOtherUser(made.at('uploads/2025'), () => scan({ walked }));
-  expect(await scan({ changedSince: await mark(), known: walked })).toEqual(['2025/a.jpg', '2025/thumbs/b.jpg', '2025/thumbs/small/c.jpg']);
+  expect(await scan({ changedSince: await mark(), known: walked })).toEqual([
+    '2025/a.jpg',
+    '2025/thumbs/b.jpg',
+    '2025/thumbs/small/c.jpg',
+  ]);
 });

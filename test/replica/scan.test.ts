@@ -19,9 +19,15 @@ beforeEach(async () => {
 afterEach(() => made.remove());
 
 describe('scan', () => {
-  async function scan(of: SyncDir, signal = new AbortController().signal): Promise<{ found: string[]; refused: string[] }> {
-    const found: string[] = [], refused: string[] = [];
-    for await (const { path, seen } of root.scan(of, signal, (path, why) => refused.push(`${path}: ${why}`))) {
+  async function scan(
+    of: SyncDir,
+    signal = new AbortController().signal,
+  ): Promise<{ found: string[]; refused: string[] }> {
+    const found: string[] = [],
+      refused: string[] = [];
+    for await (const { path, seen } of root.scan(of, signal, (path, why) =>
+      refused.push(`${path}: ${why}`),
+    )) {
       expect(seen).toEqual(await root.observe(path));
       found.push(path);
     }
@@ -29,14 +35,31 @@ describe('scan', () => {
   }
 
   test('gives every regular file that the rules let through, and refuses FIFOs and sockets', async () => {
-    for (const path of ['a.jpg', 'x/y/z/b.jpg', 'x/a.tmp', 'cache/c.jpg', 'x/cache/c.jpg', 'photos/p.jpg', 'photos2/q.jpg', ' ', '-x', 'a\nb', '🐢']) await put(`uploads/${path}`, path);
+    for (const path of [
+      'a.jpg',
+      'x/y/z/b.jpg',
+      'x/a.tmp',
+      'cache/c.jpg',
+      'x/cache/c.jpg',
+      'photos/p.jpg',
+      'photos2/q.jpg',
+      ' ',
+      '-x',
+      'a\nb',
+      '🐢',
+    ])
+      await put(`uploads/${path}`, path);
     const { close } = await made.putSpecials('uploads/s');
     await put('secret/s.jpg', '');
     await symlink('../secret', at('uploads/x/out'));
     try {
       expect(await scan(uploads)).toEqual({
-        found: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢'].map((name) => `uploads/${name}`).sort(),
-        refused: ['fifo', 'socket'].map((name) => `uploads/s/${name}: it is a FIFO, a socket or a device`),
+        found: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢']
+          .map((name) => `uploads/${name}`)
+          .sort(),
+        refused: ['fifo', 'socket'].map(
+          (name) => `uploads/s/${name}: it is a FIFO, a socket or a device`,
+        ),
       });
     } finally {
       close();
@@ -49,12 +72,22 @@ describe('scan', () => {
       if (path === 'cache') await put('uploads/z/cache', '');
       else await put(`uploads/${path}`, '');
     }
-    const all = ['uploads/a', 'uploads/a.tmp', 'uploads/x/cache/a', 'uploads/z/cache', 'uploads/x/b.tmp/c', 'uploads/x/b'];
-    expect((await scan(uploads)).found).toEqual(all.filter((path) => !dirs.isExcluded(safePath(path))).sort());
+    const all = [
+      'uploads/a',
+      'uploads/a.tmp',
+      'uploads/x/cache/a',
+      'uploads/z/cache',
+      'uploads/x/b.tmp/c',
+      'uploads/x/b',
+    ];
+    expect((await scan(uploads)).found).toEqual(
+      all.filter((path) => !dirs.isExcluded(safePath(path))).sort(),
+    );
   });
 
   test('names that are not UTF-8 are refused one by one, and what lies below them', async () => {
-    const odd = (name: string, byte: number): Buffer => Buffer.concat([Buffer.from(at(`uploads/${name}`)), Buffer.from([byte])]);
+    const odd = (name: string, byte: number): Buffer =>
+      Buffer.concat([Buffer.from(at(`uploads/${name}`)), Buffer.from([byte])]);
     await writeFile(odd('a', 0xff), '1');
     await writeFile(odd('a', 0xfe), '2');
     await mkdir(odd('d', 0xc3));
@@ -63,7 +96,9 @@ describe('scan', () => {
     const { found, refused } = await scan(uploads);
     expect(found).toEqual(['uploads/ok\ufffd']);
     expect(refused).toEqual([
-      'uploads/a\ufffd: the name is not valid UTF-8', 'uploads/a\ufffd: the name is not valid UTF-8', 'uploads/d\ufffd: the name is not valid UTF-8',
+      'uploads/a\ufffd: the name is not valid UTF-8',
+      'uploads/a\ufffd: the name is not valid UTF-8',
+      'uploads/d\ufffd: the name is not valid UTF-8',
     ]);
   });
 
@@ -80,22 +115,28 @@ describe('scan', () => {
   test('the longest name, and a path nearly as long as any', async () => {
     const name = 'é'.repeat(127);
     await put(`uploads/${name}`, '');
-    const deep = `uploads/${`${'d'.repeat(200)}/`.repeat(9)}a`, deeper = `uploads/${`${'e'.repeat(200)}/`.repeat(10)}`;
+    const deep = `uploads/${`${'d'.repeat(200)}/`.repeat(9)}a`,
+      deeper = `uploads/${`${'e'.repeat(200)}/`.repeat(10)}`;
     await put(deep, '');
     await put(`${deeper}a`, '');
-    expect(await scan(uploads)).toEqual({ found: [`uploads/${name}`, deep].sort(), refused: [`${deeper.slice(0, -1)}: the path is too long`] });
+    expect(await scan(uploads)).toEqual({
+      found: [`uploads/${name}`, deep].sort(),
+      refused: [`${deeper.slice(0, -1)}: the path is too long`],
+    });
   });
 
   test('needs the marker before and after', async () => {
     await put('uploads/a', '');
     await put('uploads/b', '');
     const during: string[] = [];
-    await expect((async () => {
-      for await (const { path } of root.scan(uploads, new AbortController().signal)) {
-        during.push(path);
-        await rm(at('uploads/.syncmedia/id'), { force: true });
-      }
-    })()).rejects.toThrow(failure('NO_MARKER'));
+    await expect(
+      (async () => {
+        for await (const { path } of root.scan(uploads, new AbortController().signal)) {
+          during.push(path);
+          await rm(at('uploads/.syncmedia/id'), { force: true });
+        }
+      })(),
+    ).rejects.toThrow(failure('NO_MARKER'));
     expect(during.length).toBe(2);
     await expect(scan(uploads)).rejects.toThrow(failure('NO_MARKER'));
     await rm(at('uploads'), { recursive: true });
@@ -105,12 +146,14 @@ describe('scan', () => {
   test('ends when it is told to, and closes what it opened when nobody asks any more', async () => {
     for (let index = 0; index < 200; index++) await put(`uploads/x/${String(index)}`, '');
     const stop = new AbortController();
-    await expect((async () => {
-      for await (const { path } of root.scan(uploads, stop.signal)) {
-        expect(path).toContain('uploads/x/');
-        stop.abort();
-      }
-    })()).rejects.toThrow(failure('CANCELLED'));
+    await expect(
+      (async () => {
+        for await (const { path } of root.scan(uploads, stop.signal)) {
+          expect(path).toContain('uploads/x/');
+          stop.abort();
+        }
+      })(),
+    ).rejects.toThrow(failure('CANCELLED'));
     const before = await listOpen();
     for await (const { path } of root.scan(uploads, new AbortController().signal)) {
       expect(path).toContain('uploads/x/');
@@ -125,7 +168,10 @@ describe('scan', () => {
     for (const name of ['.', 'uploads', 'uploads/.syncmedia']) await chmod(at(name), 0o755);
     await chmod(at('uploads/.syncmedia/id'), 0o644);
     await asOtherUser(at('uploads/closed'), async () => {
-      expect(await scan(uploads)).toEqual({ found: ['uploads/b'], refused: ['uploads/closed: the directory may not be read'] });
+      expect(await scan(uploads)).toEqual({
+        found: ['uploads/b'],
+        refused: ['uploads/closed: the directory may not be read'],
+      });
     });
   });
 
@@ -134,15 +180,24 @@ describe('scan', () => {
     await put('uploads/b', '');
     for (const name of ['.', 'uploads', 'uploads/.syncmedia']) await chmod(at(name), 0o755);
     await chmod(at('uploads/.syncmedia/id'), 0o644);
-    await asOtherUser(at('uploads/listed'), async () => {
-      expect(await scan(uploads)).toEqual({ found: ['uploads/b'], refused: ['uploads/listed/a: its directory may not be entered'] });
-    }, { lists: true });
+    await asOtherUser(
+      at('uploads/listed'),
+      async () => {
+        expect(await scan(uploads)).toEqual({
+          found: ['uploads/b'],
+          refused: ['uploads/listed/a: its directory may not be entered'],
+        });
+      },
+      { lists: true },
+    );
   });
 });
 
 /** Descriptors below the test's root that this process has open. */
 async function listOpen(): Promise<string[]> {
   const fds = await localDisk.list('/proc/self/fd');
-  const targets = await Promise.all((fds ?? []).map((fd) => localDisk.realPath(`/proc/self/fd/${fd}`)));
+  const targets = await Promise.all(
+    (fds ?? []).map((fd) => localDisk.realPath(`/proc/self/fd/${fd}`)),
+  );
   return targets.filter((target): target is string => target?.startsWith(at('')) === true).sort();
 }

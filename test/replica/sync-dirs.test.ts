@@ -7,7 +7,11 @@ function dir(path: string, ...exclude: string[]): SyncDir {
   return { path: safePath(path), exclude, conflict: 'newer', onDelete: 'keep' };
 }
 
-const dirs = new SyncDirs([dir('uploads', '*.tmp', '/cache/', 'a/b'), dir('uploads/photos', 'thumbs/'), dir('media')]);
+const dirs = new SyncDirs([
+  dir('uploads', '*.tmp', '/cache/', 'a/b'),
+  dir('uploads/photos', 'thumbs/'),
+  dir('media'),
+]);
 
 describe('of', () => {
   test.each([
@@ -55,13 +59,18 @@ test('byPath knows the sync dirs themselves alone', () => {
 });
 
 test('a pattern that is none is refused at once', () => {
-  expect(() => new SyncDirs([dir('uploads', '+ *.jpg')])).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
+  expect(() => new SyncDirs([dir('uploads', '+ *.jpg')])).toThrow(
+    expect.objectContaining({ code: 'BAD_OPTION' }),
+  );
 });
 
 test.each([
   ['uploads/x/a.tmp', { why: 'excluded', syncDir: 'uploads', pattern: '*.tmp' }],
   ['uploads/cache/a.jpg', { why: 'excluded', syncDir: 'uploads', pattern: '/cache/' }],
-  ['uploads/photos/x/thumbs/a.jpg', { why: 'excluded', syncDir: 'uploads/photos', pattern: 'thumbs/' }],
+  [
+    'uploads/photos/x/thumbs/a.jpg',
+    { why: 'excluded', syncDir: 'uploads/photos', pattern: 'thumbs/' },
+  ],
   ['elsewhere/a.jpg', { why: 'not kept here' }],
   ['uploads/photos/a.tmp', undefined],
 ])('why %s is not synced: %j', (path, expected) => {

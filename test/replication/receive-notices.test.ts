@@ -5,7 +5,10 @@ import { until } from '../harness/wait.js';
 
 test('what lands at about the same time is told in one write, and what is left at the end', async () => {
   const told: Record<string, number>[] = [];
-  const landed = new Landed(new EventBus(), (files) => { told.push(Object.fromEntries(files)); return Promise.resolve(); });
+  const landed = new Landed(new EventBus(), (files) => {
+    told.push(Object.fromEntries(files));
+    return Promise.resolve();
+  });
   landed.add('a', 1);
   landed.add('b', 2);
   landed.add('a', 3);
@@ -18,7 +21,9 @@ test('what lands at about the same time is told in one write, and what is left a
 test('a database that is away is told of as a failure, and nothing waits for it for ever', async () => {
   const events = new EventBus();
   const failed: string[] = [];
-  events.on('failed', ({ doing }) => { failed.push(doing); });
+  events.on('failed', ({ doing }) => {
+    failed.push(doing);
+  });
   const landed = new Landed(events, () => Promise.reject(new Error('away')));
   landed.add('a', 1);
   await landed.close();

@@ -4,17 +4,29 @@ import type { AsideBy, Host, Seen } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
 const old = { size: 80_000_000, mtime: 900, nanos: 0, sha256: 'bb', version: 'v0', lost: false };
-const entry = fileEntry({ facts: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' }, superseded: [old] });
-const judge = (found: Seen, by: AsideBy, of = entry, hosts: readonly Host[] = []) =>
-  createJudging({ read: () => Promise.resolve(of) }, { all: () => hosts })('B', () => ({ version: 'v1', ruled: false }))(of.path, found, by, () => Promise.resolve(undefined));
-
-test('a large old version goes to the trash, whether it was replaced or removed, though it cannot be hashed there', async () => {
-  expect(await judge(old, 'replaced')).toBe('trash');
-  expect(await judge(old, 'removed', tombstoneEntry({ superseded: [old] }))).toBe('trash');
+const entry = fileEntry({
+  facts: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' },
+  superseded: [old],
 });
+const judge = (found: Seen, by: AsideBy, of = entry, hosts: readonly Host[] = []) =>
+  createJudging({ read: () => Promise.resolve(of) }, { all: () => hosts })('B', () => ({
+    version: 'v1',
+    ruled: false,
+  }))(of.path, found, by, () => Promise.resolve(undefined));
+
+test(
+  'a large old version goes to the trash, whether it was replaced or removed, though it ' +
+    'cannot be hashed there',
+  async () => {
+    expect(await judge(old, 'replaced')).toBe('trash');
+    expect(await judge(old, 'removed', tombstoneEntry({ superseded: [old] }))).toBe('trash');
+  },
+);
 
 test('a lost one is a conflict', async () => {
-  expect(await judge(old, 'replaced', { ...entry, superseded: [{ ...old, lost: true }] })).toBe('conflict');
+  expect(await judge(old, 'replaced', { ...entry, superseded: [{ ...old, lost: true }] })).toBe(
+    'conflict',
+  );
 });
 
 test('what cannot be hashed is never dropped or put back as current', async () => {
@@ -22,27 +34,55 @@ test('what cannot be hashed is never dropped or put back as current', async () =
   expect(await judge({ size: 90_000_000, mtime: 1_001, nanos: 0 }, 'replaced')).toBe('conflict');
 });
 
-test('what is news is put back only on a host that tells the ledger of it: active, ready and not retired', async () => {
-  const news = { size: 5, mtime: 2_000, nanos: 1 }, host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-  const judgeOn = (fields: Partial<Host>): ReturnType<typeof judge> => judge(news, 'replaced', entry, [{ ...host, ...fields }]);
-  expect(await judgeOn({})).toBe('put-back');
-  expect(await judgeOn({ status: 'paused' })).toBe('put-back');
-  for (const other of [{ passive: true }, { status: 'retired' }, { readyAt: undefined }, { id: 'C' }] as Partial<Host>[]) expect(await judgeOn(other)).toBe('conflict');
-});
+test(
+  'what is news is put back only on a host that tells the ledger of it: active, ready and ' +
+    'not retired',
+  async () => {
+    const news = { size: 5, mtime: 2_000, nanos: 1 },
+      host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
+    const judgeOn = (fields: Partial<Host>): ReturnType<typeof judge> =>
+      judge(news, 'replaced', entry, [{ ...host, ...fields }]);
+    expect(await judgeOn({})).toBe('put-back');
+    expect(await judgeOn({ status: 'paused' })).toBe('put-back');
+    for (const other of [
+      { passive: true },
+      { status: 'retired' },
+      { readyAt: undefined },
+      { id: 'C' },
+    ] as Partial<Host>[])
+      expect(await judgeOn(other)).toBe('conflict');
+  },
+);
 
 test('what a conflict rule has decided wins over what it has not heard of', async () => {
   const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-  const judging = createJudging({ read: () => Promise.resolve(entry) }, { all: () => [host] })('B', () => ({ version: 'v1', ruled: false, overrules: true }));
-  expect(await judging(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () => Promise.resolve('cc'))).toBe('conflict');
+  const judging = createJudging({ read: () => Promise.resolve(entry) }, { all: () => [host] })(
+    'B',
+    () => ({ version: 'v1', ruled: false, overrules: true }),
+  );
+  expect(
+    await judging(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () =>
+      Promise.resolve('cc'),
+    ),
+  ).toBe('conflict');
 });
 
-test('what has the size and date of a version is rotten, and no news; where only the fraction of its date differs it is news', async () => {
-  const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-  const small = fileEntry({ facts: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' }, capturedBy: 'A' });
-  const judgeRot = (nanos: number): Promise<unknown> =>
-    createJudging({ read: () => Promise.resolve(small) }, { all: () => [host] })('B', () => ({ version: 'v1', ruled: false }))(
-      small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
-  expect(await judgeRot(0)).toBe('conflict');
-  expect(await judgeRot(5)).toBe('conflict');
-  expect(await judgeRot(6)).toBe('put-back');
-});
+test(
+  'what has the size and date of a version is rotten, and no news; where only the fraction ' +
+    'of its date differs it is news',
+  async () => {
+    const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
+    const small = fileEntry({
+      facts: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' },
+      capturedBy: 'A',
+    });
+    const judgeRot = (nanos: number): Promise<unknown> =>
+      createJudging({ read: () => Promise.resolve(small) }, { all: () => [host] })('B', () => ({
+        version: 'v1',
+        ruled: false,
+      }))(small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
+    expect(await judgeRot(0)).toBe('conflict');
+    expect(await judgeRot(5)).toBe('conflict');
+    expect(await judgeRot(6)).toBe('put-back');
+  },
+);

@@ -5,21 +5,34 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRowReader } from '../harness/row-reader.js';
 
 let database: TestDatabase;
-beforeAll(async () => { database = await testDatabase(); });
+beforeAll(async () => {
+  database = await testDatabase();
+});
 afterAll(() => database.close());
 
-test('what was never begun comes before what another process left unfinished, and each in the order asked', async () => {
-  const rows = nativeCollection<RunRow>(database.connection, 'runs');
-  const store = new RunStore(() => rows, makeRowReader(database.connection));
-  const ask = async (minute: number): Promise<string> => {
-    const { id } = await store.ask({ kind: 'verify', at: 'me', dirs: [], hosts: [], dryRun: false, askedBy: 'a test' });
-    await rows.updateOne({ _id: id }, { $set: { askedAt: new Date(2026, 1, 1, 1, minute) } });
-    return id;
-  };
-  const [long, second, third] = [await ask(1), await ask(2), await ask(3)];
-  expect((await store.next('me'))?.id).toBe(long);
-  // The process ended before it had carried the first one out.
-  expect((await store.next('me'))?.id).toBe(second);
-  expect((await store.next('me'))?.id).toBe(third);
-  expect((await store.next('me'))?.id).toBe(long);
-});
+test(
+  'what was never begun comes before what another process left unfinished, and each in the ' +
+    'order asked',
+  async () => {
+    const rows = nativeCollection<RunRow>(database.connection, 'runs');
+    const store = new RunStore(() => rows, makeRowReader(database.connection));
+    const ask = async (minute: number): Promise<string> => {
+      const { id } = await store.ask({
+        kind: 'verify',
+        at: 'me',
+        dirs: [],
+        hosts: [],
+        dryRun: false,
+        askedBy: 'a test',
+      });
+      await rows.updateOne({ _id: id }, { $set: { askedAt: new Date(2026, 1, 1, 1, minute) } });
+      return id;
+    };
+    const [long, second, third] = [await ask(1), await ask(2), await ask(3)];
+    expect((await store.next('me'))?.id).toBe(long);
+    // The process ended before it had carried the first one out.
+    expect((await store.next('me'))?.id).toBe(second);
+    expect((await store.next('me'))?.id).toBe(third);
+    expect((await store.next('me'))?.id).toBe(long);
+  },
+);

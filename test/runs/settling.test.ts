@@ -7,8 +7,16 @@ import { SyncMediaError } from '../../src/model/errors.js';
 import type { Change, Failure, Host, HostId, Outcome, Path, Run } from '../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
-const other = { id: 'B', status: 'approved', passive: false, readyAt: new Date(), syncDirs: [], rootPath: '/srv/b' } as unknown as Host;
-const files = 20, there = { size: 3, mtime: 1_000 };
+const other = {
+  id: 'B',
+  status: 'approved',
+  passive: false,
+  readyAt: new Date(),
+  syncDirs: [],
+  rootPath: '/srv/b',
+} as unknown as Host;
+const files = 20,
+  there = { size: 3, mtime: 1_000 };
 let site: Site, a: Replica, paths: Path[];
 
 beforeEach(async () => {
@@ -25,43 +33,93 @@ const failures: Failure[] = [];
 function makeProgress(): Progress {
   failures.length = 0;
   return {
-    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run, signal: new AbortController().signal,
-    found: () => undefined, done: () => undefined, fail: (_: HostId, failure: Failure) => { failures.push(failure); }, would: () => undefined,
+    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
+    signal: new AbortController().signal,
+    found: () => undefined,
+    done: () => undefined,
+    fail: (_: HostId, failure: Failure) => {
+      failures.push(failure);
+    },
+    would: () => undefined,
   } as unknown as Progress;
 }
 async function* differing(): ReturnType<Backend['compare']> {
   for (const path of paths) yield await Promise.resolve({ path, there });
 }
-const delivered = (change: Change): Outcome => ({ change, via: 'rsync', bytes: 3, result: 'delivered' });
+const delivered = (change: Change): Outcome => ({
+  change,
+  via: 'rsync',
+  bytes: 3,
+  result: 'delivered',
+});
 
 function makeContext(backend: Partial<Backend>, settle: (path: Path) => Promise<void>): RunContext {
   return {
-    backend, ledger: site.ledger, fold: a.fold, disk: a.disk, events: site.events, me: 'A', others: () => [other], isSafe: () => true, offer: () => undefined,
-    settler: { settle }, landedHere: () => undefined, dirs: () => [photos], refresh: () => Promise.resolve(), isGone: () => false, isCaptured: () => Promise.resolve(false), knownPatienceMs: 1_000,
-    myHost: () => ({ ...other, id: 'A', createdAt: new Date() }), scan: () => Promise.resolve(), markReady: () => Promise.resolve(),
+    backend,
+    ledger: site.ledger,
+    fold: a.fold,
+    disk: a.disk,
+    events: site.events,
+    me: 'A',
+    others: () => [other],
+    isSafe: () => true,
+    offer: () => undefined,
+    settler: { settle },
+    landedHere: () => undefined,
+    dirs: () => [photos],
+    refresh: () => Promise.resolve(),
+    isGone: () => false,
+    isCaptured: () => Promise.resolve(false),
+    knownPatienceMs: 1_000,
+    myHost: () => ({ ...other, id: 'A', createdAt: new Date() }),
+    scan: () => Promise.resolve(),
+    markReady: () => Promise.resolve(),
   } as unknown as RunContext;
 }
 
-test('no file that was fetched waits until the one before is acknowledged, and the pull ends when all are', async () => {
-  const asked: Path[] = [];
-  let store = (): void => undefined;
-  const stored = new Promise<void>((resolve) => { store = resolve; });
-  const backend: Partial<Backend> = { compare: differing, async *fetch (_, changes) { for (const change of changes) yield await Promise.resolve(delivered(change)); } };
-  let ended = false;
-  const pulled = pullFrom(makeContext(backend, (path) => {
-    // Nothing is stored before all have asked.
-    if (asked.push(path) === files) setImmediate(() => { expect(ended).toBe(false); store(); });
-    return stored;
-  }), makeProgress(), other, [photos]).then((failure) => { ended = true; return failure; });
-  expect(await pulled).toBeUndefined();
-  expect(asked.sort()).toEqual([...paths].sort());
-});
+test(
+  'no file that was fetched waits until the one before is acknowledged, and the pull ends ' +
+    'when all are',
+  async () => {
+    const asked: Path[] = [];
+    let store = (): void => undefined;
+    const stored = new Promise<void>((resolve) => {
+      store = resolve;
+    });
+    const backend: Partial<Backend> = {
+      compare: differing,
+      async *fetch(_, changes) {
+        for (const change of changes) yield await Promise.resolve(delivered(change));
+      },
+    };
+    let ended = false;
+    const pulled = pullFrom(
+      makeContext(backend, (path) => {
+        // Nothing is stored before all have asked.
+        if (asked.push(path) === files)
+          setImmediate(() => {
+            expect(ended).toBe(false);
+            store();
+          });
+        return stored;
+      }),
+      makeProgress(),
+      other,
+      [photos],
+    ).then((failure) => {
+      ended = true;
+      return failure;
+    });
+    expect(await pulled).toBeUndefined();
+    expect(asked.sort()).toEqual([...paths].sort());
+  },
+);
 
 test('where the fetch breaks, what has landed is acknowledged before the pull fails', async () => {
   const acknowledged: Path[] = [];
   const backend: Partial<Backend> = {
     compare: differing,
-    async *fetch (_, changes) {
+    async *fetch(_, changes) {
       for (const change of changes.slice(0, 3)) yield await Promise.resolve(delivered(change));
       throw new Error('broken');
     },
@@ -70,41 +128,69 @@ test('where the fetch breaks, what has landed is acknowledged before the pull fa
     await new Promise((resolve) => setImmediate(resolve));
     acknowledged.push(path);
   };
-  await expect(pullFrom(makeContext(backend, settle), makeProgress(), other, [photos])).rejects.toThrow('broken');
+  await expect(
+    pullFrom(makeContext(backend, settle), makeProgress(), other, [photos]),
+  ).rejects.toThrow('broken');
   expect(acknowledged).toHaveLength(3);
 });
 
 test('an acknowledgement that fails while the fetch goes on ends nothing but the pull', async () => {
-  const unhandled: unknown[] = [], note = (error: unknown): void => { unhandled.push(error); };
+  const unhandled: unknown[] = [],
+    note = (error: unknown): void => {
+      unhandled.push(error);
+    };
   process.on('unhandledRejection', note);
   const backend: Partial<Backend> = {
     compare: differing,
-    async *fetch (_, changes) {
+    async *fetch(_, changes) {
       for (const change of changes) {
         yield delivered(change);
         // The next outcome takes a while, as it does with rsync.
-        for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+        for (let turns = 0; turns < 5; turns++)
+          await new Promise((resolve) => setImmediate(resolve));
       }
     },
   };
-  await expect(pullFrom(makeContext(backend, () => Promise.reject(new Error('no primary'))), makeProgress(), other, [photos])).rejects.toThrow('no primary');
+  await expect(
+    pullFrom(
+      makeContext(backend, () => Promise.reject(new Error('no primary'))),
+      makeProgress(),
+      other,
+      [photos],
+    ),
+  ).rejects.toThrow('no primary');
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
 });
 
 test('an acknowledgement that fails is the failure of the pull', async () => {
-  const backend: Partial<Backend> = { compare: differing, async *fetch (_, changes) { for (const change of changes) yield await Promise.resolve(delivered(change)); } };
-  await expect(pullFrom(makeContext(backend, () => Promise.reject(new Error('no primary'))), makeProgress(), other, [photos])).rejects.toThrow('no primary');
+  const backend: Partial<Backend> = {
+    compare: differing,
+    async *fetch(_, changes) {
+      for (const change of changes) yield await Promise.resolve(delivered(change));
+    },
+  };
+  await expect(
+    pullFrom(
+      makeContext(backend, () => Promise.reject(new Error('no primary'))),
+      makeProgress(),
+      other,
+      [photos],
+    ),
+  ).rejects.toThrow('no primary');
 });
 
 /** A peer that refuses our key as often as this, and then has nothing that we lack. */
-function refusing(times: number, code: 'AUTH_FAILED' | 'HOST_UNREACHABLE'): { backend: Partial<Backend>; asked: () => number } {
+function refusing(
+  times: number,
+  code: 'AUTH_FAILED' | 'HOST_UNREACHABLE',
+): { backend: Partial<Backend>; asked: () => number } {
   let asked = 0;
   return {
     asked: () => asked,
     backend: {
       // eslint-disable-next-line require-yield -- It has nothing.
-      async *compare () {
+      async *compare() {
         await Promise.resolve();
         if (++asked <= times) throw new SyncMediaError(code, 'the peer refuses');
       },
@@ -114,15 +200,27 @@ function refusing(times: number, code: 'AUTH_FAILED' | 'HOST_UNREACHABLE'): { ba
 
 test('a new host waits quietly until a peer has installed its key', async () => {
   const { backend, asked } = refusing(3, 'AUTH_FAILED');
-  await bootstrap(makeContext(backend, () => Promise.resolve()), makeProgress(), { totalMs: 60_000, tryMs: 1 });
+  await bootstrap(
+    makeContext(backend, () => Promise.resolve()),
+    makeProgress(),
+    { totalMs: 60_000, tryMs: 1 },
+  );
   expect([asked(), failures]).toEqual([4, []]);
 });
 
 test('it says so where that takes too long, and where anything else is wrong it says so at once', async () => {
   const never = refusing(Infinity, 'AUTH_FAILED');
-  await bootstrap(makeContext(never.backend, () => Promise.resolve()), makeProgress(), { totalMs: 0, tryMs: 1 });
+  await bootstrap(
+    makeContext(never.backend, () => Promise.resolve()),
+    makeProgress(),
+    { totalMs: 0, tryMs: 1 },
+  );
   expect([never.asked(), failures]).toMatchObject([1, [{ code: 'AUTH_FAILED' }]]);
   const away = refusing(Infinity, 'HOST_UNREACHABLE');
-  await bootstrap(makeContext(away.backend, () => Promise.resolve()), makeProgress(), { totalMs: 60_000, tryMs: 1 });
+  await bootstrap(
+    makeContext(away.backend, () => Promise.resolve()),
+    makeProgress(),
+    { totalMs: 60_000, tryMs: 1 },
+  );
   expect([away.asked(), failures]).toMatchObject([1, [{ code: 'HOST_UNREACHABLE' }]]);
 });

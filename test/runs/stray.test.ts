@@ -6,7 +6,15 @@ import type { Change, Difference, Entry, Host, Outcome, Run } from '../../src/mo
 import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg');
-const other = { id: 'B', status: 'approved', passive: false, readyAt: new Date(), syncDirs: [], exclude: [], rootPath: '/srv/b' } as unknown as Host;
+const other = {
+  id: 'B',
+  status: 'approved',
+  passive: false,
+  readyAt: new Date(),
+  syncDirs: [],
+  exclude: [],
+  rootPath: '/srv/b',
+} as unknown as Host;
 let site: Site, a: Replica, offered: Entry[];
 
 beforeEach(async () => {
@@ -16,22 +24,44 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-/** Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can lose on purpose. @param lands what lands here */
-async function pullRacing(difference: Omit<Difference, 'path'>, result: 'changed' | 'vanished' | 'kept', lands: () => Promise<void>): Promise<void> {
+/**
+ * Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can
+ * lose on purpose. @param lands what lands here
+ */
+async function pullRacing(
+  difference: Omit<Difference, 'path'>,
+  result: 'changed' | 'vanished' | 'kept',
+  lands: () => Promise<void>,
+): Promise<void> {
   const backend = {
-    async *compare () { yield await Promise.resolve({ path, ...difference }); },
-    async *fetch (_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
+    async *compare() {
+      yield await Promise.resolve({ path, ...difference });
+    },
+    async *fetch(_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
       await lands();
       if (change) yield { change, via: 'rsync', bytes: 0, result };
     },
   } as unknown as Backend;
   const context = {
-    backend, ledger: site.ledger, fold: a.fold, disk: a.disk, events: site.events, me: 'A', others: () => [other], isSafe: () => true,
-    offer: (entries: readonly Entry[]) => { offered.push(...entries); },
+    backend,
+    ledger: site.ledger,
+    fold: a.fold,
+    disk: a.disk,
+    events: site.events,
+    me: 'A',
+    others: () => [other],
+    isSafe: () => true,
+    offer: (entries: readonly Entry[]) => {
+      offered.push(...entries);
+    },
   } as unknown as RunContext;
   const progress = {
-    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run, signal: new AbortController().signal,
-    found: () => undefined, done: () => undefined, fail: () => undefined, would: () => undefined,
+    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
+    signal: new AbortController().signal,
+    found: () => undefined,
+    done: () => undefined,
+    fail: () => undefined,
+    would: () => undefined,
   } as unknown as Progress;
   await pullFrom(context, progress, other, [photos]);
 }
@@ -45,12 +75,20 @@ async function heldByB(): Promise<void> {
   });
 }
 
-test.each(['changed', 'vanished'] as const)('what a pull brings though it is not what was asked for (%s) is a version at once, not news at some later scan', async (result) => {
-  await heldByB();
-  await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));
-  expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 21 } }]);
-  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', heldBy: ['A'], facts: { size: 21 } });
-});
+test.each(['changed', 'vanished'] as const)(
+  'what a pull brings though it is not what was asked for (%s) is a version at once, not news ' +
+    'at some later scan',
+  async (result) => {
+    await heldByB();
+    await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));
+    expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 21 } }]);
+    expect(await site.ledger.read(path)).toMatchObject({
+      capturedBy: 'A',
+      heldBy: ['A'],
+      facts: { size: 21 },
+    });
+  },
+);
 
 test('so it is where the ledger knew nothing of the path', async () => {
   await pullRacing({ there }, 'changed', () => a.write(path, 'what B has just saved'));

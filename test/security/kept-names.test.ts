@@ -16,7 +16,9 @@ let site: Site, one: Machine, web: Web;
 beforeAll(async () => {
   site = await openSite({ hosts: ['one'] });
   one = site.machines[0] as Machine;
-  web = await startWeb((app) => { app.use(one.app.sync.admin({ token })); });
+  web = await startWeb((app) => {
+    app.use(one.app.sync.admin({ token }));
+  });
   await one.write(`${dir}/.syncmedia/conflicts/x/kept.jpg`, 'kept');
   await one.write(`${dir}/.syncmedia/trash/x/kept.jpg`, 'kept');
   await mkdir(join(one.ssh.dir, 'elsewhere'));
@@ -29,19 +31,79 @@ afterAll(async () => {
 });
 
 const long = 'a'.repeat(256);
-/** Names that lead out of the folder of a kept file, to files that were not set aside, or nowhere. */
-const hostile = ['trash', 'conflicts'].flatMap((area) => [
-  ...['', '/', '..', '../id', '../../kept.jpg', 'x', 'x/', 'x//kept.jpg', '/x/kept.jpg', '//kept.jpg', './kept.jpg', './x/kept.jpg', 'x/./kept.jpg', 'x/../x/kept.jpg',
-    'x/../../id', 'x/../../../kept.jpg', '../trash/x/kept.jpg', '../conflicts/x/kept.jpg', '../tmp/kept.jpg', 'x/.syncmedia/id', '.syncmedia/id', `${long}/kept.jpg`, `x/${long}`,
-    `x/${'b/'.repeat(2_500)}c`, 'x/kept.jpg\0', 'x\0/kept.jpg', 'x/kept.jpg/..', 'x/kept.jpg/.', 'x/\ud800'].map((rest) => `.syncmedia/${area}/${rest}`),
-  ...unsafePaths.map((path) => `.syncmedia/${area}/${path.replaceAll('DIR', 'x')}`).filter((name) => parseKeptName(name) === undefined),
-]).concat(['', '.', '..', '/', '.syncmedia', '.syncmedia/id', '.syncmedia/aside/x/kept.jpg', '.syncmedia/tmp/x/kept.jpg', 'kept.jpg', '../conflicts/x/kept.jpg', '/.syncmedia/conflicts/x/kept.jpg',
-  './.syncmedia/conflicts/x/kept.jpg', '.syncmedia//conflicts/x/kept.jpg', '.syncmedia/../.syncmedia/conflicts/x/kept.jpg', '.SYNCMEDIA/conflicts/x/kept.jpg', '.syncmedia/conflictsx/x/kept.jpg', '__proto__', 'constructor/x/y']);
+/**
+ * Names that lead out of the folder of a kept file, to files that were not set aside, or nowhere.
+ */
+const hostile = ['trash', 'conflicts']
+  .flatMap((area) => [
+    ...[
+      '',
+      '/',
+      '..',
+      '../id',
+      '../../kept.jpg',
+      'x',
+      'x/',
+      'x//kept.jpg',
+      '/x/kept.jpg',
+      '//kept.jpg',
+      './kept.jpg',
+      './x/kept.jpg',
+      'x/./kept.jpg',
+      'x/../x/kept.jpg',
+      'x/../../id',
+      'x/../../../kept.jpg',
+      '../trash/x/kept.jpg',
+      '../conflicts/x/kept.jpg',
+      '../tmp/kept.jpg',
+      'x/.syncmedia/id',
+      '.syncmedia/id',
+      `${long}/kept.jpg`,
+      `x/${long}`,
+      `x/${'b/'.repeat(2_500)}c`,
+      'x/kept.jpg\0',
+      'x\0/kept.jpg',
+      'x/kept.jpg/..',
+      'x/kept.jpg/.',
+      'x/\ud800',
+    ].map((rest) => `.syncmedia/${area}/${rest}`),
+    ...unsafePaths
+      .map((path) => `.syncmedia/${area}/${path.replaceAll('DIR', 'x')}`)
+      .filter((name) => parseKeptName(name) === undefined),
+  ])
+  .concat([
+    '',
+    '.',
+    '..',
+    '/',
+    '.syncmedia',
+    '.syncmedia/id',
+    '.syncmedia/aside/x/kept.jpg',
+    '.syncmedia/tmp/x/kept.jpg',
+    'kept.jpg',
+    '../conflicts/x/kept.jpg',
+    '/.syncmedia/conflicts/x/kept.jpg',
+    './.syncmedia/conflicts/x/kept.jpg',
+    '.syncmedia//conflicts/x/kept.jpg',
+    '.syncmedia/../.syncmedia/conflicts/x/kept.jpg',
+    '.SYNCMEDIA/conflicts/x/kept.jpg',
+    '.syncmedia/conflictsx/x/kept.jpg',
+    '__proto__',
+    'constructor/x/y',
+  ]);
 
 describe('the name of a kept file', () => {
   test('is taken apart', () => {
-    expect(parseKeptName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({ area: 'trash', folder: '0m2abc-1', rest: 'a/b.jpg' });
-    expect(parseKeptName('.syncmedia/conflicts/..x/..b')).toEqual({ area: 'conflicts', folder: '..x', rest: '..b' });
+    expect(parseKeptName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({
+      area: 'trash',
+      folder: '0m2abc-1',
+      rest: 'a/b.jpg',
+    });
+    expect(parseKeptName('.syncmedia/conflicts/..x/..b')).toEqual({
+      area: 'conflicts',
+      folder: '..x',
+      rest: '..b',
+    });
   });
 
   test.each(hostile)('is not %j', (name) => {
@@ -53,22 +115,40 @@ describe('the name of a kept file', () => {
 test('no hostile name reaches a file through the instance', async () => {
   const { kept, conflicts } = one.app.sync;
   for (const name of [...hostile, '.syncmedia/conflicts/link/secret.jpg']) {
-    for (const ask of [kept.restore, conflicts.restore, conflicts.compare, conflicts.discard] as ((dir: string, keptAs: string) => Promise<unknown>)[]) {
-      const answer = await ask(dir, name).then(() => 'taken', (error: unknown) => (error as { code?: string }).code);
+    for (const ask of [kept.restore, conflicts.restore, conflicts.compare, conflicts.discard] as ((
+      dir: string,
+      keptAs: string,
+    ) => Promise<unknown>)[]) {
+      const answer = await ask(dir, name).then(
+        () => 'taken',
+        (error: unknown) => (error as { code?: string }).code,
+      );
       inputs.tried(name, answer === 'taken');
       expect(['BAD_PATH', 'SYMLINK_IN_PATH'], JSON.stringify(name)).toContain(answer);
     }
   }
-  await expect(conflicts.discard(dir, '.syncmedia/trash/x/kept.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
+  await expect(conflicts.discard(dir, '.syncmedia/trash/x/kept.jpg')).rejects.toMatchObject({
+    code: 'BAD_PATH',
+  });
   await untouched();
 });
 
 test('no hostile name reaches a file through the router', async () => {
-  const routes = ['/trash/restore', '/conflicts/restore', '/conflicts/discard', '/conflicts/compare'];
-  // Every route calls the instance, which is tried above with every name. Here each name goes to one route, and each route gets every fourth name.
+  const routes = [
+    '/trash/restore',
+    '/conflicts/restore',
+    '/conflicts/discard',
+    '/conflicts/compare',
+  ];
+  // Every route calls the instance, which is tried above with every name. Here each name goes to
+  // one route, and each route gets every fourth name.
   for (const [index, name] of hostile.entries()) {
-    const path = routes[index % routes.length] as string, fields = { dir, keptAs: name };
-    const asked = path === '/conflicts/compare' ? request(web.url).get(path).query(fields) : request(web.url).post(path).send(fields);
+    const path = routes[index % routes.length] as string,
+      fields = { dir, keptAs: name };
+    const asked =
+      path === '/conflicts/compare'
+        ? request(web.url).get(path).query(fields)
+        : request(web.url).post(path).send(fields);
     const { status } = await asked.set('Authorization', `Bearer ${token}`);
     inputs.tried([path, name], status === 200);
     expect([path, name, status]).toEqual([path, name, 400]);

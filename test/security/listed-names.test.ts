@@ -17,7 +17,12 @@ beforeAll(async () => {
   dir = await makeTestDir();
   const identityFile = join(dir.path, 'key');
   await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', identityFile]);
-  evil = await startEvilHost({ mtime: 1_700_000_000, sizeOf: () => undefined, read: () => ({ bytes: Buffer.alloc(0), afterMs: 0 }), list: () => answers.shift() });
+  evil = await startEvilHost({
+    mtime: 1_700_000_000,
+    sizeOf: () => undefined,
+    read: () => ({ bytes: Buffer.alloc(0), afterMs: 0 }),
+    list: () => answers.shift(),
+  });
   connections = new Connections({ identityFile, timeoutMs: 20_000, idleMs: 60_000 });
 });
 afterAll(async () => {
@@ -26,17 +31,50 @@ afterAll(async () => {
   await dir.remove();
 });
 
-/** What of a disk gives names that another host chose, and what does not. A new method of either kind belongs here. */
-const methods = { list: 'names', stat: 'none', realPath: 'one path, compared with what it should be', makeDirectory: 'none', link: 'none', rename: 'none', replace: 'none', remove: 'none', removeDirectory: 'none', readText: 'text', writeNew: 'none', hash: 'none' };
+/**
+ * What of a disk gives names that another host chose, and what does not. A new method of either
+ * kind belongs here.
+ */
+const methods = {
+  list: 'names',
+  stat: 'none',
+  realPath: 'one path, compared with what it should be',
+  makeDirectory: 'none',
+  link: 'none',
+  rename: 'none',
+  replace: 'none',
+  remove: 'none',
+  removeDirectory: 'none',
+  readText: 'text',
+  writeNew: 'none',
+  hash: 'none',
+};
 
 test('another host lists no name that is none', async () => {
-  const { connection, release } = await connections.take({ id: 'evil', url: '127.0.0.1', sshPort: evil.port, username: 'x', hostKeys: [evil.hostKey] });
+  const { connection, release } = await connections.take({
+    id: 'evil',
+    url: '127.0.0.1',
+    sshPort: evil.port,
+    username: 'x',
+    hostKeys: [evil.hostKey],
+  });
   try {
     expect(Object.keys(connection.disk).sort()).toEqual(Object.keys(methods).sort());
-    const names = makePaths('uploads').filter((name) => isText(name) && Buffer.byteLength(name) < 1_000);
-    answers = Array.from({ length: Math.ceil(names.length / batch) }, (_, index) => names.slice(index * batch, (index + 1) * batch));
-    const listed = await connection.disk.list('/uploads') ?? [];
-    const taken = listed.filter((name) => name === '' || name === '.' || name === '..' || /[/\0]/.test(name) || Buffer.byteLength(name) > 255);
+    const names = makePaths('uploads').filter(
+      (name) => isText(name) && Buffer.byteLength(name) < 1_000,
+    );
+    answers = Array.from({ length: Math.ceil(names.length / batch) }, (_, index) =>
+      names.slice(index * batch, (index + 1) * batch),
+    );
+    const listed = (await connection.disk.list('/uploads')) ?? [];
+    const taken = listed.filter(
+      (name) =>
+        name === '' ||
+        name === '.' ||
+        name === '..' ||
+        /[/\0]/.test(name) ||
+        Buffer.byteLength(name) > 255,
+    );
     hostile.triedAll(names, taken);
     expect(taken).toEqual([]);
     expect(names.length).toBeGreaterThan(1_000);

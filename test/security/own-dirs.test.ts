@@ -13,14 +13,16 @@ import { makeRow } from '../hosts/rows.js';
 import { startWeb, type Web } from '../serving/web.js';
 
 /**
- * Which directories a host opens is decided on that host, by its state folder and its models. Rows of the database open none, and a directory
- * without this host's marker stays closed as well.
+ * Which directories a host opens is decided on that host, by its state folder and its models. Rows
+ * of the database open none, and a directory without this host's marker stays closed as well.
  */
 let site: Site, one: Machine, two: Machine, web: Web, evil: TestHost;
 beforeAll(async () => {
   site = await openSite({ hosts: ['one', 'two'] });
   [one, two] = site.machines as [Machine, Machine];
-  web = await startWeb((app) => { app.use('/uploads', one.app.sync.serve('uploads')).use('/config', one.app.sync.serve('config')); });
+  web = await startWeb((app) => {
+    app.use('/uploads', one.app.sync.serve('uploads')).use('/config', one.app.sync.serve('config'));
+  });
   for (const machine of [one, two]) {
     await machine.write('uploads/private/secret.txt', 'secret');
     await machine.write('config/.env', 'secret');
@@ -29,9 +31,19 @@ beforeAll(async () => {
   evil = await startHost({ name: 'evil' });
   await evil.trust(one.ssh.publicKey);
   await mkdir(join(evil.root, 'config/.syncmedia'), { recursive: true });
-  await writeFile(join(evil.root, 'config/.syncmedia/id'), JSON.stringify({ host: 'evil', syncDir: 'config' }));
+  await writeFile(
+    join(evil.root, 'config/.syncmedia/id'),
+    JSON.stringify({ host: 'evil', syncDir: 'config' }),
+  );
   await writeFile(join(evil.root, 'config/planted.js'), 'planted');
-  await rows('syncdirs').insertMany(forgedDirs.map((path) => ({ _id: path, exclude: [], conflict: 'overwrite', onDelete: 'propagate' })) as never);
+  await rows('syncdirs').insertMany(
+    forgedDirs.map((path) => ({
+      _id: path,
+      exclude: [],
+      conflict: 'overwrite',
+      onDelete: 'propagate',
+    })) as never,
+  );
 }, 120_000);
 afterAll(async () => {
   await web.close();
@@ -39,19 +51,38 @@ afterAll(async () => {
   await site.close();
 });
 
-const forgedDirs = ['uploads', 'uploads/private', 'config', '.', '', ...new Set(unsafePaths.map((path) => path.replaceAll('DIR', 'uploads')))].filter((path, i, all) => all.indexOf(path) === i);
+const forgedDirs = [
+  'uploads',
+  'uploads/private',
+  'config',
+  '.',
+  '',
+  ...new Set(unsafePaths.map((path) => path.replaceAll('DIR', 'uploads'))),
+].filter((path, i, all) => all.indexOf(path) === i);
 const rows = (name: string) => nativeCollection(site.database.connection, `syncmedia_${name}`);
-const ledgerOf = async (paths: readonly string[]) => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger').find({ _id: { $in: [...paths] } }).toArray();
+const ledgerOf = async (paths: readonly string[]) =>
+  nativeCollection<Row>(site.database.connection, 'syncmedia_ledger')
+    .find({ _id: { $in: [...paths] } })
+    .toArray();
 const secrets = ['uploads/private/secret.txt', 'config/.env', 'config/app.js'];
-const ended = async (machine: Machine, run: Run): Promise<Run> => machine.app.sync.runs.follow(run.id);
+const ended = async (machine: Machine, run: Run): Promise<Run> =>
+  machine.app.sync.runs.follow(run.id);
 /** Runs read hosts and sync dirs anew. */
-const refresh = async (): Promise<void> => { for (const machine of [one, two]) await ended(machine, await machine.app.sync.push()); };
+const refresh = async (): Promise<void> => {
+  for (const machine of [one, two]) await ended(machine, await machine.app.sync.push());
+};
 
 describe('a row of the database that names a directory', () => {
   test('opens it to no visitor', async () => {
     await refresh();
     expect(await one.read('uploads/private/secret.txt')).toBe('secret');
-    for (const path of ['/uploads/private/secret.txt', '/config/app.js', '/config/.env', '/uploads/private/%73ecret.txt', '/uploads/photos/../private/secret.txt']) {
+    for (const path of [
+      '/uploads/private/secret.txt',
+      '/config/app.js',
+      '/config/.env',
+      '/uploads/private/%73ecret.txt',
+      '/uploads/photos/../private/secret.txt',
+    ]) {
       expect([path, (await web.get(path)).status]).toEqual([path, 404]);
     }
   });
@@ -59,40 +90,80 @@ describe('a row of the database that names a directory', () => {
   test('lets a capture tell nothing of what lies there', async () => {
     await refresh();
     const me = (await one.app.sync.status()).thisHost?.id;
-    await rows('captures').insertOne({ _id: 'forged', host: me, dueAt: new Date(0), touched: secrets, left: [], sweep: [{ dir: 'config', after: 0 }] } as never);
-    await until(async () => await rows('captures').countDocuments({ _id: 'forged' as never }) === 0, { timeout: 20_000 });
+    await rows('captures').insertOne({
+      _id: 'forged',
+      host: me,
+      dueAt: new Date(0),
+      touched: secrets,
+      left: [],
+      sweep: [{ dir: 'config', after: 0 }],
+    } as never);
+    await until(
+      async () => (await rows('captures').countDocuments({ _id: 'forged' as never })) === 0,
+      { timeout: 20_000 },
+    );
     await one.app.sync.push().then((run) => ended(one, run));
     expect(await ledgerOf(secrets)).toEqual([]);
-    await expect(one.app.sync.capture(['config/app.js'])).rejects.toMatchObject({ code: 'BAD_PATH' });
+    await expect(one.app.sync.capture(['config/app.js'])).rejects.toMatchObject({
+      code: 'BAD_PATH',
+    });
   });
 
   test('is marked by no init, which lists it, and nothing goes to or comes from a forged host', async () => {
-    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').insertOne(makeRow('evil', {
-      hostname: 'evil', url: evil.hostname, sshPort: evil.port, username: evil.username, hostKeys: [...evil.hostPublicKeys], rootPath: evil.root, passive: true, readyAt: new Date(),
-    }));
+    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').insertOne(
+      makeRow('evil', {
+        hostname: 'evil',
+        url: evil.hostname,
+        sshPort: evil.port,
+        username: evil.username,
+        hostKeys: [...evil.hostPublicKeys],
+        rootPath: evil.root,
+        passive: true,
+        readyAt: new Date(),
+      }),
+    );
     const { checks } = await one.app.sync.hosts.init();
-    for (const path of ['uploads', 'uploads/private', 'config']) await expect(stat(one.path(`${path}/.syncmedia`)), path).rejects.toMatchObject({ code: 'ENOENT' });
+    for (const path of ['uploads', 'uploads/private', 'config'])
+      await expect(stat(one.path(`${path}/.syncmedia`)), path).rejects.toMatchObject({
+        code: 'ENOENT',
+      });
     const ignored = checks.find(({ name }) => name === 'rows of sync dirs');
-    expect(ignored).toMatchObject({ ok: true, remedy: expect.stringContaining('--sync-dirs') as string });
+    expect(ignored).toMatchObject({
+      ok: true,
+      remedy: expect.stringContaining('--sync-dirs') as string,
+    });
     for (const path of ['uploads/private', 'config']) expect(ignored?.message).toContain(path);
     await one.startApp();
-    for (const kind of ['push', 'verify', 'pull'] as const) await one.app.sync[kind]({ hosts: ['evil'] }).then((run) => ended(one, run));
+    for (const kind of ['push', 'verify', 'pull'] as const)
+      await one.app.sync[kind]({ hosts: ['evil'] }).then((run) => ended(one, run));
     await one.app.sync.adopt({ dryRun: false }).then((run) => ended(one, run));
-    await expect(readFile(join(evil.root, 'config/.env'))).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(readFile(join(evil.root, 'config/app.js'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(readFile(join(evil.root, 'config/.env'))).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+    await expect(readFile(join(evil.root, 'config/app.js'))).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
     expect(await one.read('config/planted.js')).toBeUndefined();
     expect(await ledgerOf([...secrets, 'config/planted.js'])).toEqual([]);
-    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').deleteOne({ _id: 'evil' });
-    await expect(one.app.sync.push({ dirs: ['config'] })).rejects.toMatchObject({ code: 'BAD_SYNC_DIR' });
+    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').deleteOne({
+      _id: 'evil',
+    });
+    await expect(one.app.sync.push({ dirs: ['config'] })).rejects.toMatchObject({
+      code: 'BAD_SYNC_DIR',
+    });
   }, 120_000);
 });
 
 describe.each([
-  ['without a marker', undefined], ['marked for another host', { host: 'another', syncDir: dir }], ['marked as another sync dir', { host: '', syncDir: 'uploads/other' }],
+  ['without a marker', undefined],
+  ['marked for another host', { host: 'another', syncDir: dir }],
+  ['marked as another sync dir', { host: '', syncDir: 'uploads/other' }],
 ])('a directory of its own that is %s', (_what, marker) => {
   const id = `${dir}/.syncmedia/id`;
   let before = '';
-  afterEach(async () => { await writeFile(one.path(id), before); });
+  afterEach(async () => {
+    await writeFile(one.path(id), before);
+  });
 
   test('is neither served nor hashed nor sent nor received nor scanned by a host', async () => {
     before = await readFile(one.path(id), 'utf8');
@@ -100,16 +171,31 @@ describe.each([
     await one.write(`${dir}/served.jpg`, 'served');
     await until(async () => (await web.get('/uploads/photos/served.jpg')).status === 200);
     await untilSettled(site);
-    if (marker) await writeFile(one.path(id), JSON.stringify({ ...marker, host: marker.host || me }));
+    if (marker)
+      await writeFile(one.path(id), JSON.stringify({ ...marker, host: marker.host || me }));
     else await rm(one.path(id));
 
     expect((await web.get('/uploads/photos/served.jpg')).status).toBeGreaterThanOrEqual(404);
-    const [captured, saved] = ['captured.jpg', 'saved.jpg'].map((name) => `${dir}/${_what.replaceAll(' ', '-')}-${name}`) as [string, string], names = [captured, saved];
+    const [captured, saved] = ['captured.jpg', 'saved.jpg'].map(
+        (name) => `${dir}/${_what.replaceAll(' ', '-')}-${name}`,
+      ) as [string, string],
+      names = [captured, saved];
     for (const name of names) await one.write(name, name);
-    await rows('captures').insertOne({ _id: `forged ${_what}`, host: me, dueAt: new Date(0), touched: [captured], left: [], sweep: [] } as never);
+    await rows('captures').insertOne({
+      _id: `forged ${_what}`,
+      host: me,
+      dueAt: new Date(0),
+      touched: [captured],
+      left: [],
+      sweep: [],
+    } as never);
     await one.app.Photo.create({ title: 'saved', file: saved });
-    await until(() => one.app.log.some((line) => line.includes('processing files') && line.includes(captured)), { timeout: 20_000 });
-    for (const kind of ['push', 'verify', 'pull'] as const) await one.app.sync[kind]().then((run) => ended(one, run));
+    await until(
+      () => one.app.log.some((line) => line.includes('folding') && line.includes(captured)),
+      { timeout: 20_000 },
+    );
+    for (const kind of ['push', 'verify', 'pull'] as const)
+      await one.app.sync[kind]().then((run) => ended(one, run));
     expect(await ledgerOf(names)).toEqual([]);
     for (const name of names) expect(await two.read(name)).toBeUndefined();
     await one.write(`${dir}/.syncmedia/trash/x/kept.jpg`, 'kept');
@@ -117,7 +203,7 @@ describe.each([
 
     // Nothing is lost: what was saved meanwhile goes out once the directory is this host's again.
     await writeFile(one.path(id), before);
-    await until(async () => await two.read(saved) === saved, { timeout: 30_000 });
+    await until(async () => (await two.read(saved)) === saved, { timeout: 30_000 });
     await until(async () => (await web.get('/uploads/photos/served.jpg')).status === 200);
   }, 120_000);
 });

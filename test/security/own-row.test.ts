@@ -14,7 +14,10 @@ import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { makeMachine, type Machine } from '../hosts/site.js';
 
-/** With a secret, a host takes nothing from its own row that this site has not sealed: what `init` needs lies in its state folder. */
+/**
+ * With a secret, a host takes nothing from its own row that this site has not sealed: what `init`
+ * needs lies in its state folder.
+ */
 let database: TestDatabase, sshd: TestHost, machine: Machine, me: Host;
 const otherKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
 const collections = ['p_hosts', 'p_meta', 'p_syncdirs'];
@@ -28,9 +31,18 @@ beforeAll(async () => {
   machine.deps.tryHost = () => Promise.resolve([]);
   me = (await initHost(machine.deps, { syncDirs: ['uploads'] })).host;
   // From now on nothing but what is stored says who this host is.
-  machine.deps.config.init = { ...machine.deps.config.init, root: undefined, hostname: undefined, url: undefined, sshPort: undefined };
+  machine.deps.config.init = {
+    ...machine.deps.config.init,
+    root: undefined,
+    hostname: undefined,
+    url: undefined,
+    sshPort: undefined,
+  };
   machine.deps.config.key = undefined;
-  stored = { rows: await Promise.all(collections.map((name) => collection(name).find().toArray())), state: readState(sshd.stateDir) ?? expect.fail('no state') };
+  stored = {
+    rows: await Promise.all(collections.map((name) => collection(name).find().toArray())),
+    state: readState(sshd.stateDir) ?? expect.fail('no state'),
+  };
   expect(stored.rows.map(({ length }) => length)).toEqual([1, 1, 1]);
 });
 afterAll(async () => {
@@ -48,44 +60,107 @@ beforeEach(async () => {
 
 const collection = (name: string) => database.connection.collection(name);
 const rows = () => hostRows(database.connection, 'p_');
-const identity = ({ id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive }: Host) =>
-  ({ id, hostname, url, sshPort, username, publicKey, hostKeys, rootPath, syncDirs, passive });
-const find = async (): Promise<Host> => await findHost(machine.deps, me.id) ?? expect.fail('no row');
+const identity = ({
+  id,
+  hostname,
+  url,
+  sshPort,
+  username,
+  publicKey,
+  hostKeys,
+  rootPath,
+  syncDirs,
+  passive,
+}: Host) => ({
+  id,
+  hostname,
+  url,
+  sshPort,
+  username,
+  publicKey,
+  hostKeys,
+  rootPath,
+  syncDirs,
+  passive,
+});
+const find = async (): Promise<Host> =>
+  (await findHost(machine.deps, me.id)) ?? expect.fail('no row');
 
 const forged: [string, object][] = [
-  ['url', { url: 'evil.example' }], ['port', { sshPort: 2 }], ['user', { username: 'daemon' }], ['sync dirs', { syncDirs: ['uploads', 'config'] }], ['no sync dirs', { syncDirs: [] }],
-  ['hostname', { hostname: 'evil' }], ['key', { publicKey: otherKey }], ['host keys', { hostKeys: [otherKey] }], ['root', { rootPath: '/' }], ['passive', { passive: true }],
-  ['all at once', { url: 'evil.example', sshPort: 2, username: 'daemon', syncDirs: ['config'], hostname: 'evil', publicKey: otherKey, hostKeys: [otherKey], rootPath: '/', passive: true }],
+  ['url', { url: 'evil.example' }],
+  ['port', { sshPort: 2 }],
+  ['user', { username: 'daemon' }],
+  ['sync dirs', { syncDirs: ['uploads', 'config'] }],
+  ['no sync dirs', { syncDirs: [] }],
+  ['hostname', { hostname: 'evil' }],
+  ['key', { publicKey: otherKey }],
+  ['host keys', { hostKeys: [otherKey] }],
+  ['root', { rootPath: '/' }],
+  ['passive', { passive: true }],
+  [
+    'all at once',
+    {
+      url: 'evil.example',
+      sshPort: 2,
+      username: 'daemon',
+      syncDirs: ['config'],
+      hostname: 'evil',
+      publicKey: otherKey,
+      hostKeys: [otherKey],
+      rootPath: '/',
+      passive: true,
+    },
+  ],
   ['seal', { seal: 'AAAA' }],
 ];
 
 /** As `unregister` leaves a row: another name and url, so that they are free, and no seal. */
-const retire = ({ hostname = me.hostname, url = me.url }: { hostname?: string; url?: string }): object => ({ status: 'retired', hostname: `${hostname}#${me.id}`, url: `${url}#${me.id}` });
+const retire = ({
+  hostname = me.hostname,
+  url = me.url,
+}: {
+  hostname?: string;
+  url?: string;
+}): object => ({ status: 'retired', hostname: `${hostname}#${me.id}`, url: `${url}#${me.id}` });
 
 async function expectUntaken(change: object, more: object = {}): Promise<void> {
   await rows().updateOne({ _id: me.id }, { $set: { ...change, ...more } });
   const { host, checks } = await initHost(machine.deps, {});
   expect(host.unsealed).toBeUndefined();
   expect({ ...identity(host), id: '' }).toEqual({ ...identity(me), id: '' });
-  expect(readState(sshd.stateDir)).toMatchObject({ hostname: me.hostname, root: me.rootPath, syncDirs: ['uploads'], registered: { url: me.url, sshPort: me.sshPort, username: me.username } });
+  expect(readState(sshd.stateDir)).toMatchObject({
+    hostname: me.hostname,
+    root: me.rootPath,
+    syncDirs: ['uploads'],
+    registered: { url: me.url, sshPort: me.sshPort, username: me.username },
+  });
   expect(checks.map(({ name }) => name)).toContain('own row');
 }
 
-test.each(forged)('a row of this host that somebody changed gives init no other %s', async (_what, change) => {
-  await expectUntaken(change);
-});
+test.each(forged)(
+  'a row of this host that somebody changed gives init no other %s',
+  async (_what, change) => {
+    await expectUntaken(change);
+  },
+);
 
-test.each(forged.filter(([what]) => ['url', 'sync dirs', 'all at once'].includes(what)))('nor does one without a seal, or one that counts as retired, another %s', async (_what, change) => {
-  await rows().updateOne({ _id: me.id }, { $unset: { seal: 1 } });
-  await expectUntaken(change);
-  await expectUntaken(change, retire(change));
-});
+test.each(forged.filter(([what]) => ['url', 'sync dirs', 'all at once'].includes(what)))(
+  'nor does one without a seal, or one that counts as retired, another %s',
+  async (_what, change) => {
+    await rows().updateOne({ _id: me.id }, { $unset: { seal: 1 } });
+    await expectUntaken(change);
+    await expectUntaken(change, retire(change));
+  },
+);
 
 test('what of the row was not taken is told, with how to keep it', async () => {
   await rows().updateOne({ _id: me.id }, { $set: { url: 'evil.example', sshPort: 2 } });
   const { checks } = await initHost(machine.deps, {});
   const told = checks.find(({ name }) => name === 'own row');
-  expect(told).toMatchObject({ ok: false, remedy: expect.stringMatching(/--url, --port/) as string });
+  expect(told).toMatchObject({
+    ok: false,
+    remedy: expect.stringMatching(/--url, --port/) as string,
+  });
   expect(told?.message).toContain('evil.example');
 });
 
@@ -96,7 +171,11 @@ test('a sealed row counts: somebody may have changed it on another host', async 
   await mkdir(join(sshd.root, 'uploads/photos'), { recursive: true });
   await writeState(sshd.stateDir, state);
   const { host, checks } = await initHost(machine.deps, {});
-  expect([host.url, host.syncDirs, readState(sshd.stateDir)?.syncDirs]).toEqual(['localhost', ['uploads/photos'], ['uploads']]);
+  expect([host.url, host.syncDirs, readState(sshd.stateDir)?.syncDirs]).toEqual([
+    'localhost',
+    ['uploads/photos'],
+    ['uploads'],
+  ]);
   expect(checks.map(({ name }) => name)).not.toContain('own row');
 });
 
@@ -104,12 +183,27 @@ test('a state folder of an earlier version takes nothing from a forged row eithe
   const { registered: _, ...old } = readState(sshd.stateDir) ?? expect.fail('no state');
   await writeState(sshd.stateDir, old);
   expect(readState(sshd.stateDir)).toEqual(old);
-  await rows().updateOne({ _id: me.id }, { $set: { url: 'evil.example', sshPort: 2, username: 'daemon', hostname: 'evil', syncDirs: ['config' as Path], publicKey: otherKey } });
+  await rows().updateOne(
+    { _id: me.id },
+    {
+      $set: {
+        url: 'evil.example',
+        sshPort: 2,
+        username: 'daemon',
+        hostname: 'evil',
+        syncDirs: ['config' as Path],
+        publicKey: otherKey,
+      },
+    },
+  );
   await initHost(machine.deps, { url: me.url, sshPort: me.sshPort });
   expect(identity(await find())).toEqual(identity(me));
 });
 
-/** What the router of another host, or somebody on its command line, makes of this host's row: sealed, since that host knows the secret. */
+/**
+ * What the router of another host, or somebody on its command line, makes of this host's row:
+ * sealed, since that host knows the secret.
+ */
 async function editElsewhere(change: { publicKey: string }, remote: boolean): Promise<void> {
   const state = readState(sshd.stateDir) ?? expect.fail('no state');
   await rm(join(sshd.stateDir, 'host.json'));
@@ -118,15 +212,38 @@ async function editElsewhere(change: { publicKey: string }, remote: boolean): Pr
 }
 
 test.each<[string, () => Promise<unknown>, Partial<Host>]>([
-  ['a writer to the database', () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey } }), { status: 'pending', unsealed: true }],
-  ['a writer who removed the seal', () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey }, $unset: { seal: 1 } }), { status: 'pending', unsealed: true }],
-  ['the router of another host', () => editElsewhere({ publicKey: otherKey }, true), { status: 'pending' }],
-  ['the command line of another host', () => editElsewhere({ publicKey: otherKey }, false), { status: 'approved' }],
-])('a key that %s put into the row of this host does not log in here, and the key of this host still does', async (_who, change, found) => {
-  await change();
-  expect(await find()).toMatchObject({ publicKey: otherKey, ...found });
-  const state = readState(sshd.stateDir) ?? expect.fail('no state');
-  await installKeys({ stateDir: sshd.stateDir, state, log: machine.deps.config.log }, await listHosts(machine.deps));
-  const keys = await readFile(sshd.authorizedKeysFile, 'utf8');
-  expect([keys.includes(otherKey), keys.includes(me.publicKey)]).toEqual([false, true]);
-});
+  [
+    'a writer to the database',
+    () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey } }),
+    { status: 'pending', unsealed: true },
+  ],
+  [
+    'a writer who removed the seal',
+    () => rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey }, $unset: { seal: 1 } }),
+    { status: 'pending', unsealed: true },
+  ],
+  [
+    'the router of another host',
+    () => editElsewhere({ publicKey: otherKey }, true),
+    { status: 'pending' },
+  ],
+  [
+    'the command line of another host',
+    () => editElsewhere({ publicKey: otherKey }, false),
+    { status: 'approved' },
+  ],
+])(
+  'a key that %s put into the row of this host does not log in here, and the key of this host ' +
+    'still does',
+  async (_who, change, found) => {
+    await change();
+    expect(await find()).toMatchObject({ publicKey: otherKey, ...found });
+    const state = readState(sshd.stateDir) ?? expect.fail('no state');
+    await installKeys(
+      { stateDir: sshd.stateDir, state, log: machine.deps.config.log },
+      await listHosts(machine.deps),
+    );
+    const keys = await readFile(sshd.authorizedKeysFile, 'utf8');
+    expect([keys.includes(otherKey), keys.includes(me.publicKey)]).toEqual([false, true]);
+  },
+);

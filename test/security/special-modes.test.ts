@@ -9,14 +9,18 @@ import { run, startAttacker, type Attacker } from './attacker.js';
 import { findSpecial } from './find-special.js';
 
 /** Setuid, setgid and sticky, alone and together. */
-const special = [0o4755, 0o2755, 0o1755, 0o6755, 0o7777, 0o4000, 0o2000, 0o1000, 0o4711, 0o2711, 0o3775, 0o5644];
+const special = [
+  0o4755, 0o2755, 0o1755, 0o6755, 0o7777, 0o4000, 0o2000, 0o1000, 0o4711, 0o2711, 0o3775, 0o5644,
+];
 const octal = (mode: number): string => mode.toString(8);
 
 const hostile = countHostileInputs();
 
 describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
   let attacker: Attacker;
-  beforeAll(async () => { attacker = await startAttacker(); });
+  beforeAll(async () => {
+    attacker = await startAttacker();
+  });
   afterAll(() => attacker.close());
   const at = (name: string): string => join(attacker.there, name);
   /** Counts inputs, and removes what they left, so that it is not found again. */
@@ -26,61 +30,123 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     for (const { path } of found) await rm(path, { recursive: true, force: true });
     expect(found).toEqual([]);
   }
-  const open = (path: string, flags: 'w' | 'r+'): Promise<Buffer | undefined> => new Promise((resolve) => { attacker.sftp.open(path, flags, (_error, handle) => { resolve(handle); }); });
+  const open = (path: string, flags: 'w' | 'r+'): Promise<Buffer | undefined> =>
+    new Promise((resolve) => {
+      attacker.sftp.open(path, flags, (_error, handle) => {
+        resolve(handle);
+      });
+    });
 
   test.each(special.map(octal))('makes no file with mode %s by SFTP', async (text) => {
-    const { sftp, ask } = attacker, mode = parseInt(text, 8);
+    const { sftp, ask } = attacker,
+      mode = parseInt(text, 8);
     for (const flags of ['w', 'wx', 'a', 'a+', 'w+'] as const) {
-      await ask((done) => { sftp.open(at(`opened-${flags}`), flags, { mode }, (error) => { done(error ?? null); }); });
+      await ask((done) => {
+        sftp.open(at(`opened-${flags}`), flags, { mode }, (error) => {
+          done(error ?? null);
+        });
+      });
       await judge(['open', flags, text]);
       await rm(at(`opened-${flags}`), { force: true });
     }
   });
 
   test.each(special.map(octal))('gives no file the mode %s by SFTP', async (text) => {
-    const { sftp, ask } = attacker, mode = parseInt(text, 8);
+    const { sftp, ask } = attacker,
+      mode = parseInt(text, 8);
     const handle = await open(at('plain'), 'w');
     if (!handle) return expect.fail('a plain file can be made');
-    await ask((done) => { sftp.fsetstat(handle, { mode }, done); });
+    await ask((done) => {
+      sftp.fsetstat(handle, { mode }, done);
+    });
     await judge(['fsetstat', text]);
-    await ask((done) => { sftp.fsetstat(handle, { mode, atime: 1, mtime: 1, size: 0 }, done); });
+    await ask((done) => {
+      sftp.fsetstat(handle, { mode, atime: 1, mtime: 1, size: 0 }, done);
+    });
     await judge(['fsetstat with dates', text]);
-    await ask((done) => { sftp.close(handle, done); });
-    await ask((done) => { sftp.setstat(at('plain'), { mode }, done); });
+    await ask((done) => {
+      sftp.close(handle, done);
+    });
+    await ask((done) => {
+      sftp.setstat(at('plain'), { mode }, done);
+    });
     await judge(['setstat', text]);
   });
 
-  test.each(special.map(octal))('makes no directory with mode %s by SFTP, and gives none that mode', async (text) => {
-    const { sftp, ask } = attacker, mode = parseInt(text, 8);
-    await ask((done) => { sftp.mkdir(at(`made-${text}`), { mode }, done); });
-    await judge(['mkdir', text]);
-    await ask((done) => { sftp.mkdir(at('directory'), { mode: 0o755 }, done); });
-    await ask((done) => { sftp.setstat(at('directory'), { mode }, done); });
-    await judge(['setstat of a directory', text]);
-    const handle = await new Promise<Buffer | undefined>((resolve) => { sftp.opendir(at('directory'), (_error, opened) => { resolve(opened); }); });
-    if (!handle) return;
-    await ask((done) => { sftp.fsetstat(handle, { mode }, done); });
-    await judge(['fsetstat of a directory', text]);
-    await ask((done) => { sftp.close(handle, done); });
-  });
+  test.each(special.map(octal))(
+    'makes no directory with mode %s by SFTP, and gives none that mode',
+    async (text) => {
+      const { sftp, ask } = attacker,
+        mode = parseInt(text, 8);
+      await ask((done) => {
+        sftp.mkdir(at(`made-${text}`), { mode }, done);
+      });
+      await judge(['mkdir', text]);
+      await ask((done) => {
+        sftp.mkdir(at('directory'), { mode: 0o755 }, done);
+      });
+      await ask((done) => {
+        sftp.setstat(at('directory'), { mode }, done);
+      });
+      await judge(['setstat of a directory', text]);
+      const handle = await new Promise<Buffer | undefined>((resolve) => {
+        sftp.opendir(at('directory'), (_error, opened) => {
+          resolve(opened);
+        });
+      });
+      if (!handle) return;
+      await ask((done) => {
+        sftp.fsetstat(handle, { mode }, done);
+      });
+      await judge(['fsetstat of a directory', text]);
+      await ask((done) => {
+        sftp.close(handle, done);
+      });
+    },
+  );
 
   test('sends nothing with such a mode by rsync, whatever options the gate lets through', async () => {
-    const { own, rsync, there } = attacker, from = join(own, 'from');
+    const { own, rsync, there } = attacker,
+      from = join(own, 'from');
     for (const mode of special) {
       await mkdir(join(from, `directory-${octal(mode)}`), { recursive: true });
-      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`]) await writeFile(join(from, name), 'file');
-      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`]) await chmod(join(from, name), mode);
+      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+        await writeFile(join(from, name), 'file');
+      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+        await chmod(join(from, name), mode);
       await chmod(join(from, `directory-${octal(mode)}`), mode | 0o700);
     }
     for (const options of [
-      ['-prt'], ['-pr'], ['-pr', '--chmod=ugo+s,o+t'], ['-prtb', '--backup-dir=.syncmedia/aside/x'], ['-prt', '--temp-dir=.syncmedia/tmp'], ['-prt', '--partial-dir=.syncmedia/partial'], ['-s', '-prt'],
-      ['-prtI'], ['-prt', '--ignore-existing'],
+      ['-prt'],
+      ['-pr'],
+      ['-pr', '--chmod=ugo+s,o+t'],
+      ['-prtb', '--backup-dir=.syncmedia/aside/x'],
+      ['-prt', '--temp-dir=.syncmedia/tmp'],
+      ['-prt', '--partial-dir=.syncmedia/partial'],
+      ['-s', '-prt'],
+      ['-prtI'],
+      ['-prt', '--ignore-existing'],
     ]) {
       await rsync(...options, `${from}/`, 'THERE/');
-      await judge(...special.flatMap((mode) => [[...options, 'file', mode], [...options, 'directory', mode]]));
-      for (const name of await readdir(there)) if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
+      await judge(
+        ...special.flatMap((mode) => [
+          [...options, 'file', mode],
+          [...options, 'directory', mode],
+        ]),
+      );
+      for (const name of await readdir(there))
+        if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
     }
-    for (const options of [['-prt', '--inplace'], ['-rtA'], ['-rtX'], ['-a'], ['-rtD'], ['-rt', '--super'], ['-rtE'], ['-rt', '--fake-super']]) {
+    for (const options of [
+      ['-prt', '--inplace'],
+      ['-rtA'],
+      ['-rtX'],
+      ['-a'],
+      ['-rtD'],
+      ['-rt', '--super'],
+      ['-rtE'],
+      ['-rt', '--fake-super'],
+    ]) {
       await rsync(...options, `${from}/`, 'THERE/');
       await judge(options);
     }
@@ -89,9 +155,15 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
   test('sends plain files and directories by the same ways', async () => {
     const { own, rsync, there, ask, sftp } = attacker;
     await writeFile(join(own, 'plain.jpg'), 'plain');
-    expect(await rsync('-pt', '--chmod=F640', join(own, 'plain.jpg'), 'THERE/')).toMatchObject({ code: 0 });
+    expect(await rsync('-pt', '--chmod=F640', join(own, 'plain.jpg'), 'THERE/')).toMatchObject({
+      code: 0,
+    });
     expect((await lstat(join(there, 'plain.jpg'))).mode & 0o7777).toBe(0o640);
-    expect(await ask((done) => { sftp.mkdir(at('plain-directory'), { mode: 0o750 }, done); })).toBe('ok');
+    expect(
+      await ask((done) => {
+        sftp.mkdir(at('plain-directory'), { mode: 0o750 }, done);
+      }),
+    ).toBe('ok');
     expect((await lstat(join(there, 'plain-directory'))).mode & 0o7777).toBe(0o750);
   });
 
@@ -101,13 +173,20 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await chmod(join(there, 'tool'), 0o4755);
     const handle = await open(at('tool'), 'r+');
     if (!handle) return expect.fail('a file of the sync dir can be written to');
-    await ask((done) => { sftp.write(handle, Buffer.from('planted'), 0, 7, 0, done); });
-    await ask((done) => { sftp.close(handle, done); });
+    await ask((done) => {
+      sftp.write(handle, Buffer.from('planted'), 0, 7, 0, done);
+    });
+    await ask((done) => {
+      sftp.close(handle, done);
+    });
     await judge('write into a setuid file');
   });
 });
 
-/** Does as the gate does, without becoming another program, and makes system calls that rsync and sftp-server could be brought to make. */
+/**
+ * Does as the gate does, without becoming another program, and makes system calls that rsync and
+ * sftp-server could be brought to make.
+ */
 const attempts = `
 import platform
 folder = sys.argv[2]
@@ -172,24 +251,54 @@ describe.skipIf(gateIsMissing !== undefined)('what the gate gives to seccomp', (
       await mkdir(folder);
       const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
       await writeFile(join(work.path, 'attempts.py'), definitions + attempts);
-      const { stdout, stderr } = await run('/usr/bin/python3', ['-IS', join(work.path, 'attempts.py'), '--', folder]);
+      const { stdout, stderr } = await run('/usr/bin/python3', [
+        '-IS',
+        join(work.path, 'attempts.py'),
+        '--',
+        folder,
+      ]);
       expect(stderr).toBe('');
-      const { tried, legal } = JSON.parse(stdout) as { tried: Record<string, string>; legal: Record<string, string> };
-      for (const [what, answer] of Object.entries(tried)) if (answer !== 'none here') hostile.tried(what, answer === 'done');
-      expect(Object.entries(tried).filter(([, answer]) => !['EPERM', 'ENOSYS', 'ENOTTY', 'none here'].includes(answer))).toEqual([]);
-      expect(Object.entries(tried).filter(([what, answer]) => answer !== 'none here' && (what.includes('openat2') || what.startsWith('io_uring')) && answer !== 'ENOSYS')).toEqual([]);
-      expect(legal).toEqual({ chmod: 'done', make: 'done', open: 'done', 'reads with any mode': 'done' });
+      const { tried, legal } = JSON.parse(stdout) as {
+        tried: Record<string, string>;
+        legal: Record<string, string>;
+      };
+      for (const [what, answer] of Object.entries(tried))
+        if (answer !== 'none here') hostile.tried(what, answer === 'done');
+      expect(
+        Object.entries(tried).filter(
+          ([, answer]) => !['EPERM', 'ENOSYS', 'ENOTTY', 'none here'].includes(answer),
+        ),
+      ).toEqual([]);
+      expect(
+        Object.entries(tried).filter(
+          ([what, answer]) =>
+            answer !== 'none here' &&
+            (what.includes('openat2') || what.startsWith('io_uring')) &&
+            answer !== 'ENOSYS',
+        ),
+      ).toEqual([]);
+      expect(legal).toEqual({
+        chmod: 'done',
+        make: 'done',
+        open: 'done',
+        'reads with any mode': 'done',
+      });
       expect(await findSpecial(folder)).toEqual([]);
     } finally {
       await work.remove();
     }
   });
 
-  test('the numbers of the system calls are known for the machines that are supported, and others are refused by name', async () => {
-    const work = await makeTestDir();
-    try {
-      const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
-      await writeFile(join(work.path, 'machines.py'), `${definitions}
+  test(
+    'the numbers of the system calls are known for the machines that are supported, and ' +
+      'others are refused by name',
+    async () => {
+      const work = await makeTestDir();
+      try {
+        const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
+        await writeFile(
+          join(work.path, 'machines.py'),
+          `${definitions}
 answers = {}
 for machine in ('x86_64', 'aarch64', 'riscv64', 'loongarch64', 'i686', 'armv7l', 'sparc64', ''):
     try:
@@ -197,12 +306,25 @@ for machine in ('x86_64', 'aarch64', 'riscv64', 'loongarch64', 'i686', 'armv7l',
     except Refused as error:
         answers[machine] = str(error)
 print(json.dumps(answers))
-`);
-      const { stdout } = await run('/usr/bin/python3', ['-IS', join(work.path, 'machines.py')]);
-      const refused = expect.stringContaining('are not known here; known are x86_64, aarch64') as string;
-      expect(JSON.parse(stdout)).toEqual({ x86_64: true, aarch64: true, riscv64: true, loongarch64: true, i686: refused, armv7l: refused, sparc64: refused, '': refused });
-    } finally {
-      await work.remove();
-    }
-  });
+`,
+        );
+        const { stdout } = await run('/usr/bin/python3', ['-IS', join(work.path, 'machines.py')]);
+        const refused = expect.stringContaining(
+          'are not known here; known are x86_64, aarch64',
+        ) as string;
+        expect(JSON.parse(stdout)).toEqual({
+          x86_64: true,
+          aarch64: true,
+          riscv64: true,
+          loongarch64: true,
+          i686: refused,
+          armv7l: refused,
+          sparc64: refused,
+          '': refused,
+        });
+      } finally {
+        await work.remove();
+      }
+    },
+  );
 });

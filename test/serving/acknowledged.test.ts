@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from '../flow/site.js';
+import {
+  dir,
+  openSite,
+  threeOf,
+  untilSettled,
+  type App,
+  type Machine,
+  type Site,
+} from '../flow/site.js';
 import type { FileStatus } from '../../src/api/sync-media.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Got, type Web } from './web.js';
@@ -12,7 +20,8 @@ let webs: Record<'one' | 'two' | 'three', Web>;
 
 const urlOf = (name: string): string => `/uploads/photos/${encodeURIComponent(name)}`;
 /** Short where it is no file: the page that Express makes of a miss says nothing more. */
-const answer = ({ status, body }: Got): string => status < 300 ? `${String(status)} ${body.toString()}` : String(status);
+const answer = ({ status, body }: Got): string =>
+  status < 300 ? `${String(status)} ${body.toString()}` : String(status);
 const say = (name: string): string => `content of ${name}`;
 
 /** What this process, which is all hosts of the site, has open. */
@@ -21,7 +30,12 @@ async function listOpen(): Promise<string[]> {
   return Promise.all(numbers.map((number) => readlink(`/proc/self/fd/${number}`).catch(() => '')));
 }
 
-async function upload(machine: Machine, app: App, name: string, content = say(name)): Promise<void> {
+async function upload(
+  machine: Machine,
+  app: App,
+  name: string,
+  content = say(name),
+): Promise<void> {
   await machine.write(`${dir}/${name}`, content);
   await app.Photo.create({ title: name, file: `${dir}/${name}` });
 }
@@ -29,7 +43,10 @@ async function upload(machine: Machine, app: App, name: string, content = say(na
 beforeAll(async () => {
   site = await openSite();
   [one, two, three] = threeOf(site);
-  const serve = ({ app }: Machine): Promise<Web> => startWeb((web) => { web.use('/uploads', app.sync.serve('uploads')); });
+  const serve = ({ app }: Machine): Promise<Web> =>
+    startWeb((web) => {
+      web.use('/uploads', app.sync.serve('uploads'));
+    });
   webs = { one: await serve(one), two: await serve(two), three: await serve(three) };
 });
 afterAll(async () => {
@@ -48,7 +65,8 @@ describe('at the moment of its acknowledgement an upload is on every host', () =
   });
 
   test('for 60 uploads that a visitor has asked for right before, in vain', async () => {
-    const before: number[] = [], got: string[] = [];
+    const before: number[] = [],
+      got: string[] = [];
     for (let i = 0; i < 60; i++) {
       const name = `soon-${i}.jpg`;
       before.push((await webs.two.get(urlOf(name))).status);
@@ -64,7 +82,13 @@ describe('while no process of the host that took it folds what it captured, an u
   /** A process of host one that only saves. */
   let app: App;
   /** Every host holds these. */
-  const before = ['replaced.jpg', 'unchanged.jpg', 'deleted.jpg', 'deleted-and-new.jpg', 'lost.jpg'] as const;
+  const before = [
+    'replaced.jpg',
+    'unchanged.jpg',
+    'deleted.jpg',
+    'deleted-and-new.jpg',
+    'lost.jpg',
+  ] as const;
   beforeAll(async () => {
     for (const name of before) await upload(one, one.app, name);
     await untilSettled(site);
@@ -72,15 +96,43 @@ describe('while no process of the host that took it folds what it captured, an u
     app = await one.startApp({ start: false });
   });
 
-  const statusAt = async (machine: Machine, name: string): Promise<FileStatus | undefined> => (await machine.app.sync.statusOf(`${dir}/${name}`)).files[0];
-  /** As saves of a document, as everything else that is captured, and as what `sync.capture` is told. */
+  const statusAt = async (machine: Machine, name: string): Promise<FileStatus | undefined> =>
+    (await machine.app.sync.statusOf(`${dir}/${name}`)).files[0];
+  /**
+   * As saves of a document, as everything else that is captured, and as what `sync.capture` is
+   * told.
+   */
   const ways: [string, (name: string) => Promise<unknown>][] = [
     ['a save', (name) => app.Photo.create({ title: name, file: `${dir}/${name}` })],
-    ['insertMany', (name) => app.Photo.insertMany([{ title: name, file: `/${dir}/${name}` }, { title: 'another' }])],
-    ['bulkSave', (name) => app.Photo.bulkSave([new app.Photo({ title: name, file: `${dir}/${name}` })])],
-    ['bulkWrite', (name) => app.Photo.bulkWrite([{ insertOne: { document: { title: name, file: name } } }])],
-    ['an update', (name) => app.Photo.updateOne({ title: name }, { file: `https://cdn.example.com/${dir}/${name}` }, { upsert: true })],
-    ['a transaction', (name) => app.connection.transaction(async (session) => { await app.Photo.create([{ title: name, file: `${dir}/${name}` }], { session }); })],
+    [
+      'insertMany',
+      (name) =>
+        app.Photo.insertMany([{ title: name, file: `/${dir}/${name}` }, { title: 'another' }]),
+    ],
+    [
+      'bulkSave',
+      (name) => app.Photo.bulkSave([new app.Photo({ title: name, file: `${dir}/${name}` })]),
+    ],
+    [
+      'bulkWrite',
+      (name) => app.Photo.bulkWrite([{ insertOne: { document: { title: name, file: name } } }]),
+    ],
+    [
+      'an update',
+      (name) =>
+        app.Photo.updateOne(
+          { title: name },
+          { file: `https://cdn.example.com/${dir}/${name}` },
+          { upsert: true },
+        ),
+    ],
+    [
+      'a transaction',
+      (name) =>
+        app.connection.transaction(async (session) => {
+          await app.Photo.create([{ title: name, file: `${dir}/${name}` }], { session });
+        }),
+    ],
     ['sync.capture', (name) => app.sync.capture([`${dir}/${name}`])],
   ];
 
@@ -88,7 +140,10 @@ describe('while no process of the host that took it folds what it captured, an u
     const name = `${way}.jpg`;
     await one.write(`${dir}/${name}`, say(name));
     await capture(name);
-    expect([answer(await webs.two.get(urlOf(name))), answer(await webs.three.get(urlOf(name)))]).toEqual(Array(2).fill(`200 ${say(name)}`));
+    expect([
+      answer(await webs.two.get(urlOf(name))),
+      answer(await webs.three.get(urlOf(name))),
+    ]).toEqual(Array(2).fill(`200 ${say(name)}`));
   });
 
   test('is served 60 times of 60, and lands on no other host', async () => {
@@ -98,46 +153,77 @@ describe('while no process of the host that took it folds what it captured, an u
       got.push(answer(await webs[i % 2 === 0 ? 'two' : 'three'].get(urlOf(`held-${i}.jpg`))));
     }
     expect(got).toEqual(Array.from({ length: 60 }, (_, i) => `200 ${say(`held-${i}.jpg`)}`));
-    expect(Object.keys({ ...await two.tree(), ...await three.tree() }).filter((path) => path.includes('held-'))).toEqual([]);
+    expect(
+      Object.keys({ ...(await two.tree()), ...(await three.tree()) }).filter((path) =>
+        path.includes('held-'),
+      ),
+    ).toEqual([]);
     await until(async () => (await two.kept('tmp')).length === 0);
   });
 
-  test('is served for HEAD, ranges and conditional requests, from a mount of its own directory, and under any name', async () => {
-    const content = randomBytes(700_000);
-    await one.write(`${dir}/sub dir/ß 100%.bin`, content);
-    await app.Photo.create({ title: 'a name', file: `${dir}/sub dir/ß 100%.bin` });
-    const web = await startWeb((its) => { its.use('/media', two.app.sync.serve(`${dir}/sub dir`)); });
-    const url = `/media/${encodeURIComponent('ß 100%.bin')}`;
-    try {
-      const head = await web.get(url, { method: 'HEAD' });
-      expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, '700000', 0]);
-      const part = await web.get(url, { headers: { Range: 'bytes=500000-500009' } });
-      expect([part.status, part.body.equals(content.subarray(500_000, 500_010))]).toEqual([206, true]);
-      expect((await web.get(url)).body.equals(content)).toBe(true);
-      expect((await web.get(url, { headers: { 'If-None-Match': '*' } })).status).toBe(304);
-    } finally {
-      await web.close();
-    }
-  });
+  test(
+    'is served for HEAD, ranges and conditional requests, from a mount of its own directory, ' +
+      'and under any name',
+    async () => {
+      const content = randomBytes(700_000);
+      await one.write(`${dir}/sub dir/ß 100%.bin`, content);
+      await app.Photo.create({ title: 'a name', file: `${dir}/sub dir/ß 100%.bin` });
+      const web = await startWeb((its) => {
+        its.use('/media', two.app.sync.serve(`${dir}/sub dir`));
+      });
+      const url = `/media/${encodeURIComponent('ß 100%.bin')}`;
+      try {
+        const head = await web.get(url, { method: 'HEAD' });
+        expect([head.status, head.headers['content-length'], head.body.length]).toEqual([
+          200,
+          '700000',
+          0,
+        ]);
+        const part = await web.get(url, { headers: { Range: 'bytes=500000-500009' } });
+        expect([part.status, part.body.equals(content.subarray(500_000, 500_010))]).toEqual([
+          206,
+          true,
+        ]);
+        expect((await web.get(url)).body.equals(content)).toBe(true);
+        expect((await web.get(url, { headers: { 'If-None-Match': '*' } })).status).toBe(304);
+      } finally {
+        await web.close();
+      }
+    },
+  );
 
   test('is passed on to all who ask for it meanwhile by one transfer', async () => {
     const content = randomBytes(48 * 1024 * 1024);
     await one.write(`${dir}/large.bin`, content);
     await app.Photo.create({ title: 'large', file: `${dir}/large.bin` });
     const fetched: { path: string; landed: boolean }[] = [];
-    const stop = two.app.sync.on('fetched', ({ path, landed }) => { fetched.push({ path, landed }); });
+    const stop = two.app.sync.on('fetched', ({ path, landed }) => {
+      fetched.push({ path, landed });
+    });
     let frozen: Promise<void> | undefined;
-    const first = webs.two.get(urlOf('large.bin'), { onData: () => { frozen ??= one.ssh.freeze(); } });
+    const first = webs.two.get(urlOf('large.bin'), {
+      onData: () => {
+        frozen ??= one.ssh.freeze();
+      },
+    });
     await until(() => frozen !== undefined);
     await frozen;
     const begun = new Set<number>();
-    const others = Array.from({ length: 5 }, (_, i) => webs.two.get(urlOf('large.bin'), { onData: () => { begun.add(i); } }));
+    const others = Array.from({ length: 5 }, (_, i) =>
+      webs.two.get(urlOf('large.bin'), {
+        onData: () => {
+          begun.add(i);
+        },
+      }),
+    );
     await until(() => begun.size === others.length);
     await one.ssh.thaw();
     const got = await Promise.all([first, ...others]);
     await until(() => fetched.length > 0);
     stop();
-    expect(got.filter(({ status, broken, body }) => status === 200 && !broken && body.equals(content))).toHaveLength(6);
+    expect(
+      got.filter(({ status, broken, body }) => status === 200 && !broken && body.equals(content)),
+    ).toHaveLength(6);
     expect(fetched).toEqual([{ path: `${dir}/large.bin`, landed: false }]);
   });
 
@@ -145,7 +231,14 @@ describe('while no process of the host that took it folds what it captured, an u
     await one.write(`${dir}/film.bin`, randomBytes(24 * 1024 * 1024));
     await app.Photo.create({ title: 'film', file: `${dir}/film.bin` });
     const told: string[] = [];
-    const stops = [two.app.sync.on('fetched', () => { told.push('fetched'); }), two.app.sync.on('unfetched', () => { told.push('unfetched'); })];
+    const stops = [
+      two.app.sync.on('fetched', () => {
+        told.push('fetched');
+      }),
+      two.app.sync.on('unfetched', () => {
+        told.push('unfetched');
+      }),
+    ];
     const response = await fetch(`${webs.two.url}${urlOf('film.bin')}`);
     const reader = response.body?.getReader();
     await reader?.read();
@@ -156,36 +249,60 @@ describe('while no process of the host that took it folds what it captured, an u
     const again = await webs.two.get(urlOf('film.bin'));
     expect([again.status, again.body.length]).toEqual([200, 24 * 1024 * 1024]);
     await until(() => told.length > 0);
-    stops.forEach((stop) => { stop(); });
+    stops.forEach((stop) => {
+      stop();
+    });
     expect(told).toEqual(['fetched']);
   });
 
-  test('is named by statusOf and by the router with the host that has it, and waitFor says what it waits for', async () => {
-    await one.write(`${dir}/told.jpg`, 'x');
-    const photo = await app.Photo.create({ title: 'told', file: `${dir}/told.jpg` });
-    const there = await two.app.Photo.findById(photo._id) ?? photo;
-    const expected = [{ path: `${dir}/told.jpg`, captured: true, pendingCaptures: [{ hostname: 'one' }], heldBy: [], owed: [] }];
-    expect((await two.app.sync.statusOf(there)).files).toMatchObject(expected);
-    expect((await two.app.sync.statusOf(`${dir}/told.jpg`)).files).toMatchObject(expected);
-    expect((await two.app.sync.showDocument('Photo', String(photo._id))).files).toMatchObject(expected);
-    for (const named of [there, `${dir}/told.jpg`]) {
-      await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(/held by no host.*captured on one, where it waits to be processed/);
-    }
-  });
+  test(
+    'is named by statusOf and by the router with the host that has it, and waitFor says what ' +
+      'it waits for',
+    async () => {
+      await one.write(`${dir}/told.jpg`, 'x');
+      const photo = await app.Photo.create({ title: 'told', file: `${dir}/told.jpg` });
+      const there = (await two.app.Photo.findById(photo._id)) ?? photo;
+      const expected = [
+        {
+          path: `${dir}/told.jpg`,
+          captured: true,
+          pendingCaptures: [{ hostname: 'one' }],
+          heldBy: [],
+          owed: [],
+        },
+      ];
+      expect((await two.app.sync.statusOf(there)).files).toMatchObject(expected);
+      expect((await two.app.sync.statusOf(`${dir}/told.jpg`)).files).toMatchObject(expected);
+      expect((await two.app.sync.showDocument('Photo', String(photo._id))).files).toMatchObject(
+        expected,
+      );
+      for (const named of [there, `${dir}/told.jpg`]) {
+        await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(
+          /held by no host.*captured on one, where it waits to be processed/,
+        );
+      }
+    },
+  );
 
-  test('over a file that every host held is what hosts without a copy serve; the others do not claim to be up to date', async () => {
-    const name = 'replaced.jpg';
-    await one.write(`${dir}/${name}`, 'replaced');
-    const photo = await app.Photo.findOne({ title: name });
-    photo?.markModified('title');
-    await photo?.save();
-    await rm(two.path(`${dir}/${name}`));
-    expect(answer(await webs.two.get(urlOf(name)))).toBe('200 replaced');
-    // What lies on its own disk a host serves without asking anyone.
-    expect(answer(await webs.three.get(urlOf(name)))).toBe(`200 ${say(name)}`);
-    expect((await statusAt(three, name))?.pendingCaptures).toMatchObject([{ hostname: 'one' }]);
-    await expect(three.app.sync.waitFor(`${dir}/${name}`, { timeout: 100 })).rejects.toThrow(/captured on one/);
-  });
+  test(
+    'over a file that every host held is what hosts without a copy serve; the others do not ' +
+      'claim to be up to date',
+    async () => {
+      const name = 'replaced.jpg';
+      await one.write(`${dir}/${name}`, 'replaced');
+      const photo = await app.Photo.findOne({ title: name });
+      photo?.markModified('title');
+      await photo?.save();
+      await rm(two.path(`${dir}/${name}`));
+      expect(answer(await webs.two.get(urlOf(name)))).toBe('200 replaced');
+      // What lies on its own disk a host serves without asking anyone.
+      expect(answer(await webs.three.get(urlOf(name)))).toBe(`200 ${say(name)}`);
+      expect((await statusAt(three, name))?.pendingCaptures).toMatchObject([{ hostname: 'one' }]);
+      await expect(three.app.sync.waitFor(`${dir}/${name}`, { timeout: 100 })).rejects.toThrow(
+        /captured on one/,
+      );
+    },
+  );
 
   test('whose bytes were not changed is what the hosts hold that have it', async () => {
     const name = 'unchanged.jpg';
@@ -195,15 +312,28 @@ describe('while no process of the host that took it folds what it captured, an u
     expect(answer(await webs.two.get(urlOf(name)))).toBe(`200 ${say(name)}`);
     await one.ssh.start();
     // Held, so it has landed.
-    await until(async () => await two.read(`${dir}/${name}`) === say(name));
+    await until(async () => (await two.read(`${dir}/${name}`)) === say(name));
   });
 
   test('at a deleted path is served, whatever its date: the save that names it outranks the delete', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');
     const names = ['deleted.jpg', 'deleted-and-new.jpg'] as const;
     for (const _id of names.map((name) => `${dir}/${name}`)) {
-      const entry = await ledger.findOne({ _id }) as unknown as { version: string; facts: object };
-      await ledger.updateOne({ _id }, { $set: { kind: 'tombstone', version: `deleted ${_id}`, superseded: [{ ...entry.facts, version: entry.version, lost: false }] }, $unset: { facts: '' } });
+      const entry = (await ledger.findOne({ _id })) as unknown as {
+        version: string;
+        facts: object;
+      };
+      await ledger.updateOne(
+        { _id },
+        {
+          $set: {
+            kind: 'tombstone',
+            version: `deleted ${_id}`,
+            superseded: [{ ...entry.facts, version: entry.version, lost: false }],
+          },
+          $unset: { facts: '' },
+        },
+      );
       await rm(two.path(_id));
       await app.Photo.updateOne({ title: _id.slice(dir.length + 1) }, { file: _id });
     }
@@ -237,19 +367,27 @@ describe('while no process of the host that took it folds what it captured, an u
     expect(got).toEqual(Array(20).fill(['404', '200 back']).flat());
   });
 
-  test('on a host that cannot be reached, or whose sync dir is not mounted, is a 503 until it is back', async () => {
-    await upload(one, app, 'away.jpg');
-    await one.ssh.stop({ hard: true });
-    expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
-    await one.ssh.start();
-    await until(async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`);
-    await rename(one.path(dir), one.path('elsewhere'));
-    await mkdir(one.path(dir));
-    expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
-    await rm(one.path(dir), { recursive: true });
-    await rename(one.path('elsewhere'), one.path(dir));
-    await until(async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`);
-  });
+  test(
+    'on a host that cannot be reached, or whose sync dir is not mounted, is a 503 until it ' +
+      'is back',
+    async () => {
+      await upload(one, app, 'away.jpg');
+      await one.ssh.stop({ hard: true });
+      expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
+      await one.ssh.start();
+      await until(
+        async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
+      );
+      await rename(one.path(dir), one.path('elsewhere'));
+      await mkdir(one.path(dir));
+      expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
+      await rm(one.path(dir), { recursive: true });
+      await rename(one.path('elsewhere'), one.path(dir));
+      await until(
+        async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
+      );
+    },
+  );
 
   test('of a path that nobody could give a moment ago is served at once', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');
@@ -264,13 +402,22 @@ describe('while no process of the host that took it folds what it captured, an u
   test('is a version of the host that took it, and of no other, once that folds it', async () => {
     one.app = await one.startApp();
     await untilSettled(site, 60_000);
-    const ledger = site.database.connection.collection<{ _id: string; sender: string; capturedBy: string; superseded: unknown[] }>('syncmedia_ledger');
+    const ledger = site.database.connection.collection<{
+      _id: string;
+      sender: string;
+      capturedBy: string;
+      superseded: unknown[];
+    }>('syncmedia_ledger');
     const { id } = await one.app.sync.hosts.show('one');
     const entries = await ledger.find({ _id: { $regex: 'held-|large|film' } }).toArray();
     expect(entries).toHaveLength(62);
-    expect(entries.filter(({ capturedBy, superseded }) => capturedBy !== id || superseded.length > 0)).toEqual([]);
+    expect(
+      entries.filter(({ capturedBy, superseded }) => capturedBy !== id || superseded.length > 0),
+    ).toEqual([]);
     const name = `${dir}/held-7.jpg`;
-    expect([(await two.tree())[name], (await three.tree())[name]]).toEqual(Array(2).fill((await one.tree())[name]));
+    expect([(await two.tree())[name], (await three.tree())[name]]).toEqual(
+      Array(2).fill((await one.tree())[name]),
+    );
     expect((await two.app.sync.statusOf(name)).files[0]).not.toHaveProperty('pendingCaptures');
     expect((await two.kept('conflicts')).filter((kept) => kept !== 'both.jpg')).toEqual([]);
   });
@@ -278,7 +425,9 @@ describe('while no process of the host that took it folds what it captured, an u
 
 test('a host that is being closed does not call a file missing that other hosts have', async () => {
   const closing = await two.startApp({ start: false });
-  const web = await startWeb((its) => { its.use('/uploads', closing.sync.serve('uploads')); });
+  const web = await startWeb((its) => {
+    its.use('/uploads', closing.sync.serve('uploads'));
+  });
   await one.write(`${dir}/late.jpg`, 'x');
   await one.app.sync.hosts.edit('two', { status: 'paused' });
   await until(async () => (await two.app.sync.hosts.show('two')).status === 'paused');
@@ -290,15 +439,22 @@ test('a host that is being closed does not call a file missing that other hosts 
 
 test('a host whose own list leaves the sync dir out serves nothing of it, and the others do', async () => {
   const pair = await openSite({
-    hosts: ['keeps', 'leaves'], plugin: { syncDirs: [dir, 'uploads/other'] }, registration: (name) => name === 'leaves' ? { syncDirs: ['uploads/other'] } : {},
+    hosts: ['keeps', 'leaves'],
+    plugin: { syncDirs: [dir, 'uploads/other'] },
+    registration: (name) => (name === 'leaves' ? { syncDirs: ['uploads/other'] } : {}),
   });
   const [keeps, leaves] = pair.machines as [Machine, Machine];
-  const web = await startWeb((its) => { its.use('/uploads', leaves.app.sync.serve('uploads')); });
+  const web = await startWeb((its) => {
+    its.use('/uploads', leaves.app.sync.serve('uploads'));
+  });
   try {
     await upload(keeps, keeps.app, 'private.jpg');
     await keeps.write('uploads/other/shared.jpg', 'shared');
     await keeps.app.Photo.create({ title: 'shared', file: 'uploads/other/shared.jpg' });
-    expect([answer(await web.get(urlOf('private.jpg'))), answer(await web.get('/uploads/other/shared.jpg'))]).toEqual(['404', '200 shared']);
+    expect([
+      answer(await web.get(urlOf('private.jpg'))),
+      answer(await web.get('/uploads/other/shared.jpg')),
+    ]).toEqual(['404', '200 shared']);
   } finally {
     await web.close();
     await pair.close();
@@ -308,15 +464,21 @@ test('a host whose own list leaves the sync dir out serves nothing of it, and th
 test('what a retired host left in the outbox is waited for by nobody', async () => {
   const pair = await openSite({ hosts: ['stays', 'goes'] });
   const [stays, goes] = pair.machines as [Machine, Machine];
-  const web = await startWeb((its) => { its.use('/uploads', stays.app.sync.serve('uploads')); });
+  const web = await startWeb((its) => {
+    its.use('/uploads', stays.app.sync.serve('uploads'));
+  });
   try {
     await goes.app.close();
     const app = await goes.startApp({ start: false });
     await upload(goes, app, 'left.jpg');
     expect(answer(await web.get(urlOf('left.jpg')))).toBe(`200 ${say('left.jpg')}`);
     await stays.app.sync.hosts.unregister('goes');
-    expect((await stays.app.sync.statusOf(`${dir}/left.jpg`)).files).toEqual([{ path: `${dir}/left.jpg`, captured: false, heldBy: [], owed: [] }]);
-    await expect(stays.app.sync.waitFor(`${dir}/left.jpg`, { timeout: 50 })).rejects.toThrow(/not captured yet/);
+    expect((await stays.app.sync.statusOf(`${dir}/left.jpg`)).files).toEqual([
+      { path: `${dir}/left.jpg`, captured: false, heldBy: [], owed: [] },
+    ]);
+    await expect(stays.app.sync.waitFor(`${dir}/left.jpg`, { timeout: 50 })).rejects.toThrow(
+      /not captured yet/,
+    );
     await until(async () => (await web.get(urlOf('left.jpg'))).status === 404);
   } finally {
     await web.close();

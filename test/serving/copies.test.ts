@@ -1,6 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { PluginOptions } from '../../src/config/config.js';
-import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from '../flow/site.js';
+import {
+  dir,
+  openSite,
+  threeOf,
+  untilSettled,
+  type App,
+  type Machine,
+  type Site,
+} from '../flow/site.js';
 import { until } from '../harness/wait.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine;
@@ -18,7 +26,9 @@ afterEach(async () => {
 const open = (plugin: Partial<PluginOptions>): Promise<App> => one.startApp({ plugin });
 
 const holders = async (name: string): Promise<string[]> =>
-  (await one.app.sync.statusOf(`${dir}/${name}`)).files[0]?.heldBy.map(({ hostname }) => hostname).sort() ?? [];
+  (await one.app.sync.statusOf(`${dir}/${name}`)).files[0]?.heldBy
+    .map(({ hostname }) => hostname)
+    .sort() ?? [];
 async function save(app: App, name: string, content = name): Promise<{ _id: unknown }> {
   await one.write(`${dir}/${name}`, content);
   return app.Photo.create({ title: name, file: `${dir}/${name}` });
@@ -40,12 +50,18 @@ describe('a save with copies', () => {
     await one.write(`${dir}/again.jpg`, 'newer');
     const photo = await app.Photo.findOne({ title: 'again.jpg' });
     await photo?.save();
-    expect([await two.read(`${dir}/again.jpg`), await three.read(`${dir}/again.jpg`)]).toEqual(['newer', 'newer']);
+    expect([await two.read(`${dir}/again.jpg`), await three.read(`${dir}/again.jpg`)]).toEqual([
+      'newer',
+      'newer',
+    ]);
   });
 
   test('works in the process that has the lanes, too', async () => {
     await save(one.app, 'b.jpg');
-    expect([await two.read(`${dir}/b.jpg`), await three.read(`${dir}/b.jpg`)]).toEqual(['b.jpg', 'b.jpg']);
+    expect([await two.read(`${dir}/b.jpg`), await three.read(`${dir}/b.jpg`)]).toEqual([
+      'b.jpg',
+      'b.jpg',
+    ]);
   });
 
   test('stands at the timeout, and the log says who holds the file, who does not and why', async () => {
@@ -57,24 +73,34 @@ describe('a save with copies', () => {
     expect(await holders('down.jpg')).toEqual(['one', 'three']);
     const told = app.log.find((line) => line.includes('hold what was saved'));
     expect(told).toMatch(/^warning: model Photo, document [0-9a-f]{24}: after 4000 ms/);
-    expect(told).toMatch(/"uploads\/photos\/down\.jpg": held by one, three; 3 wanted; not by two \(HOST_UNREACHABLE: /);
+    expect(told).toMatch(
+      /"uploads\/photos\/down\.jpg": held by one, three; 3 wanted; not by two \(HOST_UNREACHABLE: /,
+    );
   });
 
   test('rejects at the timeout where the app wants that; the document is saved all the same', async () => {
     const app = await open({ copies: 'all', copiesTimeout: 1_000, copiesTimeoutAction: 'error' });
     await two.ssh.stop({ hard: true });
-    await expect(save(app, 'error.jpg')).rejects.toMatchObject({ code: 'MEDIA_COPIES_TIMEOUT', message: expect.stringMatching(/not by .*two/) as string });
+    await expect(save(app, 'error.jpg')).rejects.toMatchObject({
+      code: 'MEDIA_COPIES_TIMEOUT',
+      message: expect.stringMatching(/not by .*two/) as string,
+    });
     expect(await app.Photo.countDocuments({ title: 'error.jpg' })).toBe(1);
     await two.ssh.start();
-    await until(async () => await two.read(`${dir}/error.jpg`) === 'error.jpg', { timeout: 15_000 });
+    await until(async () => (await two.read(`${dir}/error.jpg`)) === 'error.jpg', {
+      timeout: 15_000,
+    });
   });
 
-  test.each([[2], ['majority']] as const)('of %s resolves although one of three hosts is down', async (copies) => {
-    const app = await open({ copies, copiesTimeout: 20_000, copiesTimeoutAction: 'error' });
-    await two.ssh.stop({ hard: true });
-    await save(app, 'most.jpg');
-    expect((await holders('most.jpg')).length).toBeGreaterThanOrEqual(2);
-  });
+  test.each([[2], ['majority']] as const)(
+    'of %s resolves although one of three hosts is down',
+    async (copies) => {
+      const app = await open({ copies, copiesTimeout: 20_000, copiesTimeoutAction: 'error' });
+      await two.ssh.stop({ hard: true });
+      await save(app, 'most.jpg');
+      expect((await holders('most.jpg')).length).toBeGreaterThanOrEqual(2);
+    },
+  );
 
   test('waits for nothing where it names no file, or edits a title', async () => {
     const app = await open({ copies: 'all', copiesTimeout: 600_000, copiesTimeoutAction: 'error' });
@@ -99,7 +125,9 @@ describe('a save with copies', () => {
 
 describe('waitFor', () => {
   let app: App;
-  beforeAll(async () => { app = await open({ copies: 1 }); });
+  beforeAll(async () => {
+    app = await open({ copies: 1 });
+  });
 
   test('waits for every file of a document, in any process of any host', async () => {
     await one.write(`${dir}/w.jpg`, 'w');
@@ -107,9 +135,12 @@ describe('waitFor', () => {
     const photo = await app.Photo.create({ title: 'w', file: `/${dir}/w.jpg`, thumbnail: 't.jpg' });
     const { files } = await one.app.sync.waitFor(photo, { timeout: 20_000 });
     expect(files.map(({ path }) => path).sort()).toEqual([`${dir}/t.jpg`, `${dir}/w.jpg`]);
-    for (const { heldBy, lackedBy } of files) expect([heldBy.sort(), lackedBy]).toEqual([['one', 'three', 'two'], []]);
+    for (const { heldBy, lackedBy } of files)
+      expect([heldBy.sort(), lackedBy]).toEqual([['one', 'three', 'two'], []]);
     const elsewhere = await three.app.Photo.findById(photo._id);
-    expect((await three.app.sync.waitFor(elsewhere ?? photo, { timeout: 20_000 })).files).toHaveLength(2);
+    expect(
+      (await three.app.sync.waitFor(elsewhere ?? photo, { timeout: 20_000 })).files,
+    ).toHaveLength(2);
   });
 
   test('rejects with what lacks, and goes on being right when asked again', async () => {
@@ -117,9 +148,14 @@ describe('waitFor', () => {
     const photo = await save(app, 'lack.jpg');
     await until(async () => (await holders('lack.jpg')).join() === 'one,three');
     await expect(one.app.sync.waitFor(photo, { timeout: 500 })).rejects.toMatchObject({
-      code: 'MEDIA_COPIES_TIMEOUT', message: expect.stringMatching(/held by (one, three|three, one); 3 wanted; not by two/) as string,
+      code: 'MEDIA_COPIES_TIMEOUT',
+      message: expect.stringMatching(
+        /held by (one, three|three, one); 3 wanted; not by two/,
+      ) as string,
     });
-    expect((await one.app.sync.waitFor(photo, { copies: 2, timeout: 500 })).files[0]?.needed).toBe(2);
+    expect((await one.app.sync.waitFor(photo, { copies: 2, timeout: 500 })).files[0]?.needed).toBe(
+      2,
+    );
     await two.ssh.start();
     await one.app.sync.waitFor(photo, { timeout: 20_000 });
     expect(await two.read(`${dir}/lack.jpg`)).toBe('lack.jpg');
@@ -129,16 +165,24 @@ describe('waitFor', () => {
     await one.app.sync.hosts.edit('two', { status: 'paused' });
     const photo = await save(app, 'paused.jpg');
     await one.app.sync.waitFor(photo, { timeout: 20_000 });
-    await expect(one.app.sync.waitFor(photo, { copies: 4, timeout: 300 })).rejects.toThrow(/4 wanted; not by no other host is to have it/);
+    await expect(one.app.sync.waitFor(photo, { copies: 4, timeout: 300 })).rejects.toThrow(
+      /4 wanted; not by no other host is to have it/,
+    );
     await one.app.sync.hosts.edit('two', { status: 'approved' });
   });
 
   test('refuses what it cannot wait for', async () => {
     await expect(one.app.sync.waitFor('../etc/passwd')).rejects.toMatchObject({ code: 'BAD_PATH' });
     await expect(one.app.sync.waitFor({ _id: 1 })).rejects.toMatchObject({ code: 'BAD_OPTION' });
-    await expect(one.app.sync.waitFor(`${dir}/a.jpg`, { copies: 0 })).rejects.toMatchObject({ code: 'BAD_OPTION' });
-    await expect(one.app.sync.waitFor(`${dir}/a.jpg`, { timeout: -1 })).rejects.toMatchObject({ code: 'BAD_OPTION' });
-    await expect(one.app.sync.waitFor(`${dir}/never.jpg`, { timeout: 100 })).rejects.toThrow(/not captured yet/);
+    await expect(one.app.sync.waitFor(`${dir}/a.jpg`, { copies: 0 })).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+    });
+    await expect(one.app.sync.waitFor(`${dir}/a.jpg`, { timeout: -1 })).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+    });
+    await expect(one.app.sync.waitFor(`${dir}/never.jpg`, { timeout: 100 })).rejects.toThrow(
+      /not captured yet/,
+    );
   });
 
   test('ends when the instance is closed', async () => {

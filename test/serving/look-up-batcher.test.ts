@@ -6,26 +6,50 @@ import type { Path } from '../../src/model/words.js';
 const path = (name: string): Path => name as Path;
 
 /** Look-ups whose calls of the database are answered by the test. */
-function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): { lookUps: LookUps; calls: Path[][]; answer(call: number, versions?: Record<string, string>): void } {
-  const calls: Path[][] = [], answers: ((knownOf: (path: Path) => Known) => void)[] = [];
-  const lookUps = new LookUps((paths) => new Promise((resolve) => {
-    calls.push([...paths]);
-    answers.push(resolve);
-  }), limits);
-  return { lookUps, calls, answer: (call, versions = {}) => answers[call]?.((asked) => ({ captured: [], entry: versions[asked] ? { version: versions[asked] } as Known['entry'] : undefined })) };
+function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): {
+  lookUps: LookUps;
+  calls: Path[][];
+  answer(call: number, versions?: Record<string, string>): void;
+} {
+  const calls: Path[][] = [],
+    answers: ((knownOf: (path: Path) => Known) => void)[] = [];
+  const lookUps = new LookUps(
+    (paths) =>
+      new Promise((resolve) => {
+        calls.push([...paths]);
+        answers.push(resolve);
+      }),
+    limits,
+  );
+  return {
+    lookUps,
+    calls,
+    answer: (call, versions = {}) =>
+      answers[call]?.((asked) => ({
+        captured: [],
+        entry: versions[asked] ? ({ version: versions[asked] } as Known['entry']) : undefined,
+      })),
+  };
 }
-const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
-test('nobody is given the answer to a question that was asked before him: the file may have been uploaded in between', async () => {
-  const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 10 });
-  const before = lookUps.find(path('a'));
-  const after = lookUps.find(path('a'));
-  answer(0);
-  expect((await before)?.entry).toBeUndefined();
-  answer(1, { a: 'v1' });
-  expect((await after)?.entry?.version).toBe('v1');
-  expect(calls).toEqual([['a'], ['a']]);
-});
+test(
+  'nobody is given the answer to a question that was asked before him: the file may have ' +
+    'been uploaded in between',
+  async () => {
+    const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 10 });
+    const before = lookUps.find(path('a'));
+    const after = lookUps.find(path('a'));
+    answer(0);
+    expect((await before)?.entry).toBeUndefined();
+    answer(1, { a: 'v1' });
+    expect((await after)?.entry?.version).toBe('v1');
+    expect(calls).toEqual([['a'], ['a']]);
+  },
+);
 
 test('those that come while two calls are under way go together in the next, each path once', async () => {
   const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 3, lookUpQueue: 100 });
@@ -36,7 +60,14 @@ test('those that come while two calls are under way go together in the next, eac
   expect(calls).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
   answer(2, { c: 'v1', d: 'v2' });
   answer(3);
-  expect((await Promise.all(asked)).map((known) => known?.entry?.version)).toEqual([undefined, undefined, 'v1', 'v1', 'v2', undefined]);
+  expect((await Promise.all(asked)).map((known) => known?.entry?.version)).toEqual([
+    undefined,
+    undefined,
+    'v1',
+    'v1',
+    'v2',
+    undefined,
+  ]);
 });
 
 test('too many are refused at once, and those that were answered make room', async () => {

@@ -16,7 +16,8 @@ import { makeLocalRoot, uploads, type LocalRoot } from '../replica/local-root.js
 import { startWeb } from './web.js';
 
 const [otherGroup] = otherGroups(1);
-if (otherGroup === undefined) console.warn('SKIPPED, the group of what is received: this user belongs to no group but its own');
+if (otherGroup === undefined)
+  console.warn('SKIPPED, the group of what is received: this user belongs to no group but its own');
 const path = safePath('uploads/film.bin');
 const content = randomBytes(300_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -35,18 +36,34 @@ async function* inPieces(bytes: Buffer, fail?: Error): AsyncGenerator<Uint8Array
 
 /** Receives a body while a visitor reads along; no judge is asked where the path is empty. */
 async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}) {
-  const entry = { path, facts: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts } } as unknown as Entry & { facts: Facts };
-  const receiving = await receive({ fileMode: 0o640, tmpFolders: new TmpFolders() } as Receiver, place, entry, body);
+  const entry = {
+    path,
+    facts: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts },
+  } as unknown as Entry & { facts: Facts };
+  const receiving = await receive(
+    { fileMode: 0o640, tmpFolders: new TmpFolders() } as Receiver,
+    place,
+    entry,
+    body,
+  );
   const { transfer } = receiving;
   const web = await startWeb((app) => {
     app.get('/', (request, response, next) => {
       transfer.use();
-      sendContent(request, response, { path, absolute: `/${path}`, facts: entry.facts, tag: undefined }, resolveServeOptions({}), sendBody(response, transfer.read)).then(() => transfer.release(), next);
+      sendContent(
+        request,
+        response,
+        { path, absolute: `/${path}`, facts: entry.facts, tag: undefined },
+        resolveServeOptions({}),
+        sendBody(response, transfer.read),
+      ).then(() => transfer.release(), next);
     });
   });
   try {
     const asked = web.get('/');
-    const received = await receiving.finish(() => Promise.reject(new Error('nothing was replaced')));
+    const received = await receiving.finish(() =>
+      Promise.reject(new Error('nothing was replaced')),
+    );
     return { received, got: await asked };
   } finally {
     await web.close();
@@ -56,29 +73,40 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}
 const unfinished = (): Promise<string[]> => readdir(made.at('uploads/.syncmedia/tmp'));
 
 describe('what is received', () => {
-  test('lands whole, with the date of its version and the mode it is to have, and is what the visitor got', async () => {
-    const { received, got } = await serve(inPieces(content), { sha256 });
-    expect(received).toEqual({ sha256, kept: false });
-    expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
-    expect((await readFile(made.at(path))).equals(content)).toBe(true);
-    const { mtimeMs, mode } = await stat(made.at(path));
-    expect([mtimeMs, mode & 0o777]).toEqual([1_700_000_000_000, 0o640]);
-    expect(await unfinished()).toEqual([]);
-  });
+  test(
+    'lands whole, with the date of its version and the mode it is to have, and is what the ' +
+      'visitor got',
+    async () => {
+      const { received, got } = await serve(inPieces(content), { sha256 });
+      expect(received).toEqual({ sha256, kept: false });
+      expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
+      expect((await readFile(made.at(path))).equals(content)).toBe(true);
+      const { mtimeMs, mode } = await stat(made.at(path));
+      expect([mtimeMs, mode & 0o777]).toEqual([1_700_000_000_000, 0o640]);
+      expect(await unfinished()).toEqual([]);
+    },
+  );
 
-  test.skipIf(otherGroup === undefined)('belongs to the group of its setgid directory', async () => {
-    await share(made.at('uploads'), otherGroup ?? 0);
-    const { received } = await serve(inPieces(content), { sha256 });
-    expect(received).toEqual({ sha256, kept: false });
-    const { gid, mode } = await stat(made.at(path));
-    expect([gid, mode & 0o7777]).toEqual([otherGroup, 0o640]);
-  });
+  test.skipIf(otherGroup === undefined)(
+    'belongs to the group of its setgid directory',
+    async () => {
+      await share(made.at('uploads'), otherGroup ?? 0);
+      const { received } = await serve(inPieces(content), { sha256 });
+      expect(received).toEqual({ sha256, kept: false });
+      const { gid, mode } = await stat(made.at(path));
+      expect([gid, mode & 0o7777]).toEqual([otherGroup, 0o640]);
+    },
+  );
 
   test.each([
     ['other content than the version has', () => inPieces(randomBytes(content.length)), { sha256 }],
     ['less than the version has', () => inPieces(content.subarray(0, 200_000)), {}],
     ['more than the version has', () => inPieces(Buffer.concat([content, content])), {}],
-    ['a body that breaks off', () => inPieces(content.subarray(0, 100_000), new Error('the connection broke')), {}],
+    [
+      'a body that breaks off',
+      () => inPieces(content.subarray(0, 100_000), new Error('the connection broke')),
+      {},
+    ],
   ])('%s breaks the response, and nothing of it is kept', async (_, body, facts) => {
     const { received, got } = await serve(body(), facts);
     expect(received).toMatchObject({ by: 'source' });
@@ -88,7 +116,7 @@ describe('what is received', () => {
     expect(await unfinished()).toEqual([]);
   });
 
-  test('and cannot land is this host\'s failure', async () => {
+  test("and cannot land is this host's failure", async () => {
     await made.put('uploads/film.bin/in-the-way', 'x');
     const { received, got } = await serve(inPieces(content), { sha256 });
     expect(received).toMatchObject({ by: 'here', error: { code: 'NOT_A_FILE' } });
@@ -99,6 +127,7 @@ describe('what is received', () => {
 });
 
 test('a sync dir that is marked for another host receives nothing', async () => {
-  const dirs = new SyncDirs([uploads]), ofAnother = new Root(made.root.rootPath, () => dirs, { me: () => 'host-2' });
+  const dirs = new SyncDirs([uploads]),
+    ofAnother = new Root(made.root.rootPath, () => dirs, { me: () => 'host-2' });
   await expect(openPlace(ofAnother, uploads)).rejects.toMatchObject({ code: 'NO_MARKER' });
 });

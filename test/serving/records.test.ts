@@ -20,7 +20,9 @@ afterAll(async () => {
 });
 
 const ask = async (path: string): Promise<{ status: number; body: never }> => {
-  const { status, body } = await web.get(`/sync-admin${path}`, { headers: { Authorization: `Bearer ${token}` } });
+  const { status, body } = await web.get(`/sync-admin${path}`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
   return { status, body: JSON.parse(body.toString()) as never };
 };
 
@@ -28,21 +30,38 @@ describe('what is known of a document', () => {
   test('names each file with its version, its holders, and who is owed it, since when and why not', async () => {
     await two.ssh.stop({ hard: true });
     await one.write(`${dir}/a.jpg`, 'abc');
-    const photo = await one.app.Photo.create({ title: 'a', file: `https://cdn.example.com/${dir}/a.jpg`, thumbnail: 'not/a/file.jpg' });
-    await until(async () => (await one.app.sync.statusOf(photo)).files[0]?.owed[0]?.failure, { timeout: 15_000 });
+    const photo = await one.app.Photo.create({
+      title: 'a',
+      file: `https://cdn.example.com/${dir}/a.jpg`,
+      thumbnail: 'not/a/file.jpg',
+    });
+    await until(async () => (await one.app.sync.statusOf(photo)).files[0]?.owed[0]?.failure, {
+      timeout: 15_000,
+    });
     const status = await one.app.sync.statusOf(photo);
     expect(status).toMatchObject({ model: 'Photo', id: String(photo._id) });
     expect(status.files).toHaveLength(1);
     const [file] = status.files;
-    expect(file).toMatchObject({ path: `${dir}/a.jpg`, captured: true, kind: 'file', size: 3, sender: { hostname: 'one' } });
+    expect(file).toMatchObject({
+      path: `${dir}/a.jpg`,
+      captured: true,
+      kind: 'file',
+      size: 3,
+      sender: { hostname: 'one' },
+    });
     expect(file?.heldBy.map(({ hostname }) => hostname).sort()).toEqual(['one', 'three']);
-    expect(file?.owed).toMatchObject([{ hostname: 'two', blocked: false, failure: { code: 'HOST_UNREACHABLE' } }]);
+    expect(file?.owed).toMatchObject([
+      { hostname: 'two', blocked: false, failure: { code: 'HOST_UNREACHABLE' } },
+    ]);
     expect(file?.owed[0]?.since).toEqual(file?.capturedAt);
     expect(file?.owed[0]?.failingSince).toBeInstanceOf(Date);
 
     const answered = await ask(`/documents/Photo/${String(photo._id)}`);
     expect(answered.status).toBe(200);
-    expect(answered.body).toMatchObject({ model: 'Photo', files: [{ path: `${dir}/a.jpg`, version: file?.version, owed: [{ hostname: 'two' }] }] });
+    expect(answered.body).toMatchObject({
+      model: 'Photo',
+      files: [{ path: `${dir}/a.jpg`, version: file?.version, owed: [{ hostname: 'two' }] }],
+    });
 
     expect((await web.get('/ready')).status).toBe(503);
     await two.ssh.start();
@@ -56,16 +75,30 @@ describe('what is known of a document', () => {
     const photo = await one.app.Photo.create({ title: 'b', file: `/${dir}/b.jpg` });
     await untilSettled(site);
     const there = await two.app.Photo.findById(photo._id);
-    expect((await two.app.sync.statusOf(there ?? photo)).files).toMatchObject([{ path: `${dir}/b.jpg`, captured: true }]);
-    expect((await one.app.sync.statusOf(`${dir}/never.jpg`)).files).toEqual([{ path: `${dir}/never.jpg`, captured: false, heldBy: [], owed: [] }]);
+    expect((await two.app.sync.statusOf(there ?? photo)).files).toMatchObject([
+      { path: `${dir}/b.jpg`, captured: true },
+    ]);
+    expect((await one.app.sync.statusOf(`${dir}/never.jpg`)).files).toEqual([
+      { path: `${dir}/never.jpg`, captured: false, heldBy: [], owed: [] },
+    ]);
   });
 
   test('is not found where there is none, and not told without credentials', async () => {
-    for (const path of ['/documents/Nobody/1', '/documents/Photo/000000000000000000000000', '/documents/Photo/not-an-id']) {
+    for (const path of [
+      '/documents/Nobody/1',
+      '/documents/Photo/000000000000000000000000',
+      '/documents/Photo/not-an-id',
+    ]) {
       const answered = await ask(path);
-      expect([path, answered.status, answered.body]).toMatchObject([path, 404, { error: { code: 'UNKNOWN_DOCUMENT' } }]);
+      expect([path, answered.status, answered.body]).toMatchObject([
+        path,
+        404,
+        { error: { code: 'UNKNOWN_DOCUMENT' } },
+      ]);
     }
-    expect((await web.get('/sync-admin/documents/Photo/000000000000000000000000')).status).toBe(401);
+    expect((await web.get('/sync-admin/documents/Photo/000000000000000000000000')).status).toBe(
+      401,
+    );
   });
 });
 
@@ -73,8 +106,14 @@ describe('readiness', () => {
   test('is told without credentials, and with nothing else', async () => {
     await untilSettled(site);
     for (const path of ['/sync-admin/healthz', '/sync-admin/readyz', '/ready']) {
-      const answered = await until(async () => { const got = await web.get(path); return got.status === 200 && got; });
-      expect([answered.headers['cache-control'], JSON.parse(answered.body.toString())]).toEqual(['no-store', { status: 'ok' }]);
+      const answered = await until(async () => {
+        const got = await web.get(path);
+        return got.status === 200 && got;
+      });
+      expect([answered.headers['cache-control'], JSON.parse(answered.body.toString())]).toEqual([
+        'no-store',
+        { status: 'ok' },
+      ]);
     }
     expect((await web.get('/sync-admin/healthz/')).status).toBe(401);
     expect((await web.get('/sync-admin/readyz', { method: 'POST' })).status).toBe(401);
@@ -82,17 +121,24 @@ describe('readiness', () => {
 
   test('is denied to a host that was never filled, and to a machine that was never initialised', async () => {
     // Paused, it is not filled at once.
-    await site.database.connection.collection('syncmedia_hosts').updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
+    await site.database.connection
+      .collection('syncmedia_hosts')
+      .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
     await until(async () => !(await two.app.sync.isReady()));
     expect(await one.app.sync.isReady()).toBe(true);
     expect((await web.get('/ready')).status).toBe(503);
-    const fresh = createSyncMedia({ connection: one.app.connection, environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` } });
+    const fresh = createSyncMedia({
+      connection: one.app.connection,
+      environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` },
+    });
     expect(await fresh.isReady()).toBe(false);
     await fresh.close();
   });
 
   test('refuses limits that it does not know', () => {
-    expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }));
+    expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION' }),
+    );
     expect(() => one.app.sync.ready({ max: 1 } as never)).toThrow(/max is an unknown limit/);
   });
 });

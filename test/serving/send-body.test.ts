@@ -25,7 +25,11 @@ beforeEach(async () => {
       const handle = await open(file);
       response.setHeader('Content-Length', length);
       await beforeSending(response);
-      const sending = sendBody(response, readFrom(handle), 300)(Number(start), Number(length)).then(() => handle.close());
+      const sending = sendBody(
+        response,
+        readFrom(handle),
+        300,
+      )(Number(start), Number(length)).then(() => handle.close());
       sent.push(sending);
       await sending;
     });
@@ -36,9 +40,20 @@ afterEach(async () => {
   await folder.remove();
 });
 
-test.each([[0, content.length], [0, 1], [1_000_000, 256 * 1024], [8_999_999, 1], [5, 0], [300_000, 5_000_001]])('a part from %d, %d bytes long, is sent as it is', async (start, length) => {
+test.each([
+  [0, content.length],
+  [0, 1],
+  [1_000_000, 256 * 1024],
+  [8_999_999, 1],
+  [5, 0],
+  [300_000, 5_000_001],
+])('a part from %d, %d bytes long, is sent as it is', async (start, length) => {
   const { status, broken, body } = await web.get(`/${start}/${length}`);
-  expect([status, broken, body.equals(content.subarray(start, start + length))]).toEqual([200, false, true]);
+  expect([status, broken, body.equals(content.subarray(start, start + length))]).toEqual([
+    200,
+    false,
+    true,
+  ]);
 });
 
 test('a file that became shorter breaks the response', async () => {
@@ -59,17 +74,24 @@ describe('a visitor', () => {
     socket.destroy();
   });
 
-  test.skipIf(!existsSync('/proc/self/fd'))('who is gone before the first byte costs no read (skipped where there is no /proc)', async () => {
-    const socket = connect(Number(new URL(web.url).port), '127.0.0.1');
-    socket.on('error', () => undefined);
-    beforeSending = async (response) => {
-      socket.destroy();
-      await until(() => response.destroyed);
-    };
-    socket.write(`GET /0/${content.length} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await until(() => sent.length > 0);
-    await sent[0];
-    const links = await Promise.all((await readdir('/proc/self/fd')).map((number) => readlink(`/proc/self/fd/${number}`).catch(() => '')));
-    expect(links).not.toContain(file);
-  });
+  test.skipIf(!existsSync('/proc/self/fd'))(
+    'who is gone before the first byte costs no read (skipped where there is no /proc)',
+    async () => {
+      const socket = connect(Number(new URL(web.url).port), '127.0.0.1');
+      socket.on('error', () => undefined);
+      beforeSending = async (response) => {
+        socket.destroy();
+        await until(() => response.destroyed);
+      };
+      socket.write(`GET /0/${content.length} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await until(() => sent.length > 0);
+      await sent[0];
+      const links = await Promise.all(
+        (await readdir('/proc/self/fd')).map((number) =>
+          readlink(`/proc/self/fd/${number}`).catch(() => ''),
+        ),
+      );
+      expect(links).not.toContain(file);
+    },
+  );
 });

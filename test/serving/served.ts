@@ -19,15 +19,26 @@ export interface Served {
 /** A root with one sync dir, `uploads`, and nobody to fetch from. */
 export async function makeServed(): Promise<Served> {
   const folder = await makeTestDir();
-  const dirs = new SyncDirs([{ path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' }]);
-  const root = new Root(folder.path, () => dirs), tags = new ContentTags();
+  const dirs = new SyncDirs([
+    { path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' },
+  ]);
+  const root = new Root(folder.path, () => dirs),
+    tags = new ContentTags();
   await mkdir(join(folder.path, 'uploads'));
   return {
-    root: folder.path, remove: async () => { await tags.close(); await folder.remove(); },
+    root: folder.path,
+    remove: async () => {
+      await tags.close();
+      await folder.remove();
+    },
     async write(file, content) {
       await mkdir(dirname(join(folder.path, file)), { recursive: true });
       await writeFile(join(folder.path, file), content);
     },
-    serve: (options = {}, base = 'uploads') => createServeMedia({ root, base, dirs: () => dirs, tags, fetching: () => Promise.resolve(undefined) }, resolveServeOptions(options)),
+    serve: (options = {}, base = 'uploads') =>
+      createServeMedia(
+        { root, base, dirs: () => dirs, tags, fetching: () => Promise.resolve(undefined) },
+        resolveServeOptions(options),
+      ),
   };
 }

@@ -1,4 +1,5 @@
-// A process that serves the sync dir `uploads` of the root it is given, at `/uploads`. It prints its port, and ends with its standard input.
+// A process that serves the sync dir `uploads` of the root it is given, at `/uploads`. It prints
+// its port, and ends with its standard input.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
@@ -10,10 +11,28 @@ import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/model/words.js';
 
 const [rootPath = ''] = process.argv.slice(2);
-process.stdin.on('end', () => { process.exit(0); }).resume();
-const dirs = new SyncDirs([{ path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' }]);
+process.stdin
+  .on('end', () => {
+    process.exit(0);
+  })
+  .resume();
+const dirs = new SyncDirs([
+  { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' },
+]);
 const app = express();
-app.use('/uploads', createServeMedia({ root: new Root(rootPath, () => dirs), base: 'uploads', dirs: () => dirs, tags: new ContentTags(), fetching: () => Promise.resolve(undefined) }, resolveServeOptions({})));
+app.use(
+  '/uploads',
+  createServeMedia(
+    {
+      root: new Root(rootPath, () => dirs),
+      base: 'uploads',
+      dirs: () => dirs,
+      tags: new ContentTags(),
+      fetching: () => Promise.resolve(undefined),
+    },
+    resolveServeOptions({}),
+  ),
+);
 const server = app.listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.stdout.write(`${String((server.address() as AddressInfo).port)}\n`);

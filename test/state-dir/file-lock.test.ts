@@ -6,7 +6,12 @@ import { withLock } from '../../src/state-dir/file-lock.js';
 import { describeProcess } from '../../src/state-dir/process-identity.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
-import { namespacesAreMissing, startAsPidSix, startTalker, type Talker } from '../harness/talker.js';
+import {
+  namespacesAreMissing,
+  startAsPidSix,
+  startTalker,
+  type Talker,
+} from '../harness/talker.js';
 
 const program = fileURLToPath(new URL('../hosts/hold-lock.ts', import.meta.url));
 const noNamespaces = await namespacesAreMissing();
@@ -29,9 +34,13 @@ const hold = async (make: () => Talker): Promise<Talker> => {
   await until(() => talker.lines[0], { timeout: 30_000 });
   return talker;
 };
-/** Touches the lock until `waiting` is over: whoever gets it has not waited until it stood still. */
+/**
+ * Touches the lock until `waiting` is over: whoever gets it has not waited until it stood still.
+ */
 async function withoutStandingStill<T>(waiting: Promise<T>): Promise<T> {
-  const touching = setInterval(() => { void utimes(lock, new Date(), new Date()).catch(() => undefined); }, 100);
+  const touching = setInterval(() => {
+    void utimes(lock, new Date(), new Date()).catch(() => undefined);
+  }, 100);
   try {
     return await waiting;
   } finally {
@@ -43,11 +52,15 @@ describe('withLock', () => {
   test('lets one in at a time and leaves nothing', async () => {
     let inside = 0;
     const most: number[] = [];
-    await Promise.all(Array.from({ length: 20 }, () => withLock(lock, async () => {
-      most.push(++inside);
-      await readdir(dir.path);
-      inside--;
-    })));
+    await Promise.all(
+      Array.from({ length: 20 }, () =>
+        withLock(lock, async () => {
+          most.push(++inside);
+          await readdir(dir.path);
+          inside--;
+        }),
+      ),
+    );
     expect(most).toEqual(Array.from({ length: 20 }, () => 1));
     expect(await readdir(dir.path)).toEqual([]);
   });
@@ -57,23 +70,42 @@ describe('withLock', () => {
     expect(await withLock(lock, () => Promise.resolve('free'))).toBe('free');
   });
 
-  test.skipIf(process.platform !== 'linux')('takes over at once what a process left that was killed', async () => {
-    const holder = await hold(() => startTalker(program, [lock]));
-    await holder.kill();
-    const inside = await withoutStandingStill(Promise.all(Array.from({ length: 10 }, () => readHeld())));
-    expect(new Set(inside).size).toBe(10);
-    expect(await readdir(dir.path)).toEqual([]);
-  }, 60_000);
+  test.skipIf(process.platform !== 'linux')(
+    'takes over at once what a process left that was killed',
+    async () => {
+      const holder = await hold(() => startTalker(program, [lock]));
+      await holder.kill();
+      const inside = await withoutStandingStill(
+        Promise.all(Array.from({ length: 10 }, () => readHeld())),
+      );
+      expect(new Set(inside).size).toBe(10);
+      expect(await readdir(dir.path)).toEqual([]);
+    },
+    60_000,
+  );
 
-  test.skipIf(noNamespaces !== undefined)(`takes over at once what a container left that was killed, whose pid it has${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`, async () => {
-    const holder = await hold(() => startAsPidSix(program, [lock]));
-    await holder.kill();
-    // Kernels use the number of a namespace that has ended again; here it is made sure of.
-    const left = await readFile(lock, 'utf8');
-    expect(left.split(':')[1]).toBe('6');
-    await writeFile(lock, left.split(':').map((field, i) => i === 3 ? describeProcess().split(':')[3] : i === 1 ? String(process.pid) : field).join(':'));
-    expect(await withoutStandingStill(readHeld())).toContain(describeProcess());
-  }, 60_000);
+  test.skipIf(noNamespaces !== undefined)(
+    `takes over at once what a container left that was killed, whose pid it ` +
+      `has${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`,
+    async () => {
+      const holder = await hold(() => startAsPidSix(program, [lock]));
+      await holder.kill();
+      // Kernels use the number of a namespace that has ended again; here it is made sure of.
+      const left = await readFile(lock, 'utf8');
+      expect(left.split(':')[1]).toBe('6');
+      await writeFile(
+        lock,
+        left
+          .split(':')
+          .map((field, i) =>
+            i === 3 ? describeProcess().split(':')[3] : i === 1 ? String(process.pid) : field,
+          )
+          .join(':'),
+      );
+      expect(await withoutStandingStill(readHeld())).toContain(describeProcess());
+    },
+    60_000,
+  );
 
   test('leaves a lock to its owner for as long as that works', async () => {
     const holder = await hold(() => startTalker(program, [lock]));
@@ -86,23 +118,30 @@ describe('withLock', () => {
     expect(await waiting).toContain(describeProcess());
   }, 60_000);
 
-  test('of another machine, and one without a name, is taken over when it has stood still, whatever its date', async () => {
-    for (const content of ['elsewhere:1:b:c:d:e abc', '']) {
-      await writeFile(lock, content);
-      await utimes(lock, new Date(0), new Date(0));
-      const waiting = readHeld();
-      const first = await Promise.race([waiting, readdir(dir.path).then(() => 'still waiting')]);
-      expect(first).toBe('still waiting');
-      expect(await waiting).toContain(describeProcess());
-    }
-  }, 60_000);
+  test(
+    'of another machine, and one without a name, is taken over when it has stood still, ' +
+      'whatever its date',
+    async () => {
+      for (const content of ['elsewhere:1:b:c:d:e abc', '']) {
+        await writeFile(lock, content);
+        await utimes(lock, new Date(0), new Date(0));
+        const waiting = readHeld();
+        const first = await Promise.race([waiting, readdir(dir.path).then(() => 'still waiting')]);
+        expect(first).toBe('still waiting');
+        expect(await waiting).toContain(describeProcess());
+      }
+    },
+    60_000,
+  );
 
   test('tells a holder that it was held for dead', async () => {
-    await expect(withLock(lock, async (checkHeld) => {
-      await checkHeld();
-      await writeFile(lock, 'another 1 abc');
-      await checkHeld();
-    })).rejects.toThrow('was taken over');
+    await expect(
+      withLock(lock, async (checkHeld) => {
+        await checkHeld();
+        await writeFile(lock, 'another 1 abc');
+        await checkHeld();
+      }),
+    ).rejects.toThrow('was taken over');
     expect(await readFile(lock, 'utf8')).toBe('another 1 abc');
   });
 });

@@ -1,19 +1,35 @@
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkStateDir, readState, removeState, writeState, type State } from '../../src/state-dir/state.js';
+import {
+  checkStateDir,
+  readState,
+  removeState,
+  writeState,
+  type State,
+} from '../../src/state-dir/state.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const state: State = {
-  format: 1, id: 'a', hostname: 'web1', root: '/srv/app', syncDirs: [], database: { name: 'app', id: 'd' },
-  identityFile: '/home/app/.ssh/id_rsa', authorizedKeysFile: '/home/app/.ssh/authorized_keys', createdAt: new Date(0).toISOString(),
+  format: 1,
+  id: 'a',
+  hostname: 'web1',
+  root: '/srv/app',
+  syncDirs: [],
+  database: { name: 'app', id: 'd' },
+  identityFile: '/home/app/.ssh/id_rsa',
+  authorizedKeysFile: '/home/app/.ssh/authorized_keys',
+  createdAt: new Date(0).toISOString(),
 };
 
 let dir: TestDir;
-beforeEach(async () => { dir = await makeTestDir(); });
+beforeEach(async () => {
+  dir = await makeTestDir();
+});
 afterEach(() => dir.remove());
 
-const refused = (code: string, what: string): unknown => expect.objectContaining({ code, message: expect.stringContaining(what) as string });
+const refused = (code: string, what: string): unknown =>
+  expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 
 describe('the state folder', () => {
   test('without host.json is that of a machine never initialised', async () => {
@@ -35,9 +51,14 @@ describe('the state folder', () => {
   });
 
   test.each([
-    ['{', 'no JSON'], ['[]', 'format'], ['null', 'no object'], ['', 'no JSON'],
-    [JSON.stringify({ ...state, id: '' }), 'id'], [JSON.stringify({ ...state, syncDirs: 'x' }), 'syncDirs'],
-    [JSON.stringify({ ...state, database: 'x' }), 'database'], [JSON.stringify({ ...state, publicKeyFile: 1 }), 'publicKeyFile'],
+    ['{', 'no JSON'],
+    ['[]', 'format'],
+    ['null', 'no object'],
+    ['', 'no JSON'],
+    [JSON.stringify({ ...state, id: '' }), 'id'],
+    [JSON.stringify({ ...state, syncDirs: 'x' }), 'syncDirs'],
+    [JSON.stringify({ ...state, database: 'x' }), 'database'],
+    [JSON.stringify({ ...state, publicKeyFile: 1 }), 'publicKeyFile'],
   ])('says what is malformed: %s', async (text, what) => {
     await writeFile(join(dir.path, 'host.json'), text);
     expect(() => readState(dir.path)).toThrow(refused('BAD_STATE', `malformed (${what})`));
@@ -58,7 +79,9 @@ describe('the state folder', () => {
     await mkdir(join(root, 'uploads'), { recursive: true });
     await symlink(root, join(dir.path, 'link'));
     for (const bad of [join(root, '.state'), root, dir.path, join(dir.path, 'link/deep/state')]) {
-      await expect(checkStateDir(bad, root)).rejects.toThrow(refused('BAD_STATE', 'within one another'));
+      await expect(checkStateDir(bad, root)).rejects.toThrow(
+        refused('BAD_STATE', 'within one another'),
+      );
     }
     await checkStateDir(join(dir.path, 'root-state'), root);
   });

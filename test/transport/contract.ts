@@ -13,7 +13,11 @@ import { makeSite, namesIn, never, photos, self, type Site, type SiteOptions } f
 const dir = photos.path;
 
 /** What every backend has to do. `create` gets what the composition root gives. */
-export function describeBackend(name: string, create: (options: RsyncBackendOptions) => Backend, options: SiteOptions = {}): void {
+export function describeBackend(
+  name: string,
+  create: (options: RsyncBackendOptions) => Backend,
+  options: SiteOptions = {},
+): void {
   describe(name, () => {
     let site: Site;
     const there = (path: string): string => join(site.rootThere, path);
@@ -30,7 +34,10 @@ export function describeBackend(name: string, create: (options: RsyncBackendOpti
         connection.retire();
         return Promise.resolve();
       });
-      for (const [root, id] of [[site.here, self], [site.rootThere, site.host.id]] as const) {
+      for (const [root, id] of [
+        [site.here, self],
+        [site.rootThere, site.host.id],
+      ] as const) {
         await rm(join(root, 'uploads'), { recursive: true, force: true });
         await mkdir(join(root, dir), { recursive: true });
         await writeMarker(localDisk, join(root, dir), id, dir);
@@ -48,7 +55,10 @@ export function describeBackend(name: string, create: (options: RsyncBackendOpti
 
     test('prepare answers with a failure where the marker is missing', async () => {
       await rm(there(`${dir}/.syncmedia`), { recursive: true });
-      expect(await site.backend.prepare(site.host, [photos], never)).toMatchObject({ code: 'NO_MARKER', of: 'host' });
+      expect(await site.backend.prepare(site.host, [photos], never)).toMatchObject({
+        code: 'NO_MARKER',
+        of: 'host',
+      });
       await expect(namesIn(there(dir))).resolves.toEqual([]);
     });
 

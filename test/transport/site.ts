@@ -11,7 +11,17 @@ import { safePath } from '../../src/replica/paths.js';
 import { Root } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { Ssh } from '../../src/transport/ssh/ssh.js';
-import type { AsideBy, Change, Conflict, Difference, Host, Outcome, Path, SyncDir, Verdict } from '../../src/model/words.js';
+import type {
+  AsideBy,
+  Change,
+  Conflict,
+  Difference,
+  Host,
+  Outcome,
+  Path,
+  SyncDir,
+  Verdict,
+} from '../../src/model/words.js';
 import { confine, readKey } from '../gate/confined.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -28,7 +38,11 @@ export interface SiteOptions {
   readonly confined?: boolean;
 }
 
-export interface Judgement { readonly path: Path; readonly by: AsideBy; readonly size: number }
+export interface Judgement {
+  readonly path: Path;
+  readonly by: AsideBy;
+  readonly size: number;
+}
 
 /** This host and another one, with a sync dir each, and a backend between them. */
 export interface Site {
@@ -47,10 +61,18 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export const photos: SyncDir = { path: safePath('uploads/photos'), exclude: ['*.tmp', '/cache/'], conflict: 'newer', onDelete: 'keep' };
+export const photos: SyncDir = {
+  path: safePath('uploads/photos'),
+  exclude: ['*.tmp', '/cache/'],
+  conflict: 'newer',
+  onDelete: 'keep',
+};
 export const self = 'host-a';
 
-export async function makeSite(create: (options: RsyncBackendOptions) => Backend, given: SiteOptions = {}): Promise<Site> {
+export async function makeSite(
+  create: (options: RsyncBackendOptions) => Backend,
+  given: SiteOptions = {},
+): Promise<Site> {
   const dir = await makeTestDir();
   const there = await startHost({ name: 'b', ...given.there });
   const dirs = given.dirs ?? [photos];
@@ -60,25 +82,60 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
   const rootThere = given.rootName === undefined ? there.root : join(there.root, given.rootName);
   const host = hostAt(there, rootThere);
   for (const { path } of dirs) {
-    for (const [root, id] of [[here, self], [rootThere, host.id]] as const) {
+    for (const [root, id] of [
+      [here, self],
+      [rootThere, host.id],
+    ] as const) {
       await mkdir(join(root, path), { recursive: true });
       await writeMarker(localDisk, join(root, path), id, path);
     }
   }
-  if (given.confined) await confine(there, rootThere, dirs.map(({ path }) => path), { id: self, publicKey: await readKey(identityFile) });
+  if (given.confined)
+    await confine(
+      there,
+      rootThere,
+      dirs.map(({ path }) => path),
+      { id: self, publicKey: await readKey(identityFile) },
+    );
   else await there.trust(await readKey(identityFile));
-  const ssh = new Ssh({ stateDir: join(dir.path, 'state'), identityFile, timeoutMs: given.backend?.timeoutMs ?? 10_000, idleMs: 60_000 });
-  const calls: Call[] = [], judged: Judgement[] = [], warnings: string[] = [];
+  const ssh = new Ssh({
+    stateDir: join(dir.path, 'state'),
+    identityFile,
+    timeoutMs: given.backend?.timeoutMs ?? 10_000,
+    idleMs: 60_000,
+  });
+  const calls: Call[] = [],
+    judged: Judgement[] = [],
+    warnings: string[] = [];
   const verdicts = new Map<Path, Verdict>();
   const judgeAt: JudgeAt = () => (path, found, by) => {
     judged.push({ path, by, size: found.size });
     return Promise.resolve(verdicts.get(path) ?? 'conflict');
   };
-  const log: Log = { info: () => undefined, warn: (message) => { warnings.push(message); }, error: (message) => { warnings.push(message); } };
+  const log: Log = {
+    info: () => undefined,
+    warn: (message) => {
+      warnings.push(message);
+    },
+    error: (message) => {
+      warnings.push(message);
+    },
+  };
   const all = new SyncDirs(dirs);
   const options: RsyncBackendOptions = {
-    root: new Root(here, () => all, { me: () => self }), dirs: () => all, self, ssh, judgeAt, timeoutMs: 10_000, bandwidthLimit: undefined, chmod: 'F644', log,
-    onCall: (call) => { calls.push(call); }, ...given.backend,
+    root: new Root(here, () => all, { me: () => self }),
+    dirs: () => all,
+    self,
+    ssh,
+    judgeAt,
+    timeoutMs: 10_000,
+    bandwidthLimit: undefined,
+    chmod: 'F644',
+    log,
+    onCall: (call) => {
+      calls.push(call);
+    },
+    ...given.backend,
   };
   const backend = create(options);
   const close = async (): Promise<void> => {
@@ -86,19 +143,53 @@ export async function makeSite(create: (options: RsyncBackendOptions) => Backend
     await there.close();
     await dir.remove();
   };
-  return { here, there, rootThere, host, ssh, backend, calls, judged, verdicts, warnings, options, close };
+  return {
+    here,
+    there,
+    rootThere,
+    host,
+    ssh,
+    backend,
+    calls,
+    judged,
+    verdicts,
+    warnings,
+    options,
+    close,
+  };
 }
 
 export function hostAt(there: TestHost, rootPath = there.root): Host {
   const now = new Date();
   return {
-    id: 'host-b', hostname: there.name, url: there.hostname, sshPort: there.port, username: there.username, publicKey: '', hostKeys: there.hostPublicKeys,
-    rootPath, syncDirs: [], backend: 'rsync', passive: false, status: 'approved', lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now,
+    id: 'host-b',
+    hostname: there.name,
+    url: there.hostname,
+    sshPort: there.port,
+    username: there.username,
+    publicKey: '',
+    hostKeys: there.hostPublicKeys,
+    rootPath,
+    syncDirs: [],
+    backend: 'rsync',
+    passive: false,
+    status: 'approved',
+    lanes: {},
+    sweeps: {},
+    landed: 0,
+    halted: {},
+    createdAt: now,
+    updatedAt: now,
   };
 }
 
 /** Writes a file below a root, with a time in whole seconds; default: now. */
-export async function put(root: string, path: string, content: string | Uint8Array, mtime?: number): Promise<void> {
+export async function put(
+  root: string,
+  path: string,
+  content: string | Uint8Array,
+  mtime?: number,
+): Promise<void> {
   const file = join(root, path);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, content);
@@ -106,10 +197,22 @@ export async function put(root: string, path: string, content: string | Uint8Arr
 }
 
 /** The change that puts the file as it is at `root` now. */
-export async function changeOf(root: string, path: string, rule?: Conflict, dir = photos): Promise<Change> {
+export async function changeOf(
+  root: string,
+  path: string,
+  rule?: Conflict,
+  dir = photos,
+): Promise<Change> {
   const { size, mtimeMs } = await stat(join(root, path));
   const facts = { size, mtime: Math.floor(mtimeMs / 1000) };
-  return { path: safePath(path), dir, version: 'v1', do: 'put', facts, ...(rule === undefined ? {} : { rule }) };
+  return {
+    path: safePath(path),
+    dir,
+    version: 'v1',
+    do: 'put',
+    facts,
+    ...(rule === undefined ? {} : { rule }),
+  };
 }
 
 export function removalOf(path: string, dir = photos): Change {
@@ -121,7 +224,8 @@ export const never = new AbortController().signal;
 export async function collect(outcomes: AsyncIterable<Outcome>): Promise<Map<string, Outcome>> {
   const found = new Map<string, Outcome>();
   for await (const outcome of outcomes) {
-    if (found.has(outcome.change.path)) throw new Error(`${outcome.change.path} was answered twice`);
+    if (found.has(outcome.change.path))
+      throw new Error(`${outcome.change.path} was answered twice`);
     found.set(outcome.change.path, outcome);
   }
   return found;
@@ -131,12 +235,17 @@ export async function collect(outcomes: AsyncIterable<Outcome>): Promise<Map<str
 export async function results(outcomes: AsyncIterable<Outcome>): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const [path, outcome] of await collect(outcomes)) {
-    found[path] = 'failure' in outcome ? `${outcome.result}: ${outcome.failure.code} of ${outcome.failure.of}` : outcome.result;
+    found[path] =
+      'failure' in outcome
+        ? `${outcome.result}: ${outcome.failure.code} of ${outcome.failure.of}`
+        : outcome.result;
   }
   return found;
 }
 
-export async function differences(found: AsyncIterable<Difference>): Promise<Record<string, string>> {
+export async function differences(
+  found: AsyncIterable<Difference>,
+): Promise<Record<string, string>> {
   const all: Record<string, string> = {};
   for await (const { path, here, there } of found) {
     if (path in all) throw new Error(`${path} was told twice`);

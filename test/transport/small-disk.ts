@@ -6,9 +6,15 @@ import { makeTestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
 
-export interface SmallDisk { readonly path: string; remove(): Promise<void> }
+export interface SmallDisk {
+  readonly path: string;
+  remove(): Promise<void>;
+}
 
-/** A file system of its own with so much room, mounted at `path`, which is made. Its owner removes it before the directory above. */
+/**
+ * A file system of its own with so much room, mounted at `path`, which is made. Its owner removes
+ * it before the directory above.
+ */
 export async function mountSmallDisk(path: string, bytes: number): Promise<SmallDisk> {
   await mkdir(path, { recursive: true });
   await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]);

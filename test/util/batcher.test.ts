@@ -2,15 +2,30 @@ import { expect, test } from 'vitest';
 import { Gathering, type Came } from '../../src/util/batcher.js';
 
 /** What was called, and how to answer it. */
-function makeCalls(limits: { items: number; calls: number }): { gathering: Gathering<string, string>; calls: string[][]; answer(index: number, came: Came<string>[] | Error): void } {
-  const calls: string[][] = [], answers: ((came: Came<string>[] | Error) => void)[] = [];
-  const gathering = new Gathering<string, string>((items) => new Promise((resolve, reject) => {
-    calls.push([...items]);
-    answers.push((came) => { if (came instanceof Error) reject(came); else resolve(came); });
-  }), limits);
+function makeCalls(limits: { items: number; calls: number }): {
+  gathering: Gathering<string, string>;
+  calls: string[][];
+  answer(index: number, came: Came<string>[] | Error): void;
+} {
+  const calls: string[][] = [],
+    answers: ((came: Came<string>[] | Error) => void)[] = [];
+  const gathering = new Gathering<string, string>(
+    (items) =>
+      new Promise((resolve, reject) => {
+        calls.push([...items]);
+        answers.push((came) => {
+          if (came instanceof Error) reject(came);
+          else resolve(came);
+        });
+      }),
+    limits,
+  );
   return { gathering, calls, answer: (index, came) => answers[index]?.(came) };
 }
-const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 test('what comes alone goes at once; what comes meanwhile goes together', async () => {
   const { gathering, calls, answer } = makeCalls({ items: 2, calls: 1 });

@@ -8,22 +8,29 @@ async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
 }
 
 test('gives each result once, as it comes, with no more at once than allowed', async () => {
-  let running = 0, most = 0;
+  let running = 0,
+    most = 0;
   const finish: (() => void)[] = [];
   const work = async (n: number): Promise<number> => {
     most = Math.max(most, ++running);
-    if (n === 0) await new Promise<void>((resolve) => { finish.push(resolve); });
+    if (n === 0)
+      await new Promise<void>((resolve) => {
+        finish.push(resolve);
+      });
     running--;
     if (n === 4) finish[0]?.();
     return n;
   };
-  expect(await collect(inParallel([0, 1, 2, 3, 4, 5], 2, work))).toEqual(expect.arrayContaining([0, 1, 2, 3, 4, 5]));
+  expect(await collect(inParallel([0, 1, 2, 3, 4, 5], 2, work))).toEqual(
+    expect.arrayContaining([0, 1, 2, 3, 4, 5]),
+  );
   expect(most).toBe(2);
   expect(await collect(inParallel([], 2, work))).toEqual([]);
 });
 
 test('a throw comes out after what ran beside it has ended, and nothing more is started', async () => {
-  const started: number[] = [], ended: number[] = [];
+  const started: number[] = [],
+    ended: number[] = [];
   const work = async (n: number): Promise<number> => {
     started.push(n);
     if (n === 1) throw new Error('one');
@@ -37,21 +44,49 @@ test('a throw comes out after what ran beside it has ended, and nothing more is 
 });
 
 test.each([
-  ['inParallel', () => inParallel([0, 1], 2, (n) => n === 0 ? Promise.resolve(n) : Promise.reject(new Error('one')))],
-  ['interleave', () => interleave([(async function* one () { yield 0; await Promise.reject(new Error('one')); })()], 1)],
-] as const)('%s: what fails while the consumer works waits until it asks again', async (_, begin: () => AsyncGenerator<number>) => {
-  const unhandled: unknown[] = [], note = (error: unknown): void => { unhandled.push(error); };
-  process.on('unhandledRejection', note);
-  const all = begin();
-  expect(await all.next()).toEqual({ done: false, value: 0 });
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-  await expect(all.next()).rejects.toThrow('one');
-  process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
-});
+  [
+    'inParallel',
+    () =>
+      inParallel([0, 1], 2, (n) =>
+        n === 0 ? Promise.resolve(n) : Promise.reject(new Error('one')),
+      ),
+  ],
+  [
+    'interleave',
+    () =>
+      interleave(
+        [
+          (async function* one() {
+            yield 0;
+            await Promise.reject(new Error('one'));
+          })(),
+        ],
+        1,
+      ),
+  ],
+] as const)(
+  '%s: what fails while the consumer works waits until it asks again',
+  async (_, begin: () => AsyncGenerator<number>) => {
+    const unhandled: unknown[] = [],
+      note = (error: unknown): void => {
+        unhandled.push(error);
+      };
+    process.on('unhandledRejection', note);
+    const all = begin();
+    expect(await all.next()).toEqual({ done: false, value: 0 });
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+    await expect(all.next()).rejects.toThrow('one');
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  },
+);
 
 describe('interleave', () => {
-  async function* give(name: string, count: number, onEnd: (name: string) => void = () => undefined): AsyncGenerator<string> {
+  async function* give(
+    name: string,
+    count: number,
+    onEnd: (name: string) => void = () => undefined,
+  ): AsyncGenerator<string> {
     try {
       for (let i = 0; i < count; i++) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -62,20 +97,28 @@ describe('interleave', () => {
     }
   }
 
-  test('gives all that several generators give, each in its own order, with no more of them at once than allowed', async () => {
-    const order: string[] = [], ended: string[] = [];
-    function* all(): Generator<AsyncGenerator<string>> {
-      for (const name of ['a', 'b', 'c']) {
-        order.push(`${name} after ${ended.join('')}`);
-        yield give(name, 2, (one) => { ended.push(one); });
+  test(
+    'gives all that several generators give, each in its own order, with no more of them at ' +
+      'once than allowed',
+    async () => {
+      const order: string[] = [],
+        ended: string[] = [];
+      function* all(): Generator<AsyncGenerator<string>> {
+        for (const name of ['a', 'b', 'c']) {
+          order.push(`${name} after ${ended.join('')}`);
+          yield give(name, 2, (one) => {
+            ended.push(one);
+          });
+        }
       }
-    }
-    const got = await collect(interleave(all(), 2));
-    expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
-    for (const name of ['a', 'b', 'c']) expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
-    expect(order).toEqual(['a after ', 'b after ', expect.stringMatching(/^c after [ab]/)]);
-    expect(got.indexOf('b0')).toBeLessThan(got.indexOf('a1'));
-  });
+      const got = await collect(interleave(all(), 2));
+      expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
+      for (const name of ['a', 'b', 'c'])
+        expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
+      expect(order).toEqual(['a after ', 'b after ', expect.stringMatching(/^c after [ab]/)]);
+      expect(got.indexOf('b0')).toBeLessThan(got.indexOf('a1'));
+    },
+  );
 
   test('a throw comes out after the others were ended', async () => {
     const ended: string[] = [];
@@ -83,13 +126,35 @@ describe('interleave', () => {
       yield await Promise.resolve('once');
       throw new Error('broken');
     }
-    await expect(collect(interleave([give('a', 100, (one) => { ended.push(one); }), fail()], 2))).rejects.toThrow('broken');
+    await expect(
+      collect(
+        interleave(
+          [
+            give('a', 100, (one) => {
+              ended.push(one);
+            }),
+            fail(),
+          ],
+          2,
+        ),
+      ),
+    ).rejects.toThrow('broken');
     expect(ended).toEqual(['a']);
   });
 
   test('one who takes no more ends all of them', async () => {
     const ended: string[] = [];
-    for await (const one of interleave([give('a', 100, (name) => { ended.push(name); }), give('b', 100, (name) => { ended.push(name); })], 2)) {
+    for await (const one of interleave(
+      [
+        give('a', 100, (name) => {
+          ended.push(name);
+        }),
+        give('b', 100, (name) => {
+          ended.push(name);
+        }),
+      ],
+      2,
+    )) {
       expect(one).toMatch(/^[ab]0$/);
       break;
     }

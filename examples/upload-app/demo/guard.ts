@@ -11,8 +11,12 @@ export class Guard {
 
   constructor() {
     const script = fileURLToPath(new URL('../../../scripts/guard.mjs', import.meta.url));
-    // Its own session: a ctrl-C in the terminal is for us alone. That our end of its pipe closes is its sign to act.
-    this.child = spawn(process.execPath, [script], { detached: true, stdio: ['pipe', 'ignore', 'inherit'] });
+    // Its own session: a ctrl-C in the terminal is for us alone. That our end of its pipe closes is
+    // its sign to act.
+    this.child = spawn(process.execPath, [script], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
     this.child.stdin?.on('error', () => undefined);
   }
 

@@ -23,7 +23,10 @@ export interface Site {
   signal: AbortSignal;
 }
 
-/** One machine of the site, played on loopback: its own app, port, root, state folder, keys and sshd. */
+/**
+ * One machine of the site, played on loopback: its own app, port, root, state folder, keys and
+ * sshd.
+ */
 export class DemoHost {
   private app: ChildProcess | undefined;
   private sshd: ChildProcess | undefined;
@@ -60,13 +63,24 @@ export class DemoHost {
       SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeys,
       SYNCMEDIA_ADMIN_TOKEN: site.adminToken,
       // Where this machine cannot confine keys, only this demo has them.
-      ...(await checkGate().then(() => ({}), () => ({ SYNCMEDIA_UNCONFINED: 'true' }))),
+      ...(await checkGate().then(
+        () => ({}),
+        () => ({ SYNCMEDIA_UNCONFINED: 'true' }),
+      )),
     };
     const envFile = join(dir, 'host.env');
-    await writeFile(envFile, Object.entries(own).map(([key, value]) => `${key}=${value}\n`).join(''), { mode: 0o600 });
+    await writeFile(
+      envFile,
+      Object.entries(own)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+      { mode: 0o600 },
+    );
     const [markName = '', markValue] = site.guard.mark.split('=');
     // Whatever this shell has of syncmedia is of another host.
-    const outer = Object.entries(process.env).filter(([key]) => !/^(SYNCMEDIA_|PATH_RSA$|NODE_OPTIONS$)/.test(key));
+    const outer = Object.entries(process.env).filter(
+      ([key]) => !/^(SYNCMEDIA_|PATH_RSA$|NODE_OPTIONS$)/.test(key),
+    );
     const env = { ...Object.fromEntries(outer), [markName]: markValue, ...own };
     return new DemoHost(site, name, dir, port, sshPort, ssh, envFile, env);
   }
@@ -90,12 +104,17 @@ export class DemoHost {
   async init(): Promise<void> {
     const child = this.run([CLI, 'init'], 'init.log');
     try {
-      const ended = (): Promise<true | undefined> => Promise.resolve(child.exitCode !== null || child.signalCode !== null || undefined);
+      const ended = (): Promise<true | undefined> =>
+        Promise.resolve(child.exitCode !== null || child.signalCode !== null || undefined);
       await waitFor(ended, { timeout: 60_000, interval: 20, signal: this.site.signal });
     } finally {
       await end(child, 1000);
     }
-    if (child.exitCode !== 0) throw new Error(`syncmedia init on ${this.name} failed (exit code ${String(child.exitCode)}):\n${await this.tail('init.log')}`);
+    if (child.exitCode !== 0)
+      throw new Error(
+        `syncmedia init on ${this.name} failed (exit code ` +
+          `${String(child.exitCode)}):\n${await this.tail('init.log')}`,
+      );
   }
 
   /** Starts the app and waits until it answers. */
@@ -103,10 +122,14 @@ export class DemoHost {
     const app = this.run([APP], 'app.log');
     this.app = app;
     const look = async (): Promise<true | undefined> => {
-      if (app.exitCode !== null) throw new Error(`the app of ${this.name} ended at its start:\n${await this.tail('app.log')}`);
+      if (app.exitCode !== null)
+        throw new Error(
+          `the app of ${this.name} ended at its start:\n${await this.tail('app.log')}`,
+        );
       return (await isListening(this.port)) || undefined;
     };
-    if (!(await waitFor(look, { timeout: 60_000, interval: 50, signal: this.site.signal }))) throw new Error(`the app of ${this.name} does not start:\n${await this.tail('app.log')}`);
+    if (!(await waitFor(look, { timeout: 60_000, interval: 50, signal: this.site.signal })))
+      throw new Error(`the app of ${this.name} does not start:\n${await this.tail('app.log')}`);
   }
 
   async stopApp(): Promise<void> {
@@ -129,14 +152,23 @@ export class DemoHost {
   /** The last lines that a process of this host wrote. */
   async tail(log: 'app.log' | 'init.log'): Promise<string> {
     const text = await readFile(join(this.dir, log), 'utf8').catch(() => '');
-    return text.trimEnd().split('\n').slice(-20).map((line) => `    ${line}`).join('\n');
+    return text
+      .trimEnd()
+      .split('\n')
+      .slice(-20)
+      .map((line) => `    ${line}`)
+      .join('\n');
   }
 
   private run(args: string[], log: string): ChildProcess {
-    // One process, not a chain of launchers: what is killed here is the app itself. In a session of its own, so that a
-    // ctrl-C reaches only us, and we end all in order.
+    // One process, not a chain of launchers: what is killed here is the app itself. In a session of
+    // its own, so that a ctrl-C reaches only us, and we end all in order.
     const argv = ['--import', import.meta.resolve('tsx'), ...args];
-    const child = spawn(process.execPath, argv, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: this.env });
+    const child = spawn(process.execPath, argv, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: this.env,
+    });
     this.site.guard.watch(child);
     const file = createWriteStream(join(this.dir, log), { flags: 'a' });
     child.stdout.pipe(file, { end: false });
@@ -154,7 +186,10 @@ async function end(child: ChildProcess | undefined, patience: number): Promise<v
   await ended;
 }
 
-/** Below the range from which the system gives ports to clients, so that a host that was down finds its port free again. */
+/**
+ * Below the range from which the system gives ports to clients, so that a host that was down finds
+ * its port free again.
+ */
 async function findFreePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = randomInt(20_000, 32_000);

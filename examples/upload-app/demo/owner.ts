@@ -7,7 +7,9 @@ export class Owner {
     this.owed.push({ what, end });
   }
 
-  /** Each is given its time and none can keep the others from ending. Resolves to what went wrong. */
+  /**
+   * Each is given its time and none can keep the others from ending. Resolves to what went wrong.
+   */
   close(): Promise<string[]> {
     this.closing ??= this.endAll();
     return this.closing;
@@ -17,7 +19,9 @@ export class Owner {
     const problems: string[] = [];
     for (let one = this.owed.pop(); one; one = this.owed.pop()) {
       const { what, end } = one;
-      await within(15_000, end()).catch((error: unknown) => problems.push(`${what}: ${String(error)}`));
+      await within(15_000, end()).catch((error: unknown) =>
+        problems.push(`${what}: ${String(error)}`),
+      );
     }
     return problems;
   }

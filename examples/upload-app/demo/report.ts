@@ -24,11 +24,22 @@ export class Report {
   arrivals(saved: Saved, host: DemoHost, arrivals: readonly Arrival[]): void {
     const lost = arrivals.filter(({ state }) => state !== 'identical');
     for (const { what, state, ms } of lost) {
-      const how = state === 'missing' ? `did not arrive within ${formatTime(ms)}` : 'is not byte-identical';
-      this.missing.push(`${host.name}: the ${what} of ${saved.title}, saved on ${saved.on.name}, ${how}`);
+      const how =
+        state === 'missing' ? `did not arrive within ${formatTime(ms)}` : 'is not byte-identical';
+      this.missing.push(
+        `${host.name}: the ${what} of ${saved.title}, saved on ${saved.on.name}, ${how}`,
+      );
     }
-    const times = arrivals.map(({ state, ms }) => (state === 'missing' ? 'missing' : formatTime(ms)));
-    this.row(saved.on.name, saved.title, host.name, ...times, lost.length === 0 ? 'byte-identical' : 'NOT as it was saved');
+    const times = arrivals.map(({ state, ms }) =>
+      state === 'missing' ? 'missing' : formatTime(ms),
+    );
+    this.row(
+      saved.on.name,
+      saved.title,
+      host.name,
+      ...times,
+      lost.length === 0 ? 'byte-identical' : 'NOT as it was saved',
+    );
   }
 
   private row(...cells: string[]): void {

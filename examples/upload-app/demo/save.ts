@@ -4,7 +4,10 @@ import { basename, extname } from 'node:path';
 import type { DemoHost } from './host.js';
 import { waitFor } from './wait.js';
 
-/** A picture saved on one host: the addresses of its files, and the sha256 of what they must be everywhere. */
+/**
+ * A picture saved on one host: the addresses of its files, and the sha256 of what they must be
+ * everywhere.
+ */
 export interface Saved {
   on: DemoHost;
   title: string;
@@ -34,7 +37,10 @@ export async function savePicture(on: DemoHost, file: string, signal: AbortSigna
     signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
   });
   const at = performance.now();
-  if (response.status !== 201) throw new Error(`${on.name} did not save ${title}: ${String(response.status)} ${await response.text()}`);
+  if (response.status !== 201)
+    throw new Error(
+      `${on.name} did not save ${title}: ${String(response.status)} ${await response.text()}`,
+    );
   const { picture, thumbnail } = (await response.json()) as { picture: string; thumbnail: string };
   const small = await getFile(on, thumbnail, signal);
   if (!small) throw new Error(`${on.name} made no thumbnail of ${title}`);
@@ -59,19 +65,35 @@ export interface Waiting {
 }
 
 /** Asks `host` for the files as a visitor does, until it has them or the time is over. */
-export async function awaitArrivals(saved: Saved, host: DemoHost, { signal, since, timeout }: Waiting): Promise<Arrival[]> {
+export async function awaitArrivals(
+  saved: Saved,
+  host: DemoHost,
+  { signal, since, timeout }: Waiting,
+): Promise<Arrival[]> {
   return Promise.all(
     saved.files.map(async ({ what, address, sha256 }): Promise<Arrival> => {
       const left = Math.max(0, since + timeout - performance.now());
-      const bytes = await waitFor(() => getFile(host, address, signal), { timeout: left, interval: 5, signal });
+      const bytes = await waitFor(() => getFile(host, address, signal), {
+        timeout: left,
+        interval: 5,
+        signal,
+      });
       const ms = performance.now() - since;
-      return { what, ms, state: bytes === undefined ? 'missing' : hash(bytes) === sha256 ? 'identical' : 'different' };
+      return {
+        what,
+        ms,
+        state: bytes === undefined ? 'missing' : hash(bytes) === sha256 ? 'identical' : 'different',
+      };
     }),
   );
 }
 
 /** Undefined while the host does not have it, or does not answer. */
-async function getFile(host: DemoHost, address: string, signal: AbortSignal): Promise<Buffer | undefined> {
+async function getFile(
+  host: DemoHost,
+  address: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   const asked = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
   const response = await fetch(`${host.url}${address}`, { signal: asked }).catch(() => undefined);
   if (response?.status !== 200) {

@@ -5,7 +5,10 @@ import { awaitArrivals, type Saved, savePicture } from './save.js';
 import { askStatus, type Hosts } from './site.js';
 import { waitFor } from './wait.js';
 
-/** Long enough for the longest pause between two tries of a host that was away, and for the lease of a process that crashed. */
+/**
+ * Long enough for the longest pause between two tries of a host that was away, and for the lease of
+ * a process that crashed.
+ */
 const AFTER_AN_OUTAGE_MS = 120_000;
 
 interface Stage {
@@ -16,19 +19,29 @@ interface Stage {
 
 /** A picture saved on each host in turn, and the time until each other host serves it. */
 export async function showSaves({ site, hosts, report }: Stage): Promise<void> {
-  report.title('1. A picture saved on each host; its thumbnail, which no document names, is found by the sweep 2 s later');
+  report.title(
+    '1. A picture saved on each host; its thumbnail, which no document names, is found by the ' +
+      'sweep 2 s later',
+  );
   report.tableHead('the save');
   const pictures = ['astronaut', 'chelsea', 'coffee'];
   for (const [n, host] of hosts.entries()) {
     const saved = await save(host, pictures[n] ?? 'rocket', site);
-    await showArrivals(saved, hosts.filter((other) => other !== host), site, report);
+    await showArrivals(
+      saved,
+      hosts.filter((other) => other !== host),
+      site,
+      report,
+    );
   }
 }
 
 /** One host is away: nobody waits for it, and it is not forgotten. */
 export async function showOutage({ site, hosts, report }: Stage): Promise<void> {
   const [sender, receiver, away] = hosts;
-  report.title(`2. ${away.name} is stopped, its app and its sshd, while a picture is saved on ${sender.name}`);
+  report.title(
+    `2. ${away.name} is stopped, its app and its sshd, while a picture is saved on ${sender.name}`,
+  );
   await away.stop();
   report.tableHead('the save');
   const saved = await save(sender, 'rocket', site);
@@ -41,10 +54,16 @@ export async function showOutage({ site, hosts, report }: Stage): Promise<void> 
   await showArrivals(saved, [away], site, report, back);
 }
 
-/** The app dies between the save and the delivery. The others' sshd is down meanwhile, so that it cannot be quicker. */
+/**
+ * The app dies between the save and the delivery. The others' sshd is down meanwhile, so that it
+ * cannot be quicker.
+ */
 export async function showCrash({ site, hosts, report }: Stage): Promise<void> {
   const [other, crashing, another] = hosts;
-  report.title(`3. kill -9 of ${crashing.name}'s app after a save and before any delivery: the others' sshd is down`);
+  report.title(
+    `3. kill -9 of ${crashing.name}'s app after a save and before any delivery: the others' ` +
+      `sshd is down`,
+  );
   await Promise.all([other.stopSshd(), another.stopSshd()]);
   const saved = await save(crashing, 'chelsea', site);
   await crashing.killApp();
@@ -61,8 +80,17 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
   report.title('What is still owed, as each host knows it');
   for (const host of hosts) {
     const count = async (): Promise<string[]> =>
-      (await askStatus(host, site)).hosts.filter(({ owed, blocked }) => owed + blocked > 0).map(({ hostname, owed, blocked }) => `${hostname}: ${String(owed)} owed, ${String(blocked)} blocked`);
-    const settled = await waitFor(async () => (await count()).length === 0 || undefined, { timeout: 60_000, interval: 100, signal: site.signal });
+      (await askStatus(host, site)).hosts
+        .filter(({ owed, blocked }) => owed + blocked > 0)
+        .map(
+          ({ hostname, owed, blocked }) =>
+            `${hostname}: ${String(owed)} owed, ${String(blocked)} blocked`,
+        );
+    const settled = await waitFor(async () => (await count()).length === 0 || undefined, {
+      timeout: 60_000,
+      interval: 100,
+      signal: site.signal,
+    });
     const left = settled ? [] : await count();
     report.missing.push(...left.map((one) => `${host.name} knows of something owed; ${one}`));
     report.say(`  ${host.name}: ${left.length === 0 ? 'nothing' : left.join('; ')}`);
@@ -70,12 +98,24 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
 }
 
 function save(host: DemoHost, picture: string, site: Site): Promise<Saved> {
-  return savePicture(host, fileURLToPath(new URL(`../pictures/${picture}.jpg`, import.meta.url)), site.signal);
+  return savePicture(
+    host,
+    fileURLToPath(new URL(`../pictures/${picture}.jpg`, import.meta.url)),
+    site.signal,
+  );
 }
 
-async function showArrivals(saved: Saved, hosts: readonly DemoHost[], site: Site, report: Report, back?: number): Promise<void> {
+async function showArrivals(
+  saved: Saved,
+  hosts: readonly DemoHost[],
+  site: Site,
+  report: Report,
+  back?: number,
+): Promise<void> {
   const timeout = back === undefined ? 30_000 : AFTER_AN_OUTAGE_MS;
-  const waits = hosts.map((host) => awaitArrivals(saved, host, { signal: site.signal, since: back ?? saved.at, timeout }));
+  const waits = hosts.map((host) =>
+    awaitArrivals(saved, host, { signal: site.signal, since: back ?? saved.at, timeout }),
+  );
   for (const [n, arrivals] of (await Promise.all(waits)).entries()) {
     const host = hosts[n];
     if (host) report.arrivals(saved, host, arrivals);

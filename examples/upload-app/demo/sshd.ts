@@ -15,10 +15,22 @@ export interface SshFiles {
   config: string;
 }
 
-/** A host's key pair, its sshd's key and settings, all below `dir`. Whoever owns a key in `authorizedKeys` may log in. */
-export async function makeSshFiles(dir: string, name: string, port: number, mark: string): Promise<SshFiles> {
+/**
+ * A host's key pair, its sshd's key and settings, all below `dir`. Whoever owns a key in
+ * `authorizedKeys` may log in.
+ */
+export async function makeSshFiles(
+  dir: string,
+  name: string,
+  port: number,
+  mark: string,
+): Promise<SshFiles> {
   await mkdir(dir, { mode: 0o700 });
-  const files = { key: join(dir, 'id_ed25519.pub'), authorizedKeys: join(dir, 'authorized_keys'), config: join(dir, 'sshd_config') };
+  const files = {
+    key: join(dir, 'id_ed25519.pub'),
+    authorizedKeys: join(dir, 'authorized_keys'),
+    config: join(dir, 'sshd_config'),
+  };
   await makeKey(join(dir, 'id_ed25519'), name);
   await makeKey(join(dir, 'host_key'), `${name}'s sshd`);
   await writeFile(files.authorizedKeys, '', { mode: 0o600 });
@@ -48,18 +60,31 @@ export async function makeSshFiles(dir: string, name: string, port: number, mark
 export async function spawnSshd(config: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
   await prepareSeparation();
   const { program } = await demandSshd();
-  return spawn(program, ['-D', '-E', logOf(config), '-f', config], { detached: true, stdio: 'ignore', env });
+  return spawn(program, ['-D', '-E', logOf(config), '-f', config], {
+    detached: true,
+    stdio: 'ignore',
+    env,
+  });
 }
 
 /** Waits until it listens, or says why it does not. */
-export async function awaitSshd(child: ChildProcess, config: string, port: number, signal: AbortSignal): Promise<void> {
+export async function awaitSshd(
+  child: ChildProcess,
+  config: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<void> {
   let failed: Error | undefined;
   child.once('error', (error) => (failed = error));
   const look = async (): Promise<true | undefined> => {
-    if (failed || child.exitCode !== null) throw new Error(`sshd does not start: ${failed?.message ?? (await readFile(logOf(config), 'utf8'))}`);
+    if (failed || child.exitCode !== null)
+      throw new Error(
+        `sshd does not start: ${failed?.message ?? (await readFile(logOf(config), 'utf8'))}`,
+      );
     return (await isListening(port)) || undefined;
   };
-  if (!(await waitFor(look, { timeout: 10_000, interval: 20, signal }))) throw new Error(`sshd does not listen on port ${String(port)}`);
+  if (!(await waitFor(look, { timeout: 10_000, interval: 20, signal })))
+    throw new Error(`sshd does not listen on port ${String(port)}`);
 }
 
 const logOf = (config: string): string => `${config}.log`;
@@ -71,7 +96,9 @@ async function demandSshd(): Promise<{ program: string; settings: string[] }> {
 }
 
 async function makeKey(file: string, comment: string): Promise<void> {
-  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file], { timeout: 30_000 });
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file], {
+    timeout: 30_000,
+  });
 }
 
 async function isRootLocked(): Promise<boolean> {
@@ -88,6 +115,9 @@ export function isListening(port: number): Promise<boolean> {
       socket.destroy();
       resolve(yes);
     };
-    socket.once('connect', answer(true)).once('error', answer(false)).setTimeout(1000, answer(false));
+    socket
+      .once('connect', answer(true))
+      .once('error', answer(false))
+      .setTimeout(1000, answer(false));
   });
 }

@@ -8,8 +8,14 @@ export interface Patience {
   signal: AbortSignal;
 }
 
-/** Looks until there is something to see; undefined when the time is over. Throws when `signal` aborts, or what `look` throws. */
-export async function waitFor<T>(look: () => Promise<T | undefined>, patience: Patience): Promise<T | undefined> {
+/**
+ * Looks until there is something to see; undefined when the time is over. Throws when `signal`
+ * aborts, or what `look` throws.
+ */
+export async function waitFor<T>(
+  look: () => Promise<T | undefined>,
+  patience: Patience,
+): Promise<T | undefined> {
   const end = performance.now() + patience.timeout;
   for (;;) {
     const seen = await look();

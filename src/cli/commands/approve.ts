@@ -6,45 +6,87 @@ import type { Call, Run } from '../command-context.js';
 import { formatHost } from '../format-host.js';
 import { escapeControls } from '../screen.js';
 
-interface ApproveOptions { readonly all?: boolean; readonly fingerprint?: string; readonly yes?: boolean }
+interface ApproveOptions {
+  readonly all?: boolean;
+  readonly fingerprint?: string;
+  readonly yes?: boolean;
+}
 
 export function addApprove(program: Command, run: Run): void {
-  program.command('approve')
+  program
+    .command('approve')
     .description('Lets pending hosts in, once a person has compared their fingerprints.')
     .argument('[hosts...]', 'names or ids; none: lists those that wait')
     .option('--all', 'all that wait')
-    .option('--fingerprint <SHA256:…>', 'approve only if this is the fingerprint of the key with which it logs in; asks nothing')
+    .option(
+      '--fingerprint <SHA256:…>',
+      'approve only if this is the fingerprint of the key with which it logs in; asks nothing',
+    )
     .option('-y, --yes', 'ask nothing: somebody has compared the fingerprints already')
-    .action((names: string[], options: ApproveOptions, command: Command) => run(command, async (call) => {
-      const waiting = (await call.sync.hosts.list()).filter(({ status }) => status === 'pending').map(describeHost);
-      const chosen = options.all ? waiting : await Promise.all(names.map(async (name) => describeHost(await call.sync.hosts.show(name))));
-      if (chosen.length === 0) {
-        if (call.json) call.screen.printJson({ pending: waiting });
-        else call.screen.print(waiting.length === 0 ? 'No host waits for approval.\n' : waiting.map(formatHost).join('\n'));
-        return 0;
-      }
-      if (options.fingerprint !== undefined && chosen.length !== 1) throw new SyncMediaError('BAD_OPTION', '--fingerprint goes with one host');
-      const approved: HostDescription[] = [];
-      for (const host of chosen) {
-        if (await isWanted(host, options, call)) approved.push(describeHost(await call.sync.hosts.approve(host.id, host.digest)));
-      }
-      if (call.json) call.screen.printJson({ hosts: approved });
-      else call.screen.print(approved.map(({ hostname, id }) => `Approved host ${hostname} (${id})\n`).join(''));
-      return approved.length === chosen.length ? 0 : 3;
-    }));
+    .action((names: string[], options: ApproveOptions, command: Command) =>
+      run(command, async (call) => {
+        const waiting = (await call.sync.hosts.list())
+          .filter(({ status }) => status === 'pending')
+          .map(describeHost);
+        const chosen = options.all
+          ? waiting
+          : await Promise.all(
+              names.map(async (name) => describeHost(await call.sync.hosts.show(name))),
+            );
+        if (chosen.length === 0) {
+          if (call.json) call.screen.printJson({ pending: waiting });
+          else
+            call.screen.print(
+              waiting.length === 0
+                ? 'No host waits for approval.\n'
+                : waiting.map(formatHost).join('\n'),
+            );
+          return 0;
+        }
+        if (options.fingerprint !== undefined && chosen.length !== 1)
+          throw new SyncMediaError('BAD_OPTION', '--fingerprint goes with one host');
+        const approved: HostDescription[] = [];
+        for (const host of chosen) {
+          if (await isWanted(host, options, call))
+            approved.push(describeHost(await call.sync.hosts.approve(host.id, host.digest)));
+        }
+        if (call.json) call.screen.printJson({ hosts: approved });
+        else
+          call.screen.print(
+            approved.map(({ hostname, id }) => `Approved host ${hostname} (${id})\n`).join(''),
+          );
+        return approved.length === chosen.length ? 0 : 3;
+      }),
+    );
 }
 
 /**
  * Whether a person wants to approve this host. The approval sends the digest of what was shown,
  * so it fails if the host has changed since.
  */
-async function isWanted(host: HostDescription, { fingerprint, yes }: ApproveOptions, { screen, signal }: Call): Promise<boolean> {
+async function isWanted(
+  host: HostDescription,
+  { fingerprint, yes }: ApproveOptions,
+  { screen, signal }: Call,
+): Promise<boolean> {
   if (fingerprint !== undefined) {
     if (host.key?.fingerprint === fingerprint.replace(/=$/, '')) return true;
-    throw new SyncMediaError('BAD_KEY', `the key of ${host.hostname} is ${host.key?.fingerprint ?? 'none'}, and not ${fingerprint}: find out on that host which is right`);
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `the key of ${host.hostname} is ${host.key?.fingerprint ?? 'none'}, and not ` +
+        `${fingerprint}: find out on that host which is right`,
+    );
   }
   for (const line of formatHost(host).trimEnd().split('\n')) screen.note(line);
   if (yes) return true;
-  if (!canAsk()) throw new SyncMediaError('BAD_OPTION', `nobody is there to compare the fingerprints of ${host.hostname}: give --fingerprint, or --yes`);
-  return confirm(`Let ${escapeControls(host.hostname)} in? Compare the fingerprints with those on that host`, signal);
+  if (!canAsk())
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `nobody is there to compare the fingerprints of ${host.hostname}: give --fingerprint, or ` +
+        `--yes`,
+    );
+  return confirm(
+    `Let ${escapeControls(host.hostname)} in? Compare the fingerprints with those on that host`,
+    signal,
+  );
 }

@@ -5,47 +5,90 @@ import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addConflicts(program: Command, run: Run): void {
-  const conflicts = program.command('conflicts').description('Shows files of this host that lost against another version, and decides on them.');
-  conflicts.command('list', { isDefault: true }).description('Lists them, the newest first.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const files = await sync.conflicts.list();
-      if (json) screen.printJson({ files });
-      else {
-        screen.print(formatTable(['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
-          files.map(({ dir, path, size, at, keptAs }) => [dir, path, formatBytes(size), at.toISOString(), keptAs])));
-      }
-      return 0;
-    }));
-  addKept('compare', 'Compares one with the file at its path on this host.')
-    .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const conflict = await sync.conflicts.compare(dir, keptAs);
-      if (json) screen.printJson({ conflict });
-      else screen.print(describeComparison(conflict));
-      return 0;
-    }));
-  addKept('restore', 'Restores one on every host. The file that is there now goes to the trash.')
-    .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
+  const conflicts = program
+    .command('conflicts')
+    .description(
+      'Shows files of this host that lost against another version, and decides on them.',
+    );
+  conflicts
+    .command('list', { isDefault: true })
+    .description('Lists them, the newest first.')
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const files = await sync.conflicts.list();
+        if (json) screen.printJson({ files });
+        else {
+          screen.print(
+            formatTable(
+              ['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
+              files.map(({ dir, path, size, at, keptAs }) => [
+                dir,
+                path,
+                formatBytes(size),
+                at.toISOString(),
+                keptAs,
+              ]),
+            ),
+          );
+        }
+        return 0;
+      }),
+    );
+  addKept('compare', 'Compares one with the file at its path on this host.').action(
+    (dir: string, keptAs: string, _options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const conflict = await sync.conflicts.compare(dir, keptAs);
+        if (json) screen.printJson({ conflict });
+        else screen.print(describeComparison(conflict));
+        return 0;
+      }),
+  );
+  addKept(
+    'restore',
+    'Restores one on every host. The file that is there now goes to the trash.',
+  ).action((dir: string, keptAs: string, _options: object, command: Command) =>
+    run(command, async ({ sync, screen, json }) => {
       await sync.conflicts.restore(dir, keptAs);
       if (json) screen.printJson({ restored: keptAs });
       else screen.print(`restored ${keptAs}\n`);
       return 0;
-    }));
-  addKept('discard', 'Moves one to the trash, which keeps it for 30 days.')
-    .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      await sync.conflicts.discard(dir, keptAs);
-      if (json) screen.printJson({ discarded: keptAs });
-      else screen.print(`discarded ${keptAs}: it is in the trash\n`);
-      return 0;
-    }));
+    }),
+  );
+  addKept('discard', 'Moves one to the trash, which keeps it for 30 days.').action(
+    (dir: string, keptAs: string, _options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        await sync.conflicts.discard(dir, keptAs);
+        if (json) screen.printJson({ discarded: keptAs });
+        else screen.print(`discarded ${keptAs}: it is in the trash\n`);
+        return 0;
+      }),
+  );
 
   function addKept(name: string, about: string): Command {
-    return conflicts.command(name).description(about).argument('<sync-dir>').argument('<kept-as>', 'as the list shows it');
+    return conflicts
+      .command(name)
+      .description(about)
+      .argument('<sync-dir>')
+      .argument('<kept-as>', 'as the list shows it');
   }
 }
 
 function describeComparison({ path, keptAs, kept, here, identical }: ConflictComparison): string {
   const rows = [[keptAs, kept] as const, ...(here ? [[path, here] as const] : [])];
-  const verdict = !here ? `there is no file at ${path} on this host` : identical ? 'they are identical' : 'they differ';
-  return formatTable(['FILE', 'SIZE', 'DATE', 'SHA256'], rows.map(([name, { size, mtime, sha256 }]) => [name, formatBytes(size), mtime.toISOString(), sha256]))
-    + `${verdict}\n`;
+  const verdict = !here
+    ? `there is no file at ${path} on this host`
+    : identical
+      ? 'they are identical'
+      : 'they differ';
+  return (
+    formatTable(
+      ['FILE', 'SIZE', 'DATE', 'SHA256'],
+      rows.map(([name, { size, mtime, sha256 }]) => [
+        name,
+        formatBytes(size),
+        mtime.toISOString(),
+        sha256,
+      ]),
+    ) + `${verdict}\n`
+  );
 }

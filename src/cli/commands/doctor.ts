@@ -5,12 +5,25 @@ import { formatTable } from '../table.js';
 const results = { ok: 'ok', info: 'note', failed: 'FAILED' } as const;
 
 export function addDoctor(program: Command, run: Run): void {
-  program.command('doctor')
+  program
+    .command('doctor')
     .description('Examines this host and its way to the others; says for each failure what to do.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const checks = await sync.doctor();
-      if (json) screen.printJson({ checks });
-      else screen.print(formatTable(['CHECK', 'RESULT', ''], checks.map(({ name, state, message, remedy }) => [name, results[state], remedy === undefined ? message : `${message} → ${remedy}`])));
-      return checks.every(({ state }) => state !== 'failed') ? 0 : 3;
-    }));
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const checks = await sync.doctor();
+        if (json) screen.printJson({ checks });
+        else
+          screen.print(
+            formatTable(
+              ['CHECK', 'RESULT', ''],
+              checks.map(({ name, state, message, remedy }) => [
+                name,
+                results[state],
+                remedy === undefined ? message : `${message} → ${remedy}`,
+              ]),
+            ),
+          );
+        return checks.every(({ state }) => state !== 'failed') ? 0 : 3;
+      }),
+    );
 }

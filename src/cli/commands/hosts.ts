@@ -10,11 +10,13 @@ import { formatCsv, formatTable } from '../table.js';
 
 export function addHosts(program: Command, run: Run): void {
   const hosts = program.command('hosts').description('Lists, shows, adds and changes hosts.');
-  hosts.command('list', { isDefault: true })
+  hosts
+    .command('list', { isDefault: true })
     .description('Lists all hosts.')
     .option('--csv', 'print comma-separated values')
     .action(async (options: { csv?: boolean }, command: Command) => {
-      if (options.csv && command.optsWithGlobals<{ json?: boolean }>().json) throw new SyncMediaError('BAD_OPTION', '--csv and --json exclude each other');
+      if (options.csv && command.optsWithGlobals<{ json?: boolean }>().json)
+        throw new SyncMediaError('BAD_OPTION', '--csv and --json exclude each other');
       await run(command, async ({ sync, screen, json }) => {
         const found = (await sync.hosts.list()).map(describeHost);
         if (json) screen.printJson({ hosts: found });
@@ -23,57 +25,122 @@ export function addHosts(program: Command, run: Run): void {
       });
     });
 
-  hosts.command('show').description('Shows one host.').argument('<host>', 'its name or id')
-    .action((name: string, _options: object, command: Command) => run(command, async (call) => print(await call.sync.hosts.show(name), call)));
+  hosts
+    .command('show')
+    .description('Shows one host.')
+    .argument('<host>', 'its name or id')
+    .action((name: string, _options: object, command: Command) =>
+      run(command, async (call) => print(await call.sync.hosts.show(name), call)),
+    );
 
   addHostOptions(hosts.command('add'))
-    .description('Adds a passive host: one that only has sshd and rsync. --hostname and --root are needed.')
-    .option('--fingerprint <SHA256:…>', 'of one of its sshd\'s host keys, as `ssh-keygen -lf` prints it there; without it, the command shows the key and asks')
+    .description(
+      'Adds a passive host: one that only has sshd and rsync. --hostname and --root are needed.',
+    )
+    .option(
+      '--fingerprint <SHA256:…>',
+      "of one of its sshd's host keys, as `ssh-keygen -lf` prints it there; without it, the " +
+        'command shows the key and asks',
+    )
     .action(async (options: HostOptions & { fingerprint?: string }, command: Command) => {
       const { hostname, root, key, syncDirs, fingerprint } = options;
-      if (hostname === undefined || root === undefined) throw new SyncMediaError('BAD_OPTION', 'hosts add needs --hostname and --root');
-      if (fingerprint === undefined && !canAsk()) throw new SyncMediaError('BAD_OPTION', 'nobody is there to compare the fingerprint of the host key: give it as --fingerprint');
+      if (hostname === undefined || root === undefined)
+        throw new SyncMediaError('BAD_OPTION', 'hosts add needs --hostname and --root');
+      if (fingerprint === undefined && !canAsk())
+        throw new SyncMediaError(
+          'BAD_OPTION',
+          'nobody is there to compare the fingerprint of the host key: give it as --fingerprint',
+        );
       const registration = {
-        ...readHostOptions(options), hostname, root, ...(key !== undefined && { key }), ...(syncDirs && { syncDirs }),
+        ...readHostOptions(options),
+        hostname,
+        root,
+        ...(key !== undefined && { key }),
+        ...(syncDirs && { syncDirs }),
       };
       await run(command, async (call) => {
-        const pinned = fingerprint ?? await askForKey({ url: registration.url ?? hostname, sshPort: registration.sshPort ?? 22 }, call);
-        return pinned === undefined ? 3 : print(await call.sync.hosts.add({ ...registration, fingerprint: pinned }), call);
+        const pinned =
+          fingerprint ??
+          (await askForKey(
+            { url: registration.url ?? hostname, sshPort: registration.sshPort ?? 22 },
+            call,
+          ));
+        return pinned === undefined
+          ? 3
+          : print(await call.sync.hosts.add({ ...registration, fingerprint: pinned }), call);
       });
     });
 
   addHostOptions(hosts.command('edit'))
-    .description('Changes the stored settings of a host.').argument('<host>', 'its name or id')
-    .addOption(new Option('--status <status>', 'pause what is sent to it, or resume it').choices(['approved', 'paused']))
-    .action(async (name: string, options: HostOptions & { status?: 'approved' | 'paused' }, command: Command) => {
-      const { root, key, syncDirs, status } = options;
-      const edit = {
-        ...readHostOptions(options), ...(root !== undefined && { rootPath: root }), ...(syncDirs && { syncDirs }), ...(status && { status }),
-        ...(key !== undefined && { publicKey: await readKey(key) }),
-      };
-      if (Object.keys(edit).length === 0) throw new SyncMediaError('BAD_OPTION', 'hosts edit needs at least one option that says what to change');
-      await run(command, async (call) => print(await call.sync.hosts.edit(name, edit), call));
-    });
+    .description('Changes the stored settings of a host.')
+    .argument('<host>', 'its name or id')
+    .addOption(
+      new Option('--status <status>', 'pause what is sent to it, or resume it').choices([
+        'approved',
+        'paused',
+      ]),
+    )
+    .action(
+      async (
+        name: string,
+        options: HostOptions & { status?: 'approved' | 'paused' },
+        command: Command,
+      ) => {
+        const { root, key, syncDirs, status } = options;
+        const edit = {
+          ...readHostOptions(options),
+          ...(root !== undefined && { rootPath: root }),
+          ...(syncDirs && { syncDirs }),
+          ...(status && { status }),
+          ...(key !== undefined && { publicKey: await readKey(key) }),
+        };
+        if (Object.keys(edit).length === 0)
+          throw new SyncMediaError(
+            'BAD_OPTION',
+            'hosts edit needs at least one option that says what to change',
+          );
+        await run(command, async (call) => print(await call.sync.hosts.edit(name, edit), call));
+      },
+    );
 
-  hosts.command('seal')
-    .description('After a change of SYNCMEDIA_SECRET, seals again the rows of all hosts that have a valid seal.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const { sealed, pending } = await sync.hosts.seal();
-      if (json) screen.printJson({ sealed: sealed.map(describeHost), pending: pending.map(describeHost) });
-      else screen.print(`${[`Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}`, ...pending.map(({ hostname }) => `Pending, to be approved: ${hostname}`)].join('\n')}\n`);
-      return pending.length === 0 ? 0 : 3;
-    }));
+  hosts
+    .command('seal')
+    .description(
+      'After a change of SYNCMEDIA_SECRET, seals again the rows of all hosts that have a valid ' +
+        'seal.',
+    )
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const { sealed, pending } = await sync.hosts.seal();
+        if (json)
+          screen.printJson({
+            sealed: sealed.map(describeHost),
+            pending: pending.map(describeHost),
+          });
+        else
+          screen.print(
+            `${[`Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}`, ...pending.map(({ hostname }) => `Pending, to be approved: ${hostname}`)].join('\n')}\n`,
+          );
+        return pending.length === 0 ? 0 : 3;
+      }),
+    );
 }
 
 /**
  * Shows a new host's first key (ed25519 before others). Returns its fingerprint if a person
  * confirms that it is the right one.
  */
-async function askForKey(address: { url: string; sshPort: number }, { sync, screen, signal }: Call): Promise<string | undefined> {
+async function askForKey(
+  address: { url: string; sshPort: number },
+  { sync, screen, signal }: Call,
+): Promise<string | undefined> {
   const { shown } = await sync.hosts.readKeys(address);
   const [key] = shown;
   screen.note(`${address.url} port ${String(address.sshPort)} shows ${shown.join(', ')}`);
-  return key !== undefined && await confirm(`Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`, signal) ? key : undefined;
+  return key !== undefined &&
+    (await confirm(`Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`, signal))
+    ? key
+    : undefined;
 }
 
 /** Returns a literal key line, or the content of a file. */
@@ -94,13 +161,44 @@ function print(host: Parameters<typeof describeHost>[0], { screen, json }: Call)
 }
 
 function formatAsTable(hosts: readonly HostDescription[]): string {
-  return formatTable(['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'], hosts.map((host) =>
-    [host.hostname, addressOf(host), statusOf(host), host.rootPath, host.syncDirs.join(', ') || 'all', host.id]));
+  return formatTable(
+    ['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'],
+    hosts.map((host) => [
+      host.hostname,
+      addressOf(host),
+      statusOf(host),
+      host.rootPath,
+      host.syncDirs.join(', ') || 'all',
+      host.id,
+    ]),
+  );
 }
 
 function formatAsCsv(hosts: readonly HostDescription[]): string {
-  return formatCsv(['username', 'hostname', 'url', 'port', 'root', 'syncDirs', 'status', 'passive', 'readyAt', 'id'], hosts.map((host) => [
-    host.username, host.hostname, host.url, String(host.sshPort), host.rootPath, host.syncDirs.join(','), host.status, String(host.passive),
-    host.readyAt?.toISOString() ?? '', host.id,
-  ]));
+  return formatCsv(
+    [
+      'username',
+      'hostname',
+      'url',
+      'port',
+      'root',
+      'syncDirs',
+      'status',
+      'passive',
+      'readyAt',
+      'id',
+    ],
+    hosts.map((host) => [
+      host.username,
+      host.hostname,
+      host.url,
+      String(host.sshPort),
+      host.rootPath,
+      host.syncDirs.join(','),
+      host.status,
+      String(host.passive),
+      host.readyAt?.toISOString() ?? '',
+      host.id,
+    ]),
+  );
 }

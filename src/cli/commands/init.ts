@@ -6,38 +6,72 @@ import type { HostRegistration, InitReport } from '../../api/sync-media.js';
 import type { Host } from '../../model/words.js';
 import { ask, canAsk } from '../prompt.js';
 import type { Call, Run } from '../command-context.js';
-import { addHostOptions, collectList, type HostOptions, parsePort, readHostOptions } from '../host-options.js';
+import {
+  addHostOptions,
+  collectList,
+  type HostOptions,
+  parsePort,
+  readHostOptions,
+} from '../host-options.js';
 import { formatTable } from '../table.js';
 
-interface InitOptions extends HostOptions { readonly interactive?: boolean; readonly unconfined?: boolean; readonly confined?: boolean; readonly generate?: boolean }
+interface InitOptions extends HostOptions {
+  readonly interactive?: boolean;
+  readonly unconfined?: boolean;
+  readonly confined?: boolean;
+  readonly generate?: boolean;
+}
 
 export function addInit(program: Command, run: Run): void {
   addHostOptions(program.command('init'))
-    .description('Registers this machine as a host, or brings its row up to date, then tries whether files can reach it.')
-    .option('--generate', 'make an ed25519 key for this host in its state folder, or use the one made there before')
-    .option('--unconfined', 'let the keys of the other hosts open a login shell here, where they cannot be confined to the sync dirs')
+    .description(
+      'Registers this machine as a host, or brings its row up to date, then tries whether files ' +
+        'can reach it.',
+    )
+    .option(
+      '--generate',
+      'make an ed25519 key for this host in its state folder, or use the one made there before',
+    )
+    .option(
+      '--unconfined',
+      'let the keys of the other hosts open a login shell here, where they cannot be confined ' +
+        'to the sync dirs',
+    )
     .option('--confined', 'confine them again')
     .option('-i, --interactive', 'ask for what was not given; asks only on a terminal')
-    .action((options: InitOptions, command: Command) => run(command, async (call) => {
-      const given = readRegistration(options);
-      const registration = options.interactive ? await askForRest(given, call) : given;
-      const report = await call.sync.hosts.init(registration);
-      if (call.json) call.screen.printJson({ ...report, host: describeHost(report.host) });
-      else call.screen.print(formatReport(report));
-      return report.checks.every(({ ok }) => ok) ? 0 : 3;
-    }));
+    .action((options: InitOptions, command: Command) =>
+      run(command, async (call) => {
+        const given = readRegistration(options);
+        const registration = options.interactive ? await askForRest(given, call) : given;
+        const report = await call.sync.hosts.init(registration);
+        if (call.json) call.screen.printJson({ ...report, host: describeHost(report.host) });
+        else call.screen.print(formatReport(report));
+        return report.checks.every(({ ok }) => ok) ? 0 : 3;
+      }),
+    );
 }
 
 function readRegistration(options: InitOptions): HostRegistration {
   const { key, root, syncDirs, unconfined, confined, generate } = options;
-  if (unconfined && confined) throw new SyncMediaError('BAD_OPTION', '--unconfined and --confined exclude each other: give one of them');
+  if (unconfined && confined)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      '--unconfined and --confined exclude each other: give one of them',
+    );
   return {
-    ...(generate && { generate }), ...((unconfined || confined) && { unconfined: unconfined === true }),
-    ...readHostOptions(options), ...(key !== undefined && { key }), ...(root !== undefined && { root }), ...(syncDirs && { syncDirs }),
+    ...(generate && { generate }),
+    ...((unconfined || confined) && { unconfined: unconfined === true }),
+    ...readHostOptions(options),
+    ...(key !== undefined && { key }),
+    ...(root !== undefined && { root }),
+    ...(syncDirs && { syncDirs }),
   };
 }
 
-async function askForRest(given: HostRegistration, { sync, environment, screen, signal }: Call): Promise<HostRegistration> {
+async function askForRest(
+  given: HostRegistration,
+  { sync, environment, screen, signal }: Call,
+): Promise<HostRegistration> {
   if (!canAsk()) {
     screen.note('syncmedia: -i asks on a terminal only; going on with what was given');
     return given;
@@ -46,7 +80,10 @@ async function askForRest(given: HostRegistration, { sync, environment, screen, 
   const text = (answer: string): string => answer;
   const answers: HostRegistration = { ...given };
   const fill = async <K extends keyof HostRegistration>(
-    name: K, question: string, otherwise: string, read: (answer: string) => NonNullable<HostRegistration[K]>,
+    name: K,
+    question: string,
+    otherwise: string,
+    read: (answer: string) => NonNullable<HostRegistration[K]>,
   ): Promise<void> => {
     if (given[name] !== undefined) return;
     const answer = await ask({ text: question, otherwise, read }, signal);
@@ -54,26 +91,66 @@ async function askForRest(given: HostRegistration, { sync, environment, screen, 
   };
   // An empty answer means the value of the environment, else the stored one, else the default.
   const { SYNCMEDIA_SSH_PORT: port, SYNCMEDIA_SYNC_DIRS: dirs } = environment;
-  await fill('hostname', 'Host name', environment.SYNCMEDIA_HOSTNAME ?? stored?.hostname ?? hostname(), text);
-  await fill('url', 'Name or address for the others', environment.SYNCMEDIA_URL ?? stored?.url ?? 'this machine\'s FQDN', text);
-  await fill('username', 'Login user', environment.SYNCMEDIA_USERNAME ?? stored?.username ?? userInfo().username, text);
-  await fill('key', 'Public key', environment.SYNCMEDIA_KEY ?? environment.PATH_RSA ?? (stored ? 'as it is' : '~/.ssh/id_rsa.pub, then id_ed25519.pub'), text);
+  await fill(
+    'hostname',
+    'Host name',
+    environment.SYNCMEDIA_HOSTNAME ?? stored?.hostname ?? hostname(),
+    text,
+  );
+  await fill(
+    'url',
+    'Name or address for the others',
+    environment.SYNCMEDIA_URL ?? stored?.url ?? "this machine's FQDN",
+    text,
+  );
+  await fill(
+    'username',
+    'Login user',
+    environment.SYNCMEDIA_USERNAME ?? stored?.username ?? userInfo().username,
+    text,
+  );
+  await fill(
+    'key',
+    'Public key',
+    environment.SYNCMEDIA_KEY ??
+      environment.PATH_RSA ??
+      (stored ? 'as it is' : '~/.ssh/id_rsa.pub, then id_ed25519.pub'),
+    text,
+  );
   await fill('sshPort', 'ssh port', String(port ?? stored?.sshPort ?? 22), parsePort);
-  await fill('root', 'Root directory', environment.SYNCMEDIA_ROOT ?? stored?.rootPath ?? 'needed', text);
-  await fill('syncDirs', 'Sync dirs, comma-separated', (dirs ?? stored?.syncDirs)?.join(',') || 'all', collectList);
+  await fill(
+    'root',
+    'Root directory',
+    environment.SYNCMEDIA_ROOT ?? stored?.rootPath ?? 'needed',
+    text,
+  );
+  await fill(
+    'syncDirs',
+    'Sync dirs, comma-separated',
+    (dirs ?? stored?.syncDirs)?.join(',') || 'all',
+    collectList,
+  );
   return answers;
 }
 
 async function findThisHost(sync: Call['sync']): Promise<Host | undefined> {
   if (!sync.initialised) return undefined;
   const { thisHost } = await sync.status();
-  return thisHost && await sync.hosts.show(thisHost.id);
+  return thisHost && (await sync.hosts.show(thisHost.id));
 }
 
 function formatReport({ host, created, checks }: InitReport): string {
   const address = `${host.username}@${host.url}:${String(host.sshPort)}`;
-  const head = `${created ? 'Created' : 'Updated'} host ${host.hostname} (${host.id}), ${address}, root ${host.rootPath}\n`;
-  const table = formatTable(['CHECK', 'RESULT', ''], checks.map(({ name, ok, message, remedy }) =>
-    [name, ok ? 'ok' : 'FAILED', remedy === undefined ? message : `${message} → ${remedy}`]));
+  const head =
+    `${created ? 'Created' : 'Updated'} host ${host.hostname} (${host.id}), ` +
+    `${address}, root ${host.rootPath}\n`;
+  const table = formatTable(
+    ['CHECK', 'RESULT', ''],
+    checks.map(({ name, ok, message, remedy }) => [
+      name,
+      ok ? 'ok' : 'FAILED',
+      remedy === undefined ? message : `${message} → ${remedy}`,
+    ]),
+  );
   return checks.length > 0 ? `${head}\n${table}` : head;
 }

@@ -5,36 +5,70 @@ import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addRuns(program: Command, run: Run): void {
-  const runs = program.command('runs').description('Shows the runs that were requested: pushes, pulls, verifications, adoptions, bootstraps.');
-  runs.command('list', { isDefault: true })
+  const runs = program
+    .command('runs')
+    .description(
+      'Shows the runs that were requested: pushes, pulls, verifications, adoptions, bootstraps.',
+    );
+  runs
+    .command('list', { isDefault: true })
     .description('Lists them, the newest first.')
     .option('--limit <number>', 'how many at most', parseLimit, 50)
-    .action((options: { limit: number }, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const found = await sync.runs.list(options.limit);
-      if (json) screen.printJson({ runs: found });
-      else {
-        screen.print(formatTable(['RUN', 'KIND', 'STATE', 'FILES', 'BYTES', 'FAILURES', 'ASKED', 'BY'], found.map((one) => [
-          one.id, one.dryRun ? `${one.kind} (dry)` : one.kind, one.state, `${String(one.files)}/${String(one.filesFound)}`, formatBytes(one.bytes),
-          String(one.failures.length), one.askedAt.toISOString(), one.askedBy,
-        ])));
-      }
-      return 0;
-    }));
-  runs.command('show').description('Shows one.').argument('<id>')
-    .action((id: string, _options: object, command: Command) => run(command, async (call) => {
-      await showRun(await call.sync.runs.show(id), call);
-      return 0;
-    }));
-  runs.command('follow').description('Follows one to its end.').argument('<id>')
-    .action((id: string, _options: object, command: Command) => run(command, (call) => followRun(id, call)));
-  runs.command('cancel').description('Cancels one.').argument('<id>')
-    .action((id: string, _options: object, command: Command) => run(command, async (call) => {
-      await showRun(await call.sync.runs.cancel(id), call);
-      return 0;
-    }));
+    .action((options: { limit: number }, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const found = await sync.runs.list(options.limit);
+        if (json) screen.printJson({ runs: found });
+        else {
+          screen.print(
+            formatTable(
+              ['RUN', 'KIND', 'STATE', 'FILES', 'BYTES', 'FAILURES', 'ASKED', 'BY'],
+              found.map((one) => [
+                one.id,
+                one.dryRun ? `${one.kind} (dry)` : one.kind,
+                one.state,
+                `${String(one.files)}/${String(one.filesFound)}`,
+                formatBytes(one.bytes),
+                String(one.failures.length),
+                one.askedAt.toISOString(),
+                one.askedBy,
+              ]),
+            ),
+          );
+        }
+        return 0;
+      }),
+    );
+  runs
+    .command('show')
+    .description('Shows one.')
+    .argument('<id>')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (call) => {
+        await showRun(await call.sync.runs.show(id), call);
+        return 0;
+      }),
+    );
+  runs
+    .command('follow')
+    .description('Follows one to its end.')
+    .argument('<id>')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, (call) => followRun(id, call)),
+    );
+  runs
+    .command('cancel')
+    .description('Cancels one.')
+    .argument('<id>')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (call) => {
+        await showRun(await call.sync.runs.cancel(id), call);
+        return 0;
+      }),
+    );
 }
 
 function parseLimit(value: string): number {
-  if (!/^\d{1,4}$/.test(value) || Number(value) < 1 || Number(value) > 1000) throw new InvalidArgumentError('A number from 1 to 1000.');
+  if (!/^\d{1,4}$/.test(value) || Number(value) < 1 || Number(value) > 1000)
+    throw new InvalidArgumentError('A number from 1 to 1000.');
   return Number(value);
 }

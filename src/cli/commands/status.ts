@@ -4,48 +4,141 @@ import type { Run } from '../command-context.js';
 import { formatPairs, formatTable } from '../table.js';
 
 export function addStatus(program: Command, run: Run): void {
-  program.command('status')
+  program
+    .command('status')
     .description('Shows the pending files of each host, its last delivery, and its failures.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const status = await sync.status();
-      if (json) screen.printJson(status);
-      else screen.print(formatStatus(status));
-      return status.initialised ? 0 : 4;
-    }));
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const status = await sync.status();
+        if (json) screen.printJson(status);
+        else screen.print(formatStatus(status));
+        return status.initialised ? 0 : 4;
+      }),
+    );
 }
 
 function formatStatus(status: Status): string {
   const names = new Map(status.hosts.map(({ id, hostname }) => [id, hostname]));
   const nameOf = (id: string): string => names.get(id) ?? id;
-  return formatPairs([
-    ['this host', status.thisHost ? `${status.thisHost.hostname} (${status.thisHost.id})` : 'not initialised: run `syncmedia init`'],
-    ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
-    ...(status.unsealedRules ? [['unsealed rules', `${status.unsealedRules.join(', ')}: \`syncmedia doctor\` has the remedy`] as [string, string]] : []),
-    ['entries', String(status.entries)],
-    ['captures', `${String(status.captures)} to be processed`],
-    ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
-    ['conflicts', `${String(status.conflicts.length)} recoverable on this host`],
-  ]) + section(['HOST', 'STATUS', 'OWED', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'], status.hosts.map(formatHost))
-    + section(['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'], status.hosts.flatMap((host) => host.failures.map(
-      ({ sender, failure, since, nextTryAt }) => [host.hostname, nameOf(sender), failure.code, failure.message, timeOf(since), timeOf(nextTryAt)])))
-    + section(['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'], status.hosts.flatMap((host) => host.blockedPaths.map(
-      ({ path, failure, since, retryAt }) => [host.hostname, path, failure.code, failure.message, timeOf(since), retryAt ? timeOf(retryAt) : 'by hand'])))
-    + section(['CANNOT BE SYNCED ON', 'PATH', ''], status.hosts.flatMap((host) => Object.values(host.unsyncable ?? {}).flatMap(
-      ({ examples }) => examples.map(({ path, why }) => [host.hostname, path, why]))))
-    + section(['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'], status.hosts.flatMap((host) => (host.setup ?? []).map(
-      ({ about, message, remedy }) => [host.hostname, about, message, remedy])))
-    + section(['UNREADABLE IN THE ROW OF', 'FIELD'], status.hosts.flatMap((host) => (host.unreadable ?? []).map((field) => [host.hostname, field])))
-    + section(['UNREADABLE ROW OF', 'ID', 'FIELDS', 'SET ASIDE'], status.unreadableRows.newest.map(({ collection, id, fields, at }) => [collection, id, fields.join(', '), timeOf(at)]))
-    + section(['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'], status.hosts.flatMap((host) => Object.entries(host.unnamed ?? {}).map(
-      ([model, { count, lastDocument, lastAt }]) => [host.hostname, model, String(count), lastDocument, timeOf(lastAt)])))
-    + section(['CONFLICT', 'KEPT AS', 'SINCE'], status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]));
+  return (
+    formatPairs([
+      [
+        'this host',
+        status.thisHost
+          ? `${status.thisHost.hostname} (${status.thisHost.id})`
+          : 'not initialised: run `syncmedia init`',
+      ],
+      ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
+      ...(status.unsealedRules
+        ? [
+            [
+              'unsealed rules',
+              `${status.unsealedRules.join(', ')}: \`syncmedia doctor\` has the remedy`,
+            ] as [string, string],
+          ]
+        : []),
+      ['entries', String(status.entries)],
+      ['captures', `${String(status.captures)} to be processed`],
+      ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
+      ['conflicts', `${String(status.conflicts.length)} recoverable on this host`],
+    ]) +
+    section(
+      ['HOST', 'STATUS', 'OWED', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'],
+      status.hosts.map(formatHost),
+    ) +
+    section(
+      ['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'],
+      status.hosts.flatMap((host) =>
+        host.failures.map(({ sender, failure, since, nextTryAt }) => [
+          host.hostname,
+          nameOf(sender),
+          failure.code,
+          failure.message,
+          timeOf(since),
+          timeOf(nextTryAt),
+        ]),
+      ),
+    ) +
+    section(
+      ['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'],
+      status.hosts.flatMap((host) =>
+        host.blockedPaths.map(({ path, failure, since, retryAt }) => [
+          host.hostname,
+          path,
+          failure.code,
+          failure.message,
+          timeOf(since),
+          retryAt ? timeOf(retryAt) : 'by hand',
+        ]),
+      ),
+    ) +
+    section(
+      ['CANNOT BE SYNCED ON', 'PATH', ''],
+      status.hosts.flatMap((host) =>
+        Object.values(host.unsyncable ?? {}).flatMap(({ examples }) =>
+          examples.map(({ path, why }) => [host.hostname, path, why]),
+        ),
+      ),
+    ) +
+    section(
+      ['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'],
+      status.hosts.flatMap((host) =>
+        (host.setup ?? []).map(({ about, message, remedy }) => [
+          host.hostname,
+          about,
+          message,
+          remedy,
+        ]),
+      ),
+    ) +
+    section(
+      ['UNREADABLE IN THE ROW OF', 'FIELD'],
+      status.hosts.flatMap((host) =>
+        (host.unreadable ?? []).map((field) => [host.hostname, field]),
+      ),
+    ) +
+    section(
+      ['UNREADABLE ROW OF', 'ID', 'FIELDS', 'SET ASIDE'],
+      status.unreadableRows.newest.map(({ collection, id, fields, at }) => [
+        collection,
+        id,
+        fields.join(', '),
+        timeOf(at),
+      ]),
+    ) +
+    section(
+      ['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'],
+      status.hosts.flatMap((host) =>
+        Object.entries(host.unnamed ?? {}).map(([model, { count, lastDocument, lastAt }]) => [
+          host.hostname,
+          model,
+          String(count),
+          lastDocument,
+          timeOf(lastAt),
+        ]),
+      ),
+    ) +
+    section(
+      ['CONFLICT', 'KEPT AS', 'SINCE'],
+      status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]),
+    )
+  );
 }
 
 function formatHost(host: HostStatus): string[] {
-  const marks = [host.thisHost && 'this host', host.passive && 'passive', !host.ready && 'not ready'].filter((mark) => mark !== false);
+  const marks = [
+    host.thisHost && 'this host',
+    host.passive && 'passive',
+    !host.ready && 'not ready',
+  ].filter((mark) => mark !== false);
   return [
-    host.hostname, [host.status, ...marks].join(', '), String(host.owed), timeOf(host.owedSince), String(host.blocked),
-    timeOf(host.deliveredAt), host.lease?.holder ?? '–',
+    host.hostname,
+    [host.status, ...marks].join(', '),
+    String(host.owed),
+    timeOf(host.owedSince),
+    String(host.blocked),
+    timeOf(host.deliveredAt),
+    host.lease?.holder ?? '–',
   ];
 }
 

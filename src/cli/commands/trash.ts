@@ -4,44 +4,89 @@ import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
 export function addTrash(program: Command, run: Run): void {
-  const trash = program.command('trash').description('Shows the replaced and removed files of this host, and restores them.');
-  trash.command('list', { isDefault: true })
+  const trash = program
+    .command('trash')
+    .description('Shows the replaced and removed files of this host, and restores them.');
+  trash
+    .command('list', { isDefault: true })
     .description('Lists superseded versions and removed files, the newest first.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const files = await sync.kept.list('trash');
-      if (json) screen.printJson({ files });
-      else {
-        screen.print(formatTable(['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
-          files.map(({ dir, path, size, at, keptAs }) => [dir, path, formatBytes(size), at.toISOString(), keptAs])));
-      }
-      return 0;
-    }));
-  trash.command('restore').description('Restores a file on every host. The file that is there now goes to the trash.')
-    .argument('<sync-dir>').argument('<kept-as>', 'as the list shows it')
-    .action((dir: string, keptAs: string, _options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      await sync.kept.restore(dir, keptAs);
-      if (json) screen.printJson({ restored: keptAs });
-      else screen.print(`restored ${keptAs}\n`);
-      return 0;
-    }));
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const files = await sync.kept.list('trash');
+        if (json) screen.printJson({ files });
+        else {
+          screen.print(
+            formatTable(
+              ['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
+              files.map(({ dir, path, size, at, keptAs }) => [
+                dir,
+                path,
+                formatBytes(size),
+                at.toISOString(),
+                keptAs,
+              ]),
+            ),
+          );
+        }
+        return 0;
+      }),
+    );
+  trash
+    .command('restore')
+    .description('Restores a file on every host. The file that is there now goes to the trash.')
+    .argument('<sync-dir>')
+    .argument('<kept-as>', 'as the list shows it')
+    .action((dir: string, keptAs: string, _options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        await sync.kept.restore(dir, keptAs);
+        if (json) screen.printJson({ restored: keptAs });
+        else screen.print(`restored ${keptAs}\n`);
+        return 0;
+      }),
+    );
 }
 
 export function addRemovals(program: Command, run: Run): void {
-  const removals = program.command('removals').description('Decides on removals that wait for a person, because there were so many at once.');
-  removals.command('list', { isDefault: true }).description('Lists the waiting removals.')
-    .action((_options: object, command: Command) => run(command, async ({ sync, screen, json }) => {
-      const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({ host: host.hostname, dir, message: failure.message }));
-      if (json) screen.printJson({ removals: waiting });
-      else screen.print(formatTable(['HOST', 'SYNC DIR', 'WHAT'], waiting.map(({ host, dir, message }) => [host, dir, message])));
-      return 0;
-    }));
-  for (const [name, decision, about] of [['approve', 'approved', 'Approves them: the files are removed.'], ['reject', 'rejected', 'Rejects them: the files stay.']] as const) {
-    removals.command(name).description(about).argument('<sync-dir>').option('--host <host>', 'only those that wait on this host')
-      .action((dir: string, options: { host?: string }, command: Command) => run(command, async ({ sync, screen, json }) => {
-        await sync.removals.decide(dir, decision, options.host);
-        if (json) screen.printJson({ dir, decision });
-        else screen.print(`${decision}: the removals of ${dir}\n`);
+  const removals = program
+    .command('removals')
+    .description('Decides on removals that wait for a person, because there were so many at once.');
+  removals
+    .command('list', { isDefault: true })
+    .description('Lists the waiting removals.')
+    .action((_options: object, command: Command) =>
+      run(command, async ({ sync, screen, json }) => {
+        const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({
+          host: host.hostname,
+          dir,
+          message: failure.message,
+        }));
+        if (json) screen.printJson({ removals: waiting });
+        else
+          screen.print(
+            formatTable(
+              ['HOST', 'SYNC DIR', 'WHAT'],
+              waiting.map(({ host, dir, message }) => [host, dir, message]),
+            ),
+          );
         return 0;
-      }));
+      }),
+    );
+  for (const [name, decision, about] of [
+    ['approve', 'approved', 'Approves them: the files are removed.'],
+    ['reject', 'rejected', 'Rejects them: the files stay.'],
+  ] as const) {
+    removals
+      .command(name)
+      .description(about)
+      .argument('<sync-dir>')
+      .option('--host <host>', 'only those that wait on this host')
+      .action((dir: string, options: { host?: string }, command: Command) =>
+        run(command, async ({ sync, screen, json }) => {
+          await sync.removals.decide(dir, decision, options.host);
+          if (json) screen.printJson({ dir, decision });
+          else screen.print(`${decision}: the removals of ${dir}\n`);
+          return 0;
+        }),
+      );
   }
 }

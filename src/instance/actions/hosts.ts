@@ -13,7 +13,13 @@ import { Seals } from '../../hosts/seal.js';
 import { readState, type State } from '../../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../../hosts/sync-dirs-store.js';
 import { unregisterHost } from '../../hosts/unregister.js';
-import type { Change, HostEdit, HostRegistration, InitReport, SyncMedia } from '../../api/sync-media.js';
+import type {
+  Change,
+  HostEdit,
+  HostRegistration,
+  InitReport,
+  SyncMedia,
+} from '../../api/sync-media.js';
 import type { KnownDirs } from '../../context/known-dirs.js';
 import { Ledger } from '../../ledger/ledger.js';
 import type { Row } from '../../ledger/filters.js';
@@ -47,10 +53,17 @@ export class HostActions {
       init: (registration, change) => this.init(registration, change),
       add: async (registration, change) => addPassiveHost(await this.deps(), registration, change),
       edit: (nameOrId, edit, change) => this.edit(nameOrId, edit, change),
-      approve: async (nameOrId, digest) => approveHost(await this.deps(), await this.show(nameOrId), digest),
+      approve: async (nameOrId, digest) =>
+        approveHost(await this.deps(), await this.show(nameOrId), digest),
       seal: async () => sealHosts(await this.deps()),
-      readKeys: async (host) => readHostKeys(typeof host === 'string' ? await this.show(host) : { username: 'unknown', hostKeys: [], ...host }),
-      acceptKeys: async (nameOrId, fingerprints) => acceptHostKeys(await this.deps(), await this.show(nameOrId), fingerprints),
+      readKeys: async (host) =>
+        readHostKeys(
+          typeof host === 'string'
+            ? await this.show(host)
+            : { username: 'unknown', hostKeys: [], ...host },
+        ),
+      acceptKeys: async (nameOrId, fingerprints) =>
+        acceptHostKeys(await this.deps(), await this.show(nameOrId), fingerprints),
       unregister: (nameOrId) => this.unregister(nameOrId),
     };
   }
@@ -63,7 +76,10 @@ export class HostActions {
     return (await this.registry()).get(nameOrId);
   }
 
-  private async init(registration: HostRegistration = {}, change: Change = {}): Promise<InitReport> {
+  private async init(
+    registration: HostRegistration = {},
+    change: Change = {},
+  ): Promise<InitReport> {
     const report = await initHost(await this.deps(), registration, {}, change);
     this.context.onStateChange();
     return report;
@@ -94,7 +110,11 @@ export class HostActions {
 
   private async registry(): Promise<Registry> {
     const connection = await this.context.connection();
-    const registry = new Registry(() => hostRows(connection, this.context.config.collectionPrefix), this.myId(), this.seals());
+    const registry = new Registry(
+      () => hostRows(connection, this.context.config.collectionPrefix),
+      this.myId(),
+      this.seals(),
+    );
     await registry.refresh();
     return registry;
   }
@@ -102,16 +122,39 @@ export class HostActions {
   private async deps(): Promise<HostsDeps> {
     const { config, dirs } = this.context;
     const connection = await this.context.connection();
-    const collection = <T extends object>(name: string) => nativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
-    const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log, this.seals());
+    const collection = <T extends object>(name: string) =>
+      nativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
+    const syncDirs = new SyncDirsStore(
+      () => collection<SyncDirRow>('syncdirs'),
+      config.log,
+      this.seals(),
+    );
     await syncDirs.declare(dirs.listDeclared());
     return {
-      connection, config, syncDirs, seals: this.seals(), disk: localDisk,
-      tryHost: (host, state, paths) => this.overSsh(state, (ssh) =>
-        tryHost({ ssh, host, timeoutMs: config.timeoutMs, authorizedKeysFile: state.authorizedKeysFile, dirs: paths })),
+      connection,
+      config,
+      syncDirs,
+      seals: this.seals(),
+      disk: localDisk,
+      tryHost: (host, state, paths) =>
+        this.overSsh(state, (ssh) =>
+          tryHost({
+            ssh,
+            host,
+            timeoutMs: config.timeoutMs,
+            authorizedKeysFile: state.authorizedKeysFile,
+            dirs: paths,
+          }),
+        ),
       declared: () => dirs.listDeclared().map(({ path }) => path),
-      markDirs: (host, paths) => this.overSsh(readState(config.stateDir), (ssh) => markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths)),
-      forget: (id) => new Ledger(() => collection<Row>('ledger'), UnreadableRows.of(connection, config)).forget(id),
+      markDirs: (host, paths) =>
+        this.overSsh(readState(config.stateDir), (ssh) =>
+          markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
+        ),
+      forget: (id) =>
+        new Ledger(() => collection<Row>('ledger'), UnreadableRows.of(connection, config)).forget(
+          id,
+        ),
     };
   }
 
@@ -120,7 +163,16 @@ export class HostActions {
    */
   private async overSsh<T>(state: State | undefined, work: (ssh: Ssh) => Promise<T>): Promise<T> {
     const { config } = this.context;
-    const ssh = new Ssh({ stateDir: config.stateDir, identityFile: state?.identityFile ?? '', timeoutMs: config.timeoutMs, idleMs });
-    try { return await work(ssh); } finally { await ssh.close(); }
+    const ssh = new Ssh({
+      stateDir: config.stateDir,
+      identityFile: state?.identityFile ?? '',
+      timeoutMs: config.timeoutMs,
+      idleMs,
+    });
+    try {
+      return await work(ssh);
+    } finally {
+      await ssh.close();
+    }
   }
 }

@@ -37,23 +37,48 @@ export class RunActions {
         const opened = await parts();
         this.context.beginLease(opened);
         const { ending } = this.context;
-        return followRun(opened, id, onProgress, signal ? AbortSignal.any([signal, ending]) : ending);
+        return followRun(
+          opened,
+          id,
+          onProgress,
+          signal ? AbortSignal.any([signal, ending]) : ending,
+        );
       },
     };
   }
 
   /** Resolves when the row is stored. @throws UNKNOWN_HOST, BAD_SYNC_DIR */
-  async ask(kind: 'push' | 'pull' | 'verify' | 'adopt', { hosts = [], dirs = [], dryRun = false, repair = false, by = 'the app' }: RunRequest & VerifyRequest): Promise<Run> {
+  async ask(
+    kind: 'push' | 'pull' | 'verify' | 'adopt',
+    {
+      hosts = [],
+      dirs = [],
+      dryRun = false,
+      repair = false,
+      by = 'the app',
+    }: RunRequest & VerifyRequest,
+  ): Promise<Run> {
     const parts = await this.context.parts();
     await parts.refresh();
     const known = this.context.dirs.current();
     const chosen = dirs.map((dir) => {
       const found = known.byPath(dir.replace(/\/+$/, ''));
-      if (!found) throw new SyncMediaError('BAD_SYNC_DIR', `${JSON.stringify(dir)} is no sync dir of this host; known are ${known.list.map(({ path }) => path).join(', ')}`);
+      if (!found)
+        throw new SyncMediaError(
+          'BAD_SYNC_DIR',
+          `${JSON.stringify(dir)} is no sync dir of this host; known are ` +
+            `${known.list.map(({ path }) => path).join(', ')}`,
+        );
       return found.path;
     });
     const run = await parts.runs.ask({
-      kind, at: parts.me, hosts: hosts.map((host) => parts.registry.get(host).id), dirs: chosen, dryRun, repair, askedBy: by,
+      kind,
+      at: parts.me,
+      hosts: hosts.map((host) => parts.registry.get(host).id),
+      dirs: chosen,
+      dryRun,
+      repair,
+      askedBy: by,
     });
     this.context.tell({ run: true });
     return run;
@@ -66,7 +91,12 @@ export class RunActions {
 
   startCrons(parts: Parts): void {
     for (const [kind, expression, variable] of this.listCrons()) {
-      const cron = new CronRuns(expression, kind, () => this.askByCron(parts, kind, variable), parts.events);
+      const cron = new CronRuns(
+        expression,
+        kind,
+        () => this.askByCron(parts, kind, variable),
+        parts.events,
+      );
       cron.start();
       this.crons.push(cron);
     }
@@ -79,13 +109,21 @@ export class RunActions {
   private listCrons(): [kind: 'pull' | 'verify', expression: string, variable: string][] {
     const { pullCron, verifyCron } = this.context.config;
     return [
-      ...(pullCron === undefined ? [] : [['pull', pullCron, 'SYNCMEDIA_PULL_CRON'] as ['pull', string, string]]),
-      ...(verifyCron === undefined ? [] : [['verify', verifyCron, 'SYNCMEDIA_VERIFY_CRON'] as ['verify', string, string]]),
+      ...(pullCron === undefined
+        ? []
+        : [['pull', pullCron, 'SYNCMEDIA_PULL_CRON'] as ['pull', string, string]]),
+      ...(verifyCron === undefined
+        ? []
+        : [['verify', verifyCron, 'SYNCMEDIA_VERIFY_CRON'] as ['verify', string, string]]),
     ];
   }
 
-  private async askByCron({ runs, me }: Parts, kind: 'pull' | 'verify', variable: string): Promise<void> {
-    if (!this.context.holdsLease() || await runs.underWay(me, kind)) return;
+  private async askByCron(
+    { runs, me }: Parts,
+    kind: 'pull' | 'verify',
+    variable: string,
+  ): Promise<void> {
+    if (!this.context.holdsLease() || (await runs.underWay(me, kind))) return;
     await runs.ask({ kind, at: me, hosts: [], dirs: [], dryRun: false, askedBy: variable });
     this.context.tell({ run: true });
   }

@@ -5,7 +5,10 @@ import { listKept } from '../../replica/recoverable.js';
 import { localDisk } from '../../replica/node-disk.js';
 import type { Host } from '../../model/words.js';
 
-const blockedLimit = 20, missingLimit = 100, conflictLimit = 100, unreadableLimit = 20;
+const blockedLimit = 20,
+  missingLimit = 100,
+  conflictLimit = 100,
+  unreadableLimit = 20;
 
 /**
  * Reads the status from the database and from this host's disk. It is read afresh, so every
@@ -20,41 +23,86 @@ export async function readStatus(parts: Parts): Promise<Status> {
   for (const dir of dirs.current().list) {
     if (await root.check(dir).catch(() => true)) continue;
     const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
-    conflicts.push(...await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => []));
+    conflicts.push(
+      ...(await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => [])),
+    );
   }
   // Counted before the hosts: a capture is removed after its entries are pending, so nothing
   // falls between the two counts.
   const captures = await outbox.count();
   return {
-    initialised: true, thisHost: { id: me, hostname: registry.me().hostname },
+    initialised: true,
+    thisHost: { id: me, hostname: registry.me().hostname },
     hosts: await Promise.all(hosts.map((host) => describe(parts, host, hosts))),
-    syncDirs: [...dirs.current().list], ...(unsealedRules.length > 0 ? { unsealedRules } : {}),
-    captures, entries: await ledger.count(), missing: await ledger.count({ missing: true }),
+    syncDirs: [...dirs.current().list],
+    ...(unsealedRules.length > 0 ? { unsealedRules } : {}),
+    captures,
+    entries: await ledger.count(),
+    missing: await ledger.count({ missing: true }),
     missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
-    conflicts, unreadableRows: { count: await unreadable.count(), newest: (await unreadable.list(unreadableLimit)).map(({ row: _, ...rest }) => rest) },
+    conflicts,
+    unreadableRows: {
+      count: await unreadable.count(),
+      newest: (await unreadable.list(unreadableLimit)).map(({ row: _, ...rest }) => rest),
+    },
   };
 }
 
-async function describe({ ledger, me }: Parts, host: Host, hosts: readonly Host[]): Promise<HostStatus> {
+async function describe(
+  { ledger, me }: Parts,
+  host: Host,
+  hosts: readonly Host[],
+): Promise<HostStatus> {
   const towards = hosts.flatMap((sender) => {
     const lane = sender.lanes[host.id];
     return lane ? [{ sender: sender.id, lane }] : [];
   });
-  const delivered = towards.flatMap(({ lane }) => lane.deliveredAt ? [lane.deliveredAt.getTime()] : []);
+  const delivered = towards.flatMap(({ lane }) =>
+    lane.deliveredAt ? [lane.deliveredAt.getTime()] : [],
+  );
   const blocked = await ledger.list({ blocked: host.id }, blockedLimit);
   const owedSince = await ledger.oldestOwed({ owed: host.id });
   return {
-    id: host.id, hostname: host.hostname, status: host.status, passive: host.passive, ready: host.passive || host.readyAt !== undefined,
-    thisHost: host.id === me, owed: await ledger.count({ owed: host.id }), ...(owedSince ? { owedSince } : {}),
+    id: host.id,
+    hostname: host.hostname,
+    status: host.status,
+    passive: host.passive,
+    ready: host.passive || host.readyAt !== undefined,
+    thisHost: host.id === me,
+    owed: await ledger.count({ owed: host.id }),
+    ...(owedSince ? { owedSince } : {}),
     blocked: await ledger.count({ blocked: host.id }),
-    blockedPaths: blocked.flatMap(({ path, blocked: all }) => all.filter((one) => one.host === host.id)
-      .map(({ failure, since, retryAt }) => ({ path, failure, since, ...(retryAt ? { retryAt } : {}) }))),
+    blockedPaths: blocked.flatMap(({ path, blocked: all }) =>
+      all
+        .filter((one) => one.host === host.id)
+        .map(({ failure, since, retryAt }) => ({
+          path,
+          failure,
+          since,
+          ...(retryAt ? { retryAt } : {}),
+        })),
+    ),
     ...(delivered.length > 0 ? { deliveredAt: new Date(Math.max(...delivered)) } : {}),
-    failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) => failure
-      ? [{ sender, failure, ...(failingSince ? { since: failingSince } : {}), ...(nextTryAt ? { nextTryAt } : {}) }] : []),
-    halted: host.halted, ...(host.unsyncable && Object.keys(host.unsyncable).length > 0 ? { unsyncable: host.unsyncable } : {}),
+    failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) =>
+      failure
+        ? [
+            {
+              sender,
+              failure,
+              ...(failingSince ? { since: failingSince } : {}),
+              ...(nextTryAt ? { nextTryAt } : {}),
+            },
+          ]
+        : [],
+    ),
+    halted: host.halted,
+    ...(host.unsyncable && Object.keys(host.unsyncable).length > 0
+      ? { unsyncable: host.unsyncable }
+      : {}),
     ...(host.unreadable ? { unreadable: host.unreadable } : {}),
-    ...(host.lease ? { lease: { holder: nameProcess(host.lease.holder) } } : {}), ...(host.reload ? { reload: host.reload } : {}),
-    ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}), ...(host.unnamed ? { unnamed: host.unnamed } : {}),
+    ...(host.lease ? { lease: { holder: nameProcess(host.lease.holder) } } : {}),
+    ...(host.reload ? { reload: host.reload } : {}),
+    ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
+    ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };
 }

@@ -40,7 +40,13 @@ export class Filling {
     const filled = new Set(this.context.filled());
     // A retired host's entries have no active origin. It does no harm if several hosts make them
     // pending.
-    const senders = [me, ...this.context.hosts().filter(({ status }) => status === 'retired').map(({ id }) => id)];
+    const senders = [
+      me,
+      ...this.context
+        .hosts()
+        .filter(({ status }) => status === 'retired')
+        .map(({ id }) => id),
+    ];
     for (const host of this.context.hosts()) {
       const key = keyOf(host);
       // A host that waits for approval gets nothing meanwhile, so it is backfilled again after
@@ -53,7 +59,8 @@ export class Filling {
       // An active host that is not ready fetches its files itself first.
       if (!host.passive && host.readyAt === undefined) continue;
       let owed = 0;
-      for (const dir of this.context.dirs()) if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, senders);
+      for (const dir of this.context.dirs())
+        if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, senders);
       if (owed > 0) this.context.wakeLane(host.id);
       if (this.once.has(key)) await this.context.record(key);
       this.once.add(key);

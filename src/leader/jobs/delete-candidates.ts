@@ -32,9 +32,13 @@ export class Candidates {
 
   constructor(private readonly context: CandidatesContext) {}
 
-  get size(): number { return this.underWay.size; }
+  get size(): number {
+    return this.underWay.size;
+  }
 
-  has(id: string): boolean { return this.underWay.has(id); }
+  has(id: string): boolean {
+    return this.underWay.has(id);
+  }
 
   /**
    * The capture stays in the outbox until its candidates are decided. Returns false if there is
@@ -44,12 +48,16 @@ export class Candidates {
     if (this.closed || this.waiting.length >= limit) return false;
     this.underWay.add(capture.id);
     this.waiting.push(capture);
-    this.running ??= this.run().finally(() => { this.running = undefined; });
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
     return true;
   }
 
   /** Lists captures whose candidates were not checked yet. */
-  listWaiting(): string[] { return this.waiting.map(({ id }) => id); }
+  listWaiting(): string[] {
+    return this.waiting.map(({ id }) => id);
+  }
 
   async close(): Promise<void> {
     this.closed = true;
@@ -59,11 +67,16 @@ export class Candidates {
   private async run(): Promise<void> {
     while (this.waiting.length > 0 && !this.closed) {
       const some = this.waiting.splice(0, batch);
-      const decided = await Promise.all(some.map(async (capture) => await this.look(capture) ? [capture.id] : []));
+      const decided = await Promise.all(
+        some.map(async (capture) => ((await this.look(capture)) ? [capture.id] : [])),
+      );
       try {
         await this.context.outbox.remove(decided.flat());
       } catch (error) {
-        this.context.events.emit('failed', { doing: 'removing captures whose delete candidates were checked', error });
+        this.context.events.emit('failed', {
+          doing: 'removing captures whose delete candidates were checked',
+          error,
+        });
       }
       for (const { id } of some) this.underWay.delete(id);
     }
@@ -78,11 +91,17 @@ export class Candidates {
       this.context.offer(entries);
       if (again.length === 0 && touched.length === 0) return true;
       const ageMs = Date.now() - leftSince.getTime();
-      await outbox.keepLeft({ id, touched, left: again, leftSince }, inMs(halted || again.length === 0 ? tuning.captureDueMs : nextLook(ageMs)));
+      await outbox.keepLeft(
+        { id, touched, left: again, leftSince },
+        inMs(halted || again.length === 0 ? tuning.captureDueMs : nextLook(ageMs)),
+      );
     } catch (error) {
       // Only the end of this leader aborts the search. The capture stays in the outbox.
       if (hasCode(error, 'CANCELLED')) return false;
-      events.emit('failed', { doing: `checking whether ${JSON.stringify(left[0])} was deleted`, error });
+      events.emit('failed', {
+        doing: `checking whether ${JSON.stringify(left[0])} was deleted`,
+        error,
+      });
       await outbox.postpone(id, inMs(tuning.captureDueMs), touched).catch(() => {
         // The database is away: the capture is still there and becomes due by itself.
       });

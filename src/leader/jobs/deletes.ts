@@ -6,7 +6,15 @@ import type { Ledger } from '../../ledger/ledger.js';
 import { makeRevived, makeTombstone } from '../../decisions/entries.js';
 import { mayStillBury, reconcileLeft } from '../../decisions/reconcile.js';
 import { isSuspicious, removalLimits } from '../../decisions/removals.js';
-import type { Entry, Failure, HostId, Named, Path, RemovalDecision, SyncDir } from '../../model/words.js';
+import type {
+  Entry,
+  Failure,
+  HostId,
+  Named,
+  Path,
+  RemovalDecision,
+  SyncDir,
+} from '../../model/words.js';
 
 export interface DeletingContext {
   readonly ledger: Ledger;
@@ -34,7 +42,11 @@ export interface DeletingContext {
  * The result for the candidates: written entries, and paths to check again. `halted`: a person
  * has to decide first.
  */
-export interface Looked { readonly entries: Entry[]; readonly again: Path[]; readonly halted: boolean }
+export interface Looked {
+  readonly entries: Entry[];
+  readonly again: Path[];
+  readonly halted: boolean;
+}
 
 /**
  * Propagates deletes. An operation stopped naming these files, in sync dirs where deletes
@@ -48,17 +60,25 @@ export class Deleting {
   async look(candidates: readonly Path[], since: Date): Promise<Looked> {
     const ageMs = Date.now() - since.getTime();
     const { ledger } = this.context;
-    const gone: Entry[] = [], again: Path[] = [], recorded: Entry[] = [];
+    const gone: Entry[] = [],
+      again: Path[] = [],
+      recorded: Entry[] = [];
     let halted = false;
     // Read before the disk: a version that is captured meanwhile is not the file that is gone,
     // and the fence protects it.
     const known = await ledger.readMany(candidates);
     for (const path of candidates) {
-      const dir = this.context.dirOf(path), entry = known.get(path);
+      const dir = this.context.dirOf(path),
+        entry = known.get(path);
       if (dir?.onDelete !== 'propagate') continue;
-      const isHere = await this.isHere(path), answer = reconcileLeft({ entry, isHere, me: this.context.me });
+      const isHere = await this.isHere(path),
+        answer = reconcileLeft({ entry, isHere, me: this.context.me });
       if (answer === 'check' && entry) recorded.push(entry);
-      if ((answer === 'look-again' || (answer === 'check' && isHere)) && ageMs < this.context.candidateMs) again.push(path);
+      if (
+        (answer === 'look-again' || (answer === 'check' && isHere)) &&
+        ageMs < this.context.candidateMs
+      )
+        again.push(path);
       if (answer !== 'tombstone' || !entry) continue;
       if (this.context.isHalted(dir.path)) {
         // The documents are searched only after a person has decided.
@@ -81,8 +101,9 @@ export class Deleting {
         if (ageMs < this.context.candidateMs) again.push(...buried.outrun);
       }
     }
-    entries.push(...await this.reviveNamed(recorded));
-    if (entries.length > 0) this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
+    entries.push(...(await this.reviveNamed(recorded)));
+    if (entries.length > 0)
+      this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
     return { entries, again, halted };
   }
 
@@ -90,8 +111,11 @@ export class Deleting {
    * Finds files that no document names. Leaves out those that exist again by then, because the
    * app may have restored one and saved a document.
    */
-  private async findUnnamed(gone: readonly Entry[]): Promise<{ unnamed: Entry[]; back: Path[]; unjudged: ReadonlyMap<Path, string> }> {
-    const unnamed: Entry[] = [], back: Path[] = [];
+  private async findUnnamed(
+    gone: readonly Entry[],
+  ): Promise<{ unnamed: Entry[]; back: Path[]; unjudged: ReadonlyMap<Path, string> }> {
+    const unnamed: Entry[] = [],
+      back: Path[] = [];
     if (gone.length === 0) return { unnamed, back, unjudged: new Map() };
     const { named, unjudged } = await this.context.findNamed(gone.map(({ path }) => path));
     for (const entry of gone) {
@@ -107,7 +131,7 @@ export class Deleting {
     const byDir = new Map<SyncDir, Entry[]>();
     for (const file of files) {
       const dir = this.context.dirOf(file.path);
-      if (dir) byDir.set(dir, [...byDir.get(dir) ?? [], file]);
+      if (dir) byDir.set(dir, [...(byDir.get(dir) ?? []), file]);
     }
     return byDir;
   }
@@ -116,12 +140,17 @@ export class Deleting {
     const [first] = unjudged;
     if (!first) return;
     const others = unjudged.size > 1 ? ` and ${unjudged.size - 1} other files` : '';
-    this.context.events.emit('failed', { doing: `deleting ${JSON.stringify(first[0])}${others}: they stay on the other hosts, as a document may name them`, error: first[1] });
+    this.context.events.emit('failed', {
+      doing:
+        `deleting ${JSON.stringify(first[0])}${others}: they stay on the other hosts, as a ` +
+        `document may name them`,
+      error: first[1],
+    });
   }
 
   private async isHere(path: Path): Promise<boolean> {
     try {
-      return await this.context.disk.observe(path) !== undefined;
+      return (await this.context.disk.observe(path)) !== undefined;
     } catch (error) {
       // The application created a directory in its place, so the file is gone. Anything else at
       // the path is left alone.
@@ -139,13 +168,17 @@ export class Deleting {
     const window = Date.now() - removalLimits.windowMs;
     // An approved removal does not make the next one suspicious.
     const isApproved = decided?.decision === 'approved' && decided.at.getTime() > window;
-    const lately = isApproved ? 0 : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
+    const lately = isApproved
+      ? 0
+      : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
     const files = await ledger.count({ below: dir.path, kind: 'file' });
     if (!isSuspicious({ wanted, lately, files })) return 'go';
     const undone = lately === 0 ? 0 : await this.countUndone(dir, new Date(window));
     if (!isSuspicious({ wanted, lately: lately - undone, files: files + undone })) return 'go';
-    const message = `${wanted} of ${files} files of ${dir.path} are to be removed on every host: `
-      + `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals reject ${dir.path}"`;
+    const message =
+      `${wanted} of ${files} files of ${dir.path} are to be removed on every host: ` +
+      `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals ` +
+      `reject ${dir.path}"`;
     const failure: Failure = { code: 'REMOVALS_HALTED', message, retryable: false, of: 'host' };
     await this.context.halt(dir.path, failure);
     this.context.events.emit('halted', { dir: dir.path, failure });
@@ -159,7 +192,11 @@ export class Deleting {
    */
   private async countUndone(dir: SyncDir, since: Date): Promise<number> {
     let undone = 0;
-    for await (const { path } of this.context.ledger.below(dir.path, { heldBy: this.context.me, kind: 'tombstone', since })) {
+    for await (const { path } of this.context.ledger.below(dir.path, {
+      heldBy: this.context.me,
+      kind: 'tombstone',
+      since,
+    })) {
       if (await this.isHere(path)) undone++;
     }
     return undone;
@@ -171,11 +208,18 @@ export class Deleting {
    */
   private async bury(files: readonly Entry[]): Promise<{ tombstones: Entry[]; outrun: Path[] }> {
     const { ledger, me } = this.context;
-    const tombstones: Entry[] = [], outrun: Path[] = [];
+    const tombstones: Entry[] = [],
+      outrun: Path[] = [];
     for (const before of files) {
       const wantedBy = this.context.wantedBy(before.path);
       if (!wantedBy) continue;
-      const tombstone = makeTombstone(before, { path: before.path, version: randomUUID(), me, wantedBy, now: new Date() });
+      const tombstone = makeTombstone(before, {
+        path: before.path,
+        version: randomUUID(),
+        me,
+        wantedBy,
+        now: new Date(),
+      });
       if (await ledger.replace(before.version, tombstone)) tombstones.push(tombstone);
       else if (mayStillBury(await ledger.read(before.path), me)) outrun.push(before.path);
     }
@@ -193,13 +237,23 @@ export class Deleting {
     if (tombstones.length === 0) return [];
     const { ledger, me } = this.context;
     const { named } = await this.context.findNamed(tombstones.map(({ path }) => path));
-    const undone = tombstones.filter(({ path }) => named.has(path)), back: Path[] = [];
+    const undone = tombstones.filter(({ path }) => named.has(path)),
+      back: Path[] = [];
     for (const { path } of undone) if (await this.isHere(path)) back.push(path);
     const versions = back.length > 0 ? await this.context.fold(back) : [];
     const isVersion = new Set(versions.map(({ path }) => path));
     for (const tombstone of undone.filter(({ path }) => !isVersion.has(path))) {
-      const { path } = tombstone, others = this.context.wantedBy(path);
-      const revived = others && makeRevived(tombstone, { path, version: randomUUID(), me, wantedBy: others, now: new Date() });
+      const { path } = tombstone,
+        others = this.context.wantedBy(path);
+      const revived =
+        others &&
+        makeRevived(tombstone, {
+          path,
+          version: randomUUID(),
+          me,
+          wantedBy: others,
+          now: new Date(),
+        });
       if (revived) await ledger.replace(tombstone.version, revived);
     }
     return [...tombstones.filter(({ path }) => !named.has(path)), ...versions];

@@ -32,10 +32,18 @@ export class KeysKept {
   private saidMissing = false;
 
   constructor(private readonly deps: KeysKeptDeps) {
-    this.unsubscribe = deps.registry.onChange(() => { void this.update(); });
+    this.unsubscribe = deps.registry.onChange(() => {
+      void this.update();
+    });
     // The leader reads the hosts often enough by itself.
-    const refresh = (): Promise<unknown> => (deps.held() ? Promise.resolve() : deps.registry.refresh());
-    this.timer = setInterval(() => { void refresh().then(() => this.update(), () => undefined); }, deps.everyMs ?? EVERY_MS);
+    const refresh = (): Promise<unknown> =>
+      deps.held() ? Promise.resolve() : deps.registry.refresh();
+    this.timer = setInterval(() => {
+      void refresh().then(
+        () => this.update(),
+        () => undefined,
+      );
+    }, deps.everyMs ?? EVERY_MS);
     this.timer.unref();
   }
 
@@ -44,13 +52,31 @@ export class KeysKept {
    * of other hosts are not confined, or can no longer be.
    */
   warn(): void {
-    const { sealed, target: { state, log } } = this.deps;
+    const {
+      sealed,
+      target: { state, log },
+    } = this.deps;
     if (!sealed) {
-      log.warn(`SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own, which then ${
-        state.unconfined ? 'has a login shell on this one' : 'reads and replaces every file in the sync dirs'}; SECURITY.md says more`);
+      log.warn(
+        `SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own, which then ${
+          state.unconfined
+            ? 'has a login shell on this one'
+            : 'reads and replaces every file in the sync dirs'
+        }; SECURITY.md says more`,
+      );
     }
-    if (state.unconfined) log.warn('the keys of the other hosts are not confined: each of them has a login shell here. `syncmedia init --confined` changes that');
-    else this.warning = checkGate().then(() => undefined, (error: unknown) => { this.fail('confining the keys of other hosts', error); });
+    if (state.unconfined)
+      log.warn(
+        'the keys of the other hosts are not confined: each of them has a login shell here. ' +
+          '`syncmedia init --confined` changes that',
+      );
+    else
+      this.warning = checkGate().then(
+        () => undefined,
+        (error: unknown) => {
+          this.fail('confining the keys of other hosts', error);
+        },
+      );
   }
 
   /**
@@ -77,28 +103,47 @@ export class KeysKept {
   private async install(): Promise<void> {
     const { target, registry, held } = this.deps;
     // A retired host gets no lease, and its keys must go all the same.
-    const retired = registry.all().some(({ id, status }) => id === target.state.id && status === 'retired');
+    const retired = registry
+      .all()
+      .some(({ id, status }) => id === target.state.id && status === 'retired');
     if (this.closed || (!held() && !retired)) return;
     this.sayUnsealed();
-    try { await installKeys(target, registry.all()); } catch (error) { this.fail(`writing ${target.state.authorizedKeysFile}`, error); }
+    try {
+      await installKeys(target, registry.all());
+    } catch (error) {
+      this.fail(`writing ${target.state.authorizedKeysFile}`, error);
+    }
   }
 
   private sayUnsealed(): void {
-    const { registry, sealed, target: { log } } = this.deps;
+    const {
+      registry,
+      sealed,
+      target: { log },
+    } = this.deps;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
       if (this.said.has(id)) continue;
       const { message, remedy } = explainUnsealed({ hostname });
-      log.warn(`host ${JSON.stringify(hostname)} (${id}) is pending: ${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`);
+      log.warn(
+        `host ${JSON.stringify(hostname)} (${id}) is pending: ` +
+          `${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`,
+      );
     }
     this.said.clear();
     for (const { id } of unsealed) this.said.add(id);
     for (const { id, hostname, unreadable } of registry.all()) {
       if (!unreadable || this.saidUnreadable.has(id)) continue;
       this.saidUnreadable.add(id);
-      log.warn(`the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ${remedyForUnreadable}`);
+      log.warn(
+        `the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that ` +
+          `cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ` +
+          `${remedyForUnreadable}`,
+      );
     }
-    const sealedElsewhere = registry.all().filter((host) => host.uncheckedSeal && host.status !== 'retired');
+    const sealedElsewhere = registry
+      .all()
+      .filter((host) => host.uncheckedSeal && host.status !== 'retired');
     if (sealedElsewhere.length > 0 && !this.saidMissing) {
       const { message, remedy } = explainMissingSecret(sealedElsewhere);
       log.warn(`${message}. Remedy: ${remedy}`);

@@ -26,17 +26,32 @@ export class Knowing {
   /** Call this after the hosts were read again. */
   poll(): void {
     const known = new Set(this.context.known());
-    const fresh = this.context.hosts().filter(({ id, passive, readyAt, status }) => id !== this.context.me && !passive && readyAt === undefined
-      && (status === 'approved' || status === 'paused') && !known.has(id));
-    if (fresh.length > 0) this.running ??= this.record(fresh.map(({ id }) => id)).finally(() => { this.running = undefined; });
+    const fresh = this.context
+      .hosts()
+      .filter(
+        ({ id, passive, readyAt, status }) =>
+          id !== this.context.me &&
+          !passive &&
+          readyAt === undefined &&
+          (status === 'approved' || status === 'paused') &&
+          !known.has(id),
+      );
+    if (fresh.length > 0)
+      this.running ??= this.record(fresh.map(({ id }) => id)).finally(() => {
+        this.running = undefined;
+      });
   }
 
-  async close(): Promise<void> { await this.running; }
+  async close(): Promise<void> {
+    await this.running;
+  }
 
   private async record(ids: readonly HostId[]): Promise<void> {
     try {
       await this.context.fold.settled();
       await this.context.record(ids);
-    } catch (error) { this.context.events.emit('failed', { doing: 'announcing new hosts', error }); }
+    } catch (error) {
+      this.context.events.emit('failed', { doing: 'announcing new hosts', error });
+    }
   }
 }

@@ -2,7 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../../model/errors.js';
 import type { Named, Path } from '../../model/words.js';
 
-interface Question { readonly paths: readonly Path[]; resolve(this: void, named: Named): void; reject(this: void, error: unknown): void }
+interface Question {
+  readonly paths: readonly Path[];
+  resolve(this: void, named: Named): void;
+  reject(this: void, error: unknown): void;
+}
 
 /** Questions that one search answers. */
 const atOnce = 1_000;
@@ -10,7 +14,8 @@ const atOnce = 1_000;
  * After a search it pauses for four times the duration of the search, which may read whole
  * collections in a process that serves requests.
  */
-const restFactor = 4, longestRestMs = 60_000;
+const restFactor = 4,
+  longestRestMs = 60_000;
 
 /**
  * Finds the paths that documents name. One search runs at a time and answers everyone who asked
@@ -22,13 +27,18 @@ export class NamedSearch {
   private restUntil = 0;
 
   /** @param signal aborts the search; questions then fail with CANCELLED */
-  constructor(private readonly findNamed: (paths: readonly Path[], signal: AbortSignal) => Promise<Named>, private readonly signal: AbortSignal) {}
+  constructor(
+    private readonly findNamed: (paths: readonly Path[], signal: AbortSignal) => Promise<Named>,
+    private readonly signal: AbortSignal,
+  ) {}
 
   /** @throws CANCELLED; the database's errors */
   ask(paths: readonly Path[]): Promise<Named> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ paths, resolve, reject });
-      this.running ??= this.run().finally(() => { this.running = undefined; });
+      this.running ??= this.run().finally(() => {
+        this.running = undefined;
+      });
     });
   }
 
@@ -36,7 +46,8 @@ export class NamedSearch {
     while (this.waiting.length > 0) {
       const restMs = this.restUntil - performance.now();
       // If the pause is aborted, the search throws.
-      if (restMs > 0) await sleep(restMs, undefined, { signal: this.signal, ref: false }).catch(() => undefined);
+      if (restMs > 0)
+        await sleep(restMs, undefined, { signal: this.signal, ref: false }).catch(() => undefined);
       await this.search(this.waiting.splice(0, atOnce));
     }
   }
@@ -45,10 +56,17 @@ export class NamedSearch {
     const begun = performance.now();
     try {
       this.signal.throwIfAborted();
-      const named = await this.findNamed([...new Set(questions.flatMap(({ paths }) => paths))], this.signal);
+      const named = await this.findNamed(
+        [...new Set(questions.flatMap(({ paths }) => paths))],
+        this.signal,
+      );
       for (const { resolve } of questions) resolve(named);
     } catch (error) {
-      const told = this.signal.aborted ? new SyncMediaError('CANCELLED', 'the search for documents that name a file was ended', { cause: error }) : error;
+      const told = this.signal.aborted
+        ? new SyncMediaError('CANCELLED', 'the search for documents that name a file was ended', {
+            cause: error,
+          })
+        : error;
       for (const { reject } of questions) reject(told);
     }
     const now = performance.now();

@@ -6,7 +6,11 @@ import type { Host, Path, ScanTimes, SyncDir } from '../../model/words.js';
 
 export interface RegularScanContext {
   readonly events: EventBus;
-  readonly tuning: { readonly scanChangedMs: number; readonly scanAllMs: number; readonly tombstoneMs: number };
+  readonly tuning: {
+    readonly scanChangedMs: number;
+    readonly scanAllMs: number;
+    readonly tombstoneMs: number;
+  };
   me(): Host;
   dirs(): readonly SyncDir[];
   record(dir: Path, times: ScanTimes): Promise<void>;
@@ -45,9 +49,14 @@ export class RegularScan {
   constructor(private readonly context: RegularScanContext) {}
 
   poll(): void {
-    if (this.running || this.ending.signal.aborted || this.context.me().readyAt === undefined) return;
-    const due = this.context.dirs().filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
-    this.running = this.run(due).finally(() => { this.running = undefined; });
+    if (this.running || this.ending.signal.aborted || this.context.me().readyAt === undefined)
+      return;
+    const due = this.context
+      .dirs()
+      .filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
+    this.running = this.run(due).finally(() => {
+      this.running = undefined;
+    });
   }
 
   async close(): Promise<void> {
@@ -60,7 +69,8 @@ export class RegularScan {
       if (this.ending.signal.aborted) return;
       const stopwatch = new Stopwatch();
       try {
-        if (await this.look(dir)) this.notBefore.set(dir.path, performance.now() + rest * stopwatch.stop());
+        if (await this.look(dir))
+          this.notBefore.set(dir.path, performance.now() + rest * stopwatch.stop());
       } catch (error) {
         if (this.ending.signal.aborted) return;
         this.notBefore.set(dir.path, performance.now() + patienceMs);
@@ -72,7 +82,8 @@ export class RegularScan {
   }
 
   private async look(dir: SyncDir): Promise<boolean> {
-    const { context } = this, { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
+    const { context } = this,
+      { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
     const now = new Date();
     const last = context.me().scans?.[dir.path];
     // A new sync dir: existing files are left to an adoption, a push or the daily scan.
@@ -91,7 +102,10 @@ export class RegularScan {
     // The first scan of a leader knows no directories yet and treats none as new, because files
     // of a new sync dir are left to `adopt`.
     const known = this.known.get(dir.path);
-    await this.scan(dir, { changedSince: last.changed.getTime() - marginMs, ...(known && { known }) });
+    await this.scan(dir, {
+      changedSince: last.changed.getTime() - marginMs,
+      ...(known && { known }),
+    });
     await context.record(dir.path, { ...last, changed: now });
     return true;
   }

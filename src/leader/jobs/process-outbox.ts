@@ -17,7 +17,10 @@ export interface FoldingOutbox {
   /** @param touched the paths still to reconcile; default: all */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
   /** Keeps a capture for these candidates and for the paths that could not be reconciled. */
-  keepLeft(capture: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date }, dueAt: Date): Promise<void>;
+  keepLeft(
+    capture: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date },
+    dueAt: Date,
+  ): Promise<void>;
 }
 
 export interface FoldingContext {
@@ -63,7 +66,10 @@ export class Folding {
     if (this.closed) return false;
     for (const capture of captures) {
       if (this.underWay.has(capture.id) || this.candidates.has(capture.id)) continue;
-      if (this.handed.length >= handedLimit) { this.dropped = true; break; }
+      if (this.handed.length >= handedLimit) {
+        this.dropped = true;
+        break;
+      }
       this.underWay.add(capture.id);
       this.handed.push(capture);
     }
@@ -72,7 +78,9 @@ export class Folding {
   }
 
   /** Whether hints were dropped for want of room. Their captures are in the outbox. */
-  get hasDropped(): boolean { return this.dropped; }
+  get hasDropped(): boolean {
+    return this.dropped;
+  }
 
   /** Finds captures whose hint was lost. */
   async poll(): Promise<void> {
@@ -102,7 +110,9 @@ export class Folding {
       this.hand(captures.filter(({ asserted }) => asserted !== undefined));
       await forEachOf(captures, width, async ({ id, touched, savedBy }) => {
         if (this.closed || touched.length === 0 || this.underWay.has(id)) return;
-        this.context.offer((await this.context.fold.each(touched, { why: 'named', savedBy })).entries);
+        this.context.offer(
+          (await this.context.fold.each(touched, { why: 'named', savedBy })).entries,
+        );
       });
     }
   }
@@ -113,7 +123,11 @@ export class Folding {
     this.closed = true;
     await this.running;
     await this.candidates.close();
-    const left = [...this.unfolded, ...this.handed.map(({ id }) => id), ...this.candidates.listWaiting()];
+    const left = [
+      ...this.unfolded,
+      ...this.handed.map(({ id }) => id),
+      ...this.candidates.listWaiting(),
+    ];
     if (left.length === 0) return;
     await this.context.outbox.makeDue(left).catch(() => {
       // The database is away: the captures become due by themselves.
@@ -123,7 +137,9 @@ export class Folding {
   /** Starts after the current task, so that a save that was just captured resolves first. */
   private begin(): void {
     if (this.running || this.closed) return;
-    this.starting ??= setImmediate(() => { this.start(); });
+    this.starting ??= setImmediate(() => {
+      this.start();
+    });
   }
 
   private start(): void {
@@ -154,7 +170,11 @@ export class Folding {
   }
 
   private async lookForMore(): Promise<void> {
-    try { await this.poll(); } catch (error) { this.context.events.emit('failed', { doing: 'polling the outbox', error }); }
+    try {
+      await this.poll();
+    } catch (error) {
+      this.context.events.emit('failed', { doing: 'polling the outbox', error });
+    }
   }
 
   /** Returns whether the capture is completely processed. */
@@ -165,7 +185,12 @@ export class Folding {
     }
     try {
       const { fold } = this.context;
-      const { entries, failed, waiting } = await fold.each(capture.touched, { why: 'named', savedBy: capture.savedBy, savedAt: savedAt(capture), asserted: capture.asserted });
+      const { entries, failed, waiting } = await fold.each(capture.touched, {
+        why: 'named',
+        savedBy: capture.savedBy,
+        savedAt: savedAt(capture),
+        asserted: capture.asserted,
+      });
       this.context.offer(entries);
       for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
       const touched = [...failed.map(({ path }) => path), ...waiting];
@@ -174,7 +199,14 @@ export class Folding {
         if (!this.candidates.hand({ ...capture, touched })) this.dropped = true;
         return false;
       }
-      if (touched.length > 0) await this.postpone(capture, touched, failed.length === 0 ? nextLook(Date.now() - (savedAt(capture)?.getTime() ?? 0)) : undefined);
+      if (touched.length > 0)
+        await this.postpone(
+          capture,
+          touched,
+          failed.length === 0
+            ? nextLook(Date.now() - (savedAt(capture)?.getTime() ?? 0))
+            : undefined,
+        );
       return touched.length === 0;
     } catch (error) {
       this.tellFailed(capture, error);
@@ -184,10 +216,19 @@ export class Folding {
   }
 
   private tellFailed({ savedBy }: Capture, error: unknown, paths?: readonly Path[]): void {
-    this.context.events.emit('failed', { doing: `processing files that ${savedBy?.model ?? 'a capture'} names${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`, error });
+    this.context.events.emit('failed', {
+      doing:
+        `processing files that ${savedBy?.model ?? 'a capture'} ` +
+        `names${paths?.[0] ? ` (${JSON.stringify(paths[0])})` : ''}`,
+      error,
+    });
   }
 
-  private async postpone({ id }: Capture, paths?: readonly Path[], ms = this.context.tuning.captureDueMs): Promise<void> {
+  private async postpone(
+    { id }: Capture,
+    paths?: readonly Path[],
+    ms = this.context.tuning.captureDueMs,
+  ): Promise<void> {
     await this.context.outbox.postpone(id, new Date(Date.now() + ms), paths).catch(() => {
       // The database is away: the capture is still there and becomes due by itself.
     });

@@ -21,8 +21,12 @@ export class Reload {
 
   /** @param delayMs how long to wait for further files before the command runs */
   constructor(
-    private readonly command: readonly string[], private readonly events: EventBus,
-    private readonly record: (outcome: { exitCode: number | null; output: string }) => Promise<void>,
+    private readonly command: readonly string[],
+    private readonly events: EventBus,
+    private readonly record: (outcome: {
+      exitCode: number | null;
+      output: string;
+    }) => Promise<void>,
     private readonly delayMs = 500,
   ) {}
 
@@ -32,7 +36,10 @@ export class Reload {
     if (this.running || this.timer) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      this.running = this.run().finally(() => { this.running = undefined; if (this.asked) this.ask(); });
+      this.running = this.run().finally(() => {
+        this.running = undefined;
+        if (this.asked) this.ask();
+      });
     }, this.delayMs);
     this.timer.unref();
   }
@@ -46,23 +53,40 @@ export class Reload {
 
   private async run(): Promise<void> {
     this.asked = false;
-    const outcome = await runCommand(this.command, AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]));
+    const outcome = await runCommand(
+      this.command,
+      AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]),
+    );
     this.events.emit('reloaded', outcome);
-    try { await this.record(outcome); } catch (error) { this.events.emit('failed', { doing: 'recording a reload', error }); }
+    try {
+      await this.record(outcome);
+    } catch (error) {
+      this.events.emit('failed', { doing: 'recording a reload', error });
+    }
   }
 }
 
-function runCommand([program = '', ...args]: readonly string[], signal: AbortSignal): Promise<{ exitCode: number | null; output: string }> {
+function runCommand(
+  [program = '', ...args]: readonly string[],
+  signal: AbortSignal,
+): Promise<{ exitCode: number | null; output: string }> {
   return new Promise((resolve) => {
-    let output = '', waiting: NodeJS.Timeout | undefined;
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+    let output = '',
+      waiting: NodeJS.Timeout | undefined;
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+      killSignal: 'SIGKILL',
+    });
     const end = (exitCode: number | null): void => {
       clearTimeout(waiting);
       child.stdout.destroy();
       child.stderr.destroy();
       resolve({ exitCode, output: output.slice(0, outputLimit) });
     };
-    const collect = (chunk: Buffer): void => { if (output.length < outputLimit) output += chunk.toString('utf8'); };
+    const collect = (chunk: Buffer): void => {
+      if (output.length < outputLimit) output += chunk.toString('utf8');
+    };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     child.on('error', (error) => {
@@ -70,7 +94,13 @@ function runCommand([program = '', ...args]: readonly string[], signal: AbortSig
       // The program could not be started, so no other event follows.
       if (child.pid === undefined) end(null);
     });
-    child.on('exit', (exitCode) => { waiting = setTimeout(() => { end(exitCode); }, outputMs); });
-    child.on('close', (exitCode) => { end(exitCode); });
+    child.on('exit', (exitCode) => {
+      waiting = setTimeout(() => {
+        end(exitCode);
+      }, outputMs);
+    });
+    child.on('close', (exitCode) => {
+      end(exitCode);
+    });
   });
 }

@@ -12,7 +12,10 @@ export interface SweepingContext {
   scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
 }
 
-interface Owed { storedAt: number; latest: number }
+interface Owed {
+  storedAt: number;
+  latest: number;
+}
 
 /**
  * A rescan waits until this many times the duration of the last one have passed. Time in which
@@ -77,16 +80,23 @@ export class Sweeping {
     clearTimeout(this.timer);
     if (this.running || this.ending.signal.aborted || this.owed.size === 0) return;
     const next = Math.min(...[...this.owed].map(([dir, owed]) => this.dueAt(dir, owed)));
-    this.timer = setTimeout(() => {
-      this.running = this.run().finally(() => { this.running = undefined; this.schedule(); });
-    }, Math.min(2 ** 31 - 1, Math.max(0, next - Date.now())));
+    this.timer = setTimeout(
+      () => {
+        this.running = this.run().finally(() => {
+          this.running = undefined;
+          this.schedule();
+        });
+      },
+      Math.min(2 ** 31 - 1, Math.max(0, next - Date.now())),
+    );
     this.timer.unref();
   }
 
   private async run(): Promise<void> {
     for (const [path, owed] of [...this.owed]) {
       if (this.ending.signal.aborted || this.dueAt(path, owed) > Date.now()) continue;
-      const began = Date.now(), stopwatch = new Stopwatch();
+      const began = Date.now(),
+        stopwatch = new Stopwatch();
       const dir = this.context.dirs().find((known) => known.path === path);
       try {
         if (dir) await this.context.scan(dir, this.ending.signal);
@@ -98,7 +108,10 @@ export class Sweeping {
         if (this.ending.signal.aborted) return;
         // It stays due: the sync dir may be mounted again, the database may return.
         this.notBefore.set(path, Date.now() + 10_000 + rest * tookMs);
-        this.context.events.emit('failed', { doing: `the rescan of ${path} (${messageOf(error)})`, error });
+        this.context.events.emit('failed', {
+          doing: `the rescan of ${path} (${messageOf(error)})`,
+          error,
+        });
       }
     }
   }

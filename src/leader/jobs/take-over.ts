@@ -10,7 +10,9 @@ const batch = 500;
  * read.
  */
 export async function adoptOrphans(
-  context: { ledger: Ledger; me: HostId; offer(entries: readonly Entry[]): void }, gone: readonly HostId[], signal: AbortSignal,
+  context: { ledger: Ledger; me: HostId; offer(entries: readonly Entry[]): void },
+  gone: readonly HostId[],
+  signal: AbortSignal,
 ): Promise<void> {
   const { ledger, me } = context;
   for (;;) {

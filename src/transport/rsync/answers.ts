@@ -18,27 +18,66 @@ const FULL = /No space left on device|Dis[ck] quota exceeded/;
 /**
  * Derives a failure of the whole host from how rsync ended; undefined if it only concerns paths.
  */
-export function findHostFailure({ code, stderr, because }: Ended, host: Address): Failure | undefined {
+export function findHostFailure(
+  { code, stderr, because }: Ended,
+  host: Address,
+): Failure | undefined {
   const name = nameOf(host);
-  const fail = (of: ErrorCode, message: string): Failure => ({ code: of, message, retryable: true, of: 'host' });
+  const fail = (of: ErrorCode, message: string): Failure => ({
+    code: of,
+    message,
+    retryable: true,
+    of: 'host',
+  });
   if (because === 'abort') return cancelled();
-  if (because === 'no rsync') return fail('MISSING_PROGRAM', 'rsync cannot be started on this host: install it (`apt-get install rsync`).');
-  if (because === 'silence') return fail('TIMED_OUT', `rsync with ${name} went silent and was ended.`);
+  if (because === 'no rsync')
+    return fail(
+      'MISSING_PROGRAM',
+      'rsync cannot be started on this host: install it (`apt-get install rsync`).',
+    );
+  if (because === 'silence')
+    return fail('TIMED_OUT', `rsync with ${name} went silent and was ended.`);
   if (OF_PATHS.includes(code)) return undefined;
   // A receiver that ends with 11 breaks the connection, and the sender may notice that first.
   if (code === 12 && FULL.test(stderr)) return undefined;
-  if (/Host key verification failed|HOST IDENTIFICATION HAS CHANGED|o matching host key/.test(stderr)) {
-    return fail('HOST_KEY_MISMATCH', `${name} shows another host key than the pinned ones. If its sshd got new keys, run \`syncmedia init\` there; else somebody else answers.`);
+  if (
+    /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|o matching host key/.test(stderr)
+  ) {
+    return fail(
+      'HOST_KEY_MISMATCH',
+      `${name} shows another host key than the pinned ones. If its sshd got new keys, run ` +
+        `\`syncmedia init\` there; else somebody else answers.`,
+    );
   }
-  if (/Permission denied \([a-z]/.test(stderr)) return fail('AUTH_FAILED', `${name} does not accept our key: it belongs into that user's authorized_keys.`);
-  if (/^syncmedia-gate: /m.test(stderr)) return fail('PERMISSION_DENIED', `${name} refuses what rsync asks for: ${summarise(stderr)}`);
-  if (/Failed to exec ssh/.test(stderr)) return fail('MISSING_PROGRAM', 'ssh is missing on this host: install it (`apt-get install openssh-client`).');
-  if (code === 127 || code === 126) return fail('MISSING_PROGRAM', `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`);
+  if (/Permission denied \([a-z]/.test(stderr))
+    return fail(
+      'AUTH_FAILED',
+      `${name} does not accept our key: it belongs into that user's authorized_keys.`,
+    );
+  if (/^syncmedia-gate: /m.test(stderr))
+    return fail('PERMISSION_DENIED', `${name} refuses what rsync asks for: ${summarise(stderr)}`);
+  if (/Failed to exec ssh/.test(stderr))
+    return fail(
+      'MISSING_PROGRAM',
+      'ssh is missing on this host: install it (`apt-get install openssh-client`).',
+    );
+  if (code === 127 || code === 126)
+    return fail(
+      'MISSING_PROGRAM',
+      `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`,
+    );
   const said = summarise(stderr);
-  if (DENIED.test(stderr)) return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${said}`);
-  if (code === 30 || code === 35) return fail('TIMED_OUT', `rsync with ${name} went silent: ${said}`);
-  if (code === 12 || code === 255 || code === 10) return fail('HOST_UNREACHABLE', `The connection to ${name} failed or broke: ${said}`);
-  return fail('TRANSFER_FAILED', `rsync with ${name} failed (${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${said}`);
+  if (DENIED.test(stderr))
+    return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${said}`);
+  if (code === 30 || code === 35)
+    return fail('TIMED_OUT', `rsync with ${name} went silent: ${said}`);
+  if (code === 12 || code === 255 || code === 10)
+    return fail('HOST_UNREACHABLE', `The connection to ${name} failed or broke: ${said}`);
+  return fail(
+    'TRANSFER_FAILED',
+    `rsync with ${name} failed ` +
+      `(${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${said}`,
+  );
 }
 
 /** Whether a call ended before it had tried all its paths. */
@@ -56,17 +95,37 @@ export function explain({ stderr }: Ended, rest: string): { failure: Failure; na
   const about = lines.find((line) => {
     const file = decodeName(/"(.*)"/.exec(line)?.[1] ?? '');
     // rsync's temporary file is `.name.random`; it cuts a long name.
-    return file !== undefined && (file === rest || file.endsWith(`/${rest}`) || file.slice(file.lastIndexOf('/') + 1).startsWith(`.${name}.`));
+    return (
+      file !== undefined &&
+      (file === rest ||
+        file.endsWith(`/${rest}`) ||
+        file.slice(file.lastIndexOf('/') + 1).startsWith(`.${name}.`))
+    );
   });
   const line = about ?? lines[0] ?? stderr;
-  const code: ErrorCode = FULL.test(line) ? 'DISK_FULL'
-    : DENIED.test(line) ? 'PERMISSION_DENIED'
-    : 'TRANSFER_FAILED';
-  return { failure: { code, message: `${quotePath(rest)} did not arrive: ${summarise(line)}`, retryable: true, of: 'path' }, named: about !== undefined };
+  const code: ErrorCode = FULL.test(line)
+    ? 'DISK_FULL'
+    : DENIED.test(line)
+      ? 'PERMISSION_DENIED'
+      : 'TRANSFER_FAILED';
+  return {
+    failure: {
+      code,
+      message: `${quotePath(rest)} did not arrive: ${summarise(line)}`,
+      retryable: true,
+      of: 'path',
+    },
+    named: about !== undefined,
+  };
 }
 
 /** Returns the first lines of stderr, without the one that only repeats the exit code. */
 export function summarise(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('rsync error: '));
-  return (lines.length === 0 ? stderr.trim() : lines.slice(0, 3).join('; ')).slice(0, 500) || 'it gave no reason';
+  const lines = stderr
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('rsync error: '));
+  return (
+    (lines.length === 0 ? stderr.trim() : lines.slice(0, 3).join('; ')).slice(0, 500) ||
+    'it gave no reason'
+  );
 }

@@ -36,26 +36,60 @@ const none: ReadonlySet<string> = new Set();
  * and verifies which files arrived. The receiver writes all of them in one folder of the sync dir
  * before it places them.
  */
-export async function callRsync(options: RsyncBackendOptions, usual: Way, route: Route, batch: readonly Ready[], alone: boolean, signal: AbortSignal): Promise<Called> {
-  const way = { ...usual, timeoutMs: usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS };
-  const ends: Ends = { local: route.here.dirPath, remote: route.there.dirPath, direction: route.direction };
+export async function callRsync(
+  options: RsyncBackendOptions,
+  usual: Way,
+  route: Route,
+  batch: readonly Ready[],
+  alone: boolean,
+  signal: AbortSignal,
+): Promise<Called> {
+  const way = {
+    ...usual,
+    timeoutMs:
+      usual.timeoutMs + batch.reduce((bytes, { seen }) => bytes + seen.size, 0) / READ_BYTES_PER_MS,
+  };
+  const ends: Ends = {
+    local: route.here.dirPath,
+    remote: route.there.dirPath,
+    direction: route.direction,
+  };
   const aside = newName();
-  const partialDir = alone && batch[0] !== undefined ? partialDirOf(route, batch[0].rest) : undefined;
+  const partialDir =
+    alone && batch[0] !== undefined ? partialDirOf(route, batch[0].rest) : undefined;
   const tmp = batch[0]?.tmp ?? areas.tmp;
-  const command = transferCommand(way, ends, { chmod: options.chmod, tmp, aside, ...(partialDir === undefined ? {} : { partialDir }) });
+  const command = transferCommand(way, ends, {
+    chmod: options.chmod,
+    tmp,
+    aside,
+    ...(partialDir === undefined ? {} : { partialDir }),
+  });
   // Without the dot, a name that begins with # or ; could be a comment.
   const list = batch.map(({ rest }) => `./${rest}`);
-  options.onCall?.({ host: route.host.id, kind: 'transfer', files: list.length, args: command.args() });
+  options.onCall?.({
+    host: route.host.id,
+    kind: 'transfer',
+    files: list.length,
+    args: command.args(),
+  });
   const listed = new Set<string>();
   const transfer = new RsyncProcess(command, { list, signal, silenceMs: way.timeoutMs });
   const ended = await transfer.readAll((line) => {
     const item = parseItem(line);
-    if (item?.type === 'f' && item.name !== undefined && '<>'.includes(item.update)) listed.add(item.name);
+    if (item?.type === 'f' && item.name !== undefined && '<>'.includes(item.update))
+      listed.add(item.name);
   });
   const failure = findHostFailure(ended, route.host);
-  if (failure !== undefined) return { ended, failure: await findMissing(ended, route) ?? failure, arrived: none, kept: none };
+  if (failure !== undefined)
+    return {
+      ended,
+      failure: (await findMissing(ended, route)) ?? failure,
+      arrived: none,
+      kept: none,
+    };
   const kept = await judgeReplaced(options, route, aside);
-  if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest))) return { ended, arrived: listed, kept };
+  if (ended.code === 0 && ended.stderr === '' && batch.every(({ rest }) => listed.has(rest)))
+    return { ended, arrived: listed, kept };
   return { ended, kept, ...(await verify(options, way, route, ends, list, signal)) };
 }
 
@@ -63,7 +97,10 @@ export async function callRsync(options: RsyncBackendOptions, usual: Way, route:
  * rsync may notice the broken connection before its cause, and then does not mention a program
  * that is missing there. So this asks for it.
  */
-async function findMissing({ code, stderr }: Ended, { connection, host }: Route): Promise<Failure | undefined> {
+async function findMissing(
+  { code, stderr }: Ended,
+  { connection, host }: Route,
+): Promise<Failure | undefined> {
   if (code !== 12 || !stderr.includes('(0 bytes received so far)')) return undefined;
   try {
     await findRemoteVersion(connection, host);
@@ -79,7 +116,8 @@ async function findMissing({ code, stderr }: Ended, { connection, host }: Route)
  */
 export async function removePartial(route: Route, rest: string): Promise<void> {
   const dir = partialDirOf(route, rest);
-  for (const name of (await route.receiver.disk.list(dir)) ?? []) await route.receiver.disk.remove(`${dir}/${name}`);
+  for (const name of (await route.receiver.disk.list(dir)) ?? [])
+    await route.receiver.disk.remove(`${dir}/${name}`);
   await route.receiver.disk.removeDirectory(dir);
 }
 
@@ -92,27 +130,50 @@ function partialDirOf({ receiver }: Route, rest: string): string {
  * file as sent that the receiver then failed to write.
  */
 async function verify(
-  options: RsyncBackendOptions, way: Way, route: Route, ends: Ends, list: readonly string[], signal: AbortSignal,
+  options: RsyncBackendOptions,
+  way: Way,
+  route: Route,
+  ends: Ends,
+  list: readonly string[],
+  signal: AbortSignal,
 ): Promise<{ arrived: ReadonlySet<string>; failure?: Failure }> {
   const arrived = new Set<string>();
   const command = verifyCommand(way, ends);
-  options.onCall?.({ host: route.host.id, kind: 'verify', files: list.length, args: command.args() });
-  const ended = await new RsyncProcess(command, { list, signal, silenceMs: way.timeoutMs }).readAll((line) => {
-    const item = parseItem(line);
-    if (item?.name !== undefined && item.type === 'f' && isTheSame(item)) arrived.add(item.name);
+  options.onCall?.({
+    host: route.host.id,
+    kind: 'verify',
+    files: list.length,
+    args: command.args(),
   });
+  const ended = await new RsyncProcess(command, { list, signal, silenceMs: way.timeoutMs }).readAll(
+    (line) => {
+      const item = parseItem(line);
+      if (item?.name !== undefined && item.type === 'f' && isTheSame(item)) arrived.add(item.name);
+    },
+  );
   const failure = findHostFailure(ended, route.host);
   return failure === undefined ? { arrived } : { arrived: none, failure };
 }
 
 /** @returns paths at which a replaced file was put back */
-async function judgeReplaced({ log }: RsyncBackendOptions, route: Route, aside: string): Promise<ReadonlySet<string>> {
+async function judgeReplaced(
+  { log }: RsyncBackendOptions,
+  route: Route,
+  aside: string,
+): Promise<ReadonlySet<string>> {
   try {
     const judged = await judgeAside(route.receiver, aside, 'replaced', route.judge);
-    return new Set(judged.filter((one) => isBackAtPath([one])).map(({ path }) => path.slice(route.dir.path.length + 1)));
+    return new Set(
+      judged
+        .filter((one) => isBackAtPath([one]))
+        .map(({ path }) => path.slice(route.dir.path.length + 1)),
+    );
   } catch (error) {
     // The files are safe there, and are resolved later as leftovers.
-    log.warn(`What was replaced in ${route.receiver.dirPath} of ${route.host.hostname} is still in ${areas.aside}/${aside}: ${messageOf(error)}`);
+    log.warn(
+      `What was replaced in ${route.receiver.dirPath} of ${route.host.hostname} is still in ` +
+        `${areas.aside}/${aside}: ${messageOf(error)}`,
+    );
     return none;
   }
 }

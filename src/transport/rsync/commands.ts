@@ -27,7 +27,11 @@ export interface Way {
  * The sync dir on both hosts, as absolute paths. The remote one is not escaped for the shell
  * here; rsync does that.
  */
-export interface Ends { readonly local: string; readonly remote: string; readonly direction: 'send' | 'fetch' }
+export interface Ends {
+  readonly local: string;
+  readonly remote: string;
+  readonly direction: 'send' | 'fetch';
+}
 
 /**
  * Transfers the files of a list. Replaced files go to the replaced area. rsync follows, infers
@@ -37,12 +41,24 @@ export interface Ends { readonly local: string; readonly remote: string; readonl
  * @param options `tmp`: folder in which the files are written, relative to the sync dir;
  *   `partialDir`: absolute path on the receiver, from which an interrupted large file is resumed
  */
-export function transferCommand(way: Way, ends: Ends, options: { chmod: string; tmp: string; aside: string; partialDir?: string }): RsyncCommand {
-  const command = listedCommand(way, ends).set('perms').set('chmod', `${options.chmod},${NO_SPECIAL_BITS}`).set('ignore-times')
-    .set('temp-dir', options.tmp).set('backup').set('backup-dir', `${areas.aside}/${options.aside}`).set('info', 'progress2');
+export function transferCommand(
+  way: Way,
+  ends: Ends,
+  options: { chmod: string; tmp: string; aside: string; partialDir?: string },
+): RsyncCommand {
+  const command = listedCommand(way, ends)
+    .set('perms')
+    .set('chmod', `${options.chmod},${NO_SPECIAL_BITS}`)
+    .set('ignore-times')
+    .set('temp-dir', options.tmp)
+    .set('backup')
+    .set('backup-dir', `${areas.aside}/${options.aside}`)
+    .set('info', 'progress2');
   if (options.partialDir !== undefined) command.set('partial-dir', options.partialDir);
   if (way.bandwidthLimit !== undefined) command.set('bwlimit', String(way.bandwidthLimit));
-  const flushes = [way.localVersion, way.remoteVersion].every((version) => isAtLeast(version, [3, 2, 4]));
+  const flushes = [way.localVersion, way.remoteVersion].every((version) =>
+    isAtLeast(version, [3, 2, 4]),
+  );
   return flushes ? command.set('fsync') : command;
 }
 
@@ -51,7 +67,10 @@ export function transferCommand(way: Way, ends: Ends, options: { chmod: string; 
  * nothing.
  */
 export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
-  return listedCommand(way, ends).set('dry-run').set('checksum').set('itemize-changes', [null, null]);
+  return listedCommand(way, ends)
+    .set('dry-run')
+    .set('checksum')
+    .set('itemize-changes', [null, null]);
 }
 
 /**
@@ -60,13 +79,21 @@ export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
  *
  * @param only `new`: only files that the receiver lacks
  */
-export function compareCommand(way: Way, ends: Ends, dir: SyncDir, inner: readonly string[], by: 'time' | 'bytes', only?: 'new'): RsyncCommand {
+export function compareCommand(
+  way: Way,
+  ends: Ends,
+  dir: SyncDir,
+  inner: readonly string[],
+  by: 'time' | 'bytes',
+  only?: 'new',
+): RsyncCommand {
   const command = between(baseCommand(way), way, ends).set('recursive').set('dry-run');
   // A file that is missing there needs no reading.
   if (only === 'new') command.set('ignore-existing');
   else if (by === 'bytes') command.set('checksum');
   for (const path of inner) command.exclude(`/${escapePattern(path)}/`);
-  for (const argument of excludeArguments(dir.exclude)) command.exclude(argument.slice('--exclude='.length));
+  for (const argument of excludeArguments(dir.exclude))
+    command.exclude(argument.slice('--exclude='.length));
   return command;
 }
 
@@ -77,13 +104,21 @@ export function putCommand(way: Way, file: string, directory: string): RsyncComm
 }
 
 function listedCommand(way: Way, ends: Ends): RsyncCommand {
-  return between(baseCommand(way), way, ends).set('files-from', '-').set('from0').set('no-implied-dirs');
+  return between(baseCommand(way), way, ends)
+    .set('files-from', '-')
+    .set('from0')
+    .set('no-implied-dirs');
 }
 
 function baseCommand({ target, timeoutMs, localVersion }: Way): RsyncCommand {
   const ssh = ['ssh', '-F', target.configFile, '-S', target.controlPath].map(quoteForRsh).join(' ');
-  const command = new RsyncCommand().set('times').set('no-links').set('no-D').set('rsh', ssh)
-    .set('out-format', OUT_FORMAT).set('timeout', String(Math.ceil(timeoutMs / 1000)));
+  const command = new RsyncCommand()
+    .set('times')
+    .set('no-links')
+    .set('no-D')
+    .set('rsh', ssh)
+    .set('out-format', OUT_FORMAT)
+    .set('timeout', String(Math.ceil(timeoutMs / 1000)));
   return needsProtection(localVersion) ? command.set('protect-args') : command;
 }
 
@@ -92,10 +127,16 @@ function needsProtection(localVersion: string): boolean {
   return !isAtLeast(localVersion, [3, 2, 4]);
 }
 
-function between(command: RsyncCommand, { target, localVersion }: Way, { local, remote, direction }: Ends): RsyncCommand {
+function between(
+  command: RsyncCommand,
+  { target, localVersion }: Way,
+  { local, remote, direction }: Ends,
+): RsyncCommand {
   const here = `${local}/`;
   const there = `${target.alias}:${direction === 'fetch' ? escapeGlob(remote, needsProtection(localVersion)) : remote}/`;
-  return direction === 'send' ? command.source(here).destination(there) : command.source(there).destination(here);
+  return direction === 'send'
+    ? command.source(here).destination(there)
+    : command.source(there).destination(here);
 }
 
 /** rsync splits `--rsh` at spaces; in single quotes only the quote itself needs to be doubled. */

@@ -29,7 +29,10 @@ export interface Delivery {
 }
 
 /** Carries out changes, one sync dir after the other, and answers each exactly once. */
-export async function* deliver(delivery: Delivery, changes: readonly Change[]): AsyncGenerator<Outcome> {
+export async function* deliver(
+  delivery: Delivery,
+  changes: readonly Change[],
+): AsyncGenerator<Outcome> {
   for (const [dir, own] of groupByDir(changes)) {
     const unanswered = new Set(own);
     try {
@@ -40,11 +43,20 @@ export async function* deliver(delivery: Delivery, changes: readonly Change[]): 
       for (const change of unanswered) yield failed(change, 'rsync', asFailure(error, 'host'));
       continue;
     }
-    for (const change of unanswered) yield failed(change, 'rsync', asFailure(new SyncMediaError('TRANSFER_FAILED', 'It was not answered.'), 'path'));
+    for (const change of unanswered)
+      yield failed(
+        change,
+        'rsync',
+        asFailure(new SyncMediaError('TRANSFER_FAILED', 'It was not answered.'), 'path'),
+      );
   }
 }
 
-async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly Change[]): AsyncGenerator<Outcome> {
+async function* deliverDir(
+  delivery: Delivery,
+  dir: SyncDir,
+  changes: readonly Change[],
+): AsyncGenerator<Outcome> {
   const { options, connection, findWay, host, direction, signal } = delivery;
   if (signal.aborted) {
     for (const change of changes) yield failed(change, 'rsync', cancelled());
@@ -53,18 +65,36 @@ async function* deliverDir(delivery: Delivery, dir: SyncDir, changes: readonly C
   const route = await openRoute(options, connection, host, dir, direction, changes);
   const known: KnownDirs = { source: new Set(), receiver: new Set() };
   const removals = changes.filter((change) => change.do === 'remove');
-  const { small, others } = splitBySize(changes.filter((change): change is Put => change.do === 'put'), await smallLimitOf(delivery));
+  const { small, others } = splitBySize(
+    changes.filter((change): change is Put => change.do === 'put'),
+    await smallLimitOf(delivery),
+  );
   if (removals.length > 0) {
     await route.check();
     yield* removeFiles(route, removals, 'sftp', signal);
   }
-  yield* sendSmallFiles(options.sources, route, small, fileModeOf(options.chmod) ?? 0, known.receiver, (file) => { others.push(file); }, signal);
+  yield* sendSmallFiles(
+    options.sources,
+    route,
+    small,
+    fileModeOf(options.chmod) ?? 0,
+    known.receiver,
+    (file) => {
+      others.push(file);
+    },
+    signal,
+  );
   if (others.length === 0) return;
   await route.check();
   // A list relative to the root would replace a symlinked sync dir by a new directory.
-  const exact: Route = { ...route, here: { ...route.here, dirPath: await options.root.realDir(dir) } };
+  const exact: Route = {
+    ...route,
+    here: { ...route.here, dirPath: await options.root.realDir(dir) },
+  };
   const ready: Ready[] = [];
-  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) => lookAt(exact, change, known))) {
+  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) =>
+    lookAt(exact, change, known),
+  )) {
     if ('result' in looked) yield looked;
     else ready.push(looked);
   }
@@ -83,7 +113,8 @@ async function smallLimitOf({ options, direction, connection }: Delivery): Promi
 
 function splitBySize(files: readonly Put[], limit: number): { small: Put[]; others: Put[] } {
   let left = SMALL_FILES_TOTAL;
-  const small: Put[] = [], others: Put[] = [];
+  const small: Put[] = [],
+    others: Put[] = [];
   for (const file of files) {
     const { size, mtime } = file.facts;
     // SFTP has no times before 1970.

@@ -24,8 +24,29 @@ const LINE = /^([<>ch.*])([fdLDS])(.{9}) (\d+) (\d{4,})\/(\d\d)\/(\d\d)-(\d\d):(
 export function parseItem(line: string): Item | undefined {
   const match = LINE.exec(line);
   if (match === null) return undefined;
-  const [, update = '', type = '', differs = '', size, year, month, day, hour, minute, second, name = ''] = match;
-  const mtime = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)) / 1000;
+  const [
+    ,
+    update = '',
+    type = '',
+    differs = '',
+    size,
+    year,
+    month,
+    day,
+    hour,
+    minute,
+    second,
+    name = '',
+  ] = match;
+  const mtime =
+    Date.UTC(
+      Number(year),
+      Number(month) - 1,
+      Number(day),
+      Number(hour),
+      Number(minute),
+      Number(second),
+    ) / 1000;
   return { update, type, differs, size: Number(size), mtime, name: decodeName(name) };
 }
 
@@ -34,7 +55,12 @@ export function parseItem(line: string): Item | undefined {
  * `\#ooo`, and also a backslash that would look like an escape.
  */
 export function decodeName(text: string): string | undefined {
-  const bytes = Buffer.from(text.replace(/\\#([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8) & 0xff)), 'latin1');
+  const bytes = Buffer.from(
+    text.replace(/\\#([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(parseInt(octal, 8) & 0xff),
+    ),
+    'latin1',
+  );
   return isUtf8(bytes) ? bytes.toString() : undefined;
 }
 

@@ -32,7 +32,13 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
-  const shared: Shared = { ...options, markers: new CheckedMarkers(), areas: new KnownAreas(), tmpFolders: new TmpFolders(), sources: new Sources(options.root) };
+  const shared: Shared = {
+    ...options,
+    markers: new CheckedMarkers(),
+    areas: new KnownAreas(),
+    tmpFolders: new TmpFolders(),
+    sources: new Sources(options.root),
+  };
   const ending = new AbortController();
   // Each delivery under way adds a listener, one for every host.
   setMaxListeners(0, ending.signal);
@@ -55,14 +61,22 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   }
 
   /** Holds a connection while the generator runs, and lets `close` wait for it. */
-  async function* connected<T>(host: Host, signal: AbortSignal, work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>): AsyncGenerator<T> {
+  async function* connected<T>(
+    host: Host,
+    signal: AbortSignal,
+    work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>,
+  ): AsyncGenerator<T> {
     const both = new AbortController();
-    const abort = (): void => { both.abort(); };
+    const abort = (): void => {
+      both.abort();
+    };
     const signals = [signal, ending.signal];
     for (const one of signals) one.addEventListener('abort', abort, { once: true });
     if (signals.some(({ aborted }) => aborted)) abort();
     let end = (): void => undefined;
-    const run = new Promise<void>((resolve) => { end = resolve; });
+    const run = new Promise<void>((resolve) => {
+      end = resolve;
+    });
     running.add(run);
     try {
       const { connection, release } = await ssh.connections.take(host);
@@ -81,7 +95,11 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     }
   }
 
-  async function* prepareDirs(connection: Connection, host: Host, wanted: readonly SyncDir[]): AsyncGenerator<Failure> {
+  async function* prepareDirs(
+    connection: Connection,
+    host: Host,
+    wanted: readonly SyncDir[],
+  ): AsyncGenerator<Failure> {
     await findWay(connection, host);
     for (const dir of wanted) {
       const place = remotePlace(connection, host, dir);
@@ -93,16 +111,40 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
       }
       await prepareAreas(place);
       // An active host resolves its own leftovers. For a passive one its sender does.
-      if (host.passive) await judgeLeftovers(place, options.judgeAt(host.id, () => undefined), LEFT_OVER_AFTER_MS);
+      if (host.passive)
+        await judgeLeftovers(
+          place,
+          options.judgeAt(host.id, () => undefined),
+          LEFT_OVER_AFTER_MS,
+        );
     }
   }
 
-  async function* carryOut(host: Host, changes: readonly Change[], direction: Route['direction'], signal: AbortSignal): AsyncGenerator<Outcome> {
+  async function* carryOut(
+    host: Host,
+    changes: readonly Change[],
+    direction: Route['direction'],
+    signal: AbortSignal,
+  ): AsyncGenerator<Outcome> {
     const unanswered = new Set(changes);
     if (unanswered.size === 0) return;
     try {
-      const outcomes = connected(host, signal, (connection, both) => retiring(connection, deliver(
-        { options: shared, connection, findWay: () => findWay(connection, host), host, direction, signal: both }, changes)));
+      const outcomes = connected(host, signal, (connection, both) =>
+        retiring(
+          connection,
+          deliver(
+            {
+              options: shared,
+              connection,
+              findWay: () => findWay(connection, host),
+              host,
+              direction,
+              signal: both,
+            },
+            changes,
+          ),
+        ),
+      );
       for await (const outcome of outcomes) {
         unanswered.delete(outcome.change);
         yield outcome;
@@ -116,7 +158,10 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     async prepare(host, wanted, signal): Promise<Failure | undefined> {
       try {
         if (signal.aborted) return cancelled();
-        for await (const failure of connected(host, signal, (connection) => prepareDirs(connection, host, wanted))) return failure;
+        for await (const failure of connected(host, signal, (connection) =>
+          prepareDirs(connection, host, wanted),
+        ))
+          return failure;
         return undefined;
       } catch (error) {
         return asFailure(error, 'host');
@@ -127,24 +172,30 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
 
     fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
 
-    compare: (host, dir, by, signal, from = 'both') => connected(host, signal, async function* (connection, both) {
-      const route = await openRoute(shared, connection, host, dir, 'fetch', []);
-      yield* compareEnds(options, await findWay(connection, host), route, by, from, both);
-    }),
+    compare: (host, dir, by, signal, from = 'both') =>
+      connected(host, signal, async function* (connection, both) {
+        const route = await openRoute(shared, connection, host, dir, 'fetch', []);
+        yield* compareEnds(options, await findWay(connection, host), route, by, from, both);
+      }),
 
     async read(from, path, signal) {
       const dir = dirs().of(path);
-      if (dir === undefined) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
+      if (dir === undefined)
+        throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
       if (signal.aborted) throwFailure(cancelled());
       const { connection, release } = await ssh.connections.take(from);
       const place = remotePlace(connection, from, dir);
       try {
-        return await openRemoteFile(connection.sftp, place, path, signal, release).catch(async (error: unknown) => {
-          // In a sync dir that is not mounted, absence means nothing.
-          const failure = hasCode(error, 'NOT_A_FILE') ? await checkMarker(place.disk, place.dirPath, from.id, dir.path) : undefined;
-          if (failure) throwFailure(failure);
-          throw error;
-        });
+        return await openRemoteFile(connection.sftp, place, path, signal, release).catch(
+          async (error: unknown) => {
+            // In a sync dir that is not mounted, absence means nothing.
+            const failure = hasCode(error, 'NOT_A_FILE')
+              ? await checkMarker(place.disk, place.dirPath, from.id, dir.path)
+              : undefined;
+            if (failure) throwFailure(failure);
+            throw error;
+          },
+        );
       } catch (error) {
         release();
         throw error;
@@ -154,21 +205,31 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     async close(): Promise<void> {
       ending.abort();
       await ssh.close();
-      await Promise.race([Promise.allSettled(running), sleep(CLOSE_PATIENCE_MS, undefined, { ref: false })]);
+      await Promise.race([
+        Promise.allSettled(running),
+        sleep(CLOSE_PATIENCE_MS, undefined, { ref: false }),
+      ]);
       // A delivery that was still running may have opened another master.
       await ssh.close();
     },
   };
 }
 
-
 /**
  * Retires the connection after a failure of the host, so that the next try opens a new one. A
  * connection that the gate confines cannot reach file systems that were mounted after its start.
  */
-async function* retiring(connection: Connection, outcomes: AsyncGenerator<Outcome>): AsyncGenerator<Outcome> {
+async function* retiring(
+  connection: Connection,
+  outcomes: AsyncGenerator<Outcome>,
+): AsyncGenerator<Outcome> {
   for await (const outcome of outcomes) {
-    if ('failure' in outcome && outcome.failure.of === 'host' && outcome.failure.code !== 'CANCELLED') connection.retire();
+    if (
+      'failure' in outcome &&
+      outcome.failure.of === 'host' &&
+      outcome.failure.code !== 'CANCELLED'
+    )
+      connection.retire();
     yield outcome;
   }
 }

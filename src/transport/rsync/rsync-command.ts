@@ -9,7 +9,8 @@ export class RsyncCommand extends Rsync {
   override args(): string[] {
     const options = Object.entries(this._options).flatMap(([name, value]) => {
       const flag = name.length === 1 ? `-${name}` : `--${name}`;
-      const values: readonly (string | null)[] = typeof value === 'string' || value === null ? [value] : value;
+      const values: readonly (string | null)[] =
+        typeof value === 'string' || value === null ? [value] : value;
       return values.map((one) => (one === null ? flag : `${flag}=${one}`));
     });
     const excludes = this._patterns.map(({ pattern }) => `--exclude=${pattern}`);

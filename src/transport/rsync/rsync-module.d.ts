@@ -2,8 +2,13 @@
 // fields of the pinned version 0.6.1 that hold the builder's state.
 declare module 'rsync' {
   class Rsync {
-    protected readonly _options: Readonly<Record<string, string | null | readonly (string | null)[]>>;
-    protected readonly _patterns: readonly { readonly action: '+' | '-'; readonly pattern: string }[];
+    protected readonly _options: Readonly<
+      Record<string, string | null | readonly (string | null)[]>
+    >;
+    protected readonly _patterns: readonly {
+      readonly action: '+' | '-';
+      readonly pattern: string;
+    }[];
     set(option: string, value?: string | readonly (string | null)[]): this;
     isSet(option: string): boolean;
     exclude(pattern: string): this;

@@ -78,13 +78,19 @@ export class RsyncProcess {
   constructor(command: RsyncCommand, { list = [], signal, silenceMs, ignore }: ProcessOptions) {
     // rsync gets its own process group, so that its ssh ends with it. A master that ssh leaves
     // behind has left the group by then.
-    this.child = spawn(command.executable(), command.args(), { stdio: ['pipe', 'pipe', 'pipe'], env: environment(), detached: true });
+    this.child = spawn(command.executable(), command.args(), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: environment(),
+      detached: true,
+    });
     this.silence = setTimeout(() => {
       // A slow reader makes rsync wait; that is no silence.
       if (this.isRead) this.end('silence');
       else this.silence.refresh();
     }, silenceMs);
-    const onAbort = (): void => { this.end('abort'); };
+    const onAbort = (): void => {
+      this.end('abort');
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     const said = new Said(ignore);
     this.child.stderr.setEncoding('latin1').on('data', (text: string) => {
@@ -98,7 +104,11 @@ export class RsyncProcess {
       clearTimeout(this.silence);
       clearTimeout(this.kill);
       signal.removeEventListener('abort', onAbort);
-      return { code, ...said.end(), ...(this.because === undefined ? {} : { because: this.because }) };
+      return {
+        code,
+        ...said.end(),
+        ...(this.because === undefined ? {} : { because: this.because }),
+      };
     });
     if (signal.aborted) onAbort();
   }
@@ -143,13 +153,17 @@ export class RsyncProcess {
   private end(why: NonNullable<Ended['because']>): void {
     this.because ??= why;
     this.signal('SIGTERM');
-    this.kill ??= setTimeout(() => { this.signal('SIGKILL'); }, PATIENCE_MS);
+    this.kill ??= setTimeout(() => {
+      this.signal('SIGKILL');
+    }, PATIENCE_MS);
   }
 
   private signal(name: NodeJS.Signals): void {
     const { pid } = this.child;
     if (pid === undefined) return;
-    try { process.kill(-pid, name); } catch {
+    try {
+      process.kill(-pid, name);
+    } catch {
       // The whole group has already ended.
     }
   }
@@ -168,8 +182,12 @@ export class RsyncProcess {
         if (this.because !== undefined) this.child.stdout.destroy();
         // An ssh master may serve another call. It keeps the stderr of the ssh from which it was
         // forked.
-        const letGo = setTimeout(() => { this.child.stderr.destroy(); }, LAST_WORDS_MS);
-        this.child.on('close', () => { clearTimeout(letGo); });
+        const letGo = setTimeout(() => {
+          this.child.stderr.destroy();
+        }, LAST_WORDS_MS);
+        this.child.on('close', () => {
+          clearTimeout(letGo);
+        });
       });
     });
   }

@@ -25,11 +25,16 @@ export function parseVersion(answer: string): string | undefined {
  */
 export async function findVersion(): Promise<string> {
   const answer = await new Promise<string>((resolve) => {
-    execFile('rsync', ['--version'], { timeout: 10_000 }, (error, stdout) => { resolve(error ? '' : stdout); });
+    execFile('rsync', ['--version'], { timeout: 10_000 }, (error, stdout) => {
+      resolve(error ? '' : stdout);
+    });
   });
   const version = parseVersion(answer);
   if (version !== undefined) return version;
-  throw new SyncMediaError('MISSING_PROGRAM', 'rsync is missing on this host: install it (`apt-get install rsync`).');
+  throw new SyncMediaError(
+    'MISSING_PROGRAM',
+    'rsync is missing on this host: install it (`apt-get install rsync`).',
+  );
 }
 
 /**
@@ -41,5 +46,9 @@ export async function findRemoteVersion(connection: Connection, address: Address
   const { stdout } = await connection.run('rsync --version');
   const version = parseVersion(stdout);
   if (version !== undefined) return version;
-  throw new SyncMediaError('MISSING_PROGRAM', `rsync is missing on ${nameOf(address)}: install it there (\`apt-get install rsync\`), on the PATH of a login without a terminal.`);
+  throw new SyncMediaError(
+    'MISSING_PROGRAM',
+    `rsync is missing on ${nameOf(address)}: install it there (\`apt-get install rsync\`), on ` +
+      `the PATH of a login without a terminal.`,
+  );
 }

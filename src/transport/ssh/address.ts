@@ -18,21 +18,33 @@ export interface Address {
  *
  * @throws BAD_OPTION naming the field
  */
-export function validateAddress(address: Pick<Address, 'url' | 'sshPort' | 'username'> & { readonly id?: HostId }): void {
+export function validateAddress(
+  address: Pick<Address, 'url' | 'sshPort' | 'username'> & { readonly id?: HostId },
+): void {
   const { id, url, sshPort, username } = address;
-  if (id !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(id)) refuse('id', id, 'letters, digits, "-" and "_"');
-  if (!isHostName(url)) refuse('url', url, 'a host name or an IP address, such as web1.example.com');
-  if (!Number.isInteger(sshPort) || sshPort < 1 || sshPort > 65_535) refuse('sshPort', String(sshPort), 'a port from 1 to 65535');
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?$/.test(username)) refuse('username', username, 'a user name of letters, digits and . _ - + @');
+  if (id !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(id))
+    refuse('id', id, 'letters, digits, "-" and "_"');
+  if (!isHostName(url))
+    refuse('url', url, 'a host name or an IP address, such as web1.example.com');
+  if (!Number.isInteger(sshPort) || sshPort < 1 || sshPort > 65_535)
+    refuse('sshPort', String(sshPort), 'a port from 1 to 65535');
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?$/.test(username))
+    refuse('username', username, 'a user name of letters, digits and . _ - + @');
 }
 
 function isHostName(url: string): boolean {
   if (isIP(url) !== 0) return !url.includes('%');
-  return url.length <= 253 && url.split('.').every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+  return (
+    url.length <= 253 &&
+    url.split('.').every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))
+  );
 }
 
 function refuse(field: string, value: string, wanted: string): never {
-  throw new SyncMediaError('BAD_OPTION', `${field} ${JSON.stringify(value.slice(0, 100))} cannot be used: give ${wanted}.`);
+  throw new SyncMediaError(
+    'BAD_OPTION',
+    `${field} ${JSON.stringify(value.slice(0, 100))} cannot be used: give ${wanted}.`,
+  );
 }
 
 /** Formats an address for messages. */

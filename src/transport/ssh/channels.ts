@@ -2,9 +2,15 @@ import type { Disk } from '../../replica/disk.js';
 import type { Sftp } from './sftp.js';
 
 /** An SFTP channel, and the other host's disk through it. */
-export interface Channel { readonly sftp: Sftp; readonly disk: Disk }
+export interface Channel {
+  readonly sftp: Sftp;
+  readonly disk: Disk;
+}
 
-interface Slot { readonly channel: Channel; users: number }
+interface Slot {
+  readonly channel: Channel;
+  users: number;
+}
 
 /**
  * sshd allows ten sessions on a connection (MaxSessions), and other requests need some of them.
@@ -20,7 +26,10 @@ export class Channels {
   private readonly open: Slot[];
   private widening = false;
 
-  constructor(readonly first: Channel, private readonly openAnother: () => Promise<Channel>) {
+  constructor(
+    readonly first: Channel,
+    private readonly openAnother: () => Promise<Channel>,
+  ) {
     this.open = [{ channel: first, users: 0 }];
   }
 
@@ -47,7 +56,8 @@ export class Channels {
 
   private async openOthers(): Promise<void> {
     try {
-      while (this.open.length < most) this.open.push({ channel: await this.openAnother(), users: 0 });
+      while (this.open.length < most)
+        this.open.push({ channel: await this.openAnother(), users: 0 });
       this.widening = false;
     } catch {
       // The server offers no more channels. The open ones must do, and it is not asked again.

@@ -12,7 +12,10 @@ export interface LoginSettings {
 }
 
 /** A client that is logged in. The owner ends the client, which ends the socket. */
-export interface LoggedIn { readonly client: Client; readonly socket: Socket }
+export interface LoggedIn {
+  readonly client: Client;
+  readonly socket: Socket;
+}
 
 /**
  * Logs in to a host, which must show a pinned key.
@@ -20,7 +23,11 @@ export interface LoggedIn { readonly client: Client; readonly socket: Socket }
  * @throws HOST_UNREACHABLE, HOST_KEY_MISMATCH, AUTH_FAILED, TIMED_OUT, BAD_KEY, BAD_OPTION;
  *   CANCELLED if `signal` aborts
  */
-export async function connect(address: Address, settings: LoginSettings, signal: AbortSignal): Promise<LoggedIn> {
+export async function connect(
+  address: Address,
+  settings: LoginSettings,
+  signal: AbortSignal,
+): Promise<LoggedIn> {
   validateAddress(address);
   const pins = pinsOf(address);
   const privateKey = await readKey(settings.identityFile);
@@ -29,16 +36,32 @@ export async function connect(address: Address, settings: LoginSettings, signal:
   let shown: Buffer | undefined;
   let cancel = (): void => undefined;
   try {
-    const opened = socket = openSocket({ host: address.url, port: address.sshPort });
+    const opened = (socket = openSocket({ host: address.url, port: address.sshPort }));
     await new Promise<void>((resolve, reject) => {
-      cancel = (): void => { reject(new SyncMediaError('CANCELLED', `Logging in to ${nameOf(address)} was cancelled.`)); };
-      if (signal.aborted) { cancel(); return; }
+      cancel = (): void => {
+        reject(new SyncMediaError('CANCELLED', `Logging in to ${nameOf(address)} was cancelled.`));
+      };
+      if (signal.aborted) {
+        cancel();
+        return;
+      }
       signal.addEventListener('abort', cancel, { once: true });
-      client.on('ready', resolve).on('error', reject).on('close', () => { reject(new Error('the connection was closed before the login')); });
+      client
+        .on('ready', resolve)
+        .on('error', reject)
+        .on('close', () => {
+          reject(new Error('the connection was closed before the login'));
+        });
       client.connect({
-        sock: opened, host: address.url, port: address.sshPort, username: address.username, privateKey,
+        sock: opened,
+        host: address.url,
+        port: address.sshPort,
+        username: address.username,
+        privateKey,
         authHandler: ['publickey'],
-        readyTimeout: settings.timeoutMs, keepaliveInterval: Math.max(1_000, settings.timeoutMs / 3), keepaliveCountMax: 3,
+        readyTimeout: settings.timeoutMs,
+        keepaliveInterval: Math.max(1_000, settings.timeoutMs / 3),
+        keepaliveCountMax: 3,
         algorithms: { serverHostKey: algorithmsOf(pins) as ServerHostKeyAlgorithm[] },
         hostVerifier: (key: Buffer) => {
           shown = key;
@@ -51,7 +74,12 @@ export async function connect(address: Address, settings: LoginSettings, signal:
     client.on('error', () => undefined);
     client.destroy();
     socket?.on('error', () => undefined).destroy();
-    throw asLoginError(error, address, pins.map(({ blob }) => fingerprintOf(blob)), shown);
+    throw asLoginError(
+      error,
+      address,
+      pins.map(({ blob }) => fingerprintOf(blob)),
+      shown,
+    );
   } finally {
     signal.removeEventListener('abort', cancel);
   }
@@ -60,32 +88,65 @@ export async function connect(address: Address, settings: LoginSettings, signal:
   return { client, socket };
 }
 
-function asLoginError(error: unknown, address: Address, pinned: readonly string[], shown: Buffer | undefined): SyncMediaError {
+function asLoginError(
+  error: unknown,
+  address: Address,
+  pinned: readonly string[],
+  shown: Buffer | undefined,
+): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
   const name = nameOf(address);
   const { level, message } = error as { level?: unknown; message: string };
-  const fail = (code: ConstructorParameters<typeof SyncMediaError>[0], text: string): SyncMediaError => new SyncMediaError(code, text, { cause: error });
+  const fail = (
+    code: ConstructorParameters<typeof SyncMediaError>[0],
+    text: string,
+  ): SyncMediaError => new SyncMediaError(code, text, { cause: error });
   if (message.includes('verification failed')) {
     const other = shown === undefined ? 'another host key' : `the host key ${fingerprintOf(shown)}`;
-    return fail('HOST_KEY_MISMATCH', `${name} shows ${other}; pinned is ${pinned.join(' or ')}. If its sshd got new keys, run \`syncmedia init\` there; else somebody else answers.`);
+    return fail(
+      'HOST_KEY_MISMATCH',
+      `${name} shows ${other}; pinned is ${pinned.join(' or ')}. If its sshd got new keys, run ` +
+        `\`syncmedia init\` there; else somebody else answers.`,
+    );
   }
   if (/no matching host key/i.test(message)) {
-    return fail('HOST_KEY_MISMATCH', `${name} has no host key of the pinned type; pinned is ${pinned.join(' or ')}. If its sshd got new keys, run \`syncmedia init\` there.`);
+    return fail(
+      'HOST_KEY_MISMATCH',
+      `${name} has no host key of the pinned type; pinned is ${pinned.join(' or ')}. If its ` +
+        `sshd got new keys, run \`syncmedia init\` there.`,
+    );
   }
   if (level === 'client-authentication') {
-    return fail('AUTH_FAILED', `${name} does not accept our key: it belongs into that user's authorized_keys (a running syncmedia there puts it in by itself).`);
+    return fail(
+      'AUTH_FAILED',
+      `${name} does not accept our key: it belongs into that user's authorized_keys (a running ` +
+        `syncmedia there puts it in by itself).`,
+    );
   }
   if (/parse privateKey/i.test(message)) {
-    return fail('BAD_KEY', `The private key for ${name} cannot be used (${message}): it needs to be one without a passphrase.`);
+    return fail(
+      'BAD_KEY',
+      `The private key for ${name} cannot be used (${message}): it needs to be one without a ` +
+        `passphrase.`,
+    );
   }
-  if (level === 'client-timeout') return fail('TIMED_OUT', `${name} did not finish the login in time.`);
-  return fail('HOST_UNREACHABLE', `${name} cannot be reached: ${messageOf(error)}. Is its sshd running, and the port open?`);
+  if (level === 'client-timeout')
+    return fail('TIMED_OUT', `${name} did not finish the login in time.`);
+  return fail(
+    'HOST_UNREACHABLE',
+    `${name} cannot be reached: ${messageOf(error)}. Is its sshd running, and the port open?`,
+  );
 }
 
 async function readKey(identityFile: string): Promise<Buffer> {
   try {
     return await readFile(identityFile);
   } catch (error) {
-    throw new SyncMediaError('BAD_KEY', `The private key ${identityFile} cannot be read: ${messageOf(error)}. Give its place in SYNCMEDIA_IDENTITY, or make one with \`ssh-keygen -t ed25519\`.`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `The private key ${identityFile} cannot be read: ${messageOf(error)}. Give its place in ` +
+        `SYNCMEDIA_IDENTITY, or make one with \`ssh-keygen -t ed25519\`.`,
+      { cause: error },
+    );
   }
 }

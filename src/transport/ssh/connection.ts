@@ -17,9 +17,17 @@ export class Connection {
   open = true;
   readonly channels: Channels;
 
-  private constructor(private readonly client: Client, first: Channel, openAnother: () => Promise<Channel>, private readonly address: Address, private readonly timeoutMs: number) {
+  private constructor(
+    private readonly client: Client,
+    first: Channel,
+    openAnother: () => Promise<Channel>,
+    private readonly address: Address,
+    private readonly timeoutMs: number,
+  ) {
     this.channels = new Channels(first, openAnother);
-    client.on('close', () => { this.open = false; });
+    client.on('close', () => {
+      this.open = false;
+    });
   }
 
   /**
@@ -28,7 +36,11 @@ export class Connection {
    *
    * @throws NO_SFTP, HOST_UNREACHABLE, TIMED_OUT
    */
-  static async over({ client, socket }: LoggedIn, address: Address, timeoutMs: number): Promise<Connection> {
+  static async over(
+    { client, socket }: LoggedIn,
+    address: Address,
+    timeoutMs: number,
+  ): Promise<Connection> {
     const gather = gatherWrites(socket);
     const open = (): Promise<Channel> => openChannel(client, address, timeoutMs, gather);
     // The requests on a broken connection report the error. Without a listener the event would
@@ -42,29 +54,51 @@ export class Connection {
     }
   }
 
-  get sftp(): Sftp { return this.channels.first.sftp; }
-  get disk(): Disk { return this.channels.first.disk; }
+  get sftp(): Sftp {
+    return this.channels.first.sftp;
+  }
+  get disk(): Disk {
+    return this.channels.first.disk;
+  }
 
   /**
    * Runs a fixed command there and waits for its end. The login shell of the other host reads it,
    * so it must contain nothing of a path, a row or an option.
    */
   async run(command: string): Promise<{ code: number | null; stdout: string }> {
-    return bounded(this.client, this.address, this.timeoutMs, `finish "${command}"`, (resolve, reject) => {
-      this.client.exec(command, (error, channel) => {
-        if (error) {
-          reject(new SyncMediaError('TRANSFER_FAILED', `${nameOf(this.address)} does not let us run "${command}": ${error.message}`, { cause: error }));
-          return;
-        }
-        let stdout = '';
-        let code: number | null = null;
-        channel.on('data', (bytes: Buffer) => { if (stdout.length < MAX_OUTPUT) stdout += bytes.toString(); });
-        channel.stderr.resume();
-        channel.on('exit', (status: unknown) => { code = typeof status === 'number' ? status : null; });
-        channel.on('close', () => { resolve({ code, stdout }); });
-        channel.end();
-      });
-    });
+    return bounded(
+      this.client,
+      this.address,
+      this.timeoutMs,
+      `finish "${command}"`,
+      (resolve, reject) => {
+        this.client.exec(command, (error, channel) => {
+          if (error) {
+            reject(
+              new SyncMediaError(
+                'TRANSFER_FAILED',
+                `${nameOf(this.address)} does not let us run "${command}": ${error.message}`,
+                { cause: error },
+              ),
+            );
+            return;
+          }
+          let stdout = '';
+          let code: number | null = null;
+          channel.on('data', (bytes: Buffer) => {
+            if (stdout.length < MAX_OUTPUT) stdout += bytes.toString();
+          });
+          channel.stderr.resume();
+          channel.on('exit', (status: unknown) => {
+            code = typeof status === 'number' ? status : null;
+          });
+          channel.on('close', () => {
+            resolve({ code, stdout });
+          });
+          channel.end();
+        });
+      },
+    );
   }
 
   /**
@@ -99,9 +133,19 @@ function gatherWrites(socket: Socket): () => void {
   };
 }
 
-async function openChannel(client: Client, address: Address, timeoutMs: number, beforeRequest: () => void): Promise<Channel> {
+async function openChannel(
+  client: Client,
+  address: Address,
+  timeoutMs: number,
+  beforeRequest: () => void,
+): Promise<Channel> {
   const wrapper = await openSftp(client, address, timeoutMs);
-  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, { endConnection: () => { client.destroy(); }, beforeRequest });
+  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, {
+    endConnection: () => {
+      client.destroy();
+    },
+    beforeRequest,
+  });
   return { sftp, disk: remoteDisk(sftp) };
 }
 
@@ -110,8 +154,24 @@ function openSftp(client: Client, address: Address, timeoutMs: number): Promise<
     client.sftp((error, sftp) => {
       if (error === undefined) resolve(sftp);
       // The exit code of syncmedia-gate.
-      else if (/\bcode 77\b/.test(error.message)) reject(new SyncMediaError('AUTH_FAILED', `${nameOf(address)} takes our key and then refuses us: it lets this host in no more, or \`syncmedia init\` has to be run there.`, { cause: error }));
-      else reject(new SyncMediaError('NO_SFTP', `${nameOf(address)} offers no SFTP (${messageOf(error)}): its sshd_config needs "Subsystem sftp internal-sftp".`, { cause: error }));
+      else if (/\bcode 77\b/.test(error.message))
+        reject(
+          new SyncMediaError(
+            'AUTH_FAILED',
+            `${nameOf(address)} takes our key and then refuses us: it lets this host in no ` +
+              `more, or \`syncmedia init\` has to be run there.`,
+            { cause: error },
+          ),
+        );
+      else
+        reject(
+          new SyncMediaError(
+            'NO_SFTP',
+            `${nameOf(address)} offers no SFTP (${messageOf(error)}): its sshd_config needs ` +
+              `"Subsystem sftp internal-sftp".`,
+            { cause: error },
+          ),
+        );
     });
   });
 }
@@ -121,17 +181,29 @@ function openSftp(client: Client, address: Address, timeoutMs: number): Promise<
  * a silent host is ended.
  */
 function bounded<T>(
-  client: Client, address: Address, timeoutMs: number, doing: string, ask: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
+  client: Client,
+  address: Address,
+  timeoutMs: number,
+  doing: string,
+  ask: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const settle = <A>(done: (answer: A) => void) => (answer: A): void => {
-      clearTimeout(timer);
-      client.off('close', onClose);
-      done(answer);
+    const settle =
+      <A>(done: (answer: A) => void) =>
+      (answer: A): void => {
+        clearTimeout(timer);
+        client.off('close', onClose);
+        done(answer);
+      };
+    const onClose = (): void => {
+      settle(reject)(
+        new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(address)} broke.`),
+      );
     };
-    const onClose = (): void => { settle(reject)(new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(address)} broke.`)); };
     const timer = setTimeout(() => {
-      settle(reject)(new SyncMediaError('TIMED_OUT', `${nameOf(address)} did not ${doing} in time.`));
+      settle(reject)(
+        new SyncMediaError('TIMED_OUT', `${nameOf(address)} did not ${doing} in time.`),
+      );
       client.destroy();
     }, timeoutMs);
     client.on('close', onClose);

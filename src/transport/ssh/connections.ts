@@ -49,7 +49,8 @@ export class Connections {
    * nothing.
    */
   async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
-    if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
+    if (this.ending.signal.aborted)
+      throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
     const slot = await this.find(address);
     slot.users++;
     clearTimeout(slot.idle);
@@ -75,10 +76,12 @@ export class Connections {
     this.ending.abort();
     const slots = [...this.slots.values()];
     this.slots.clear();
-    await Promise.allSettled(slots.map(async (slot) => {
-      clearTimeout(slot.idle);
-      (await slot.connection).end();
-    }));
+    await Promise.allSettled(
+      slots.map(async (slot) => {
+        clearTimeout(slot.idle);
+        (await slot.connection).end();
+      }),
+    );
   }
 
   private async find(address: Address): Promise<Slot> {
@@ -88,10 +91,19 @@ export class Connections {
     if (slot?.key === key) {
       const connection = await slot.connection.catch(() => undefined);
       // Another caller may have replaced the connection meanwhile.
-      if (connection?.open === true || this.slots.get(id) !== slot) return connection?.open === true ? slot : this.find(address);
+      if (connection?.open === true || this.slots.get(id) !== slot)
+        return connection?.open === true ? slot : this.find(address);
     }
     if (slot !== undefined) this.retire(id, slot);
-    const opening = this.handshakes.run(async () => Connection.over(await connect(address, this.settings, this.ending.signal), address, this.settings.timeoutMs), this.ending.signal);
+    const opening = this.handshakes.run(
+      async () =>
+        Connection.over(
+          await connect(address, this.settings, this.ending.signal),
+          address,
+          this.settings.timeoutMs,
+        ),
+      this.ending.signal,
+    );
     const opened: Slot = { key, connection: opening, users: 0 };
     this.slots.set(id, opened);
     return opened;
@@ -104,7 +116,9 @@ export class Connections {
       this.end(slot);
       return;
     }
-    slot.idle = setTimeout(() => { this.retire(id, slot); }, this.settings.idleMs);
+    slot.idle = setTimeout(() => {
+      this.retire(id, slot);
+    }, this.settings.idleMs);
     slot.idle.unref();
   }
 
@@ -116,6 +130,11 @@ export class Connections {
   }
 
   private end(slot: Slot): void {
-    slot.connection.then((connection) => { connection.end(); }, () => undefined);
+    slot.connection.then(
+      (connection) => {
+        connection.end();
+      },
+      () => undefined,
+    );
   }
 }

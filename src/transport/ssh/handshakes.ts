@@ -16,7 +16,9 @@ export class Handshakes {
    */
   async run<T>(login: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.running >= this.limit) {
-      await new Promise<void>((resolve) => { this.waiting.push(resolve); });
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve);
+      });
       // A random delay spreads the logins: all hosts that waited for a network would otherwise
       // retry at the same moment.
       await sleep(Math.random() * 50, undefined, { signal, ref: false }).catch(() => undefined);

@@ -3,7 +3,10 @@ import { SyncMediaError } from '../../model/errors.js';
 import { nameOf, type Address } from './address.js';
 
 /** A pinned key of a host's sshd. */
-export interface Pin { readonly type: string; readonly blob: Buffer }
+export interface Pin {
+  readonly type: string;
+  readonly blob: Buffer;
+}
 
 const algorithms: Readonly<Record<string, readonly string[]>> = {
   'ssh-ed25519': ['ssh-ed25519'],
@@ -27,7 +30,11 @@ export function pinsOf(address: Address): Pin[] {
     pins.push({ type, blob: Buffer.from(base64, 'base64') });
   }
   if (pins.length > 0) return pins;
-  throw new SyncMediaError('HOST_KEY_MISMATCH', `No host key of ${nameOf(address)} is known: run \`syncmedia init\` on that host, so that the others learn its keys.`);
+  throw new SyncMediaError(
+    'HOST_KEY_MISMATCH',
+    `No host key of ${nameOf(address)} is known: run \`syncmedia init\` on that host, so that ` +
+      `the others learn its keys.`,
+  );
 }
 
 /** Lists the host key algorithms that can prove one of the pinned keys. */

@@ -12,7 +12,9 @@ export class Masters {
   /**
    * Call this before ssh runs. The number of hosts and their changes of address bound the list.
    */
-  add(target: SshTarget): void { this.targets.set(target.controlPath, target); }
+  add(target: SshTarget): void {
+    this.targets.set(target.controlPath, target);
+  }
 
   /** Ends all masters. */
   async close(): Promise<void> {
@@ -26,8 +28,21 @@ export class Masters {
  * Ends a master, if there is one. A master that does not answer ends by itself when it is idle.
  */
 async function endMaster({ configFile, controlPath, alias }: SshTarget): Promise<void> {
-  if (!(await access(controlPath).then(() => true, () => false))) return;
+  if (
+    !(await access(controlPath).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return;
   await new Promise<void>((resolve) => {
-    execFile('ssh', ['-F', configFile, '-S', controlPath, '-O', 'exit', alias], { timeout: 5_000 }, () => { resolve(); });
+    execFile(
+      'ssh',
+      ['-F', configFile, '-S', controlPath, '-O', 'exit', alias],
+      { timeout: 5_000 },
+      () => {
+        resolve();
+      },
+    );
   });
 }

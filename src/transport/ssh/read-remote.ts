@@ -19,7 +19,12 @@ const MAX_PIECES = 64;
  * @param signal ends the reading after the current answer, as a server may send each byte by
  *   itself
  */
-export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
+export async function* readRemote(
+  sftp: Sftp,
+  handle: Buffer,
+  size: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer>[] = [];
   let asked = 0;
   const ask = (): void => {
@@ -38,11 +43,18 @@ export async function* readRemote(sftp: Sftp, handle: Buffer, size: number, sign
 }
 
 /** Reads a chunk in several requests if the server returns fewer bytes than requested. */
-async function readFully(sftp: Sftp, handle: Buffer, position: number, length: number, signal: AbortSignal | undefined): Promise<Buffer> {
+async function readFully(
+  sftp: Sftp,
+  handle: Buffer,
+  position: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
   for (let pieces = 0; filled < length; pieces++) {
-    if (pieces === MAX_PIECES) throw sftp.refuse(`gave ${String(filled)} bytes of a file in ${String(pieces)} answers`);
+    if (pieces === MAX_PIECES)
+      throw sftp.refuse(`gave ${String(filled)} bytes of a file in ${String(pieces)} answers`);
     const count = await sftp.read(handle, bytes.subarray(filled), position + filled);
     if (count === 0) break;
     signal?.throwIfAborted();

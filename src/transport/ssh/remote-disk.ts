@@ -15,14 +15,17 @@ const MAX_TEXT_BYTES = 64 * 1024;
  * Limits for one directory: answers, and bytes of names. Both allow a million names of usual
  * length.
  */
-const MAX_LISTINGS = 100_000, MAX_NAMES_BYTES = 64 * 1024 * 1024;
+const MAX_LISTINGS = 100_000,
+  MAX_NAMES_BYTES = 64 * 1024 * 1024;
 /** If a request failed without a reason and less than this is free, the disk is full. */
 const FULL_BELOW = 1024 * 1024;
 
 /** Another host's disk, over SFTP. Its times have whole seconds. */
 export function remoteDisk(sftp: Sftp): Disk {
-  const stat = (path: string): Promise<DiskStat | undefined> => orAbsent(undefined, 'looking at', path, async () => toDiskStat(await sftp.lstat(path)));
-  const fail = (error: unknown, doing: string, path: string): Promise<never> => failWriting(sftp, error, doing, path);
+  const stat = (path: string): Promise<DiskStat | undefined> =>
+    orAbsent(undefined, 'looking at', path, async () => toDiskStat(await sftp.lstat(path)));
+  const fail = (error: unknown, doing: string, path: string): Promise<never> =>
+    failWriting(sftp, error, doing, path);
   /** Renames on a server that cannot replace files. Most of our renames go to a new name. */
   const moveToFree = async (from: string, to: string, cannotReplace: unknown): Promise<boolean> => {
     try {
@@ -55,16 +58,28 @@ export function remoteDisk(sftp: Sftp): Disk {
   return {
     stat,
 
-    list: (path) => orAbsent(undefined, 'listing', path, async () => {
-      const names = await listNames(sftp, path);
-      // ssh2 decodes names and inserts U+FFFD for invalid UTF-8. A name that really contains one
-      // is found by it.
-      const real = await Promise.all(names.map(async (name) => !name.includes('\uFFFD') || (await stat(`${path}/${name}`)) !== undefined));
-      return names.filter((_, index) => real[index]);
-    }),
+    list: (path) =>
+      orAbsent(undefined, 'listing', path, async () => {
+        const names = await listNames(sftp, path);
+        // ssh2 decodes names and inserts U+FFFD for invalid UTF-8. A name that really contains one
+        // is found by it.
+        const real = await Promise.all(
+          names.map(
+            async (name) =>
+              !name.includes('\uFFFD') || (await stat(`${path}/${name}`)) !== undefined,
+          ),
+        );
+        return names.filter((_, index) => real[index]);
+      }),
 
     // OpenSSH's realpath succeeds even if the last segment is missing, so a stat runs beside it.
-    realPath: (path) => orAbsent(undefined, 'resolving', path, async () => (await Promise.all([sftp.realPath(path), sftp.stat(path)]))[0]),
+    realPath: (path) =>
+      orAbsent(
+        undefined,
+        'resolving',
+        path,
+        async () => (await Promise.all([sftp.realPath(path), sftp.stat(path)]))[0],
+      ),
 
     async makeDirectory(path, mode) {
       try {
@@ -73,7 +88,12 @@ export function remoteDisk(sftp: Sftp): Disk {
         if (statusOf(error) === status.NO_SUCH_FILE) return false;
         const there = await stat(path);
         if (there?.kind === 'directory') return true;
-        if (there !== undefined) throw new SyncMediaError('NOT_A_FILE', `making ${quotePath(path)}: something other than a directory is there; move it away.`, { cause: error });
+        if (there !== undefined)
+          throw new SyncMediaError(
+            'NOT_A_FILE',
+            `making ${quotePath(path)}: something other than a directory is there; move it away.`,
+            { cause: error },
+          );
         return fail(error, 'making the directory', path);
       }
       const made = await stat(path);
@@ -81,7 +101,8 @@ export function remoteDisk(sftp: Sftp): Disk {
       // The web server there must read what we make, whatever the umask. A confined session has a
       // fitting umask, and no chmod.
       await sftp.chmod(path, mode | (made.mode & SETGID)).catch((error: unknown) => {
-        if (statusOf(error) !== status.PERMISSION_DENIED) throw asSftpError(error, `making ${quotePath(path)}`);
+        if (statusOf(error) !== status.PERMISSION_DENIED)
+          throw asSftpError(error, `making ${quotePath(path)}`);
       });
       return true;
     },
@@ -97,8 +118,17 @@ export function remoteDisk(sftp: Sftp): Disk {
         if (source === undefined) return 'absent';
         if (target !== undefined) return 'exists';
         const cause = await fail(error, 'linking to', to).catch((found: unknown) => found);
-        if (cause instanceof SyncMediaError && ['HOST_UNREACHABLE', 'TIMED_OUT', 'DISK_FULL'].includes(cause.code)) throw cause;
-        throw new SyncMediaError('LINK_FAILED', `linking ${quotePath(from)} to ${quotePath(to)} failed there: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+        if (
+          cause instanceof SyncMediaError &&
+          ['HOST_UNREACHABLE', 'TIMED_OUT', 'DISK_FULL'].includes(cause.code)
+        )
+          throw cause;
+        throw new SyncMediaError(
+          'LINK_FAILED',
+          `linking ${quotePath(from)} to ${quotePath(to)} failed there: ` +
+            `${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause: error },
+        );
       }
     },
 
@@ -107,12 +137,26 @@ export function remoteDisk(sftp: Sftp): Disk {
     async replace(from, to, kept, late) {
       const same = `${late}-same`;
       // All requests are sent at once; the server carries them out one after the other.
-      const linking = sftp.link(to, late), renaming = rename(from, to), sparing = sftp.link(kept, same), merging = sftp.rename(late, same), looking = stat(late);
-      const [linked, renamed, , merged, looked] = await Promise.allSettled([linking, renaming, sparing, merging, looking]);
+      const linking = sftp.link(to, late),
+        renaming = rename(from, to),
+        sparing = sftp.link(kept, same),
+        merging = sftp.rename(late, same),
+        looking = stat(late);
+      const [linked, renamed, , merged, looked] = await Promise.allSettled([
+        linking,
+        renaming,
+        sparing,
+        merging,
+        looking,
+      ]);
       const isReplaced = renamed.status === 'fulfilled' && renamed.value;
       // A rename between two names of one file does nothing. If it did something, it moved
       // another file, over a name of a file that is kept.
-      const isAnother = linked.status === 'fulfilled' && merged.status === 'fulfilled' && looked.status === 'fulfilled' && looked.value === undefined;
+      const isAnother =
+        linked.status === 'fulfilled' &&
+        merged.status === 'fulfilled' &&
+        looked.status === 'fulfilled' &&
+        looked.value === undefined;
       if (isReplaced && isAnother) {
         await rename(same, late);
         return 'replaced another';
@@ -130,17 +174,28 @@ export function remoteDisk(sftp: Sftp): Disk {
         return true;
       } catch (error) {
         if (statusOf(error) === status.NO_SUCH_FILE) return true;
-        if (statusOf(error) === status.FAILURE && (await listNames(sftp, path).catch(() => [])).length > 0) return false;
+        if (
+          statusOf(error) === status.FAILURE &&
+          (await listNames(sftp, path).catch(() => [])).length > 0
+        )
+          return false;
         throw asSftpError(error, `removing the directory ${quotePath(path)}`);
       }
     },
 
-    readText: (path) => orAbsent(undefined, 'reading', path, () => readRegular(sftp, path, async (handle, size) => {
-      if (size > MAX_TEXT_BYTES) throw new SyncMediaError('TRANSFER_FAILED', `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`);
-      const parts: Buffer[] = [];
-      for await (const bytes of readRemote(sftp, handle, size)) parts.push(bytes);
-      return Buffer.concat(parts).toString();
-    })),
+    readText: (path) =>
+      orAbsent(undefined, 'reading', path, () =>
+        readRegular(sftp, path, async (handle, size) => {
+          if (size > MAX_TEXT_BYTES)
+            throw new SyncMediaError(
+              'TRANSFER_FAILED',
+              `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`,
+            );
+          const parts: Buffer[] = [];
+          for await (const bytes of readRemote(sftp, handle, size)) parts.push(bytes);
+          return Buffer.concat(parts).toString();
+        }),
+      ),
 
     async writeNew(path, content, mode) {
       let created = false;
@@ -149,8 +204,14 @@ export function remoteDisk(sftp: Sftp): Disk {
         created = true;
         // Closed exactly once, whatever the answer: the server may reuse the number of a closed
         // handle for another file.
-        const written = await writeTo(handle, content, mode).then(() => undefined, (error: unknown) => ({ error }));
-        const closed = await sftp.close(handle).then(() => undefined, (error: unknown) => ({ error }));
+        const written = await writeTo(handle, content, mode).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+        const closed = await sftp.close(handle).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
         const failed = written ?? closed;
         if (failed) throw failed.error;
       } catch (error) {
@@ -162,29 +223,54 @@ export function remoteDisk(sftp: Sftp): Disk {
       }
     },
 
-    hash: (path, limit) => orAbsent(undefined, 'reading', path, () => readRegular(sftp, path, async (handle, size) => {
-      if (size > limit) return undefined;
-      const hash = createHash('sha256');
-      for await (const bytes of readRemote(sftp, handle, size)) hash.update(bytes);
-      return hash.digest('hex');
-    })),
+    hash: (path, limit) =>
+      orAbsent(undefined, 'reading', path, () =>
+        readRegular(sftp, path, async (handle, size) => {
+          if (size > limit) return undefined;
+          const hash = createHash('sha256');
+          for await (const bytes of readRemote(sftp, handle, size)) hash.update(bytes);
+          return hash.digest('hex');
+        }),
+      ),
   };
 }
 
 export function toDiskStat(stats: Stats): DiskStat {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other';
-  return { kind, size: stats.size, mtime: stats.mtime, nanos: 0, mode: stats.mode & 0o7777, gid: stats.gid };
+  const kind = stats.isFile()
+    ? 'file'
+    : stats.isDirectory()
+      ? 'directory'
+      : stats.isSymbolicLink()
+        ? 'symlink'
+        : 'other';
+  return {
+    kind,
+    size: stats.size,
+    mtime: stats.mtime,
+    nanos: 0,
+    mode: stats.mode & 0o7777,
+    gid: stats.gid,
+  };
 }
 
 /**
  * Throws the error of a failed write. A second request distinguishes a full disk. Never returns.
  */
-export async function failWriting(sftp: Sftp, error: unknown, doing: string, path: string): Promise<never> {
+export async function failWriting(
+  sftp: Sftp,
+  error: unknown,
+  doing: string,
+  path: string,
+): Promise<never> {
   const told = asSftpError(error, `${doing} ${quotePath(path)}`);
   if (statusOf(error) !== status.FAILURE) throw told;
   const free = await sftp.freeBytes(posix.dirname(path));
   if (free === undefined || free >= FULL_BELOW) throw told;
-  throw new SyncMediaError('DISK_FULL', `${doing} ${quotePath(path)}: no space is left on the disk.`, { cause: error });
+  throw new SyncMediaError(
+    'DISK_FULL',
+    `${doing} ${quotePath(path)}: no space is left on the disk.`,
+    { cause: error },
+  );
 }
 
 async function listNames(sftp: Sftp, path: string): Promise<string[]> {
@@ -193,7 +279,11 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
   let bytes = 0;
   try {
     for (let answers = 0; ; answers++) {
-      if (answers === MAX_LISTINGS || bytes > MAX_NAMES_BYTES) throw sftp.refuse(`told ${String(names.length)} names in the directory ${quotePath(path)} without coming to an end`);
+      if (answers === MAX_LISTINGS || bytes > MAX_NAMES_BYTES)
+        throw sftp.refuse(
+          `told ${String(names.length)} names in the directory ${quotePath(path)} without ` +
+            `coming to an end`,
+        );
       const entries = await sftp.readDirectory(handle).catch((error: unknown) => {
         if (statusOf(error) === status.EOF) return undefined;
         throw error;
@@ -212,8 +302,16 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
 /**
  * Reads a regular file only: SFTP opens whatever is there, and opening a FIFO would never return.
  */
-async function readRegular<T>(sftp: Sftp, path: string, read: (handle: Buffer, size: number) => Promise<T>): Promise<T> {
-  if (!(await sftp.lstat(path)).isFile()) throw new SyncMediaError('NOT_A_FILE', `${quotePath(path)} is no regular file; only regular files are synced.`);
+async function readRegular<T>(
+  sftp: Sftp,
+  path: string,
+  read: (handle: Buffer, size: number) => Promise<T>,
+): Promise<T> {
+  if (!(await sftp.lstat(path)).isFile())
+    throw new SyncMediaError(
+      'NOT_A_FILE',
+      `${quotePath(path)} is no regular file; only regular files are synced.`,
+    );
   const handle = await sftp.open(path, 'r');
   try {
     return await read(handle, (await sftp.fstat(handle)).size);
@@ -222,12 +320,18 @@ async function readRegular<T>(sftp: Sftp, path: string, read: (handle: Buffer, s
   }
 }
 
-async function orAbsent<T, A>(absent: A, doing: string, path: string, run: () => Promise<T>): Promise<T | A> {
+async function orAbsent<T, A>(
+  absent: A,
+  doing: string,
+  path: string,
+  run: () => Promise<T>,
+): Promise<T | A> {
   try {
     return await run();
   } catch (error) {
     // OpenSSH answers BAD_MESSAGE for a name that is too long to exist.
-    if (statusOf(error) === status.NO_SUCH_FILE || statusOf(error) === status.BAD_MESSAGE) return absent;
+    if (statusOf(error) === status.NO_SUCH_FILE || statusOf(error) === status.BAD_MESSAGE)
+      return absent;
     throw asSftpError(error, `${doing} ${quotePath(path)}`);
   }
 }

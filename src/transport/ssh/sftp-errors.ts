@@ -1,11 +1,20 @@
 import { messageOf, SyncMediaError, type ErrorCode } from '../../model/errors.js';
 
 /** Status codes of the SFTP protocol (draft-ietf-secsh-filexfer-02, section 7). */
-export const status = { EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 4, BAD_MESSAGE: 5, OP_UNSUPPORTED: 8 } as const;
+export const status = {
+  EOF: 1,
+  NO_SUCH_FILE: 2,
+  PERMISSION_DENIED: 3,
+  FAILURE: 4,
+  BAD_MESSAGE: 5,
+  OP_UNSUPPORTED: 8,
+} as const;
 
 /** Returns the status of an SFTP server's answer; undefined for any other error. */
 export function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+  return error instanceof Error && 'code' in error && typeof error.code === 'number'
+    ? error.code
+    : undefined;
 }
 
 /**
@@ -16,12 +25,20 @@ export function asSftpError(error: unknown, doing: string): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
   const known: Readonly<Record<number, readonly [ErrorCode, string]>> = {
     [status.NO_SUCH_FILE]: ['TRANSFER_FAILED', 'it, or the directory it lies in, is missing there'],
-    [status.PERMISSION_DENIED]: ['PERMISSION_DENIED', 'permission denied; check owner and mode there'],
+    [status.PERMISSION_DENIED]: [
+      'PERMISSION_DENIED',
+      'permission denied; check owner and mode there',
+    ],
     [status.BAD_MESSAGE]: ['BAD_PATH', 'the name is too long for that disk'],
     [status.OP_UNSUPPORTED]: ['NO_SFTP', 'its SFTP server cannot do that'],
   };
   const code = statusOf(error);
-  if (code === undefined) return new SyncMediaError('HOST_UNREACHABLE', `${doing}: the connection broke (${messageOf(error)}).`, { cause: error });
+  if (code === undefined)
+    return new SyncMediaError(
+      'HOST_UNREACHABLE',
+      `${doing}: the connection broke (${messageOf(error)}).`,
+      { cause: error },
+    );
   const [meant, why] = known[code] ?? ['TRANSFER_FAILED', messageOf(error)];
   return new SyncMediaError(meant, `${doing}: ${why}.`, { cause: error });
 }

@@ -21,24 +21,79 @@ export class Sftp {
    * @param hooks `endConnection`: called when the connection is of no more use; `beforeRequest`:
    *   called before a request is written
    */
-  constructor(private readonly wrapper: SFTPWrapper, private readonly host: string, readonly timeoutMs: number, private readonly hooks: { endConnection(): void; beforeRequest(): void }) {
-    wrapper.on('close', () => { this.closed = true; });
+  constructor(
+    private readonly wrapper: SFTPWrapper,
+    private readonly host: string,
+    readonly timeoutMs: number,
+    private readonly hooks: { endConnection(): void; beforeRequest(): void },
+  ) {
+    wrapper.on('close', () => {
+      this.closed = true;
+    });
   }
 
-  lstat(path: string): Promise<Stats> { return this.ask((done) => { this.wrapper.lstat(path, done); }); }
-  stat(path: string): Promise<Stats> { return this.ask((done) => { this.wrapper.stat(path, done); }); }
-  realPath(path: string): Promise<string> { return this.ask((done) => { this.wrapper.realpath(path, done); }); }
-  openDirectory(path: string): Promise<Buffer> { return this.ask((done) => { this.wrapper.opendir(path, done); }); }
-  readDirectory(handle: Buffer): Promise<FileEntryWithStats[]> { return this.ask((done) => { this.wrapper.readdir(handle, done); }); }
-  makeDirectory(path: string, mode: number): Promise<void> { return this.tell((done) => { this.wrapper.mkdir(path, { mode }, done); }); }
-  removeDirectory(path: string): Promise<void> { return this.tell((done) => { this.wrapper.rmdir(path, done); }); }
-  remove(path: string): Promise<void> { return this.tell((done) => { this.wrapper.unlink(path, done); }); }
-  chmod(path: string, mode: number): Promise<void> { return this.tell((done) => { this.wrapper.chmod(path, mode, done); }); }
-  link(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.ext_openssh_hardlink(from, to, done); }); }
+  lstat(path: string): Promise<Stats> {
+    return this.ask((done) => {
+      this.wrapper.lstat(path, done);
+    });
+  }
+  stat(path: string): Promise<Stats> {
+    return this.ask((done) => {
+      this.wrapper.stat(path, done);
+    });
+  }
+  realPath(path: string): Promise<string> {
+    return this.ask((done) => {
+      this.wrapper.realpath(path, done);
+    });
+  }
+  openDirectory(path: string): Promise<Buffer> {
+    return this.ask((done) => {
+      this.wrapper.opendir(path, done);
+    });
+  }
+  readDirectory(handle: Buffer): Promise<FileEntryWithStats[]> {
+    return this.ask((done) => {
+      this.wrapper.readdir(handle, done);
+    });
+  }
+  makeDirectory(path: string, mode: number): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.mkdir(path, { mode }, done);
+    });
+  }
+  removeDirectory(path: string): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.rmdir(path, done);
+    });
+  }
+  remove(path: string): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.unlink(path, done);
+    });
+  }
+  chmod(path: string, mode: number): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.chmod(path, mode, done);
+    });
+  }
+  link(from: string, to: string): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.ext_openssh_hardlink(from, to, done);
+    });
+  }
   /** Renames a file and replaces nothing. */
-  renameToFree(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.rename(from, to, done); }); }
+  renameToFree(from: string, to: string): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.rename(from, to, done);
+    });
+  }
   /** Renames a file and replaces one at `to`. */
-  rename(from: string, to: string): Promise<void> { return this.tell((done) => { this.wrapper.ext_openssh_rename(from, to, done); }); }
+  rename(from: string, to: string): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.ext_openssh_rename(from, to, done);
+    });
+  }
 
   open(path: string, flags: 'r' | 'wx', mode?: number): Promise<Buffer> {
     return this.ask((done) => {
@@ -47,18 +102,36 @@ export class Sftp {
     });
   }
 
-  fstat(handle: Buffer): Promise<Stats> { return this.ask((done) => { this.wrapper.fstat(handle, done); }); }
-  setAttributes(handle: Buffer, attributes: InputAttributes): Promise<void> {
-    return this.tell((done) => { this.wrapper.fsetstat(handle, attributes, done); });
+  fstat(handle: Buffer): Promise<Stats> {
+    return this.ask((done) => {
+      this.wrapper.fstat(handle, done);
+    });
   }
-  flush(handle: Buffer): Promise<void> { return this.tell((done) => { this.wrapper.ext_openssh_fsync(handle, done); }); }
-  close(handle: Buffer): Promise<void> { return this.tell((done) => { this.wrapper.close(handle, done); }); }
+  setAttributes(handle: Buffer, attributes: InputAttributes): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.fsetstat(handle, attributes, done);
+    });
+  }
+  flush(handle: Buffer): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.ext_openssh_fsync(handle, done);
+    });
+  }
+  close(handle: Buffer): Promise<void> {
+    return this.tell((done) => {
+      this.wrapper.close(handle, done);
+    });
+  }
   write(handle: Buffer, bytes: Buffer, position: number): Promise<void> {
-    return this.tell((done) => { this.wrapper.write(handle, bytes, 0, bytes.length, position, done); });
+    return this.tell((done) => {
+      this.wrapper.write(handle, bytes, 0, bytes.length, position, done);
+    });
   }
   /** Returns how many bytes were read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {
-    return this.ask((done) => { this.wrapper.read(handle, into, 0, into.length, position, done); });
+    return this.ask((done) => {
+      this.wrapper.read(handle, into, 0, into.length, position, done);
+    });
   }
 
   /**
@@ -67,8 +140,15 @@ export class Sftp {
    */
   async freeBytes(path: string): Promise<number | undefined> {
     try {
-      const answer = await this.ask<unknown>((done) => { this.wrapper.ext_openssh_statvfs(path, done); });
-      const { f_bavail: blocks, f_frsize: size, f_ffree: files, f_files: allFiles } = answer as Record<string, unknown>;
+      const answer = await this.ask<unknown>((done) => {
+        this.wrapper.ext_openssh_statvfs(path, done);
+      });
+      const {
+        f_bavail: blocks,
+        f_frsize: size,
+        f_ffree: files,
+        f_files: allFiles,
+      } = answer as Record<string, unknown>;
       if (Number(allFiles) > 0 && Number(files) === 0) return 0;
       const free = Number(blocks) * Number(size);
       return Number.isFinite(free) ? free : undefined;
@@ -81,7 +161,10 @@ export class Sftp {
   /** Whether a rename there can replace a file. Asked once. */
   canReplace(): Promise<boolean> {
     // Both names are invalid. A server that knows the request says so.
-    this.replaces ??= this.rename('', '').then(() => true, (error: unknown) => !hasCode(error, 'NO_SFTP'));
+    this.replaces ??= this.rename('', '').then(
+      () => true,
+      (error: unknown) => !hasCode(error, 'NO_SFTP'),
+    );
     return this.replaces;
   }
 
@@ -91,7 +174,12 @@ export class Sftp {
    * @returns the error to throw
    */
   refuse(doing: string): SyncMediaError {
-    return this.end(new SyncMediaError('REPLY_TOO_LARGE', `${this.host} ${doing}: no honest server does that. The connection was ended.`));
+    return this.end(
+      new SyncMediaError(
+        'REPLY_TOO_LARGE',
+        `${this.host} ${doing}: no honest server does that. The connection was ended.`,
+      ),
+    );
   }
 
   private end(why: SyncMediaError): SyncMediaError {
@@ -101,17 +189,31 @@ export class Sftp {
   }
 
   private tell(request: (done: Done) => void): Promise<void> {
-    return this.ask<void>((done) => { request((error) => { done(error, undefined); }); });
+    return this.ask<void>((done) => {
+      request((error) => {
+        done(error, undefined);
+      });
+    });
   }
 
   private ask<T>(request: (done: Answer<T>) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.closed) {
-        reject(this.ended ?? new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`));
+        reject(
+          this.ended ??
+            new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`),
+        );
         return;
       }
       const timer = setTimeout(() => {
-        reject(this.end(new SyncMediaError('TIMED_OUT', `${this.host} did not answer for ${this.timeoutMs} ms.`)));
+        reject(
+          this.end(
+            new SyncMediaError(
+              'TIMED_OUT',
+              `${this.host} did not answer for ${this.timeoutMs} ms.`,
+            ),
+          ),
+        );
       }, this.timeoutMs);
       try {
         this.hooks.beforeRequest();
@@ -123,9 +225,15 @@ export class Sftp {
       } catch (error) {
         clearTimeout(timer);
         // ssh2 throws at once if the server did not offer an extension.
-        reject(error instanceof Error && error.message.includes('extended request')
-          ? new SyncMediaError('NO_SFTP', `The SFTP server of ${this.host} lacks an extension of OpenSSH's that is needed.`, { cause: error })
-          : asSftpError(error, this.host));
+        reject(
+          error instanceof Error && error.message.includes('extended request')
+            ? new SyncMediaError(
+                'NO_SFTP',
+                `The SFTP server of ${this.host} lacks an extension of OpenSSH's that is needed.`,
+                { cause: error },
+              )
+            : asSftpError(error, this.host),
+        );
       }
     });
   }

@@ -6,7 +6,6 @@ import { SyncMediaError } from '../../model/errors.js';
 import { validateAddress, type Address } from './address.js';
 import { algorithmsOf, pinsOf } from './host-key.js';
 
-
 export interface SshConfigSettings {
   readonly stateDir: string;
   readonly identityFile: string;
@@ -17,7 +16,11 @@ export interface SshConfigSettings {
 }
 
 /** How to reach a host with OpenSSH: `ssh -F configFile -S controlPath alias`. */
-export interface SshTarget { readonly alias: string; readonly configFile: string; readonly controlPath: string }
+export interface SshTarget {
+  readonly alias: string;
+  readonly configFile: string;
+  readonly controlPath: string;
+}
 
 /** OpenSSH adds 17 characters while it makes a socket, and a socket's path holds 107. */
 const MAX_CONTROL_PATH = 90;
@@ -54,19 +57,28 @@ export class SshConfig {
     await chmod(dir, 0o700);
     const configFile = join(dir, `${alias}.config`);
     const knownHosts = join(dir, `${alias}.known_hosts`);
-    const known = pins.map(({ type, blob }) => `${alias} ${type} ${blob.toString('base64')}\n`).join('');
+    const known = pins
+      .map(({ type, blob }) => `${alias} ${type} ${blob.toString('base64')}\n`)
+      .join('');
     await replaceFile(knownHosts, known);
     await replaceFile(configFile, this.render(address, alias, knownHosts, algorithmsOf(pins)));
     // Another key, address or pin needs another master. An open one would continue with the old
     // values.
     const identity = await readIdentity(this.settings.identityFile);
-    const what = [alias, address.url, address.sshPort, address.username, known, identity].join('\n');
+    const what = [alias, address.url, address.sshPort, address.username, known, identity].join(
+      '\n',
+    );
     const name = createHash('sha256').update(what).digest('hex').slice(0, 16);
     this.controlDir ??= prepareControlDir(dir);
     return { alias, configFile, controlPath: join(await this.controlDir, `${this.mine}-${name}`) };
   }
 
-  private render(address: Address, alias: string, knownHosts: string, hostKeyAlgorithms: readonly string[]): string {
+  private render(
+    address: Address,
+    alias: string,
+    knownHosts: string,
+    hostKeyAlgorithms: readonly string[],
+  ): string {
     const seconds = (ms: number): string => String(Math.max(1, Math.ceil(ms / 1000)));
     const lines = [
       `Host ${alias}`,
@@ -113,19 +125,32 @@ async function prepareControlDir(dir: string): Promise<string> {
   const socketName = 8 + 1 + 16;
   const own = join(dir, 'control');
   const hashed = `syncmedia-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}-${String(process.getuid?.() ?? 0)}`;
-  const fitting = [own, join(tmpdir(), hashed), join('/tmp', hashed)].find((path) => Buffer.byteLength(path) + 1 + socketName <= MAX_CONTROL_PATH);
+  const fitting = [own, join(tmpdir(), hashed), join('/tmp', hashed)].find(
+    (path) => Buffer.byteLength(path) + 1 + socketName <= MAX_CONTROL_PATH,
+  );
   const path = fitting ?? own;
   await mkdir(path, { recursive: true, mode: 0o700 });
   const stats = await lstat(path);
-  if (stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0) return path;
-  throw new SyncMediaError('BAD_STATE', `${path} must be a directory of this user that nobody else may enter: remove it.`);
+  if (stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0)
+    return path;
+  throw new SyncMediaError(
+    'BAD_STATE',
+    `${path} must be a directory of this user that nobody else may enter: remove it.`,
+  );
 }
 
 async function readIdentity(identityFile: string): Promise<string> {
   try {
-    return createHash('sha256').update(await readFile(identityFile)).digest('hex');
+    return createHash('sha256')
+      .update(await readFile(identityFile))
+      .digest('hex');
   } catch (error) {
-    throw new SyncMediaError('BAD_KEY', `The private key ${identityFile} cannot be read: give its place in SYNCMEDIA_IDENTITY, or make one with \`ssh-keygen -t ed25519\`.`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `The private key ${identityFile} cannot be read: give its place in SYNCMEDIA_IDENTITY, or ` +
+        `make one with \`ssh-keygen -t ed25519\`.`,
+      { cause: error },
+    );
   }
 }
 
@@ -138,7 +163,11 @@ async function replaceFile(path: string, content: string): Promise<void> {
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw new SyncMediaError('BAD_STATE', `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -149,5 +178,9 @@ function quoteValue(path: string): string {
 
 function refusePath(path: string): void {
   if (path.startsWith('/') && !/["\\\r\n\0]|\$\{/.test(path)) return;
-  throw new SyncMediaError('BAD_STATE', `${JSON.stringify(path)} cannot be told to ssh: give an absolute path without quotes, backslashes and line breaks.`);
+  throw new SyncMediaError(
+    'BAD_STATE',
+    `${JSON.stringify(path)} cannot be told to ssh: give an absolute path without quotes, ` +
+      `backslashes and line breaks.`,
+  );
 }

@@ -14,13 +14,20 @@ afterAll(async () => {
   await site?.close();
 });
 
-test.each(mutations)('real hosts go the way that shows $name', async (mutation) => {
-  const { model, steps } = followTrace(mutation);
-  expect(steps.length).toBeGreaterThan(1);
-  expect(await replay.take(model, steps)).toBeUndefined();
-}, 300_000);
+test.each(mutations)(
+  'real hosts go the way that shows $name',
+  async (mutation) => {
+    const { model, steps } = followTrace(mutation);
+    expect(steps.length).toBeGreaterThan(1);
+    expect(await replay.take(model, steps)).toBeUndefined();
+  },
+  300_000,
+);
 
-test.each(Array.from({ length: 250 }, (_, seed) => seed))('real hosts go the random walk %i', async (seed) => {
-  const { model, steps } = chooseWalk(seed);
-  expect(await replay.take(model, steps)).toBeUndefined();
-});
+test.each(Array.from({ length: 250 }, (_, seed) => seed))(
+  'real hosts go the random walk %i',
+  async (seed) => {
+    const { model, steps } = chooseWalk(seed);
+    expect(await replay.take(model, steps)).toBeUndefined();
+  },
+);

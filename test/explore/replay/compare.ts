@@ -7,16 +7,33 @@ import { contentIn, hashOf } from './content.js';
 import type { ReplayHost } from './host.js';
 
 /** What the hosts and the ledger have otherwise than the explorer. */
-export async function findDifferences(model: Model, state: State, ledger: Ledger, hosts: readonly ReplayHost[], path: Path): Promise<string[]> {
+export async function findDifferences(
+  model: Model,
+  state: State,
+  ledger: Ledger,
+  hosts: readonly ReplayHost[],
+  path: Path,
+): Promise<string[]> {
   const found: string[] = [];
-  const compare = (what: string, real: string, explored: string): void => { if (real !== explored) found.push(`${what}: ${real}, in the explorer ${explored}`); };
+  const compare = (what: string, real: string, explored: string): void => {
+    if (real !== explored) found.push(`${what}: ${real}, in the explorer ${explored}`);
+  };
   compare('the entry', await describeEntry(state, ledger, path), describeKnown(model, state));
   for (const [i, own] of state.hosts.entries()) {
     const host = hosts[i];
     if (!host) continue;
-    const on = `on ${nameOf(i)}`, sees = async (area?: 'aside' | 'trash' | 'conflicts'): Promise<string> =>
-      describe((await host.contents(path, area)).reduce((set, { content }) => set | bit(contentIn(content)), 0));
-    const aside = state.landings.reduce((set, landing) => set | (isAside(landing, i) ? bit(landing.moved) : 0), own.aside);
+    const on = `on ${nameOf(i)}`,
+      sees = async (area?: 'aside' | 'trash' | 'conflicts'): Promise<string> =>
+        describe(
+          (await host.contents(path, area)).reduce(
+            (set, { content }) => set | bit(contentIn(content)),
+            0,
+          ),
+        );
+    const aside = state.landings.reduce(
+      (set, landing) => set | (isAside(landing, i) ? bit(landing.moved) : 0),
+      own.aside,
+    );
     compare(`the file ${on}`, await sees(), describe(own.disk ? bit(own.disk) : 0));
     compare(`aside ${on}`, await sees('aside'), describe(aside));
     compare(`conflicts ${on}`, await sees('conflicts'), describe(own.conflicts));
@@ -26,7 +43,10 @@ export async function findDifferences(model: Model, state: State, ledger: Ledger
 }
 
 function describe(contents: Contents): string {
-  return `{${[1, 2, 3, 4, 5, 6, 7].filter((content) => contents >> content & 1).map(nameOfContent).join('')}}`;
+  return `{${[1, 2, 3, 4, 5, 6, 7]
+    .filter((content) => (contents >> content) & 1)
+    .map(nameOfContent)
+    .join('')}}`;
 }
 
 function describeKnown(model: Model, state: State): string {
@@ -39,14 +59,29 @@ async function describeEntry(state: State, ledger: Ledger, path: Path): Promise<
   const entry = await ledger.read(path);
   if (!entry) return 'none';
   const blocked = entry.blocked.length > 0 ? `, blocked ${JSON.stringify(entry.blocked)}` : '';
-  const byHash = new Map(Array.from({ length: state.contents }, (_, i) => [hashOf(state, i + 1), i + 1]));
+  const byHash = new Map(
+    Array.from({ length: state.contents }, (_, i) => [hashOf(state, i + 1), i + 1]),
+  );
   return tell(entry, (sha256) => byHash.get(sha256 ?? '') ?? 0) + blocked;
 }
 
-type Told = Pick<import('../../../src/model/words.js').Entry, 'kind' | 'facts' | 'superseded' | 'sender' | 'adoptable' | 'heldBy' | 'owed'>;
+type Told = Pick<
+  import('../../../src/model/words.js').Entry,
+  'kind' | 'facts' | 'superseded' | 'sender' | 'adoptable' | 'heldBy' | 'owed'
+>;
 
-function tell({ kind, facts, superseded, sender, adoptable, heldBy, owed }: Told, contentOfHash: (sha256: string | undefined) => number): string {
-  const list = (hosts: readonly string[]): string => hostIds.filter((id) => hosts.includes(id)).join('');
-  const old = superseded.map((one) => `${nameOfContent(contentOfHash(one.sha256))}${one.lost ? ' (lost)' : ''}`).join(', ');
-  return `${kind} ${nameOfContent(contentOfHash(facts?.sha256))}, sender ${sender}${adoptable ? ' (adoptable)' : ''}, held {${list(heldBy)}}, owed {${list(owed)}}, superseded {${old}}`;
+function tell(
+  { kind, facts, superseded, sender, adoptable, heldBy, owed }: Told,
+  contentOfHash: (sha256: string | undefined) => number,
+): string {
+  const list = (hosts: readonly string[]): string =>
+    hostIds.filter((id) => hosts.includes(id)).join('');
+  const old = superseded
+    .map((one) => `${nameOfContent(contentOfHash(one.sha256))}${one.lost ? ' (lost)' : ''}`)
+    .join(', ');
+  return (
+    `${kind} ${nameOfContent(contentOfHash(facts?.sha256))}, sender ` +
+    `${sender}${adoptable ? ' (adoptable)' : ''}, held {${list(heldBy)}}, owed {${list(owed)}}, ` +
+    `superseded {${old}}`
+  );
 }

@@ -16,9 +16,16 @@ export function hashOf(state: State, content: Content): string {
   return createHash('sha256').update(textOf(state, content)).digest('hex');
 }
 
-/** Size and second as the explorer has them, the second of the host that has given the file another date; milliseconds where its `dated` says that nothing was dropped on the way. */
+/**
+ * Size and second as the explorer has them, the second of the host that has given the file another
+ * date; milliseconds where its `dated` says that nothing was dropped on the way.
+ */
 export function factsOf(state: State, content: Content, dated: boolean, redated = 0): Seen {
-  return { size: sizeOf(state, content), mtime: redated * redate + 1_000 + likeOf(state, content), nanos: dated ? content * 1_000_000 : 0 };
+  return {
+    size: sizeOf(state, content),
+    mtime: redated * redate + 1_000 + likeOf(state, content),
+    nanos: dated ? content * 1_000_000 : 0,
+  };
 }
 
 function likeOf(state: State, content: Content): Content {

@@ -13,14 +13,22 @@ import { findTask, noteAside, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;
 
-/** The same object, whose methods wait first where `pointOf` says so; on behalf of a killed task they fail. */
-function gate<T extends object>(object: T, pointOf: (name: string, args: readonly unknown[], task: Task) => Point | undefined, after?: (name: string, answer: unknown, task: Task) => void): T {
+/**
+ * The same object, whose methods wait first where `pointOf` says so; on behalf of a killed task
+ * they fail.
+ */
+function gate<T extends object>(
+  object: T,
+  pointOf: (name: string, args: readonly unknown[], task: Task) => Point | undefined,
+  after?: (name: string, answer: unknown, task: Task) => void,
+): T {
   return new Proxy(object, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
-        const task = findTask(), call = (): unknown => (value as Method).apply(target, args);
+        const task = findTask(),
+          call = (): unknown => (value as Method).apply(target, args);
         if (!task) return call();
         const point = pointOf(String(name), args, task);
         return (async () => {
@@ -37,36 +45,62 @@ function gate<T extends object>(object: T, pointOf: (name: string, args: readonl
 
 /** What is read again, because the entry has moved, and what is written, waits. */
 export function gateLedger(ledger: Ledger): Ledger {
-  return gate(ledger, (name, args, task) => {
-    switch (name) {
-      case 'read': return task.hasWritten ? undefined : 'again';
-      case 'insert': case 'replace': return 'write';
-      // That the content was compared is no step of its own.
-      case 'change': return isOnlyStamp(args[1] as Transition) ? undefined : task.isLanding ? 'settle' : 'write';
-      case 'holdMany': case 'changeNow': return 'settle';
-      default: return undefined;
-    }
-  }, (name, answer, task) => {
-    if (['read', 'readMany'].includes(name)) task.hasRead = true;
-    if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true;
-  });
+  return gate(
+    ledger,
+    (name, args, task) => {
+      switch (name) {
+        case 'read':
+          return task.hasWritten ? undefined : 'again';
+        case 'insert':
+        case 'replace':
+          return 'write';
+        // That the content was compared is no step of its own.
+        case 'change':
+          return isOnlyStamp(args[1] as Transition)
+            ? undefined
+            : task.isLanding
+              ? 'settle'
+              : 'write';
+        case 'holdMany':
+        case 'changeNow':
+          return 'settle';
+        default:
+          return undefined;
+      }
+    },
+    (name, answer, task) => {
+      if (['read', 'readMany'].includes(name)) task.hasRead = true;
+      if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true;
+    },
+  );
 }
 
 function isOnlyStamp({ stamp, heldBy, owed, blocked }: Transition): boolean {
   return stamp !== undefined && !heldBy && !owed && !blocked;
 }
 
-/** The rename that places or removes the file waits, and with a window the one that replaces what was linked aside before. */
+/**
+ * The rename that places or removes the file waits, and with a window the one that replaces what
+ * was linked aside before.
+ */
 export function gateDisk(disk: Disk): Disk {
   return gate(disk, (name, args, task) => {
-    const isTarget = (path: unknown): boolean => typeof path === 'string' && path.endsWith(`/${task.about.path}`);
-    const isMove = (name === 'link' || name === 'rename' || name === 'replace') && (isTarget(args[0]) || isTarget(args[1]));
-    const isLook = name === 'stat' && isTarget(args[0]) && (task.about.kind === 'remove' || task.about.kind === 'look');
+    const isTarget = (path: unknown): boolean =>
+      typeof path === 'string' && path.endsWith(`/${task.about.path}`);
+    const isMove =
+      (name === 'link' || name === 'rename' || name === 'replace') &&
+      (isTarget(args[0]) || isTarget(args[1]));
+    const isLook =
+      name === 'stat' &&
+      isTarget(args[0]) &&
+      (task.about.kind === 'remove' || task.about.kind === 'look');
     if (isMove) noteAside(args[1]);
     if (!task.isLanding || (!isMove && !isLook)) return undefined;
     if (!task.passed.has('rename')) return 'rename';
     const isReplace = task.about.window === true && name === 'replace';
-    return isReplace && !task.passed.has('replace') && !task.passed.has('judge') ? 'replace' : undefined;
+    return isReplace && !task.passed.has('replace') && !task.passed.has('judge')
+      ? 'replace'
+      : undefined;
   });
 }
 
@@ -94,10 +128,23 @@ export function gateSsh(ssh: Ssh): Ssh {
     const known = gated.get(connection);
     if (known) return known;
     const disk = gateDisk(connection.disk);
-    const use: Channels['use'] = (work) => connection.channels.use((channel) => work({ ...channel, disk: channel.disk === connection.disk ? disk : gateDisk(channel.disk) }));
-    const channels = new Proxy(connection.channels, { get: (target, name) => name === 'use' ? use : bind(target, Reflect.get(target, name)) });
+    const use: Channels['use'] = (work) =>
+      connection.channels.use((channel) =>
+        work({
+          ...channel,
+          disk: channel.disk === connection.disk ? disk : gateDisk(channel.disk),
+        }),
+      );
+    const channels = new Proxy(connection.channels, {
+      get: (target, name) => (name === 'use' ? use : bind(target, Reflect.get(target, name))),
+    });
     const made = new Proxy(connection, {
-      get: (target, name) => name === 'disk' ? disk : name === 'channels' ? channels : bind(target, Reflect.get(target, name)),
+      get: (target, name) =>
+        name === 'disk'
+          ? disk
+          : name === 'channels'
+            ? channels
+            : bind(target, Reflect.get(target, name)),
     });
     gated.set(connection, made);
     return made;
@@ -106,14 +153,22 @@ export function gateSsh(ssh: Ssh): Ssh {
     const { connection, release } = await ssh.connections.take(address);
     return { connection: gateConnection(connection), release };
   };
-  const connections = new Proxy(ssh.connections, { get: (target, name) => name === 'take' ? take : bind(target, Reflect.get(target, name)) });
+  const connections = new Proxy(ssh.connections, {
+    get: (target, name) => (name === 'take' ? take : bind(target, Reflect.get(target, name))),
+  });
   const target: Ssh['target'] = async (address) => {
     const task = findTask();
-    if (task?.isSending === true && task.about.via === 'rsync' && !task.passed.has('rename')) await pass('rename');
+    if (task?.isSending === true && task.about.via === 'rsync' && !task.passed.has('rename'))
+      await pass('rename');
     return ssh.target(address);
   };
   return new Proxy(ssh, {
-    get: (its, name) => name === 'connections' ? connections : name === 'target' ? target : bind(its, Reflect.get(its, name)),
+    get: (its, name) =>
+      name === 'connections'
+        ? connections
+        : name === 'target'
+          ? target
+          : bind(its, Reflect.get(its, name)),
   });
 }
 
@@ -125,7 +180,8 @@ function bind(target: object, value: unknown): unknown {
 export class GatedOwnDisk extends OwnDisk {
   override async observe(path: Path): Promise<Seen | undefined> {
     const task = findTask();
-    // A file that was named may be looked at once before its entry is read, in case it is a new one; ours are too old to be.
+    // A file that was named may be looked at once before its entry is read, in case it is a new
+    // one; ours are too old to be.
     if (task?.about.fine === true && task.hasRead && !task.passed.has('disk')) await pass('disk');
     return super.observe(path);
   }

@@ -14,12 +14,23 @@ import { type ReplaySite, rowOf } from './site.js';
 import { Task, type Point } from './task.js';
 
 /** A difference between the explorer and the hosts, at this step of a walk. */
-export interface Difference { readonly step: number; readonly label: string; readonly what: string[]; readonly before: string[] }
+export interface Difference {
+  readonly step: number;
+  readonly label: string;
+  readonly what: string[];
+  readonly before: string[];
+}
 
-/** A save is young enough to wait for an acknowledgement, and older than a delete of the walk: documents are asked whether they name the file. */
+/**
+ * A save is young enough to wait for an acknowledgement, and older than a delete of the walk:
+ * documents are asked whether they name the file.
+ */
 const saveAgeMs = 120_000;
 
-/** Takes walks of the explorer with real files, step by step, and looks after each whether the hosts are where the explorer is. */
+/**
+ * Takes walks of the explorer with real files, step by step, and looks after each whether the hosts
+ * are where the explorer is.
+ */
 export class Replay {
   private hosts: ReplayHost[] = [];
   private model!: Model;
@@ -43,7 +54,10 @@ export class Replay {
     for (const host of this.hosts) await host.close();
   }
 
-  /** The first difference, or undefined where the hosts go all the way with the explorer, and come to rest where it does. */
+  /**
+   * The first difference, or undefined where the hosts go all the way with the explorer, and come
+   * to rest where it does.
+   */
   async take(model: Model, steps: readonly Step[]): Promise<Difference | undefined> {
     const first = steps[0]?.from;
     if (!first) return undefined;
@@ -59,11 +73,21 @@ export class Replay {
         } catch (error) {
           what.push(error instanceof Error ? error.message : String(error));
         }
-        what.push(...await findDifferences(model, step.to, this.site.ledger, this.hosts, this.path));
-        if (what.length > 0) return { step: i, label: step.label, what, before: steps.slice(0, i).map(({ label }) => label) };
+        what.push(
+          ...(await findDifferences(model, step.to, this.site.ledger, this.hosts, this.path)),
+        );
+        if (what.length > 0)
+          return {
+            step: i,
+            label: step.label,
+            what,
+            before: steps.slice(0, i).map(({ label }) => label),
+          };
       }
       return undefined;
-    } finally { await this.killAll(); }
+    } finally {
+      await this.killAll();
+    }
   }
 
   private async killAll(): Promise<void> {
@@ -79,13 +103,29 @@ export class Replay {
     const { facts } = entry ?? {};
     if (entry && facts) {
       const real = factsOf(state, 1, true);
-      await this.site.ledger.insert({ ...entry, path: this.path, facts: { ...real, sha256: hashOf(state, 1) }, version: `start ${this.path}`, capturedBy: 'A' });
+      await this.site.ledger.insert({
+        ...entry,
+        path: this.path,
+        facts: { ...real, sha256: hashOf(state, 1) },
+        version: `start ${this.path}`,
+        capturedBy: 'A',
+      });
     }
-    for (const [i, { disk, dated }] of state.hosts.entries()) if (disk) await this.write(state, i, disk, (dated & bit(disk)) !== 0);
+    for (const [i, { disk, dated }] of state.hosts.entries())
+      if (disk) await this.write(state, i, disk, (dated & bit(disk)) !== 0);
   }
 
-  private async write(state: State, host: HostIndex, content: Content, dated: boolean): Promise<void> {
-    await this.host(host).write(this.path, textOf(state, content), factsOf(state, content, dated, hostOf(state, host).redated));
+  private async write(
+    state: State,
+    host: HostIndex,
+    content: Content,
+    dated: boolean,
+  ): Promise<void> {
+    await this.host(host).write(
+      this.path,
+      textOf(state, content),
+      factsOf(state, content, dated, hostOf(state, host).redated),
+    );
   }
 
   private host(index: HostIndex): ReplayHost {
@@ -97,7 +137,8 @@ export class Replay {
   private async step(step: Step, steps: readonly Step[], at: number): Promise<void> {
     const { label, from, to } = step;
     this.state = to;
-    const named = / on ([ABC])/.exec(label)?.[1] ?? '', host = hostIds.indexOf(named);
+    const named = / on ([ABC])/.exec(label)?.[1] ?? '',
+      host = hostIds.indexOf(named);
     if (label.startsWith('app ')) return this.app(label, to, host);
     const crashes = /(crashes|is retired)/.test(label);
     const looking = from.hosts.findIndex((own, i) => own.look.step !== to.hosts[i]?.look.step);
@@ -110,7 +151,8 @@ export class Replay {
 
   private async app(label: string, to: State, host: HostIndex): Promise<void> {
     const disk = hostOf(to, host).disk;
-    if (label.startsWith('app writes') || label.startsWith('app puts')) await this.write(to, host, disk, true);
+    if (label.startsWith('app writes') || label.startsWith('app puts'))
+      await this.write(to, host, disk, true);
     else if (label.startsWith('app unlinks')) await this.host(host).unlink(this.path);
     else if (label.startsWith('app asserts')) {
       const seen = await this.host(host).disk.observe(this.path);
@@ -121,16 +163,35 @@ export class Replay {
   // ---- fold, scan, delete
 
   private async look(from: State, to: State, index: HostIndex, label: string): Promise<void> {
-    const before = hostOf(from, index).look, after = hostOf(to, index).look;
+    const before = hostOf(from, index).look,
+      after = hostOf(to, index).look;
     if (before.step === 'none') {
-      const why = /^. scan/.test(label) ? 'scan' : /^. delete/.test(label) ? 'left' : after.step === 'none' ? this.whyOf(from, to, index) : after.why;
-      const task = new Task({ kind: 'look', path: this.path, fine: this.model.options.fine, window: this.model.options.window });
-      const seen = this.asserted.get(index), host = this.host(index), { path } = this;
+      const why = /^. scan/.test(label)
+        ? 'scan'
+        : /^. delete/.test(label)
+          ? 'left'
+          : after.step === 'none'
+            ? this.whyOf(from, to, index)
+            : after.why;
+      const task = new Task({
+        kind: 'look',
+        path: this.path,
+        fine: this.model.options.fine,
+        window: this.model.options.window,
+      });
+      const seen = this.asserted.get(index),
+        host = this.host(index),
+        { path } = this;
       const asserted = why === 'asserted' && seen ? [{ path, seen }] : undefined;
       const reached = await task.begin(async () => {
         if (why === 'left') await host.deleting.look([path], new Date());
         else {
-          const { failed } = await host.fold.each([path], why === 'scan' ? { why } : { why: 'named', asserted, savedAt: new Date(Date.now() - saveAgeMs) });
+          const { failed } = await host.fold.each(
+            [path],
+            why === 'scan'
+              ? { why }
+              : { why: 'named', asserted, savedAt: new Date(Date.now() - saveAgeMs) },
+          );
           if (failed[0]) throw failed[0].error;
         }
       });
@@ -139,15 +200,23 @@ export class Replay {
         // The explorer sees at once that nothing follows.
         this.reach(task, reached === 'disk' ? await task.go() : reached, 'done');
         this.looks.delete(index);
-      } else this.reach(task, reached, after.step === 'read' ? 'disk' : isOver(after) ? 'done' : 'write');
+      } else
+        this.reach(
+          task,
+          reached,
+          after.step === 'read' ? 'disk' : isOver(after) ? 'done' : 'write',
+        );
       return;
     }
     const task = this.looks.get(index);
     if (!task) throw new Error(`no look of ${index} is under way`);
-    if (before.step === 'read') return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
+    if (before.step === 'read')
+      return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
     this.looks.delete(index);
     if (isOver(before)) return this.reach(task, task.at, 'done');
-    const slot = from.landings.findIndex(({ step }, i) => step === 'free' && to.landings[i]?.step !== 'free');
+    const slot = from.landings.findIndex(
+      ({ step }, i) => step === 'free' && to.landings[i]?.step !== 'free',
+    );
     if (slot >= 0) {
       this.landings[slot] = task;
       return this.reach(task, await task.go(), 'rename');
@@ -162,10 +231,13 @@ export class Replay {
       this.reach(task, reached, 'again');
       return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
     }
-    // Whether a document has come to name the file is, to the explorer, another look: as after a crash.
+    // Whether a document has come to name the file is, to the explorer, another look: as after a
+    // crash.
     if (label.endsWith('delete: tombstone')) return task.kill();
-    // What has moved is looked at again at once; for the explorer that is another look. A delete reads what there is now, and that is that.
-    if (reached === 'again' && label.endsWith('is newer than the delete')) this.reach(task, await task.go(), 'done');
+    // What has moved is looked at again at once; for the explorer that is another look. A delete
+    // reads what there is now, and that is that.
+    if (reached === 'again' && label.endsWith('is newer than the delete'))
+      this.reach(task, await task.go(), 'done');
     else if (reached !== 'again') this.reach(task, reached, 'done');
     else if (/again/.test(label)) await task.kill();
     else throw new Error('its compare-and-set failed');
@@ -176,14 +248,22 @@ export class Replay {
   }
 
   private reach(task: Task, reached: Point, wanted: Point): void {
-    if (task.error !== undefined) throw task.error instanceof Error ? task.error : new Error('it failed', { cause: task.error });
-    if (reached !== wanted) throw new Error(`the ${task.about.kind} (${task.about.via ?? 'here'}) waits at "${reached}", the explorer at "${wanted}" ${task.notes.join(', ')}`);
+    if (task.error !== undefined)
+      throw task.error instanceof Error
+        ? task.error
+        : new Error('it failed', { cause: task.error });
+    if (reached !== wanted)
+      throw new Error(
+        `the ${task.about.kind} (${task.about.via ?? 'here'}) waits at "${reached}", the ` +
+          `explorer at "${wanted}" ${task.notes.join(', ')}`,
+      );
   }
 
   /** The copy that it was to restore is gone: it fails, and is tried again later. */
   private async fail(task: Task): Promise<void> {
     await task.finish();
-    if (!hasCode(task.error, 'TRANSFER_FAILED')) throw new Error('its copy is not gone', { cause: task.error });
+    if (!hasCode(task.error, 'TRANSFER_FAILED'))
+      throw new Error('its copy is not gone', { cause: task.error });
   }
 
   // ---- what ends
@@ -206,13 +286,22 @@ export class Replay {
 
   // ---- lanes, fetches, landings, leftovers, adoption, joining
 
-  private async other({ label, from, to }: Step, steps: readonly Step[], at: number): Promise<void> {
-    const leftover = /^([ABC]) judges leftover/.exec(label)?.[1], adopter = /^([ABC]) adopts/.exec(label)?.[1];
+  private async other(
+    { label, from, to }: Step,
+    steps: readonly Step[],
+    at: number,
+  ): Promise<void> {
+    const leftover = /^([ABC]) judges leftover/.exec(label)?.[1],
+      adopter = /^([ABC]) adopts/.exec(label)?.[1];
     if (leftover !== undefined) return this.judgeLeftover(from, to, hostIds.indexOf(leftover));
     if (adopter !== undefined) return this.adopt(from, adopter);
-    if (label.includes('is owed what it lacks')) { await this.site.ledger.oweLacking(uploads.path, hostIds[from.hosts.length - 1] ?? ''); return; }
+    if (label.includes('is owed what it lacks')) {
+      await this.site.ledger.oweLacking(uploads.path, hostIds[from.hosts.length - 1] ?? '');
+      return;
+    }
     const slot = from.landings.findIndex(({ step }, i) => to.landings[i]?.step !== step);
-    const before = from.landings[slot], after = to.landings[slot];
+    const before = from.landings[slot],
+      after = to.landings[slot];
     if (!before || !after) return;
     if (before.step === 'free') return this.begin(after, slot, steps, at);
     const task = this.landings[slot];
@@ -221,7 +310,8 @@ export class Replay {
     if (before.driver === 'late') {
       this.landings[slot] = undefined;
       const reached = await task.go();
-      if (reached === 'done') throw new Error(`what was late did not come ${task.notes.join(', ')}`);
+      if (reached === 'done')
+        throw new Error(`what was late did not come ${task.notes.join(', ')}`);
       await task.kill();
     } else if (after.step === 'free') {
       this.landings[slot] = undefined;
@@ -231,35 +321,60 @@ export class Replay {
       while (task.at !== wanted && task.at !== 'done') await task.go();
       this.reach(task, task.at, wanted);
     } else this.reach(task, await task.go(), wanted);
-    if (before.kind === 'restore' && before.step !== 'judged') await this.removeSpares(to, before, task);
+    if (before.kind === 'restore' && before.step !== 'judged')
+      await this.removeSpares(to, before, task);
   }
 
-  /** The explorer counts a content in the trash once: the first restore takes it, but what is aside by then before that. */
+  /**
+   * The explorer counts a content in the trash once: the first restore takes it, but what is aside
+   * by then before that.
+   */
   private async removeSpares(state: State, { to, content }: Landing, task: Task): Promise<void> {
-    const { trash, grave, aside } = hostOf(state, to), host = this.host(to);
-    const find = async (area: 'trash' | 'aside'): Promise<string[]> => (await host.contents(this.path, area)).filter((one) => contentIn(one.content) === content).map(({ name }) => name);
+    const { trash, grave, aside } = hostOf(state, to),
+      host = this.host(to);
+    const find = async (area: 'trash' | 'aside'): Promise<string[]> =>
+      (await host.contents(this.path, area))
+        .filter((one) => contentIn(one.content) === content)
+        .map(({ name }) => name);
     const inTrash = await find('trash');
-    if (((trash | grave) & bit(content)) === 0) for (const name of inTrash) await host.removeFromTrash(this.path, name);
-    else if (inTrash.length === 0 && (aside & bit(content)) === 0) for (const name of await find('aside')) if (!task.asides.has(name)) await host.moveToTrash(this.path, name);
+    if (((trash | grave) & bit(content)) === 0)
+      for (const name of inTrash) await host.removeFromTrash(this.path, name);
+    else if (inTrash.length === 0 && (aside & bit(content)) === 0)
+      for (const name of await find('aside'))
+        if (!task.asides.has(name)) await host.moveToTrash(this.path, name);
   }
 
   private async end(task: Task, landing: Landing): Promise<void> {
     // What it finds when it looks again is, to the explorer, the next scan.
     if (task.at === 'again' && isLookedAtAgain(landing)) return task.kill();
     if (landing.kind === 'restore' && task.at !== 'settle') return this.fail(task);
-    if (landing.kind === 'restore' && !landing.sameVersion) { await task.go(); return task.kill(); }
+    if (landing.kind === 'restore' && !landing.sameVersion) {
+      await task.go();
+      return task.kill();
+    }
     await task.finish();
     this.reach(task, task.at, 'done');
   }
 
-  private async begin(landing: Landing, slot: number, steps: readonly Step[], at: number): Promise<void> {
+  private async begin(
+    landing: Landing,
+    slot: number,
+    steps: readonly Step[],
+    at: number,
+  ): Promise<void> {
     const { kind, from, to } = landing;
-    if (kind === 'restore' || kind === 'put-back' || kind === 'trash') throw new Error('a restore begins in a fold');
-    const via = kind !== 'remove' && this.suitsRsync(steps, at, slot, landing) && at % 2 === 0 ? 'rsync' : 'sftp';
+    if (kind === 'restore' || kind === 'put-back' || kind === 'trash')
+      throw new Error('a restore begins in a fold');
+    const via =
+      kind !== 'remove' && this.suitsRsync(steps, at, slot, landing) && at % 2 === 0
+        ? 'rsync'
+        : 'sftp';
     const task = new Task({ kind, path: this.path, via, window: this.model.options.window });
     this.landings[slot] = task;
     const host = kind === 'fetch' ? this.host(to) : this.host(from);
-    const reached = await task.begin(() => kind === 'fetch' ? host.fetch(this.path, this.rowOf(from)) : host.deliver(hostIds[to] ?? ''));
+    const reached = await task.begin(() =>
+      kind === 'fetch' ? host.fetch(this.path, this.rowOf(from)) : host.deliver(hostIds[to] ?? ''),
+    );
     this.reach(task, reached, 'rename');
   }
 
@@ -268,16 +383,31 @@ export class Replay {
   }
 
   /**
-   * Whether rsync may carry it, which reads the source when it renames: the source stays as it is until the landing has ended, and is
-   * not replaced by the same bytes. And rsync keeps the fraction of the mtime, which to the explorer every transfer drops: an
-   * assertion tells these apart, and so do contents of one size and second.
+   * Whether rsync may carry it, which reads the source when it renames: the source stays as it is
+   * until the landing has ended, and is not replaced by the same bytes. And rsync keeps the
+   * fraction of the mtime, which to the explorer every transfer drops: an assertion tells these
+   * apart, and so do contents of one size and second.
    */
-  private suitsRsync(steps: readonly Step[], at: number, slot: number, { from, to, content }: Landing): boolean {
-    if (this.model.options.window || this.model.options.collide || steps.slice(at).some((step) => step.to.hosts[to]?.asserted === content)) return false;
+  private suitsRsync(
+    steps: readonly Step[],
+    at: number,
+    slot: number,
+    { from, to, content }: Landing,
+  ): boolean {
+    if (
+      this.model.options.window ||
+      this.model.options.collide ||
+      steps.slice(at).some((step) => step.to.hosts[to]?.asserted === content)
+    )
+      return false;
     for (let i = at; i < steps.length; i++) {
       const state = steps[i]?.to;
       if (!state || state.landings[slot]?.step === 'free') return true;
-      if (state.hosts[from]?.disk !== content || state.landings.some((landing) => landing.step !== 'free' && landing.to === from)) return false;
+      if (
+        state.hosts[from]?.disk !== content ||
+        state.landings.some((landing) => landing.step !== 'free' && landing.to === from)
+      )
+        return false;
     }
     return true;
   }
@@ -285,20 +415,32 @@ export class Replay {
   private async judgeLeftover(from: State, to: State, index: HostIndex): Promise<void> {
     const gone = hostOf(from, index).aside & ~hostOf(to, index).aside;
     const paused = from.landings.find(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
-    const content = gone ? Math.log2(gone) : paused?.moved ?? 0, host = this.host(index);
-    const judge = createJudging(this.site.ledger, { all: () => this.site.hostRows({ state: () => from, model: () => this.model }) })(hostIds[index] ?? '', () => undefined);
+    const content = gone ? Math.log2(gone) : (paused?.moved ?? 0),
+      host = this.host(index);
+    const judge = createJudging(this.site.ledger, {
+      all: () => this.site.hostRows({ state: () => from, model: () => this.model }),
+    })(hostIds[index] ?? '', () => undefined);
     const place = host.disk.place(uploads);
-    const owner = from.landings.findIndex(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
-    const isIts = (name: string): boolean => gone ? this.landings.every((task) => !task?.asides.has(name)) : this.landings[owner]?.asides.has(name) === true;
-    const found = (await host.contents(this.path, 'aside')).filter((one) => one.content === textOf(from, content) && isIts(one.name));
+    const owner = from.landings.findIndex(
+      ({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0,
+    );
+    const isIts = (name: string): boolean =>
+      gone
+        ? this.landings.every((task) => !task?.asides.has(name))
+        : this.landings[owner]?.asides.has(name) === true;
+    const found = (await host.contents(this.path, 'aside')).filter(
+      (one) => one.content === textOf(from, content) && isIts(one.name),
+    );
     if (found.length === 0) throw new Error('nothing is aside');
     for (const { name } of found) await judgeAside(place, name, 'leftover', judge);
   }
 
   private async adopt(from: State, me: HostId): Promise<void> {
-    const set = goneHosts(this.model, from), gone = hostIds.filter((_, i) => set >> i & 1);
+    const set = goneHosts(this.model, from),
+      gone = hostIds.filter((_, i) => (set >> i) & 1);
     const { ledger } = this.site;
-    for (const entry of await ledger.adoptable(me, gone, 500)) if (entry.path === this.path) await ledger.adopt(entry, me);
+    for (const entry of await ledger.adoptable(me, gone, 500))
+      if (entry.path === this.path) await ledger.adopt(entry, me);
   }
 }
 
@@ -307,18 +449,27 @@ function isOver({ answer }: Look): boolean {
   return answer === 'nothing' || answer === 'wait';
 }
 
-/** Nothing is settled by a fold that moved the file to the trash or put one back, or whose restored copy gave way to what the app had written. */
+/**
+ * Nothing is settled by a fold that moved the file to the trash or put one back, or whose restored
+ * copy gave way to what the app had written.
+ */
 function isLookedAtAgain({ kind, putBacks }: Landing): boolean {
   return kind === 'trash' || kind === 'put-back' || (kind === 'restore' && putBacks > 0);
 }
 
 function pointOf({ step, moved }: Landing): Point {
   switch (step) {
-    case 'sent': return 'rename';
-    case 'linked': return 'replace';
-    case 'placed': return moved ? 'judge' : 'settle';
-    case 'judged': return 'carry out';
-    case 'landed': return 'settle';
-    case 'free': return 'done';
+    case 'sent':
+      return 'rename';
+    case 'linked':
+      return 'replace';
+    case 'placed':
+      return moved ? 'judge' : 'settle';
+    case 'judged':
+      return 'carry out';
+    case 'landed':
+      return 'settle';
+    case 'free':
+      return 'done';
   }
 }

@@ -12,14 +12,23 @@ import { ReplayHost } from './host.js';
 
 /** Real hosts, on which walks of the explorer are taken step by step. */
 export class ReplaySite {
-  private constructor(readonly database: TestDatabase, readonly ledger: Ledger, private readonly hosts: readonly TestHost[]) {}
+  private constructor(
+    readonly database: TestDatabase,
+    readonly ledger: Ledger,
+    private readonly hosts: readonly TestHost[],
+  ) {}
 
   static async open(): Promise<ReplaySite> {
-    const database = await testDatabase(), hosts: TestHost[] = [];
+    const database = await testDatabase(),
+      hosts: TestHost[] = [];
     try {
       for (const name of ['a', 'b', 'c']) hosts.push(await startHost({ name }));
-      for (const host of hosts) for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
-      const ledger = new Ledger(() => nativeCollection<Row>(database.connection, 'ledger'), makeRowReader(database.connection));
+      for (const host of hosts)
+        for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
+      const ledger = new Ledger(
+        () => nativeCollection<Row>(database.connection, 'ledger'),
+        makeRowReader(database.connection),
+      );
       await ledger.ensureIndexes();
       return new ReplaySite(database, ledger, hosts);
     } catch (error) {
@@ -30,21 +39,36 @@ export class ReplaySite {
   }
 
   hostRows(around: { state(): State; model(): Model }): Host[] {
-    return this.hosts.map((host, i) => ({ ...rowOf(host, hostIds[i] ?? ''), ...standingOf(around, i) }));
+    return this.hosts.map((host, i) => ({
+      ...rowOf(host, hostIds[i] ?? ''),
+      ...standingOf(around, i),
+    }));
   }
 
   /** Hosts that take walks, one after the other: each is of another path. */
   async hostsFor(around: { state(): State; model(): Model }): Promise<ReplayHost[]> {
-    const made = this.hosts.map((host, i) => new ReplayHost(hostIds[i] ?? '', host, this.ledger, {
-      hosts: () => this.hostRows(around), isNamed: () => around.state().isNamed,
-      isAwaited: (me) => isAwaited(around.state(), hostIds.indexOf(me)),
-      isReady: (me) => !around.model().decisions.isNotReady(around.state(), hostIds.indexOf(me)),
-      wantedBy: (me) => {
-        const state = around.state(), index = hostIds.indexOf(me), own = hostOf(state, index);
-        const set = wantedBy(around.model(), state, index, own.look.step === 'none' ? own.listed : own.look.listed);
-        return hostIds.filter((_, other) => set >> other & 1);
-      },
-    }));
+    const made = this.hosts.map(
+      (host, i) =>
+        new ReplayHost(hostIds[i] ?? '', host, this.ledger, {
+          hosts: () => this.hostRows(around),
+          isNamed: () => around.state().isNamed,
+          isAwaited: (me) => isAwaited(around.state(), hostIds.indexOf(me)),
+          isReady: (me) =>
+            !around.model().decisions.isNotReady(around.state(), hostIds.indexOf(me)),
+          wantedBy: (me) => {
+            const state = around.state(),
+              index = hostIds.indexOf(me),
+              own = hostOf(state, index);
+            const set = wantedBy(
+              around.model(),
+              state,
+              index,
+              own.look.step === 'none' ? own.listed : own.look.listed,
+            );
+            return hostIds.filter((_, other) => (set >> other) & 1);
+          },
+        }),
+    );
     for (const host of made) await host.prepare();
     return made;
   }
@@ -55,14 +79,36 @@ export class ReplaySite {
   }
 }
 
-function standingOf({ state, model }: { state(): State; model(): Model }, index: number): Pick<Host, 'passive' | 'readyAt'> {
-  return { passive: isPassive(model(), index), ...(model().decisions.isNotReady(state(), index) ? {} : { readyAt: new Date(2 ** 41) }) };
+function standingOf(
+  { state, model }: { state(): State; model(): Model },
+  index: number,
+): Pick<Host, 'passive' | 'readyAt'> {
+  return {
+    passive: isPassive(model(), index),
+    ...(model().decisions.isNotReady(state(), index) ? {} : { readyAt: new Date(2 ** 41) }),
+  };
 }
 
 export function rowOf(host: TestHost, id: HostId): Host {
   const now = new Date(2 ** 41);
   return {
-    id, hostname: host.name, url: host.hostname, sshPort: host.port, username: host.username, publicKey: host.publicKey, hostKeys: host.hostPublicKeys,
-    rootPath: host.root, syncDirs: [], backend: 'rsync', passive: false, status: 'approved', lanes: {}, sweeps: {}, landed: 0, halted: {}, createdAt: now, updatedAt: now,
+    id,
+    hostname: host.name,
+    url: host.hostname,
+    sshPort: host.port,
+    username: host.username,
+    publicKey: host.publicKey,
+    hostKeys: host.hostPublicKeys,
+    rootPath: host.root,
+    syncDirs: [],
+    backend: 'rsync',
+    passive: false,
+    status: 'approved',
+    lanes: {},
+    sweeps: {},
+    landed: 0,
+    halted: {},
+    createdAt: now,
+    updatedAt: now,
   };
 }

@@ -1,11 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** Where a task may wait for its turn; `done`: it has ended. */
-export type Point = 'disk' | 'write' | 'begin' | 'rename' | 'replace' | 'judge' | 'carry out' | 'settle' | 'again' | 'done';
+export type Point =
+  | 'disk'
+  | 'write'
+  | 'begin'
+  | 'rename'
+  | 'replace'
+  | 'judge'
+  | 'carry out'
+  | 'settle'
+  | 'again'
+  | 'done';
 
 /** Its process is gone: whatever it does next fails. */
 class Killed extends Error {
-  constructor() { super('the process is gone'); }
+  constructor() {
+    super('the process is gone');
+  }
 }
 
 /** For whoever waits longer something hangs. */
@@ -18,14 +30,17 @@ export function findTask(): Task | undefined {
   return running.getStore();
 }
 
-/** Waits at this point until the replay lets the task go on. @throws where its process was killed */
+/**
+ * Waits at this point until the replay lets the task go on. @throws where its process was killed
+ */
 export async function pass(point: Point): Promise<void> {
   await findTask()?.wait(point);
 }
 
 /** The task that is at work keeps something aside under the name that this path has in it. */
 export function noteAside(path: unknown): void {
-  const name = typeof path === 'string' ? /\.syncmedia\/aside\/([0-9a-z-]+)/.exec(path)?.[1] : undefined;
+  const name =
+    typeof path === 'string' ? /\.syncmedia\/aside\/([0-9a-z-]+)/.exec(path)?.[1] : undefined;
   if (name !== undefined) findTask()?.asides.add(name);
 }
 
@@ -40,7 +55,10 @@ export interface TaskKind {
   readonly via?: 'sftp' | 'rsync';
 }
 
-/** One piece of the product's own work, such as a fold or a delivery, that goes from point to point as the replay lets it. */
+/**
+ * One piece of the product's own work, such as a fold or a delivery, that goes from point to point
+ * as the replay lets it.
+ */
 export class Task {
   /** Where it waits. */
   at: Point = 'begin';
@@ -71,9 +89,14 @@ export class Task {
   /** Begins the work; resolves where it waits first. */
   begin(work: () => Promise<void>): Promise<Point> {
     const stopped = this.nextStop();
-    running.run(this, work)
-      .catch((error: unknown) => { if (!this.killed) this.error = error; })
-      .finally(() => { this.stop('done'); });
+    running
+      .run(this, work)
+      .catch((error: unknown) => {
+        if (!this.killed) this.error = error;
+      })
+      .finally(() => {
+        this.stop('done');
+      });
     return stopped;
   }
 
@@ -103,7 +126,9 @@ export class Task {
     this.check();
     if (this.free) return;
     this.passed.add(point);
-    const released = new Promise<void>((resolve) => { this.release = resolve; });
+    const released = new Promise<void>((resolve) => {
+      this.release = resolve;
+    });
     this.stop(point);
     await released;
     this.check();
@@ -115,7 +140,13 @@ export class Task {
 
   private nextStop(): Promise<Point> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { reject(new Error(`a ${this.about.kind} that waited at "${this.at}" does not come to its next point`)); }, patienceMs);
+      const timer = setTimeout(() => {
+        reject(
+          new Error(
+            `a ${this.about.kind} that waited at "${this.at}" does not come to its next point`,
+          ),
+        );
+      }, patienceMs);
       this.told = () => {
         clearTimeout(timer);
         resolve(this.at);

@@ -6,7 +6,8 @@ import { Deleting, type Looked } from '../../../src/leader/jobs/deletes.js';
 import type { Named, Path, SyncDir } from '../../../src/model/words.js';
 import { openSite, photo, photos, type Replica, type Site } from '../../ledger/site.js';
 
-const path = photo('a.jpg'), uploads: SyncDir = { ...photos, onDelete: 'propagate' };
+const path = photo('a.jpg'),
+  uploads: SyncDir = { ...photos, onDelete: 'propagate' };
 /** What documents name, as the fold and some tests' searches see it. */
 const named = new Set<Path>();
 let site: Site, own: Replica, other: Replica;
@@ -21,33 +22,62 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-/** A looks at what its document has left; `meanwhile` happens between its look at the disk and its tombstone. */
+/**
+ * A looks at what its document has left; `meanwhile` happens between its look at the disk and its
+ * tombstone.
+ */
 function look(
   meanwhile: () => Promise<unknown> = () => Promise.resolve(),
-  { answer = { named: new Set(), unjudged: new Map() }, since = new Date(), halted = false, left = [path] }: { answer?: Named; since?: Date; halted?: boolean; left?: Path[] } = {},
+  {
+    answer = { named: new Set(), unjudged: new Map() },
+    since = new Date(),
+    halted = false,
+    left = [path],
+  }: { answer?: Named; since?: Date; halted?: boolean; left?: Path[] } = {},
 ): Promise<Looked> {
   const deleting = new Deleting({
-    ledger: site.ledger, disk: own.disk, me: 'A', events: site.events, candidateMs: 60_000, dirOf: () => uploads, wantedBy: () => ['B'], fold: (paths) => own.fold.paths(paths, { why: 'named' }),
-    findNamed: async () => { await meanwhile(); return answer; }, isHalted: () => halted, decided: () => undefined, halt: () => Promise.resolve(),
+    ledger: site.ledger,
+    disk: own.disk,
+    me: 'A',
+    events: site.events,
+    candidateMs: 60_000,
+    dirOf: () => uploads,
+    wantedBy: () => ['B'],
+    fold: (paths) => own.fold.paths(paths, { why: 'named' }),
+    findNamed: async () => {
+      await meanwhile();
+      return answer;
+    },
+    isHalted: () => halted,
+    decided: () => undefined,
+    halt: () => Promise.resolve(),
   });
   return deleting.look(left, since);
 }
 
 test('a file that is gone and that no document names becomes a tombstone', async () => {
   expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
-  expect(await site.ledger.read(path)).toMatchObject({ kind: 'tombstone', sender: 'A', owed: ['B'] });
+  expect(await site.ledger.read(path)).toMatchObject({
+    kind: 'tombstone',
+    sender: 'A',
+    owed: ['B'],
+  });
 });
 
-test('a delete that the own scan outran, with bytes that are gone since, is looked at again and buries them', async () => {
-  const looked = await look(async () => {
-    await own.write(path, 'second, of another size');
-    await own.fold.paths([path], { why: 'scan' });
-    await rm(join(own.root, path));
-  });
-  expect(looked).toEqual({ entries: [], again: [path], halted: false });
-  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', facts: { size: 23 } });
-  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
-});
+test(
+  'a delete that the own scan outran, with bytes that are gone since, is looked at again and ' +
+    'buries them',
+  async () => {
+    const looked = await look(async () => {
+      await own.write(path, 'second, of another size');
+      await own.fold.paths([path], { why: 'scan' });
+      await rm(join(own.root, path));
+    });
+    expect(looked).toEqual({ entries: [], again: [path], halted: false });
+    expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', facts: { size: 23 } });
+    expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+  },
+);
 
 test('a file that the app restores while documents are searched is no delete', async () => {
   const looked = await look(() => own.write(path, 'first'));
@@ -55,19 +85,41 @@ test('a file that the app restores while documents are searched is no delete', a
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file' });
 });
 
-test('a file that cannot be judged is looked at again for a while, then it stays and the reason is told', async () => {
-  const told: unknown[] = [], unsubscribe = site.events.on('failed', (event) => { told.push(event); });
-  const answer = { named: new Set<never>(), unjudged: new Map([[path, 'this process has no model Album']]) };
-  expect(await look(undefined, { answer })).toEqual({ entries: [], again: [path], halted: false });
-  expect(told).toEqual([]);
-  expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({ entries: [], again: [], halted: false });
-  expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
-  unsubscribe();
-});
+test(
+  'a file that cannot be judged is looked at again for a while, then it stays and the reason ' +
+    'is told',
+  async () => {
+    const told: unknown[] = [],
+      unsubscribe = site.events.on('failed', (event) => {
+        told.push(event);
+      });
+    const answer = {
+      named: new Set<never>(),
+      unjudged: new Map([[path, 'this process has no model Album']]),
+    };
+    expect(await look(undefined, { answer })).toEqual({
+      entries: [],
+      again: [path],
+      halted: false,
+    });
+    expect(told).toEqual([]);
+    expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({
+      entries: [],
+      again: [],
+      halted: false,
+    });
+    expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
+    unsubscribe();
+  },
+);
 
 test('while a person decides no documents are searched', async () => {
   let searches = 0;
-  expect(await look(() => Promise.resolve(searches++), { halted: true })).toEqual({ entries: [], again: [path], halted: true });
+  expect(await look(() => Promise.resolve(searches++), { halted: true })).toEqual({
+    entries: [],
+    again: [path],
+    halted: true,
+  });
   expect(searches).toBe(0);
 });
 
@@ -82,21 +134,40 @@ test('what another host saved meanwhile is newer than the delete', async () => {
 
 test('a file that is back once its delete is recorded, and that a document names, is the version', async () => {
   const version = 'third, of another size again';
-  const looked = await look(async () => {
-    if ((await site.ledger.read(path))?.kind === 'file') return;
-    await own.write(path, version);
-    named.add(path);
-  }, { answer: { named, unjudged: new Map() } });
-  expect(looked).toMatchObject({ entries: [{ path, kind: 'file', facts: { size: version.length } }] });
-  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'], facts: { size: version.length } });
+  const looked = await look(
+    async () => {
+      if ((await site.ledger.read(path))?.kind === 'file') return;
+      await own.write(path, version);
+      named.add(path);
+    },
+    { answer: { named, unjudged: new Map() } },
+  );
+  expect(looked).toMatchObject({
+    entries: [{ path, kind: 'file', facts: { size: version.length } }],
+  });
+  expect(await site.ledger.read(path)).toMatchObject({
+    kind: 'file',
+    heldBy: ['A'],
+    owed: ['B'],
+    facts: { size: version.length },
+  });
 });
 
 test('a file that a document has come to name, and that is not here, is looked for by every host', async () => {
-  const looked = await look(async () => {
-    if ((await site.ledger.read(path))?.kind === 'tombstone') named.add(path);
-  }, { answer: { named, unjudged: new Map() } });
+  const looked = await look(
+    async () => {
+      if ((await site.ledger.read(path))?.kind === 'tombstone') named.add(path);
+    },
+    { answer: { named, unjudged: new Map() } },
+  );
   expect(looked.entries).toEqual([]);
-  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', heldBy: [], owed: ['A', 'B'], adoptable: true, facts: { size: 5 } });
+  expect(await site.ledger.read(path)).toMatchObject({
+    kind: 'file',
+    heldBy: [],
+    owed: ['A', 'B'],
+    adoptable: true,
+    facts: { size: 5 },
+  });
 });
 
 /** Saves files, then the app removes them. */
@@ -105,26 +176,40 @@ async function saveAndRemove(paths: readonly Path[]): Promise<void> {
   await own.fold.paths(paths, { why: 'named' });
   for (const one of paths) await rm(join(own.root, one));
 }
-const twelve = (directory: string): Path[] => Array.from({ length: 12 }, (_, index) => photo(`${directory}/${String(index)}.jpg`));
+const twelve = (directory: string): Path[] =>
+  Array.from({ length: 12 }, (_, index) => photo(`${directory}/${String(index)}.jpg`));
 
-test('a directory that is renamed away and back counts once for the guard, before the fold knows that it is back', async () => {
-  const away = twelve('2024'), back = twelve('archive');
-  await saveAndRemove(away);
-  expect(await look(undefined, { left: away })).toMatchObject({ halted: false, again: [] });
-  await saveAndRemove(back);
-  for (const one of away) await own.write(one, one);
-  const looked = await look(undefined, { left: back });
-  expect(looked).toMatchObject({ halted: false, again: [] });
-  expect(looked.entries).toHaveLength(12);
-});
+test(
+  'a directory that is renamed away and back counts once for the guard, before the fold ' +
+    'knows that it is back',
+  async () => {
+    const away = twelve('2024'),
+      back = twelve('archive');
+    await saveAndRemove(away);
+    expect(await look(undefined, { left: away })).toMatchObject({ halted: false, again: [] });
+    await saveAndRemove(back);
+    for (const one of away) await own.write(one, one);
+    const looked = await look(undefined, { left: back });
+    expect(looked).toMatchObject({ halted: false, again: [] });
+    expect(looked.entries).toHaveLength(12);
+  },
+);
 
-test('removals that were not undone count for the guard, also those of another host that this one has yet to carry out', async () => {
-  const before = twelve('2024'), after = twelve('archive');
-  await saveAndRemove(before);
-  await look(undefined, { left: before });
-  await saveAndRemove(after);
-  expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
-  for (const one of before) await own.write(one, one);
-  await nativeCollection(site.database.connection, 'ledger').updateMany({ kind: 'tombstone' }, { $set: { sender: 'B', heldBy: ['B'], owed: ['A'] } });
-  expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
-});
+test(
+  'removals that were not undone count for the guard, also those of another host that this ' +
+    'one has yet to carry out',
+  async () => {
+    const before = twelve('2024'),
+      after = twelve('archive');
+    await saveAndRemove(before);
+    await look(undefined, { left: before });
+    await saveAndRemove(after);
+    expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
+    for (const one of before) await own.write(one, one);
+    await nativeCollection(site.database.connection, 'ledger').updateMany(
+      { kind: 'tombstone' },
+      { $set: { sender: 'B', heldBy: ['B'], owed: ['A'] } },
+    );
+    expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
+  },
+);

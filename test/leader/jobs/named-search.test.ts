@@ -5,15 +5,32 @@ import type { Named, Path } from '../../../src/model/words.js';
 const [a, b, c] = ['uploads/a.jpg', 'uploads/b.jpg', 'uploads/c.jpg'] as [Path, Path, Path];
 
 /** Searches that end when the test says so. */
-function makeSearch(): { search: NamedSearch; searched: (readonly Path[])[]; end(index: number, named?: readonly Path[]): void; fail(index: number, error: Error): void; ending: AbortController } {
-  const searched: (readonly Path[])[] = [], ends: { resolve(named: Named): void; reject(error: unknown): void }[] = [], ending = new AbortController();
+function makeSearch(): {
+  search: NamedSearch;
+  searched: (readonly Path[])[];
+  end(index: number, named?: readonly Path[]): void;
+  fail(index: number, error: Error): void;
+  ending: AbortController;
+} {
+  const searched: (readonly Path[])[] = [],
+    ends: { resolve(named: Named): void; reject(error: unknown): void }[] = [],
+    ending = new AbortController();
   const search = new NamedSearch((paths) => {
     searched.push(paths);
-    return new Promise((resolve, reject) => { ends.push({ resolve, reject }); });
+    return new Promise((resolve, reject) => {
+      ends.push({ resolve, reject });
+    });
   }, ending.signal);
   return {
-    search, searched, ending, end: (index, named = []) => { ends[index]?.resolve({ named: new Set(named), unjudged: new Map() }); },
-    fail: (index, error) => { ends[index]?.reject(error); },
+    search,
+    searched,
+    ending,
+    end: (index, named = []) => {
+      ends[index]?.resolve({ named: new Set(named), unjudged: new Map() });
+    },
+    fail: (index, error) => {
+      ends[index]?.reject(error);
+    },
   };
 }
 
@@ -45,6 +62,7 @@ test('who asks when it has ended is told so, as is who was waiting', async () =>
   const asked = [search.ask([a]), search.ask([b])];
   ending.abort();
   fail(0, new Error('aborted'));
-  for (const one of [...asked, search.ask([c])]) await expect(one).rejects.toMatchObject({ code: 'CANCELLED' });
+  for (const one of [...asked, search.ask([c])])
+    await expect(one).rejects.toMatchObject({ code: 'CANCELLED' });
   expect(searched).toEqual([[a]]);
 });

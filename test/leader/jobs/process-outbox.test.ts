@@ -14,7 +14,8 @@ import { makeRowReader } from '../../harness/row-reader.js';
 import { openSite, photo, photos, type Replica, type Site } from '../../ledger/site.js';
 
 let site: Site, a: Replica, outbox: Outbox, folding: Folding;
-const offered: Entry[] = [], swept: Path[] = [];
+const offered: Entry[] = [],
+  swept: Path[] = [];
 let searching: Promise<void>;
 beforeEach(async () => {
   searching = Promise.resolve();
@@ -23,12 +24,33 @@ beforeEach(async () => {
   outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
   offered.length = swept.length = 0;
   const deleting = new Deleting({
-    candidateMs: 10 * 60_000, ledger: site.ledger, disk: a.disk, me: 'A', events: site.events, dirOf: () => ({ ...photos, onDelete: 'propagate' }), wantedBy: () => ['B'], fold: (paths) => a.fold.paths(paths, { why: 'named' }),
-    findNamed: () => searching.then(() => ({ named: new Set(), unjudged: new Map() })), isHalted: () => false, decided: () => undefined, halt: () => Promise.resolve(),
+    candidateMs: 10 * 60_000,
+    ledger: site.ledger,
+    disk: a.disk,
+    me: 'A',
+    events: site.events,
+    dirOf: () => ({ ...photos, onDelete: 'propagate' }),
+    wantedBy: () => ['B'],
+    fold: (paths) => a.fold.paths(paths, { why: 'named' }),
+    findNamed: () => searching.then(() => ({ named: new Set(), unjudged: new Map() })),
+    isHalted: () => false,
+    decided: () => undefined,
+    halt: () => Promise.resolve(),
   });
   folding = new Folding({
-    fold: a.fold, deleting, outbox, events: site.events, tuning: defaultTuning, me: 'A', offer: (entries) => { offered.push(...entries); },
-    oweSweep: (dir) => { swept.push(dir); return Promise.resolve(); },
+    fold: a.fold,
+    deleting,
+    outbox,
+    events: site.events,
+    tuning: defaultTuning,
+    me: 'A',
+    offer: (entries) => {
+      offered.push(...entries);
+    },
+    oweSweep: (dir) => {
+      swept.push(dir);
+      return Promise.resolve();
+    },
   });
 });
 afterEach(async () => {
@@ -43,7 +65,14 @@ async function entryOf(path: Path): Promise<Entry> {
 }
 
 function capture(touched: Path[]): Capture {
-  return { id: randomUUID(), host: 'A', dueAt: new Date(0), touched, left: [], sweep: [{ dir: photos.path, after: 1 }] };
+  return {
+    id: randomUUID(),
+    host: 'A',
+    dueAt: new Date(0),
+    touched,
+    left: [],
+    sweep: [{ dir: photos.path, after: 1 }],
+  };
 }
 
 test('however many captures are due, one look begins with them all', async () => {
@@ -53,7 +82,7 @@ test('however many captures are due, one look begins with them all', async () =>
     await outbox.insert(capture([path]));
   }
   await folding.poll();
-  await until(async () => await outbox.count() === 0, { timeout: 20_000 });
+  await until(async () => (await outbox.count()) === 0, { timeout: 20_000 });
   expect(offered).toHaveLength(450);
 });
 
@@ -61,9 +90,13 @@ test('what cannot be looked at now stays in the outbox, the rest of the document
   await a.write(photo('a.jpg'), 'a');
   await a.write(photo('b.jpg'), 'b');
   // Tests may run as root, who may read everything.
-  const secret = photo('secret.jpg'), hash = a.disk.hash.bind(a.disk);
+  const secret = photo('secret.jpg'),
+    hash = a.disk.hash.bind(a.disk);
   await a.write(secret, 'x');
-  a.disk.hash = (path) => path === secret ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read')) : hash(path);
+  a.disk.hash = (path) =>
+    path === secret
+      ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
+      : hash(path);
   await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
   await folding.poll();
   await until(() => offered.length === 2 && swept.length === 1);
@@ -73,27 +106,31 @@ test('what cannot be looked at now stays in the outbox, the rest of the document
   expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
 });
 
-test('a save that waits for a delivery to be acknowledged stays in the outbox, and is folded after that', async () => {
-  const cat = photo('cat.jpg');
-  await a.write(cat, 'first', 1_000);
-  await a.fold.paths([cat], { why: 'named' });
-  await a.write(cat, 'second!', 2_000);
-  await a.fold.paths([cat], { why: 'named' });
-  await site.ledger.hold(await entryOf(cat), ['B']);
-  await site.ledger.owe(cat, ['A']);
-  await a.write(cat, 'first', 1_000);
-  const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
-  await outbox.insert(waits);
-  await folding.poll();
-  await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
-  expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], sweep: [] }]);
-  expect(offered).toEqual([]);
-  await site.ledger.hold(await entryOf(cat), ['A']);
-  await outbox.makeDue([waits.id]);
-  await folding.poll();
-  await until(async () => await outbox.count() === 0);
-  expect(offered).toMatchObject([{ path: cat, sender: 'A', facts: { size: 5 } }]);
-});
+test(
+  'a save that waits for a delivery to be acknowledged stays in the outbox, and is folded ' +
+    'after that',
+  async () => {
+    const cat = photo('cat.jpg');
+    await a.write(cat, 'first', 1_000);
+    await a.fold.paths([cat], { why: 'named' });
+    await a.write(cat, 'second!', 2_000);
+    await a.fold.paths([cat], { why: 'named' });
+    await site.ledger.hold(await entryOf(cat), ['B']);
+    await site.ledger.owe(cat, ['A']);
+    await a.write(cat, 'first', 1_000);
+    const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
+    await outbox.insert(waits);
+    await folding.poll();
+    await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
+    expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], sweep: [] }]);
+    expect(offered).toEqual([]);
+    await site.ledger.hold(await entryOf(cat), ['A']);
+    await outbox.makeDue([waits.id]);
+    await folding.poll();
+    await until(async () => (await outbox.count()) === 0);
+    expect(offered).toMatchObject([{ path: cat, sender: 'A', facts: { size: 5 } }]);
+  },
+);
 
 test('what was handed over right before it closes is folded still', async () => {
   await a.write(photo('a.jpg'), 'a');
@@ -106,38 +143,53 @@ test('what was handed over right before it closes is folded still', async () => 
 });
 
 /** A capture as a save makes it: due in half a minute. */
-const fresh = (touched: Path[]): Capture => ({ ...capture(touched), dueAt: new Date(Date.now() + 30_000) });
-const stored = async (): Promise<Capture[]> => (await outbox.due('A', new Date(Date.now() + 60_000), 1_000)).sort((x, y) => x.dueAt.getTime() - y.dueAt.getTime());
-
-test('a new leader sends what was captured before at once, and leaves the capture of an operation that may still be under way', async () => {
-  const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
-  const [first] = paths;
-  for (const path of paths.slice(0, 249)) await a.write(path, path);
-  const captures = paths.map((path) => ({ ...fresh([path]), left: [photo('old.jpg')] }));
-  await outbox.insertAll(captures);
-  await folding.takeOver();
-  expect(offered).toHaveLength(249);
-  expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
-  // Neither the sweep nor the removed file, which the document may still name, is looked at; nor is the capture taken away.
-  expect(swept).toEqual([]);
-  expect(await stored()).toEqual(captures);
-  // Its file was written after that, before the save was over, and its process died: the capture tells of it.
-  await a.write(paths[249]!, 'late');
-  await outbox.makeDue([captures[249]!.id]);
-  await folding.poll();
-  await until(async () => (await stored()).length === 249);
-  expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
-  expect(swept).toEqual([photos.path]);
+const fresh = (touched: Path[]): Capture => ({
+  ...capture(touched),
+  dueAt: new Date(Date.now() + 30_000),
 });
+const stored = async (): Promise<Capture[]> =>
+  (await outbox.due('A', new Date(Date.now() + 60_000), 1_000)).sort(
+    (x, y) => x.dueAt.getTime() - y.dueAt.getTime(),
+  );
+
+test(
+  'a new leader sends what was captured before at once, and leaves the capture of an ' +
+    'operation that may still be under way',
+  async () => {
+    const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
+    const [first] = paths;
+    for (const path of paths.slice(0, 249)) await a.write(path, path);
+    const captures = paths.map((path) => ({ ...fresh([path]), left: [photo('old.jpg')] }));
+    await outbox.insertAll(captures);
+    await folding.takeOver();
+    expect(offered).toHaveLength(249);
+    expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+    // Neither the sweep nor the removed file, which the document may still name, is looked at; nor
+    // is the capture taken away.
+    expect(swept).toEqual([]);
+    expect(await stored()).toEqual(captures);
+    // Its file was written after that, before the save was over, and its process died: the capture
+    // tells of it.
+    await a.write(paths[249]!, 'late');
+    await outbox.makeDue([captures[249]!.id]);
+    await folding.poll();
+    await until(async () => (await stored()).length === 249);
+    expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+    expect(swept).toEqual([photos.path]);
+  },
+);
 
 test('a new leader folds what is due, and what somebody asserted, for good', async () => {
   await a.write(photo('due.jpg'), 'due');
   await a.write(photo('asserted.jpg'), 'asserted');
   const seen = await a.disk.observe(photo('asserted.jpg'));
   await outbox.insert(capture([photo('due.jpg')]));
-  await outbox.insert({ ...fresh([photo('asserted.jpg')]), asserted: [{ path: photo('asserted.jpg'), seen: seen! }] });
+  await outbox.insert({
+    ...fresh([photo('asserted.jpg')]),
+    asserted: [{ path: photo('asserted.jpg'), seen: seen! }],
+  });
   await folding.takeOver();
-  await until(async () => await outbox.count() === 0);
+  await until(async () => (await outbox.count()) === 0);
   expect(offered.map(({ path }) => path).sort()).toEqual([photo('asserted.jpg'), photo('due.jpg')]);
 });
 
@@ -157,9 +209,12 @@ test('what was handed over and is not folded when it closes is due at once', asy
 
 test('a capture from before the clock was set back is due', async () => {
   await a.write(photo('a.jpg'), 'a');
-  await outbox.insert({ ...capture([photo('a.jpg')]), dueAt: new Date(Date.now() + 365 * 24 * 60 * 60_000) });
+  await outbox.insert({
+    ...capture([photo('a.jpg')]),
+    dueAt: new Date(Date.now() + 365 * 24 * 60 * 60_000),
+  });
   await folding.poll();
-  await until(async () => await outbox.count() === 0);
+  await until(async () => (await outbox.count()) === 0);
   expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
 });
 
@@ -176,29 +231,48 @@ test('a sync dir that is not there keeps the capture', async () => {
 
 test('no fold waits until it is known which documents name a file that was deleted', async () => {
   let end = (): void => undefined;
-  searching = new Promise((resolve) => { end = resolve; });
+  searching = new Promise((resolve) => {
+    end = resolve;
+  });
   await a.write(photo('gone.jpg'), 'gone');
   await a.fold.paths([photo('gone.jpg')], { why: 'named' });
   await rm(join(a.root, photo('gone.jpg')));
-  const deleted = { ...capture([]), left: [photo('gone.jpg')] }, saved = capture([photo('a.jpg')]);
+  const deleted = { ...capture([]), left: [photo('gone.jpg')] },
+    saved = capture([photo('a.jpg')]);
   await a.write(photo('a.jpg'), 'a');
   await outbox.insertAll([deleted, saved]);
   folding.hand([deleted]);
   folding.hand([saved]);
-  await until(async () => await outbox.count() === 1 && (await site.ledger.read(photo('a.jpg')))?.kind === 'file');
+  await until(
+    async () =>
+      (await outbox.count()) === 1 && (await site.ledger.read(photo('a.jpg')))?.kind === 'file',
+  );
   expect(await site.ledger.read(photo('gone.jpg'))).toMatchObject({ kind: 'file' });
   end();
-  await until(async () => await outbox.count() === 0);
+  await until(async () => (await outbox.count()) === 0);
   expect(await site.ledger.read(photo('gone.jpg'))).toMatchObject({ kind: 'tombstone' });
 });
 
-test('what could not be folded stays in the outbox beside the candidates that are to be looked at again', async () => {
-  const secret = photo('secret.jpg'), hash = a.disk.hash.bind(a.disk);
-  await a.write(secret, 'x');
-  await a.write(photo('here.jpg'), 'still here');
-  a.disk.hash = (path) => path === secret ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read')) : hash(path);
-  await outbox.insert({ ...capture([secret]), left: [photo('here.jpg')] });
-  await folding.poll();
-  await until(async () => (await outbox.due('A', new Date(Date.now() + 60_000), 10))[0]?.leftSince !== undefined);
-  expect(await outbox.due('A', new Date(Date.now() + 60_000), 10)).toMatchObject([{ touched: [secret], left: [photo('here.jpg')], sweep: [] }]);
-});
+test(
+  'what could not be folded stays in the outbox beside the candidates that are to be looked ' +
+    'at again',
+  async () => {
+    const secret = photo('secret.jpg'),
+      hash = a.disk.hash.bind(a.disk);
+    await a.write(secret, 'x');
+    await a.write(photo('here.jpg'), 'still here');
+    a.disk.hash = (path) =>
+      path === secret
+        ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
+        : hash(path);
+    await outbox.insert({ ...capture([secret]), left: [photo('here.jpg')] });
+    await folding.poll();
+    await until(
+      async () =>
+        (await outbox.due('A', new Date(Date.now() + 60_000), 10))[0]?.leftSince !== undefined,
+    );
+    expect(await outbox.due('A', new Date(Date.now() + 60_000), 10)).toMatchObject([
+      { touched: [secret], left: [photo('here.jpg')], sweep: [] },
+    ]);
+  },
+);

@@ -7,7 +7,15 @@ type Outcome = { exitCode: number | null; output: string };
 
 async function run(command: readonly string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const reload = new Reload(command, new EventBus(), (outcome) => { outcomes.push(outcome); return Promise.resolve(); }, 1);
+  const reload = new Reload(
+    command,
+    new EventBus(),
+    (outcome) => {
+      outcomes.push(outcome);
+      return Promise.resolve();
+    },
+    1,
+  );
   reload.ask();
   await until(() => outcomes.length === 1);
   reload.ask();
@@ -17,7 +25,9 @@ async function run(command: readonly string[]): Promise<Outcome[]> {
 }
 
 test('the outcome is recorded', async () => {
-  expect(await run([process.execPath, '-e', 'console.log("reloaded"); process.exitCode = 3'])).toMatchObject([{ exitCode: 3, output: 'reloaded\n' }, {}]);
+  expect(
+    await run([process.execPath, '-e', 'console.log("reloaded"); process.exitCode = 3']),
+  ).toMatchObject([{ exitCode: 3, output: 'reloaded\n' }, {}]);
 });
 
 test('a command that leaves a program running in the background has ended all the same', async () => {

@@ -7,22 +7,51 @@ import { until } from '../../harness/wait.js';
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
 
 /** What a host's row has, with a say in when a write is answered. */
-function makeSweeping(): { sweeping: Sweeping; stored: Map<Path, Date>; scans: () => number; answer: { hold(): void; give(): void; isAsked(): boolean } } {
+function makeSweeping(): {
+  sweeping: Sweeping;
+  stored: Map<Path, Date>;
+  scans: () => number;
+  answer: { hold(): void; give(): void; isAsked(): boolean };
+} {
   const stored = new Map<Path, Date>();
-  let scans = 0, give = (): void => undefined, waiting: Promise<void> | undefined, asked = false;
+  let scans = 0,
+    give = (): void => undefined,
+    waiting: Promise<void> | undefined,
+    asked = false;
   const sweeping = new Sweeping({
-    events: new EventBus(), dirs: () => [dir], owed: () => Promise.resolve({}),
+    events: new EventBus(),
+    dirs: () => [dir],
+    owed: () => Promise.resolve({}),
     store: async (path, dueAt) => {
       if (dueAt === undefined) {
         asked = true;
         await waiting;
       }
-      if (dueAt) stored.set(path, dueAt); else stored.delete(path);
+      if (dueAt) stored.set(path, dueAt);
+      else stored.delete(path);
     },
-    scan: () => { scans++; return Promise.resolve(); },
+    scan: () => {
+      scans++;
+      return Promise.resolve();
+    },
   });
-  const hold = (): void => { waiting = new Promise((resolve) => { give = resolve; }); };
-  return { sweeping, stored, scans: () => scans, answer: { hold, give: () => { give(); }, isAsked: () => asked } };
+  const hold = (): void => {
+    waiting = new Promise((resolve) => {
+      give = resolve;
+    });
+  };
+  return {
+    sweeping,
+    stored,
+    scans: () => scans,
+    answer: {
+      hold,
+      give: () => {
+        give();
+      },
+      isAsked: () => asked,
+    },
+  };
 }
 
 test('a sweep that is owed while the last one is stored as done is stored, and carried out', async () => {

@@ -7,29 +7,54 @@ import { fileEntry, tombstoneEntry } from '../../decisions/entries.js';
 const never = new AbortController().signal;
 const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
 let site: Site;
-beforeEach(async () => { site = await openSite(['A', 'B', 'C', 'D']); });
+beforeEach(async () => {
+  site = await openSite(['A', 'B', 'C', 'D']);
+});
 afterEach(() => site.close());
 
 async function insert(name: string, fields: Partial<Entry>, make = fileEntry): Promise<void> {
-  await site.ledger.insert(make({ path: photo(name), heldBy: ['A', 'B', 'C'], owed: ['D'], ...fields }));
+  await site.ledger.insert(
+    make({ path: photo(name), heldBy: ['A', 'B', 'C'], owed: ['D'], ...fields }),
+  );
 }
 async function adopt(me: string, gone: readonly string[]): Promise<string[]> {
   const offered: Entry[] = [];
-  await adoptOrphans({ ledger: site.ledger, me, offer: (entries) => { offered.push(...entries); } }, gone, never);
+  await adoptOrphans(
+    {
+      ledger: site.ledger,
+      me,
+      offer: (entries) => {
+        offered.push(...entries);
+      },
+    },
+    gone,
+    never,
+  );
   return offered.map(({ path }) => path.slice('uploads/photos/'.length)).sort();
 }
 
-test('a holder adopts what a gone sender still had to deliver, blocked paths and removals too, and nothing else', async () => {
-  await insert('owed.jpg', {});
-  await insert('blocked.jpg', { owed: [], blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }] });
-  await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
-  await insert('done.jpg', { owed: [] });
-  await insert('not-held.jpg', { heldBy: ['A', 'C'] });
-  await insert('of-another.jpg', { sender: 'C' });
-  expect(await adopt('B', ['A'])).toEqual(['blocked.jpg', 'owed.jpg', 'removed.jpg']);
-  expect(await site.ledger.read(photo('owed.jpg'))).toMatchObject({ sender: 'B', capturedBy: 'A', owed: ['D'] });
-  expect(await adopt('B', ['A'])).toEqual([]);
-});
+test(
+  'a holder adopts what a gone sender still had to deliver, blocked paths and removals too, ' +
+    'and nothing else',
+  async () => {
+    await insert('owed.jpg', {});
+    await insert('blocked.jpg', {
+      owed: [],
+      blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }],
+    });
+    await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
+    await insert('done.jpg', { owed: [] });
+    await insert('not-held.jpg', { heldBy: ['A', 'C'] });
+    await insert('of-another.jpg', { sender: 'C' });
+    expect(await adopt('B', ['A'])).toEqual(['blocked.jpg', 'owed.jpg', 'removed.jpg']);
+    expect(await site.ledger.read(photo('owed.jpg'))).toMatchObject({
+      sender: 'B',
+      capturedBy: 'A',
+      owed: ['D'],
+    });
+    expect(await adopt('B', ['A'])).toEqual([]);
+  },
+);
 
 test('of several holders each entry goes to one: whoever read it too is too late', async () => {
   await insert('a.jpg', {});

@@ -13,7 +13,11 @@ export function describeListings(site: () => Site): void {
   const here = (path: string): string => join(site().here, path);
 
   describe('compare', () => {
-    const compare = (by: 'time' | 'bytes' = 'time', of: SyncDir = photos): Promise<Record<string, string>> => differences(site().backend.compare(site().host, of, by, never));
+    const compare = (
+      by: 'time' | 'bytes' = 'time',
+      of: SyncDir = photos,
+    ): Promise<Record<string, string>> =>
+      differences(site().backend.compare(site().host, of, by, never));
 
     test('lists what is only here, only there, and different, with the facts of both', async () => {
       for (const root of [site().here, site().rootThere]) {
@@ -31,11 +35,18 @@ export function describeListings(site: () => Site): void {
       await symlink('/etc', here(`${dir}/link`));
       await symlink('/etc', there(`${dir}/link there`));
       expect(await compare()).toEqual({
-        [`${dir}/a/time.jpg`]: 'differs', [`${dir}/a/size.jpg`]: 'differs', [`${dir}/deep/in/here.jpg`]: 'only here', [`${dir}/deep/in/there.jpg`]: 'only there',
+        [`${dir}/a/time.jpg`]: 'differs',
+        [`${dir}/a/size.jpg`]: 'differs',
+        [`${dir}/deep/in/here.jpg`]: 'only here',
+        [`${dir}/deep/in/there.jpg`]: 'only there',
       });
       for await (const difference of site().backend.compare(site().host, photos, 'time', never)) {
         if (!difference.path.endsWith('size.jpg')) continue;
-        expect(difference).toEqual({ path: `${dir}/a/size.jpg`, here: { size: 4, mtime: 1_500_000_000 }, there: { size: 5, mtime: 1_500_000_000 } });
+        expect(difference).toEqual({
+          path: `${dir}/a/size.jpg`,
+          here: { size: 4, mtime: 1_500_000_000 },
+          there: { size: 5, mtime: 1_500_000_000 },
+        });
       }
     });
 
@@ -44,8 +55,14 @@ export function describeListings(site: () => Site): void {
       await put(site().here, `${dir}/both.jpg`, 'one', 1_500_000_000);
       await put(site().rootThere, `${dir}/both.jpg`, 'two', 1_500_000_001);
       await put(site().rootThere, `${dir}/there.jpg`, 'there');
-      expect(await differences(site().backend.compare(site().host, photos, 'time', never, 'other'))).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there' });
-      expect(await compare()).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there', [`${dir}/here.jpg`]: 'only here' });
+      expect(
+        await differences(site().backend.compare(site().host, photos, 'time', never, 'other')),
+      ).toEqual({ [`${dir}/both.jpg`]: 'differs', [`${dir}/there.jpg`]: 'only there' });
+      expect(await compare()).toEqual({
+        [`${dir}/both.jpg`]: 'differs',
+        [`${dir}/there.jpg`]: 'only there',
+        [`${dir}/here.jpg`]: 'only here',
+      });
     });
 
     test('tells every kind of name', async () => {
@@ -70,7 +87,8 @@ export function describeListings(site: () => Site): void {
     });
 
     test('ends when its reader stops', async () => {
-      for (let index = 0; index < 50; index++) await put(site().rootThere, `${dir}/${index}.jpg`, 'there');
+      for (let index = 0; index < 50; index++)
+        await put(site().rootThere, `${dir}/${index}.jpg`, 'there');
       let seen = 0;
       for await (const { path } of site().backend.compare(site().host, photos, 'time', never)) {
         if (path !== '') seen++;
@@ -90,19 +108,26 @@ export function describeListings(site: () => Site): void {
     };
 
     test('gives one file as it is there', async () => {
-      const content = Buffer.from(Array.from({ length: 1_000_003 }, (_, index) => (index * 7) % 256));
+      const content = Buffer.from(
+        Array.from({ length: 1_000_003 }, (_, index) => (index * 7) % 256),
+      );
       await put(site().rootThere, `${dir}/a b/😀.jpg`, content, 1_500_000_000);
       await put(site().rootThere, `${dir}/empty`, '', 1_500_000_000);
       const read = await readAll(`${dir}/a b/😀.jpg`);
       expect(read.facts).toEqual({ size: content.length, mtime: 1_500_000_000 });
       expect(read.content.equals(content)).toBe(true);
-      expect(await readAll(`${dir}/empty`)).toEqual({ facts: { size: 0, mtime: 1_500_000_000 }, content: Buffer.alloc(0) });
+      expect(await readAll(`${dir}/empty`)).toEqual({
+        facts: { size: 0, mtime: 1_500_000_000 },
+        content: Buffer.alloc(0),
+      });
     });
 
     test('throws where there is none, or a symlink, or no sync dir', async () => {
       await symlink('/etc', there(`${dir}/way`));
       await expect(readAll(`${dir}/absent/x.jpg`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
-      await expect(readAll(`${dir}/way/hostname`)).rejects.toMatchObject({ code: 'SYMLINK_IN_PATH' });
+      await expect(readAll(`${dir}/way/hostname`)).rejects.toMatchObject({
+        code: 'SYMLINK_IN_PATH',
+      });
       await expect(readAll(`${dir}/way`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
       await expect(readAll('elsewhere/x.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
     });

@@ -1,4 +1,14 @@
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { localDisk } from '../../../src/replica/node-disk.js';
@@ -12,36 +22,51 @@ const dir = photos.path;
 /** What `send` and `fetch` have to do, which is the same in two directions. */
 export function describeTransfers(site: () => Site): void {
   describe.each(['send', 'fetch'] as const)('%s', (direction) => {
-    const carry = (...changes: Change[]): Promise<Record<string, string>> => results(site().backend[direction](site().host, changes, never));
+    const carry = (...changes: Change[]): Promise<Record<string, string>> =>
+      results(site().backend[direction](site().host, changes, never));
     const source = (): string => (direction === 'send' ? site().here : site().rootThere);
     const receiver = (): string => (direction === 'send' ? site().rootThere : site().here);
     const at = (root: string, path: string): string => join(root, dir, path);
 
-    test('brings every kind of name and size over, byte for byte, with its time and a mode of its own', async () => {
-      const files = new Map<string, Buffer>(hostileNames.map((one) => [`${dir}/${one}`, Buffer.from(one)]));
-      files.set(`${dir}/deep/er/than 😀/that.jpg`, Buffer.from('deep'));
-      files.set(`${dir}/empty`, Buffer.alloc(0));
-      files.set(`${dir}/bytes`, Buffer.from(Array.from({ length: 300_001 }, (_, index) => index % 256)));
-      const changes: Change[] = [];
-      for (const [path, content] of files) {
-        await put(source(), path, content, 1_500_000_000);
-        changes.push(await changeOf(source(), path));
-      }
-      await chmod(join(source(), dir, 'bytes'), 0o600);
-      const expected = Object.fromEntries([...files.keys()].map((path) => [path, 'delivered']));
-      expect(await carry(...changes)).toEqual(expected);
-      for (const [path, content] of files) {
-        expect((await readFile(join(receiver(), path))).equals(content), path).toBe(true);
-        expect((await stat(join(receiver(), path))).mtimeMs).toBe(1_500_000_000_000);
-      }
-      expect((await stat(at(receiver(), 'bytes'))).mode & 0o777).toBe(0o644);
-      expect((await stat(at(receiver(), 'deep/er'))).mode & 0o777).toBe(0o755);
-      expect(await leftBehind(receiver())).toEqual([]);
-      expect(site().judged).toEqual([]);
-    });
+    test(
+      'brings every kind of name and size over, byte for byte, with its time and a mode of ' +
+        'its own',
+      async () => {
+        const files = new Map<string, Buffer>(
+          hostileNames.map((one) => [`${dir}/${one}`, Buffer.from(one)]),
+        );
+        files.set(`${dir}/deep/er/than 😀/that.jpg`, Buffer.from('deep'));
+        files.set(`${dir}/empty`, Buffer.alloc(0));
+        files.set(
+          `${dir}/bytes`,
+          Buffer.from(Array.from({ length: 300_001 }, (_, index) => index % 256)),
+        );
+        const changes: Change[] = [];
+        for (const [path, content] of files) {
+          await put(source(), path, content, 1_500_000_000);
+          changes.push(await changeOf(source(), path));
+        }
+        await chmod(join(source(), dir, 'bytes'), 0o600);
+        const expected = Object.fromEntries([...files.keys()].map((path) => [path, 'delivered']));
+        expect(await carry(...changes)).toEqual(expected);
+        for (const [path, content] of files) {
+          expect((await readFile(join(receiver(), path))).equals(content), path).toBe(true);
+          expect((await stat(join(receiver(), path))).mtimeMs).toBe(1_500_000_000_000);
+        }
+        expect((await stat(at(receiver(), 'bytes'))).mode & 0o777).toBe(0o644);
+        expect((await stat(at(receiver(), 'deep/er'))).mode & 0o777).toBe(0o755);
+        expect(await leftBehind(receiver())).toEqual([]);
+        expect(site().judged).toEqual([]);
+      },
+    );
 
     test('has what it replaced judged, and kept, moved or put back as told', async () => {
-      const told = { conflict: 'conflicts', trash: 'trash', drop: undefined, 'put-back': undefined } as const;
+      const told = {
+        conflict: 'conflicts',
+        trash: 'trash',
+        drop: undefined,
+        'put-back': undefined,
+      } as const;
       const changes: Change[] = [];
       for (const verdict of Object.keys(told) as (keyof typeof told)[]) {
         const path = `${dir}/${verdict}.jpg`;
@@ -53,13 +78,20 @@ export function describeTransfers(site: () => Site): void {
       // What is put back replaces in its turn what was sent, and that is judged too.
       const outcomes = await carry(...changes);
       expect(outcomes).toEqual({
-        [`${dir}/conflict.jpg`]: 'delivered', [`${dir}/trash.jpg`]: 'delivered', [`${dir}/drop.jpg`]: 'delivered', [`${dir}/put-back.jpg`]: 'kept',
+        [`${dir}/conflict.jpg`]: 'delivered',
+        [`${dir}/trash.jpg`]: 'delivered',
+        [`${dir}/drop.jpg`]: 'delivered',
+        [`${dir}/put-back.jpg`]: 'kept',
       });
-      for (const verdict of ['conflict', 'trash', 'drop'] as const) expect(await readFile(at(receiver(), `${verdict}.jpg`), 'utf8')).toBe(`new ${verdict}!`);
+      for (const verdict of ['conflict', 'trash', 'drop'] as const)
+        expect(await readFile(at(receiver(), `${verdict}.jpg`), 'utf8')).toBe(`new ${verdict}!`);
       expect(await keptIn(receiver(), 'conflicts')).toContain('old conflict');
       expect(await keptIn(receiver(), 'trash')).toEqual(['old trash']);
       // Everyone is put back until somebody says where it ends: both are still somewhere.
-      const both = [await readFile(at(receiver(), 'put-back.jpg'), 'utf8'), ...(await keptIn(receiver(), 'conflicts'))];
+      const both = [
+        await readFile(at(receiver(), 'put-back.jpg'), 'utf8'),
+        ...(await keptIn(receiver(), 'conflicts')),
+      ];
       expect(both).toEqual(expect.arrayContaining(['old put-back', 'new put-back!']));
       expect(new Set(site().judged.map(({ by }) => by))).toEqual(new Set(['replaced', 'put-back']));
       expect(await leftBehind(receiver())).toEqual([]);
@@ -68,7 +100,9 @@ export function describeTransfers(site: () => Site): void {
     test('a file of the same size and second is replaced', async () => {
       await put(receiver(), `${dir}/same.jpg`, 'one', 1_500_000_000);
       await put(source(), `${dir}/same.jpg`, 'two', 1_500_000_000);
-      expect(await carry(await changeOf(source(), `${dir}/same.jpg`))).toEqual({ [`${dir}/same.jpg`]: 'delivered' });
+      expect(await carry(await changeOf(source(), `${dir}/same.jpg`))).toEqual({
+        [`${dir}/same.jpg`]: 'delivered',
+      });
       expect(await readFile(at(receiver(), 'same.jpg'), 'utf8')).toBe('two');
       expect(await keptIn(receiver(), 'conflicts')).toEqual(['one']);
     });
@@ -82,20 +116,32 @@ export function describeTransfers(site: () => Site): void {
       await put(source(), `${dir}/gone.jpg`, 'gone');
       changes.push(await changeOf(source(), `${dir}/gone.jpg`));
       await rm(at(source(), 'gone.jpg'));
-      expect(await carry(...changes)).toEqual({ [`${dir}/good.jpg`]: 'delivered', [`${dir}/moved.jpg`]: 'changed', [`${dir}/gone.jpg`]: 'vanished' });
+      expect(await carry(...changes)).toEqual({
+        [`${dir}/good.jpg`]: 'delivered',
+        [`${dir}/moved.jpg`]: 'changed',
+        [`${dir}/gone.jpg`]: 'vanished',
+      });
       await expect(namesIn(join(receiver(), dir))).resolves.toEqual(['.syncmedia', 'good.jpg']);
     });
 
     test.each([
-      ['keep', 1_400_000_000, 'kept'], ['keep', 1_600_000_000, 'kept'], ['newer', 1_400_000_000, 'delivered'], ['newer', 1_600_000_000, 'kept'],
+      ['keep', 1_400_000_000, 'kept'],
+      ['keep', 1_600_000_000, 'kept'],
+      ['newer', 1_400_000_000, 'delivered'],
+      ['newer', 1_600_000_000, 'kept'],
       ['overwrite', 1_600_000_000, 'delivered'],
     ] as const)('rule %s against a file of %i: %s', async (rule, mtime, expected) => {
       await put(receiver(), `${dir}/ruled.jpg`, 'theirs', mtime);
       await put(source(), `${dir}/ruled.jpg`, 'ours', 1_500_000_000);
       await put(source(), `${dir}/new.jpg`, 'new', 1_500_000_000);
-      const outcomes = await carry(await changeOf(source(), `${dir}/ruled.jpg`, rule), await changeOf(source(), `${dir}/new.jpg`, rule));
+      const outcomes = await carry(
+        await changeOf(source(), `${dir}/ruled.jpg`, rule),
+        await changeOf(source(), `${dir}/new.jpg`, rule),
+      );
       expect(outcomes).toEqual({ [`${dir}/ruled.jpg`]: expected, [`${dir}/new.jpg`]: 'delivered' });
-      expect(await readFile(at(receiver(), 'ruled.jpg'), 'utf8')).toBe(expected === 'kept' ? 'theirs' : 'ours');
+      expect(await readFile(at(receiver(), 'ruled.jpg'), 'utf8')).toBe(
+        expected === 'kept' ? 'theirs' : 'ours',
+      );
       expect(await keptIn(receiver(), 'conflicts')).toEqual(expected === 'kept' ? [] : ['theirs']);
     });
 
@@ -115,38 +161,55 @@ export function describeTransfers(site: () => Site): void {
       const over = await changeOf(source(), `${dir}/over.jpg`);
       await symlink(target, at(receiver(), 'over.jpg'));
       await put(source(), `${dir}/good.jpg`, 'good');
-      expect(await carry(wayIn, link, wayOut, over, await changeOf(source(), `${dir}/good.jpg`))).toEqual({
-        [wayIn.path]: 'refused: SYMLINK_IN_PATH of path', [link.path]: 'refused: NOT_A_FILE of path',
-        [wayOut.path]: 'refused: SYMLINK_IN_PATH of path', [over.path]: 'refused: NOT_A_FILE of path', [`${dir}/good.jpg`]: 'delivered',
+      expect(
+        await carry(wayIn, link, wayOut, over, await changeOf(source(), `${dir}/good.jpg`)),
+      ).toEqual({
+        [wayIn.path]: 'refused: SYMLINK_IN_PATH of path',
+        [link.path]: 'refused: NOT_A_FILE of path',
+        [wayOut.path]: 'refused: SYMLINK_IN_PATH of path',
+        [over.path]: 'refused: NOT_A_FILE of path',
+        [`${dir}/good.jpg`]: 'delivered',
       });
       await expect(namesIn(target)).resolves.toEqual([]);
-      await expect(namesIn(join(receiver(), dir))).resolves.toEqual(['.syncmedia', 'good.jpg', 'out', 'over.jpg']);
+      await expect(namesIn(join(receiver(), dir))).resolves.toEqual([
+        '.syncmedia',
+        'good.jpg',
+        'out',
+        'over.jpg',
+      ]);
     });
 
     test('a directory in the place of a file is refused', async () => {
       await put(source(), `${dir}/name`, 'file');
       await mkdir(at(receiver(), 'name'));
-      expect(await carry(await changeOf(source(), `${dir}/name`))).toEqual({ [`${dir}/name`]: 'refused: NOT_A_FILE of path' });
+      expect(await carry(await changeOf(source(), `${dir}/name`))).toEqual({
+        [`${dir}/name`]: 'refused: NOT_A_FILE of path',
+      });
       expect((await stat(at(receiver(), 'name'))).isDirectory()).toBe(true);
     });
 
-    test.each(['source', 'receiver'] as const)('a %s that is not mounted is neither read nor made', async (side) => {
-      await put(source(), `${dir}/photo.jpg`, 'photo');
-      const change = await changeOf(source(), `${dir}/photo.jpg`);
-      const root = side === 'source' ? source() : receiver();
-      await rename(join(root, 'uploads'), join(root, 'unmounted'));
-      expect(await carry(change)).toEqual({ [change.path]: 'failed: NO_MARKER of host' });
-      await expect(namesIn(root)).resolves.toEqual(['unmounted']);
-      await mkdir(join(root, dir), { recursive: true });
-      expect(await carry(change)).toEqual({ [change.path]: 'failed: NO_MARKER of host' });
-      await expect(namesIn(join(root, dir))).resolves.toEqual([]);
-      await rm(join(root, 'unmounted'), { recursive: true });
-    });
+    test.each(['source', 'receiver'] as const)(
+      'a %s that is not mounted is neither read nor made',
+      async (side) => {
+        await put(source(), `${dir}/photo.jpg`, 'photo');
+        const change = await changeOf(source(), `${dir}/photo.jpg`);
+        const root = side === 'source' ? source() : receiver();
+        await rename(join(root, 'uploads'), join(root, 'unmounted'));
+        expect(await carry(change)).toEqual({ [change.path]: 'failed: NO_MARKER of host' });
+        await expect(namesIn(root)).resolves.toEqual(['unmounted']);
+        await mkdir(join(root, dir), { recursive: true });
+        expect(await carry(change)).toEqual({ [change.path]: 'failed: NO_MARKER of host' });
+        await expect(namesIn(join(root, dir))).resolves.toEqual([]);
+        await rm(join(root, 'unmounted'), { recursive: true });
+      },
+    );
 
     test('the marker of another host is none', async () => {
       await put(source(), `${dir}/photo.jpg`, 'photo');
       await writeMarker(localDisk, join(receiver(), dir), 'host-x', dir, { force: true });
-      expect(await carry(await changeOf(source(), `${dir}/photo.jpg`))).toEqual({ [`${dir}/photo.jpg`]: 'failed: NO_MARKER of host' });
+      expect(await carry(await changeOf(source(), `${dir}/photo.jpg`))).toEqual({
+        [`${dir}/photo.jpg`]: 'failed: NO_MARKER of host',
+      });
     });
 
     test('a sync dir that is a symlink stays one', async () => {
@@ -155,17 +218,32 @@ export function describeTransfers(site: () => Site): void {
         await symlink('released', join(root, dir));
       }
       await put(source(), `${dir}/a/photo.jpg`, 'photo');
-      expect(await carry(await changeOf(source(), `${dir}/a/photo.jpg`))).toEqual({ [`${dir}/a/photo.jpg`]: 'delivered' });
-      expect(await readFile(join(receiver(), 'uploads/released/a/photo.jpg'), 'utf8')).toBe('photo');
+      expect(await carry(await changeOf(source(), `${dir}/a/photo.jpg`))).toEqual({
+        [`${dir}/a/photo.jpg`]: 'delivered',
+      });
+      expect(await readFile(join(receiver(), 'uploads/released/a/photo.jpg'), 'utf8')).toBe(
+        'photo',
+      );
       expect((await lstat(join(receiver(), dir))).isSymbolicLink()).toBe(true);
     });
 
     test('removals go through the judge, one path each', async () => {
-      for (const one of ['old.jpg', 'unknown.jpg', 'stays.jpg']) await put(receiver(), `${dir}/${one}`, one);
-      site().verdicts.set(`${dir}/old.jpg` as Path, 'trash').set(`${dir}/unknown.jpg` as Path, 'return');
+      for (const one of ['old.jpg', 'unknown.jpg', 'stays.jpg'])
+        await put(receiver(), `${dir}/${one}`, one);
+      site()
+        .verdicts.set(`${dir}/old.jpg` as Path, 'trash')
+        .set(`${dir}/unknown.jpg` as Path, 'return');
       const paths = ['old.jpg', 'unknown.jpg', 'absent.jpg'].map((one) => `${dir}/${one}`);
-      expect(await carry(...paths.map((path) => removalOf(path)))).toEqual({ [`${dir}/old.jpg`]: 'delivered', [`${dir}/unknown.jpg`]: 'kept', [`${dir}/absent.jpg`]: 'delivered' });
-      await expect(namesIn(join(receiver(), dir))).resolves.toEqual(['.syncmedia', 'stays.jpg', 'unknown.jpg']);
+      expect(await carry(...paths.map((path) => removalOf(path)))).toEqual({
+        [`${dir}/old.jpg`]: 'delivered',
+        [`${dir}/unknown.jpg`]: 'kept',
+        [`${dir}/absent.jpg`]: 'delivered',
+      });
+      await expect(namesIn(join(receiver(), dir))).resolves.toEqual([
+        '.syncmedia',
+        'stays.jpg',
+        'unknown.jpg',
+      ]);
       expect(await keptIn(receiver(), 'trash')).toEqual(['old.jpg']);
       expect(site().judged.map(({ by }) => by)).toEqual(['removed', 'removed']);
     });
@@ -178,7 +256,10 @@ export function describeTransfers(site: () => Site): void {
       }
       const aborted = AbortSignal.abort();
       const outcomes = site().backend[direction](site().host, changes, aborted);
-      expect(await results(outcomes)).toEqual({ [`${dir}/a.jpg`]: 'failed: CANCELLED of host', [`${dir}/b.jpg`]: 'failed: CANCELLED of host' });
+      expect(await results(outcomes)).toEqual({
+        [`${dir}/a.jpg`]: 'failed: CANCELLED of host',
+        [`${dir}/b.jpg`]: 'failed: CANCELLED of host',
+      });
       await expect(namesIn(join(receiver(), dir))).resolves.toEqual(['.syncmedia']);
     });
 
@@ -192,12 +273,20 @@ export function describeTransfers(site: () => Site): void {
 /** What is still unfinished or not judged below `.syncmedia`. */
 async function leftBehind(root: string): Promise<string[]> {
   const own = join(root, dir, '.syncmedia');
-  return [...(await readdir(join(own, 'tmp'))), ...(await readdir(join(own, 'aside'))), ...(await readdir(join(own, 'partial')))];
+  return [
+    ...(await readdir(join(own, 'tmp'))),
+    ...(await readdir(join(own, 'aside'))),
+    ...(await readdir(join(own, 'partial'))),
+  ];
 }
 
 /** The contents of what was kept in an area. */
 async function keptIn(root: string, area: 'trash' | 'conflicts'): Promise<string[]> {
   const at = join(root, dir, '.syncmedia', area);
   const entries = await readdir(at, { recursive: true, withFileTypes: true });
-  return Promise.all(entries.filter((entry) => entry.isFile()).map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')));
+  return Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')),
+  );
 }

@@ -9,44 +9,85 @@ describe('findHostFailure', () => {
   });
 
   test('a full disk is, too, however it ends', () => {
-    expect(findHostFailure({ code: 12, stderr: 'rsync: [receiver] write failed on "/a": No space left on device (28)\n' }, host)).toBeUndefined();
+    expect(
+      findHostFailure(
+        {
+          code: 12,
+          stderr: 'rsync: [receiver] write failed on "/a": No space left on device (28)\n',
+        },
+        host,
+      ),
+    ).toBeUndefined();
   });
 
   test.each([
-    [12, 'rsync: connection unexpectedly closed (0 bytes received so far) [sender]', 'HOST_UNREACHABLE'],
+    [
+      12,
+      'rsync: connection unexpectedly closed (0 bytes received so far) [sender]',
+      'HOST_UNREACHABLE',
+    ],
     [255, 'ssh: connect to host web2 port 22: Connection refused', 'HOST_UNREACHABLE'],
     [255, 'deploy@web2: Permission denied (publickey).', 'AUTH_FAILED'],
-    [255, '@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.', 'HOST_KEY_MISMATCH'],
-    [255, 'Unable to negotiate with 127.0.0.1 port 22: no matching host key type found.', 'HOST_KEY_MISMATCH'],
+    [
+      255,
+      '@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.',
+      'HOST_KEY_MISMATCH',
+    ],
+    [
+      255,
+      'Unable to negotiate with 127.0.0.1 port 22: no matching host key type found.',
+      'HOST_KEY_MISMATCH',
+    ],
     [127, 'sh: 1: rsync: not found', 'MISSING_PROGRAM'],
     [14, 'rsync: Failed to exec ssh: No such file or directory (2)', 'MISSING_PROGRAM'],
     [30, 'rsync error: timeout in data send/receive (code 30)', 'TIMED_OUT'],
     [1, 'rsync: --fsync: unknown option', 'TRANSFER_FAILED'],
     [null, '', 'TRANSFER_FAILED'],
   ])('exit %s, %j: %s', (code, stderr, expected) => {
-    expect(findHostFailure({ code, stderr }, host)).toMatchObject({ code: expected, of: 'host', retryable: true });
+    expect(findHostFailure({ code, stderr }, host)).toMatchObject({
+      code: expected,
+      of: 'host',
+      retryable: true,
+    });
   });
 
-  test.each([['silence', 'TIMED_OUT'], ['abort', 'CANCELLED'], ['no rsync', 'MISSING_PROGRAM']] as const)('ended because of %s: %s', (because, code) => {
-    expect(findHostFailure({ code: null, stderr: '', because }, host)).toMatchObject({ code, of: 'host' });
+  test.each([
+    ['silence', 'TIMED_OUT'],
+    ['abort', 'CANCELLED'],
+    ['no rsync', 'MISSING_PROGRAM'],
+  ] as const)('ended because of %s: %s', (because, code) => {
+    expect(findHostFailure({ code: null, stderr: '', because }, host)).toMatchObject({
+      code,
+      of: 'host',
+    });
   });
 });
 
 describe('explain', () => {
   const stderr = [
-    'rsync: [receiver] mkstemp "/root b/uploads/.syncmedia/tmp/.a\\#012b.jpg.AbCdEf" failed: Permission denied (13)',
+    'rsync: [receiver] mkstemp "/root b/uploads/.syncmedia/tmp/.a\\#012b.jpg.AbCdEf" failed: ' +
+      'Permission denied (13)',
     'rsync: [receiver] write failed on "/root b/uploads/sub/full.jpg": No space left on device (28)',
     'rsync error: some files could not be transferred (code 23)',
   ].join('\n');
 
   test('finds the line about a path, by its own name or that of its temporary file', () => {
-    expect(explain({ code: 23, stderr }, 'a\nb.jpg')).toMatchObject({ named: true, failure: { code: 'PERMISSION_DENIED', of: 'path' } });
-    expect(explain({ code: 11, stderr }, 'sub/full.jpg')).toMatchObject({ named: true, failure: { code: 'DISK_FULL' } });
+    expect(explain({ code: 23, stderr }, 'a\nb.jpg')).toMatchObject({
+      named: true,
+      failure: { code: 'PERMISSION_DENIED', of: 'path' },
+    });
+    expect(explain({ code: 11, stderr }, 'sub/full.jpg')).toMatchObject({
+      named: true,
+      failure: { code: 'DISK_FULL' },
+    });
     expect(explain({ code: 11, stderr }, 'ull.jpg')).toMatchObject({ named: false });
   });
 
   test('without one, the first line has to do', () => {
-    expect(explain({ code: 23, stderr: 'rsync: [sender] oops (5)' }, 'x.jpg')).toMatchObject({ named: false, failure: { code: 'TRANSFER_FAILED', retryable: true } });
+    expect(explain({ code: 23, stderr: 'rsync: [sender] oops (5)' }, 'x.jpg')).toMatchObject({
+      named: false,
+      failure: { code: 'TRANSFER_FAILED', retryable: true },
+    });
     expect(explain({ code: 0, stderr: '' }, 'x.jpg').failure.message).toContain('gave no reason');
   });
 });

@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { decodeName, isTheSame, parseItem } from '../../../src/transport/rsync/itemized.js';
 
 test.each([
-  ['<f+++++++++ 12 2026/11/24-15:29:35 a b/c.jpg', { update: '<', type: 'f', size: 12, mtime: Date.UTC(2026, 10, 24, 15, 29, 35) / 1000, name: 'a b/c.jpg' }],
+  [
+    '<f+++++++++ 12 2026/11/24-15:29:35 a b/c.jpg',
+    {
+      update: '<',
+      type: 'f',
+      size: 12,
+      mtime: Date.UTC(2026, 10, 24, 15, 29, 35) / 1000,
+      name: 'a b/c.jpg',
+    },
+  ],
   ['>f.st...... 0 1969/12/31-23:59:58 x', { update: '>', mtime: -2, name: 'x' }],
   ['.f          2 2026/11/24-15:29:35 new\\#012line', { update: '.', name: 'new\nline' }],
   ['.d..t...... 4096 2026/11/24-15:29:35 dir/', { type: 'd', name: 'dir/' }],
@@ -10,7 +19,13 @@ test.each([
   expect(parseItem(line)).toMatchObject(expected);
 });
 
-test.each(['', 'skipping non-regular file "a"', '              2   8%    0.00kB/s    0:00:00 (xfr#1, to-chk=7/9)', 'sending incremental file list', '<f+++++++++ x 2026/11/24-15:29:35 a'])('%j is no item', (line) => {
+test.each([
+  '',
+  'skipping non-regular file "a"',
+  '              2   8%    0.00kB/s    0:00:00 (xfr#1, to-chk=7/9)',
+  'sending incremental file list',
+  '<f+++++++++ x 2026/11/24-15:29:35 a',
+])('%j is no item', (line) => {
   expect(parseItem(line)).toBeUndefined();
 });
 
@@ -29,5 +44,6 @@ test('the same is what has no other content, size or time', () => {
   };
   expect(same('.f         ')).toBe(true);
   expect(same('.f...p.....')).toBe(true);
-  for (const line of ['.f..t......', '>fc........', '<f+++++++++', '<fcst......']) expect(same(line)).toBe(false);
+  for (const line of ['.f..t......', '>fc........', '<f+++++++++', '<fcst......'])
+    expect(same(line)).toBe(false);
 });

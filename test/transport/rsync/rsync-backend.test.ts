@@ -7,6 +7,10 @@ describeBackend('rsync alone', (options) => createRsyncBackend({ ...options, sma
 describeBackend('rsync, small files by SFTP', createRsyncBackend);
 
 describe.skipIf(gateIsMissing !== undefined)('with a confined key', () => {
-  describeBackend('rsync alone', (options) => createRsyncBackend({ ...options, smallFileLimit: 0 }), { confined: true });
+  describeBackend(
+    'rsync alone',
+    (options) => createRsyncBackend({ ...options, smallFileLimit: 0 }),
+    { confined: true },
+  );
   describeBackend('rsync, small files by SFTP', createRsyncBackend, { confined: true });
 });

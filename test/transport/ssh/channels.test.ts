@@ -6,19 +6,31 @@ import { makeLogin, type Login } from './login.js';
 
 let login: Login;
 let connections: Connections | undefined;
-const open = (to: Login): Connections => (connections = new Connections({ identityFile: to.identityFile, timeoutMs: 5_000, idleMs: 60_000 }));
+const open = (to: Login): Connections =>
+  (connections = new Connections({
+    identityFile: to.identityFile,
+    timeoutMs: 5_000,
+    idleMs: 60_000,
+  }));
 /** How many channels are used where that many uses are under way. */
 async function countUsed(all: Connections, to: Login, uses: number): Promise<number> {
   return all.use(to.address, async ({ channels }) => {
     const used = new Set<unknown>();
-    let begun = 0, release = (): void => undefined;
-    const everyone = new Promise<void>((resolve) => { release = resolve; });
-    await Promise.all(Array.from({ length: uses }, () => channels.use(async (channel) => {
-      used.add(channel);
-      expect((await channel.disk.stat('/'))?.kind).toBe('directory');
-      if (++begun === uses) release();
-      await everyone;
-    })));
+    let begun = 0,
+      release = (): void => undefined;
+    const everyone = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await Promise.all(
+      Array.from({ length: uses }, () =>
+        channels.use(async (channel) => {
+          used.add(channel);
+          expect((await channel.disk.stat('/'))?.kind).toBe('directory');
+          if (++begun === uses) release();
+          await everyone;
+        }),
+      ),
+    );
     return used.size;
   });
 }
@@ -35,15 +47,20 @@ afterAll(() => login.close());
 test('a connection has one channel, until it is told that more pay', async () => {
   const all = open(login);
   expect(await countUsed(all, login, 8)).toBe(1);
-  await all.use(login.address, async ({ channels }) => { channels.widen(); });
-  await until(async () => await countUsed(all, login, 8) === 4);
+  await all.use(login.address, async ({ channels }) => {
+    channels.widen();
+  });
+  await until(async () => (await countUsed(all, login, 8)) === 4);
 });
 
 test('a server that gives no more of them is content with the one', async () => {
   const all = open(login);
   await all.use(login.address, async ({ channels: { first } }) => {
     let asked = 0;
-    const channels = new Channels(first, () => { asked++; return Promise.reject(new Error('no more sessions')); });
+    const channels = new Channels(first, () => {
+      asked++;
+      return Promise.reject(new Error('no more sessions'));
+    });
     channels.widen();
     channels.widen();
     await until(() => asked === 1);

@@ -10,8 +10,15 @@ import { makeKey, makeLogin, type Login } from './login.js';
 let login: Login;
 let connections: Connections | undefined;
 const open = (settings: Partial<ConnectionSettings> = {}): Connections =>
-  (connections = new Connections({ identityFile: login.identityFile, timeoutMs: 5_000, idleMs: 60_000, ...settings }));
-const logins = async (): Promise<number> => (await login.there.log()).split('\n').filter((line) => line.includes('Accepted publickey')).length;
+  (connections = new Connections({
+    identityFile: login.identityFile,
+    timeoutMs: 5_000,
+    idleMs: 60_000,
+    ...settings,
+  }));
+const logins = async (): Promise<number> =>
+  (await login.there.log()).split('\n').filter((line) => line.includes('Accepted publickey'))
+    .length;
 
 beforeAll(async () => {
   login = await makeLogin({ rsa: true });
@@ -26,9 +33,13 @@ describe('one connection', () => {
   test('serves all uses, at once and after each other', async () => {
     const all = open();
     const before = await logins();
-    await Promise.all(Array.from({ length: 20 }, () => all.use(login.address, async ({ disk }) => {
-      expect((await disk.stat('/'))?.kind).toBe('directory');
-    })));
+    await Promise.all(
+      Array.from({ length: 20 }, () =>
+        all.use(login.address, async ({ disk }) => {
+          expect((await disk.stat('/'))?.kind).toBe('directory');
+        }),
+      ),
+    );
     await all.use(login.address, async (connection) => {
       expect(await connection.run('echo hello')).toEqual({ code: 0, stdout: 'hello\n' });
     });
@@ -38,18 +49,23 @@ describe('one connection', () => {
   test('is closed when it is idle, and not while it is used', async () => {
     const all = open({ idleMs: 20 });
     const { connection, release } = await all.take(login.address);
-    for (const until = performance.now() + 60; performance.now() < until;) await connection.disk.stat('/');
+    for (const until = performance.now() + 60; performance.now() < until;)
+      await connection.disk.stat('/');
     expect(connection.open).toBe(true);
     release();
     await until(() => !connection.open, { what: 'an idle connection that is closed' });
-    await all.use(login.address, async (next) => { expect(next).not.toBe(connection); });
+    await all.use(login.address, async (next) => {
+      expect(next).not.toBe(connection);
+    });
   });
 
   test('of another address is another one, and the first ends with its last use', async () => {
     const all = open();
     const { connection, release } = await all.take(login.address);
     const changed = { ...login.address, hostKeys: [...login.address.hostKeys].reverse() };
-    await all.use(changed, async (next) => { expect(next).not.toBe(connection); });
+    await all.use(changed, async (next) => {
+      expect(next).not.toBe(connection);
+    });
     expect(connection.open).toBe(true);
     release();
     await until(() => !connection.open);
@@ -61,9 +77,13 @@ describe('one connection', () => {
       await login.there.stop({ hard: true });
       await expect(disk.stat('/')).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
     });
-    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
+    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({
+      code: 'HOST_UNREACHABLE',
+    });
     await login.there.start();
-    await all.use(login.address, async ({ disk }) => { expect(await disk.stat('/')).toBeDefined(); });
+    await all.use(login.address, async ({ disk }) => {
+      expect(await disk.stat('/')).toBeDefined();
+    });
   });
 
   test('that does not answer is given up', async () => {
@@ -86,19 +106,31 @@ describe('one connection', () => {
     await all.close();
     await ended;
     release();
-    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({
+      code: 'CLOSED',
+    });
   });
 });
 
 describe('a login that fails', () => {
-  const tried = (address = login.address, settings: Partial<ConnectionSettings> = {}): Promise<unknown> => open(settings).use(address, () => Promise.resolve('in'));
+  const tried = (
+    address = login.address,
+    settings: Partial<ConnectionSettings> = {},
+  ): Promise<unknown> => open(settings).use(address, () => Promise.resolve('in'));
 
   test('another host key: both fingerprints are told', async () => {
     const other = await makeKey(join(login.dir, 'pinned'));
     const [shown] = pinsOf(login.address).map(({ blob }) => fingerprintOf(blob));
-    const [pinned] = pinsOf({ ...login.address, hostKeys: [other] }).map(({ blob }) => fingerprintOf(blob));
-    const failure = await tried({ ...login.address, hostKeys: [other] }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'HOST_KEY_MISMATCH', message: expect.stringContaining(shown ?? '?') as string });
+    const [pinned] = pinsOf({ ...login.address, hostKeys: [other] }).map(({ blob }) =>
+      fingerprintOf(blob),
+    );
+    const failure = await tried({ ...login.address, hostKeys: [other] }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({
+      code: 'HOST_KEY_MISMATCH',
+      message: expect.stringContaining(shown ?? '?') as string,
+    });
     expect(failure).toMatchObject({ message: expect.stringContaining(pinned ?? '?') as string });
   });
 
@@ -111,20 +143,32 @@ describe('a login that fails', () => {
 
   test('a key type that the host does not have', async () => {
     const ecdsa = await makeKey(join(login.dir, 'ecdsa'), '', 'ecdsa');
-    await expect(tried({ ...login.address, hostKeys: [ecdsa] })).rejects.toMatchObject({ code: 'HOST_KEY_MISMATCH' });
+    await expect(tried({ ...login.address, hostKeys: [ecdsa] })).rejects.toMatchObject({
+      code: 'HOST_KEY_MISMATCH',
+    });
   });
 
   test('a key that is not accepted, cannot be opened, is not there', async () => {
     await makeKey(join(login.dir, 'stranger'));
-    await expect(tried(login.address, { identityFile: join(login.dir, 'stranger') })).rejects.toMatchObject({ code: 'AUTH_FAILED' });
+    await expect(
+      tried(login.address, { identityFile: join(login.dir, 'stranger') }),
+    ).rejects.toMatchObject({ code: 'AUTH_FAILED' });
     await makeKey(join(login.dir, 'locked'), 'secret');
-    await expect(tried(login.address, { identityFile: join(login.dir, 'locked') })).rejects.toMatchObject({ code: 'BAD_KEY' });
-    await expect(tried(login.address, { identityFile: join(login.dir, 'none') })).rejects.toMatchObject({ code: 'BAD_KEY' });
+    await expect(
+      tried(login.address, { identityFile: join(login.dir, 'locked') }),
+    ).rejects.toMatchObject({ code: 'BAD_KEY' });
+    await expect(
+      tried(login.address, { identityFile: join(login.dir, 'none') }),
+    ).rejects.toMatchObject({ code: 'BAD_KEY' });
   });
 
   test('nobody there, and a name that is none', async () => {
-    await expect(tried({ ...login.address, sshPort: 1 })).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
-    await expect(tried({ ...login.address, url: 'nowhere.invalid' })).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
+    await expect(tried({ ...login.address, sshPort: 1 })).rejects.toMatchObject({
+      code: 'HOST_UNREACHABLE',
+    });
+    await expect(tried({ ...login.address, url: 'nowhere.invalid' })).rejects.toMatchObject({
+      code: 'HOST_UNREACHABLE',
+    });
   });
 
   test('somebody who listens and says nothing, and one who is no sshd', async () => {
@@ -134,31 +178,51 @@ describe('a login that fails', () => {
       open.add(socket.on('error', () => undefined));
       if (greeting !== '') socket.end(greeting);
     });
-    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
     const { port } = server.address() as { port: number };
-    await expect(tried({ ...login.address, sshPort: port }, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    await expect(
+      tried({ ...login.address, sshPort: port }, { timeoutMs: 300 }),
+    ).rejects.toMatchObject({ code: 'TIMED_OUT' });
     greeting = 'HTTP/1.1 400 Bad Request\r\n\r\n';
-    await expect(tried({ ...login.address, sshPort: port })).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
+    await expect(tried({ ...login.address, sshPort: port })).rejects.toMatchObject({
+      code: 'HOST_UNREACHABLE',
+    });
     for (const socket of open) socket.destroy();
-    await new Promise((resolve) => { server.close(resolve); });
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
   });
 
   test('is not remembered: the next try may work', async () => {
     const all = open();
     const keys = await readFile(login.there.authorizedKeysFile, 'utf8');
     await writeFile(login.there.authorizedKeysFile, '');
-    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({ code: 'AUTH_FAILED' });
+    await expect(all.use(login.address, async () => undefined)).rejects.toMatchObject({
+      code: 'AUTH_FAILED',
+    });
     await writeFile(login.there.authorizedKeysFile, keys);
     expect(await all.use(login.address, () => Promise.resolve('in'))).toBe('in');
   });
 });
 
-test('a host with room for one login at a time serves many hosts\' worth of them', async () => {
+test("a host with room for one login at a time serves many hosts' worth of them", async () => {
   const narrow = await makeLogin({ maxStartups: '2:100:2' });
-  const all = new Connections({ identityFile: narrow.identityFile, timeoutMs: 10_000, idleMs: 60_000, handshakes: 1 });
+  const all = new Connections({
+    identityFile: narrow.identityFile,
+    timeoutMs: 10_000,
+    idleMs: 60_000,
+    handshakes: 1,
+  });
   try {
-    const addresses = Array.from({ length: 8 }, (_, index) => ({ ...narrow.address, id: `host-${index}` }));
-    expect(await Promise.all(addresses.map((address) => all.use(address, () => Promise.resolve('in'))))).toEqual(Array(8).fill('in'));
+    const addresses = Array.from({ length: 8 }, (_, index) => ({
+      ...narrow.address,
+      id: `host-${index}`,
+    }));
+    expect(
+      await Promise.all(addresses.map((address) => all.use(address, () => Promise.resolve('in')))),
+    ).toEqual(Array(8).fill('in'));
   } finally {
     await all.close();
     await narrow.close();
@@ -167,9 +231,16 @@ test('a host with room for one login at a time serves many hosts\' worth of them
 
 test('a host without SFTP says what it lacks', async () => {
   const plain = await makeLogin({ sftp: false });
-  const all = new Connections({ identityFile: plain.identityFile, timeoutMs: 5_000, idleMs: 60_000 });
+  const all = new Connections({
+    identityFile: plain.identityFile,
+    timeoutMs: 5_000,
+    idleMs: 60_000,
+  });
   try {
-    await expect(all.use(plain.address, async () => undefined)).rejects.toMatchObject({ code: 'NO_SFTP', message: expect.stringContaining('Subsystem sftp') as string });
+    await expect(all.use(plain.address, async () => undefined)).rejects.toMatchObject({
+      code: 'NO_SFTP',
+      message: expect.stringContaining('Subsystem sftp') as string,
+    });
   } finally {
     await all.close();
     await plain.close();

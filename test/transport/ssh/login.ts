@@ -23,7 +23,13 @@ export async function makeLogin(options: Partial<HostOptions> = {}): Promise<Log
   const identityFile = join(dir.path, 'id_ed25519');
   await makeKey(identityFile);
   await there.trust(await readFile(`${identityFile}.pub`, 'utf8'));
-  const address = { id: 'host-b', url: there.hostname, sshPort: there.port, username: there.username, hostKeys: there.hostPublicKeys };
+  const address = {
+    id: 'host-b',
+    url: there.hostname,
+    sshPort: there.port,
+    username: there.username,
+    hostKeys: there.hostPublicKeys,
+  };
   const close = async (): Promise<void> => {
     await there.close();
     await dir.remove();

@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import { chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -27,8 +39,14 @@ const at = (name: string): string => join(dir.path, name);
 
 beforeAll(async () => {
   login = await makeLogin({ settings: [] });
-  connections = new Connections({ identityFile: login.identityFile, timeoutMs: 5_000, idleMs: 60_000 });
-  disk = await connections.use(login.address, (connection: Connection) => Promise.resolve(connection.disk));
+  connections = new Connections({
+    identityFile: login.identityFile,
+    timeoutMs: 5_000,
+    idleMs: 60_000,
+  });
+  disk = await connections.use(login.address, (connection: Connection) =>
+    Promise.resolve(connection.disk),
+  );
 });
 afterAll(async () => {
   await connections.close();
@@ -44,11 +62,19 @@ test('stat tells the kinds apart and follows no symlink', async () => {
   await utimes(at('file'), 1_600_000_000.25, 1_600_000_000.25);
   await symlink(at('file'), at('link'));
   await run('mkfifo', ['--', at('fifo')]);
-  expect(await disk.stat(at('file'))).toEqual({ kind: 'file', mode: 0o640, size: 3, mtime: 1_600_000_000, nanos: 0, gid: (await stat(at('file'))).gid });
+  expect(await disk.stat(at('file'))).toEqual({
+    kind: 'file',
+    mode: 0o640,
+    size: 3,
+    mtime: 1_600_000_000,
+    nanos: 0,
+    gid: (await stat(at('file'))).gid,
+  });
   expect((await disk.stat(at('link')))?.kind).toBe('symlink');
   expect((await disk.stat(at('fifo')))?.kind).toBe('other');
   expect((await disk.stat(dir.path))?.kind).toBe('directory');
-  for (const name of ['missing', 'missing/a', 'file/a', 'a'.repeat(256)]) expect(await disk.stat(at(name)), name).toBeUndefined();
+  for (const name of ['missing', 'missing/a', 'file/a', 'a'.repeat(256)])
+    expect(await disk.stat(at(name)), name).toBeUndefined();
 });
 
 test('list leaves out names that are not UTF-8, and keeps one that looks like it', async () => {
@@ -72,8 +98,14 @@ test('realPath resolves symlinks, and nothing that is missing', async () => {
 test('makeDirectory keeps the setgid bit that a directory gives to those in it', async () => {
   await chmod(dir.path, 0o2755);
   // The second mode is more than the umask of the server leaves.
-  for (const [name, mode] of [['a', 0o700], ['b', 0o775]] as const) await disk.makeDirectory(at(name), mode);
-  expect([(await stat(at('a'))).mode & 0o7777, (await stat(at('b'))).mode & 0o7777]).toEqual([0o2700, 0o2775]);
+  for (const [name, mode] of [
+    ['a', 0o700],
+    ['b', 0o775],
+  ] as const)
+    await disk.makeDirectory(at(name), mode);
+  expect([(await stat(at('a'))).mode & 0o7777, (await stat(at('b'))).mode & 0o7777]).toEqual([
+    0o2700, 0o2775,
+  ]);
 });
 
 test('makeDirectory makes one, with its mode, and is fine with one that is there', async () => {
@@ -106,8 +138,12 @@ test('rename replaces, and tells absence from a place that is missing', async ()
   expect(await disk.rename(at('a'), at('b'))).toBe(true);
   expect(await readFile(at('b'), 'utf8')).toBe('a');
   expect(await disk.rename(at('a'), at('c'))).toBe(false);
-  await expect(disk.rename(at('b'), at('no/where'))).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
-  await expect(disk.rename(at('b'), at('x'.repeat(256)))).rejects.toMatchObject({ code: 'BAD_PATH' });
+  await expect(disk.rename(at('b'), at('no/where'))).rejects.toMatchObject({
+    code: 'TRANSFER_FAILED',
+  });
+  await expect(disk.rename(at('b'), at('x'.repeat(256)))).rejects.toMatchObject({
+    code: 'BAD_PATH',
+  });
 });
 
 test('remove and removeDirectory are fine with nothing', async () => {
@@ -134,34 +170,49 @@ test('readText reads small regular files only', async () => {
   await expect(disk.readText(at('fifo'))).rejects.toMatchObject({ code: 'NOT_A_FILE' });
 });
 
-test('writeNew closes its handle once, also where closing fails: by then the handle may belong to another file', async () => {
-  await connections.use(login.address, async ({ sftp }) => {
-    let closes = 0;
-    const failing = new Proxy(sftp, {
-      get(target, name) {
-        if (name === 'close') return async (handle: Buffer) => { closes++; await target.close(handle); throw new Error('no space is left'); };
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) as unknown : value;
-      },
+test(
+  'writeNew closes its handle once, also where closing fails: by then the handle may belong ' +
+    'to another file',
+  async () => {
+    await connections.use(login.address, async ({ sftp }) => {
+      let closes = 0;
+      const failing = new Proxy(sftp, {
+        get(target, name) {
+          if (name === 'close')
+            return async (handle: Buffer) => {
+              closes++;
+              await target.close(handle);
+              throw new Error('no space is left');
+            };
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+      await expect(
+        remoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600),
+      ).rejects.toThrow('no space is left');
+      expect(closes).toBe(1);
+      expect(await readdir(dir.path)).toEqual([]);
     });
-    await expect(remoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600)).rejects.toThrow('no space is left');
-    expect(closes).toBe(1);
-    expect(await readdir(dir.path)).toEqual([]);
-  });
-});
+  },
+);
 
 test('writeNew writes what was not there, with its mode', async () => {
   await disk.writeNew(at('new'), Buffer.from('content'), 0o600);
   expect(await readFile(at('new'), 'utf8')).toBe('content');
   expect((await stat(at('new'))).mode & 0o777).toBe(0o600);
-  await expect(disk.writeNew(at('new'), Buffer.from('other'), 0o600)).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
+  await expect(disk.writeNew(at('new'), Buffer.from('other'), 0o600)).rejects.toMatchObject({
+    code: 'TRANSFER_FAILED',
+  });
   expect(await readFile(at('new'), 'utf8')).toBe('content');
 });
 
 test('hash reads whole files up to a limit', async () => {
   const content = Buffer.from(Array.from({ length: 1_500_001 }, (_, index) => (index * 31) % 256));
   await writeFile(at('file'), content);
-  expect(await disk.hash(at('file'), content.length)).toBe(createHash('sha256').update(content).digest('hex'));
+  expect(await disk.hash(at('file'), content.length)).toBe(
+    createHash('sha256').update(content).digest('hex'),
+  );
   expect(await disk.hash(at('file'), content.length - 1)).toBeUndefined();
   expect(await disk.hash(at('missing'), 10)).toBeUndefined();
 });
@@ -169,7 +220,9 @@ test('hash reads whole files up to a limit', async () => {
 test.skipIf(noDisk !== undefined)('a full disk is called one', async () => {
   const full = await mountSmallDisk(at('full'), 65_536);
   try {
-    await expect(disk.writeNew(at('full/a'), Buffer.alloc(200_000), 0o600)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await expect(disk.writeNew(at('full/a'), Buffer.alloc(200_000), 0o600)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    });
     expect(await disk.stat(at('full/a'))).toBeUndefined();
   } finally {
     await full.remove();
@@ -180,19 +233,35 @@ describe.skipIf(noUser !== undefined)('as an ordinary user', () => {
   test('what may not be done is told so', async () => {
     const user = await makeOrdinaryUser();
     const other = await makeLogin({ user });
-    const all = new Connections({ identityFile: other.identityFile, timeoutMs: 5_000, idleMs: 60_000 });
+    const all = new Connections({
+      identityFile: other.identityFile,
+      timeoutMs: 5_000,
+      idleMs: 60_000,
+    });
     try {
       await chmod(dir.path, 0o755);
       await mkdir(at('closed'), { mode: 0o700 });
       await writeFile(at('closed/file'), 'x');
       await writeFile(at('file'), 'x');
       await all.use(other.address, async ({ disk: theirs }) => {
-        await expect(theirs.stat(at('closed/file'))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
-        await expect(theirs.makeDirectory(at('new'), 0o755)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
-        await expect(theirs.writeNew(at('new'), Buffer.from('x'), 0o600)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
-        await expect(theirs.rename(at('file'), at('other'))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
-        await expect(theirs.remove(at('file'))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
-        await expect(theirs.link(at('file'), at('other'))).rejects.toMatchObject({ code: 'LINK_FAILED' });
+        await expect(theirs.stat(at('closed/file'))).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+        });
+        await expect(theirs.makeDirectory(at('new'), 0o755)).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+        });
+        await expect(theirs.writeNew(at('new'), Buffer.from('x'), 0o600)).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+        });
+        await expect(theirs.rename(at('file'), at('other'))).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+        });
+        await expect(theirs.remove(at('file'))).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+        });
+        await expect(theirs.link(at('file'), at('other'))).rejects.toMatchObject({
+          code: 'LINK_FAILED',
+        });
       });
     } finally {
       await all.close();
@@ -204,7 +273,13 @@ describe.skipIf(noUser !== undefined)('as an ordinary user', () => {
 
 describe('replace', () => {
   const contents = async (): Promise<Record<string, string>> =>
-    Object.fromEntries(await Promise.all((await readdir(dir.path)).map(async (name) => [name, await readFile(at(name), 'utf8')] as const)));
+    Object.fromEntries(
+      await Promise.all(
+        (await readdir(dir.path)).map(
+          async (name) => [name, await readFile(at(name), 'utf8')] as const,
+        ),
+      ),
+    );
   beforeEach(async () => {
     await writeFile(at('file'), 'before');
     await link(at('file'), at('kept'));
@@ -221,7 +296,9 @@ describe('replace', () => {
     await utimes(at('written'), 1_000, 1_000);
     await utimes(at('file'), 1_000, 1_000);
     await rename(at('written'), at('file'));
-    expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced another');
+    expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe(
+      'replaced another',
+    );
     expect(await contents()).toEqual({ file: 'new', kept: 'before', late: 'WRITTE' });
   });
 
@@ -233,7 +310,9 @@ describe('replace', () => {
 
   test('does nothing where there is nothing to place', async () => {
     expect(await disk.replace(at('missing'), at('file'), at('kept'), at('late'))).toBe(false);
-    await expect(disk.replace(at('new'), at('missing/file'), at('kept'), at('late'))).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
+    await expect(
+      disk.replace(at('new'), at('missing/file'), at('kept'), at('late')),
+    ).rejects.toMatchObject({ code: 'TRANSFER_FAILED' });
     expect(await contents()).toEqual({ file: 'before', kept: 'before', new: 'new' });
   });
 });

@@ -17,7 +17,11 @@ const CHUNK = 192 * 1024;
 const PERMISSIONS = 0o777;
 
 /** A whole file in memory, with the mtime (seconds) and mode for the other host. */
-export interface FileToPut { readonly bytes: Buffer; readonly mtime: number; readonly mode: number }
+export interface FileToPut {
+  readonly bytes: Buffer;
+  readonly mtime: number;
+  readonly mode: number;
+}
 
 export interface Placing {
   readonly judge: Judge;
@@ -41,11 +45,22 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(sftp: Sftp, place: Place, path: Path, file: FileToPut, { judge, known, guess, checked, repair }: Placing): Promise<Judged[]> {
+export async function putFile(
+  sftp: Sftp,
+  place: Place,
+  path: Path,
+  file: FileToPut,
+  { judge, known, guess, checked, repair }: Placing,
+): Promise<Judged[]> {
   let unfinished = newFile(place, guess);
-  checked.catch(() => { /* Awaited once the file is written. */ });
+  checked.catch(() => {
+    /* Awaited once the file is written. */
+  });
   try {
-    const failed = await writeFinished(sftp, unfinished, file).then(() => undefined, (error: unknown) => ({ error }));
+    const failed = await writeFinished(sftp, unfinished, file).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     let folder = await checked;
     if (failed) {
       if (!isFolderMissing(failed.error)) throw failed.error;
@@ -82,17 +97,26 @@ function isFolderMissing(error: unknown): boolean {
  * Writes a new file, flushes it and checks its length. All requests are under way at once; the
  * server carries them out in order.
  */
-export async function writeFinished(sftp: Sftp, path: string, { bytes, mtime, mode }: FileToPut): Promise<void> {
+export async function writeFinished(
+  sftp: Sftp,
+  path: string,
+  { bytes, mtime, mode }: FileToPut,
+): Promise<void> {
   try {
     const handle = await sftp.open(path, 'wx', 0o600);
     const requests: Promise<unknown>[] = [];
-    for (let at = 0; at < bytes.length; at += CHUNK) requests.push(sftp.write(handle, bytes.subarray(at, at + CHUNK), at));
+    for (let at = 0; at < bytes.length; at += CHUNK)
+      requests.push(sftp.write(handle, bytes.subarray(at, at + CHUNK), at));
     requests.push(sftp.setAttributes(handle, { mode, atime: mtime, mtime }), sftp.flush(handle));
     const length = sftp.fstat(handle);
     const answers = await Promise.allSettled([...requests, length, sftp.close(handle)]);
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
     const { size } = await length;
-    if (size !== bytes.length) throw new SyncMediaError('TRANSFER_FAILED', `Of ${String(bytes.length)} bytes only ${String(size)} were written there.`);
+    if (size !== bytes.length)
+      throw new SyncMediaError(
+        'TRANSFER_FAILED',
+        `Of ${String(bytes.length)} bytes only ${String(size)} were written there.`,
+      );
   } catch (error) {
     await failWriting(sftp, error, 'writing', path);
   }

@@ -14,17 +14,30 @@ import type { Facts, Path } from '../../../model/words.js';
  * @param onEnd called once, when the body was consumed or destroyed
  * @throws NOT_A_FILE, also if nothing is there; SYMLINK_IN_PATH; what the connection throws
  */
-export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signal: AbortSignal, onEnd: () => void): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }> {
+export async function openRemoteFile(
+  sftp: Sftp,
+  place: Place,
+  path: Path,
+  signal: AbortSignal,
+  onEnd: () => void,
+): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }> {
   const target = inPlace(place, belowDir(place, path));
   // A visitor waits for this, so both requests share one round trip.
-  const [isReached, found] = await Promise.all([checkParents(place, path), place.disk.stat(target)]);
-  if (!isReached || found === undefined) throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
+  const [isReached, found] = await Promise.all([
+    checkParents(place, path),
+    place.disk.stat(target),
+  ]);
+  if (!isReached || found === undefined)
+    throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
   if (found.kind !== 'file') throw notAFile(target);
   let handle: Buffer;
   try {
     handle = await sftp.open(target, 'r');
   } catch (error) {
-    if (statusOf(error) === status.NO_SUCH_FILE) throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`, { cause: error });
+    if (statusOf(error) === status.NO_SUCH_FILE)
+      throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`, {
+        cause: error,
+      });
     throw asSftpError(error, `opening ${quotePath(target)}`);
   }
   let ended = false;
@@ -35,7 +48,9 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
     await sftp.close(handle).catch(() => undefined);
     onEnd();
   };
-  const onAbort = (): void => { void end(); };
+  const onAbort = (): void => {
+    void end();
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const { size, mtime } = await sftp.fstat(handle);
@@ -48,16 +63,28 @@ export async function openRemoteFile(sftp: Sftp, place: Place, path: Path, signa
   }
 }
 
-async function* readBody(sftp: Sftp, handle: Buffer, size: number, path: Path, signal: AbortSignal, end: () => Promise<void>): AsyncGenerator<Uint8Array> {
+async function* readBody(
+  sftp: Sftp,
+  handle: Buffer,
+  size: number,
+  path: Path,
+  signal: AbortSignal,
+  end: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   let read = 0;
   try {
     for await (const bytes of readRemote(sftp, handle, size, signal)) {
-      if (signal.aborted) throw new SyncMediaError('CANCELLED', `Reading ${quotePath(path)} was cancelled.`);
+      if (signal.aborted)
+        throw new SyncMediaError('CANCELLED', `Reading ${quotePath(path)} was cancelled.`);
       read += bytes.length;
       yield bytes;
     }
     // The server has already announced the length to its visitor.
-    if (read !== size) throw new SyncMediaError('TRANSFER_FAILED', `${quotePath(path)} became shorter while it was read.`);
+    if (read !== size)
+      throw new SyncMediaError(
+        'TRANSFER_FAILED',
+        `${quotePath(path)} became shorter while it was read.`,
+      );
   } catch (error) {
     throw asSftpError(error, `reading ${quotePath(path)}`);
   } finally {

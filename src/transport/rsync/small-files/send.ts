@@ -30,7 +30,13 @@ const widenFrom = 16;
  * @param known directories there that were looked at before
  */
 export async function* sendSmallFiles(
-  sources: Sources, route: Route, files: readonly Put[], mode: number, known: Set<string>, onUnable: (file: Put) => void, signal: AbortSignal,
+  sources: Sources,
+  route: Route,
+  files: readonly Put[],
+  mode: number,
+  known: Set<string>,
+  onUnable: (file: Put) => void,
+  signal: AbortSignal,
 ): AsyncGenerator<Outcome> {
   const { channels } = route.connection;
   if (files.length >= widenFrom) channels.widen();
@@ -50,7 +56,14 @@ export async function* sendSmallFiles(
 }
 
 /** The checks and the upload run at once. Nothing is placed before the checks were answered. */
-async function sendOne(sources: Sources, route: Route, change: Put, mode: number, known: Set<string>, { sftp, disk }: Channel): Promise<Outcome> {
+async function sendOne(
+  sources: Sources,
+  route: Route,
+  change: Put,
+  mode: number,
+  known: Set<string>,
+  { sftp, disk }: Channel,
+): Promise<Outcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
   const place = { ...route.there, disk };
   // A conflict rule may decide that nothing is sent, so it is checked first.
@@ -59,9 +72,14 @@ async function sendOne(sources: Sources, route: Route, change: Put, mode: number
   const source = await sources.read(change);
   if (typeof source === 'string') return { ...answer, result: source };
   const { bytes, sha256 } = source;
-  const { tmpFolders, receiver } = route, { path } = change;
+  const { tmpFolders, receiver } = route,
+    { path } = change;
   const check = async (): Promise<string> => {
-    const [way] = await Promise.all([look ?? lookThere(change, place, known), route.check(), tmpFolders.look(receiver, path)]);
+    const [way] = await Promise.all([
+      look ?? lookThere(change, place, known),
+      route.check(),
+      tmpFolders.look(receiver, path),
+    ]);
     if (way === 'no way') await makeParents(place, path, known);
     return tmpFolders.find(receiver, path);
   };
@@ -69,9 +87,19 @@ async function sendOne(sources: Sources, route: Route, change: Put, mode: number
     await route.repair();
     return tmpFolders.find(receiver, path);
   };
-  const judged = await putFile(sftp, place, path, { bytes, mtime: change.facts.mtime, mode }, {
-    judge: route.judge, known, guess: tmpFolders.guess(receiver, path), checked: check(), repair,
-  });
+  const judged = await putFile(
+    sftp,
+    place,
+    path,
+    { bytes, mtime: change.facts.mtime, mode },
+    {
+      judge: route.judge,
+      known,
+      guess: tmpFolders.guess(receiver, path),
+      checked: check(),
+      repair,
+    },
+  );
   if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }
@@ -80,7 +108,11 @@ async function sendOne(sources: Sources, route: Route, change: Put, mode: number
  * Checks whether the other host can take the file. `no way`: parent directories are missing. Any
  * file at the path itself is met when the file is placed.
  */
-async function lookThere(change: Put, place: Route['there'], known: Set<string>): Promise<'free' | 'kept' | 'no way'> {
+async function lookThere(
+  change: Put,
+  place: Route['there'],
+  known: Set<string>,
+): Promise<'free' | 'kept' | 'no way'> {
   if (!(await checkParents(place, change.path, known))) return 'no way';
   if (change.rule === undefined) return 'free';
   const target = `${place.dirPath}/${change.path.slice(place.dir.length + 1)}`;

@@ -3,7 +3,10 @@ import type { Root } from '../../../replica/replica.js';
 import type { Facts } from '../../../model/words.js';
 import { sameFacts, type Put } from '../../transfer-route.js';
 
-export interface Source { readonly bytes: Buffer; readonly sha256: string }
+export interface Source {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+}
 /** Why the version could not be read: nothing is there, or other content. */
 export type NoSource = 'vanished' | 'changed';
 
@@ -17,7 +20,11 @@ export class Sources {
 
   /** Returns the bytes of this version, read a moment ago or now. @throws what opening throws */
   read(change: Put): Promise<Source | NoSource> {
-    const { path, version, facts: { sha256 } } = change;
+    const {
+      path,
+      version,
+      facts: { sha256 },
+    } = change;
     // Without a sha256 nobody knows whether bytes that were read earlier are this version.
     if (sha256 === undefined) return this.readNow(change);
     const recent = this.root.findRecent(path);
@@ -25,7 +32,9 @@ export class Sources {
     const key = `${version} ${path}`;
     const before = this.reading.get(key);
     if (before !== undefined) return before;
-    const reading = this.readNow(change).finally(() => { this.reading.delete(key); });
+    const reading = this.readNow(change).finally(() => {
+      this.reading.delete(key);
+    });
     this.reading.set(key, reading);
     return reading;
   }
@@ -46,6 +55,11 @@ export class Sources {
 
 /** @param read undefined if the file was written to meanwhile */
 function asSource(read: RecentFile | undefined, facts: Facts): Source | NoSource {
-  if (read === undefined || !sameFacts(read.seen, facts) || (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)) return 'changed';
+  if (
+    read === undefined ||
+    !sameFacts(read.seen, facts) ||
+    (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)
+  )
+    return 'changed';
   return { bytes: read.bytes, sha256: read.seen.sha256 };
 }

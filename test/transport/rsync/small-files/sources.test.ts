@@ -20,11 +20,21 @@ beforeEach(async () => {
 });
 afterEach(() => dir.remove());
 
-async function putOf(content: string, version = 'v1', sha256: string | undefined = createHash('sha256').update(content).digest('hex')): Promise<Put> {
+async function putOf(
+  content: string,
+  version = 'v1',
+  sha256: string | undefined = createHash('sha256').update(content).digest('hex'),
+): Promise<Put> {
   await writeFile(join(dir.path, path), content);
   await utimes(join(dir.path, path), 1_000, 1_000);
   const { size } = await stat(join(dir.path, path));
-  return { path, dir: photos, version, do: 'put', facts: { size, mtime: 1_000, ...(sha256 === undefined ? {} : { sha256 }) } };
+  return {
+    path,
+    dir: photos,
+    version,
+    do: 'put',
+    facts: { size, mtime: 1_000, ...(sha256 === undefined ? {} : { sha256 }) },
+  };
 }
 
 test('the bytes of a version are read once for all who ask for them', async () => {
@@ -36,10 +46,12 @@ test('the bytes of a version are read once for all who ask for them', async () =
 
 test('another version at the same path is read anew', async () => {
   await sources.read(await putOf('meow'));
-  expect(await sources.read(await putOf('purr', 'v2'))).toMatchObject({ bytes: Buffer.from('purr') });
+  expect(await sources.read(await putOf('purr', 'v2'))).toMatchObject({
+    bytes: Buffer.from('purr'),
+  });
 });
 
-test('a content other than the version\'s, of the same size and second, is not the version', async () => {
+test("a content other than the version's, of the same size and second, is not the version", async () => {
   const put = await putOf('meow');
   await putOf('purr');
   expect(await sources.read(put)).toBe('changed');
@@ -54,7 +66,7 @@ test('what is gone is vanished, and found again when it is back', async () => {
 });
 
 test('without a known content nothing is kept: the disk is asked each time', async () => {
-  const put = { ...await putOf('meow'), facts: { size: 4, mtime: 1_000 } };
+  const put = { ...(await putOf('meow')), facts: { size: 4, mtime: 1_000 } };
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('meow') });
   await putOf('purr');
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('purr') });
