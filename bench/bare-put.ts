@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Collection } from 'mongoose';
 import { areas, newName } from '../src/replica/areas.js';
-import { forEachOf } from '../src/ledger/reconcile-path.js';
-import type { Connection } from '../src/transport/ssh/connection.js';
+import { forEachConcurrently } from '../src/ledger/reconcile-path.js';
+import type { SshConnection } from '../src/transport/ssh/connection.js';
 import { Ssh } from '../src/transport/ssh/ssh.js';
 import type { Host } from '../src/model/words.js';
 import { dir } from '../test/flow/site.js';
@@ -126,10 +126,10 @@ export async function drainBare(
     await widen(ssh, to);
     for (;;) {
       const ids = (
-        await rows.find({ owed: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()
+        await rows.find({ pending: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()
       ).map(({ _id }) => String(_id));
       if (ids.length === 0) return;
-      await forEachOf(ids, atOnce, async (path) => {
+      await forEachConcurrently(ids, atOnce, async (path) => {
         const bytes = await readFile(`${rootPath}/${path}`);
         await ssh.connections.use(to, ({ channels }) =>
           channels.use((channel) => putOne(channel, to, bytes, `${newName()}.jpg`, true)),
@@ -138,7 +138,7 @@ export async function drainBare(
       for (let at = 0; at < ids.length; at += 250) {
         await rows.updateMany(
           { _id: { $in: ids.slice(at, at + 250) as never[] } },
-          { $pull: { owed: to.id } as never, $addToSet: { heldBy: to.id } },
+          { $pull: { pending: to.id } as never, $addToSet: { heldBy: to.id } },
         );
       }
     }
@@ -168,7 +168,7 @@ function widen(ssh: Ssh, host: Host): Promise<void> {
 }
 
 async function putOne(
-  { sftp }: Pick<Connection, 'sftp'>,
+  { sftp }: Pick<SshConnection, 'sftp'>,
   { rootPath }: Host,
   bytes: Buffer,
   name: string,

@@ -7,7 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDatabase, uriOfDatabase } from '../scripts/database.mjs';
-import { fingerprint } from '../src/access/public-key.js';
+import { formatFingerprint } from '../src/access/public-key.js';
 import type { Run } from '../src/model/words.js';
 import { startHost, type TestHost } from '../test/harness/sshd.js';
 import { makeTree } from './make-tree.mjs';
@@ -62,7 +62,7 @@ try {
     '--sync-dirs',
     dir,
     '--fingerprint',
-    fingerprint(two.hostPublicKeys[0] ?? ''),
+    formatFingerprint(two.hostPublicKeys[0] ?? ''),
   ]);
   console.error(`making ${String(files)} files`);
   makeTree(join(two.root, dir), files);

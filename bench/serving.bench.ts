@@ -112,7 +112,7 @@ function timeToFirstByte(url: string): Promise<number> {
 
 test("a save with copies: 'all' takes as long as its delivery", async () => {
   const saves = 30;
-  const site = await openSite({ plugin: { sweep: false } });
+  const site = await openSite({ plugin: { rescan: false } });
   const [one, two, three] = threeOf(site);
   try {
     const waiting = await one.startApp({ plugin: { copies: 'all', copiesTimeout: 20_000 } });

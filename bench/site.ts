@@ -72,7 +72,7 @@ export async function openBenchSite(
       files,
     );
     if (wantsApp) {
-      sender.app = await sender.startApp({ tuning: defaultTuning, plugin: { sweep: 30 } });
+      sender.app = await sender.startApp({ tuning: defaultTuning, plugin: { rescan: 30 } });
       await untilHeld(sender.app);
     }
     const Plain = connection.model<Photo>(
@@ -130,7 +130,7 @@ export async function untilIdle(app: App, file: string): Promise<void> {
       const {
         files: [status],
       } = await app.sync.statusOf(file);
-      return status?.captured === true && status.owed.length === 0;
+      return status?.captured === true && status.pending.length === 0;
     },
     { timeout: 30_000, interval: 10 },
   );

@@ -1,12 +1,12 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import type { Connection } from 'mongoose';
-import { nativeCollection } from '../src/util/collections.js';
+import { getNativeCollection } from '../src/util/collections.js';
 import { stderrLog } from '../src/model/log.js';
 import { UnreadableRows } from '../src/database/unreadable-rows.js';
 import { Ledger } from '../src/ledger/ledger.js';
-import type { Row } from '../src/ledger/filters.js';
-import { makeVersion } from '../src/decisions/entries.js';
+import type { LedgerRow } from '../src/ledger/filters.js';
+import { makeVersionEntry } from '../src/decisions/entries.js';
 import type { HostId, Path } from '../src/model/words.js';
 import { dir, type Machine } from '../test/flow/site.js';
 import { run } from './baselines.js';
@@ -23,15 +23,15 @@ export async function fillTree(
   me: HostId,
   holders: readonly HostId[],
   files: number,
-  owed: readonly HostId[] = [],
+  pending: readonly HostId[] = [],
   folder = 'tree',
 ): Promise<Path[]> {
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
-  const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
+  const rows = getNativeCollection<LedgerRow>(connection, 'syncmedia_ledger');
   await new Ledger(
     () => rows,
-    UnreadableRows.of(connection, { collectionPrefix: 'syncmedia_', log: stderrLog }),
+    UnreadableRows.forConnection(connection, { collectionPrefix: 'syncmedia_', log: stderrLog }),
   ).ensureIndexes();
   const paths: Path[] = [];
   for (let begin = 0; begin < files; begin += perFolder) {
@@ -42,7 +42,7 @@ export async function fillTree(
       (_, i) => `${way}/${String(begin + i)}.jpg` as Path,
     );
     const docs = await Promise.all(
-      own.map(async (path): Promise<Row> => {
+      own.map(async (path): Promise<LedgerRow> => {
         const content = `the file ${path}`.padEnd(1_000, '.');
         await writeFile(first.path(path), content);
         await utimes(first.path(path), mtime, mtime);
@@ -52,11 +52,11 @@ export async function fillTree(
           nanos: 0,
           sha256: createHash('sha256').update(content).digest('hex'),
         };
-        const { path: _id, ...entry } = makeVersion(undefined, facts, {
+        const { path: _id, ...entry } = makeVersionEntry(undefined, facts, {
           path,
           version: `tree-${path}`,
           me,
-          wantedBy: owed,
+          wantedBy: pending,
           now: new Date(),
           alsoHeldBy: holders,
         });

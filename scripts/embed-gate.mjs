@@ -13,7 +13,7 @@ export function embedGate() {
     '\\$&',
   );
   return (
-    `/* eslint-disable max-lines -- It is installed as one file. */\n/** ` +
+    `/** ` +
     `gate/syncmedia-gate.py, by scripts/embed-gate.mjs: change it there. */\nexport const ` +
     `gateProgram = \`${program}\`;\n`
   );

@@ -12,7 +12,7 @@ let defaultInstance: SyncMediaInstance | undefined;
  * Creates the instance at first use, from the environment alone. Importing the package does
  * nothing.
  */
-function useDefault(): SyncMediaInstance {
+function getDefaultInstance(): SyncMediaInstance {
   defaultInstance ??= create();
   return defaultInstance;
 }
@@ -20,10 +20,10 @@ function useDefault(): SyncMediaInstance {
 /**
  * The Mongoose plugin of the default instance:
  * `schema.plugin(syncMedia, { syncDirs: ['uploads/photos/'] })`.
- * @throws BAD_OPTION, BAD_SYNC_DIR naming what is wrong
+ * @throws BAD_OPTION, BAD_SYNC_DIR naming the fault
  */
 export function syncMedia(schema: Schema, options: PluginOptions): void {
-  useDefault().plugin(schema, options);
+  getDefaultInstance().plugin(schema, options);
 }
 
 /**
@@ -31,7 +31,7 @@ export function syncMedia(schema: Schema, options: PluginOptions): void {
  * everyone until it is configured to let somebody in.
  */
 export function syncAdmin(options?: AdminOptions): RequestHandler {
-  return useDefault().admin(options);
+  return getDefaultInstance().admin(options);
 }
 
 /**
@@ -40,7 +40,7 @@ export function syncAdmin(options?: AdminOptions): RequestHandler {
  * @throws BAD_OPTION, BAD_SYNC_DIR
  */
 export function serveMedia(dir: string, options?: ServeOptions): RequestHandler {
-  return useDefault().serve(dir, options);
+  return getDefaultInstance().serve(dir, options);
 }
 
 /**
@@ -48,7 +48,7 @@ export function serveMedia(dir: string, options?: ServeOptions): RequestHandler 
  * `app.use('/ready', syncReady({ maxBehind: 60 }))`.
  */
 export function syncReady(limits?: ReadyLimits): RequestHandler {
-  return useDefault().ready(limits);
+  return getDefaultInstance().ready(limits);
 }
 
 /**
@@ -56,7 +56,7 @@ export function syncReady(limits?: ReadyLimits): RequestHandler {
  * Call it once the models are defined.
  */
 export async function startSyncMedia(): Promise<SyncMediaInstance> {
-  const instance = useDefault();
+  const instance = getDefaultInstance();
   await instance.start();
   return instance;
 }
@@ -76,7 +76,7 @@ export type { SyncMediaInstance } from './instance/create.js';
 export type { Events } from './model/events.js';
 export type {
   AuditEntry,
-  Change as HostChange,
+  HostChange,
   CopiesResult,
   DoctorCheck,
   DocumentStatus,
@@ -101,14 +101,14 @@ export type { Copies } from './decisions/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
 export type {
   Change,
-  Conflict,
-  Facts,
+  ConflictRule,
+  FileInfo,
   Failure,
   Finding,
   Host,
   HostFindings,
   HostId,
-  Outcome,
+  DeliveryOutcome,
   Path,
   Run,
   SyncDir,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { refusalCodes } from '../src/admin/refusal.js';
 import { exitCodes } from '../src/cli/exit-codes.js';
-import { codes } from '../src/model/errors.js';
+import { errorCodes } from '../src/model/errors.js';
 import { listVariables } from '../src/config/environment.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -17,7 +17,7 @@ function tableBelow(heading: string): Record<string, string> {
 }
 
 test('the README lists every error code, as the code has it', () => {
-  expect(tableBelow('Errors')).toEqual({ ...codes, ...refusalCodes });
+  expect(tableBelow('Errors')).toEqual({ ...errorCodes, ...refusalCodes });
 });
 
 test('the README lists every exit code', () => {

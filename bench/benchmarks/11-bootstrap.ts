@@ -14,7 +14,7 @@ export const bootstrapping: Benchmark = {
   number: 11,
   title: 'A new host is filled with a tree of 2,000 files, beside one bare rsync of the same tree',
   async run({ server, say, files = 2_000 }): Promise<Result> {
-    const site = await openSite({ hosts: ['from', 'new'], server, plugin: { sweep: false } });
+    const site = await openSite({ hosts: ['from', 'new'], server, plugin: { rescan: false } });
     try {
       const [from, fresh] = site.machines as [Machine, Machine];
       const key = join(from.ssh.dir, 'baseline-key');
@@ -64,7 +64,7 @@ export const bootstrapping: Benchmark = {
         at.first ||= now();
         at.last = now();
       });
-      app.sync.on('settled', () => {
+      app.sync.on('acknowledged', () => {
         if (++held === files) at.held = now();
       });
       await app.sync.start();

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { nativeCollection } from '../../src/util/collections.js';
-import type { Row } from '../../src/ledger/filters.js';
+import { getNativeCollection } from '../../src/util/collections.js';
+import type { LedgerRow } from '../../src/ledger/filters.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { createConnection } from 'mongoose';
 import { until } from '../../test/harness/wait.js';
@@ -26,8 +26,8 @@ export const backlog: Benchmark = {
       const held = nextOf(app, 'lease');
       await nextOf(app, 'started');
       await held;
-      const hosts = nativeCollection<HostRow>(connection, 'syncmedia_hosts');
-      const rows = nativeCollection<Row>(connection, 'syncmedia_ledger');
+      const hosts = getNativeCollection<HostRow>(connection, 'syncmedia_hosts');
+      const rows = getNativeCollection<LedgerRow>(connection, 'syncmedia_ledger');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
       settings.say(`making ${files.toLocaleString('en')} files that are owed`);
       const paths = await fillTree(
@@ -39,9 +39,9 @@ export const backlog: Benchmark = {
         site.others,
         'backlog',
       );
-      const owed = (): Promise<number> => rows.countDocuments({ owed: { $ne: [] } });
-      if ((await owed()) !== files)
-        throw new Error(`${String(await owed())} are owed instead of ${String(files)}`);
+      const pending = (): Promise<number> => rows.countDocuments({ pending: { $ne: [] } });
+      if ((await pending()) !== files)
+        throw new Error(`${String(await pending())} are owed instead of ${String(files)}`);
       await askFor(app, { ask: 'usage', anew: true, watch: true }, 'usage');
       const before = await askFor(app, { ask: 'usage' }, 'usage');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'approved' } });
@@ -49,7 +49,7 @@ export const backlog: Benchmark = {
       let left = files;
       await until(
         async () => {
-          left = await owed();
+          left = await pending();
           settings.say(`${left.toLocaleString('en')} left`);
           return left === 0;
         },
@@ -66,7 +66,7 @@ export const backlog: Benchmark = {
       }
       const grown = (after.peak - before.rss) / 2 ** 20;
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
-      await rows.updateMany({}, { $set: { owed: [...site.others], heldBy: [site.me] } });
+      await rows.updateMany({}, { $set: { pending: [...site.others], heldBy: [site.me] } });
       // It has the lease, and the next one is to be as idle as it was.
       await endApp(app);
       if (receiver) await mkdir(receiver.path(measured), { recursive: true });

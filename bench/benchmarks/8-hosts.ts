@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fingerprint } from '../../src/access/public-key.js';
+import { formatFingerprint } from '../../src/access/public-key.js';
 import { dir, type Machine } from '../../test/flow/site.js';
 import { startHost, type TestHost } from '../../test/harness/sshd.js';
 import { Arrivals } from '../arrivals.js';
@@ -93,7 +93,7 @@ async function addHost(sender: Machine, name: string): Promise<TestHost> {
     sshPort: ssh.port,
     username: ssh.username,
     root: ssh.root,
-    fingerprint: fingerprint(ssh.hostPublicKeys[0] ?? ''),
+    fingerprint: formatFingerprint(ssh.hostPublicKeys[0] ?? ''),
   });
   return ssh;
 }

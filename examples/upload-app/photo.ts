@@ -32,6 +32,6 @@ const photoSchema = new Schema<Photo>(
 // Before the model is compiled. The sweep finds what no document names: the thumbnail beside each
 // picture. It is due 30 s after a save unless told otherwise; here 2 s, so that there is something
 // to watch.
-photoSchema.plugin(syncMedia, { syncDirs: ['uploads/photos'], exclude: '*.tmp', sweep: 2 });
+photoSchema.plugin(syncMedia, { syncDirs: ['uploads/photos'], exclude: '*.tmp', rescan: 2 });
 
 export const PhotoModel = model<Photo>('Photo', photoSchema);

@@ -5,7 +5,7 @@ import { withLock } from '../state-dir/file-lock.js';
 import { parsePublicKey } from './public-key.js';
 import { replaceFile } from '../state-dir/replace-file.js';
 
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Formats the line of authorized_keys that lets a host log in. The key is parsed and encoded
@@ -36,22 +36,26 @@ export async function writeManagedBlock(
   lines: readonly string[],
 ): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  return rewrite(file, owner, [begin(owner), ...lines, end(owner)]);
+  return rewriteBlock(file, owner, [formatBeginMarker(owner), ...lines, formatEndMarker(owner)]);
 }
 
 /** Removes the block of `owner` with its markers, if there is one. */
 export async function removeManagedBlock(file: string, owner: string): Promise<boolean> {
-  return (await lstat(file).catch(() => undefined)) ? rewrite(file, owner, []) : false;
+  return (await lstat(file).catch(() => undefined)) ? rewriteBlock(file, owner, []) : false;
 }
 
-const begin = (owner: string): string =>
+const formatBeginMarker = (owner: string): string =>
   `# syncmedia begin ${owner} (written by syncmedia: changes in here are lost)`;
-const end = (owner: string): string => `# syncmedia end ${owner}`;
+const formatEndMarker = (owner: string): string => `# syncmedia end ${owner}`;
 
-async function rewrite(file: string, owner: string, block: readonly string[]): Promise<boolean> {
-  await checkPlace(dirname(file), 'directory');
+async function rewriteBlock(
+  file: string,
+  owner: string,
+  block: readonly string[],
+): Promise<boolean> {
+  await checkOwnership(dirname(file), 'directory');
   return withLock(`${file}.syncmedia-lock`, async (checkHeld) => {
-    const before = await readChecked(file);
+    const before = await readCheckedFile(file);
     const after = replaceBlock(file, before, owner, block);
     if (after === before) return false;
     await replaceFile(file, Buffer.from(after, 'latin1'), 0o600, checkHeld);
@@ -60,10 +64,11 @@ async function rewrite(file: string, owner: string, block: readonly string[]): P
 }
 
 /** Decodes the file as latin1, which preserves every byte. */
-async function readChecked(file: string): Promise<string> {
-  const there = await checkPlace(file, 'file');
+async function readCheckedFile(file: string): Promise<string> {
+  const there = await checkOwnership(file, 'file');
   if (!there) return '';
-  if (there.size > MAX_BYTES) throw refuse(file, 'is larger than 4 MiB', 'make it smaller');
+  if (there.size > MAX_FILE_BYTES)
+    throw makeBadFileError(file, 'is larger than 4 MiB', 'make it smaller');
   return readFile(file, 'latin1');
 }
 
@@ -77,7 +82,7 @@ function replaceBlock(file: string, text: string, owner: string, block: readonly
       line.startsWith(`${marker}\n`) ||
       line.startsWith(`${marker}\r`);
   const start = lines.findIndex(is(`# syncmedia begin ${owner}`));
-  const stop = lines.findIndex(is(end(owner)));
+  const stop = lines.findIndex(is(formatEndMarker(owner)));
   if (start === -1 && stop === -1) {
     if (block.length === 0) return text;
     const separator = text === '' || text.endsWith('\n') ? '' : '\n';
@@ -85,7 +90,7 @@ function replaceBlock(file: string, text: string, owner: string, block: readonly
   }
   // With only one marker nothing says which lines are ours.
   if (start === -1 || stop < start)
-    throw refuse(
+    throw makeBadFileError(
       file,
       `has only one of the two marker lines of ${owner}`,
       'remove that line and what syncmedia wrote beside it',
@@ -95,7 +100,7 @@ function replaceBlock(file: string, text: string, owner: string, block: readonly
 }
 
 /** Refuses what sshd would refuse too, and what would let other users add a key. */
-async function checkPlace(
+async function checkOwnership(
   path: string,
   kind: 'file' | 'directory',
 ): Promise<{ size: number } | undefined> {
@@ -105,20 +110,24 @@ async function checkPlace(
   });
   if (!there) return undefined;
   if (there.isSymbolicLink())
-    throw refuse(
+    throw makeBadFileError(
       path,
       'is a symlink',
       'put a real one there, or name another file in SYNCMEDIA_AUTHORIZED_KEYS',
     );
   if (kind === 'file' ? !there.isFile() : !there.isDirectory())
-    throw refuse(path, `is no ${kind}`, 'name another file in SYNCMEDIA_AUTHORIZED_KEYS');
+    throw makeBadFileError(path, `is no ${kind}`, 'name another file in SYNCMEDIA_AUTHORIZED_KEYS');
   if ((there.mode & 0o022) !== 0)
-    throw refuse(path, 'can be written by others', `chmod go-w ${path}`);
+    throw makeBadFileError(path, 'can be written by others', `chmod go-w ${path}`);
   if (there.uid !== process.geteuid?.())
-    throw refuse(path, 'belongs to another user', 'run this as the user who runs the app');
+    throw makeBadFileError(
+      path,
+      'belongs to another user',
+      'run this as the user who runs the app',
+    );
   return there;
 }
 
-function refuse(path: string, what: string, remedy: string): SyncMediaError {
+function makeBadFileError(path: string, what: string, remedy: string): SyncMediaError {
   return new SyncMediaError('BAD_AUTHORIZED_KEYS', `${path} ${what}: ${remedy}`);
 }

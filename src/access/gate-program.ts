@@ -1,4 +1,3 @@
-/* eslint-disable max-lines -- It is installed as one file. */
 /** gate/syncmedia-gate.py, by scripts/embed-gate.mjs: change it there. */
 export const gateProgram = `#!/usr/bin/python3 -IS
 """Confines the key of another host: it may move files of the sync dirs, and nothing else.

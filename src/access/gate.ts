@@ -12,7 +12,7 @@ import { withLock } from '../state-dir/file-lock.js';
 import { gateProgram } from './gate-program.js';
 import { isHostId } from '../model/host-name.js';
 import { replaceFile } from '../state-dir/replace-file.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 
 /**
  * The gate's rules, a file in the state folder. Only `hosts`, the hosts that may log in, depends
@@ -25,29 +25,31 @@ export interface GateRules {
 }
 
 /** Fixed paths instead of PATH: every process of this host must write the same line. */
-const pythons = ['/usr/bin/python3', '/usr/local/bin/python3'] as const;
-/** Isolated mode without site packages, and UTF-8 file names whatever the client's locale. */
+const pythonPaths = ['/usr/bin/python3', '/usr/local/bin/python3'] as const;
+/** Isolated mode without site packages, and UTF-8 file names regardless of the client's locale. */
 const pythonArguments = ['-IS', '-X', 'utf8'];
-const fileName = 'syncmedia-gate.py';
+const gateFileName = 'syncmedia-gate.py';
 
 /** The folder of the gate, its rules and its connection records. */
-export function gateFolder(stateDir: string): string {
+export function getGateFolder(stateDir: string): string {
   return join(stateDir, 'gate');
 }
 
 /**
  * Tries on this machine whether the gate can confine keys.
  * @returns a description for people
- * @throws NO_CONFINEMENT naming what is missing
+ * @throws NO_CONFINEMENT naming the missing part
  */
 export async function checkGate(python = findPython()): Promise<string> {
   if (python === undefined)
-    throw unconfinable(`Python 3 is missing here, looked for as ${pythons.join(', ')}`);
+    throw makeNoConfinementError(
+      `Python 3 is missing here, looked for as ${pythonPaths.join(', ')}`,
+    );
   const folder = await mkdtemp(join(tmpdir(), 'syncmedia-'));
   try {
-    const file = join(folder, fileName);
+    const file = join(folder, gateFileName);
     await writeFile(file, gateProgram, { mode: 0o600 });
-    const { code, stdout, stderr } = await runCheck(python, file);
+    const { code, stdout, stderr } = await runGateCheck(python, file);
     const abi = /^\{"landlock": (\d+), "seccomp": true\}$/m.exec(stdout)?.[1];
     if (code === 0 && abi !== undefined)
       return (
@@ -55,8 +57,8 @@ export async function checkGate(python = findPython()): Promise<string> {
         `seccomp)`
       );
     const module = /^ModuleNotFoundError: No module named '([\w.]+)'/m.exec(stderr)?.[1];
-    if (module !== undefined) throw unconfinable(describeMissingModule(python, module));
-    throw unconfinable(
+    if (module !== undefined) throw makeNoConfinementError(describeMissingModule(python, module));
+    throw makeNoConfinementError(
       stderr
         .trim()
         .replace(/^syncmedia-gate: /, '')
@@ -72,8 +74,8 @@ export async function checkGate(python = findPython()): Promise<string> {
  * or checked.
  * @throws BAD_STATE, BAD_OPTION
  */
-export function gateCommand(stateDir: string, host: HostId): string {
-  const file = join(gateFolder(stateDir), fileName);
+export function formatGateCommand(stateDir: string, host: HostId): string {
+  const file = join(getGateFolder(stateDir), gateFileName);
   // authorized_keys cannot express a line break, and has its own rules for quotes.
   if (/["\\\r\n\0]/.test(file))
     throw new SyncMediaError(
@@ -85,7 +87,7 @@ export function gateCommand(stateDir: string, host: HostId): string {
     throw new SyncMediaError('BAD_OPTION', `${JSON.stringify(host.slice(0, 100))} is no host id`);
   return [
     'exec',
-    findPython() ?? pythons[0],
+    findPython() ?? pythonPaths[0],
     ...pythonArguments,
     `'${file.replaceAll("'", `'\\''`)}'`,
     host,
@@ -98,13 +100,13 @@ export function gateCommand(stateDir: string, host: HostId): string {
  */
 export async function setGateHosts(
   stateDir: string,
-  state: GateState,
+  state: GateHostState,
   hosts: readonly HostId[],
 ): Promise<void> {
-  await change(stateDir, (before) => ({
+  await changeGateRules(stateDir, (before) => ({
     ...before,
     hosts: [...hosts].sort(),
-    ...rulesOf(state, before, []),
+    ...computeOpenDirs(state, before, []),
   }));
 }
 
@@ -117,12 +119,12 @@ export async function setGateHosts(
  */
 export async function openGateDirs(
   stateDir: string,
-  state: GateState,
+  state: GateHostState,
   declared: readonly Path[],
 ): Promise<boolean> {
   let grew = false;
-  await change(stateDir, (before) => {
-    const after = { ...before, ...rulesOf(state, before, declared) };
+  await changeGateRules(stateDir, (before) => {
+    const after = { ...before, ...computeOpenDirs(state, before, declared) };
     grew = before.root !== after.root || after.dirs.some((dir) => !before.dirs.includes(dir));
     return after;
   });
@@ -131,7 +133,7 @@ export async function openGateDirs(
 
 /** Lists the sync dirs that other hosts can reach here. */
 export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
-  return (await readRules(stateDir)).dirs;
+  return (await readGateRules(stateDir)).dirs;
 }
 
 /**
@@ -139,19 +141,19 @@ export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
  * this host's processes, for processes without models.
  */
 export async function readOpenedDirs(stateDir: string, rootPath: string): Promise<readonly Path[]> {
-  const { root, dirs } = await readRules(stateDir);
+  const { root, dirs } = await readGateRules(stateDir);
   return root === rootPath ? dirs : [];
 }
 
 /** Refuses every host from now on. */
 export async function closeGate(stateDir: string): Promise<void> {
-  await change(stateDir, (before) => ({ ...before, hosts: [] }));
+  await changeGateRules(stateDir, (before) => ({ ...before, hosts: [] }));
 }
 
-type GateState = Pick<State, 'root' | 'syncDirs'>;
+type GateHostState = Pick<HostState, 'root' | 'syncDirs'>;
 
-function rulesOf(
-  { root, syncDirs }: GateState,
+function computeOpenDirs(
+  { root, syncDirs }: GateHostState,
   before: GateRules,
   declared: readonly Path[],
 ): Pick<GateRules, 'root' | 'dirs'> {
@@ -163,14 +165,17 @@ function rulesOf(
   return { root, dirs: dirs.filter(isSafePath) };
 }
 
-async function change(stateDir: string, make: (before: GateRules) => GateRules): Promise<void> {
-  const folder = gateFolder(stateDir);
+async function changeGateRules(
+  stateDir: string,
+  make: (before: GateRules) => GateRules,
+): Promise<void> {
+  const folder = getGateFolder(stateDir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await withLock(join(folder, 'rules.lock'), async (checkHeld) => {
-    const program = join(folder, fileName);
+    const program = join(folder, gateFileName);
     if ((await readFile(program, 'utf8').catch(() => '')) !== gateProgram)
       await replaceFile(program, gateProgram, 0o600, checkHeld);
-    const before = await readRules(stateDir);
+    const before = await readGateRules(stateDir);
     const after = make(before);
     if (!isDeepStrictEqual(before, after))
       await replaceFile(
@@ -183,11 +188,11 @@ async function change(stateDir: string, make: (before: GateRules) => GateRules):
 }
 
 /** Rules that cannot be read open nothing. */
-async function readRules(stateDir: string): Promise<GateRules> {
+async function readGateRules(stateDir: string): Promise<GateRules> {
   const nothing: GateRules = { root: '', dirs: [], hosts: [] };
   try {
     const { root, dirs, hosts } = JSON.parse(
-      await readFile(join(gateFolder(stateDir), 'rules.json'), 'utf8'),
+      await readFile(join(getGateFolder(stateDir), 'rules.json'), 'utf8'),
     ) as Partial<GateRules>;
     if (typeof root !== 'string' || !Array.isArray(dirs) || !Array.isArray(hosts)) return nothing;
     return {
@@ -201,7 +206,7 @@ async function readRules(stateDir: string): Promise<GateRules> {
 }
 
 function findPython(): string | undefined {
-  return pythons.find((python) => {
+  return pythonPaths.find((python) => {
     try {
       accessSync(python, constants.X_OK);
       return true;
@@ -211,7 +216,7 @@ function findPython(): string | undefined {
   });
 }
 
-function runCheck(
+function runGateCheck(
   python: string,
   file: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -239,7 +244,7 @@ function describeMissingModule(python: string, module: string): string {
   );
 }
 
-function unconfinable(what: string): SyncMediaError {
+function makeNoConfinementError(what: string): SyncMediaError {
   return new SyncMediaError(
     'NO_CONFINEMENT',
     `the keys of other hosts cannot be confined to the sync dirs here: ${what}. ` +

@@ -1,11 +1,11 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { flushOpen } from '../replica/descriptor.js';
 
 /** The name of the private key in the state folder, which only this user can read. */
-const fileName = 'id_ed25519';
+const keyFileName = 'id_ed25519';
 
 /**
  * Creates an ed25519 key pair without a passphrase for this host, both files with mode 0600. An
@@ -15,33 +15,37 @@ const fileName = 'id_ed25519';
  * @returns the path of the public key
  * @throws BAD_KEY if only one of the two files exists, or the folder is not writable
  */
-export async function generateKey(stateDir: string, comment: string): Promise<string> {
-  const file = join(stateDir, fileName);
+export async function generateKeyPair(stateDir: string, comment: string): Promise<string> {
+  const file = join(stateDir, keyFileName);
   const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
   try {
-    await writeNew(file, pair.private);
+    await writeNewKeyFile(file, pair.private);
   } catch (error) {
     // The caller checks whether it is a usable pair.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return `${file}.pub`;
-    throw new SyncMediaError('BAD_KEY', `the key ${file} cannot be made: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `the key ${file} cannot be made: ${getErrorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   try {
-    await writeNew(`${file}.pub`, `${pair.public}\n`);
+    await writeNewKeyFile(`${file}.pub`, `${pair.public}\n`);
   } catch (error) {
     // The private key that was just made is useless without its public half.
     await rm(file, { force: true });
     throw new SyncMediaError(
       'BAD_KEY',
-      `the key ${file}.pub cannot be made (${messageOf(error)}): move away what is there`,
+      `the key ${file}.pub cannot be made (${getErrorMessage(error)}): move away what is there`,
       { cause: error },
     );
   }
   return `${file}.pub`;
 }
 
-async function writeNew(file: string, content: string): Promise<void> {
+async function writeNewKeyFile(file: string, content: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(content);

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { parsePublicKey } from './public-key.js';
 
 const SCAN_SECONDS = 5;
@@ -28,7 +28,7 @@ export async function scanHostKeys(url: string, port: number): Promise<string[]>
     '--',
     url,
   ];
-  return parseScan(await runKeyscan(args));
+  return parseScannedKeys(await runKeyscan(args));
 }
 
 /**
@@ -43,11 +43,11 @@ export async function readOwnHostKeys(
     const keys = await scanHostKeys(url, port);
     if (keys.length > 0) return { keys, from: 'sshd' };
   }
-  const keys = await readKeyFiles(folder);
+  const keys = await readHostKeyFiles(folder);
   return { keys, from: keys.length > 0 ? 'files' : 'nowhere' };
 }
 
-async function readKeyFiles(folder: string): Promise<string[]> {
+async function readHostKeyFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   const lines = await Promise.all(
     names
@@ -55,21 +55,21 @@ async function readKeyFiles(folder: string): Promise<string[]> {
       .map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
   );
   return lines
-    .map(parseLine)
+    .map(parseKeyLine)
     .filter((line) => line !== undefined)
     .sort();
 }
 
 /** Parses lines of `host type base64`, and comments that begin with `#`. */
-function parseScan(output: string): string[] {
+function parseScannedKeys(output: string): string[] {
   const keys = output
     .split('\n')
     .filter((line) => !line.startsWith('#'))
-    .map((line) => parseLine(line.slice(line.indexOf(' ') + 1)));
+    .map((line) => parseKeyLine(line.slice(line.indexOf(' ') + 1)));
   return [...new Set(keys.filter((line) => line !== undefined))].sort();
 }
 
-function parseLine(text: string): string | undefined {
+function parseKeyLine(text: string): string | undefined {
   try {
     return parsePublicKey(text).line;
   } catch {
@@ -97,7 +97,7 @@ function runKeyscan(args: readonly string[]): Promise<string> {
           reject(
             new SyncMediaError(
               'TRANSFER_FAILED',
-              `ssh-keyscan could not be run: ${messageOf(error)}`,
+              `ssh-keyscan could not be run: ${getErrorMessage(error)}`,
               { cause: error },
             ),
           );

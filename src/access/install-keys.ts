@@ -1,16 +1,16 @@
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import type { Host } from '../model/words.js';
 import { formatKeyLine, removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
-import { closeGate, gateCommand, setGateHosts } from './gate.js';
+import { closeGate, formatGateCommand, setGateHosts } from './gate.js';
 import { endConnections } from './open-connections.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 
 /** The files to write the keys to, and the state of this host. */
 export interface KeyTarget {
   readonly stateDir: string;
   readonly state: Pick<
-    State,
+    HostState,
     'id' | 'database' | 'authorizedKeysFile' | 'root' | 'syncDirs' | 'unconfined' | 'registered'
   >;
   readonly log: Log;
@@ -32,28 +32,28 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
   if (hosts.find(({ id }) => id === state.id)?.status === 'retired') return uninstallKeys(target);
   const lines = new Map<string, string>();
   for (const host of hosts) {
-    const publicKey = host.id === state.id ? state.registered?.publicKey : keyOf(host);
+    const publicKey = host.id === state.id ? state.registered?.publicKey : getAllowedKey(host);
     if (publicKey === undefined) continue;
     try {
       lines.set(
         host.id,
         formatKeyLine(
           { id: host.id, publicKey },
-          state.unconfined ? undefined : gateCommand(stateDir, host.id),
+          state.unconfined ? undefined : formatGateCommand(stateDir, host.id),
         ),
       );
     } catch (error) {
-      log.warn(`host ${host.hostname} cannot log in here: ${messageOf(error)}`);
+      log.warn(`host ${host.hostname} cannot log in here: ${getErrorMessage(error)}`);
     }
   }
   // Update the gate first: it then refuses removed hosts, also on connections that are open.
   if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
   const changed = await writeManagedBlock(
     state.authorizedKeysFile,
-    ownerOf(state),
+    getBlockOwner(state),
     [...lines.values()].sort(),
   );
-  await endOthers(target, hosts, (id) => lines.has(id));
+  await endOtherConnections(target, hosts, (id) => lines.has(id));
   return changed;
 }
 
@@ -61,12 +61,12 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
 export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   const { stateDir, state } = target;
   await closeGate(stateDir);
-  const changed = await removeManagedBlock(state.authorizedKeysFile, ownerOf(state));
-  await endOthers(target, [], () => false);
+  const changed = await removeManagedBlock(state.authorizedKeysFile, getBlockOwner(state));
+  await endOtherConnections(target, [], () => false);
   return changed;
 }
 
-async function endOthers(
+async function endOtherConnections(
   { stateDir, log }: KeyTarget,
   hosts: readonly Host[],
   mayStay: (id: string) => boolean,
@@ -82,11 +82,11 @@ async function endOthers(
 /**
  * Installations that share one authorized_keys file have separate blocks, by host and database.
  */
-function ownerOf({ id, database }: KeyTarget['state']): string {
+function getBlockOwner({ id, database }: KeyTarget['state']): string {
   return `${database.id}/${id}`;
 }
 
 /** Returns the key of another host that may log in here. */
-function keyOf({ publicKey, status }: Host): string | undefined {
+function getAllowedKey({ publicKey, status }: Host): string | undefined {
   return publicKey !== '' && (status === 'approved' || status === 'paused') ? publicKey : undefined;
 }

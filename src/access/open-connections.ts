@@ -2,10 +2,10 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostId } from '../model/words.js';
-import { gateFolder } from './gate.js';
+import { getGateFolder } from './gate.js';
 
 /** sshd's process gets this long to end after SIGTERM, before SIGKILL. */
-const PATIENCE_MS = 3_000;
+const SIGKILL_AFTER_MS = 3_000;
 
 /**
  * Ends open connections of other hosts, with everything that runs on them. Removing a key from
@@ -19,17 +19,17 @@ export async function endConnections(
   stateDir: string,
   mayStay: (host: HostId) => boolean,
 ): Promise<HostId[]> {
-  const folder = join(gateFolder(stateDir), 'connections');
+  const folder = join(getGateFolder(stateDir), 'connections');
   const names = await readdir(folder).catch(() => []);
   const ended = await Promise.all(
     names.map(async (name) => {
       const [, host, pid] = /^([\w-]+)\.(\d+)$/.exec(name) ?? [];
       if (host === undefined || mayStay(host)) return [];
       const file = join(folder, name);
-      const began = await readFile(file, 'latin1').catch(() => '');
+      const startTime = await readFile(file, 'latin1').catch(() => '');
       // The gate is writing the record. It reads its rules afterwards, and refuses this host.
-      if (began === '') return [];
-      const found = await endProcess(Number(pid), began);
+      if (startTime === '') return [];
+      const found = await endProcess(Number(pid), startTime);
       await rm(file, { force: true });
       return found ? [host] : [];
     }),
@@ -41,17 +41,17 @@ export async function endConnections(
  * Ends a process only if it began at the recorded time: its id may belong to another process by
  * now.
  */
-async function endProcess(pid: number, began: string): Promise<boolean> {
-  if ((await readBegin(pid)) !== began) return false;
-  signal(pid, 'SIGTERM');
+async function endProcess(pid: number, startTime: string): Promise<boolean> {
+  if ((await readStartTime(pid)) !== startTime) return false;
+  sendSignal(pid, 'SIGTERM');
   for (
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + SIGKILL_AFTER_MS;
     performance.now() < deadline;
     await sleep(20)
   ) {
-    if ((await readBegin(pid)) !== began) return true;
+    if ((await readStartTime(pid)) !== startTime) return true;
   }
-  signal(pid, 'SIGKILL');
+  sendSignal(pid, 'SIGKILL');
   return true;
 }
 
@@ -59,13 +59,13 @@ async function endProcess(pid: number, began: string): Promise<boolean> {
  * Reads the start time of a process in ticks since boot (proc_pid_stat(5)); undefined if it has
  * ended.
  */
-async function readBegin(pid: number): Promise<string | undefined> {
+async function readStartTime(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${String(pid)}/stat`, 'latin1').catch(() => '');
   const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return state === '' || state === 'Z' || state === 'X' ? undefined : rest[18];
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {

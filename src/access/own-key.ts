@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import ssh2 from 'ssh2';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { parsePublicKey, type PublicKey } from './public-key.js';
 
 /** The key pair with which this host logs in to others. */
@@ -26,7 +26,7 @@ export interface KeyRequest {
   home?: string;
 }
 
-const remedy = (file: string): string =>
+const describeKeyRemedy = (file: string): string =>
   `run \`syncmedia init --generate\` for a key of this host's own, or make one with ` +
   `\`ssh-keygen -t ed25519 -N '' -f ${file}\``;
 const MAX_KEY_FILE = 64 * 1024;
@@ -35,19 +35,20 @@ const MAX_KEY_FILE = 64 * 1024;
  * Finds this host's key pair and checks that ssh can use the private key unattended.
  * @throws BAD_KEY naming the file and the remedy
  */
-export async function findKey(request: KeyRequest): Promise<KeyPair> {
+export async function findKeyPair(request: KeyRequest): Promise<KeyPair> {
   const home = request.home ?? homedir();
   const identity =
-    request.identityFile === undefined ? undefined : expand(request.identityFile, home);
-  if (request.key !== undefined && isLiteral(request.key)) {
+    request.identityFile === undefined ? undefined : expandHome(request.identityFile, home);
+  if (request.key !== undefined && isLiteralKey(request.key)) {
     const publicKey = await readPublicKey(request.key);
     return {
       publicKey,
       publicKeyFile: undefined,
-      identityFile: await findIdentity(publicKey, identity, home),
+      identityFile: await findPrivateKey(publicKey, identity, home),
     };
   }
-  const file = request.key === undefined ? await findDefault(home) : expand(request.key, home);
+  const file =
+    request.key === undefined ? await findDefaultKey(home) : expandHome(request.key, home);
   const publicKey = await readPublicKey(file);
   const identityFile =
     identity ?? (file.endsWith('.pub') ? file.slice(0, -'.pub'.length) : undefined);
@@ -57,14 +58,14 @@ export async function findKey(request: KeyRequest): Promise<KeyPair> {
       `${file} does not end in .pub, so the file of its private half is unknown: name it in ` +
         `SYNCMEDIA_IDENTITY`,
     );
-  await checkIdentity(identityFile, publicKey);
+  await checkPrivateKey(identityFile, publicKey);
   return { publicKey, publicKeyFile: file, identityFile };
 }
 
 /** Reads a public key from a file, or parses one that was given literally. @throws BAD_KEY */
 export async function readPublicKey(key: string, home = homedir()): Promise<PublicKey> {
-  if (isLiteral(key)) return parsePublicKey(key, 'the literal key');
-  const file = expand(key, home);
+  if (isLiteralKey(key)) return parsePublicKey(key, 'the literal key');
+  const file = expandHome(key, home);
   return parsePublicKey(await readKeyFile(file), file);
 }
 
@@ -72,60 +73,61 @@ export async function readPublicKey(key: string, home = homedir()): Promise<Publ
  * Checks that ssh can use a private key file as it is, and that it belongs to `publicKey`.
  * @throws BAD_KEY
  */
-export async function checkIdentity(file: string, publicKey: PublicKey): Promise<void> {
-  const bad = (what: string): SyncMediaError =>
+export async function checkPrivateKey(file: string, publicKey: PublicKey): Promise<void> {
+  const makeError = (what: string): SyncMediaError =>
     new SyncMediaError('BAD_KEY', `the private key ${file} ${what}`);
   const there = await stat(file).catch(() => undefined);
   if (!there?.isFile())
-    throw bad(`does not exist: name it in SYNCMEDIA_IDENTITY, or ${remedy(file)}`);
+    throw makeError(`does not exist: name it in SYNCMEDIA_IDENTITY, or ${describeKeyRemedy(file)}`);
   if ((there.mode & 0o077) !== 0)
-    throw bad(`can be read by others, so ssh refuses it: chmod 600 ${file}`);
+    throw makeError(`can be read by others, so ssh refuses it: chmod 600 ${file}`);
   const parsed = ssh2.utils.parseKey(await readKeyFile(file));
   if (parsed instanceof Error) {
     const locked = /passphrase|encrypted/i.test(parsed.message);
-    throw bad(
+    throw makeError(
       locked
-        ? `needs a passphrase, and nobody is there to type it: ${remedy('~/.ssh/syncmedia')} ` +
+        ? `needs a passphrase, and nobody is there to type it: ` +
+            `${describeKeyRemedy('~/.ssh/syncmedia')} ` +
             `and give ~/.ssh/syncmedia.pub`
         : `cannot be used (${parsed.message})`,
     );
   }
-  if (!parsed.isPrivateKey()) throw bad('is no private key');
+  if (!parsed.isPrivateKey()) throw makeError('is no private key');
   if (!parsed.getPublicSSH().equals(publicKey.blob))
-    throw bad('is not the half of the public key: give the pair of one ssh-keygen');
+    throw makeError('is not the half of the public key: give the pair of one ssh-keygen');
 }
 
 /**
  * A literal key begins with its type and a space. A path may contain spaces, but begins
  * otherwise.
  */
-function isLiteral(key: string): boolean {
+function isLiteralKey(key: string): boolean {
   return /^\s*((ssh|ecdsa|sk)-\S+\s|-----BEGIN)/.test(key);
 }
 
-async function findDefault(home: string): Promise<string> {
+async function findDefaultKey(home: string): Promise<string> {
   const files = ['id_rsa.pub', 'id_ed25519.pub'].map((name) => join(home, '.ssh', name));
   for (const file of files) if (await stat(file).catch(() => undefined)) return file;
   throw new SyncMediaError(
     'BAD_KEY',
     `no ssh key: neither ${files.join(' nor ')} exists; ` +
-      `${remedy(join(home, '.ssh/id_ed25519'))}, or name another in SYNCMEDIA_KEY`,
+      `${describeKeyRemedy(join(home, '.ssh/id_ed25519'))}, or name another in SYNCMEDIA_KEY`,
   );
 }
 
-async function findIdentity(
+async function findPrivateKey(
   publicKey: PublicKey,
   given: string | undefined,
   home: string,
 ): Promise<string> {
   if (given !== undefined) {
-    await checkIdentity(given, publicKey);
+    await checkPrivateKey(given, publicKey);
     return given;
   }
   for (const name of ['id_ed25519', 'id_ecdsa', 'id_rsa']) {
     const file = join(home, '.ssh', name);
     if (
-      await checkIdentity(file, publicKey).then(
+      await checkPrivateKey(file, publicKey).then(
         () => true,
         () => false,
       )
@@ -156,14 +158,15 @@ async function readKeyFile(file: string): Promise<string> {
   } catch (error) {
     throw new SyncMediaError(
       'BAD_KEY',
-      `the key ${file} cannot be read (${messageOf(error)}): name another in SYNCMEDIA_KEY, or ` +
-        `${remedy(file.replace(/\.pub$/, ''))}`,
+      `the key ${file} cannot be read (${getErrorMessage(error)}): name another in ` +
+        `SYNCMEDIA_KEY, or ` +
+        `${describeKeyRemedy(file.replace(/\.pub$/, ''))}`,
       { cause: error },
     );
   }
 }
 
-function expand(path: string, home: string): string {
+function expandHome(path: string, home: string): string {
   if (path === '~' || path.startsWith('~/')) return join(home, path.slice(1));
   return isAbsolute(path) ? path : resolve(path);
 }

@@ -4,9 +4,9 @@ import { delimiter, dirname, join, resolve, sep } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import type { Config } from '../config/config.js';
 import type { Path } from '../model/words.js';
-import { liesIn, type State } from '../state-dir/state.js';
+import { isInDir, type HostState } from '../state-dir/state.js';
 
-export interface Protected {
+export interface ProtectedDir {
   readonly path: string;
   /** A description for messages. */
   readonly what: string;
@@ -18,37 +18,42 @@ export interface Protected {
 }
 
 /** The folder of this package; undefined in a bundle without `__dirname`. */
-const ownFolder: string | undefined = typeof __dirname === 'string' ? __dirname : undefined;
+const packageFolder: string | undefined = typeof __dirname === 'string' ? __dirname : undefined;
 
 /**
  * Lists directories of this host that no other host may write to: they decide who gets in, or
  * contain code that runs here. The state folder contains the gate.
  */
-export function listProtected(
+export function listProtectedDirs(
   {
     authorizedKeysFile,
     identityFile,
-  }: Pick<State, 'authorizedKeysFile'> & Partial<Pick<State, 'identityFile'>>,
+  }: Pick<HostState, 'authorizedKeysFile'> & Partial<Pick<HostState, 'identityFile'>>,
   {
     stateDir,
     reloadCommand = [],
   }: Pick<Config, 'stateDir'> & Partial<Pick<Config, 'reloadCommand'>>,
-): Protected[] {
+): ProtectedDir[] {
   const main = process.argv[1];
   // Uploads usually lie below the application, so only a sync dir that contains its code is
   // refused. Packages inside a sync dir are recognised by the name `node_modules`.
   const code = [
     ...new Set(
-      [main, main && findReal(main)]
+      [main, main && findRealPath(main)]
         .flatMap((file) => (file ? dirname(file) : []))
-        .concat(ownFolder ?? []),
+        .concat(packageFolder ?? []),
     ),
   ];
   return [
-    { path: folderOf(authorizedKeysFile), what: 'the directory of authorized_keys' },
+    { path: getProtectedFolder(authorizedKeysFile), what: 'the directory of authorized_keys' },
     ...(identityFile === undefined
       ? []
-      : [{ path: folderOf(identityFile), what: "the directory of this host's private key" }]),
+      : [
+          {
+            path: getProtectedFolder(identityFile),
+            what: "the directory of this host's private key",
+          },
+        ]),
     { path: stateDir, what: 'the state folder' },
     ...[
       ...new Set(
@@ -57,7 +62,7 @@ export function listProtected(
           .concat(['.node_modules', '.node_libraries'].map((name) => join(homedir(), name))),
       ),
     ]
-      .filter((path) => findReal(path) !== undefined)
+      .filter((path) => findRealPath(path) !== undefined)
       .map((path) => ({ path, what: 'node_modules' })),
     ...code.map((path) => ({ path, what: 'the code of the application', isCode: true as const })),
     ...(process.env['NODE_PATH'] ?? '')
@@ -89,46 +94,47 @@ export function refuseProtectedDirs(
   root: string,
   dirs: readonly Path[],
   named: readonly string[],
-  protectedDirs: readonly Protected[],
+  protectedDirs: readonly ProtectedDir[],
 ): void {
   const found = protectedDirs.map((one) => ({
     ...one,
-    real: findReal(one.path) ?? one.path,
-    links: listLinks(one.path),
+    real: findRealPath(one.path) ?? one.path,
+    links: listSymlinks(one.path),
   }));
   for (const dir of dirs) {
-    const at = findReal(join(root, dir));
+    const at = findRealPath(join(root, dir));
     if (at === undefined) continue;
-    const met = at.split(sep).includes('node_modules')
+    const conflictWith = at.split(sep).includes('node_modules')
       ? 'node_modules'
       : found.find(({ real, links, isCode }) => {
-          const isHeld = [real, ...links].some((path) => liesIn(path, at));
-          return isCode ? isHeld && !named.includes(dir) : isHeld || liesIn(at, real);
+          const isHeld = [real, ...links].some((path) => isInDir(path, at));
+          return isCode ? isHeld && !named.includes(dir) : isHeld || isInDir(at, real);
         })?.what;
-    if (met === undefined) continue;
+    if (conflictWith === undefined) continue;
     throw new SyncMediaError(
       'BAD_SYNC_DIR',
-      `the sync dir ${dir} is ${at}, which holds, is or lies in ${met}: every other host could ` +
+      `the sync dir ${dir} is ${at}, which holds, is or lies in ${conflictWith}: every other ` +
+        `host could ` +
         `write there. Keep uploads in a directory of their own`,
     );
   }
 }
 
 /** Lists the symlinks through which an absolute path leads. */
-function listLinks(path: string, most = 40): string[] {
+function listSymlinks(path: string, most = 40): string[] {
   const links: string[] = [];
   let at = '/';
   for (const name of path.split(sep).filter((part) => part !== '')) {
     const spot = join(at, name),
-      target = readLink(spot);
+      target = readSymlink(spot);
     if (target !== undefined)
-      links.push(spot, ...(most > 0 ? listLinks(resolve(at, target), most - 1) : []));
-    at = findReal(spot) ?? spot;
+      links.push(spot, ...(most > 0 ? listSymlinks(resolve(at, target), most - 1) : []));
+    at = findRealPath(spot) ?? spot;
   }
   return links;
 }
 
-function readLink(path: string): string | undefined {
+function readSymlink(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
@@ -140,7 +146,7 @@ function readLink(path: string): string | undefined {
  * Returns the folder to protect for a file. Containers mount keys right below `/`; there only the
  * file itself is protected, because every sync dir lies in `/`.
  */
-function folderOf(file: string): string {
+function getProtectedFolder(file: string): string {
   const folder = dirname(file);
   return folder === '/' ? file : folder;
 }
@@ -155,7 +161,7 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function findReal(path: string): string | undefined {
+function findRealPath(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {

@@ -12,7 +12,11 @@ export interface PublicKey {
   readonly line: string;
 }
 
-const curves: Readonly<Record<string, number>> = { nistp256: 65, nistp384: 97, nistp521: 133 };
+const pointLengths: Readonly<Record<string, number>> = {
+  nistp256: 65,
+  nistp384: 97,
+  nistp521: 133,
+};
 
 /**
  * Parses exactly one ed25519, rsa or ecdsa key in the format of a `.pub` file (RFC 4253, 5656,
@@ -41,19 +45,19 @@ export function parsePublicKey(text: string, where = 'the key'): PublicKey {
   }
   const blob = Buffer.from(base64, 'base64');
   if (base64 === '' || blob.toString('base64') !== base64) throw bad('is not valid base64');
-  const wrong = findWrong(type, blob);
+  const wrong = findKeyFault(type, blob);
   if (wrong !== undefined) throw bad(wrong);
   return { type, blob, line: `${type} ${base64}` };
 }
 
 /** Formats a fingerprint as `ssh-keygen -l` does: `SHA256:…`. @throws BAD_KEY */
-export function fingerprint(key: string | PublicKey): string {
+export function formatFingerprint(key: string | PublicKey): string {
   const { blob } = typeof key === 'string' ? parsePublicKey(key) : key;
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
-function findWrong(type: string, blob: Buffer): string | undefined {
-  const fields = readFields(blob);
+function findKeyFault(type: string, blob: Buffer): string | undefined {
+  const fields = splitKeyFields(blob);
   if (!fields) return 'is cut off or has bytes after its end';
   const [inner, ...rest] = fields;
   if (inner?.toString('latin1') !== type) return `says ${type} and holds another type`;
@@ -63,19 +67,19 @@ function findWrong(type: string, blob: Buffer): string | undefined {
       : 'has no 32 bytes of ed25519 key';
   if (type === 'ssh-rsa')
     return rest.length === 2 && rest[0] && rest[1]
-      ? findWrongRsa(rest[0], rest[1])
+      ? findRsaFault(rest[0], rest[1])
       : 'is no rsa key';
   const curve = type.slice('ecdsa-sha2-'.length);
   const [name, point] = rest;
   const fits =
     rest.length === 2 &&
     name?.toString('latin1') === curve &&
-    point?.length === curves[curve] &&
+    point?.length === pointLengths[curve] &&
     point?.[0] === 4;
   return fits ? undefined : `has no point on ${curve}`;
 }
 
-function findWrongRsa(exponent: Buffer, modulus: Buffer): string | undefined {
+function findRsaFault(exponent: Buffer, modulus: Buffer): string | undefined {
   const bits = modulus.length * 8;
   if (exponent.length === 0 || exponent.length > 8) return 'has an rsa exponent that nobody uses';
   // OpenSSH's own lower limit. A leading zero byte keeps the number positive.
@@ -85,7 +89,7 @@ function findWrongRsa(exponent: Buffer, modulus: Buffer): string | undefined {
 /**
  * Splits a key into its length-prefixed fields; undefined if they do not end where the key ends.
  */
-function readFields(blob: Buffer): Buffer[] | undefined {
+function splitKeyFields(blob: Buffer): Buffer[] | undefined {
   const fields: Buffer[] = [];
   let at = 0;
   while (at < blob.length) {

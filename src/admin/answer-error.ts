@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { codes, type ErrorCode, messageOf, SyncMediaError } from '../model/errors.js';
+import { errorCodes, type ErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
 
-export const statuses = {
+export const httpStatuses = {
   BAD_OPTION: 400,
   BAD_PATH: 400,
   BAD_SYNC_DIR: 400,
@@ -53,7 +53,7 @@ export const statuses = {
  * Messages with these codes may be shown: they contain only the other host's address and keys,
  * which the caller gave or sees in the list.
  */
-const tellable: ReadonlySet<ErrorCode> = new Set([
+const codesWithPublicMessage: ReadonlySet<ErrorCode> = new Set([
   'HOST_UNREACHABLE',
   'HOST_KEY_MISMATCH',
   'AUTH_FAILED',
@@ -69,19 +69,23 @@ export interface ErrorAnswer {
  * Converts an error into the answer that the caller may see. An internal error is answered with
  * its code; its details are only in the log.
  */
-export function answerError(error: unknown, sent: unknown, log: Log): ErrorAnswer {
+export function createErrorAnswer(error: unknown, sent: unknown, log: Log): ErrorAnswer {
   if (error instanceof Refusal)
-    return answer(error.status, error.code, error.message, error.headers);
+    return makeErrorAnswer(error.status, error.code, error.message, error.headers);
   if (error instanceof SyncMediaError) {
-    const status = statuses[error.code];
-    if (status < 500 || tellable.has(error.code))
-      return answer(status, error.code, hidePaths(error.message, sent));
-    return answer(status, error.code, `${codes[error.code]} ${refer(error, log)}`);
+    const status = httpStatuses[error.code];
+    if (status < 500 || codesWithPublicMessage.has(error.code))
+      return makeErrorAnswer(status, error.code, hidePaths(error.message, sent));
+    return makeErrorAnswer(
+      status,
+      error.code,
+      `${errorCodes[error.code]} ${logWithReference(error, log)}`,
+    );
   }
-  return answer(500, 'INTERNAL', `Something failed here. ${refer(error, log)}`);
+  return makeErrorAnswer(500, 'INTERNAL', `Something failed here. ${logWithReference(error, log)}`);
 }
 
-function answer(
+function makeErrorAnswer(
   status: number,
   code: string,
   message: string,
@@ -90,15 +94,15 @@ function answer(
   return { status, headers, body: { error: { code, message } } };
 }
 
-function refer(error: unknown, log: Log): string {
+function logWithReference(error: unknown, log: Log): string {
   const reference = randomBytes(4).toString('hex');
-  const what =
+  const details =
     error instanceof SyncMediaError
       ? `${error.code}: ${error.message}`
       : error instanceof Error
         ? (error.stack ?? error.message)
-        : messageOf(error);
-  log.error(`admin request failed, reference ${reference}: ${what}`);
+        : getErrorMessage(error);
+  log.error(`admin request failed, reference ${reference}: ${details}`);
   return `The log has more under reference ${reference}.`;
 }
 
@@ -106,9 +110,9 @@ function refer(error: unknown, log: Log): string {
  * Hides absolute paths that the caller has not sent, since they reveal the layout of this server.
  */
 export function hidePaths(message: string, sent: unknown): string {
-  const known = JSON.stringify(sent ?? null);
+  const sentJson = JSON.stringify(sent ?? null);
   const hide = (path: string): string =>
-    known.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';
+    sentJson.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';
   return message
     .replace(
       /(["'`])(\/[^"'`]*)\1/g,

@@ -1,7 +1,7 @@
 import { describeHost } from '../api/describe-host.js';
 import type { SyncMedia } from '../api/sync-media.js';
-import { readFields, requireFields, text, wholeNumber } from './fields.js';
-import type { Answer, Asked } from './find-route.js';
+import { readFields, requireFields, textField, integerField } from './fields.js';
+import type { AdminAnswer, AdminRequest } from './find-route.js';
 
 /**
  * Approves a pending host. The token that can add a host must not approve it, too, because an
@@ -9,19 +9,21 @@ import type { Answer, Asked } from './find-route.js';
  */
 export async function approveHost(
   sync: SyncMedia,
-  { params, body, requireApprover }: Asked,
-): Promise<Answer> {
+  { params, body, requireApprover }: AdminRequest,
+): Promise<AdminAnswer> {
   await requireApprover();
-  const { digest } = requireFields(readFields(body, { digest: text(64) }), 'digest');
+  const { digest } = requireFields(readFields(body, { digest: textField(64) }), 'digest');
   return {
     status: 200,
-    body: { host: describeHost(await sync.hosts.approve(text()(params.host, 'host'), digest)) },
+    body: {
+      host: describeHost(await sync.hosts.approve(textField()(params.host, 'host'), digest)),
+    },
   };
 }
 
-export async function listAudit(sync: SyncMedia, { query }: Asked): Promise<Answer> {
+export async function listAudit(sync: SyncMedia, { query }: AdminRequest): Promise<AdminAnswer> {
   const { limit = 100 } = readFields(query, {
-    limit: (value, name) => wholeNumber(1, 1000)(Number(value), name),
+    limit: (value, name) => integerField(1, 1000)(Number(value), name),
   });
   return { status: 200, body: { audit: await sync.audit.list(limit) } };
 }

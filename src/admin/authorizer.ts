@@ -6,41 +6,41 @@ import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
 
 /** Whether a request may use the router; 'approve' also allows the approval of pending hosts. */
-export type Authorized = boolean | 'approve';
+export type Authorization = boolean | 'approve';
 
 /** What gives access to the router. */
-export interface Admission {
-  authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
+export interface AuthorizerOptions {
+  authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
   token?: string | undefined;
 }
 
-const shortestToken = 32;
+const minTokenLength = 32;
 const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
 
 /**
  * Admits a request with the right token, or one for which the app's `authorize` returns `true` or
  * 'approve'. Without either option nobody is admitted.
  */
-export class Gate {
-  private readonly key = randomBytes(32);
-  private readonly expected: Buffer | undefined;
-  private readonly authorize: Admission['authorize'];
+export class Authorizer {
+  private readonly hmacKey = randomBytes(32);
+  private readonly tokenDigest: Buffer | undefined;
+  private readonly authorize: AuthorizerOptions['authorize'];
 
   constructor(
-    { authorize, token }: Admission,
+    { authorize, token }: AuthorizerOptions,
     log: Log,
     private readonly limiter = new FailureLimiter(),
   ) {
-    if (token !== undefined && token.length < shortestToken) {
+    if (token !== undefined && token.length < minTokenLength) {
       throw new SyncMediaError(
         'BAD_OPTION',
-        `token: at least ${String(shortestToken)} characters are needed, this one has ` +
+        `token: at least ${String(minTokenLength)} characters are needed, this one has ` +
           `${String(token.length)}; ` +
           '`openssl rand -hex 32` makes one',
       );
     }
     this.authorize = authorize;
-    this.expected = token === undefined ? undefined : this.digest(token);
+    this.tokenDigest = token === undefined ? undefined : this.computeDigest(token);
     if (!authorize && token === undefined) {
       log.warn(
         'the admin router refuses everyone: give it authorize(req), or set ' +
@@ -50,13 +50,13 @@ export class Gate {
   }
 
   /** @throws Refusal 401, 403 or 429 */
-  async admit(request: Request): Promise<void> {
-    const refused = this.checkToken(request.headers.authorization);
-    if (!refused) return;
+  async requireAuthorized(request: Request): Promise<void> {
+    const refusal = this.checkToken(request.headers.authorization);
+    if (!refusal) return;
     // Compared strictly: an `authorize` that returns an object by mistake, or a promise in one,
     // admits nobody.
     const answer: unknown = await this.authorize?.(request);
-    if (answer !== true && answer !== 'approve') throw refused;
+    if (answer !== true && answer !== 'approve') throw refusal;
   }
 
   /**
@@ -77,7 +77,7 @@ export class Gate {
   }
 
   private checkToken(header: string | undefined): Refusal | undefined {
-    if (!this.expected) {
+    if (!this.tokenDigest) {
       return new Refusal(
         403,
         'FORBIDDEN',
@@ -94,10 +94,10 @@ export class Gate {
         'Send the token, as Bearer or as the password of Basic.',
         challenge,
       );
-    return this.compare(presented, this.expected);
+    return this.compareToken(presented, this.tokenDigest);
   }
 
-  private compare(presented: string, expected: Buffer): Refusal | undefined {
+  private compareToken(presented: string, expectedDigest: Buffer): Refusal | undefined {
     // Even the right token is refused now: an exception for it would let guessing go on.
     const waitMs = this.limiter.waitMs();
     if (waitMs > 0) {
@@ -110,13 +110,13 @@ export class Gate {
     }
     // Both digests have the same length and use a key of this process, so the time of the
     // comparison reveals nothing about the token.
-    if (timingSafeEqual(this.digest(presented), expected)) return undefined;
+    if (timingSafeEqual(this.computeDigest(presented), expectedDigest)) return undefined;
     this.limiter.countFailure();
     return new Refusal(401, 'UNAUTHORIZED', 'The token is wrong.', challenge);
   }
 
-  private digest(token: string): Buffer {
-    return createHmac('sha256', this.key).update(token).digest();
+  private computeDigest(token: string): Buffer {
+    return createHmac('sha256', this.hmacKey).update(token).digest();
   }
 }
 

@@ -3,13 +3,13 @@ import { answerHeaders } from './answer-headers.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { type Log, stderrLog } from '../model/log.js';
-import { answerError } from './answer-error.js';
-import { Gate, type Authorized } from './authorizer.js';
+import { createErrorAnswer } from './answer-error.js';
+import { Authorizer, type Authorization } from './authorizer.js';
 import { readBody } from './read-body.js';
-import { nameAsker } from './describe-requester.js';
-import { refuseForeign } from './refuse-cross-origin.js';
+import { describeRequester } from './describe-requester.js';
+import { refuseCrossOrigin } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
-import { findRoute, isOpen, type Answer } from './find-route.js';
+import { findRoute, isPublicRequest, type AdminAnswer } from './find-route.js';
 import { routes } from './routes.js';
 
 /**
@@ -22,7 +22,7 @@ export interface AdminOptions {
    * router calls it if the request has no valid token. `'approve'` also allows the approval of
    * pending hosts; for that the router calls it even if the token is valid.
    */
-  authorize?: ((request: Request) => Authorized | Promise<Authorized>) | undefined;
+  authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
   /**
    * At least 32 characters, sent as Bearer token or as the password of Basic. Default:
    * SYNCMEDIA_ADMIN_TOKEN.
@@ -36,7 +36,7 @@ export interface AdminOptions {
   log?: Log | undefined;
 }
 
-const known = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
+const knownAdminOptions = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
 
 /**
  * Creates the JSON router of an instance, to be mounted:
@@ -47,29 +47,30 @@ const known = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
  */
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
+    if (!knownAdminOptions.includes(name)) {
       throw new SyncMediaError(
         'BAD_OPTION',
-        `${name} is no option of the admin router; known are ${known.join(', ')}`,
+        `${name} is no option of the admin router; known are ${knownAdminOptions.join(', ')}`,
       );
     }
   }
   const log = options.log ?? stderrLog;
-  const gate = new Gate(options, log);
+  const authorizer = new Authorizer(options, log);
 
-  async function handle(request: Request, response: Response): Promise<void> {
+  async function handleRequest(request: Request, response: Response): Promise<void> {
     for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
     let sent: unknown;
     try {
       const [path = '', search = ''] = request.url.split('?', 2);
       // The check comes before the route, so that a refusal does not reveal which addresses
       // exist. Only open routes are found before it.
-      if (!isOpen(routes, request.method, path)) await gate.admit(request);
+      if (!isPublicRequest(routes, request.method, path))
+        await authorizer.requireAuthorized(request);
       const { route, params } = findRoute(routes, request.method, path);
-      const requireApprover = (): Promise<void> => gate.requireApprover(request);
+      const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
       sent = params;
       if (route.method !== 'GET') {
-        refuseForeign(request.headers);
+        refuseCrossOrigin(request.headers);
         if (options.readOnly === true)
           throw new Refusal(
             403,
@@ -78,10 +79,10 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
           );
         const body = await readBody(request);
         sent = [params, body];
-        write(
+        writeResponse(
           request,
           response,
-          await route.handle(sync.as(nameAsker(request, options.nameOf)), {
+          await route.handle(sync.as(describeRequester(request, options.nameOf)), {
             params,
             query: {},
             body,
@@ -89,7 +90,7 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
           }),
         );
       } else {
-        write(
+        writeResponse(
           request,
           response,
           await route.handle(sync, {
@@ -101,16 +102,16 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
         );
       }
     } catch (error) {
-      const { status, headers, body } = answerError(error, sent, log);
+      const { status, headers, body } = createErrorAnswer(error, sent, log);
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-      write(request, response, { status, body });
+      writeResponse(request, response, { status, body });
     }
   }
 
   // Only a response that is already gone can cause a rejection. Express 4 would leave it
   // unhandled.
   return (request, response) => {
-    handle(request, response).catch((error: unknown) => {
+    handleRequest(request, response).catch((error: unknown) => {
       log.error(`admin answer not sent: ${String(error)}`);
     });
   };
@@ -120,7 +121,11 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
  * Writes with Node's own methods: what the app has set for `res.json` or `res.send` (spaces,
  * ETags) does not apply to these answers.
  */
-function write(request: Request, response: Response, { status, body, location }: Answer): void {
+function writeResponse(
+  request: Request,
+  response: Response,
+  { status, body, location }: AdminAnswer,
+): void {
   if (response.headersSent || response.destroyed) return;
   response.statusCode = status;
   if (location !== undefined) response.setHeader('Location', `${request.baseUrl}${location}`);

@@ -6,32 +6,32 @@
  * addresses at will.
  */
 export class FailureLimiter {
-  private left: number;
-  private countedAt: number;
+  private tokens: number;
+  private refilledAt: number;
 
   constructor(
     private readonly burst = 20,
     private readonly refillMs = 3_000,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.left = burst;
-    this.countedAt = now();
+    this.tokens = burst;
+    this.refilledAt = now();
   }
 
   /** Milliseconds until the next attempt is allowed; 0: now. */
   waitMs(): number {
     this.refill();
-    return this.left >= 1 ? 0 : Math.ceil((1 - this.left) * this.refillMs);
+    return this.tokens >= 1 ? 0 : Math.ceil((1 - this.tokens) * this.refillMs);
   }
 
   countFailure(): void {
     this.refill();
-    this.left = Math.max(0, this.left - 1);
+    this.tokens = Math.max(0, this.tokens - 1);
   }
 
   private refill(): void {
     const now = this.now();
-    this.left = Math.min(this.burst, this.left + (now - this.countedAt) / this.refillMs);
-    this.countedAt = now;
+    this.tokens = Math.min(this.burst, this.tokens + (now - this.refilledAt) / this.refillMs);
+    this.refilledAt = now;
   }
 }

@@ -2,7 +2,7 @@ import type { SyncMedia } from '../api/sync-media.js';
 import { Refusal } from './refusal.js';
 
 /** The parts of a request that a handler needs, without Express. */
-export interface Asked {
+export interface AdminRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
@@ -10,21 +10,21 @@ export interface Asked {
   readonly requireApprover: () => Promise<void>;
 }
 
-export interface Answer {
+export interface AdminAnswer {
   readonly status: number;
   readonly body: unknown;
   /** The address of the created resource, below the router's own address. */
   readonly location?: string;
 }
 
-export interface Route {
+export interface AdminRoute {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Segments that begin with `:` are parameters. */
   readonly path: string;
   readonly about: string;
   /** Open to load balancers without credentials, so its answer must reveal nothing. */
-  readonly open?: true;
-  readonly handle: (sync: SyncMedia, asked: Asked) => Answer | Promise<Answer>;
+  readonly isPublic?: true;
+  readonly handle: (sync: SyncMedia, request: AdminRequest) => AdminAnswer | Promise<AdminAnswer>;
 }
 
 /**
@@ -33,15 +33,15 @@ export interface Route {
  * @throws Refusal 400, 404 or 405
  */
 export function findRoute(
-  routes: readonly Route[],
+  routes: readonly AdminRoute[],
   method: string,
   path: string,
-): { route: Route; params: Record<string, string> } {
+): { route: AdminRoute; params: Record<string, string> } {
   const segments = path
     .split('/')
     .filter((segment) => segment !== '')
-    .map(decode);
-  const found = routes.flatMap((route) => {
+    .map(decodeSegment);
+  const matches = routes.flatMap((route) => {
     const params = matchSegments(
       route.path.split('/').filter((segment) => segment !== ''),
       segments,
@@ -49,20 +49,25 @@ export function findRoute(
     return params ? [{ route, params }] : [];
   });
   const wanted = method === 'HEAD' ? 'GET' : method;
-  const match = found.find(({ route }) => route.method === wanted);
+  const match = matches.find(({ route }) => route.method === wanted);
   if (match) return match;
-  if (found.length === 0) throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
-  const allowed = [...new Set(found.map(({ route }) => route.method))].join(', ');
+  if (matches.length === 0)
+    throw new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
+  const allowed = [...new Set(matches.map(({ route }) => route.method))].join(', ');
   throw new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${allowed}.`, {
     Allow: allowed,
   });
 }
 
 /** Whether a request is a load balancer's health check, which needs no credentials. */
-export function isOpen(routes: readonly Route[], method: string, path: string): boolean {
+export function isPublicRequest(
+  routes: readonly AdminRoute[],
+  method: string,
+  path: string,
+): boolean {
   return (
     (method === 'GET' || method === 'HEAD') &&
-    routes.some((route) => route.open === true && route.path === path)
+    routes.some((route) => route.isPublic === true && route.path === path)
   );
 }
 
@@ -80,7 +85,7 @@ function matchSegments(
   return params;
 }
 
-function decode(segment: string): string {
+function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -1,40 +1,48 @@
 import { describeHost } from '../api/describe-host.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import {
-  listOf,
-  oneOf,
-  publicKeyLine,
+  listField,
+  choiceField,
+  publicKeyField,
   readFields,
   requireFields,
-  text,
-  wholeNumber,
+  textField,
+  integerField,
 } from './fields.js';
-import type { Answer, Asked } from './find-route.js';
+import type { AdminAnswer, AdminRequest } from './find-route.js';
 
-const address = {
-  hostname: text(),
-  url: text(),
-  sshPort: wholeNumber(1, 65_535),
-  username: text(),
+const addressFields = {
+  hostname: textField(),
+  url: textField(),
+  sshPort: integerField(1, 65_535),
+  username: textField(),
 };
-const syncDirs = listOf(text(4096));
+const syncDirsField = listField(textField(4096));
 /**
  * A caller of the router is on none of the hosts. So the router connects to no host that is not
  * approved yet, and approves none along with another change.
  */
-const remote = { remote: true };
-const registration = { ...address, key: publicKeyLine, root: text(4096), syncDirs };
+const remoteCaller = { remote: true };
+const registrationFields = {
+  ...addressFields,
+  key: publicKeyField,
+  root: textField(4096),
+  syncDirs: syncDirsField,
+};
 
-export async function listHosts(sync: SyncMedia): Promise<Answer> {
+export async function listHosts(sync: SyncMedia): Promise<AdminAnswer> {
   return { status: 200, body: { hosts: (await sync.hosts.list()).map(describeHost) } };
 }
 
-export async function showHost(sync: SyncMedia, { params }: Asked): Promise<Answer> {
-  return { status: 200, body: { host: describeHost(await sync.hosts.show(nameOf(params))) } };
+export async function showHost(sync: SyncMedia, { params }: AdminRequest): Promise<AdminAnswer> {
+  return { status: 200, body: { host: describeHost(await sync.hosts.show(readHostName(params))) } };
 }
 
-export async function initHost(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { host, created, checks } = await sync.hosts.init(readFields(body, registration), remote);
+export async function initHost(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  const { host, created, checks } = await sync.hosts.init(
+    readFields(body, registrationFields),
+    remoteCaller,
+  );
   return {
     status: created ? 201 : 200,
     body: { host: describeHost(host), created, checks },
@@ -42,31 +50,43 @@ export async function initHost(sync: SyncMedia, { body }: Asked): Promise<Answer
   };
 }
 
-export async function addHost(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const fields = readFields(body, { ...registration, hostKey: publicKeyLine });
-  const host = await sync.hosts.add(requireFields(fields, 'hostname', 'root', 'hostKey'), remote);
+export async function addHost(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  const fields = readFields(body, { ...registrationFields, hostKey: publicKeyField });
+  const host = await sync.hosts.add(
+    requireFields(fields, 'hostname', 'root', 'hostKey'),
+    remoteCaller,
+  );
   return { status: 201, body: { host: describeHost(host) }, location: `/hosts/${host.id}` };
 }
 
-export async function editHost(sync: SyncMedia, { params, body }: Asked): Promise<Answer> {
+export async function editHost(
+  sync: SyncMedia,
+  { params, body }: AdminRequest,
+): Promise<AdminAnswer> {
   const edit = readFields(body, {
-    ...address,
-    rootPath: text(4096),
-    syncDirs,
-    status: oneOf('approved', 'paused'),
-    publicKey: publicKeyLine,
+    ...addressFields,
+    rootPath: textField(4096),
+    syncDirs: syncDirsField,
+    status: choiceField('approved', 'paused'),
+    publicKey: publicKeyField,
   });
   return {
     status: 200,
-    body: { host: describeHost(await sync.hosts.edit(nameOf(params), edit, remote)) },
+    body: { host: describeHost(await sync.hosts.edit(readHostName(params), edit, remoteCaller)) },
   };
 }
 
-export async function unregisterHost(sync: SyncMedia, { params, body }: Asked): Promise<Answer> {
+export async function unregisterHost(
+  sync: SyncMedia,
+  { params, body }: AdminRequest,
+): Promise<AdminAnswer> {
   readFields(body, {});
-  return { status: 200, body: { host: describeHost(await sync.hosts.unregister(nameOf(params))) } };
+  return {
+    status: 200,
+    body: { host: describeHost(await sync.hosts.unregister(readHostName(params))) },
+  };
 }
 
-function nameOf(params: Asked['params']): string {
-  return text()(params.host, 'host');
+function readHostName(params: AdminRequest['params']): string {
+  return textField()(params.host, 'host');
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.js';
 
-const limit = 64 * 1024;
+const maxBytes = 64 * 1024;
 const timeoutMs = 10_000;
 
 /**
@@ -10,7 +10,7 @@ const timeoutMs = 10_000;
  * @throws Refusal 400, 408 or 413
  */
 export async function readBody(request: IncomingMessage & { body?: unknown }): Promise<unknown> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   // Some parsers set `body` without having read anything. It is the body only if the stream has
   // ended.
   const body = request.readableEnded ? request.body : await readStream(request);
@@ -34,7 +34,7 @@ function readStream(request: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     const timer = setTimeout(() => {
-      end(
+      finishReading(
         new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', {
           Connection: 'close',
         }),
@@ -42,16 +42,16 @@ function readStream(request: IncomingMessage): Promise<Buffer> {
     }, timeoutMs);
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) end(tooLarge());
+      if (size > maxBytes) finishReading(tooLarge());
       else chunks.push(chunk);
     };
     const onEnd = (): void => {
-      end();
+      finishReading();
     };
     const onBroken = (): void => {
-      end(new Refusal(400, 'BAD_REQUEST', 'The body broke off.'));
+      finishReading(new Refusal(400, 'BAD_REQUEST', 'The body broke off.'));
     };
-    function end(refusal?: Refusal): void {
+    function finishReading(refusal?: Refusal): void {
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onBroken).off('error', onBroken);
       if (!refusal) {

@@ -1,43 +1,56 @@
 import type { SyncMedia } from '../api/sync-media.js';
-import { readFields, requireFields, text } from './fields.js';
-import type { Answer, Asked } from './find-route.js';
+import { readFields, requireFields, textField } from './fields.js';
+import type { AdminAnswer, AdminRequest } from './find-route.js';
 
-export async function listTrash(sync: SyncMedia): Promise<Answer> {
-  return { status: 200, body: { files: await sync.kept.list('trash') } };
+export async function listTrash(sync: SyncMedia): Promise<AdminAnswer> {
+  return { status: 200, body: { files: await sync.recoverable.list('trash') } };
 }
 
-export async function listConflicts(sync: SyncMedia): Promise<Answer> {
+export async function listConflicts(sync: SyncMedia): Promise<AdminAnswer> {
   return { status: 200, body: { files: await sync.conflicts.list() } };
 }
 
-export async function compareConflict(sync: SyncMedia, { query }: Asked): Promise<Answer> {
-  const { dir, keptAs } = readKept(query);
+export async function compareConflict(
+  sync: SyncMedia,
+  { query }: AdminRequest,
+): Promise<AdminAnswer> {
+  const { dir, keptAs } = readRecoverableFields(query);
   return { status: 200, body: { conflict: await sync.conflicts.compare(dir, keptAs) } };
 }
 
-export async function restoreConflict(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { dir, keptAs } = readKept(body);
+export async function restoreConflict(
+  sync: SyncMedia,
+  { body }: AdminRequest,
+): Promise<AdminAnswer> {
+  const { dir, keptAs } = readRecoverableFields(body);
   await sync.conflicts.restore(dir, keptAs);
   return { status: 200, body: { restored: keptAs } };
 }
 
-export async function discardConflict(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { dir, keptAs } = readKept(body);
+export async function discardConflict(
+  sync: SyncMedia,
+  { body }: AdminRequest,
+): Promise<AdminAnswer> {
+  const { dir, keptAs } = readRecoverableFields(body);
   await sync.conflicts.discard(dir, keptAs);
   return { status: 200, body: { discarded: keptAs } };
 }
 
-export async function restoreKept(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { dir, keptAs } = readKept(body);
-  await sync.kept.restore(dir, keptAs);
+export async function restoreTrash(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  const { dir, keptAs } = readRecoverableFields(body);
+  await sync.recoverable.restore(dir, keptAs);
   return { status: 200, body: { restored: keptAs } };
 }
 
-function readKept(given: unknown): { dir: string; keptAs: string } {
-  return requireFields(readFields(given, { dir: text(4096), keptAs: text(8192) }), 'dir', 'keptAs');
+function readRecoverableFields(given: unknown): { dir: string; keptAs: string } {
+  return requireFields(
+    readFields(given, { dir: textField(4096), keptAs: textField(8192) }),
+    'dir',
+    'keptAs',
+  );
 }
 
-export async function listRemovals(sync: SyncMedia): Promise<Answer> {
+export async function listRemovals(sync: SyncMedia): Promise<AdminAnswer> {
   const waiting = await sync.removals.list();
   return {
     status: 200,
@@ -47,17 +60,20 @@ export async function listRemovals(sync: SyncMedia): Promise<Answer> {
   };
 }
 
-export const approveRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> =>
-  decide(sync, asked, 'approved');
-export const rejectRemovals = (sync: SyncMedia, asked: Asked): Promise<Answer> =>
-  decide(sync, asked, 'rejected');
+export const approveRemovals = (sync: SyncMedia, request: AdminRequest): Promise<AdminAnswer> =>
+  decideRemovals(sync, request, 'approved');
+export const rejectRemovals = (sync: SyncMedia, request: AdminRequest): Promise<AdminAnswer> =>
+  decideRemovals(sync, request, 'rejected');
 
-async function decide(
+async function decideRemovals(
   sync: SyncMedia,
-  { body }: Asked,
+  { body }: AdminRequest,
   decision: 'approved' | 'rejected',
-): Promise<Answer> {
-  const { dir, host } = requireFields(readFields(body, { dir: text(4096), host: text() }), 'dir');
+): Promise<AdminAnswer> {
+  const { dir, host } = requireFields(
+    readFields(body, { dir: textField(4096), host: textField() }),
+    'dir',
+  );
   await sync.removals.decide(dir, decision, host);
   return { status: 200, body: { dir, decision } };
 }

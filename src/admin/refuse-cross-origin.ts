@@ -10,11 +10,11 @@ import { Refusal } from './refusal.js';
  *
  * @throws Refusal 403 or 415
  */
-export function refuseForeign(headers: IncomingHttpHeaders): void {
+export function refuseCrossOrigin(headers: IncomingHttpHeaders): void {
   const site = headers['sec-fetch-site'];
   if (
     site === undefined
-      ? !isOwnOrigin(headers.origin, headers.host)
+      ? !isSameOrigin(headers.origin, headers.host)
       : site !== 'same-origin' && site !== 'none'
   ) {
     throw new Refusal(403, 'FORBIDDEN', 'Changes are accepted from this origin only.');
@@ -29,15 +29,15 @@ export function refuseForeign(headers: IncomingHttpHeaders): void {
   }
 }
 
-function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return true;
   if (host === undefined || !URL.canParse(origin)) return false;
-  const { protocol, host: from } = new URL(origin);
+  const { protocol, host: originHost } = new URL(origin);
   // The scheme is not compared: behind a proxy that ends TLS this process cannot know it. Parsing
   // drops the default port on both sides.
   return (
     URL.canParse(`${protocol}//${host}`) &&
-    from !== '' &&
-    from === new URL(`${protocol}//${host}`).host
+    originHost !== '' &&
+    originHost === new URL(`${protocol}//${host}`).host
   );
 }

@@ -1,7 +1,7 @@
 import type { SyncMedia } from '../api/sync-media.js';
 import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
-import { text } from './fields.js';
+import { textField } from './fields.js';
 import {
   approveRemovals,
   compareConflict,
@@ -11,12 +11,20 @@ import {
   listTrash,
   rejectRemovals,
   restoreConflict,
-  restoreKept,
+  restoreTrash,
 } from './recoverable.js';
-import type { Answer, Asked, Route } from './find-route.js';
-import { askAdopt, askPull, askPush, askVerify, cancelRun, listRuns, showRun } from './runs.js';
+import type { AdminAnswer, AdminRequest, AdminRoute } from './find-route.js';
+import {
+  requestAdopt,
+  requestPull,
+  requestPush,
+  requestVerify,
+  cancelRun,
+  listRuns,
+  showRun,
+} from './runs.js';
 
-export const routes: readonly Route[] = [
+export const routes: readonly AdminRoute[] = [
   { method: 'GET', path: '/', about: 'this list', handle: showIndex },
   {
     method: 'GET',
@@ -40,14 +48,14 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/healthz',
     about: 'whether this process answers; without credentials',
-    open: true,
+    isPublic: true,
     handle: showHealth,
   },
   {
     method: 'GET',
     path: '/readyz',
     about: 'whether this host may take visitors; without credentials',
-    open: true,
+    isPublic: true,
     handle: showReadiness,
   },
   { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
@@ -77,19 +85,19 @@ export const routes: readonly Route[] = [
     handle: approveHost,
   },
   { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
-  { method: 'POST', path: '/push', about: 'request a push', handle: askPush },
-  { method: 'POST', path: '/pull', about: 'request a pull', handle: askPull },
+  { method: 'POST', path: '/push', about: 'request a push', handle: requestPush },
+  { method: 'POST', path: '/pull', about: 'request a pull', handle: requestPull },
   {
     method: 'POST',
     path: '/verify',
     about: 'request a verification, with repair if wanted',
-    handle: askVerify,
+    handle: requestVerify,
   },
   {
     method: 'POST',
     path: '/adopt',
     about: 'request an adoption; a dry run unless dryRun is false',
-    handle: askAdopt,
+    handle: requestAdopt,
   },
   { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
   { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
@@ -128,7 +136,7 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/trash/restore',
     about: 'restore a file of the trash on every host',
-    handle: restoreKept,
+    handle: restoreTrash,
   },
   {
     method: 'GET',
@@ -151,31 +159,31 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/audit', about: 'who changed what; ?limit=', handle: listAudit },
 ];
 
-function showIndex(sync: SyncMedia): Answer {
+function showIndex(sync: SyncMedia): AdminAnswer {
   const index = routes.map(({ method, path, about }) => ({ method, path, about }));
   return { status: 200, body: { name: 'syncmedia', initialised: sync.initialised, routes: index } };
 }
 
-async function showDocument(sync: SyncMedia, { params }: Asked): Promise<Answer> {
+async function showDocument(sync: SyncMedia, { params }: AdminRequest): Promise<AdminAnswer> {
   return {
     status: 200,
-    body: await sync.showDocument(text()(params.model, 'model'), text()(params.id, 'id')),
+    body: await sync.showDocument(textField()(params.model, 'model'), textField()(params.id, 'id')),
   };
 }
 
-async function showDoctor(sync: SyncMedia): Promise<Answer> {
+async function showDoctor(sync: SyncMedia): Promise<AdminAnswer> {
   return { status: 200, body: { checks: await sync.doctor() } };
 }
 
-function showHealth(): Answer {
+function showHealth(): AdminAnswer {
   return { status: 200, body: { status: 'ok' } };
 }
 
-async function showReadiness(sync: SyncMedia): Promise<Answer> {
+async function showReadiness(sync: SyncMedia): Promise<AdminAnswer> {
   const ready = await sync.isReady();
   return { status: ready ? 200 : 503, body: { status: ready ? 'ok' : 'unavailable' } };
 }
 
-async function showStatus(sync: SyncMedia): Promise<Answer> {
+async function showStatus(sync: SyncMedia): Promise<AdminAnswer> {
   return { status: 200, body: await sync.status() };
 }

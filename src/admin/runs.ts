@@ -1,58 +1,65 @@
 import type { RunRequest, SyncMedia } from '../api/sync-media.js';
 import type { Run } from '../model/words.js';
-import { listOf, readFields, text, wholeNumber, yesOrNo } from './fields.js';
-import type { Answer, Asked } from './find-route.js';
+import { listField, readFields, textField, integerField, booleanField } from './fields.js';
+import type { AdminAnswer, AdminRequest } from './find-route.js';
 
 /** How many runs a list shows by default, and at most. */
-const shown = 50;
-const mostShown = 1000;
+const defaultListed = 50;
+const maxListed = 1000;
 
-const request = { hosts: listOf(text()), dirs: listOf(text(4096)), dryRun: yesOrNo };
+const runFields = {
+  hosts: listField(textField()),
+  dirs: listField(textField(4096)),
+  dryRun: booleanField,
+};
 
-export async function askPush(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  return accepted(await sync.push(readRequest(body)));
+export async function requestPush(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  return answerAccepted(await sync.push(readRunRequest(body)));
 }
 
-export async function askPull(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  return accepted(await sync.pull(readRequest(body)));
+export async function requestPull(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  return answerAccepted(await sync.pull(readRunRequest(body)));
 }
 
-export async function askVerify(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  const { hosts, dirs } = request;
-  return accepted(
-    await sync.verify({ ...readFields(body, { hosts, dirs, repair: yesOrNo }), by: 'admin' }),
+export async function requestVerify(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  const { hosts, dirs } = runFields;
+  return answerAccepted(
+    await sync.verify({ ...readFields(body, { hosts, dirs, repair: booleanField }), by: 'admin' }),
   );
 }
 
-export async function askAdopt(sync: SyncMedia, { body }: Asked): Promise<Answer> {
-  return accepted(await sync.adopt(readRequest(body)));
+export async function requestAdopt(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
+  return answerAccepted(await sync.adopt(readRunRequest(body)));
 }
 
-export async function listRuns(sync: SyncMedia, { query }: Asked): Promise<Answer> {
-  const { limit = shown } = readFields(query, {
-    limit: (value, name) => wholeNumber(1, mostShown)(Number(value), name),
+export async function listRuns(sync: SyncMedia, { query }: AdminRequest): Promise<AdminAnswer> {
+  const { limit = defaultListed } = readFields(query, {
+    limit: (value, name) => integerField(1, maxListed)(Number(value), name),
   });
   return { status: 200, body: { runs: await sync.runs.list(limit) } };
 }
 
-export async function showRun(sync: SyncMedia, { params }: Asked): Promise<Answer> {
-  return { status: 200, body: { run: await sync.runs.show(idOf(params)) } };
+export async function showRun(sync: SyncMedia, { params }: AdminRequest): Promise<AdminAnswer> {
+  return { status: 200, body: { run: await sync.runs.show(readRunId(params)) } };
 }
 
-export async function cancelRun(sync: SyncMedia, { params, body }: Asked): Promise<Answer> {
+export async function cancelRun(
+  sync: SyncMedia,
+  { params, body }: AdminRequest,
+): Promise<AdminAnswer> {
   readFields(body, {});
-  return { status: 202, body: { run: await sync.runs.cancel(idOf(params)) } };
+  return { status: 202, body: { run: await sync.runs.cancel(readRunId(params)) } };
 }
 
-function readRequest(body: unknown): RunRequest {
-  return { ...readFields(body, request), by: 'admin' };
+function readRunRequest(body: unknown): RunRequest {
+  return { ...readFields(body, runFields), by: 'admin' };
 }
 
 /** 202: the run is stored, and the leader of its host carries it out. */
-function accepted(run: Run): Answer {
+function answerAccepted(run: Run): AdminAnswer {
   return { status: 202, body: { run }, location: `/runs/${run.id}` };
 }
 
-function idOf(params: Asked['params']): string {
-  return text()(params.id, 'id');
+function readRunId(params: AdminRequest['params']): string {
+  return textField()(params.id, 'id');
 }

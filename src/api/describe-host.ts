@@ -44,7 +44,7 @@ export interface HostDescription extends Pick<
 }
 
 /** Only a complete public key line matches, so a private key in a row is never shown. */
-const publicKeyLine =
+const publicKeyPattern =
   /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+)) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/;
 
 export function describeHost(host: Host): HostDescription {
@@ -65,7 +65,7 @@ export function describeHost(host: Host): HostDescription {
     createdAt,
     updatedAt,
   } = host;
-  const own = publicKeyLine.exec(host.publicKey.trim());
+  const own = publicKeyPattern.exec(host.publicKey.trim());
   return {
     id,
     hostname,
@@ -105,7 +105,7 @@ export function digestHost(host: Host): string {
  * `ssh-keygen -l` does: `SHA256:…`.
  */
 function describeKey(line: string): KeyDescription | undefined {
-  const [, type, blob] = publicKeyLine.exec(line.trim()) ?? [];
+  const [, type, blob] = publicKeyPattern.exec(line.trim()) ?? [];
   if (type === undefined || blob === undefined) return undefined;
   const digest = createHash('sha256')
     .update(Buffer.from(blob, 'base64'))

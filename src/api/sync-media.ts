@@ -45,7 +45,7 @@ export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfi
 }
 
 /** The source of a change of a host. */
-export interface Change {
+export interface HostChange {
   /**
    * Whether the request comes from somebody who is not at one of the hosts. A change of what
    * identifies or reaches a host then makes the host pending, and nothing connects to an
@@ -75,7 +75,7 @@ export interface AuditEntry {
   readonly by: string;
   readonly what: string;
   /** The arguments as JSON; at most 2,048 characters. */
-  readonly asked: string;
+  readonly args: string;
   /** The host on which the change was requested; absent on a machine that was not initialised. */
   readonly host?: HostId;
   /** `begun`: in progress, or its process died; `done`; else the code of its error. */
@@ -135,16 +135,16 @@ export interface HostStatus {
   ready: boolean;
   thisHost: boolean;
   /** The number of entries pending for this host, from any origin, and the time of the oldest. */
-  owed: number;
-  owedSince?: Date;
+  pending: number;
+  pendingSince?: Date;
   /** Paths that this host cannot receive while others go on; the first 20 with the reason. */
   blocked: number;
   blockedPaths: { path: string; failure: Failure; since: Date; retryAt?: Date }[];
   /** The newest delivery from any origin, and the current failures by origin. */
   deliveredAt?: Date;
-  failures: { sender: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
+  failures: { origin: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
   /** The process that leads this host, according to its lease. */
-  lease?: { holder: string };
+  lease?: { leader: string };
   /** Failures that stop this host, or one of its sync dirs, until a person acts. */
   halted: Host['halted'];
   /** Names that its scans found and that cannot be synced, by sync dir. */
@@ -161,7 +161,7 @@ export interface HostStatus {
   unnamed?: Host['unnamed'];
 }
 
-export interface KeptFile {
+export interface RecoverableFile {
   dir: Path;
   path: Path;
   keptAs: string;
@@ -170,7 +170,7 @@ export interface KeptFile {
 }
 
 /** The content of a file on this host. */
-export interface KeptContent {
+export interface RecoverableContent {
   size: number;
   mtime: Date;
   sha256: string;
@@ -184,8 +184,8 @@ export interface ConflictComparison {
   dir: Path;
   path: Path;
   keptAs: string;
-  kept: KeptContent;
-  here?: KeptContent;
+  conflict: RecoverableContent;
+  here?: RecoverableContent;
   identical: boolean;
 }
 
@@ -246,7 +246,7 @@ export interface FileStatus {
    * matches, or this host does not keep the sync dir.
    */
   unsynced?: {
-    why: 'excluded' | 'not kept here';
+    why: 'excluded' | 'not synced here';
     message: string;
     syncDir?: string;
     pattern?: string;
@@ -256,13 +256,13 @@ export interface FileStatus {
   size?: number;
   sha256?: string;
   capturedAt?: Date;
-  sender?: { id: HostId; hostname: string };
+  origin?: { id: HostId; hostname: string };
   heldBy: { id: HostId; hostname: string }[];
   /**
    * Hosts that lack this version, since when, and the last failure of the delivery. `blocked`:
    * this path fails there while others go on.
    */
-  owed: {
+  pending: {
     id: HostId;
     hostname: string;
     since: Date;
@@ -319,14 +319,14 @@ export interface SyncMedia {
     /** Finds a host by name or id. Throws UNKNOWN_HOST. */
     show(nameOrId: string): Promise<Host>;
     /** Registers this machine, or updates its row. Idempotent. */
-    init(registration?: HostRegistration, change?: Change): Promise<InitReport>;
+    init(registration?: HostRegistration, change?: HostChange): Promise<InitReport>;
     /**
      * Registers a host that only has sshd and rsync: compares its host key with the fingerprint,
      * and marks its sync dirs.
      */
-    add(registration: PassiveHostRegistration, change?: Change): Promise<Host>;
+    add(registration: PassiveHostRegistration, change?: HostChange): Promise<Host>;
     /** Throws BAD_OPTION for the status of a pending host, which only `approve` changes. */
-    edit(nameOrId: string, edit: HostEdit, change?: Change): Promise<Host>;
+    edit(nameOrId: string, edit: HostEdit, change?: HostChange): Promise<Host>;
     /**
      * Approves a pending host. `digest` is that of the host as it was shown. Throws HOST_CHANGED
      * if its row has changed since.
@@ -359,7 +359,7 @@ export interface SyncMedia {
   pull(request?: RunRequest): Promise<Run>;
   /**
    * Compares contents: this host with the ledger, and the other hosts with this one. The run's
-   * `findings` list what is wrong.
+   * `findings` list the faults.
    */
   verify(request?: VerifyRequest): Promise<Run>;
   /**
@@ -401,9 +401,9 @@ export interface SyncMedia {
    */
   isReady(limits?: ReadyLimits): Promise<boolean>;
   /** Files on this host that can be restored: superseded versions in the trash, and conflicts. */
-  readonly kept: {
+  readonly recoverable: {
     /** The newest first; at most `limit` (default 100) per sync dir. */
-    list(area: 'trash' | 'conflicts', limit?: number): Promise<KeptFile[]>;
+    list(area: 'trash' | 'conflicts', limit?: number): Promise<RecoverableFile[]>;
     /**
      * Places a recoverable file at its path again, as a new version for every host. The current
      * file there goes to the trash. `keptAs` as `list` returns it. Throws BAD_PATH if there is no
@@ -417,7 +417,7 @@ export interface SyncMedia {
    */
   readonly conflicts: {
     /** The newest first; at most `limit` (default 100) per sync dir. */
-    list(limit?: number): Promise<KeptFile[]>;
+    list(limit?: number): Promise<RecoverableFile[]>;
     /**
      * Reads both files. `keptAs` as `list` returns it. Throws BAD_PATH if there is no such
      * conflict.

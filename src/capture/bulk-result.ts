@@ -1,4 +1,4 @@
-import type { Verdict } from './nothing-written.js';
+import type { WriteEffect } from './nothing-written.js';
 
 /** The result of a `bulkWrite`. */
 export interface BulkResult {
@@ -32,20 +32,20 @@ interface BulkWriteError extends Error {
  * What an error of several writes in one call shows about them. An answer of the server lists the
  * writes that failed.
  */
-export function judgeBulkError(
+export function assessBulkError(
   error: unknown,
   writes: readonly object[],
   ordered: boolean,
-): Verdict {
+): WriteEffect {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return 'unknown';
-  return refusedAll(error, writes, ordered) ? 'nothing' : 'written';
+  return wereAllRefused(error, writes, ordered) ? 'nothing' : 'written';
 }
 
 /**
  * Whether the server refused all writes. An ordered call ends at its first error; an unordered
  * one lists all errors. The counts are not used, because servers count differently.
  */
-function refusedAll(
+function wereAllRefused(
   { writeErrors = [] }: BulkWriteError,
   writes: readonly object[],
   ordered: boolean,

@@ -1,14 +1,14 @@
-import { type BulkResult, countWritten, judgeBulkError } from './bulk-result.js';
+import { type BulkResult, countWritten, assessBulkError } from './bulk-result.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 import { type DriverOptions, readSession } from './driver-options.js';
 import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
 import { toPlainObject } from './plain-object.js';
-import { keyOf } from './remembered.js';
-import { type Change, SavedDocuments } from './saved-documents.js';
+import { makeIdKey } from './remembered.js';
+import { type DocumentChange, SavedDocuments } from './saved-documents.js';
 
 /** The write that `bulkSave` sends for one of its documents. */
-interface Write {
+interface BulkSaveWrite {
   readonly insertOne?: { readonly document: PlainDocument };
   readonly updateOne?: { readonly filter: PlainDocument; readonly update: unknown };
 }
@@ -32,10 +32,12 @@ export class BulkSave {
   }
 
   /** Whether these writes are its own, and not those of another `bulkWrite` that a hook makes. */
-  owns(model: PluggedModel, writes: readonly Write[]): boolean {
+  owns(model: PluggedModel, writes: readonly BulkSaveWrite[]): boolean {
     if (this.called || model !== this.model) return false;
-    const ids = new Set(this.documents.map((document) => keyOf(toPlainObject(document)['_id'])));
-    return writes.every((write) => ids.has(keyOf(idOf(write))));
+    const ids = new Set(
+      this.documents.map((document) => makeIdKey(toPlainObject(document)['_id'])),
+    );
+    return writes.every((write) => ids.has(makeIdKey(getWriteId(write))));
   }
 
   async announceAndWrite(
@@ -44,17 +46,17 @@ export class BulkSave {
     write: () => Promise<unknown>,
   ): Promise<unknown> {
     this.called = true;
-    this.operation.enter(collection, readSession(options));
-    const writes = args[0] as readonly Write[];
-    const changes = writes.flatMap((one): Change[] =>
+    this.operation.enterDriverCall(collection, readSession(options));
+    const writes = args[0] as readonly BulkSaveWrite[];
+    const changes = writes.flatMap((one): DocumentChange[] =>
       one.updateOne ? [{ id: one.updateOne.filter['_id'], update: one.updateOne.update }] : [],
     );
     const { result, nothing } = await this.operation.announceAndWrite(
       await this.saved.listBefore(changes),
       write,
       {
-        ofError: (error) => judgeBulkError(error, writes, options['ordered'] !== false),
-        ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
+        fromError: (error) => assessBulkError(error, writes, options['ordered'] !== false),
+        fromResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
       },
     );
     this.written = !nothing;
@@ -71,6 +73,6 @@ export class BulkSave {
   }
 }
 
-function idOf({ insertOne, updateOne }: Write): unknown {
+function getWriteId({ insertOne, updateOne }: BulkSaveWrite): unknown {
   return insertOne?.document['_id'] ?? updateOne?.filter['_id'];
 }

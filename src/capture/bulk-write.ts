@@ -1,14 +1,14 @@
-import { type BulkResult, countWritten, judgeBulkError } from './bulk-result.js';
+import { type BulkResult, countWritten, assessBulkError } from './bulk-result.js';
 import type { PlainDocument } from './capturing.js';
 import type { DocumentStrings } from './document-strings.js';
 import type { DriverOptions } from './driver-options.js';
 import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
-import { maxDocuments, Remembered } from './remembered.js';
+import { maxDocuments, RememberedDocuments } from './remembered.js';
 import { listUpdateNames } from './update-names.js';
 
 /** One operation of a `bulkWrite`: its name and its parameters. */
-type Write = Readonly<
+type BulkWriteOperation = Readonly<
   Record<
     string,
     {
@@ -22,7 +22,7 @@ type Write = Readonly<
 >;
 
 /** How many filters one query looks up. */
-const filtersAtOnce = 100;
+const maxFiltersPerQuery = 100;
 
 /**
  * Captures a `bulkWrite`. The documents are looked up before it, because its own operations may
@@ -34,27 +34,27 @@ export async function captureBulkWrite(
   { ordered }: DriverOptions,
   write: () => Promise<unknown>,
 ): Promise<unknown> {
-  const writes = (args[0] as readonly unknown[]).filter(isWrite);
+  const writes = (args[0] as readonly unknown[]).filter(isBulkWriteOperation);
   const keeps = writes.filter((one) => !('deleteOne' in one || 'deleteMany' in one));
   if (keeps.length === 0 && !operation.propagates) return write();
-  const remembered = new Remembered(operation);
-  await lookUp(remembered, operation.propagates ? writes : keeps);
+  const remembered = new RememberedDocuments(operation);
+  await lookUpFilters(remembered, operation.propagates ? writes : keeps);
   const { result, nothing } = await operation.announceAndWrite(
     await remembered.listBefore(listWriteNames(operation, keeps)),
     write,
     {
-      ofError: (error) => judgeBulkError(error, writes, ordered !== false),
-      ofResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
+      fromError: (error) => assessBulkError(error, writes, ordered !== false),
+      fromResult: (answer) => (countWritten(answer as BulkResult) === 0 ? 'nothing' : 'written'),
     },
-    { sweeps: keeps.length > 0 },
+    { rescans: keeps.length > 0 },
   );
-  if (!nothing) await conclude(operation, remembered, result as BulkResult);
+  if (!nothing) await concludeBulkWrite(operation, remembered, result as BulkResult);
   return result;
 }
 
-async function conclude(
+async function concludeBulkWrite(
   operation: Operation,
-  remembered: Remembered,
+  remembered: RememberedDocuments,
   { insertedIds = {}, upsertedIds = {}, matchedCount = 0 }: BulkResult,
 ): Promise<void> {
   if (matchedCount > remembered.size) remembered.complete = false;
@@ -63,15 +63,25 @@ async function conclude(
   await operation.conclude(await remembered.listAfter());
 }
 
-async function lookUp(remembered: Remembered, writes: readonly Write[]): Promise<void> {
+async function lookUpFilters(
+  remembered: RememberedDocuments,
+  writes: readonly BulkWriteOperation[],
+): Promise<void> {
   const filters = writes.flatMap((one) => Object.values(one)).flatMap(({ filter }) => filter ?? []);
-  for (let at = 0; at < filters.length && remembered.size < maxDocuments; at += filtersAtOnce) {
-    await remembered.read({ $or: filters.slice(at, at + filtersAtOnce) });
+  for (
+    let at = 0;
+    at < filters.length && remembered.size < maxDocuments;
+    at += maxFiltersPerQuery
+  ) {
+    await remembered.read({ $or: filters.slice(at, at + maxFiltersPerQuery) });
   }
 }
 
 /** The strings of its inserts, updates and replacements, and of the filters of its upserts. */
-function listWriteNames({ options }: Operation, writes: readonly Write[]): DocumentStrings {
+function listWriteNames(
+  { options }: Operation,
+  writes: readonly BulkWriteOperation[],
+): DocumentStrings {
   const parts = writes
     .slice(0, maxDocuments)
     .flatMap((one) => Object.values(one))
@@ -86,7 +96,7 @@ function listWriteNames({ options }: Operation, writes: readonly Write[]): Docum
   };
 }
 
-function isWrite(given: unknown): given is Write {
+function isBulkWriteOperation(given: unknown): given is BulkWriteOperation {
   return (
     typeof given === 'object' &&
     given !== null &&

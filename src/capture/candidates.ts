@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
-import { asPathBelow, isSafePath } from '../replica/paths.js';
+import { toPathBelow, isSafePath } from '../replica/paths.js';
 import type { Path } from '../model/words.js';
 
 /**
  * The paths that a string of a document may mean. One string can name several files, and all of
  * them count.
  */
-export interface Candidates {
+export interface PathCandidates {
   /** The string as a path below a sync dir, most literal reading first. */
   readonly direct: readonly Path[];
   /** The string as a path relative to each sync dir. */
@@ -23,11 +23,11 @@ export interface Candidates {
  * @param roots the roots of all hosts, since any host may have saved a document with an absolute
  * path
  */
-export function findCandidates(
+export function findPathCandidates(
   value: string,
   roots: readonly string[],
   dirs: readonly Path[],
-): Candidates {
+): PathCandidates {
   const direct = new Set<Path>();
   const joined = new Set<Path>();
   let unsafe = false;
@@ -50,7 +50,7 @@ export function findCandidates(
  * of them: a file name, or the percent sign, since any character may be escaped. A string with a
  * mark may still mean something else.
  */
-export function listMarks(paths: Iterable<Path>): string[] {
+export function listSearchMarks(paths: Iterable<Path>): string[] {
   return [...new Set(['%', ...[...paths].map((path) => path.slice(path.lastIndexOf('/') + 1))])];
 }
 
@@ -62,7 +62,7 @@ function listRelative(value: string, roots: readonly string[]): Set<string> {
   const relative = new Set<string>();
   for (const spelling of listSpellings(value)) {
     for (const root of roots) {
-      const below = asPathBelow(root, spelling);
+      const below = toPathBelow(root, spelling);
       if (below !== undefined) relative.add(below);
     }
     relative.add(spelling.replace(/^(?:\.?\/)+/, ''));
@@ -75,7 +75,7 @@ function listRelative(value: string, roots: readonly string[]): Set<string> {
   return relative;
 }
 
-/** Each spelling is a part of the string, perhaps unescaped. `listMarks` depends on that. */
+/** Each spelling is a part of the string, perhaps unescaped. `listSearchMarks` depends on that. */
 function listSpellings(value: string): Set<string> {
   const spellings = new Set<string>();
   const address = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(value);

@@ -2,11 +2,11 @@ import type { PlainDocument } from './capturing.js';
 import type { DocumentStrings } from './document-strings.js';
 import type { DriverOptions } from './driver-options.js';
 import type { DriverCall } from './guard-collection.js';
-import { LeavingDocuments } from './leaving-documents.js';
-import { judgeError } from './nothing-written.js';
-import type { Judge, Operation } from './operation.js';
-import { type QueryResult, readCounts, readFound } from './query-result.js';
-import { Remembered } from './remembered.js';
+import { DocumentsToDelete } from './leaving-documents.js';
+import { assessWriteError } from './nothing-written.js';
+import type { EffectReader, Operation } from './operation.js';
+import { type QueryResult, readUpdateResult, readFindResult } from './query-result.js';
+import { RememberedDocuments } from './remembered.js';
 import { listUpdateNames } from './update-names.js';
 
 /** Captures an update or a replacement. It reads the documents before and after the write. */
@@ -17,16 +17,18 @@ export async function captureUpdate(
   write: () => Promise<unknown>,
 ): Promise<unknown> {
   const [filter, update] = call.args as [PlainDocument, unknown];
-  const remembered = new Remembered(operation);
+  const remembered = new RememberedDocuments(operation);
   await remembered.read(filter, options, call.method === 'updateMany' ? undefined : 1);
-  const before = await remembered.listBefore(listWritten(operation, filter, update, options));
+  const before = await remembered.listBefore(
+    listWrittenStrings(operation, filter, update, options),
+  );
   const { result, nothing } = await operation.announceAndWrite(
     before,
     write,
-    makeJudge(call, options),
+    makeEffectReader(call, options),
   );
   if (nothing) return result;
-  const { written, ids } = readResult(call, result, options);
+  const { written, ids } = readQueryResult(call, result, options);
   ids.forEach((id) => {
     remembered.include(id);
   });
@@ -44,36 +46,42 @@ export async function captureDelete(
   write: () => Promise<unknown>,
 ): Promise<unknown> {
   if (!operation.propagates) return write();
-  const leaving = new LeavingDocuments(operation, call.method);
-  await leaving.read(
+  const deleted = new DocumentsToDelete(operation, call.method);
+  await deleted.read(
     call.args[0] as PlainDocument,
     options,
     call.method === 'deleteMany' ? undefined : 1,
   );
   const { result, nothing } = await operation.announceAndWrite(
-    leaving.list(),
+    deleted.list(),
     write,
-    makeJudge(call, options),
-    { sweeps: false },
+    makeEffectReader(call, options),
+    { rescans: false },
   );
   if (!nothing) operation.handOver();
   return result;
 }
 
-function makeJudge(call: DriverCall, options: DriverOptions): Judge {
+function makeEffectReader(call: DriverCall, options: DriverOptions): EffectReader {
   return {
-    ofError: (error) => judgeError(error, call),
-    ofResult: (result) =>
-      readResult(call, result, options).nothingWritten ? 'nothing' : 'written',
+    fromError: (error) => assessWriteError(error, call),
+    fromResult: (result) =>
+      readQueryResult(call, result, options).nothingWritten ? 'nothing' : 'written',
   };
 }
 
-function readResult({ method }: DriverCall, result: unknown, options: DriverOptions): QueryResult {
-  return method.startsWith('findOneAnd') ? readFound(result, options) : readCounts(result);
+function readQueryResult(
+  { method }: DriverCall,
+  result: unknown,
+  options: DriverOptions,
+): QueryResult {
+  return method.startsWith('findOneAnd')
+    ? readFindResult(result, options)
+    : readUpdateResult(result);
 }
 
 /** An upsert also stores the values of its filter. */
-function listWritten(
+function listWrittenStrings(
   { options }: Operation,
   filter: PlainDocument,
   update: unknown,

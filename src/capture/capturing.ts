@@ -1,9 +1,9 @@
 import type { ClientSession, Connection, Model } from 'mongoose';
 import type { Log } from '../model/log.js';
-import type { Capture, HostId, Path, SavedBy, SyncDir, Unsynced } from '../model/words.js';
+import type { Capture, HostId, Path, DocumentRef, SyncDir, UnsyncedFile } from '../model/words.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Outbox } from './outbox.js';
-import type { Place } from './touched-paths.js';
+import type { PathContext } from './touched-paths.js';
 
 export type PluggedModel = Model<unknown>;
 /** A document as the database stores it, or would store it. */
@@ -24,7 +24,7 @@ export function isSubdocument(document: object): boolean {
 }
 
 /** What captures need from an initialised host. */
-export interface Capturing extends Place {
+export interface CaptureContext extends PathContext {
   readonly hostId: HostId;
   readonly outbox: Outbox;
   /** Passes a stored capture to the leader. Must neither throw nor wait. */
@@ -35,22 +35,26 @@ export interface Capturing extends Place {
    *
    * @param absent other paths that the documents may name; files that other hosts hold there
    * count too
-   * @param unkept files that this host does not sync, so that no other host receives them
+   * @param unsyncedHere files that this host does not sync, so that no other host receives them
    */
   readonly awaitCopies: (
     this: void,
     captures: readonly Capture[],
     options: ResolvedPluginOptions,
     absent: readonly Path[],
-    unkept: readonly Path[],
+    unsyncedHere: readonly Path[],
   ) => Promise<void>;
   /**
    * Called for each saved document that names files which this host does not sync. Must neither
    * throw nor wait.
    */
-  readonly noteUnsynced: (this: void, savedBy: SavedBy, unsynced: readonly Unsynced[]) => void;
+  readonly reportUnsynced: (
+    this: void,
+    savedBy: DocumentRef,
+    unsynced: readonly UnsyncedFile[],
+  ) => void;
   /** Called for each saved document that names no file. Must neither throw nor wait. */
-  readonly noteUnnamed: (this: void, savedBy: SavedBy) => void;
+  readonly reportUnnamed: (this: void, savedBy: DocumentRef) => void;
   readonly log: Log;
   /** Milliseconds after which a capture becomes due if no process was told of it. */
   readonly dueMs: number;
@@ -63,7 +67,7 @@ export interface CaptureDeps {
   /** Whether this machine captures anything. */
   initialised(this: void): boolean;
   /** Called for each operation. Undefined on a machine that is not initialised. */
-  capturing(this: void, model: PluggedModel): Capturing | undefined;
+  getContext(this: void, model: PluggedModel): CaptureContext | undefined;
   /**
    * Called after a plugged model was compiled on `connection`. If it throws, `mongoose.model()`
    * throws.

@@ -1,10 +1,10 @@
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Path, Unsynced } from '../model/words.js';
+import type { Path, UnsyncedFile } from '../model/words.js';
 import { storedLimits } from './document-strings.js';
-import { listNames, PathFinder, type Place } from './touched-paths.js';
+import { listNames, PathFinder, type PathContext } from './touched-paths.js';
 
 /** How many paths one query looks up. */
-const batch = 1_000;
+const pathsPerQuery = 1_000;
 
 /**
  * Finds the files that a document names, including files that are not on this host's disk. For
@@ -18,21 +18,21 @@ export async function findDocumentPaths(
   document: Record<string, unknown>,
   options: ResolvedPluginOptions,
   model: string,
-  place: Place,
+  context: PathContext,
   lookUp: (paths: readonly Path[]) => Promise<(path: Path) => boolean>,
-): Promise<{ paths: Path[]; unsynced: Unsynced[] }> {
+): Promise<{ paths: Path[]; unsynced: UnsyncedFile[] }> {
   const { strings } = listNames(document, options, model, storedLimits);
-  const finder = new PathFinder(options, place),
-    candidates = finder.listLeft(strings.map(({ value }) => value));
+  const finder = new PathFinder(options, context),
+    candidates = finder.listUnreferenced(strings.map(({ value }) => value));
   const found: Path[] = [];
-  for (let at = 0; at < candidates.length; at += batch) {
-    const some = candidates.slice(at, at + batch);
+  for (let at = 0; at < candidates.length; at += pathsPerQuery) {
+    const some = candidates.slice(at, at + pathsPerQuery);
     const isKnown = await lookUp(some);
-    for (const path of some) if (isKnown(path) || (await isHere(path, place))) found.push(path);
+    for (const path of some) if (isKnown(path) || (await isOnDisk(path, context))) found.push(path);
   }
   return { paths: found, unsynced: await finder.listUnsynced(strings) };
 }
 
-async function isHere(path: Path, { root }: Place): Promise<boolean> {
+async function isOnDisk(path: Path, { root }: PathContext): Promise<boolean> {
   return (await root.observe(path).catch(() => undefined)) !== undefined;
 }

@@ -3,14 +3,14 @@ import { types } from 'node:util';
 const { isDate, isRegExp } = types;
 
 /** A string of a document and the field that holds it. */
-export interface NamedString {
+export interface FieldString {
   readonly value: string;
   readonly field: string;
 }
 
 /** `complete` is false if a limit ended the walk. */
 export interface DocumentStrings {
-  readonly strings: readonly NamedString[];
+  readonly strings: readonly FieldString[];
   readonly complete: boolean;
 }
 
@@ -36,7 +36,7 @@ export const storedLimits: WalkLimits = { strings: Infinity, depth: Infinity };
  * Every string of a document as BSON would store it. Arrays, Maps and nested objects are walked.
  */
 export function collectStrings(document: unknown, limits = operationLimits): DocumentStrings {
-  const walk = new Walk(limits);
+  const walk = new StringWalk(limits);
   walk.visit(document, '', 0);
   return walk;
 }
@@ -50,20 +50,20 @@ export function collectFields(
   fields: readonly string[],
   limits = operationLimits,
 ): DocumentStrings {
-  const walk = new Walk(limits);
+  const walk = new StringWalk(limits);
   for (const field of fields) walk.descend(document, field.split('.'), field, 0);
   return walk;
 }
 
-class Walk implements DocumentStrings {
-  readonly strings: NamedString[] = [];
+class StringWalk implements DocumentStrings {
+  readonly strings: FieldString[] = [];
   complete = true;
   private readonly ancestors = new Set<object>();
 
   constructor(private readonly limits: WalkLimits) {}
 
   visit(given: unknown, field: string, depth: number): void {
-    const value = asStored(given);
+    const value = toStoredValue(given);
     if (typeof value === 'string') {
       this.add(value, field);
       return;
@@ -82,7 +82,7 @@ class Walk implements DocumentStrings {
 
   descend(given: unknown, names: readonly string[], field: string, depth: number): void {
     const [name, ...rest] = names,
-      value = asStored(given);
+      value = toStoredValue(given);
     if (depth > this.limits.depth) {
       this.complete = false;
     } else if (name === undefined) {
@@ -103,7 +103,7 @@ class Walk implements DocumentStrings {
 }
 
 /** The value that the driver would store, as `toBSON` of the given one returns it. */
-function asStored(value: unknown): unknown {
+function toStoredValue(value: unknown): unknown {
   const { toBSON } = (typeof value === 'object' && value !== null ? value : {}) as {
     toBSON?: unknown;
   };

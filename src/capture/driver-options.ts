@@ -6,7 +6,7 @@ export type DriverOptions = Readonly<Record<string, unknown>>;
  * The options of a driver call. They may be missing; Mongoose 8 then passes a callback in their
  * place.
  */
-export function readOptions(given: unknown): DriverOptions {
+export function readDriverOptions(given: unknown): DriverOptions {
   return typeof given === 'object' && given !== null ? (given as DriverOptions) : {};
 }
 

@@ -1,10 +1,10 @@
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Named, Path } from '../model/words.js';
-import { findCandidates, listMarks } from './candidates.js';
+import type { NamedPaths, Path } from '../model/words.js';
+import { findPathCandidates, listSearchMarks } from './candidates.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 import { storedLimits } from './document-strings.js';
-import { readStored, storedOf } from './stored-documents.js';
+import { readStoredDocuments, getStoredCollection } from './stored-documents.js';
 import { listNames } from './touched-paths.js';
 
 export interface NamingModel {
@@ -25,55 +25,55 @@ const batchSize = 200;
 /**
  * Finds which of these paths some document of the plugged models still names.
  *
- * The same functions read documents here and in a save, so this search finds every name that a
- * save finds. The server omits only documents that cannot name any of the paths, whatever their
+ * The same functions read documents here and in a save, so this search finds every name that a save
+ * finds. The server omits only documents that cannot name any of the paths, regardless of their
  * shape. If it cannot tell, every document is read.
  *
  * @param rootPaths the roots of all hosts
  * @param signal ends the search, which then throws
  */
-export async function findNamed(
+export async function findNamedPaths(
   models: readonly NamingModel[],
   paths: readonly Path[],
   rootPaths: readonly string[],
   signal: AbortSignal,
-): Promise<Named> {
+): Promise<NamedPaths> {
   const named = new Set<Path>(),
-    unjudged = new Map<Path, string>();
+    undetermined = new Map<Path, string>();
   // Models may come and go during the search.
   for (const { model, options } of [...models]) {
     const isBelow = (path: Path): boolean =>
       options.syncDirs.some((dir) => path.startsWith(`${dir}/`));
     const wanted = new Set(
-      paths.filter((path) => isBelow(path) && !named.has(path) && !unjudged.has(path)),
+      paths.filter((path) => isBelow(path) && !named.has(path) && !undetermined.has(path)),
     );
     if (wanted.size === 0) continue;
-    const mayName = makeSearch(wanted);
-    for await (const document of readAll(model, options, wanted)) {
+    const mayName = makeQuickCheck(wanted);
+    for await (const document of readPossiblyNaming(model, options, wanted)) {
       signal.throwIfAborted();
       try {
         for (const { value } of listNames(document, options, model.modelName, storedLimits)
           .strings) {
           if (!mayName(value)) continue;
-          const { direct, joined } = findCandidates(value, rootPaths, options.syncDirs);
+          const { direct, joined } = findPathCandidates(value, rootPaths, options.syncDirs);
           for (const path of [...direct, ...joined]) if (wanted.delete(path)) named.add(path);
         }
       } catch (error) {
         for (const path of wanted)
-          unjudged.set(path, `${messageOf(error)} (document ${String(document['_id'])})`);
+          undetermined.set(path, `${getErrorMessage(error)} (document ${String(document['_id'])})`);
         wanted.clear();
       }
       if (wanted.size === 0) break;
     }
   }
-  return { named, unjudged };
+  return { named, undetermined };
 }
 
 /**
  * Whether this process reads the documents of a model that declared the sync dir. Documents of a
  * discriminator are read with those of its base model.
  */
-export function isPlugged(models: readonly NamingModel[], name: string, dir: Path): boolean {
+export function isModelPlugged(models: readonly NamingModel[], name: string, dir: Path): boolean {
   return models.some(
     ({ model: { modelName, discriminators = {} }, options }) =>
       options.syncDirs.includes(dir) && (modelName === name || Object.hasOwn(discriminators, name)),
@@ -84,19 +84,19 @@ export function isPlugged(models: readonly NamingModel[], name: string, dir: Pat
  * Documents of a model that may name one of the paths. For a discriminator these come from its
  * whole collection.
  */
-async function* readAll(
+async function* readPossiblyNaming(
   model: PluggedModel,
   options: ResolvedPluginOptions,
   wanted: ReadonlySet<Path>,
 ): AsyncGenerator<PlainDocument> {
-  const filter = makeFilter(options, wanted),
+  const filter = makeSearchFilter(options, wanted),
     limits = { limit: 0, batchSize };
   try {
-    yield* readStored(storedOf(model), filter ?? {}, options, limits);
+    yield* readStoredDocuments(getStoredCollection(model), filter ?? {}, options, limits);
   } catch (error) {
     // A server may refuse the search, for example in encrypted fields.
     if (filter === undefined) throw error;
-    yield* readStored(storedOf(model), {}, options, limits);
+    yield* readStoredDocuments(getStoredCollection(model), {}, options, limits);
   }
 }
 
@@ -105,13 +105,13 @@ async function* readAll(
  * which the server cannot search at every depth. Undefined if any field may hold the strings, or
  * a function makes them.
  */
-function makeFilter(
+function makeSearchFilter(
   { paths }: ResolvedPluginOptions,
   wanted: ReadonlySet<Path>,
 ): PlainDocument | undefined {
   if (paths === undefined || typeof paths === 'function' || wanted.size > maxSearched)
     return undefined;
-  const pattern = listMarks(wanted)
+  const pattern = listSearchMarks(wanted)
     .map((mark) => mark.replace(/[!-/:-@[-`{-~]/g, '\\$&'))
     .join('|');
   const fields = new Set(paths.map((path) => path.split('.', 1)[0] ?? path));
@@ -127,8 +127,8 @@ function makeFilter(
  * A quick check whether a string may name one of the paths. Finding all of its meanings takes
  * longer.
  */
-function makeSearch(wanted: ReadonlySet<Path>): (value: string) => boolean {
+function makeQuickCheck(wanted: ReadonlySet<Path>): (value: string) => boolean {
   if (wanted.size > maxSearched) return () => true;
-  const marks = listMarks(wanted);
+  const marks = listSearchMarks(wanted);
   return (value) => marks.some((mark) => value.includes(mark));
 }

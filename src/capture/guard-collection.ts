@@ -13,7 +13,7 @@ export interface DriverCall {
 }
 
 /** Runs the call with `write`, and does something before and after it. */
-export type Intercept = (
+export type Interceptor = (
   this: void,
   call: DriverCall,
   write: () => Promise<unknown>,
@@ -29,25 +29,27 @@ interface BufferedCollection {
   removeQueue?(what: unknown, args?: unknown): boolean;
 }
 
-type Method = (...args: unknown[]) => unknown;
-type Methods = Record<string, Method>;
+type DriverMethod = (...args: unknown[]) => unknown;
+type DriverMethods = Record<string, DriverMethod>;
 
 /**
  * The collection and the layers that make up a guard. The symbol is global, because an
  * application may load two copies of this package.
  */
-interface Made {
+interface GuardOrigin {
   readonly base: object;
-  readonly layers: readonly Layer[];
+  readonly layers: readonly GuardLayer[];
 }
-interface Layer {
+interface GuardLayer {
   readonly methods: readonly string[];
-  readonly intercept: Intercept;
+  readonly intercept: Interceptor;
 }
-const madeOf = Symbol.for('syncmedia: what this guard was made of');
+const guardOrigin = Symbol.for('syncmedia: what this guard was made of');
 
-function readMade(collection: object): Made {
-  return (collection as { [madeOf]?: Made })[madeOf] ?? { base: collection, layers: [] };
+function readGuardOrigin(collection: object): GuardOrigin {
+  return (
+    (collection as { [guardOrigin]?: GuardOrigin })[guardOrigin] ?? { base: collection, layers: [] }
+  );
 }
 
 /**
@@ -63,13 +65,13 @@ export function requireProperty<T>(value: T | undefined, name: string, { base }:
 }
 
 /** Whether calls on this collection already go through `intercept`. */
-export function isGuardedBy(collection: object, intercept: Intercept): boolean {
-  return readMade(collection).layers.some((layer) => layer.intercept === intercept);
+export function isGuardedBy(collection: object, intercept: Interceptor): boolean {
+  return readGuardOrigin(collection).layers.some((layer) => layer.intercept === intercept);
 }
 
 /** The collection without guards. */
-export function withoutGuards(collection: object): object {
-  return readMade(collection).base;
+export function removeGuards(collection: object): object {
+  return readGuardOrigin(collection).base;
 }
 
 /**
@@ -82,11 +84,13 @@ export function withoutGuards(collection: object): object {
 export function guardCollection<T extends object>(
   collection: T,
   methods: readonly string[],
-  intercept: Intercept,
+  intercept: Interceptor,
 ): T {
-  const { base, layers: below } = readMade(collection);
-  const layers: Layer[] = [...below, { methods, intercept }];
-  const guard = Object.create(base, { [madeOf]: { value: { base, layers } satisfies Made } }) as T;
+  const { base, layers: below } = readGuardOrigin(collection);
+  const layers: GuardLayer[] = [...below, { methods, intercept }];
+  const guard = Object.create(base, {
+    [guardOrigin]: { value: { base, layers } satisfies GuardOrigin },
+  }) as T;
   // This method remembers the driver's collection, which changes if the connection is opened
   // again.
   if ('_getCollection' in base)
@@ -109,12 +113,12 @@ export function guardCollection<T extends object>(
 function makeCallable(
   base: BufferedCollection,
   method: string,
-  intercepts: readonly Intercept[],
-): Methods {
+  intercepts: readonly Interceptor[],
+): DriverMethods {
   const getCollection = base._getCollection?.bind(base);
   if (!getCollection)
     return { [method]: interceptMethod(base as mongo.Collection, method, intercepts) };
-  const callable = Object.create(base) as BufferedCollection & Methods;
+  const callable = Object.create(base) as BufferedCollection & DriverMethods;
   callable._getCollection = () => {
     const driver = getCollection();
     return (
@@ -123,10 +127,10 @@ function makeCallable(
     );
   };
   // Mongoose 8 queues method names, and calls them on the base once the connection is open.
-  const queued = new Map<unknown, Method>();
+  const queued = new Map<unknown, DriverMethod>();
   callable.addQueue = (what, args) => {
     if (typeof what === 'function') return base.addQueue?.(what, args);
-    const call: Method = (...given) => callable[method]?.(...given);
+    const call: DriverMethod = (...given) => callable[method]?.(...given);
     queued.set(args, call);
     return base.addQueue?.(call, args);
   };
@@ -138,12 +142,12 @@ function makeCallable(
 function interceptMethod(
   collection: mongo.Collection,
   method: string,
-  intercepts: readonly Intercept[],
-): Method {
+  intercepts: readonly Interceptor[],
+): DriverMethod {
   return (...args) => {
     const call: DriverCall = { method, args, collection };
     const write = async (): Promise<unknown> =>
-      (collection as unknown as Methods)[method]?.(...args);
+      (collection as unknown as DriverMethods)[method]?.(...args);
     return intercepts.reduceRight<() => Promise<unknown>>(
       (next, intercept) => () => intercept(call, next),
       write,

@@ -1,4 +1,4 @@
-import { judgeBulkError } from './bulk-result.js';
+import { assessBulkError } from './bulk-result.js';
 import type { DriverOptions } from './driver-options.js';
 import type { DriverCall } from './guard-collection.js';
 import type { Operation } from './operation.js';
@@ -18,13 +18,13 @@ export async function captureInsertMany(
     documents.filter((document) => typeof document === 'object' && document !== null),
   );
   const { result } = await operation.announceAndWrite(await saved.listBefore([]), write, {
-    ofError: (error) => judgeBulkError(error, documents, ordered !== false),
-    ofResult: () => 'written',
+    fromError: (error) => assessBulkError(error, documents, ordered !== false),
+    fromResult: () => 'written',
   });
   try {
     await operation.conclude(await saved.listAfter());
   } catch (error) {
-    throw sayAllWereWritten(error);
+    throw markAllWritten(error);
   }
   return result;
 }
@@ -34,7 +34,7 @@ export async function captureInsertMany(
  * `writeErrors` says which ones failed. With an empty list it reports all of them to the app in
  * `insertedDocs`.
  */
-function sayAllWereWritten(error: unknown): unknown {
+function markAllWritten(error: unknown): unknown {
   return error instanceof Error && !('writeErrors' in error)
     ? Object.assign(error, { writeErrors: [] })
     : error;

@@ -1,21 +1,21 @@
 import { Types } from 'mongoose';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Capture, HostId, Path, SavedBy, Unsynced } from '../model/words.js';
-import type { Capturing } from './capturing.js';
+import type { Capture, HostId, Path, DocumentRef, UnsyncedFile } from '../model/words.js';
+import type { CaptureContext } from './capturing.js';
 
 /**
  * How an operation changed the paths of one document. Without `savedBy`, of several documents or
  * an unknown one.
  */
 export interface CaptureContent {
-  readonly savedBy?: SavedBy | undefined;
+  readonly savedBy?: DocumentRef | undefined;
   readonly touched: readonly Path[];
   /** Other paths that the document may name, of files that are not on this disk. Not stored. */
   readonly absent?: readonly Path[];
   /** Files that the document names and this host does not sync. Not stored. */
-  readonly unsynced?: readonly Unsynced[];
+  readonly unsynced?: readonly UnsyncedFile[];
   /** Paths that the document no longer names, as far as is known. */
-  readonly left: readonly Path[];
+  readonly unreferenced: readonly Path[];
   /**
    * Whether every string that may name a path was checked. If not, the sync dirs are scanned at
    * once.
@@ -33,35 +33,35 @@ const maxPaths = 1_000;
  */
 export function makeCaptures(
   contents: readonly CaptureContent[],
-  { sweep, syncDirs }: Pick<ResolvedPluginOptions, 'sweep' | 'syncDirs'>,
-  { hostId, dueMs }: Capturing,
-  sweeps: boolean,
+  { rescan, syncDirs }: Pick<ResolvedPluginOptions, 'rescan' | 'syncDirs'>,
+  { hostId, dueMs }: CaptureContext,
+  rescans: boolean,
 ): Capture[] {
   const dueAt = new Date(Date.now() + dueMs);
   const rows = contents
-    .flatMap(split)
-    .filter(({ touched, left }) => touched.length + left.length > 0);
-  const owes = sweeps && sweep !== undefined;
-  if (owes && rows.length === 0)
+    .flatMap(splitContent)
+    .filter(({ touched, unreferenced }) => touched.length + unreferenced.length > 0);
+  const requestsRescan = rescans && rescan !== undefined;
+  if (requestsRescan && rows.length === 0)
     rows.push({
       savedBy: contents.length === 1 ? contents[0]?.savedBy : undefined,
       touched: [],
-      left: [],
+      unreferenced: [],
       complete: true,
     });
   const after =
     contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete)
-      ? (sweep ?? 0)
+      ? (rescan ?? 0)
       : 0;
-  return rows.map(({ savedBy, touched, left }, index) => ({
+  return rows.map(({ savedBy, touched, unreferenced }, index) => ({
     // Ids grow with time, so an index adds them at its end instead of at random places.
     id: new Types.ObjectId().toHexString(),
     host: hostId,
     dueAt,
     ...(savedBy && { savedBy }),
     touched: [...touched],
-    left: [...left],
-    sweep: owes && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
+    unreferenced: [...unreferenced],
+    rescan: requestsRescan && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],
   }));
 }
 
@@ -70,14 +70,14 @@ export function makeCaptures(
  * processed its own capture while the other bytes lay there. The capture is due at the epoch,
  * because the clock of that host may be behind.
  */
-export function makeLook(host: HostId, path: Path): Capture {
+export function makeRecheckCapture(host: HostId, path: Path): Capture {
   return {
     id: new Types.ObjectId().toHexString(),
     host,
     dueAt: new Date(0),
     touched: [path],
-    left: [],
-    sweep: [],
+    unreferenced: [],
+    rescan: [],
   };
 }
 
@@ -85,29 +85,32 @@ export function makeLook(host: HostId, path: Path): Capture {
  * Whether the stored captures already say all of `now`, with the same documents, and claim no
  * other path as unreferenced.
  */
-export function covers(stored: readonly CaptureContent[], now: readonly CaptureContent[]): boolean {
+export function coversContents(
+  stored: readonly CaptureContent[],
+  now: readonly CaptureContent[],
+): boolean {
   const bySaver = new Map(stored.map((content) => [content.savedBy?.id, new Set(content.touched)]));
-  const left = (contents: readonly CaptureContent[]): Set<Path> =>
-    new Set(contents.flatMap((content) => content.left));
-  const [storedLeft, leftNow] = [left(stored), left(now)];
+  const unreferenced = (contents: readonly CaptureContent[]): Set<Path> =>
+    new Set(contents.flatMap((content) => content.unreferenced));
+  const [storedUnreferenced, unreferencedNow] = [unreferenced(stored), unreferenced(now)];
   return (
     now.every(({ savedBy, touched }) =>
       touched.every((path) => bySaver.get(savedBy?.id)?.has(path) === true),
     ) &&
-    storedLeft.size === leftNow.size &&
-    [...leftNow].every((path) => storedLeft.has(path)) &&
+    storedUnreferenced.size === unreferencedNow.size &&
+    [...unreferencedNow].every((path) => storedUnreferenced.has(path)) &&
     (now.every(({ complete }) => complete) || !stored.every(({ complete }) => complete))
   );
 }
 
-function split(content: CaptureContent): CaptureContent[] {
+function splitContent(content: CaptureContent): CaptureContent[] {
   const pieces: CaptureContent[] = [];
-  const { touched, left } = content;
-  for (let at = 0; at < Math.max(touched.length, left.length, 1); at += maxPaths) {
+  const { touched, unreferenced } = content;
+  for (let at = 0; at < Math.max(touched.length, unreferenced.length, 1); at += maxPaths) {
     pieces.push({
       ...content,
       touched: touched.slice(at, at + maxPaths),
-      left: left.slice(at, at + maxPaths),
+      unreferenced: unreferenced.slice(at, at + maxPaths),
     });
   }
   return pieces;

@@ -2,25 +2,25 @@ import type { Schema } from 'mongoose';
 import { BulkSave } from './bulk-save.js';
 import { captureBulkWrite } from './bulk-write.js';
 import type { PluggedModel } from './capturing.js';
-import { readOptions, readSession } from './driver-options.js';
-import { guardCollection, type Intercept, requireProperty } from './guard-collection.js';
+import { readDriverOptions, readSession } from './driver-options.js';
+import { guardCollection, type Interceptor, requireProperty } from './guard-collection.js';
 import { captureInsertMany } from './insert-many.js';
 import { onCompiled, type PluggedModels } from './plugged.js';
 import { findSession } from './session.js';
 
 /** The members of a model that the plugin replaces. */
-interface Writable {
+interface WritableModel {
   /** The collection through which Mongoose writes many documents. */
   $__collection: object;
-  bulkSave: Static<Promise<unknown>>;
-  discriminator: Static<PluggedModel>;
+  bulkSave: ModelStatic<Promise<unknown>>;
+  discriminator: ModelStatic<PluggedModel>;
   readonly discriminators?: Readonly<Record<string, PluggedModel>>;
   readonly base: { readonly Model: { readonly bulkSave: unknown } };
 }
-type Static<T> = (this: PluggedModel, ...args: unknown[]) => T;
+type ModelStatic<T> = (this: PluggedModel, ...args: unknown[]) => T;
 
 /** Wrappers of `bulkSave`, including those of other instances. */
-const wrappers = new WeakSet<object>();
+const bulkSaveWrappers = new WeakSet<object>();
 
 /**
  * Captures `insertMany` and `bulkWrite` around the driver calls that they make, from the app, a
@@ -41,7 +41,7 @@ export function addModelWrites(
   function guardModel(model: PluggedModel): void {
     if (guarded.has(model)) return;
     guarded.add(model);
-    const writable = model as unknown as Writable;
+    const writable = model as unknown as WritableModel;
     if (models.isPlugged(model)) {
       guardCollections(writable);
       // A model that is derived from another one inherits the wrapper.
@@ -51,8 +51,8 @@ export function addModelWrites(
   }
 
   /** Guards the model's collection even if it changes: a model may move to another connection. */
-  function guardCollections(model: Writable): void {
-    const intercept = makeIntercept(model as unknown as PluggedModel, models, underWay);
+  function guardCollections(model: WritableModel): void {
+    const intercept = makeModelInterceptor(model as unknown as PluggedModel, models, underWay);
     const own = requireProperty(
       Object.getOwnPropertyDescriptor(model, '$__collection'),
       '$__collection',
@@ -70,7 +70,7 @@ export function addModelWrites(
           made = { over, guard: guardCollection(over, ['insertMany', 'bulkWrite'], intercept) };
         return made.guard;
       },
-      set(this: Writable, given: object) {
+      set(this: WritableModel, given: object) {
         if (this !== model) {
           // This is a model of the same name on another connection, which inherits the properties
           // of this one.
@@ -90,29 +90,31 @@ export function addModelWrites(
   }
 
   /** A static of the app stays as it is. The `bulkWrite` that it calls is captured. */
-  function wrapBulkSave(model: Writable): void {
+  function wrapBulkSave(model: WritableModel): void {
     const { bulkSave: inner } = model;
-    if (inner !== model.base.Model.bulkSave && !wrappers.has(inner)) return;
+    if (inner !== model.base.Model.bulkSave && !bulkSaveWrappers.has(inner)) return;
     model.bulkSave = function bulkSave(documents, options, ...others) {
       const saved =
         models.captures(this) && Array.isArray(documents)
           ? (documents as unknown[]).filter((one) => typeof one === 'object' && one !== null)
           : [];
       const operation =
-        saved.length > 0 ? models.begin(this, findSession(null, options, this.db)) : undefined;
+        saved.length > 0
+          ? models.beginOperation(this, findSession(null, options, this.db))
+          : undefined;
       const save = (): Promise<unknown> => inner.call(this, documents, options, ...others);
       return operation
         ? captureBulkSave(new BulkSave(this, operation, saved), saved, save)
         : save();
     };
-    wrappers.add(model.bulkSave);
+    bulkSaveWrappers.add(model.bulkSave);
   }
 
   /**
    * Discriminators have the hooks and options of their base, but nothing announces their
    * compilation.
    */
-  function guardDiscriminators(model: Writable): void {
+  function guardDiscriminators(model: WritableModel): void {
     const { discriminator: inner } = model;
     model.discriminator = function discriminator(...args) {
       const made = inner.apply(this, args);
@@ -144,19 +146,19 @@ export function addModelWrites(
   }
 }
 
-function makeIntercept(
+function makeModelInterceptor(
   model: PluggedModel,
   models: PluggedModels,
   underWay: ReadonlySet<BulkSave>,
-): Intercept {
+): Interceptor {
   return async (call, write) => {
     if (!models.captures(model)) return write();
-    const options = readOptions(call.args[1]);
+    const options = readDriverOptions(call.args[1]);
     if (call.method === 'bulkWrite') {
       const bulk = [...underWay].find((one) => one.owns(model, call.args[0] as []));
       if (bulk) return bulk.announceAndWrite(call, options, write);
     }
-    const operation = models.begin(model, readSession(options), call.collection);
+    const operation = models.beginOperation(model, readSession(options), call.collection);
     if (!operation) return write();
     return call.method === 'bulkWrite'
       ? captureBulkWrite(operation, call, options, write)

@@ -1,27 +1,27 @@
 import type { ClientSession, mongo } from 'mongoose';
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import { quotePath } from '../replica/paths.js';
-import type { Capture, SavedBy } from '../model/words.js';
-import type { Capturing, PluggedModel } from './capturing.js';
-import { type CaptureContent, covers, makeCaptures } from './make-captures.js';
-import { isOfConnection, type Verdict } from './nothing-written.js';
+import type { Capture, DocumentRef } from '../model/words.js';
+import type { CaptureContext, PluggedModel } from './capturing.js';
+import { type CaptureContent, coversContents, makeCaptures } from './make-captures.js';
+import { isConnectionError, type WriteEffect } from './nothing-written.js';
 import type { CommitWatch } from './session-commit.js';
-import type { Touched } from './touched-paths.js';
+import type { TouchedPaths } from './touched-paths.js';
 
 /** Reads from the driver's answer what was written. */
-export interface Judge {
-  ofError(this: void, error: unknown): Verdict;
-  ofResult(this: void, result: unknown): Verdict;
+export interface EffectReader {
+  fromError(this: void, error: unknown): WriteEffect;
+  fromResult(this: void, result: unknown): WriteEffect;
 }
 
 /** The answer of a write. `nothing` means that it proves that nothing was written. */
-export interface Came {
+export interface WriteAnswer {
   readonly result: unknown;
   readonly nothing: boolean;
 }
 
-const connected = 1;
+const connectedState = 1;
 
 /** An operation warns of at most this many refused names. */
 const maxWarnings = 10;
@@ -35,21 +35,21 @@ const maxWarnings = 10;
 export class Operation {
   private announced: readonly CaptureContent[] = [];
   private captures: readonly Capture[] = [];
-  private sweeps = true;
-  private told = 0;
+  private rescans = true;
+  private warnings = 0;
 
   /** @param collection where it writes; undefined until the driver is called */
   constructor(
     readonly model: PluggedModel,
     readonly options: ResolvedPluginOptions,
-    readonly capturing: Capturing,
+    readonly context: CaptureContext,
     public session: ClientSession | undefined,
     private readonly commits: CommitWatch,
     private collection?: mongo.Collection,
   ) {}
 
   /** The driver is called, so collection and session are certain now. */
-  enter(collection: mongo.Collection, session: ClientSession | undefined): void {
+  enterDriverCall(collection: mongo.Collection, session: ClientSession | undefined): void {
     this.collection = collection;
     this.session = session;
   }
@@ -59,7 +59,7 @@ export class Operation {
     return this.options.onDelete === 'propagate';
   }
 
-  savedBy(id: unknown): SavedBy {
+  savedBy(id: unknown): DocumentRef {
     return { model: this.model.modelName, id: String(id) };
   }
 
@@ -67,9 +67,9 @@ export class Operation {
    * Stores what is known before the write. It may list too many paths as unreferenced, since
    * these are only candidates.
    */
-  async announce(contents: readonly CaptureContent[], { sweeps = true } = {}): Promise<void> {
+  async announce(contents: readonly CaptureContent[], { rescans = true } = {}): Promise<void> {
     this.announced = contents;
-    this.sweeps = sweeps;
+    this.rescans = rescans;
     this.captures = await this.store(contents);
   }
 
@@ -81,20 +81,20 @@ export class Operation {
   async announceAndWrite(
     contents: readonly CaptureContent[],
     write: () => Promise<unknown>,
-    judge: Judge,
-    options: { sweeps?: boolean } = {},
-  ): Promise<Came> {
+    effects: EffectReader,
+    options: { rescans?: boolean } = {},
+  ): Promise<WriteAnswer> {
     await this.announce(contents, options);
     let result: unknown;
     try {
       result = await write();
     } catch (error) {
-      const verdict = judge.ofError(error);
-      if (verdict === 'nothing') await this.withdraw(error);
-      else if (verdict === 'written') this.handOver();
+      const effect = effects.fromError(error);
+      if (effect === 'nothing') await this.withdraw(error);
+      else if (effect === 'written') this.handOver();
       throw error;
     }
-    const nothing = judge.ofResult(result) === 'nothing';
+    const nothing = effects.fromResult(result) === 'nothing';
     if (nothing) await this.withdraw();
     return { result, nothing };
   }
@@ -105,7 +105,7 @@ export class Operation {
    * and neither does this.
    */
   async concludeWith(list: () => Promise<readonly CaptureContent[]>): Promise<void> {
-    if (this.collection !== undefined || Number(this.model.db.readyState) === connected)
+    if (this.collection !== undefined || Number(this.model.db.readyState) === connectedState)
       await this.conclude(await list());
     else this.warn('a save that changed nothing was not captured, as there is no connection');
   }
@@ -116,8 +116,8 @@ export class Operation {
    */
   async conclude(contents: readonly CaptureContent[]): Promise<void> {
     if (
-      this.options.sweep === undefined &&
-      this.sweeps &&
+      this.options.rescan === undefined &&
+      this.rescans &&
       !contents.every(({ complete }) => complete)
     ) {
       const who =
@@ -126,33 +126,33 @@ export class Operation {
           : 'several documents';
       this.warn(
         `${who}: more than can be looked at (1,000 documents of one operation, 1,000 strings of ` +
-          `one document), and \`sweep\` is off: files named beyond that are not sent`,
+          `one document), and \`rescan\` is off: files named beyond that are not sent`,
       );
     }
-    if (!covers(this.announced, contents)) {
+    if (!coversContents(this.announced, contents)) {
       const before = this.captures;
       this.captures = await this.store(contents);
       await this.takeBack(before);
     }
     this.handOver();
     if (this.session?.inTransaction() === true || this.options.copies === undefined) return;
-    const unkept = contents
+    const unsyncedHere = contents
       .flatMap(({ unsynced = [] }) => unsynced)
-      .filter(({ why }) => why === 'not kept here')
+      .filter(({ why }) => why === 'not synced here')
       .map(({ path }) => path);
-    await this.capturing.awaitCopies(
+    await this.context.awaitCopies(
       this.captures,
       this.options,
       [...new Set(contents.flatMap(({ absent = [] }) => absent))],
-      [...new Set(unkept)],
+      [...new Set(unsyncedHere)],
     );
   }
 
   /** Hands over at once, or after the commit of the transaction. */
   handOver(): void {
     if (this.session?.inTransaction() === true)
-      this.commits.add(this.session, this.captures, this.capturing);
-    else this.captures.forEach(this.capturing.handOver);
+      this.commits.add(this.session, this.captures, this.context);
+    else this.captures.forEach(this.context.handOver);
   }
 
   /** Removes the announcement, because nothing was written. `error` is the operation's error. */
@@ -160,7 +160,7 @@ export class Operation {
     const { captures } = this;
     this.captures = this.announced = [];
     // MongoDB has aborted the transaction of the failed operation, and the captures with it.
-    if (this.session?.inTransaction() === true && isOfConnection(error)) return;
+    if (this.session?.inTransaction() === true && isConnectionError(error)) return;
     await this.takeBack(captures);
   }
 
@@ -183,15 +183,15 @@ export class Operation {
       const refused = error instanceof Error && error.name === 'MongoServerError';
       if (!refused || this.session?.inTransaction() === true) throw error;
       this.warn(
-        `the documents of an operation could not be looked up before it: ${messageOf(error)}`,
+        `the documents of an operation could not be looked up before it: ${getErrorMessage(error)}`,
       );
       return false;
     }
   }
 
-  warnOfRefused(refused: Touched['refused'], savedBy: SavedBy): void {
+  warnOfRefused(refused: TouchedPaths['refused'], savedBy: DocumentRef): void {
     for (const { field, value, why } of refused) {
-      if (++this.told > maxWarnings) return;
+      if (++this.warnings > maxWarnings) return;
       this.warn(
         `document ${savedBy.id}: ${field} names ${quotePath(value)}, which is not sent: ${why}`,
       );
@@ -199,18 +199,18 @@ export class Operation {
   }
 
   warn(message: string): void {
-    this.capturing.log.warn(`model ${this.model.modelName}, ${message}`);
+    this.context.log.warn(`model ${this.model.modelName}, ${message}`);
   }
 
   private async store(contents: readonly CaptureContent[]): Promise<Capture[]> {
-    const captures = makeCaptures(contents, this.options, this.capturing, this.sweeps);
-    await this.capturing.outbox.insertAll(captures, this.session);
+    const captures = makeCaptures(contents, this.options, this.context, this.rescans);
+    await this.context.outbox.insertAll(captures, this.session);
     return captures;
   }
 
   private async takeBack(captures: readonly Capture[]): Promise<void> {
     if (captures.length === 0) return;
-    await this.capturing.outbox
+    await this.context.outbox
       .withdraw(
         captures.map(({ id }) => id),
         this.session,
@@ -218,7 +218,7 @@ export class Operation {
       .catch((failure: unknown) => {
         this.warn(
           `a capture that is not needed stays until it is due, which is harmless: ` +
-            `${messageOf(failure)}`,
+            `${getErrorMessage(failure)}`,
         );
       });
   }

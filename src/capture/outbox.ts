@@ -1,20 +1,20 @@
 import type { ClientSession, Connection, mongo } from 'mongoose';
-import { gatherInserts, nativeCollection } from '../util/collections.js';
-import type { Gathering } from '../util/batcher.js';
+import { batchInserts, getNativeCollection } from '../util/collections.js';
+import type { Batcher } from '../util/batcher.js';
 import { listMisfits } from '../model/row-shapes.js';
 import type { RowReader } from '../database/unreadable-rows.js';
-import type { Capture, HostId, Path, Seen } from '../model/words.js';
-import { captureShape, isSeen } from './row-shape.js';
+import type { Capture, HostId, Path, LocalFileInfo } from '../model/words.js';
+import { captureShape, isLocalFileInfo } from './row-shape.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };
 
 /** What waiting captures say about one path, for one host. */
-export interface Captured {
+export interface PathCapture {
   readonly host: HostId;
   /** Id of the newest capture. */
   readonly id: string;
   /** The files that lay there when the app called `capture(paths)`. */
-  readonly asserted: readonly Seen[];
+  readonly asserted: readonly LocalFileInfo[];
 }
 
 /**
@@ -26,7 +26,7 @@ const capturedLimit = 1_000;
 const pathLimit = 500;
 
 /** The driver accepts no write concern inside a transaction, which has its own. */
-const majority = { writeConcern: { w: 'majority' } } as const;
+const majorityWrite = { writeConcern: { w: 'majority' } } as const;
 
 /**
  * No capture is due later than this, in milliseconds. A later one was written before the clock
@@ -43,19 +43,19 @@ const latestMs = 10 * 60_000;
  * another handle.
  */
 export class Outbox {
-  private readonly inserting: Gathering<CaptureRow, void>;
+  private readonly insertBatcher: Batcher<CaptureRow, void>;
 
   constructor(
     private readonly connection: Connection,
     private readonly prefix: string,
     private readonly reader: RowReader,
   ) {
-    this.inserting = gatherInserts<CaptureRow>(() => this.collection, majority);
+    this.insertBatcher = batchInserts<CaptureRow>(() => this.collection, majorityWrite);
   }
 
   /** @throws NO_CONNECTION */
   private get collection(): mongo.Collection<CaptureRow> {
-    return nativeCollection<CaptureRow>(this.connection, `${this.prefix}captures`);
+    return getNativeCollection<CaptureRow>(this.connection, `${this.prefix}captures`);
   }
 
   async ensureIndexes(): Promise<void> {
@@ -68,7 +68,7 @@ export class Outbox {
   /** One insert, in `session` if that belongs to this connection's client. */
   async insert(capture: Capture, session?: ClientSession): Promise<void> {
     const { id, ...row } = capture;
-    if (session === undefined) return this.inserting.ask({ _id: id, ...row });
+    if (session === undefined) return this.insertBatcher.add({ _id: id, ...row });
     await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
   }
 
@@ -90,7 +90,7 @@ export class Outbox {
   }
 
   /** The due captures of `host`, oldest first. */
-  async due(host: HostId, now: Date, limit: number): Promise<Capture[]> {
+  async findDue(host: HostId, now: Date, limit: number): Promise<Capture[]> {
     const late = new Date(now.getTime() + latestMs);
     const find = (): Promise<CaptureRow[]> =>
       this.collection
@@ -105,7 +105,7 @@ export class Outbox {
   }
 
   /** The captures of `host` that are not due yet, in batches. */
-  async *notDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
+  async *findNotDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
     const cursor = this.collection
       .find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit })
       .sort({ dueAt: 1 });
@@ -124,7 +124,7 @@ export class Outbox {
     await this.collection.updateMany(
       { _id: { $in: [...ids] } },
       { $set: { dueAt: new Date(0) } },
-      majority,
+      majorityWrite,
     );
   }
 
@@ -153,7 +153,7 @@ export class Outbox {
    * Waiting captures of these paths, for each path the newest first. Paths without a capture are
    * omitted.
    */
-  async findCaptured(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
+  async findCaptured(paths: readonly Path[]): Promise<Map<Path, PathCapture[]>> {
     if (paths.length === 0) return new Map();
     if (paths.length > pathLimit) return this.findCapturedByHalves(paths);
     const rows = await this.collection
@@ -163,7 +163,7 @@ export class Outbox {
           readPreference: 'primary',
           limit: capturedLimit,
           ...(paths.length === 1 ? { sort: { _id: -1 } } : {}),
-          projection: projectOnly(paths),
+          projection: projectPaths(paths),
         },
       )
       .toArray();
@@ -173,7 +173,7 @@ export class Outbox {
       : this.findCapturedByHalves(paths);
   }
 
-  private async findCapturedByHalves(paths: readonly Path[]): Promise<Map<Path, Captured[]>> {
+  private async findCapturedByHalves(paths: readonly Path[]): Promise<Map<Path, PathCapture[]>> {
     const half = Math.ceil(paths.length / 2);
     const [some, others] = await Promise.all([
       this.findCaptured(paths.slice(0, half)),
@@ -183,7 +183,7 @@ export class Outbox {
   }
 
   /** Whether a waiting capture of this host names the path. */
-  async awaits(host: HostId, path: Path): Promise<boolean> {
+  async hasCaptureOf(host: HostId, path: Path): Promise<boolean> {
     return (
       (await this.collection.findOne(
         { host, touched: path },
@@ -193,7 +193,7 @@ export class Outbox {
   }
 
   async remove(ids: readonly string[]): Promise<void> {
-    await this.collection.deleteMany({ _id: { $in: [...ids] } }, majority);
+    await this.collection.deleteMany({ _id: { $in: [...ids] } }, majorityWrite);
   }
 
   /**
@@ -203,8 +203,8 @@ export class Outbox {
   async postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void> {
     await this.collection.updateOne(
       { _id: id },
-      { $set: { dueAt, ...(touched ? { touched: [...touched], sweep: [] } : {}) } },
-      majority,
+      { $set: { dueAt, ...(touched ? { touched: [...touched], rescan: [] } : {}) } },
+      majorityWrite,
     );
   }
 
@@ -212,19 +212,27 @@ export class Outbox {
    * Keeps only these candidates, and paths that could not be processed, and checks them again
    * when the capture is due.
    */
-  async keepLeft(
+  async keepUnreferenced(
     {
       id,
       touched,
-      left,
-      leftSince,
-    }: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date },
+      unreferenced,
+      unreferencedSince,
+    }: Pick<Capture, 'id' | 'touched' | 'unreferenced'> & { unreferencedSince: Date },
     dueAt: Date,
   ): Promise<void> {
     await this.collection.updateOne(
       { _id: id },
-      { $set: { touched: [...touched], sweep: [], left: [...left], leftSince, dueAt } },
-      majority,
+      {
+        $set: {
+          touched: [...touched],
+          rescan: [],
+          unreferenced: [...unreferenced],
+          unreferencedSince,
+          dueAt,
+        },
+      },
+      majorityWrite,
     );
   }
 
@@ -239,8 +247,8 @@ export class Outbox {
     session?: ClientSession;
     writeConcern?: { w: 'majority' };
   } {
-    if (session === undefined || !this.isOurs(session)) return majority;
-    return session.inTransaction() ? { session } : { session, ...majority };
+    if (session === undefined || !this.isOurs(session)) return majorityWrite;
+    return session.inTransaction() ? { session } : { session, ...majorityWrite };
   }
 
   /**
@@ -260,30 +268,32 @@ function toCapture({ _id, ...row }: CaptureRow): Capture {
  * Projects each row to these paths, since a row may name a thousand. They are literals, because a
  * path may begin with `$`.
  */
-function projectOnly(paths: readonly Path[]): mongo.Document {
-  const asked = { $literal: [...paths] };
+function projectPaths(paths: readonly Path[]): mongo.Document {
+  const requested = { $literal: [...paths] };
   const listOf = (field: string): mongo.Document => ({ $cond: [{ $isArray: field }, field, []] });
   return {
     host: 1,
-    touched: { $setIntersection: [listOf('$touched'), asked] },
-    asserted: { $filter: { input: listOf('$asserted'), cond: { $in: ['$$this.path', asked] } } },
+    touched: { $setIntersection: [listOf('$touched'), requested] },
+    asserted: {
+      $filter: { input: listOf('$asserted'), cond: { $in: ['$$this.path', requested] } },
+    },
   };
 }
 
-function groupByPath(rows: readonly CaptureRow[]): Map<Path, Captured[]> {
-  const found = new Map<Path, Captured[]>();
+function groupByPath(rows: readonly CaptureRow[]): Map<Path, PathCapture[]> {
+  const found = new Map<Path, PathCapture[]>();
   for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) =>
     a._id < b._id ? 1 : -1,
   )) {
     for (const path of touched) {
       const captured = found.get(path) ?? [];
-      const said = asserted.flatMap((one) =>
-        one.path === path && isSeen(one.seen) ? [one.seen] : [],
+      const assertedInfo = asserted.flatMap((one) =>
+        one.path === path && isLocalFileInfo(one.info) ? [one.info] : [],
       );
       const before = captured.findIndex((one) => one.host === host),
         newer = captured[before];
-      if (newer === undefined) captured.push({ host, id, asserted: said });
-      else captured[before] = { ...newer, asserted: [...newer.asserted, ...said] };
+      if (newer === undefined) captured.push({ host, id, asserted: assertedInfo });
+      else captured[before] = { ...newer, asserted: [...newer.asserted, ...assertedInfo] };
       found.set(path, captured);
     }
   }

@@ -5,7 +5,7 @@ import { Operation } from './operation.js';
 import type { CommitWatch } from './session-commit.js';
 
 /** Returns the options for a model. Undefined if it is not captured. */
-export type OptionsOf = (model: PluggedModel) => ResolvedPluginOptions | undefined;
+export type FindModelOptions = (model: PluggedModel) => ResolvedPluginOptions | undefined;
 
 /**
  * Calls `listener` at the end of each compilation of a model with the schema or a clone of it.
@@ -22,11 +22,11 @@ export function onCompiled(schema: Schema, listener: (model: PluggedModel) => vo
 /** The captured models. Each is announced once. */
 export class PluggedModels {
   /** Each model with its connection at that time, since a model may move to another. */
-  private readonly noticed = new WeakMap<PluggedModel, Connection>();
+  private readonly announced = new WeakMap<PluggedModel, Connection>();
 
   constructor(
     private readonly deps: CaptureDeps,
-    private readonly optionsOf: OptionsOf,
+    private readonly findOptions: FindModelOptions,
     private readonly commits: CommitWatch,
   ) {}
 
@@ -37,7 +37,7 @@ export class PluggedModels {
 
   /** Whether operations of `model` are captured once this machine is initialised. */
   isPlugged(model: PluggedModel): boolean {
-    return this.notice(model) !== undefined;
+    return this.announceModel(model) !== undefined;
   }
 
   /** Whether operations of `model` are captured now. */
@@ -49,35 +49,35 @@ export class PluggedModels {
    * Starts the capture of an operation of `model`. Undefined if it is not captured.
    * @param collection where it writes, once that is known
    */
-  begin(
+  beginOperation(
     model: PluggedModel,
     session: ClientSession | undefined,
     collection?: mongo.Collection,
   ): Operation | undefined {
-    const options = this.notice(model);
-    const capturing = options && this.deps.capturing(model);
+    const options = this.announceModel(model);
+    const context = options && this.deps.getContext(model);
     return (
       options &&
-      capturing &&
-      new Operation(model, options, capturing, session, this.commits, collection)
+      context &&
+      new Operation(model, options, context, session, this.commits, collection)
     );
   }
 
   /** The options that apply to a model. Undefined if it is not captured. */
-  private notice(model: PluggedModel): ResolvedPluginOptions | undefined {
-    const options = this.optionsOf(model);
-    if (options === undefined || nameCollection(model).startsWith(this.deps.collectionPrefix))
+  private announceModel(model: PluggedModel): ResolvedPluginOptions | undefined {
+    const options = this.findOptions(model);
+    if (options === undefined || getCollectionName(model).startsWith(this.deps.collectionPrefix))
       return undefined;
-    if (this.noticed.get(model) === model.db) return options;
+    if (this.announced.get(model) === model.db) return options;
     this.deps.onModel(model, model.db, options);
     this.deps.onDeclare(options.declaredDirs(), `model ${model.modelName}`);
-    this.noticed.set(model, model.db);
+    this.announced.set(model, model.db);
     return options;
   }
 }
 
 /** The collection of a custom driver may have only one of the two names, or none. */
-function nameCollection({ collection }: PluggedModel): string {
+function getCollectionName({ collection }: PluggedModel): string {
   const { collectionName, name } = collection as { collectionName?: string; name?: string };
   return collectionName ?? name ?? '';
 }

@@ -1,10 +1,10 @@
 import type { Schema } from 'mongoose';
 import { captureDelete, captureUpdate } from './captured-queries.js';
 import type { PluggedModel } from './capturing.js';
-import { readOptions, readSession } from './driver-options.js';
+import { readDriverOptions, readSession } from './driver-options.js';
 import {
   guardCollection,
-  type Intercept,
+  type Interceptor,
   isGuardedBy,
   requireProperty,
 } from './guard-collection.js';
@@ -16,16 +16,16 @@ interface PluggedQuery {
   mongooseCollection: object | undefined;
 }
 
-const updates = [
+const updateMethods = [
   'updateOne',
   'updateMany',
   'replaceOne',
   'findOneAndUpdate',
   'findOneAndReplace',
 ] as const;
-const deletes = ['deleteOne', 'deleteMany', 'findOneAndDelete'] as const;
-export type QueryName = (typeof updates)[number] | (typeof deletes)[number];
-const names: readonly QueryName[] = [...updates, ...deletes];
+const deleteMethods = ['deleteOne', 'deleteMany', 'findOneAndDelete'] as const;
+export type QueryMethod = (typeof updateMethods)[number] | (typeof deleteMethods)[number];
+const queryMethods: readonly QueryMethod[] = [...updateMethods, ...deleteMethods];
 
 /** Mongoose's types accept these hooks only by literal names. */
 interface QueryHooks {
@@ -42,8 +42,8 @@ interface QueryHooks {
  * and validators and hooks have passed.
  */
 export function addQueryHooks(schema: Schema, models: PluggedModels): void {
-  const intercepts = new WeakMap<PluggedModel, Intercept>();
-  for (const name of names) {
+  const intercepts = new WeakMap<PluggedModel, Interceptor>();
+  for (const name of queryMethods) {
     (schema as unknown as QueryHooks).pre(
       name,
       { query: true, document: false },
@@ -53,26 +53,26 @@ export function addQueryHooks(schema: Schema, models: PluggedModels): void {
           collection = requireProperty(this.mongooseCollection, 'mongooseCollection', this.model);
         // A cloned query already has the guard of its original.
         if (!isGuardedBy(collection, intercept))
-          this.mongooseCollection = guardCollection(collection, names, intercept);
+          this.mongooseCollection = guardCollection(collection, queryMethods, intercept);
       },
     );
   }
 
-  function useIntercept(model: PluggedModel): Intercept {
-    const intercept = intercepts.get(model) ?? makeIntercept(model, models);
+  function useIntercept(model: PluggedModel): Interceptor {
+    const intercept = intercepts.get(model) ?? makeQueryInterceptor(model, models);
     intercepts.set(model, intercept);
     return intercept;
   }
 }
 
-function makeIntercept(model: PluggedModel, models: PluggedModels): Intercept {
+function makeQueryInterceptor(model: PluggedModel, models: PluggedModels): Interceptor {
   return (call, write) => {
-    const isDelete = (deletes as readonly string[]).includes(call.method);
-    const options = readOptions(call.args[isDelete ? 1 : 2]);
+    const isDelete = (deleteMethods as readonly string[]).includes(call.method);
+    const options = readDriverOptions(call.args[isDelete ? 1 : 2]);
     // The server only explains such a query and writes nothing.
     const operation =
       (options['explain'] ?? false) === false
-        ? models.begin(model, readSession(options), call.collection)
+        ? models.beginOperation(model, readSession(options), call.collection)
         : undefined;
     if (!operation) return write();
     return isDelete

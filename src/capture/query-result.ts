@@ -12,7 +12,7 @@ export interface QueryResult {
  * Reads the answer to `updateOne`, `updateMany`, `replaceOne`, `deleteOne` or `deleteMany`. A
  * skipped query has no answer.
  */
-export function readCounts(result: unknown): QueryResult {
+export function readUpdateResult(result: unknown): QueryResult {
   if (!isObject(result)) return { nothingWritten: true, written: 0, ids: [] };
   const {
     acknowledged,
@@ -36,7 +36,7 @@ export function readCounts(result: unknown): QueryResult {
  * `includeResultMetadata`, or nothing if none was found. An upsert with `new: false` that returns
  * nothing may have inserted an unknown document.
  */
-export function readFound(
+export function readFindResult(
   result: unknown,
   options: Readonly<Record<string, unknown>>,
 ): QueryResult {

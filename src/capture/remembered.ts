@@ -1,8 +1,8 @@
 import type { CaptureContent } from './make-captures.js';
 import type { PlainDocument } from './capturing.js';
-import type { DocumentStrings, NamedString } from './document-strings.js';
+import type { DocumentStrings, FieldString } from './document-strings.js';
 import type { Operation } from './operation.js';
-import { readStored, type ReadOptions } from './stored-documents.js';
+import { readStoredDocuments, type StoredReadOptions } from './stored-documents.js';
 import { listNames, PathFinder } from './touched-paths.js';
 
 /**
@@ -13,20 +13,20 @@ export const maxDocuments = 1_000;
 /** How many of their strings stay in memory meanwhile. */
 const maxStrings = 50_000;
 
-interface Known {
+interface RememberedDocument {
   readonly id: unknown;
-  readonly names: readonly NamedString[];
+  readonly names: readonly FieldString[];
 }
 
 /**
  * The documents that an operation changes, and the strings that they named before it. It finds
  * them again by `_id`, because its filter may no longer match them.
  */
-export class Remembered {
-  private readonly documents = new Map<string, Known>();
+export class RememberedDocuments {
+  private readonly documents = new Map<string, RememberedDocument>();
   private strings = 0;
   /** Paths that the operation itself names, for whichever documents. */
-  private shared: CaptureContent = { touched: [], left: [], complete: true };
+  private shared: CaptureContent = { touched: [], unreferenced: [], complete: true };
   /** Whether all documents of the operation are among them. */
   complete = true;
 
@@ -39,12 +39,12 @@ export class Remembered {
   /** Looks up what `filter` finds, up to the limits. */
   async read(
     filter: PlainDocument,
-    like: ReadOptions['like'] = {},
+    like: StoredReadOptions['like'] = {},
     limit = Infinity,
   ): Promise<void> {
     const { options, session, readable } = this.operation;
     const found = await this.operation.lookUp(async () => {
-      for await (const document of readStored(readable, filter, options, {
+      for await (const document of readStoredDocuments(readable, filter, options, {
         session,
         like,
         limit: Math.min(limit, maxDocuments + 1),
@@ -61,7 +61,7 @@ export class Remembered {
 
   /** Adds a document that is new, or of which only the id is known. */
   include(id: unknown): void {
-    const key = keyOf(id);
+    const key = makeIdKey(id);
     if (this.documents.has(key)) return;
     if (this.documents.size >= maxDocuments) this.complete = false;
     else this.documents.set(key, { id, names: [] });
@@ -72,21 +72,21 @@ export class Remembered {
    * operation are touched.
    */
   async listBefore({ strings, complete }: DocumentStrings): Promise<CaptureContent[]> {
-    const { options, capturing, propagates } = this.operation;
-    const named = await new PathFinder(options, capturing, false).listTouched(strings);
-    this.shared = { touched: named.paths, left: [], complete: complete && this.complete };
-    const finder = new PathFinder(options, capturing, false);
+    const { options, context, propagates } = this.operation;
+    const named = await new PathFinder(options, context, false).listTouched(strings);
+    this.shared = { touched: named.paths, unreferenced: [], complete: complete && this.complete };
+    const finder = new PathFinder(options, context, false);
     const single = this.documents.size === 1;
     const contents: CaptureContent[] = single ? [] : [this.shared];
     for (const { id, names } of this.documents.values()) {
       const savedBy = this.operation.savedBy(id);
       const shared = single ? named.paths : [];
       if (propagates) {
-        const left = finder.listLeft(names.map(({ value }) => value));
+        const unreferenced = finder.listUnreferenced(names.map(({ value }) => value));
         contents.push({
           savedBy,
           touched: shared,
-          left: left.filter((path) => !named.paths.includes(path)),
+          unreferenced: unreferenced.filter((path) => !named.paths.includes(path)),
           complete: this.shared.complete,
         });
       } else {
@@ -94,7 +94,7 @@ export class Remembered {
         contents.push({
           savedBy,
           touched: [...new Set([...shared, ...paths])],
-          left: [],
+          unreferenced: [],
           complete: this.shared.complete,
         });
       }
@@ -104,28 +104,28 @@ export class Remembered {
 
   /** The paths that the documents name now. A path that one of them names is not unreferenced. */
   async listAfter(): Promise<CaptureContent[]> {
-    const { model, options, capturing, session, readable } = this.operation;
-    const finder = new PathFinder(options, capturing);
+    const { model, options, context, session, readable } = this.operation;
+    const finder = new PathFinder(options, context);
     const contents: CaptureContent[] = this.complete ? [] : [{ ...this.shared, complete: false }];
     const gone = new Map(this.documents);
     const ids = [...this.documents.values()].map(({ id }) => id);
-    for await (const document of readStored(readable, { _id: { $in: ids } }, options, {
+    for await (const document of readStoredDocuments(readable, { _id: { $in: ids } }, options, {
       session,
       limit: ids.length + 1,
     })) {
-      const key = keyOf(document['_id']);
+      const key = makeIdKey(document['_id']);
       const { strings, complete } = listNames(document, options, model.modelName);
       const savedBy = this.operation.savedBy(document['_id']);
       const { paths, absent, refused } = await finder.listTouched(strings);
       this.operation.warnOfRefused(refused, savedBy);
       const unsynced = await finder.listUnsynced(strings);
-      if (unsynced.length > 0) this.operation.capturing.noteUnsynced(savedBy, unsynced);
+      if (unsynced.length > 0) this.operation.context.reportUnsynced(savedBy, unsynced);
       contents.push({
         savedBy,
         touched: paths,
         absent,
         unsynced,
-        left: this.listLeft(this.documents.get(key), strings, finder),
+        unreferenced: this.listUnreferenced(this.documents.get(key), strings, finder),
         complete,
       });
       gone.delete(key);
@@ -134,14 +134,14 @@ export class Remembered {
       contents.push({
         savedBy: this.operation.savedBy(known.id),
         touched: [],
-        left: this.listLeft(known, [], finder),
+        unreferenced: this.listUnreferenced(known, [], finder),
         complete: true,
       });
     }
     const touched = new Set(contents.flatMap((content) => content.touched));
     return contents.map((content) => ({
       ...content,
-      left: content.left.filter((path) => !touched.has(path)),
+      unreferenced: content.unreferenced.filter((path) => !touched.has(path)),
     }));
   }
 
@@ -159,26 +159,29 @@ export class Remembered {
     const { options, model } = this.operation;
     const { strings } = listNames(document, options, model.modelName);
     this.strings += strings.length;
-    this.documents.set(keyOf(document['_id']), { id: document['_id'], names: strings });
+    this.documents.set(makeIdKey(document['_id']), { id: document['_id'], names: strings });
   }
 
-  private listLeft(
-    known: Known | undefined,
-    now: readonly NamedString[],
+  private listUnreferenced(
+    known: RememberedDocument | undefined,
+    now: readonly FieldString[],
     finder: PathFinder,
-  ): CaptureContent['left'] {
+  ): CaptureContent['unreferenced'] {
     if (!this.operation.propagates || known === undefined) return [];
-    return finder.listLeft(listGone(known.names, now));
+    return finder.listUnreferenced(listRemovedStrings(known.names, now));
   }
 }
 
 /** The strings that are no longer there. */
-export function listGone(before: readonly NamedString[], now: readonly NamedString[]): string[] {
+export function listRemovedStrings(
+  before: readonly FieldString[],
+  now: readonly FieldString[],
+): string[] {
   const values = new Set(now.map(({ value }) => value));
   return before.map(({ value }) => value).filter((value) => value !== '' && !values.has(value));
 }
 
-/** Returns the same key for equal ids, whatever their type. */
-export function keyOf(id: unknown): string {
+/** Returns the same key for equal ids, regardless of their type. */
+export function makeIdKey(id: unknown): string {
   return typeof id === 'bigint' ? `${id}n` : JSON.stringify(id);
 }

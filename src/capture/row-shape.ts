@@ -6,16 +6,16 @@ import {
   isSize,
   isText,
   isToken,
-  orNone,
+  isOptional,
   type RowShape,
 } from '../model/row-shapes.js';
 
-export const isSeen = hasFields({
+export const isLocalFileInfo = hasFields({
   size: isSize,
   mtime: isNumber,
   nanos: isNumber,
-  sha256: orNone(isToken),
-  stamp: orNone(isText),
+  sha256: isOptional(isToken),
+  stamp: isOptional(isText),
 });
 
 /** The required shape of a row of the outbox; see `Capture`. */
@@ -23,10 +23,10 @@ export const captureShape: RowShape = {
   _id: isText,
   host: isText,
   dueAt: isDate,
-  savedBy: orNone(hasFields({ model: isText, id: isText })),
+  savedBy: isOptional(hasFields({ model: isText, id: isText })),
   touched: isList(isText),
-  left: isList(isText),
-  leftSince: orNone(isDate),
-  sweep: isList(hasFields({ dir: isText, after: isNumber })),
-  asserted: orNone(isList(hasFields({ path: isText, seen: isSeen }))),
+  unreferenced: isList(isText),
+  unreferencedSince: isOptional(isDate),
+  rescan: isList(hasFields({ dir: isText, after: isNumber })),
+  asserted: isOptional(isList(hasFields({ path: isText, info: isLocalFileInfo }))),
 };

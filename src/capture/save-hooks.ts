@@ -1,18 +1,18 @@
 import type { Schema } from 'mongoose';
 import { isSubdocument, type PluggedDocument, type PluggedModel } from './capturing.js';
-import { readOptions, readSession } from './driver-options.js';
+import { readDriverOptions, readSession } from './driver-options.js';
 import {
   type DriverCall,
   guardCollection,
-  type Intercept,
+  type Interceptor,
   isGuardedBy,
   requireProperty,
-  withoutGuards,
+  removeGuards,
 } from './guard-collection.js';
-import { judgeError } from './nothing-written.js';
+import { assessWriteError } from './nothing-written.js';
 import type { Operation } from './operation.js';
 import type { PluggedModels } from './plugged.js';
-import { readCounts } from './query-result.js';
+import { readUpdateResult } from './query-result.js';
 import { SavedDocuments } from './saved-documents.js';
 import { findSession } from './session.js';
 
@@ -20,7 +20,7 @@ import { findSession } from './session.js';
  * Adds post hooks before those that were registered earlier, as Mongoose's own plugins do. Its
  * types omit that argument. The app's hooks may throw, so these run first.
  */
-interface RunsFirst {
+interface FirstHooks {
   post(
     name: 'save',
     options: { errorHandler?: true },
@@ -30,7 +30,7 @@ interface RunsFirst {
 }
 
 /** A save that runs now. `written` means that the driver confirmed the write. */
-interface Saving {
+interface SaveInProgress {
   readonly operation: Operation;
   readonly saved: SavedDocuments;
   written: boolean;
@@ -46,14 +46,14 @@ interface Saving {
  * @param inBulk documents of a `bulkSave`, which captures them itself
  */
 export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: WeakSet<object>): void {
-  const saves = new WeakMap<object, Saving>();
-  const intercepts = new WeakMap<object, Intercept>();
+  const saves = new WeakMap<object, SaveInProgress>();
+  const intercepts = new WeakMap<object, Interceptor>();
 
   // The hook has no parameters, because Mongoose 8 would wait for the first one to be called.
   schema.pre('save', function captureBefore() {
     if (isSubdocument(this) || inBulk.has(this)) return;
     const model = this.constructor as PluggedModel;
-    const operation = models.begin(
+    const operation = models.beginOperation(
       model,
       findSession((this as PluggedDocument).$session(), undefined, model.db),
     );
@@ -62,13 +62,13 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
     guardDocument(this, useIntercept(this));
   });
 
-  const first = schema as unknown as RunsFirst;
+  const first = schema as unknown as FirstHooks;
   first.post(
     'save',
     {},
     function captureAfter() {
       const saving = takeSaving(this);
-      return saving && conclude(saving);
+      return saving && concludeSave(saving);
     },
     true,
   );
@@ -85,27 +85,27 @@ export function addSaveHooks(schema: Schema, models: PluggedModels, inBulk: Weak
     true,
   );
 
-  function useIntercept(document: object): Intercept {
+  function useIntercept(document: object): Interceptor {
     let intercept = intercepts.get(document);
     if (!intercept) {
       intercept = async (call, write) => {
         const saving = saves.get(document);
-        return saving ? announceAndWrite(saving, call, write) : write();
+        return saving ? announceSaveAndWrite(saving, call, write) : write();
       };
       intercepts.set(document, intercept);
     }
     return intercept;
   }
 
-  function takeSaving(document: object): Saving | undefined {
+  function takeSaving(document: object): SaveInProgress | undefined {
     const saving = saves.get(document);
     saves.delete(document);
     return saving;
   }
 }
 
-async function announceAndWrite(
-  saving: Saving,
+async function announceSaveAndWrite(
+  saving: SaveInProgress,
   call: DriverCall,
   write: () => Promise<unknown>,
 ): Promise<unknown> {
@@ -113,21 +113,24 @@ async function announceAndWrite(
   const isInsert = call.method === 'insertOne';
   const [filter, update] = call.args as [Record<string, unknown>, unknown];
   const changes = isInsert ? [] : [{ id: filter['_id'], update }];
-  operation.enter(call.collection, readSession(readOptions(call.args[isInsert ? 1 : 2])));
+  operation.enterDriverCall(
+    call.collection,
+    readSession(readDriverOptions(call.args[isInsert ? 1 : 2])),
+  );
   const { result, nothing } = await operation.announceAndWrite(
     await saved.listBefore(changes),
     write,
     {
-      ofError: (error) => judgeError(error, call),
-      ofResult: (answer) =>
-        !isInsert && readCounts(answer).nothingWritten ? 'nothing' : 'written',
+      fromError: (error) => assessWriteError(error, call),
+      fromResult: (answer) =>
+        !isInsert && readUpdateResult(answer).nothingWritten ? 'nothing' : 'written',
     },
   );
   saving.written = !nothing;
   return result;
 }
 
-async function conclude({ operation, saved }: Saving): Promise<void> {
+async function concludeSave({ operation, saved }: SaveInProgress): Promise<void> {
   await operation.concludeWith(() => saved.listAfter());
 }
 
@@ -137,7 +140,7 @@ const collectionSymbol = 'mongoose#Model#collection';
  * Mongoose writes a document through a property that the document inherits from its model. This
  * gives the document its own property, whose calls go through `intercept`.
  */
-function guardDocument(document: object, intercept: Intercept): void {
+function guardDocument(document: object, intercept: Interceptor): void {
   const model = document.constructor as PluggedModel;
   const symbol = requireProperty(findCollectionSymbol(document), collectionSymbol, model);
   const inherited = requireProperty(
@@ -147,7 +150,7 @@ function guardDocument(document: object, intercept: Intercept): void {
   );
   const current = (document as Record<symbol, object | undefined>)[symbol] ?? inherited;
   // A model may move to another connection.
-  const isCurrent = withoutGuards(current) === withoutGuards(inherited);
+  const isCurrent = removeGuards(current) === removeGuards(inherited);
   if (isCurrent && isGuardedBy(current, intercept)) return;
   Object.defineProperty(document, symbol, {
     value: guardCollection(isCurrent ? current : inherited, ['insertOne', 'updateOne'], intercept),

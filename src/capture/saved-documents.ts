@@ -1,17 +1,17 @@
 import type { PlainDocument } from './capturing.js';
-import type { NamedString } from './document-strings.js';
+import type { FieldString } from './document-strings.js';
 import type { CaptureContent } from './make-captures.js';
 import type { Operation } from './operation.js';
 import { toPlainObject } from './plain-object.js';
-import { keyOf, listGone, maxDocuments } from './remembered.js';
-import { readStored } from './stored-documents.js';
+import { makeIdKey, listRemovedStrings, maxDocuments } from './remembered.js';
+import { readStoredDocuments } from './stored-documents.js';
 import { listNames, PathFinder } from './touched-paths.js';
-import { overlay } from './update-names.js';
+import { overlayUpdate } from './update-names.js';
 
-type Stored = ReadonlyMap<string, PlainDocument>;
+type StoredDocuments = ReadonlyMap<string, PlainDocument>;
 
 /** A stored document, and the update that will be sent for it. */
-export interface Change {
+export interface DocumentChange {
   readonly id: unknown;
   readonly update: unknown;
 }
@@ -24,7 +24,7 @@ export interface Change {
 export class SavedDocuments {
   private readonly documents: readonly object[];
   private readonly complete: boolean;
-  private before: Stored = new Map();
+  private before: StoredDocuments = new Map();
   private finder: PathFinder;
 
   constructor(
@@ -33,26 +33,26 @@ export class SavedDocuments {
   ) {
     this.documents = documents.slice(0, maxDocuments);
     this.complete = documents.length <= maxDocuments;
-    this.finder = new PathFinder(operation.options, operation.capturing);
+    this.finder = new PathFinder(operation.options, operation.context);
   }
 
-  async listBefore(changes: readonly Change[]): Promise<CaptureContent[]> {
+  async listBefore(changes: readonly DocumentChange[]): Promise<CaptureContent[]> {
     if (this.operation.propagates)
       this.before = await this.read(changes.slice(0, maxDocuments).map(({ id }) => id));
-    const updates = new Map(changes.map(({ id, update }) => [keyOf(id), update]));
+    const updates = new Map(changes.map(({ id, update }) => [makeIdKey(id), update]));
     const expected = new Map<string, PlainDocument>();
     for (const document of this.before.size > 0 ? this.documents : []) {
       const memory = toPlainObject(document);
-      const key = keyOf(memory['_id']);
+      const key = makeIdKey(memory['_id']);
       const stored = this.before.get(key);
-      if (stored) expected.set(key, overlay(stored, memory, updates.get(key)));
+      if (stored) expected.set(key, overlayUpdate(stored, memory, updates.get(key)));
     }
     return this.list(expected, false);
   }
 
   /** Checks the files again: some may exist only after the write. */
   async listAfter(): Promise<CaptureContent[]> {
-    this.finder = this.finder.again();
+    this.finder = this.finder.prepareSecondLookup();
     return this.list(
       this.before.size > 0
         ? await this.read([...this.before.values()].map(({ _id }) => _id))
@@ -63,14 +63,14 @@ export class SavedDocuments {
 
   /**
    * @param now the stored state after the write, of documents that were stored before
-   * @param tells whether to warn of refused names
+   * @param warns whether to warn of refused names
    */
-  private async list(now: Stored, tells: boolean): Promise<CaptureContent[]> {
+  private async list(now: StoredDocuments, warns: boolean): Promise<CaptureContent[]> {
     const { operation, finder } = this;
     const contents: CaptureContent[] = [];
     for (const document of this.documents) {
       const memory = toPlainObject(document);
-      const key = keyOf(memory['_id']);
+      const key = makeIdKey(memory['_id']);
       // The driver gives an id to a plain document without one.
       const savedBy = memory['_id'] === undefined ? undefined : operation.savedBy(memory['_id']);
       const { strings, complete } = listNames(
@@ -79,41 +79,46 @@ export class SavedDocuments {
         operation.model.modelName,
       );
       const touched = await finder.listTouched(strings);
-      if (tells && savedBy) operation.warnOfRefused(touched.refused, savedBy);
-      const unsynced = tells ? await finder.listUnsynced(strings) : [];
-      if (savedBy && unsynced.length > 0) operation.capturing.noteUnsynced(savedBy, unsynced);
-      else if (tells && savedBy && touched.paths.length === 0)
-        operation.capturing.noteUnnamed(savedBy);
-      const left = finder.listLeft(
-        listGone(this.listStrings(this.before.get(key)), now.has(key) ? strings : []),
+      if (warns && savedBy) operation.warnOfRefused(touched.refused, savedBy);
+      const unsynced = warns ? await finder.listUnsynced(strings) : [];
+      if (savedBy && unsynced.length > 0) operation.context.reportUnsynced(savedBy, unsynced);
+      else if (warns && savedBy && touched.paths.length === 0)
+        operation.context.reportUnnamed(savedBy);
+      const unreferenced = finder.listUnreferenced(
+        listRemovedStrings(this.listStrings(this.before.get(key)), now.has(key) ? strings : []),
       );
       contents.push({
         savedBy,
         touched: touched.paths,
         absent: touched.absent,
         unsynced,
-        left: left.filter((path) => !touched.paths.includes(path)),
+        unreferenced: unreferenced.filter((path) => !touched.paths.includes(path)),
         complete: complete && this.complete,
       });
     }
     return contents;
   }
 
-  private listStrings(document: PlainDocument | undefined): readonly NamedString[] {
+  private listStrings(document: PlainDocument | undefined): readonly FieldString[] {
     return document
       ? listNames(document, this.operation.options, this.operation.model.modelName).strings
       : [];
   }
 
-  private async read(ids: readonly unknown[]): Promise<Stored> {
+  private async read(ids: readonly unknown[]): Promise<StoredDocuments> {
     const { options, session } = this.operation;
     const found = new Map<string, PlainDocument>();
     if (ids.length === 0) return found;
-    for await (const stored of readStored(this.operation.readable, { _id: { $in: ids } }, options, {
-      session,
-      limit: ids.length,
-    })) {
-      found.set(keyOf(stored['_id']), stored);
+    for await (const stored of readStoredDocuments(
+      this.operation.readable,
+      { _id: { $in: ids } },
+      options,
+      {
+        session,
+        limit: ids.length,
+      },
+    )) {
+      found.set(makeIdKey(stored['_id']), stored);
     }
     return found;
   }

@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongoose';
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { Capture } from '../model/words.js';
-import type { Capturing } from './capturing.js';
+import type { CaptureContext } from './capturing.js';
 
 /** Further captures of a session are not remembered. They are found when they are due. */
 const maxCaptures = 1_000;
@@ -15,14 +15,14 @@ export class CommitWatch {
   private readonly waiting = new WeakMap<ClientSession, Map<string, Capture>>();
 
   /** Hands these captures over when `session` has ended, if their transaction was committed. */
-  add(session: ClientSession, captures: readonly Capture[], capturing: Capturing): void {
+  add(session: ClientSession, captures: readonly Capture[], context: CaptureContext): void {
     let waiting = this.waiting.get(session);
     if (waiting === undefined) {
       const fresh = (waiting = new Map<string, Capture>());
       this.waiting.set(session, fresh);
       session.once('ended', () => {
         this.waiting.delete(session);
-        void handOverStored(fresh, capturing);
+        void handOverStored(fresh, context);
       });
     }
     for (const capture of captures)
@@ -32,7 +32,7 @@ export class CommitWatch {
 
 async function handOverStored(
   captures: ReadonlyMap<string, Capture>,
-  { outbox, handOver, log }: Capturing,
+  { outbox, handOver, log }: CaptureContext,
 ): Promise<void> {
   try {
     for (const id of await outbox.findStored([...captures.keys()])) {
@@ -42,7 +42,7 @@ async function handOverStored(
   } catch (error) {
     log.warn(
       `captures of a transaction wait until they are due, because the outbox could not be read: ` +
-        `${messageOf(error)}`,
+        `${getErrorMessage(error)}`,
     );
   }
 }

@@ -2,7 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClientSession, Connection } from 'mongoose';
 
 /** Mongoose sets this with the option `transactionAsyncLocalStorage`. Its types omit it. */
-interface WithStorage {
+interface WithTransactionStorage {
   readonly transactionAsyncLocalStorage?: AsyncLocalStorage<{ readonly session?: ClientSession }>;
 }
 
@@ -19,5 +19,6 @@ export function findSession(
   if (typeof options === 'object' && options !== null && Object.hasOwn(options, 'session')) {
     return (options as { session?: ClientSession | null }).session ?? undefined;
   }
-  return (connection.base as WithStorage).transactionAsyncLocalStorage?.getStore()?.session;
+  return (connection.base as WithTransactionStorage).transactionAsyncLocalStorage?.getStore()
+    ?.session;
 }

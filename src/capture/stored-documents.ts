@@ -1,9 +1,9 @@
 import type { ClientSession, mongo } from 'mongoose';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import { nativeCollection } from '../util/collections.js';
+import { getNativeCollection } from '../util/collections.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 
-export interface ReadOptions {
+export interface StoredReadOptions {
   readonly session?: ClientSession | undefined;
   /** 0 means all. */
   readonly limit: number;
@@ -16,7 +16,7 @@ export interface ReadOptions {
   readonly like?: Readonly<Record<string, unknown>>;
 }
 
-const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
+const passedOnOptions = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
 
 /**
  * Reads documents as the database stores them, from the primary and in the operation's session,
@@ -24,16 +24,16 @@ const passedOn = ['sort', 'collation', 'hint', 'let', 'maxTimeMS'] as const;
  * hooks could hide documents and would run for a read that the app did not make. Its setters
  * would run again, and its debug log would show the read.
  */
-export async function* readStored(
+export async function* readStoredDocuments(
   collection: mongo.Collection,
   filter: PlainDocument,
   options: ResolvedPluginOptions,
-  { session, limit, batchSize = 1_000, like = {} }: ReadOptions,
+  { session, limit, batchSize = 1_000, like = {} }: StoredReadOptions,
 ): AsyncGenerator<PlainDocument> {
   const given = Object.fromEntries(
-    passedOn.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]),
+    passedOnOptions.filter((name) => like[name] !== undefined).map((name) => [name, like[name]]),
   );
-  const projection = listFields(options);
+  const projection = makeProjection(options);
   yield* collection.find(filter, {
     ...given,
     limit,
@@ -48,15 +48,15 @@ export async function* readStored(
  * The driver's collection of a model.
  * @throws NO_CONNECTION
  */
-export function storedOf(model: PluggedModel): mongo.Collection {
-  return nativeCollection(model.db, model.collection.collectionName);
+export function getStoredCollection(model: PluggedModel): mongo.Collection {
+  return getNativeCollection(model.db, model.collection.collectionName);
 }
 
 /**
  * A projection of whole top-level fields. Nested names could overlap, which MongoDB refuses.
  * Undefined means everything.
  */
-function listFields({ paths }: ResolvedPluginOptions): Record<string, 1> | undefined {
+function makeProjection({ paths }: ResolvedPluginOptions): Record<string, 1> | undefined {
   if (paths === undefined || typeof paths === 'function') return undefined;
   return Object.fromEntries(paths.map((path) => [path.split('.', 1)[0] ?? path, 1] as const));
 }

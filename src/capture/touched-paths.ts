@@ -1,21 +1,21 @@
-import { hasCode, messageOf, SyncMediaError } from '../model/errors.js';
+import { hasErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Root } from '../replica/replica.js';
+import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Path, Unsynced } from '../model/words.js';
-import { findCandidates } from './candidates.js';
+import type { Path, UnsyncedFile } from '../model/words.js';
+import { findPathCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
 import {
   collectFields,
   collectStrings,
   type DocumentStrings,
-  type NamedString,
+  type FieldString,
   operationLimits,
 } from './document-strings.js';
 
 /** Where paths are looked up. */
-export interface Place {
-  readonly root: Pick<Root, 'observe' | 'observeNow' | 'isNear' | 'hasFile'>;
+export interface PathContext {
+  readonly root: Pick<Replica, 'observe' | 'observeSynchronously' | 'isOnLocalDisk' | 'hasFile'>;
   /**
    * The roots of all known hosts, this one first. Absolute paths in documents may belong to any
    * of them.
@@ -25,16 +25,16 @@ export interface Place {
   readonly dirs: (this: void) => SyncDirs;
 }
 
-export interface Touched {
+export interface TouchedPaths {
   readonly paths: readonly Path[];
   /** Other paths that the strings may mean, perhaps of files on other hosts. */
   readonly absent: readonly Path[];
   /** Strings at the fields of `paths` that cannot be sent. */
-  readonly refused: readonly (NamedString & { readonly why: string })[];
+  readonly refused: readonly (FieldString & { readonly why: string })[];
 }
 
 /** The possible meanings of one string. */
-interface Reading {
+interface StringReading {
   /** Every path that it may mean, most literal first. */
   readonly candidates: readonly Path[];
   /**
@@ -42,13 +42,13 @@ interface Reading {
    */
   readonly direct: readonly Path[];
   /** Paths that this host does not sync. */
-  readonly unsynced: readonly Unsynced[];
+  readonly unsynced: readonly UnsyncedFile[];
   /** Why it cannot be sent at all. */
   readonly why?: string | undefined;
 }
 
 /** A string with those of its paths that are files here. */
-interface Meaning extends Reading {
+interface StringMeaning extends StringReading {
   readonly files: readonly Path[];
 }
 
@@ -56,13 +56,13 @@ interface Meaning extends Reading {
  * Longer strings name no file: a path has at most 2,000 bytes, three times that if all are
  * percent-encoded.
  */
-const maxLength = 16_384;
+const maxStringLength = 16_384;
 const observersAtOnce = 16;
 /**
  * How many strings of one lookup are checked synchronously. More could block the process for too
  * long.
  */
-const atOnceLimit = 32;
+const synchronousLimit = 32;
 
 /**
  * The strings of a document that may name files, by the `paths` option. Throws BAD_OPTION naming
@@ -82,7 +82,7 @@ export function listNames(
   } catch (error) {
     throw new SyncMediaError(
       'BAD_OPTION',
-      `model ${model}: the function given as \`paths\` threw: ${messageOf(error)}`,
+      `model ${model}: the function given as \`paths\` threw: ${getErrorMessage(error)}`,
       { cause: error },
     );
   }
@@ -100,7 +100,9 @@ export function listNames(
 export function listAnyNames(value: unknown, limits = operationLimits): DocumentStrings {
   const { strings, complete } = collectStrings(value, limits);
   return {
-    strings: strings.filter((string) => string.value !== '' && string.value.length <= maxLength),
+    strings: strings.filter(
+      (string) => string.value !== '' && string.value.length <= maxStringLength,
+    ),
     complete,
   };
 }
@@ -110,32 +112,32 @@ export function listAnyNames(value: unknown, limits = operationLimits): Document
  * operation hold the same ones. A string names every file that it can mean.
  */
 export class PathFinder {
-  private readonly meanings = new Map<string, Promise<Meaning>>();
-  private readonly readings = new Map<string, Reading>();
+  private readonly meanings = new Map<string, Promise<StringMeaning>>();
+  private readonly readings = new Map<string, StringReading>();
   private readonly files = new Set<Path>();
   /** The strings of the previous lookup, and the paths that were files then. */
   private before: {
-    readonly readings: ReadonlyMap<string, Reading>;
+    readonly readings: ReadonlyMap<string, StringReading>;
     readonly files: ReadonlySet<Path>;
   } = { readings: new Map(), files: new Set() };
-  private looked = 0;
+  private lookups = 0;
 
   /**
-   * @param asked whether the app said where its paths are; safe ones below a sync dir then need
-   * not exist yet
+   * @param isExplicit whether the app said where its paths are; safe ones below a sync dir then
+   *   need not exist yet
    */
   constructor(
     private readonly options: ResolvedPluginOptions,
-    private readonly place: Place,
-    private readonly asked = options.paths !== undefined,
+    private readonly context: PathContext,
+    private readonly isExplicit = options.paths !== undefined,
   ) {}
 
   /**
    * A finder for a second lookup, which checks only paths that were no files at the first. The
    * others are still named, and the outbox processor checks them anyway.
    */
-  again(): PathFinder {
-    const finder = new PathFinder(this.options, this.place, this.asked);
+  prepareSecondLookup(): PathFinder {
+    const finder = new PathFinder(this.options, this.context, this.isExplicit);
     finder.before = { readings: this.readings, files: this.files };
     return finder;
   }
@@ -144,14 +146,14 @@ export class PathFinder {
    * The paths that these strings name: existing files, and expected ones if the app said where
    * its paths are. Excluded paths are omitted.
    */
-  async listTouched(strings: readonly NamedString[]): Promise<Touched> {
-    const refused: (NamedString & { why: string })[] = [];
+  async listTouched(strings: readonly FieldString[]): Promise<TouchedPaths> {
+    const refused: (FieldString & { why: string })[] = [];
     const absent = new Set<Path>();
-    const found = await mapBounded(strings, async (string) => {
+    const found = await mapPathsConcurrently(strings, async (string) => {
       const meaning = await this.lookUp(string.value);
       const { candidates, files, why } = meaning;
       for (const path of candidates) absent.add(path);
-      if (!this.asked) return files;
+      if (!this.isExplicit) return files;
       if (why !== undefined && files.length === 0) refused.push({ ...string, why });
       return why === undefined ? [...files, ...this.listExpected(meaning)] : files;
     });
@@ -164,17 +166,17 @@ export class PathFinder {
    * The paths that strings of an earlier document may have named. All possible paths count, as
    * the files may be gone already.
    */
-  listLeft(values: readonly string[]): Path[] {
-    return [...new Set(values.flatMap((value) => this.read(value).candidates))];
+  listUnreferenced(values: readonly string[]): Path[] {
+    return [...new Set(values.flatMap((value) => this.readString(value).candidates))];
   }
 
   /** Files that these strings name and this host does not sync. */
-  async listUnsynced(strings: readonly NamedString[]): Promise<Unsynced[]> {
+  async listUnsynced(strings: readonly FieldString[]): Promise<UnsyncedFile[]> {
     const byPath = new Map(
-      strings.flatMap(({ value }) => this.read(value).unsynced).map((one) => [one.path, one]),
+      strings.flatMap(({ value }) => this.readString(value).unsynced).map((one) => [one.path, one]),
     );
-    const found = await mapBounded([...byPath.values()], async (one) =>
-      (await this.place.root.hasFile(one.path)) ? [one] : [],
+    const found = await mapPathsConcurrently([...byPath.values()], async (one) =>
+      (await this.context.root.hasFile(one.path)) ? [one] : [],
     );
     return found.flat();
   }
@@ -183,58 +185,58 @@ export class PathFinder {
    * Paths that the app may be about to write: the most literal one, or one in each sync dir that
    * has no such file yet.
    */
-  private listExpected({ candidates, direct, files }: Meaning): readonly Path[] {
+  private listExpected({ candidates, direct, files }: StringMeaning): readonly Path[] {
     if (direct.length > 0)
       return direct.some((path) => files.includes(path)) ? [] : direct.slice(0, 1);
-    const dirs = this.place.dirs();
-    const fulfilled = new Set(files.map((path) => dirs.of(path)));
-    return candidates.filter((path) => !fulfilled.has(dirs.of(path)));
+    const dirs = this.context.dirs();
+    const fulfilled = new Set(files.map((path) => dirs.findFor(path)));
+    return candidates.filter((path) => !fulfilled.has(dirs.findFor(path)));
   }
 
-  private lookUp(value: string): Promise<Meaning> {
+  private lookUp(value: string): Promise<StringMeaning> {
     let meaning = this.meanings.get(value);
     if (meaning === undefined) this.meanings.set(value, (meaning = this.observe(value)));
     return meaning;
   }
 
-  private async observe(value: string): Promise<Meaning> {
-    const reading = this.read(value),
-      { root } = this.place;
+  private async observe(value: string): Promise<StringMeaning> {
+    const reading = this.readString(value),
+      { root } = this.context;
     let { why } = reading;
     const isAgain = this.before.readings.has(value),
-      isOfFew = ++this.looked <= atOnceLimit;
+      isOfFew = ++this.lookups <= synchronousLimit;
     const files: Path[] = [];
     for (const path of reading.candidates) {
       try {
-        const atOnce = isOfFew && (isAgain || root.isNear(path));
+        const isSynchronous = isOfFew && (isAgain || root.isOnLocalDisk(path));
         if (
           this.before.files.has(path) ||
-          (atOnce ? root.observeNow(path) : await root.observe(path)) !== undefined
+          (isSynchronous ? root.observeSynchronously(path) : await root.observe(path)) !== undefined
         )
           files.push(path);
       } catch (error) {
         // A path that cannot be checked now may still be right. The scan of its sync dir reports
         // it.
-        if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH'))
-          why ??= messageOf(error);
+        if (hasErrorCode(error, 'NOT_A_FILE') || hasErrorCode(error, 'SYMLINK_IN_PATH'))
+          why ??= getErrorMessage(error);
       }
     }
     for (const path of files) this.files.add(path);
     return { ...reading, files, why };
   }
 
-  private read(value: string): Reading {
+  private readString(value: string): StringReading {
     const reading =
-      this.before.readings.get(value) ?? this.readings.get(value) ?? this.readAnew(value);
+      this.before.readings.get(value) ?? this.readings.get(value) ?? this.parseString(value);
     this.readings.set(value, reading);
     return reading;
   }
 
-  private readAnew(value: string): Reading {
+  private parseString(value: string): StringReading {
     if (value === '') return { candidates: [], direct: [], unsynced: [] };
-    const { direct, joined, unsafe } = findCandidates(
+    const { direct, joined, unsafe } = findPathCandidates(
       value,
-      this.place.rootPaths(),
+      this.context.rootPaths(),
       this.options.syncDirs,
     );
     const all = [...new Set([...direct, ...joined])],
@@ -249,20 +251,23 @@ export class PathFinder {
       : synced;
   }
 
-  private findUnsynced(paths: readonly Path[]): Unsynced[] {
-    const dirs = this.place.dirs();
-    return paths.flatMap((path) => dirs.explain(path) ?? []);
+  private findUnsynced(paths: readonly Path[]): UnsyncedFile[] {
+    const dirs = this.context.dirs();
+    return paths.flatMap((path) => dirs.explainUnsynced(path) ?? []);
   }
 
   /** Paths below a sync dir of this host that no rule excludes, without duplicates. */
   private keepSynced(paths: readonly Path[]): Path[] {
-    const dirs = this.place.dirs();
+    const dirs = this.context.dirs();
     return [...new Set(paths)].filter((path) => !dirs.isExcluded(path));
   }
 }
 
 /** Like Promise.all over a map, with at most 16 calls at a time. */
-async function mapBounded<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+async function mapPathsConcurrently<T, R>(
+  items: readonly T[],
+  map: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const work = async (): Promise<void> => {

@@ -25,11 +25,13 @@ function mayHold(schema: Schema, path: string): boolean {
   if (type === 'real' || type === 'nested') return true;
   if (type === 'virtual') return false;
   if (schema.get('strict') === false) return true;
-  return names.some((_, index) => index > 0 && isOpen(schema, names.slice(0, index).join('.')));
+  return names.some(
+    (_, index) => index > 0 && isOpenField(schema, names.slice(0, index).join('.')),
+  );
 }
 
 /** Whether anything may be stored below this path. */
-function isOpen(schema: Schema, path: string): boolean {
+function isOpenField(schema: Schema, path: string): boolean {
   const type = schema.path(path) as unknown as OpenType | undefined;
   if (type === undefined) return false;
   const item = type.embeddedSchemaType ?? type.caster ?? type;

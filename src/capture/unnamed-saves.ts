@@ -1,10 +1,10 @@
-import { bounded } from '../util/with-timeout.js';
-import type { SavedBy, UnnamedSaves } from '../model/words.js';
+import { withTimeout } from '../util/with-timeout.js';
+import type { DocumentRef, UnnamedSaves } from '../model/words.js';
 
 /** How many models are counted at once. Further ones wait until these counts are stored. */
-const mostModels = 100;
-const everyMs = 10_000;
-const closeMs = 2_000;
+const maxModels = 100;
+const storeIntervalMs = 10_000;
+const closeTimeoutMs = 2_000;
 
 /**
  * Counts saves whose documents name no file. That is normal if a file is optional. Otherwise it
@@ -26,9 +26,9 @@ export class UnnamedSaveCounter {
     private readonly fail: (error: unknown) => void,
   ) {}
 
-  add({ model, id }: SavedBy): void {
+  add({ model, id }: DocumentRef): void {
     const before = this.counts.get(model);
-    if (this.closed || (before === undefined && this.counts.size >= mostModels)) return;
+    if (this.closed || (before === undefined && this.counts.size >= maxModels)) return;
     this.counts.set(model, {
       count: (before?.count ?? 0) + 1,
       lastDocument: id,
@@ -36,19 +36,19 @@ export class UnnamedSaveCounter {
     });
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.begin();
-    }, everyMs).unref();
+      this.beginStoring();
+    }, storeIntervalMs).unref();
   }
 
   /** Stores the remaining counts, unless the database does not answer. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    this.begin();
-    await bounded(this.storing, closeMs, 'the database').catch(() => undefined);
+    this.beginStoring();
+    await withTimeout(this.storing, closeTimeoutMs, 'the database').catch(() => undefined);
   }
 
-  private begin(): void {
+  private beginStoring(): void {
     this.storing = this.storing.then(() => this.storeCounts());
   }
 

@@ -44,7 +44,7 @@ function isAtOrBelow(path: string, field: string): boolean {
 }
 
 /** `stored` with the changes that an update of the document in memory makes. */
-export function overlay(
+export function overlayUpdate(
   stored: PlainDocument,
   memory: PlainDocument,
   update: unknown,

@@ -1,33 +1,33 @@
 import type { Command } from 'commander';
 import type { RunRequest } from '../api/sync-media.js';
-import type { Run } from './command-context.js';
-import { followRun, showRun } from './follow-run.js';
-import { addScope, type ScopeOptions } from './scope.js';
+import type { RunCommand } from './command-context.js';
+import { followRun, printRun } from './follow-run.js';
+import { addScopeOptions, type ScopeOptions } from './scope.js';
 
-interface TransferOptions extends ScopeOptions {
+interface TransferCommandOptions extends ScopeOptions {
   readonly dryRun?: boolean;
 }
 
 /** Adds `push` or `pull`. Both have the same options, and request a run from the instance. */
-export function addTransfer(
+export function addTransferCommand(
   program: Command,
-  run: Run,
+  runCommand: RunCommand,
   kind: 'push' | 'pull',
   description: string,
 ): void {
-  addScope(program.command(kind))
+  addScopeOptions(program.command(kind))
     .description(description)
     .option('--dry-run', 'list what would be transferred, change nothing')
-    .action((options: TransferOptions, command: Command) =>
-      run(command, async (call) => {
+    .action((options: TransferCommandOptions, command: Command) =>
+      runCommand(command, async (context) => {
         const request: RunRequest = {
           ...(options.host && { hosts: options.host }),
           ...(options.dir && { dirs: options.dir }),
           dryRun: options.dryRun ?? false,
           by: 'command line',
         };
-        const asked = await call.sync[kind](request);
-        return options.wait ? followRun(asked.id, call) : showRun(asked, call);
+        const startedRun = await context.sync[kind](request);
+        return options.wait ? followRun(startedRun.id, context) : printRun(startedRun, context);
       }),
     );
 }

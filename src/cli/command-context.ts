@@ -5,7 +5,7 @@ import type { ExitCode } from './exit-codes.js';
 import type { Screen } from './screen.js';
 
 /** What a command works with. */
-export interface Call {
+export interface CommandContext {
   readonly sync: SyncMedia;
   readonly environment: Environment;
   readonly screen: Screen;
@@ -15,7 +15,7 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
-export type Work = (call: Call) => Promise<ExitCode>;
+export type CommandAction = (context: CommandContext) => Promise<ExitCode>;
 
 /** Opens an instance as the global options say, passes it to `action`, and closes it. */
-export type Run = (command: Command, work: Work) => Promise<void>;
+export type RunCommand = (command: Command, action: CommandAction) => Promise<void>;

@@ -15,7 +15,7 @@ export const exitCodes = {
 export type ExitCode = keyof typeof exitCodes;
 
 /** Returns the exit code for the error that a command threw. */
-export function exitCodeOf(error: unknown): ExitCode {
+export function getExitCode(error: unknown): ExitCode {
   if (error instanceof CommanderError)
     return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? 0 : 2;
   if (!(error instanceof SyncMediaError)) return 1;

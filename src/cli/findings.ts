@@ -6,20 +6,20 @@ import { formatTable } from './table.js';
  * An adoption compares with this host's disk, a verify with the ledger.
  */
 export function formatFindings(
-  { kind, findings = [], foundAt = [] }: Run,
+  { kind, findings = [], pathFindings: foundAt = [] }: Run,
   nameOf: (host: string) => string,
 ): string {
   if (findings.length === 0) return '';
-  const words =
+  const labels =
     kind === 'adopt'
       ? { missing: 'only here', extra: 'only there', different: 'different' }
       : { missing: 'missing', extra: 'extra', different: 'different' };
   const headings = [
     'HOST',
     'SAME',
-    words.missing.toUpperCase(),
-    words.extra.toUpperCase(),
-    words.different.toUpperCase(),
+    labels.missing.toUpperCase(),
+    labels.extra.toUpperCase(),
+    labels.different.toUpperCase(),
     ...(kind === 'adopt' ? [] : ['REPAIRED']),
   ];
   const rows = findings.map(({ host, same, missing, extra, different, repaired }) => [
@@ -35,7 +35,7 @@ export function formatFindings(
     (foundAt.length > 0
       ? `\n${formatTable(
           ['HOST', 'FOUND', 'PATH'],
-          foundAt.map(({ host, path, is }) => [nameOf(host), words[is], path]),
+          foundAt.map(({ host, path, finding: is }) => [nameOf(host), labels[is], path]),
         )}`
       : '')
   );
@@ -45,7 +45,7 @@ export function formatFindings(
  * Whether a verify found missing or different files that were not repaired. Extra files do not
  * count.
  */
-export function isDamaged({ kind, findings = [] }: Run): boolean {
+export function hasUnrepairedDamage({ kind, findings = [] }: Run): boolean {
   return (
     kind === 'verify' &&
     findings.some(({ missing, different, repaired }) => missing + different > repaired)

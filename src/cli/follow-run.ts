@@ -1,7 +1,7 @@
 import type { Host, Run } from '../model/words.js';
-import type { Call } from './command-context.js';
+import type { CommandContext } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
-import { formatFindings, isDamaged } from './findings.js';
+import { formatFindings, hasUnrepairedDamage } from './findings.js';
 import { describeCounts, describeProgress, drawProgress } from './progress.js';
 import { formatPairs, formatTable } from './table.js';
 
@@ -9,36 +9,41 @@ import { formatPairs, formatTable } from './table.js';
  * Follows a run to its end with progress on stderr, and prints its result. If the user
  * interrupts, the run continues on its host.
  */
-export async function followRun(id: string, call: Call): Promise<ExitCode> {
-  const { sync, screen, signal } = call;
-  const sayThatItStays = (): void => {
-    screen.note(`syncmedia: no longer followed; \`syncmedia runs show ${id}\` shows its progress`);
+export async function followRun(id: string, context: CommandContext): Promise<ExitCode> {
+  const { sync, screen, signal } = context;
+  const printRunContinues = (): void => {
+    screen.printNotice(
+      `syncmedia: no longer followed; \`syncmedia runs show ${id}\` shows its progress`,
+    );
   };
-  signal.addEventListener('abort', sayThatItStays, { once: true });
+  signal.addEventListener('abort', printRunContinues, { once: true });
   try {
     const ended = await sync.runs.follow(
       id,
       (run) => {
-        screen.progress(screen.isTerminal ? drawProgress(run) : describeProgress(run));
+        screen.showProgress(screen.isTerminal ? drawProgress(run) : describeProgress(run));
       },
       signal,
     );
-    return await showRun(ended, call);
+    return await printRun(ended, context);
   } finally {
-    signal.removeEventListener('abort', sayThatItStays);
+    signal.removeEventListener('abort', printRunContinues);
   }
 }
 
 /** Prints a run, and returns the exit code for its state. */
-export async function showRun(run: Run, { sync, screen, json }: Call): Promise<ExitCode> {
+export async function printRun(
+  run: Run,
+  { sync, screen, json }: CommandContext,
+): Promise<ExitCode> {
   if (json) screen.printJson({ run });
-  else screen.print(formatRun(run, await nameHosts(run, sync)));
-  return exitCodeOfRun(run);
+  else screen.print(formatRun(run, await readHostNames(run, sync)));
+  return getRunExitCode(run);
 }
 
-export function exitCodeOfRun(run: Run): ExitCode {
+export function getRunExitCode(run: Run): ExitCode {
   if (run.state === 'cancelled') return 1;
-  if (run.failures.length > 0 || isDamaged(run)) return 3;
+  if (run.failures.length > 0 || hasUnrepairedDamage(run)) return 3;
   return run.state === 'failed' ? 1 : 0;
 }
 
@@ -49,7 +54,7 @@ function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
     ['kind', run.dryRun ? `${run.kind}, dry run` : run.kind],
     ['state', run.state],
     [run.kind === 'verify' ? 'verified' : 'transferred', describeCounts(run)],
-    ['asked', `${run.askedAt.toISOString()} by ${run.askedBy}`],
+    ['requested', `${run.requestedAt.toISOString()} by ${run.requestedBy}`],
   ];
   if (run.startedAt) pairs.push(['started', run.startedAt.toISOString()]);
   if (run.endedAt) pairs.push(['ended', run.endedAt.toISOString()]);
@@ -59,16 +64,19 @@ function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
     failure.code,
     failure.message,
   ]);
-  const would = run.wouldTransfer?.map(({ host, path }) => [nameOf(host), path]);
+  const planned = run.wouldTransfer?.map(({ host, path }) => [nameOf(host), path]);
   return (
     formatPairs(pairs) +
     formatFindings(run, nameOf) +
     (failures.length > 0 ? `\n${formatTable(['HOST', 'FAILURE', ''], failures)}` : '') +
-    (would && would.length > 0 ? `\n${formatTable(['HOST', 'WOULD TRANSFER'], would)}` : '')
+    (planned && planned.length > 0 ? `\n${formatTable(['HOST', 'WOULD TRANSFER'], planned)}` : '')
   );
 }
 
-async function nameHosts(run: Run, sync: Call['sync']): Promise<ReadonlyMap<string, string>> {
+async function readHostNames(
+  run: Run,
+  sync: CommandContext['sync'],
+): Promise<ReadonlyMap<string, string>> {
   if (run.failures.length === 0 && !run.wouldTransfer?.length && !run.findings?.length)
     return new Map();
   return new Map((await sync.hosts.list()).map((host: Host) => [host.id, host.hostname]));

@@ -6,8 +6,8 @@ export function formatHost(host: HostDescription): string {
   return formatPairs([
     ['host', host.hostname],
     ['id', host.id],
-    ['address', addressOf(host)],
-    ['status', statusOf(host)],
+    ['address', formatAddress(host)],
+    ['status', formatHostStatus(host)],
     ['root', host.rootPath],
     ['sync dirs', host.syncDirs.join(', ') || 'all'],
     ['ready since', host.readyAt?.toISOString() ?? '–'],
@@ -19,11 +19,11 @@ export function formatHost(host: HostDescription): string {
   ]);
 }
 
-export function addressOf({ username, url, sshPort }: HostDescription): string {
+export function formatAddress({ username, url, sshPort }: HostDescription): string {
   return `${username}@${url}:${String(sshPort)}`;
 }
 
-export function statusOf({ status, passive, readyAt, unsealed }: HostDescription): string {
+export function formatHostStatus({ status, passive, readyAt, unsealed }: HostDescription): string {
   const marks = [
     status,
     unsealed && 'no valid seal',

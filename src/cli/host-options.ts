@@ -56,7 +56,7 @@ export function collectList(value: string, before: readonly string[] = []): stri
 }
 
 /** Parses an option that may be repeated. */
-export function collect(value: string, before: readonly string[] = []): string[] {
+export function collectValue(value: string, before: readonly string[] = []): string[] {
   if (value === '') throw new InvalidArgumentError('It is empty.');
   return [...before, value];
 }

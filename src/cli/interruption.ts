@@ -1,6 +1,6 @@
 import type { ExitCode } from './exit-codes.js';
 
-const signals = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<string, ExitCode>;
+const signalExitCodes = { SIGINT: 130, SIGTERM: 143 } as const satisfies Record<string, ExitCode>;
 
 /** The first SIGINT or SIGTERM asks the command to stop, the second ends the process at once. */
 export class Interruption {
@@ -10,8 +10,8 @@ export class Interruption {
   exitCode: ExitCode | undefined;
 
   constructor() {
-    for (const name of Object.keys(signals) as (keyof typeof signals)[])
-      process.on(name, this.take);
+    for (const name of Object.keys(signalExitCodes) as (keyof typeof signalExitCodes)[])
+      process.on(name, this.onSignal);
   }
 
   /** Resolves like `work`, or rejects as soon as a signal arrives. */
@@ -32,11 +32,11 @@ export class Interruption {
   }
 
   close(): void {
-    for (const name of Object.keys(signals)) process.off(name, this.take);
+    for (const name of Object.keys(signalExitCodes)) process.off(name, this.onSignal);
   }
 
-  private readonly take = (name: NodeJS.Signals): void => {
-    const code = signals[name as keyof typeof signals];
+  private readonly onSignal = (name: NodeJS.Signals): void => {
+    const code = signalExitCodes[name as keyof typeof signalExitCodes];
     if (this.exitCode !== undefined) process.exit(code);
     this.exitCode = code;
     this.controller.abort();

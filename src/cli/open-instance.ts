@@ -1,13 +1,13 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Connection } from 'mongoose';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import type { Log } from '../model/log.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { readEnvFile } from './read-env-file.js';
 
-export interface InstanceOptions {
+export interface OpenInstanceOptions {
   readonly envFile?: string;
   readonly stateDir?: string;
 }
@@ -18,7 +18,7 @@ export interface InstanceOptions {
  */
 const timeouts = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000 };
 
-export interface OpenInstance {
+export interface OpenedInstance {
   readonly sync: SyncMedia;
   /** The variables of the environment and of the env file. */
   readonly environment: Environment;
@@ -32,7 +32,10 @@ export interface OpenInstance {
  * @throws SyncMediaError BAD_ENVIRONMENT if the variable is missing or is no URI, NO_CONNECTION
  *   if no database answers
  */
-export async function openInstance(options: InstanceOptions, log: Log): Promise<OpenInstance> {
+export async function openInstance(
+  options: OpenInstanceOptions,
+  log: Log,
+): Promise<OpenedInstance> {
   const variables = readEnvFile(options.envFile, process.env);
   // This reads only what is needed before there is an instance. The instance reads the variables
   // again, and warns of unknown ones.
@@ -46,7 +49,7 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
         '--env-file',
     );
   }
-  const connection = await connect(uri);
+  const connection = await connectDatabase(uri);
   try {
     // Loaded on demand, like mongoose: `--help` and wrong usage should not wait for them.
     const { createSyncMedia } = await import('../instance/create.js');
@@ -80,7 +83,7 @@ export async function openInstance(options: InstanceOptions, log: Log): Promise<
   }
 }
 
-async function connect(uri: string): Promise<Connection> {
+async function connectDatabase(uri: string): Promise<Connection> {
   const { default: mongoose } = await import('mongoose');
   const connection = mongoose.createConnection();
   try {
@@ -94,7 +97,7 @@ async function connect(uri: string): Promise<Connection> {
     // The driver's messages name servers, never the URI with its password.
     throw new SyncMediaError(
       'NO_CONNECTION',
-      `the database that SYNCMEDIA_MONGODB_URI names does not answer: ${messageOf(error)}`,
+      `the database that SYNCMEDIA_MONGODB_URI names does not answer: ${getErrorMessage(error)}`,
       { cause: error },
     );
   }

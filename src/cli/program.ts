@@ -1,33 +1,33 @@
 import { Command } from 'commander';
 import { version } from '../util/version.js';
-import type { Run } from './command-context.js';
-import { addAdopt } from './commands/adopt.js';
-import { addApprove } from './commands/approve.js';
-import { addAudit } from './commands/audit.js';
-import { addConflicts } from './commands/conflicts.js';
-import { addDoctor } from './commands/doctor.js';
-import { addHosts } from './commands/hosts.js';
-import { addInit } from './commands/init.js';
-import { addKeys } from './commands/keys.js';
-import { addPull } from './commands/pull.js';
-import { addPush } from './commands/push.js';
-import { addRuns } from './commands/runs.js';
-import { addRemovals, addTrash } from './commands/trash.js';
-import { addStatus } from './commands/status.js';
-import { addUnregister } from './commands/unregister.js';
-import { addVerify } from './commands/verify.js';
+import type { RunCommand } from './command-context.js';
+import { addAdoptCommand } from './commands/adopt.js';
+import { addApproveCommand } from './commands/approve.js';
+import { addAuditCommand } from './commands/audit.js';
+import { addConflictsCommands } from './commands/conflicts.js';
+import { addDoctorCommand } from './commands/doctor.js';
+import { addHostsCommands } from './commands/hosts.js';
+import { addInitCommand } from './commands/init.js';
+import { addKeysCommands } from './commands/keys.js';
+import { addPullCommand } from './commands/pull.js';
+import { addPushCommand } from './commands/push.js';
+import { addRunsCommands } from './commands/runs.js';
+import { addRemovalsCommands, addTrashCommands } from './commands/trash.js';
+import { addStatusCommand } from './commands/status.js';
+import { addUnregisterCommand } from './commands/unregister.js';
+import { addVerifyCommand } from './commands/verify.js';
 import { exitCodes } from './exit-codes.js';
 import type { Screen } from './screen.js';
 
 /** Creates the command line with its commands, its global options and its help. */
-export function createProgram(run: Run, screen: Screen): Command {
+export function createProgram(runCommand: RunCommand, screen: Screen): Command {
   const program = new Command('syncmedia')
     .description('Keeps the uploads of an Express and Mongoose site on all of its machines.')
     .version(version)
     .exitOverride()
     .configureOutput({
       outputError: (message) => {
-        screen.note(
+        screen.printNotice(
           `syncmedia: BAD_OPTION: ${message
             .replace(/^error: /, '')
             .trimEnd()
@@ -46,24 +46,24 @@ export function createProgram(run: Run, screen: Screen): Command {
     .option('--json', 'print data as JSON, in the shapes of the admin router')
     .option('--debug', 'print the stack of an error too');
   const commands = [
-    addInit,
-    addUnregister,
-    addHosts,
-    addApprove,
-    addKeys,
-    addPush,
-    addPull,
-    addVerify,
-    addAdopt,
-    addStatus,
-    addDoctor,
-    addRuns,
-    addTrash,
-    addConflicts,
-    addRemovals,
-    addAudit,
+    addInitCommand,
+    addUnregisterCommand,
+    addHostsCommands,
+    addApproveCommand,
+    addKeysCommands,
+    addPushCommand,
+    addPullCommand,
+    addVerifyCommand,
+    addAdoptCommand,
+    addStatusCommand,
+    addDoctorCommand,
+    addRunsCommands,
+    addTrashCommands,
+    addConflictsCommands,
+    addRemovalsCommands,
+    addAuditCommand,
   ];
-  for (const add of commands) add(program, run);
+  for (const addCommand of commands) addCommand(program, runCommand);
   return program.addHelpText(
     'after',
     `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${Object.entries(

@@ -12,7 +12,7 @@ export function describeProgress(run: Run): string {
 
 /** Describes the same for a terminal, shorter and with a bar. */
 export function drawProgress(run: Run): string {
-  const share = shareDone(run);
+  const share = computeShareDone(run);
   const full = Math.round(share * barWidth);
   const bar = `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}]`;
   return (
@@ -35,10 +35,10 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Averages the shares of bytes and of files, because many small files take long whatever their
+ * Averages the shares of bytes and of files, because many small files take long regardless of their
  * bytes. Limited to 1, since a run may transfer more than it has found.
  */
-function shareDone({ files, filesFound, bytes, bytesFound }: Run): number {
+function computeShareDone({ files, filesFound, bytes, bytesFound }: Run): number {
   const shares = [
     [files, filesFound],
     [bytes, bytesFound],

@@ -1,26 +1,26 @@
 import { createInterface } from 'node:readline/promises';
 import { SyncMediaError } from '../model/errors.js';
 
-export interface Question<T> {
+export interface PromptQuestion<T> {
   readonly text: string;
   /** What an empty answer means, as text for people. */
-  readonly otherwise: string;
-  /** Parses an answer. Throws an Error that says what was expected. */
-  readonly read: (answer: string) => T;
+  readonly emptyMeans: string;
+  /** Parses an answer. Throws an Error that names the expected form. */
+  readonly parse: (answer: string) => T;
 }
 
 /** Asks for a yes; every other answer is a no. */
-export async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
+export async function askToConfirm(text: string, signal: AbortSignal): Promise<boolean> {
   return (
-    (await ask(
-      { text: `${text} (yes/no)`, otherwise: 'no', read: (answer) => /^y(es)?$/i.test(answer) },
+    (await askQuestion(
+      { text: `${text} (yes/no)`, emptyMeans: 'no', parse: (answer) => /^y(es)?$/i.test(answer) },
       signal,
     )) ?? false
   );
 }
 
 /** Whether a person can answer: stdin and stderr are terminals. */
-export function canAsk(): boolean {
+export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
@@ -30,7 +30,10 @@ export function canAsk(): boolean {
  *
  * @throws SyncMediaError CANCELLED at the end of the input
  */
-export async function ask<T>(question: Question<T>, signal: AbortSignal): Promise<T | undefined> {
+export async function askQuestion<T>(
+  question: PromptQuestion<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   // Without this signal the question would wait forever after the end of the input.
   const ended = new AbortController();
@@ -45,13 +48,13 @@ export async function ask<T>(question: Question<T>, signal: AbortSignal): Promis
   try {
     for (;;) {
       const answer = (
-        await lines.question(`${question.text} [${question.otherwise}]: `, {
+        await lines.question(`${question.text} [${question.emptyMeans}]: `, {
           signal: AbortSignal.any([signal, ended.signal]),
         })
       ).trim();
       if (answer === '') return undefined;
       try {
-        return question.read(answer);
+        return question.parse(answer);
       } catch (error) {
         process.stderr.write(`${(error as Error).message}\n`);
       }

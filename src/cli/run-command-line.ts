@@ -1,13 +1,13 @@
 import { CommanderError } from 'commander';
-import { messageOf, SyncMediaError } from '../model/errors.js';
-import type { Run } from './command-context.js';
-import { type ExitCode, exitCodeOf } from './exit-codes.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
+import type { RunCommand } from './command-context.js';
+import { type ExitCode, getExitCode } from './exit-codes.js';
 import { Interruption } from './interruption.js';
-import { type InstanceOptions, openInstance } from './open-instance.js';
+import { type OpenInstanceOptions, openInstance } from './open-instance.js';
 import { createProgram } from './program.js';
 import { Screen } from './screen.js';
 
-interface GlobalOptions extends InstanceOptions {
+interface GlobalOptions extends OpenInstanceOptions {
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -19,18 +19,18 @@ const lingerMs = 3_000;
 
 /** Runs one command, sets the exit code, and never rejects. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  endQuietlyOnClosedPipe();
+  exitOnClosedPipe();
   const screen = new Screen(process.stdout, process.stderr);
   const interruption = new Interruption();
   let exitCode: ExitCode = 0;
-  const run: Run = async (command, work) => {
+  const runCommand: RunCommand = async (command, action) => {
     const options = command.optsWithGlobals<GlobalOptions>();
     const { sync, environment, close } = await interruption.guard(
       openInstance(options, screen.log),
     );
     try {
       exitCode = await interruption.guard(
-        work({
+        action({
           sync,
           environment,
           screen,
@@ -40,18 +40,18 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       );
     } finally {
       if (interruption.exitCode !== undefined)
-        screen.note('syncmedia: stopping; press ctrl-C again to exit at once');
+        screen.printNotice('syncmedia: stopping; press ctrl-C again to exit at once');
       await close();
     }
   };
-  const program = createProgram(run, screen);
+  const program = createProgram(runCommand, screen);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    exitCode = exitCodeOf(error);
+    exitCode = getExitCode(error);
     // Commander has printed its own errors; an interruption needs no message.
     if (!(error instanceof CommanderError) && interruption.exitCode === undefined) {
-      report(error, screen, program.opts<GlobalOptions>().debug ?? false);
+      printError(error, screen, program.opts<GlobalOptions>().debug ?? false);
     }
   } finally {
     interruption.close();
@@ -65,9 +65,10 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   }, lingerMs).unref();
 }
 
-function report(error: unknown, screen: Screen, debug: boolean): void {
-  screen.note(
-    `syncmedia: ${error instanceof SyncMediaError ? error.code : 'INTERNAL'}: ${messageOf(error)}`,
+function printError(error: unknown, screen: Screen, debug: boolean): void {
+  screen.printNotice(
+    `syncmedia: ${error instanceof SyncMediaError ? error.code : 'INTERNAL'}: ` +
+      `${getErrorMessage(error)}`,
   );
   if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
@@ -76,7 +77,7 @@ function report(error: unknown, screen: Screen, debug: boolean): void {
  * Exits without an error if the reader of stdout closes it early, as in
  * `syncmedia hosts | head -1`.
  */
-function endQuietlyOnClosedPipe(): void {
+function exitOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(process.exitCode ?? 0);

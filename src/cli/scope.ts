@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect } from './host-options.js';
+import { collectValue } from './host-options.js';
 
 /** The hosts and sync dirs of a run, and whether the command waits for its end. */
 export interface ScopeOptions {
@@ -8,13 +8,13 @@ export interface ScopeOptions {
   readonly wait: boolean;
 }
 
-export function addScope(command: Command, { wait = true } = {}): Command {
-  const scoped = command
+export function addScopeOptions(command: Command, { wait = true } = {}): Command {
+  const withScope = command
     .option(
       '--host <host>',
       'only this host, by name or id; may be repeated (default: all)',
-      collect,
+      collectValue,
     )
-    .option('--dir <dir>', 'only this sync dir; may be repeated (default: all)', collect);
-  return wait ? scoped.option('--no-wait', 'request it and return without waiting') : scoped;
+    .option('--dir <dir>', 'only this sync dir; may be repeated (default: all)', collectValue);
+  return wait ? withScope.option('--no-wait', 'request it and return without waiting') : withScope;
 }

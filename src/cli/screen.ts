@@ -11,7 +11,7 @@ const plainEveryMs = 1_000;
  * the bottom, elsewhere it is plain lines.
  */
 export class Screen {
-  private shown = '';
+  private shownLine = '';
   private shownAt = -Infinity;
 
   constructor(
@@ -35,13 +35,13 @@ export class Screen {
   }
 
   /** Prints one line for people to stderr. */
-  note(line: string): void {
+  printNotice(line: string): void {
     this.endProgress();
     this.err.write(`${escapeControls(line)}\n`);
   }
 
-  progress(line: string): void {
-    if (line === this.shown) return;
+  showProgress(line: string): void {
+    if (line === this.shownLine) return;
     if (this.err.isTTY) {
       this.err.write(`\r\x1b[K${escapeControls(line).slice(0, (this.err.columns ?? 80) - 1)}`);
     } else {
@@ -50,25 +50,25 @@ export class Screen {
       this.shownAt = now;
       this.err.write(`${escapeControls(line)}\n`);
     }
-    this.shown = line;
+    this.shownLine = line;
   }
 
   /** Prints the log of an instance without breaking the progress line. */
   readonly log: Log = {
     info: (message) => {
-      this.note(`syncmedia: ${message}`);
+      this.printNotice(`syncmedia: ${message}`);
     },
     warn: (message) => {
-      this.note(`syncmedia: warning: ${message}`);
+      this.printNotice(`syncmedia: warning: ${message}`);
     },
     error: (message) => {
-      this.note(`syncmedia: error: ${message}`);
+      this.printNotice(`syncmedia: error: ${message}`);
     },
   };
 
   private endProgress(): void {
-    if (this.shown !== '' && this.err.isTTY) this.err.write('\r\x1b[K');
-    this.shown = '';
+    if (this.shownLine !== '' && this.err.isTTY) this.err.write('\r\x1b[K');
+    this.shownLine = '';
   }
 }
 

@@ -12,13 +12,13 @@ export function formatTable(
     headings.map((_, column) => escapeControls(row[column] ?? '')),
   );
   const widths = headings.map((_, column) =>
-    Math.max(...lines.map((line) => lengthOf(line[column] ?? ''))),
+    Math.max(...lines.map((line) => countCodePoints(line[column] ?? ''))),
   );
   return lines
     .map(
       (line) =>
         `${line
-          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)))
+          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - countCodePoints(cell)))
           .join('  ')
           .trimEnd()}\n`,
     )
@@ -47,6 +47,6 @@ export function formatCsv(
 }
 
 /** Counts code points. Characters that a terminal shows in another width shift the columns. */
-function lengthOf(text: string): number {
+function countCodePoints(text: string): number {
   return [...text].length;
 }

@@ -1,6 +1,6 @@
 import type { Log } from '../model/log.js';
 import type { Copies } from '../decisions/copies.js';
-import type { Conflict } from '../model/words.js';
+import type { ConflictRule } from '../model/words.js';
 
 /**
  * Options of `schema.plugin(syncMedia, options)`. `modelSync` takes the same options per model
@@ -21,9 +21,9 @@ export interface PluginOptions {
    * Seconds after a save until its sync dirs are scanned for files that the app wrote beside the
    * named ones. `false` means never. Default 30.
    */
-  sweep?: number | false;
+  rescan?: number | false;
   /** Which file wins if the ledger does not know the other host's file. Default `newer`. */
-  conflict?: Conflict;
+  conflict?: ConflictRule;
   /**
    * How many hosts must hold the files of a save before it resolves, this host included: a
    * number, `majority` or `all` of the hosts that want them. Default: a save waits for no host.
@@ -130,13 +130,13 @@ export interface Tuning {
    * How often the database is read for work that no hint announced: due captures, pending
    * entries, and orphaned ones.
    */
-  readonly thoroughMs: number;
+  readonly fullPollMs: number;
   /** A capture becomes due after this time, even if its process died. */
   readonly captureDueMs: number;
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
   /** How many entries a delivery queue keeps in memory, and the files and bytes of one batch. */
-  readonly laneQueue: number;
+  readonly queueEntries: number;
   readonly batchFiles: number;
   readonly batchBytes: number;
   /** An idle OpenSSH master or ssh2 connection is closed after this. */
@@ -169,11 +169,11 @@ export const defaultTuning: Tuning = {
   leaseMs: 10_000,
   beatMs: 3_000,
   pollMs: 6_000,
-  thoroughMs: 30_000,
+  fullPollMs: 30_000,
   captureDueMs: 30_000,
   backoffMs: 1_000,
   backoffMaxMs: 60_000,
-  laneQueue: 2_000,
+  queueEntries: 2_000,
   batchFiles: 250,
   batchBytes: 256 * 1024 * 1024,
   idleMs: 60_000,

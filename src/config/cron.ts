@@ -1,7 +1,7 @@
 import { validate } from 'node-cron';
 import { SyncMediaError } from '../model/errors.js';
 
-const bounds: readonly { name: string; least: number; most: number }[] = [
+const fieldBounds: readonly { name: string; least: number; most: number }[] = [
   { name: 'second', least: 0, most: 59 },
   { name: 'minute', least: 0, most: 59 },
   { name: 'hour', least: 0, most: 23 },
@@ -11,7 +11,7 @@ const bounds: readonly { name: string; least: number; most: number }[] = [
 ];
 
 /** Names that stand for numbers in the fields of months and days of the week. */
-const written: Readonly<Record<string, number>> = {
+const numberNames: Readonly<Record<string, number>> = {
   jan: 1,
   feb: 2,
   mar: 3,
@@ -41,7 +41,7 @@ const written: Readonly<Record<string, number>> = {
  */
 export function validateCron(expression: string, variable: string): string {
   const trimmed = expression.trim();
-  const problem = findProblem(trimmed);
+  const problem = findCronProblem(trimmed);
   if (problem === undefined) return trimmed;
   throw new SyncMediaError(
     'BAD_ENVIRONMENT',
@@ -50,12 +50,12 @@ export function validateCron(expression: string, variable: string): string {
   );
 }
 
-function findProblem(expression: string): string | undefined {
+function findCronProblem(expression: string): string | undefined {
   if (/^@\w+$/.test(expression))
     return validate(expression) ? undefined : 'there is no such nickname';
   const fields = expression.split(' ').filter((field) => field !== '');
   if (fields.length !== 5 && fields.length !== 6) return `it has ${String(fields.length)} fields`;
-  const used = fields.length === 5 ? bounds.slice(1) : bounds;
+  const used = fields.length === 5 ? fieldBounds.slice(1) : fieldBounds;
   for (const [index, field] of fields.entries()) {
     const bound = used[index];
     if (bound === undefined) continue;
@@ -72,7 +72,9 @@ function findProblem(expression: string): string | undefined {
  * node-cron.
  */
 function findItemProblem(item: string, least: number, most: number): string | undefined {
-  const numbers = item.replace(/[a-z]+/gi, (name) => String(written[name.toLowerCase()] ?? name));
+  const numbers = item.replace(/[a-z]+/gi, (name) =>
+    String(numberNames[name.toLowerCase()] ?? name),
+  );
   const match = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/(\d+))?$/.exec(numbers);
   if (match === null) return undefined;
   const from = match[1] === undefined ? least : Number(match[1]);

@@ -7,10 +7,10 @@ import { normaliseSyncDirs } from './sync-dir.js';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Reads the value of a variable. Throws an Error that says what was expected. */
-type Reader<T> = (value: string, variable: string) => T;
+/** Reads the value of a variable. Throws an Error that names the expected form. */
+type VariableReader<T> = (value: string, variable: string) => T;
 
-const paths = new Set([
+const pathVariables = new Set([
   'SYNCMEDIA_STATE_DIR',
   'SYNCMEDIA_ROOT',
   'PATH_RSA',
@@ -21,32 +21,32 @@ const paths = new Set([
 ]);
 
 /** Errors do not repeat the values of secrets. */
-const secret = new Set([
+const secretVariables = new Set([
   'SYNCMEDIA_ADMIN_TOKEN',
   'SYNCMEDIA_SECRET',
   'SYNCMEDIA_SECRET_PREVIOUS',
   'SYNCMEDIA_MONGODB_URI',
 ]);
 
-const readers = {
-  SYNCMEDIA_MONGODB_URI: matching(
+const variableReaders = {
+  SYNCMEDIA_MONGODB_URI: matchPattern(
     /^mongodb(?:\+srv)?:\/\/./,
     'a URI that begins with mongodb:// or mongodb+srv://',
   ),
   SYNCMEDIA_STATE_DIR: readAbsolute,
   SYNCMEDIA_ROOT: readAbsolute,
   SYNCMEDIA_SYNC_DIRS: readSyncDirs,
-  SYNCMEDIA_HOSTNAME: matching(
+  SYNCMEDIA_HOSTNAME: matchPattern(
     /^(?=.{1,253}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/,
     'a host name: letters, digits, `_` and `-`, with single dots between them, a letter or ' +
       'digit first',
   ),
-  SYNCMEDIA_URL: matching(
+  SYNCMEDIA_URL: matchPattern(
     /^[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}$/,
     'a host name or an IP address, without protocol and port',
   ),
   SYNCMEDIA_SSH_PORT: readPort,
-  SYNCMEDIA_USERNAME: matching(
+  SYNCMEDIA_USERNAME: matchPattern(
     /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/,
     'a user name: letters, digits, `.`, `_` and `-`, not `-` first',
   ),
@@ -61,18 +61,18 @@ const readers = {
   SYNCMEDIA_BACKEND: readBackend,
   SYNCMEDIA_BWLIMIT: readBandwidth,
   SYNCMEDIA_CHMOD: readChmod,
-  SYNCMEDIA_RELOAD_COMMAND: splitCommand as Reader<string[]>,
+  SYNCMEDIA_RELOAD_COMMAND: splitCommand as VariableReader<string[]>,
   SYNCMEDIA_ADMIN_TOKEN: readToken,
   SYNCMEDIA_AUTO_APPROVE: readBoolean,
   SYNCMEDIA_SECRET: readSecret,
   SYNCMEDIA_SECRET_PREVIOUS: readSecret,
   SYNCMEDIA_MODEL_SYNC: readText,
-} satisfies Record<string, Reader<unknown>>;
+} satisfies Record<string, VariableReader<unknown>>;
 
-type Readers = typeof readers;
-export type VariableName = keyof Readers;
+type VariableReaders = typeof variableReaders;
+export type VariableName = keyof VariableReaders;
 /** The values of all variables that are set. */
-export type Environment = { readonly [K in VariableName]?: ReturnType<Readers[K]> };
+export type Environment = { readonly [K in VariableName]?: ReturnType<VariableReaders[K]> };
 
 /**
  * Reads the environment; no other code does. An empty variable counts as not set. `~/` at the
@@ -88,10 +88,10 @@ export function readEnvironment(
   const unknown: string[] = [];
   for (const [variable, value] of Object.entries(variables)) {
     if (value === undefined || value === '') continue;
-    if (Object.hasOwn(readers, variable)) {
+    if (Object.hasOwn(variableReaders, variable)) {
       environment[variable] = readVariable(
         variable as VariableName,
-        paths.has(variable) && value.startsWith('~/') ? join(home, value.slice(2)) : value,
+        pathVariables.has(variable) && value.startsWith('~/') ? join(home, value.slice(2)) : value,
       );
     } else if (variable.startsWith('SYNCMEDIA_')) {
       unknown.push(variable);
@@ -102,16 +102,16 @@ export function readEnvironment(
 
 /** The known names, for suggestions. */
 export function listVariables(): VariableName[] {
-  return Object.keys(readers) as VariableName[];
+  return Object.keys(variableReaders) as VariableName[];
 }
 
 function readVariable(variable: VariableName, value: string): unknown {
-  const read: Reader<unknown> = readers[variable];
+  const read: VariableReader<unknown> = variableReaders[variable];
   try {
     return read(value, variable);
   } catch (error) {
     if (error instanceof SyncMediaError && error.code === 'BAD_ENVIRONMENT') throw error;
-    const shown = secret.has(variable)
+    const shown = secretVariables.has(variable)
       ? 'is set to something that cannot be used'
       : `is ${JSON.stringify(value)}`;
     throw new SyncMediaError(
@@ -122,24 +122,24 @@ function readVariable(variable: VariableName, value: string): unknown {
   }
 }
 
-function expected(what: string): Error {
+function makeExpectedError(what: string): Error {
   return new Error(`expected ${what}.`);
 }
 
-function matching(pattern: RegExp, what: string): Reader<string> {
+function matchPattern(pattern: RegExp, what: string): VariableReader<string> {
   return (value) => {
-    if (!pattern.test(value)) throw expected(what);
+    if (!pattern.test(value)) throw makeExpectedError(what);
     return value;
   };
 }
 
 function readText(value: string): string {
-  if (value.trim() === '' || value.includes('\0')) throw expected('some text');
+  if (value.trim() === '' || value.includes('\0')) throw makeExpectedError('some text');
   return value;
 }
 
 function readAbsolute(value: string): string {
-  if (!isAbsolute(value) || value.includes('\0')) throw expected('an absolute path');
+  if (!isAbsolute(value) || value.includes('\0')) throw makeExpectedError('an absolute path');
   return value;
 }
 
@@ -158,7 +158,7 @@ function readNumber(
   what: string,
 ): number {
   const number = Number(value);
-  if (!pattern.test(value) || number < least || number > most) throw expected(what);
+  if (!pattern.test(value) || number < least || number > most) throw makeExpectedError(what);
   return number;
 }
 
@@ -175,30 +175,30 @@ function readBandwidth(value: string): number {
 }
 
 function readBackend(value: string): 'rsync' {
-  if (value !== 'rsync') throw expected('"rsync"');
+  if (value !== 'rsync') throw makeExpectedError('"rsync"');
   return value;
 }
 
 function readChmod(value: string): string {
   const item = /^[DF]?(?:[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]*|[ugo]))$/;
   if (!value.split(',').every((one) => item.test(one)))
-    throw expected('what rsync --chmod takes, like "F644" or "Fu=rw,Fgo=r"');
+    throw makeExpectedError('what rsync --chmod takes, like "F644" or "Fu=rw,Fgo=r"');
   return value;
 }
 
 function readToken(value: string): string {
   if ([...value].length < 32 || /\s/.test(value))
-    throw expected('at least 32 characters without white space');
+    throw makeExpectedError('at least 32 characters without white space');
   return value;
 }
 
 function readSecret(value: string): string {
-  if (Buffer.byteLength(value) < 32) throw expected('at least 32 bytes');
+  if (Buffer.byteLength(value) < 32) throw makeExpectedError('at least 32 bytes');
   return value;
 }
 
 function readBoolean(value: string): boolean {
   if (/^(?:1|true|yes|on)$/i.test(value)) return true;
   if (/^(?:0|false|no|off)$/i.test(value)) return false;
-  throw expected('true or false');
+  throw makeExpectedError('true or false');
 }

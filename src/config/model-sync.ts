@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { PluginOptions } from './config.js';
 import { resolvePluginOptions } from './plugin-options.js';
 
@@ -33,7 +33,8 @@ export function loadModelSync(file: string, variable: string): ModelSync {
   } catch (error) {
     throw new SyncMediaError(
       'BAD_ENVIRONMENT',
-      `${variable} names "${file}", which cannot be read as JSON: ${messageOf(error)}. Expected ` +
+      `${variable} names "${file}", which cannot be read as JSON: ${getErrorMessage(error)}. ` +
+        `Expected ` +
         `a file like { "Photo": { "syncDirs": ["uploads/photos"] } }.`,
       { cause: error },
     );

@@ -1,7 +1,7 @@
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { compileExclude } from '../replica/exclude.js';
 import type { Copies } from '../decisions/copies.js';
-import type { Conflict, Path, SyncDir } from '../model/words.js';
+import type { ConflictRule, Path, SyncDir } from '../model/words.js';
 import type { PluginOptions } from './config.js';
 import { describeValue } from './describe-value.js';
 import { describeUnknown } from './nearest.js';
@@ -16,8 +16,8 @@ export interface ResolvedPluginOptions {
   /** Field names, or a function. Undefined means every string of the document. */
   readonly paths: readonly string[] | PathsFunction | undefined;
   /** Seconds. Undefined means never. */
-  readonly sweep: number | undefined;
-  readonly conflict: Conflict;
+  readonly rescan: number | undefined;
+  readonly conflict: ConflictRule;
   readonly onDelete: 'keep' | 'propagate';
   /** Undefined means that a save waits for no host. */
   readonly copies: Copies | undefined;
@@ -27,11 +27,11 @@ export interface ResolvedPluginOptions {
   declaredDirs(): SyncDir[];
 }
 
-const known = [
+const pluginOptionNames = [
   'syncDirs',
   'exclude',
   'paths',
-  'sweep',
+  'rescan',
   'conflict',
   'onDelete',
   'copies',
@@ -39,7 +39,7 @@ const known = [
   'copiesTimeoutAction',
 ] as const satisfies readonly (keyof PluginOptions)[];
 
-const defaultSweep = 30;
+const defaultRescanSeconds = 30;
 const defaultCopiesTimeout = 5_000;
 const longestCopiesTimeout = 600_000;
 
@@ -56,17 +56,23 @@ export function resolvePluginOptions(options: PluginOptions, where: string): Res
     );
   }
   const unknown = Object.keys(options).filter(
-    (name) => !(known as readonly string[]).includes(name),
+    (name) => !(pluginOptionNames as readonly string[]).includes(name),
   );
   if (unknown.length > 0) {
     throw new SyncMediaError(
       'BAD_OPTION',
-      `${where}: unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}.`,
+      `${where}: unknown option ${describeUnknown(unknown, pluginOptionNames)}; known are ` +
+        `${pluginOptionNames.join(', ')}.`,
     );
   }
   const { syncDirs: given }: { syncDirs?: unknown } = options;
   if (given === undefined)
-    throw bad(where, 'syncDirs', given, 'a directory below the root or an array of them');
+    throw makeOptionError(
+      where,
+      'syncDirs',
+      given,
+      'a directory below the root or an array of them',
+    );
   const syncDirs = normaliseSyncDirs(given, where);
   const exclude = resolveStrings(
     options.exclude ?? [],
@@ -87,7 +93,7 @@ export function resolvePluginOptions(options: PluginOptions, where: string): Res
     syncDirs,
     exclude,
     paths: resolvePaths(options.paths, where),
-    sweep: resolveSweep(options.sweep, where),
+    rescan: resolveRescan(options.rescan, where),
     conflict,
     onDelete,
     declaredDirs: () => syncDirs.map((path) => ({ path, exclude, conflict, onDelete })),
@@ -114,7 +120,7 @@ function resolveCopies(
 export function checkCopies(copies: unknown, where: string): Copies {
   if (copies === 'all' || copies === 'majority') return copies;
   if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1)
-    throw bad(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
+    throw makeOptionError(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
   return copies;
 }
 
@@ -128,14 +134,19 @@ export function checkCopiesTimeout(
   name = 'copiesTimeout',
 ): number {
   if (typeof timeout === 'number' && timeout > 0 && timeout <= longestCopiesTimeout) return timeout;
-  throw bad(where, name, timeout, `milliseconds, up to ${String(longestCopiesTimeout)}`);
+  throw makeOptionError(
+    where,
+    name,
+    timeout,
+    `milliseconds, up to ${String(longestCopiesTimeout)}`,
+  );
 }
 
 function checkExclude(exclude: readonly string[], where: string): void {
   try {
     compileExclude(exclude);
   } catch (error) {
-    throw new SyncMediaError('BAD_OPTION', `${where}: ${messageOf(error)}`, { cause: error });
+    throw new SyncMediaError('BAD_OPTION', `${where}: ${getErrorMessage(error)}`, { cause: error });
   }
 }
 
@@ -149,23 +160,23 @@ function resolvePaths(paths: unknown, where: string): ResolvedPluginOptions['pat
     'a field name, an array of them, or a function',
   );
   if (fields.length === 0 || fields.some((field) => field.split('.').includes(''))) {
-    throw bad(where, 'paths', paths, 'field names like "photo" or "gallery.file"');
+    throw makeOptionError(where, 'paths', paths, 'field names like "photo" or "gallery.file"');
   }
   return fields;
 }
 
-function resolveSweep(sweep: unknown, where: string): number | undefined {
-  if (sweep === false) return undefined;
-  if (sweep === undefined) return defaultSweep;
-  if (typeof sweep !== 'number' || !(sweep >= 0 && sweep <= 86_400))
-    throw bad(where, 'sweep', sweep, 'seconds from 0 to 86400, or false');
-  return sweep;
+function resolveRescan(rescan: unknown, where: string): number | undefined {
+  if (rescan === false) return undefined;
+  if (rescan === undefined) return defaultRescanSeconds;
+  if (typeof rescan !== 'number' || !(rescan >= 0 && rescan <= 86_400))
+    throw makeOptionError(where, 'rescan', rescan, 'seconds from 0 to 86400, or false');
+  return rescan;
 }
 
 function resolveStrings(value: unknown, where: string, name: string, expected: string): string[] {
   const values: unknown[] = Array.isArray(value) ? value : [value];
   return values.map((one) => {
-    if (typeof one !== 'string' || one === '') throw bad(where, name, value, expected);
+    if (typeof one !== 'string' || one === '') throw makeOptionError(where, name, value, expected);
     return one;
   });
 }
@@ -180,11 +191,16 @@ function resolveChoice<T extends string>(
   if (value === undefined) return choices[0];
   const chosen = choices.find((choice) => choice === value);
   if (chosen === undefined)
-    throw bad(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
+    throw makeOptionError(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
   return chosen;
 }
 
-function bad(where: string, name: string, value: unknown, expected: string): SyncMediaError {
+function makeOptionError(
+  where: string,
+  name: string,
+  value: unknown,
+  expected: string,
+): SyncMediaError {
   return new SyncMediaError(
     'BAD_OPTION',
     `${where}: ${name} is ${describeValue(value)}; expected ${expected}.`,

@@ -8,7 +8,7 @@ import { type Environment, listVariables, readEnvironment } from './environment.
 import { loadModelSync, type ModelSync, resolveModelSync } from './model-sync.js';
 import { describeUnknown } from './nearest.js';
 
-const known = [
+const instanceOptionNames = [
   'connection',
   'stateDir',
   'collectionPrefix',
@@ -22,7 +22,7 @@ const known = [
  * truncates longer ones.
  */
 const socketPathLimit = 103;
-const socketName = 'lanes.sock';
+const socketName = 'leader.sock';
 
 const defaultTimeoutSeconds = 30;
 
@@ -48,7 +48,7 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
       home,
     ),
     collectionPrefix: resolvePrefix(options.collectionPrefix),
-    modelSync: findModelSync(options.modelSync, environment),
+    modelSync: chooseModelSync(options.modelSync, environment),
     log,
     timeoutMs: (environment.SYNCMEDIA_TIMEOUT ?? defaultTimeoutSeconds) * 1000,
     backend: environment.SYNCMEDIA_BACKEND ?? 'rsync',
@@ -96,13 +96,13 @@ function refuseUnknown(options: unknown): void {
     );
   }
   const unknown = Object.keys(options).filter(
-    (name) => !(known as readonly string[]).includes(name),
+    (name) => !(instanceOptionNames as readonly string[]).includes(name),
   );
   if (unknown.length > 0) {
     throw new SyncMediaError(
       'BAD_OPTION',
-      `createSyncMedia: unknown option ${describeUnknown(unknown, known)}; known are ` +
-        `${known.join(', ')}.`,
+      `createSyncMedia: unknown option ${describeUnknown(unknown, instanceOptionNames)}; known are ` +
+        `${instanceOptionNames.join(', ')}.`,
     );
   }
 }
@@ -159,7 +159,7 @@ function resolvePrefix(prefix: string | undefined): string {
   return prefix;
 }
 
-function findModelSync(given: ModelSync | undefined, environment: Environment): ModelSync {
+function chooseModelSync(given: ModelSync | undefined, environment: Environment): ModelSync {
   if (given !== undefined) return resolveModelSync(given, 'modelSync');
   const file = environment.SYNCMEDIA_MODEL_SYNC;
   return file === undefined ? {} : loadModelSync(file, 'SYNCMEDIA_MODEL_SYNC');

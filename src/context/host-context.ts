@@ -1,34 +1,38 @@
-import { findNamed as findNamedAmong, isPlugged, type NamingModel } from '../capture/find-named.js';
+import {
+  findNamedPaths as findNamedAmong,
+  isModelPlugged,
+  type NamingModel,
+} from '../capture/find-named.js';
 import { Outbox } from '../capture/outbox.js';
 import type { EventBus } from '../model/events.js';
-import { ensureIndexes, type HostRow, type HostRows } from '../hosts/host-model.js';
+import { ensureHostIndexes, type HostRow, type HostCollection } from '../hosts/host-model.js';
 import { Registry } from '../hosts/registry.js';
 import { Seals } from '../hosts/seal.js';
 import { readOpenedDirs } from '../access/gate.js';
 import { openDeclaredDirs } from '../hosts/own-dirs.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../hosts/sync-dirs-store.js';
 import { Ledger } from '../ledger/ledger.js';
-import type { Row } from '../ledger/filters.js';
+import type { LedgerRow } from '../ledger/filters.js';
 import type { Config } from '../config/config.js';
 import type { KnownDirs } from './known-dirs.js';
 import type { RegisteredDatabase } from '../database/registered-database.js';
-import { listParents } from '../replica/paths.js';
-import { Root } from '../replica/replica.js';
+import { listParentPaths } from '../replica/paths.js';
+import { Replica } from '../replica/replica.js';
 import { RunStore, type RunRow } from '../runs/run-store.js';
 import { UnreadableRows, type StoredUnreadable } from '../database/unreadable-rows.js';
-import type { HostId, Named, Path, SyncDir } from '../model/words.js';
+import type { HostId, NamedPaths, Path, SyncDir } from '../model/words.js';
 
 /**
  * Everything that an instance works with on an initialised machine, once its connection is open.
  */
-export interface Parts {
+export interface HostContext {
   readonly database: RegisteredDatabase;
   /** The collection of hosts. */
-  hostRows(this: void): HostRows;
+  hostRows(this: void): HostCollection;
   readonly me: HostId;
   readonly rootPath: string;
-  readonly root: Root;
+  readonly replica: Replica;
   readonly dirs: KnownDirs;
   readonly events: EventBus;
   readonly registry: Registry;
@@ -37,14 +41,14 @@ export interface Parts {
   readonly runs: RunStore;
   readonly unreadable: UnreadableRows;
   /** Stores and opens the sync dirs of models that were compiled later. */
-  declare(dirs: readonly SyncDir[]): Promise<void>;
+  declareDirs(dirs: readonly SyncDir[]): Promise<void>;
   /** The upload roots of all hosts, this one's first. */
-  rootPaths(this: void): readonly string[];
+  listRootPaths(this: void): readonly string[];
   /**
    * Finds which of these paths a document still names. Paths below the sync dir of a model that
    * this process lacks stay undetermined.
    */
-  findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named>;
+  findNamedPaths(paths: readonly Path[], signal: AbortSignal): Promise<NamedPaths>;
   /** Stores that a model compiled later names files. */
   declareModel(model: NamingModel): Promise<void>;
   /** Reads hosts and sync dirs from the database again. */
@@ -57,14 +61,14 @@ export interface Parts {
  * @throws BAD_STATE if the connection leads to another database than the one of `init`,
  * FORMAT_TOO_NEW, NO_CONNECTION
  */
-export async function openParts(
+export async function openHostContext(
   config: Config,
-  state: State,
+  state: HostState,
   database: RegisteredDatabase,
   dirs: KnownDirs,
   events: EventBus,
   models: readonly NamingModel[],
-): Promise<Parts> {
+): Promise<HostContext> {
   const prefix = config.collectionPrefix;
   await database.ready();
   const collection =
@@ -73,13 +77,13 @@ export async function openParts(
       database.collection<T>(`${prefix}${name}`);
   const rows = collection<HostRow>('hosts');
   const unreadable = new UnreadableRows(collection<StoredUnreadable>('unreadable'), config.log);
-  const ledger = new Ledger(collection<Row>('ledger'), unreadable);
+  const ledger = new Ledger(collection<LedgerRow>('ledger'), unreadable);
   const outbox = new Outbox(database.connection, prefix, unreadable);
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
   const seals = new Seals(config.secret, config.previousSecret);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
   await Promise.all([
-    ensureIndexes(rows()),
+    ensureHostIndexes(rows()),
     ledger.ensureIndexes(),
     outbox.ensureIndexes(),
     runs.ensureIndexes(),
@@ -101,8 +105,8 @@ export async function openParts(
     dirs.setStored(await store.all());
   };
   await refresh();
-  const root = new Root(state.root, () => dirs.current(), { me: () => state.id });
-  const rootPaths = (): string[] => [
+  const replica = new Replica(state.root, () => dirs.current(), { me: () => state.id });
+  const listRootPaths = (): string[] => [
     ...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)]),
   ];
   return {
@@ -110,8 +114,8 @@ export async function openParts(
     hostRows: rows,
     me: state.id,
     rootPath: state.root,
-    root,
-    rootPaths,
+    replica,
+    listRootPaths,
     dirs,
     events,
     registry,
@@ -121,19 +125,19 @@ export async function openParts(
     unreadable,
     refresh,
     declareModel,
-    findNamed,
-    declare,
+    findNamedPaths: findNamed,
+    declareDirs: declare,
   };
 
-  async function findNamed(paths: readonly Path[], signal: AbortSignal): Promise<Named> {
-    const naming = await store.listNaming(new Set(paths.flatMap(listParents)));
+  async function findNamed(paths: readonly Path[], signal: AbortSignal): Promise<NamedPaths> {
+    const naming = await store.listNaming(new Set(paths.flatMap(listParentPaths)));
     const missing = new Map<Path, string>();
     for (const path of paths) {
-      const known = listParents(path).flatMap((dir) => ({ dir, names: naming.get(dir) ?? [] }));
+      const known = listParentPaths(path).flatMap((dir) => ({ dir, names: naming.get(dir) ?? [] }));
       const needed = known.flatMap(({ dir, names }) =>
         names === 'unknown' ? [] : names.map((name) => ({ dir, name })),
       );
-      const lacking = needed.filter(({ dir, name }) => !isPlugged(models, name, dir));
+      const lacking = needed.filter(({ dir, name }) => !isModelPlugged(models, name, dir));
       const unknown = known.find(({ names }) => names === 'unknown');
       if (unknown)
         missing.set(
@@ -148,12 +152,12 @@ export async function openParts(
             `${lacking.map(({ dir, name }) => `${name} with the sync dir ${dir}`).join(', ')}`,
         );
     }
-    const { named, unjudged } = await findNamedAmong(
+    const { named, undetermined } = await findNamedAmong(
       models,
       paths.filter((path) => !missing.has(path)),
-      rootPaths(),
+      listRootPaths(),
       signal,
     );
-    return { named, unjudged: new Map([...missing, ...unjudged]) };
+    return { named, undetermined: new Map([...missing, ...undetermined]) };
   }
 }

@@ -1,7 +1,7 @@
-import { messageOf, SyncMediaError } from '../model/errors.js';
-import type { State } from '../state-dir/state.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
+import type { HostState } from '../state-dir/state.js';
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
-import { allows } from '../decisions/wants.js';
+import { allowsPath } from '../decisions/wants.js';
 import type { Path, StoredRules, SyncDir } from '../model/words.js';
 import { isSafePath } from '../replica/paths.js';
 import { SyncDirs } from '../replica/sync-dirs.js';
@@ -11,16 +11,16 @@ export interface KnownDirsContext {
    * The state that `init` stored; undefined on a machine without a host id. Returns the same
    * object until the state changes.
    */
-  state(): State | undefined;
+  readState(): HostState | undefined;
   warn(message: string): void;
   /**
    * @throws BAD_SYNC_DIR if other hosts could write files there that decide about access, or code
    * that runs here
    */
-  refuseProtected(dir: Path, state: State): void;
+  refuseProtected(dir: Path, state: HostState): void;
 }
 
-const unlimited: readonly string[] = [];
+const noAllowList: readonly string[] = [];
 
 /**
  * The sync dirs of this host, with their rules. Only this class decides which directories these
@@ -66,9 +66,9 @@ export class KnownDirs {
    * declares it.
    */
   listRefused(): { dir: Path; where: string }[] {
-    const syncDirs = [...this.allowed()];
+    const syncDirs = [...this.readAllowList()];
     return [...this.declared.values()]
-      .filter(({ dir }) => !allows({ syncDirs }, dir.path))
+      .filter(({ dir }) => !allowsPath({ syncDirs }, dir.path))
       .map(({ dir, where }) => ({ dir: dir.path, where }));
   }
 
@@ -108,42 +108,42 @@ export class KnownDirs {
    * not
    */
   requireShareable(paths: readonly Path[] = this.listOwn()): void {
-    const syncDirs = [...this.allowed()];
-    for (const path of paths) if (allows({ syncDirs }, path)) this.refuseProtected(path);
+    const syncDirs = [...this.readAllowList()];
+    for (const path of paths) if (allowsPath({ syncDirs }, path)) this.refuseProtected(path);
   }
 
   current(): SyncDirs {
-    const allowed = this.allowed();
-    if (this.compiled?.allowed !== allowed) this.compiled = { allowed, dirs: this.compile() };
+    const allowed = this.readAllowList();
+    if (this.compiled?.allowed !== allowed) this.compiled = { allowed, dirs: this.compileDirs() };
     return this.compiled.dirs;
   }
 
   /** This host's own allow-list; empty means all. */
-  private allowed(): readonly Path[] {
-    return (this.context.state()?.syncDirs ?? unlimited) as readonly Path[];
+  private readAllowList(): readonly Path[] {
+    return (this.context.readState()?.syncDirs ?? noAllowList) as readonly Path[];
   }
 
   private refuseProtected(path: Path): void {
-    const state = this.context.state();
+    const state = this.context.readState();
     if (state) this.context.refuseProtected(path, state);
   }
 
   private listOwn(): Path[] {
     return chooseOwnDirs({
-      allowed: this.allowed(),
+      allowed: this.readAllowList(),
       declared: this.listDeclared().map(({ path }) => path),
       opened: this.opened,
     }).filter(isSafePath);
   }
 
-  private compile(): SyncDirs {
+  private compileDirs(): SyncDirs {
     const stored = new Map(this.stored.map((rules) => [rules.path, rules]));
     return new SyncDirs(
       this.listOwn().flatMap((path) => {
         try {
           this.refuseProtected(path);
         } catch (error) {
-          this.warnOnce(`the sync dir ${path} is left out: ${messageOf(error)}`);
+          this.warnOnce(`the sync dir ${path} is left out: ${getErrorMessage(error)}`);
           return [];
         }
         return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
@@ -167,7 +167,8 @@ export class KnownDirs {
       return rules;
     } catch (error) {
       this.warnOnce(
-        `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ${messageOf(error)}`,
+        `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ` +
+          `${getErrorMessage(error)}`,
       );
       return defaults;
     }

@@ -12,7 +12,7 @@ export class KnownModels {
   private readonly connections = new Set<Connection>();
 
   private readonly onDelete = (model: PluggedModel): void => {
-    this.release((known) => known.model === model);
+    this.release((plugged) => plugged.model === model);
   };
 
   /**
@@ -26,7 +26,7 @@ export class KnownModels {
     return [...this.byName.keys()];
   }
 
-  find(name: string): NamingModel | undefined {
+  findModel(name: string): NamingModel | undefined {
     return this.byName.get(name);
   }
 
@@ -37,11 +37,13 @@ export class KnownModels {
   add(naming: NamingModel): boolean {
     const { model, options } = naming;
     this.watch(model.db);
-    this.release((known) => known.options === options && isSame(known.model, model));
+    this.release(
+      (plugged) => plugged.options === options && readSameDocuments(plugged.model, model),
+    );
     this.byName.set(model.modelName, naming);
     if (
       this.list.some(
-        (known) => known.model.modelName === model.baseModelName && known.options === options,
+        (plugged) => plugged.model.modelName === model.baseModelName && plugged.options === options,
       )
     )
       return false;
@@ -60,14 +62,14 @@ export class KnownModels {
     connection.on('deleteModel', this.onDelete);
   }
 
-  private release(isReleased: (known: NamingModel) => boolean): void {
-    this.list.splice(0, this.list.length, ...this.list.filter((known) => !isReleased(known)));
-    for (const [name, known] of this.byName) if (isReleased(known)) this.byName.delete(name);
+  private release(isReleased: (plugged: NamingModel) => boolean): void {
+    this.list.splice(0, this.list.length, ...this.list.filter((plugged) => !isReleased(plugged)));
+    for (const [name, plugged] of this.byName) if (isReleased(plugged)) this.byName.delete(name);
   }
 }
 
 /** Whether both read the same documents. */
-function isSame(one: PluggedModel, other: PluggedModel): boolean {
+function readSameDocuments(one: PluggedModel, other: PluggedModel): boolean {
   return (
     one.modelName === other.modelName && one.db === other.db && one.collection === other.collection
   );

@@ -1,20 +1,20 @@
-import type { Captured, Outbox } from '../capture/outbox.js';
+import type { PathCapture, Outbox } from '../capture/outbox.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Entry, Path } from '../model/words.js';
 
 /** The ledger entry and the pending captures of a path. */
-export interface Known {
+export interface PathLookup {
   /**
    * Hosts that captured the path and whose capture is not processed yet, newest capture first.
    * Their bytes may be newer than those of the entry.
    */
-  readonly captured: readonly Captured[];
+  readonly captured: readonly PathCapture[];
   readonly entry: Entry | undefined;
 }
 
-const nothing: Known = { captured: [], entry: undefined };
+const unknownPath: PathLookup = { captured: [], entry: undefined };
 
-export function isKnown({ captured, entry }: Known): boolean {
+export function isKnownPath({ captured, entry }: PathLookup): boolean {
   return captured.length > 0 || entry !== undefined;
 }
 
@@ -34,18 +34,20 @@ export function isKnown({ captured, entry }: Known): boolean {
  * primary that does not know yet that it was replaced. It can miss writes that the new primary
  * has acknowledged.
  */
-export async function lookUp(
+export async function lookUpPaths(
   {
     outbox,
     ledger,
   }: { readonly outbox: Pick<Outbox, 'findCaptured'>; readonly ledger: Pick<Ledger, 'readMany'> },
   paths: readonly Path[],
-): Promise<(path: Path) => Known> {
+): Promise<(path: Path) => PathLookup> {
   const captured = await outbox.findCaptured(paths);
   const entries = await ledger.readMany(paths);
   return (path) => {
     const entry = entries.get(path),
-      its = captured.get(path) ?? [];
-    return entry === undefined && its.length === 0 ? nothing : { captured: its, entry };
+      captures = captured.get(path) ?? [];
+    return entry === undefined && captures.length === 0
+      ? unknownPath
+      : { captured: captures, entry };
   };
 }

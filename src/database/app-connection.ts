@@ -49,7 +49,7 @@ export class AppConnection {
    *   second connection
    * @throws TWO_CONNECTIONS
    */
-  adopt(model: string, connection: Connection, counts: boolean): void {
+  attach(model: string, connection: Connection, counts: boolean): void {
     const { connection: current } = this;
     if (current === connection) {
       this.model ??= model;

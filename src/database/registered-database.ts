@@ -1,5 +1,5 @@
 import type { Connection, mongo } from 'mongoose';
-import { collectionOf } from '../util/collections.js';
+import { getCollection } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 
 /**
@@ -26,7 +26,7 @@ export class RegisteredDatabase {
     if (this.closed) return;
     this.closed = true;
     this.db = undefined;
-    this.tell(false);
+    this.notify(false);
   };
 
   private readonly onOpen = (): void => {
@@ -39,12 +39,12 @@ export class RegisteredDatabase {
   };
 
   /**
-   * @param isRegistered throws if the connection leads to another database
+   * @param requireRegistered throws if the connection leads to another database
    * @param onRefused called for each opening that leads elsewhere, or could not be checked
    */
   constructor(
     readonly connection: Connection,
-    private readonly isRegistered: () => Promise<void>,
+    private readonly requireRegistered: () => Promise<void>,
     private readonly onRefused: (error: unknown) => void,
   ) {
     // `disconnecting` comes when Mongoose begins to close. `close` also comes if the servers were
@@ -77,10 +77,10 @@ export class RegisteredDatabase {
    */
   collection<T extends mongo.Document>(name: string): mongo.Collection<T> {
     const { db } = this.connection;
-    if (db !== undefined && db === this.db) return collectionOf<T>(db, name);
+    if (db !== undefined && db === this.db) return getCollection<T>(db, name);
     // If the check failed to run, each use of the database starts it again.
     const error =
-      this.obstacle() ??
+      this.findObstacle() ??
       new SyncMediaError(
         'NO_CONNECTION',
         'the Mongoose connection was opened anew, and is still being checked',
@@ -97,7 +97,7 @@ export class RegisteredDatabase {
   }
 
   private async check(): Promise<void> {
-    const obstacle = this.obstacle();
+    const obstacle = this.findObstacle();
     if (obstacle) throw obstacle;
     if (this.connection.db === this.db) return;
     await (this.checking ??= this.checkNow().finally(() => {
@@ -115,7 +115,7 @@ export class RegisteredDatabase {
         'the Mongoose connection is not open yet: call mongoose.connect() first',
       );
     try {
-      await this.isRegistered();
+      await this.requireRegistered();
     } catch (error) {
       if (error instanceof SyncMediaError) this.refused = { db, error };
       throw error;
@@ -123,10 +123,10 @@ export class RegisteredDatabase {
     if (this.closed || this.connection.db !== db) return;
     this.db = db;
     this.refused = undefined;
-    this.tell(true);
+    this.notify(true);
   }
 
-  private obstacle(): SyncMediaError | undefined {
+  private findObstacle(): SyncMediaError | undefined {
     if (this.closed)
       return new SyncMediaError(
         'NO_CONNECTION',
@@ -136,7 +136,7 @@ export class RegisteredDatabase {
     return refused && refused.db === this.connection.db ? refused.error : undefined;
   }
 
-  private tell(open: boolean): void {
+  private notify(open: boolean): void {
     for (const listener of this.listeners) listener(open);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mongo, type Connection } from 'mongoose';
-import { nativeCollection } from '../util/collections.js';
-import { messageOf } from '../model/errors.js';
+import { getNativeCollection } from '../util/collections.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { listMisfits, type RowShape } from '../model/row-shapes.js';
 import type { UnreadableRow } from '../model/words.js';
@@ -9,11 +9,11 @@ import type { UnreadableRow } from '../model/words.js';
 export type StoredUnreadable = UnreadableRow & { _id: string };
 
 /** How many rows are kept, the newest ones. */
-const kept = 1_000;
-const longestRow = 65_536;
-const toldOfEach = 5;
+const maxRows = 1_000;
+const maxRowLength = 65_536;
+const maxExamples = 5;
 /** How often a list is read again because some of its rows were moved away. */
-const mostReads = 100;
+const maxReads = 100;
 
 /** For readers of collections: they treat an unreadable row as absent. */
 export interface RowReader {
@@ -54,12 +54,12 @@ export class UnreadableRows implements RowReader {
   ) {}
 
   /** Uses the connection as it is open at each use. */
-  static of(
+  static forConnection(
     connection: Connection,
     { collectionPrefix, log }: { readonly collectionPrefix: string; readonly log: Log },
   ): UnreadableRows {
     return new UnreadableRows(
-      () => nativeCollection(connection, `${collectionPrefix}unreadable`),
+      () => getNativeCollection(connection, `${collectionPrefix}unreadable`),
       log,
     );
   }
@@ -77,11 +77,11 @@ export class UnreadableRows implements RowReader {
     }
     if (misfits.size === 0) return [...rows];
     try {
-      await this.setAside(from, misfits, fence);
+      await this.quarantine(from, misfits, fence);
     } catch (error) {
       this.log.error(
-        `${describe(from.collectionName, misfits)}, and could not be moved to ` +
-          `${this.collection().collectionName} (${messageOf(error)})`,
+        `${describeMisfits(from.collectionName, misfits)}, and could not be moved to ` +
+          `${this.collection().collectionName} (${getErrorMessage(error)})`,
       );
     }
     return rows.filter((row) => !misfits.has(row));
@@ -96,7 +96,7 @@ export class UnreadableRows implements RowReader {
     for (let reads = 1; ; reads++) {
       const rows = await read(),
         readable = await this.keepReadable(from, rows, shape, fence);
-      if (readable.length === rows.length || reads === mostReads) return readable;
+      if (readable.length === rows.length || reads === maxReads) return readable;
     }
   }
 
@@ -116,7 +116,7 @@ export class UnreadableRows implements RowReader {
     return this.collection().countDocuments();
   }
 
-  private async setAside<T extends object>(
+  private async quarantine<T extends object>(
     from: mongo.Collection<T>,
     misfits: ReadonlyMap<T, string[]>,
     fence: string | undefined,
@@ -128,31 +128,32 @@ export class UnreadableRows implements RowReader {
       [...misfits].map(([row, fields]) => ({
         _id: randomUUID(),
         collection,
-        id: idOf(row),
+        id: getRowId(row),
         fields,
         row: toJson(row),
         at,
       })),
     );
     await from.bulkWrite(
-      [...misfits.keys()].map((row) => ({ deleteOne: { filter: isSame(row, fence) } })),
+      [...misfits.keys()].map((row) => ({ deleteOne: { filter: matchRow(row, fence) } })),
       { ordered: false },
     );
     this.log.error(
-      `${describe(collection, misfits)} and were moved to ${rows.collectionName}. Remedy: find ` +
+      `${describeMisfits(collection, misfits)} and were moved to ${rows.collectionName}. ` +
+        `Remedy: find ` +
         `out who wrote them; the files that they were about are found by the next scan`,
     );
     await this.prune(rows);
   }
 
   private async prune(rows: mongo.Collection<StoredUnreadable>): Promise<void> {
-    const [oldest] = await rows.find({}, { sort: { at: -1 }, skip: kept, limit: 1 }).toArray();
+    const [oldest] = await rows.find({}, { sort: { at: -1 }, skip: maxRows, limit: 1 }).toArray();
     if (oldest) await rows.deleteMany({ at: { $lte: oldest.at } });
   }
 }
 
 /** Uses `$eq`, because a value of such a row may look like an operator. */
-function isSame(row: object, fence: string | undefined): object {
+function matchRow(row: object, fence: string | undefined): object {
   const valueOf = (name: string): unknown => (row as Record<string, unknown>)[name] ?? null;
   return {
     _id: { $eq: valueOf('_id') },
@@ -160,21 +161,21 @@ function isSame(row: object, fence: string | undefined): object {
   };
 }
 
-function describe(collection: string, misfits: ReadonlyMap<object, string[]>): string {
+function describeMisfits(collection: string, misfits: ReadonlyMap<object, string[]>): string {
   const first = [...misfits]
-    .slice(0, toldOfEach)
-    .map(([row, fields]) => `${idOf(row)} (${fields.join(', ')})`);
+    .slice(0, maxExamples)
+    .map(([row, fields]) => `${getRowId(row)} (${fields.join(', ')})`);
   return (
     `${String(misfits.size)} rows of ${collection} hold something else than they should: ` +
     `${first.join('; ')}${misfits.size > first.length ? '; …' : ''}`
   );
 }
 
-function idOf(row: object): string {
+function getRowId(row: object): string {
   const id = (row as { _id?: unknown })._id;
   return (typeof id === 'string' ? id : toJson({ id })).slice(0, 200);
 }
 
 function toJson(value: object): string {
-  return mongo.BSON.EJSON.stringify(value, { relaxed: false }).slice(0, longestRow);
+  return mongo.BSON.EJSON.stringify(value, { relaxed: false }).slice(0, maxRowLength);
 }

@@ -4,7 +4,12 @@
  * jitter", M. Brooker, "Exponential Backoff and Jitter").
  * @param random in [0, 1)
  */
-export function backoff(failures: number, base: number, max: number, random: number): number {
+export function computeBackoff(
+  failures: number,
+  base: number,
+  max: number,
+  random: number,
+): number {
   const full = Math.min(max, base * 2 ** Math.min(30, Math.max(0, failures - 1)));
   return full / 2 + (full / 2) * random;
 }
@@ -13,7 +18,7 @@ export function backoff(failures: number, base: number, max: number, random: num
  * When to retry a blocked path: after as long as it has been blocked, between half a minute and
  * sixty minutes.
  */
-export function retryBlocked(since: Date, now: Date): Date {
+export function computeBlockedRetry(since: Date, now: Date): Date {
   const wait = Math.min(60 * 60_000, Math.max(30_000, now.getTime() - since.getTime()));
   return new Date(now.getTime() + wait);
 }

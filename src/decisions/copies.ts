@@ -1,22 +1,22 @@
-import { allows } from './wants.js';
+import { allowsPath } from './wants.js';
 import type { Entry, Failure, Host, HostId, Path } from '../model/words.js';
 
 /** How many hosts must hold a file: this number, more than half, or all hosts that want it. */
 export type Copies = number | 'majority' | 'all';
 
-export interface CopiesOf {
+export interface FileCopies {
   readonly path: Path;
   /** How many hosts must hold it. */
   readonly needed: number;
   readonly heldBy: readonly Host[];
   readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
   /** Why no host will ever receive the file. */
-  readonly unkept?: string;
+  readonly unsyncedReason?: string;
 }
 
 /** The result for a file that is not synced. Its host is not recorded, so none counts. */
-export function makeUnkept(path: Path, why: string): CopiesOf {
-  return { path, needed: 1, heldBy: [], lackedBy: [], unkept: why };
+export function makeUnsyncedCopies(path: Path, why: string): FileCopies {
+  return { path, needed: 1, heldBy: [], lackedBy: [], unsyncedReason: why };
 }
 
 /**
@@ -24,14 +24,14 @@ export function makeUnkept(path: Path, why: string): CopiesOf {
  * nothing until a person decides.
  */
 function listConcerned(hosts: readonly Host[], path: Path): Host[] {
-  return hosts.filter((host) => host.status === 'approved' && allows(host, path));
+  return hosts.filter((host) => host.status === 'approved' && allowsPath(host, path));
 }
 
 /**
  * Captures that concern the path are not processed yet. An entry would still describe the file
  * before them.
  */
-export interface Pending {
+export interface UnprocessedCaptures {
   readonly capturedOn: readonly Host[];
 }
 
@@ -41,10 +41,10 @@ export interface Pending {
  */
 export function countCopies(
   path: Path,
-  known: Entry | Pending | undefined,
+  known: Entry | UnprocessedCaptures | undefined,
   hosts: readonly Host[],
   copies: Copies,
-): CopiesOf {
+): FileCopies {
   const concerned = listConcerned(hosts, path);
   const holds = (host: Host): boolean =>
     known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
@@ -64,29 +64,29 @@ export function countCopies(
   };
 }
 
-export function isEnough({ needed, heldBy }: CopiesOf): boolean {
+export function hasEnoughCopies({ needed, heldBy }: FileCopies): boolean {
   return heldBy.length >= needed;
 }
 
 /** Why and since when a pending host lacks an entry, as its origin recorded it. */
-export function findObstacle(
+export function findDeliveryObstacle(
   entry: Entry,
   host: HostId,
   hosts: readonly Host[],
 ): { failure: Failure; since?: Date } | undefined {
   const blocked = entry.blocked.find((one) => one.host === host);
   if (blocked) return { failure: blocked.failure, since: blocked.since };
-  const lane = hosts.find(({ id }) => id === entry.sender)?.lanes[host];
+  const delivery = hosts.find(({ id }) => id === entry.origin)?.deliveries[host];
   return (
-    lane?.failure && {
-      failure: lane.failure,
-      ...(lane.failingSince ? { since: lane.failingSince } : {}),
+    delivery?.failure && {
+      failure: delivery.failure,
+      ...(delivery.failingSince ? { since: delivery.failingSince } : {}),
     }
   );
 }
 
 function explainLack(
-  entry: Entry | Pending | undefined,
+  entry: Entry | UnprocessedCaptures | undefined,
   host: Host,
   hosts: readonly Host[],
 ): string {
@@ -96,7 +96,7 @@ function explainLack(
       `captured on ${entry.capturedOn.map(({ hostname }) => hostname).join(', ')}, where ` +
       `it waits to be processed`
     );
-  const obstacle = findObstacle(entry, host.id, hosts);
+  const obstacle = findDeliveryObstacle(entry, host.id, hosts);
   if (obstacle) return `${obstacle.failure.code}: ${obstacle.failure.message}`;
   return entry.heldBy.length === 0 ? 'no host holds it' : 'not delivered yet';
 }
@@ -105,11 +105,12 @@ function explainLack(
  * One line for people about files with too few copies: which hosts hold them, which do not, and
  * why.
  */
-export function describeCopies(files: readonly CopiesOf[]): string {
+export function describeCopies(files: readonly FileCopies[]): string {
   return files
-    .filter((file) => !isEnough(file))
-    .map(({ path, needed, heldBy, lackedBy, unkept }) => {
-      if (unkept !== undefined) return `${JSON.stringify(path)}: not kept by syncmedia: ${unkept}`;
+    .filter((file) => !hasEnoughCopies(file))
+    .map(({ path, needed, heldBy, lackedBy, unsyncedReason }) => {
+      if (unsyncedReason !== undefined)
+        return `${JSON.stringify(path)}: not kept by syncmedia: ${unsyncedReason}`;
       const held = heldBy.map(({ hostname }) => hostname).join(', ') || 'no host';
       const lacked =
         lackedBy.map(({ host, why }) => `${host.hostname} (${why})`).join(', ') ||

@@ -1,16 +1,24 @@
-import type { Conflict, Difference, Entry, Facts, HostId, Path, SyncDir } from '../model/words.js';
-import { haveSameFacts } from './file-state.js';
-import { captures } from './wants.js';
+import type {
+  ConflictRule,
+  Difference,
+  Entry,
+  FileInfo,
+  HostId,
+  Path,
+  SyncDir,
+} from '../model/words.js';
+import { haveSameSizeAndTime } from './file-state.js';
+import { capturesOwnFiles } from './wants.js';
 
-type Captor = Parameters<typeof captures>[0];
+type CapturingHost = Parameters<typeof capturesOwnFiles>[0];
 
 /** How a push handles a difference between this host and another. */
-export type PushAnswer = 'nothing' | 'owe';
+export type PushAnswer = 'nothing' | 'mark-pending';
 
 /**
  * Whether this host's file wins, by the conflict rule, over one that the ledger does not know.
  */
-export function winsOverUnknown(dir: SyncDir, ours: Facts, unknown: Facts): boolean {
+export function winsOverUnknown(dir: SyncDir, ours: FileInfo, unknown: FileInfo): boolean {
   return dir.conflict === 'overwrite' || (dir.conflict === 'newer' && ours.mtime >= unknown.mtime);
 }
 
@@ -25,14 +33,14 @@ export function answerPush(
   entry: Entry | undefined,
   me: HostId,
   dir: SyncDir,
-  to: Captor,
+  to: CapturingHost,
 ): PushAnswer {
-  if (entry?.kind !== 'file' || !entry.facts || !entry.heldBy.includes(me)) return 'nothing';
-  if (!there || isOld(entry, there)) return 'owe';
-  return !haveSameFacts(there, entry.facts) &&
-    !captures(to) &&
-    winsOverUnknown(dir, entry.facts, there)
-    ? 'owe'
+  if (entry?.kind !== 'file' || !entry.info || !entry.heldBy.includes(me)) return 'nothing';
+  if (!there || isSuperseded(entry, there)) return 'mark-pending';
+  return !haveSameSizeAndTime(there, entry.info) &&
+    !capturesOwnFiles(to) &&
+    winsOverUnknown(dir, entry.info, there)
+    ? 'mark-pending'
     : 'nothing';
 }
 
@@ -45,23 +53,24 @@ export function wouldPush(
   entry: Entry | undefined,
   me: HostId,
   dir: SyncDir,
-  to: Captor,
+  to: CapturingHost,
 ): boolean {
   const { here, there } = difference;
   if (!here) return false;
   const isKnown =
     entry !== undefined &&
-    (isOld(entry, here) || (entry.facts !== undefined && haveSameFacts(entry.facts, here)));
-  if (isKnown) return answerPush(difference, entry, me, dir, to) === 'owe';
+    (isSuperseded(entry, here) ||
+      (entry.info !== undefined && haveSameSizeAndTime(entry.info, here)));
+  if (isKnown) return answerPush(difference, entry, me, dir, to) === 'mark-pending';
   return (
     !there ||
-    (entry !== undefined && isOld(entry, there)) ||
-    (!captures(to) && winsOverUnknown(dir, here, there))
+    (entry !== undefined && isSuperseded(entry, there)) ||
+    (!capturesOwnFiles(to) && winsOverUnknown(dir, here, there))
   );
 }
 
-function isOld(entry: Entry, facts: Facts): boolean {
-  return entry.superseded.some((old) => haveSameFacts(old, facts));
+function isSuperseded(entry: Entry, facts: FileInfo): boolean {
+  return entry.superseded.some((superseded) => haveSameSizeAndTime(superseded, facts));
 }
 
 /**
@@ -70,9 +79,9 @@ function isOld(entry: Entry, facts: Facts): boolean {
  */
 export type PullAnswer =
   | { do: 'nothing' }
-  | { do: 'owe there' }
+  | { do: 'mark pending there' }
   | { do: 'fetch'; entry: Entry }
-  | { do: 'fetch unknown'; rule: Conflict };
+  | { do: 'fetch unknown'; rule: ConflictRule };
 
 /**
  * Decides on a difference during a pull. The ledger orders captured versions. The conflict rule
@@ -88,18 +97,18 @@ export function answerPull(
   const { there, here } = difference;
   if (!there)
     return from.passive && entry?.heldBy.includes(from.id)
-      ? { do: 'owe there' }
+      ? { do: 'mark pending there' }
       : { do: 'nothing' };
-  if (entry?.facts && haveSameFacts(there, entry.facts)) {
+  if (entry?.info && haveSameSizeAndTime(there, entry.info)) {
     // If this host holds the entry, other bytes here are newer and its own scan will capture
     // them. A pull would replace them.
-    return entry.heldBy.includes(me) && here && !isOld(entry, here)
+    return entry.heldBy.includes(me) && here && !isSuperseded(entry, here)
       ? { do: 'nothing' }
       : { do: 'fetch', entry };
   }
-  if (entry && isOld(entry, there))
+  if (entry && isSuperseded(entry, there))
     return from.passive && entry?.heldBy.includes(from.id)
-      ? { do: 'owe there' }
+      ? { do: 'mark pending there' }
       : { do: 'nothing' };
   // An active host captures its own files. Fetching one without waiting is safe only if no entry
   // exists.
@@ -110,11 +119,14 @@ export function answerPull(
 }
 
 /** Whether a run includes this host or sync dir. An empty request means all. */
-export function isAskedFor<T extends string>(asked: readonly T[], one: T): boolean {
-  return asked.length === 0 || asked.includes(one);
+export function isRequested<T extends string>(requested: readonly T[], one: T): boolean {
+  return requested.length === 0 || requested.includes(one);
 }
 
 /** The sync dirs that a run includes. */
-export function chooseDirs(dirs: readonly SyncDir[], asked: readonly Path[]): SyncDir[] {
-  return dirs.filter((dir) => isAskedFor(asked, dir.path));
+export function chooseRequestedDirs(
+  dirs: readonly SyncDir[],
+  requested: readonly Path[],
+): SyncDir[] {
+  return dirs.filter((dir) => isRequested(requested, dir.path));
 }

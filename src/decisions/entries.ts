@@ -1,20 +1,28 @@
-import type { Entry, HostId, Path, SavedBy, Seen, Superseded, Version } from '../model/words.js';
-import { haveSameFacts } from './file-state.js';
+import type {
+  Entry,
+  HostId,
+  Path,
+  DocumentRef,
+  LocalFileInfo,
+  SupersededVersion,
+  Version,
+} from '../model/words.js';
+import { haveSameSizeAndTime } from './file-state.js';
 
 /** How many superseded versions an entry remembers. */
 export const supersededLimit = 16;
 
 /** The epoch is due by any clock: another origin's, or this one's before it was set. */
-export const atOnce = new Date(0);
+export const dueAtOnce = new Date(0);
 
-export interface Write {
+export interface EntryWrite {
   readonly path: Path;
   readonly version: Version;
   readonly me: HostId;
   /** Hosts that want the path, without this one. */
   readonly wantedBy: readonly HostId[];
   readonly now: Date;
-  readonly savedBy?: SavedBy | undefined;
+  readonly savedBy?: DocumentRef | undefined;
   /** Hosts that are known to have the same bytes already. */
   readonly alsoHeldBy?: readonly HostId[];
   /** A conflict rule decided that these bytes win. */
@@ -25,15 +33,15 @@ export interface Write {
  * A file younger than this at its capture may change again without another mtime (git's racy
  * index). In milliseconds.
  */
-const racyAge = 2_000;
+const racyAgeMs = 2_000;
 
-function isUnsure(facts: Seen, now: Date): boolean {
-  return facts.sha256 === undefined || now.getTime() - facts.mtime * 1000 < racyAge;
+function isUnverified(info: LocalFileInfo, now: Date): boolean {
+  return info.sha256 === undefined || now.getTime() - info.mtime * 1000 < racyAgeMs;
 }
 
-function isSameContent(a: Superseded | Seen, b: Seen): boolean {
+function isSameContent(a: SupersededVersion | LocalFileInfo, b: LocalFileInfo): boolean {
   return (
-    haveSameFacts(a, b) &&
+    haveSameSizeAndTime(a, b) &&
     (a.sha256 === undefined || b.sha256 === undefined || a.sha256 === b.sha256)
   );
 }
@@ -42,39 +50,41 @@ function isSameContent(a: Superseded | Seen, b: Seen): boolean {
  * Adds the replaced version to the superseded ones. A version that becomes current again leaves
  * them.
  */
-function supersede(
+function appendSuperseded(
   before: Entry | undefined,
-  lost: boolean,
-  current: Seen | undefined,
-): Superseded[] {
+  conflicting: boolean,
+  current: LocalFileInfo | undefined,
+): SupersededVersion[] {
   const all = [...(before?.superseded ?? [])];
-  if (before?.facts) all.push({ ...before.facts, version: before.version, lost });
-  return all.filter((old) => !current || !isSameContent(old, current)).slice(-supersededLimit);
+  if (before?.info) all.push({ ...before.info, version: before.version, conflicting });
+  return all
+    .filter((superseded) => !current || !isSameContent(superseded, current))
+    .slice(-supersededLimit);
 }
 
 /**
  * The entry after this host captured new bytes. If this host did not hold the previous version,
  * two hosts wrote at once, and copies of that version become conflicts.
  */
-export function makeVersion(
+export function makeVersionEntry(
   before: Entry | undefined,
-  { stamp, ...facts }: Seen,
-  write: Write,
+  { stamp, ...info }: LocalFileInfo,
+  write: EntryWrite,
 ): Entry {
   const also = (write.alsoHeldBy ?? []).filter((host) => host !== write.me);
-  const lost = before !== undefined && !before.heldBy.includes(write.me);
+  const conflicting = before !== undefined && !before.heldBy.includes(write.me);
   return {
     path: write.path,
     version: write.version,
     kind: 'file',
-    facts,
-    superseded: supersede(before, lost, facts),
-    sender: write.me,
+    info,
+    superseded: appendSuperseded(before, conflicting, info),
+    origin: write.me,
     capturedBy: write.me,
     heldBy: [write.me, ...also],
     ...(stamp === undefined ? {} : { stamps: { [write.me]: stamp } }),
-    owed: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)),
-    dueAt: atOnce,
+    pending: write.wantedBy.filter((host) => host !== write.me && !also.includes(host)),
+    dueAt: dueAtOnce,
     blocked: [],
     ...(write.savedBy
       ? { savedBy: write.savedBy }
@@ -82,7 +92,7 @@ export function makeVersion(
         ? { savedBy: before.savedBy }
         : {}),
     capturedAt: write.now,
-    ...(isUnsure(facts, write.now) ? { unsure: true } : {}),
+    ...(isUnverified(info, write.now) ? { unverified: true } : {}),
     ...(write.overrules === true ? { overrules: true } : {}),
   };
 }
@@ -91,17 +101,20 @@ export function makeVersion(
  * The entry after a delete. The delete applies to every version, so none of them becomes a
  * conflict.
  */
-export function makeTombstone(before: Entry, write: Write): Entry {
+export function makeTombstoneEntry(before: Entry, write: EntryWrite): Entry {
   return {
     path: write.path,
     version: write.version,
     kind: 'tombstone',
-    superseded: supersede(before, false, undefined).map((old) => ({ ...old, lost: false })),
-    sender: write.me,
+    superseded: appendSuperseded(before, false, undefined).map((superseded) => ({
+      ...superseded,
+      conflicting: false,
+    })),
+    origin: write.me,
     capturedBy: write.me,
     heldBy: [write.me],
-    owed: write.wantedBy.filter((host) => host !== write.me),
-    dueAt: atOnce,
+    pending: write.wantedBy.filter((host) => host !== write.me),
+    dueAt: dueAtOnce,
     blocked: [],
     ...(before.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
@@ -113,22 +126,22 @@ export function makeTombstone(before: Entry, write: Write): Entry {
  * have the bytes, at the path or in the trash. Each host looks for them, and one that has them
  * becomes the origin. Undefined if the tombstone remembers no version.
  */
-export function makeRevived(tombstone: Entry, write: Write): Entry | undefined {
+export function makeRevivedEntry(tombstone: Entry, write: EntryWrite): Entry | undefined {
   const last = tombstone.superseded.at(-1);
   if (!last) return undefined;
-  const { version: _, lost: __, ...facts } = last;
+  const { version: _, conflicting: __, ...info } = last;
   return {
     path: write.path,
     version: write.version,
     kind: 'file',
-    facts: { nanos: 0, ...facts },
+    info: { nanos: 0, ...info },
     superseded: tombstone.superseded.slice(0, -1),
-    sender: write.me,
+    origin: write.me,
     capturedBy: write.me,
-    adoptable: true,
+    orphaned: true,
     heldBy: [],
-    owed: [write.me, ...write.wantedBy.filter((host) => host !== write.me)],
-    dueAt: atOnce,
+    pending: [write.me, ...write.wantedBy.filter((host) => host !== write.me)],
+    dueAt: dueAtOnce,
     blocked: [],
     ...(tombstone.savedBy ? { savedBy: tombstone.savedBy } : {}),
     capturedAt: write.now,

@@ -1,22 +1,22 @@
-import type { Entry, Facts, HostId, Seen, Standing } from '../model/words.js';
+import type { Entry, FileInfo, HostId, LocalFileInfo, PlainFileState } from '../model/words.js';
 
 /**
  * The state of the file at a path, compared with its entry. `lost`: a superseded version
  * whose successor came from a host that did not hold it. `redated`: the bytes of the current
  * version with another date.
  */
-export type FoundStanding = Standing | 'lost' | 'redated';
+export type FileState = PlainFileState | 'conflicting' | 'redated';
 
 /** Replaces the stamp of a file that the app has removed from a host that held it. */
 export const removedStamp = 'removed';
 
-type Known = Facts & { readonly nanos?: number };
+type KnownVersion = FileInfo & { readonly nanos?: number };
 
 /**
  * Whether size and mtime are the same, which is all that a transfer carries. SFTP carries 32 bits
  * of the seconds, also before 1970.
  */
-export function haveSameFacts(a: Facts, b: Facts): boolean {
+export function haveSameSizeAndTime(a: FileInfo, b: FileInfo): boolean {
   return a.size === b.size && a.mtime >>> 0 === b.mtime >>> 0;
 }
 
@@ -26,19 +26,19 @@ export function haveSameFacts(a: Facts, b: Facts): boolean {
  * speak against the version. That is certain on the disk that captured it; elsewhere the content
  * must be compared.
  */
-function compare(
-  known: Known,
-  seen: Seen,
+function compareWithVersion(
+  known: KnownVersion,
+  info: LocalFileInfo,
   onCapturingDisk: boolean,
 ): 'same' | 'other' | 'content decides' {
-  if (!haveSameFacts(known, seen)) return 'other';
-  if (known.sha256 !== undefined && seen.sha256 !== undefined)
-    return known.sha256 === seen.sha256 ? 'same' : 'other';
+  if (!haveSameSizeAndTime(known, info)) return 'other';
+  if (known.sha256 !== undefined && info.sha256 !== undefined)
+    return known.sha256 === info.sha256 ? 'same' : 'other';
   const nanosDiffer =
-    seen.nanos !== 0 &&
+    info.nanos !== 0 &&
     known.nanos !== undefined &&
     known.nanos !== 0 &&
-    known.nanos !== seen.nanos;
+    known.nanos !== info.nanos;
   if (!nanosDiffer) return 'same';
   if (known.sha256 !== undefined) return 'content decides';
   return onCapturingDisk ? 'other' : 'same';
@@ -48,16 +48,20 @@ function compare(
  * Whether the file was replaced or written since this host last knew that its bytes are those of
  * the version. Undefined if this host never compared them, or the disk shows no stamp.
  */
-export function hasChanged(entry: Entry, me: HostId, seen: Seen): boolean | undefined {
+export function hasChangedSinceCompared(
+  entry: Entry,
+  me: HostId,
+  info: LocalFileInfo,
+): boolean | undefined {
   const known = entry.stamps?.[me];
-  return known === undefined || seen.stamp === undefined ? undefined : known !== seen.stamp;
+  return known === undefined || info.stamp === undefined ? undefined : known !== info.stamp;
 }
 
 /**
  * When the file came to its path or was last changed in any way, in milliseconds. Undefined if
  * its disk does not tell.
  */
-export function changedAt({ stamp }: Seen): number | undefined {
+export function readChangeTime({ stamp }: LocalFileInfo): number | undefined {
   const ctime = stamp === undefined ? undefined : /^\d+ (\d+)$/.exec(stamp)?.[1];
   return ctime === undefined ? undefined : Number(BigInt(ctime) / 1_000_000n);
 }
@@ -66,14 +70,17 @@ export function changedAt({ stamp }: Seen): number | undefined {
  * Whether bytes have the size and date of a version, as rotten bytes have. A file that an app
  * wrote has its own date, down to the fraction.
  */
-export function looksKnown(
+export function looksLikeVersion(
   entry: Entry | undefined,
-  { size, mtime, nanos }: Seen,
+  { size, mtime, nanos }: LocalFileInfo,
   at: { onCapturingDisk: boolean },
 ): boolean {
-  const versions: Known[] = [...(entry?.superseded ?? []), ...(entry?.facts ? [entry.facts] : [])];
+  const versions: KnownVersion[] = [
+    ...(entry?.superseded ?? []),
+    ...(entry?.info ? [entry.info] : []),
+  ];
   return versions.some(
-    (known) => compare(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same',
+    (known) => compareWithVersion(known, { size, mtime, nanos }, at.onCapturingDisk) === 'same',
   );
 }
 
@@ -82,40 +89,50 @@ export function looksKnown(
  * hash the bytes and call again with their sha256. `surely` requires the content wherever the
  * entry knows it, for example before a file is put back.
  */
-export function findStanding(
+export function findFileState(
   entry: Entry | undefined,
-  seen: Seen | undefined,
+  info: LocalFileInfo | undefined,
   at: { onCapturingDisk: boolean; surely?: boolean },
-): FoundStanding | undefined {
-  if (!seen) return 'absent';
+): FileState | undefined {
+  if (!info) return 'absent';
   if (!entry) return 'unknown';
-  const versions: { standing: FoundStanding; known: Known }[] = entry.superseded
-    .map((known) => ({ standing: known.lost ? ('lost' as const) : ('old' as const), known }))
+  const versions: { state: FileState; known: KnownVersion }[] = entry.superseded
+    .map((known) => ({
+      state: known.conflicting ? ('conflicting' as const) : ('superseded' as const),
+      known,
+    }))
     .reverse();
-  if (entry.facts) versions.unshift({ standing: 'current', known: entry.facts });
-  const answers = versions.map(({ standing, known }) => ({
-    standing,
+  if (entry.info) versions.unshift({ state: 'current', known: entry.info });
+  const answers = versions.map(({ state, known }) => ({
+    state,
     known,
-    answer: compare(known, seen, at.onCapturingDisk),
+    answer: compareWithVersion(known, info, at.onCapturingDisk),
   }));
   const possible = answers.filter(({ answer }) => answer !== 'other');
-  if (possible.length === 0) return findRedated(entry.facts, seen);
+  if (possible.length === 0) return findRedated(entry.info, info);
   const contentKnown = possible.some(({ known }) => known.sha256 !== undefined);
-  const unsure =
+  const needsContent =
     possible.length > 1 ||
     at.surely === true ||
     possible.some(({ answer }) => answer === 'content decides');
-  if (unsure && contentKnown && seen.sha256 === undefined) return undefined;
-  return possible[0]?.standing;
+  if (needsContent && contentKnown && info.sha256 === undefined) return undefined;
+  return possible[0]?.state;
 }
 
 /**
  * A deploy, a copy or a second upload gives the same bytes another date. Only the content shows
  * that.
  */
-function findRedated(current: Facts | undefined, seen: Seen): 'redated' | 'unknown' | undefined {
-  if (current?.sha256 === undefined || current.size !== seen.size || haveSameFacts(current, seen))
+function findRedated(
+  current: FileInfo | undefined,
+  info: LocalFileInfo,
+): 'redated' | 'unknown' | undefined {
+  if (
+    current?.sha256 === undefined ||
+    current.size !== info.size ||
+    haveSameSizeAndTime(current, info)
+  )
     return 'unknown';
-  if (seen.sha256 === undefined) return undefined;
-  return seen.sha256 === current.sha256 ? 'redated' : 'unknown';
+  if (info.sha256 === undefined) return undefined;
+  return info.sha256 === current.sha256 ? 'redated' : 'unknown';
 }

@@ -1,13 +1,13 @@
-import type { Difference, Entry, Facts, Finding, HostId, SyncDir } from '../model/words.js';
+import type { Difference, Entry, FileInfo, Finding, HostId, SyncDir } from '../model/words.js';
 import { winsOverUnknown } from './differences.js';
-import { haveSameFacts } from './file-state.js';
+import { haveSameSizeAndTime } from './file-state.js';
 
 /**
  * Whether the host is about to receive the current version. Until then no difference counts as a
  * finding.
  */
-function isOnItsWay(entry: Entry, host: HostId): boolean {
-  return entry.owed.includes(host) || entry.blocked.some((one) => one.host === host);
+function isPendingFor(entry: Entry, host: HostId): boolean {
+  return entry.pending.includes(host) || entry.blocked.some((one) => one.host === host);
 }
 
 /**
@@ -19,12 +19,12 @@ export function findFault(
   entry: Entry | undefined,
   host: HostId,
   wanted: boolean,
-  facts: Facts | undefined,
+  info: FileInfo | undefined,
 ): Finding | 'content decides' | undefined {
-  if (entry && isOnItsWay(entry, host)) return undefined;
-  if (!entry?.facts) return facts ? 'extra' : undefined;
-  if (!facts) return wanted ? 'missing' : undefined;
-  return haveSameFacts(facts, entry.facts) ? 'content decides' : 'different';
+  if (entry && isPendingFor(entry, host)) return undefined;
+  if (!entry?.info) return info ? 'extra' : undefined;
+  if (!info) return wanted ? 'missing' : undefined;
+  return haveSameSizeAndTime(info, entry.info) ? 'content decides' : 'different';
 }
 
 /**
@@ -39,14 +39,19 @@ export function mayRepair(
   { id, passive }: { id: HostId; passive: boolean },
   dir: SyncDir,
 ): boolean {
-  if (entry.kind !== 'file' || !entry.facts) return false;
-  if (there && !passive && haveSameFacts(there, entry.facts) && entry.stamps?.[id] !== undefined)
+  if (entry.kind !== 'file' || !entry.info) return false;
+  if (
+    there &&
+    !passive &&
+    haveSameSizeAndTime(there, entry.info) &&
+    entry.stamps?.[id] !== undefined
+  )
     return false;
   if (
     !there ||
-    haveSameFacts(there, entry.facts) ||
-    entry.superseded.some((old) => haveSameFacts(old, there))
+    haveSameSizeAndTime(there, entry.info) ||
+    entry.superseded.some((superseded) => haveSameSizeAndTime(superseded, there))
   )
     return true;
-  return passive && winsOverUnknown(dir, entry.facts, there);
+  return passive && winsOverUnknown(dir, entry.info, there);
 }

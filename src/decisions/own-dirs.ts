@@ -1,5 +1,5 @@
 import type { Path } from '../model/words.js';
-import { allows } from './wants.js';
+import { allowsPath } from './wants.js';
 
 /**
  * The sources that decide which directories a host opens. All of them lie on that host; none is a
@@ -24,6 +24,6 @@ export interface OwnDirSources {
 export function chooseOwnDirs({ allowed, declared, opened }: OwnDirSources): Path[] {
   const syncDirs = [...allowed];
   return [...new Set([...allowed, ...declared, ...opened])]
-    .filter((dir) => allows({ syncDirs }, dir))
+    .filter((dir) => allowsPath({ syncDirs }, dir))
     .sort();
 }

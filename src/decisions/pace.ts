@@ -1,5 +1,5 @@
 /** The progress of a run at a moment, in milliseconds of a monotonic clock. */
-export interface Mark {
+export interface ProgressMark {
   readonly at: number;
   readonly files: number;
   readonly bytes: number;
@@ -7,11 +7,11 @@ export interface Mark {
 
 /**
  * The rate between the first and the last mark, and the remaining seconds at that rate. The
- * slower of bytes and files counts, because many small files are slow whatever their size.
+ * slower of bytes and files counts, because many small files are slow regardless of their size.
  * Undefined if nothing was done between the marks.
  */
 export function estimatePace(
-  marks: readonly Mark[],
+  marks: readonly ProgressMark[],
   found: { files: number; bytes: number },
 ): { bytesPerSecond: number; secondsLeft: number } | undefined {
   const [first, last] = [marks[0], marks[marks.length - 1]];

@@ -1,7 +1,7 @@
 import type { Change, Entry, Host, SyncDir } from '../model/words.js';
-import { wants } from './wants.js';
+import { wantsPath } from './wants.js';
 
-export interface Plan {
+export interface DeliveryPlan {
   readonly changes: Change[];
   /**
    * Pending entries that the host no longer wants: its sync dirs were narrowed, or a rule
@@ -18,20 +18,20 @@ export interface Plan {
 /**
  * The changes that bring these entries to `host`.
  *
- * @param dirOf the sync dir whose rules apply to a path here; 'excluded' if a rule excludes it;
- * undefined if no sync dir contains it
+ * @param findSyncDir the sync dir whose rules apply to a path here; 'excluded' if a rule excludes
+ *   it; undefined if no sync dir contains it
  */
-export function plan(
+export function planDelivery(
   host: Host,
   entries: Iterable<Entry>,
-  dirOf: (entry: Entry) => SyncDir | 'excluded' | undefined,
-): Plan {
+  findSyncDir: (entry: Entry) => SyncDir | 'excluded' | undefined,
+): DeliveryPlan {
   const changes: Change[] = [],
     unwanted: Entry[] = [],
     unsendable: Entry[] = [];
   for (const entry of entries) {
-    const dir = dirOf(entry);
-    if (dir === 'excluded' || !wants(host, entry.path)) {
+    const dir = findSyncDir(entry);
+    if (dir === 'excluded' || !wantsPath(host, entry.path)) {
       unwanted.push(entry);
       continue;
     }
@@ -46,11 +46,11 @@ export function plan(
       ...(entry.savedBy ? { savedBy: entry.savedBy } : {}),
     };
     if (entry.kind === 'tombstone') changes.push({ ...common, do: 'remove' });
-    else if (entry.facts)
+    else if (entry.info)
       changes.push({
         ...common,
         do: 'put',
-        facts: entry.facts,
+        info: entry.info,
         ...(entry.overrules === true ? { overrules: true } : {}),
       });
   }
@@ -65,7 +65,7 @@ export function takeBatch(
   const batch: Entry[] = [];
   let bytes = 0;
   for (const entry of entries) {
-    const size = entry.facts?.size ?? 0;
+    const size = entry.info?.size ?? 0;
     if (batch.length > 0 && (batch.length >= limit.files || bytes + size > limit.bytes)) break;
     batch.push(entry);
     bytes += size;

@@ -1,11 +1,11 @@
-import type { Entry, Facts, HostId, Seen } from '../model/words.js';
+import type { Entry, FileInfo, HostId, LocalFileInfo } from '../model/words.js';
 import { supersededLimit } from './entries.js';
 import {
-  findStanding,
-  haveSameFacts,
-  looksKnown,
+  findFileState,
+  haveSameSizeAndTime,
+  looksLikeVersion,
   removedStamp,
-  type FoundStanding,
+  type FileState,
 } from './file-state.js';
 
 /**
@@ -21,12 +21,12 @@ import {
  * - take-back: it puts back a file that a delivered delete took after a save had named it.
  * - redate: it gives the file the date of the version.
  */
-export type Answer =
+export type ReconcileAnswer =
   | 'nothing'
   | 'wait'
   | 'new-version'
   | 'hold'
-  | 'owe'
+  | 'mark-pending'
   | 'leave'
   | 'restore'
   | 'trash'
@@ -52,29 +52,29 @@ export interface Evidence {
    * The file may have come to its path after the version was captured, and the save is at most a
    * few minutes old.
    */
-  readonly cameLately: boolean;
+  readonly arrivedRecently: boolean;
   /**
    * A save may be about to name these bytes: a capture of this host that names the path waits, or
    * the file came a moment ago.
    */
-  readonly awaited: boolean;
+  readonly saveExpected: boolean;
   /** A document names the path now. 'unknown' if this process does not have every model. */
   readonly referenced: boolean | 'unknown';
   /**
    * A delete that was delivered here took a file from the path after the save, and the file lies
    * in this host's own `.syncmedia`.
    */
-  readonly taken: boolean;
+  readonly takenByDelete: boolean;
 }
 
 /** The decision needs this evidence first. */
-export interface Question {
-  readonly ask: keyof Evidence;
+export interface EvidenceRequest {
+  readonly needs: keyof Evidence;
 }
 
-export interface Situation {
+export interface ReconcileSituation {
   readonly entry: Entry | undefined;
-  readonly standing: FoundStanding;
+  readonly state: FileState;
   readonly me: HostId;
   /**
    * A host that is not ready contributes only files that its own app has just named and no entry
@@ -96,60 +96,65 @@ export interface Situation {
  * Decides what a host does if ledger and disk disagree. The outbox, rescans, scans and delivery
  * queues whose source changed all use this one table (ARCHITECTURE.md).
  */
-export function reconcile(situation: Situation): Answer | Question {
-  const answer = decide(situation),
+export function reconcile(situation: ReconcileSituation): ReconcileAnswer | EvidenceRequest {
+  const answer = decideByState(situation),
     {
       why,
-      standing,
+      state,
       evidence: { uncaptured },
     } = situation;
-  if (answer !== 'new-version' || why !== 'named' || (standing !== 'old' && standing !== 'lost'))
+  if (
+    answer !== 'new-version' ||
+    why !== 'named' ||
+    (state !== 'superseded' && state !== 'conflicting')
+  )
     return answer;
   // The save named the app's own bytes, which lay there before the delivery. It did not name the
   // older version that the delivery brought.
-  if (uncaptured === undefined) return { ask: 'uncaptured' };
+  if (uncaptured === undefined) return { needs: 'uncaptured' };
   return uncaptured ? 'put-back' : 'new-version';
 }
 
-function decide(situation: Situation): Answer | Question {
-  const { entry, standing, me, ready, why } = situation;
+function decideByState(situation: ReconcileSituation): ReconcileAnswer | EvidenceRequest {
+  const { entry, state, me, ready, why } = situation;
   // The app wrote no new bytes, so they are neither a version nor a conflict, even if a document
   // names them.
-  if (standing === 'redated') return 'redate';
-  if (why === 'asserted' && standing !== 'absent') return 'new-version';
-  if (!entry)
-    return standing === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
+  if (state === 'redated') return 'redate';
+  if (why === 'asserted' && state !== 'absent') return 'new-version';
+  if (!entry) return state === 'absent' || (why === 'scan' && !ready) ? 'nothing' : 'new-version';
   const held = entry.heldBy.includes(me),
-    owed = entry.owed.includes(me) || entry.blocked.some(({ host }) => host === me);
-  if (standing === 'unknown') {
+    pending = entry.pending.includes(me) || entry.blocked.some(({ host }) => host === me);
+  if (state === 'unknown') {
     // If the entry remembers as many versions as it can, this file may be a forgotten one. The
     // pending delivery decides.
-    const isDelivered = entry.kind === 'file' && owed && entry.heldBy.length > 0;
+    const isDelivered = entry.kind === 'file' && pending && entry.heldBy.length > 0;
     if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit)
       return 'nothing';
     return ready ? 'new-version' : 'nothing';
   }
   if (entry.kind === 'tombstone') return reconcileTombstone(situation, held);
-  if (standing === 'current') return held ? 'nothing' : 'hold';
-  if (standing === 'absent') {
-    const ownCopy = held || owed ? situation.evidence.ownCopy : false;
-    if (ownCopy === undefined) return { ask: 'ownCopy' };
+  if (state === 'current') return held ? 'nothing' : 'hold';
+  if (state === 'absent') {
+    const ownCopy = held || pending ? situation.evidence.ownCopy : false;
+    if (ownCopy === undefined) return { needs: 'ownCopy' };
     if (ownCopy) return 'restore';
     return held ? 'leave' : 'nothing';
   }
-  if (owed) {
-    if (situation.evidence.ownCopy === undefined) return { ask: 'ownCopy' };
+  if (pending) {
+    if (situation.evidence.ownCopy === undefined) return { needs: 'ownCopy' };
     if (situation.evidence.ownCopy) return 'restore';
     if (why !== 'named' || !ready) return 'nothing';
     // The version was captured here, is gone from here, and nobody holds it. An older file that a
     // save names is better than a missing one.
-    if (entry.sender === me && entry.heldBy.length === 0) return 'new-version';
+    if (entry.origin === me && entry.heldBy.length === 0) return 'new-version';
     // The app may have put the older version back over the current one, which had arrived and was
     // not acknowledged yet.
-    if (situation.evidence.cameLately === undefined) return { ask: 'cameLately' };
-    return situation.evidence.cameLately ? 'wait' : 'nothing';
+    if (situation.evidence.arrivedRecently === undefined) return { needs: 'arrivedRecently' };
+    return situation.evidence.arrivedRecently ? 'wait' : 'nothing';
   }
-  return held || entry.stamps?.[me] === removedStamp ? reconcileReverted(situation, held) : 'owe';
+  return held || entry.stamps?.[me] === removedStamp
+    ? reconcileReverted(situation, held)
+    : 'mark-pending';
 }
 
 /**
@@ -158,43 +163,48 @@ function decide(situation: Situation): Answer | Question {
  * means the file that it names. A file that a scan finds may be named in a moment.
  */
 function reconcileReverted(
-  { ready, why, evidence: { lateDelivery, awaited } }: Situation,
+  { ready, why, evidence: { lateDelivery, saveExpected } }: ReconcileSituation,
   held: boolean,
-): Answer | Question {
-  if (held && lateDelivery === undefined) return { ask: 'lateDelivery' };
+): ReconcileAnswer | EvidenceRequest {
+  if (held && lateDelivery === undefined) return { needs: 'lateDelivery' };
   if (held && lateDelivery === true) return 'restore';
   if (why === 'named' && ready) return 'new-version';
-  if (awaited === undefined) return { ask: 'awaited' };
-  return awaited ? 'nothing' : 'owe';
+  if (saveExpected === undefined) return { needs: 'saveExpected' };
+  return saveExpected ? 'nothing' : 'mark-pending';
 }
 
 /**
- * A file that a document names wins over a delete, whatever its date. A scan checks for that only
- * on a host that had acknowledged the delete. On other hosts the file is the one that was
+ * A file that a document names wins over a delete, regardless of its date. A scan checks for that
+ * only on a host that had acknowledged the delete. On other hosts the file is the one that was
  * deleted.
  */
 function reconcileTombstone(
-  { standing, why, removalsHalted, evidence: { awaited, referenced, taken } }: Situation,
+  {
+    state,
+    why,
+    removalsHalted,
+    evidence: { saveExpected, referenced, takenByDelete },
+  }: ReconcileSituation,
   held: boolean,
-): Answer | Question {
-  const settled = held ? 'nothing' : 'hold';
-  if (standing === 'absent') {
-    if (why !== 'named') return settled;
-    if (taken === undefined) return { ask: 'taken' };
-    if (!taken) return settled;
+): ReconcileAnswer | EvidenceRequest {
+  const acknowledged = held ? 'nothing' : 'hold';
+  if (state === 'absent') {
+    if (why !== 'named') return acknowledged;
+    if (takenByDelete === undefined) return { needs: 'takenByDelete' };
+    if (!takenByDelete) return acknowledged;
     return referenced === undefined
-      ? { ask: 'referenced' }
+      ? { needs: 'referenced' }
       : referenced === true
         ? 'take-back'
-        : settled;
+        : acknowledged;
   }
   if (why === 'named') {
-    if (referenced === undefined) return { ask: 'referenced' };
+    if (referenced === undefined) return { needs: 'referenced' };
     if (referenced !== false) return 'new-version';
   } else if (held) {
-    if (awaited === undefined) return { ask: 'awaited' };
-    if (awaited) return 'nothing';
-    if (referenced === undefined) return { ask: 'referenced' };
+    if (saveExpected === undefined) return { needs: 'saveExpected' };
+    if (saveExpected) return 'nothing';
+    if (referenced === undefined) return { needs: 'referenced' };
     if (referenced === true) return 'new-version';
   }
   return removalsHalted ? 'nothing' : 'trash';
@@ -207,14 +217,14 @@ function reconcileTombstone(
  */
 export function findWhy(
   why: 'named' | 'scan',
-  seen: Seen | undefined,
-  asserted: Seen | undefined,
-): Situation['why'] {
+  info: LocalFileInfo | undefined,
+  asserted: LocalFileInfo | undefined,
+): ReconcileSituation['why'] {
   const isMeant =
-    seen !== undefined &&
+    info !== undefined &&
     asserted !== undefined &&
-    haveSameFacts(seen, asserted) &&
-    seen.nanos === asserted.nanos;
+    haveSameSizeAndTime(info, asserted) &&
+    info.nanos === asserted.nanos;
   return isMeant ? 'asserted' : why;
 }
 
@@ -229,17 +239,17 @@ export function willMakeVersion({
   asserted,
 }: {
   readonly entry: Entry | undefined;
-  readonly found: Facts;
+  readonly found: FileInfo;
   readonly host: HostId;
-  readonly asserted: readonly Facts[];
+  readonly asserted: readonly FileInfo[];
 }): boolean {
-  const seen = { ...found, nanos: 0 };
+  const info = { ...found, nanos: 0 };
   // A file with another size or date may be the same bytes, redated. Treating it as a version
   // does no harm.
-  const standing = looksKnown(entry, seen, { onCapturingDisk: false })
-    ? findStanding(entry, seen, { onCapturingDisk: false })
+  const state = looksLikeVersion(entry, info, { onCapturingDisk: false })
+    ? findFileState(entry, info, { onCapturingDisk: false })
     : 'unknown';
-  const why = asserted.some((seen) => haveSameFacts(seen, found)) ? 'asserted' : 'named';
+  const why = asserted.some((info) => haveSameSizeAndTime(info, found)) ? 'asserted' : 'named';
   // Only that host can see whether a late delivery brought the file. Its capture proves that a
   // document names it.
   const evidence = {
@@ -255,7 +265,7 @@ export function willMakeVersion({
   return (
     reconcile({
       entry,
-      standing: standing ?? 'old',
+      state: state ?? 'superseded',
       me: host,
       ready: true,
       why,
@@ -270,8 +280,8 @@ export function willMakeVersion({
  * version, a scan saw bytes that the app removed afterwards. A version of another host is newer
  * than the delete.
  */
-export function mayStillBury(now: Entry | undefined, me: HostId): boolean {
-  return now?.kind === 'file' && now.sender === me;
+export function mayStillDelete(now: Entry | undefined, me: HostId): boolean {
+  return now?.kind === 'file' && now.origin === me;
 }
 
 /**
@@ -280,7 +290,7 @@ export function mayStillBury(now: Entry | undefined, me: HostId): boolean {
  * 'check': this host already recorded a delete. Its process may have ended before it asked
  * whether a document names the file again.
  */
-export function reconcileLeft({
+export function reconcileUnreferenced({
   entry,
   isHere,
   me,

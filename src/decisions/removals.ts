@@ -9,7 +9,7 @@ export const removalLimits = { share: 0.25, files: 20, windowMs: 10 * 60_000 };
  * mistaken query. It is decided once, when tombstones are recorded. The idea is Mutagen's halt if
  * a root was emptied.
  */
-export function isSuspicious(
+export function areRemovalsSuspicious(
   counts: { wanted: number; lately: number; files: number },
   limits = removalLimits,
 ): boolean {
@@ -21,6 +21,6 @@ export function isSuspicious(
  * When to check a candidate of this age again. The first checks follow quickly, because apps
  * unlink right after the delete.
  */
-export function nextLook(ageMs: number): number {
+export function computeRecheckDelay(ageMs: number): number {
   return Math.min(60_000, Math.max(1_000, ageMs));
 }

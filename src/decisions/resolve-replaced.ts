@@ -1,36 +1,48 @@
-import type { AsideBy, Entry, HostId, Seen, Verdict, Version } from '../model/words.js';
+import type {
+  ReplacedBy,
+  Entry,
+  HostId,
+  LocalFileInfo,
+  Resolution,
+  Version,
+} from '../model/words.js';
 import { supersededLimit } from './entries.js';
-import { findStanding, haveSameFacts, looksKnown, type FoundStanding } from './file-state.js';
+import {
+  findFileState,
+  haveSameSizeAndTime,
+  looksLikeVersion,
+  type FileState,
+} from './file-state.js';
 
-export interface Found {
+export interface ReplacedSituation {
   /** Read again after the rename. */
   readonly entry: Entry | undefined;
-  readonly standing: FoundStanding;
-  readonly by: AsideBy;
+  readonly state: FileState;
+  readonly by: ReplacedBy;
   /** The version whose delivery replaced the bytes, if known. */
   readonly sent: Version | undefined;
   /**
    * The delivery applied a conflict rule, so the bytes that it replaced lose, even if they were
    * current.
    */
-  readonly ruled: boolean;
+  readonly decidedByRule: boolean;
   /** Whether contents were compared, not only size and mtime. */
   readonly contentCompared: boolean;
   /** Whether the host on whose disk they lie will capture them as its app's own write. */
-  readonly isNews: boolean;
+  readonly willBeCaptured: boolean;
 }
 
 /**
  * Bytes in `.syncmedia/aside`: a delivery replaced or removed them, or a crash left them
  * there.
  */
-export interface Aside {
+export interface ReplacedBytes {
   /** Read again after the rename. */
   readonly entry: Entry | undefined;
-  readonly found: Seen;
+  readonly info: LocalFileInfo;
   /** The host on whose disk they lie. */
   readonly at: HostId;
-  readonly by: AsideBy;
+  readonly by: ReplacedBy;
   /** The version that replaced them, if known. */
   readonly sent:
     | { readonly version: Version; readonly ruled: boolean; readonly overrules?: boolean }
@@ -47,49 +59,58 @@ export interface Aside {
  * superseded by its size and date, because the trash keeps it. As a conflict, every large file
  * that is replaced would wait for a person.
  */
-export function judgeAside(aside: Aside, hashed: { readonly sha256: string | undefined }): Verdict;
-export function judgeAside(aside: Aside): Verdict | undefined;
-export function judgeAside(
-  { entry, found, at, by, sent, captures }: Aside,
+export function resolveReplacedBytes(
+  replaced: ReplacedBytes,
+  hashed: { readonly sha256: string | undefined },
+): Resolution;
+export function resolveReplacedBytes(replaced: ReplacedBytes): Resolution | undefined;
+export function resolveReplacedBytes(
+  { entry, info: found, at, by, sent, captures }: ReplacedBytes,
   hashed?: { readonly sha256: string | undefined },
-): Verdict | undefined {
-  const seen = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
+): Resolution | undefined {
+  const hashedInfo = hashed?.sha256 === undefined ? found : { ...found, sha256: hashed.sha256 };
   const onCapturingDisk = entry?.capturedBy === at;
-  const standing =
+  const state =
     hashed && hashed.sha256 === undefined
-      ? standUnhashed(entry, found)
-      : findStanding(entry, seen, { onCapturingDisk, surely: true });
-  if (standing === undefined && !hashed) return undefined;
-  return judge({
+      ? findUnhashedState(entry, found)
+      : findFileState(entry, hashedInfo, { onCapturingDisk, surely: true });
+  if (state === undefined && !hashed) return undefined;
+  return resolveByState({
     // The bytes are those of the version. Their date is no reason to keep them.
     entry,
-    standing: standing === 'redated' ? 'current' : (standing ?? 'unknown'),
+    state: state === 'redated' ? 'current' : (state ?? 'unknown'),
     by,
     sent: sent?.version,
-    ruled: sent?.ruled ?? false,
+    decidedByRule: sent?.ruled ?? false,
     contentCompared: hashed?.sha256 !== undefined,
-    isNews: captures && sent?.overrules !== true && !looksKnown(entry, found, { onCapturingDisk }),
+    willBeCaptured:
+      captures && sent?.overrules !== true && !looksLikeVersion(entry, found, { onCapturingDisk }),
   });
 }
 
-function standUnhashed(entry: Entry | undefined, found: Seen): FoundStanding {
-  const versions = entry?.superseded.filter((old) => haveSameFacts(old, found)) ?? [];
-  if (entry?.facts && haveSameFacts(entry.facts, found)) return 'unknown';
-  return versions.length === 0 ? 'unknown' : versions.every(({ lost }) => !lost) ? 'old' : 'lost';
+function findUnhashedState(entry: Entry | undefined, found: LocalFileInfo): FileState {
+  const versions =
+    entry?.superseded.filter((superseded) => haveSameSizeAndTime(superseded, found)) ?? [];
+  if (entry?.info && haveSameSizeAndTime(entry.info, found)) return 'unknown';
+  return versions.length === 0
+    ? 'unknown'
+    : versions.every(({ conflicting }) => !conflicting)
+      ? 'superseded'
+      : 'conflicting';
 }
 
 /**
  * Decides where bytes go that a delivery replaced or removed (ARCHITECTURE.md, "Placing a file").
  * It never destroys bytes that the ledger does not know.
  */
-export function judge(found: Found): Verdict {
-  const { entry, standing, by } = found;
-  if (by === 'removed') return judgeRemoved(standing);
-  if (standing === 'old') return 'trash';
-  if (standing === 'lost') return entry?.kind === 'tombstone' ? 'trash' : 'conflict';
-  if (by === 'leftover') return 'return';
-  if (standing !== 'current') return mayBeCaptured(found) ? 'put-back' : 'conflict';
-  if (found.ruled) return 'trash';
+export function resolveByState(found: ReplacedSituation): Resolution {
+  const { entry, state, by } = found;
+  if (by === 'removed') return resolveRemoved(state);
+  if (state === 'superseded') return 'trash';
+  if (state === 'conflicting') return entry?.kind === 'tombstone' ? 'trash' : 'conflict';
+  if (by === 'leftover') return 'put-back-if-absent';
+  if (state !== 'current') return mustNotLose(found) ? 'put-back' : 'conflict';
+  if (found.decidedByRule) return 'trash';
   // They are current and the entry did not change, so an earlier delivery of the same version
   // brought them.
   if (entry?.version === found.sent && by === 'put-back') return 'conflict';
@@ -102,16 +123,16 @@ export function judge(found: Found): Verdict {
  * must not lose to an older version that was on its way. If the entry already remembers as many
  * versions as it can, the bytes may be a forgotten one.
  */
-function mayBeCaptured({ entry, isNews, ruled, sent }: Found): boolean {
+function mustNotLose({ entry, willBeCaptured, decidedByRule, sent }: ReplacedSituation): boolean {
   return (
-    isNews &&
-    !ruled &&
+    willBeCaptured &&
+    !decidedByRule &&
     sent !== undefined &&
     entry?.kind === 'file' &&
     entry.superseded.length < supersededLimit
   );
 }
 
-function judgeRemoved(standing: FoundStanding): Verdict {
-  return standing === 'old' || standing === 'lost' ? 'trash' : 'return';
+function resolveRemoved(state: FileState): Resolution {
+  return state === 'superseded' || state === 'conflicting' ? 'trash' : 'put-back-if-absent';
 }

@@ -1,5 +1,5 @@
 import type { Entry, HostId, Version } from '../model/words.js';
-import type { Answer } from './reconcile.js';
+import type { ReconcileAnswer } from './reconcile.js';
 import { removedStamp } from './file-state.js';
 
 /**
@@ -10,25 +10,25 @@ export interface Transition {
   readonly hosts: readonly HostId[];
   /** Whether the hosts join or leave these lists. A missing list stays as it is. */
   readonly heldBy?: 'join' | 'leave';
-  readonly owed?: 'join' | 'leave';
+  readonly pending?: 'join' | 'leave';
   readonly blocked?: 'leave';
   /** The new stamp of their files. */
   readonly stamp?: string;
   /**
    * The origin is among the hosts that leave the holders, so a holder may take the entry over.
    */
-  readonly adoptable?: true;
+  readonly orphaned?: true;
 }
 
 /**
  * The hosts have the version.
  * @param stamp of the file of the one host, if its content was compared
  */
-export function hold(hosts: readonly HostId[], stamp?: string): Transition {
+export function markHeld(hosts: readonly HostId[], stamp?: string): Transition {
   return {
     hosts,
     heldBy: 'join',
-    owed: 'leave',
+    pending: 'leave',
     blocked: 'leave',
     ...(stamp === undefined ? {} : { stamp }),
   };
@@ -43,34 +43,43 @@ export function confirmStamp(host: HostId, stamp: string): Transition {
  * The hosts need the current version and no longer count as holders. This is always safe: at
  * worst it causes one more delivery.
  */
-export function owe(entry: Pick<Entry, 'sender'>, hosts: readonly HostId[]): Transition {
-  return { hosts, heldBy: 'leave', owed: 'join', blocked: 'leave', ...letGo(entry, hosts) };
+export function markPending(entry: Pick<Entry, 'origin'>, hosts: readonly HostId[]): Transition {
+  return {
+    hosts,
+    heldBy: 'leave',
+    pending: 'join',
+    blocked: 'leave',
+    ...orphanIfOrigin(entry, hosts),
+  };
 }
 
 /** The host's copy is gone. Only its app can have removed it. */
-export function leave(entry: Pick<Entry, 'sender'>, host: HostId): Transition {
-  return { hosts: [host], heldBy: 'leave', stamp: removedStamp, ...letGo(entry, [host]) };
+export function removeHolder(entry: Pick<Entry, 'origin'>, host: HostId): Transition {
+  return { hosts: [host], heldBy: 'leave', stamp: removedStamp, ...orphanIfOrigin(entry, [host]) };
 }
 
 /** The host is not concerned: it neither holds the entry, nor is pending, nor blocked. */
-export function release(host: HostId): Transition {
-  return { hosts: [host], heldBy: 'leave', owed: 'leave', blocked: 'leave' };
+export function releaseHost(host: HostId): Transition {
+  return { hosts: [host], heldBy: 'leave', pending: 'leave', blocked: 'leave' };
 }
 
-function letGo({ sender }: Pick<Entry, 'sender'>, hosts: readonly HostId[]): { adoptable?: true } {
-  return hosts.includes(sender) ? { adoptable: true } : {};
+function orphanIfOrigin(
+  { origin }: Pick<Entry, 'origin'>,
+  hosts: readonly HostId[],
+): { orphaned?: true } {
+  return hosts.includes(origin) ? { orphaned: true } : {};
 }
 
 /**
  * Acknowledges a version that arrived at these hosts. If the entry has another version by now,
  * nobody knows what lies there, so the hosts become pending again.
  */
-export function settle(
-  now: Pick<Entry, 'version' | 'sender'>,
-  landed: Version,
+export function acknowledgeDelivery(
+  now: Pick<Entry, 'version' | 'origin'>,
+  delivered: Version,
   hosts: readonly HostId[],
 ): Transition {
-  return now.version === landed ? hold(hosts) : owe(now, hosts);
+  return now.version === delivered ? markHeld(hosts) : markPending(now, hosts);
 }
 
 /**
@@ -78,12 +87,12 @@ export function settle(
  * entry changed meanwhile, the file that was put back may not be the one that the host claims to
  * hold, so the host becomes pending.
  */
-export function settleKept(
-  now: Pick<Entry, 'version' | 'sender'>,
+export function acknowledgeKept(
+  now: Pick<Entry, 'version' | 'origin'>,
   sent: Version,
   host: HostId,
 ): Transition {
-  return now.version === sent ? release(host) : owe(now, [host]);
+  return now.version === sent ? releaseHost(host) : markPending(now, [host]);
 }
 
 /**
@@ -91,21 +100,21 @@ export function settleKept(
  * says. Undefined if the answer makes a version or changes nothing.
  * @param stamp of the file at the path, if its content was compared
  */
-export function follow(
-  answer: Answer,
-  entry: Pick<Entry, 'sender'>,
+export function deriveTransition(
+  answer: ReconcileAnswer,
+  entry: Pick<Entry, 'origin'>,
   me: HostId,
   stamp?: string,
 ): Transition | undefined {
   switch (answer) {
     case 'hold':
-      return hold([me], stamp);
+      return markHeld([me], stamp);
     case 'restore':
-      return hold([me]);
-    case 'owe':
-      return owe(entry, [me]);
+      return markHeld([me]);
+    case 'mark-pending':
+      return markPending(entry, [me]);
     case 'leave':
-      return leave(entry, me);
+      return removeHolder(entry, me);
     default:
       return undefined;
   }
@@ -114,21 +123,21 @@ export function follow(
 /** The entry after the transition. */
 export function applyTransition(
   entry: Entry,
-  { hosts, heldBy, owed, blocked, stamp, adoptable }: Transition,
+  { hosts, heldBy, pending, blocked, stamp, orphaned }: Transition,
 ): Entry {
   return {
     ...entry,
-    heldBy: change(entry.heldBy, hosts, heldBy),
-    owed: change(entry.owed, hosts, owed),
+    heldBy: updateHostList(entry.heldBy, hosts, heldBy),
+    pending: updateHostList(entry.pending, hosts, pending),
     blocked: blocked ? entry.blocked.filter(({ host }) => !hosts.includes(host)) : entry.blocked,
     ...(stamp === undefined
       ? {}
       : { stamps: { ...entry.stamps, ...Object.fromEntries(hosts.map((host) => [host, stamp])) } }),
-    ...(adoptable ? { adoptable } : {}),
+    ...(orphaned ? { orphaned } : {}),
   };
 }
 
-function change(
+function updateHostList(
   list: HostId[],
   hosts: readonly HostId[],
   how: 'join' | 'leave' | undefined,
@@ -142,10 +151,10 @@ function change(
  * Whether a host is not concerned by an entry. A host that is new to the site becomes pending
  * then.
  */
-export function lacks(entry: Entry, host: HostId): boolean {
+export function isUnconcerned(entry: Entry, host: HostId): boolean {
   return (
     !entry.heldBy.includes(host) &&
-    !entry.owed.includes(host) &&
+    !entry.pending.includes(host) &&
     !entry.blocked.some((blocked) => blocked.host === host)
   );
 }
@@ -154,10 +163,10 @@ export function lacks(entry: Entry, host: HostId): boolean {
  * Whether `me`, as origin, delivers the entry to a host. An origin that lost the bytes has
  * nothing to send; a tombstone needs none.
  */
-export function maySend(entry: Entry, me: HostId, to: HostId): boolean {
+export function mayDeliver(entry: Entry, me: HostId, to: HostId): boolean {
   return (
-    entry.sender === me &&
-    entry.owed.includes(to) &&
+    entry.origin === me &&
+    entry.pending.includes(to) &&
     (entry.heldBy.includes(me) || entry.kind === 'tombstone')
   );
 }
@@ -167,18 +176,18 @@ export function maySend(entry: Entry, me: HostId, to: HostId): boolean {
  * or is absent while hosts are pending. A tombstone needs no bytes, so any host may deliver that
  * of an absent origin.
  */
-export function mayAdopt(entry: Entry, me: HostId, gone: readonly HostId[]): boolean {
-  if (entry.sender === me) return false;
+export function mayTakeOver(entry: Entry, me: HostId, absent: readonly HostId[]): boolean {
+  if (entry.origin === me) return false;
   const holds = entry.heldBy.includes(me);
-  if (entry.adoptable && holds) return true;
+  if (entry.orphaned && holds) return true;
   return (
-    gone.includes(entry.sender) &&
-    entry.owed.length + entry.blocked.length > 0 &&
+    absent.includes(entry.origin) &&
+    entry.pending.length + entry.blocked.length > 0 &&
     (holds || entry.kind === 'tombstone')
   );
 }
 
 /** The entry with this host as origin. */
-export function adopt({ adoptable: _, ...entry }: Entry, me: HostId): Entry {
-  return { ...entry, sender: me };
+export function takeOver({ orphaned: _, ...entry }: Entry, me: HostId): Entry {
+  return { ...entry, origin: me };
 }

@@ -4,7 +4,7 @@ import type { Host } from '../model/words.js';
  * The fields of a host's row that decide whom other hosts let in and where they send. All other
  * fields are information only.
  */
-export type Trusted = Pick<
+export type TrustedFields = Pick<
   Host,
   | 'id'
   | 'hostname'
@@ -22,14 +22,24 @@ export type Trusted = Pick<
 /**
  * Fields that identify a host or say where it is reached. A change of these needs a new approval.
  */
-const identifying = ['url', 'sshPort', 'username', 'publicKey', 'hostKeys', 'rootPath'] as const;
+const identifyingFields = [
+  'url',
+  'sshPort',
+  'username',
+  'publicKey',
+  'hostKeys',
+  'rootPath',
+] as const;
 
 /**
  * The trusted fields of a host as one text that is unique for their values. Undefined if a field
  * has a wrong type, since a row of the database may hold anything. Without the status, it is the
  * text that a person approves.
  */
-export function formatTrusted(host: Trusted, options: { status: boolean }): string | undefined {
+export function formatTrusted(
+  host: TrustedFields,
+  options: { status: boolean },
+): string | undefined {
   const {
     id,
     hostname,
@@ -71,7 +81,7 @@ export function formatTrusted(host: Trusted, options: { status: boolean }): stri
 
 /** Whether these values would turn the host into one that nobody approved. */
 export function identifiesAnother(before: Host, after: Partial<Host>): boolean {
-  return identifying.some(
+  return identifyingFields.some(
     (field) =>
       after[field] !== undefined && JSON.stringify(after[field]) !== JSON.stringify(before[field]),
   );

@@ -1,7 +1,7 @@
 import type { Host, Path } from '../model/words.js';
 
 /** Whether the allow-list of a host includes this path. An empty list means all sync dirs. */
-export function allows(host: Pick<Host, 'syncDirs'>, path: string): boolean {
+export function allowsPath(host: Pick<Host, 'syncDirs'>, path: string): boolean {
   return (
     host.syncDirs.length === 0 ||
     host.syncDirs.some((dir) => path === dir || path.startsWith(`${dir}/`))
@@ -12,11 +12,11 @@ export function allows(host: Pick<Host, 'syncDirs'>, path: string): boolean {
  * Whether a host needs files at this path: its allow-list includes it and a person approved the
  * host. Paused hosts need them too, but nothing is sent to them.
  */
-export function wants(host: Pick<Host, 'status' | 'syncDirs'>, path: Path): boolean {
-  return (host.status === 'approved' || host.status === 'paused') && allows(host, path);
+export function wantsPath(host: Pick<Host, 'status' | 'syncDirs'>, path: Path): boolean {
+  return (host.status === 'approved' || host.status === 'paused') && allowsPath(host, path);
 }
 
 /** Whether a host captures its own files: it is active and ready. */
-export function captures(host: Pick<Host, 'passive' | 'status' | 'readyAt'>): boolean {
+export function capturesOwnFiles(host: Pick<Host, 'passive' | 'status' | 'readyAt'>): boolean {
   return !host.passive && host.status !== 'retired' && host.readyAt !== undefined;
 }

@@ -1,24 +1,24 @@
 import { createConnection } from 'node:net';
-import { findRemoteVersion } from '../transport/rsync/version.js';
+import { findRemoteRsyncVersion } from '../transport/rsync/version.js';
 import { SyncMediaError } from '../model/errors.js';
 import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
 import type { DoctorCheck } from '../api/sync-media.js';
-import { allows } from '../decisions/wants.js';
+import { allowsPath } from '../decisions/wants.js';
 import { areas, newName } from '../replica/areas.js';
 import { checkMarker } from '../replica/marker.js';
-import type { Connection } from '../transport/ssh/connection.js';
-import type { Connections } from '../transport/ssh/connections.js';
+import type { SshConnection } from '../transport/ssh/connection.js';
+import type { SshConnections } from '../transport/ssh/connections.js';
 import type { Host, SyncDir } from '../model/words.js';
-import { check, failed, info, ok, type Found } from './check.js';
-import { judgeRsync } from './check-programs.js';
+import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
+import { assessRsync } from './check-programs.js';
 
 /** Tolerated clock difference in seconds. File dates and due times are off by as much. */
-const mostSkew = 10;
+const maxSkewSeconds = 10;
 const greetingMs = 5_000;
-const leastFree = 256 * 1024 ** 2;
+const minFreeBytes = 256 * 1024 ** 2;
 
 export interface OthersContext {
-  readonly connections: Connections;
+  readonly connections: SshConnections;
   readonly hosts: readonly Host[];
   readonly dirs: readonly SyncDir[];
 }
@@ -39,15 +39,15 @@ export async function checkOthers({
               message: 'it waits for approval',
               remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\``,
             };
-        return [{ name, ...info(`pending: ${message}`, remedy) }];
+        return [{ name, ...reportInfo(`pending: ${message}`, remedy) }];
       }
-      const reached = await check(
+      const reached = await runCheck(
         name,
-        (error) => remedyFor(error, host),
+        (error) => findHostRemedy(error, host),
         () =>
           connections.use(host, () =>
             Promise.resolve(
-              ok(
+              reportOk(
                 `reached as ${host.username}@${host.url}:${String(host.sshPort)}; its host key ` +
                   `is the pinned one`,
               ),
@@ -58,19 +58,21 @@ export async function checkOthers({
       const use = (
         what: string,
         remedy: string,
-        look: (connection: Connection) => Promise<Found>,
+        examine: (connection: SshConnection) => Promise<CheckResult>,
       ): Promise<DoctorCheck> =>
-        check(`${name}: ${what}`, remedy, () => connections.use(host, look));
-      const dir = dirs.find(({ path }) => allows(host, path));
+        runCheck(`${name}: ${what}`, remedy, () => connections.use(host, examine));
+      const dir = dirs.find(({ path }) => allowsPath(host, path));
       return [
         reached,
-        await check(`${name}: sshd`, 'look at its sshd', async () => ok(await readGreeting(host))),
+        await runCheck(`${name}: sshd`, 'look at its sshd', async () =>
+          reportOk(await readGreeting(host)),
+        ),
         await use('rsync', 'install rsync there', async (connection) =>
-          judgeRsync(await findRemoteVersion(connection, host)),
+          assessRsync(await findRemoteRsyncVersion(connection, host)),
         ),
         ...(await Promise.all(
           dirs
-            .filter(({ path }) => allows(host, path))
+            .filter(({ path }) => allowsPath(host, path))
             .map(({ path }) =>
               use(
                 `sync dir ${path}`,
@@ -83,8 +85,8 @@ export async function checkOthers({
                     path,
                   );
                   return failure
-                    ? failed(failure.message, 'mount it there, or run `syncmedia init` there')
-                    : ok('marked for it');
+                    ? reportFailed(failure.message, 'mount it there, or run `syncmedia init` there')
+                    : reportOk('marked for it');
                 },
               ),
             ),
@@ -94,15 +96,16 @@ export async function checkOthers({
               await use(
                 'clock and writing',
                 `let ${host.username} own the sync dirs there`,
-                (connection) => checkClock(connection, folderOf(host, dir)),
+                (connection) => checkClock(connection, getTmpFolder(host, dir)),
               ),
               await use('space', 'make room there', async ({ sftp }) => {
-                const free = await sftp.freeBytes(folderOf(host, dir));
-                if (free === undefined) return info('its server does not report how much is free');
-                const said = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
-                return free < leastFree
-                  ? failed(said, 'make room there: what does not fit is not received')
-                  : ok(said);
+                const free = await sftp.freeBytes(getTmpFolder(host, dir));
+                if (free === undefined)
+                  return reportInfo('its server does not report how much is free');
+                const summary = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
+                return free < minFreeBytes
+                  ? reportFailed(summary, 'make room there: what does not fit is not received')
+                  : reportOk(summary);
               }),
             ]
           : []),
@@ -112,7 +115,7 @@ export async function checkOthers({
   return all.flat();
 }
 
-function folderOf(host: Host, dir: SyncDir): string {
+function getTmpFolder(host: Host, dir: SyncDir): string {
   return `${host.rootPath.replace(/\/+$/, '')}/${dir.path}/${areas.tmp}`;
 }
 
@@ -120,7 +123,7 @@ function folderOf(host: Host, dir: SyncDir): string {
  * Writes a file there and compares its mtime with our clock. We read our clock before and after
  * writing, so the duration of the request does not count as skew.
  */
-async function checkClock({ disk }: Connection, folder: string): Promise<Found> {
+async function checkClock({ disk }: SshConnection, folder: string): Promise<CheckResult> {
   const file = `${folder}/${newName()}`;
   const before = Date.now() / 1000;
   try {
@@ -128,18 +131,21 @@ async function checkClock({ disk }: Connection, folder: string): Promise<Found> 
     const after = Date.now() / 1000;
     const there = (await disk.stat(file))?.mtime;
     if (there === undefined)
-      return failed('a file that was written there is gone', 'look for what removes files there');
-    return judgeSkew(there < before - 1 ? before - there : Math.max(0, there - after));
+      return reportFailed(
+        'a file that was written there is gone',
+        'look for what removes files there',
+      );
+    return assessSkew(there < before - 1 ? before - there : Math.max(0, there - after));
   } finally {
     await disk.remove(file);
   }
 }
 
-export function judgeSkew(seconds: number): Found {
-  const said = `clocks differ by ${seconds < 2 ? 'less than 2' : String(Math.round(seconds))} s`;
-  return seconds <= mostSkew
-    ? ok(said)
-    : failed(said, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
+export function assessSkew(seconds: number): CheckResult {
+  const summary = `clocks differ by ${seconds < 2 ? 'less than 2' : String(Math.round(seconds))} s`;
+  return seconds <= maxSkewSeconds
+    ? reportOk(summary)
+    : reportFailed(summary, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
 }
 
 /** Reads the identification line of its sshd (RFC 4253, 4.2). */
@@ -168,7 +174,7 @@ function readGreeting({ url, sshPort }: Host): Promise<string> {
   });
 }
 
-function remedyFor(error: unknown, host: Host): string {
+function findHostRemedy(error: unknown, host: Host): string {
   switch (error instanceof SyncMediaError ? error.code : undefined) {
     case 'HOST_KEY_MISMATCH':
       return (

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { areas, newName } from '../replica/areas.js';
 import { compileExclude } from '../replica/exclude.js';
-import { localDisk } from '../replica/node-disk.js';
+import { nodeDisk } from '../replica/node-disk.js';
 import { OWN_FOLDER } from '../replica/paths.js';
-import type { Root } from '../replica/replica.js';
+import type { Replica } from '../replica/replica.js';
 import type { SyncDir } from '../model/words.js';
-import { check, failed, ok, type Found } from './check.js';
+import { runCheck, reportFailed, reportOk, type CheckResult } from './check.js';
 
 /** Limit of the directories that the writing check visits, per sync dir. */
-const mostDirectories = 500;
-const leastFree = 1024 ** 3,
-  leastShare = 0.05;
+const maxDirectories = 500;
+const minFreeBytes = 1024 ** 3,
+  minFreeShare = 0.05;
 
 export interface PlaceContext {
-  readonly root: Root;
+  readonly root: Replica;
   readonly dirs: () => readonly SyncDir[];
   readonly isSyncDir: (path: string) => boolean;
 }
@@ -25,19 +25,19 @@ export interface PlaceContext {
 export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> {
   const { root, dirs } = context;
   const checks = [
-    await check(
+    await runCheck(
       'root',
       `create or mount ${root.rootPath}, and let the user who runs the app own it`,
       async () => {
         await access(root.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
-        return ok(root.rootPath);
+        return reportOk(root.rootPath);
       },
     ),
   ];
   if (dirs().length === 0)
     checks.push({
       name: 'sync dirs',
-      ...failed(
+      ...reportFailed(
         'no sync dir is known',
         'start the app once, so that its models declare them, or run `syncmedia init --sync-dirs …`',
       ),
@@ -46,26 +46,28 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
   for (const dir of dirs()) {
     const at = root.absolute(dir.path);
     checks.push(
-      await check(`sync dir ${dir.path}`, `create or mount ${at}, and run \`syncmedia init\``, () =>
-        checkDir(context, dir, at),
+      await runCheck(
+        `sync dir ${dir.path}`,
+        `create or mount ${at}, and run \`syncmedia init\``,
+        () => checkDir(context, dir, at),
       ),
-      await check(`${dir.path}: mounts`, '', () => checkMounts(context, dir, at, mounts)),
-      await check(
+      await runCheck(`${dir.path}: mounts`, '', () => checkMounts(context, dir, at, mounts)),
+      await runCheck(
         `${dir.path}: writing`,
         `let the user who runs the app own ${at} and everything in it`,
         () => checkWriting(at),
       ),
-      await check(`${dir.path}: space`, 'make room', () => checkSpace(at)),
+      await runCheck(`${dir.path}: space`, 'make room', () => checkSpace(at)),
     );
   }
   return checks;
 }
 
-async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promise<Found> {
+async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promise<CheckResult> {
   const failure = await root.check(dir);
   return failure
-    ? failed(failure.message, `mount ${at}, or run \`syncmedia init\` here`)
-    : ok('marked for this host');
+    ? reportFailed(failure.message, `mount ${at}, or run \`syncmedia init\` here`)
+    : reportOk('marked for this host');
 }
 
 /** Looks for nested mounts: a file cannot be renamed into place across file systems. */
@@ -74,7 +76,7 @@ async function checkMounts(
   dir: SyncDir,
   at: string,
   mounts: readonly string[],
-): Promise<Found> {
+): Promise<CheckResult> {
   const real = await realpath(at);
   const exclude = compileExclude(dir.exclude);
   const nested = mounts
@@ -82,8 +84,8 @@ async function checkMounts(
     .map((mount) => mount.slice(real.length + 1))
     .filter((rest) => !isSyncDir(`${dir.path}/${rest}`) && !exclude.matches(rest, true));
   return nested.length === 0
-    ? ok('none in it')
-    : failed(
+    ? reportOk('none in it')
+    : reportFailed(
         `other file systems are mounted in it: ${nested.join(', ')}`,
         'declare these as sync dirs of their own, or exclude them: files cannot be renamed into them',
       );
@@ -102,27 +104,27 @@ async function readMounts(): Promise<string[]> {
 /**
  * Writes and replaces a file, as receiving one does, and looks for directories that forbid it.
  */
-async function checkWriting(at: string): Promise<Found> {
+async function checkWriting(at: string): Promise<CheckResult> {
   const [first, second] = [join(at, areas.tmp, newName()), join(at, areas.tmp, newName())];
   try {
     for (const file of [first, second])
-      await localDisk.writeNew(file, Buffer.from('doctor\n'), 0o644);
-    await localDisk.rename(first, second);
+      await nodeDisk.writeNew(file, Buffer.from('doctor\n'), 0o644);
+    await nodeDisk.rename(first, second);
   } finally {
-    for (const file of [first, second]) await localDisk.remove(file);
+    for (const file of [first, second]) await nodeDisk.remove(file);
   }
   const closed: string[] = [];
   const open = [at];
-  for (let looked = 0; looked < mostDirectories && open.length > 0; looked++) {
+  for (let visited = 0; visited < maxDirectories && open.length > 0; visited++) {
     const folder = open.pop() ?? at;
-    if (await isClosed(folder)) closed.push(folder);
+    if (await isUnwritable(folder)) closed.push(folder);
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-      if (entry.isDirectory() && entry.name !== OWN_FOLDER && open.length < mostDirectories)
+      if (entry.isDirectory() && entry.name !== OWN_FOLDER && open.length < maxDirectories)
         open.push(join(folder, entry.name));
     }
   }
-  if (closed.length === 0) return ok('files can be put there and replaced');
-  return failed(
+  if (closed.length === 0) return reportOk('files can be put there and replaced');
+  return reportFailed(
     `received files cannot be put or replaced in ` +
       `${closed.slice(0, 5).join(', ')}${closed.length > 5 ? ` and ${String(closed.length - 5)} more` : ''}`,
     `chown -R the user who runs the app ${at}, and let no directory be sticky`,
@@ -133,7 +135,7 @@ async function checkWriting(at: string): Promise<Found> {
  * Whether this user cannot write there, or cannot replace files of other users because the
  * directory is sticky.
  */
-async function isClosed(folder: string): Promise<boolean> {
+async function isUnwritable(folder: string): Promise<boolean> {
   const { mode, uid } = await lstat(folder);
   const isSticky = (mode & 0o1000) !== 0 && uid !== process.geteuid?.();
   return (
@@ -145,9 +147,9 @@ async function isClosed(folder: string): Promise<boolean> {
   );
 }
 
-async function checkSpace(at: string): Promise<Found> {
+async function checkSpace(at: string): Promise<CheckResult> {
   const { bavail, blocks, bsize, ffree, files } = await statfs(at);
-  return judgeSpace({
+  return assessSpace({
     free: bavail * bsize,
     all: blocks * bsize,
     names: files === 0 ? 1 : ffree / files,
@@ -155,7 +157,7 @@ async function checkSpace(at: string): Promise<Found> {
 }
 
 /** @param space `names` is the share of inodes that is free */
-export function judgeSpace({
+export function assessSpace({
   free,
   all,
   names,
@@ -163,17 +165,17 @@ export function judgeSpace({
   free: number;
   all: number;
   names: number;
-}): Found {
+}): CheckResult {
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
-  if (free < Math.min(leastFree, all * leastShare))
-    return failed(
+  if (free < Math.min(minFreeBytes, all * minFreeShare))
+    return reportFailed(
       `${gib(free)} of ${gib(all)} are free`,
       'make room: what does not fit is not received',
     );
-  if (names < leastShare / 5)
-    return failed(
+  if (names < minFreeShare / 5)
+    return reportFailed(
       'hardly any inodes are free',
       'remove small files, or make the file system anew with more inodes',
     );
-  return ok(`${gib(free)} of ${gib(all)} free`);
+  return reportOk(`${gib(free)} of ${gib(all)} free`);
 }

@@ -1,38 +1,38 @@
 import { execFile } from 'node:child_process';
 import { access, readFile, readdir } from 'node:fs/promises';
-import { isAtLeast, parseVersion } from '../transport/rsync/version.js';
+import { isVersionAtLeast, parseRsyncVersion } from '../transport/rsync/version.js';
 import type { DoctorCheck } from '../api/sync-media.js';
-import { check, failed, info, ok, type Found } from './check.js';
+import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
 const oldestNode: [number, number, number] = [20, 19, 0];
 /** The first rsync without CVE-2024-12084 to 12088 and CVE-2024-12747. */
-const mendedRsync: [number, number, number] = [3, 4, 0];
+const fixedRsync: [number, number, number] = [3, 4, 0];
 /** With lower limits sshd refuses some of the hosts that connect at the same time. */
-const leastStartups = 10,
-  leastSessions = 4;
+const minStartups = 10,
+  minSessions = 4;
 
 /** Checks the programs on this machine. */
 export async function checkPrograms(): Promise<DoctorCheck[]> {
   return Promise.all([
-    check('node', '', () =>
-      isAtLeast(process.versions.node, oldestNode)
-        ? ok(`Node ${process.versions.node}`)
-        : failed(
+    runCheck('node', '', () =>
+      isVersionAtLeast(process.versions.node, oldestNode)
+        ? reportOk(`Node ${process.versions.node}`)
+        : reportFailed(
             `Node ${process.versions.node} is too old`,
             `install Node ${oldestNode.join('.')} or newer`,
           ),
     ),
-    check('rsync', 'install rsync: `apt-get install rsync`', async () =>
-      judgeRsync(parseVersion((await run('rsync', ['--version'])).stdout)),
+    runCheck('rsync', 'install rsync: `apt-get install rsync`', async () =>
+      assessRsync(parseRsyncVersion((await runProgram('rsync', ['--version'])).stdout)),
     ),
-    check('ssh', 'install openssh-client', async () => {
-      const { stderr } = await run('ssh', ['-V']);
+    runCheck('ssh', 'install openssh-client', async () => {
+      const { stderr } = await runProgram('ssh', ['-V']);
       const version = /^OpenSSH_\S+/.exec(stderr)?.[0];
       return version === undefined
-        ? failed("the ssh on the PATH is not OpenSSH's, or missing", 'install openssh-client')
-        : ok(version);
+        ? reportFailed("the ssh on the PATH is not OpenSSH's, or missing", 'install openssh-client')
+        : reportOk(version);
     }),
-    check('sshd', 'look into /etc/ssh/sshd_config', checkSshd),
+    runCheck('sshd', 'look into /etc/ssh/sshd_config', checkSshd),
   ]);
 }
 
@@ -40,15 +40,15 @@ export async function checkPrograms(): Promise<DoctorCheck[]> {
  * Judges an rsync version. An old one works, and distributions backport fixes without a new
  * version number, so known vulnerabilities are only reported.
  */
-export function judgeRsync(version: string | undefined): Found {
+export function assessRsync(version: string | undefined): CheckResult {
   if (version === undefined)
-    return failed(
+    return reportFailed(
       'rsync is missing, or another program has that name',
       'install rsync: `apt-get install rsync`',
     );
-  if (isAtLeast(version, mendedRsync)) return ok(`rsync ${version}`);
-  return info(
-    `rsync ${version} is older than ${mendedRsync.join('.')}, before which CVE-2024-12084 to ` +
+  if (isVersionAtLeast(version, fixedRsync)) return reportOk(`rsync ${version}`);
+  return reportInfo(
+    `rsync ${version} is older than ${fixedRsync.join('.')}, before which CVE-2024-12084 to ` +
       `12088 and CVE-2024-12747 are open, unless the distribution has mended them under the old ` +
       `number`,
     'see whether security updates are installed (`apt-get upgrade rsync`; the changelog of the ' +
@@ -56,20 +56,20 @@ export function judgeRsync(version: string | undefined): Found {
   );
 }
 
-async function checkSshd(): Promise<Found> {
+async function checkSshd(): Promise<CheckResult> {
   const text = await readSshdConfig();
   if (text === undefined)
-    return info(
+    return reportInfo(
       "what this machine's sshd allows at once cannot be read by this user",
       'run `sshd -T | grep -i max` as root: MaxStartups should be 10 or more, MaxSessions 4 or more',
     );
   const startups = Number(/^\s*maxstartups\s+(\d+)/im.exec(text)?.[1] ?? 10);
   const sessions = Number(/^\s*maxsessions\s+(\d+)/im.exec(text)?.[1] ?? 10);
-  const said = `MaxStartups ${String(startups)}, MaxSessions ${String(sessions)}`;
-  if (startups >= leastStartups && sessions >= leastSessions) return ok(said);
-  return failed(
-    `${said}: hosts that log in together are turned away`,
-    `set MaxStartups to ${String(leastStartups)}:30:100 and MaxSessions to 10 in sshd_config, ` +
+  const summary = `MaxStartups ${String(startups)}, MaxSessions ${String(sessions)}`;
+  if (startups >= minStartups && sessions >= minSessions) return reportOk(summary);
+  return reportFailed(
+    `${summary}: hosts that log in together are turned away`,
+    `set MaxStartups to ${String(minStartups)}:30:100 and MaxSessions to 10 in sshd_config, ` +
       `and reload sshd`,
   );
 }
@@ -87,7 +87,7 @@ async function readSshdConfig(): Promise<string | undefined> {
       ))
     )
       continue;
-    const { code, stdout } = await run(sshd, ['-T']);
+    const { code, stdout } = await runProgram(sshd, ['-T']);
     if (code === 0) return stdout;
   }
   const folder = '/etc/ssh/sshd_config.d';
@@ -102,7 +102,7 @@ async function readSshdConfig(): Promise<string | undefined> {
   return found.length > 0 ? found.join('\n') : undefined;
 }
 
-function run(
+function runProgram(
   program: string,
   args: readonly string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {

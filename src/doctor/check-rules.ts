@@ -2,37 +2,37 @@ import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { quotePath } from '../replica/paths.js';
 import type { Path } from '../model/words.js';
-import { failed, info, ok } from './check.js';
+import { reportFailed, reportInfo, reportOk } from './check.js';
 
 /** Rows of `syncdirs` that count only in part, or not at all. */
-export interface RulesFound {
+export interface UncountedRules {
   /** Sync dirs of this host whose row has no valid seal. */
   readonly unsealed: readonly Path[];
   /** Directories that this host does not open. */
   readonly ignored: readonly Path[];
 }
 
-const shown = 20;
+const maxShown = 20;
 
-export async function checkRules({ unsealed, ignored }: RulesFound): Promise<DoctorCheck[]> {
+export async function checkRules({ unsealed, ignored }: UncountedRules): Promise<DoctorCheck[]> {
   const { message, remedy } = explainUnsealedRules(unsealed);
   const names = ignored
-    .slice(0, shown)
+    .slice(0, maxShown)
     .map((path) => quotePath(path))
     .join(', ');
   return [
     {
       name: 'rules of sync dirs',
-      ...(unsealed.length === 0 ? ok('all of them count') : failed(message, remedy)),
+      ...(unsealed.length === 0 ? reportOk('all of them count') : reportFailed(message, remedy)),
     },
     ...(ignored.length === 0
       ? []
       : [
           {
             name: 'rows of sync dirs',
-            ...info(
+            ...reportInfo(
               `the database names ` +
-                `${names}${ignored.length > shown ? ` and ${String(ignored.length - shown)} more` : ''}, ` +
+                `${names}${ignored.length > maxShown ? ` and ${String(ignored.length - maxShown)} more` : ''}, ` +
                 `which this host does not open: neither its models nor its --sync-dirs name it`,
               'if this host is to keep them, start the app whose models declare them, or list ' +
                 'them in --sync-dirs, and run `syncmedia init`',

@@ -1,32 +1,32 @@
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 
-export type Found = Omit<DoctorCheck, 'name'>;
+export type CheckResult = Omit<DoctorCheck, 'name'>;
 
-export const ok = (message: string): Found => ({ state: 'ok', message });
+export const reportOk = (message: string): CheckResult => ({ state: 'ok', message });
 /** A finding worth knowing that breaks nothing. */
-export const info = (message: string, remedy?: string): Found => ({
+export const reportInfo = (message: string, remedy?: string): CheckResult => ({
   state: 'info',
   message,
   ...(remedy !== undefined && { remedy }),
 });
-export const failed = (message: string, remedy: string): Found => ({
+export const reportFailed = (message: string, remedy: string): CheckResult => ({
   state: 'failed',
   message,
   remedy,
 });
 
 /** Runs one check. A check that throws has failed, with the message of its error and `remedy`. */
-export async function check(
+export async function runCheck(
   name: string,
   remedy: string | ((error: unknown) => string),
-  run: () => Found | Promise<Found>,
+  run: () => CheckResult | Promise<CheckResult>,
 ): Promise<DoctorCheck> {
   try {
     return { name, ...(await run()) };
   } catch (error) {
     const message =
-      error instanceof SyncMediaError ? `${error.code}: ${error.message}` : messageOf(error);
-    return { name, ...failed(message, typeof remedy === 'string' ? remedy : remedy(error)) };
+      error instanceof SyncMediaError ? `${error.code}: ${error.message}` : getErrorMessage(error);
+    return { name, ...reportFailed(message, typeof remedy === 'string' ? remedy : remedy(error)) };
   }
 }

@@ -1,30 +1,30 @@
 import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 import { nameProcess } from '../state-dir/process-identity.js';
 import type { Registry } from '../hosts/registry.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Root } from '../replica/replica.js';
+import type { Replica } from '../replica/replica.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import type { UnreadableRows } from '../database/unreadable-rows.js';
-import { check, failed, info, ok, type Found } from './check.js';
+import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { checkKeys } from './check-keys.js';
-import { checkOthers, judgeSkew } from './check-others.js';
+import { checkOthers, assessSkew } from './check-others.js';
 import { checkPlace } from './check-place.js';
 import { checkPrograms } from './check-programs.js';
-import { checkRules, type RulesFound } from './check-rules.js';
+import { checkRules, type UncountedRules } from './check-rules.js';
 
 /** What doctor examines on a machine that was initialised. */
-export interface Patient {
+export interface ExaminedHost {
   readonly config: Config;
-  readonly state: State;
-  readonly root: Root;
+  readonly state: HostState;
+  readonly root: Replica;
   readonly dirs: () => SyncDirs;
   readonly registry: Registry;
   readonly unreadable: UnreadableRows;
-  readonly rules: RulesFound;
+  readonly rules: UncountedRules;
   /** A leader whose lease counter stood still for this long has lost the lease. */
   readonly leaseMs: number;
 }
@@ -34,23 +34,23 @@ export interface Patient {
  * failed check has a remedy. Without a patient (on a machine that was never initialised) only the
  * programs and the database are checked.
  */
-export async function examine(
+export async function examineHost(
   connection: Connection,
-  patient: Patient | undefined,
+  examined: ExaminedHost | undefined,
 ): Promise<DoctorCheck[]> {
   const checks = [
     ...(await checkPrograms()),
-    await check('database', 'see that the database answers', () => checkDatabase(connection)),
+    await runCheck('database', 'see that the database answers', () => checkDatabase(connection)),
   ];
-  if (!patient)
+  if (!examined)
     return [
       ...checks,
       {
         name: 'this host',
-        ...failed('this machine was never initialised', 'run `syncmedia init`'),
+        ...reportFailed('this machine was never initialised', 'run `syncmedia init`'),
       },
     ];
-  const { config, state, root, dirs, registry, rules } = patient;
+  const { config, state, root, dirs, registry, rules } = examined;
   await registry.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const ssh = new Ssh({
@@ -74,11 +74,11 @@ export async function examine(
         dirs: dirs().list,
       }),
       checkRules(rules),
-      check('application', '', () => checkSetup(patient)).then((one) => [one]),
-      check('database rows', 'see that the database answers', () => checkSetAside(patient)).then(
-        (one) => [one],
-      ),
-      check('lease', 'start the app', () => checkLease(patient)).then((one) => [one]),
+      runCheck('application', '', () => checkSetup(examined)).then((one) => [one]),
+      runCheck('database rows', 'see that the database answers', () =>
+        checkUnreadableRows(examined),
+      ).then((one) => [one]),
+      runCheck('lease', 'start the app', () => checkLease(examined)).then((one) => [one]),
       checkOthers({
         connections: ssh.connections,
         hosts: hosts.filter(({ id }) => id !== state.id),
@@ -91,32 +91,33 @@ export async function examine(
   }
 }
 
-async function checkDatabase(connection: Connection): Promise<Found> {
+async function checkDatabase(connection: Connection): Promise<CheckResult> {
   const before = Date.now();
   const answer = await connection.db?.command({ hello: 1 });
   const after = Date.now();
   const clock: unknown = answer?.['localTime'];
-  const said = `"${connection.name}" answers in ${String(after - before)} ms`;
-  if (!(clock instanceof Date)) return info(`${said}; it does not report its time`);
-  const skew = judgeSkew(Math.max(0, before - clock.getTime(), clock.getTime() - after) / 1000);
-  return { ...skew, message: `${said}; ${skew.message}` };
+  const summary = `"${connection.name}" answers in ${String(after - before)} ms`;
+  if (!(clock instanceof Date)) return reportInfo(`${summary}; it does not report its time`);
+  const skew = assessSkew(Math.max(0, before - clock.getTime(), clock.getTime() - after) / 1000);
+  return { ...skew, message: `${summary}; ${skew.message}` };
 }
 
 /** Reports the setup problems that this host's processes recorded when they started. */
-function checkSetup({ registry }: Patient): Found {
+function checkSetup({ registry }: ExaminedHost): CheckResult {
   const problems = registry.me().setup ?? [];
   const [first] = problems;
-  if (first === undefined) return ok('everything that the application declares can be synced here');
-  return failed(
+  if (first === undefined)
+    return reportOk('everything that the application declares can be synced here');
+  return reportFailed(
     problems.map(({ message }) => message).join('; '),
     [...new Set(problems.map(({ remedy }) => remedy))].join('; '),
   );
 }
 
-async function checkSetAside({ unreadable }: Patient): Promise<Found> {
+async function checkUnreadableRows({ unreadable }: ExaminedHost): Promise<CheckResult> {
   const [first] = await unreadable.list(1);
-  if (first === undefined) return ok('no row had to be set aside');
-  return failed(
+  if (first === undefined) return reportOk('no row had to be set aside');
+  return reportFailed(
     `${String(await unreadable.count())} rows were malformed and set aside, last ` +
       `${first.collection} ${first.id} (${first.fields.join(', ')}) at ${first.at.toISOString()}`,
     `look at the collection ${unreadable.name}, find out who wrote these rows, and remove them ` +
@@ -125,20 +126,20 @@ async function checkSetAside({ unreadable }: Patient): Promise<Found> {
 }
 
 /** Waits for the leader to raise its counter. A leader whose counter stands still has stopped. */
-async function checkLease({ registry, leaseMs }: Patient): Promise<Found> {
+async function checkLease({ registry, leaseMs }: ExaminedHost): Promise<CheckResult> {
   const first = registry.me().lease;
   const deadline = performance.now() + leaseMs;
   for (let now = first; now !== undefined; now = registry.me().lease) {
-    if (now.holder !== first?.holder || now.beat !== first.beat)
-      return ok(`held by ${nameProcess(now.holder)}`);
+    if (now.leader !== first?.leader || now.beat !== first.beat)
+      return reportOk(`held by ${nameProcess(now.leader)}`);
     if (performance.now() > deadline) break;
     await sleep(Math.min(500, leaseMs / 10));
     await registry.refresh();
   }
-  return failed(
+  return reportFailed(
     first === undefined
       ? 'no process leads this host: nothing is delivered from here'
-      : `the process that held the lease, ${nameProcess(first.holder)}, does not answer`,
+      : `the process that held the lease, ${nameProcess(first.leader)}, does not answer`,
     'start the app, see that it calls startSyncMedia() once its models are defined, and look ' +
       'into its log',
   );

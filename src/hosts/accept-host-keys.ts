@@ -5,14 +5,17 @@ import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { scanHostKeys } from '../access/host-keys.js';
 import { updateHost } from './host-rows.js';
-import { fingerprint } from '../access/public-key.js';
+import { formatFingerprint } from '../access/public-key.js';
 
 /**
  * Reads the fingerprints that are pinned for a host, and those that its address presents now.
  * @throws HOST_UNREACHABLE, MISSING_PROGRAM
  */
-export async function readHostKeys(host: Address): Promise<HostKeys> {
-  return { pinned: pinnedOf(host), shown: (await scan(host)).map((line) => fingerprint(line)) };
+export async function readHostKeys(host: PinnedAddress): Promise<HostKeys> {
+  return {
+    pinned: listPinnedFingerprints(host),
+    shown: (await requireHostKeys(host)).map((line) => formatFingerprint(line)),
+  };
 }
 
 /**
@@ -27,17 +30,17 @@ export async function acceptHostKeys(
   fingerprints: readonly string[],
 ): Promise<Host> {
   const wanted = fingerprints.map((one) => one.replace(/=$/, ''));
-  const keys = await scan(host);
-  const accepted = keys.filter((line) => wanted.includes(fingerprint(line)));
+  const keys = await requireHostKeys(host);
+  const accepted = keys.filter((line) => wanted.includes(formatFingerprint(line)));
   if (
     wanted.length === 0 ||
-    !wanted.every((one) => accepted.some((line) => fingerprint(line) === one))
+    !wanted.every((one) => accepted.some((line) => formatFingerprint(line) === one))
   ) {
     throw new SyncMediaError(
       'HOST_KEY_MISMATCH',
       `${host.url} port ${String(host.sshPort)} shows ` +
-        `${keys.map((line) => fingerprint(line)).join(', ')}; pinned is ` +
-        `${pinnedOf(host).join(', ')}, and to be accepted is ` +
+        `${keys.map((line) => formatFingerprint(line)).join(', ')}; pinned is ` +
+        `${listPinnedFingerprints(host).join(', ')}, and to be accepted is ` +
         `${fingerprints.join(', ') || 'nothing'}: find out on that host which is right`,
     );
   }
@@ -56,20 +59,20 @@ export async function acceptHostKeys(
   return updated;
 }
 
-type Address = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
+type PinnedAddress = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
 
 /** A row may hold malformed keys, so a key that cannot be parsed must not throw here. */
-function pinnedOf({ hostKeys }: Address): string[] {
+function listPinnedFingerprints({ hostKeys }: PinnedAddress): string[] {
   return hostKeys.map((line) => {
     try {
-      return fingerprint(line);
+      return formatFingerprint(line);
     } catch {
       return 'a malformed key';
     }
   });
 }
 
-async function scan({ url, sshPort, username }: Address): Promise<string[]> {
+async function requireHostKeys({ url, sshPort, username }: PinnedAddress): Promise<string[]> {
   validateAddress({ url, sshPort, username });
   const keys = await scanHostKeys(url, sshPort);
   if (keys.length > 0) return keys;

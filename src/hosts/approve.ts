@@ -20,11 +20,14 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
       'HOST_RETIRED',
       `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`,
     );
-  if (digestHost(host) !== digest) throw changed(host);
+  if (digestHost(host) !== digest) throw makeHostChangedError(host);
   if (host.passive && host.status === 'pending')
-    await deps.markDirs(host, await listPassiveDirs(deps, host, readState(deps.config.stateDir)));
+    await deps.markRemoteDirs(
+      host,
+      await listPassiveDirs(deps, host, readState(deps.config.stateDir)),
+    );
   const approved = await updateHost(deps, host.id, (now) => {
-    if (digestHost(now) !== digest) throw changed(now);
+    if (digestHost(now) !== digest) throw makeHostChangedError(now);
     return { status: 'approved' };
   });
   if (!approved)
@@ -42,7 +45,7 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
  * @throws BAD_ENVIRONMENT without a secret
  */
 export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pending: Host[] }> {
-  if (!deps.seals.active)
+  if (!deps.seals.isActive)
     throw new SyncMediaError(
       'BAD_ENVIRONMENT',
       'SYNCMEDIA_SECRET is not set, so nothing can be sealed: set it to 32 bytes or more, as ' +
@@ -58,7 +61,7 @@ export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pend
   return { sealed, pending: hosts.filter(({ unsealed }) => unsealed) };
 }
 
-function changed({ hostname, id }: Host): SyncMediaError {
+function makeHostChangedError({ hostname, id }: Host): SyncMediaError {
   return new SyncMediaError(
     'HOST_CHANGED',
     `the host ${hostname} is not what was shown any more: look at it again (\`syncmedia hosts ` +

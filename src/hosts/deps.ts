@@ -4,7 +4,7 @@ import type { Config } from '../config/config.js';
 import type { Disk } from '../replica/disk.js';
 import type { Host, HostId, Path } from '../model/words.js';
 import type { Seals } from './seal.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 import type { SyncDirsStore } from './sync-dirs-store.js';
 
 /** Dependencies of registering, changing and retiring hosts. */
@@ -32,19 +32,19 @@ export interface HostsDeps {
    * Logs in to this host as the others will, and writes files into the first of these sync dirs.
    * Failures are returned as checks that are not ok.
    */
-  tryHost(host: Host, state: State, dirs: readonly Path[]): Promise<InitReport['checks']>;
+  tryHost(host: Host, state: HostState, dirs: readonly Path[]): Promise<InitReport['checks']>;
   /**
    * Sync dirs that the models of this process declare. Only these open directories to other
    * hosts; rows of the database do not.
    */
-  declared(): readonly Path[];
+  listDeclaredDirs(): readonly Path[];
   /** Writes the markers on another host, over SFTP. */
-  markDirs(host: Host, dirs: readonly Path[]): Promise<void>;
+  markRemoteDirs(host: Host, dirs: readonly Path[]): Promise<void>;
   /**
    * Removes a retired host from all ledger entries: nothing stays pending for it, and it counts
    * as holder of nothing.
    */
-  forget(id: HostId): Promise<void>;
+  forgetHost(id: HostId): Promise<void>;
 }
 
 /** Values that tests replace. */

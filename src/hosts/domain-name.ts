@@ -18,7 +18,7 @@ export async function findDomainName(): Promise<{ name: string; qualified: boole
   const late = sleep(LOOKUP_MS, [] as string[], { signal: done.signal, ref: false }).catch(
     () => [],
   );
-  const names = await Promise.race([findNames(bare), late]);
+  const names = await Promise.race([resolveNames(bare), late]);
   done.abort();
   const found =
     names.find((name) => name.startsWith(`${bare}.`)) ??
@@ -28,7 +28,7 @@ export async function findDomainName(): Promise<{ name: string; qualified: boole
     : { name: found, qualified: true };
 }
 
-async function findNames(bare: string): Promise<string[]> {
+async function resolveNames(bare: string): Promise<string[]> {
   const addresses = await lookup(bare, { all: true }).catch(() => []);
   const found = await Promise.all(
     addresses.slice(0, 8).map(({ address }) =>

@@ -1,11 +1,11 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Change, HostEdit, HostRegistration } from '../api/sync-media.js';
+import type { HostChange, HostEdit, HostRegistration } from '../api/sync-media.js';
 import { normaliseSyncDirs } from '../config/sync-dir.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import { validateAddress } from '../transport/ssh/address.js';
 import type { Host } from '../model/words.js';
 import type { HostsDeps, InitParts } from './deps.js';
-import { updateHost, type Changed } from './host-rows.js';
+import { updateHost, type HostUpdate } from './host-rows.js';
 import { initHost } from './init.js';
 import { parsePublicKey } from '../access/public-key.js';
 import { limitRemoteChange } from './remote-limits.js';
@@ -28,7 +28,7 @@ export async function editHost(
   host: Host,
   edit: HostEdit,
   parts: InitParts = {},
-  change: Change = {},
+  change: HostChange = {},
 ): Promise<Host> {
   if (host.status === 'retired')
     throw new SyncMediaError(
@@ -43,7 +43,7 @@ export async function editHost(
     );
   }
   // Paused hosts are let in as well, so pausing must not bypass the approval.
-  if (status !== undefined && host.status === 'pending') throw isPending(host);
+  if (status !== undefined && host.status === 'pending') throw makePendingError(host);
   const isThis = host.id === readState(deps.config.stateDir)?.id;
   const wanted = Object.values(described).some((value) => value !== undefined);
   // This host's own registration limits what it opens. Of another host only its row is known
@@ -58,9 +58,9 @@ export async function editHost(
   }
   if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
   const edited = await updateHost(deps, host.id, (now) => {
-    const fields = isThis ? {} : checkOther(now, edit);
+    const fields = isThis ? {} : checkOtherHost(now, edit);
     if (change.remote && identifiesAnother(now, fields)) return { ...fields, status: 'pending' };
-    if (status !== undefined && now.status === 'pending') throw isPending(now);
+    if (status !== undefined && now.status === 'pending') throw makePendingError(now);
     return { ...fields, ...(status !== undefined && { status }) };
   });
   if (!edited)
@@ -71,7 +71,7 @@ export async function editHost(
   return edited;
 }
 
-function isPending({ hostname, id }: Host): SyncMediaError {
+function makePendingError({ hostname, id }: Host): SyncMediaError {
   return new SyncMediaError(
     'BAD_OPTION',
     `the host ${hostname} is pending: compare its fingerprints (\`syncmedia hosts show ${id}\`) ` +
@@ -92,10 +92,10 @@ function toRegistration({
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function checkOther(
+function checkOtherHost(
   host: Host,
   { hostname, url, sshPort, username, rootPath, syncDirs, publicKey }: HostEdit,
-): Changed {
+): HostUpdate {
   if (rootPath !== undefined && !host.passive && rootPath !== host.rootPath) {
     throw new SyncMediaError(
       'BAD_OPTION',

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Host } from '../model/words.js';
-import type { Meta } from '../database/database-id.js';
-import type { HostRows } from './host-model.js';
+import type { DatabaseMeta } from '../database/database-id.js';
+import type { HostCollection } from './host-model.js';
 
 /**
  * Makes the very first host ready at once, because no other host has files that it could lack. Of
@@ -10,9 +10,9 @@ import type { HostRows } from './host-model.js';
  *
  * @returns the host with its new state
  */
-export async function claimFirst(
-  rows: HostRows,
-  meta: mongo.Collection<Meta>,
+export async function claimFirstHost(
+  rows: HostCollection,
+  meta: mongo.Collection<DatabaseMeta>,
   host: Host,
 ): Promise<Host> {
   if (host.readyAt) return host;

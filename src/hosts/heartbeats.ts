@@ -1,6 +1,6 @@
 import type { Host, HostId } from '../model/words.js';
 
-interface Observed {
+interface ObservedBeat {
   readonly beat: string;
   silentMs: number;
 }
@@ -10,9 +10,9 @@ interface Observed {
  * on this process's own monotonic clock. Only time during which this process looked counts: while
  * it slept, or the database was away, nothing is known about the others.
  */
-export class Heartbeats {
-  private readonly observed = new Map<HostId, Observed>();
-  private lookedAt: number | undefined;
+export class HeartbeatMonitor {
+  private readonly beats = new Map<HostId, ObservedBeat>();
+  private observedAt: number | undefined;
 
   /** @param gapMs the most that counts between two observations */
   constructor(
@@ -24,20 +24,20 @@ export class Heartbeats {
   /** Call it whenever the hosts were read. */
   observe(hosts: readonly Host[]): void {
     const now = this.now();
-    const passed = this.lookedAt === undefined ? 0 : Math.min(this.gapMs, now - this.lookedAt);
-    this.lookedAt = now;
+    const passed = this.observedAt === undefined ? 0 : Math.min(this.gapMs, now - this.observedAt);
+    this.observedAt = now;
     for (const { id, lease } of hosts) {
-      const beat = lease ? `${lease.holder} ${String(lease.beat)}` : '';
-      const before = this.observed.get(id);
+      const beat = lease ? `${lease.leader} ${String(lease.beat)}` : '';
+      const before = this.beats.get(id);
       if (before?.beat === beat) before.silentMs += passed;
-      else this.observed.set(id, { beat, silentMs: 0 });
+      else this.beats.set(id, { beat, silentMs: 0 });
     }
-    for (const id of this.observed.keys())
-      if (!hosts.some((host) => host.id === id)) this.observed.delete(id);
+    for (const id of this.beats.keys())
+      if (!hosts.some((host) => host.id === id)) this.beats.delete(id);
   }
 
   isGone(id: HostId): boolean {
-    return (this.observed.get(id)?.silentMs ?? 0) >= this.goneMs;
+    return (this.beats.get(id)?.silentMs ?? 0) >= this.goneMs;
   }
 
   /**

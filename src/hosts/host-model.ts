@@ -1,5 +1,5 @@
 import type { Connection, Model, Mongoose, mongo, Schema } from 'mongoose';
-import { nativeCollection } from '../util/collections.js';
+import { getNativeCollection } from '../util/collections.js';
 import type { Host, HostId, Path } from '../model/words.js';
 
 /**
@@ -15,39 +15,42 @@ export type HostRow = Omit<Host, 'id' | 'unsealed' | 'uncheckedSeal' | 'unreadab
 export type HostModel = Model<HostRow>;
 
 /** The native collection behind the model. */
-export type HostRows = mongo.Collection<HostRow>;
+export type HostCollection = mongo.Collection<HostRow>;
 
-const name = (prefix: string): string => `${prefix}Host`;
+const formatModelName = (prefix: string): string => `${prefix}Host`;
 
 /**
  * Returns the Host model of a connection, one per connection. It never buffers: while the
- * connection is down only the driver limits how long a call takes. `ensureIndexes` creates the
+ * connection is down only the driver limits how long a call takes. `ensureHostIndexes` creates the
  * indexes, not Mongoose in the background.
  */
 export function createHostModel(connection: Connection, prefix: string): HostModel {
-  const known = connection.models[name(prefix)] as HostModel | undefined;
-  return known ?? connection.model<HostRow>(name(prefix), createSchema(connection.base, prefix));
+  const known = connection.models[formatModelName(prefix)] as HostModel | undefined;
+  return (
+    known ??
+    connection.model<HostRow>(formatModelName(prefix), createHostSchema(connection.base, prefix))
+  );
 }
 
 /**
  * The collection for our own reads and writes. No global setting or plugin of the app's Mongoose
  * changes them, and no ambient session includes them.
  */
-export function hostRows(connection: Connection, prefix: string): HostRows {
-  return nativeCollection<HostRow>(connection, `${prefix}hosts`);
+export function getHostCollection(connection: Connection, prefix: string): HostCollection {
+  return getNativeCollection<HostRow>(connection, `${prefix}hosts`);
 }
 
 /**
  * Makes `hostname`, and `url` with `sshPort`, unique. Retiring a host changes these fields of its
  * row, which frees them.
  */
-export async function ensureIndexes(rows: HostRows): Promise<void> {
+export async function ensureHostIndexes(rows: HostCollection): Promise<void> {
   await rows.createIndex({ hostname: 1 }, { unique: true });
   await rows.createIndex({ url: 1, sshPort: 1 }, { unique: true });
 }
 
 /** Throws the validation error of Mongoose if the row does not fit the schema. */
-export async function validateRow(model: HostModel, row: HostRow): Promise<void> {
+export async function validateHostRow(model: HostModel, row: HostRow): Promise<void> {
   await new model(row).validate();
 }
 
@@ -57,32 +60,32 @@ export function toHost(row: HostRow): Host {
   return {
     ...rest,
     id: _id,
-    sweeps: decodeKeys(row.sweeps),
-    halted: decodeKeys(row.halted),
-    ...(row.scans && { scans: decodeKeys(row.scans) }),
-    ...(row.removals && { removals: decodeKeys(row.removals) }),
-    ...(row.unnamed && { unnamed: decodeKeys(row.unnamed) }),
-    ...(row.unsyncable && { unsyncable: decodeKeys(row.unsyncable) }),
+    rescans: decodeFieldNames(row.rescans),
+    halted: decodeFieldNames(row.halted),
+    ...(row.scans && { scans: decodeFieldNames(row.scans) }),
+    ...(row.removals && { removals: decodeFieldNames(row.removals) }),
+    ...(row.unnamed && { unnamed: decodeFieldNames(row.unnamed) }),
+    ...(row.unsyncable && { unsyncable: decodeFieldNames(row.unsyncable) }),
   };
 }
 
 /** Encodes a sync dir, or any text, as a field name. */
-export function encodeKey(text: string): string {
+export function encodeFieldName(text: string): string {
   return encodeURIComponent(text).replaceAll('.', '%2E');
 }
 
-export function decodeKey(key: string): Path {
+export function decodeFieldName(key: string): Path {
   return decodeURIComponent(key) as Path;
 }
 
 /** Returns objects without a prototype, because a sync dir may be called `constructor`. */
-function decodeKeys<T>(record: Record<string, T> | undefined): Record<string, T> {
+function decodeFieldNames<T>(record: Record<string, T> | undefined): Record<string, T> {
   const decoded = Object.create(null) as Record<string, T>;
-  for (const [key, value] of Object.entries(record ?? {})) decoded[decodeKey(key)] = value;
+  for (const [key, value] of Object.entries(record ?? {})) decoded[decodeFieldName(key)] = value;
   return decoded;
 }
 
-function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<HostRow> {
+function createHostSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<HostRow> {
   const text = { type: String, required: true };
   const record = { type: SchemaOf.Types.Mixed, default: {} };
   const schema = new SchemaOf<HostRow>(
@@ -102,16 +105,16 @@ function createSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schema<Ho
       seal: String,
       readyAt: Date,
       lease: { type: SchemaOf.Types.Mixed },
-      lanes: record,
-      sweeps: record,
-      landed: { type: Number, default: 0 },
+      deliveries: record,
+      rescans: record,
+      received: { type: Number, default: 0 },
       halted: record,
       unsyncable: { type: SchemaOf.Types.Mixed },
       removals: { type: SchemaOf.Types.Mixed },
-      filled: { type: [String], default: undefined },
-      knows: { type: [String], default: undefined },
+      backfilled: { type: [String], default: undefined },
+      members: { type: [String], default: undefined },
       scans: { type: SchemaOf.Types.Mixed },
-      seenAt: Date,
+      lastSeenAt: Date,
       returnedAt: Date,
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },

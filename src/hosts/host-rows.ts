@@ -1,12 +1,12 @@
-import { asRead, isDuplicateKey } from '../util/collections.js';
+import { matchReadValue, isDuplicateKey } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Host, HostId } from '../model/words.js';
 import {
   createHostModel,
-  hostRows,
-  validateRow,
+  getHostCollection,
+  validateHostRow,
   type HostRow,
-  type HostRows,
+  type HostCollection,
 } from './host-model.js';
 import type { HostsDeps } from './deps.js';
 
@@ -14,7 +14,7 @@ import type { HostsDeps } from './deps.js';
  * The described part of a row. Other fields are not written back, since other processes may have
  * changed them meanwhile.
  */
-export type Described = Pick<
+export type HostDetails = Pick<
   HostRow,
   | 'hostname'
   | 'url'
@@ -26,27 +26,30 @@ export type Described = Pick<
   | 'syncDirs'
   | 'backend'
 >;
-export type Changed = Partial<Described & Pick<HostRow, 'passive' | 'status'>>;
+export type HostUpdate = Partial<HostDetails & Pick<HostRow, 'passive' | 'status'>>;
 
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
 
-const MAX_TRIES = 5;
+const MAX_UPDATE_TRIES = 5;
 
-export function rowsOf({ connection, config }: Pick<HostsDeps, 'connection' | 'config'>): HostRows {
-  return hostRows(connection, config.collectionPrefix);
+export function pickHostCollection({
+  connection,
+  config,
+}: Pick<HostsDeps, 'connection' | 'config'>): HostCollection {
+  return getHostCollection(connection, config.collectionPrefix);
 }
 
 /** Lists all hosts, retired ones too, by name, with their seals verified. */
 export async function listHosts(deps: RowsDeps): Promise<Host[]> {
-  return (await rowsOf(deps).find().sort({ hostname: 1 }).toArray()).map((row) =>
-    deps.seals.read(row),
+  return (await pickHostCollection(deps).find().sort({ hostname: 1 }).toArray()).map((row) =>
+    deps.seals.readHost(row),
   );
 }
 
 /** Reads one host, with its seal verified. */
 export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undefined> {
-  const row = await rowsOf(deps).findOne({ _id: id });
-  return row ? deps.seals.read(row) : undefined;
+  const row = await pickHostCollection(deps).findOne({ _id: id });
+  return row ? deps.seals.readHost(row) : undefined;
 }
 
 /**
@@ -55,26 +58,26 @@ export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undef
 export async function insertHost(
   deps: RowsDeps,
   id: HostId,
-  fields: Described & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
+  fields: HostDetails & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
 ): Promise<Host> {
-  const rows = rowsOf(deps);
+  const rows = pickHostCollection(deps);
   deps.seals.requireSecret((await rows.findOne({ seal: { $exists: true } })) !== null);
   const now = new Date();
-  const seal = deps.seals.seal({ ...fields, id });
+  const seal = deps.seals.sealHost({ ...fields, id });
   const row: HostRow = {
     _id: id,
     ...fields,
-    lanes: {},
-    sweeps: {},
-    landed: 0,
+    deliveries: {},
+    rescans: {},
+    received: 0,
     halted: {},
     createdAt: now,
     updatedAt: now,
     ...(seal !== undefined && { seal }),
   };
-  await validateRow(createHostModel(deps.connection, deps.config.collectionPrefix), row);
-  await naming(rows, id, fields, () => rows.insertOne(row));
-  return deps.seals.read(row);
+  await validateHostRow(createHostModel(deps.connection, deps.config.collectionPrefix), row);
+  await explainDuplicate(rows, id, fields, () => rows.insertOne(row));
+  return deps.seals.readHost(row);
 }
 
 /**
@@ -92,14 +95,14 @@ export async function insertHost(
 export async function updateHost(
   deps: RowsDeps,
   id: HostId,
-  change: (now: Host) => Changed,
+  change: (now: Host) => HostUpdate,
 ): Promise<Host | undefined> {
-  const rows = rowsOf(deps);
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
+  const rows = pickHostCollection(deps);
+  for (let tries = 0; tries < MAX_UPDATE_TRIES; tries++) {
     const row = await rows.findOne({ _id: id, status: { $ne: 'retired' } });
     if (!row) return undefined;
     deps.seals.requireSecret(row.seal !== undefined);
-    const now = deps.seals.read(row);
+    const now = deps.seals.readHost(row);
     const changed = change(now);
     const {
       hostname,
@@ -125,7 +128,7 @@ export async function updateHost(
       passive,
       status,
     };
-    const seal = deps.seals.seal({ ...trusted, id });
+    const seal = deps.seals.sealHost({ ...trusted, id });
     // Write every sealed field together with the seal, so that no unseen value is ever sealed.
     const set = {
       ...changed,
@@ -135,14 +138,17 @@ export async function updateHost(
     // The change was computed from the trusted fields, so the write requires that they are
     // unchanged.
     const decisive = [...(Object.keys(trusted) as (keyof typeof trusted)[]), 'seal' as const];
-    const written = await naming(rows, id, changed, () =>
+    const written = await explainDuplicate(rows, id, changed, () =>
       rows.findOneAndUpdate(
-        { _id: id, ...Object.fromEntries(decisive.map((name) => [name, asRead(row[name])])) },
+        {
+          _id: id,
+          ...Object.fromEntries(decisive.map((name) => [name, matchReadValue(row[name])])),
+        },
         { $set: set },
         { returnDocument: 'after', includeResultMetadata: false },
       ),
     );
-    if (written) return deps.seals.read(written);
+    if (written) return deps.seals.readHost(written);
   }
   throw new SyncMediaError(
     'TIMED_OUT',
@@ -151,10 +157,10 @@ export async function updateHost(
 }
 
 /** Turns a duplicate key error into HOST_EXISTS, naming the host in conflict. */
-async function naming<T>(
-  rows: HostRows,
+async function explainDuplicate<T>(
+  rows: HostCollection,
   id: HostId,
-  wanted: Changed,
+  wanted: HostUpdate,
   write: () => Promise<T>,
 ): Promise<T> {
   try {

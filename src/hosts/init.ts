@@ -2,47 +2,52 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { messageOf, SyncMediaError } from '../model/errors.js';
-import type { Change, HostRegistration, InitReport } from '../api/sync-media.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
+import type { HostChange, HostRegistration, InitReport } from '../api/sync-media.js';
 import { normaliseSyncDirs } from '../config/sync-dir.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import { readMarker, writeMarker } from '../replica/marker.js';
 import { isSafePath, quotePath } from '../replica/paths.js';
 import type { Host, Path } from '../model/words.js';
-import { claimDatabase, compareDatabase, metaCollection } from '../database/database-id.js';
+import { claimDatabaseId, requireDatabaseId, getMetaCollection } from '../database/database-id.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { withLock } from '../state-dir/file-lock.js';
-import { claimFirst } from './first-host.js';
+import { claimFirstHost } from './first-host.js';
 import { readOwnHostKeys } from '../access/host-keys.js';
-import { ensureIndexes } from './host-model.js';
+import { ensureHostIndexes } from './host-model.js';
 import {
   findHost,
   insertHost,
   listHosts,
-  rowsOf,
+  pickHostCollection,
   updateHost,
-  type Changed,
-  type Described,
+  type HostUpdate,
+  type HostDetails,
 } from './host-rows.js';
 import { checkGate, openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from '../access/install-keys.js';
-import { listProtected, refuseProtectedDirs } from '../access/protected-dirs.js';
+import { listProtectedDirs, refuseProtectedDirs } from '../access/protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
-import { findWrongDir, resolveRegistration, type Known, type OwnHost } from './registration.js';
+import {
+  findDirFault,
+  resolveRegistration,
+  type EarlierRegistration,
+  type ResolvedRegistration,
+} from './registration.js';
 import {
   checkStateDir,
   readState,
   removeState,
   writeState,
-  type State,
+  type HostState,
 } from '../state-dir/state.js';
 import { listOwnDirs } from './own-dirs.js';
 import { restoreNames } from './unregister.js';
 
-type Check = InitReport['checks'][number];
+type InitCheck = InitReport['checks'][number];
 
 /** A report shows at most this many directories that only the database names. */
-const mostIgnored = 20;
+const maxIgnoredShown = 20;
 
 /**
  * Registers this machine, or updates its row, state folder, markers and keys; then tests the
@@ -53,27 +58,27 @@ const mostIgnored = 20;
  */
 export async function initHost(
   deps: HostsDeps,
-  asked: HostRegistration,
+  requested: HostRegistration,
   parts: InitParts = {},
-  change: Change = {},
+  change: HostChange = {},
 ): Promise<InitReport> {
   const { stateDir } = deps.config;
-  const checks: Check[] = [];
-  const { host, state, created } = await locked(stateDir, () =>
-    register(deps, asked, parts, checks, change),
+  const checks: InitCheck[] = [];
+  const { host, state, created } = await withInitLock(stateDir, () =>
+    registerThisHost(deps, requested, parts, checks, change),
   );
   await deps.syncDirs.addMissing(state.syncDirs as Path[]);
-  await listIgnored(deps, state, checks);
-  const unmarked = change.remote ? await listUnmarked(deps, host, state, checks) : [];
-  const returned = !change.remote && (await markDirs(deps, host, state, checks));
+  await reportIgnoredDirs(deps, state, checks);
+  const unmarked = change.remote ? await reportUnmarkedDirs(deps, host, state, checks) : [];
+  const returned = !change.remote && (await markOwnDirs(deps, host, state, checks));
   if (returned && !host.readyAt)
-    await rowsOf(deps).updateOne(
+    await pickHostCollection(deps).updateOne(
       { _id: host.id, readyAt: { $exists: false } },
       { $set: { returnedAt: new Date() } },
     );
-  const open = await letIn(deps, state, checks);
+  const open = await installAccess(deps, state, checks);
   checks.push(
-    ...(await tryIt(
+    ...(await testConnection(
       deps,
       host,
       state,
@@ -88,25 +93,29 @@ export async function initHost(
  * Installs the keys and the gate.
  * @returns the sync dirs of this host that the keys open
  */
-async function letIn(deps: HostsDeps, state: State, checks: Check[]): Promise<Path[]> {
+async function installAccess(
+  deps: HostsDeps,
+  state: HostState,
+  checks: InitCheck[],
+): Promise<Path[]> {
   const { stateDir, log } = deps.config;
   try {
-    await openGateDirs(stateDir, state, deps.declared());
+    await openGateDirs(stateDir, state, deps.listDeclaredDirs());
     await installKeys({ stateDir, state, log }, await listHosts(deps));
   } catch (error) {
-    checks.push({ name: 'authorized_keys', ok: false, message: messageOf(error) });
+    checks.push({ name: 'authorized_keys', ok: false, message: getErrorMessage(error) });
   }
   return listOwnDirs(deps, state);
 }
 
 /** Serialises calls: two at once would register one machine as two hosts. */
-async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+async function withInitLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new SyncMediaError(
       'BAD_STATE',
-      `the state folder ${stateDir} cannot be made (${messageOf(error)}): give another in ` +
+      `the state folder ${stateDir} cannot be made (${getErrorMessage(error)}): give another in ` +
         `SYNCMEDIA_STATE_DIR`,
       { cause: error },
     );
@@ -114,39 +123,39 @@ async function locked<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   return withLock(join(stateDir, 'init.lock'), work);
 }
 
-async function register(
+async function registerThisHost(
   deps: HostsDeps,
-  asked: HostRegistration,
+  requested: HostRegistration,
   parts: InitParts,
-  checks: Check[],
-  change: Change,
-): Promise<{ host: Host; state: State; created: boolean }> {
+  checks: InitCheck[],
+  change: HostChange,
+): Promise<{ host: Host; state: HostState; created: boolean }> {
   const { connection, config } = deps;
-  const rows = rowsOf(deps);
-  const meta = metaCollection(connection, config.collectionPrefix);
+  const rows = pickHostCollection(deps);
+  const meta = getMetaCollection(connection, config.collectionPrefix);
   const before = readState(config.stateDir);
-  const databaseId = await claimDatabase(meta);
-  if (before) compareDatabase(before, { name: connection.name, id: databaseId });
-  await ensureIndexes(rows);
+  const databaseId = await claimDatabaseId(meta);
+  if (before) requireDatabaseId(before, { name: connection.name, id: databaseId });
+  await ensureHostIndexes(rows);
   const stored = before && (await findHost(deps, before.id));
   const retired = stored?.status === 'retired';
-  if (change.remote) await limitRemote(deps, asked, before);
-  const believed = stored && isBelieved(deps, stored) ? restoreNames(stored) : undefined;
-  const known: Known = { state: before, host: believed };
-  const own = await resolveRegistration(deps, asked, known, parts);
+  if (change.remote) await limitRemoteInit(deps, requested, before);
+  const trusted = stored && isTrustedRow(deps, stored) ? restoreNames(stored) : undefined;
+  const known: EarlierRegistration = { state: before, host: trusted };
+  const own = await resolveRegistration(deps, requested, known, parts);
   await checkStateDir(config.stateDir, own.root);
   refuseProtectedDirs(
     own.root,
     await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }),
     own.ownSyncDirs,
-    listProtected(
+    listProtectedDirs(
       { authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile },
       config,
     ),
   );
   const id = before && !retired ? before.id : randomUUID();
   await refuseSharedDirs(deps, id, own);
-  if (!deps.seals.active) {
+  if (!deps.seals.isActive) {
     checks.push({
       name: 'secret',
       ok: true,
@@ -163,9 +172,9 @@ async function register(
       ? 'none: the keys of the other hosts give a login shell as this user'
       : await checkGate(),
   });
-  const described = await describe(deps, own, known, parts, checks, change);
-  if (stored && !believed) checks.push(describeUnbelieved(restoreNames(stored), described));
-  const state: State = {
+  const described = await describeThisHost(deps, own, known, parts, checks, change);
+  if (stored && !trusted) checks.push(compareUntrustedRow(restoreNames(stored), described));
+  const state: HostState = {
     format: 1,
     id,
     hostname: own.hostname,
@@ -211,7 +220,7 @@ async function register(
     };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id))
       await uninstallKeys(old);
-    return { host: await claimFirst(rows, meta, made), state, created: !host };
+    return { host: await claimFirstHost(rows, meta, made), state, created: !host };
   } catch (error) {
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
     throw error;
@@ -222,15 +231,15 @@ async function register(
  * Whether the row of this host can be trusted. With a secret, a row without a valid seal cannot,
  * nor can a retired row, which has no seal.
  */
-function isBelieved({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
-  return !unsealed && !(seals.active && status === 'retired');
+function isTrustedRow({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
+  return !unsealed && !(seals.isActive && status === 'retired');
 }
 
 /**
  * Compares an untrusted row with the new registration. Such a row may be forged, or older than
  * this site's secret.
  */
-function describeUnbelieved(row: Host, described: Described): Check {
+function compareUntrustedRow(row: Host, described: HostDetails): InitCheck {
   const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter(
     (field) => !isDeepStrictEqual(row[field], described[field]),
   );
@@ -262,9 +271,9 @@ function describeUnbelieved(row: Host, described: Described): Check {
 function decideStatus(
   { config }: HostsDeps,
   now: Host,
-  described: Described,
-  { remote = false }: Change,
-): Pick<Changed, 'status'> {
+  described: HostDetails,
+  { remote = false }: HostChange,
+): Pick<HostUpdate, 'status'> {
   if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
   return identifiesAnother(now, described) && (remote || !config.autoApprove)
     ? { status: 'pending' }
@@ -275,15 +284,15 @@ function decideStatus(
  * Tests the connection. A remote request must not make us connect to an address before a person
  * has seen it, so a pending host is not tested then.
  */
-async function tryIt(
+async function testConnection(
   deps: HostsDeps,
   host: Host,
-  state: State,
+  state: HostState,
   open: readonly Path[],
-  { remote = false }: Change,
-): Promise<Check[]> {
+  { remote = false }: HostChange,
+): Promise<InitCheck[]> {
   if (host.status !== 'pending') return deps.tryHost(host, state, open);
-  const waits: Check = {
+  const waits: InitCheck = {
     name: 'approval',
     ok: true,
     message: 'this host is pending: the others let it in and send to it once it is approved',
@@ -292,14 +301,14 @@ async function tryIt(
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }
 
-async function describe(
+async function describeThisHost(
   deps: HostsDeps,
-  own: OwnHost,
-  { host, state }: Known,
+  own: ResolvedRegistration,
+  { host, state }: EarlierRegistration,
   { hostKeyFolder }: InitParts,
-  checks: Check[],
-  { remote = false }: Change,
-): Promise<Described> {
+  checks: InitCheck[],
+  { remote = false }: HostChange,
+): Promise<HostDetails> {
   const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
   // A remote request must not choose a port to connect to, neither on loopback nor in a later
   // call.
@@ -346,7 +355,11 @@ async function describe(
  * Refuses a directory with the marker of another registered host at the same address and root:
  * two hosts on one directory would send files to themselves.
  */
-async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Promise<void> {
+async function refuseSharedDirs(
+  deps: HostsDeps,
+  id: string,
+  own: ResolvedRegistration,
+): Promise<void> {
   const hosts = await listHosts(deps);
   for (const dir of await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs })) {
     const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
@@ -367,10 +380,10 @@ async function refuseSharedDirs(deps: HostsDeps, id: string, own: OwnHost): Prom
 /**
  * @throws FORBIDDEN if a remote request asks for more than this host's own configuration opens
  */
-async function limitRemote(
+async function limitRemoteInit(
   deps: HostsDeps,
-  asked: HostRegistration,
-  before: State | undefined,
+  requested: HostRegistration,
+  before: HostState | undefined,
 ): Promise<void> {
   const { config } = deps;
   const normalise = (dirs: readonly string[]): Path[] =>
@@ -378,12 +391,15 @@ async function limitRemote(
   const root = before?.root ?? config.init.root;
   limitRemoteChange({
     hostname: before?.hostname ?? 'this host',
-    root: asked.root,
-    syncDirs: asked.syncDirs && normalise(asked.syncDirs),
+    root: requested.root,
+    syncDirs: requested.syncDirs && normalise(requested.syncDirs),
     own: {
       root,
       allowed: (before?.syncDirs ?? normalise(config.init.syncDirs ?? [])) as Path[],
-      declared: [...deps.declared(), ...(await readOpenedDirs(config.stateDir, root ?? ''))],
+      declared: [
+        ...deps.listDeclaredDirs(),
+        ...(await readOpenedDirs(config.stateDir, root ?? '')),
+      ],
     },
   });
 }
@@ -392,11 +408,11 @@ async function limitRemote(
  * Lists this host's sync dirs without a marker of this host. A marker opens a directory, so
  * remote requests cannot write one.
  */
-async function listUnmarked(
+async function reportUnmarkedDirs(
   deps: HostsDeps,
   host: Host,
-  state: State,
-  checks: Check[],
+  state: HostState,
+  checks: InitCheck[],
 ): Promise<Path[]> {
   const { root } = state,
     unmarked: Path[] = [];
@@ -418,7 +434,11 @@ async function listUnmarked(
  * Reports directories that only the database names. If `init` opened them, anyone with write
  * access to the database could open directories on every host.
  */
-async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Promise<void> {
+async function reportIgnoredDirs(
+  deps: HostsDeps,
+  state: HostState,
+  checks: InitCheck[],
+): Promise<void> {
   const own = await listOwnDirs(deps, state);
   const ignored = (await deps.syncDirs.all())
     .map(({ path }) => path)
@@ -427,7 +447,7 @@ async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Prom
   // Show directories that this host could open first, since a forged row may have any text as its
   // path.
   const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))]
-    .slice(0, mostIgnored)
+    .slice(0, maxIgnoredShown)
     .map((path) => quotePath(String(path)))
     .join(', ');
   checks.push({
@@ -435,7 +455,7 @@ async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Prom
     ok: true,
     message:
       `the database names ` +
-      `${shown}${ignored.length > mostIgnored ? ` and ${String(ignored.length - mostIgnored)} more` : ''}; ` +
+      `${shown}${ignored.length > maxIgnoredShown ? ` and ${String(ignored.length - maxIgnoredShown)} more` : ''}; ` +
       `this host opens only what its own models and --sync-dirs name, so ` +
       `${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
     remedy:
@@ -448,11 +468,11 @@ async function listIgnored(deps: HostsDeps, state: State, checks: Check[]): Prom
  * Writes the markers of this host's sync dirs.
  * @returns whether a directory had the marker of another host: this disk was a replica before
  */
-async function markDirs(
+async function markOwnDirs(
   deps: HostsDeps,
   host: Host,
-  state: State,
-  checks: Check[],
+  state: HostState,
+  checks: InitCheck[],
 ): Promise<boolean> {
   let returned = false;
   const { root } = state,
@@ -469,12 +489,12 @@ async function markDirs(
   }
   for (const dir of dirs) {
     const name = `sync dir ${dir}`;
-    const wrong = await findWrongDir(root, dir);
-    if (wrong !== undefined) {
+    const fault = await findDirFault(root, dir);
+    if (fault !== undefined) {
       checks.push({
         name,
         ok: false,
-        message: wrong,
+        message: fault,
         remedy: `create or mount ${join(root, dir)}, and run \`syncmedia init\` again`,
       });
       continue;
@@ -487,7 +507,7 @@ async function markDirs(
       checks.push({
         name,
         ok: false,
-        message: messageOf(error),
+        message: getErrorMessage(error),
         remedy: `let ${host.username} own ${join(root, dir)}`,
       });
     }

@@ -1,15 +1,15 @@
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
-import { allows } from '../decisions/wants.js';
+import { allowsPath } from '../decisions/wants.js';
 import type { Host, Path } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { endConnections } from '../access/open-connections.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 
 /** Lists the sync dirs that this host opens. Rows of the database add none. */
 export async function listOwnDirs(
-  { config, declared }: Pick<HostsDeps, 'config' | 'declared'>,
-  state: Pick<State, 'root' | 'syncDirs'>,
+  { config, listDeclaredDirs: declared }: Pick<HostsDeps, 'config' | 'listDeclaredDirs'>,
+  state: Pick<HostState, 'root' | 'syncDirs'>,
 ): Promise<Path[]> {
   return chooseOwnDirs({
     allowed: state.syncDirs as Path[],
@@ -23,12 +23,12 @@ export async function listOwnDirs(
  * that a person listed for it, and those of this host that its list allows.
  */
 export async function listPassiveDirs(
-  deps: Pick<HostsDeps, 'config' | 'declared'>,
+  deps: Pick<HostsDeps, 'config' | 'listDeclaredDirs'>,
   host: Pick<Host, 'syncDirs'>,
-  state: State | undefined,
+  state: HostState | undefined,
 ): Promise<Path[]> {
-  const own = state ? await listOwnDirs(deps, state) : [...deps.declared()];
-  return [...new Set([...host.syncDirs, ...own.filter((dir) => allows(host, dir))])].sort();
+  const own = state ? await listOwnDirs(deps, state) : [...deps.listDeclaredDirs()];
+  return [...new Set([...host.syncDirs, ...own.filter((dir) => allowsPath(host, dir))])].sort();
 }
 
 /**
@@ -37,7 +37,7 @@ export async function listPassiveDirs(
  */
 export async function openDeclaredDirs(
   stateDir: string,
-  state: Pick<State, 'root' | 'syncDirs' | 'unconfined'>,
+  state: Pick<HostState, 'root' | 'syncDirs' | 'unconfined'>,
   declared: readonly Path[],
 ): Promise<void> {
   if (declared.length === 0 || !(await openGateDirs(stateDir, state, declared)) || state.unconfined)

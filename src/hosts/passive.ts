@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { SyncMediaError } from '../model/errors.js';
-import type { Change, PassiveHostRegistration } from '../api/sync-media.js';
+import type { HostChange, PassiveHostRegistration } from '../api/sync-media.js';
 import { normaliseSyncDirs } from '../config/sync-dir.js';
 import { validateAddress } from '../transport/ssh/address.js';
 import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { scanHostKeys } from '../access/host-keys.js';
-import { ensureIndexes } from './host-model.js';
-import { insertHost, listHosts, rowsOf } from './host-rows.js';
+import { ensureHostIndexes } from './host-model.js';
+import { insertHost, listHosts, pickHostCollection } from './host-rows.js';
 import { readPublicKey } from '../access/own-key.js';
-import { fingerprint, parsePublicKey } from '../access/public-key.js';
+import { formatFingerprint, parsePublicKey } from '../access/public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { listPassiveDirs } from './own-dirs.js';
 import { readState } from '../state-dir/state.js';
@@ -28,21 +28,21 @@ import { readState } from '../state-dir/state.js';
  */
 export async function addPassiveHost(
   deps: HostsDeps,
-  asked: PassiveHostRegistration,
-  { remote = false }: Change = {},
+  requested: PassiveHostRegistration,
+  { remote = false }: HostChange = {},
 ): Promise<Host> {
-  const hostname = validateHostname(asked.hostname);
-  const { url = hostname, sshPort = 22, username = userInfo().username } = asked;
+  const hostname = validateHostname(requested.hostname);
+  const { url = hostname, sshPort = 22, username = userInfo().username } = requested;
   validateAddress({ url, sshPort, username });
-  const rootPath = validateRootPath(asked.root);
+  const rootPath = validateRootPath(requested.root);
   const syncDirs =
-    asked.syncDirs && asked.syncDirs.length > 0
-      ? normaliseSyncDirs(asked.syncDirs, `the sync dirs of ${hostname}`)
+    requested.syncDirs && requested.syncDirs.length > 0
+      ? normaliseSyncDirs(requested.syncDirs, `the sync dirs of ${hostname}`)
       : [];
-  const publicKey = asked.key === undefined ? '' : (await readPublicKey(asked.key)).line;
-  await ensureIndexes(rowsOf(deps));
-  refuseTaken(await listHosts(deps), { hostname, url, sshPort });
-  const hostKeys = [await findPin({ url, sshPort }, asked, remote)];
+  const publicKey = requested.key === undefined ? '' : (await readPublicKey(requested.key)).line;
+  await ensureHostIndexes(pickHostCollection(deps));
+  refuseTakenAddress(await listHosts(deps), { hostname, url, sshPort });
+  const hostKeys = [await findPinnedKey({ url, sshPort }, requested, remote)];
   const described = {
     hostname,
     url,
@@ -64,14 +64,14 @@ export async function addPassiveHost(
     passive: true,
     status: 'approved',
     readyAt: now,
-    lanes: {},
-    sweeps: {},
-    landed: 0,
+    deliveries: {},
+    rescans: {},
+    received: 0,
     halted: {},
     createdAt: now,
     updatedAt: now,
   };
-  await deps.markDirs(
+  await deps.markRemoteDirs(
     host,
     await listPassiveDirs(deps, { syncDirs }, readState(deps.config.stateDir)),
   );
@@ -79,7 +79,7 @@ export async function addPassiveHost(
 }
 
 /** Checks for conflicts before the markers are written. The unique indexes decide in the end. */
-function refuseTaken(
+function refuseTakenAddress(
   hosts: readonly Host[],
   { hostname, url, sshPort }: Pick<Host, 'hostname' | 'url' | 'sshPort'>,
 ): void {
@@ -94,13 +94,13 @@ function refuseTaken(
     );
 }
 
-async function findPin(
+async function findPinnedKey(
   address: Pick<Host, 'url' | 'sshPort'>,
   { hostKey, fingerprint: wanted }: PassiveHostRegistration,
   remote: boolean,
 ): Promise<string> {
   if (hostKey !== undefined) return parsePublicKey(hostKey, 'the host key').line;
-  if (wanted !== undefined && !remote) return pinKey(address, wanted);
+  if (wanted !== undefined && !remote) return findKeyByFingerprint(address, wanted);
   throw new SyncMediaError(
     'BAD_OPTION',
     remote
@@ -109,7 +109,7 @@ async function findPin(
   );
 }
 
-async function pinKey(
+async function findKeyByFingerprint(
   { url, sshPort }: Pick<Host, 'url' | 'sshPort'>,
   wanted: string,
 ): Promise<string> {
@@ -126,11 +126,12 @@ async function pinKey(
       'HOST_UNREACHABLE',
       `no sshd answers at ${url} port ${String(sshPort)}`,
     );
-  const key = keys.find((line) => fingerprint(line) === wanted.replace(/=$/, ''));
+  const key = keys.find((line) => formatFingerprint(line) === wanted.replace(/=$/, ''));
   if (key !== undefined) return key;
   throw new SyncMediaError(
     'HOST_KEY_MISMATCH',
-    `${url} port ${String(sshPort)} shows ${keys.map((line) => fingerprint(line)).join(', ')}, ` +
+    `${url} port ${String(sshPort)} shows ` +
+      `${keys.map((line) => formatFingerprint(line)).join(', ')}, ` +
       `and not ${wanted}: find out on that host which is right`,
   );
 }

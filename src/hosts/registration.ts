@@ -10,13 +10,13 @@ import { validateAddress } from '../transport/ssh/address.js';
 import type { Host, Path } from '../model/words.js';
 import { findDomainName } from './domain-name.js';
 import type { HostsDeps, InitParts } from './deps.js';
-import { generateKey } from '../access/generate-key.js';
+import { generateKeyPair } from '../access/generate-key.js';
 import { isHostname } from '../model/host-name.js';
-import { findKey, type KeyPair } from '../access/own-key.js';
-import type { State } from '../state-dir/state.js';
+import { findKeyPair, type KeyPair } from '../access/own-key.js';
+import type { HostState } from '../state-dir/state.js';
 
 /** The registration of this host, complete and checked against this machine. */
-export interface OwnHost {
+export interface ResolvedRegistration {
   hostname: string;
   url: string;
   /** False if no url was given and no fully qualified name was found. */
@@ -35,8 +35,8 @@ export interface OwnHost {
 }
 
 /** This host's data from an earlier `init`. `host` is its row, if that can be trusted. */
-export interface Known {
-  state: State | undefined;
+export interface EarlierRegistration {
+  state: HostState | undefined;
   host: Host | undefined;
 }
 
@@ -48,46 +48,53 @@ export interface Known {
  */
 export async function resolveRegistration(
   deps: Pick<HostsDeps, 'config'>,
-  asked: HostRegistration,
-  { state, host }: Known,
+  requested: HostRegistration,
+  { state, host }: EarlierRegistration,
   { home }: InitParts = {},
-): Promise<OwnHost> {
+): Promise<ResolvedRegistration> {
   const { init, key, identityFile } = deps.config;
   // A person may have changed the row on another host, so the row takes precedence.
   const before = host ?? state?.registered;
   const hostname = validateHostname(
-    asked.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName(),
+    requested.hostname ?? init.hostname ?? host?.hostname ?? state?.hostname ?? machineName(),
   );
-  const given = asked.url ?? init.url ?? before?.url;
+  const given = requested.url ?? init.url ?? before?.url;
   const { name: url, qualified } =
     given === undefined ? await findDomainName() : { name: given, qualified: true };
-  const sshPort = asked.sshPort ?? init.sshPort ?? before?.sshPort ?? 22;
-  const username = asked.username ?? init.username ?? before?.username ?? userInfo().username;
+  const sshPort = requested.sshPort ?? init.sshPort ?? before?.sshPort ?? 22;
+  const username = requested.username ?? init.username ?? before?.username ?? userInfo().username;
   validateAddress({ url, sshPort, username });
-  await checkUser(username);
-  const root = await checkRoot(asked.root ?? init.root ?? state?.root);
-  const said = asked.syncDirs ?? init.syncDirs;
-  const dirs = await checkSyncDirs(root, said ?? before?.syncDirs ?? state?.syncDirs ?? []);
-  const ownDirs = await checkSyncDirs(root, said ?? state?.syncDirs ?? []);
-  if (asked.generate && asked.key !== undefined)
+  await checkLoginUser(username);
+  const root = await requireRoot(requested.root ?? init.root ?? state?.root);
+  const requestedDirs = requested.syncDirs ?? init.syncDirs;
+  const dirs = await requireSyncDirs(
+    root,
+    requestedDirs ?? before?.syncDirs ?? state?.syncDirs ?? [],
+  );
+  const ownDirs = await requireSyncDirs(root, requestedDirs ?? state?.syncDirs ?? []);
+  if (requested.generate && requested.key !== undefined)
     throw new SyncMediaError(
       'BAD_OPTION',
       'a key is given and is to be generated: give one of the two',
     );
-  const made = asked.generate ? await generateKey(deps.config.stateDir, hostname) : undefined;
+  const generatedKey = requested.generate
+    ? await generateKeyPair(deps.config.stateDir, hostname)
+    : undefined;
   const stored =
-    asked.key === undefined && key === undefined && made === undefined ? state : undefined;
-  const keys = await findKey({
+    requested.key === undefined && key === undefined && generatedKey === undefined
+      ? state
+      : undefined;
+  const keys = await findKeyPair({
     key:
-      made ??
-      asked.key ??
+      generatedKey ??
+      requested.key ??
       key ??
       stored?.publicKeyFile ??
       (stored && before ? before.publicKey : undefined),
-    identityFile: made === undefined ? (identityFile ?? stored?.identityFile) : undefined,
+    identityFile: generatedKey === undefined ? (identityFile ?? stored?.identityFile) : undefined,
     ...(home !== undefined && { home }),
   });
-  const unconfined = asked.unconfined ?? init.unconfined ?? state?.unconfined ?? false;
+  const unconfined = requested.unconfined ?? init.unconfined ?? state?.unconfined ?? false;
   return {
     hostname,
     url,
@@ -134,7 +141,7 @@ export function validateRootPath(root: string): string {
  * Explains why a directory cannot be a sync dir of this host; undefined if it can. It may be a
  * symlink or a mount.
  */
-export async function findWrongDir(root: string, dir: Path): Promise<string | undefined> {
+export async function findDirFault(root: string, dir: Path): Promise<string | undefined> {
   const there = await stat(join(root, dir)).catch(() => undefined);
   if (!there) return `the sync dir ${JSON.stringify(dir)} does not exist below ${root}`;
   return there.isDirectory()
@@ -142,17 +149,17 @@ export async function findWrongDir(root: string, dir: Path): Promise<string | un
     : `the sync dir ${JSON.stringify(dir)} below ${root} is no directory`;
 }
 
-async function checkSyncDirs(root: string, given: readonly string[]): Promise<Path[]> {
+async function requireSyncDirs(root: string, given: readonly string[]): Promise<Path[]> {
   const dirs = given.length === 0 ? [] : normaliseSyncDirs(given, 'the sync dirs of this host');
   for (const dir of dirs) {
-    const wrong = await findWrongDir(root, dir);
-    if (wrong !== undefined)
-      throw new SyncMediaError('BAD_SYNC_DIR', `${wrong}: create it, or mount it, first`);
+    const fault = await findDirFault(root, dir);
+    if (fault !== undefined)
+      throw new SyncMediaError('BAD_SYNC_DIR', `${fault}: create it, or mount it, first`);
   }
   return dirs;
 }
 
-async function checkRoot(root: string | undefined): Promise<string> {
+async function requireRoot(root: string | undefined): Promise<string> {
   if (root === undefined)
     throw new SyncMediaError(
       'BAD_OPTION',
@@ -185,7 +192,7 @@ async function checkRoot(root: string | undefined): Promise<string> {
  * App and ssh login must be the same user, because each must be able to replace the other's
  * files.
  */
-async function checkUser(username: string): Promise<void> {
+async function checkLoginUser(username: string): Promise<void> {
   const me = userInfo();
   if (username === me.username) return;
   const uid = await new Promise<string | undefined>((done) => {

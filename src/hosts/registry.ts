@@ -4,38 +4,38 @@ import type {
   Failure,
   Host,
   HostId,
-  Lane,
+  DeliveryState,
   Path,
   RemovalDecision,
   ScanTimes,
   SetupProblem,
   UnnamedSaves,
-  Unsyncable,
+  UnsyncableNames,
 } from '../model/words.js';
-import { encodeKey, type HostRows } from './host-model.js';
+import { encodeFieldName, type HostCollection } from './host-model.js';
 import { Seals } from './seal.js';
 
 /** Fields that change during normal work and need no reaction. */
-const volatile = [
+const volatileFields = [
   'lease',
-  'lanes',
-  'sweeps',
+  'deliveries',
+  'rescans',
   'scans',
-  'seenAt',
-  'landed',
+  'lastSeenAt',
+  'received',
   'reload',
-  'filled',
-  'knows',
+  'backfilled',
+  'members',
   'unsyncable',
   'setup',
   'unnamed',
   'updatedAt',
 ] as const;
-const MAX_OUTPUT = 4096;
-const MAX_SETUP = 100;
+const MAX_RELOAD_OUTPUT = 4096;
+const MAX_SETUP_PROBLEMS = 100;
 
 export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
-type Update = Parameters<HostRows['updateOne']>[1];
+type HostRowUpdate = Parameters<HostCollection['updateOne']>[1];
 
 /**
  * Caches the hosts as this process last read them, and writes to their rows. It has no timer: its
@@ -44,10 +44,10 @@ type Update = Parameters<HostRows['updateOne']>[1];
  */
 export class Registry {
   private hosts: readonly Host[] = [];
-  private running: Promise<readonly Host[]> | undefined;
-  private next: Promise<readonly Host[]> | undefined;
+  private currentRead: Promise<readonly Host[]> | undefined;
+  private nextRead: Promise<readonly Host[]> | undefined;
   private readonly listeners = new Set<HostsListener>();
-  private readonly landedListeners = new Set<(landed: number) => void>();
+  private readonly receivedListeners = new Set<(received: number) => void>();
   /**
    * The number of our last write to each row. A refresh that began before that write has older
    * data.
@@ -57,26 +57,26 @@ export class Registry {
 
   /** @param self undefined on a machine without a host id */
   constructor(
-    private readonly rows: () => HostRows,
+    private readonly rows: () => HostCollection,
     readonly self: HostId | undefined,
     private readonly seals = new Seals(),
   ) {}
 
   /** Reads all hosts. Concurrent callers share one read, which began after they called. */
   refresh(): Promise<readonly Host[]> {
-    if (!this.running) {
-      this.running = this.read().finally(() => {
-        this.running = undefined;
+    if (!this.currentRead) {
+      this.currentRead = this.readHosts().finally(() => {
+        this.currentRead = undefined;
       });
-      return this.running;
+      return this.currentRead;
     }
-    this.next ??= this.running
+    this.nextRead ??= this.currentRead
       .catch(() => undefined)
       .then(() => {
-        this.next = undefined;
+        this.nextRead = undefined;
         return this.refresh();
       });
-    return this.next;
+    return this.nextRead;
   }
 
   /**
@@ -92,10 +92,10 @@ export class Registry {
   }
 
   /** Reports that another host has raised this host's counter `received`. */
-  onLanded(listener: (landed: number) => void): () => void {
-    this.landedListeners.add(listener);
+  onReceived(listener: (received: number) => void): () => void {
+    this.receivedListeners.add(listener);
     return () => {
-      this.landedListeners.delete(listener);
+      this.receivedListeners.delete(listener);
     };
   }
 
@@ -121,7 +121,7 @@ export class Registry {
   }
 
   /** The hosts for which files become pending, including this one: approved and paused hosts. */
-  owed(): Host[] {
+  recipients(): Host[] {
     return this.hosts.filter((host) => host.status === 'approved' || host.status === 'paused');
   }
 
@@ -139,14 +139,16 @@ export class Registry {
   }
 
   /** Stores the state of this host's deliveries to another host. */
-  async recordLane(to: HostId, lane: Lane): Promise<void> {
-    await this.writeMine({ $set: { [`lanes.${encodeKey(to)}`]: withoutUndefined(lane) } });
+  async recordDeliveryState(to: HostId, delivery: DeliveryState): Promise<void> {
+    await this.writeOwnRow({
+      $set: { [`deliveries.${encodeFieldName(to)}`]: withoutUndefined(delivery) },
+    });
   }
 
   /** Raises the counters of hosts by the number of files that arrived there. */
-  async raiseLanded(files: ReadonlyMap<HostId, number>): Promise<void> {
+  async raiseReceived(files: ReadonlyMap<HostId, number>): Promise<void> {
     const operations = [...files].map(([_id, count]) => ({
-      updateOne: { filter: { _id }, update: { $inc: { landed: count } } },
+      updateOne: { filter: { _id }, update: { $inc: { received: count } } },
     }));
     if (operations.length > 0) await this.rows().bulkWrite(operations, { ordered: false });
   }
@@ -155,40 +157,40 @@ export class Registry {
    * Stores when the rescan of a sync dir is due; undefined once it is done. A rescan stays due
    * until its results are stored, so a crash in between loses nothing.
    */
-  async storeSweep(dir: Path, dueAt: Date | undefined): Promise<void> {
-    const field = `sweeps.${encodeKey(dir)}`;
-    await this.writeMine(dueAt ? { $set: { [field]: dueAt } } : { $unset: { [field]: 1 } });
+  async storeRescan(dir: Path, dueAt: Date | undefined): Promise<void> {
+    const field = `rescans.${encodeFieldName(dir)}`;
+    await this.writeOwnRow(dueAt ? { $set: { [field]: dueAt } } : { $unset: { [field]: 1 } });
   }
 
   /**
    * Records that the backfill of another host is complete: this host's earlier files are pending
    * there.
    */
-  async recordFilled(key: string): Promise<void> {
-    await this.writeMine({ $addToSet: { filled: key } });
+  async recordBackfilled(key: string): Promise<void> {
+    await this.writeOwnRow({ $addToSet: { backfilled: key } });
   }
 
   /** Records that this host takes these hosts into account when it creates ledger entries. */
-  async recordKnown(hosts: readonly HostId[]): Promise<void> {
-    await this.writeMine({ $addToSet: { knows: { $each: [...hosts] } } });
+  async recordMembers(hosts: readonly HostId[]): Promise<void> {
+    await this.writeOwnRow({ $addToSet: { members: { $each: [...hosts] } } });
   }
 
   async recordScan(dir: Path, times: ScanTimes): Promise<void> {
-    await this.writeMine({ $set: { [`scans.${encodeKey(dir)}`]: times } });
+    await this.writeOwnRow({ $set: { [`scans.${encodeFieldName(dir)}`]: times } });
   }
 
-  async recordSeen(at: Date): Promise<void> {
-    await this.writeMine({ $set: { seenAt: at } });
+  async recordLastSeen(at: Date): Promise<void> {
+    await this.writeOwnRow({ $set: { lastSeenAt: at } });
   }
 
   /** Records that a host needs a new backfill. */
-  async forgetFilled(key: string): Promise<void> {
-    await this.writeMine({ $pull: { filled: key } });
+  async forgetBackfilled(key: string): Promise<void> {
+    await this.writeOwnRow({ $pull: { backfilled: key } });
   }
 
   /** Marks this host as a source for other hosts. Only the first call has an effect. */
   async markReady(): Promise<void> {
-    await this.writeMine(
+    await this.writeOwnRow(
       { $set: { readyAt: new Date() }, $unset: { returnedAt: 1 } },
       { readyAt: { $exists: false } },
     );
@@ -199,21 +201,21 @@ export class Registry {
    * again.
    */
   async markReturned(at: Date): Promise<void> {
-    await this.writeMine({ $set: { returnedAt: at }, $unset: { readyAt: 1 } });
+    await this.writeOwnRow({ $set: { returnedAt: at }, $unset: { readyAt: 1 } });
   }
 
   /** Stores the result of the reload command, with the last 4,096 characters of its output. */
   async recordReload(reload: NonNullable<Host['reload']>): Promise<void> {
-    await this.writeMine({
-      $set: { reload: { ...reload, output: reload.output.slice(-MAX_OUTPUT) } },
+    await this.writeOwnRow({
+      $set: { reload: { ...reload, output: reload.output.slice(-MAX_RELOAD_OUTPUT) } },
     });
   }
 
   /** Stores the setup problems of this host's application. */
   async recordSetup(problems: readonly SetupProblem[]): Promise<void> {
-    await this.writeMine(
+    await this.writeOwnRow(
       problems.length > 0
-        ? { $set: { setup: problems.slice(0, MAX_SETUP) } }
+        ? { $set: { setup: problems.slice(0, MAX_SETUP_PROBLEMS) } }
         : { $unset: { setup: 1 } },
     );
   }
@@ -223,26 +225,26 @@ export class Registry {
     const $inc: Record<string, number> = {},
       $set: Record<string, unknown> = {};
     for (const [model, { count, lastDocument, lastAt }] of saves) {
-      const field = `unnamed.${encodeKey(model)}`;
+      const field = `unnamed.${encodeFieldName(model)}`;
       $inc[`${field}.count`] = count;
       $set[`${field}.lastDocument`] = lastDocument;
       $set[`${field}.lastAt`] = lastAt;
     }
-    await this.writeMine({ $inc, $set });
+    await this.writeOwnRow({ $inc, $set });
   }
 
   /** Sets a failure that halts this host or one of its sync dirs; undefined removes it. */
   async recordHalt(what: string, failure: Failure | undefined): Promise<void> {
-    const field = `halted.${encodeKey(what)}`;
-    await this.writeMine(failure ? { $set: { [field]: failure } } : { $unset: { [field]: 1 } });
+    const field = `halted.${encodeFieldName(what)}`;
+    await this.writeOwnRow(failure ? { $set: { [field]: failure } } : { $unset: { [field]: 1 } });
   }
 
   /**
    * Stores the names that a scan found and that cannot be synced; undefined if there are none.
    */
-  async recordUnsyncable(dir: Path, found: Unsyncable | undefined): Promise<void> {
-    const field = `unsyncable.${encodeKey(dir)}`;
-    await this.writeMine(found ? { $set: { [field]: found } } : { $unset: { [field]: 1 } });
+  async recordUnsyncable(dir: Path, found: UnsyncableNames | undefined): Promise<void> {
+    const field = `unsyncable.${encodeFieldName(dir)}`;
+    await this.writeOwnRow(found ? { $set: { [field]: found } } : { $unset: { [field]: 1 } });
   }
 
   /**
@@ -254,8 +256,8 @@ export class Registry {
     dir: Path,
     decision: RemovalDecision['decision'],
   ): Promise<boolean> {
-    const key = encodeKey(dir);
-    return this.write(
+    const key = encodeFieldName(dir);
+    return this.writeRow(
       host,
       {
         $set: { [`removals.${key}`]: { decision, at: new Date() } },
@@ -265,33 +267,33 @@ export class Registry {
     );
   }
 
-  private mine(): HostId {
+  private requireOwnId(): HostId {
     return this.self ?? this.me().id;
   }
 
-  private writeMine(update: Update, where: object = {}): Promise<boolean> {
-    return this.write(this.mine(), update, where);
+  private writeOwnRow(update: HostRowUpdate, where: object = {}): Promise<boolean> {
+    return this.writeRow(this.requireOwnId(), update, where);
   }
 
   /** Makes one atomic write. The resulting row replaces the one read before. */
-  private async write(id: HostId, update: Update, where: object = {}): Promise<boolean> {
+  private async writeRow(id: HostId, update: HostRowUpdate, where: object = {}): Promise<boolean> {
     const row = await this.rows().findOneAndUpdate({ ...where, _id: id }, update, {
       returnDocument: 'after',
       includeResultMetadata: false,
     });
     if (!row) return false;
     this.writtenAt.set(id, ++this.writes);
-    this.replace(this.hosts.map((host) => (host.id === id ? this.seals.read(row) : host)));
+    this.replaceHosts(this.hosts.map((host) => (host.id === id ? this.seals.readHost(row) : host)));
     return true;
   }
 
-  private async read(): Promise<readonly Host[]> {
-    const began = this.writes;
+  private async readHosts(): Promise<readonly Host[]> {
+    const writesBefore = this.writes;
     const read = (await this.rows().find().sort({ hostname: 1 }).toArray()).map((row) =>
-      this.seals.read(row),
+      this.seals.readHost(row),
     );
-    const newer = (host: Host): boolean => (this.writtenAt.get(host.id) ?? 0) > began;
-    this.replace(
+    const newer = (host: Host): boolean => (this.writtenAt.get(host.id) ?? 0) > writesBefore;
+    this.replaceHosts(
       read.map((host) =>
         newer(host) ? (this.hosts.find(({ id }) => id === host.id) ?? host) : host,
       ),
@@ -301,23 +303,23 @@ export class Registry {
     return this.hosts;
   }
 
-  private replace(after: readonly Host[]): void {
+  private replaceHosts(after: readonly Host[]): void {
     const before = this.hosts;
     this.hosts = after;
     if (!isDeepStrictEqual(before.map(withoutVolatile), after.map(withoutVolatile))) {
       for (const listener of this.listeners) listener(before, after);
     }
     const [was, is] = [before, after].map(
-      (hosts) => hosts.find(({ id }) => id === this.self)?.landed,
+      (hosts) => hosts.find(({ id }) => id === this.self)?.received,
     );
     if (was !== undefined && is !== undefined && is > was)
-      for (const listener of this.landedListeners) listener(is);
+      for (const listener of this.receivedListeners) listener(is);
   }
 }
 
 function withoutVolatile(host: Host): Partial<Host> {
   const rest: Partial<Host> = { ...host };
-  for (const field of volatile) delete rest[field];
+  for (const field of volatileFields) delete rest[field];
   return rest;
 }
 

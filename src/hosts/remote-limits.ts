@@ -1,6 +1,6 @@
 import { SyncMediaError } from '../model/errors.js';
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
-import { allows } from '../decisions/wants.js';
+import { allowsPath } from '../decisions/wants.js';
 import type { Path } from '../model/words.js';
 
 /** A remote request, and the directories that the host's own configuration opens. */
@@ -29,7 +29,7 @@ export interface RemoteRequest {
  */
 export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteRequest): void {
   if (root !== undefined && root !== own.root) {
-    throw forbidden(
+    throw makeForbiddenError(
       `the root of ${hostname} cannot be set through the router`,
       `syncmedia init --root ${root}`,
     );
@@ -43,10 +43,10 @@ export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteReque
         chooseOwnDirs({ allowed: own.allowed, declared: own.declared ?? [], opened: [] }).includes(
           dir as Path,
         )
-    : (dir: string) => allows({ syncDirs: [...own.allowed] }, dir);
+    : (dir: string) => allowsPath({ syncDirs: [...own.allowed] }, dir);
   const wider = syncDirs.filter((dir) => !isOpen(dir));
   if (isWhole || wider.length > 0) {
-    throw forbidden(
+    throw makeForbiddenError(
       `the sync dirs of ${hostname} can be narrowed through the router, but not ` +
         `widened${wider.length > 0 ? ` (to ${wider.join(', ')})` : ''}`,
       `syncmedia init --sync-dirs ${syncDirs.join(',') || '…'}`,
@@ -54,6 +54,6 @@ export function limitRemoteChange({ hostname, root, syncDirs, own }: RemoteReque
   }
 }
 
-function forbidden(what: string, command: string): SyncMediaError {
+function makeForbiddenError(what: string, command: string): SyncMediaError {
   return new SyncMediaError('FORBIDDEN', `${what}: run \`${command}\` on that host`);
 }

@@ -1,14 +1,14 @@
 import type { HostRow } from './host-model.js';
 import { isHostId, isHostname } from '../model/host-name.js';
-import { readFields } from './row-fields.js';
+import { findFieldRepairs } from './row-fields.js';
 
 /**
  * Required text fields. A row may hold anything, and a malformed one must not disturb other
  * hosts.
  */
-const texts = ['url', 'username', 'publicKey', 'rootPath'] as const;
-const lists = ['hostKeys', 'syncDirs'] as const;
-const statuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
+const textFields = ['url', 'username', 'publicKey', 'rootPath'] as const;
+const listFields = ['hostKeys', 'syncDirs'] as const;
+const hostStatuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
 /**
  * Replaces each malformed value of a row by an empty one. A host with a malformed identity is
@@ -20,14 +20,14 @@ export function repairRow(row: HostRow): HostRow {
   const wrong: Record<string, unknown> = {};
   if (!isHostId(row._id)) wrong['_id'] = String(row._id);
   if (!isHostname(row.hostname)) wrong['hostname'] = '';
-  for (const name of texts) if (typeof given[name] !== 'string') wrong[name] = '';
-  for (const name of lists) if (!isListOfTexts(given[name])) wrong[name] = [];
+  for (const name of textFields) if (typeof given[name] !== 'string') wrong[name] = '';
+  for (const name of listFields) if (!isTextList(given[name])) wrong[name] = [];
   if (!Number.isInteger(row.sshPort)) wrong['sshPort'] = 0;
   if (typeof row.passive !== 'boolean') wrong['passive'] = false;
-  if (!statuses.includes(row.status)) wrong['status'] = 'pending';
+  if (!hostStatuses.includes(row.status)) wrong['status'] = 'pending';
   const isForged = Object.keys(wrong).length > 0;
   // Malformed working fields do not change the host's status.
-  const unread = readFields(row);
+  const unread = findFieldRepairs(row);
   for (const [name, value] of Object.entries(unread)) wrong[name] = value;
   if (Object.keys(wrong).length === 0) return row;
   const repaired: Record<string, unknown> = {
@@ -47,6 +47,6 @@ export function listUnreadable(row: HostRow): string[] {
   return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);
 }
 
-function isListOfTexts(value: unknown): boolean {
+function isTextList(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

@@ -7,8 +7,8 @@ import {
   isOneOf,
   isRecord,
   isText,
-  orNone,
-  type Fits,
+  isOptional,
+  type FieldCheck,
 } from '../model/row-shapes.js';
 import type { HostRow } from './host-model.js';
 
@@ -16,16 +16,16 @@ import type { HostRow } from './host-model.js';
  * Returns the readable part of a value: the value itself if all of it is readable, undefined if
  * nothing.
  */
-type Read = (value: unknown) => unknown;
+type FieldReader = (value: unknown) => unknown;
 
-const whole =
-  (fits: Fits): Read =>
+const makeWholeReader =
+  (fits: FieldCheck): FieldReader =>
   (value) =>
     fits(value) ? value : undefined;
 
 /** Reads a record whose keys are encoded names; malformed entries are left out. */
-const entries =
-  (fits: Fits): Read =>
+const makeEntriesReader =
+  (fits: FieldCheck): FieldReader =>
   (value) => {
     if (!isRecord(value)) return undefined;
     const read = Object.entries(value).filter(([key, one]) => canDecode(key) && fits(one));
@@ -36,48 +36,48 @@ const entries =
  * Fields that a host writes while it works or registers. `repair-row.ts` checks the identity
  * fields.
  */
-const fields: Readonly<Record<string, Read>> = {
-  readyAt: whole(isDate),
-  seenAt: whole(isDate),
-  returnedAt: whole(isDate),
-  createdAt: whole(isDate),
-  updatedAt: whole(isDate),
-  backend: whole(isOneOf('rsync', 'git', 'git-annex')),
-  landed: whole(isNumber),
-  filled: whole(isList(isText)),
-  knows: whole(isList(isText)),
-  lease: whole(hasFields({ holder: isText, beat: isNumber, socket: orNone(isText) })),
-  lanes: entries(
+const fieldReaders: Readonly<Record<string, FieldReader>> = {
+  readyAt: makeWholeReader(isDate),
+  lastSeenAt: makeWholeReader(isDate),
+  returnedAt: makeWholeReader(isDate),
+  createdAt: makeWholeReader(isDate),
+  updatedAt: makeWholeReader(isDate),
+  backend: makeWholeReader(isOneOf('rsync', 'git', 'git-annex')),
+  received: makeWholeReader(isNumber),
+  backfilled: makeWholeReader(isList(isText)),
+  members: makeWholeReader(isList(isText)),
+  lease: makeWholeReader(hasFields({ leader: isText, beat: isNumber, socket: isOptional(isText) })),
+  deliveries: makeEntriesReader(
     hasFields({
-      deliveredAt: orNone(isDate),
-      failure: orNone(isFailure),
-      failingSince: orNone(isDate),
-      nextTryAt: orNone(isDate),
+      deliveredAt: isOptional(isDate),
+      failure: isOptional(isFailure),
+      failingSince: isOptional(isDate),
+      nextTryAt: isOptional(isDate),
     }),
   ),
-  sweeps: entries(isDate),
-  scans: entries(hasFields({ all: isDate, changed: isDate })),
-  halted: entries(isFailure),
-  unsyncable: entries(
+  rescans: makeEntriesReader(isDate),
+  scans: makeEntriesReader(hasFields({ all: isDate, changed: isDate })),
+  halted: makeEntriesReader(isFailure),
+  unsyncable: makeEntriesReader(
     hasFields({ count: isNumber, examples: isList(hasFields({ path: isText, why: isText })) }),
   ),
-  removals: entries(hasFields({ decision: isOneOf('approved', 'rejected'), at: isDate })),
-  unnamed: entries(hasFields({ count: isNumber, lastDocument: isText, lastAt: isDate })),
-  setup: whole(isList(hasFields({ about: isText, message: isText, remedy: isText }))),
-  reload: whole(
+  removals: makeEntriesReader(hasFields({ decision: isOneOf('approved', 'rejected'), at: isDate })),
+  unnamed: makeEntriesReader(hasFields({ count: isNumber, lastDocument: isText, lastAt: isDate })),
+  setup: makeWholeReader(isList(hasFields({ about: isText, message: isText, remedy: isText }))),
+  reload: makeWholeReader(
     hasFields({
       at: isDate,
       exitCode: (value) => value === null || isNumber(value),
       output: isText,
     }),
   ),
-  software: whole(hasFields({ syncmedia: isText, node: isText })),
+  software: makeWholeReader(hasFields({ syncmedia: isText, node: isText })),
 };
-const defaults: Readonly<Record<string, unknown>> = {
-  lanes: {},
-  sweeps: {},
+const fieldDefaults: Readonly<Record<string, unknown>> = {
+  deliveries: {},
+  rescans: {},
   halted: {},
-  landed: 0,
+  received: 0,
   backend: 'rsync',
   createdAt: new Date(0),
   updatedAt: new Date(0),
@@ -86,14 +86,14 @@ const defaults: Readonly<Record<string, unknown>> = {
 /**
  * Finds the malformed fields of a row, each with its replacement; undefined: leave the field out.
  */
-export function readFields(row: HostRow): Record<string, unknown> {
+export function findFieldRepairs(row: HostRow): Record<string, unknown> {
   const given = row as unknown as Record<string, unknown>,
     instead: Record<string, unknown> = {};
-  for (const [name, read] of Object.entries(fields)) {
-    if (given[name] === undefined && !(name in defaults)) continue;
+  for (const [name, read] of Object.entries(fieldReaders)) {
+    if (given[name] === undefined && !(name in fieldDefaults)) continue;
     const readable = read(given[name]);
     if (readable !== given[name] || readable === undefined)
-      instead[name] = readable ?? defaults[name];
+      instead[name] = readable ?? fieldDefaults[name];
   }
   return instead;
 }

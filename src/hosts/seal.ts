@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
-import { formatTrusted, type Trusted } from '../decisions/trusted.js';
+import { formatTrusted, type TrustedFields } from '../decisions/trusted.js';
 import type { Host } from '../model/words.js';
 import { toHost, type HostRow } from './host-model.js';
 import { listUnreadable, repairRow } from './repair-row.js';
@@ -53,7 +53,7 @@ export class Seals {
     private readonly previous?: string,
   ) {}
 
-  get active(): boolean {
+  get isActive(): boolean {
     return this.secret !== undefined;
   }
 
@@ -61,7 +61,7 @@ export class Seals {
    * Seals the trusted fields of a host; undefined without a secret.
    * @throws BAD_OPTION if a field has the wrong type
    */
-  seal(host: Trusted): string | undefined {
+  sealHost(host: TrustedFields): string | undefined {
     if (this.secret === undefined) return undefined;
     const text = formatTrusted(host, { status: true });
     if (text === undefined)
@@ -77,12 +77,12 @@ export class Seals {
    * Reads a row and verifies its seal. Retired hosts need none, since nobody lets them in. A
    * malformed row is pending even without a secret.
    */
-  read(row: HostRow): Host {
+  readHost(row: HostRow): Host {
     const repaired = repairRow(row),
       unreadable = repaired === row ? [] : listUnreadable(row);
     const host: Host = { ...toHost(repaired), ...(unreadable.length > 0 && { unreadable }) };
     if (repaired.status !== row.status) return { ...host, unsealed: true };
-    if (!this.active) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
+    if (!this.isActive) return row.seal === undefined ? host : { ...host, uncheckedSeal: true };
     if (
       host.status === 'retired' ||
       this.isValid('host', formatTrusted(host, { status: true }), row.seal)
@@ -97,7 +97,7 @@ export class Seals {
    * @throws BAD_ENVIRONMENT
    */
   requireSecret(rowsAreSealed: boolean): void {
-    if (this.active || !rowsAreSealed) return;
+    if (this.isActive || !rowsAreSealed) return;
     throw new SyncMediaError(
       'BAD_ENVIRONMENT',
       'SYNCMEDIA_SECRET is not set here, and the hosts of this database are sealed with it: set ' +
@@ -111,28 +111,28 @@ export class Seals {
   }
 
   /** Whether the seal proves that a host of this site wrote these rules. */
-  believesRules(text: string | undefined, seal: unknown): boolean {
+  trustsRules(text: string | undefined, seal: unknown): boolean {
     return this.isValid('sync dir', text, seal);
   }
 
-  private isValid(what: Sealed, text: string | undefined, seal: unknown): boolean {
+  private isValid(what: SealedKind, text: string | undefined, seal: unknown): boolean {
     return (
       text !== undefined &&
       [this.secret, this.previous].some(
-        (secret) => secret !== undefined && isSame(makeSeal(secret, what, text), seal),
+        (secret) => secret !== undefined && isSameSeal(makeSeal(secret, what, text), seal),
       )
     );
   }
 }
 
 /** The kind of a sealed row. A seal of one kind is invalid for the other. */
-type Sealed = 'host' | 'sync dir';
+type SealedKind = 'host' | 'sync dir';
 
-function makeSeal(secret: string, what: Sealed, text: string): string {
+function makeSeal(secret: string, what: SealedKind, text: string): string {
   return createHmac('sha256', secret).update(`syncmedia ${what}\n${text}`).digest('base64');
 }
 
-function isSame(expected: string, given: unknown): boolean {
+function isSameSeal(expected: string, given: unknown): boolean {
   if (typeof given !== 'string' || given.length !== expected.length) return false;
   const [a, b] = [Buffer.from(expected), Buffer.from(given)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
-import { asRead, isDuplicateKey } from '../util/collections.js';
+import { matchReadValue, isDuplicateKey } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import type { Path, StoredRules, SyncDir } from '../model/words.js';
@@ -18,7 +18,7 @@ export type SyncDirRow = Omit<SyncDir, 'path'> & {
   seal?: string;
 };
 
-type Rules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & {
+type SealedRules = Pick<SyncDirRow, 'exclude' | 'conflict' | 'onDelete'> & {
   models?: string[] | undefined;
 };
 
@@ -27,14 +27,14 @@ const defaultRules = {
   conflict: 'newer' as const,
   onDelete: 'keep' as const,
 };
-const maxTries = 10;
+const maxUpdateTries = 10;
 
 /**
  * Stores the rules of sync dirs, so that every process, the command line and cron use the same
  * ones.
  */
 export class SyncDirsStore {
-  private saidNameless = false;
+  private warnedNameless = false;
 
   constructor(
     private readonly rows: () => mongo.Collection<SyncDirRow>,
@@ -49,8 +49,11 @@ export class SyncDirsStore {
   async declare(dirs: readonly SyncDir[]): Promise<void> {
     for (const { path, exclude, conflict, onDelete } of dirs) {
       const rules = { exclude: [...exclude], conflict, onDelete };
-      const before = await this.change(path, (row) => ({ ...rules, models: row && modelsOf(row) }));
-      if (!before || !this.isBelieved(before)) continue;
+      const before = await this.changeRow(path, (row) => ({
+        ...rules,
+        models: row && readModels(row),
+      }));
+      if (!before || !this.isTrusted(before)) continue;
       const { exclude: excludeBefore, conflict: conflictBefore, onDelete: onDeleteBefore } = before;
       const rulesBefore = {
         exclude: excludeBefore,
@@ -60,8 +63,8 @@ export class SyncDirsStore {
       if (isDeepStrictEqual(rulesBefore, rules) || isDeepStrictEqual(rulesBefore, defaultRules))
         continue;
       this.log.warn(
-        `the rules of the sync dir ${path} changed: ${describe(rulesBefore)} became ` +
-          `${describe(rules)}`,
+        `the rules of the sync dir ${path} changed: ${describeRules(rulesBefore)} became ` +
+          `${describeRules(rules)}`,
       );
     }
   }
@@ -72,18 +75,18 @@ export class SyncDirsStore {
    */
   async declareModel(model: string, paths: readonly Path[]): Promise<void> {
     for (const path of paths) {
-      await this.change(path, (row) => {
+      await this.changeRow(path, (row) => {
         const {
           path: _path,
           unsealed: _unsealed,
           ...rules
-        } = row ? this.read(row) : { path, unsealed: undefined, ...defaultRules };
+        } = row ? this.readRules(row) : { path, unsealed: undefined, ...defaultRules };
         // Model names of an unsealed row stay. A superfluous name only keeps a file too long,
         // while a missing name would lose one.
         return {
           ...rules,
           exclude: [...rules.exclude],
-          models: [...new Set([...(row ? (modelsOf(row) ?? []) : []), model])],
+          models: [...new Set([...(row ? (readModels(row) ?? []) : []), model])],
         };
       });
     }
@@ -97,7 +100,7 @@ export class SyncDirsStore {
       .find({ _id: { $in: [...dirs] } })
       .toArray();
     return new Map(
-      rows.map((row) => [row._id, this.isBelieved(row) ? (modelsOf(row) ?? []) : 'unknown']),
+      rows.map((row) => [row._id, this.isTrusted(row) ? (readModels(row) ?? []) : 'unknown']),
     );
   }
 
@@ -106,69 +109,69 @@ export class SyncDirsStore {
    * pushed and pulled before.
    */
   async addMissing(paths: readonly Path[]): Promise<void> {
-    for (const path of paths) await this.change(path, (row) => row ?? defaultRules);
+    for (const path of paths) await this.changeRow(path, (row) => row ?? defaultRules);
   }
 
   /** Renews every valid seal, so that none depends on a previous secret any more. */
   async sealAll(): Promise<void> {
     for (const row of await this.rows().find().toArray())
-      if (this.isBelieved(row)) await this.change(row._id, (now) => now ?? row);
+      if (this.isTrusted(row)) await this.changeRow(row._id, (now) => now ?? row);
   }
 
   /** Lists all rules by path. A row whose id is no text names no directory and is left out. */
   async all(): Promise<StoredRules[]> {
     const rows = await this.rows().find().sort({ _id: 1 }).toArray();
     const named = rows.filter(({ _id }) => typeof _id === 'string');
-    if (named.length < rows.length && !this.saidNameless) {
+    if (named.length < rows.length && !this.warnedNameless) {
       this.log.warn(
         `${String(rows.length - named.length)} rows of ${this.rows().collectionName} have ` +
           `something else than a path as their id and count for nothing. Remedy: find out who ` +
           `wrote them, and remove them`,
       );
     }
-    this.saidNameless = named.length < rows.length;
-    return named.map((row) => this.read(row));
+    this.warnedNameless = named.length < rows.length;
+    return named.map((row) => this.readRules(row));
   }
 
   /**
    * Verifies the rules of a row. Without a valid seal only `exclude` counts: it sends and removes
    * nothing, and anyone who can write to the database could suppress files anyway.
    */
-  private read(row: SyncDirRow): StoredRules {
+  private readRules(row: SyncDirRow): StoredRules {
     const { _id: path, exclude, conflict, onDelete } = row;
-    if (this.isBelieved(row)) return { path, exclude, conflict, onDelete };
-    return { path, ...defaultRules, exclude: isTexts(exclude) ? exclude : [], unsealed: true };
+    if (this.isTrusted(row)) return { path, exclude, conflict, onDelete };
+    return { path, ...defaultRules, exclude: isTextList(exclude) ? exclude : [], unsealed: true };
   }
 
-  private isBelieved(row: SyncDirRow): boolean {
-    return !this.seals.active || this.seals.believesRules(formatRules(row._id, row), row.seal);
+  private isTrusted(row: SyncDirRow): boolean {
+    return !this.seals.isActive || this.seals.trustsRules(formatRules(row._id, row), row.seal);
   }
 
   /**
    * Stores and seals the changed rules of a row, if they differ.
    * @returns the row before
    */
-  private async change(
+  private async changeRow(
     path: Path,
-    change: (row: SyncDirRow | undefined) => Rules,
+    change: (row: SyncDirRow | undefined) => SealedRules,
   ): Promise<SyncDirRow | undefined> {
-    for (let tries = 0; tries < maxTries; tries++) {
+    for (let tries = 0; tries < maxUpdateTries; tries++) {
       const row = (await this.rows().findOne({ _id: path })) ?? undefined;
       const { exclude, conflict, onDelete, models } = change(row);
       const rules = { exclude, conflict, onDelete, ...(models && { models }) };
       const seal = this.seals.sealRules(formatRules(path, rules) ?? '');
-      const isSame = row !== undefined && isDeepStrictEqual(rulesIn(row), rules);
+      const isSame = row !== undefined && isDeepStrictEqual(pickRules(row), rules);
       // A process without a secret keeps the existing seal if the rules stay the same.
       if (row && isSame && (seal === undefined || row.seal === seal)) return row;
       if (!row) {
-        if (await this.insert({ _id: path, ...rules, ...(seal !== undefined && { seal }) }))
+        if (await this.insertRow({ _id: path, ...rules, ...(seal !== undefined && { seal }) }))
           return undefined;
         continue;
       }
       // Replace only the row that was read, since another process may have added a model
       // meanwhile.
       const { matchedCount } = await this.rows().updateOne(
-        { _id: path, seal: asRead(row.seal), models: asRead(row.models) },
+        { _id: path, seal: matchReadValue(row.seal), models: matchReadValue(row.models) },
         seal === undefined ? { $set: rules, $unset: { seal: 1 } } : { $set: { ...rules, seal } },
       );
       if (matchedCount > 0) return row;
@@ -179,7 +182,7 @@ export class SyncDirsStore {
     );
   }
 
-  private async insert(row: SyncDirRow): Promise<boolean> {
+  private async insertRow(row: SyncDirRow): Promise<boolean> {
     try {
       await this.rows().insertOne(row);
       return true;
@@ -208,34 +211,34 @@ export function explainUnsealedRules(paths: readonly string[]): {
 /** Formats the sealed fields of a row as one text; undefined if a value has the wrong type. */
 function formatRules(
   path: unknown,
-  { exclude, conflict, onDelete, models }: Rules,
+  { exclude, conflict, onDelete, models }: SealedRules,
 ): string | undefined {
   const texts: readonly unknown[] = [path, conflict, onDelete];
   if (
     !texts.every((text) => typeof text === 'string') ||
-    !isTexts(exclude) ||
-    (models !== undefined && !isTexts(models))
+    !isTextList(exclude) ||
+    (models !== undefined && !isTextList(models))
   )
     return undefined;
   return JSON.stringify([1, path, exclude, conflict, onDelete, models ?? null]);
 }
 
-function rulesIn({ exclude, conflict, onDelete, models }: SyncDirRow): Rules {
+function pickRules({ exclude, conflict, onDelete, models }: SyncDirRow): SealedRules {
   return { exclude, conflict, onDelete, ...(models !== undefined && { models }) };
 }
 
-function modelsOf({ models }: SyncDirRow): string[] | undefined {
-  return isTexts(models) ? [...models] : undefined;
+function readModels({ models }: SyncDirRow): string[] | undefined {
+  return isTextList(models) ? [...models] : undefined;
 }
 
-function isTexts(value: unknown): value is readonly string[] {
+function isTextList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-function describe({
+function describeRules({
   exclude,
   conflict,
   onDelete,
-}: Pick<Rules, 'exclude' | 'conflict' | 'onDelete'>): string {
+}: Pick<SealedRules, 'exclude' | 'conflict' | 'onDelete'>): string {
   return `exclude ${JSON.stringify(exclude)}, conflict ${conflict}, onDelete ${onDelete}`;
 }

@@ -2,7 +2,7 @@ import { SyncMediaError } from '../model/errors.js';
 import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { toHost } from './host-model.js';
-import { listHosts, rowsOf } from './host-rows.js';
+import { listHosts, pickHostCollection } from './host-rows.js';
 import { installKeys, uninstallKeys } from '../access/install-keys.js';
 import { readState, removeState } from '../state-dir/state.js';
 
@@ -13,12 +13,12 @@ import { readState, removeState } from '../state-dir/state.js';
  * stay. Another call completes what a crash interrupted.
  */
 export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host> {
-  const rows = rowsOf(deps);
+  const rows = pickHostCollection(deps);
   const retired =
     (await rows.findOneAndUpdate(
       { _id: host.id, status: { $ne: 'retired' } },
       {
-        $set: { status: 'retired', ...freeNames(host), sweeps: {}, updatedAt: new Date() },
+        $set: { status: 'retired', ...freeNames(host), rescans: {}, updatedAt: new Date() },
         $unset: { lease: 1, seal: 1 },
       },
       { returnDocument: 'after', includeResultMetadata: false },
@@ -35,7 +35,7 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
     );
   }
   // Remove the host from the ledger last: its key is gone then, whatever happens.
-  await deps.forget(host.id);
+  await deps.forgetHost(host.id);
   return toHost(retired);
 }
 

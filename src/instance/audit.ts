@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection, mongo } from 'mongoose';
-import { nativeCollection } from '../util/collections.js';
+import { getNativeCollection } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { AuditEntry, SyncMedia } from '../api/sync-media.js';
 import type { Log } from '../model/log.js';
-import { isDate, isText, orNone, type RowShape } from '../model/row-shapes.js';
+import { isDate, isText, isOptional, type RowShape } from '../model/row-shapes.js';
 import { UnreadableRows } from '../database/unreadable-rows.js';
 
 export type AuditRow = Omit<AuditEntry, 'id'> & { _id: string };
 
 /** The number of entries that are stored: the newest. */
-const kept = 10_000;
-const longestDetails = 2_048;
+const maxEntries = 10_000;
+const maxArgsLength = 2_048;
 
-const shape: RowShape = {
+const auditShape: RowShape = {
   _id: isText,
   at: isDate,
   by: isText,
   what: isText,
-  asked: isText,
-  host: orNone(isText),
+  args: isText,
+  host: isOptional(isText),
   outcome: isText,
 };
 
@@ -31,7 +31,7 @@ export class Audit {
   private indexed: Promise<unknown> | undefined;
 
   constructor(
-    private readonly connect: () => Promise<Connection>,
+    private readonly openConnection: () => Promise<Connection>,
     private readonly config: { readonly collectionPrefix: string; readonly log: Log },
     private readonly thisHost: () => string | undefined,
   ) {}
@@ -42,10 +42,10 @@ export class Audit {
   async record<T>(
     by: string,
     what: string,
-    asked: readonly unknown[],
+    args: readonly unknown[],
     change: () => Promise<T>,
   ): Promise<T> {
-    const rows = this.rowsOf(await this.connect());
+    const rows = this.getRows(await this.openConnection());
     this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
     await this.indexed;
     const _id = randomUUID();
@@ -55,7 +55,7 @@ export class Audit {
       at: new Date(),
       by,
       what,
-      asked: describeAsked(asked),
+      args: formatArgs(args),
       outcome: 'begun',
       ...(at !== undefined && { host: at }),
     });
@@ -70,24 +70,24 @@ export class Audit {
       await end(error instanceof SyncMediaError ? error.code : 'INTERNAL').catch(() => undefined);
       throw error;
     } finally {
-      await prune(rows).catch(() => undefined);
+      await pruneAudit(rows).catch(() => undefined);
     }
   }
 
   /** The newest first. */
   async list(limit: number): Promise<AuditEntry[]> {
-    const connection = await this.connect(),
-      collection = this.rowsOf(connection);
-    const rows = await UnreadableRows.of(connection, this.config).keepReadable(
+    const connection = await this.openConnection(),
+      collection = this.getRows(connection);
+    const rows = await UnreadableRows.forConnection(connection, this.config).keepReadable(
       collection,
       await collection.find({}, { sort: { at: -1 }, limit }).toArray(),
-      shape,
+      auditShape,
     );
     return rows.map(({ _id, ...rest }) => ({ id: _id, ...rest }));
   }
 
-  private rowsOf(connection: Connection): mongo.Collection<AuditRow> {
-    return nativeCollection<AuditRow>(connection, `${this.config.collectionPrefix}audit`);
+  private getRows(connection: Connection): mongo.Collection<AuditRow> {
+    return getNativeCollection<AuditRow>(connection, `${this.config.collectionPrefix}audit`);
   }
 }
 
@@ -117,7 +117,7 @@ export const readOnlyCalls: ReadonlySet<string> = new Set([
   'runs.list',
   'runs.show',
   'runs.follow',
-  'kept.list',
+  'recoverable.list',
   'conflicts.list',
   'conflicts.compare',
   'removals.list',
@@ -148,7 +148,7 @@ function recordCalls<T extends object>(owner: T, prefix: string, record: RecordC
         if (typeof key === 'symbol' || readOnlyCalls.has(name)) return method;
         return (...args: unknown[]) => record(name, args, async () => method(...args));
       }
-      return isGroup(value) && typeof key === 'string'
+      return isMethodGroup(value) && typeof key === 'string'
         ? recordCalls(value, `${name}.`, record)
         : value;
     },
@@ -156,7 +156,7 @@ function recordCalls<T extends object>(owner: T, prefix: string, record: RecordC
 }
 
 /** Whether a property of the instance is a group of methods, as `sync.hosts` is. */
-function isGroup(value: unknown): value is object {
+function isMethodGroup(value: unknown): value is object {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -168,16 +168,18 @@ function isGroup(value: unknown): value is object {
  * Formats arguments as short JSON. Text with a private key, possibly given as a public key by
  * mistake, is replaced.
  */
-function describeAsked(asked: readonly unknown[]): string {
-  const text = JSON.stringify(asked, (name, value: unknown) =>
+function formatArgs(args: readonly unknown[]): string {
+  const text = JSON.stringify(args, (name, value: unknown) =>
     name === 'session' || (typeof value === 'string' && value.includes('PRIVATE KEY'))
       ? '…'
       : value,
   );
-  return text.length > longestDetails ? `${text.slice(0, longestDetails)}…` : text;
+  return text.length > maxArgsLength ? `${text.slice(0, maxArgsLength)}…` : text;
 }
 
-async function prune(rows: mongo.Collection<AuditRow>): Promise<void> {
-  const oldest = (await rows.find({}, { sort: { at: -1 }, skip: kept, limit: 1 }).toArray())[0];
+async function pruneAudit(rows: mongo.Collection<AuditRow>): Promise<void> {
+  const oldest = (
+    await rows.find({}, { sort: { at: -1 }, skip: maxEntries, limit: 1 }).toArray()
+  )[0];
   if (oldest) await rows.deleteMany({ at: { $lte: oldest.at } });
 }

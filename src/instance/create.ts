@@ -4,20 +4,20 @@ import { createAdmin, type AdminOptions } from '../admin/create-admin.js';
 import { AppConnection } from '../database/app-connection.js';
 import { Audit, auditChanges } from './audit.js';
 import { applyModelSync } from '../capture/apply-model-sync.js';
-import { storeAsked, type Asked } from '../capture/store-asserted.js';
-import type { CaptureDeps, Capturing } from '../capture/capturing.js';
+import { storeNamedByApp, type NamedByApp } from '../capture/store-asserted.js';
+import type { CaptureDeps, CaptureContext } from '../capture/capturing.js';
 import type { NamingModel } from '../capture/find-named.js';
 import { Outbox } from '../capture/outbox.js';
 import { createPlugin } from '../capture/plugin.js';
 import { CommitWatch } from '../capture/session-commit.js';
 import { describeStart } from './describe-start.js';
-import { examine } from '../doctor/doctor.js';
+import { examineHost } from '../doctor/doctor.js';
 import { SyncMediaError } from '../model/errors.js';
 import { EventBus, type Events } from '../model/events.js';
 import { HostActions } from './actions/hosts.js';
-import { checkDatabase } from '../database/database-id.js';
-import { listProtected, refuseProtectedDirs } from '../access/protected-dirs.js';
-import { readState, type State } from '../state-dir/state.js';
+import { requireSameDatabase } from '../database/database-id.js';
+import { listProtectedDirs, refuseProtectedDirs } from '../access/protected-dirs.js';
+import { readState, type HostState } from '../state-dir/state.js';
 import type {
   CopiesResult,
   DoctorCheck,
@@ -30,10 +30,10 @@ import type {
   VerifyRequest,
   WaitOptions,
 } from '../api/sync-media.js';
-import { offerKept, offerRemovals } from './actions/recoverable.js';
+import { createRecoverableActions, createRemovalActions } from './actions/recoverable.js';
 import { KnownDirs } from '../context/known-dirs.js';
 import { KnownModels } from '../context/known-models.js';
-import { LeaseHolder } from '../leader/election.js';
+import { LeaderElection } from '../leader/election.js';
 import { logEvents } from './log-events.js';
 import {
   defaultTuning,
@@ -43,16 +43,16 @@ import {
   type Tuning,
 } from '../config/config.js';
 import { resolveConfig } from '../config/resolve-config.js';
-import { openParts, type Parts } from '../context/host-context.js';
-import { Records } from './actions/files.js';
+import { openHostContext, type HostContext } from '../context/host-context.js';
+import { FileActions } from './actions/files.js';
 import { RegisteredDatabase } from '../database/registered-database.js';
-import { asPathBelow, isSafePath } from '../replica/paths.js';
-import { Root } from '../replica/replica.js';
+import { toPathBelow, isSafePath } from '../replica/paths.js';
+import { Replica } from '../replica/replica.js';
 import { RunActions } from './actions/runs.js';
-import { checkReadyLimits, Readiness } from '../serving/readiness.js';
+import { resolveReadyLimits, Readiness } from '../serving/readiness.js';
 import type { ServeOptions } from '../serving/serve-options.js';
 import { SetupWatch } from './setup-watch.js';
-import { Serving, type ServingContext } from '../serving/media-server.js';
+import { MediaServer, type ServingContext } from '../serving/media-server.js';
 import { createSyncReady } from '../serving/sync-ready.js';
 import { readStatus } from './actions/status.js';
 import { UnreadableRows } from '../database/unreadable-rows.js';
@@ -92,30 +92,30 @@ class Instance implements SyncMediaInstance {
   readonly plugin: (this: void, schema: Schema, options: PluginOptions) => void;
   readonly hosts: SyncMedia['hosts'];
   readonly runs: SyncMedia['runs'];
-  readonly kept: SyncMedia['kept'];
+  readonly recoverable: SyncMedia['recoverable'];
   readonly conflicts: SyncMedia['conflicts'];
   readonly removals: SyncMedia['removals'];
   readonly audit: SyncMedia['audit'];
-  private readonly changes: Audit;
+  private readonly auditLog: Audit;
   private readonly events = new EventBus();
   private readonly dirs: KnownDirs;
-  private readonly holder: LeaseHolder;
-  private readonly records: Records;
-  private readonly serving: Serving;
+  private readonly election: LeaderElection;
+  private readonly records: FileActions;
+  private readonly serving: MediaServer;
   private readonly readiness: Readiness;
   private readonly connection: AppConnection;
-  private state: State | undefined;
+  private state: HostState | undefined;
   private stateRead = false;
-  private captures: Capturing | undefined;
-  private parts: Promise<Parts> | undefined;
-  private known: Parts | undefined;
+  private captures: CaptureContext | undefined;
+  private parts: Promise<HostContext> | undefined;
+  private openedContext: HostContext | undefined;
   private database: RegisteredDatabase | undefined;
-  private readonly asking: RunActions;
+  private readonly runActions: RunActions;
   private readonly setup: SetupWatch;
   private readonly commits = new CommitWatch();
   private readonly models = new KnownModels();
   private starting: Promise<void> | undefined;
-  private begun = false;
+  private hasStarted = false;
   private closing: Promise<void> | undefined;
   private readonly ending = new AbortController();
 
@@ -129,50 +129,50 @@ class Instance implements SyncMediaInstance {
       this.forgetConnection();
     });
     this.dirs = new KnownDirs({
-      state: () => this.readState(),
+      readState: () => this.readState(),
       warn: (message) => {
         log.warn(message);
       },
       refuseProtected: (dir, state) => {
-        refuseProtectedDirs(state.root, [dir], state.syncDirs, listProtected(state, config));
+        refuseProtectedDirs(state.root, [dir], state.syncDirs, listProtectedDirs(state, config));
       },
     });
-    this.holder = new LeaseHolder(config, tuning, this.events, () => this.capturing()?.outbox);
-    this.records = new Records({
+    this.election = new LeaderElection(config, tuning, this.events, () => this.capturing()?.outbox);
+    this.records = new FileActions({
       log,
       models: this.models,
-      parts: () => this.openParts(),
-      asPath: (rootPath, given) => this.asPath(rootPath, given),
+      openHostContext: () => this.openContext(),
+      toPath: (rootPath, given) => this.asPath(rootPath, given),
     });
-    this.serving = new Serving(this.servingContext());
+    this.serving = new MediaServer(this.servingContext());
     this.readiness = new Readiness(
-      () => this.openParts(),
-      () => this.holder.isLed(),
+      () => this.openContext(),
+      () => this.election.isLed(),
       tuning,
     );
     this.setup = new SetupWatch({
       log,
       dirs: this.dirs,
       models: this.models.naming,
-      served: () => this.serving.listServed(),
+      served: () => this.serving.listServedDirs(),
       allowed: () => this.readState()?.syncDirs ?? [],
       isStarted: () => this.starting !== undefined,
-      parts: () => this.openParts(),
+      parts: () => this.openContext(),
     });
     const deps: CaptureDeps = {
       collectionPrefix: config.collectionPrefix,
       initialised: () => this.initialised,
-      capturing: (model) => {
+      getContext: (model) => {
         const capturing = this.capturing();
         if (capturing) this.setup.noteSave(model.modelName);
         return capturing;
       },
-      onModel: (model, its, resolved) => {
-        this.connection.adopt(model.modelName, its, this.initialised);
+      onModel: (model, modelConnection, resolved) => {
+        this.connection.attach(model.modelName, modelConnection, this.initialised);
         this.addModel({ model, options: resolved });
       },
       onDeclare: (dirs, where) => {
-        this.declare(dirs, where);
+        this.declareDirs(dirs, where);
       },
     };
     this.plugin = createPlugin(deps);
@@ -186,35 +186,36 @@ class Instance implements SyncMediaInstance {
         this.forgetState();
       },
     }).actions();
-    const parts = (): Promise<Parts> => this.openParts();
-    ({ kept: this.kept, conflicts: this.conflicts } = offerKept(parts, (paths) =>
-      this.capture(paths),
+    const parts = (): Promise<HostContext> => this.openContext();
+    ({ recoverable: this.recoverable, conflicts: this.conflicts } = createRecoverableActions(
+      parts,
+      (paths) => this.capture(paths),
     ));
-    this.removals = offerRemovals(parts);
-    this.changes = new Audit(
+    this.removals = createRemovalActions(parts);
+    this.auditLog = new Audit(
       () => this.openConnection(),
       config,
       () => this.readState()?.id,
     );
-    this.audit = { list: (limit = 100) => this.changes.list(limit) };
-    this.asking = new RunActions({
+    this.audit = { list: (limit = 100) => this.auditLog.list(limit) };
+    this.runActions = new RunActions({
       config,
       dirs: this.dirs,
-      parts,
-      beginLease: (opened) => {
+      openHostContext: parts,
+      startElection: (opened) => {
         this.beginLease(opened);
       },
-      holdsLease: () => this.holder.held,
+      isLeader: () => this.election.isLeaseHeld,
       ending: this.ending.signal,
-      tell: (hint) => {
-        this.holder.tell(hint);
+      sendHint: (hint) => {
+        this.election.sendHint(hint);
       },
     });
-    this.runs = this.asking.actions();
+    this.runs = this.runActions.actions();
     logEvents(
       this.events,
       log,
-      (id) => this.known?.registry.all().find((host) => host.id === id)?.hostname ?? id,
+      (id) => this.openedContext?.registry.all().find((host) => host.id === id)?.hostname ?? id,
     );
   }
 
@@ -224,11 +225,11 @@ class Instance implements SyncMediaInstance {
 
   async open(): Promise<void> {
     await this.openConnection();
-    if (this.initialised) await this.openParts();
+    if (this.initialised) await this.openContext();
   }
 
   start(): Promise<void> {
-    this.starting ??= this.begin().catch((error: unknown) => {
+    this.starting ??= this.startNow().catch((error: unknown) => {
       this.starting = undefined;
       throw error;
     });
@@ -236,21 +237,21 @@ class Instance implements SyncMediaInstance {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.end();
+    this.closing ??= this.closeNow();
     return this.closing;
   }
 
   push(request: RunRequest = {}): Promise<Run> {
-    return this.asking.ask('push', request);
+    return this.runActions.requestRun('push', request);
   }
   pull(request: RunRequest = {}): Promise<Run> {
-    return this.asking.ask('pull', request);
+    return this.runActions.requestRun('pull', request);
   }
   verify(request: VerifyRequest = {}): Promise<Run> {
-    return this.asking.ask('verify', request);
+    return this.runActions.requestRun('verify', request);
   }
   adopt(request: RunRequest = {}): Promise<Run> {
-    return this.asking.ask('adopt', { dryRun: true, ...request });
+    return this.runActions.requestRun('adopt', { dryRun: true, ...request });
   }
 
   async status(): Promise<Status> {
@@ -267,19 +268,19 @@ class Instance implements SyncMediaInstance {
         unreadableRows: { count: 0, newest: [] },
       };
     }
-    return readStatus(await this.openParts());
+    return readStatus(await this.openContext());
   }
 
   async doctor(): Promise<DoctorCheck[]> {
     const state = this.readState();
-    const parts = state && (await this.openParts());
+    const parts = state && (await this.openContext());
     await parts?.refresh();
-    return examine(
+    return examineHost(
       await this.openConnection(),
       parts && {
         config: this.config,
         state,
-        root: parts.root,
+        root: parts.replica,
         dirs: () => this.dirs.current(),
         registry: parts.registry,
         unreadable: parts.unreadable,
@@ -299,18 +300,18 @@ class Instance implements SyncMediaInstance {
     return this.records.waitFor(named, options);
   }
   isReady(limits: ReadyLimits = {}): Promise<boolean> {
-    return this.readiness.isReady(checkReadyLimits(limits));
+    return this.readiness.isReady(resolveReadyLimits(limits));
   }
 
   async capture(
     paths: readonly string[],
     options: { session?: ClientSession } = {},
   ): Promise<void> {
-    await this.store(options, (toPath) => ({ touched: paths.map(toPath) }));
+    await this.storeCapture(options, (toPath) => ({ touched: paths.map(toPath) }));
   }
 
   async remove(paths: readonly string[], options: { session?: ClientSession } = {}): Promise<void> {
-    await this.store(options, (toPath) => ({ left: paths.map(toPath) }));
+    await this.storeCapture(options, (toPath) => ({ unreferenced: paths.map(toPath) }));
   }
 
   on<K extends keyof Events>(event: K, listener: (event: Events[K]) => void): () => void {
@@ -318,7 +319,7 @@ class Instance implements SyncMediaInstance {
   }
 
   as(by: string): SyncMedia {
-    return auditChanges(this, this.changes, by);
+    return auditChanges(this, this.auditLog, by);
   }
 
   admin(options: AdminOptions = {}): RequestHandler {
@@ -326,21 +327,21 @@ class Instance implements SyncMediaInstance {
   }
 
   serve(dir: string, options?: ServeOptions): RequestHandler {
-    return this.serving.serve(dir, options);
+    return this.serving.createHandler(dir, options);
   }
 
   ready(limits: ReadyLimits = {}): RequestHandler {
-    const checked = checkReadyLimits(limits);
+    const checked = resolveReadyLimits(limits);
     return createSyncReady(() => this.readiness.isReady(checked));
   }
 
   // ---- the connection, and the host context on it
 
-  private declare(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
+  private declareDirs(dirs: Parameters<KnownDirs['declare']>[0], where: string): void {
     this.dirs.declare(dirs, where);
     // Models compiled after the start declare sync dirs as well.
     void this.parts
-      ?.then((parts) => parts.declare(dirs))
+      ?.then((parts) => parts.declareDirs(dirs))
       .catch((error: unknown) => {
         this.events.emit('failed', { doing: 'declaring sync dirs', error });
       });
@@ -348,7 +349,7 @@ class Instance implements SyncMediaInstance {
 
   private addModel(naming: NamingModel): void {
     if (!this.models.add(naming)) return;
-    if (this.begun) void this.setup.check();
+    if (this.hasStarted) void this.setup.check();
     void this.parts
       ?.then((parts) => parts.declareModel(naming))
       .catch((error: unknown) => {
@@ -361,8 +362,8 @@ class Instance implements SyncMediaInstance {
     return this.connection.open();
   }
 
-  private async openParts(): Promise<Parts> {
-    const parts = await (this.parts ??= this.openThem().catch((error: unknown) => {
+  private async openContext(): Promise<HostContext> {
+    const parts = await (this.parts ??= this.createContext().catch((error: unknown) => {
       this.parts = undefined;
       throw error;
     }));
@@ -379,12 +380,12 @@ class Instance implements SyncMediaInstance {
       },
       chmod: this.config.chmod,
       dirs: () => this.dirs.current(),
-      parts: () => this.openParts(),
-      backend: (parts, state) => this.holder.useBackend(parts, state),
+      openContext: () => this.openContext(),
+      backend: (parts, state) => this.election.getBackend(parts, state),
     };
   }
 
-  private async openThem(): Promise<Parts> {
+  private async createContext(): Promise<HostContext> {
     const state = this.readState();
     if (!state)
       throw new SyncMediaError(
@@ -395,12 +396,12 @@ class Instance implements SyncMediaInstance {
     const { events, config } = this;
     this.database ??= new RegisteredDatabase(
       connection,
-      () => checkDatabase(connection, config.collectionPrefix, state),
+      () => requireSameDatabase(connection, config.collectionPrefix, state),
       (error) => {
         events.emit('failed', { doing: 'using the connection that the app opened anew', error });
       },
     );
-    this.known = await openParts(
+    this.openedContext = await openHostContext(
       config,
       state,
       this.database,
@@ -408,10 +409,10 @@ class Instance implements SyncMediaInstance {
       events,
       this.models.naming,
     );
-    return this.known;
+    return this.openedContext;
   }
 
-  private readState(): State | undefined {
+  private readState(): HostState | undefined {
     if (!this.stateRead) {
       this.state = readState(this.config.stateDir);
       this.stateRead = true;
@@ -425,14 +426,14 @@ class Instance implements SyncMediaInstance {
    */
   private forgetState(): void {
     this.stateRead = false;
-    this.forgetParts();
-    if (this.holder.begun)
+    this.forgetContext();
+    if (this.election.isStarted)
       this.config.log.warn('the registration of this host changed: restart its processes');
   }
 
   private forgetConnection(): void {
-    this.forgetParts();
-    if (this.holder.begun)
+    this.forgetContext();
+    if (this.election.isStarted)
       this.config.log.warn(
         'the application closed the connection that this instance was started on, and compiled ' +
           'a model on another one: saves are captured there, and delivered once its processes ' +
@@ -440,7 +441,7 @@ class Instance implements SyncMediaInstance {
       );
   }
 
-  private forgetParts(): void {
+  private forgetContext(): void {
     this.parts = undefined;
     this.captures = undefined;
     this.database?.close();
@@ -449,55 +450,56 @@ class Instance implements SyncMediaInstance {
 
   // ---- capture
 
-  private capturing(): Capturing | undefined {
+  private capturing(): CaptureContext | undefined {
     const state = this.readState(),
       { current } = this.connection;
     if (!state || !current) return undefined;
     const dirs = () => this.dirs.current();
     return (this.captures ??= {
       hostId: state.id,
-      root: new Root(state.root, dirs, { me: () => state.id }),
-      rootPaths: () => this.known?.rootPaths() ?? [state.root],
+      root: new Replica(state.root, dirs, { me: () => state.id }),
+      rootPaths: () => this.openedContext?.listRootPaths() ?? [state.root],
       dirs,
       log: this.config.log,
       outbox: new Outbox(
         current,
         this.config.collectionPrefix,
-        UnreadableRows.of(current, this.config),
+        UnreadableRows.forConnection(current, this.config),
       ),
-      noteUnnamed: (savedBy) => {
+      reportUnnamed: (savedBy) => {
         this.setup.noteUnnamed(savedBy);
       },
       dueMs: this.tuning.captureDueMs,
       handOver: (capture) => {
         this.handOver(capture);
       },
-      awaitCopies: (...asked) => this.records.awaitSaved(...asked),
-      noteUnsynced: (savedBy, unsynced) => {
+      awaitCopies: (...asked) => this.records.waitForSaved(...asked),
+      reportUnsynced: (savedBy, unsynced) => {
         this.setup.noteUnsynced(savedBy, unsynced);
       },
     });
   }
 
-  private async store(
+  private async storeCapture(
     options: { session?: ClientSession },
-    ask: (toPath: (given: string) => Path) => Asked,
+    ask: (toPath: (given: string) => Path) => NamedByApp,
   ): Promise<void> {
-    const { rootPath } = await this.openParts();
+    const { rootPath } = await this.openContext();
     const asked = ask((given) => this.asPath(rootPath, given));
     const capturing = this.capturing(),
       { current } = this.connection;
-    if (capturing && current) await storeAsked(asked, options, capturing, current, this.commits);
+    if (capturing && current)
+      await storeNamedByApp(asked, options, capturing, current, this.commits);
   }
 
   private handOver(capture: Capture): void {
     this.setup.noteCapture(capture);
-    this.holder.tell({ captures: [capture] });
+    this.election.sendHint({ captures: [capture] });
   }
 
   private asPath(rootPath: string, given: string): Path {
-    const path = given.startsWith('/') ? asPathBelow(rootPath, given) : given;
-    if (path === undefined || !isSafePath(path) || !this.dirs.current().of(path)) {
+    const path = given.startsWith('/') ? toPathBelow(rootPath, given) : given;
+    if (path === undefined || !isSafePath(path) || !this.dirs.current().findFor(path)) {
       throw new SyncMediaError(
         'BAD_PATH',
         `${JSON.stringify(given)} lies in no sync dir of this host`,
@@ -508,10 +510,10 @@ class Instance implements SyncMediaInstance {
 
   // ---- delivery, runs, cron
 
-  private async begin(): Promise<void> {
+  private async startNow(): Promise<void> {
     const { config } = this;
     if (this.closing) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    this.asking.checkCrons();
+    this.runActions.checkCrons();
     if (!this.initialised) {
       config.log.info(
         `this machine was never initialised (no host id in ${config.stateDir}): nothing is ` +
@@ -519,39 +521,39 @@ class Instance implements SyncMediaInstance {
       );
       return;
     }
-    const parts = await this.openParts();
+    const parts = await this.openContext();
     // A symlink may lead elsewhere than at the time of `init`.
     this.dirs.requireShareable();
     this.beginLease(parts);
-    this.holder.warnOfTrust();
-    this.asking.startCrons(parts);
+    this.election.warnOfTrust();
+    this.runActions.startCrons(parts);
     await this.setup.check();
-    this.begun = true;
-    await this.holder.waitUntilLed(this.ending.signal);
-    const leader = this.holder.held
+    this.hasStarted = true;
+    await this.election.waitUntilLed(this.ending.signal);
+    const leader = this.election.isLeaseHeld
       ? 'this process'
-      : (await this.holder.isLed())
+      : (await this.election.isLed())
         ? 'another process'
         : undefined;
     if (!this.closing) config.log.info(describeStart(parts, leader));
   }
 
-  private beginLease(parts: Parts): void {
+  private beginLease(parts: HostContext): void {
     const state = this.readState();
-    if (state) this.holder.begin(parts, state);
+    if (state) this.election.start(parts, state);
   }
 
-  private async end(): Promise<void> {
+  private async closeNow(): Promise<void> {
     this.ending.abort();
     this.connection.close();
     this.models.close();
     await this.starting?.catch(() => undefined);
     await this.setup.close();
-    await this.asking.close();
+    await this.runActions.close();
     await this.records.close();
     // The leader owns the backend, which serving uses too, so serving closes first.
     await this.serving.close();
-    await this.holder.close();
+    await this.election.close();
     this.database?.close();
   }
 }

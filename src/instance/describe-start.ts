@@ -1,11 +1,11 @@
-import type { Parts } from '../context/host-context.js';
+import type { HostContext } from '../context/host-context.js';
 
 /**
  * Formats the log line of an application that has started.
  * @param leader the process that leads this host; undefined if there is none yet
  */
 export function describeStart(
-  { registry, dirs }: Pick<Parts, 'registry' | 'dirs'>,
+  { registry, dirs }: Pick<HostContext, 'registry' | 'dirs'>,
   leader: 'this process' | 'another process' | undefined,
 ): string {
   const hosts = registry

@@ -1,4 +1,4 @@
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
 import type { Log } from '../model/log.js';
 import type { HostId } from '../model/words.js';
@@ -7,7 +7,7 @@ import type { HostId } from '../model/words.js';
 export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => string): void {
   const failing = new Map<HostId, string>();
   events.on('failed', ({ doing, error }) => {
-    log.error(`${doing}: ${messageOf(error)}`);
+    log.error(`${doing}: ${getErrorMessage(error)}`);
   });
   events.on('failing', ({ host, failure }) => {
     // A failure that repeats at each try is logged once.
@@ -25,18 +25,18 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
         `${failure.message}`,
     );
   });
-  const unfetched = new Map<HostId, string>();
-  events.on('unfetched', ({ path, host, failure }) => {
+  const fetchFailures = new Map<HostId, string>();
+  events.on('fetchFailed', ({ path, host, failure }) => {
     // Visitors request a file again and again. A host that fails in one way is logged once.
-    if (unfetched.get(host) === failure.code) return;
-    unfetched.set(host, failure.code);
+    if (fetchFailures.get(host) === failure.code) return;
+    fetchFailures.set(host, failure.code);
     log.warn(
       `${JSON.stringify(path)} was not fetched from host ${nameOf(host)} for a visitor: ` +
         `${failure.code}: ${failure.message}`,
     );
   });
   events.on('fetched', ({ host }) => {
-    unfetched.delete(host);
+    fetchFailures.delete(host);
   });
   events.on('halted', ({ failure }) => {
     log.error(failure.message);
@@ -64,9 +64,9 @@ export function logEvents(events: EventBus, log: Log, nameOf: (host: HostId) => 
         `${examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ')}${count > examples.length ? ' …' : ''}`,
     );
   });
-  events.on('run', ({ run: { kind, state, askedBy, endedAt, failure, findings = [] } }) => {
+  events.on('run', ({ run: { kind, state, requestedBy, endedAt, failure, findings = [] } }) => {
     if (state === 'failed')
-      log.warn(`the ${kind} requested by ${askedBy} failed: ${failure?.message ?? ''}`);
+      log.warn(`the ${kind} requested by ${requestedBy} failed: ${failure?.message ?? ''}`);
     if (kind !== 'verify' || !endedAt) return;
     for (const { host, missing, different, repaired } of findings) {
       if (missing + different === 0) continue;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { NamingModel } from '../capture/find-named.js';
 import { findUnknownFields } from '../capture/unknown-fields.js';
 import type { KnownDirs } from '../context/known-dirs.js';
-import type { SetupProblem, Unsynced } from '../model/words.js';
+import type { SetupProblem, UnsyncedFile } from '../model/words.js';
 
 export interface SetupContext {
   readonly models: readonly NamingModel[];
@@ -45,7 +45,7 @@ export function describeRefused(
 }
 
 /** Explains why a file is not sent. */
-export function describeUnsynced(unsynced: Unsynced): string {
+export function describeUnsynced(unsynced: UnsyncedFile): string {
   return unsynced.why === 'excluded'
     ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ` +
         `${unsynced.syncDir} matches it`

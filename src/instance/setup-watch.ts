@@ -1,16 +1,16 @@
 import type { NamingModel } from '../capture/find-named.js';
 import { UnnamedSaveCounter } from '../capture/unnamed-saves.js';
-import { messageOf } from '../model/errors.js';
+import { getErrorMessage } from '../model/errors.js';
 import type { KnownDirs } from '../context/known-dirs.js';
 import type { Log } from '../model/log.js';
-import type { Parts } from '../context/host-context.js';
+import type { HostContext } from '../context/host-context.js';
 import { describeRefused, describeUnsynced, listSetupProblems } from './setup-problems.js';
 import { quotePath } from '../replica/paths.js';
 import { UnstartedWarning } from './unstarted.js';
-import type { Capture, SavedBy, Unsynced } from '../model/words.js';
+import type { Capture, DocumentRef, UnsyncedFile } from '../model/words.js';
 
 /** Limit of the problems that are remembered in order to log each one once. */
-const mostTold = 10_000;
+const maxLogged = 10_000;
 
 export interface SetupWatchContext {
   readonly log: Log;
@@ -20,7 +20,7 @@ export interface SetupWatchContext {
   served(): readonly string[];
   allowed(): readonly string[];
   isStarted(): boolean;
-  parts(): Promise<Parts>;
+  parts(): Promise<HostContext>;
 }
 
 /**
@@ -30,16 +30,18 @@ export interface SetupWatchContext {
 export class SetupWatch {
   private readonly unnamed: UnnamedSaveCounter;
   private readonly unstarted: UnstartedWarning;
-  private readonly told = new Set<string>();
-  private readonly saved = new Set<string>();
-  private checking: Promise<void> | undefined;
+  private readonly logged = new Set<string>();
+  private readonly savedModels = new Set<string>();
+  private checks: Promise<void> | undefined;
 
   constructor(private readonly context: SetupWatchContext) {
     const { log } = context;
     this.unnamed = new UnnamedSaveCounter(
       async (counts) => (await context.parts()).registry.recordUnnamed(counts),
       (error) => {
-        log.warn(`the count of saves without a file could not be stored: ${messageOf(error)}`);
+        log.warn(
+          `the count of saves without a file could not be stored: ${getErrorMessage(error)}`,
+        );
       },
     );
     this.unstarted = new UnstartedWarning({
@@ -53,11 +55,11 @@ export class SetupWatch {
 
   /** Checks at start, and whenever a model is compiled later. Logs each problem once. */
   check(): Promise<void> {
-    return (this.checking = (this.checking ?? Promise.resolve())
+    return (this.checks = (this.checks ?? Promise.resolve())
       .then(() => this.checkNow())
       .catch((error: unknown) => {
         this.context.log.warn(
-          `what the application declares could not be checked: ${messageOf(error)}`,
+          `what the application declares could not be checked: ${getErrorMessage(error)}`,
         );
       }));
   }
@@ -67,8 +69,8 @@ export class SetupWatch {
    * ago or in another process.
    */
   noteSave(model: string): void {
-    if (this.saved.has(model)) return;
-    this.saved.add(model);
+    if (this.savedModels.has(model)) return;
+    this.savedModels.add(model);
     for (const refused of this.context.dirs
       .listRefused()
       .filter(({ where }) => where === `model ${model}`)) {
@@ -78,19 +80,20 @@ export class SetupWatch {
   }
 
   noteCapture(capture: Capture): void {
-    this.unstarted.notice(capture);
+    this.unstarted.watchCapture(capture);
   }
-  noteUnnamed(savedBy: SavedBy): void {
+  noteUnnamed(savedBy: DocumentRef): void {
     this.unnamed.add(savedBy);
   }
 
   /** Logs once per model and pattern that a named file is excluded. */
-  noteUnsynced({ model, id }: SavedBy, unsynced: readonly Unsynced[]): void {
+  noteUnsynced({ model, id }: DocumentRef, unsynced: readonly UnsyncedFile[]): void {
     for (const one of unsynced) {
       const about = `${model} ${one.why === 'excluded' ? `${one.syncDir} ${one.pattern}` : ''}`;
       // `noteSave` has already warned about sync dirs that this host does not keep.
-      if (one.why !== 'excluded' || this.told.has(about) || this.told.size >= mostTold) continue;
-      this.told.add(about);
+      if (one.why !== 'excluded' || this.logged.has(about) || this.logged.size >= maxLogged)
+        continue;
+      this.logged.add(about);
       this.context.log.warn(
         `model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ` +
           `${describeUnsynced(one)}. Further files like it are not logged`,
@@ -99,7 +102,7 @@ export class SetupWatch {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.unstarted.close(), this.unnamed.close(), this.checking]);
+    await Promise.all([this.unstarted.close(), this.unnamed.close(), this.checks]);
   }
 
   private async checkNow(): Promise<void> {
@@ -115,8 +118,8 @@ export class SetupWatch {
       served: context.served(),
     });
     for (const { about, message, remedy } of problems) {
-      if (!this.told.has(about)) context.log.warn(`${message}. Remedy: ${remedy}`);
-      this.told.add(about);
+      if (!this.logged.has(about)) context.log.warn(`${message}. Remedy: ${remedy}`);
+      this.logged.add(about);
     }
     await registry.recordSetup(problems);
   }

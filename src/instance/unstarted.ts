@@ -3,7 +3,7 @@ import type { Capture } from '../model/words.js';
 /**
  * Milliseconds after which an unprocessed capture proves that no process of this host delivers.
  */
-const patienceMs = 10_000;
+const warnAfterMs = 10_000;
 
 export interface UnstartedContext {
   /** Whether this process was started. If so, it or the leader delivers. */
@@ -19,38 +19,38 @@ export interface UnstartedContext {
  */
 export class UnstartedWarning {
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | undefined;
-  private over = false;
+  private check: Promise<void> | undefined;
+  private isDone = false;
 
   constructor(
     private readonly context: UnstartedContext,
-    private readonly afterMs = patienceMs,
+    private readonly waitMs = warnAfterMs,
   ) {}
 
-  notice({ id }: Capture): void {
-    if (this.over || this.timer || this.looking || this.context.isStarted()) return;
+  watchCapture({ id }: Capture): void {
+    if (this.isDone || this.timer || this.check || this.context.isStarted()) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      this.looking = this.look(id).finally(() => {
-        this.looking = undefined;
+      this.check = this.checkDelivered(id).finally(() => {
+        this.check = undefined;
       });
-    }, this.afterMs).unref();
+    }, this.waitMs).unref();
   }
 
   async close(): Promise<void> {
-    this.over = true;
+    this.isDone = true;
     clearTimeout(this.timer);
-    await this.looking;
+    await this.check;
   }
 
-  private async look(id: string): Promise<void> {
-    if (this.over || this.context.isStarted()) return;
+  private async checkDelivered(id: string): Promise<void> {
+    if (this.isDone || this.context.isStarted()) return;
     // An absent database proves nothing. The next save is checked again.
     const stored = await this.context.findStored([id]).catch((): ReadonlySet<string> => new Set());
-    if (!stored.has(id) || this.over) return;
-    this.over = true;
+    if (!stored.has(id) || this.isDone) return;
+    this.isDone = true;
     this.context.warn(
-      `a file was saved ${String(this.afterMs / 1000)} s ago and is not being delivered: no ` +
+      `a file was saved ${String(this.waitMs / 1000)} s ago and is not being delivered: no ` +
         `process of this host has started syncmedia. ` +
         'Call startSyncMedia() once the models are defined and Mongoose connects; what was ' +
         'saved until then is delivered after that',

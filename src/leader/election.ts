@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../transport/backend.js';
 import { createRsyncBackend } from '../transport/rsync/rsync-backend.js';
-import { bounded } from '../util/with-timeout.js';
+import { withTimeout } from '../util/with-timeout.js';
 import type { Outbox } from '../capture/outbox.js';
-import { createJudging } from '../replication/resolve-replaced.js';
-import { Listening } from './listening.js';
+import { createReplacedFileResolver } from '../replication/resolve-replaced.js';
+import { WakeListener } from './listening.js';
 import { WakeClient } from './wake-client.js';
-import { socketPath, type Hint } from './wake-socket.js';
+import { getWakeSocketPath, type LeaderHint } from './wake-socket.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
-import { Holding } from './leader.js';
-import { KeysKept } from './jobs/installed-keys.js';
+import { Leader } from './leader.js';
+import { KeyInstaller } from './jobs/installed-keys.js';
 import { Lease } from './lease.js';
-import type { State } from '../state-dir/state.js';
+import type { HostState } from '../state-dir/state.js';
 import type { Config, Tuning } from '../config/config.js';
-import type { Parts } from '../context/host-context.js';
+import type { HostContext } from '../context/host-context.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import { version } from '../util/version.js';
 
@@ -30,7 +30,7 @@ const retryMs = 1_000;
  * how often it checks.
  */
 const ledPatienceMs = 5_000,
-  ledLookMs = 50;
+  ledCheckMs = 50;
 /** In milliseconds. The leader answers at once, unless its event loop is busy. */
 const answerMs = 2_000;
 /** In milliseconds. How long making captures due may take. */
@@ -40,15 +40,15 @@ const makeDueMs = 2_000;
  * Competes for this host's lease and runs a `Holding` while this process has it. Otherwise passes
  * hints on to the leader. Gaining and losing the lease never overlap.
  */
-export class LeaseHolder {
-  private readonly wake: WakeClient;
+export class LeaderElection {
+  private readonly wakeClient: WakeClient;
   private lease: Lease | undefined;
   private backend: Backend | undefined;
-  private holding: Holding | undefined;
-  private listening: Listening | undefined;
-  private leading = false;
+  private leader: Leader | undefined;
+  private listener: WakeListener | undefined;
+  private isLeading = false;
   private changing: Promise<void> = Promise.resolve();
-  private keys: KeysKept | undefined;
+  private installedKeys: KeyInstaller | undefined;
   private readonly ending = new AbortController();
 
   /** @param outbox undefined before this process has captured anything */
@@ -58,25 +58,25 @@ export class LeaseHolder {
     private readonly events: EventBus,
     private readonly outbox: () => Outbox | undefined,
   ) {
-    this.wake = new WakeClient({
+    this.wakeClient = new WakeClient({
       stateDir: config.stateDir,
       makeDue: (ids) => this.makeDue(ids),
-      onGone: () => {
-        this.lease?.hurry();
+      onLeaderGone: () => {
+        this.lease?.pollFast();
       },
     });
   }
 
-  get begun(): boolean {
+  get isStarted(): boolean {
     return this.lease !== undefined;
   }
-  get held(): boolean {
-    return this.lease?.held() ?? false;
+  get isLeaseHeld(): boolean {
+    return this.lease?.isHeld() ?? false;
   }
 
   /** Whether a process of this host leads: this one, or one that answers in time. */
   async isLed(): Promise<boolean> {
-    return this.leads || this.wake.ask(answerMs);
+    return this.isThisProcessLeading || this.wakeClient.ping(answerMs);
   }
 
   /**
@@ -91,85 +91,85 @@ export class LeaseHolder {
       this.lease?.isHopeless() !== true &&
       !(await this.isLed())
     ) {
-      await sleep(ledLookMs, undefined, { signal }).catch(() => undefined);
+      await sleep(ledCheckMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
   /** Starts competing for the lease. Idempotent. */
-  begin(parts: Parts, state: State): void {
+  start(hostContext: HostContext, state: HostState): void {
     if (this.lease || this.ending.signal.aborted) return;
     const {
       tuning: { leaseMs, beatMs },
       config,
     } = this;
     const lease = new Lease({
-      rows: parts.hostRows,
-      host: parts.me,
+      rows: hostContext.hostRows,
+      host: hostContext.me,
       leaseMs,
       beatMs,
       log: config.log,
       software: { syncmedia: version, node: process.version },
-      socketPath: socketPath(config.stateDir),
+      socketPath: getWakeSocketPath(config.stateDir),
     });
     this.lease = lease;
     const target = { stateDir: config.stateDir, state, log: config.log };
-    this.keys = new KeysKept({
+    this.installedKeys = new KeyInstaller({
       target,
-      registry: parts.registry,
-      events: parts.events,
-      held: () => this.held,
+      registry: hostContext.registry,
+      events: hostContext.events,
+      isLeader: () => this.isLeaseHeld,
       sealed: config.secret !== undefined,
     });
-    lease.onChange((held) => {
-      parts.events.emit('lease', { held });
+    lease.onChange((isHeld) => {
+      hostContext.events.emit('lease', { held: isHeld });
       this.changing = this.changing
-        .then(() => (held ? this.holdOn(parts, state, lease) : this.letGo()))
+        .then(() => (isHeld ? this.leadUntilLost(hostContext, state, lease) : this.stepDown()))
         .catch((error: unknown) => {
-          parts.events.emit('failed', { doing: 'stepping down as leader', error });
+          hostContext.events.emit('failed', { doing: 'stepping down as leader', error });
         });
     });
     // Data in memory may be old when the connection opens again, so the leader starts anew.
-    parts.database.onChange((open) => {
+    hostContext.database.onChange((open) => {
       this.changing = this.changing
-        .then(() => this.letGo())
-        .then(() => (open ? this.holdOn(parts, state, lease) : undefined))
+        .then(() => this.stepDown())
+        .then(() => (open ? this.leadUntilLost(hostContext, state, lease) : undefined))
         .catch((error: unknown) => {
-          parts.events.emit('failed', { doing: 'stepping down as leader', error });
+          hostContext.events.emit('failed', { doing: 'stepping down as leader', error });
         });
     });
     lease.start();
-    this.wake.watch(true);
+    this.wakeClient.keepConnected(true);
   }
 
   /** For the start of an application; a command that carries out a run does not warn. */
   warnOfTrust(): void {
-    this.keys?.warn();
+    this.installedKeys?.warnOfRisks();
   }
 
   /** Passes a hint to the leader, in this process or another. Neither throws nor waits. */
-  tell(hint: Hint): void {
-    if (this.holding?.take(hint) !== true) this.wake.tell(hint);
+  sendHint(hint: LeaderHint): void {
+    if (this.leader?.handleHint(hint) !== true) this.wakeClient.sendHint(hint);
   }
 
   /** Has a time limit: an absent database does not delay it. */
   async close(): Promise<void> {
     this.ending.abort();
     // The leader ends before the lease is released: the next leader must not meet its deliveries.
-    this.changing = this.changing.then(() => this.letGo()).catch(() => undefined);
+    this.changing = this.changing.then(() => this.stepDown()).catch(() => undefined);
     // Do not wait for the timeout of an unresponsive host: break its connection.
-    if (!(await this.changed())) {
+    if (!(await this.waitForChange())) {
       await this.backend?.close();
-      await this.changed();
+      await this.waitForChange();
     }
     await this.lease?.stop();
-    await this.changed();
-    await this.wake.close();
-    await this.keys?.close();
+    await this.waitForChange();
+    await this.wakeClient.close();
+    await this.installedKeys?.close();
     await this.backend?.close();
   }
 
   /** Whether the change has ended in time. */
-  private async changed(): Promise<boolean> {
+  private async waitForChange(): Promise<boolean> {
     const patience = new AbortController();
     const late = sleep(closePatienceMs, false, { signal: patience.signal }).catch(() => false);
     const isDone = await Promise.race([this.changing.then(() => true), late]);
@@ -181,14 +181,18 @@ export class LeaseHolder {
    * Tries to lead for as long as the lease is held. A leader that runs nothing would block all
    * others.
    */
-  private async holdOn(parts: Parts, state: State, lease: Lease): Promise<void> {
-    while (lease.held() && !this.ending.signal.aborted) {
+  private async leadUntilLost(
+    hostContext: HostContext,
+    state: HostState,
+    lease: Lease,
+  ): Promise<void> {
+    while (lease.isHeld() && !this.ending.signal.aborted) {
       try {
-        await this.hold(parts, state, lease);
+        await this.startLeading(hostContext, state, lease);
         return;
       } catch (error) {
-        parts.events.emit('failed', { doing: 'starting as leader', error });
-        await this.letGo();
+        hostContext.events.emit('failed', { doing: 'starting as leader', error });
+        await this.stepDown();
         await sleep(retryMs, undefined, { signal: this.ending.signal, ref: false }).catch(
           () => undefined,
         );
@@ -196,41 +200,45 @@ export class LeaseHolder {
     }
   }
 
-  private async hold(parts: Parts, state: State, lease: Lease): Promise<void> {
-    if (this.ending.signal.aborted || this.holding || !lease.held()) return;
+  private async startLeading(
+    hostContext: HostContext,
+    state: HostState,
+    lease: Lease,
+  ): Promise<void> {
+    if (this.ending.signal.aborted || this.leader || !lease.isHeld()) return;
     const { config, tuning } = this;
-    await parts.refresh();
-    await this.keys?.update();
+    await hostContext.refresh();
+    await this.installedKeys?.update();
     // Another process may have taken the lease meanwhile, and its socket must not be replaced.
     if (!(await lease.confirm()) || this.ending.signal.aborted) return;
-    const backend = this.useBackend(parts, state);
-    const holding = new Holding(
-      parts,
+    const backend = this.getBackend(hostContext, state);
+    const leader = new Leader(
+      hostContext,
       config,
       tuning,
       backend,
-      createJudging(parts.ledger, parts.registry, parts.events),
+      createReplacedFileResolver(hostContext.ledger, hostContext.registry, hostContext.events),
     );
-    this.holding = holding;
-    const listening = new Listening({
+    this.leader = leader;
+    const listener = new WakeListener({
       stateDir: config.stateDir,
-      events: parts.events,
+      events: hostContext.events,
       everyMs: tuning.pollMs,
-      onHint: (hint) => holding.take(hint),
-      confirm: () => lease.confirm(),
-      announce: (socket) => {
-        if (this.listening === listening) lease.announce(socket);
+      onHint: (hint) => leader.handleHint(hint),
+      confirmLease: () => lease.confirm(),
+      announceSocket: (socket) => {
+        if (this.listener === listener) lease.announceSocket(socket);
       },
     });
-    this.listening = listening;
-    await listening.start();
-    await holding.start();
-    this.leading = true;
-    this.wake.watch(false);
+    this.listener = listener;
+    await listener.start();
+    await leader.start();
+    this.isLeading = true;
+    this.wakeClient.keepConnected(false);
   }
 
-  private get leads(): boolean {
-    return this.leading && this.held;
+  private get isThisProcessLeading(): boolean {
+    return this.isLeading && this.isLeaseHeld;
   }
 
   /**
@@ -238,22 +246,26 @@ export class LeaseHolder {
    * uses it for fetches.
    * @throws CLOSED
    */
-  useBackend(parts: Parts, state: State): Backend {
+  getBackend(hostContext: HostContext, state: HostState): Backend {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    this.backend ??= this.makeBackend(parts, state);
+    this.backend ??= this.makeBackend(hostContext, state);
     return this.backend;
   }
 
-  private makeBackend(parts: Parts, { identityFile }: State): Backend {
-    const { root, dirs, me } = parts;
+  private makeBackend(hostContext: HostContext, { identityFile }: HostState): Backend {
+    const { replica, dirs, me } = hostContext;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
     return createRsyncBackend({
-      root,
+      replica,
       dirs: () => dirs.current(),
       self: me,
       ssh,
-      judgeAt: createJudging(parts.ledger, parts.registry, parts.events),
+      createResolver: createReplacedFileResolver(
+        hostContext.ledger,
+        hostContext.registry,
+        hostContext.events,
+      ),
       timeoutMs,
       bandwidthLimit,
       chmod,
@@ -268,7 +280,7 @@ export class LeaseHolder {
   private async makeDue(ids: readonly string[]): Promise<void> {
     try {
       const outbox = this.outbox();
-      if (outbox) await bounded(outbox.makeDue(ids), makeDueMs, 'the database');
+      if (outbox) await withTimeout(outbox.makeDue(ids), makeDueMs, 'the database');
     } catch (error) {
       this.events.emit('failed', {
         doing:
@@ -279,18 +291,18 @@ export class LeaseHolder {
     }
   }
 
-  private async letGo(): Promise<void> {
-    const { holding, listening } = this;
-    this.holding = undefined;
-    this.listening = undefined;
-    this.leading = false;
-    this.lease?.announce(undefined);
+  private async stepDown(): Promise<void> {
+    const { leader, listener } = this;
+    this.leader = undefined;
+    this.listener = undefined;
+    this.isLeading = false;
+    this.lease?.announceSocket(undefined);
     try {
-      await holding?.close();
+      await leader?.close();
     } finally {
       // Last: a process that finds nobody listening takes the lease.
-      await listening?.close();
-      if (!this.ending.signal.aborted) this.wake.watch(true);
+      await listener?.close();
+      if (!this.ending.signal.aborted) this.wakeClient.keepConnected(true);
     }
   }
 }

@@ -1,243 +1,249 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from '../transport/backend.js';
-import type { JudgeAt } from '../transport/options.js';
-import { makeLook } from '../capture/make-captures.js';
-import { adoptOrphans } from './jobs/take-over.js';
-import { Deleting } from './jobs/deletes.js';
-import { Filling } from './jobs/backfill.js';
-import { Folding } from './jobs/process-outbox.js';
-import { Knowing } from './jobs/membership.js';
-import { Landed } from '../replication/receive-notices.js';
-import { Lanes } from '../replication/delivery-queues.js';
+import type { CreateResolver } from '../transport/options.js';
+import { makeRecheckCapture } from '../capture/make-captures.js';
+import { takeOverOrphaned } from './jobs/take-over.js';
+import { Deletes } from './jobs/deletes.js';
+import { Backfill } from './jobs/backfill.js';
+import { OutboxProcessor } from './jobs/process-outbox.js';
+import { Membership } from './jobs/membership.js';
+import { ReceiveNotices } from '../replication/receive-notices.js';
+import { DeliveryQueues } from '../replication/delivery-queues.js';
 import { NamedSearch } from './jobs/named-search.js';
-import { OwnDebts } from './jobs/own-pending.js';
+import { OwnPending } from './jobs/own-pending.js';
 import { OwnDisk } from '../replication/own-disk.js';
-import { RegularScan } from './jobs/periodic-scan.js';
-import { Reload } from './jobs/reload.js';
-import { Sweeping } from './jobs/rescans.js';
-import type { Hint } from './wake-socket.js';
-import { Heartbeats } from '../hosts/heartbeats.js';
+import { PeriodicScan } from './jobs/periodic-scan.js';
+import { ReloadRunner } from './jobs/reload.js';
+import { Rescans } from './jobs/rescans.js';
+import type { LeaderHint } from './wake-socket.js';
+import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Config, Tuning } from '../config/config.js';
-import { Fold } from '../ledger/reconcile-path.js';
-import { scanDir } from '../ledger/scan.js';
-import { Settler } from '../ledger/acknowledge.js';
-import type { Parts } from '../context/host-context.js';
-import { wants } from '../decisions/wants.js';
+import { PathReconciler } from '../ledger/reconcile-path.js';
+import { scanSyncDir } from '../ledger/scan.js';
+import { Acknowledger } from '../ledger/acknowledge.js';
+import type { HostContext } from '../context/host-context.js';
+import { wantsPath } from '../decisions/wants.js';
 import { isSafePath } from '../replica/paths.js';
 import type { ScanScope } from '../replica/scan.js';
-import { Bootstrapping } from '../runs/bootstrapping.js';
+import { BootstrapRequests } from '../runs/bootstrapping.js';
 import { Runner } from '../runs/runner.js';
-import type { Entry, HostId, Path, SyncDir, Unsyncable } from '../model/words.js';
+import type { Entry, HostId, Path, SyncDir, UnsyncableNames } from '../model/words.js';
 
 /**
  * Everything that a host's leader runs: it processes the outbox, delivers, rescans and carries
  * out runs. It is created each time the process gains the lease and closed when it loses the
  * lease. All its knowledge beyond hints is in the database.
  */
-export class Holding {
-  private readonly filling: Filling;
-  private readonly folding: Folding;
-  private readonly ownDebts: OwnDebts;
-  private readonly lanes: Lanes;
-  private readonly landing: Landed;
-  private readonly sweeping: Sweeping;
-  private readonly regular: RegularScan;
-  private readonly knowing: Knowing;
-  private readonly bootstrapping: Bootstrapping;
-  private readonly heartbeats: Heartbeats;
+export class Leader {
+  private readonly backfill: Backfill;
+  private readonly outboxProcessor: OutboxProcessor;
+  private readonly ownPending: OwnPending;
+  private readonly queues: DeliveryQueues;
+  private readonly receiveNotices: ReceiveNotices;
+  private readonly rescans: Rescans;
+  private readonly periodicScan: PeriodicScan;
+  private readonly membership: Membership;
+  private readonly bootstrapRequests: BootstrapRequests;
+  private readonly heartbeats: HeartbeatMonitor;
   private readonly ending = new AbortController();
   private readonly runner: Runner;
-  private readonly reload: Reload | undefined;
-  private readonly fold: Fold;
+  private readonly reload: ReloadRunner | undefined;
+  private readonly reconciler: PathReconciler;
   private readonly disk: OwnDisk;
   private readonly unsubscribe: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
-  private looking: Promise<void> = Promise.resolve();
-  private looksAgain = false;
-  private takingOver: Promise<void> | undefined;
+  private checkingOutbox: Promise<void> = Promise.resolve();
+  private checksAgain = false;
+  private reconcilingEarlier: Promise<void> | undefined;
   private polls = 0;
-  private thoroughAt = 0;
+  private nextThoroughAt = 0;
 
   constructor(
-    private readonly parts: Parts,
+    private readonly hostContext: HostContext,
     config: Config,
     private readonly tuning: Tuning,
     backend: Backend,
-    judgeAt: JudgeAt,
+    createResolver: CreateResolver,
   ) {
-    const { ledger, events, registry, me, dirs } = parts;
-    const settler = new Settler(ledger, events);
+    const { ledger, events, registry, me, dirs } = hostContext;
+    const acknowledger = new Acknowledger(ledger, events);
     this.disk = new OwnDisk(
-      parts.root,
-      parts.rootPath,
+      hostContext.replica,
+      hostContext.rootPath,
       () => dirs.current(),
       me,
-      judgeAt,
+      createResolver,
       tuning.leftoverMs,
-      (dir, found) => this.noticeUnsyncable(dir, found),
+      (dir, found) => this.recordUnsyncable(dir, found),
     );
     const named = new NamedSearch(
-      (paths, signal) => parts.findNamed(paths, signal),
+      (paths, signal) => hostContext.findNamedPaths(paths, signal),
       this.ending.signal,
     );
-    this.fold = new Fold({
+    this.reconciler = new PathReconciler({
       ledger,
       disk: this.disk,
       me,
       events,
-      wantedBy: (path) => this.wantedBy(path),
+      listReceivers: (path) => this.listReceivers(path),
       isReady: () => registry.me().readyAt !== undefined,
-      areRemovalsHalted: (path) => (dirs.current().of(path)?.path ?? '') in registry.me().halted,
-      isCaptured: (path) => parts.outbox.awaits(me, path),
-      awaitedMs: tuning.candidateMs,
+      areRemovalsHalted: (path) =>
+        (dirs.current().findFor(path)?.path ?? '') in registry.me().halted,
+      isCaptured: (path) => hostContext.outbox.hasCaptureOf(me, path),
+      awaitSaveMs: tuning.candidateMs,
       isReferenced: async (path) => {
-        const found = await named.ask([path]);
-        return found.unjudged.has(path) ? 'unknown' : found.named.has(path);
+        const found = await named.findNamedPaths([path]);
+        return found.undetermined.has(path) ? 'unknown' : found.named.has(path);
       },
     });
-    const offer = (entries: readonly Entry[]): void => {
-      this.lanes.offer(entries);
+    const enqueue = (entries: readonly Entry[]): void => {
+      this.queues.enqueue(entries);
     };
-    const reconcile = async (paths: readonly Path[]): Promise<void> => {
-      offer(await this.fold.paths(paths, { why: 'scan', surely: true }));
+    const reconcilePaths = async (paths: readonly Path[]): Promise<void> => {
+      enqueue(await this.reconciler.reconcilePaths(paths, { why: 'scan', comparesContent: true }));
     };
-    this.ownDebts = new OwnDebts({ ledger, me, reconcile, everyMs: tuning.captureDueMs });
-    this.landing = new Landed(events, (files) => registry.raiseLanded(files));
-    this.lanes = new Lanes({
+    this.ownPending = new OwnPending({ ledger, me, reconcilePaths, everyMs: tuning.captureDueMs });
+    this.receiveNotices = new ReceiveNotices(events, (files) => registry.raiseReceived(files));
+    this.queues = new DeliveryQueues({
       backend,
       ledger,
-      settler,
+      acknowledger,
       events,
       tuning,
       me,
-      host: (id) => registry.all().find((host) => host.id === id),
-      dirOf: (path) => this.dirOf(path),
-      isOfOurDirs: (path) => dirs.current().of(path) !== undefined,
-      reconcile,
-      askToLook: (host, path) => parts.outbox.insert(makeLook(host, path)),
-      record: async (to, lane) => {
-        await registry.recordLane(to, lane);
+      findHost: (id) => registry.all().find((host) => host.id === id),
+      findSyncDir: (path) => this.findSyncDir(path),
+      isInOwnDir: (path) => dirs.current().findFor(path) !== undefined,
+      reconcilePaths,
+      requestCheck: (host, path) => hostContext.outbox.insert(makeRecheckCapture(host, path)),
+      recordState: async (to, delivery) => {
+        await registry.recordDeliveryState(to, delivery);
       },
-      landed: (to, files) => {
-        this.landing.add(to, files);
+      notifyReceived: (to, files) => {
+        this.receiveNotices.add(to, files);
       },
     });
-    this.sweeping = new Sweeping({
+    this.rescans = new Rescans({
       events,
-      dirs: () => dirs.current().list,
-      owed: () => Promise.resolve(registry.me().sweeps),
-      store: (dir, dueAt) => registry.storeSweep(dir, dueAt),
+      listDirs: () => dirs.current().list,
+      readDue: () => Promise.resolve(registry.me().rescans),
+      store: (dir, dueAt) => registry.storeRescan(dir, dueAt),
       scan: (dir, signal) => this.scan(dir, signal),
     });
-    this.regular = new RegularScan({
+    this.periodicScan = new PeriodicScan({
       events,
       tuning,
-      me: () => registry.me(),
-      dirs: () => dirs.current().list,
+      readOwnHost: () => registry.me(),
+      listDirs: () => dirs.current().list,
       record: (dir, times) => registry.recordScan(dir, times),
       scan: (dir, signal, scope) => this.scan(dir, signal, scope),
       forgetTombstones: (dir, before) => ledger.forgetTombstones(dir, before),
     });
-    this.knowing = new Knowing({
-      fold: this.fold,
+    this.membership = new Membership({
+      reconciler: this.reconciler,
       events,
       me,
-      hosts: () => registry.all(),
-      known: () => registry.me().knows ?? [],
-      record: (ids) => registry.recordKnown(ids),
+      listHosts: () => registry.all(),
+      listAnnounced: () => registry.me().members ?? [],
+      record: (ids) => registry.recordMembers(ids),
     });
-    this.bootstrapping = new Bootstrapping({ registry, runs: parts.runs, tuning, me });
-    this.heartbeats = new Heartbeats(tuning.goneMs, 3 * tuning.pollMs);
-    const deleting = new Deleting({
+    this.bootstrapRequests = new BootstrapRequests({
+      registry,
+      runs: hostContext.runs,
+      tuning,
+      me,
+    });
+    this.heartbeats = new HeartbeatMonitor(tuning.goneMs, 3 * tuning.pollMs);
+    const deletes = new Deletes({
       ledger,
       disk: this.disk,
       me,
       events,
       candidateMs: tuning.candidateMs,
-      dirOf: (path) => this.dirOf(path),
-      wantedBy: (path) => this.wantedBy(path),
-      fold: (paths) => this.fold.paths(paths, { why: 'named' }),
-      findNamed: (paths) => named.ask(paths),
+      findSyncDir: (path) => this.findSyncDir(path),
+      listReceivers: (path) => this.listReceivers(path),
+      reconcilePaths: (paths) => this.reconciler.reconcilePaths(paths, { why: 'named' }),
+      findNamed: (paths) => named.findNamedPaths(paths),
       isHalted: (dir) => dir in registry.me().halted,
-      decided: (dir) => registry.me().removals?.[dir],
+      findDecision: (dir) => registry.me().removals?.[dir],
       halt: (dir, failure) => registry.recordHalt(dir, failure),
     });
-    this.folding = new Folding({
-      fold: this.fold,
-      deleting,
-      outbox: parts.outbox,
+    this.outboxProcessor = new OutboxProcessor({
+      reconciler: this.reconciler,
+      deletes,
+      outbox: hostContext.outbox,
       events,
       tuning,
       me,
-      offer,
-      oweSweep: (dir, after) => this.sweeping.owe(dir, after),
+      enqueue,
+      requestRescan: (dir, after) => this.rescans.request(dir, after),
     });
-    this.filling = new Filling({
+    this.backfill = new Backfill({
       ledger,
       me,
-      hosts: () => registry.all(),
-      dirs: () => dirs.current().list,
-      filled: () => registry.me().filled ?? [],
-      record: (key) => registry.recordFilled(key),
-      forget: (key) => registry.forgetFilled(key),
-      wakeLane: (host) => {
-        this.lanes.wake(host);
+      listHosts: () => registry.all(),
+      listDirs: () => dirs.current().list,
+      listBackfilled: () => registry.me().backfilled ?? [],
+      record: (key) => registry.recordBackfilled(key),
+      forget: (key) => registry.forgetBackfilled(key),
+      wakeQueue: (host) => {
+        this.queues.wake(host);
       },
     });
     this.reload =
       config.reloadCommand &&
-      new Reload(config.reloadCommand, events, async (outcome) => {
+      new ReloadRunner(config.reloadCommand, events, async (outcome) => {
         await registry.recordReload({ at: new Date(), ...outcome });
       });
-    this.runner = new Runner(parts.runs, {
+    this.runner = new Runner(hostContext.runs, {
       backend,
       ledger,
-      fold: this.fold,
+      reconciler: this.reconciler,
       disk: this.disk,
-      settler,
+      acknowledger,
       events,
       me,
-      offer,
-      myHost: () => registry.me(),
-      others: () => registry.others(),
-      refresh: () => parts.refresh(),
+      enqueue,
+      readOwnHost: () => registry.me(),
+      listOthers: () => registry.others(),
+      refresh: () => hostContext.refresh(),
       isGone: (id) => this.heartbeats.isGone(id),
-      knownPatienceMs: 2 * tuning.goneMs,
-      dirs: () => dirs.current().list,
-      isSafe: (path): path is Path => this.dirOf(path as Path) !== undefined,
+      membershipPatienceMs: 2 * tuning.goneMs,
+      listDirs: () => dirs.current().list,
+      isSafe: (path): path is Path => this.findSyncDir(path as Path) !== undefined,
       scan: (dir, signal) => this.scan(dir, signal),
-      wakeLane: (host) => {
-        this.lanes.wake(host);
+      wakeQueue: (host) => {
+        this.queues.wake(host);
       },
       markReady: async () => {
         await registry.markReady();
       },
-      landedHere: (files) => {
-        this.landed(files);
+      notifyReceived: (files) => {
+        this.notifyReceived(files);
       },
-      isCaptured: (host, path) => parts.outbox.awaits(host, path),
+      isCaptured: (host, path) => hostContext.outbox.hasCaptureOf(host, path),
     });
   }
 
   async start(): Promise<void> {
-    const { registry } = this.parts;
+    const { registry } = this.hostContext;
     this.unsubscribe.push(
-      registry.onLanded((landed) => {
-        this.landed(landed);
+      registry.onReceived((landed) => {
+        this.notifyReceived(landed);
       }),
       registry.onChange(() => {
-        this.followHosts();
-        this.thoroughAt = 0;
+        this.updateQueues();
+        this.nextThoroughAt = 0;
       }),
     );
-    this.followHosts();
-    await this.sweeping.start();
-    this.takingOver = this.folding.takeOver().catch((error: unknown) => {
-      this.parts.events.emit('failed', { doing: 'reconciling earlier captures', error });
+    this.updateQueues();
+    await this.rescans.start();
+    this.reconcilingEarlier = this.outboxProcessor.reconcileEarlier().catch((error: unknown) => {
+      this.hostContext.events.emit('failed', { doing: 'reconciling earlier captures', error });
     });
-    await this.bootstrapping.begin();
-    await this.bootstrapping.poll();
+    await this.bootstrapRequests.markLongAbsence();
+    await this.bootstrapRequests.poll();
     this.runner.wake();
     this.timer = setInterval(() => {
       this.poll();
@@ -250,10 +256,11 @@ export class Holding {
    * Handles a hint of this process or, through the socket, of another one. Returns false once
    * this process stops; then another leader must get the hint.
    */
-  take({ captures, run, look }: Hint): boolean {
-    if (this.ending.signal.aborted || (captures && !this.folding.hand(captures))) return false;
+  handleHint({ captures, run, checkOutbox }: LeaderHint): boolean {
+    if (this.ending.signal.aborted || (captures && !this.outboxProcessor.enqueue(captures)))
+      return false;
     if (run) this.runner.wake();
-    if (look) this.lookForCaptures();
+    if (checkOutbox) this.checkOutbox();
     return true;
   }
 
@@ -263,33 +270,33 @@ export class Holding {
     for (const stop of this.unsubscribe) stop();
     await Promise.all([
       this.polling,
-      this.looking,
-      this.takingOver,
-      this.folding.close(),
-      this.sweeping.close(),
-      this.regular.close(),
-      this.knowing.close(),
+      this.checkingOutbox,
+      this.reconcilingEarlier,
+      this.outboxProcessor.close(),
+      this.rescans.close(),
+      this.periodicScan.close(),
+      this.membership.close(),
       this.runner.close(),
       this.reload?.close(),
     ]);
-    await this.lanes.close();
-    await this.landing.close();
+    await this.queues.close();
+    await this.receiveNotices.close();
   }
 
   /**
    * A host that waits for approval has access nowhere and sends nothing yet. Its pending entries
    * stay in the ledger.
    */
-  private followHosts(): void {
-    const { registry, me } = this.parts;
+  private updateQueues(): void {
+    const { registry, me } = this.hostContext;
     const hosts = registry.all();
-    this.lanes.follow(hosts.find(({ id }) => id === me)?.status === 'pending' ? [] : hosts);
+    this.queues.updateHosts(hosts.find(({ id }) => id === me)?.status === 'pending' ? [] : hosts);
   }
 
   private poll(): void {
-    this.polling ??= this.lookAtDatabase()
+    this.polling ??= this.pollDatabase()
       .catch((error: unknown) => {
-        this.parts.events.emit('failed', { doing: 'polling the database', error });
+        this.hostContext.events.emit('failed', { doing: 'polling the database', error });
       })
       .finally(() => {
         this.polling = undefined;
@@ -297,96 +304,96 @@ export class Holding {
   }
 
   /** Requests during a check are served by one more check. */
-  private lookForCaptures(): void {
-    if (this.looksAgain) return;
-    this.looksAgain = true;
-    this.looking = this.looking
+  private checkOutbox(): void {
+    if (this.checksAgain) return;
+    this.checksAgain = true;
+    this.checkingOutbox = this.checkingOutbox
       .then(() => {
-        this.looksAgain = false;
-        return this.folding.poll();
+        this.checksAgain = false;
+        return this.outboxProcessor.poll();
       })
       .catch((error: unknown) => {
-        this.parts.events.emit('failed', { doing: 'polling the outbox', error });
+        this.hostContext.events.emit('failed', { doing: 'polling the outbox', error });
       });
   }
 
-  private async lookAtDatabase(): Promise<void> {
-    const { registry } = this.parts;
+  private async pollDatabase(): Promise<void> {
+    const { registry } = this.hostContext;
     const isSecond = this.polls++ % 2 === 0;
-    await (isSecond ? this.parts.refresh() : registry.refresh());
+    await (isSecond ? this.hostContext.refresh() : registry.refresh());
     if (this.ending.signal.aborted) return;
     this.heartbeats.observe(registry.all());
-    this.knowing.poll();
-    await this.bootstrapping.poll();
-    this.followHosts();
+    this.membership.poll();
+    await this.bootstrapRequests.poll();
+    this.updateQueues();
     if (isSecond) this.runner.wake();
-    await this.folding.poll();
-    if (performance.now() >= this.thoroughAt || this.folding.hasDropped)
-      await this.lookThoroughly();
+    await this.outboxProcessor.poll();
+    if (performance.now() >= this.nextThoroughAt || this.outboxProcessor.hasDropped)
+      await this.pollThoroughly();
   }
 
   /** Finds everything whose hint was lost. */
-  private async lookThoroughly(): Promise<void> {
-    const { registry } = this.parts;
-    this.thoroughAt = performance.now() + this.tuning.thoroughMs;
-    await this.ownDebts.poll();
+  private async pollThoroughly(): Promise<void> {
+    const { registry } = this.hostContext;
+    this.nextThoroughAt = performance.now() + this.tuning.fullPollMs;
+    await this.ownPending.poll();
     // Other hosts must not get the files of a host that is not ready.
     if (registry.me().readyAt !== undefined) {
-      const offer = (entries: readonly Entry[]): void => {
-        this.lanes.offer(entries);
+      const enqueue = (entries: readonly Entry[]): void => {
+        this.queues.enqueue(entries);
       };
-      await adoptOrphans(
-        { ledger: this.parts.ledger, me: this.parts.me, offer },
+      await takeOverOrphaned(
+        { ledger: this.hostContext.ledger, me: this.hostContext.me, enqueue },
         this.heartbeats.listGone(registry.all()),
         this.ending.signal,
       );
     }
-    await this.filling.poll();
-    await this.lanes.poll();
-    this.regular.poll();
+    await this.backfill.poll();
+    await this.queues.poll();
+    this.periodicScan.poll();
   }
 
   private async scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): Promise<void> {
-    const { ledger, me } = this.parts;
-    await scanDir(
-      { fold: this.fold, ledger, disk: this.disk, me },
+    const { ledger, me } = this.hostContext;
+    await scanSyncDir(
+      { reconciler: this.reconciler, ledger, disk: this.disk, me },
       dir,
       signal,
       (entries) => {
-        this.lanes.offer(entries);
+        this.queues.enqueue(entries);
       },
       scope,
     );
   }
 
-  private async noticeUnsyncable({ path }: SyncDir, found: Unsyncable): Promise<void> {
-    const { registry, events } = this.parts;
+  private async recordUnsyncable({ path }: SyncDir, found: UnsyncableNames): Promise<void> {
+    const { registry, events } = this.hostContext;
     const before = registry.me().unsyncable?.[path];
     if (isDeepStrictEqual(before ?? { count: 0, examples: [] }, found)) return;
     await registry.recordUnsyncable(path, found.count > 0 ? found : undefined);
     if (found.count > 0) events.emit('unsyncable', { dir: path, found });
   }
 
-  private landed(files: number): void {
-    this.parts.events.emit('landed', { files });
-    this.reload?.ask();
+  private notifyReceived(files: number): void {
+    this.hostContext.events.emit('received', { files });
+    this.reload?.request();
   }
 
   /**
    * Finds the sync dir of a path that may be synced. This checks paths from rows and other
    * processes.
    */
-  private dirOf(path: Path): SyncDir | undefined {
-    const dirs = this.parts.dirs.current();
-    return isSafePath(path) && !dirs.isExcluded(path) ? dirs.of(path) : undefined;
+  private findSyncDir(path: Path): SyncDir | undefined {
+    const dirs = this.hostContext.dirs.current();
+    return isSafePath(path) && !dirs.isExcluded(path) ? dirs.findFor(path) : undefined;
   }
 
-  private wantedBy(path: Path): HostId[] | undefined {
-    const { registry, me } = this.parts;
-    if (!this.dirOf(path)) return undefined;
+  private listReceivers(path: Path): HostId[] | undefined {
+    const { registry, me } = this.hostContext;
+    if (!this.findSyncDir(path)) return undefined;
     return registry
-      .owed()
-      .filter((host) => host.id !== me && wants(host, path))
+      .recipients()
+      .filter((host) => host.id !== me && wantsPath(host, path))
       .map(({ id }) => id);
   }
 }

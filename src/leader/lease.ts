@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bounded } from '../util/with-timeout.js';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { withTimeout } from '../util/with-timeout.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import { judgeRival, type Rival } from '../decisions/rival.js';
+import { assessRival, type Rival } from '../decisions/rival.js';
 import type { Failure, HostId } from '../model/words.js';
-import { encodeKey, type HostRow, type HostRows } from '../hosts/host-model.js';
-import { describeProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
+import { encodeFieldName, type HostRow, type HostCollection } from '../hosts/host-model.js';
+import { describeThisProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
 
 export interface LeaseOptions {
-  rows: () => HostRows;
+  rows: () => HostCollection;
   host: HostId;
   /** Without a new beat for this many milliseconds another process may take the lease. */
   leaseMs: number;
@@ -36,11 +36,11 @@ export interface LeaseOptions {
 type LeaseRow = NonNullable<HostRow['lease']>;
 
 /** The field that marks a host id as used by two machines. */
-const CLONED = `halted.${encodeKey('HOST_CLONED')}`;
+const CLONED_FIELD = `halted.${encodeFieldName('HOST_CLONED')}`;
 const RELEASE_MS = 2000;
 /** A process that knows of a leader's end checks the lease every `HURRY_MS`, for `HURRIED_MS`. */
-const HURRY_MS = 50;
-const HURRIED_MS = 2_000;
+const FAST_POLL_MS = 50;
+const FAST_POLL_DURATION_MS = 2_000;
 /**
  * Two machines with one boot id (one a copy of the other while it ran) would each consider the
  * other dead and take the lease from each other for ever. After this many times only the counter
@@ -60,22 +60,22 @@ const MAX_REVIVALS = 3;
  */
 export class Lease {
   /** Identifies this process in the lease: its description, and random bytes. */
-  readonly holder: string;
+  readonly candidateId: string;
   private readonly bootId: string;
   private readonly listeners = new Set<(held: boolean) => void>();
   private heldUntil = 0;
-  private said = false;
+  private reportedHeld = false;
   private expiry: NodeJS.Timeout | undefined;
   private stopping: AbortController | undefined;
-  private loop: Promise<void> | undefined;
+  private running: Promise<void> | undefined;
   private released: Promise<void> | undefined;
-  private pausing = new AbortController();
-  private hurriedUntil = 0;
+  private pause = new AbortController();
+  private fastPollUntil = 0;
   /**
    * The number of the last beat sent. A beat that the database executes late finds a higher
    * number and changes nothing.
    */
-  private sent = 0;
+  private lastBeatSent = 0;
   /** The file of the socket on which this process listens as leader. */
   private socket: string | undefined;
   /** The rival's beat, and when this process first saw it. */
@@ -84,25 +84,25 @@ export class Lease {
    * The leader from which the lease was last taken because it had ended, and how often such a
    * leader held the lease again afterwards.
    */
-  private heldForDead: string | undefined;
+  private presumedDead: string | undefined;
   private revivals = 0;
   /** A mark from before this process started. Only a different mark concerns this process. */
   private oldMark: string | undefined;
-  private looked = false;
+  private hasReadMark = false;
   private unregistered = false;
   private lastWarning = '';
 
   constructor(private readonly options: LeaseOptions) {
-    const [bootId = '', ...rest] = describeProcess().split(':');
+    const [bootId = '', ...rest] = describeThisProcess().split(':');
     this.bootId = options.bootId ?? bootId;
-    this.holder = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
+    this.candidateId = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
   }
 
   /**
    * Whether this process holds the lease, by its own deadline. Also false while the database does
    * not answer for too long.
    */
-  held(): boolean {
+  isHeld(): boolean {
     return performance.now() < this.heldUntil;
   }
 
@@ -125,16 +125,16 @@ export class Lease {
   start(): void {
     if (this.stopping) return;
     this.stopping = new AbortController();
-    this.loop = this.run(this.stopping.signal);
+    this.running = this.runLoop(this.stopping.signal);
   }
 
   /**
    * Checks the lease at once and then very often for two seconds. Call it when the leader has
    * ended or is about to release the lease.
    */
-  hurry(): void {
-    this.hurriedUntil = performance.now() + HURRIED_MS;
-    this.pausing.abort();
+  pollFast(): void {
+    this.fastPollUntil = performance.now() + FAST_POLL_DURATION_MS;
+    this.pause.abort();
   }
 
   /**
@@ -142,9 +142,9 @@ export class Lease {
    * that file, other processes take the lease at once. So announce undefined before closing a
    * socket, and confirm the lease afterwards before starting anything.
    */
-  announce(socket: string | undefined): void {
+  announceSocket(socket: string | undefined): void {
     this.socket = socket;
-    this.pausing.abort();
+    this.pause.abort();
   }
 
   /**
@@ -155,10 +155,10 @@ export class Lease {
     const { signal } = this.stopping ?? {};
     const confirm = async (): Promise<boolean> => {
       // A later beat may have overtaken this one. Then it proves nothing either way.
-      while (signal && this.held()) if (await this.beat(signal)) return this.held();
+      while (signal && this.isHeld()) if (await this.beat(signal)) return this.isHeld();
       return false;
     };
-    return bounded(confirm(), this.options.leaseMs, 'the database');
+    return withTimeout(confirm(), this.options.leaseMs, 'the database');
   }
 
   /**
@@ -166,45 +166,47 @@ export class Lease {
    * Idempotent.
    */
   async stop(): Promise<void> {
-    if (!this.stopping || !this.loop) return;
+    if (!this.stopping || !this.running) return;
     this.stopping.abort();
-    this.lose();
+    this.recordLoss();
     // A `take` in progress could otherwise finish after the release, and nobody would use the
     // lease.
-    await bounded(this.loop, RELEASE_MS, 'the database').catch(() => undefined);
+    await withTimeout(this.running, RELEASE_MS, 'the database').catch(() => undefined);
     await (this.released ??= this.release());
   }
 
-  private async run(signal: AbortSignal): Promise<void> {
+  private async runLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.pausing = new AbortController();
+      this.pause = new AbortController();
       try {
         // The driver's own timeouts are longer than a lease, and a silent connection may have
         // none.
-        await bounded(this.tick(signal), this.options.leaseMs, 'the database');
+        await withTimeout(this.renewOrChallenge(signal), this.options.leaseMs, 'the database');
       } catch (error) {
         if (!signal.aborted)
-          this.warn(`the lease of this host could not be renewed or checked: ${messageOf(error)}`);
+          this.warnOnce(
+            `the lease of this host could not be renewed or checked: ${getErrorMessage(error)}`,
+          );
       }
-      const hurries = !this.held() && performance.now() < this.hurriedUntil;
+      const hurries = !this.isHeld() && performance.now() < this.fastPollUntil;
       // Jitter keeps rivals from checking at the same moment.
-      const pauseMs = hurries ? HURRY_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
+      const pauseMs = hurries ? FAST_POLL_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
       await sleep(pauseMs, undefined, {
-        signal: AbortSignal.any([signal, this.pausing.signal]),
+        signal: AbortSignal.any([signal, this.pause.signal]),
         ref: false,
       }).catch(() => undefined);
     }
   }
 
-  private async tick(signal: AbortSignal): Promise<void> {
-    if (this.held() && (await this.beat(signal))) return;
+  private async renewOrChallenge(signal: AbortSignal): Promise<void> {
+    if (this.isHeld() && (await this.beat(signal))) return;
     const row = await this.options
       .rows()
       .findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
     if (signal.aborted) return;
     this.unregistered = !row || row.status === 'retired';
     if (!row || this.unregistered) {
-      this.warn(
+      this.warnOnce(
         row
           ? 'this host was unregistered: run `syncmedia init` to register it anew'
           : 'this host is not in the database: run `syncmedia init`',
@@ -213,8 +215,8 @@ export class Lease {
     }
     if (this.checkMark(row)) return;
     this.lastWarning = '';
-    if (!row.lease) await this.take({ lease: { $exists: false } }, signal);
-    else if (row.lease.holder === this.holder)
+    if (!row.lease) await this.acquire({ lease: { $exists: false } }, signal);
+    else if (row.lease.leader === this.candidateId)
       await this.beat(signal); // The database executed a take or beat after we had given up on it.
     else await this.challenge(row.lease, signal);
   }
@@ -222,12 +224,12 @@ export class Lease {
   /** @returns false if this beat did not prove that the lease is ours */
   private async beat(signal: AbortSignal): Promise<boolean> {
     const sentAt = performance.now(),
-      number = ++this.sent;
+      number = ++this.lastBeatSent;
     const row = await this.options.rows().findOneAndUpdate(
       {
         _id: this.options.host,
         status: { $ne: 'retired' },
-        'lease.holder': this.holder,
+        'lease.leader': this.candidateId,
         'lease.beat': { $lt: number },
       },
       {
@@ -241,8 +243,8 @@ export class Lease {
     );
     if (!row) {
       // A later beat may have overtaken this one.
-      if (number === this.sent) this.lose();
-    } else if (!this.checkMark(row)) this.gain(sentAt, signal);
+      if (number === this.lastBeatSent) this.recordLoss();
+    } else if (!this.checkMark(row)) this.recordGain(sentAt, signal);
     return row !== null;
   }
 
@@ -251,31 +253,31 @@ export class Lease {
       options: { leaseMs },
       bootId,
     } = this;
-    if (lease.holder === this.heldForDead) {
-      this.heldForDead = undefined;
+    if (lease.leader === this.presumedDead) {
+      this.presumedDead = undefined;
       if (++this.revivals === MAX_REVIVALS) {
         this.options.log.warn(
-          `${nameProcess(lease.holder)} keeps getting the lease of this host although it seems ` +
+          `${nameProcess(lease.leader)} keeps getting the lease of this host although it seems ` +
             `to have ended, as with a machine and its copy: from now on only a counter that ` +
             `stands still counts as its end`,
         );
       }
     }
-    const { verdict, rival } = judgeRival(this.rival, lease, {
+    const { decision: resolution, rival } = assessRival(this.rival, lease, {
       now: performance.now(),
       leaseMs,
       bootId,
     });
     this.rival = rival;
-    const isDead = verdict === 'wait' && (await this.isDead(lease));
-    if (verdict === 'cloned') await this.markClone(lease.holder);
-    else if (isDead || verdict === 'take') {
-      if (isDead) this.heldForDead = lease.holder;
-      await this.take({ 'lease.holder': lease.holder, 'lease.beat': lease.beat }, signal);
+    const isDead = resolution === 'wait' && (await this.isLeaderDead(lease));
+    if (resolution === 'cloned') await this.markClone(lease.leader);
+    else if (isDead || resolution === 'take') {
+      if (isDead) this.presumedDead = lease.leader;
+      await this.acquire({ 'lease.leader': lease.leader, 'lease.beat': lease.beat }, signal);
     }
   }
 
-  private async isDead({ holder, socket }: LeaseRow): Promise<boolean> {
+  private async isLeaderDead({ leader: holder, socket }: LeaseRow): Promise<boolean> {
     const { socketPath } = this.options;
     return (
       this.revivals < MAX_REVIVALS &&
@@ -288,38 +290,39 @@ export class Lease {
     );
   }
 
-  private async take(where: object, signal: AbortSignal): Promise<void> {
+  private async acquire(where: object, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const sentAt = performance.now(),
-      number = ++this.sent;
+      number = ++this.lastBeatSent;
     const { rows, host, software } = this.options;
     const row = await rows().findOneAndUpdate(
       { _id: host, status: { $ne: 'retired' }, ...where },
       {
-        $set: { lease: { holder: this.holder, beat: number }, ...(software && { software }) },
-        $unset: { [CLONED]: 1 },
+        $set: { lease: { leader: this.candidateId, beat: number }, ...(software && { software }) },
+        $unset: { [CLONED_FIELD]: 1 },
       },
       { projection: { _id: 1 }, includeResultMetadata: false },
     );
-    if (row) this.gain(sentAt, signal);
+    if (row) this.recordGain(sentAt, signal);
   }
 
   /** Marks the host as cloned in its row, which every process on both machines reads. */
   private async markClone(other: string): Promise<void> {
     const failure: Failure = {
       code: 'HOST_CLONED',
-      of: 'host',
+      scope: 'host',
       retryable: false,
       message:
         `two machines run with the host id ${this.options.host} (${other} and ` +
-        `${this.holder}): remove the state folder on the copy and run \`syncmedia init\` there, ` +
+        `${this.candidateId}): remove the state folder on the copy and run \`syncmedia init\` ` +
+        `there, ` +
         `then restart both`,
     };
     const row = await this.options
       .rows()
       .findOneAndUpdate(
-        { _id: this.options.host, 'lease.holder': other },
-        { $set: { [CLONED]: failure } },
+        { _id: this.options.host, 'lease.leader': other },
+        { $set: { [CLONED_FIELD]: failure } },
         { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
       );
     if (row) this.checkMark(row);
@@ -327,14 +330,15 @@ export class Lease {
 
   /** Stops for good if the row has a mark of this process's time. @returns whether it has */
   private checkMark(row: Pick<HostRow, 'halted'>): boolean {
-    const mark = (row.halted as HostRow['halted'] | undefined)?.[encodeKey('HOST_CLONED')]?.message;
-    if (!this.looked) {
-      this.looked = true;
+    const mark = (row.halted as HostRow['halted'] | undefined)?.[encodeFieldName('HOST_CLONED')]
+      ?.message;
+    if (!this.hasReadMark) {
+      this.hasReadMark = true;
       this.oldMark = mark;
     }
     if (mark === undefined || mark === this.oldMark) return false;
     this.stopping?.abort();
-    this.lose();
+    this.recordLoss();
     const error = new SyncMediaError('HOST_CLONED', mark);
     this.options.log.error(mark);
     this.options.onCloned?.(error);
@@ -342,32 +346,32 @@ export class Lease {
     return true;
   }
 
-  private gain(sentAt: number, signal: AbortSignal): void {
+  private recordGain(sentAt: number, signal: AbortSignal): void {
     if (signal.aborted) return;
     // The deadline had passed before this answer came, and the expiry timer may fire even later.
     // Whatever ran under the old deadline must end first.
-    if (!this.held()) this.lose();
+    if (!this.isHeld()) this.recordLoss();
     this.rival = undefined;
     this.lastWarning = '';
     // The answers of two beats may arrive out of order.
     this.heldUntil = Math.max(this.heldUntil, sentAt + this.options.leaseMs * 0.9);
     clearTimeout(this.expiry);
     this.expiry = setTimeout(() => {
-      this.lose();
+      this.recordLoss();
     }, this.heldUntil - performance.now()).unref();
-    this.tell();
+    this.notifyListeners();
   }
 
-  private lose(): void {
+  private recordLoss(): void {
     this.heldUntil = 0;
     clearTimeout(this.expiry);
-    this.tell();
+    this.notifyListeners();
   }
 
-  private tell(): void {
-    const held = this.held();
-    if (held === this.said) return;
-    this.said = held;
+  private notifyListeners(): void {
+    const held = this.isHeld();
+    if (held === this.reportedHeld) return;
+    this.reportedHeld = held;
     for (const listener of this.listeners) listener(held);
   }
 
@@ -376,19 +380,19 @@ export class Lease {
       this.options
         .rows()
         .updateOne(
-          { _id: this.options.host, 'lease.holder': this.holder },
+          { _id: this.options.host, 'lease.leader': this.candidateId },
           { $unset: { lease: 1 } },
         );
-    await bounded(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
+    await withTimeout(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
       this.options.log.warn(
         `the lease could not be released, another process takes it after ` +
-          `${String(this.options.leaseMs / 1000)} s: ${messageOf(error)}`,
+          `${String(this.options.leaseMs / 1000)} s: ${getErrorMessage(error)}`,
       );
     });
   }
 
   /** Logs a warning once, not at every beat. */
-  private warn(message: string): void {
+  private warnOnce(message: string): void {
     if (message !== this.lastWarning) this.options.log.warn(message);
     this.lastWarning = message;
   }

@@ -1,17 +1,17 @@
 import type { EventBus } from '../model/events.js';
-import { WakeServer, type Hint } from './wake-socket.js';
+import { WakeServer, type LeaderHint } from './wake-socket.js';
 
-export interface ListeningContext {
+export interface WakeListenerContext {
   readonly stateDir: string;
   readonly events: EventBus;
   /** Milliseconds between two checks of the socket's file. */
   readonly everyMs: number;
   /** Returns false if the hint is not accepted, because this process is about to end. */
-  readonly onHint: (hint: Hint) => boolean;
+  readonly onHint: (hint: LeaderHint) => boolean;
   /** Whether this process still leads: the socket of another leader must not be replaced. */
-  readonly confirm: () => Promise<boolean>;
+  readonly confirmLease: () => Promise<boolean>;
   /** Receives the socket's file (device and inode) whenever there is a new one. */
-  readonly announce: (socket: string) => void;
+  readonly announceSocket: (socket: string) => void;
 }
 
 /**
@@ -19,13 +19,13 @@ export interface ListeningContext {
  * cannot be created, or if somebody removed or replaced the file. Until then the leader finds the
  * others' captures by polling.
  */
-export class Listening {
+export class WakeListener {
   private server: WakeServer | undefined;
   private timer: NodeJS.Timeout | undefined;
   private checking: Promise<void> | undefined;
   private isFailing = false;
 
-  constructor(private readonly context: ListeningContext) {}
+  constructor(private readonly context: WakeListenerContext) {}
 
   /** Call this right after the lease was confirmed. */
   async start(): Promise<void> {
@@ -46,23 +46,23 @@ export class Listening {
   private async check(): Promise<void> {
     if (
       (await this.server?.isReachable()) !== true &&
-      (await this.context.confirm().catch(() => false))
+      (await this.context.confirmLease().catch(() => false))
     )
       await this.listen();
   }
 
   /** Never rejects. */
   private async listen(): Promise<void> {
-    const { stateDir, announce, onHint, events } = this.context;
+    const { stateDir, announceSocket, onHint, events } = this.context;
     try {
-      const before = this.server,
+      const earlier = this.server,
         server = new WakeServer(stateDir, onHint);
       const socket = await server.start();
       this.server = server;
-      announce(socket);
+      announceSocket(socket);
       this.isFailing = false;
       // Closes the other processes' connections; they connect to the new socket then.
-      await before?.close();
+      await earlier?.close();
     } catch (error) {
       // Reported once until it works again.
       if (!this.isFailing)

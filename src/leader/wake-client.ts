@@ -1,30 +1,30 @@
 import { connect, type Socket } from 'node:net';
-import { messageLimit, readLines, socketPath, type Hint } from './wake-socket.js';
+import { messageLimit, readLines, getWakeSocketPath, type LeaderHint } from './wake-socket.js';
 
 export interface WakeClientDeps {
   readonly stateDir: string;
   /** Makes captures due at once that the leader has not accepted. Must not reject. */
   makeDue(ids: readonly string[]): Promise<void>;
   /** Called when the process that listened has ended or is about to. */
-  onGone?(): void;
+  onLeaderGone?(): void;
 }
 
 /** A hint that the leader has not acknowledged yet. */
-interface Waiting {
-  readonly hint: Hint;
+interface UnacknowledgedHint {
+  readonly hint: LeaderHint;
   readonly line: string;
-  readonly answer?: (taken: boolean) => void;
+  readonly resolve?: (acknowledged: boolean) => void;
 }
 
 /** In milliseconds. A leader that acknowledges nothing for so long is stuck. */
-const takenMs = 2_000;
+const acknowledgeMs = 2_000;
 const firstRetryMs = 20,
   longestRetryMs = 500;
 /**
  * How often it tries to announce captures that were made due. The next leader finds them by
  * itself.
  */
-const tries = 10;
+const maxTries = 10;
 const waitingLimit = 10_000;
 
 /**
@@ -37,55 +37,55 @@ export class WakeClient {
   private socket: Socket | undefined;
   private number = 0;
   private bytes = 0;
-  private readonly waiting = new Map<number, Waiting>();
+  private readonly waiting = new Map<number, UnacknowledgedHint>();
   /** Captures to make due, in few calls. */
   private dueIds: string[] = [];
-  private storing: Promise<void> | undefined;
+  private makingDue: Promise<void> | undefined;
   /** The hint for the next listener: everything that nobody acknowledged. */
-  private missed: Hint | undefined;
-  private telling = false;
+  private missed: LeaderHint | undefined;
+  private isSendingMissed = false;
   private failures = 0;
   private notBefore = 0;
   private retry: NodeJS.Timeout | undefined;
   private late: NodeJS.Timeout | undefined;
-  private watching = false;
+  private keepsConnection = false;
   private closed = false;
 
   constructor(private readonly deps: WakeClientDeps) {}
 
   /** Neither throws nor waits. */
-  tell(hint: Hint): void {
-    if (this.closed) this.miss([hint]);
-    else this.add(hint);
+  sendHint(hint: LeaderHint): void {
+    if (this.closed) this.recordMissed([hint]);
+    else this.queueHint(hint);
   }
 
   /** Whether the leader answers within this many milliseconds. */
-  async ask(ms: number): Promise<boolean> {
+  async ping(ms: number): Promise<boolean> {
     if (this.closed) return false;
-    let late: NodeJS.Timeout | undefined;
+    let timeout: NodeJS.Timeout | undefined;
     try {
       return await new Promise<boolean>((resolve) => {
-        late = setTimeout(() => {
+        timeout = setTimeout(() => {
           resolve(false);
         }, ms);
-        this.add({}, resolve);
+        this.queueHint({}, resolve);
       });
     } finally {
-      clearTimeout(late);
+      clearTimeout(timeout);
     }
   }
 
   /**
    * Sets whether a connection stays open. When that ends, unacknowledged captures are made due.
    */
-  watch(watching: boolean): void {
-    this.watching = watching && !this.closed;
-    if (!watching) {
+  keepConnected(keepsConnection: boolean): void {
+    this.keepsConnection = keepsConnection && !this.closed;
+    if (!keepsConnection) {
       clearTimeout(this.retry);
       this.retry = undefined;
       this.failures = this.notBefore = 0;
       this.socket?.destroy();
-      this.giveUp();
+      this.failWaiting();
     }
     this.connectSoon();
   }
@@ -93,14 +93,14 @@ export class WakeClient {
   /** Makes all unacknowledged captures due. */
   async close(): Promise<void> {
     this.closed = true;
-    this.watching = false;
+    this.keepsConnection = false;
     clearTimeout(this.retry);
     this.socket?.destroy();
-    this.giveUp();
-    await this.storing;
+    this.failWaiting();
+    await this.makingDue;
   }
 
-  private add(hint: Hint, answer?: (taken: boolean) => void): void {
+  private queueHint(hint: LeaderHint, resolve?: (acknowledged: boolean) => void): void {
     const number = ++this.number;
     const line = `${JSON.stringify({ ...hint, number })}\n`;
     if (
@@ -108,24 +108,24 @@ export class WakeClient {
       this.bytes + line.length > 8 * messageLimit ||
       this.waiting.size >= waitingLimit
     ) {
-      answer?.(false);
-      this.miss([hint]);
-      this.tellMissed();
+      resolve?.(false);
+      this.recordMissed([hint]);
+      this.sendMissed();
       return;
     }
-    this.waiting.set(number, { hint, line, ...(answer && { answer }) });
+    this.waiting.set(number, { hint, line, ...(resolve && { resolve }) });
     this.bytes += line.length;
-    if (this.socket?.readyState === 'open') this.write(this.socket, line);
+    if (this.socket?.readyState === 'open') this.writeLine(this.socket, line);
     else this.connectSoon();
   }
 
-  private write(socket: Socket, line: string): void {
+  private writeLine(socket: Socket, line: string): void {
     socket.write(line);
     // The process stays alive until its hints were acknowledged or have failed.
     socket.ref();
     this.late ??= setTimeout(() => {
       this.socket?.destroy();
-    }, takenMs).unref();
+    }, acknowledgeMs).unref();
   }
 
   private connectSoon(): void {
@@ -135,91 +135,92 @@ export class WakeClient {
       if (isUrgent) this.retry.ref();
       return;
     }
-    if (!isUrgent && !this.watching && (!this.missed || this.failures > tries)) return;
+    if (!isUrgent && !this.keepsConnection && (!this.missed || this.failures > maxTries)) return;
     const delay = this.notBefore - performance.now();
-    if (delay <= 0) return this.open();
+    if (delay <= 0) return this.openSocket();
     this.retry = setTimeout(() => {
       this.retry = undefined;
-      this.open();
+      this.openSocket();
     }, delay);
     if (!isUrgent) this.retry.unref();
   }
 
-  private open(): void {
-    const socket = connect(socketPath(this.deps.stateDir));
+  private openSocket(): void {
+    const socket = connect(getWakeSocketPath(this.deps.stateDir));
     this.socket = socket;
-    let isThere = false;
+    let isConnected = false;
     socket.on('connect', () => {
-      isThere = true;
+      isConnected = true;
       socket.unref();
-      for (const { line } of this.waiting.values()) this.write(socket, line);
+      for (const { line } of this.waiting.values()) this.writeLine(socket, line);
       // Only an answer shows that the listening process is at work.
-      if (this.watching) this.add({});
-      this.tellMissed();
+      if (this.keepsConnection) this.queueHint({});
+      this.sendMissed();
     });
     readLines(socket, (line) => {
-      this.noteTaken(socket, Number(line));
+      this.acknowledge(socket, Number(line));
     });
     socket.on('error', () => {
       /* No process leads now. */
     });
     socket.on('close', () => {
-      this.end(isThere);
+      this.handleClose(isConnected);
     });
   }
 
-  private noteTaken(socket: Socket, number: number): void {
+  private acknowledge(socket: Socket, number: number): void {
     this.failures = 0;
-    const taken = this.waiting.get(number);
-    if (!taken) return;
+    const acknowledged = this.waiting.get(number);
+    if (!acknowledged) return;
     this.waiting.delete(number);
-    this.bytes -= taken.line.length;
-    taken.answer?.(true);
+    this.bytes -= acknowledged.line.length;
+    acknowledged.resolve?.(true);
     clearTimeout(this.late);
     this.late = undefined;
     if (this.waiting.size === 0) {
       socket.unref();
-      this.tellMissed();
+      this.sendMissed();
     } else
       this.late = setTimeout(() => {
         socket.destroy();
-      }, takenMs).unref();
+      }, acknowledgeMs).unref();
   }
 
-  private end(wasThere: boolean): void {
+  private handleClose(wasConnected: boolean): void {
     this.socket = undefined;
     clearTimeout(this.late);
     this.late = undefined;
-    this.giveUp();
+    this.failWaiting();
     if (this.closed) return;
     this.notBefore =
       performance.now() + Math.min(longestRetryMs, firstRetryMs * 2 ** this.failures++);
-    if (wasThere) this.deps.onGone?.();
+    if (wasConnected) this.deps.onLeaderGone?.();
     this.connectSoon();
   }
 
-  private giveUp(): void {
+  private failWaiting(): void {
     const all = [...this.waiting.values()];
     this.waiting.clear();
     this.bytes = 0;
-    for (const { answer } of all) answer?.(false);
-    this.miss(all.map(({ hint }) => hint));
+    for (const { resolve } of all) resolve?.(false);
+    this.recordMissed(all.map(({ hint }) => hint));
   }
 
-  private miss(hints: readonly Hint[]): void {
+  private recordMissed(hints: readonly LeaderHint[]): void {
     const ids = hints.flatMap(({ captures = [] }) => captures.map(({ id }) => id));
     const all = this.missed ? [...hints, this.missed] : hints;
     const run = all.some((hint) => hint.run),
-      look = ids.length > 0 || all.some((hint) => hint.look);
-    this.missed = run || look ? { ...(run && { run }), ...(look && { look }) } : undefined;
+      checkOutbox = ids.length > 0 || all.some((hint) => hint.checkOutbox);
+    this.missed =
+      run || checkOutbox ? { ...(run && { run }), ...(checkOutbox && { checkOutbox }) } : undefined;
     if (ids.length === 0) return;
     for (const id of ids) this.dueIds.push(id);
-    this.storing ??= this.store().finally(() => {
-      this.storing = undefined;
+    this.makingDue ??= this.makeAllDue().finally(() => {
+      this.makingDue = undefined;
     });
   }
 
-  private async store(): Promise<void> {
+  private async makeAllDue(): Promise<void> {
     while (this.dueIds.length > 0) await this.deps.makeDue(this.dueIds.splice(0));
   }
 
@@ -227,17 +228,17 @@ export class WakeClient {
    * Sends the missed hint after its captures were made due; otherwise the leader would not find
    * them.
    */
-  private tellMissed(): void {
-    if (!this.missed || this.telling) return;
-    this.telling = true;
-    void Promise.resolve(this.storing).then(() => {
-      this.telling = false;
+  private sendMissed(): void {
+    if (!this.missed || this.isSendingMissed) return;
+    this.isSendingMissed = true;
+    void Promise.resolve(this.makingDue).then(() => {
+      this.isSendingMissed = false;
       const { missed } = this;
       if (!missed || this.socket?.readyState !== 'open') return this.connectSoon();
       // Wait until there is room again.
       if (this.waiting.size > 0) return;
       this.missed = undefined;
-      this.add(missed);
+      this.queueHint(missed);
     });
   }
 }

@@ -10,29 +10,29 @@ import type { Capture } from '../model/words.js';
  * requested, or that captures in the outbox were made due. An empty hint asks whether there is a
  * leader.
  */
-export interface Hint {
+export interface LeaderHint {
   readonly captures?: readonly Capture[];
   readonly run?: true;
-  readonly look?: true;
+  readonly checkOutbox?: true;
 }
 
 export const messageLimit = 1024 * 1024;
 
-export function socketPath(stateDir: string): string {
-  return join(stateDir, 'lanes.sock');
+export function getWakeSocketPath(stateDir: string): string {
+  return join(stateDir, 'leader.sock');
 }
 
 /**
  * Calls `take` for each whole line. Closes a connection that sends longer lines than any of ours.
  */
-export function readLines(socket: Socket, take: (line: string) => void): void {
+export function readLines(socket: Socket, handleLine: (line: string) => void): void {
   let text = '';
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
     text += chunk;
     let start = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      take(text.slice(start, end));
+      handleLine(text.slice(start, end));
       start = end + 1;
     }
     text = text.slice(start);
@@ -52,15 +52,15 @@ export class WakeServer {
    * Node unlinks a server's original path when the server closes. The next leader may have its
    * socket at the known path by then, so the server starts at a path of its own.
    */
-  private readonly ownPath: string;
+  private readonly initialPath: string;
 
   /** @param onHint returns false if the hint is refused, because this process is about to end */
   constructor(
     private readonly stateDir: string,
-    private readonly onHint: (hint: Hint) => boolean,
+    private readonly onHint: (hint: LeaderHint) => boolean,
   ) {
     // No longer than the known name, whose length `init` checks.
-    this.ownPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
+    this.initialPath = join(stateDir, `l.${randomBytes(4).toString('hex')}`);
   }
 
   /**
@@ -69,39 +69,41 @@ export class WakeServer {
    */
   async start(): Promise<string> {
     try {
-      return await this.open();
+      return await this.bindSocket();
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
-  private async open(): Promise<string> {
+  private async bindSocket(): Promise<string> {
     const server = createServer((socket) => {
-      this.listen(socket);
+      this.acceptConnection(socket);
     });
     this.server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.ownPath, () => {
+      server.listen(this.initialPath, () => {
         server.off('error', reject);
         resolve();
       });
     });
     server.unref();
-    const inode = await readInode(this.ownPath);
+    const inode = await readInode(this.initialPath);
     if (inode === undefined)
-      throw new Error(`the socket ${this.ownPath} was removed while it was made`);
+      throw new Error(`the socket ${this.initialPath} was removed while it was made`);
     // Only the leader gets here: an existing socket belongs to a process that is gone or about to
     // end.
-    await rename(this.ownPath, socketPath(this.stateDir));
+    await rename(this.initialPath, getWakeSocketPath(this.stateDir));
     this.inode = inode;
     return inode;
   }
 
   /** Whether the known name still leads to the file that this server listens at. */
   async isReachable(): Promise<boolean> {
-    return this.inode !== undefined && (await readInode(socketPath(this.stateDir))) === this.inode;
+    return (
+      this.inode !== undefined && (await readInode(getWakeSocketPath(this.stateDir))) === this.inode
+    );
   }
 
   async close(): Promise<void> {
@@ -116,11 +118,11 @@ export class WakeServer {
       });
   }
 
-  private listen(socket: Socket): void {
+  private acceptConnection(socket: Socket): void {
     this.sockets.add(socket);
     socket.unref();
     readLines(socket, (line) => {
-      this.take(socket, line);
+      this.handleLine(socket, line);
     });
     socket.on('error', () => {
       /* The other process ended; its captures are in the outbox. */
@@ -130,8 +132,8 @@ export class WakeServer {
     });
   }
 
-  private take(socket: Socket, line: string): void {
-    let hint: Hint & { readonly number?: unknown };
+  private handleLine(socket: Socket, line: string): void {
+    let hint: LeaderHint & { readonly number?: unknown };
     try {
       hint = JSON.parse(line) as typeof hint;
     } catch {
@@ -140,12 +142,12 @@ export class WakeServer {
     const captures = hint.captures?.map((capture) => ({
       ...capture,
       dueAt: new Date(capture.dueAt),
-      ...(capture.leftSince && { leftSince: new Date(capture.leftSince) }),
+      ...(capture.unreferencedSince && { unreferencedSince: new Date(capture.unreferencedSince) }),
     }));
     const isTaken = this.onHint({
       ...(captures ? { captures } : {}),
       ...(hint.run ? { run: true } : {}),
-      ...(hint.look ? { look: true } : {}),
+      ...(hint.checkOutbox ? { checkOutbox: true } : {}),
     });
     if (!isTaken || socket.writableLength > messageLimit) socket.destroy();
     else if (typeof hint.number === 'number') socket.write(`${String(hint.number)}\n`);

@@ -1,9 +1,9 @@
 import type { EventBus } from '../model/events.js';
-import { settle } from '../decisions/transitions.js';
+import { acknowledgeDelivery } from '../decisions/transitions.js';
 import type { HostId, Path, Version } from '../model/words.js';
 import type { Ledger } from './ledger.js';
 
-interface Pending {
+interface QueuedAcknowledgement {
   path: Path;
   version: Version;
   hosts: HostId[];
@@ -20,8 +20,8 @@ const batchLimit = 500;
  * fails, the path becomes pending for the host again, which no longer counts as a holder.
  * Acknowledgements of one version that arrive during a write share one update.
  */
-export class Settler {
-  private pending = new Map<string, Pending>();
+export class Acknowledger {
+  private queued = new Map<string, QueuedAcknowledgement>();
   private flushing: Promise<void> | undefined;
 
   constructor(
@@ -30,10 +30,10 @@ export class Settler {
   ) {}
 
   /** Resolves once it is stored. */
-  settle(path: Path, version: Version, host: HostId, sha256?: string): Promise<void> {
+  acknowledge(path: Path, version: Version, host: HostId, sha256?: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const key = `${version} ${path}`;
-      const pending = this.pending.get(key) ?? {
+      const acknowledgement = this.queued.get(key) ?? {
         path,
         version,
         hosts: [],
@@ -41,11 +41,11 @@ export class Settler {
         done: [],
         failed: [],
       };
-      pending.hosts.push(host);
-      pending.sha256 ??= sha256;
-      pending.done.push(resolve);
-      pending.failed.push(reject);
-      this.pending.set(key, pending);
+      acknowledgement.hosts.push(host);
+      acknowledgement.sha256 ??= sha256;
+      acknowledgement.done.push(resolve);
+      acknowledgement.failed.push(reject);
+      this.queued.set(key, acknowledgement);
       this.flushing ??= this.flush();
     });
   }
@@ -55,24 +55,24 @@ export class Settler {
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    while (this.pending.size > 0) {
-      const batch = [...this.pending.entries()].slice(0, batchLimit);
-      for (const [key] of batch) this.pending.delete(key);
-      await this.write(batch.map(([, pending]) => pending));
+    while (this.queued.size > 0) {
+      const batch = [...this.queued.entries()].slice(0, batchLimit);
+      for (const [key] of batch) this.queued.delete(key);
+      await this.writeBatch(batch.map(([, acknowledgement]) => acknowledgement));
     }
     this.flushing = undefined;
   }
 
-  private async write(batch: Pending[]): Promise<void> {
+  private async writeBatch(batch: QueuedAcknowledgement[]): Promise<void> {
     try {
-      const missed = new Set(await this.ledger.holdMany(batch));
-      for (const pending of batch) {
-        if (missed.has(pending)) await this.settleMoved(pending);
+      const missed = new Set(await this.ledger.markManyHeld(batch));
+      for (const acknowledgement of batch) {
+        if (missed.has(acknowledgement)) await this.acknowledgeMoved(acknowledgement);
         else
-          this.events.emit('settled', {
-            path: pending.path,
-            version: pending.version,
-            hosts: pending.hosts,
+          this.events.emit('acknowledged', {
+            path: acknowledgement.path,
+            version: acknowledgement.version,
+            hosts: acknowledgement.hosts,
           });
       }
       for (const { done } of batch) for (const resolve of done) resolve();
@@ -82,7 +82,7 @@ export class Settler {
   }
 
   /** The entry changed while this version was delivered. */
-  private async settleMoved({ path, version, hosts }: Pending): Promise<void> {
-    await this.ledger.changeNow(path, (now) => settle(now, version, hosts));
+  private async acknowledgeMoved({ path, version, hosts }: QueuedAcknowledgement): Promise<void> {
+    await this.ledger.transitionLatest(path, (now) => acknowledgeDelivery(now, version, hosts));
   }
 }

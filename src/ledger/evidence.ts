@@ -1,10 +1,10 @@
-import type { Evidence, Question } from '../decisions/reconcile.js';
-import { changedAt, haveSameFacts } from '../decisions/file-state.js';
-import type { Entry, HostId, Path, Seen } from '../model/words.js';
-import type { FoldContext, Reason } from './reconcile-context.js';
+import type { Evidence, EvidenceRequest } from '../decisions/reconcile.js';
+import { readChangeTime, haveSameSizeAndTime } from '../decisions/file-state.js';
+import type { Entry, HostId, Path, LocalFileInfo } from '../model/words.js';
+import type { ReconcileContext, ReconcileReason } from './reconcile-context.js';
 
 /** The evidence for a decision, and the file that it is about. */
-export interface Gathered {
+export interface GatheredEvidence {
   evidence: Partial<Evidence>;
   copy: string | undefined;
 }
@@ -18,77 +18,96 @@ const skewMs = 60_000;
 const secondMs = 1_000;
 
 /** Answers one question of `reconcile` from this disk or the database. */
-export async function gather(
-  context: FoldContext,
-  { ask }: Question,
-  about: { path: Path; entry: Entry | undefined; seen: Seen | undefined },
-  reason: Reason,
-  before: Gathered,
-): Promise<Gathered> {
+export async function gatherEvidence(
+  context: ReconcileContext,
+  { needs: question }: EvidenceRequest,
+  about: { path: Path; entry: Entry | undefined; info: LocalFileInfo | undefined },
+  reason: ReconcileReason,
+  gatheredBefore: GatheredEvidence,
+): Promise<GatheredEvidence> {
   const { disk } = context,
-    { path, entry, seen } = about;
-  switch (ask) {
+    { path, entry, info: localInfo } = about;
+  switch (question) {
     case 'ownCopy':
     case 'lateDelivery': {
-      const copy =
-        entry?.facts && (await disk.findOwnCopy(entry, { late: ask === 'lateDelivery' }));
-      return { evidence: { ...before.evidence, [ask]: copy !== undefined }, copy };
+      const copyPath =
+        entry?.info && (await disk.findOwnCopy(entry, { late: question === 'lateDelivery' }));
+      return {
+        evidence: { ...gatheredBefore.evidence, [question]: copyPath !== undefined },
+        copy: copyPath,
+      };
     }
     case 'uncaptured': {
-      const copy = entry && (await disk.findUncaptured(entry));
-      return { evidence: { ...before.evidence, uncaptured: copy !== undefined }, copy };
-    }
-    case 'taken': {
-      const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
-      const since = new Date((reason.savedAt?.getTime() ?? Date.now()) - secondMs);
-      const copy = await disk.findTaken(
-        path,
-        since,
-        (found) => asserted === undefined || haveSameFacts(asserted, found),
-      );
-      return { evidence: { ...before.evidence, taken: copy !== undefined }, copy };
-    }
-    case 'cameLately':
+      const copyPath = entry && (await disk.findUncaptured(entry));
       return {
-        ...before,
+        evidence: { ...gatheredBefore.evidence, uncaptured: copyPath !== undefined },
+        copy: copyPath,
+      };
+    }
+    case 'takenByDelete': {
+      const asserted = reason.asserted?.find((one) => one.path === path)?.info;
+      const changedSince = new Date((reason.savedAt?.getTime() ?? Date.now()) - secondMs);
+      const copyPath = await disk.findRemoved(
+        path,
+        changedSince,
+        (info) => asserted === undefined || haveSameSizeAndTime(asserted, info),
+      );
+      return {
+        evidence: { ...gatheredBefore.evidence, takenByDelete: copyPath !== undefined },
+        copy: copyPath,
+      };
+    }
+    case 'arrivedRecently':
+      return {
+        ...gatheredBefore,
         evidence: {
-          ...before.evidence,
-          cameLately: mayHaveComeSince(entry, seen) && isYoung(reason.savedAt, context.awaitedMs),
+          ...gatheredBefore.evidence,
+          arrivedRecently:
+            mayHaveArrivedSince(entry, localInfo) &&
+            isRecentSave(reason.savedAt, context.awaitSaveMs),
         },
       };
-    case 'awaited':
+    case 'saveExpected':
       return {
-        ...before,
+        ...gatheredBefore,
         evidence: {
-          ...before.evidence,
-          awaited: isRecent(seen, context.awaitedMs) || (await context.isCaptured(path)),
+          ...gatheredBefore.evidence,
+          saveExpected:
+            isRecentFile(localInfo, context.awaitSaveMs) || (await context.isCaptured(path)),
         },
       };
     case 'referenced':
       return {
-        ...before,
+        ...gatheredBefore,
         evidence: {
-          ...before.evidence,
+          ...gatheredBefore.evidence,
           referenced:
-            isSavedSince(entry, path, reason, context.me) || (await context.isReferenced(path)),
+            isSavedAfterDelete(entry, path, reason, context.me) ||
+            (await context.isReferenced(path)),
         },
       };
   }
 }
 
 /** Allows for clock skew, because the clock of another host may have dated the version. */
-function mayHaveComeSince(entry: Entry | undefined, seen: Seen | undefined): boolean {
-  const came = seen && changedAt(seen);
-  return entry !== undefined && (came === undefined || came > entry.capturedAt.getTime() - skewMs);
+function mayHaveArrivedSince(
+  entry: Entry | undefined,
+  localInfo: LocalFileInfo | undefined,
+): boolean {
+  const arrivedAt = localInfo && readChangeTime(localInfo);
+  return (
+    entry !== undefined &&
+    (arrivedAt === undefined || arrivedAt > entry.capturedAt.getTime() - skewMs)
+  );
 }
 
-function isYoung(savedAt: Date | undefined, limitMs: number): boolean {
+function isRecentSave(savedAt: Date | undefined, limitMs: number): boolean {
   return savedAt !== undefined && Date.now() - savedAt.getTime() < limitMs;
 }
 
-function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
-  const since = seen && changedAt(seen);
-  return since !== undefined && Math.abs(Date.now() - since) < awaitedMs;
+function isRecentFile(localInfo: LocalFileInfo | undefined, awaitedMs: number): boolean {
+  const changedSince = localInfo && readChangeTime(localInfo);
+  return changedSince !== undefined && Math.abs(Date.now() - changedSince) < awaitedMs;
 }
 
 /**
@@ -96,10 +115,10 @@ function isRecent(seen: Seen | undefined, awaitedMs: number): boolean {
  * Then no search of the documents is needed, which would delay the path. If this host wrote the
  * tombstone, one clock dated both.
  */
-function isSavedSince(
+function isSavedAfterDelete(
   entry: Entry | undefined,
   path: Path,
-  { savedAt, asserted }: Reason,
+  { savedAt, asserted }: ReconcileReason,
   me: HostId,
 ): boolean {
   if (asserted?.some((one) => one.path === path)) return true;

@@ -2,17 +2,17 @@ import type { mongo } from 'mongoose';
 import type { Entry, HostId, Path } from '../model/words.js';
 
 /** An entry as it is stored: its path is the `_id`. */
-export type Row = Omit<Entry, 'path'> & { _id: string };
-export type Filter = mongo.Filter<Row>;
-export type Update = mongo.UpdateFilter<Row>;
+export type LedgerRow = Omit<Entry, 'path'> & { _id: string };
+export type LedgerFilter = mongo.Filter<LedgerRow>;
+export type LedgerUpdate = mongo.UpdateFilter<LedgerRow>;
 
 /**
  * Selects the entries that meet every given condition. `missing`: files that no host holds.
  * `sendable`: due entries whose origin holds the bytes.
  */
 export interface CountFilter {
-  owed?: HostId;
-  sender?: HostId;
+  pending?: HostId;
+  origin?: HostId;
   blocked?: HostId;
   below?: Path;
   missing?: true;
@@ -29,29 +29,29 @@ export interface CountFilter {
  * Matches the ids of a sync dir's paths: from `dir/` up to, not including, `dir0` (`0` is the
  * byte after `/`).
  */
-export function isBelow(dir: Path): { $gte: string; $lt: string } {
+export function matchBelow(dir: Path): { $gte: string; $lt: string } {
   return { $gte: `${dir}/`, $lt: `${dir}0` };
 }
 
 /** Matches due entries whose bytes the origin holds. A tombstone needs no bytes. */
-export function sendableBy(sender: HostId): Filter {
-  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: sender }, { kind: 'tombstone' }] };
+export function matchSendableBy(origin: HostId): LedgerFilter {
+  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: origin }, { kind: 'tombstone' }] };
 }
 
-export function countFilter(filter: CountFilter): Filter {
+export function makeCountFilter(filter: CountFilter): LedgerFilter {
   const { since, before } = filter;
   const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
   return {
-    ...(filter.owed ? { owed: filter.owed } : {}),
-    ...(filter.sender ? { sender: filter.sender } : {}),
+    ...(filter.pending ? { pending: filter.pending } : {}),
+    ...(filter.origin ? { origin: filter.origin } : {}),
     ...(filter.blocked ? { 'blocked.host': filter.blocked } : {}),
-    ...(filter.below ? { _id: isBelow(filter.below) } : {}),
+    ...(filter.below ? { _id: matchBelow(filter.below) } : {}),
     ...(filter.missing ? { kind: 'file', heldBy: [] } : {}),
     ...(filter.deliverableBy
       ? { $and: [{ $or: [{ kind: 'tombstone' }, { heldBy: { $in: [...filter.deliverableBy] } }] }] }
       : {}),
     ...(filter.kind ? { kind: filter.kind } : {}),
     ...((since ?? before) ? { capturedAt: captured } : {}),
-    ...(filter.sendable && filter.sender ? sendableBy(filter.sender) : {}),
+    ...(filter.sendable && filter.origin ? matchSendableBy(filter.origin) : {}),
   };
 }

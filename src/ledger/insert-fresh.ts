@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
-import { makeVersion } from '../decisions/entries.js';
+import { makeVersionEntry } from '../decisions/entries.js';
 import type { Entry, Path } from '../model/words.js';
-import { hashAtOnceLimit, type FoldContext, type Reason } from './reconcile-context.js';
+import {
+  immediateHashLimit,
+  type ReconcileContext,
+  type ReconcileReason,
+} from './reconcile-context.js';
 
 /** In milliseconds. A file written within this time before it was named is most likely new. */
 const freshMs = 60_000;
@@ -12,24 +16,24 @@ const freshMs = 60_000;
  * first. If the path already has an entry, nothing is written and the ordinary path compares
  * both. All other cases are left to the ordinary path as well.
  */
-export async function insertFresh(
-  context: FoldContext,
+export async function insertFreshEntry(
+  context: ReconcileContext,
   path: Path,
-  { savedBy, alsoHeldBy, overrules }: Reason,
+  { savedBy, alsoHeldBy, overrules }: ReconcileReason,
 ): Promise<Entry | undefined> {
   const { ledger, disk, me } = context;
-  if (!context.wantedBy(path)) return undefined;
+  if (!context.listReceivers(path)) return undefined;
   try {
-    const seen = await disk.hash(path, {
+    const localInfo = await disk.hash(path, {
       keeps: true,
-      only: ({ size, mtime }) => size <= hashAtOnceLimit && Date.now() - mtime * 1000 <= freshMs,
+      only: ({ size, mtime }) => size <= immediateHashLimit && Date.now() - mtime * 1000 <= freshMs,
     });
-    const wantedBy = context.wantedBy(path);
-    if (!seen || !wantedBy) return undefined;
-    const entry = makeVersion(undefined, seen, {
+    const receivers = context.listReceivers(path);
+    if (!localInfo || !receivers) return undefined;
+    const entry = makeVersionEntry(undefined, localInfo, {
       path,
       me,
-      wantedBy,
+      wantedBy: receivers,
       version: randomUUID(),
       now: new Date(),
       savedBy,

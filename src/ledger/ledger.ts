@@ -1,46 +1,51 @@
 import type { mongo } from 'mongoose';
-import { gatherInserts, isDuplicateKey, isRefusedInPart } from '../util/collections.js';
+import { batchInserts, isDuplicateKey, isPartlyRefused } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { Gathering } from '../util/batcher.js';
-import { atOnce } from '../decisions/entries.js';
-import { leave, owe, release, type Transition } from '../decisions/transitions.js';
+import type { Batcher } from '../util/batcher.js';
+import { dueAtOnce } from '../decisions/entries.js';
+import {
+  removeHolder,
+  markPending,
+  releaseHost,
+  type Transition,
+} from '../decisions/transitions.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Entry, Failure, HostId, Path, Version } from '../model/words.js';
 import {
-  countFilter,
-  isBelow,
-  sendableBy,
+  makeCountFilter,
+  matchBelow,
+  matchSendableBy,
   type CountFilter,
-  type Filter,
-  type Row,
-  type Update,
+  type LedgerFilter,
+  type LedgerRow,
+  type LedgerUpdate,
 } from './filters.js';
 import { entryShape } from './row-shape.js';
-import { holdUpdate, toUpdate } from './updates.js';
+import { makeHoldUpdate, toLedgerUpdate } from './updates.js';
 
 /** How often an entry is read and written again because it changed in between. */
 const attempts = 10;
 /** Paths per query: a query has at most 16 MiB, like a document, and a path up to 2,000 bytes. */
 const readBatch = 1_000;
 /** The field that shows whether a row is still the one that was read. */
-const fence = 'version';
+const fenceField = 'version';
 /**
  * An array operator fails on a field that is no array, and stops the update of all rows after it.
  */
-const isList = { $type: 'array' } as const;
+const isArrayField = { $type: 'array' } as const;
 
-export interface Fence {
+export interface VersionFence {
   readonly path: Path;
   readonly version: Version;
 }
-export interface Sent extends Fence {
-  readonly sender: HostId;
+export interface OriginFence extends VersionFence {
+  readonly origin: HostId;
 }
 
-function toEntry({ _id, ...rest }: Row): Entry {
+function toEntry({ _id, ...rest }: LedgerRow): Entry {
   return { path: _id as Path, ...rest };
 }
-function toRow({ path, ...rest }: Entry): Row {
+function toRow({ path, ...rest }: Entry): LedgerRow {
   return { _id: path, ...rest };
 }
 
@@ -49,34 +54,34 @@ function toRow({ path, ...rest }: Entry): Row {
  * version it was decided on. There are no transactions.
  */
 export class Ledger {
-  private readonly inserting: Gathering<Row, void>;
+  private readonly insertBatcher: Batcher<LedgerRow, void>;
 
   /** @param collection called at each use, because the app may open its connection again */
   constructor(
-    private readonly collection: () => mongo.Collection<Row>,
+    private readonly collection: () => mongo.Collection<LedgerRow>,
     private readonly reader: RowReader,
   ) {
-    this.inserting = gatherInserts(collection);
+    this.insertBatcher = batchInserts(collection);
   }
 
-  private get rows(): mongo.Collection<Row> {
+  private get rows(): mongo.Collection<LedgerRow> {
     return this.collection();
   }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
-      { key: { sender: 1, owed: 1, capturedAt: 1 }, name: 'owed' },
-      { key: { owed: 1, capturedAt: 1 }, name: 'owed to' },
+      { key: { origin: 1, pending: 1, capturedAt: 1 }, name: 'pending at origin' },
+      { key: { pending: 1, capturedAt: 1 }, name: 'pending' },
       { key: { 'blocked.retryAt': 1 }, name: 'blocked until', sparse: true },
-      { key: { adoptable: 1 }, name: 'adoptable', sparse: true },
-      { key: { capturedBy: 1, unsure: 1 }, name: 'unsure' },
+      { key: { orphaned: 1 }, name: 'orphaned', sparse: true },
+      { key: { capturedBy: 1, unverified: 1 }, name: 'unverified' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
     ]);
   }
 
   async read(path: Path): Promise<Entry | undefined> {
     const row = await this.rows.findOne({ _id: path });
-    const [entry] = row ? await this.readable([row]) : [];
+    const [entry] = row ? await this.keepReadable([row]) : [];
     return entry;
   }
 
@@ -86,7 +91,7 @@ export class Ledger {
       const rows = await this.rows
         .find({ _id: { $in: paths.slice(at, at + readBatch) } })
         .toArray();
-      for (const entry of await this.readable(rows)) found.set(entry.path, entry);
+      for (const entry of await this.keepReadable(rows)) found.set(entry.path, entry);
     }
     return found;
   }
@@ -94,7 +99,7 @@ export class Ledger {
   /** Returns false if the path already has an entry. */
   async insert(entry: Entry): Promise<boolean> {
     try {
-      await this.inserting.ask(toRow(entry));
+      await this.insertBatcher.add(toRow(entry));
       return true;
     } catch (error) {
       if (isDuplicateKey(error)) return false;
@@ -110,26 +115,30 @@ export class Ledger {
   }
 
   /** Records that the hosts hold this version. Returns false if the fence fails. */
-  hold({ path, version }: Fence, hosts: readonly HostId[], sha256?: string): Promise<boolean> {
-    return this.update({ _id: path, version }, holdUpdate(hosts, sha256));
+  markHeld(
+    { path, version }: VersionFence,
+    hosts: readonly HostId[],
+    sha256?: string,
+  ): Promise<boolean> {
+    return this.updateRow({ _id: path, version }, makeHoldUpdate(hosts, sha256));
   }
 
   /** Like `markHeld`, for many versions at once. Returns those whose fence failed. */
-  async holdMany<T extends Fence & { hosts: readonly HostId[]; sha256?: string | undefined }>(
-    settles: readonly T[],
-  ): Promise<T[]> {
-    if (settles.length === 0) return [];
-    const operations = settles.map(({ path, version, hosts, sha256 }) => ({
-      updateOne: { filter: { _id: path, version }, update: holdUpdate(hosts, sha256) },
+  async markManyHeld<
+    T extends VersionFence & { hosts: readonly HostId[]; sha256?: string | undefined },
+  >(acknowledgements: readonly T[]): Promise<T[]> {
+    if (acknowledgements.length === 0) return [];
+    const operations = acknowledgements.map(({ path, version, hosts, sha256 }) => ({
+      updateOne: { filter: { _id: path, version }, update: makeHoldUpdate(hosts, sha256) },
     }));
     try {
       const result = await this.rows.bulkWrite(operations, { ordered: false });
-      if (result.matchedCount === settles.length) return [];
+      if (result.matchedCount === acknowledgements.length) return [];
     } catch (error) {
-      if (!isRefusedInPart(error)) throw error;
+      if (!isPartlyRefused(error)) throw error;
     }
-    const now = await this.readMany(settles.map(({ path }) => path));
-    return settles.filter(({ path, version }) => now.get(path)?.version !== version);
+    const now = await this.readMany(acknowledgements.map(({ path }) => path));
+    return acknowledgements.filter(({ path, version }) => now.get(path)?.version !== version);
   }
 
   /**
@@ -137,20 +146,26 @@ export class Ledger {
    * entry has another version or another origin by now. The origin counts, because an origin that
    * loses the bytes leaves the entry to be taken over.
    */
-  change({ path, version, sender }: Sent, transition: Transition): Promise<boolean> {
-    return this.update({ _id: path, version, sender }, toUpdate(transition));
+  writeTransition(
+    { path, version, origin }: OriginFence,
+    transition: Transition,
+  ): Promise<boolean> {
+    return this.updateRow({ _id: path, version, origin }, toLedgerUpdate(transition));
   }
 
   /**
    * Like `change`, decided on the newest state of the entry. Returns false if there is
    * no entry, or `decide` returns nothing.
    */
-  async changeNow(path: Path, decide: (now: Entry) => Transition | undefined): Promise<boolean> {
+  async transitionLatest(
+    path: Path,
+    decide: (now: Entry) => Transition | undefined,
+  ): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const now = await this.read(path),
         transition = now && decide(now);
       if (!transition) return false;
-      if (await this.change(now, transition)) return true;
+      if (await this.writeTransition(now, transition)) return true;
     }
     throw new SyncMediaError(
       'TIMED_OUT',
@@ -163,27 +178,27 @@ export class Ledger {
    * Always safe: at worst it causes one more delivery.
    * @param version the only version that is changed
    */
-  owe(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
-    return this.changeNow(path, (now) =>
-      version === undefined || now.version === version ? owe(now, hosts) : undefined,
+  markPending(path: Path, hosts: readonly HostId[], version?: Version): Promise<boolean> {
+    return this.transitionLatest(path, (now) =>
+      version === undefined || now.version === version ? markPending(now, hosts) : undefined,
     );
   }
 
   /**
    * Makes every entry of a sync dir pending for a host that neither holds it nor has it pending.
    * Returns how many.
-   * @param senders the origins whose entries are changed; default: all
+   * @param origins the origins whose entries are changed; default: all
    */
-  async oweLacking(dir: Path, host: HostId, senders?: readonly HostId[]): Promise<number> {
+  async markLackingPending(dir: Path, host: HostId, origins?: readonly HostId[]): Promise<number> {
     const result = await this.rows.updateMany(
       {
-        _id: isBelow(dir),
+        _id: matchBelow(dir),
         heldBy: { $ne: host },
-        owed: { $ne: host, ...isList },
+        pending: { $ne: host, ...isArrayField },
         'blocked.host': { $ne: host },
-        ...(senders ? { sender: { $in: [...senders] } } : {}),
+        ...(origins ? { origin: { $in: [...origins] } } : {}),
       },
-      { $addToSet: { owed: host }, $set: { dueAt: atOnce } },
+      { $addToSet: { pending: host }, $set: { dueAt: dueAtOnce } },
     );
     return result.modifiedCount;
   }
@@ -192,37 +207,37 @@ export class Ledger {
    * Finds entries that are pending for their own origin, or that no host may send. This host must
    * check its own disk for them. Sorted by path, after `after`.
    */
-  async owedToSender(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+  async findPendingAtOrigin(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
     const filter = {
-      owed: me,
-      $or: [{ sender: me }, { adoptable: true }],
+      pending: me,
+      $or: [{ origin: me }, { orphaned: true }],
       ...(after === undefined ? {} : { _id: { $gt: after } }),
-    } as Filter;
-    return this.find(filter, { limit, sort: { _id: 1 } });
+    } as LedgerFilter;
+    return this.findEntries(filter, { limit, sort: { _id: 1 } });
   }
 
   /**
    * Records that the host is not concerned: it neither holds the entry, nor has it pending, nor
    * is blocked.
    */
-  release({ path, version }: Fence, host: HostId): Promise<boolean> {
-    return this.update({ _id: path, version }, toUpdate(release(host)));
+  releaseHost({ path, version }: VersionFence, host: HostId): Promise<boolean> {
+    return this.updateRow({ _id: path, version }, toLedgerUpdate(releaseHost(host)));
   }
 
   /**
    * Records that the host's copy is gone. If the host was the origin, a holder may take the entry
    * over.
    */
-  leave(entry: Sent, host: HostId): Promise<boolean> {
-    return this.change(entry, leave(entry, host));
+  removeHolder(entry: OriginFence, host: HostId): Promise<boolean> {
+    return this.writeTransition(entry, removeHolder(entry, host));
   }
 
   /**
    * Blocks this path for one host: it waits separately and delays nothing. Without `retryAt` it
    * waits for a person.
    */
-  async block(
-    { path, version }: Fence,
+  async blockDelivery(
+    { path, version }: VersionFence,
     host: HostId,
     failure: Failure,
     since: Date,
@@ -231,22 +246,22 @@ export class Ledger {
     const blocked = { host, failure, since, ...(retryAt ? { retryAt } : {}) };
     // Two updates, because one update cannot pull from and push to the same array. After a crash
     // between them the entry is still pending.
-    await this.update({ _id: path, version }, { $pull: { blocked: { host } } });
-    await this.update(
-      { _id: path, version, owed: host },
-      { $pull: { owed: host }, $push: { blocked } },
+    await this.updateRow({ _id: path, version }, { $pull: { blocked: { host } } });
+    await this.updateRow(
+      { _id: path, version, pending: host },
+      { $pull: { pending: host }, $push: { blocked } },
     );
   }
 
   /** Makes the entry due at `dueAt`, not earlier. */
-  postpone({ path, version }: Fence, dueAt: Date): Promise<boolean> {
-    return this.update({ _id: path, version }, { $set: { dueAt } });
+  postpone({ path, version }: VersionFence, dueAt: Date): Promise<boolean> {
+    return this.updateRow({ _id: path, version }, { $set: { dueAt } });
   }
 
   /** Makes blocked paths pending again whose retry is due, at most `limit`. Returns how many. */
-  async retryBlocked(sender: HostId, now: Date, limit: number): Promise<number> {
-    const due = await this.find(
-      { sender, blocked: { $elemMatch: { retryAt: { $lte: now } } } },
+  async retryDueBlocked(origin: HostId, now: Date, limit: number): Promise<number> {
+    const due = await this.findEntries(
+      { origin, blocked: { $elemMatch: { retryAt: { $lte: now } } } },
       { limit },
     );
     let count = 0;
@@ -256,10 +271,10 @@ export class Ledger {
         .map(({ host }) => host);
       // The host stays in `blocked`, to remember since when the path fails. A success clears it.
       if (
-        await this.update(
+        await this.updateRow(
           { _id: path, version },
           {
-            $addToSet: { owed: { $each: hosts } },
+            $addToSet: { pending: { $each: hosts } },
             $unset: { 'blocked.$[due].retryAt': '' },
           },
           [{ 'due.host': { $in: hosts } }],
@@ -275,23 +290,23 @@ export class Ledger {
    * the oldest, each once.
    * @param exceptDirs sync dirs to leave out
    */
-  async owedTo(
+  async findPending(
     host: HostId,
-    sender: HostId,
+    origin: HostId,
     limit: number,
     exceptDirs: readonly Path[] = [],
   ): Promise<Entry[]> {
     const except =
-      exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: isBelow(dir) })) } : {};
-    const filter = { sender, owed: host, ...sendableBy(sender), ...except } as Filter;
+      exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: matchBelow(dir) })) } : {};
+    const filter = { origin, pending: host, ...matchSendableBy(origin), ...except } as LedgerFilter;
     const half = Math.max(1, Math.floor(limit / 2));
-    const newest = await this.find(filter, {
+    const newest = await this.findEntries(filter, {
       sort: { capturedAt: -1 },
       limit: half,
       batchSize: half,
     });
     if (newest.length < half) return newest;
-    const oldest = await this.find(filter, {
+    const oldest = await this.findEntries(filter, {
       sort: { capturedAt: 1 },
       limit: limit - half,
       batchSize: limit - half,
@@ -303,18 +318,22 @@ export class Ledger {
    * One query for all delivery queues: whether this origin has any due entry pending for one of
    * these hosts.
    */
-  async owedHosts(sender: HostId, hosts: readonly HostId[]): Promise<boolean> {
+  async hasPending(origin: HostId, hosts: readonly HostId[]): Promise<boolean> {
     if (hosts.length === 0) return false;
-    const filter: Filter = { sender, owed: { $in: [...hosts] }, ...sendableBy(sender) };
+    const filter: LedgerFilter = {
+      origin,
+      pending: { $in: [...hosts] },
+      ...matchSendableBy(origin),
+    };
     return (await this.rows.findOne(filter, { projection: { _id: 1 } })) !== null;
   }
 
   /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
-  adopt(entry: Entry, me: HostId): Promise<boolean> {
-    const holds: Filter = entry.kind === 'tombstone' ? {} : { heldBy: me };
-    return this.update(
-      { _id: entry.path, version: entry.version, sender: entry.sender, ...holds },
-      { $set: { sender: me, dueAt: atOnce }, $unset: { adoptable: '' } },
+  takeOver(entry: Entry, me: HostId): Promise<boolean> {
+    const holds: LedgerFilter = entry.kind === 'tombstone' ? {} : { heldBy: me };
+    return this.updateRow(
+      { _id: entry.path, version: entry.version, origin: entry.origin, ...holds },
+      { $set: { origin: me, dueAt: dueAtOnce }, $unset: { orphaned: '' } },
     );
   }
 
@@ -322,68 +341,76 @@ export class Ledger {
    * Finds entries that this host may take over, because their origin lost the bytes or is one of
    * `gone`.
    */
-  async adoptable(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
-    const left: Filter = { adoptable: true, heldBy: me, sender: { $ne: me } };
-    const orphaned: Filter = {
-      sender: { $in: [...gone] },
+  async findOrphaned(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
+    const lostByOrigin: LedgerFilter = { orphaned: true, heldBy: me, origin: { $ne: me } };
+    const orphaned: LedgerFilter = {
+      origin: { $in: [...gone] },
       $and: [
-        { $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] },
+        { $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }] },
         { $or: [{ heldBy: me }, { kind: 'tombstone' }] },
       ],
     };
-    const entries = await this.find(left, { limit });
-    if (gone.length > 0) entries.push(...(await this.find(orphaned, { limit })));
+    const entries = await this.findEntries(lostByOrigin, { limit });
+    if (gone.length > 0) entries.push(...(await this.findEntries(orphaned, { limit })));
     return entries;
   }
 
   /** Streams the entries below a sync dir. */
-  async *below(
+  async *streamBelow(
     dir: Path,
     { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
   ): AsyncIterable<Entry> {
     const rows = this.rows.find(
-      { ...countFilter({ ...filter, below: dir }), ...(heldBy ? { heldBy } : {}) } as Filter,
+      {
+        ...makeCountFilter({ ...filter, below: dir }),
+        ...(heldBy ? { heldBy } : {}),
+      } as LedgerFilter,
       { batchSize: 500 },
     );
-    for await (const row of rows) yield* await this.readable([row]);
+    for await (const row of rows) yield* await this.keepReadable([row]);
   }
 
   /**
    * Finds entries that this host captured and that the next rescan has to hash. Sorted by path,
    * after `after`.
    */
-  async unsure(capturedBy: HostId, below: Path, limit: number, after?: Path): Promise<Entry[]> {
-    const _id = { ...isBelow(below), ...(after === undefined ? {} : { $gt: after }) };
-    return this.find({ capturedBy, unsure: true, _id }, { limit, sort: { _id: 1 } });
+  async findUnverified(
+    capturedBy: HostId,
+    below: Path,
+    limit: number,
+    after?: Path,
+  ): Promise<Entry[]> {
+    const _id = { ...matchBelow(below), ...(after === undefined ? {} : { $gt: after }) };
+    return this.findEntries({ capturedBy, unverified: true, _id }, { limit, sort: { _id: 1 } });
   }
 
   /**
    * Records that the content of a version is certain now.
    * @param stamp the stamp of the file on `host`, which has the version
    */
-  confirm(
-    { path, version }: Fence,
+  confirmContent(
+    { path, version }: VersionFence,
     sha256: string,
     host: HostId,
     stamp: string | undefined,
   ): Promise<boolean> {
     const set = {
-      'facts.sha256': sha256,
+      'info.sha256': sha256,
       ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }),
     };
-    return this.update({ _id: path, version }, { $set: set, $unset: { unsure: '' } });
+    return this.updateRow({ _id: path, version }, { $set: set, $unset: { unverified: '' } });
   }
 
   /** Removes a retired host from all entries. */
-  async forget(host: HostId): Promise<void> {
+  async forgetHost(host: HostId): Promise<void> {
     await this.rows.updateMany(
       {
-        $or: [{ owed: host }, { heldBy: host }, { 'blocked.host': host }],
-        owed: isList,
-        heldBy: isList,
-        blocked: isList,
+        $or: [{ pending: host }, { heldBy: host }, { 'blocked.host': host }],
+        pending: isArrayField,
+        heldBy: isArrayField,
+        blocked: isArrayField,
       },
-      { $pull: { owed: host, heldBy: host, blocked: { host } } },
+      { $pull: { pending: host, heldBy: host, blocked: { host } } },
     );
   }
 
@@ -393,49 +420,52 @@ export class Ledger {
    */
   async forgetTombstones(dir: Path, before: Date): Promise<void> {
     await this.rows.deleteMany({
-      _id: isBelow(dir),
+      _id: matchBelow(dir),
       kind: 'tombstone',
-      owed: [],
+      pending: [],
       blocked: [],
       capturedAt: { $lt: before },
     });
   }
 
   async count(filter: CountFilter = {}): Promise<number> {
-    return this.rows.countDocuments(countFilter(filter));
+    return this.rows.countDocuments(makeCountFilter(filter));
   }
 
   /** Measures the files and bytes that an origin can send to a host now. */
-  async measure(filter: {
-    owed: HostId;
-    sender: HostId;
+  async measureSendable(filter: {
+    pending: HostId;
+    origin: HostId;
     below: Path;
     before: Date;
   }): Promise<{ files: number; bytes: number }> {
     const [sum] = await this.rows
       .aggregate<{ files: number; bytes: number }>([
-        { $match: countFilter({ ...filter, sendable: true }) },
-        { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$facts.size' } } },
+        { $match: makeCountFilter({ ...filter, sendable: true }) },
+        { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$info.size' } } },
       ])
       .toArray();
     return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
   }
 
   /** Lists the first entries by path, for the status. */
-  async list(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
-    return this.find(countFilter(filter), { limit, sort: { _id: 1 } });
+  async listEntries(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
+    return this.findEntries(makeCountFilter(filter), { limit, sort: { _id: 1 } });
   }
 
   /** Finds when the oldest entry that is pending for a host was captured. */
-  async oldestOwed(
-    filter: Pick<CountFilter, 'deliverableBy'> & { owed: HostId },
+  async findOldestPending(
+    filter: Pick<CountFilter, 'deliverableBy'> & { pending: HostId },
   ): Promise<Date | undefined> {
-    const [oldest] = await this.find(countFilter(filter), { sort: { capturedAt: 1 }, limit: 1 });
+    const [oldest] = await this.findEntries(makeCountFilter(filter), {
+      sort: { capturedAt: 1 },
+      limit: 1,
+    });
     return oldest?.capturedAt;
   }
 
-  private async find(
-    filter: Filter,
+  private async findEntries(
+    filter: LedgerFilter,
     options: mongo.FindOptions & { limit: number },
   ): Promise<Entry[]> {
     return (
@@ -443,18 +473,18 @@ export class Ledger {
         this.rows,
         () => this.rows.find(filter, options).toArray(),
         entryShape,
-        fence,
+        fenceField,
       )
     ).map(toEntry);
   }
 
-  private async readable(rows: readonly Row[]): Promise<Entry[]> {
-    return (await this.reader.keepReadable(this.rows, rows, entryShape, fence)).map(toEntry);
+  private async keepReadable(rows: readonly LedgerRow[]): Promise<Entry[]> {
+    return (await this.reader.keepReadable(this.rows, rows, entryShape, fenceField)).map(toEntry);
   }
 
-  private async update(
-    filter: Filter,
-    update: Update,
+  private async updateRow(
+    filter: LedgerFilter,
+    update: LedgerUpdate,
     arrayFilters?: mongo.Document[],
   ): Promise<boolean> {
     const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});

@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { hasCode, SyncMediaError } from '../model/errors.js';
-import { isRewritten, mustCompare } from '../decisions/must-compare-content.js';
-import { makeVersion } from '../decisions/entries.js';
-import { findWhy, reconcile, type Answer } from '../decisions/reconcile.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
+import { isRewritten, mustCompareContent } from '../decisions/must-compare-content.js';
+import { makeVersionEntry } from '../decisions/entries.js';
+import { findWhy, reconcile, type ReconcileAnswer } from '../decisions/reconcile.js';
 import {
-  findStanding,
-  hasChanged,
+  findFileState,
+  hasChangedSinceCompared,
   removedStamp,
-  type FoundStanding,
+  type FileState,
 } from '../decisions/file-state.js';
-import { confirmStamp, follow } from '../decisions/transitions.js';
-import type { Entry, HostId, Path, Seen } from '../model/words.js';
-import { hashAtOnceLimit, type FoldContext, type Reason } from './reconcile-context.js';
-import { gather, type Gathered } from './evidence.js';
-import { insertFresh } from './insert-fresh.js';
+import { confirmStamp, deriveTransition } from '../decisions/transitions.js';
+import type { Entry, HostId, Path, LocalFileInfo } from '../model/words.js';
+import {
+  immediateHashLimit,
+  type ReconcileContext,
+  type ReconcileReason,
+} from './reconcile-context.js';
+import { gatherEvidence, type GatheredEvidence } from './evidence.js';
+import { insertFreshEntry } from './insert-fresh.js';
 
 /**
  * How often a path is checked again because its entry changed meanwhile, before it is left to the
@@ -25,13 +29,13 @@ const attempts = 10;
  * The result for some paths: the written entries, and the paths that failed or cannot be decided
  * yet.
  */
-export interface Folded {
+export interface ReconcileResult {
   readonly entries: Entry[];
   readonly failed: { readonly path: Path; readonly error: unknown }[];
   /**
    * Paths to check again soon, because they depend on a delivery that is not acknowledged yet.
    */
-  readonly waiting: Path[];
+  readonly deferred: Path[];
 }
 
 /**
@@ -39,13 +43,13 @@ export interface Folded {
  * that the entry does not know become a version. Returns the written entries that hosts have
  * pending.
  */
-export class Fold {
-  private readonly underWay = new Set<Promise<Folded>>();
+export class PathReconciler {
+  private readonly running = new Set<Promise<ReconcileResult>>();
 
-  constructor(private readonly context: FoldContext) {}
+  constructor(private readonly context: ReconcileContext) {}
 
-  async paths(paths: readonly Path[], reason: Reason): Promise<Entry[]> {
-    const { entries, failed } = await this.each(paths, reason);
+  async reconcilePaths(paths: readonly Path[], reason: ReconcileReason): Promise<Entry[]> {
+    const { entries, failed } = await this.reconcileEach(paths, reason);
     const [first] = failed;
     if (first) {
       const others = failed.length > 1 ? ` and ${failed.length - 1} other paths` : '';
@@ -61,13 +65,13 @@ export class Fold {
    * Like `paths`, but returns the paths that could not be read, such as files without
    * read permission or files that are written all the time.
    */
-  async each(paths: readonly Path[], reason: Reason): Promise<Folded> {
-    const folding = this.fold(paths, reason);
-    this.underWay.add(folding);
+  async reconcileEach(paths: readonly Path[], reason: ReconcileReason): Promise<ReconcileResult> {
+    const reconciling = this.reconcileBatch(paths, reason);
+    this.running.add(reconciling);
     try {
-      return await folding;
+      return await reconciling;
     } finally {
-      this.underWay.delete(folding);
+      this.running.delete(reconciling);
     }
   }
 
@@ -75,37 +79,40 @@ export class Fold {
    * Resolves when all calls that started before have ended. They may have used an older host
    * list.
    */
-  async settled(): Promise<void> {
-    await Promise.allSettled([...this.underWay]);
+  async waitForRunning(): Promise<void> {
+    await Promise.allSettled([...this.running]);
   }
 
   /** Lists the entries whose path has bytes that the entry does not know. */
-  async unknown(entries: readonly Entry[]): Promise<{ path: Path; seen: Seen }[]> {
-    const found: { path: Path; seen: Seen }[] = [];
-    await forEachOf(entries, 16, async (entry) => {
-      const looked = await this.findStanding(entry.path, entry, { why: 'scan' });
-      if (looked?.seen && looked.standing === 'unknown')
-        found.push({ path: entry.path, seen: looked.seen });
+  async listUnknown(entries: readonly Entry[]): Promise<{ path: Path; info: LocalFileInfo }[]> {
+    const found: { path: Path; info: LocalFileInfo }[] = [];
+    await forEachConcurrently(entries, 16, async (entry) => {
+      const observed = await this.observeState(entry.path, entry, { why: 'scan' });
+      if (observed?.info && observed.state === 'unknown')
+        found.push({ path: entry.path, info: observed.info });
     });
     return found;
   }
 
-  private async fold(paths: readonly Path[], reason: Reason): Promise<Folded> {
+  private async reconcileBatch(
+    paths: readonly Path[],
+    reason: ReconcileReason,
+  ): Promise<ReconcileResult> {
     const entries: Entry[] = [],
-      failed: Folded['failed'] = [],
+      failed: ReconcileResult['failed'] = [],
       waiting: Path[] = [];
     if (reason.why === 'named') {
-      await forEachOf(paths, 16, async (path) => {
-        const entry = await insertFresh(this.context, path, reason);
+      await forEachConcurrently(paths, 16, async (path) => {
+        const entry = await insertFreshEntry(this.context, path, reason);
         if (entry) entries.push(entry);
       });
     }
     const inserted = new Set(entries.map(({ path }) => path));
     const others = paths.filter((path) => !inserted.has(path));
     const read = await this.context.ledger.readMany(others);
-    await forEachOf(others, 16, async (path) => {
+    await forEachConcurrently(others, 16, async (path) => {
       try {
-        const entry = await this.path(path, reason, read.get(path));
+        const entry = await this.reconcilePath(path, reason, read.get(path));
         if (entry === 'wait') waiting.push(path);
         else if (entry) entries.push(entry);
       } catch (error) {
@@ -116,39 +123,40 @@ export class Fold {
       }
     });
     if (entries.length > 0)
-      this.context.events.emit('folded', { paths: entries.map(({ path }) => path) });
-    return { entries, failed, waiting };
+      this.context.events.emit('recorded', { paths: entries.map(({ path }) => path) });
+    return { entries, failed, deferred: waiting };
   }
 
   /**
    * Reconciles one path with its entry as it was read. Skips paths that may not be captured or
    * are no files.
    */
-  private async path(
+  private async reconcilePath(
     path: Path,
-    reason: Reason,
+    reason: ReconcileReason,
     read: Entry | undefined,
   ): Promise<Entry | 'wait' | undefined> {
     const { ledger, me } = this.context;
-    if (!this.context.wantedBy(path)) return undefined;
+    if (!this.context.listReceivers(path)) return undefined;
     let entry = read;
     for (let attempt = 0; attempt < attempts; attempt++) {
-      if (reason.over !== undefined && reason.over.version !== entry?.version) return undefined;
-      const looked = await this.look(path, entry, reason);
-      if (!looked) return undefined;
-      const { answer, seen, copy } = looked;
+      if (reason.ifVersion !== undefined && reason.ifVersion.version !== entry?.version)
+        return undefined;
+      const observed = await this.decidePath(path, entry, reason);
+      if (!observed) return undefined;
+      const { answer, info: localInfo, copy: copyPath } = observed;
       if (answer === 'again') continue;
       if (answer === 'wait') return 'wait';
       if (answer === 'nothing') {
-        if (entry) await this.noteCompared(entry, seen);
+        if (entry) await this.recordComparison(entry, localInfo);
         return undefined;
       }
-      if (answer === 'new-version' && seen) {
+      if (answer === 'new-version' && localInfo) {
         // This list is read as late as possible: a host may have joined while a large file was
         // hashed.
-        const wantedBy = this.context.wantedBy(path);
+        const wantedBy = this.context.listReceivers(path);
         if (!wantedBy) return undefined;
-        const next = makeVersion(entry, seen, {
+        const next = makeVersionEntry(entry, localInfo, {
           path,
           me,
           wantedBy,
@@ -160,8 +168,8 @@ export class Fold {
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next))
           return next;
-      } else if (entry && (await this.carryOut(answer, entry, seen, copy))) {
-        if (answer === 'owe' && hadCurrent(entry, me))
+      } else if (entry && (await this.applyAnswer(answer, entry, localInfo, copyPath))) {
+        if (answer === 'mark-pending' && hadCurrentVersion(entry, me))
           this.context.events.emit('overruled', { path, by: 'newer version' });
         return answer === 'restore' || answer === 'hold' ? undefined : ledger.read(path);
       }
@@ -174,90 +182,110 @@ export class Fold {
   }
 
   /** Answers 'again' if somebody replaced the file while the evidence was gathered. */
-  private async look(
+  private async decidePath(
     path: Path,
     entry: Entry | undefined,
-    reason: Reason,
+    reason: ReconcileReason,
   ): Promise<
-    { answer: Answer | 'again'; seen: Seen | undefined; copy: string | undefined } | undefined
+    | {
+        answer: ReconcileAnswer | 'again';
+        info: LocalFileInfo | undefined;
+        copy: string | undefined;
+      }
+    | undefined
   > {
     const { disk, me } = this.context;
-    const asserted = reason.asserted?.find((one) => one.path === path)?.seen;
-    const looked = await this.findStanding(path, entry, reason, asserted);
-    if (!looked) {
+    const asserted = reason.asserted?.find((one) => one.path === path)?.info;
+    const observed = await this.observeState(path, entry, reason, asserted);
+    if (!observed) {
       // A directory or a symlink replaced the file: there is nothing to capture, and this host no
       // longer holds it.
       const isHeld = entry?.kind === 'file' && entry.heldBy.includes(me);
-      return isHeld ? { answer: 'leave', seen: undefined, copy: undefined } : undefined;
+      return isHeld ? { answer: 'leave', info: undefined, copy: undefined } : undefined;
     }
-    const { seen, standing } = looked;
+    const { info: localInfo, state } = observed;
     const situation = {
       entry,
-      standing: standing ?? 'unknown',
+      state: state ?? 'unknown',
       me,
       ready: this.context.isReady(),
-      why: findWhy(reason.why, seen, asserted),
+      why: findWhy(reason.why, localInfo, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
     };
-    let gathered: Gathered = { evidence: {}, copy: undefined };
+    let gatheredEvidence: GatheredEvidence = { evidence: {}, copy: undefined };
     for (;;) {
-      const answer = reconcile({ ...situation, evidence: gathered.evidence });
+      const answer = reconcile({ ...situation, evidence: gatheredEvidence.evidence });
       if (typeof answer === 'string') {
         // Bytes that a late delivery replaced may have been put back meanwhile. Then the observed
         // bytes are not the app's.
         const isAboutAside =
-          gathered.evidence.lateDelivery === false || gathered.evidence.uncaptured === false;
-        const isMoved = isAboutAside && (await disk.observe(path))?.stamp !== seen?.stamp;
-        return { answer: isMoved ? 'again' : answer, seen, copy: gathered.copy };
+          gatheredEvidence.evidence.lateDelivery === false ||
+          gatheredEvidence.evidence.uncaptured === false;
+        const isMoved = isAboutAside && (await disk.observe(path))?.stamp !== localInfo?.stamp;
+        return { answer: isMoved ? 'again' : answer, info: localInfo, copy: gatheredEvidence.copy };
       }
-      gathered = await gather(this.context, answer, { path, entry, seen }, reason, gathered);
+      gatheredEvidence = await gatherEvidence(
+        this.context,
+        answer,
+        { path, entry, info: localInfo },
+        reason,
+        gatheredEvidence,
+      );
     }
   }
 
   /** Returns undefined if the path is something other than a file. */
-  private async findStanding(
+  private async observeState(
     path: Path,
     entry: Entry | undefined,
-    reason: Reason,
-    asserted?: Seen,
-  ): Promise<{ seen: Seen | undefined; standing: FoundStanding | undefined } | undefined> {
+    reason: ReconcileReason,
+    asserted?: LocalFileInfo,
+  ): Promise<{ info: LocalFileInfo | undefined; state: FileState | undefined } | undefined> {
     const { disk, me } = this.context;
     const onCapturingDisk = entry?.capturedBy === me;
-    let seen: Seen | undefined, standing: FoundStanding | undefined;
+    let localInfo: LocalFileInfo | undefined, state: FileState | undefined;
     try {
-      seen = await disk.observe(path);
-      standing = findStanding(entry, seen, {
+      localInfo = await disk.observe(path);
+      state = findFileState(entry, localInfo, {
         onCapturingDisk,
-        surely: this.mustBeSure(entry, seen, reason),
+        surely: this.mustCompareContent(entry, localInfo, reason),
       });
-      if (standing === 'current' && isRewritten({ entry, seen, me, why: reason.why }))
-        standing = 'unknown';
+      if (state === 'current' && isRewritten({ entry, info: localInfo, me, why: reason.why }))
+        state = 'unknown';
       // Small new files are hashed, so that every host can recognise the version by its content.
-      const isNews = standing === 'unknown' || findWhy(reason.why, seen, asserted) === 'asserted';
-      if (seen && (standing === undefined || (isNews && seen.size <= hashAtOnceLimit))) {
-        seen = await disk.hash(path, { keeps: isNews });
-        standing = findStanding(entry, seen, { onCapturingDisk });
+      const isNews = state === 'unknown' || findWhy(reason.why, localInfo, asserted) === 'asserted';
+      if (localInfo && (state === undefined || (isNews && localInfo.size <= immediateHashLimit))) {
+        localInfo = await disk.hash(path, { keeps: isNews });
+        state = findFileState(entry, localInfo, { onCapturingDisk });
       }
       // A pull fetched this file with the date that the other host keeps.
-      if (standing === 'redated' && reason.why === 'named' && reason.overrules === true)
-        standing = 'unknown';
+      if (state === 'redated' && reason.why === 'named' && reason.overrules === true)
+        state = 'unknown';
     } catch (error) {
-      if (!hasCode(error, 'NOT_A_FILE') && !hasCode(error, 'SYMLINK_IN_PATH')) throw error;
+      if (!hasErrorCode(error, 'NOT_A_FILE') && !hasErrorCode(error, 'SYMLINK_IN_PATH'))
+        throw error;
       return undefined;
     }
-    return { seen, standing };
+    return { info: localInfo, state };
   }
 
-  private mustBeSure(
+  private mustCompareContent(
     entry: Entry | undefined,
-    seen: Seen | undefined,
-    { why, surely = false, rereads, savedAt = new Date() }: Reason,
+    localInfo: LocalFileInfo | undefined,
+    {
+      why,
+      comparesContent: surely = false,
+      rereadBudget: rereads,
+      savedAt = new Date(),
+    }: ReconcileReason,
   ): boolean {
-    const must = surely || mustCompare({ entry, seen, me: this.context.me, why, savedAt });
+    const must =
+      surely || mustCompareContent({ entry, info: localInfo, me: this.context.me, why, savedAt });
     if (must !== 'sparingly') return must;
-    if (!seen || !rereads || rereads.files <= 0 || rereads.bytes < seen.size) return false;
+    if (!localInfo || !rereads || rereads.files <= 0 || rereads.bytes < localInfo.size)
+      return false;
     rereads.files--;
-    rereads.bytes -= seen.size;
+    rereads.bytes -= localInfo.size;
     return true;
   }
 
@@ -265,33 +293,46 @@ export class Fold {
    * Records that the content was compared and is the version's. It is not compared again until
    * somebody touches the file.
    */
-  private async noteCompared(entry: Entry, seen: Seen | undefined): Promise<void> {
+  private async recordComparison(
+    entry: Entry,
+    localInfo: LocalFileInfo | undefined,
+  ): Promise<void> {
     const { ledger, me } = this.context,
-      { facts } = entry;
-    if (seen?.stamp === undefined || seen.sha256 === undefined || seen.sha256 !== facts?.sha256)
+      { info } = entry;
+    if (
+      localInfo?.stamp === undefined ||
+      localInfo.sha256 === undefined ||
+      localInfo.sha256 !== info?.sha256
+    )
       return;
-    if (entry.heldBy.includes(me) && hasChanged(entry, me, seen) !== false)
-      await ledger.change(entry, confirmStamp(me, seen.stamp));
+    if (entry.heldBy.includes(me) && hasChangedSinceCompared(entry, me, localInfo) !== false)
+      await ledger.writeTransition(entry, confirmStamp(me, localInfo.stamp));
   }
 
   /** Returns false if the entry changed meanwhile. */
-  private async carryOut(
-    answer: Answer,
+  private async applyAnswer(
+    answer: ReconcileAnswer,
     entry: Entry,
-    seen: Seen | undefined,
-    copy: string | undefined,
+    localInfo: LocalFileInfo | undefined,
+    copyPath: string | undefined,
   ): Promise<boolean> {
     const { ledger, disk, me } = this.context;
     // The app wrote to the path meanwhile, and its bytes were put back. They are new, so the path
     // is checked again.
-    if (answer === 'restore' && copy !== undefined && !(await disk.restore(entry, copy)))
+    if (
+      answer === 'restore' &&
+      copyPath !== undefined &&
+      !(await disk.restoreOwnCopy(entry, copyPath))
+    )
       return false;
-    if (answer === 'put-back' && copy !== undefined) await disk.putBack(entry, copy);
-    if (answer === 'take-back' && copy !== undefined) await disk.takeBack(entry.path, copy);
+    if (answer === 'put-back' && copyPath !== undefined)
+      await disk.putBackUncaptured(entry, copyPath);
+    if (answer === 'take-back' && copyPath !== undefined)
+      await disk.putBackRemoved(entry.path, copyPath);
     if (answer === 'trash') await disk.moveToTrash(entry.path);
     if (answer === 'trash' && entry.heldBy.includes(me))
       this.context.events.emit('overruled', { path: entry.path, by: 'delete' });
-    if (answer === 'redate' && seen) await disk.redate(entry, seen);
+    if (answer === 'redate' && localInfo) await disk.redate(entry, localInfo);
     // The caller checks the path again. Bytes that were put back are a version now, and a redated
     // file is the current version. A file moved to the trash may have been put back, because it
     // was not the expected one any more.
@@ -302,18 +343,18 @@ export class Fold {
       answer === 'redate'
     )
       return false;
-    const transition = follow(
+    const transition = deriveTransition(
       answer,
       entry,
       me,
-      seen?.sha256 === undefined ? undefined : seen.stamp,
+      localInfo?.sha256 === undefined ? undefined : localInfo.stamp,
     );
-    return transition === undefined || ledger.change(entry, transition);
+    return transition === undefined || ledger.writeTransition(entry, transition);
   }
 }
 
 /** Whether the host holds the current version, or held it until its app removed the file. */
-function hadCurrent({ heldBy, stamps }: Entry, me: HostId): boolean {
+function hadCurrentVersion({ heldBy, stamps }: Entry, me: HostId): boolean {
   return heldBy.includes(me) || stamps?.[me] === removedStamp;
 }
 
@@ -321,7 +362,7 @@ function hadCurrent({ heldBy, stamps }: Entry, me: HostId): boolean {
  * Runs `work` on each item, at most `width` at a time. Throws the first failure after all running
  * calls have ended.
  */
-export async function forEachOf<T>(
+export async function forEachConcurrently<T>(
   items: readonly T[],
   width: number,
   work: (item: T) => Promise<void>,

@@ -10,31 +10,36 @@ import {
   isSize,
   isText,
   isToken,
-  orNone,
+  isOptional,
   type RowShape,
 } from '../model/row-shapes.js';
 
-const facts = { size: isSize, mtime: isNumber, nanos: orNone(isNumber), sha256: orNone(isToken) };
+const infoFields = {
+  size: isSize,
+  mtime: isNumber,
+  nanos: isOptional(isNumber),
+  sha256: isOptional(isToken),
+};
 
 /** The fields of a valid row of the ledger; see `Entry`. */
 export const entryShape: RowShape = {
   _id: isText,
   version: isText,
   kind: isOneOf('file', 'tombstone'),
-  facts: orNone(hasFields({ ...facts, stamp: orNone(isText) })),
-  superseded: isList(hasFields({ ...facts, version: isText, lost: isBoolean })),
-  sender: isText,
+  info: isOptional(hasFields({ ...infoFields, stamp: isOptional(isText) })),
+  superseded: isList(hasFields({ ...infoFields, version: isText, conflicting: isBoolean })),
+  origin: isText,
   capturedBy: isText,
-  adoptable: orNone(isBoolean),
-  unsure: orNone(isBoolean),
-  overrules: orNone(isBoolean),
+  orphaned: isOptional(isBoolean),
+  unverified: isOptional(isBoolean),
+  overrules: isOptional(isBoolean),
   heldBy: isList(isText),
-  stamps: orNone(isRecordOf(isText)),
-  owed: isList(isText),
+  stamps: isOptional(isRecordOf(isText)),
+  pending: isList(isText),
   dueAt: isDate,
   blocked: isList(
-    hasFields({ host: isText, failure: isFailure, since: isDate, retryAt: orNone(isDate) }),
+    hasFields({ host: isText, failure: isFailure, since: isDate, retryAt: isOptional(isDate) }),
   ),
-  savedBy: orNone(hasFields({ model: isText, id: isText })),
+  savedBy: isOptional(hasFields({ model: isText, id: isText })),
   capturedAt: isDate,
 };

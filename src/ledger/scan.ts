@@ -1,9 +1,9 @@
-import { hasCode } from '../model/errors.js';
+import { hasErrorCode } from '../model/errors.js';
 import type { ScanScope } from '../replica/scan.js';
-import type { Asserted, Path, Seen, SyncDir, Entry, HostId } from '../model/words.js';
-import { hasChanged } from '../decisions/file-state.js';
-import { forEachOf, type Fold } from './reconcile-path.js';
-import type { Rereads } from './reconcile-context.js';
+import type { AssertedFile, Path, LocalFileInfo, SyncDir, Entry, HostId } from '../model/words.js';
+import { hasChangedSinceCompared } from '../decisions/file-state.js';
+import { forEachConcurrently, type PathReconciler } from './reconcile-path.js';
+import type { RereadBudget } from './reconcile-context.js';
 import type { Ledger } from './ledger.js';
 
 /** The part of this host's disk that a scan needs. */
@@ -16,11 +16,11 @@ export interface ScanDisk {
     dir: SyncDir,
     signal: AbortSignal,
     scope?: ScanScope,
-  ): AsyncIterable<{ path: Path; seen: Seen }>;
-  observe(path: Path): Promise<Seen | undefined>;
-  hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
+  ): AsyncIterable<{ path: Path; info: LocalFileInfo }>;
+  observe(path: Path): Promise<LocalFileInfo | undefined>;
+  hash(path: Path): Promise<(LocalFileInfo & { sha256: string }) | undefined>;
   /** Resolves replaced files that a crash left, before the scan lists the files. */
-  judgeLeftovers(dir: SyncDir): Promise<void>;
+  resolveLeftovers(dir: SyncDir): Promise<void>;
 }
 
 const batch = 500;
@@ -28,7 +28,7 @@ const batch = 500;
  * How many touched files with unchanged size and date, and how many of their bytes, one scan
  * reads. The next scan continues from there.
  */
-const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
+const rereadBudget: RereadBudget = { files: 200, bytes: 256 * 1024 * 1024 };
 
 /**
  * Walks one of this host's sync dirs and reconciles every path with its entry. It finds files
@@ -38,22 +38,22 @@ const rereadLimit: Rereads = { files: 200, bytes: 256 * 1024 * 1024 };
  * that are gone.
  * @returns the number of files found
  */
-export async function scanDir(
-  context: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId },
+export async function scanSyncDir(
+  context: { reconciler: PathReconciler; ledger: Ledger; disk: ScanDisk; me: HostId },
   dir: SyncDir,
   signal: AbortSignal,
   onEntries: (entries: Entry[]) => void,
   scope: ScanScope = {},
 ): Promise<number> {
-  const { fold, ledger, disk, me } = context;
-  const rereads = { ...rereadLimit };
-  await disk.judgeLeftovers(dir);
+  const { reconciler, ledger, disk, me } = context;
+  const rereads = { ...rereadBudget };
+  await disk.resolveLeftovers(dir);
   let files = 0,
     some: Path[] = [];
   const reconcile = async (): Promise<void> => {
     const paths = some;
     some = [];
-    const entries = await fold.paths(paths, { why: 'scan', rereads });
+    const entries = await reconciler.reconcilePaths(paths, { why: 'scan', rereadBudget: rereads });
     if (entries.length > 0) onEntries(entries);
   };
   for await (const { path } of disk.scan(dir, signal, scope)) {
@@ -62,7 +62,7 @@ export async function scanDir(
   }
   await reconcile();
   if (scope.changedSince === undefined) {
-    for await (const { path } of ledger.below(dir.path, { heldBy: me })) {
+    for await (const { path } of ledger.streamBelow(dir.path, { heldBy: me })) {
       signal.throwIfAborted();
       if ((await isGone(disk, path)) && some.push(path) >= batch) await reconcile();
     }
@@ -77,44 +77,50 @@ async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
   try {
     return (await disk.observe(path)) === undefined;
   } catch (error) {
-    return hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH');
+    return hasErrorCode(error, 'NOT_A_FILE') || hasErrorCode(error, 'SYMLINK_IN_PATH');
   }
 }
 
 /** Hashes files whose size and mtime did not identify the bytes when they were captured. */
 async function confirmContents(
-  { fold, ledger, disk, me }: { fold: Fold; ledger: Ledger; disk: ScanDisk; me: HostId },
+  {
+    reconciler,
+    ledger,
+    disk,
+    me,
+  }: { reconciler: PathReconciler; ledger: Ledger; disk: ScanDisk; me: HostId },
   dir: SyncDir,
   signal: AbortSignal,
   onEntries: (entries: Entry[]) => void,
 ): Promise<void> {
   for (let after: Path | undefined; ;) {
-    const unsure = await ledger.unsure(me, dir.path, batch, after);
-    if (unsure.length === 0) return;
-    const changed: Asserted[] = [];
-    await forEachOf(unsure, 4, async (entry) => {
+    const unverified = await ledger.findUnverified(me, dir.path, batch, after);
+    if (unverified.length === 0) return;
+    const changed: AssertedFile[] = [];
+    await forEachConcurrently(unverified, 4, async (entry) => {
       signal.throwIfAborted();
-      const seen = await disk.hash(entry.path).catch(() => undefined);
-      const known = entry.facts;
-      if (!seen || !known || seen.size !== known.size || seen.mtime !== known.mtime) return;
+      const localInfo = await disk.hash(entry.path).catch(() => undefined);
+      const info = entry.info;
+      if (!localInfo || !info || localInfo.size !== info.size || localInfo.mtime !== info.mtime)
+        return;
       // If nobody knows the content, the bytes are those of the version only if nobody has
       // touched the file since.
       const isSame =
-        known.sha256 === undefined
-          ? seen.nanos === known.nanos && hasChanged(entry, me, seen) !== true
-          : seen.sha256 === known.sha256;
-      if (!isSame) changed.push({ path: entry.path, seen });
-      else await ledger.confirm(entry, seen.sha256, me, seen.stamp);
+        info.sha256 === undefined
+          ? localInfo.nanos === info.nanos && hasChangedSinceCompared(entry, me, localInfo) !== true
+          : localInfo.sha256 === info.sha256;
+      if (!isSame) changed.push({ path: entry.path, info: localInfo });
+      else await ledger.confirmContent(entry, localInfo.sha256, me, localInfo.stamp);
     });
     // Asserted, because size and date of these bytes are those of the version and only their
     // content differs.
     if (changed.length > 0)
       onEntries(
-        await fold.paths(
+        await reconciler.reconcilePaths(
           changed.map(({ path }) => path),
           { why: 'scan', asserted: changed },
         ),
       );
-    after = unsure.at(-1)?.path;
+    after = unverified.at(-1)?.path;
   }
 }

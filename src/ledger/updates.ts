@@ -1,26 +1,33 @@
-import { hold, type Transition } from '../decisions/transitions.js';
-import { atOnce } from '../decisions/entries.js';
+import { markHeld, type Transition } from '../decisions/transitions.js';
+import { dueAtOnce } from '../decisions/entries.js';
 import type { HostId } from '../model/words.js';
-import type { Update } from './filters.js';
+import type { LedgerUpdate } from './filters.js';
 
 /** Turns a transition into one update. `applyTransition` describes its result. */
-export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Transition): Update {
+export function toLedgerUpdate({
+  hosts,
+  heldBy,
+  pending,
+  blocked,
+  stamp,
+  orphaned: adoptable,
+}: Transition): LedgerUpdate {
   const join = { $each: [...hosts] },
     gone = { $in: [...hosts] };
   const added = {
     ...(heldBy === 'join' ? { heldBy: join } : {}),
-    ...(owed === 'join' ? { owed: join } : {}),
+    ...(pending === 'join' ? { pending: join } : {}),
   };
   const stamps =
     stamp === undefined ? {} : Object.fromEntries(hosts.map((host) => [`stamps.${host}`, stamp]));
   const set = {
-    ...(owed === 'join' ? { dueAt: atOnce } : {}),
-    ...(adoptable ? { adoptable } : {}),
+    ...(pending === 'join' ? { dueAt: dueAtOnce } : {}),
+    ...(adoptable ? { orphaned: true } : {}),
     ...stamps,
   };
   const pulled = {
     ...(heldBy === 'leave' ? { heldBy: gone } : {}),
-    ...(owed === 'leave' ? { owed: gone } : {}),
+    ...(pending === 'leave' ? { pending: gone } : {}),
     ...(blocked ? { blocked: { host: gone } } : {}),
   };
   const operators = Object.entries({ $addToSet: added, $pull: pulled, $set: set });
@@ -31,7 +38,7 @@ export function toUpdate({ hosts, heldBy, owed, blocked, stamp, adoptable }: Tra
 /**
  * Records that these hosts have the version, and its content hash if it was computed on the way.
  */
-export function holdUpdate(hosts: readonly HostId[], sha256: string | undefined): Update {
-  const update = toUpdate(hold(hosts));
-  return sha256 ? { ...update, $set: { 'facts.sha256': sha256 } } : update;
+export function makeHoldUpdate(hosts: readonly HostId[], sha256: string | undefined): LedgerUpdate {
+  const update = toLedgerUpdate(markHeld(hosts));
+  return sha256 ? { ...update, $set: { 'info.sha256': sha256 } } : update;
 }

@@ -2,7 +2,7 @@
  * Every error code of this package, with its meaning and remedy. A test compares README's table
  * with it.
  */
-export const codes = {
+export const errorCodes = {
   BAD_OPTION:
     'An option given to the plugin, the instance, the router or the command line is unknown or ' +
     'malformed; the message names it.',
@@ -73,7 +73,7 @@ export const codes = {
   CLOSED: 'The instance was closed.',
 } as const;
 
-export type ErrorCode = keyof typeof codes;
+export type ErrorCode = keyof typeof errorCodes;
 
 /** An error of this package: `code` for programs, `message` with cause and remedy for people. */
 export class SyncMediaError extends Error {
@@ -88,11 +88,11 @@ export class SyncMediaError extends Error {
 }
 
 /** Whether `error` is a SyncMediaError with this code. */
-export function hasCode(error: unknown, code: ErrorCode): boolean {
+export function hasErrorCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof SyncMediaError && error.code === code;
 }
 
 /** The message of anything that was thrown. */
-export function messageOf(error: unknown): string {
+export function getErrorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

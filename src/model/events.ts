@@ -1,5 +1,13 @@
 import { EventEmitter } from 'node:events';
-import type { Failure, HostId, Outcome, Path, Run, Unsyncable, Version } from './words.js';
+import type {
+  Failure,
+  HostId,
+  DeliveryOutcome,
+  Path,
+  Run,
+  UnsyncableNames,
+  Version,
+} from './words.js';
 
 /**
  * Events of an instance, for waiting calls, metrics, log and admin page. Every event names its
@@ -7,10 +15,10 @@ import type { Failure, HostId, Outcome, Path, Run, Unsyncable, Version } from '.
  */
 export interface Events {
   /** The entries of these paths have a new version. */
-  folded: { paths: Path[] };
+  recorded: { paths: Path[] };
   /** A change was carried out, or tried, at `host`. */
-  outcome: { host: HostId; outcome: Outcome };
-  settled: { path: Path; version: Version; hosts: HostId[] };
+  outcome: { host: HostId; outcome: DeliveryOutcome };
+  acknowledged: { path: Path; version: Version; hosts: HostId[] };
   /** A host began to fail, or fails in another way. */
   failing: { host: HostId; failure: Failure };
   /** A host works again. */
@@ -20,11 +28,11 @@ export interface Events {
    * A file that a visitor requested was fetched from `host`. It was placed on this disk, unless
    * `host` had captured it and not recorded it yet.
    */
-  fetched: { path: Path; host: HostId; bytes: number; ms: number; landed: boolean };
+  fetched: { path: Path; host: HostId; bytes: number; ms: number; placed: boolean };
   /** `host` has a file that a visitor requested, and did not deliver it. */
-  unfetched: { path: Path; host: HostId; failure: Failure };
+  fetchFailed: { path: Path; host: HostId; failure: Failure };
   /** New files have arrived on this host. */
-  landed: { files: number };
+  received: { files: number };
   /** A sync dir has so many removals that they wait for a person. */
   halted: { dir: Path; failure: Failure };
   /** A file found at a path was kept as a conflict. */
@@ -38,7 +46,7 @@ export interface Events {
    * Names in a sync dir of this host cannot be synced. Emitted if they changed since the last
    * scan.
    */
-  unsyncable: { dir: Path; found: Unsyncable };
+  unsyncable: { dir: Path; found: UnsyncableNames };
   reloaded: { exitCode: number | null; output: string };
   /** A run changed its state or made progress. */
   run: { run: Run };

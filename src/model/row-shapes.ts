@@ -1,48 +1,49 @@
 /** Checks the value of a field. */
-export type Fits = (value: unknown) => boolean;
+export type FieldCheck = (value: unknown) => boolean;
 /** The check of each field of a row. Fields that are not listed may hold anything. */
-export type RowShape = Readonly<Record<string, Fits>>;
+export type RowShape = Readonly<Record<string, FieldCheck>>;
 
-export const isText: Fits = (value) => typeof value === 'string';
+export const isText: FieldCheck = (value) => typeof value === 'string';
 /** For values that become part of file names and HTTP headers. */
-export const isToken: Fits = (value) =>
+export const isToken: FieldCheck = (value) =>
   typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(value);
-export const isNumber: Fits = (value) => typeof value === 'number' && Number.isFinite(value);
-export const isSize: Fits = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
-export const isDate: Fits = (value) => value instanceof Date && Number.isFinite(value.getTime());
-export const isBoolean: Fits = (value) => typeof value === 'boolean';
+export const isNumber: FieldCheck = (value) => typeof value === 'number' && Number.isFinite(value);
+export const isSize: FieldCheck = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+export const isDate: FieldCheck = (value) =>
+  value instanceof Date && Number.isFinite(value.getTime());
+export const isBoolean: FieldCheck = (value) => typeof value === 'boolean';
 export const isOneOf =
-  (...values: readonly unknown[]): Fits =>
+  (...values: readonly unknown[]): FieldCheck =>
   (value) =>
     values.includes(value);
 export const isList =
-  (fits: Fits): Fits =>
+  (check: FieldCheck): FieldCheck =>
   (value) =>
-    Array.isArray(value) && value.every(fits);
+    Array.isArray(value) && value.every(check);
 /** Also accepts null, which the driver stores for a property that is undefined. */
-export const orNone =
-  (fits: Fits): Fits =>
+export const isOptional =
+  (check: FieldCheck): FieldCheck =>
   (value) =>
-    value === undefined || value === null || fits(value);
+    value === undefined || value === null || check(value);
 export const hasFields =
-  (fields: RowShape): Fits =>
+  (fields: RowShape): FieldCheck =>
   (value) =>
     isRecord(value) && listMisfits(fields, value).length === 0;
 export const isRecordOf =
-  (fits: Fits): Fits =>
+  (check: FieldCheck): FieldCheck =>
   (value) =>
-    isRecord(value) && Object.values(value).every(fits);
+    isRecord(value) && Object.values(value).every(check);
 export const isFailure = hasFields({
   code: isText,
   message: isText,
   retryable: isBoolean,
-  of: isOneOf('host', 'path'),
+  scope: isOneOf('host', 'path'),
 });
 
 /** Lists the fields of a row with unexpected values. */
 export function listMisfits(shape: RowShape, row: object): string[] {
   return Object.entries(shape)
-    .filter(([name, fits]) => !fits((row as Record<string, unknown>)[name]))
+    .filter(([name, check]) => !check((row as Record<string, unknown>)[name]))
     .map(([name]) => name);
 }
 

@@ -13,13 +13,13 @@ export type Version = string;
  */
 export type Path = string & { readonly safe: true };
 
-export type Conflict = 'newer' | 'keep' | 'overwrite';
+export type ConflictRule = 'newer' | 'keep' | 'overwrite';
 
 /**
  * What rsync and SFTP can carry of a file: size in bytes and mtime in whole seconds since the
  * epoch. `sha256` (hex) is set once it is known.
  */
-export interface Facts {
+export interface FileInfo {
   readonly size: number;
   readonly mtime: number;
   readonly sha256?: string;
@@ -28,16 +28,16 @@ export interface Facts {
 /**
  * A file as one host observed it on its own disk. `nanos` is the fraction of the mtime, 0 where a
  * transfer or the file system dropped it. `stamp` holds inode and change time. No program sets
- * these back, so a file with another stamp may have other bytes, whatever its size and date. Only
- * the machine's own disk shows the stamp.
+ * these back, so a file with another stamp may have other bytes, regardless of its size and date.
+ * Only the machine's own disk shows the stamp.
  */
-export interface Seen extends Facts {
+export interface LocalFileInfo extends FileInfo {
   readonly nanos: number;
   readonly stamp?: string;
 }
 
 /** The state of the file at a path, compared with its entry. */
-export type Standing = 'current' | 'old' | 'unknown' | 'absent';
+export type PlainFileState = 'current' | 'superseded' | 'unknown' | 'absent';
 
 /**
  * Why something failed. `scope` says what fails: a failure of scope 'host' delays the host's
@@ -48,7 +48,7 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
-  readonly of: 'host' | 'path';
+  readonly scope: 'host' | 'path';
 }
 
 /**
@@ -59,7 +59,7 @@ export interface SyncDir {
   readonly path: Path;
   /** rsync exclude patterns, relative to the sync dir. */
   readonly exclude: readonly string[];
-  readonly conflict: Conflict;
+  readonly conflict: ConflictRule;
   readonly onDelete: 'keep' | 'propagate';
 }
 
@@ -70,7 +70,7 @@ export interface StoredRules extends SyncDir {
 }
 
 /** How this host's deliveries to another host are going. */
-export interface Lane {
+export interface DeliveryState {
   deliveredAt?: Date;
   failure?: Failure;
   failingSince?: Date;
@@ -121,17 +121,17 @@ export interface Host {
   /** When the host had all files for the first time. Until then no host fetches from it. */
   readyAt?: Date;
   /** `socket` is the file (device and inode) at which the leader listens while it works. */
-  lease?: { holder: string; beat: number; socket?: string };
-  lanes: Record<HostId, Lane>;
+  lease?: { leader: string; beat: number; socket?: string };
+  deliveries: Record<HostId, DeliveryState>;
   /** When the pending rescan of each sync dir is due. */
-  sweeps: Record<string, Date>;
+  rescans: Record<string, Date>;
   /** Other hosts increment it when they have delivered new files here. */
-  landed: number;
+  received: number;
   halted: Record<string, Failure>;
   /**
    * For each sync dir: names on its disk that cannot be synced, as the newest scan found them.
    */
-  unsyncable?: Record<string, Unsyncable>;
+  unsyncable?: Record<string, UnsyncableNames>;
   /**
    * For each sync dir: a person's decision about removals that waited. It covers candidates older
    * than it.
@@ -141,12 +141,12 @@ export interface Host {
    * Hosts for which this host, as origin, marked its earlier files as pending. Each name includes
    * the sync dirs that the host wanted then.
    */
-  filled?: string[];
+  backfilled?: string[];
   /**
    * New hosts that this host includes in every entry it writes. No reconciliation with an older
    * host list is still running.
    */
-  knows?: HostId[];
+  members?: HostId[];
   /**
    * For each sync dir: when its last periodic scans began, the full one and the one of changed
    * directories.
@@ -156,7 +156,7 @@ export interface Host {
    * When the host last worked, by its own clock, to the hour. It only serves to notice a long
    * absence.
    */
-  seenAt?: Date;
+  lastSeenAt?: Date;
   /**
    * When the host came back with a disk that had been a replica before. Until it is ready again,
    * older files that the ledger does not know go to the conflicts: a file that was deleted
@@ -179,7 +179,7 @@ export interface Host {
  * Names that cannot be synced: not valid UTF-8, too long, or in a directory that cannot be read.
  * `examples` holds the first 20.
  */
-export interface Unsyncable {
+export interface UnsyncableNames {
   count: number;
   examples: { path: string; why: string }[];
 }
@@ -206,12 +206,12 @@ export interface RemovalDecision {
   at: Date;
 }
 
-export interface Asserted {
+export interface AssertedFile {
   readonly path: Path;
-  readonly seen: Seen;
+  readonly info: LocalFileInfo;
 }
 
-export interface SavedBy {
+export interface DocumentRef {
   model: string;
   id: string;
 }
@@ -224,36 +224,36 @@ export interface Capture {
   id: string;
   host: HostId;
   dueAt: Date;
-  savedBy?: SavedBy;
+  savedBy?: DocumentRef;
   /** Paths that the document names now. */
   touched: Path[];
   /**
    * Paths that the document no longer names. If the sync dir propagates deletes, they are
    * candidates for deletion.
    */
-  left: Path[];
-  /** When `left` became candidates. They are checked again for ten minutes. */
-  leftSince?: Date;
+  unreferenced: Path[];
+  /** When `unreferenced` became candidates. They are checked again for ten minutes. */
+  unreferencedSince?: Date;
   /** Sync dirs to scan later, with the delay in seconds. */
-  sweep: { dir: Path; after: number }[];
+  rescan: { dir: Path; after: number }[];
   /**
    * The files that lay there when the app called `capture(paths)`. Each is a new version whatever
    * its size and date, unless other bytes lie there by now.
    */
-  asserted?: Asserted[];
+  asserted?: AssertedFile[];
 }
 
-export interface Superseded extends Facts {
+export interface SupersededVersion extends FileInfo {
   readonly nanos?: number;
   readonly version: Version;
   /**
    * The host that replaced it did not hold it: two hosts wrote at once. Copies of it are
    * conflicts.
    */
-  readonly lost: boolean;
+  readonly conflicting: boolean;
 }
 
-export interface Blocked {
+export interface BlockedDelivery {
   readonly host: HostId;
   readonly failure: Failure;
   readonly since: Date;
@@ -270,23 +270,23 @@ export interface Entry {
   version: Version;
   kind: 'file' | 'tombstone';
   /** Missing for a tombstone. `nanos` comes from the disk of the host that captured the file. */
-  facts?: Seen;
+  info?: LocalFileInfo;
   /** The newest 16 replaced versions, oldest first. */
-  superseded: Superseded[];
+  superseded: SupersededVersion[];
   /** The host that delivers the entry. */
-  sender: HostId;
+  origin: HostId;
   /**
    * The host that first observed the bytes. On its disk alone, nanoseconds compare without a
    * hash.
    */
   capturedBy: HostId;
   /** The origin no longer holds the file, so a holder may take the entry over. */
-  adoptable?: boolean;
+  orphaned?: boolean;
   /**
    * Size and mtime do not identify the bytes yet: the file was just written, or was too large to
    * hash. The next rescan hashes it.
    */
-  unsure?: boolean;
+  unverified?: boolean;
   /**
    * A conflict rule decided for this version. Files of other hosts that the ledger does not know
    * lose to it.
@@ -299,10 +299,10 @@ export interface Entry {
    * version has no stamp until it compares the content.
    */
   stamps?: Record<HostId, string>;
-  owed: HostId[];
+  pending: HostId[];
   dueAt: Date;
-  blocked: Blocked[];
-  savedBy?: SavedBy;
+  blocked: BlockedDelivery[];
+  savedBy?: DocumentRef;
   capturedAt: Date;
 }
 
@@ -311,14 +311,14 @@ export type Change = {
   readonly path: Path;
   readonly dir: SyncDir;
   readonly version: Version;
-  readonly savedBy?: SavedBy;
+  readonly savedBy?: DocumentRef;
 } &
   /** `rule` is set only if the ledger does not know the file on the other host. */
   (
     | {
         readonly do: 'put';
-        readonly facts: Facts;
-        readonly rule?: Conflict;
+        readonly info: FileInfo;
+        readonly rule?: ConflictRule;
         readonly overrules?: true;
       }
     | { readonly do: 'remove' }
@@ -327,7 +327,11 @@ export type Change = {
 /**
  * The result of a change. `via` names the program or protocol that carried it (`rsync`, `sftp`).
  */
-export type Outcome = { readonly change: Change; readonly via: string; readonly bytes: number } & (
+export type DeliveryOutcome = {
+  readonly change: Change;
+  readonly via: string;
+  readonly bytes: number;
+} & (
   | { readonly result: 'delivered'; readonly sha256?: string }
   /**
    * kept: the other host's own file won. changed: the source changed during the transfer.
@@ -340,8 +344,8 @@ export type Outcome = { readonly change: Change; readonly via: string; readonly 
 
 export interface Difference {
   readonly path: Path;
-  readonly here?: Facts;
-  readonly there?: Facts;
+  readonly here?: FileInfo;
+  readonly there?: FileInfo;
   /** The contents were compared, and only the dates differ. */
   readonly sameBytes?: true;
 }
@@ -351,13 +355,13 @@ export interface Difference {
  * bytes. put-back: place them at their path again; what that replaces is resolved in turn.
  * put-back-if-absent: the same, but only if the path is empty; otherwise keep them as a conflict.
  */
-export type Verdict = 'drop' | 'trash' | 'conflict' | 'put-back' | 'return';
+export type Resolution = 'drop' | 'trash' | 'conflict' | 'put-back' | 'put-back-if-absent';
 
 /**
  * How bytes came to `.syncmedia/aside`: a put or a put-back replaced them, a removal took
  * them, or a crash left them there.
  */
-export type AsideBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
+export type ReplacedBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
 
 /**
  * What differs from the ledger at a path of one host. missing: the file should be there. extra:
@@ -393,7 +397,7 @@ export interface Run {
   dirs: Path[];
   dryRun: boolean;
   repair: boolean;
-  state: 'asked' | 'running' | 'done' | 'failed' | 'cancelled';
+  state: 'requested' | 'running' | 'done' | 'failed' | 'cancelled';
   /** `files` and `bytes` are done, of `filesFound` and `bytesFound`. */
   files: number;
   bytes: number;
@@ -407,30 +411,30 @@ export interface Run {
    * paths.
    */
   findings?: HostFindings[];
-  foundAt?: { host: HostId; path: Path; is: Finding }[];
+  pathFindings?: { host: HostId; path: Path; finding: Finding }[];
   /** The failures, per host. */
   failures: { host: HostId; failure: Failure }[];
   /** Files that a dry run would transfer; at most the first 1,000. */
   wouldTransfer?: { host: HostId; path: Path }[];
   failure?: Failure;
-  askedAt: Date;
+  requestedAt: Date;
   startedAt?: Date;
   endedAt?: Date;
-  askedBy: string;
+  requestedBy: string;
 }
 
 /**
  * A file that a document names and this host does not sync. Either an exclude pattern matches it,
  * or no sync dir of this host contains it.
  */
-export type Unsynced =
+export type UnsyncedFile =
   | {
       readonly path: Path;
       readonly why: 'excluded';
       readonly syncDir: Path;
       readonly pattern: string;
     }
-  | { readonly path: Path; readonly why: 'not kept here' };
+  | { readonly path: Path; readonly why: 'not synced here' };
 
 /** A row of the database with values of a wrong type, moved out of its collection. */
 export interface UnreadableRow {
@@ -444,8 +448,8 @@ export interface UnreadableRow {
   readonly at: Date;
 }
 /** Which paths documents name. No document names a path that appears in neither member. */
-export interface Named {
+export interface NamedPaths {
   readonly named: ReadonlySet<Path>;
   /** Paths for which the search failed, with the reason. */
-  readonly unjudged: ReadonlyMap<Path, string>;
+  readonly undetermined: ReadonlyMap<Path, string>;
 }

@@ -5,7 +5,7 @@ import type { Disk } from './disk.js';
 import { OWN_FOLDER, quotePath } from './paths.js';
 
 /** Where a sync dir lies: on this machine's disk or on another host's. */
-export interface Place {
+export interface SyncDirLocation {
   readonly disk: Disk;
   /** Absolute path of the sync dir on that disk. */
   readonly dirPath: string;
@@ -31,7 +31,7 @@ export const areas = {
    * Files that a placement replaced or removed, until they are resolved: `<name>/<path below the
    * sync dir>`. Never cleaned.
    */
-  aside: `${OWN_FOLDER}/aside`,
+  replaced: `${OWN_FOLDER}/replaced`,
   /**
    * Versions that the ledger knows as superseded. Bounded by age and size; same layout as
    * `replaced`.
@@ -53,13 +53,13 @@ export function newName(): string {
 }
 
 /** Returns when `newName` made this name, in milliseconds; undefined for any other name. */
-export function timeOfName(name: string): number | undefined {
+export function parseNameTime(name: string): number | undefined {
   return /^[0-9a-z]{9}-[0-9a-f]{16}$/.test(name) ? parseInt(name.slice(0, 9), 36) : undefined;
 }
 
 /** Returns the absolute path of `rest`, which is relative to the sync dir. */
-export function inPlace(place: Place, rest: string): string {
-  return `${place.dirPath}/${rest}`;
+export function resolveInDir(location: SyncDirLocation, rest: string): string {
+  return `${location.dirPath}/${rest}`;
 }
 
 /**
@@ -67,22 +67,22 @@ export function inPlace(place: Place, rest: string): string {
  *
  * @throws NO_MARKER if the sync dir itself is missing
  */
-export async function prepareAreas(place: Place): Promise<void> {
+export async function prepareAreas(location: SyncDirLocation): Promise<void> {
   for (const folder of [
     areas.own,
     areas.tmp,
-    areas.aside,
+    areas.replaced,
     areas.trash,
     areas.conflicts,
     areas.partial,
   ]) {
-    if (await place.disk.makeDirectory(inPlace(place, folder), 0o700)) {
-      await place.disk.openOwn?.(inPlace(place, folder));
+    if (await location.disk.makeDirectory(resolveInDir(location, folder), 0o700)) {
+      await location.disk.restoreOwnPermissions?.(resolveInDir(location, folder));
       continue;
     }
     throw new SyncMediaError(
       'NO_MARKER',
-      `The sync dir ${quotePath(place.dirPath)} is missing: mount it, or create it and run ` +
+      `The sync dir ${quotePath(location.dirPath)} is missing: mount it, or create it and run ` +
         `\`syncmedia init\`.`,
     );
   }
@@ -92,15 +92,15 @@ export async function prepareAreas(place: Place): Promise<void> {
  * Makes the working folders if one is missing. A check takes one round trip, making them takes a
  * dozen.
  */
-export async function prepareMissing(place: Place): Promise<void> {
-  if (await lacksAreas(place)) await prepareAreas(place);
+export async function prepareMissingAreas(location: SyncDirLocation): Promise<void> {
+  if (await lacksAreas(location)) await prepareAreas(location);
 }
 
 /** Whether a working folder is missing. Makes none. */
-export async function lacksAreas(place: Place): Promise<boolean> {
+export async function lacksAreas(location: SyncDirLocation): Promise<boolean> {
   const found = await Promise.all(
-    [areas.tmp, areas.aside, areas.trash, areas.conflicts, areas.partial].map((area) =>
-      place.disk.stat(inPlace(place, area)),
+    [areas.tmp, areas.replaced, areas.trash, areas.conflicts, areas.partial].map((area) =>
+      location.disk.stat(resolveInDir(location, area)),
     ),
   );
   return found.includes(undefined);
@@ -110,18 +110,18 @@ export async function lacksAreas(place: Place): Promise<boolean> {
  * Returns milliseconds since the epoch by the clock of that disk. Ages are computed with it,
  * because this machine's clock may differ.
  */
-export async function readClock(place: Place): Promise<number> {
-  const probe = inPlace(place, `${areas.tmp}/${newName()}`);
-  await place.disk.writeNew(probe, new Uint8Array(0), 0o600);
+export async function readDiskClock(location: SyncDirLocation): Promise<number> {
+  const probe = resolveInDir(location, `${areas.tmp}/${newName()}`);
+  await location.disk.writeNew(probe, new Uint8Array(0), 0o600);
   try {
-    const seen = await place.disk.stat(probe);
-    return seen === undefined ? 0 : timeOf(seen);
+    const stat = await location.disk.stat(probe);
+    return stat === undefined ? 0 : toMilliseconds(stat);
   } finally {
-    await place.disk.remove(probe);
+    await location.disk.remove(probe);
   }
 }
 
 /** Returns an mtime in milliseconds. */
-export function timeOf({ mtime, nanos }: { mtime: number; nanos: number }): number {
+export function toMilliseconds({ mtime, nanos }: { mtime: number; nanos: number }): number {
   return mtime * 1000 + nanos / 1e6;
 }

@@ -1,11 +1,11 @@
-import { hasCode } from '../model/errors.js';
+import { hasErrorCode } from '../model/errors.js';
 import type { Failure, HostId, Path } from '../model/words.js';
 import { areas } from './areas.js';
 import { isSameStat, type Disk, type DiskStat } from './disk.js';
 import { checkMarker } from './marker.js';
-import { findIgnoresCase } from './names.js';
+import { detectIgnoresCase } from './names.js';
 
-interface Checked {
+interface CheckedMarker {
   readonly marker: DiskStat;
   readonly ignoresCase: boolean;
 }
@@ -17,16 +17,16 @@ interface Checked {
  */
 export class CheckedMarkers {
   /** By disk. The disk of another host lasts as long as the connection to it. */
-  private readonly right = new WeakMap<Disk, Map<string, Checked>>();
+  private readonly valid = new WeakMap<Disk, Map<string, CheckedMarker>>();
 
   /** Whether the marker was valid at its last check. */
-  knows(disk: Disk, dirPath: string): boolean {
-    return this.right.get(disk)?.has(dirPath) === true;
+  has(disk: Disk, dirPath: string): boolean {
+    return this.valid.get(disk)?.has(dirPath) === true;
   }
 
   /** Whether the marker was found valid and `now` shows the same file. */
   isUnchanged(disk: Disk, dirPath: string, now: DiskStat | undefined): boolean {
-    return now !== undefined && isSameStat(now, this.right.get(disk)?.get(dirPath)?.marker);
+    return now !== undefined && isSameStat(now, this.valid.get(disk)?.get(dirPath)?.marker);
   }
 
   /**
@@ -34,23 +34,23 @@ export class CheckedMarkers {
    * found valid.
    */
   ignoresCase(disk: Disk, dirPath: string): boolean {
-    return this.right.get(disk)?.get(dirPath)?.ignoresCase === true;
+    return this.valid.get(disk)?.get(dirPath)?.ignoresCase === true;
   }
 
   /** Does the same as `checkMarker`. */
   async check(disk: Disk, dirPath: string, host: HostId, dir: Path): Promise<Failure | undefined> {
-    const known = this.right.get(disk) ?? new Map<string, Checked>();
-    this.right.set(disk, known);
+    const known = this.valid.get(disk) ?? new Map<string, CheckedMarker>();
+    this.valid.set(disk, known);
     const now = await disk.stat(`${dirPath}/${areas.marker}`).catch((error: unknown) => {
       // Reading the marker gives the better message.
-      if (hasCode(error, 'PERMISSION_DENIED')) return undefined;
+      if (hasErrorCode(error, 'PERMISSION_DENIED')) return undefined;
       throw error;
     });
     if (now !== undefined && isSameStat(now, known.get(dirPath)?.marker)) return undefined;
     known.delete(dirPath);
     const [failure, ignoresCase] = await Promise.all([
       checkMarker(disk, dirPath, host, dir),
-      findIgnoresCase({ disk, dirPath, dir }),
+      detectIgnoresCase({ disk, dirPath, dir }),
     ]);
     // The stat from before the read is stored: if the marker is replaced meanwhile, the next
     // check sees another file.

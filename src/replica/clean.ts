@@ -1,28 +1,35 @@
-import { areas, inPlace, readClock, timeOf, timeOfName, type Place } from './areas.js';
-import { listFolders } from './recoverable.js';
-import { folderOf } from './replace.js';
-import { removeEmptied, walkOwn } from './walk.js';
+import {
+  areas,
+  resolveInDir,
+  readDiskClock,
+  toMilliseconds,
+  parseNameTime,
+  type SyncDirLocation,
+} from './areas.js';
+import { listAreaFolders } from './recoverable.js';
+import { getFolderPath } from './replace.js';
+import { removeEmptyDirs, walkOwnFolder } from './walk.js';
 
 /**
  * Removes unfinished files (tmp, partial) that nobody has worked on for `olderThanMs`, and
  * returns how many. A finished file already has the date of its source. So if its name tells when
  * it was made, that must be as long ago.
  */
-export async function cleanTmp(place: Place, olderThanMs: number): Promise<number> {
-  const now = await readClock(place);
+export async function cleanTmp(location: SyncDirLocation, olderThanMs: number): Promise<number> {
+  const now = await readDiskClock(location);
   let removed = 0;
   for (const area of [areas.tmp, areas.partial]) {
-    for await (const { at, stat } of walkOwn(place, area)) {
-      const made = timeOfName(at.slice(at.lastIndexOf('/') + 1));
+    for await (const { at, stat } of walkOwnFolder(location, area)) {
+      const made = parseNameTime(at.slice(at.lastIndexOf('/') + 1));
       if (
-        now - timeOf(stat) < olderThanMs ||
+        now - toMilliseconds(stat) < olderThanMs ||
         (made !== undefined && Date.now() - made < olderThanMs)
       )
         continue;
       if (stat.kind === 'directory') {
-        await place.disk.removeDirectory(inPlace(place, at));
+        await location.disk.removeDirectory(resolveInDir(location, at));
       } else {
-        await place.disk.remove(inPlace(place, at));
+        await location.disk.remove(resolveInDir(location, at));
         removed++;
       }
     }
@@ -35,28 +42,28 @@ export async function cleanTmp(place: Place, olderThanMs: number): Promise<numbe
  * beyond `maxBytes`. Returns how many files it removed.
  */
 export async function cleanTrash(
-  place: Place,
+  location: SyncDirLocation,
   { olderThanMs, maxBytes }: { olderThanMs: number; maxBytes: number },
 ): Promise<number> {
-  const names = await listFolders(place, areas.trash);
+  const names = await listAreaFolders(location, areas.trash);
   if (names.length === 0) return 0;
-  const now = await readClock(place);
+  const now = await readDiskClock(location);
   let bytes = 0;
   let removed = 0;
   for (const name of names) {
     const folder = `${areas.trash}/${name}`;
-    const at = await place.disk.stat(inPlace(place, folder));
+    const at = await location.disk.stat(resolveInDir(location, folder));
     if (at === undefined) continue;
-    const old = now - timeOf(at) >= olderThanMs;
-    for await (const found of walkOwn(place, folder)) {
+    const isExpired = now - toMilliseconds(at) >= olderThanMs;
+    for await (const found of walkOwnFolder(location, folder)) {
       if (found.stat.kind === 'directory') continue;
       bytes += found.stat.size;
-      if (!old && bytes <= maxBytes) continue;
-      await place.disk.remove(inPlace(place, found.at));
-      await removeEmptied(place, folderOf(found.at), areas.trash);
+      if (!isExpired && bytes <= maxBytes) continue;
+      await location.disk.remove(resolveInDir(location, found.at));
+      await removeEmptyDirs(location, getFolderPath(found.at), areas.trash);
       removed++;
     }
-    if (old) await place.disk.removeDirectory(inPlace(place, folder));
+    if (isExpired) await location.disk.removeDirectory(resolveInDir(location, folder));
   }
   return removed;
 }

@@ -48,7 +48,7 @@ export function flushOpen(handle: FileHandle): Promise<void> {
  */
 export function dateOpen(handle: FileHandle, mtime: number): Promise<void> {
   // eslint-disable-next-line no-restricted-syntax -- The one place for either form.
-  return handlesAreYarns
-    ? promisify(futimes)(handle.fd, mtime, mtime)
-    : handle.utimes(mtime, mtime);
+  if (handlesAreYarns) return promisify(futimes)(handle.fd, mtime, mtime);
+  // eslint-disable-next-line no-restricted-syntax -- The one place for either form.
+  return handle.utimes(mtime, mtime);
 }

@@ -23,11 +23,11 @@ export class DirectoryIds {
   constructor(private readonly limit = LIMIT) {}
 
   add(path: string, id: DirectoryId): void {
-    if (this.ids.size < this.limit) this.ids.add(digest(path, id));
+    if (this.ids.size < this.limit) this.ids.add(digestDirectory(path, id));
   }
 
   has(path: string, id: DirectoryId): boolean {
-    return this.ids.has(digest(path, id));
+    return this.ids.has(digestDirectory(path, id));
   }
 }
 
@@ -35,7 +35,7 @@ export class DirectoryIds {
  * A digest of 48 bits. A site has so few directories that two never share one, and the daily scan
  * would find the files that a collision hid.
  */
-function digest(path: string, { dev, ino }: DirectoryId): number {
+function digestDirectory(path: string, { dev, ino }: DirectoryId): number {
   return createHash('sha1')
     .update(`${String(dev)} ${String(ino)} ${path}`)
     .digest()

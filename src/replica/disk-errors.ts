@@ -1,7 +1,7 @@
-import { messageOf, SyncMediaError, type ErrorCode } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError, type ErrorCode } from '../model/errors.js';
 import { quotePath } from './paths.js';
 
-const meaning: Readonly<Record<string, { code: ErrorCode; remedy: string } | undefined>> = {
+const errnoMeanings: Readonly<Record<string, { code: ErrorCode; remedy: string } | undefined>> = {
   ENOSPC: { code: 'DISK_FULL', remedy: 'no space is left on the disk' },
   EDQUOT: { code: 'DISK_FULL', remedy: 'the disk quota is used up' },
   EACCES: { code: 'PERMISSION_DENIED', remedy: 'permission denied; check its owner and mode' },
@@ -15,20 +15,20 @@ const meaning: Readonly<Record<string, { code: ErrorCode; remedy: string } | und
 };
 
 /** Turns a system error into a SyncMediaError. A SyncMediaError stays as it is. */
-export function asDiskError(error: unknown, doing: string, path: string): SyncMediaError {
+export function toDiskError(error: unknown, doing: string, path: string): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
-  const code = meaning[errnoOf(error) ?? '']?.code ?? 'TRANSFER_FAILED';
+  const code = errnoMeanings[getErrno(error) ?? '']?.code ?? 'TRANSFER_FAILED';
   return new SyncMediaError(code, `${doing} ${quotePath(path)}: ${explainError(error)}.`, {
     cause: error,
   });
 }
 
 export function explainError(error: unknown): string {
-  return meaning[errnoOf(error) ?? '']?.remedy ?? messageOf(error);
+  return errnoMeanings[getErrno(error) ?? '']?.remedy ?? getErrorMessage(error);
 }
 
 /** Returns the system's error name, such as `ENOENT`. */
-export function errnoOf(error: unknown): string | undefined {
+export function getErrno(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
     ? error.code
     : undefined;
@@ -39,5 +39,5 @@ export function errnoOf(error: unknown): string | undefined {
  * file in the place of one, and a name that is too long to exist.
  */
 export function isAbsence(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '');
+  return ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(getErrno(error) ?? '');
 }

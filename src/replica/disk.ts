@@ -1,10 +1,10 @@
-import type { AsideBy, Path, Seen, Verdict } from '../model/words.js';
+import type { ReplacedBy, Path, LocalFileInfo, Resolution } from '../model/words.js';
 
 /**
  * Describes the file, directory or symlink at an absolute path. A symlink at its end is not
  * followed.
  */
-export interface DiskStat extends Seen {
+export interface DiskStat extends LocalFileInfo {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
   readonly mode: number;
   readonly gid: number;
@@ -45,7 +45,7 @@ export interface Disk {
    * Gives this user the permissions to work in a directory of its own. Other hosts can take them
    * away by SFTP and rsync. Only this host's own disk offers it.
    */
-  openOwn?(path: string): Promise<void>;
+  restoreOwnPermissions?(path: string): Promise<void>;
   /**
    * Makes a hard link and replaces nothing. Throws LINK_FAILED for any failure except these two.
    */
@@ -88,8 +88,13 @@ export interface Disk {
  * behind. The answer comes from the entry, which is read anew. `hash` reads the file, so it is
  * called only if the file info alone cannot decide.
  */
-export interface Judge {
-  (path: Path, found: Seen, by: AsideBy, hash: () => Promise<string | undefined>): Promise<Verdict>;
+export interface ReplacedFileResolver {
+  (
+    path: Path,
+    info: LocalFileInfo,
+    by: ReplacedBy,
+    hash: () => Promise<string | undefined>,
+  ): Promise<Resolution>;
   /**
    * Called for each file that became a conflict, also if another resolution could not be carried
    * out.

@@ -14,7 +14,7 @@ const MAX_ALL_BYTES = 64 * 1024;
  * The exclude patterns of a sync dir. They mean the same as in rsync (its man page, "PATTERN
  * MATCHING RULES"). Names are relative to the sync dir.
  */
-export interface Exclude {
+export interface ExcludeMatcher {
   /** Whether the name, or one of its parent directories, is excluded. */
   isExcluded(this: void, name: string, isDirectory: boolean): boolean;
   /** Returns the pattern that excludes the name or one of its parent directories. */
@@ -27,19 +27,19 @@ export interface Exclude {
 }
 
 /** A name or one of its parent directories. `end` is the number of its bytes. */
-interface Part {
+interface NamePart {
   readonly text: string;
   readonly end: number;
   readonly isDirectory: boolean;
 }
 
-type Matcher = (part: Part, whole: Whole) => boolean;
+type PatternMatcher = (part: NamePart, whole: NameWithParents) => boolean;
 
 /**
  * A name together with its parent directories. Each pattern walks over it once, however many
  * parents there are.
  */
-class Whole {
+class NameWithParents {
   private encoded: Uint8Array | undefined;
   private readonly ends = new Map<Wildcards, Uint8Array>();
 
@@ -50,7 +50,7 @@ class Whole {
   }
 
   /** @param text returns the bytes in the form that the pattern expects */
-  endsOf(wildcards: Wildcards, text: () => Uint8Array, afterAnySlash: boolean): Uint8Array {
+  findEnds(wildcards: Wildcards, text: () => Uint8Array, afterAnySlash: boolean): Uint8Array {
     const known = this.ends.get(wildcards) ?? wildcards.listEnds(text(), afterAnySlash);
     this.ends.set(wildcards, known);
     return known;
@@ -61,23 +61,23 @@ class Whole {
  * @throws BAD_OPTION, naming a pattern that is empty, too long, or more than a pattern to rsync;
  *   or if all patterns together are too long
  */
-export function compileExclude(patterns: readonly string[]): Exclude {
+export function compileExclude(patterns: readonly string[]): ExcludeMatcher {
   refuseTooMany(patterns);
   const matchers = patterns.map((pattern) => ({
     pattern,
     matcher: compilePattern(refuseSyntax(pattern)),
   }));
-  const match = (part: Part, whole: Whole): string | undefined => {
+  const match = (part: NamePart, whole: NameWithParents): string | undefined => {
     if (part.text.slice(part.text.lastIndexOf('/') + 1) === OWN_FOLDER) return OWN_FOLDER;
     return matchers.find(({ matcher }) => matcher(part, whole))?.pattern;
   };
   const matchLast = (
     name: string,
     isDirectory: boolean,
-    whole = new Whole(name),
+    whole = new NameWithParents(name),
   ): string | undefined => match({ text: name, end: Buffer.byteLength(name), isDirectory }, whole);
   const findPattern = (name: string, isDirectory: boolean): string | undefined => {
-    const whole = new Whole(name);
+    const whole = new NameWithParents(name);
     for (
       let slash = name.indexOf('/'), before = 0, end = 0;
       slash !== -1;
@@ -102,7 +102,7 @@ export function compileExclude(patterns: readonly string[]): Exclude {
  *
  * @throws as compileExclude
  */
-export function excludeArguments(patterns: readonly string[]): string[] {
+export function makeExcludeArguments(patterns: readonly string[]): string[] {
   refuseTooMany(patterns);
   return [OWN_FOLDER, ...patterns.map(refuseSyntax)].map((pattern) => `--exclude=${pattern}`);
 }
@@ -136,7 +136,7 @@ function refuseTooMany(patterns: readonly string[]): void {
     );
 }
 
-function compilePattern(given: string): Matcher {
+function compilePattern(given: string): PatternMatcher {
   const directoriesOnly = given.length > 1 && given.endsWith('/');
   const pattern = directoriesOnly ? given.slice(0, -1) : given;
   const matcher = /[*?[]/.test(pattern) ? compileWild(pattern) : compileLiteral(pattern);
@@ -147,7 +147,7 @@ function compilePattern(given: string): Matcher {
  * In a pattern without wildcards a backslash is a backslash. The pattern matches the last
  * segments of the name.
  */
-function compileLiteral(pattern: string): Matcher {
+function compileLiteral(pattern: string): PatternMatcher {
   if (pattern.startsWith('/')) {
     const anchored = pattern.slice(1);
     return ({ text }) => text === anchored;
@@ -156,15 +156,15 @@ function compileLiteral(pattern: string): Matcher {
   return ({ text }) => text === pattern || text.endsWith(tail);
 }
 
-function compileWild(pattern: string): Matcher {
+function compileWild(pattern: string): PatternMatcher {
   const anchored = pattern.startsWith('/');
   const wildcards = new Wildcards(anchored ? pattern.slice(1) : pattern);
   const slashes = pattern.split('/').length - 1;
   if (!pattern.includes('**')) {
     if (anchored)
-      return ({ end }, whole) => whole.endsOf(wildcards, () => whole.bytes, false)[end] === 1;
+      return ({ end }, whole) => whole.findEnds(wildcards, () => whole.bytes, false)[end] === 1;
     return ({ end }, whole) => {
-      const start = startOfTail(whole.bytes, end, slashes + 1);
+      const start = findTailStart(whole.bytes, end, slashes + 1);
       return start !== undefined && wildcards.matches(whole.bytes, start, end);
     };
   }
@@ -175,7 +175,7 @@ function compileWild(pattern: string): Matcher {
     before = leading ? 1 : 0;
   const self = pattern.endsWith('***');
   return ({ end, isDirectory }, whole) => {
-    const ends = whole.endsOf(
+    const ends = whole.findEnds(
       wildcards,
       () => Buffer.concat([Buffer.from(leading ? '/' : ''), whole.bytes, Buffer.from('/')]),
       !anchored && !leading,
@@ -185,7 +185,7 @@ function compileWild(pattern: string): Matcher {
 }
 
 /** Returns where the last `count` segments before `end` begin; undefined if there are fewer. */
-function startOfTail(name: Uint8Array, end: number, count: number): number | undefined {
+function findTailStart(name: Uint8Array, end: number, count: number): number | undefined {
   let left = count;
   for (let at = end - 1; at >= 0; at--) {
     if (name[at] === 0x2f && --left === 0) return at + 1;

@@ -1,11 +1,11 @@
 import type { BigIntStats } from 'node:fs';
-import type { Seen } from '../model/words.js';
+import type { LocalFileInfo } from '../model/words.js';
 import type { DiskStat } from './disk.js';
 
 const SECOND = 1_000_000_000n;
 
 /** Converts stats to file info. Seconds are rounded down like in the kernel, also before 1970. */
-export function seenFrom(stats: BigIntStats): Seen & { readonly stamp: string } {
+export function toLocalFileInfo(stats: BigIntStats): LocalFileInfo & { readonly stamp: string } {
   const nanos = ((stats.mtimeNs % SECOND) + SECOND) % SECOND;
   return {
     size: Number(stats.size),
@@ -16,6 +16,6 @@ export function seenFrom(stats: BigIntStats): Seen & { readonly stamp: string } 
 }
 
 /** Picks the file info from a disk stat, with the stamp if there is one. */
-export function seenIn({ size, mtime, nanos, stamp }: DiskStat): Seen {
+export function pickLocalFileInfo({ size, mtime, nanos, stamp }: DiskStat): LocalFileInfo {
   return { size, mtime, nanos, ...(stamp === undefined ? {} : { stamp }) };
 }

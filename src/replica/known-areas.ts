@@ -1,4 +1,4 @@
-import { areas, inPlace, lacksAreas, type Place } from './areas.js';
+import { areas, resolveInDir, lacksAreas, type SyncDirLocation } from './areas.js';
 import { isSameStat, type Disk, type DiskStat } from './disk.js';
 
 /**
@@ -11,15 +11,15 @@ export class KnownAreas {
   private readonly found = new WeakMap<Disk, Map<string, DiskStat>>();
 
   /** Does the same as `lacksAreas`. */
-  async lacks(place: Place): Promise<boolean> {
-    const known = this.found.get(place.disk) ?? new Map<string, DiskStat>();
-    this.found.set(place.disk, known);
-    const now = await place.disk.stat(inPlace(place, areas.own));
-    if (now !== undefined && isSameStat(now, known.get(place.dirPath))) return false;
-    known.delete(place.dirPath);
-    const lacks = now === undefined || (await lacksAreas(place));
+  async lacks(location: SyncDirLocation): Promise<boolean> {
+    const known = this.found.get(location.disk) ?? new Map<string, DiskStat>();
+    this.found.set(location.disk, known);
+    const now = await location.disk.stat(resolveInDir(location, areas.own));
+    if (now !== undefined && isSameStat(now, known.get(location.dirPath))) return false;
+    known.delete(location.dirPath);
+    const lacks = now === undefined || (await lacksAreas(location));
     // The stat from before the search is stored, so a later change is seen.
-    if (now !== undefined && !lacks) known.set(place.dirPath, now);
+    if (now !== undefined && !lacks) known.set(location.dirPath, now);
     return lacks;
   }
 }

@@ -1,4 +1,4 @@
-import { hasCode, SyncMediaError } from '../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import type { Failure, HostId, Path } from '../model/words.js';
 import { areas, newName, prepareAreas } from './areas.js';
 import type { Disk } from './disk.js';
@@ -88,13 +88,13 @@ export async function checkMarker(
   dir: Path,
 ): Promise<Failure | undefined> {
   const marker = await readMarker(disk, dirPath).catch((error: unknown) => {
-    if (hasCode(error, 'PERMISSION_DENIED')) return 'closed' as const;
+    if (hasErrorCode(error, 'PERMISSION_DENIED')) return 'closed' as const;
     throw error;
   });
   if (marker === 'closed') {
     return {
       code: 'NO_MARKER',
-      of: 'host',
+      scope: 'host',
       retryable: true,
       message:
         `The marker of the sync dir ${quotePath(dirPath)} may not be read: the app on ` +
@@ -111,7 +111,7 @@ export async function checkMarker(
         : `is marked for the host ${marker.host}`;
   return {
     code: 'NO_MARKER',
-    of: 'host',
+    scope: 'host',
     retryable: true,
     message:
       `The sync dir ${quotePath(dirPath)} ${wrong} (${areas.marker}). Mount it, or run ` +

@@ -1,15 +1,15 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { Path } from '../model/words.js';
-import { areas, inPlace, type Place } from './areas.js';
-import { belowDir } from './parents.js';
+import { areas, resolveInDir, type SyncDirLocation } from './areas.js';
+import { getPathInDir } from './parents.js';
 import { quotePath } from './paths.js';
 
 /**
  * Whether the disk takes names that differ only by case as one name. macOS and Windows do by
  * default.
  */
-export async function findIgnoresCase(place: Place): Promise<boolean> {
-  return (await place.disk.stat(inPlace(place, areas.own.toUpperCase()))) !== undefined;
+export async function detectIgnoresCase(location: SyncDirLocation): Promise<boolean> {
+  return (await location.disk.stat(resolveInDir(location, areas.own.toUpperCase()))) !== undefined;
 }
 
 /**
@@ -18,11 +18,11 @@ export async function findIgnoresCase(place: Place): Promise<boolean> {
  *
  * @throws BAD_PATH
  */
-export async function checkName(place: Place, path: Path): Promise<void> {
-  if (place.ignoresCase !== true) return;
-  let folder = place.dirPath;
-  for (const name of belowDir(place, path).split('/')) {
-    const names = await place.disk.list(folder);
+export async function refuseCaseClash(location: SyncDirLocation, path: Path): Promise<void> {
+  if (location.ignoresCase !== true) return;
+  let folder = location.dirPath;
+  for (const name of getPathInDir(location, path).split('/')) {
+    const names = await location.disk.list(folder);
     if (names === undefined) return;
     if (!names.includes(name)) {
       const other = names.find((one) => one.toLowerCase() === name.toLowerCase());

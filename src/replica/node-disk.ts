@@ -15,12 +15,12 @@ import {
   unlink,
   type FileHandle,
 } from 'node:fs/promises';
-import { hasCode, SyncMediaError } from '../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import { flushOpen, statOpen } from './descriptor.js';
 import type { Disk, DiskStat } from './disk.js';
-import { asDiskError, errnoOf, explainError, isAbsence } from './disk-errors.js';
+import { toDiskError, getErrno, explainError, isAbsence } from './disk-errors.js';
 import { quotePath } from './paths.js';
-import { seenFrom } from './file-info.js';
+import { toLocalFileInfo } from './file-info.js';
 
 /** On a directory: new files in it get its group. */
 const SETGID = 0o2000;
@@ -36,23 +36,23 @@ const MAX_TEXT_BYTES = 64 * 1024;
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** This machine's disk. */
-export const localDisk: Disk = {
-  stat: (path) => orAbsent(undefined, 'looking at', path, () => statOf(path)),
+export const nodeDisk: Disk = {
+  stat: (path) => ignoreAbsence(undefined, 'looking at', path, () => lstatPath(path)),
 
   list: (path) =>
-    orAbsent(undefined, 'listing', path, async () => {
+    ignoreAbsence(undefined, 'listing', path, async () => {
       const names = await readdir(path, { encoding: 'buffer' });
       return names.filter((name) => isUtf8(name)).map((name) => name.toString());
     }),
 
-  realPath: (path) => orAbsent(undefined, 'resolving', path, () => realpath(path)),
+  realPath: (path) => ignoreAbsence(undefined, 'resolving', path, () => realpath(path)),
 
   makeDirectory: (path, mode) =>
-    orAbsent(false, 'making', path, async () => {
+    ignoreAbsence(false, 'making', path, async () => {
       try {
         await mkdir(path, mode);
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST') throw error;
+        if (getErrno(error) !== 'EEXIST') throw error;
         if ((await lstat(path)).isDirectory()) return true;
         throw new SyncMediaError(
           'NOT_A_FILE',
@@ -60,15 +60,15 @@ export const localDisk: Disk = {
           { cause: error },
         );
       }
-      // The web server must read what we make, whatever the umask. A chmod without need could
+      // The web server must read what we make, regardless of the umask. A chmod without need could
       // remove a setgid bit.
       const { mode: made } = await lstat(path);
       if ((made & 0o777) !== mode) await chmod(path, mode | (made & SETGID));
       return true;
     }),
 
-  openOwn: (path) =>
-    orAbsent(undefined, 'opening', path, async () => {
+  restoreOwnPermissions: (path) =>
+    ignoreAbsence(undefined, 'opening', path, async () => {
       const { mode, uid } = await lstat(path);
       if ((mode & OWNER_BITS) !== OWNER_BITS && uid === process.geteuid?.())
         await chmod(path, (mode & 0o7777) | OWNER_BITS);
@@ -79,9 +79,9 @@ export const localDisk: Disk = {
       await link(from, to);
       return 'linked';
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return 'exists';
+      if (getErrno(error) === 'EEXIST') return 'exists';
       // ENOENT also means that the directory of `to` is missing. That is no absence.
-      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return 'absent';
+      if (isAbsence(error) && (await nodeDisk.stat(from)) === undefined) return 'absent';
       throw new SyncMediaError(
         'LINK_FAILED',
         `linking ${quotePath(from)} to ${quotePath(to)}: ${explainError(error)}.`,
@@ -95,21 +95,23 @@ export const localDisk: Disk = {
       await rename(from, to);
       return true;
     } catch (error) {
-      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return false;
-      throw asDiskError(error, 'renaming a file to', to);
+      if (isAbsence(error) && (await nodeDisk.stat(from)) === undefined) return false;
+      throw toDiskError(error, 'renaming a file to', to);
     }
   },
 
   async replace(from, to, kept, late) {
     try {
       // Both calls are synchronous, so that nothing of this process runs between them.
-      const linked = linkNow(to, late);
+      const linked = linkSynchronously(to, late);
       renameSync(from, to);
       if (!linked) return 'replaced';
     } catch (error) {
       await rm(late, { force: true });
-      if (isAbsence(error) && (await localDisk.stat(from)) === undefined) return false;
-      throw hasCode(error, 'LINK_FAILED') ? error : asDiskError(error, 'renaming a file to', to);
+      if (isAbsence(error) && (await nodeDisk.stat(from)) === undefined) return false;
+      throw hasErrorCode(error, 'LINK_FAILED')
+        ? error
+        : toDiskError(error, 'renaming a file to', to);
     }
     const [one, other] = await Promise.all(
       [kept, late].map((path) => lstat(path, { bigint: true }).catch(() => undefined)),
@@ -119,7 +121,7 @@ export const localDisk: Disk = {
     return 'replaced';
   },
 
-  remove: (path) => orAbsent(undefined, 'removing', path, () => unlink(path)),
+  remove: (path) => ignoreAbsence(undefined, 'removing', path, () => unlink(path)),
 
   async removeDirectory(path) {
     try {
@@ -127,14 +129,14 @@ export const localDisk: Disk = {
       return true;
     } catch (error) {
       if (isAbsence(error)) return true;
-      if (['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) return false;
-      throw asDiskError(error, 'removing the directory', path);
+      if (['ENOTEMPTY', 'EEXIST'].includes(getErrno(error) ?? '')) return false;
+      throw toDiskError(error, 'removing the directory', path);
     }
   },
 
   readText: (path) =>
-    orAbsent(undefined, 'reading', path, () =>
-      readFrom(path, async (handle, size) => {
+    ignoreAbsence(undefined, 'reading', path, () =>
+      withRegularFile(path, async (handle, size) => {
         if (size > MAX_TEXT_BYTES)
           throw new SyncMediaError(
             'TRANSFER_FAILED',
@@ -160,18 +162,20 @@ export const localDisk: Disk = {
       // Half a file under a new name belongs to nobody. A file that was there before is not ours
       // to remove.
       if (created) await rm(path, { force: true });
-      throw asDiskError(error, 'writing', path);
+      throw toDiskError(error, 'writing', path);
     }
   },
 
   hash: (path, limit) =>
-    orAbsent(undefined, 'reading', path, () =>
-      readFrom(path, async (handle, size) => (size > limit ? undefined : hashFrom(handle))),
+    ignoreAbsence(undefined, 'reading', path, () =>
+      withRegularFile(path, async (handle, size) =>
+        size > limit ? undefined : hashOpenFile(handle),
+      ),
     ),
 };
 
 /** Makes a hard link in this thread. False if nothing is at `from`. */
-function linkNow(from: string, to: string): boolean {
+function linkSynchronously(from: string, to: string): boolean {
   try {
     linkSync(from, to);
     return true;
@@ -190,7 +194,7 @@ function linkNow(from: string, to: string): boolean {
  *
  * @throws the reason with which the signal was aborted
  */
-export async function hashFrom(handle: FileHandle, signal?: AbortSignal): Promise<string> {
+export async function hashOpenFile(handle: FileHandle, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(256 * 1024);
   for (let position = 0; ;) {
@@ -206,17 +210,17 @@ export async function hashFrom(handle: FileHandle, signal?: AbortSignal): Promis
  * @throws NOT_A_FILE for anything but a regular file, also for a symlink; otherwise what the
  *   system throws
  */
-export async function openFile(path: string): Promise<FileHandle> {
+export async function openRegularFile(path: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(path, READ_FLAGS);
   } catch (error) {
     // With O_NOFOLLOW, ELOOP means that the file itself is a symlink, or that too many symlinks
     // are on the way.
-    throw errnoOf(error) === 'ELOOP' ? notAFile(path, error) : error;
+    throw getErrno(error) === 'ELOOP' ? makeNotAFileError(path, error) : error;
   }
   try {
-    if (!statOpen(handle).isFile()) throw notAFile(path);
+    if (!statOpen(handle).isFile()) throw makeNotAFileError(path);
     return handle;
   } catch (error) {
     await handle.close();
@@ -230,21 +234,21 @@ export async function openFile(path: string): Promise<FileHandle> {
  * @throws what opening throws
  */
 export async function removeSpecialBits(path: string): Promise<void> {
-  const found = statAgain(path);
+  const found = statSynchronously(path);
   if (found?.kind !== 'file' || (found.mode & SPECIAL_BITS) === 0) return;
   try {
-    const handle = await openFile(path);
+    const handle = await openRegularFile(path);
     try {
       await handle.chmod(Number(statOpen(handle).mode) & 0o777);
     } finally {
       await handle.close();
     }
   } catch (error) {
-    throw asDiskError(error, 'taking special permissions off', path);
+    throw toDiskError(error, 'taking special permissions off', path);
   }
 }
 
-export function notAFile(path: string, cause?: unknown): SyncMediaError {
+export function makeNotAFileError(path: string, cause?: unknown): SyncMediaError {
   return new SyncMediaError(
     'NOT_A_FILE',
     `${quotePath(path)} is no regular file; only regular files are synced.`,
@@ -252,11 +256,11 @@ export function notAFile(path: string, cause?: unknown): SyncMediaError {
   );
 }
 
-async function readFrom<T>(
+async function withRegularFile<T>(
   path: string,
   read: (handle: FileHandle, size: number) => Promise<T>,
 ): Promise<T> {
-  const handle = await openFile(path);
+  const handle = await openRegularFile(path);
   try {
     return await read(handle, (await handle.stat()).size);
   } finally {
@@ -264,7 +268,7 @@ async function readFrom<T>(
   }
 }
 
-async function statOf(path: string): Promise<DiskStat> {
+async function lstatPath(path: string): Promise<DiskStat> {
   return toDiskStat(await lstat(path, { bigint: true }));
 }
 
@@ -272,13 +276,13 @@ async function statOf(path: string): Promise<DiskStat> {
  * Does a stat in this thread, for a path that was looked at a moment ago. The kernel answers from
  * memory; waking another thread would take longer.
  */
-export function statAgain(path: string): DiskStat | undefined {
+export function statSynchronously(path: string): DiskStat | undefined {
   try {
     const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return found && toDiskStat(found);
   } catch (error) {
     if (isAbsence(error)) return undefined;
-    throw asDiskError(error, 'looking at', path);
+    throw toDiskError(error, 'looking at', path);
   }
 }
 
@@ -290,10 +294,15 @@ function toDiskStat(stats: BigIntStats): DiskStat {
       : stats.isSymbolicLink()
         ? 'symlink'
         : 'other';
-  return { ...seenFrom(stats), kind, mode: Number(stats.mode) & 0o7777, gid: Number(stats.gid) };
+  return {
+    ...toLocalFileInfo(stats),
+    kind,
+    mode: Number(stats.mode) & 0o7777,
+    gid: Number(stats.gid),
+  };
 }
 
-async function orAbsent<T, A>(
+async function ignoreAbsence<T, A>(
   absent: A,
   doing: string,
   path: string,
@@ -303,6 +312,6 @@ async function orAbsent<T, A>(
     return await run();
   } catch (error) {
     if (isAbsence(error)) return absent;
-    throw asDiskError(error, doing, path);
+    throw toDiskError(error, doing, path);
   }
 }

@@ -1,17 +1,17 @@
 import { closeSync, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs';
 import { lstat, realpath, type FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../model/errors.js';
-import type { Seen } from '../model/words.js';
+import type { LocalFileInfo } from '../model/words.js';
 import { readOpenPath, statOpen } from './descriptor.js';
-import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
-import { openFile, READ_FLAGS } from './node-disk.js';
+import { toDiskError, getErrno, isAbsence } from './disk-errors.js';
+import { openRegularFile, READ_FLAGS } from './node-disk.js';
 import { quotePath } from './paths.js';
-import { seenFrom } from './file-info.js';
+import { toLocalFileInfo } from './file-info.js';
 
 /** A file that is open for reading, with its state when it was opened. The caller closes it. */
 export interface OpenFile {
   readonly handle: FileHandle;
-  readonly seen: Seen;
+  readonly info: LocalFileInfo;
   readonly stats: BigIntStats;
 }
 
@@ -30,31 +30,31 @@ const MAX_TRIES = 3;
  *   are compared
  * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED
  */
-export async function openExactly(
+export async function openWithoutSymlinks(
   absolute: string,
   findReal: (tried: number) => string | Promise<string>,
   openFiles = '/proc/self/fd',
 ): Promise<OpenFile | undefined> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const [real, opened] = await Promise.allSettled([findReal(tries), openFile(absolute)]);
+    const [real, opened] = await Promise.allSettled([findReal(tries), openRegularFile(absolute)]);
     if (real.status === 'rejected') {
       if (opened.status === 'fulfilled') await opened.value.close();
       throw real.reason;
     }
     if (opened.status === 'rejected') {
       if (isAbsence(opened.reason)) return undefined;
-      throw asDiskError(opened.reason, 'opening', absolute);
+      throw toDiskError(opened.reason, 'opening', absolute);
     }
     const expected = real.value,
       handle = opened.value;
     try {
       if ((await findOpenPath(handle, absolute, openFiles)) === expected) {
         const stats = statOpen(handle);
-        return { handle, seen: seenFrom(stats), stats };
+        return { handle, info: toLocalFileInfo(stats), stats };
       }
     } catch (error) {
       await handle.close();
-      throw asDiskError(error, 'looking at', absolute);
+      throw toDiskError(error, 'looking at', absolute);
     }
     await handle.close();
   }
@@ -69,14 +69,18 @@ export async function openExactly(
  * A whole file, with its stats when the reading began. A file that is changed during the reading
  * has another stamp.
  */
-export interface ReadFile {
+export interface FileContent {
   readonly bytes: Buffer;
   readonly stats: BigIntStats;
 }
 
 /** Reads a small open file; undefined if it was written to meanwhile. */
-export async function readWhole({ handle, seen, stats }: OpenFile): Promise<ReadFile | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(seen.size);
+export async function readOpenFile({
+  handle,
+  info,
+  stats,
+}: OpenFile): Promise<FileContent | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(info.size);
   for (let filled = 0; filled < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
     if (bytesRead === 0) return undefined;
@@ -96,26 +100,29 @@ const IN_MEMORY_MS = 10_000,
   READ_AT_ONCE_BYTES = 64 * 1024;
 
 /** Whether a file with this info is small and was just written. */
-export function isFresh({ size, mtime }: Pick<Seen, 'size' | 'mtime'>): boolean {
+export function isSmallAndRecent({ size, mtime }: Pick<LocalFileInfo, 'size' | 'mtime'>): boolean {
   const age = Date.now() - mtime * 1000;
   return size <= READ_AT_ONCE_BYTES && age >= 0 && age < IN_MEMORY_MS;
 }
 
 /**
- * Reads a small file that was just written, like `openExactly` and `readWhole`, but in this
- * thread. One switch to another thread would take longer than all of this. Only for local disks.
- * Undefined for any other file and after any error: the asynchronous functions find out why.
+ * Reads a small file that was just written, like `openWithoutSymlinks` and `readOpenFile`, but in
+ * this thread. One switch to another thread would take longer than all of this. Only for local
+ * disks. Undefined for any other file and after any error: the asynchronous functions find out why.
  */
-export function readAtOnce(absolute: string, findReal: () => string): ReadFile | undefined {
+export function readSynchronously(
+  absolute: string,
+  findReal: () => string,
+): FileContent | undefined {
   let opened: number | undefined;
   try {
     const fd = (opened = openSync(absolute, READ_FLAGS)),
       stats = fstatSync(fd, { bigint: true }),
-      seen = seenFrom(stats),
-      { size } = seen;
+      info = toLocalFileInfo(stats),
+      { size } = info;
     if (
       !stats.isFile() ||
-      !isFresh(seen) ||
+      !isSmallAndRecent(info) ||
       readlinkSync(`/proc/self/fd/${String(fd)}`) !== findReal()
     )
       return undefined;
@@ -144,7 +151,7 @@ async function findOpenPath(
     // In this thread, since the thread pool would take ten times as long.
     return readOpenPath(handle, openFiles);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (getErrno(error) !== 'ENOENT') throw error;
   }
   try {
     const real = await realpath(absolute);

@@ -1,8 +1,8 @@
 import type { Failure, HostId, Path } from '../model/words.js';
 import { areas } from './areas.js';
 import { CheckedMarkers } from './checked-markers.js';
-import { localDisk, statAgain } from './node-disk.js';
-import type { NearDisks } from './local-disks.js';
+import { nodeDisk, statSynchronously } from './node-disk.js';
+import type { LocalDisks } from './local-disks.js';
 import { quotePath } from './paths.js';
 import type { SyncDirs } from './sync-dirs.js';
 
@@ -15,14 +15,14 @@ export interface OpenableContext {
   absolute(path: Path): string;
   /** The sync dirs of this host, by its own settings. */
   dirs(): SyncDirs;
-  readonly nearDisks: NearDisks;
+  readonly localDisks: LocalDisks;
 }
 
 /**
  * Decides whether this host may open a directory: it must be a sync dir of this host, with a
  * marker that names this host. All code that serves, hashes, sends, receives or scans asks here.
  */
-export class Openable {
+export class OpenableDirs {
   private readonly markers = new CheckedMarkers();
 
   constructor(private readonly context: OpenableContext) {}
@@ -33,7 +33,7 @@ export class Openable {
     if (!context.dirs().byPath(dir)) {
       return {
         code: 'BAD_SYNC_DIR',
-        of: 'host',
+        scope: 'host',
         retryable: true,
         message:
           `${quotePath(dir)} is no sync dir of this host: neither its \`init\` nor its ` +
@@ -42,7 +42,7 @@ export class Openable {
     }
     const me = context.me();
     if (me === undefined || this.isOpenNow(dir)) return undefined;
-    return this.markers.check(localDisk, context.absolute(dir), me, dir);
+    return this.markers.check(nodeDisk, context.absolute(dir), me, dir);
   }
 
   /**
@@ -54,9 +54,13 @@ export class Openable {
     if (!context.dirs().byPath(dir)) return false;
     if (context.me() === undefined) return true;
     const dirPath = context.absolute(dir);
-    if (!this.markers.knows(localDisk, dirPath) || !context.nearDisks.has(dirPath)) return false;
+    if (!this.markers.has(nodeDisk, dirPath) || !context.localDisks.isLocal(dirPath)) return false;
     try {
-      return this.markers.isUnchanged(localDisk, dirPath, statAgain(`${dirPath}/${areas.marker}`));
+      return this.markers.isUnchanged(
+        nodeDisk,
+        dirPath,
+        statSynchronously(`${dirPath}/${areas.marker}`),
+      );
     } catch {
       return false;
     }
@@ -66,6 +70,6 @@ export class Openable {
    * was found openable.
    */
   ignoresCase(dir: Path): boolean {
-    return this.markers.ignoresCase(localDisk, this.context.absolute(dir));
+    return this.markers.ignoresCase(nodeDisk, this.context.absolute(dir));
   }
 }

@@ -1,6 +1,6 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { Path } from '../model/words.js';
-import { inPlace, type Place } from './areas.js';
+import { resolveInDir, type SyncDirLocation } from './areas.js';
 import { quotePath } from './paths.js';
 
 /**
@@ -8,11 +8,11 @@ import { quotePath } from './paths.js';
  *
  * @throws BAD_PATH if it does not lie below the sync dir
  */
-export function belowDir(place: Place, path: Path): string {
-  if (path.startsWith(`${place.dir}/`)) return path.slice(place.dir.length + 1);
+export function getPathInDir(location: SyncDirLocation, path: Path): string {
+  if (path.startsWith(`${location.dir}/`)) return path.slice(location.dir.length + 1);
   throw new SyncMediaError(
     'BAD_PATH',
-    `${quotePath(path)} does not lie below the sync dir ${quotePath(place.dir)}.`,
+    `${quotePath(path)} does not lie below the sync dir ${quotePath(location.dir)}.`,
   );
 }
 
@@ -23,24 +23,24 @@ export function belowDir(place: Place, path: Path): string {
  *   added
  * @throws SYMLINK_IN_PATH or NOT_A_FILE if one of them is a symlink or no directory
  */
-export async function makeParents(
-  place: Place,
+export async function makeParentDirs(
+  location: SyncDirLocation,
   path: Path,
   known = new Set<string>(),
 ): Promise<void> {
   const mode = 0o755;
-  await walkLevels(place, place.dirPath, belowDir(place, path), known, (at) =>
-    make(place, at, mode),
+  await walkParentDirs(location, location.dirPath, getPathInDir(location, path), known, (at) =>
+    makeOneDir(location, at, mode),
   );
 }
 
-/** Whether all parent directories exist. Makes none. @throws as makeParents */
-export async function checkParents(
-  place: Place,
+/** Whether all parent directories exist. Makes none. @throws as makeParentDirs */
+export async function checkParentDirs(
+  location: SyncDirLocation,
   path: Path,
   known = new Set<string>(),
 ): Promise<boolean> {
-  return walkLevels(place, place.dirPath, belowDir(place, path), known, () =>
+  return walkParentDirs(location, location.dirPath, getPathInDir(location, path), known, () =>
     Promise.resolve(false),
   );
 }
@@ -49,30 +49,40 @@ export async function checkParents(
  * Whether all parent directories of a file in a working folder exist, `.syncmedia` included.
  * Makes none.
  *
- * @throws as makeParents
+ * @throws as makeParentDirs
  */
-export async function checkOwnParents(place: Place, at: string): Promise<boolean> {
-  return walkLevels(place, place.dirPath, at, new Set(), () => Promise.resolve(false));
+export async function checkOwnParentDirs(location: SyncDirLocation, at: string): Promise<boolean> {
+  return walkParentDirs(location, location.dirPath, at, new Set(), () => Promise.resolve(false));
 }
 
 /** Makes the parent directories of `rest` below a working folder, which must exist. */
-export async function makeOwnParents(place: Place, folder: string, rest: string): Promise<void> {
+export async function makeOwnParentDirs(
+  location: SyncDirLocation,
+  folder: string,
+  rest: string,
+): Promise<void> {
   const mode = 0o700;
-  await walkLevels(place, inPlace(place, folder), rest, new Set(), (at) => make(place, at, mode));
+  await walkParentDirs(location, resolveInDir(location, folder), rest, new Set(), (at) =>
+    makeOneDir(location, at, mode),
+  );
 }
 
 /** Removes empty parent directories, from the file's own upwards, but not the sync dir. */
-export async function pruneParents(place: Place, path: Path, known?: Set<string>): Promise<void> {
-  const rest = belowDir(place, path);
+export async function pruneParentDirs(
+  location: SyncDirLocation,
+  path: Path,
+  known?: Set<string>,
+): Promise<void> {
+  const rest = getPathInDir(location, path);
   for (let end = rest.lastIndexOf('/'); end > 0; end = rest.lastIndexOf('/', end - 1)) {
-    const at = inPlace(place, rest.slice(0, end));
+    const at = resolveInDir(location, rest.slice(0, end));
     // Tidying is optional: a directory that cannot be removed (a mount, another user's) stays.
-    if (!(await place.disk.removeDirectory(at).catch(() => false))) return;
+    if (!(await location.disk.removeDirectory(at).catch(() => false))) return;
     known?.delete(at);
   }
 }
 
-async function make({ disk }: Place, at: string, mode: number): Promise<boolean> {
+async function makeOneDir({ disk }: SyncDirLocation, at: string, mode: number): Promise<boolean> {
   if (await disk.makeDirectory(at, mode)) return true;
   throw new SyncMediaError(
     'TRANSFER_FAILED',
@@ -80,8 +90,8 @@ async function make({ disk }: Place, at: string, mode: number): Promise<boolean>
   );
 }
 
-async function walkLevels(
-  { disk }: Place,
+async function walkParentDirs(
+  { disk }: SyncDirLocation,
   base: string,
   rest: string,
   known: Set<string>,
@@ -93,11 +103,11 @@ async function walkLevels(
   const unknown = levels.filter((at) => !known.has(at));
   // All are requested at once, since each is a round trip on another host. The answers count in
   // order, so nothing behind a symlink counts.
-  const looks = await Promise.allSettled(unknown.map((at) => disk.stat(at)));
+  const stats = await Promise.allSettled(unknown.map((at) => disk.stat(at)));
   for (const [index, at] of unknown.entries()) {
-    const look = looks[index];
-    if (look?.status === 'rejected') throw look.reason;
-    const found = look?.value;
+    const stat = stats[index];
+    if (stat?.status === 'rejected') throw stat.reason;
+    const found = stat?.value;
     if (found?.kind === 'symlink') {
       throw new SyncMediaError(
         'SYMLINK_IN_PATH',

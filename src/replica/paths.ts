@@ -22,8 +22,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  *
  * @throws BAD_PATH, naming the value and its fault
  */
-export function safePath(value: string): Path {
-  const wrong = findWrong(value);
+export function requireSafePath(value: string): Path {
+  const wrong = findPathFault(value);
   if (wrong !== undefined)
     throw new SyncMediaError(
       'BAD_PATH',
@@ -32,21 +32,21 @@ export function safePath(value: string): Path {
   return value as Path;
 }
 
-/** Whether `safePath` accepts it. */
+/** Whether `requireSafePath` accepts it. */
 export function isSafePath(value: string): value is Path {
-  return findWrong(value) === undefined;
+  return findPathFault(value) === undefined;
 }
 
 /** Whether it can be the name of one file or directory in another host's listing. */
 export function isName(value: string): boolean {
-  return !/[/\0]/.test(value) && findWrongName(value) === undefined;
+  return !/[/\0]/.test(value) && findNameFault(value) === undefined;
 }
 
 /**
  * Returns the path of `absolute` relative to `root`, by name alone; undefined if it does not lie
  * below, or is not safe.
  */
-export function asPathBelow(root: string, absolute: string): Path | undefined {
+export function toPathBelow(root: string, absolute: string): Path | undefined {
   const prefix = root.endsWith('/') ? root : `${root}/`;
   if (!absolute.startsWith(prefix)) return undefined;
   const rest = absolute.slice(prefix.length);
@@ -54,7 +54,7 @@ export function asPathBelow(root: string, absolute: string): Path | undefined {
 }
 
 /** Lists the parent directories of a path, the outermost first. */
-export function listParents(path: Path): Path[] {
+export function listParentPaths(path: Path): Path[] {
   const names = path.split('/');
   return names.slice(1).map((_name, index) => names.slice(0, index + 1).join('/') as Path);
 }
@@ -64,7 +64,7 @@ export function quotePath(value: string): string {
   return JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value);
 }
 
-function findWrong(value: string): string | undefined {
+function findPathFault(value: string): string | undefined {
   if (value === '') return 'is empty';
   if (value.startsWith('/')) return 'is absolute';
   if (value.includes('\0')) return 'holds a NUL';
@@ -73,13 +73,13 @@ function findWrong(value: string): string | undefined {
     return `is longer than ${String(MAX_PATH_BYTES)} bytes`;
   for (const name of value.split('/')) {
     if (name === OWN_FOLDER) return `passes ${OWN_FOLDER}`;
-    const wrong = findWrongName(name);
+    const wrong = findNameFault(name);
     if (wrong !== undefined) return wrong;
   }
   return undefined;
 }
 
-function findWrongName(name: string): string | undefined {
+function findNameFault(name: string): string | undefined {
   if (name === '') return 'has an empty segment';
   if (name === '.' || name === '..') return `has a "${name}" segment`;
   return Buffer.byteLength(name) > MAX_NAME_BYTES

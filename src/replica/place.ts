@@ -1,13 +1,13 @@
-import { hasCode, SyncMediaError } from '../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import type { Path } from '../model/words.js';
-import { areas, inPlace, type Place } from './areas.js';
-import { judgeOne, type Judged } from './replaced.js';
-import type { Judge } from './disk.js';
-import { localDisk, notAFile, removeSpecialBits } from './node-disk.js';
-import { belowDir, checkParents, makeParents, pruneParents } from './parents.js';
+import { areas, resolveInDir, type SyncDirLocation } from './areas.js';
+import { resolveReplacedFile, type ResolvedFile } from './replaced.js';
+import type { ReplacedFileResolver } from './disk.js';
+import { nodeDisk, makeNotAFileError, removeSpecialBits } from './node-disk.js';
+import { getPathInDir, checkParentDirs, makeParentDirs, pruneParentDirs } from './parents.js';
 import { quotePath } from './paths.js';
-import { folderOf, makeFolder, replaceAt } from './replace.js';
-import { removeEmptied } from './walk.js';
+import { getFolderPath, makeAreaFolder, replaceFileAt } from './replace.js';
+import { removeEmptyDirs } from './walk.js';
 
 /** The finished file had vanished from the tmp area, so nothing was placed. */
 export class VanishedError extends SyncMediaError {
@@ -30,43 +30,51 @@ const MAX_TRIES = 3;
  * If this throws, the file may or may not have been placed. The file that it replaced is still at
  * the path or in the replaced area.
  *
- * @param known as for makeParents: in a batch, each parent directory is looked at once
+ * @param known as for makeParentDirs: in a batch, each parent directory is looked at once
  * @throws LINK_FAILED with nothing replaced, if the file at the path cannot be linked into the
  *   replaced area; NOT_A_FILE if it is no regular file; SYMLINK_IN_PATH; TRANSFER_FAILED if
  *   `tmpFile` is gone; what the disk and the resolver throw
  */
-export async function land(
-  place: Place,
+export async function placeFile(
+  location: SyncDirLocation,
   path: Path,
   tmpFile: string,
-  judge: Judge,
+  resolver: ReplacedFileResolver,
   known?: Set<string>,
-): Promise<Judged[]> {
-  if (place.disk === localDisk) await removeSpecialBits(tmpFile);
-  const replaced = await makeAndReplace(place, path, tmpFile, known);
-  if (replaced === 'vanished') throw new VanishedError(path);
-  const judged: Judged[] = [];
-  for (const aside of replaced.aside)
-    judged.push(...(await judgeOne(place, aside, belowDir(place, path), 'replaced', judge)));
-  return judged;
+): Promise<ResolvedFile[]> {
+  if (location.disk === nodeDisk) await removeSpecialBits(tmpFile);
+  const result = await makeParentsAndReplace(location, path, tmpFile, known);
+  if (result === 'vanished') throw new VanishedError(path);
+  const resolved: ResolvedFile[] = [];
+  for (const replacedFolder of result.replacedFolders)
+    resolved.push(
+      ...(await resolveReplacedFile(
+        location,
+        replacedFolder,
+        getPathInDir(location, path),
+        'replaced',
+        resolver,
+      )),
+    );
+  return resolved;
 }
 
 /**
  * A removal may prune a directory between the look and the rename. Then the directory is made
  * again.
  */
-async function makeAndReplace(
-  place: Place,
+async function makeParentsAndReplace(
+  location: SyncDirLocation,
   path: Path,
   tmpFile: string,
   known?: Set<string>,
-): ReturnType<typeof replaceAt> {
+): ReturnType<typeof replaceFileAt> {
   for (let tries = 1; ; tries++) {
-    await makeParents(place, path, tries === 1 ? known : undefined);
+    await makeParentDirs(location, path, tries === 1 ? known : undefined);
     try {
-      return await replaceAt(place, path, tmpFile);
+      return await replaceFileAt(location, path, tmpFile);
     } catch (error) {
-      if (tries >= MAX_TRIES || (await checkParents(place, path))) throw error;
+      if (tries >= MAX_TRIES || (await checkParentDirs(location, path))) throw error;
     }
   }
 }
@@ -79,34 +87,38 @@ async function makeAndReplace(
  * @throws NOT_A_FILE if a symlink or a special file is there; SYMLINK_IN_PATH; what the disk and
  *   the resolver throw
  */
-export async function remove(
-  place: Place,
+export async function removeFile(
+  location: SyncDirLocation,
   path: Path,
-  judge: Judge,
+  resolver: ReplacedFileResolver,
   known?: Set<string>,
-): Promise<Judged[]> {
-  if (!(await isReached(place, path, known))) return [];
-  const rest = belowDir(place, path);
-  const target = inPlace(place, rest);
-  const found = await place.disk.stat(target);
+): Promise<ResolvedFile[]> {
+  if (!(await isReached(location, path, known))) return [];
+  const rest = getPathInDir(location, path);
+  const target = resolveInDir(location, rest);
+  const found = await location.disk.stat(target);
   if (found === undefined || found.kind === 'directory') return [];
-  if (found.kind !== 'file') throw notAFile(target);
-  const aside = await makeFolder(place, areas.aside, rest);
-  const at = `${areas.aside}/${aside}/${rest}`;
-  if (await place.disk.rename(target, inPlace(place, at))) {
-    const judged = await judgeOne(place, aside, rest, 'removed', judge);
-    await pruneParents(place, path, known);
-    return judged;
+  if (found.kind !== 'file') throw makeNotAFileError(target);
+  const replacedFolder = await makeAreaFolder(location, areas.replaced, rest);
+  const at = `${areas.replaced}/${replacedFolder}/${rest}`;
+  if (await location.disk.rename(target, resolveInDir(location, at))) {
+    const resolved = await resolveReplacedFile(location, replacedFolder, rest, 'removed', resolver);
+    await pruneParentDirs(location, path, known);
+    return resolved;
   }
-  await removeEmptied(place, folderOf(at), areas.aside);
+  await removeEmptyDirs(location, getFolderPath(at), areas.replaced);
   return [];
 }
 
-async function isReached(place: Place, path: Path, known?: Set<string>): Promise<boolean> {
+async function isReached(
+  location: SyncDirLocation,
+  path: Path,
+  known?: Set<string>,
+): Promise<boolean> {
   try {
-    return await checkParents(place, path, known);
+    return await checkParentDirs(location, path, known);
   } catch (error) {
-    if (hasCode(error, 'NOT_A_FILE')) return false;
+    if (hasErrorCode(error, 'NOT_A_FILE')) return false;
     throw error;
   }
 }

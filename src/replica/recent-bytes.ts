@@ -1,46 +1,46 @@
-import type { Path, Seen } from '../model/words.js';
+import type { Path, LocalFileInfo } from '../model/words.js';
 
 /** The bytes of a small file, with its info when it was read. */
 export interface RecentFile {
   readonly bytes: Buffer;
-  readonly seen: Seen & { readonly sha256: string };
+  readonly info: LocalFileInfo & { readonly sha256: string };
 }
-interface Recent {
+interface CachedFile {
   readonly file: RecentFile;
   readonly stamp: string;
   readonly readAt: number;
 }
 
 /** Enough files for the delivery queues of several hosts, which work at different positions. */
-const limits = { fileBytes: 1024 * 1024, files: 250, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
+const cacheLimits = { fileBytes: 1024 * 1024, files: 250, allBytes: 8 * 1024 * 1024, ageMs: 2_000 };
 
 /**
  * Caches small files that were just read. A version that goes to several hosts, right after its
  * capture, is read only once.
  */
-export class RecentBytes {
-  private readonly kept = new Map<Path, Recent>();
+export class RecentFileCache {
+  private readonly files = new Map<Path, CachedFile>();
   private size = 0;
 
   /** Whether a file of this size may be cached. */
-  takes(size: number): boolean {
-    return size <= limits.fileBytes;
+  accepts(size: number): boolean {
+    return size <= cacheLimits.fileBytes;
   }
 
   /** @param stamp differs for every file, and after every write to it */
-  keep(path: Path, file: RecentFile, stamp: string): void {
-    if (!this.takes(file.bytes.length)) return;
-    this.drop(path);
-    this.kept.set(path, { file, stamp, readAt: performance.now() });
+  add(path: Path, file: RecentFile, stamp: string): void {
+    if (!this.accepts(file.bytes.length)) return;
+    this.remove(path);
+    this.files.set(path, { file, stamp, readAt: performance.now() });
     this.size += file.bytes.length;
-    for (const [oldest, { readAt }] of this.kept) {
+    for (const [oldest, { readAt }] of this.files) {
       if (
-        this.kept.size <= limits.files &&
-        this.size <= limits.allBytes &&
-        performance.now() - readAt <= limits.ageMs
+        this.files.size <= cacheLimits.files &&
+        this.size <= cacheLimits.allBytes &&
+        performance.now() - readAt <= cacheLimits.ageMs
       )
         break;
-      this.drop(oldest);
+      this.remove(oldest);
     }
   }
 
@@ -49,16 +49,16 @@ export class RecentBytes {
    *   a write
    */
   find(path: Path, findStamp: () => string | undefined): RecentFile | undefined {
-    const recent = this.kept.get(path);
+    const recent = this.files.get(path);
     const isFresh =
       recent !== undefined &&
-      performance.now() - recent.readAt <= limits.ageMs &&
+      performance.now() - recent.readAt <= cacheLimits.ageMs &&
       findStamp() === recent.stamp;
     return isFresh ? recent.file : undefined;
   }
 
-  private drop(path: Path): void {
-    this.size -= this.kept.get(path)?.file.bytes.length ?? 0;
-    this.kept.delete(path);
+  private remove(path: Path): void {
+    this.size -= this.files.get(path)?.file.bytes.length ?? 0;
+    this.files.delete(path);
   }
 }

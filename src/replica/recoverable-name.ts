@@ -1,14 +1,14 @@
 import { areas } from './areas.js';
 import { isSafePath } from './paths.js';
 
-export type KeptArea = 'trash' | 'conflicts';
+export type RecoverableArea = 'trash' | 'conflicts';
 
 /**
  * The parts of a recoverable file's name: `.syncmedia/<area>/<folder>/<rest>`. `rest` is its path
  * below the sync dir.
  */
-export interface KeptName {
-  readonly area: KeptArea;
+export interface RecoverableName {
+  readonly area: RecoverableArea;
   readonly folder: string;
   readonly rest: string;
 }
@@ -18,7 +18,7 @@ export interface KeptName {
  * passes here. An empty, overlong, `.`, `..` or `.syncmedia` segment would lead to other files,
  * such as the marker.
  */
-export function parseKeptName(value: string): KeptName | undefined {
+export function parseRecoverableName(value: string): RecoverableName | undefined {
   for (const area of ['trash', 'conflicts'] as const) {
     const below = value.startsWith(`${areas[area]}/`) ? value.slice(areas[area].length + 1) : '';
     const slash = below.indexOf('/');

@@ -1,15 +1,21 @@
-import type { Path, Seen } from '../model/words.js';
-import { areas, inPlace, timeOf, timeOfName, type Place } from './areas.js';
-import { belowDir } from './parents.js';
+import type { Path, LocalFileInfo } from '../model/words.js';
+import {
+  areas,
+  resolveInDir,
+  toMilliseconds,
+  parseNameTime,
+  type SyncDirLocation,
+} from './areas.js';
+import { getPathInDir } from './parents.js';
 import { isSafePath } from './paths.js';
-import { folderOf, makeFolder } from './replace.js';
-import { removeEmptied, walkOwn } from './walk.js';
+import { getFolderPath, makeAreaFolder } from './replace.js';
+import { removeEmptyDirs, walkOwnFolder } from './walk.js';
 
 /**
  * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
  * when it came there, by that disk's clock.
  */
-export interface Kept {
+export interface StoredRecoverable {
   readonly path: Path;
   readonly keptAs: string;
   readonly at: Date;
@@ -17,24 +23,29 @@ export interface Kept {
 }
 
 /** Lists the conflicts or the trash, newest first. */
-export async function listKept(
-  place: Place,
+export async function listRecoverableFiles(
+  location: SyncDirLocation,
   area: 'conflicts' | 'trash',
   limit: number,
-): Promise<Kept[]> {
-  const kept: Kept[] = [];
-  for (const name of await listFolders(place, areas[area])) {
+): Promise<StoredRecoverable[]> {
+  const recoverable: StoredRecoverable[] = [];
+  for (const name of await listAreaFolders(location, areas[area])) {
     const folder = `${areas[area]}/${name}`;
-    const at = await place.disk.stat(inPlace(place, folder));
+    const at = await location.disk.stat(resolveInDir(location, folder));
     if (at === undefined) continue;
-    for await (const found of walkOwn(place, folder)) {
-      const path = `${place.dir}/${found.at.slice(folder.length + 1)}`;
+    for await (const found of walkOwnFolder(location, folder)) {
+      const path = `${location.dir}/${found.at.slice(folder.length + 1)}`;
       if (found.stat.kind === 'directory' || !isSafePath(path)) continue;
-      if (kept.length >= limit) return kept;
-      kept.push({ path, keptAs: found.at, at: new Date(timeOf(at)), size: found.stat.size });
+      if (recoverable.length >= limit) return recoverable;
+      recoverable.push({
+        path,
+        keptAs: found.at,
+        at: new Date(toMilliseconds(at)),
+        size: found.stat.size,
+      });
     }
   }
-  return kept;
+  return recoverable;
 }
 
 /**
@@ -43,12 +54,19 @@ export async function listKept(
  *
  * @param rest its path below the sync dir
  */
-export async function discardKept(place: Place, keptAs: string, rest: string): Promise<boolean> {
-  const inTrash = `${areas.trash}/${await makeFolder(place, areas.trash, rest)}/${rest}`;
-  const moved = await place.disk.rename(inPlace(place, keptAs), inPlace(place, inTrash));
-  await removeEmptied(
-    place,
-    folderOf(moved ? keptAs : inTrash),
+export async function discardRecoverableFile(
+  location: SyncDirLocation,
+  keptAs: string,
+  rest: string,
+): Promise<boolean> {
+  const inTrash = `${areas.trash}/${await makeAreaFolder(location, areas.trash, rest)}/${rest}`;
+  const moved = await location.disk.rename(
+    resolveInDir(location, keptAs),
+    resolveInDir(location, inTrash),
+  );
+  await removeEmptyDirs(
+    location,
+    getFolderPath(moved ? keptAs : inTrash),
     moved ? areas.conflicts : areas.trash,
   );
   return moved;
@@ -58,8 +76,8 @@ export async function discardKept(place: Place, keptAs: string, rest: string): P
  * Where to search for copies of a path. `since` is in milliseconds since the epoch: older copies
  * are skipped.
  */
-export interface CopiesOf {
-  readonly areas: readonly ('aside' | 'trash' | 'conflicts')[];
+export interface CopySearch {
+  readonly areas: readonly ('replaced' | 'trash' | 'conflicts')[];
   readonly since?: number;
 }
 
@@ -68,23 +86,23 @@ export interface CopiesOf {
  * path; undefined if there is none. Another process may move it meanwhile. `land` restores
  * it.
  */
-export async function findOwnCopy(
-  place: Place,
+export async function findRecoverableCopy(
+  location: SyncDirLocation,
   path: Path,
-  wanted: (seen: Seen, hash: () => Promise<string | undefined>) => Promise<boolean>,
-  { areas: names, since }: CopiesOf = everywhere,
+  wanted: (info: LocalFileInfo, hash: () => Promise<string | undefined>) => Promise<boolean>,
+  { areas: names, since }: CopySearch = allAreas,
 ): Promise<string | undefined> {
-  const rest = belowDir(place, path);
+  const rest = getPathInDir(location, path);
   for (const area of names.map((name) => areas[name])) {
-    for (const name of await listFolders(place, area)) {
-      if (since !== undefined && !((timeOfName(name) ?? 0) >= since)) continue;
-      const file = inPlace(place, `${area}/${name}/${rest}`);
-      const stat = await place.disk.stat(file);
+    for (const name of await listAreaFolders(location, area)) {
+      if (since !== undefined && !((parseNameTime(name) ?? 0) >= since)) continue;
+      const file = resolveInDir(location, `${area}/${name}/${rest}`);
+      const stat = await location.disk.stat(file);
       if (stat?.kind !== 'file') continue;
       const { size, mtime, nanos } = stat;
       if (
         await wanted({ size, mtime, nanos }, () =>
-          place.disk.hash(file, place.hashLimit ?? Infinity),
+          location.disk.hash(file, location.hashLimit ?? Infinity),
         )
       )
         return file;
@@ -93,9 +111,9 @@ export async function findOwnCopy(
   return undefined;
 }
 
-const everywhere: CopiesOf = { areas: ['aside', 'trash', 'conflicts'] };
+const allAreas: CopySearch = { areas: ['replaced', 'trash', 'conflicts'] };
 
 /** Lists the folders of an area, newest first. Their names begin with the time. */
-export async function listFolders(place: Place, area: string): Promise<string[]> {
-  return ((await place.disk.list(inPlace(place, area))) ?? []).sort().reverse();
+export async function listAreaFolders(location: SyncDirLocation, area: string): Promise<string[]> {
+  return ((await location.disk.list(resolveInDir(location, area))) ?? []).sort().reverse();
 }

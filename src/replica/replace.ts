@@ -1,10 +1,10 @@
-import { hasCode, SyncMediaError, type ErrorCode } from '../model/errors.js';
+import { hasErrorCode, SyncMediaError, type ErrorCode } from '../model/errors.js';
 import type { Path } from '../model/words.js';
-import { areas, inPlace, newName, type Place } from './areas.js';
-import { notAFile } from './node-disk.js';
-import { belowDir, makeOwnParents } from './parents.js';
+import { areas, resolveInDir, newName, type SyncDirLocation } from './areas.js';
+import { makeNotAFileError } from './node-disk.js';
+import { getPathInDir, makeOwnParentDirs } from './parents.js';
 import { quotePath } from './paths.js';
-import { removeEmptied } from './walk.js';
+import { removeEmptyDirs } from './walk.js';
 
 /** How often a path is tried that others keep filling and emptying. */
 const MAX_TRIES = 5;
@@ -31,33 +31,35 @@ const DONE_NOTHING: readonly ErrorCode[] = [
  * @throws LINK_FAILED, with nothing replaced, if the file at `path` cannot be linked; NOT_A_FILE
  *   if it is no regular file
  */
-export async function replaceAt(
-  place: Place,
+export async function replaceFileAt(
+  location: SyncDirLocation,
   path: Path,
   file: string,
-): Promise<{ aside: readonly string[] } | 'vanished'> {
-  const rest = belowDir(place, path);
-  const target = inPlace(place, rest);
+): Promise<{ replacedFolders: readonly string[] } | 'vanished'> {
+  const rest = getPathInDir(location, path);
+  const target = resolveInDir(location, rest);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const placed = await placeWhereEmpty(place, file, target);
-    if (placed !== 'occupied') return placed === 'placed' ? { aside: [] } : 'vanished';
-    const found = await place.disk.stat(target);
+    const placed = await placeIfAbsent(location, file, target);
+    if (placed !== 'occupied') return placed === 'placed' ? { replacedFolders: [] } : 'vanished';
+    const found = await location.disk.stat(target);
     if (found === undefined) continue;
-    if (found.kind !== 'file') throw notAFile(target);
-    const aside = await makeFolder(place, areas.aside, rest);
-    const kept = inPlace(place, `${areas.aside}/${aside}/${rest}`);
-    if (!(await linkAside(place, target, kept))) continue;
-    const late = inPlace(place, `${areas.tmp}/${newName()}`);
-    const replaced = await renameOver(place, file, target, kept, late);
+    if (found.kind !== 'file') throw makeNotAFileError(target);
+    const replacedFolder = await makeAreaFolder(location, areas.replaced, rest);
+    const kept = resolveInDir(location, `${areas.replaced}/${replacedFolder}/${rest}`);
+    if (!(await linkReplaced(location, target, kept))) continue;
+    const late = resolveInDir(location, `${areas.tmp}/${newName()}`);
+    const replaced = await renameOver(location, file, target, kept, late);
     if (!replaced) return 'vanished';
     return {
-      aside:
-        replaced === 'replaced another' ? [aside, ...(await keepLate(place, late, rest))] : [aside],
+      replacedFolders:
+        replaced === 'replaced another'
+          ? [replacedFolder, ...(await keepLateArrival(location, late, rest))]
+          : [replacedFolder],
     };
   }
   throw new SyncMediaError(
     'LINK_FAILED',
-    `${quotePath(path)} is replaced and removed again and again while it is to be kept aside.`,
+    `${quotePath(path)} is replaced and removed again and again while it should be kept.`,
   );
 }
 
@@ -66,19 +68,19 @@ export async function replaceAt(
  * link leaves no moment in which a file that arrives meanwhile could be lost. A disk without
  * links gets a look and a rename.
  */
-export async function placeWhereEmpty(
-  place: Place,
+export async function placeIfAbsent(
+  location: SyncDirLocation,
   file: string,
   target: string,
 ): Promise<'placed' | 'occupied' | 'vanished'> {
-  const { disk } = place;
+  const { disk } = location;
   try {
     const linked = await disk.link(file, target);
     if (linked !== 'linked') return linked === 'exists' ? 'occupied' : 'vanished';
     await disk.remove(file);
     return 'placed';
   } catch (error) {
-    if (!hasCode(error, 'LINK_FAILED')) throw error;
+    if (!hasErrorCode(error, 'LINK_FAILED')) throw error;
     if ((await disk.stat(target)) !== undefined) return 'occupied';
     return (await disk.rename(file, target)) ? 'placed' : 'vanished';
   }
@@ -88,12 +90,16 @@ export async function placeWhereEmpty(
  * Makes a new folder in an area, with the parent directories of `rest` below it, and returns its
  * name.
  */
-export async function makeFolder(place: Place, area: string, rest: string): Promise<string> {
+export async function makeAreaFolder(
+  location: SyncDirLocation,
+  area: string,
+  rest: string,
+): Promise<string> {
   const name = newName();
   const make = (folder: string): Promise<boolean> =>
-    place.disk.makeDirectory(inPlace(place, folder), 0o700);
+    location.disk.makeDirectory(resolveInDir(location, folder), 0o700);
   const isMarked = async (): Promise<boolean> =>
-    (await place.disk.stat(inPlace(place, areas.marker))) !== undefined;
+    (await location.disk.stat(resolveInDir(location, areas.marker))) !== undefined;
   // Another program may have removed the area meanwhile. Without its marker this is not our sync
   // dir.
   if (
@@ -102,27 +108,32 @@ export async function makeFolder(place: Place, area: string, rest: string): Prom
   ) {
     throw new SyncMediaError(
       'NO_MARKER',
-      `${quotePath(inPlace(place, area))} is missing: mount the sync dir, or run \`syncmedia ` +
+      `${quotePath(resolveInDir(location, area))} is missing: mount the sync dir, or run ` +
+        `\`syncmedia ` +
         `init\` on that host.`,
     );
   }
-  await makeOwnParents(place, `${area}/${name}`, rest);
+  await makeOwnParentDirs(location, `${area}/${name}`, rest);
   return name;
 }
 
 /** Returns the folder of a file's path. */
-export function folderOf(at: string): string {
+export function getFolderPath(at: string): string {
   return at.slice(0, at.lastIndexOf('/'));
 }
 
-async function linkAside(place: Place, target: string, kept: string): Promise<boolean> {
+async function linkReplaced(
+  location: SyncDirLocation,
+  target: string,
+  kept: string,
+): Promise<boolean> {
   try {
-    if ((await place.disk.link(target, kept)) === 'linked') return true;
+    if ((await location.disk.link(target, kept)) === 'linked') return true;
   } catch (error) {
-    if (hasCode(error, 'LINK_FAILED')) await removeFolder(place, kept);
+    if (hasErrorCode(error, 'LINK_FAILED')) await removeReplacedFolder(location, kept);
     throw error;
   }
-  await removeFolder(place, kept);
+  await removeReplacedFolder(location, kept);
   return false;
 }
 
@@ -132,27 +143,27 @@ async function linkAside(place: Place, target: string, kept: string): Promise<bo
  * first try succeeded and its answer was lost. Then the bytes decide.
  */
 async function renameOver(
-  place: Place,
+  location: SyncDirLocation,
   file: string,
   target: string,
   kept: string,
   late: string,
-): ReturnType<Place['disk']['replace']> {
-  const { disk, hashLimit = Infinity } = place;
+): ReturnType<SyncDirLocation['disk']['replace']> {
+  const { disk, hashLimit = Infinity } = location;
   try {
     const replaced = await disk.replace(file, target, kept, late);
     if (replaced) return replaced;
   } catch (error) {
-    if (DONE_NOTHING.some((code) => hasCode(error, code))) {
+    if (DONE_NOTHING.some((code) => hasErrorCode(error, code))) {
       await disk.remove(kept);
-      await removeFolder(place, kept);
+      await removeReplacedFolder(location, kept);
     }
     throw error;
   }
   const sha256 = await disk.hash(kept, hashLimit);
   if (sha256 !== undefined && sha256 === (await disk.hash(target, hashLimit))) {
     await disk.remove(kept);
-    await removeFolder(place, kept);
+    await removeReplacedFolder(location, kept);
   }
   return false;
 }
@@ -161,13 +172,24 @@ async function renameOver(
  * Keeps a file that came to the path after the first look. It is resolved like the one that was
  * there before.
  */
-async function keepLate(place: Place, late: string, rest: string): Promise<string[]> {
-  const aside = await makeFolder(place, areas.aside, rest);
-  return (await place.disk.rename(late, inPlace(place, `${areas.aside}/${aside}/${rest}`)))
-    ? [aside]
+async function keepLateArrival(
+  location: SyncDirLocation,
+  late: string,
+  rest: string,
+): Promise<string[]> {
+  const replacedFolder = await makeAreaFolder(location, areas.replaced, rest);
+  return (await location.disk.rename(
+    late,
+    resolveInDir(location, `${areas.replaced}/${replacedFolder}/${rest}`),
+  ))
+    ? [replacedFolder]
     : [];
 }
 
-async function removeFolder(place: Place, kept: string): Promise<void> {
-  await removeEmptied(place, folderOf(kept.slice(place.dirPath.length + 1)), areas.aside);
+async function removeReplacedFolder(location: SyncDirLocation, kept: string): Promise<void> {
+  await removeEmptyDirs(
+    location,
+    getFolderPath(kept.slice(location.dirPath.length + 1)),
+    areas.replaced,
+  );
 }

@@ -1,21 +1,27 @@
-import { hasCode, type ErrorCode } from '../model/errors.js';
-import type { Path, Seen, Verdict, AsideBy } from '../model/words.js';
-import { areas, inPlace, readClock, timeOf, type Place } from './areas.js';
-import type { DiskStat, Judge } from './disk.js';
-import { localDisk, removeSpecialBits } from './node-disk.js';
-import { makeParents } from './parents.js';
+import { hasErrorCode, type ErrorCode } from '../model/errors.js';
+import type { Path, LocalFileInfo, Resolution, ReplacedBy } from '../model/words.js';
+import {
+  areas,
+  resolveInDir,
+  readDiskClock,
+  toMilliseconds,
+  type SyncDirLocation,
+} from './areas.js';
+import type { DiskStat, ReplacedFileResolver } from './disk.js';
+import { nodeDisk, removeSpecialBits } from './node-disk.js';
+import { makeParentDirs } from './parents.js';
 import { isSafePath } from './paths.js';
-import { folderOf, makeFolder, placeWhereEmpty, replaceAt } from './replace.js';
-import { removeEmptied, walkOwn } from './walk.js';
+import { getFolderPath, makeAreaFolder, placeIfAbsent, replaceFileAt } from './replace.js';
+import { removeEmptyDirs, walkOwnFolder } from './walk.js';
 
 /**
  * The result for one replaced file: `verdict` says where it went, `keptAs` is its new path
  * relative to the sync dir.
  */
-export interface Judged {
+export interface ResolvedFile {
   readonly path: Path;
-  readonly found: Seen;
-  readonly verdict: Verdict;
+  readonly info: LocalFileInfo;
+  readonly resolution: Resolution;
   readonly keptAs?: string;
 }
 
@@ -23,8 +29,10 @@ export interface Judged {
  * Whether a placement or a removal put the file that it found back at the path. The receiver's
  * own file won then.
  */
-export function isBackAtPath(judged: readonly Judged[]): boolean {
-  return judged.some(({ verdict }) => verdict === 'return' || verdict === 'put-back');
+export function isBackAtPath(resolved: readonly ResolvedFile[]): boolean {
+  return resolved.some(
+    ({ resolution }) => resolution === 'put-back-if-absent' || resolution === 'put-back',
+  );
 }
 
 /**
@@ -46,8 +54,8 @@ const PATH_REFUSES: readonly ErrorCode[] = [
   'BAD_PATH',
 ];
 
-interface AsideFile {
-  readonly place: Place;
+interface ReplacedFile {
+  readonly location: SyncDirLocation;
   readonly path: Path;
   /**
    * `rest` is the path below the sync dir; `at` is where the file lies now, relative to the sync
@@ -55,7 +63,7 @@ interface AsideFile {
    */
   readonly rest: string;
   readonly at: string;
-  readonly found: Seen;
+  readonly info: LocalFileInfo;
 }
 
 /**
@@ -63,175 +71,209 @@ interface AsideFile {
  * folder: a file that vanishes meanwhile is theirs. After an error the remaining files stay, and
  * are resolved later as leftovers.
  */
-export async function judgeAside(
-  place: Place,
-  asideName: string,
-  by: AsideBy,
-  judge: Judge,
-): Promise<Judged[]> {
-  const folder = `${areas.aside}/${asideName}`;
-  const judged: Judged[] = [];
-  for await (const { at, stat } of walkOwn(place, folder)) {
-    if (stat.kind === 'directory') await place.disk.removeDirectory(inPlace(place, at));
+export async function resolveReplacedFolder(
+  location: SyncDirLocation,
+  folderName: string,
+  by: ReplacedBy,
+  resolver: ReplacedFileResolver,
+): Promise<ResolvedFile[]> {
+  const folder = `${areas.replaced}/${folderName}`;
+  const resolved: ResolvedFile[] = [];
+  for await (const { at, stat } of walkOwnFolder(location, folder)) {
+    if (stat.kind === 'directory') await location.disk.removeDirectory(resolveInDir(location, at));
     else
-      judged.push(
-        ...(await judgeFound(place, at, at.slice(folder.length + 1), stat, by, judge, 0)),
+      resolved.push(
+        ...(await resolveFoundFile(
+          location,
+          at,
+          at.slice(folder.length + 1),
+          stat,
+          by,
+          resolver,
+          0,
+        )),
       );
   }
-  await place.disk.removeDirectory(inPlace(place, folder));
-  return judged;
+  await location.disk.removeDirectory(resolveInDir(location, folder));
+  return resolved;
 }
 
 /**
  * Resolves the file at `rest` in a folder of the replaced area, then removes the directories that
  * this empties.
  */
-export async function judgeOne(
-  place: Place,
-  asideName: string,
+export async function resolveReplacedFile(
+  location: SyncDirLocation,
+  folderName: string,
   rest: string,
-  by: AsideBy,
-  judge: Judge,
+  by: ReplacedBy,
+  resolver: ReplacedFileResolver,
   putBacks = 0,
-): Promise<Judged[]> {
-  const at = `${areas.aside}/${asideName}/${rest}`;
-  const stat = await place.disk.stat(inPlace(place, at));
-  const judged =
-    stat === undefined ? [] : await judgeFound(place, at, rest, stat, by, judge, putBacks);
-  await removeEmptied(place, folderOf(at), areas.aside);
-  return judged;
+): Promise<ResolvedFile[]> {
+  const at = `${areas.replaced}/${folderName}/${rest}`;
+  const stat = await location.disk.stat(resolveInDir(location, at));
+  const resolved =
+    stat === undefined
+      ? []
+      : await resolveFoundFile(location, at, rest, stat, by, resolver, putBacks);
+  await removeEmptyDirs(location, getFolderPath(at), areas.replaced);
+  return resolved;
 }
 
 /**
  * Resolves files that a crash left in the replaced area more than `olderThanMs` ago, by that
  * disk's clock. Younger folders may still be in use.
  */
-export async function judgeLeftovers(
-  place: Place,
-  judge: Judge,
+export async function resolveLeftovers(
+  location: SyncDirLocation,
+  resolver: ReplacedFileResolver,
   olderThanMs: number,
-): Promise<Judged[]> {
-  const names = (await place.disk.list(inPlace(place, areas.aside))) ?? [];
+): Promise<ResolvedFile[]> {
+  const names = (await location.disk.list(resolveInDir(location, areas.replaced))) ?? [];
   if (names.length === 0) return [];
-  const now = await readClock(place);
-  const judged: Judged[] = [];
+  const now = await readDiskClock(location);
+  const resolved: ResolvedFile[] = [];
   for (const name of names.sort()) {
-    const stat = await place.disk.stat(inPlace(place, `${areas.aside}/${name}`));
-    if (stat?.kind !== 'directory' || now - timeOf(stat) < olderThanMs) continue;
-    judged.push(...(await judgeAside(place, name, 'leftover', judge)));
+    const stat = await location.disk.stat(resolveInDir(location, `${areas.replaced}/${name}`));
+    if (stat?.kind !== 'directory' || now - toMilliseconds(stat) < olderThanMs) continue;
+    resolved.push(...(await resolveReplacedFolder(location, name, 'leftover', resolver)));
   }
-  return judged;
+  return resolved;
 }
 
-async function judgeFound(
-  place: Place,
+async function resolveFoundFile(
+  location: SyncDirLocation,
   at: string,
   rest: string,
   stat: DiskStat,
-  by: AsideBy,
-  judge: Judge,
+  by: ReplacedBy,
+  resolver: ReplacedFileResolver,
   putBacks: number,
-): Promise<Judged[]> {
-  const path = `${place.dir}/${rest}`;
+): Promise<ResolvedFile[]> {
+  const path = `${location.dir}/${rest}`;
   if (!isSafePath(path)) return [];
   const { size, mtime, nanos } = stat;
-  const file: AsideFile = { place, path, rest, at, found: { size, mtime, nanos } };
+  const file: ReplacedFile = { location, path, rest, at, info: { size, mtime, nanos } };
   // No entry can know a symlink or special file that was swapped in at the last moment.
-  if (stat.kind !== 'file') return keepAsConflict(file, judge);
-  const verdict = await judge(path, file.found, by, () =>
-    place.disk.hash(inPlace(place, at), place.hashLimit ?? Infinity),
+  if (stat.kind !== 'file') return keepAsConflict(file, resolver);
+  const resolution = await resolver(path, file.info, by, () =>
+    location.disk.hash(resolveInDir(location, at), location.hashLimit ?? Infinity),
   );
-  switch (verdict) {
+  switch (resolution) {
     case 'drop':
-      await place.disk.remove(inPlace(place, at));
-      return [{ path, found: file.found, verdict }];
+      await location.disk.remove(resolveInDir(location, at));
+      return [{ path, info: file.info, resolution }];
     case 'trash':
-      return keepIn(areas.trash, verdict, file);
+      return moveToArea(areas.trash, resolution, file);
     case 'conflict':
-      return keepAsConflict(file, judge);
-    case 'return':
-      return orConflict(file, judge, () => returnFile(file, judge));
+      return keepAsConflict(file, resolver);
+    case 'put-back-if-absent':
+      return placeOrKeepAsConflict(file, resolver, () => putBackIfAbsent(file, resolver));
     case 'put-back':
       return putBacks < MAX_PUT_BACKS
-        ? orConflict(file, judge, () => putBack(file, judge, putBacks))
-        : keepAsConflict(file, judge);
+        ? placeOrKeepAsConflict(file, resolver, () => putBackFile(file, resolver, putBacks))
+        : keepAsConflict(file, resolver);
   }
 }
 
-async function keepIn(
+async function moveToArea(
   area: string,
-  verdict: Verdict,
-  { place, path, rest, at, found }: AsideFile,
-): Promise<Judged[]> {
-  const keptAs = `${area}/${await makeFolder(place, area, rest)}/${rest}`;
-  if (await place.disk.rename(inPlace(place, at), inPlace(place, keptAs)))
-    return [{ path, found, verdict, keptAs }];
-  await removeEmptied(place, folderOf(keptAs), area);
+  resolution: Resolution,
+  { location, path, rest, at, info }: ReplacedFile,
+): Promise<ResolvedFile[]> {
+  const keptAs = `${area}/${await makeAreaFolder(location, area, rest)}/${rest}`;
+  if (await location.disk.rename(resolveInDir(location, at), resolveInDir(location, keptAs)))
+    return [{ path, info, resolution, keptAs }];
+  await removeEmptyDirs(location, getFolderPath(keptAs), area);
   return [];
 }
 
-async function keepAsConflict(file: AsideFile, judge: Judge): Promise<Judged[]> {
-  if (await isAtPath(file)) {
-    await file.place.disk.remove(inPlace(file.place, file.at));
-    return [{ path: file.path, found: file.found, verdict: 'drop' }];
+async function keepAsConflict(
+  file: ReplacedFile,
+  resolver: ReplacedFileResolver,
+): Promise<ResolvedFile[]> {
+  if (await hasSameBytesAtPath(file)) {
+    await file.location.disk.remove(resolveInDir(file.location, file.at));
+    return [{ path: file.path, info: file.info, resolution: 'drop' }];
   }
-  const kept = await keepIn(areas.conflicts, 'conflict', file);
-  if (kept.length > 0) judge.onConflict?.(file.path);
+  const kept = await moveToArea(areas.conflicts, 'conflict', file);
+  if (kept.length > 0) resolver.onConflict?.(file.path);
   return kept;
 }
 
-async function returnFile(file: AsideFile, judge: Judge): Promise<Judged[]> {
-  const { place, path, rest, at, found } = file;
-  if (place.disk === localDisk) await removeSpecialBits(inPlace(place, at));
-  await makeParents(place, path);
-  const placed = await placeWhereEmpty(place, inPlace(place, at), inPlace(place, rest));
-  if (placed === 'occupied') return keepAsConflict(file, judge);
-  return placed === 'placed' ? [{ path, found, verdict: 'return' }] : [];
+async function putBackIfAbsent(
+  file: ReplacedFile,
+  resolver: ReplacedFileResolver,
+): Promise<ResolvedFile[]> {
+  const { location, path, rest, at, info } = file;
+  if (location.disk === nodeDisk) await removeSpecialBits(resolveInDir(location, at));
+  await makeParentDirs(location, path);
+  const placed = await placeIfAbsent(
+    location,
+    resolveInDir(location, at),
+    resolveInDir(location, rest),
+  );
+  if (placed === 'occupied') return keepAsConflict(file, resolver);
+  return placed === 'placed' ? [{ path, info, resolution: 'put-back-if-absent' }] : [];
 }
 
 /**
  * Whether the path has the same bytes by now, for example when a delete met a delivery. Then
  * there is no conflict.
  */
-async function isAtPath({ place, rest, at, found }: AsideFile): Promise<boolean> {
-  const [there, limit] = [await place.disk.stat(inPlace(place, rest)), place.hashLimit ?? Infinity];
+async function hasSameBytesAtPath({ location, rest, at, info }: ReplacedFile): Promise<boolean> {
+  const [there, limit] = [
+    await location.disk.stat(resolveInDir(location, rest)),
+    location.hashLimit ?? Infinity,
+  ];
   if (
     there?.kind !== 'file' ||
-    there.size !== found.size ||
-    (await place.disk.stat(inPlace(place, at)))?.kind !== 'file'
+    there.size !== info.size ||
+    (await location.disk.stat(resolveInDir(location, at)))?.kind !== 'file'
   )
     return false;
-  const mine = await place.disk.hash(inPlace(place, at), limit);
-  return mine !== undefined && mine === (await place.disk.hash(inPlace(place, rest), limit));
+  const mine = await location.disk.hash(resolveInDir(location, at), limit);
+  return (
+    mine !== undefined && mine === (await location.disk.hash(resolveInDir(location, rest), limit))
+  );
 }
 
-async function putBack(
-  { place, path, rest, at, found }: AsideFile,
-  judge: Judge,
+async function putBackFile(
+  { location, path, rest, at, info }: ReplacedFile,
+  resolver: ReplacedFileResolver,
   putBacks: number,
-): Promise<Judged[]> {
-  if (place.disk === localDisk) await removeSpecialBits(inPlace(place, at));
-  await makeParents(place, path);
-  const replaced = await replaceAt(place, path, inPlace(place, at));
-  if (replaced === 'vanished') return [];
+): Promise<ResolvedFile[]> {
+  if (location.disk === nodeDisk) await removeSpecialBits(resolveInDir(location, at));
+  await makeParentDirs(location, path);
+  const result = await replaceFileAt(location, path, resolveInDir(location, at));
+  if (result === 'vanished') return [];
   // A rename between two names of one file does nothing. The path has the bytes, so this second
   // name must go.
-  await place.disk.remove(inPlace(place, at));
-  const judged: Judged[] = [{ path, found, verdict: 'put-back' }];
-  for (const aside of replaced.aside)
-    judged.push(...(await judgeOne(place, aside, rest, 'put-back', judge, putBacks + 1)));
-  return judged;
+  await location.disk.remove(resolveInDir(location, at));
+  const resolved: ResolvedFile[] = [{ path, info, resolution: 'put-back' }];
+  for (const replacedFolder of result.replacedFolders)
+    resolved.push(
+      ...(await resolveReplacedFile(
+        location,
+        replacedFolder,
+        rest,
+        'put-back',
+        resolver,
+        putBacks + 1,
+      )),
+    );
+  return resolved;
 }
 
-async function orConflict(
-  file: AsideFile,
-  judge: Judge,
-  place: () => Promise<Judged[]>,
-): Promise<Judged[]> {
+async function placeOrKeepAsConflict(
+  file: ReplacedFile,
+  resolver: ReplacedFileResolver,
+  location: () => Promise<ResolvedFile[]>,
+): Promise<ResolvedFile[]> {
   try {
-    return await place();
+    return await location();
   } catch (error) {
-    if (!PATH_REFUSES.some((code) => hasCode(error, code))) throw error;
-    return keepAsConflict(file, judge);
+    if (!PATH_REFUSES.some((code) => hasErrorCode(error, code))) throw error;
+    return keepAsConflict(file, resolver);
   }
 }

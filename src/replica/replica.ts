@@ -1,36 +1,36 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, type BigIntStats } from 'node:fs';
-import { hasCode, SyncMediaError } from '../model/errors.js';
-import type { Facts, Failure, HostId, Path, Seen, SyncDir } from '../model/words.js';
-import { asDiskError } from './disk-errors.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
+import type { FileInfo, Failure, HostId, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import { toDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
-import { hashFrom, localDisk, notAFile, statAgain } from './node-disk.js';
-import { NearDisks } from './local-disks.js';
+import { hashOpenFile, nodeDisk, makeNotAFileError, statSynchronously } from './node-disk.js';
+import { LocalDisks } from './local-disks.js';
 import {
-  isFresh,
-  openExactly,
-  readAtOnce,
-  readWhole,
+  isSmallAndRecent,
+  openWithoutSymlinks,
+  readSynchronously,
+  readOpenFile,
   type OpenFile,
-  type ReadFile,
+  type FileContent,
 } from './open-file.js';
-import { Openable } from './openable.js';
+import { OpenableDirs } from './openable.js';
 import { quotePath } from './paths.js';
-import { RecentBytes, type RecentFile } from './recent-bytes.js';
-import { scanDir, type OnRefused, type Scanned, type ScanScope } from './scan.js';
-import { seenFrom, seenIn } from './file-info.js';
+import { RecentFileCache, type RecentFile } from './recent-bytes.js';
+import { scanSyncDir, type OnRefusedName, type ScannedFile, type ScanScope } from './scan.js';
+import { toLocalFileInfo, pickLocalFileInfo } from './file-info.js';
 import type { SyncDirs } from './sync-dirs.js';
 
 /** How often a file is read again if it is written to meanwhile. */
 const MAX_READS = 3;
 
 /** This host's replica: all access to the files at its paths. */
-export class Root {
+export class Replica {
   /** The real paths of sync dirs, as last resolved for a visitor. */
   private readonly realDirs = new Map<Path, string>();
-  private readonly recent = new RecentBytes();
-  private readonly nearDisks: NearDisks;
-  private readonly openable: Openable;
+  private readonly recentFiles = new RecentFileCache();
+  private readonly localDisks: LocalDisks;
+  private readonly openable: OpenableDirs;
 
   /**
    * @param rootPath absolute
@@ -43,11 +43,16 @@ export class Root {
     private readonly dirs: () => SyncDirs,
     {
       me = () => undefined,
-      nearDisks = new NearDisks(),
-    }: { me?: () => HostId | undefined; nearDisks?: NearDisks } = {},
+      nearDisks: localDisks = new LocalDisks(),
+    }: { me?: () => HostId | undefined; nearDisks?: LocalDisks } = {},
   ) {
-    this.nearDisks = nearDisks;
-    this.openable = new Openable({ me, absolute: (path) => this.absolute(path), dirs, nearDisks });
+    this.localDisks = localDisks;
+    this.openable = new OpenableDirs({
+      me,
+      absolute: (path) => this.absolute(path),
+      dirs,
+      localDisks,
+    });
   }
 
   absolute(path: Path): string {
@@ -83,8 +88,8 @@ export class Root {
    *
    * @throws NO_MARKER if the sync dir is missing
    */
-  async realDir(dir: SyncDir): Promise<string> {
-    const real = await localDisk.realPath(this.absolute(dir.path));
+  async resolveRealDir(dir: SyncDir): Promise<string> {
+    const real = await nodeDisk.realPath(this.absolute(dir.path));
     if (real !== undefined) return real;
     throw new SyncMediaError(
       'NO_MARKER',
@@ -100,13 +105,14 @@ export class Root {
    * @throws NOT_A_FILE, SYMLINK_IN_PATH, PERMISSION_DENIED; BAD_PATH if the path lies in no sync
    *   dir
    */
-  async observe(path: Path): Promise<Seen | undefined> {
-    const ways = this.waysTo(path);
-    const [at] = await Promise.allSettled([localDisk.stat(this.absolute(path))]);
+  async observe(path: Path): Promise<LocalFileInfo | undefined> {
+    const parents = this.listParentDirs(path);
+    const [at] = await Promise.allSettled([nodeDisk.stat(this.absolute(path))]);
     // The kernel has just walked this path and answers from memory. A save waits for this, and
     // another thread takes longer to wake.
-    for (const way of ways) if (!isDirectory(statAgain(way), way)) return undefined;
-    return asFile(valueOf(at), this.absolute(path));
+    for (const parent of parents)
+      if (!isRealDirectory(statSynchronously(parent), parent)) return undefined;
+    return requireFileInfo(unwrapSettled(at), this.absolute(path));
   }
 
   /**
@@ -114,16 +120,17 @@ export class Root {
    * be found out.
    */
   async hasFile(path: Path): Promise<boolean> {
-    return (await localDisk.stat(this.absolute(path)).catch(() => undefined))?.kind === 'file';
+    return (await nodeDisk.stat(this.absolute(path)).catch(() => undefined))?.kind === 'file';
   }
 
   /**
    * Does the same as `observe`, in this thread: for paths that were looked at a moment ago, and
    * for a few paths on a local disk.
    */
-  observeNow(path: Path): Seen | undefined {
-    for (const way of this.waysTo(path)) if (!isDirectory(statAgain(way), way)) return undefined;
-    return asFile(statAgain(this.absolute(path)), this.absolute(path));
+  observeSynchronously(path: Path): LocalFileInfo | undefined {
+    for (const parent of this.listParentDirs(path))
+      if (!isRealDirectory(statSynchronously(parent), parent)) return undefined;
+    return requireFileInfo(statSynchronously(this.absolute(path)), this.absolute(path));
   }
 
   /**
@@ -131,8 +138,8 @@ export class Root {
    *
    * @throws BAD_PATH if the path lies in no sync dir
    */
-  isNear(path: Path): boolean {
-    return this.nearDisks.has(this.absolute(this.dirOf(path).path));
+  isOnLocalDisk(path: Path): boolean {
+    return this.localDisks.isLocal(this.absolute(this.requireSyncDir(path).path));
   }
 
   /**
@@ -144,30 +151,30 @@ export class Root {
    */
   async hash(
     path: Path,
-    { keeps = false, only }: { keeps?: boolean; only?: (seen: Seen) => boolean } = {},
-  ): Promise<(Seen & { readonly sha256: string }) | undefined> {
-    const recent = keeps ? (this.findRecent(path) ?? this.readFresh(path)) : undefined;
-    if (recent !== undefined && only?.(recent.seen) !== false) return recent.seen;
+    { keeps = false, only }: { keeps?: boolean; only?: (info: LocalFileInfo) => boolean } = {},
+  ): Promise<(LocalFileInfo & { readonly sha256: string }) | undefined> {
+    const recent = keeps ? (this.findCached(path) ?? this.readRecentlyWritten(path)) : undefined;
+    if (recent !== undefined && only?.(recent.info) !== false) return recent.info;
     for (let reads = 0; reads < MAX_READS; reads++) {
       const file = await this.open(path);
       if (file === undefined) return undefined;
       try {
-        if (only?.(file.seen) === false) return undefined;
-        if (keeps && this.recent.takes(file.seen.size)) {
-          const read = await this.readSmall(path, file);
+        if (only?.(file.info) === false) return undefined;
+        if (keeps && this.recentFiles.accepts(file.info.size)) {
+          const read = await this.readSmallFile(path, file);
           if (read === undefined) continue;
-          return read.seen;
+          return read.info;
         }
-        const sha256 = await hashFrom(file.handle);
-        const after = seenFrom(await file.handle.stat({ bigint: true }));
+        const sha256 = await hashOpenFile(file.handle);
+        const after = toLocalFileInfo(await file.handle.stat({ bigint: true }));
         if (
-          after.size === file.seen.size &&
-          after.mtime === file.seen.mtime &&
-          after.nanos === file.seen.nanos
+          after.size === file.info.size &&
+          after.mtime === file.info.mtime &&
+          after.nanos === file.info.nanos
         )
-          return { ...file.seen, sha256 };
+          return { ...file.info, sha256 };
       } catch (error) {
-        throw asDiskError(error, 'reading', this.absolute(path));
+        throw toDiskError(error, 'reading', this.absolute(path));
       } finally {
         // The file was only read, so nobody needs to wait for its closing.
         file.handle.close().catch(() => undefined);
@@ -183,9 +190,9 @@ export class Root {
    * Reads an open small file and caches its bytes, for the delivery queues. Undefined if the file
    * was written to meanwhile.
    */
-  async readSmall(path: Path, file: OpenFile): Promise<RecentFile | undefined> {
-    const read = await readWhole(file);
-    return read && this.keep(path, read);
+  async readSmallFile(path: Path, file: OpenFile): Promise<RecentFile | undefined> {
+    const read = await readOpenFile(file);
+    return read && this.cacheContent(path, read);
   }
 
   /**
@@ -195,32 +202,32 @@ export class Root {
    * @param info known info of the file; a file that is old by it is not opened, as the kernel may
    *   have to read the disk
    */
-  readFresh(path: Path, facts?: Facts): RecentFile | undefined {
-    if ((facts && !isFresh(facts)) || !this.isNear(path)) return undefined;
-    const dir = this.dirOf(path);
+  readRecentlyWritten(path: Path, info?: FileInfo): RecentFile | undefined {
+    if ((info && !isSmallAndRecent(info)) || !this.isOnLocalDisk(path)) return undefined;
+    const dir = this.requireSyncDir(path);
     if (!this.openable.isOpenNow(dir.path)) return undefined;
-    const read = readAtOnce(
+    const read = readSynchronously(
       this.absolute(path),
       () => realpathSync.native(this.absolute(dir.path)) + path.slice(dir.path.length),
     );
-    return read && this.keep(path, read);
+    return read && this.cacheContent(path, read);
   }
 
-  private keep(path: Path, { bytes, stats }: ReadFile): RecentFile {
+  private cacheContent(path: Path, { bytes, stats }: FileContent): RecentFile {
     const file = {
       bytes,
-      seen: { ...seenFrom(stats), sha256: createHash('sha256').update(bytes).digest('hex') },
+      info: { ...toLocalFileInfo(stats), sha256: createHash('sha256').update(bytes).digest('hex') },
     };
-    this.recent.keep(path, file, stampOf(stats));
+    this.recentFiles.add(path, file, makeCacheStamp(stats));
     return file;
   }
 
   /** Returns a file that was read a moment ago, if it still lies unchanged at the path. */
-  findRecent(path: Path): RecentFile | undefined {
-    return this.recent.find(path, () => {
+  findCached(path: Path): RecentFile | undefined {
+    return this.recentFiles.find(path, () => {
       // The kernel answers from memory: the file was open a moment ago.
       const now = lstatSync(this.absolute(path), { bigint: true, throwIfNoEntry: false });
-      return now && stampOf(now);
+      return now && makeCacheStamp(now);
     });
   }
 
@@ -232,10 +239,10 @@ export class Root {
    *   in no sync dir
    */
   async open(path: Path): Promise<OpenFile | undefined> {
-    const dir = this.dirOf(path);
-    return openExactly(
+    const dir = this.requireSyncDir(path);
+    return openWithoutSymlinks(
       this.absolute(path),
-      async () => (await this.openableDir(dir)) + path.slice(dir.path.length),
+      async () => (await this.resolveOpenableDir(dir)) + path.slice(dir.path.length),
     );
   }
 
@@ -245,16 +252,16 @@ export class Root {
    * as absence.
    */
   async openToServe(path: Path): Promise<OpenFile | undefined> {
-    const dir = this.dirOf(path);
+    const dir = this.requireSyncDir(path);
     const rest = path.slice(dir.path.length);
-    return absentWithoutMarker(
-      openExactly(this.absolute(path), (tried) => {
+    return ignoreMissingMarker(
+      openWithoutSymlinks(this.absolute(path), (tried) => {
         const known =
           tried === 0 && this.openable.isOpenNow(dir.path)
             ? this.realDirs.get(dir.path)
             : undefined;
         return known === undefined
-          ? this.openableDir(dir).then((real) => {
+          ? this.resolveOpenableDir(dir).then((real) => {
               this.realDirs.set(dir.path, real);
               return real + rest;
             })
@@ -275,12 +282,12 @@ export class Root {
   async *scan(
     dir: SyncDir,
     signal: AbortSignal,
-    onRefused: OnRefused = () => undefined,
+    onRefused: OnRefusedName = () => undefined,
     scope: ScanScope = {},
-  ): AsyncIterable<Scanned> {
+  ): AsyncIterable<ScannedFile> {
     await this.requireOpenable(dir);
     const isSyncDir = (path: string): boolean => this.dirs().byPath(path) !== undefined;
-    yield* scanDir(
+    yield* scanSyncDir(
       { ...scope, dir, dirPath: this.absolute(dir.path), isSyncDir },
       signal,
       onRefused,
@@ -288,8 +295,8 @@ export class Root {
   }
 
   /** Resolves the real path of a sync dir that this host may open. @throws NO_MARKER */
-  private async openableDir(dir: SyncDir): Promise<string> {
-    const real = await this.realDir(dir);
+  private async resolveOpenableDir(dir: SyncDir): Promise<string> {
+    const real = await this.resolveRealDir(dir);
     await this.requireOpenable(dir);
     return real;
   }
@@ -299,57 +306,57 @@ export class Root {
    *
    * @throws BAD_PATH if it lies in no sync dir
    */
-  private waysTo(path: Path): string[] {
-    const dir = this.dirOf(path),
-      ways: string[] = [];
+  private listParentDirs(path: Path): string[] {
+    const dir = this.requireSyncDir(path),
+      parents: string[] = [];
     for (
       let slash = path.indexOf('/', dir.path.length + 1);
       slash !== -1;
       slash = path.indexOf('/', slash + 1)
     )
-      ways.push(this.absolute(path.slice(0, slash) as Path));
-    return ways;
+      parents.push(this.absolute(path.slice(0, slash) as Path));
+    return parents;
   }
 
-  private dirOf(path: Path): SyncDir {
-    const dir = this.dirs().of(path);
+  private requireSyncDir(path: Path): SyncDir {
+    const dir = this.dirs().findFor(path);
     if (dir === undefined)
       throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
     return dir;
   }
 }
 
-async function absentWithoutMarker<T>(opening: Promise<T | undefined>): Promise<T | undefined> {
+async function ignoreMissingMarker<T>(opening: Promise<T | undefined>): Promise<T | undefined> {
   try {
     return await opening;
   } catch (error) {
-    if (hasCode(error, 'NO_MARKER')) return undefined;
+    if (hasErrorCode(error, 'NO_MARKER')) return undefined;
     throw error;
   }
 }
 
 /** Programs can set dates back, but not the change time. */
-function stampOf({ dev, ino, ctimeNs, size }: BigIntStats): string {
+function makeCacheStamp({ dev, ino, ctimeNs, size }: BigIntStats): string {
   return [dev, ino, ctimeNs, size].join(' ');
 }
 
 /** Whether a directory exists. @throws SYMLINK_IN_PATH */
-function isDirectory(found: DiskStat | undefined, way: string): boolean {
+function isRealDirectory(found: DiskStat | undefined, parent: string): boolean {
   if (found?.kind === 'symlink')
     throw new SyncMediaError(
       'SYMLINK_IN_PATH',
-      `${quotePath(way)} is a symlink: below a sync dir only real directories are followed.`,
+      `${quotePath(parent)} is a symlink: below a sync dir only real directories are followed.`,
     );
   return found?.kind === 'directory';
 }
 
-function asFile(found: DiskStat | undefined, absolute: string): Seen | undefined {
+function requireFileInfo(found: DiskStat | undefined, absolute: string): LocalFileInfo | undefined {
   if (found === undefined) return undefined;
-  if (found.kind !== 'file') throw notAFile(absolute);
-  return seenIn(found);
+  if (found.kind !== 'file') throw makeNotAFileError(absolute);
+  return pickLocalFileInfo(found);
 }
 
-function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
+function unwrapSettled<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
   if (settled?.status === 'rejected') throw settled.reason;
   return settled?.value;
 }

@@ -1,16 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { BigIntStats, Dir, Dirent } from 'node:fs';
 import { lstat, opendir, stat } from 'node:fs/promises';
-import { hasCode, SyncMediaError } from '../model/errors.js';
-import type { Path, Seen, SyncDir } from '../model/words.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
+import type { Path, LocalFileInfo, SyncDir } from '../model/words.js';
 import type { DirectoryIds } from './directory-ids.js';
 import type { DiskStat } from './disk.js';
-import { asDiskError, errnoOf, isAbsence } from './disk-errors.js';
-import { compileExclude, type Exclude } from './exclude.js';
-import { localDisk } from './node-disk.js';
+import { toDiskError, getErrno, isAbsence } from './disk-errors.js';
+import { compileExclude, type ExcludeMatcher } from './exclude.js';
+import { nodeDisk } from './node-disk.js';
 import { readMarker } from './marker.js';
 import { isSafePath, OWN_FOLDER, quotePath } from './paths.js';
-import { seenIn } from './file-info.js';
+import { pickLocalFileInfo } from './file-info.js';
 
 /** Which part of a sync dir a scan covers. Default: all of it. */
 export interface ScanScope {
@@ -32,7 +32,7 @@ export interface ScanScope {
  * What to walk. `dirPath` is where `dir` lies on this disk; `isSyncDir` recognises nested sync
  * dirs.
  */
-export interface ScanOf extends ScanScope {
+export interface ScanTarget extends ScanScope {
   readonly dir: SyncDir;
   readonly dirPath: string;
   readonly isSyncDir: (path: string) => boolean;
@@ -42,15 +42,15 @@ export interface ScanOf extends ScanScope {
  * Called for a name that cannot be synced, with the reason. The text may differ from the exact
  * name.
  */
-export type OnRefused = (pathAsText: string, why: string) => void;
+export type OnRefusedName = (pathAsText: string, why: string) => void;
 
-export interface Scanned {
+export interface ScannedFile {
   readonly path: Path;
-  readonly seen: Seen;
+  readonly info: LocalFileInfo;
 }
 
 /** Names that are read at once. A walk keeps this many in memory for each level. */
-const BATCH = 64;
+const BATCH_SIZE = 64;
 /** PATH_MAX without the final NUL. */
 const MAX_ABSOLUTE_BYTES = 4095;
 
@@ -59,7 +59,7 @@ const MAX_ABSOLUTE_BYTES = 4095;
  * for the sync dir itself. `isNew`: this directory, or a parent, is not the one that lay at its
  * path before. `takesFiles`: its files are not skipped.
  */
-interface Level {
+interface ScanLevel {
   readonly handle: Dir;
   readonly rest: string;
   readonly isNew: boolean;
@@ -68,57 +68,61 @@ interface Level {
 }
 
 /** Yields every regular file that the rules let through, in no order. */
-export async function* scanDir(
-  of: ScanOf,
+export async function* scanSyncDir(
+  target: ScanTarget,
   signal: AbortSignal,
-  onRefused: OnRefused,
-): AsyncGenerator<Scanned, void, undefined> {
-  const marker = await requireMarker(of);
-  const exclude = compileExclude(of.dir.exclude);
-  const levels: Level[] = [];
+  onRefused: OnRefusedName,
+): AsyncGenerator<ScannedFile, void, undefined> {
+  const marker = await requireScanMarker(target);
+  const exclude = compileExclude(target.dir.exclude);
+  const levels: ScanLevel[] = [];
   try {
-    await enter(of, '', undefined, levels, onRefused);
+    await enterDirectory(target, '', undefined, levels, onRefused);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       if (signal.aborted)
         throw new SyncMediaError(
           'CANCELLED',
-          `The scan of ${quotePath(of.dir.path)} was cancelled.`,
+          `The scan of ${quotePath(target.dir.path)} was cancelled.`,
           { cause: signal.reason },
         );
       const next = level.toEnter.pop();
       if (next !== undefined) {
-        await enter(of, next, level, levels, onRefused);
+        await enterDirectory(target, next, level, levels, onRefused);
         continue;
       }
-      const names = await readNames(level);
+      const names = await readNameBatch(level);
       if (names.length === 0) {
         levels.pop();
         await level.handle.close();
         continue;
       }
-      const files = takeFiles(of, level, names, exclude, onRefused);
-      const stats = await Promise.all(files.map((rest) => look(of, rest, onRefused)));
+      const files = pickFiles(target, level, names, exclude, onRefused);
+      const stats = await Promise.all(files.map((rest) => statOrRefuse(target, rest, onRefused)));
       for (const [index, rest] of files.entries()) {
         const found = stats[index];
         if (found?.kind !== 'file') continue;
-        yield { path: `${of.dir.path}/${rest}` as Path, seen: seenIn(found) };
+        yield { path: `${target.dir.path}/${rest}` as Path, info: pickLocalFileInfo(found) };
       }
     }
   } finally {
     for (const { handle } of levels) await handle.close();
   }
   // If the sync dir was unmounted during the walk, the absence of files means nothing.
-  if ((await requireMarker(of)) !== marker)
-    throw noMarker(of, 'another file system was mounted there meanwhile');
+  if ((await requireScanMarker(target)) !== marker)
+    throw makeNoMarkerError(target, 'another file system was mounted there meanwhile');
 }
 
 /** Stats a file. In a directory that may be read but not entered, every stat is refused. */
-async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<DiskStat | undefined> {
+async function statOrRefuse(
+  target: ScanTarget,
+  rest: string,
+  onRefused: OnRefusedName,
+): Promise<DiskStat | undefined> {
   try {
-    return await localDisk.stat(`${of.dirPath}/${rest}`);
+    return await nodeDisk.stat(`${target.dirPath}/${rest}`);
   } catch (error) {
-    if (!hasCode(error, 'PERMISSION_DENIED')) throw error;
-    onRefused(`${of.dir.path}/${rest}`, 'its directory may not be entered');
+    if (!hasErrorCode(error, 'PERMISSION_DENIED')) throw error;
+    onRefused(`${target.dir.path}/${rest}`, 'its directory may not be entered');
     return undefined;
   }
 }
@@ -126,12 +130,12 @@ async function look(of: ScanOf, rest: string, onRefused: OnRefused): Promise<Dis
 /**
  * Sorts a batch: returns the files, queues the directories, skips symlinks and refuses the rest.
  */
-function takeFiles(
-  of: ScanOf,
-  level: Level,
+function pickFiles(
+  target: ScanTarget,
+  level: ScanLevel,
   names: Dirent<Buffer>[],
-  exclude: Exclude,
-  onRefused: OnRefused,
+  exclude: ExcludeMatcher,
+  onRefused: OnRefusedName,
 ): string[] {
   const files: string[] = [];
   for (const entry of names) {
@@ -139,14 +143,14 @@ function takeFiles(
     if (entry.isSymbolicLink()) continue;
     const name = entry.name.toString();
     const rest = level.rest + name;
-    const path = `${of.dir.path}/${rest}`;
+    const path = `${target.dir.path}/${rest}`;
     if (name === OWN_FOLDER || exclude.matches(rest, isDirectory)) continue;
     if (!isDirectory && !entry.isFile()) onRefused(path, 'it is a FIFO, a socket or a device');
     else if (!isUtf8(entry.name)) onRefused(path, 'the name is not valid UTF-8');
-    else if (!isSafePath(path) || isTooLong(of, rest)) onRefused(path, 'the path is too long');
+    else if (!isSafePath(path) || isTooLong(target, rest)) onRefused(path, 'the path is too long');
     else if (!isDirectory) {
       if (level.takesFiles) files.push(rest);
-    } else if (!of.isSyncDir(path)) level.toEnter.push(rest);
+    } else if (!target.isSyncDir(path)) level.toEnter.push(rest);
   }
   return files;
 }
@@ -155,7 +159,7 @@ function takeFiles(
  * Below a long root a path can be too long for the kernel. Most paths are far shorter, and need
  * no counting.
  */
-function isTooLong({ dirPath }: ScanOf, rest: string): boolean {
+function isTooLong({ dirPath }: ScanTarget, rest: string): boolean {
   return (
     dirPath.length + rest.length >= MAX_ABSOLUTE_BYTES / 4 &&
     Buffer.byteLength(`${dirPath}/${rest}`) > MAX_ABSOLUTE_BYTES
@@ -166,39 +170,44 @@ function isTooLong({ dirPath }: ScanOf, rest: string): boolean {
  * Opens a directory to read it, unless it became something else meanwhile. Refuses an unreadable
  * one.
  */
-async function enter(
-  of: ScanOf,
+async function enterDirectory(
+  target: ScanTarget,
   rest: string,
-  parent: Level | undefined,
-  levels: Level[],
-  onRefused: OnRefused,
+  parent: ScanLevel | undefined,
+  levels: ScanLevel[],
+  onRefused: OnRefusedName,
 ): Promise<void> {
-  const path = rest === '' ? of.dirPath : `${of.dirPath}/${rest}`;
+  const path = rest === '' ? target.dirPath : `${target.dirPath}/${rest}`;
   try {
     const before = await (rest === '' ? stat : lstat)(path, { bigint: true });
     if (!before.isDirectory()) return;
     // Node accepts a Buffer encoding here, which its types lack.
-    const handle = await opendir(path, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
+    const handle = await opendir(path, {
+      encoding: 'buffer' as BufferEncoding,
+      bufferSize: BATCH_SIZE,
+    });
     try {
       // Stat after opening: the next scan finds any later change.
       const { ctimeMs } =
-        of.changedSince === undefined && !of.walked
+        target.changedSince === undefined && !target.walked
           ? before
-          : await lookAgain(of, rest, path, before);
-      const isNew = parent?.isNew === true || of.known?.has(rest, before) === false;
+          : await restatDirectory(target, rest, path, before);
+      const isNew = parent?.isNew === true || target.known?.has(rest, before) === false;
       const takesFiles =
-        isNew || of.changedSince === undefined || Number(ctimeMs) >= Math.floor(of.changedSince);
+        isNew ||
+        target.changedSince === undefined ||
+        Number(ctimeMs) >= Math.floor(target.changedSince);
       levels.push({ handle, rest: rest === '' ? '' : `${rest}/`, isNew, takesFiles, toEnter: [] });
     } catch (error) {
       await handle.close();
       throw error;
     }
   } catch (error) {
-    if (rest === '') throw asDiskError(error, 'scanning', path);
+    if (rest === '') throw toDiskError(error, 'scanning', path);
     if (isAbsence(error)) return;
-    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? ''))
-      throw asDiskError(error, 'scanning', path);
-    onRefused(`${of.dir.path}/${rest}`, 'the directory may not be read');
+    if (!['EACCES', 'EPERM'].includes(getErrno(error) ?? ''))
+      throw toDiskError(error, 'scanning', path);
+    onRefused(`${target.dir.path}/${rest}`, 'the directory may not be read');
   }
 }
 
@@ -206,41 +215,41 @@ async function enter(
  * Stats a directory again, and remembers it if it is still the one that was opened. Only the
  * change time (ctime) counts, because no copying program sets it back.
  */
-async function lookAgain(
-  of: ScanOf,
+async function restatDirectory(
+  target: ScanTarget,
   rest: string,
   path: string,
   before: BigIntStats,
 ): Promise<BigIntStats> {
   const now = await stat(path, { bigint: true });
-  if (now.dev === before.dev && now.ino === before.ino) of.walked?.add(rest, now);
+  if (now.dev === before.dev && now.ino === before.ino) target.walked?.add(rest, now);
   return now;
 }
 
-async function readNames(level: Level): Promise<Dirent<Buffer>[]> {
+async function readNameBatch(level: ScanLevel): Promise<Dirent<Buffer>[]> {
   const names: Dirent<Buffer>[] = [];
   try {
-    while (names.length < BATCH) {
+    while (names.length < BATCH_SIZE) {
       const entry = await level.handle.read();
       if (entry === null) break;
       names.push(entry as unknown as Dirent<Buffer>);
     }
     return names;
   } catch (error) {
-    throw asDiskError(error, 'scanning', level.handle.path);
+    throw toDiskError(error, 'scanning', level.handle.path);
   }
 }
 
-async function requireMarker(of: ScanOf): Promise<string> {
-  const marker = await readMarker(localDisk, of.dirPath);
-  if (marker === undefined) throw noMarker(of, 'it has no marker');
+async function requireScanMarker(target: ScanTarget): Promise<string> {
+  const marker = await readMarker(nodeDisk, target.dirPath);
+  if (marker === undefined) throw makeNoMarkerError(target, 'it has no marker');
   return JSON.stringify(marker);
 }
 
-function noMarker(of: ScanOf, why: string): SyncMediaError {
+function makeNoMarkerError(target: ScanTarget, why: string): SyncMediaError {
   return new SyncMediaError(
     'NO_MARKER',
-    `The sync dir ${quotePath(of.dirPath)} was not scanned: ${why}. Mount it, or run ` +
+    `The sync dir ${quotePath(target.dirPath)} was not scanned: ${why}. Mount it, or run ` +
       `\`syncmedia init\`.`,
   );
 }

@@ -1,9 +1,9 @@
-import type { Path, SyncDir, Unsynced } from '../model/words.js';
-import { compileExclude, type Exclude } from './exclude.js';
+import type { Path, SyncDir, UnsyncedFile } from '../model/words.js';
+import { compileExclude, type ExcludeMatcher } from './exclude.js';
 
 /** The sync dirs of a site. They may be nested: the longest match rules a path. */
 export class SyncDirs {
-  private readonly dirs = new Map<string, { dir: SyncDir; exclude: Exclude }>();
+  private readonly dirs = new Map<string, { dir: SyncDir; exclude: ExcludeMatcher }>();
 
   /** @throws BAD_OPTION if an exclude pattern is invalid */
   constructor(readonly list: readonly SyncDir[]) {
@@ -11,8 +11,8 @@ export class SyncDirs {
   }
 
   /** Returns the sync dir that `path` lies in. A sync dir does not lie in itself. */
-  of(path: Path): SyncDir | undefined {
-    return this.find(path)?.dir;
+  findFor(path: Path): SyncDir | undefined {
+    return this.findRule(path)?.dir;
   }
 
   byPath(dirPath: string): SyncDir | undefined {
@@ -24,7 +24,7 @@ export class SyncDirs {
    * dirs count as excluded.
    */
   isExcluded(path: Path, isDirectory = false): boolean {
-    const found = this.find(path);
+    const found = this.findRule(path);
     return (
       found === undefined ||
       found.exclude.isExcluded(path.slice(found.dir.path.length + 1), isDirectory)
@@ -32,16 +32,16 @@ export class SyncDirs {
   }
 
   /** Says why this host does not sync the file at `path`; undefined if it does. */
-  explain(path: Path): Unsynced | undefined {
-    const found = this.find(path);
-    if (found === undefined) return { path, why: 'not kept here' };
+  explainUnsynced(path: Path): UnsyncedFile | undefined {
+    const found = this.findRule(path);
+    if (found === undefined) return { path, why: 'not synced here' };
     const pattern = found.exclude.findPattern(path.slice(found.dir.path.length + 1), false);
     return pattern === undefined
       ? undefined
       : { path, why: 'excluded', syncDir: found.dir.path, pattern };
   }
 
-  private find(path: string): { dir: SyncDir; exclude: Exclude } | undefined {
+  private findRule(path: string): { dir: SyncDir; exclude: ExcludeMatcher } | undefined {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const found = this.dirs.get(path.slice(0, end));
       if (found !== undefined) return found;

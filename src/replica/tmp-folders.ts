@@ -1,8 +1,8 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { Path } from '../model/words.js';
-import { areas, inPlace, newName, type Place } from './areas.js';
+import { areas, resolveInDir, newName, type SyncDirLocation } from './areas.js';
 import type { Disk, DiskStat } from './disk.js';
-import { belowDir } from './parents.js';
+import { getPathInDir } from './parents.js';
 import { quotePath } from './paths.js';
 
 const SETGID = 0o2000;
@@ -23,15 +23,15 @@ const NEW_FOLDER = '.syncmedia-tmp';
  * The group of a new file in a directory: that of the directory if it has the setgid bit, else
  * that of the creating user.
  */
-type Group = number | 'own';
+type FileGroup = number | 'own';
 
-function groupOf({ mode, gid }: DiskStat): Group {
+function getFileGroup({ mode, gid }: DiskStat): FileGroup {
   return (mode & SETGID) === 0 ? 'own' : gid;
 }
 
-interface Looked {
+interface ObservedDir {
   readonly at: string;
-  readonly group: Group;
+  readonly group: FileGroup;
   readonly since: number;
 }
 
@@ -46,36 +46,36 @@ interface Looked {
  */
 export class TmpFolders {
   /** By disk. The disk of another host lasts as long as the connection to it. */
-  private readonly looks = new WeakMap<Disk, Map<string, Looked>>();
-  private readonly made = new WeakMap<Disk, Map<string, string>>();
-  private readonly making = new Map<string, Promise<string>>();
+  private readonly observedDirs = new WeakMap<Disk, Map<string, ObservedDir>>();
+  private readonly madeFolders = new WeakMap<Disk, Map<string, string>>();
+  private readonly pendingFolders = new Map<string, Promise<string>>();
 
   /** Returns what `find` would most likely return, without asking the disk. */
-  guess(place: Place, path: Path): string {
-    return this.findKnown(place, path) ?? areas.tmp;
+  guess(location: SyncDirLocation, path: Path): string {
+    return this.findKnown(location, path) ?? areas.tmp;
   }
 
-  private findKnown(place: Place, path: Path): string | undefined {
-    const looks = this.looksAt(place.disk);
-    let at = directoryOf(place, path);
-    while (!looks.has(at) && at.length > place.dirPath.length)
+  private findKnown(location: SyncDirLocation, path: Path): string | undefined {
+    const observedDirs = this.getObservedDirs(location.disk);
+    let at = getDirectory(location, path);
+    while (!observedDirs.has(at) && at.length > location.dirPath.length)
       at = at.slice(0, at.lastIndexOf('/'));
-    const looked = looks.get(at),
-      tmp = looks.get(inPlace(place, areas.tmp));
-    if (looked === undefined || tmp === undefined) return undefined;
-    return looked.group === tmp.group
+    const observed = observedDirs.get(at),
+      tmp = observedDirs.get(resolveInDir(location, areas.tmp));
+    if (observed === undefined || tmp === undefined) return undefined;
+    return observed.group === tmp.group
       ? areas.tmp
-      : this.madeAt(place.disk).get(keyOf(place, looked.group));
+      : this.getMadeFolders(location.disk).get(makeGroupKey(location, observed.group));
   }
 
   /**
    * Observes which group a file at `path` would get. After it `find` needs no round trip, unless
    * it must make a folder. Makes nothing.
    */
-  async look(place: Place, path: Path): Promise<void> {
+  async prefetch(location: SyncDirLocation, path: Path): Promise<void> {
     await Promise.all([
-      this.lookUp(place, directoryOf(place, path)),
-      this.lookAt(place, inPlace(place, areas.tmp)),
+      this.findExistingDir(location, getDirectory(location, path)),
+      this.observeDir(location, resolveInDir(location, areas.tmp)),
     ]);
   }
 
@@ -85,56 +85,56 @@ export class TmpFolders {
    *
    * @throws what the disk throws
    */
-  async find(place: Place, path: Path): Promise<string> {
+  async find(location: SyncDirLocation, path: Path): Promise<string> {
     const [{ group, at }, tmp] = await Promise.all([
-      this.lookUp(place, directoryOf(place, path)),
-      this.lookAt(place, inPlace(place, areas.tmp)),
+      this.findExistingDir(location, getDirectory(location, path)),
+      this.observeDir(location, resolveInDir(location, areas.tmp)),
     ]);
     if (tmp === undefined || tmp.group === group) return areas.tmp;
     const folder = `${areas.tmp}/${group === 'own' ? 'own' : `group-${String(group)}`}`;
-    const key = `${place.dirPath}/${folder}`;
-    const before = this.making.get(key);
+    const key = `${location.dirPath}/${folder}`;
+    const before = this.pendingFolders.get(key);
     if (before !== undefined) return before;
-    const making = this.make(place, folder, { group, at }).finally(() => {
-      this.making.delete(key);
+    const making = this.makeGroupFolder(location, folder, { group, at }).finally(() => {
+      this.pendingFolders.delete(key);
     });
-    this.making.set(key, making);
+    this.pendingFolders.set(key, making);
     const made = await making;
-    this.madeAt(place.disk).set(keyOf(place, group), made);
+    this.getMadeFolders(location.disk).set(makeGroupKey(location, group), made);
     return made;
   }
 
   /** Forgets all folders of a disk, because one turned out to be missing. */
-  forget({ disk }: Place): void {
-    this.looks.delete(disk);
-    this.made.delete(disk);
+  forget({ disk }: SyncDirLocation): void {
+    this.observedDirs.delete(disk);
+    this.madeFolders.delete(disk);
   }
 
-  private async make(
-    place: Place,
+  private async makeGroupFolder(
+    location: SyncDirLocation,
     folder: string,
-    { group, at }: Pick<Looked, 'group' | 'at'>,
+    { group, at }: Pick<ObservedDir, 'group' | 'at'>,
   ): Promise<string> {
-    const { disk } = place;
-    const found = await this.lookAt(place, inPlace(place, folder));
+    const { disk } = location;
+    const found = await this.observeDir(location, resolveInDir(location, folder));
     if (found?.group === group) return folder;
     const unfinished = `${at}/${NEW_FOLDER}`;
     // A folder of another group may still be in use. The cleaning of the tmp area removes it.
     const free = found === undefined ? folder : `${areas.tmp}/${newName()}`;
     try {
       await disk.makeDirectory(unfinished, 0o700);
-      await disk.rename(unfinished, inPlace(place, free));
+      await disk.rename(unfinished, resolveInDir(location, free));
     } catch (error) {
       await disk.removeDirectory(unfinished).catch(() => false);
       throw error;
     }
     // Another process may have been faster with either folder.
-    const made = await this.lookAt(place, inPlace(place, free));
+    const made = await this.observeDir(location, resolveInDir(location, free));
     if (made?.group === group) return free;
     throw new SyncMediaError(
       'TRANSFER_FAILED',
       `A folder with the group of ${quotePath(at)} could not be made in ` +
-        `${quotePath(inPlace(place, areas.tmp))}.`,
+        `${quotePath(resolveInDir(location, areas.tmp))}.`,
     );
   }
 
@@ -142,36 +142,43 @@ export class TmpFolders {
    * Observes the directory or its nearest existing parent. New directories below will have its
    * group.
    */
-  private async lookUp(place: Place, directory: string): Promise<Looked> {
+  private async findExistingDir(
+    location: SyncDirLocation,
+    directory: string,
+  ): Promise<ObservedDir> {
     for (let at = directory; ; at = at.slice(0, at.lastIndexOf('/'))) {
-      const looked = await this.lookAt(place, at);
-      if (looked !== undefined) return looked;
-      if (at.length <= place.dirPath.length) return { at: place.dirPath, group: 'own', since: 0 };
+      const observed = await this.observeDir(location, at);
+      if (observed !== undefined) return observed;
+      if (at.length <= location.dirPath.length)
+        return { at: location.dirPath, group: 'own', since: 0 };
     }
   }
 
-  private async lookAt({ disk, dirPath }: Place, at: string): Promise<Looked | undefined> {
-    const looks = this.looksAt(disk),
-      before = looks.get(at),
+  private async observeDir(
+    { disk, dirPath }: SyncDirLocation,
+    at: string,
+  ): Promise<ObservedDir | undefined> {
+    const observedDirs = this.getObservedDirs(disk),
+      before = observedDirs.get(at),
       since = performance.now();
     if (before !== undefined && since - before.since < FRESH_MS) return before;
     // The sync dir itself may be a symlink.
     const found = await disk.stat(at === dirPath ? `${at}/.` : at);
-    looks.delete(at);
+    observedDirs.delete(at);
     if (found?.kind !== 'directory') return undefined;
-    const looked = { at, group: groupOf(found), since };
-    looks.set(at, looked);
-    const [oldest] = looks.keys();
-    if (looks.size > LIMIT && oldest !== undefined) looks.delete(oldest);
-    return looked;
+    const observed = { at, group: getFileGroup(found), since };
+    observedDirs.set(at, observed);
+    const [oldest] = observedDirs.keys();
+    if (observedDirs.size > LIMIT && oldest !== undefined) observedDirs.delete(oldest);
+    return observed;
   }
 
-  private looksAt(disk: Disk): Map<string, Looked> {
-    return getOrAdd(this.looks, disk);
+  private getObservedDirs(disk: Disk): Map<string, ObservedDir> {
+    return getOrAdd(this.observedDirs, disk);
   }
 
-  private madeAt(disk: Disk): Map<string, string> {
-    return getOrAdd(this.made, disk);
+  private getMadeFolders(disk: Disk): Map<string, string> {
+    return getOrAdd(this.madeFolders, disk);
   }
 }
 
@@ -181,11 +188,11 @@ function getOrAdd<V>(maps: WeakMap<Disk, Map<string, V>>, disk: Disk): Map<strin
   return known;
 }
 
-function directoryOf(place: Place, path: Path): string {
-  const at = inPlace(place, belowDir(place, path));
+function getDirectory(location: SyncDirLocation, path: Path): string {
+  const at = resolveInDir(location, getPathInDir(location, path));
   return at.slice(0, at.lastIndexOf('/'));
 }
 
-function keyOf({ dirPath }: Place, group: Group): string {
+function makeGroupKey({ dirPath }: SyncDirLocation, group: FileGroup): string {
   return `${String(group)} ${dirPath}`;
 }

@@ -3,7 +3,7 @@
  * number of times, including none. rsync matches bytes, so `?` is one byte of a letter that has
  * two in UTF-8.
  */
-interface Step {
+interface PatternStep {
   readonly accepts: Uint8Array;
   readonly repeats: boolean;
 }
@@ -16,7 +16,7 @@ const [STAR, QUESTION, OPEN, CLOSE, BACKSLASH, DASH, COLON, BANG, CARET] = Buffe
 const letters = /[A-Za-z]/,
   digits = /[0-9]/;
 /** POSIX character classes in the C locale, in which rsync runs. */
-const named: Readonly<Record<string, RegExp>> = {
+const characterClasses: Readonly<Record<string, RegExp>> = {
   alnum: /[A-Za-z0-9]/,
   alpha: letters,
   blank: /[ \t]/,
@@ -33,7 +33,7 @@ const named: Readonly<Record<string, RegExp>> = {
 
 /** A compiled pattern with `*`, `**`, `?`, `[…]` and backslash escapes. */
 export class Wildcards {
-  private readonly steps: readonly Step[];
+  private readonly steps: readonly PatternStep[];
   constructor(pattern: string) {
     this.steps = parseSteps(Buffer.from(pattern));
   }
@@ -46,7 +46,7 @@ export class Wildcards {
   /**
    * Tells for each number of bytes whether the text up to there matches. With `afterAnySlash` the
    * match may also begin after any slash. All ways to match are followed at once. So the time is
-   * bounded by the product of the lengths, whatever the pattern.
+   * bounded by the product of the lengths, regardless of the pattern.
    */
   listEnds(text: Uint8Array, afterAnySlash: boolean): Uint8Array {
     const { steps } = this,
@@ -77,17 +77,20 @@ export class Wildcards {
   }
 }
 
-function parseSteps(pattern: Uint8Array): Step[] {
-  const steps: Step[] = [];
+function parseSteps(pattern: Uint8Array): PatternStep[] {
+  const steps: PatternStep[] = [];
   let at = 0;
   while (at < pattern.length) {
     const byte = pattern[at];
     if (byte === STAR) {
       const from = at;
       while (pattern[at] === STAR) at++;
-      steps.push({ accepts: at - from > 1 ? acceptAll(true) : acceptAll(false), repeats: true });
+      steps.push({
+        accepts: at - from > 1 ? getAnyByteTable(true) : getAnyByteTable(false),
+        repeats: true,
+      });
     } else if (byte === QUESTION) {
-      steps.push({ accepts: acceptAll(false), repeats: false });
+      steps.push({ accepts: getAnyByteTable(false), repeats: false });
       at++;
     } else if (byte === OPEN) {
       const set = parseSet(pattern, at + 1);
@@ -95,7 +98,7 @@ function parseSteps(pattern: Uint8Array): Step[] {
       at = set.end;
     } else {
       if (byte === BACKSLASH) at++;
-      steps.push({ accepts: acceptOne(pattern[at]), repeats: false });
+      steps.push({ accepts: getSingleByteTable(pattern[at]), repeats: false });
       at++;
     }
   }
@@ -131,7 +134,8 @@ function parseSet(pattern: Uint8Array, start: number): { accepts: Uint8Array; en
       const close = pattern.indexOf(CLOSE, at + 2);
       if (close === -1) return nothing;
       if (close > at + 2 && pattern[close - 1] === COLON) {
-        const wanted = named[Buffer.from(pattern.subarray(at + 2, close - 1)).toString('latin1')];
+        const wanted =
+          characterClasses[Buffer.from(pattern.subarray(at + 2, close - 1)).toString('latin1')];
         if (wanted === undefined) return nothing;
         for (let code = 0; code < 128; code++)
           if (wanted.test(String.fromCharCode(code))) accepts[code] = 1;
@@ -162,10 +166,10 @@ const singles = Array.from({ length: 256 }, (_, byte) =>
   new Uint8Array(256).fill(1, byte, byte + 1),
 );
 
-function acceptAll(slashToo: boolean): Uint8Array {
+function getAnyByteTable(slashToo: boolean): Uint8Array {
   return slashToo ? anything : anythingButSlash;
 }
 
-function acceptOne(byte: number | undefined): Uint8Array {
+function getSingleByteTable(byte: number | undefined): Uint8Array {
   return (byte === undefined ? undefined : singles[byte]) ?? nothingAtAll;
 }

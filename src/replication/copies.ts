@@ -3,9 +3,9 @@ import type { EventBus } from '../model/events.js';
 import {
   countCopies,
   describeCopies,
-  isEnough,
+  hasEnoughCopies,
   type Copies,
-  type CopiesOf,
+  type FileCopies,
 } from '../decisions/copies.js';
 import type { Capture, Entry, Host, Path } from '../model/words.js';
 
@@ -13,12 +13,12 @@ export interface CopiesContext {
   readonly events: EventBus;
   readonly ledger: { readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> };
   readonly outbox: { findStored(ids: readonly string[]): Promise<Set<string>> };
-  hosts(): readonly Host[];
+  listHosts(): readonly Host[];
   /** Reads the hosts from the database again. */
-  refresh(): Promise<unknown>;
+  refreshHosts(): Promise<unknown>;
 }
 
-export interface WaitRequest {
+export interface CopiesRequest {
   readonly paths: readonly Path[];
   /**
    * Paths that may be meant as well. Those that are files of other hosts, as the ledger says, are
@@ -26,7 +26,7 @@ export interface WaitRequest {
    */
   readonly absent?: readonly Path[];
   /** Files that no wait can help: once the others are held, the wait fails. */
-  readonly unkept?: readonly CopiesOf[];
+  readonly unkept?: readonly FileCopies[];
   /** Captures to process first: until then the ledger describes the files from before. */
   readonly captures: readonly Pick<Capture, 'id' | 'host'>[];
   readonly copies: Copies;
@@ -38,12 +38,12 @@ export interface WaitRequest {
   readonly expected: boolean;
 }
 
-interface Waiter extends Required<Omit<WaitRequest, 'paths' | 'absent'>> {
+interface CopiesWaiter extends Required<Omit<CopiesRequest, 'paths' | 'absent'>> {
   paths: readonly Path[];
   /** Paths that no query has asked about yet. */
   absent: readonly Path[];
   readonly until: number;
-  end(files: CopiesOf[]): void;
+  end(files: FileCopies[]): void;
   fail(error: unknown): void;
 }
 
@@ -63,11 +63,11 @@ const databaseMs = 1_000;
 export class CopiesTimeout extends SyncMediaError {
   /** @param timeoutMs how long the wait took; 0: no wait would help */
   constructor(
-    readonly files: readonly CopiesOf[],
+    readonly files: readonly FileCopies[],
     timeoutMs: number,
   ) {
     const what =
-      files.every(({ unkept }) => unkept !== undefined) || timeoutMs === 0
+      files.every(({ unsyncedReason: unkept }) => unkept !== undefined) || timeoutMs === 0
         ? 'not enough hosts hold what was saved'
         : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still ` +
           `being delivered`;
@@ -80,22 +80,22 @@ export class CopiesTimeout extends SyncMediaError {
  * works in every process of a host. An acknowledgement in this process only makes it faster.
  */
 export class CopiesWatch {
-  private readonly waiters = new Set<Waiter>();
+  private readonly waiters = new Set<CopiesWaiter>();
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> | undefined;
+  private checking: Promise<void> | undefined;
   private pauseMs = firstMs;
   private paths = 0;
-  private readonly stop: () => void;
+  private readonly unsubscribe: () => void;
   private closed = false;
 
   constructor(private readonly context: CopiesContext) {
-    this.stop = context.events.on('settled', () => {
-      this.hurry();
+    this.unsubscribe = context.events.on('acknowledged', () => {
+      this.checkSoon();
     });
   }
 
   /** @throws CopiesTimeout; CLOSED; the database's error when the time is over */
-  async wait(request: WaitRequest): Promise<CopiesOf[]> {
+  async wait(request: CopiesRequest): Promise<FileCopies[]> {
     if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
     const { absent = [], unkept = [] } = request;
     if (request.paths.length + absent.length === 0) {
@@ -103,13 +103,13 @@ export class CopiesWatch {
       return [];
     }
     if (this.paths + request.paths.length > pathLimit) {
-      throw this.giveUp({ ...request, timeoutMs: 0 });
+      throw this.makeTimeout({ ...request, timeoutMs: 0 });
     }
     this.paths += request.paths.length;
     let last: NodeJS.Timeout | undefined;
     try {
-      return await new Promise<CopiesOf[]>((resolve, reject) => {
-        const waiter: Waiter = {
+      return await new Promise<FileCopies[]>((resolve, reject) => {
+        const waiter: CopiesWaiter = {
           ...request,
           absent,
           unkept,
@@ -121,11 +121,11 @@ export class CopiesWatch {
         // A database that does not answer must not delay the save.
         last = setTimeout(() => {
           this.finish(waiter, () => {
-            reject(this.giveUp(request));
+            reject(this.makeTimeout(request));
           });
         }, request.timeoutMs + databaseMs);
         this.pauseMs = firstMs;
-        this.hurry();
+        this.checkSoon();
       });
     } finally {
       clearTimeout(last);
@@ -135,53 +135,53 @@ export class CopiesWatch {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.stop();
+    this.unsubscribe();
     clearTimeout(this.timer);
     for (const waiter of this.waiters)
       waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
     this.waiters.clear();
-    await this.looking;
+    await this.checking;
   }
 
   /** Nothing is known about these files except that somebody waited for them. */
-  private giveUp({ paths, copies, timeoutMs, unkept = [] }: WaitRequest): CopiesTimeout {
+  private makeTimeout({ paths, copies, timeoutMs, unkept = [] }: CopiesRequest): CopiesTimeout {
     return new CopiesTimeout(
       [
-        ...paths.map((path) => countCopies(path, undefined, this.context.hosts(), copies)),
+        ...paths.map((path) => countCopies(path, undefined, this.context.listHosts(), copies)),
         ...unkept,
       ],
       timeoutMs,
     );
   }
 
-  private hurry(): void {
+  private checkSoon(): void {
     if (this.waiters.size === 0 || this.closed) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.look();
+      this.check();
     }, firstMs);
   }
 
-  private look(): void {
-    this.looking ??= this.lookAtAll().finally(() => {
-      this.looking = undefined;
+  private check(): void {
+    this.checking ??= this.checkAll().finally(() => {
+      this.checking = undefined;
       if (this.waiters.size === 0 || this.closed) return;
       this.pauseMs = Math.min(longestMs, this.pauseMs * growth);
       const soonest = Math.min(...[...this.waiters].map(({ until }) => until)) - performance.now();
       clearTimeout(this.timer);
       this.timer = setTimeout(
         () => {
-          this.look();
+          this.check();
         },
         Math.max(1, Math.min(this.pauseMs, soonest)),
       );
     });
   }
 
-  private async lookAtAll(): Promise<void> {
+  private async checkAll(): Promise<void> {
     const waiters = [...this.waiters];
     const { context } = this;
-    const late = (waiter: Waiter): boolean => performance.now() >= waiter.until;
+    const late = (waiter: CopiesWaiter): boolean => performance.now() >= waiter.until;
     try {
       // Captures are read first: a path is in the ledger before its capture is removed.
       const stored = await context.outbox.findStored(
@@ -197,9 +197,9 @@ export class CopiesWatch {
         ];
         waiter.absent = [];
       }
-      if (waiters.some(late)) await context.refresh();
+      if (waiters.some(late)) await context.refreshHosts();
       for (const waiter of waiters)
-        this.decide(
+        this.decideWaiter(
           waiter,
           waiter.captures.filter(({ id }) => stored.has(id)),
           entries,
@@ -215,15 +215,15 @@ export class CopiesWatch {
   }
 
   /** @param pending the waiter's captures that are not processed yet */
-  private decide(
-    waiter: Waiter,
-    pending: WaitRequest['captures'],
+  private decideWaiter(
+    waiter: CopiesWaiter,
+    pending: CopiesRequest['captures'],
     entries: ReadonlyMap<Path, Entry>,
     isLate: boolean,
   ): void {
     const { paths, copies, expected, timeoutMs, unkept } = waiter;
     const isPending = pending.length > 0,
-      hosts = this.context.hosts();
+      hosts = this.context.listHosts();
     const capturedOn = hosts.filter(({ id }) => pending.some(({ host }) => host === id));
     const concerned = paths.filter((path) => {
       const entry = entries.get(path);
@@ -232,7 +232,7 @@ export class CopiesWatch {
     const files = concerned.map((path) =>
       countCopies(path, isPending ? { capturedOn } : entries.get(path), hosts, copies),
     );
-    const areHeld = !isPending && files.every(isEnough);
+    const areHeld = !isPending && files.every(hasEnoughCopies);
     if (areHeld && unkept.length === 0)
       this.finish(waiter, () => {
         waiter.end(files);
@@ -243,7 +243,7 @@ export class CopiesWatch {
       });
   }
 
-  private finish(waiter: Waiter, tell: () => void): void {
-    if (this.waiters.delete(waiter)) tell();
+  private finish(waiter: CopiesWaiter, finish: () => void): void {
+    if (this.waiters.delete(waiter)) finish();
   }
 }

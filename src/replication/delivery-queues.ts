@@ -1,36 +1,36 @@
 import type { Entry, Host, HostId } from '../model/words.js';
-import { Lane, type LaneContext } from './delivery-queue.js';
+import { DeliveryQueue, type DeliveryQueueContext } from './delivery-queue.js';
 
 /** How many blocked paths one poll makes pending again. */
 const retryLimit = 500;
 
 /** The delivery queues of this host as origin: one for every host that files can be sent to. */
-export class Lanes {
-  private readonly lanes = new Map<HostId, Lane>();
+export class DeliveryQueues {
+  private readonly queues = new Map<HostId, DeliveryQueue>();
   private readonly ending = new Set<Promise<void>>();
   private closed = false;
 
-  constructor(private readonly context: LaneContext) {}
+  constructor(private readonly context: DeliveryQueueContext) {}
 
   /** Starts a queue for each new host and closes the queues of hosts that are gone. */
-  follow(hosts: readonly Host[]): void {
+  updateHosts(hosts: readonly Host[]): void {
     if (this.closed) return;
     const wanted = new Map(
       hosts
         .filter(({ id, status }) => id !== this.context.me && status === 'approved')
         .map((host) => [host.id, host]),
     );
-    const gone = [...this.lanes.values()].filter(({ id }) => !wanted.has(id));
-    for (const lane of gone) this.lanes.delete(lane.id);
+    const gone = [...this.queues.values()].filter(({ id }) => !wanted.has(id));
+    for (const queue of gone) this.queues.delete(queue.id);
     for (const id of wanted.keys()) {
-      if (this.lanes.has(id)) continue;
-      const lane = new Lane(id, this.context);
-      this.lanes.set(id, lane);
-      lane.wake();
+      if (this.queues.has(id)) continue;
+      const queue = new DeliveryQueue(id, this.context);
+      this.queues.set(id, queue);
+      queue.wake();
     }
     // Closing the queue of an unresponsive host takes time, and nobody else waits for it.
-    for (const lane of gone) {
-      const ended = lane.close().finally(() => {
+    for (const queue of gone) {
+      const ended = queue.close().finally(() => {
         this.ending.delete(ended);
       });
       this.ending.add(ended);
@@ -38,40 +38,40 @@ export class Lanes {
   }
 
   /** Enqueues just written entries for the hosts that have them pending. */
-  offer(entries: readonly Entry[]): void {
-    for (const lane of this.lanes.values()) {
-      const owed = entries.filter(
-        ({ sender, owed: hosts }) => sender === this.context.me && hosts.includes(lane.id),
+  enqueue(entries: readonly Entry[]): void {
+    for (const queue of this.queues.values()) {
+      const pendingHere = entries.filter(
+        ({ origin, pending: hosts }) => origin === this.context.me && hosts.includes(queue.id),
       );
-      if (owed.length > 0) lane.offer(owed);
+      if (pendingHere.length > 0) queue.enqueue(pendingHere);
     }
   }
 
   wake(host: HostId): void {
-    this.lanes.get(host)?.retryNow();
+    this.queues.get(host)?.retryNow();
   }
-  isWaiting(host: HostId): boolean {
-    return this.lanes.get(host)?.isWaiting ?? true;
+  isBackingOff(host: HostId): boolean {
+    return this.queues.get(host)?.isBackingOff ?? true;
   }
 
   /** Finds pending entries in the ledger that no hint announced. */
   async poll(): Promise<void> {
     const { ledger, me } = this.context;
-    await ledger.retryBlocked(me, new Date(), retryLimit);
-    const able = [...this.lanes.values()].filter((lane) => !lane.isWaiting);
+    await ledger.retryDueBlocked(me, new Date(), retryLimit);
+    const able = [...this.queues.values()].filter((queue) => !queue.isBackingOff);
     if (
-      await ledger.owedHosts(
+      await ledger.hasPending(
         me,
         able.map(({ id }) => id),
       )
     )
-      for (const lane of able) lane.wake();
+      for (const queue of able) queue.wake();
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    const all = [...this.lanes.values()];
-    this.lanes.clear();
-    await Promise.all([...this.ending, ...all.map((lane) => lane.close())]);
+    const all = [...this.queues.values()];
+    this.queues.clear();
+    await Promise.all([...this.ending, ...all.map((queue) => queue.close())]);
   }
 }

@@ -1,8 +1,8 @@
 import type { Tuning } from '../config/config.js';
-import { backoff } from '../decisions/backoff.js';
+import { computeBackoff } from '../decisions/backoff.js';
 import type { Failure, Path } from '../model/words.js';
 
-export interface FailingDir {
+export interface DirFailure {
   readonly failure: Failure;
   readonly since: Date;
   readonly nextTryAt: Date;
@@ -13,14 +13,14 @@ export interface FailingDir {
  * of the host works. Each has its own backoff, so it delays no other.
  */
 export class FailingDirs {
-  private readonly dirs = new Map<Path, FailingDir & { failures: number; until: number }>();
+  private readonly dirs = new Map<Path, DirFailure & { failures: number; until: number }>();
 
   constructor(private readonly tuning: Pick<Tuning, 'backoffMs' | 'backoffMaxMs'>) {}
 
-  fail(dir: Path, failure: Failure): void {
+  recordFailure(dir: Path, failure: Failure): void {
     const before = this.dirs.get(dir);
     const failures = (before?.failures ?? 0) + 1;
-    const waitMs = backoff(
+    const waitMs = computeBackoff(
       failures,
       this.tuning.backoffMs,
       this.tuning.backoffMaxMs,
@@ -37,7 +37,7 @@ export class FailingDirs {
   }
 
   /** Forgets the failure of a sync dir. Returns whether it had been failing. */
-  works(dir: Path): boolean {
+  clear(dir: Path): boolean {
     return this.dirs.delete(dir);
   }
 
@@ -46,7 +46,7 @@ export class FailingDirs {
   }
 
   /** Lists the sync dirs whose retry is not due yet. */
-  waiting(): Path[] {
+  listWaiting(): Path[] {
     return [...this.dirs.keys()].filter((dir) => this.isWaiting(dir));
   }
 
@@ -56,7 +56,7 @@ export class FailingDirs {
   }
 
   /** Finds the sync dir that has failed longest, for the status. */
-  first(): FailingDir | undefined {
+  findOldest(): DirFailure | undefined {
     return [...this.dirs.values()].sort((a, b) => a.since.getTime() - b.since.getTime())[0];
   }
 }

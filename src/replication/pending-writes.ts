@@ -2,9 +2,9 @@
  * Tracks writes that run beside other work. Keeps the first failure for the caller that waits for
  * all of them.
  */
-export class Storing {
+export class PendingWrites {
   private readonly underWay = new Set<Promise<void>>();
-  private broken: { readonly error: unknown } | undefined;
+  private firstFailure: { readonly error: unknown } | undefined;
 
   get size(): number {
     return this.underWay.size;
@@ -13,7 +13,7 @@ export class Storing {
   add(work: Promise<void>): void {
     const storing = work
       .catch((error: unknown) => {
-        this.broken ??= { error };
+        this.firstFailure ??= { error };
       })
       .finally(() => {
         this.underWay.delete(storing);
@@ -22,10 +22,10 @@ export class Storing {
   }
 
   /** @throws the first failure since the last call */
-  async finish(): Promise<void> {
+  async waitForAll(): Promise<void> {
     await Promise.all(this.underWay);
-    const { broken } = this;
-    this.broken = undefined;
+    const { firstFailure: broken } = this;
+    this.firstFailure = undefined;
     if (broken) throw broken.error;
   }
 }

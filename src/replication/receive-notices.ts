@@ -4,27 +4,27 @@ import type { HostId } from '../model/words.js';
 /**
  * In milliseconds. Receivers poll every few seconds, so more frequent notices would be useless.
  */
-const everyMs = 200;
+const noticeIntervalMs = 200;
 
 /**
  * Notifies hosts that they received files, a little later and with one write for all. A failed
  * notice is lost, because it is only a hint.
  */
-export class Landed {
+export class ReceiveNotices {
   private files = new Map<HostId, number>();
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly events: EventBus,
-    private readonly raise: (files: ReadonlyMap<HostId, number>) => Promise<void>,
+    private readonly raiseReceived: (files: ReadonlyMap<HostId, number>) => Promise<void>,
   ) {}
 
   add(host: HostId, files: number): void {
     this.files.set(host, (this.files.get(host) ?? 0) + files);
     this.timer ??= setTimeout(() => {
       this.write();
-    }, everyMs);
+    }, noticeIntervalMs);
   }
 
   /** Sends the remaining notices. */
@@ -40,7 +40,7 @@ export class Landed {
     const files = this.files;
     this.files = new Map();
     this.writing = this.writing
-      .then(() => this.raise(files))
+      .then(() => this.raiseReceived(files))
       .catch((error: unknown) => {
         this.events.emit('failed', { doing: 'notifying other hosts of new files', error });
       });

@@ -1,8 +1,8 @@
-import { judgeAside } from '../decisions/resolve-replaced.js';
-import type { JudgeAt } from '../transport/options.js';
+import { resolveReplacedBytes } from '../decisions/resolve-replaced.js';
+import type { CreateResolver } from '../transport/options.js';
 import type { EventBus } from '../model/events.js';
-import { captures } from '../decisions/wants.js';
-import type { Judge } from '../replica/disk.js';
+import { capturesOwnFiles } from '../decisions/wants.js';
+import type { ReplacedFileResolver } from '../replica/disk.js';
 import type { Entry, Host, HostId, Path } from '../model/words.js';
 
 /**
@@ -10,28 +10,31 @@ import type { Entry, Host, HostId, Path } from '../model/words.js';
  * and hashes bytes where size and date do not identify them.
  * @param hosts the hosts as known now
  */
-export function createJudging(
+export function createReplacedFileResolver(
   ledger: { read(path: Path): Promise<Entry | undefined> },
   hosts: { all(): readonly Host[] },
   events?: Pick<EventBus, 'emit'>,
-): JudgeAt {
+): CreateResolver {
   const capturesAt = (at: HostId): boolean =>
-    hosts.all().some((host) => host.id === at && captures(host));
-  return (at, sentTo) => {
-    const judge: Judge = async (path, found, by, hash) => {
-      const aside = {
+    hosts.all().some((host) => host.id === at && capturesOwnFiles(host));
+  return (at, findIncoming) => {
+    const resolver: ReplacedFileResolver = async (path, found, by, hash) => {
+      const replacedFile = {
         entry: await ledger.read(path),
-        found,
+        info: found,
         at,
         by,
-        sent: sentTo(path),
+        sent: findIncoming(path),
         captures: capturesAt(at),
       };
-      return judgeAside(aside) ?? judgeAside(aside, { sha256: await hash() });
+      return (
+        resolveReplacedBytes(replacedFile) ??
+        resolveReplacedBytes(replacedFile, { sha256: await hash() })
+      );
     };
-    judge.onConflict = (path) => {
+    resolver.onConflict = (path) => {
       events?.emit('conflict', { path, host: at });
     };
-    return judge;
+    return resolver;
   };
 }

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
-import { answerPull, chooseDirs } from '../decisions/differences.js';
-import { haveSameFacts } from '../decisions/file-state.js';
-import { allows, captures, wants } from '../decisions/wants.js';
-import type { Difference, Failure, Host, HostId, Path, Seen, SyncDir } from '../model/words.js';
-import { awaitLane } from './await-lane.js';
-import { chooseHosts, compareWith, inBatches } from './compare.js';
+import { answerPull, chooseRequestedDirs } from '../decisions/differences.js';
+import { haveSameSizeAndTime } from '../decisions/file-state.js';
+import { allowsPath, capturesOwnFiles, wantsPath } from '../decisions/wants.js';
+import type {
+  Difference,
+  Failure,
+  Host,
+  HostId,
+  Path,
+  LocalFileInfo,
+  SyncDir,
+} from '../model/words.js';
+import { waitForDelivery } from './await-lane.js';
+import { chooseRunHosts, compareWithHost, forEachBatch } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
 
@@ -13,7 +21,7 @@ import { fetchFrom, type FetchPlan } from './pull.js';
  * Paths as numbers. If two paths share a number, a file may be sent or kept as a conflict
  * needlessly; nothing is lost.
  */
-type Paths = Set<number>;
+type PathNumbers = Set<number>;
 
 /**
  * Adopts the existing files of a site that have no ledger yet, from the host it runs on. It
@@ -26,34 +34,39 @@ type Paths = Set<number>;
  *
  * @throws BAD_STATE on a host that is itself being bootstrapped
  */
-export async function adopt(context: RunContext, progress: Progress): Promise<void> {
-  if (context.myHost().readyAt === undefined) {
+export async function runAdopt(context: RunContext, progress: Progress): Promise<void> {
+  if (context.readOwnHost().readyAt === undefined) {
     throw new SyncMediaError(
       'BAD_STATE',
       'this host is being bootstrapped from another one: adopt on that one, or wait until this ' +
         'one is ready',
     );
   }
-  const dirs = chooseDirs(context.dirs(), progress.run.dirs);
+  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
   const hosts: Host[] = [],
-    sameBytes = new Map<HostId, Paths>();
-  for (const host of chooseHosts(context, progress)) {
-    progress.report(host.id);
-    const { paths: same, failure: unread } = await listSameBytes(context, progress, host, dirs);
+    sameBytes = new Map<HostId, PathNumbers>();
+  for (const host of chooseRunHosts(context, progress)) {
+    progress.includeHost(host.id);
+    const { paths: samePaths, failure: readFailure } = await listSameBytes(
+      context,
+      progress,
+      host,
+      dirs,
+    );
     const failure =
-      unread ??
-      (await tellDifferences(context, progress, host, dirs, same)) ??
+      readFailure ??
+      (await reportDifferences(context, progress, host, dirs, samePaths)) ??
       (progress.run.dryRun
         ? undefined
         : await fetchFrom(context, progress, host, dirs, (dir, some) =>
-            planAdopt(context, progress, host, dir, leaveOut(some, same)),
+            planAdoption(context, progress, host, dir, omitSameBytes(some, samePaths)),
           ));
-    if (failure) progress.fail(host.id, failure);
+    if (failure) progress.addFailure(host.id, failure);
     else hosts.push(host);
-    sameBytes.set(host.id, same);
+    sameBytes.set(host.id, samePaths);
   }
   if (progress.run.dryRun) return;
-  const differing = new Map<HostId, Paths>();
+  const differing = new Map<HostId, PathNumbers>();
   for (const host of hosts) {
     const { numbers, failure } = await listDiffering(
       context,
@@ -62,11 +75,11 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
       dirs,
       sameBytes.get(host.id) ?? new Set(),
     );
-    if (failure) progress.fail(host.id, failure);
+    if (failure) progress.addFailure(host.id, failure);
     else differing.set(host.id, numbers);
   }
   for (const dir of dirs)
-    await record(
+    await recordEntries(
       context,
       progress,
       dir,
@@ -75,7 +88,7 @@ export async function adopt(context: RunContext, progress: Progress): Promise<vo
     );
   await Promise.all(
     hosts.map((host) =>
-      awaitLane(
+      waitForDelivery(
         context,
         progress,
         host,
@@ -94,51 +107,61 @@ async function listSameBytes(
   progress: Progress,
   host: Host,
   dirs: readonly SyncDir[],
-): Promise<{ paths: Paths; failure?: Failure }> {
-  const paths: Paths = new Set();
+): Promise<{ paths: PathNumbers; failure?: Failure }> {
+  const paths: PathNumbers = new Set();
   let mayBeSame = false;
-  const listed = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
+  const listed = await compareWithHost(context, progress, host, dirs, 'time', (_dir, some) => {
     mayBeSame ||= some.some(({ here, there }) => here && here.size === there?.size);
     return Promise.resolve();
   });
   if (listed.failure || !mayBeSame)
     return { paths, ...(listed.failure ? { failure: listed.failure } : {}) };
-  const { failure } = await compareWith(context, progress, host, dirs, 'bytes', (_dir, some) => {
-    for (const { path, sameBytes } of some) if (sameBytes) paths.add(asNumber(path));
-    return Promise.resolve();
-  });
+  const { failure } = await compareWithHost(
+    context,
+    progress,
+    host,
+    dirs,
+    'bytes',
+    (_dir, some) => {
+      for (const { path, sameBytes } of some) if (sameBytes) paths.add(toPathNumber(path));
+      return Promise.resolve();
+    },
+  );
   return { paths, ...(failure ? { failure } : {}) };
 }
 
 /** Leaves out files with the same bytes, unless somebody wrote to them since. */
-function leaveOut(differences: readonly Difference[], same: Paths): readonly Difference[] {
+function omitSameBytes(
+  differences: readonly Difference[],
+  samePaths: PathNumbers,
+): readonly Difference[] {
   return differences.filter(
-    ({ path, here, there }) => !(same.has(asNumber(path)) && here?.size === there?.size),
+    ({ path, here, there }) => !(samePaths.has(toPathNumber(path)) && here?.size === there?.size),
   );
 }
 
-async function tellDifferences(
+async function reportDifferences(
   context: RunContext,
   progress: Progress,
   host: Host,
   dirs: readonly SyncDir[],
-  same: Paths,
+  samePaths: PathNumbers,
 ): Promise<Failure | undefined> {
   let here = 0,
     differ = 0;
   for (const dir of dirs) {
-    if (!allows(host, dir.path)) continue;
+    if (!allowsPath(host, dir.path)) continue;
     for await (const { path } of context.disk.scan(dir, progress.signal))
       if (context.isSafe(path)) here++;
   }
-  const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path, here: ours, there } of leaveOut(some, same)) {
+  const { failure } = await compareWithHost(context, progress, host, dirs, 'time', (_dir, some) => {
+    for (const { path, here: ours, there } of omitSameBytes(some, samePaths)) {
       if (ours) differ++;
-      progress.finding(host.id, path, !there ? 'missing' : ours ? 'different' : 'extra');
+      progress.addFinding(host.id, path, !there ? 'missing' : ours ? 'different' : 'extra');
     }
     return Promise.resolve();
   });
-  if (!failure) progress.same(host.id, Math.max(0, here - differ));
+  if (!failure) progress.addSame(host.id, Math.max(0, here - differ));
   return failure;
 }
 
@@ -146,7 +169,7 @@ async function tellDifferences(
  * Plans to fetch files that this host lacks, or has in a version that loses by the rule. Entries
  * made by this same run do not count.
  */
-async function planAdopt(
+async function planAdoption(
   context: RunContext,
   progress: Progress,
   host: Host,
@@ -155,13 +178,13 @@ async function planAdopt(
 ): Promise<FetchPlan> {
   const { ledger, me } = context;
   const entries = await ledger.readMany(differences.map(({ path }) => path));
-  const plan: FetchPlan = { known: [], unknown: [], owed: [] };
+  const plan: FetchPlan = { known: [], unknown: [], pending: [] };
   for (const difference of differences) {
     const found = entries.get(difference.path);
     const entry =
       found &&
       found.kind === 'file' &&
-      found.capturedAt >= (progress.run.startedAt ?? progress.run.askedAt)
+      found.capturedAt >= (progress.run.startedAt ?? progress.run.requestedAt)
         ? undefined
         : found;
     const answer = answerPull(difference, entry, me, host, dir);
@@ -181,12 +204,12 @@ async function listDiffering(
   progress: Progress,
   host: Host,
   dirs: readonly SyncDir[],
-  same: Paths,
-): Promise<{ numbers: Paths; failure?: Failure }> {
-  const numbers: Paths = new Set();
-  const { failure } = await compareWith(context, progress, host, dirs, 'time', (_dir, some) => {
-    for (const { path } of captures(host) ? leaveOut(some, same) : some)
-      numbers.add(asNumber(path));
+  samePaths: PathNumbers,
+): Promise<{ numbers: PathNumbers; failure?: Failure }> {
+  const numbers: PathNumbers = new Set();
+  const { failure } = await compareWithHost(context, progress, host, dirs, 'time', (_dir, some) => {
+    for (const { path } of capturesOwnFiles(host) ? omitSameBytes(some, samePaths) : some)
+      numbers.add(toPathNumber(path));
     return Promise.resolve();
   });
   return { numbers, ...(failure ? { failure } : {}) };
@@ -196,28 +219,32 @@ async function listDiffering(
  * Creates the entries of this host's files. Every host that was found to have the same file
  * counts as a holder.
  */
-async function record(
+async function recordEntries(
   context: RunContext,
   progress: Progress,
   dir: SyncDir,
   hosts: readonly Host[],
-  differing: ReadonlyMap<HostId, Paths>,
+  differing: ReadonlyMap<HostId, PathNumbers>,
 ): Promise<void> {
-  const { fold, ledger, disk } = context;
-  const began = (progress.run.startedAt ?? progress.run.askedAt).getTime();
-  const holdersOf = (path: Path, seen: Seen): HostId[] => {
+  const { reconciler, ledger, disk } = context;
+  const began = (progress.run.startedAt ?? progress.run.requestedAt).getTime();
+  const holdersOf = (path: Path, localInfo: LocalFileInfo): HostId[] => {
     // Perhaps written since the hosts were compared.
-    if (seen.mtime * 1000 >= began - 1_000) return [];
-    const number = asNumber(path);
+    if (localInfo.mtime * 1000 >= began - 1_000) return [];
+    const number = toPathNumber(path);
     return hosts
-      .filter((host) => wants(host, path) && !differing.get(host.id)?.has(number))
+      .filter((host) => wantsPath(host, path) && !differing.get(host.id)?.has(number))
       .map(({ id }) => id);
   };
-  await inBatches(disk.scan(dir, progress.signal), async (some) => {
+  await forEachBatch(disk.scan(dir, progress.signal), async (some) => {
     progress.signal.throwIfAborted();
     const files = some
       .filter(({ path }) => context.isSafe(path))
-      .map(({ path, seen }) => ({ path, seen, holders: holdersOf(path, seen) }));
+      .map(({ path, info: localInfo }) => ({
+        path,
+        info: localInfo,
+        holders: holdersOf(path, localInfo),
+      }));
     const groups = new Map<string, { holders: HostId[]; paths: Path[] }>();
     for (const { path, holders } of files) {
       const group = groups.get(holders.join(' ')) ?? { holders, paths: [] };
@@ -225,14 +252,20 @@ async function record(
       groups.set(holders.join(' '), group);
     }
     for (const { holders, paths } of groups.values())
-      context.offer(await fold.paths(paths, { why: 'scan', alsoHeldBy: holders, overrules: true }));
+      context.enqueue(
+        await reconciler.reconcilePaths(paths, {
+          why: 'scan',
+          alsoHeldBy: holders,
+          overrules: true,
+        }),
+      );
     // These entries existed before: the hosts hold the same bytes.
     const entries = await ledger.readMany(files.map(({ path }) => path));
-    await ledger.holdMany(
-      files.flatMap(({ path, seen, holders }) => {
+    await ledger.markManyHeld(
+      files.flatMap(({ path, info: localInfo, holders }) => {
         const entry = entries.get(path);
         const fresh = holders.filter((host) => !entry?.heldBy.includes(host));
-        return entry?.facts && haveSameFacts(entry.facts, seen) && fresh.length > 0
+        return entry?.info && haveSameSizeAndTime(entry.info, localInfo) && fresh.length > 0
           ? [{ path, version: entry.version, hosts: fresh }]
           : [];
       }),
@@ -241,6 +274,6 @@ async function record(
 }
 
 /** 48 bits of a hash: among a million paths a collision is unlikely. */
-function asNumber(path: Path): number {
+function toPathNumber(path: Path): number {
   return createHash('sha256').update(path).digest().readUIntBE(0, 6);
 }

@@ -1,14 +1,14 @@
 import type { Failure, Host, Path } from '../model/words.js';
-import { chooseHosts } from './compare.js';
+import { chooseRunHosts } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /** In milliseconds. How often it checks whether the deliveries are done, if no event tells. */
-const lookMs = 1_000;
+const checkMs = 1_000;
 
 /**
  * Waits until this host has nothing more pending for the host in these dirs, or the host fails.
  */
-export async function awaitLane(
+export async function waitForDelivery(
   context: RunContext,
   progress: Progress,
   host: Host,
@@ -18,12 +18,12 @@ export async function awaitLane(
   const isHere = (path: string): boolean => dirs.some((dir) => path.startsWith(`${dir}/`));
   // Later saves are not this run's: on a busy site something is always pending.
   const before = new Date();
-  const left = async (): Promise<number> => {
+  const countPending = async (): Promise<number> => {
     let count = 0;
     for (const dir of dirs)
       count += await ledger.count({
-        owed: host.id,
-        sender: me,
+        pending: host.id,
+        origin: me,
         below: dir,
         sendable: true,
         before,
@@ -38,10 +38,10 @@ export async function awaitLane(
       if (id !== host.id || !isHere(outcome.change.path)) return;
       if (outcome.result === 'delivered') {
         delivered++;
-        progress.done(1, outcome.bytes);
+        progress.addDone(1, outcome.bytes);
       }
-      if ('failure' in outcome && outcome.failure.of === 'path')
-        progress.fail(host.id, outcome.failure);
+      if ('failure' in outcome && outcome.failure.scope === 'path')
+        progress.addFailure(host.id, outcome.failure);
       wake();
     }),
     events.on('failing', (event) => {
@@ -58,38 +58,38 @@ export async function awaitLane(
   try {
     let found = 0;
     for (const dir of dirs) {
-      const { files, bytes } = await ledger.measure({
-        owed: host.id,
-        sender: me,
+      const { files, bytes } = await ledger.measureSendable({
+        pending: host.id,
+        origin: me,
         below: dir,
         before,
       });
-      progress.found(files, bytes);
+      progress.addFound(files, bytes);
       found += files;
     }
-    context.wakeLane(host.id);
+    context.wakeQueue(host.id);
     for (let remaining = found; remaining > 0;) {
       const deliveredBefore = delivered;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, lookMs);
+        const timer = setTimeout(resolve, checkMs);
         wake = () => {
           clearTimeout(timer);
           resolve();
         };
       });
       progress.signal.throwIfAborted();
-      if (!chooseHosts(context, progress).some(({ id }) => id === host.id)) {
+      if (!chooseRunHosts(context, progress).some(({ id }) => id === host.id)) {
         failure = {
           code: 'CANCELLED',
           message: `${host.hostname} was paused or unregistered meanwhile`,
           retryable: true,
-          of: 'host',
+          scope: 'host',
         };
       }
       if (delivered - deliveredBefore > 0 && delivered < found && !failure) continue;
-      remaining = await left();
+      remaining = await countPending();
       if (remaining > 0 && failure) {
-        progress.fail(host.id, failure);
+        progress.addFailure(host.id, failure);
         return;
       }
     }

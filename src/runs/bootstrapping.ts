@@ -1,22 +1,22 @@
 import type { Registry } from '../hosts/registry.js';
-import { backoff } from '../decisions/backoff.js';
+import { computeBackoff } from '../decisions/backoff.js';
 import type { Tuning } from '../config/config.js';
 import type { HostId } from '../model/words.js';
 import type { RunStore } from './run-store.js';
 
 /** In milliseconds. How often this host records that it is at work. */
-const seenMs = 60 * 60_000;
+const recordSeenMs = 60 * 60_000;
 /**
  * A failed bootstrap is retried after this many times the backoff of a failing delivery queue.
  */
-const patience = 5;
+const backoffFactor = 5;
 
 /**
  * Makes this host ready: requests its bootstrap, repeats it after a failure, and starts it anew
  * after a long absence.
  */
-export class Bootstrapping {
-  private asked = 0;
+export class BootstrapRequests {
+  private requested = 0;
   private notBefore = 0;
 
   constructor(
@@ -32,43 +32,45 @@ export class Bootstrapping {
    * Called when this process begins to lead. A host that was away for long is filled again,
    * unless no other host has files.
    */
-  async begin(): Promise<void> {
+  async markLongAbsence(): Promise<void> {
     const { registry, tuning } = this.context;
-    const { seenAt, readyAt } = registry.me();
+    const { lastSeenAt: seenAt, readyAt } = registry.me();
     if (
       readyAt === undefined ||
       seenAt === undefined ||
       Date.now() - seenAt.getTime() < tuning.absentMs
     )
       return;
-    const isOther = registry
+    const hasOtherSource = registry
       .others()
       .some((host) => !host.passive && host.readyAt !== undefined && host.status === 'approved');
-    if (isOther) await registry.markReturned(new Date());
+    if (hasOtherSource) await registry.markReturned(new Date());
   }
 
   async poll(): Promise<void> {
     const { registry, runs, me, tuning } = this.context;
-    const { seenAt, readyAt, status } = registry.me();
-    if (seenAt === undefined || Math.abs(Date.now() - seenAt.getTime()) > seenMs)
-      await registry.recordSeen(new Date());
+    const { lastSeenAt: seenAt, readyAt, status } = registry.me();
+    if (seenAt === undefined || Math.abs(Date.now() - seenAt.getTime()) > recordSeenMs)
+      await registry.recordLastSeen(new Date());
     if (
       readyAt !== undefined ||
       status !== 'approved' ||
       performance.now() < this.notBefore ||
-      (await runs.underWay(me, 'bootstrap'))
+      (await runs.findUnfinished(me, 'bootstrap'))
     )
       return;
     this.notBefore =
       performance.now() +
-      patience * backoff(++this.asked, tuning.backoffMs, tuning.backoffMaxMs, Math.random());
-    await runs.ask({
+      backoffFactor *
+        computeBackoff(++this.requested, tuning.backoffMs, tuning.backoffMaxMs, Math.random());
+    await runs.request({
       kind: 'bootstrap',
       at: me,
       hosts: [],
       dirs: [],
       dryRun: false,
-      askedBy: this.asked === 1 ? 'this host, which is new' : 'this host, which is not ready yet',
+      requestedBy:
+        this.requested === 1 ? 'this host, which is new' : 'this host, which is not ready yet',
     });
   }
 }

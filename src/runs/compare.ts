@@ -1,41 +1,41 @@
-import { hasCode, SyncMediaError } from '../model/errors.js';
-import { isAskedFor } from '../decisions/differences.js';
-import { allows } from '../decisions/wants.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
+import { isRequested } from '../decisions/differences.js';
+import { allowsPath } from '../decisions/wants.js';
 import type { Difference, Failure, Host, SyncDir } from '../model/words.js';
 import type { Progress, RunContext } from './context.js';
 
 const batch = 500;
 
 /** Turns a thrown error into a host's failure. Throws an error that is no SyncMediaError. */
-export function asHostFailure(error: unknown): Failure {
+export function toHostFailure(error: unknown): Failure {
   if (error instanceof SyncMediaError)
-    return { code: error.code, message: error.message, retryable: true, of: 'host' };
+    return { code: error.code, message: error.message, retryable: true, scope: 'host' };
   throw error;
 }
 
 /** Selects the approved hosts that the run was requested for. */
-export function chooseHosts(context: RunContext, progress: Progress): Host[] {
+export function chooseRunHosts(context: RunContext, progress: Progress): Host[] {
   return context
-    .others()
-    .filter(({ id, status }) => status === 'approved' && isAskedFor(progress.run.hosts, id));
+    .listOthers()
+    .filter(({ id, status }) => status === 'approved' && isRequested(progress.run.hosts, id));
 }
 
 /** Calls `take` with batches of the items. */
-export async function inBatches<T>(
+export async function forEachBatch<T>(
   all: AsyncIterable<T>,
-  take: (some: T[]) => Promise<void>,
+  handleBatch: (some: T[]) => Promise<void>,
 ): Promise<void> {
   let some: T[] = [];
   for await (const one of all) {
     if (some.push(one) < batch) continue;
     const full = some;
     some = [];
-    await take(full);
+    await handleBatch(full);
   }
-  if (some.length > 0) await take(some);
+  if (some.length > 0) await handleBatch(some);
 }
 
-export interface Compared {
+export interface ComparedDirs {
   /** The sync dirs that were compared completely. */
   readonly dirs: readonly SyncDir[];
   /** The failure that stopped the others. */
@@ -47,25 +47,25 @@ export interface Compared {
  * may be synced, in batches. An unmounted sync dir does not stop the others; a host that does not
  * answer ends the comparison.
  */
-export async function compareWith(
+export async function compareWithHost(
   context: RunContext,
   progress: Progress,
   host: Host,
   dirs: readonly SyncDir[],
   by: 'time' | 'bytes',
-  take: (dir: SyncDir, some: Difference[]) => Promise<void>,
+  handleBatch: (dir: SyncDir, some: Difference[]) => Promise<void>,
   from: 'both' | 'other' = 'both',
-): Promise<Compared> {
+): Promise<ComparedDirs> {
   const compared: SyncDir[] = [];
   let failure: Failure | undefined;
   for (const dir of dirs) {
-    if (!allows(host, dir.path)) continue;
+    if (!allowsPath(host, dir.path)) continue;
     try {
-      await inBatches(
+      await forEachBatch(
         context.backend.compare(host, dir, by, progress.signal, from),
         async (some) => {
           progress.signal.throwIfAborted();
-          await take(
+          await handleBatch(
             dir,
             some.filter(({ path }) => context.isSafe(path)),
           );
@@ -74,8 +74,8 @@ export async function compareWith(
       compared.push(dir);
     } catch (error) {
       if (progress.signal.aborted) throw error;
-      failure = asHostFailure(error);
-      if (!hasCode(error, 'NO_MARKER')) break;
+      failure = toHostFailure(error);
+      if (!hasErrorCode(error, 'NO_MARKER')) break;
     }
   }
   return { dirs: compared, ...(failure ? { failure } : {}) };

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { hasChanged, haveSameFacts } from '../decisions/file-state.js';
-import { allows } from '../decisions/wants.js';
-import type { Change, Entry, Host, Path, Seen, SyncDir } from '../model/words.js';
-import { asHostFailure } from './compare.js';
+import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-state.js';
+import { allowsPath } from '../decisions/wants.js';
+import type { Change, Entry, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import { toHostFailure } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /** Hashes a file on another host; undefined if it cannot be read. */
-export async function hashThere(
+export async function hashRemoteFile(
   { backend }: RunContext,
   host: Host,
   path: Path,
@@ -19,7 +19,7 @@ export async function hashThere(
     return hash.digest('hex');
   } catch (error) {
     signal.throwIfAborted();
-    asHostFailure(error);
+    toHostFailure(error);
     return undefined;
   }
 }
@@ -28,12 +28,16 @@ export async function hashThere(
  * Whether this host's own bytes are those of the version. If the ledger has no sha256 yet, size
  * and date must suffice.
  */
-export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): Promise<boolean> {
-  if (!facts) return false;
-  const seen = await (facts.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(
+export async function isIntactHere({ disk }: RunContext, { path, info }: Entry): Promise<boolean> {
+  if (!info) return false;
+  const localInfo = await (info.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(
     () => undefined,
   );
-  return seen !== undefined && haveSameFacts(seen, facts) && seen.sha256 === facts.sha256;
+  return (
+    localInfo !== undefined &&
+    haveSameSizeAndTime(localInfo, info) &&
+    localInfo.sha256 === info.sha256
+  );
 }
 
 /**
@@ -41,25 +45,32 @@ export async function isGoodHere({ disk }: RunContext, { path, facts }: Entry): 
  * the file since this host last knew its content. Returns false if nobody has, which means bit
  * rot. A path with an unprocessed capture is left to that capture.
  */
-export async function captureEdit(context: RunContext, entry: Entry, seen: Seen): Promise<boolean> {
-  if (hasChanged(entry, context.me, seen) !== true)
+export async function captureEdit(
+  context: RunContext,
+  entry: Entry,
+  localInfo: LocalFileInfo,
+): Promise<boolean> {
+  if (hasChangedSinceCompared(entry, context.me, localInfo) !== true)
     return context.isCaptured(context.me, entry.path);
-  context.offer(
-    await context.fold.paths([entry.path], { why: 'scan', asserted: [{ path: entry.path, seen }] }),
+  context.enqueue(
+    await context.reconciler.reconcilePaths([entry.path], {
+      why: 'scan',
+      asserted: [{ path: entry.path, info: localInfo }],
+    }),
   );
   return true;
 }
 
 /** Whether the file is an edit that only its content reveals. If so, captures it. */
-async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
-  const { facts } = entry;
-  if (facts?.sha256 === undefined) return false;
-  const seen = await context.disk.hash(entry.path).catch(() => undefined);
+async function captureIfEdited(context: RunContext, entry: Entry): Promise<boolean> {
+  const { info } = entry;
+  if (info?.sha256 === undefined) return false;
+  const localInfo = await context.disk.hash(entry.path).catch(() => undefined);
   return (
-    seen !== undefined &&
-    haveSameFacts(seen, facts) &&
-    seen.sha256 !== facts.sha256 &&
-    captureEdit(context, entry, seen)
+    localInfo !== undefined &&
+    haveSameSizeAndTime(localInfo, info) &&
+    localInfo.sha256 !== info.sha256 &&
+    captureEdit(context, entry, localInfo)
   );
 }
 
@@ -67,48 +78,50 @@ async function isEdit(context: RunContext, entry: Entry): Promise<boolean> {
  * Fetches a version again from a holder whose bytes match the ledger. The replaced file is kept
  * as a conflict. Returns false, and reports it, if no host has good bytes.
  */
-export async function repairHere(
+export async function repairOwnFile(
   context: RunContext,
   progress: Progress,
   dir: SyncDir,
   entry: Entry,
 ): Promise<boolean> {
-  const { backend, settler, me } = context;
-  const { path, version, facts } = entry;
-  if (!facts || (await isEdit(context, entry))) return false;
+  const { backend, acknowledger, me } = context;
+  const { path, version, info } = entry;
+  if (!info || (await captureIfEdited(context, entry))) return false;
   const holders = context
-    .others()
+    .listOthers()
     .filter(
       (host) =>
         entry.heldBy.includes(host.id) &&
         (host.passive || host.readyAt !== undefined) &&
-        allows(host, path),
+        allowsPath(host, path),
     );
   for (const host of holders) {
     if (
-      facts.sha256 !== undefined &&
-      (await hashThere(context, host, path, progress.signal)) !== facts.sha256
+      info.sha256 !== undefined &&
+      (await hashRemoteFile(context, host, path, progress.signal)) !== info.sha256
     )
       continue;
-    const change: Change = { do: 'put', path, dir, version, facts };
+    const change: Change = { do: 'put', path, dir, version, info };
     for await (const outcome of backend.fetch(host, [change], progress.signal)) {
       context.events.emit('outcome', { host: me, outcome });
       if (outcome.result === 'kept') {
         // This host's app wrote new bytes meanwhile; there is nothing to repair.
-        context.offer(await context.fold.paths([path], { why: 'scan', surely: true }));
+        context.enqueue(
+          await context.reconciler.reconcilePaths([path], { why: 'scan', comparesContent: true }),
+        );
         return false;
       }
-      if (outcome.result !== 'delivered' || !(await isGoodHere(context, entry))) continue;
-      await settler.settle(path, version, me);
-      context.landedHere(1);
+      if (outcome.result !== 'delivered' || !(await isIntactHere(context, entry))) continue;
+      await acknowledger.acknowledge(path, version, me);
+      context.notifyReceived(1);
       return true;
     }
   }
-  progress.fail(me, {
+  progress.addFailure(me, {
     code: 'NO_GOOD_COPY',
     message: `${JSON.stringify(path)}: no host has bytes that match the ledger`,
     retryable: false,
-    of: 'path',
+    scope: 'path',
   });
   return false;
 }

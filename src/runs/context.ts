@@ -1,8 +1,8 @@
 import type { Backend } from '../transport/backend.js';
 import type { EventBus } from '../model/events.js';
-import type { Fold } from '../ledger/reconcile-path.js';
+import type { PathReconciler } from '../ledger/reconcile-path.js';
 import type { Ledger } from '../ledger/ledger.js';
-import type { Settler } from '../ledger/acknowledge.js';
+import type { Acknowledger } from '../ledger/acknowledge.js';
 import type {
   Entry,
   Failure,
@@ -11,44 +11,44 @@ import type {
   HostId,
   Path,
   Run,
-  Seen,
+  LocalFileInfo,
   SyncDir,
 } from '../model/words.js';
 
 /** The part of this host's own disk that runs need. */
 export interface RunDisk {
   /** Streams the files of a sync dir. @throws NO_MARKER */
-  scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; seen: Seen }>;
-  observe(path: Path): Promise<Seen | undefined>;
-  hash(path: Path): Promise<(Seen & { sha256: string }) | undefined>;
+  scan(dir: SyncDir, signal: AbortSignal): AsyncIterable<{ path: Path; info: LocalFileInfo }>;
+  observe(path: Path): Promise<LocalFileInfo | undefined>;
+  hash(path: Path): Promise<(LocalFileInfo & { sha256: string }) | undefined>;
   /** Moves the file to the conflicts. */
-  setAside(path: Path): Promise<void>;
+  moveToConflicts(path: Path): Promise<void>;
 }
 
 /** The parts of the leader that carrying out a run needs. */
 export interface RunContext {
   readonly backend: Backend;
   readonly ledger: Ledger;
-  readonly fold: Fold;
+  readonly reconciler: PathReconciler;
   readonly disk: RunDisk;
-  readonly settler: Settler;
+  readonly acknowledger: Acknowledger;
   readonly events: EventBus;
   readonly me: HostId;
   /** This host as last read. */
-  myHost(): Host;
+  readOwnHost(): Host;
   /** Hosts other than this one that are not retired. */
-  others(): readonly Host[];
+  listOthers(): readonly Host[];
   /** Reads the hosts from the database again. */
   refresh(): Promise<void>;
   /** Whether a host has had no heartbeat for long, as this one observed it. */
   isGone(host: HostId): boolean;
   /** In milliseconds. How long a new host waits until the others have announced it. */
-  readonly knownPatienceMs: number;
-  dirs(): readonly SyncDir[];
+  readonly membershipPatienceMs: number;
+  listDirs(): readonly SyncDir[];
   isSafe(path: string): path is Path;
   scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
-  offer(entries: readonly Entry[]): void;
-  wakeLane(host: HostId): void;
+  enqueue(entries: readonly Entry[]): void;
+  wakeQueue(host: HostId): void;
   markReady(): Promise<void>;
   /**
    * Whether a capture of a host that names the path waits to be processed, which then decides
@@ -56,21 +56,21 @@ export interface RunContext {
    */
   isCaptured(host: HostId, path: Path): Promise<boolean>;
   /** Reports that this host received new files. */
-  landedHere(files: number): void;
+  notifyReceived(files: number): void;
 }
 
 /** The progress of one run: its counts, and whether it is to continue. */
 export interface Progress {
   readonly run: Run;
   readonly signal: AbortSignal;
-  found(files: number, bytes: number): void;
-  done(files: number, bytes: number): void;
-  fail(host: HostId, failure: Failure): void;
-  would(host: HostId, path: Path, bytes: number): void;
+  addFound(files: number, bytes: number): void;
+  addDone(files: number, bytes: number): void;
+  addFailure(host: HostId, failure: Failure): void;
+  addWouldTransfer(host: HostId, path: Path, bytes: number): void;
   /** Adds a finding at a path of a host. */
-  finding(host: HostId, path: Path, is: Finding): void;
-  repaired(host: HostId, files: number): void;
-  same(host: HostId, files: number): void;
+  addFinding(host: HostId, path: Path, finding: Finding): void;
+  addRepaired(host: HostId, files: number): void;
+  addSame(host: HostId, files: number): void;
   /** Includes the host in the report from now on. */
-  report(host: HostId): void;
+  includeHost(host: HostId): void;
 }

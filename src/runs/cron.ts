@@ -11,7 +11,7 @@ export class CronRuns {
   constructor(
     private readonly expression: string,
     private readonly name: string,
-    private readonly ask: () => Promise<void>,
+    private readonly request: () => Promise<void>,
     private readonly events: EventBus,
   ) {}
 
@@ -19,7 +19,7 @@ export class CronRuns {
     this.task = schedule(
       this.expression,
       () =>
-        this.ask().catch((error: unknown) => {
+        this.request().catch((error: unknown) => {
           this.events.emit('failed', { doing: `the periodic ${this.name}`, error });
         }),
       { name: `syncmedia ${this.name}`, noOverlap: true, unref: true },

@@ -4,10 +4,10 @@ import type { EventBus } from '../model/events.js';
 import type { Run } from '../model/words.js';
 import type { RunStore } from './run-store.js';
 
-const lookMs = 500;
+const checkMs = 500;
 
 /** Whether the run has ended. */
-export function hasEnded({ state }: Run): boolean {
+export function hasRunEnded({ state }: Run): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled';
 }
 
@@ -21,32 +21,32 @@ export async function followRun(
   onProgress: (run: Run) => void = () => undefined,
   signal?: AbortSignal,
 ): Promise<Run> {
-  const looking = new AbortController();
+  const waiting = new AbortController();
   let wake = (): void => undefined;
   const stop = events.on('run', ({ run }) => {
     if (run.id === id) wake();
   });
   const onAbort = (): void => {
-    looking.abort();
+    waiting.abort();
   };
   signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {
       if (signal?.aborted)
         throw new SyncMediaError('CANCELLED', 'no longer following the run; it goes on by itself');
-      const run = await runs.show(id);
+      const run = await runs.read(id);
       onProgress(run);
-      if (hasEnded(run)) return run;
-      const told = new Promise<void>((resolve) => {
+      if (hasRunEnded(run)) return run;
+      const notified = new Promise<void>((resolve) => {
         wake = resolve;
       });
       await Promise.race([
-        told,
-        sleep(lookMs, undefined, { signal: looking.signal }).catch(() => undefined),
+        notified,
+        sleep(checkMs, undefined, { signal: waiting.signal }).catch(() => undefined),
       ]);
     }
   } finally {
-    looking.abort();
+    waiting.abort();
     stop();
     signal?.removeEventListener('abort', onAbort);
   }

@@ -1,24 +1,24 @@
-import { answerPull, chooseDirs } from '../decisions/differences.js';
-import { haveSameFacts } from '../decisions/file-state.js';
+import { answerPull, chooseRequestedDirs } from '../decisions/differences.js';
+import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type {
   Change,
-  Conflict,
+  ConflictRule,
   Difference,
   Entry,
   Failure,
   Host,
-  Outcome,
+  DeliveryOutcome,
   Path,
   SyncDir,
 } from '../model/words.js';
-import { chooseHosts, compareWith } from './compare.js';
+import { chooseRunHosts, compareWithHost } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /**
  * Differences kept from counting until fetching. If there are more, the hosts are compared once
  * more.
  */
-const keptLimit = 10_000;
+const countedLimit = 10_000;
 /** Files fetched in one call. The backend transfers parts of it concurrently. */
 const batch = 2_000;
 
@@ -27,12 +27,12 @@ export interface FetchPlan {
   /** The ledger knows the version: it is acknowledged once fetched. */
   readonly known: { difference: Difference; entry: Entry }[];
   /** Files that are captured once fetched. */
-  readonly unknown: { difference: Difference; rule: Conflict; entry: Entry | undefined }[];
+  readonly unknown: { difference: Difference; rule: ConflictRule; entry: Entry | undefined }[];
   /** Entries to deliver to the other host again. */
-  readonly owed: Entry[];
+  readonly pending: Entry[];
 }
 
-interface Kept {
+interface CountedDifference {
   readonly dir: SyncDir;
   readonly difference: Difference;
 }
@@ -44,14 +44,14 @@ export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<F
  * the ledger knows is acknowledged, any other is captured. Files missing on a passive host become
  * pending for it again, because no other host finds out.
  */
-export async function pull(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseDirs(context.dirs(), progress.run.dirs);
+export async function runPull(context: RunContext, progress: Progress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
-  for (const host of chooseHosts(context, progress).filter(
+  for (const host of chooseRunHosts(context, progress).filter(
     ({ passive, readyAt }) => passive || readyAt !== undefined,
   )) {
     const failure = await pullFrom(context, progress, host, dirs);
-    if (failure) progress.fail(host.id, failure);
+    if (failure) progress.addFailure(host.id, failure);
   }
 }
 
@@ -81,45 +81,48 @@ export async function fetchFrom(
   dirs: readonly SyncDir[],
   planFetch: PlanFetch,
 ): Promise<Failure | undefined> {
-  let kept: Kept[] | undefined = [];
+  let toFetch: CountedDifference[] | undefined = [];
   let failure: Failure | undefined;
-  const take = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
+  const fetchBatch = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
     failure =
-      (await fetchSome(context, progress, host, dir, await planFetch(dir, some))) ?? failure;
+      (await fetchPlanned(context, progress, host, dir, await planFetch(dir, some))) ?? failure;
   };
   // Files missing on an active host are pending in the ledger already. For a passive host nobody
   // else finds out.
   const from = host.passive ? 'both' : 'other';
-  const counted = await compareWith(
+  const counted = await compareWithHost(
     context,
     progress,
     host,
     dirs,
     'time',
     async (dir, some) => {
-      const { known, unknown, owed } = await planFetch(dir, some);
+      const { known, unknown, pending } = await planFetch(dir, some);
       if (!progress.run.dryRun)
-        for (const { path, version } of owed) await context.ledger.owe(path, [host.id], version);
+        for (const { path, version } of pending)
+          await context.ledger.markPending(path, [host.id], version);
       for (const { difference } of [...known, ...unknown]) {
         const size = difference.there?.size ?? 0;
-        if (progress.run.dryRun) progress.would(host.id, difference.path, size);
-        else progress.found(1, size);
-        if (kept && kept.length < keptLimit) kept.push({ dir, difference });
-        else kept = undefined;
+        if (progress.run.dryRun) progress.addWouldTransfer(host.id, difference.path, size);
+        else progress.addFound(1, size);
+        if (toFetch && toFetch.length < countedLimit) toFetch.push({ dir, difference });
+        else toFetch = undefined;
       }
     },
     from,
   );
   if (progress.run.dryRun) return counted.failure;
-  if (kept === undefined)
+  if (toFetch === undefined)
     return (
-      (await compareWith(context, progress, host, counted.dirs, 'time', take, from)).failure ??
+      (await compareWithHost(context, progress, host, counted.dirs, 'time', fetchBatch, from))
+        .failure ??
       failure ??
       counted.failure
     );
   for (const dir of dirs) {
-    const here = kept.filter((one) => one.dir === dir).map(({ difference }) => difference);
-    for (let at = 0; at < here.length; at += batch) await take(dir, here.slice(at, at + batch));
+    const ofDir = toFetch.filter((one) => one.dir === dir).map(({ difference }) => difference);
+    for (let at = 0; at < ofDir.length; at += batch)
+      await fetchBatch(dir, ofDir.slice(at, at + batch));
   }
   return failure ?? counted.failure;
 }
@@ -132,11 +135,11 @@ async function planPull(
 ): Promise<FetchPlan> {
   const { ledger, me } = context;
   const entries = await ledger.readMany(differences.map(({ path }) => path));
-  const plan: FetchPlan = { known: [], unknown: [], owed: [] };
+  const plan: FetchPlan = { known: [], unknown: [], pending: [] };
   for (const difference of differences) {
     const entry = entries.get(difference.path);
     const answer = answerPull(difference, entry, me, host, dir);
-    if (answer.do === 'owe there' && entry) plan.owed.push(entry);
+    if (answer.do === 'mark pending there' && entry) plan.pending.push(entry);
     else if (answer.do === 'fetch') plan.known.push({ difference, entry: answer.entry });
     else if (answer.do === 'fetch unknown')
       plan.unknown.push({ difference, rule: answer.rule, entry });
@@ -145,7 +148,7 @@ async function planPull(
 }
 
 /** @returns the failure of the host as a whole */
-async function fetchSome(
+async function fetchPlanned(
   context: RunContext,
   progress: Progress,
   host: Host,
@@ -158,27 +161,27 @@ async function fetchSome(
     [...plan.known, ...plan.unknown].map((one) => [one.difference.path, one]),
   );
   const changes = [
-    ...plan.known.map(({ difference, entry }) => asChange(dir, difference, entry)),
+    ...plan.known.map(({ difference, entry }) => toPutChange(dir, difference, entry)),
     ...plan.unknown.map(({ difference, entry, rule }) => ({
-      ...asChange(dir, difference, entry),
+      ...toPutChange(dir, difference, entry),
       rule,
     })),
   ];
   if (changes.length === 0) return undefined;
-  let landed = 0,
+  let placedCount = 0,
     hostFailure: Failure | undefined;
-  const arrived: Path[] = [],
-    settling: Promise<void>[] = [];
-  const takeOutcome = async (outcome: Outcome): Promise<void> => {
+  const arrivedPaths: Path[] = [],
+    acknowledgements: Promise<void>[] = [];
+  const handleOutcome = async (outcome: DeliveryOutcome): Promise<void> => {
     context.events.emit('outcome', { host: context.me, outcome });
     if (outcome.result === 'delivered') {
-      landed++;
-      progress.done(1, outcome.bytes);
+      placedCount++;
+      progress.addDone(1, outcome.bytes);
       const entry = known.get(outcome.change.path);
       // The next outcome does not wait for this write. Outcomes that come meanwhile are
       // acknowledged together.
       if (entry) {
-        const settled = context.settler.settle(
+        const acknowledgement = context.acknowledger.acknowledge(
           entry.path,
           entry.version,
           context.me,
@@ -186,42 +189,49 @@ async function fetchSome(
         );
         // The pull throws this error below. Until then Node would treat the rejection as
         // unhandled and end the process.
-        settled.catch(() => undefined);
-        settling.push(settled);
-      } else arrived.push(outcome.change.path);
+        acknowledgement.catch(() => undefined);
+        acknowledgements.push(acknowledgement);
+      } else arrivedPaths.push(outcome.change.path);
     } else if (outcome.result === 'kept') {
       // This host's app had written the file, which was put back. Its own capture may have met
       // the fetched bytes.
       if (known.has(outcome.change.path))
-        context.offer(
-          await context.fold.paths([outcome.change.path], { why: 'scan', surely: true }),
+        context.enqueue(
+          await context.reconciler.reconcilePaths([outcome.change.path], {
+            why: 'scan',
+            comparesContent: true,
+          }),
         );
     } else if (outcome.result === 'changed' || outcome.result === 'vanished') {
       const one = planned.get(outcome.change.path);
-      if (one) await captureStray(context, one);
+      if (one) await captureUnexpected(context, one);
     } else if ('failure' in outcome) {
-      if (outcome.failure.of === 'host') hostFailure = outcome.failure;
-      else progress.fail(host.id, outcome.failure);
+      if (outcome.failure.scope === 'host') hostFailure = outcome.failure;
+      else progress.addFailure(host.id, outcome.failure);
     }
   };
   try {
     for await (const outcome of context.backend.fetch(host, changes, progress.signal))
-      await takeOutcome(outcome);
+      await handleOutcome(outcome);
   } finally {
     // Also after an aborted fetch: files that were placed are held.
-    await Promise.allSettled(settling);
+    await Promise.allSettled(acknowledgements);
   }
-  await Promise.all(settling);
-  if (arrived.length > 0) {
-    context.offer(
-      await context.fold.paths(arrived, { why: 'named', alsoHeldBy: [host.id], overrules: true }),
+  await Promise.all(acknowledgements);
+  if (arrivedPaths.length > 0) {
+    context.enqueue(
+      await context.reconciler.reconcilePaths(arrivedPaths, {
+        why: 'named',
+        alsoHeldBy: [host.id],
+        overrules: true,
+      }),
     );
   }
-  if (landed > 0) context.landedHere(landed);
+  if (placedCount > 0) context.notifyReceived(placedCount);
   return hostFailure;
 }
 
-function asChange(
+function toPutChange(
   dir: SyncDir,
   { path, there }: Difference,
   entry: Entry | undefined,
@@ -231,7 +241,7 @@ function asChange(
     path,
     dir,
     version: entry?.version ?? '',
-    facts: there ?? { size: 0, mtime: 0 },
+    info: there ?? { size: 0, mtime: 0 },
   };
 }
 
@@ -240,17 +250,21 @@ function asChange(
  * version at once, only over the version that was to be fetched. The next scan would take them
  * for bytes that this host's app wrote, and they would win over everything saved until then.
  */
-async function captureStray(
+async function captureUnexpected(
   context: RunContext,
-  { difference: { path, here }, entry }: { difference: Difference; entry: Entry | undefined },
+  {
+    difference: { path, here: ofDir },
+    entry,
+  }: { difference: Difference; entry: Entry | undefined },
 ): Promise<void> {
-  const seen = await context.disk.observe(path).catch(() => undefined);
-  if (!seen || (here && haveSameFacts(seen, here)) || entry?.kind === 'tombstone') return;
-  context.offer(
-    await context.fold.paths([path], {
+  const localInfo = await context.disk.observe(path).catch(() => undefined);
+  if (!localInfo || (ofDir && haveSameSizeAndTime(localInfo, ofDir)) || entry?.kind === 'tombstone')
+    return;
+  context.enqueue(
+    await context.reconciler.reconcilePaths([path], {
       why: 'scan',
-      surely: true,
-      over: { version: entry?.version },
+      comparesContent: true,
+      ifVersion: { version: entry?.version },
     }),
   );
 }

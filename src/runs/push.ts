@@ -1,25 +1,25 @@
-import { answerPush, chooseDirs, wouldPush } from '../decisions/differences.js';
+import { answerPush, chooseRequestedDirs, wouldPush } from '../decisions/differences.js';
 import type { Difference, Host, SyncDir } from '../model/words.js';
-import { awaitLane } from './await-lane.js';
-import { chooseHosts, compareWith } from './compare.js';
+import { waitForDelivery } from './await-lane.js';
+import { chooseRunHosts, compareWithHost } from './compare.js';
 import type { Progress, RunContext } from './context.js';
 
 /**
  * A push scans this host, then compares it with each other host. Differences become pending and
  * are delivered as usual. The run ends when the delivery queues have delivered them or failed.
  */
-export async function push(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseDirs(context.dirs(), progress.run.dirs);
+export async function runPush(context: RunContext, progress: Progress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
   // A dry run changes nothing: it derives from the comparison what a scan would capture.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(
-    chooseHosts(context, progress).map(async (host) => {
-      const compared = await compareWith(context, progress, host, dirs, 'time', (dir, some) =>
-        owe(context, progress, host, dir, some),
+    chooseRunHosts(context, progress).map(async (host) => {
+      const compared = await compareWithHost(context, progress, host, dirs, 'time', (dir, some) =>
+        markDifferencesPending(context, progress, host, dir, some),
       );
-      if (compared.failure) progress.fail(host.id, compared.failure);
+      if (compared.failure) progress.addFailure(host.id, compared.failure);
       if (!progress.run.dryRun)
-        await awaitLane(
+        await waitForDelivery(
           context,
           progress,
           host,
@@ -29,7 +29,7 @@ export async function push(context: RunContext, progress: Progress): Promise<voi
   );
 }
 
-async function owe(
+async function markDifferencesPending(
   context: RunContext,
   progress: Progress,
   host: Host,
@@ -42,13 +42,13 @@ async function owe(
     const entry = entries.get(difference.path);
     if (progress.run.dryRun) {
       if (wouldPush(difference, entry, me, dir, host))
-        progress.would(host.id, difference.path, difference.here?.size ?? 0);
+        progress.addWouldTransfer(host.id, difference.path, difference.here?.size ?? 0);
       continue;
     }
-    if (!entry || answerPush(difference, entry, me, dir, host) !== 'owe') continue;
-    await ledger.owe(entry.path, [host.id], entry.version);
+    if (!entry || answerPush(difference, entry, me, dir, host) !== 'mark-pending') continue;
+    await ledger.markPending(entry.path, [host.id], entry.version);
     // The origin delivers it. If that is another host, this one takes over, because it holds the
     // file and can send it now.
-    if (entry.sender !== me) await ledger.adopt(entry, me);
+    if (entry.origin !== me) await ledger.takeOver(entry, me);
   }
 }

@@ -7,14 +7,14 @@ import {
   isNumber,
   isOneOf,
   isText,
-  orNone,
+  isOptional,
   type RowShape,
 } from '../model/row-shapes.js';
 
 const counts = Object.fromEntries(
-  ['same', 'missing', 'extra', 'different', 'repaired'].map((name) => [name, orNone(isNumber)]),
+  ['same', 'missing', 'extra', 'different', 'repaired'].map((name) => [name, isOptional(isNumber)]),
 );
-const isAt = { host: isText, path: isText };
+const hostAndPath = { host: isText, path: isText };
 
 /** The fields of a valid row of the runs; see `Run`. */
 export const runShape: RowShape = {
@@ -24,21 +24,23 @@ export const runShape: RowShape = {
   hosts: isList(isText),
   dirs: isList(isText),
   dryRun: isBoolean,
-  repair: orNone(isBoolean),
-  state: isOneOf('asked', 'running', 'done', 'failed', 'cancelled'),
+  repair: isOptional(isBoolean),
+  state: isOneOf('requested', 'running', 'done', 'failed', 'cancelled'),
   files: isNumber,
   bytes: isNumber,
-  filesFound: orNone(isNumber),
-  bytesFound: orNone(isNumber),
-  bytesPerSecond: orNone(isNumber),
-  secondsLeft: orNone(isNumber),
-  findings: orNone(isList(hasFields({ host: isText, ...counts }))),
-  foundAt: orNone(isList(hasFields({ ...isAt, is: isOneOf('missing', 'extra', 'different') }))),
+  filesFound: isOptional(isNumber),
+  bytesFound: isOptional(isNumber),
+  bytesPerSecond: isOptional(isNumber),
+  secondsLeft: isOptional(isNumber),
+  findings: isOptional(isList(hasFields({ host: isText, ...counts }))),
+  pathFindings: isOptional(
+    isList(hasFields({ ...hostAndPath, finding: isOneOf('missing', 'extra', 'different') })),
+  ),
   failures: isList(hasFields({ host: isText, failure: isFailure })),
-  wouldTransfer: orNone(isList(hasFields(isAt))),
-  failure: orNone(isFailure),
-  askedAt: isDate,
-  startedAt: orNone(isDate),
-  endedAt: orNone(isDate),
-  askedBy: isText,
+  wouldTransfer: isOptional(isList(hasFields(hostAndPath))),
+  failure: isOptional(isFailure),
+  requestedAt: isDate,
+  startedAt: isOptional(isDate),
+  endedAt: isOptional(isDate),
+  requestedBy: isText,
 };

@@ -8,7 +8,7 @@ import { runShape } from './row-shape.js';
 export type RunRow = Omit<Run, 'id'> & { _id: string };
 
 /** How many runs are kept. Older ones are removed once they have ended. */
-const kept = 1_000;
+const maxRuns = 1_000;
 
 function toRun({ _id, ...rest }: RunRow): Run {
   return { id: _id, ...rest };
@@ -28,25 +28,27 @@ export class RunStore {
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
-      { key: { at: 1, state: 1, askedAt: 1 }, name: 'next' },
-      { key: { askedAt: -1 }, name: 'newest' },
+      { key: { at: 1, state: 1, requestedAt: 1 }, name: 'next' },
+      { key: { requestedAt: -1 }, name: 'newest' },
     ]);
   }
 
-  async ask(
-    run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'askedBy'> & { repair?: boolean },
+  async request(
+    run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'requestedBy'> & {
+      repair?: boolean;
+    },
   ): Promise<Run> {
     const row: RunRow = {
       _id: randomUUID(),
       repair: false,
       ...run,
-      state: 'asked',
+      state: 'requested',
       files: 0,
       bytes: 0,
       filesFound: 0,
       bytesFound: 0,
       failures: [],
-      askedAt: new Date(),
+      requestedAt: new Date(),
     };
     await this.rows.insertOne(row);
     await this.prune();
@@ -56,19 +58,19 @@ export class RunStore {
   /**
    * Finds an unfinished run of the same kind on this host. A cron tick need not request it again.
    */
-  async underWay(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
+  async findUnfinished(at: HostId, kind: Run['kind']): Promise<Run | undefined> {
     const rows = await this.rows
-      .find({ at, kind, state: { $in: ['asked', 'running'] } } as mongo.Filter<RunRow>, {
-        limit: kept,
+      .find({ at, kind, state: { $in: ['requested', 'running'] } } as mongo.Filter<RunRow>, {
+        limit: maxRuns,
       })
       .toArray();
-    return (await this.readable(rows))[0];
+    return (await this.keepReadable(rows))[0];
   }
 
   /** @throws UNKNOWN_RUN */
-  async show(id: string): Promise<Run> {
+  async read(id: string): Promise<Run> {
     const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
-    const [run] = row ? await this.readable([row]) : [];
+    const [run] = row ? await this.keepReadable([row]) : [];
     if (!run)
       throw new SyncMediaError(
         'UNKNOWN_RUN',
@@ -78,7 +80,9 @@ export class RunStore {
   }
 
   async list(limit: number): Promise<Run[]> {
-    return this.readable(await this.rows.find({}, { sort: { askedAt: -1 }, limit }).toArray());
+    return this.keepReadable(
+      await this.rows.find({}, { sort: { requestedAt: -1 }, limit }).toArray(),
+    );
   }
 
   /**
@@ -86,10 +90,10 @@ export class RunStore {
    * earlier leader left running. These start again; if they came first, one that outlasts every
    * process would block all others.
    */
-  async next(at: HostId): Promise<Run | undefined> {
+  async claimNext(at: HostId): Promise<Run | undefined> {
     for (;;) {
       const row = await this.rows.findOneAndUpdate(
-        { at, state: { $in: ['asked', 'running'] } },
+        { at, state: { $in: ['requested', 'running'] } },
         {
           $set: {
             state: 'running',
@@ -101,10 +105,10 @@ export class RunStore {
             failures: [],
           },
         } as unknown as mongo.UpdateFilter<RunRow>,
-        { sort: { startedAt: 1, askedAt: 1 }, returnDocument: 'after' },
+        { sort: { startedAt: 1, requestedAt: 1 }, returnDocument: 'after' },
       );
       if (!row) return undefined;
-      const [run] = await this.readable([row]);
+      const [run] = await this.keepReadable([row]);
       if (run) return run;
       // The row was set aside and blocks no other. If that failed, it is read again later.
       if (await this.rows.findOne({ _id: { $eq: row._id } })) return undefined;
@@ -112,7 +116,7 @@ export class RunStore {
   }
 
   /** Stores progress. Returns false if the run was cancelled. */
-  async progress({
+  async storeProgress({
     id,
     files,
     bytes,
@@ -145,36 +149,36 @@ export class RunStore {
   }
 
   /** Ends a run, unless it was cancelled meanwhile. */
-  async end({ id, bytesPerSecond: _, secondsLeft: __, ...run }: Run): Promise<Run> {
+  async endRun({ id, bytesPerSecond: _, secondsLeft: __, ...run }: Run): Promise<Run> {
     await this.rows.updateOne(
       { _id: id, state: 'running' },
       { $set: { ...run, endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } },
     );
-    return this.show(id);
+    return this.read(id);
   }
 
   async cancel(id: string): Promise<Run> {
-    await this.show(id);
-    await this.rows.updateOne({ _id: id, state: { $in: ['asked', 'running'] } }, {
+    await this.read(id);
+    await this.rows.updateOne({ _id: id, state: { $in: ['requested', 'running'] } }, {
       $set: { state: 'cancelled', endedAt: new Date() },
       $unset: { bytesPerSecond: 1, secondsLeft: 1 },
     } as unknown as mongo.UpdateFilter<RunRow>);
-    return this.show(id);
+    return this.read(id);
   }
 
-  private async readable(rows: readonly RunRow[]): Promise<Run[]> {
+  private async keepReadable(rows: readonly RunRow[]): Promise<Run[]> {
     return (await this.reader.keepReadable(this.rows, rows, runShape)).map(toRun);
   }
 
   private async prune(): Promise<void> {
     const oldest = await this.rows
-      .find({}, { sort: { askedAt: -1 }, skip: kept, limit: 1 })
+      .find({}, { sort: { requestedAt: -1 }, skip: maxRuns, limit: 1 })
       .toArray();
-    const before = oldest[0]?.askedAt;
+    const before = oldest[0]?.requestedAt;
     if (before)
       await this.rows.deleteMany({
-        askedAt: { $lte: before },
-        state: { $nin: ['asked', 'running'] },
+        requestedAt: { $lte: before },
+        state: { $nin: ['requested', 'running'] },
       });
   }
 }

@@ -1,13 +1,13 @@
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Failure, Run } from '../model/words.js';
-import { adopt } from './adopt.js';
-import { bootstrap } from './bootstrap.js';
+import { runAdopt } from './adopt.js';
+import { runBootstrap } from './bootstrap.js';
 import type { RunContext } from './context.js';
-import { pull } from './pull.js';
-import { push } from './push.js';
+import { runPull } from './pull.js';
+import { runPush } from './push.js';
 import type { RunStore } from './run-store.js';
 import { RunProgress } from './run-progress.js';
-import { verify } from './verify.js';
+import { runVerify } from './verify.js';
 
 /** In milliseconds. How often progress is stored and a cancelled run is noticed. */
 const storeMs = 500;
@@ -27,7 +27,7 @@ export class Runner {
   wake(): void {
     this.again = true;
     if (this.running || this.ending.signal.aborted) return;
-    this.running = this.run()
+    this.running = this.executeRuns()
       .catch((error: unknown) => {
         this.context.events.emit('failed', { doing: 'carrying out runs', error });
       })
@@ -41,28 +41,28 @@ export class Runner {
     await this.running;
   }
 
-  private async run(): Promise<void> {
+  private async executeRuns(): Promise<void> {
     while (this.again && !this.ending.signal.aborted) {
       this.again = false;
       for (
-        let run = await this.store.next(this.context.me);
+        let run = await this.store.claimNext(this.context.me);
         run;
-        run = await this.store.next(this.context.me)
+        run = await this.store.claimNext(this.context.me)
       ) {
-        await this.carryOut(run);
+        await this.executeRun(run);
         if (this.ending.signal.aborted) return;
       }
     }
   }
 
-  private async carryOut(run: Run): Promise<void> {
+  private async executeRun(run: Run): Promise<void> {
     const { events } = this.context;
     const cancelling = new AbortController();
     const progress = new RunProgress(run, AbortSignal.any([cancelling.signal, this.ending.signal]));
     const store = async (): Promise<void> => {
       try {
-        progress.measure();
-        if (!(await this.store.progress(run))) cancelling.abort();
+        progress.measurePace();
+        if (!(await this.store.storeProgress(run))) cancelling.abort();
         events.emit('run', { run: { ...run } });
       } catch (error) {
         events.emit('failed', { doing: 'storing the progress of a run', error });
@@ -74,41 +74,41 @@ export class Runner {
     }, storeMs);
     timer.unref();
     try {
-      await this.perform(progress);
+      await this.dispatchRun(progress);
       // Aborted parts have returned failures, so the signal decides.
       progress.signal.throwIfAborted();
       run.state = run.failures.length > 0 ? 'failed' : 'done';
-      if (run.failures.length > 0) run.failure = summarise(run);
+      if (run.failures.length > 0) run.failure = summariseFailures(run);
     } catch (error) {
       // The run stays `running`: the next leader starts it again.
       if (this.ending.signal.aborted) return;
       if (cancelling.signal.aborted) {
-        events.emit('run', { run: await this.store.show(run.id) });
+        events.emit('run', { run: await this.store.read(run.id) });
         return;
       }
       run.state = 'failed';
       const code = error instanceof SyncMediaError ? error.code : 'RUN_FAILED';
-      run.failure = { code, message: messageOf(error), retryable: true, of: 'host' };
+      run.failure = { code, message: getErrorMessage(error), retryable: true, scope: 'host' };
       if (!(error instanceof SyncMediaError))
         events.emit('failed', { doing: `a ${run.kind}`, error });
     } finally {
       clearInterval(timer);
     }
-    events.emit('run', { run: await this.store.end(run) });
+    events.emit('run', { run: await this.store.endRun(run) });
   }
 
-  private perform(progress: RunProgress): Promise<void> {
+  private dispatchRun(progress: RunProgress): Promise<void> {
     switch (progress.run.kind) {
       case 'push':
-        return push(this.context, progress);
+        return runPush(this.context, progress);
       case 'pull':
-        return pull(this.context, progress);
+        return runPull(this.context, progress);
       case 'verify':
-        return verify(this.context, progress);
+        return runVerify(this.context, progress);
       case 'adopt':
-        return adopt(this.context, progress);
+        return runAdopt(this.context, progress);
       case 'bootstrap':
-        return bootstrap(this.context, progress);
+        return runBootstrap(this.context, progress);
       default:
         throw new SyncMediaError(
           'BAD_OPTION',
@@ -118,10 +118,10 @@ export class Runner {
   }
 }
 
-function summarise({ kind, failures }: Run): Failure {
+function summariseFailures({ kind, failures }: Run): Failure {
   const hosts = new Set(failures.map(({ host }) => host)).size;
   const message =
     `the ${kind} ended with failures on ${hosts} host${hosts === 1 ? '' : 's'}: ` +
     `${failures[0]?.failure.message ?? ''}`;
-  return { code: 'RUN_FAILED', message, retryable: true, of: 'host' };
+  return { code: 'RUN_FAILED', message, retryable: true, scope: 'host' };
 }

@@ -1,16 +1,16 @@
 import { findFault, mayRepair } from '../decisions/findings.js';
-import { chooseDirs, isAskedFor } from '../decisions/differences.js';
-import { haveSameFacts } from '../decisions/file-state.js';
-import { wants } from '../decisions/wants.js';
+import { chooseRequestedDirs, isRequested } from '../decisions/differences.js';
+import { haveSameSizeAndTime } from '../decisions/file-state.js';
+import { wantsPath } from '../decisions/wants.js';
 import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../model/words.js';
-import { awaitLane } from './await-lane.js';
-import { chooseHosts, compareWith } from './compare.js';
-import { hashThere, isGoodHere, repairHere } from './content.js';
+import { waitForDelivery } from './await-lane.js';
+import { chooseRunHosts, compareWithHost } from './compare.js';
+import { hashRemoteFile, isIntactHere, repairOwnFile } from './content.js';
 import type { Progress, RunContext } from './context.js';
-import { verifyOwn } from './verify-own.js';
+import { verifyOwnDir } from './verify-own.js';
 
 /** The most repairs under way to one host before the run waits for them. */
-const owedLimit = 10_000;
+const repairLimit = 10_000;
 
 /**
  * A verification by content. It compares this host's own files with the ledger's sha256, then
@@ -21,14 +21,14 @@ const owedLimit = 10_000;
  * should have, from bytes that match the ledger. It never removes anything, and never restores a
  * file that a tombstone removed.
  */
-export async function verify(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseDirs(context.dirs(), progress.run.dirs);
-  if (isAskedFor(progress.run.hosts, context.me))
-    for (const dir of dirs) await verifyOwn(context, progress, dir);
-  for (const host of chooseHosts(context, progress).filter(
+export async function runVerify(context: RunContext, progress: Progress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
+  if (isRequested(progress.run.hosts, context.me))
+    for (const dir of dirs) await verifyOwnDir(context, progress, dir);
+  for (const host of chooseRunHosts(context, progress).filter(
     ({ passive, readyAt }) => passive || readyAt !== undefined,
   )) {
-    progress.report(host.id);
+    progress.includeHost(host.id);
     await verifyHost(context, progress, host, dirs);
   }
 }
@@ -40,21 +40,21 @@ async function verifyHost(
   dirs: readonly SyncDir[],
 ): Promise<void> {
   const { ledger } = context;
-  const owed = new Set<Path>();
+  const repairing = new Set<Path>();
   const awaitRepairs = async (): Promise<void> => {
-    if (owed.size === 0) return;
-    await awaitLane(
+    if (repairing.size === 0) return;
+    await waitForDelivery(
       context,
       progress,
       host,
       dirs.map(({ path }) => path),
     );
-    const paths = [...owed];
-    owed.clear();
+    const paths = [...repairing];
+    repairing.clear();
     for (const { heldBy } of (await ledger.readMany(paths)).values())
-      if (heldBy.includes(host.id)) progress.repaired(host.id, 1);
+      if (heldBy.includes(host.id)) progress.addRepaired(host.id, 1);
   };
-  const { failure } = await compareWith(
+  const { failure } = await compareWithHost(
     context,
     progress,
     host,
@@ -65,21 +65,21 @@ async function verifyHost(
       for (const difference of some) {
         progress.signal.throwIfAborted();
         const entry = entries.get(difference.path);
-        const fault = await judge(context, progress, host, difference, entry);
-        if (!fault) continue;
-        progress.finding(host.id, difference.path, fault);
+        const finding = await findRemoteFault(context, progress, host, difference, entry);
+        if (!finding) continue;
+        progress.addFinding(host.id, difference.path, finding);
         if (
           progress.run.repair &&
           entry &&
           mayRepair(difference, entry, host, dir) &&
-          (await repairThere(context, progress, host, dir, entry))
+          (await repairRemoteFile(context, progress, host, dir, entry))
         )
-          owed.add(entry.path);
+          repairing.add(entry.path);
       }
-      if (owed.size >= owedLimit) await awaitRepairs();
+      if (repairing.size >= repairLimit) await awaitRepairs();
     },
   );
-  if (failure) progress.fail(host.id, failure);
+  if (failure) progress.addFailure(host.id, failure);
   await awaitRepairs();
 }
 
@@ -87,27 +87,27 @@ async function verifyHost(
  * Finds whether a difference is the other host's fault. This host's own verification reports its
  * own faults.
  */
-async function judge(
+async function findRemoteFault(
   context: RunContext,
   progress: Progress,
   host: Host,
   { path, here, there }: Difference,
   entry: Entry | undefined,
 ): Promise<Finding | undefined> {
-  const fault = findFault(entry, host.id, wants(host, path), there);
-  if (fault !== 'content decides') return fault;
-  const { sha256 } = entry?.facts ?? {};
+  const finding = findFault(entry, host.id, wantsPath(host, path), there);
+  if (finding !== 'content decides') return finding;
+  const { sha256 } = entry?.info ?? {};
   // Nobody knows the content of the version.
-  if (!entry?.facts || sha256 === undefined) return here ? 'different' : undefined;
-  if (here && haveSameFacts(here, entry.facts) && (await isGoodHere(context, entry)))
+  if (!entry?.info || sha256 === undefined) return here ? 'different' : undefined;
+  if (here && haveSameSizeAndTime(here, entry.info) && (await isIntactHere(context, entry)))
     return 'different';
-  return (await hashThere(context, host, path, progress.signal)) === sha256
+  return (await hashRemoteFile(context, host, path, progress.signal)) === sha256
     ? undefined
     : 'different';
 }
 
 /** Makes the path pending for the host. This host has good bytes, or fetches them first. */
-async function repairThere(
+async function repairRemoteFile(
   context: RunContext,
   progress: Progress,
   host: Host,
@@ -118,9 +118,12 @@ async function repairThere(
   // This host is about to get the path itself; its origin sends it there as well.
   if (!entry.heldBy.includes(me)) return false;
   if (await context.isCaptured(host.id, entry.path)) return false;
-  if (!(await isGoodHere(context, entry)) && !(await repairHere(context, progress, dir, entry)))
+  if (
+    !(await isIntactHere(context, entry)) &&
+    !(await repairOwnFile(context, progress, dir, entry))
+  )
     return false;
-  if (!(await ledger.owe(entry.path, [host.id], entry.version))) return false;
-  if (entry.sender !== me) await ledger.adopt(entry, me);
+  if (!(await ledger.markPending(entry.path, [host.id], entry.version))) return false;
+  if (entry.origin !== me) await ledger.takeOver(entry, me);
   return true;
 }

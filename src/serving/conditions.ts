@@ -15,8 +15,8 @@ export function keepExactConditions(
   headers: IncomingHttpHeaders,
   tag: string | undefined,
 ): IncomingHttpHeaders {
-  const { 'if-modified-since': _date, 'if-range': ifRange, range, ...kept } = headers;
-  return range !== undefined && isPartWanted(headers, ifRange, tag) ? { ...kept, range } : kept;
+  const { 'if-modified-since': _date, 'if-range': ifRange, range, ...rest } = headers;
+  return range !== undefined && isRangeWanted(headers, ifRange, tag) ? { ...rest, range } : rest;
 }
 
 /**
@@ -32,7 +32,7 @@ export function namesTag(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-function isPartWanted(
+function isRangeWanted(
   headers: IncomingHttpHeaders,
   ifRange: string | string[] | undefined,
   tag: string | undefined,

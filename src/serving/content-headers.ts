@@ -55,7 +55,7 @@ const ACTIVE = new Set([
  */
 export function protectOrigin(response: ServerResponse, trusted: ReadonlySet<string>): void {
   response.setHeader('X-Content-Type-Options', 'nosniff');
-  const type = mediaTypeOf(response);
+  const type = readMediaType(response);
   if (trusted.has(type) || isInert(type)) return;
   response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
   if (ACTIVE.has(type) || type.endsWith('+xml'))
@@ -68,7 +68,7 @@ function isInert(type: string): boolean {
   );
 }
 
-function mediaTypeOf(response: ServerResponse): string {
+function readMediaType(response: ServerResponse): string {
   const [type = ''] = String(response.getHeader('Content-Type')).split(';');
   return type.trim().toLowerCase();
 }

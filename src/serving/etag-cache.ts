@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { statOpen } from '../replica/descriptor.js';
-import { hashFrom } from '../replica/node-disk.js';
-import { readWhole, type OpenFile } from '../replica/open-file.js';
+import { hashOpenFile } from '../replica/node-disk.js';
+import { readOpenFile, type OpenFile } from '../replica/open-file.js';
 
-export interface TagLimits {
+export interface ETagLimits {
   /** Files of up to this size are read whole, hashed, and sent from the same buffer. In bytes. */
   readonly wholeBytes: number;
   /**
@@ -24,7 +24,7 @@ export interface TagLimits {
   readonly tags: number;
 }
 
-export const tagLimits: TagLimits = {
+export const defaultETagLimits: ETagLimits = {
   wholeBytes: 256 * 1024,
   waitMs: 100,
   namedWaitMs: 5_000,
@@ -44,15 +44,15 @@ const FINE_TICK_MS = 50,
  * A file's ETag, if it is known, and its bytes, if they were read to compute the tag. The
  * response must send these very bytes, since the tag belongs to them.
  */
-export interface Tagged {
+export interface TaggedContent {
   readonly tag?: string;
   readonly bytes?: Buffer;
 }
 
 /** Opens the file a second time, for hashing. The caller closes it. */
-export type OpenAgain = () => Promise<OpenFile | undefined>;
+export type ReopenFile = () => Promise<OpenFile | undefined>;
 
-export function makeTag(sha256: string): string {
+export function makeETag(sha256: string): string {
   return `"${Buffer.from(sha256, 'hex').toString('base64url')}"`;
 }
 
@@ -64,13 +64,13 @@ export function makeTag(sha256: string): string {
  * moment ago is not cached yet, because a further change could leave the key as it is. Large
  * files are hashed one after the other, beside the requests for them.
  */
-export class ContentTags {
-  private readonly known = new Map<string, string>();
-  private readonly hashing = new Map<string, Promise<string | undefined>>();
-  private last: Promise<unknown> = Promise.resolve();
-  private readonly ending = new AbortController();
+export class ETagCache {
+  private readonly cachedTags = new Map<string, string>();
+  private readonly pendingHashes = new Map<string, Promise<string | undefined>>();
+  private lastHash: Promise<unknown> = Promise.resolve();
+  private readonly closing = new AbortController();
 
-  constructor(private readonly limits: TagLimits = tagLimits) {}
+  constructor(private readonly limits: ETagLimits = defaultETagLimits) {}
 
   /**
    * @param needsBytes whether the response needs the content if this is its tag. If it does not,
@@ -78,25 +78,25 @@ export class ContentTags {
    * @param namesTag whether the request names a tag, so that a match may save the transfer
    * @throws errors of reading the file
    */
-  async find(
+  async getOrComputeTag(
     file: OpenFile,
     needsBytes: (tag: string) => boolean,
-    openAgain: OpenAgain,
+    reopenFile: ReopenFile,
     namesTag = false,
-  ): Promise<Tagged> {
-    const stamp = stampOf(file.stats),
-      known = this.recall(stamp);
-    if (file.seen.size <= this.limits.wholeBytes)
-      return known !== undefined && !needsBytes(known)
-        ? { tag: known }
-        : this.readSmall(file, stamp, known);
-    if (known !== undefined) return { tag: known };
+  ): Promise<TaggedContent> {
+    const cacheKey = makeCacheKey(file.stats),
+      cached = this.recallTag(cacheKey);
+    if (file.info.size <= this.limits.wholeBytes)
+      return cached !== undefined && !needsBytes(cached)
+        ? { tag: cached }
+        : this.readSmall(file, cacheKey, cached);
+    if (cached !== undefined) return { tag: cached };
     const waiting = new AbortController();
     try {
-      const late = sleep(namesTag ? this.limits.namedWaitMs : this.limits.waitMs, undefined, {
+      const timeout = sleep(namesTag ? this.limits.namedWaitMs : this.limits.waitMs, undefined, {
         signal: waiting.signal,
       }).catch(() => undefined);
-      const tag = await Promise.race([this.hashOnce(stamp, file.stats, openAgain), late]);
+      const tag = await Promise.race([this.hashOnce(cacheKey, file.stats, reopenFile), timeout]);
       return tag === undefined ? {} : { tag };
     } finally {
       waiting.abort();
@@ -105,25 +105,25 @@ export class ContentTags {
 
   /** Aborts the current hashing and waits until it has ended. */
   async close(): Promise<void> {
-    this.ending.abort();
-    await Promise.all(this.hashing.values());
+    this.closing.abort();
+    await Promise.all(this.pendingHashes.values());
   }
 
   /** Returns neither a tag nor bytes if size or mtime change during the read. */
   private async readSmall(
     file: OpenFile,
-    stamp: string,
-    known: string | undefined,
-  ): Promise<Tagged> {
-    const isSettled = msUntilSettled(file.stats) === 0,
-      read = await readWhole(file);
-    if (!read) return {};
-    // `readWhole` has compared size and mtime, and an open file keeps its inode.
-    const isSame = read.stats.ctimeNs === file.stats.ctimeNs;
-    if (isSame && known !== undefined) return { tag: known, bytes: read.bytes };
-    const tag = makeTag(createHash('sha256').update(read.bytes).digest('hex'));
-    if (isSame && isSettled) this.remember(stamp, tag);
-    return { tag, bytes: read.bytes };
+    cacheKey: string,
+    cached: string | undefined,
+  ): Promise<TaggedContent> {
+    const isStable = msUntilStable(file.stats) === 0,
+      content = await readOpenFile(file);
+    if (!content) return {};
+    // `readOpenFile` has compared size and mtime, and an open file keeps its inode.
+    const isSame = content.stats.ctimeNs === file.stats.ctimeNs;
+    if (isSame && cached !== undefined) return { tag: cached, bytes: content.bytes };
+    const tag = makeETag(createHash('sha256').update(content.bytes).digest('hex'));
+    if (isSame && isStable) this.cacheTag(cacheKey, tag);
+    return { tag, bytes: content.bytes };
   }
 
   /**
@@ -131,78 +131,78 @@ export class ContentTags {
    * its tag is missing.
    */
   private hashOnce(
-    stamp: string,
+    cacheKey: string,
     stats: BigIntStats,
-    openAgain: OpenAgain,
+    reopenFile: ReopenFile,
   ): Promise<string | undefined> {
-    const before = this.hashing.get(stamp);
-    if (before) return before;
-    if (this.hashing.size >= this.limits.queue || this.ending.signal.aborted)
+    const pending = this.pendingHashes.get(cacheKey);
+    if (pending) return pending;
+    if (this.pendingHashes.size >= this.limits.queue || this.closing.signal.aborted)
       return Promise.resolve(undefined);
-    const hashing = this.hashInTurn(stamp, stats, openAgain)
+    const hashing = this.hashInTurn(cacheKey, stats, reopenFile)
       .catch(() => undefined)
       .finally(() => {
-        this.hashing.delete(stamp);
+        this.pendingHashes.delete(cacheKey);
       });
-    this.hashing.set(stamp, hashing);
+    this.pendingHashes.set(cacheKey, hashing);
     return hashing;
   }
 
   private async hashInTurn(
-    stamp: string,
+    cacheKey: string,
     stats: BigIntStats,
-    openAgain: OpenAgain,
+    reopenFile: ReopenFile,
   ): Promise<string | undefined> {
     // Most uploads are requested right after they were written. After this wait any further
     // change shows in the times.
-    const ms = msUntilSettled(stats);
+    const ms = msUntilStable(stats);
     if (ms > FINE_TICK_MS) return undefined;
-    if (ms > 0) await sleep(ms, undefined, { signal: this.ending.signal });
-    const turn = this.last.then(() => this.hash(stamp, openAgain));
-    this.last = turn.catch(() => undefined);
+    if (ms > 0) await sleep(ms, undefined, { signal: this.closing.signal });
+    const turn = this.lastHash.then(() => this.hashFile(cacheKey, reopenFile));
+    this.lastHash = turn.catch(() => undefined);
     return turn;
   }
 
-  private async hash(stamp: string, openAgain: OpenAgain): Promise<string | undefined> {
-    this.ending.signal.throwIfAborted();
-    const file = await openAgain();
+  private async hashFile(cacheKey: string, reopenFile: ReopenFile): Promise<string | undefined> {
+    this.closing.signal.throwIfAborted();
+    const file = await reopenFile();
     if (!file) return undefined;
     try {
-      if (stampOf(file.stats) !== stamp || msUntilSettled(file.stats) > 0) return undefined;
-      const tag = makeTag(await hashFrom(file.handle, this.ending.signal));
-      if (stampOf(statOpen(file.handle)) !== stamp) return undefined;
-      this.remember(stamp, tag);
+      if (makeCacheKey(file.stats) !== cacheKey || msUntilStable(file.stats) > 0) return undefined;
+      const tag = makeETag(await hashOpenFile(file.handle, this.closing.signal));
+      if (makeCacheKey(statOpen(file.handle)) !== cacheKey) return undefined;
+      this.cacheTag(cacheKey, tag);
       return tag;
     } finally {
       await file.handle.close();
     }
   }
 
-  private recall(stamp: string): string | undefined {
-    const tag = this.known.get(stamp);
-    if (tag !== undefined) this.remember(stamp, tag);
+  private recallTag(cacheKey: string): string | undefined {
+    const tag = this.cachedTags.get(cacheKey);
+    if (tag !== undefined) this.cacheTag(cacheKey, tag);
     return tag;
   }
 
   /** Caches a tag, and evicts the one that was used longest ago if there are too many. */
-  private remember(stamp: string, tag: string): void {
-    this.known.delete(stamp);
-    this.known.set(stamp, tag);
-    if (this.known.size <= this.limits.tags) return;
-    const [oldest] = this.known.keys();
-    if (oldest !== undefined) this.known.delete(oldest);
+  private cacheTag(cacheKey: string, tag: string): void {
+    this.cachedTags.delete(cacheKey);
+    this.cachedTags.set(cacheKey, tag);
+    if (this.cachedTags.size <= this.limits.tags) return;
+    const [oldest] = this.cachedTags.keys();
+    if (oldest !== undefined) this.cachedTags.delete(oldest);
   }
 }
 
 /** Identifies a file and its content. Only changes at the same moment share a stamp. */
-function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+function makeCacheKey({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${String(dev)} ${String(ino)} ${String(size)} ${String(mtimeNs)} ${String(ctimeNs)}`;
 }
 
 /**
  * Milliseconds until any further change shows in the times of the file; 0 if it would show now.
  */
-function msUntilSettled({ ctimeNs, ctimeMs }: BigIntStats): number {
+function msUntilStable({ ctimeNs, ctimeMs }: BigIntStats): number {
   const tick = ctimeNs % 1_000_000n === 0n ? COARSE_TICK_MS : FINE_TICK_MS;
   return Math.max(0, tick - (Date.now() - Number(ctimeMs)));
 }

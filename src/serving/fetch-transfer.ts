@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../model/errors.js';
-import type { Facts } from '../model/words.js';
-import { readFrom, type ReadPart } from './send-body.js';
+import type { FileInfo } from '../model/words.js';
+import { createFileReader, type ReadRange } from './send-body.js';
 
 /**
  * A file that is being fetched: one writer, and any number of readers that follow it.
@@ -9,16 +9,16 @@ import { readFrom, type ReadPart } from './send-body.js';
  * Readers read from the disk, so a slow one costs no memory. The file is closed when nobody uses
  * it any more, and may have another name by then.
  */
-export class Transfer {
-  private visible = 0;
+export class FetchTransfer {
+  private readableBytes = 0;
   private failure: Error | undefined;
   private readers = 0;
   private isWritten = false;
   private readonly waiting = new Set<() => void>();
-  private readonly readFile: ReturnType<typeof readFrom>;
+  private readonly readFile: ReturnType<typeof createFileReader>;
 
   /** Called if the last reader leaves while the file is still being written. */
-  onUnread: (() => void) | undefined;
+  onReadersGone: (() => void) | undefined;
 
   /**
    * @param handle open for reading and writing. The transfer closes it; the caller ends the
@@ -26,9 +26,9 @@ export class Transfer {
    */
   constructor(
     private readonly handle: FileHandle,
-    readonly facts: Facts,
+    readonly info: FileInfo,
   ) {
-    this.readFile = readFrom(handle);
+    this.readFile = createFileReader(handle);
   }
 
   /** Whether the file was closed already, or will never be complete. */
@@ -38,23 +38,23 @@ export class Transfer {
 
   /** How many bytes readers may read. */
   get bytes(): number {
-    return this.visible;
+    return this.readableBytes;
   }
-  get isRead(): boolean {
+  get hasReaders(): boolean {
     return this.readers > 0;
   }
 
-  /** Adds a reader, which ends with `release`; false if the transfer is over. */
-  use(): boolean {
+  /** Adds a reader, which ends with `removeReader`; false if the transfer is over. */
+  addReader(): boolean {
     if (this.isOver) return false;
     this.readers++;
     return true;
   }
 
-  async release(): Promise<void> {
+  async removeReader(): Promise<void> {
     if (--this.readers > 0) return;
     if (this.isWritten) await this.handle.close();
-    else this.onUnread?.();
+    else this.onReadersGone?.();
   }
 
   async endWriting(): Promise<void> {
@@ -63,43 +63,43 @@ export class Transfer {
   }
 
   /** Lets readers read everything before this position. */
-  reveal(position: number): void {
-    this.visible = position;
-    this.wake();
+  makeReadable(position: number): void {
+    this.readableBytes = position;
+    this.wakeReaders();
   }
 
   /** Readers get no further bytes, but this error. */
   fail(error: Error): void {
     this.failure ??= error;
-    this.wake();
+    this.wakeReaders();
   }
 
   /**
    * Waits for bytes at `position` and reads them. Rejects once the visitor is gone. A property,
    * so that it can be passed on.
    */
-  readonly read: ReadPart = async (position, length, visitor) => {
-    while (this.visible <= position) await this.progress(visitor.gone);
-    return this.readFile(position, Math.min(length, this.visible - position));
+  readonly read: ReadRange = async (position, length, visitor) => {
+    while (this.readableBytes <= position) await this.waitForProgress(visitor.goneSignal);
+    return this.readFile(position, Math.min(length, this.readableBytes - position));
   };
 
-  private progress(gone: AbortSignal): Promise<void> {
+  private waitForProgress(gone: AbortSignal): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      const go = (): void => {
-        this.waiting.delete(go);
-        gone.removeEventListener('abort', go);
+      const resume = (): void => {
+        this.waiting.delete(resume);
+        gone.removeEventListener('abort', resume);
         if (this.failure ?? gone.aborted)
           reject(this.failure ?? new SyncMediaError('CANCELLED', 'The visitor is gone.'));
         else resolve();
       };
-      this.waiting.add(go);
-      gone.addEventListener('abort', go, { once: true });
-      if (gone.aborted) go();
+      this.waiting.add(resume);
+      gone.addEventListener('abort', resume, { once: true });
+      if (gone.aborted) resume();
     });
   }
 
-  private wake(): void {
-    for (const go of [...this.waiting]) go();
+  private wakeReaders(): void {
+    for (const resume of [...this.waiting]) resume();
   }
 }

@@ -1,11 +1,11 @@
-import { Gathering } from '../util/batcher.js';
-import type { Known } from '../context/look-up.js';
+import { Batcher } from '../util/batcher.js';
+import type { PathLookup } from '../context/look-up.js';
 import type { Path } from '../model/words.js';
 
 /**
  * How many calls run at once. The rest of the driver's connections stay free for other requests.
  */
-const calls = 2;
+const concurrentCalls = 2;
 
 /**
  * Batches look-ups for visitors: a few database calls at a time, each for all paths that were
@@ -14,29 +14,29 @@ const calls = 2;
  * Results are not cached, and no request gets the result of a call that was sent before it. An
  * upload may complete at any moment, and from then on no visitor may be told that it is missing.
  */
-export class LookUps {
-  private readonly gathering: Gathering<Path, Known>;
+export class LookUpBatcher {
+  private readonly batcher: Batcher<Path, PathLookup>;
   private waiting = 0;
 
   constructor(
-    read: (paths: readonly Path[]) => Promise<(path: Path) => Known>,
+    lookUpPaths: (paths: readonly Path[]) => Promise<(path: Path) => PathLookup>,
     private readonly limits: { readonly lookUpBatch: number; readonly lookUpQueue: number },
   ) {
-    this.gathering = new Gathering(
+    this.batcher = new Batcher(
       async (paths) => {
-        const knownOf = await read([...new Set(paths)]);
-        return paths.map((path) => ({ result: knownOf(path) }));
+        const getKnown = await lookUpPaths([...new Set(paths)]);
+        return paths.map((path) => ({ result: getKnown(path) }));
       },
-      { items: limits.lookUpBatch, calls },
+      { items: limits.lookUpBatch, calls: concurrentCalls },
     );
   }
 
   /** Undefined if too many look-ups wait already. */
-  async find(path: Path): Promise<Known | undefined> {
+  async lookUp(path: Path): Promise<PathLookup | undefined> {
     if (this.waiting >= this.limits.lookUpQueue) return undefined;
     this.waiting++;
     try {
-      return await this.gathering.ask(path);
+      return await this.batcher.add(path);
     } finally {
       this.waiting--;
     }

@@ -1,37 +1,42 @@
 import type { EventBus } from '../model/events.js';
-import type { Settler } from '../ledger/acknowledge.js';
-import type { Known } from '../context/look-up.js';
-import type { JudgeAt } from '../transport/options.js';
+import type { Acknowledger } from '../ledger/acknowledge.js';
+import type { PathLookup } from '../context/look-up.js';
+import type { CreateResolver } from '../transport/options.js';
 import { SyncMediaError } from '../model/errors.js';
 import { quotePath } from '../replica/paths.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/words.js';
-import { bounded } from '../util/with-timeout.js';
-import { LookUps } from './look-up-batcher.js';
+import { withTimeout } from '../util/with-timeout.js';
+import { LookUpBatcher } from './look-up-batcher.js';
 import {
-  fileOf,
-  Openings,
-  type NotOpened,
-  type Opened,
+  getFileEntry,
+  RemoteFileOpener,
+  type NotOpenedReason,
+  type OpenedSource,
   type OpeningContext,
   type OpeningLimits,
 } from './remote-file-opener.js';
-import { openPlace, receive, type Receiver, type Receiving } from './receive-file.js';
+import {
+  openReplicaDir,
+  receiveFile,
+  type ReceiveContext,
+  type IncomingFile,
+} from './receive-file.js';
 import { isTooSlow, type PaceLimits } from './is-too-slow.js';
 import { RecentFailures } from './recent-failures.js';
-import type { Transfer } from './fetch-transfer.js';
+import type { FetchTransfer } from './fetch-transfer.js';
 
-export interface FetchContext extends Receiver, OpeningContext {
-  readonly settler: Settler;
+export interface FetchContext extends ReceiveContext, OpeningContext {
+  readonly acknowledger: Acknowledger;
   readonly events: EventBus;
-  readonly judgeAt: JudgeAt;
+  readonly resolveReplacedAt: CreateResolver;
   /** Reads the captures and the ledger entry of each path. */
-  lookUp(paths: readonly Path[]): Promise<(path: Path) => Known>;
+  lookUpPaths(paths: readonly Path[]): Promise<(path: Path) => PathLookup>;
   dirs(): SyncDirs;
   /** Requests that this host checks a path. Resolves once the request is stored. */
-  askToLook(path: Path): Promise<void>;
+  requestCheck(path: Path): Promise<void>;
   /** Notifies the leader of this host that a file was received here. */
-  landed(): Promise<void>;
+  notifyReceived(): Promise<void>;
 }
 
 /**
@@ -47,9 +52,9 @@ export interface FetchLimits extends OpeningLimits, PaceLimits {
   readonly failures: number;
 }
 
-export const fetchLimits: FetchLimits = {
+export const defaultFetchLimits: FetchLimits = {
   fetches: 64,
-  fetchesOfSource: 16,
+  fetchesPerSource: 16,
   fetchQueue: 256,
   graceMs: 10_000,
   bytesPerSecond: 8 * 1024,
@@ -60,31 +65,31 @@ export const fetchLimits: FetchLimits = {
   failureMs: 1_000,
   failures: 4_096,
   answerMs: 5_000,
-  shunMs: 30_000,
+  failurePenaltyMs: 30_000,
 };
 
 /**
  * The result of a request for a missing file. here: the file has arrived on this disk meanwhile;
  * unknown: no host has it; unavailable: a host may have it, but none delivered it.
  */
-export type Found =
-  | { readonly is: 'coming'; readonly transfer: Transfer }
-  | { readonly is: 'here' }
-  | { readonly is: 'unknown' }
-  | { readonly is: 'unavailable' };
+export type FetchResult =
+  | { readonly state: 'transferring'; readonly transfer: FetchTransfer }
+  | { readonly state: 'here' }
+  | { readonly state: 'unknown' }
+  | { readonly state: 'unavailable' };
 
-interface Started {
-  readonly opened: Opened;
-  readonly receiving: Receiving;
+interface StartedFetch {
+  readonly source: OpenedSource;
+  readonly incoming: IncomingFile;
 }
 
 /**
  * The shortest interval between events about a failing database, which fails for every visitor.
  * In milliseconds.
  */
-const tellMs = 1_000;
+const databaseEventIntervalMs = 1_000;
 /** The interval between checks of a fetch's speed. In milliseconds. */
-const paceMs = 1_000;
+const paceCheckMs = 1_000;
 
 /**
  * Fetches files that this host lacks from hosts that have them. All visitors who request the same
@@ -95,132 +100,145 @@ const paceMs = 1_000;
  * version exists, a scan of this host would take it for a new upload and make another version.
  * The delivery that follows brings it to this host.
  */
-export class Fetching {
-  private readonly underWay = new Map<
+export class MissingFileFetcher {
+  private readonly activeFetches = new Map<
     string,
-    { readonly begun: number; readonly found: Promise<Found> }
+    { readonly begun: number; readonly found: Promise<FetchResult> }
   >();
   private readonly finishing = new Set<Promise<void>>();
   private readonly failures: RecentFailures;
-  private readonly lookUps: LookUps;
-  private readonly openings: Openings;
-  private readonly ending = new AbortController();
+  private readonly lookUpBatcher: LookUpBatcher;
+  private readonly opener: RemoteFileOpener;
+  private readonly closing = new AbortController();
   /** Numbers requests and fetches in the order in which they began. */
-  private turn = 0;
-  private toldAt = -Infinity;
+  private nextSequence = 0;
+  private reportedAt = -Infinity;
 
   constructor(
     private readonly context: FetchContext,
-    private readonly limits: FetchLimits = fetchLimits,
+    private readonly limits: FetchLimits = defaultFetchLimits,
   ) {
     this.failures = new RecentFailures(limits.failureMs, limits.failures);
-    this.lookUps = new LookUps((paths) => context.lookUp(paths), limits);
-    this.openings = new Openings(context, limits, this.ending.signal);
+    this.lookUpBatcher = new LookUpBatcher((paths) => context.lookUpPaths(paths), limits);
+    this.opener = new RemoteFileOpener(context, limits, this.closing.signal);
   }
 
   /** Never rejects: failures are reported as events. */
-  async find(path: Path): Promise<Found> {
-    const asked = this.turn++;
-    if (this.ending.signal.aborted) return { is: 'unavailable' };
-    let known: Known | undefined;
+  async fetchFile(path: Path): Promise<FetchResult> {
+    const requestSequence = this.nextSequence++;
+    if (this.closing.signal.aborted) return { state: 'unavailable' };
+    let known: PathLookup | undefined;
     try {
       known = await this.lookUp(path);
     } catch (error) {
-      if (performance.now() - this.toldAt > tellMs) this.tellFailed(path, error);
-      return { is: 'unavailable' };
+      if (performance.now() - this.reportedAt > databaseEventIntervalMs)
+        this.reportFailure(path, error);
+      return { state: 'unavailable' };
     }
-    if (!known) return { is: 'unavailable' };
-    if (known.captured.length === 0 && !fileOf(known)) return { is: 'unknown' };
-    return this.share(path, known, asked);
+    if (!known) return { state: 'unavailable' };
+    if (known.captured.length === 0 && !getFileEntry(known)) return { state: 'unknown' };
+    return this.joinOrStart(path, known, requestSequence);
   }
 
   /** Aborts all fetches and waits until they have ended. */
   async close(): Promise<void> {
-    this.ending.abort();
-    await Promise.allSettled([...this.underWay.values()].map(({ found }) => found));
+    this.closing.abort();
+    await Promise.allSettled([...this.activeFetches.values()].map(({ found: result }) => result));
     await Promise.allSettled(this.finishing);
   }
 
-  private lookUp(path: Path): Promise<Known | undefined> {
-    return bounded(this.lookUps.find(path), this.limits.answerMs, 'the database');
+  private lookUp(path: Path): Promise<PathLookup | undefined> {
+    return withTimeout(this.lookUpBatcher.lookUp(path), this.limits.answerMs, 'the database');
   }
 
   /** Joins a fetch of the same key that is under way, or begins one. */
-  private async share(path: Path, known: Known, asked: number): Promise<Found> {
-    const key = keyOf(path, known);
-    if (this.failures.has(key)) return { is: 'unavailable' };
-    for (let before = this.underWay.get(key); before; before = this.underWay.get(key)) {
-      const found = await before.found;
-      if (found.is === 'coming' && found.transfer.isOver) this.end(key, before.begun);
+  private async joinOrStart(
+    path: Path,
+    known: PathLookup,
+    requestSequence: number,
+  ): Promise<FetchResult> {
+    const key = makeFetchKey(path, known);
+    if (this.failures.has(key)) return { state: 'unavailable' };
+    for (let active = this.activeFetches.get(key); active; active = this.activeFetches.get(key)) {
+      const result = await active.found;
+      if (result.state === 'transferring' && result.transfer.isOver)
+        this.removeFetch(key, active.begun);
       // A fetch that began before this request may have asked the hosts before they had the file.
-      else if (found.is !== 'unknown' || before.begun > asked) return found;
+      else if (result.state !== 'unknown' || active.begun > requestSequence) return result;
     }
-    const begun = this.turn++;
-    const found = this.begin(path, known, key, begun);
-    this.underWay.set(key, { begun, found });
-    return found;
+    const fetchSequence = this.nextSequence++;
+    const result = this.startFetch(path, known, key, fetchSequence);
+    this.activeFetches.set(key, { begun: fetchSequence, found: result });
+    return result;
   }
 
   /**
    * Never rejects. Other requests can join the fetch until it fails, or until its transfer has
    * ended.
    */
-  private async begin(path: Path, known: Known, key: string, begun: number): Promise<Found> {
-    const end = (): void => {
-      this.end(key, begun);
+  private async startFetch(
+    path: Path,
+    known: PathLookup,
+    key: string,
+    fetchSequence: number,
+  ): Promise<FetchResult> {
+    const remove = (): void => {
+      this.removeFetch(key, fetchSequence);
     };
-    const started = await this.start(path, known, key);
+    const started = await this.openAndReceive(path, known, key);
     if (typeof started === 'string') {
-      end();
+      remove();
       if (started === 'unavailable') this.failures.add(key);
       // `gone` and `busy` are not remembered: an upload may complete, or a slot become free, at
       // any moment.
-      return { is: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable' };
+      return {
+        state: started === 'gone' ? 'unknown' : started === 'here' ? 'here' : 'unavailable',
+      };
     }
-    const finishing = this.finish(path, started, key)
+    const finishing = this.finishFetch(path, started, key)
       .catch((error: unknown) => {
-        this.tellFailed(path, error);
+        this.reportFailure(path, error);
       })
       .finally(() => {
-        end();
+        remove();
         this.finishing.delete(finishing);
       });
     this.finishing.add(finishing);
-    return { is: 'coming', transfer: started.receiving.transfer };
+    return { state: 'transferring', transfer: started.incoming.transfer };
   }
 
   /**
    * Removes this fetch, so that nobody joins it any more. A newer fetch of the same key stays.
    */
-  private end(key: string, begun: number): void {
-    if (this.underWay.get(key)?.begun === begun) this.underWay.delete(key);
+  private removeFetch(key: string, fetchSequence: number): void {
+    if (this.activeFetches.get(key)?.begun === fetchSequence) this.activeFetches.delete(key);
   }
 
-  private async start(
+  private async openAndReceive(
     path: Path,
-    known: Known,
+    known: PathLookup,
     key: string,
-  ): Promise<Started | NotOpened | 'here'> {
+  ): Promise<StartedFetch | NotOpenedReason | 'here'> {
     const { context } = this;
     try {
       // A delivery may have placed the file during the look-up.
       if (await context.root.observe(path).catch(() => undefined)) return 'here';
-      const dir = context.dirs().of(path);
+      const dir = context.dirs().findFor(path);
       if (!dir) return 'gone';
-      const place = await openPlace(context.root, dir);
-      const opened = await this.open(path, known, key);
+      const placement = await openReplicaDir(context.root, dir);
+      const opened = await this.openWithRetry(path, known, key);
       if (typeof opened === 'string') return opened;
       try {
         return {
-          opened,
-          receiving: await receive(context, place, { path, facts: opened.facts }, opened.body),
+          source: opened,
+          incoming: await receiveFile(context, placement, { path, info: opened.info }, opened.body),
         };
       } catch (error) {
         opened.stop();
         throw error;
       }
     } catch (error) {
-      this.tellFailed(path, error);
+      this.reportFailure(path, error);
       return 'unavailable';
     }
   }
@@ -229,62 +247,68 @@ export class Fetching {
    * If no host delivers the file, looks it up again and retries once if its state has changed
    * meanwhile.
    */
-  private async open(path: Path, known: Known, key: string): Promise<Opened | NotOpened> {
-    const opened = await this.openings.open(path, known);
-    if (typeof opened !== 'string' || this.ending.signal.aborted) return opened;
+  private async openWithRetry(
+    path: Path,
+    known: PathLookup,
+    key: string,
+  ): Promise<OpenedSource | NotOpenedReason> {
+    const opened = await this.opener.openFile(path, known);
+    if (typeof opened !== 'string' || this.closing.signal.aborted) return opened;
     const now = await this.lookUp(path);
-    return now === undefined || keyOf(path, now) === key ? opened : this.openings.open(path, now);
+    return now === undefined || makeFetchKey(path, now) === key
+      ? opened
+      : this.opener.openFile(path, now);
   }
 
-  private async finish(
+  private async finishFetch(
     path: Path,
-    { opened: { host, version, began, stop }, receiving }: Started,
+    { source: { host, version, startedAt, stop }, incoming }: StartedFetch,
     key: string,
   ): Promise<void> {
     const { context } = this,
-      { transfer } = receiving;
-    let broken: SyncMediaError | undefined,
+      { transfer } = incoming;
+    let abortReason: SyncMediaError | undefined,
       isUnread = false;
-    const breakOff = (error: SyncMediaError): void => {
-      broken = error;
-      isUnread = !transfer.isRead;
+    const abortTransfer = (error: SyncMediaError): void => {
+      abortReason = error;
+      isUnread = !transfer.hasReaders;
       transfer.fail(error);
       stop();
     };
     // This file is not placed here, so without readers nobody needs the rest.
     if (version === undefined)
-      transfer.onUnread = () => {
-        breakOff(new SyncMediaError('CANCELLED', 'Nobody reads it any more.'));
+      transfer.onReadersGone = () => {
+        abortTransfer(new SyncMediaError('CANCELLED', 'Nobody reads it any more.'));
       };
-    const pacing = setInterval(() => {
-      const fetched = {
+    const paceTimer = setInterval(() => {
+      const progress = {
         bytes: transfer.bytes,
-        ms: performance.now() - began,
-        isRead: transfer.isRead,
+        ms: performance.now() - startedAt,
+        isRead: transfer.hasReaders,
       };
-      if (!broken && isTooSlow(fetched, this.limits))
-        breakOff(
+      if (!abortReason && isTooSlow(progress, this.limits))
+        abortTransfer(
           new SyncMediaError(
             'TIMED_OUT',
-            `Host ${host.hostname} gave ${String(fetched.bytes)} bytes of ${quotePath(path)} in ` +
-              `${(fetched.ms / 1_000).toFixed(0)} s, too slowly.`,
+            `Host ${host.hostname} gave ${String(progress.bytes)} bytes of ${quotePath(path)} in ` +
+              `${(progress.ms / 1_000).toFixed(0)} s, too slowly.`,
           ),
         );
-    }, paceMs).unref();
-    const received = await receiving
+    }, paceCheckMs).unref();
+    const received = await incoming
       .finish(
         version === undefined
           ? undefined
-          : context.judgeAt(context.me, () => ({ version, ruled: false })),
+          : context.resolveReplacedAt(context.me, () => ({ version, ruled: false })),
       )
       .finally(() => {
-        clearInterval(pacing);
+        clearInterval(paceTimer);
       });
     stop();
     if ('error' in received) {
-      if (broken && isUnread) return;
-      if (broken ?? received.by === 'source')
-        this.openings.tellFailure(path, host, broken ?? received.error);
+      if (abortReason && isUnread) return;
+      if (abortReason ?? received.failedSide === 'source')
+        this.opener.reportSourceFailure(path, host, abortReason ?? received.error);
       else {
         this.failures.add(key);
         context.events.emit('failed', {
@@ -297,18 +321,18 @@ export class Fetching {
     context.events.emit('fetched', {
       path,
       host: host.id,
-      bytes: receiving.transfer.facts.size,
-      ms: performance.now() - began,
-      landed: version !== undefined,
+      bytes: incoming.transfer.info.size,
+      ms: performance.now() - startedAt,
+      placed: version !== undefined,
     });
     try {
       // If the entry has a newer version by now, this host stays pending for it, because the
       // update is fenced by the version. If a file of the app was put back, its own capture may
       // have met the fetched bytes there.
-      if (received.kept) return void (await context.askToLook(path));
+      if (received.isOwnFileBack) return void (await context.requestCheck(path));
       if (version === undefined) return;
-      await context.settler.settle(path, version, context.me, received.sha256);
-      await context.landed();
+      await context.acknowledger.acknowledge(path, version, context.me, received.sha256);
+      await context.notifyReceived();
     } catch (error) {
       // The next scan records that this host holds the file.
       context.events.emit('failed', {
@@ -318,8 +342,8 @@ export class Fetching {
     }
   }
 
-  private tellFailed(path: Path, error: unknown): void {
-    this.toldAt = performance.now();
+  private reportFailure(path: Path, error: unknown): void {
+    this.reportedAt = performance.now();
     this.context.events.emit('failed', {
       doing: `fetching ${JSON.stringify(path)} for a visitor`,
       error,
@@ -328,6 +352,6 @@ export class Fetching {
 }
 
 /** Identifies a fetch: another version or another capture makes it a different one. */
-function keyOf(path: Path, { captured, entry }: Known): string {
+function makeFetchKey(path: Path, { captured, entry }: PathLookup): string {
   return JSON.stringify([path, entry?.version, ...captured.map(({ id }) => id)]);
 }

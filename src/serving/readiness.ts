@@ -1,83 +1,85 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { ReadyLimits } from '../api/sync-media.js';
-import { Heartbeats } from '../hosts/heartbeats.js';
+import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Tuning } from '../config/config.js';
-import type { Parts } from '../context/host-context.js';
-import { bounded } from '../util/with-timeout.js';
+import type { HostContext } from '../context/host-context.js';
+import { withTimeout } from '../util/with-timeout.js';
 import type { Host, HostId } from '../model/words.js';
 
-const defaults = { maxBehind: 300, maxFiles: 1_000 };
+const defaultReadyLimits = { maxBehind: 300, maxFiles: 1_000 };
 /**
  * The shortest interval between database queries, since the address is public. In milliseconds.
  */
-const freshMs = 1_000;
+const maxBacklogAgeMs = 1_000;
 /** A load balancer gets its answer within this time. In milliseconds. */
-const answerMs = 3_000;
+const answerTimeoutMs = 3_000;
 
-interface Backlog {
+interface HostBacklog {
   readonly ready: boolean;
-  readonly owed: number;
+  readonly pending: number;
   readonly behindMs: number;
 }
 
 /** @throws BAD_OPTION */
-export function checkReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
+export function resolveReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
   for (const [name, value] of Object.entries(limits)) {
-    if (name in defaults && typeof value === 'number' && value >= 0) continue;
+    if (name in defaultReadyLimits && typeof value === 'number' && value >= 0) continue;
     throw new SyncMediaError(
       'BAD_OPTION',
       `syncReady: ${name} is an unknown limit, or its value is no number from 0 up; known are ` +
-        `${Object.keys(defaults).join(', ')}`,
+        `${Object.keys(defaultReadyLimits).join(', ')}`,
     );
   }
-  return { ...defaults, ...limits };
+  return { ...defaultReadyLimits, ...limits };
 }
 
 /** Checks how far this host is behind, at most once a second however many requests come. */
 export class Readiness {
-  private looked: Promise<Backlog> | undefined;
-  private lookedAt = 0;
-  private readonly heartbeats: Heartbeats;
+  private backlog: Promise<HostBacklog> | undefined;
+  private backlogReadAt = 0;
+  private readonly heartbeats: HeartbeatMonitor;
 
   /**
    * @param isLed whether a process of this host is the leader: without one, nothing that is saved
    *   here reaches another host
    */
   constructor(
-    private readonly parts: () => Promise<Parts>,
+    private readonly openContext: () => Promise<HostContext>,
     private readonly isLed: () => Promise<boolean>,
     { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>,
   ) {
-    this.heartbeats = new Heartbeats(2 * leaseMs, 3 * pollMs);
+    this.heartbeats = new HeartbeatMonitor(2 * leaseMs, 3 * pollMs);
   }
 
   /** Never rejects: if the backlog cannot be read, the host is not ready. */
   async isReady(limits: Required<ReadyLimits>): Promise<boolean> {
-    if (!this.looked || performance.now() - this.lookedAt > freshMs) {
-      this.lookedAt = performance.now();
-      this.looked = bounded(this.look(), answerMs, 'the database');
+    if (!this.backlog || performance.now() - this.backlogReadAt > maxBacklogAgeMs) {
+      this.backlogReadAt = performance.now();
+      this.backlog = withTimeout(this.readBacklog(), answerTimeoutMs, 'the database');
     }
-    const { ready, owed, behindMs } = await this.looked.catch(() => ({
+    const { ready, pending, behindMs } = await this.backlog.catch(() => ({
       ready: false,
-      owed: 0,
+      pending: 0,
       behindMs: 0,
     }));
-    return ready && owed <= limits.maxFiles && (owed === 0 || behindMs <= limits.maxBehind * 1_000);
+    return (
+      ready && pending <= limits.maxFiles && (pending === 0 || behindMs <= limits.maxBehind * 1_000)
+    );
   }
 
-  private async look(): Promise<Backlog> {
-    const { registry, ledger, me } = await this.parts();
+  private async readBacklog(): Promise<HostBacklog> {
+    const { registry, ledger, me } = await this.openContext();
     await registry.refresh();
-    const backlog = { owed: me, deliverableBy: this.listAtWork(registry.others()) };
-    const [owed, since, isLed] = await Promise.all([
-      ledger.count(backlog),
-      ledger.oldestOwed(backlog),
+    const query = { pending: me, deliverableBy: this.listWorkingHosts(registry.others()) };
+    const [pending, since, isLed] = await Promise.all([
+      ledger.count(query),
+      ledger.findOldestPending(query),
       this.isLed(),
     ]);
     const { readyAt, status } = registry.me();
     return {
       ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'),
-      owed,
+      pending,
       behindMs: since ? Date.now() - since.getTime() : 0,
     };
   }
@@ -88,7 +90,7 @@ export class Readiness {
    * Files that only stopped hosts have do not make this host unready. No host that works has them
    * either, so sending visitors elsewhere would not help.
    */
-  private listAtWork(others: readonly Host[]): HostId[] {
+  private listWorkingHosts(others: readonly Host[]): HostId[] {
     this.heartbeats.observe(others);
     return others
       .filter(

@@ -9,7 +9,7 @@ export class RecentFailures {
   private readonly failures = new Map<string, number>();
 
   constructor(
-    private readonly ms: number,
+    private readonly ttlMs: number,
     private readonly limit: number,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -33,6 +33,6 @@ export class RecentFailures {
         this.failures.delete(oldest);
         break;
       }
-    this.failures.set(key, this.now() + this.ms);
+    this.failures.set(key, this.now() + this.ttlMs);
   }
 }

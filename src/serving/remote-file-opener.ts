@@ -1,15 +1,15 @@
 import type { Backend } from '../transport/backend.js';
-import { bounded } from '../util/with-timeout.js';
-import { hasCode, messageOf, SyncMediaError } from '../model/errors.js';
+import { withTimeout } from '../util/with-timeout.js';
+import { hasErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
-import type { Known } from '../context/look-up.js';
+import type { PathLookup } from '../context/look-up.js';
 import { willMakeVersion } from '../decisions/reconcile.js';
 import { quotePath } from '../replica/paths.js';
-import type { Entry, Facts, Host, HostId, Path, Version } from '../model/words.js';
-import { openSource } from './receive-file.js';
-import { Shares } from './source-semaphores.js';
-import { Slots } from './semaphore.js';
-import { Sources } from './source-ranking.js';
+import type { Entry, FileInfo, Host, HostId, Path, Version } from '../model/words.js';
+import { openHeldFile } from './receive-file.js';
+import { SourceSemaphores } from './source-semaphores.js';
+import { Semaphore } from './semaphore.js';
+import { SourceRanking } from './source-ranking.js';
 
 export interface OpeningContext {
   readonly backend: Backend;
@@ -28,24 +28,24 @@ export interface OpeningLimits {
   /** How long to wait for the first answer of a host. In milliseconds. */
   readonly answerMs: number;
   /** How long a host is tried last after a failure. In milliseconds. */
-  readonly shunMs: number;
+  readonly failurePenaltyMs: number;
   /**
    * How many fetches run at once, in total and from one host, and how many more may wait for
    * either.
    */
   readonly fetches: number;
-  readonly fetchesOfSource: number;
+  readonly fetchesPerSource: number;
   readonly fetchQueue: number;
 }
 
 /** A file whose content a host has begun to send. */
-export interface Opened {
+export interface OpenedSource {
   readonly host: Host;
-  readonly facts: Facts;
+  readonly info: FileInfo;
   readonly body: AsyncIterable<Uint8Array>;
   /** The version of the entry; undefined if the file is captured but not reconciled yet. */
   readonly version: Version | undefined;
-  readonly began: number;
+  readonly startedAt: number;
   /**
    * Ends the transfer and frees its slot. Callers must call it in any case, even after all bytes
    * have arrived.
@@ -57,51 +57,55 @@ export interface Opened {
  * gone: no host has the file, as far as is known; busy: all slots are taken; unavailable: a host
  * may have the file, but none delivered it.
  */
-export type NotOpened = 'gone' | 'busy' | 'unavailable';
+export type NotOpenedReason = 'gone' | 'busy' | 'unavailable';
 
 /**
  * A host to try. `open` returns undefined if the host has no file at the path, or nothing newer
  * than the entry.
  */
-interface Candidate {
+interface SourceCandidate {
   readonly host: Host;
   readonly open: (
     signal: AbortSignal,
-  ) => Promise<Pick<Opened, 'facts' | 'body' | 'version'> | undefined>;
+  ) => Promise<Pick<OpenedSource, 'info' | 'body' | 'version'> | undefined>;
 }
 /** Why a host delivered nothing. */
-type Answered = 'not there' | 'busy' | 'failed';
+type SourceFailure = 'not there' | 'busy' | 'failed';
 
-export type FileEntry = Entry & { facts: Facts };
+export type FileEntry = Entry & { info: FileInfo };
 
-export function fileOf({ entry }: Pick<Known, 'entry'>): FileEntry | undefined {
-  return entry?.kind === 'file' && entry.facts ? (entry as FileEntry) : undefined;
+export function getFileEntry({ entry }: Pick<PathLookup, 'entry'>): FileEntry | undefined {
+  return entry?.kind === 'file' && entry.info ? (entry as FileEntry) : undefined;
 }
 
 /**
  * Opens files on the hosts that have them. Hosts that captured newer bytes come first, then the
  * holders of the entry, the quickest first.
  */
-export class Openings {
-  private readonly sources: Sources;
-  private readonly shares: Shares;
-  private readonly slots: Slots;
+export class RemoteFileOpener {
+  private readonly ranking: SourceRanking;
+  private readonly sourceSemaphores: SourceSemaphores;
+  private readonly semaphore: Semaphore;
 
   constructor(
     private readonly context: OpeningContext,
     private readonly limits: OpeningLimits,
-    private readonly ending: AbortSignal,
+    private readonly closing: AbortSignal,
   ) {
-    this.sources = new Sources(limits.shunMs);
-    this.shares = new Shares(limits.fetchesOfSource, limits.fetchQueue, limits.answerMs);
-    this.slots = new Slots(limits.fetches, limits.fetchQueue, limits.answerMs);
+    this.ranking = new SourceRanking(limits.failurePenaltyMs);
+    this.sourceSemaphores = new SourceSemaphores(
+      limits.fetchesPerSource,
+      limits.fetchQueue,
+      limits.answerMs,
+    );
+    this.semaphore = new Semaphore(limits.fetches, limits.fetchQueue, limits.answerMs);
   }
 
-  async open(path: Path, known: Known): Promise<Opened | NotOpened> {
-    await this.readHosts(known);
+  async openFile(path: Path, known: PathLookup): Promise<OpenedSource | NotOpenedReason> {
+    await this.refreshHosts(known);
     const captured = await this.openCaptured(path, known);
     if (typeof captured !== 'string') return captured;
-    const entry = fileOf(known);
+    const entry = getFileEntry(known);
     // An entry may have no holder, for example if its upload was removed before the first
     // delivery.
     return entry && entry.heldBy.length > 0 ? this.openHeld(entry) : captured;
@@ -111,14 +115,14 @@ export class Openings {
    * Reports that a host did not deliver a file that it should have. The host is tried last for a
    * while.
    */
-  tellFailure(path: Path, host: Host, error: unknown): void {
-    if (this.ending.aborted) return;
-    this.sources.failed(host.id);
+  reportSourceFailure(path: Path, host: Host, error: unknown): void {
+    if (this.closing.aborted) return;
+    this.ranking.recordFailure(host.id);
     const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
-    this.context.events.emit('unfetched', {
+    this.context.events.emit('fetchFailed', {
       path,
       host: host.id,
-      failure: { code, message: messageOf(error), retryable: true, of: 'path' },
+      failure: { code, message: getErrorMessage(error), retryable: true, scope: 'path' },
     });
   }
 
@@ -126,65 +130,69 @@ export class Openings {
    * Rereads the hosts. Reads them again if a host of the file is missing: it may have joined
    * right before it captured the file.
    */
-  private async readHosts({ captured, entry }: Known): Promise<void> {
+  private async refreshHosts({ captured, entry }: PathLookup): Promise<void> {
     const { context } = this;
-    await this.refresh(false);
+    await this.refreshWithTimeout(false);
     const ids = [...captured.map(({ host }) => host), ...(entry?.heldBy ?? [])],
       hosts = context.hosts();
-    if (!ids.every((id) => hosts.some((host) => host.id === id))) await this.refresh(true);
+    if (!ids.every((id) => hosts.some((host) => host.id === id)))
+      await this.refreshWithTimeout(true);
   }
 
-  private refresh(isUrgent: boolean): Promise<void> {
-    return bounded(this.context.refresh(isUrgent), this.limits.answerMs, 'the database');
+  private refreshWithTimeout(isUrgent: boolean): Promise<void> {
+    return withTimeout(this.context.refresh(isUrgent), this.limits.answerMs, 'the database');
   }
 
-  private async openCaptured(path: Path, { captured, entry }: Known): Promise<Opened | NotOpened> {
+  private async openCaptured(
+    path: Path,
+    { captured, entry }: PathLookup,
+  ): Promise<OpenedSource | NotOpenedReason> {
     const { backend, me } = this.context,
       hosts = this.context.hosts();
-    const candidates = this.sources
-      .rankCaptured(path, captured, hosts, me)
-      .map(({ host, captured: { asserted } }): Candidate => ({
+    const candidates = this.ranking
+      .rankCapturingHosts(path, captured, hosts, me)
+      .map(({ host, captured: { asserted } }): SourceCandidate => ({
         host,
         open: async (signal) => {
-          const { facts, body } = await backend.read(host, path, signal);
+          const { info: facts, body } = await backend.read(host, path, signal);
           if (!willMakeVersion({ entry, found: facts, host: host.id, asserted })) return undefined;
           if (facts.size > this.limits.fileBytes)
             throw new SyncMediaError(
               'TRANSFER_FAILED',
               `${quotePath(path)} is too large to be passed on to a visitor.`,
             );
-          return { facts, body, version: undefined };
+          return { info: facts, body, version: undefined };
         },
       }));
-    const { opened, answers } = await this.ask(path, candidates);
+    const { opened, answers: failures } = await this.tryHosts(path, candidates);
     if (opened) return opened;
-    if (answers.includes('busy')) return 'busy';
+    if (failures.includes('busy')) return 'busy';
     // A pending host is not asked, but it may have the file.
     const isUnknown = captured.some(({ host }) =>
       hosts.some(({ id, status }) => id === host && status === 'pending'),
     );
-    return isUnknown || answers.includes('failed') ? 'unavailable' : 'gone';
+    return isUnknown || failures.includes('failed') ? 'unavailable' : 'gone';
   }
 
-  private async openHeld(entry: FileEntry): Promise<Opened | NotOpened> {
+  private async openHeld(entry: FileEntry): Promise<OpenedSource | NotOpenedReason> {
     const { context } = this,
-      { path, facts, version } = entry;
+      { path, info: facts, version } = entry;
     if (facts.size > this.limits.fileBytes) return 'unavailable';
-    const holders = this.sources.rank(entry, context.hosts(), context.me);
-    const { opened, answers } = await this.ask(
+    const holders = this.ranking.rankHolders(entry, context.hosts(), context.me);
+    const { opened, answers: failures } = await this.tryHosts(
       path,
       holders.map((host) => ({
         host,
         open: async (signal) => ({
-          facts,
+          info: facts,
           version,
-          body: await openSource(context, host, entry, signal),
+          body: await openHeldFile(context, host, entry, signal),
         }),
       })),
     );
     for (const [i, host] of holders.entries()) {
-      if (answers[i] === 'not there')
-        this.tellFailure(
+      if (failures[i] === 'not there')
+        this.reportSourceFailure(
           path,
           host,
           new SyncMediaError(
@@ -193,68 +201,72 @@ export class Openings {
           ),
         );
     }
-    return opened ?? (answers.includes('busy') ? 'busy' : 'unavailable');
+    return opened ?? (failures.includes('busy') ? 'busy' : 'unavailable');
   }
 
   /**
    * Tries the hosts one after the other. If none of the free ones delivers, waits for the first
    * busy one.
    */
-  private async ask(
+  private async tryHosts(
     path: Path,
-    candidates: readonly Candidate[],
-  ): Promise<{ opened?: Opened; answers: Answered[] }> {
-    const answers: Answered[] = [];
-    const isOpened = async (i: number, waits: boolean): Promise<Opened | undefined> => {
-      const answer = await this.tryHost(path, candidates[i] as Candidate, waits);
+    candidates: readonly SourceCandidate[],
+  ): Promise<{ opened?: OpenedSource; answers: SourceFailure[] }> {
+    const failures: SourceFailure[] = [];
+    const tryCandidate = async (
+      i: number,
+      waitsForSlot: boolean,
+    ): Promise<OpenedSource | undefined> => {
+      const answer = await this.tryHost(path, candidates[i] as SourceCandidate, waitsForSlot);
       if (typeof answer !== 'string') return answer;
-      answers[i] = answer;
+      failures[i] = answer;
       return undefined;
     };
     for (const i of candidates.keys()) {
-      const opened = await isOpened(i, false);
-      if (opened) return { opened, answers };
+      const opened = await tryCandidate(i, false);
+      if (opened) return { opened, answers: failures };
     }
-    const busy = answers.indexOf('busy');
-    const opened = busy >= 0 ? await isOpened(busy, true) : undefined;
-    return { ...(opened ? { opened } : {}), answers };
+    const busy = failures.indexOf('busy');
+    const opened = busy >= 0 ? await tryCandidate(busy, true) : undefined;
+    return { ...(opened ? { opened } : {}), answers: failures };
   }
 
   private async tryHost(
     path: Path,
-    { host, open }: Candidate,
-    waits: boolean,
-  ): Promise<Opened | Answered> {
-    if (this.ending.aborted) return 'failed';
-    const freeShare = await this.shares.take(host.id, waits);
-    const free = freeShare && (await this.slots.take());
-    if (!free) {
-      freeShare?.();
+    { host, open }: SourceCandidate,
+    waitsForSlot: boolean,
+  ): Promise<OpenedSource | SourceFailure> {
+    if (this.closing.aborted) return 'failed';
+    const releaseSource = await this.sourceSemaphores.acquire(host.id, waitsForSlot);
+    const releaseSlot = releaseSource && (await this.semaphore.acquire());
+    if (!releaseSlot) {
+      releaseSource?.();
       return 'busy';
     }
     // Aborts the request to this host alone. A late answer must not continue while the next host
     // is tried.
-    const stopping = new AbortController();
+    const stopped = new AbortController();
     const stop = (): void => {
-      stopping.abort();
-      free();
-      freeShare();
+      stopped.abort();
+      releaseSlot();
+      releaseSource();
     };
-    const began = performance.now();
+    const startedAt = performance.now();
     try {
-      const opened = await bounded(
-        open(AbortSignal.any([stopping.signal, this.ending])),
+      const opened = await withTimeout(
+        open(AbortSignal.any([stopped.signal, this.closing])),
         this.limits.answerMs,
         `host ${host.hostname}`,
       );
-      this.sources.answered(host.id, performance.now() - began);
-      if (opened) return { ...opened, host, began, stop };
+      this.ranking.recordLatency(host.id, performance.now() - startedAt);
+      if (opened) return { ...opened, host, startedAt, stop };
       stop();
       return 'not there';
     } catch (error) {
       stop();
-      if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) return 'not there';
-      this.tellFailure(path, host, error);
+      if (hasErrorCode(error, 'NOT_A_FILE') || hasErrorCode(error, 'SYMLINK_IN_PATH'))
+        return 'not there';
+      this.reportSourceFailure(path, host, error);
       return 'failed';
     }
   }

@@ -8,7 +8,7 @@ import type { Path } from '../model/words.js';
  * served directory; missing: it is no safe path, lies in no sync dir, is excluded, or is a
  * dotfile.
  */
-export type RefusedPath = 'malformed' | 'outside' | 'missing';
+export type PathRefusal = 'malformed' | 'outside' | 'missing';
 
 /**
  * Returns the path below the root that a request asks for, or why it is refused.
@@ -17,24 +17,24 @@ export type RefusedPath = 'malformed' | 'outside' | 'missing';
  *   as in `express.static`: `//a.jpg`, `/./a.jpg`, `/x/../a.jpg` and `/%2Fa.jpg` are all `a.jpg`
  * @param base the served directory, relative to the root
  */
-export function findRequestPath(
+export function resolveRequestPath(
   pathname: string,
   base: string,
   dirs: SyncDirs,
   dotfiles: 'deny' | 'ignore' | 'allow',
-): { readonly path: Path } | { readonly refused: RefusedPath } {
-  let below: string;
+): { readonly path: Path } | { readonly refused: PathRefusal } {
+  let pathBelow: string;
   try {
-    below = posix.normalize(`./${decodeURIComponent(pathname)}`);
+    pathBelow = posix.normalize(`./${decodeURIComponent(pathname)}`);
   } catch {
     return { refused: 'malformed' };
   }
-  if (below.includes('\0')) return { refused: 'malformed' };
-  if (below === '..' || below.startsWith('../')) return { refused: 'outside' };
-  const path = `${base}/${below}`;
+  if (pathBelow.includes('\0')) return { refused: 'malformed' };
+  if (pathBelow === '..' || pathBelow.startsWith('../')) return { refused: 'outside' };
+  const path = `${base}/${pathBelow}`;
   // This check precedes any use of the path. It also refuses empty segments and `.syncmedia`.
-  if (below === '' || !isSafePath(path) || dirs.isExcluded(path)) return { refused: 'missing' };
-  return dotfiles !== 'allow' && (below.startsWith('.') || below.includes('/.'))
+  if (pathBelow === '' || !isSafePath(path) || dirs.isExcluded(path)) return { refused: 'missing' };
+  return dotfiles !== 'allow' && (pathBelow.startsWith('.') || pathBelow.includes('/.'))
     ? { refused: 'missing' }
     : { path };
 }

@@ -2,7 +2,7 @@
  * Admits at most `width` tasks at once. Up to `queue` more wait, each for at most `waitMs`
  * milliseconds. Further ones are refused at once.
  */
-export class Slots {
+export class Semaphore {
   private busy = 0;
   private readonly waiting = new Set<() => void>();
 
@@ -23,13 +23,13 @@ export class Slots {
    * Waits for a slot and returns a function that frees it. Undefined if too many wait already, or
    * if no slot became free in time.
    */
-  async take(): Promise<(() => void) | undefined> {
+  async acquire(): Promise<(() => void) | undefined> {
     if (this.hasFree) this.busy++;
-    else if (this.waiting.size >= this.queue || !(await this.wait())) return undefined;
-    let freed = false;
+    else if (this.waiting.size >= this.queue || !(await this.waitForSlot())) return undefined;
+    let isReleased = false;
     return () => {
-      if (freed) return;
-      freed = true;
+      if (isReleased) return;
+      isReleased = true;
       const [next] = this.waiting;
       if (next) next();
       else this.busy--;
@@ -37,20 +37,20 @@ export class Slots {
   }
 
   /** Resolves true when a slot is handed on to this task, false after `waitMs`. */
-  private wait(): Promise<boolean> {
+  private waitForSlot(): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (got: boolean): void => {
-        clearTimeout(late);
-        this.waiting.delete(take);
-        resolve(got);
+      const finishWaiting = (isGranted: boolean): void => {
+        clearTimeout(timer);
+        this.waiting.delete(grant);
+        resolve(isGranted);
       };
-      const take = (): void => {
-        settle(true);
+      const grant = (): void => {
+        finishWaiting(true);
       };
-      const late = setTimeout(() => {
-        settle(false);
+      const timer = setTimeout(() => {
+        finishWaiting(false);
       }, this.waitMs).unref();
-      this.waiting.add(take);
+      this.waiting.add(grant);
     });
   }
 }

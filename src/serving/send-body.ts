@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import type { SendPart } from './send-content.js';
+import type { SendRange } from './send-content.js';
 import { Visitor } from './visitor.js';
 
 /** Bytes per read. Larger reads are faster, but unsent bytes stay in memory. */
@@ -15,10 +15,10 @@ const STALLED_MS = 120_000;
  * Reads at least one byte and at most `length` from `position` on. Rejects if there are none.
  * Stops waiting for them once the visitor is gone.
  */
-export type ReadPart = (
+export type ReadRange = (
   position: number,
   length: number,
-  visitor: Pick<Visitor, 'gone'>,
+  visitor: Pick<Visitor, 'goneSignal'>,
 ) => Promise<Buffer>;
 
 /**
@@ -28,20 +28,20 @@ export type ReadPart = (
  * The promise resolves only when no read is under way and none will follow, so that the owner of
  * the file may close it.
  */
-export function sendBody(
+export function createBodySender(
   response: ServerResponse,
-  read: ReadPart,
+  read: ReadRange,
   stalledMs = STALLED_MS,
-): SendPart {
+): SendRange {
   return async (start, length) => {
     const visitor = new Visitor(response, stalledMs);
     try {
       const end = start + length;
       let position = start;
-      while (position < end && !visitor.left) {
+      while (position < end && !visitor.hasLeft) {
         const bytes = await read(position, Math.min(CHUNK, end - position), visitor);
         position += bytes.length;
-        if (position < end && !response.write(bytes)) await visitor.takes();
+        if (position < end && !response.write(bytes)) await visitor.waitForDrain();
         else if (position === end) response.end(bytes);
       }
       if (length === 0) response.end();
@@ -57,7 +57,7 @@ export function sendBody(
  * Reads from an open file. Uses the handle, whose `close` waits for pending reads. A descriptor
  * number could belong to another file by the time it is used.
  */
-export function readFrom(
+export function createFileReader(
   handle: FileHandle,
 ): (position: number, length: number) => Promise<Buffer> {
   return async (position, length) => {

@@ -1,16 +1,16 @@
 import type { Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import send from 'send';
-import type { Facts, Path } from '../model/words.js';
+import type { FileInfo, Path } from '../model/words.js';
 import { keepExactConditions } from './conditions.js';
 import { protectOrigin } from './content-headers.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
 /** Sends `length` bytes from `start` on, then ends or destroys the response. Must not reject. */
-export type SendPart = (start: number, length: number) => Promise<void>;
+export type SendRange = (start: number, length: number) => Promise<void>;
 
 /** The properties that `send` uses and that only its `pipe` would set. */
-type Sending = Omit<send.SendStream, 'stream'> & {
+type SendStreamInternals = Omit<send.SendStream, 'stream'> & {
   req: Pick<IncomingMessage, 'method' | 'headers'>;
   res: ServerResponse;
   stream: (path: string, part: { start: number; end: number }) => void;
@@ -23,7 +23,7 @@ type Sending = Omit<send.SendStream, 'stream'> & {
 export interface ServedFile {
   readonly path: Path;
   readonly absolute: string;
-  readonly facts: Facts;
+  readonly info: FileInfo;
   readonly tag: string | undefined;
 }
 
@@ -47,9 +47,9 @@ export interface HttpError extends Error {
 export function sendContent(
   request: IncomingMessage,
   response: ServerResponse,
-  { path, absolute, facts: { size, mtime }, tag }: ServedFile,
+  { path, absolute, info: { size, mtime }, tag }: ServedFile,
   options: ResolvedServeOptions,
-  sendPart: SendPart,
+  sendRange: SendRange,
 ): Promise<HttpError | undefined> {
   return new Promise((resolve) => {
     const { acceptRanges, cacheControl, etag, lastModified, maxAge, immutable, trust, setHeaders } =
@@ -62,13 +62,13 @@ export function sendContent(
       lastModified,
       maxAge,
       immutable,
-    }) as unknown as Sending;
+    }) as unknown as SendStreamInternals;
     stream.res = response;
     // `send` calls this only if there is a body to send. It ends other responses itself.
     let sendsBody = false;
     stream.stream = (_path, { start }) => {
       sendsBody = true;
-      void sendPart(start, Number(response.getHeader('Content-Length'))).then(() => {
+      void sendRange(start, Number(response.getHeader('Content-Length'))).then(() => {
         resolve(undefined);
       });
     };

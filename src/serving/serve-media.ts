@@ -1,76 +1,76 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { hasCode } from '../model/errors.js';
-import type { Root } from '../replica/replica.js';
+import { hasErrorCode } from '../model/errors.js';
+import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/words.js';
 import { namesTag } from './conditions.js';
-import { makeTag, type ContentTags } from './etag-cache.js';
-import type { Fetching, Found } from './missing-file-fetcher.js';
-import { findRequestPath, readPathname, type RefusedPath } from './request-path.js';
-import { readFrom, sendBody, type ReadPart } from './send-body.js';
+import { makeETag, type ETagCache } from './etag-cache.js';
+import type { MissingFileFetcher, FetchResult } from './missing-file-fetcher.js';
+import { resolveRequestPath, readPathname, type PathRefusal } from './request-path.js';
+import { createFileReader, createBodySender, type ReadRange } from './send-body.js';
 import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
 export interface ServeContext {
-  readonly root: Root;
+  readonly root: Replica;
   /** The served directory, relative to the root. */
   readonly base: string;
   dirs(): SyncDirs;
-  readonly tags: ContentTags;
+  readonly tags: ETagCache;
   /**
    * Fetches missing files. Undefined on a machine without a host id, which serves only its own
    * files.
    */
-  fetching(): Promise<Pick<Fetching, 'find'> | undefined>;
+  fetcher(): Promise<Pick<MissingFileFetcher, 'fetchFile'> | undefined>;
 }
 
 /** What came of a request. unavailable: a host may have the file, but none could deliver it. */
-type Answered = HttpError | RefusedPath | 'answered' | 'unavailable';
+type ServeResult = HttpError | PathRefusal | 'answered' | 'unavailable';
 
 /** The errors for refused paths if `fallthrough` is false, as in `express.static`. */
-const refusals: Record<RefusedPath, [status: number, message: string]> = {
+const refusalErrors: Record<PathRefusal, [status: number, message: string]> = {
   malformed: [400, 'Bad Request'],
   outside: [403, 'Forbidden'],
   missing: [404, 'Not Found'],
 };
 
 /** How often a file is looked for if it comes and goes meanwhile. */
-const tries = 3;
+const maxTries = 3;
 
 /** Serves the files below a directory. Fetches missing ones from a host that has them. */
 export function createServeMedia(
   context: ServeContext,
   options: ResolvedServeOptions,
 ): RequestHandler {
-  async function handle(request: Request, response: Response): Promise<Answered> {
-    const asked = findRequestPath(
+  async function handle(request: Request, response: Response): Promise<ServeResult> {
+    const requested = resolveRequestPath(
       readPathname(request.url),
       context.base,
       context.dirs(),
       options.dotfiles,
     );
-    if ('refused' in asked) return asked.refused;
-    const { path } = asked;
-    for (let tried = 0; tried < tries; tried++) {
+    if ('refused' in requested) return requested.refused;
+    const { path } = requested;
+    for (let attempt = 0; attempt < maxTries; attempt++) {
       const local = await serveLocal(request, response, path);
       if (local) return local;
-      const found = options.fetch ? await fetch(path) : undefined;
-      if (!found) return 'missing';
-      if (found instanceof Error) return found;
-      if (found.is === 'unknown') return 'missing';
-      if (found.is === 'unavailable') return 'unavailable';
-      if (found.is === 'here' || !found.transfer.use()) continue;
-      const { transfer } = found;
+      const fetched = options.fetch ? await fetchMissing(path) : undefined;
+      if (!fetched) return 'missing';
+      if (fetched instanceof Error) return fetched;
+      if (fetched.state === 'unknown') return 'missing';
+      if (fetched.state === 'unavailable') return 'unavailable';
+      if (fetched.state === 'here' || !fetched.transfer.addReader()) continue;
+      const { transfer } = fetched;
       try {
         const {
-          facts,
-          facts: { sha256 },
+          info,
+          info: { sha256 },
         } = transfer;
         const served = {
           path,
           absolute: context.root.absolute(path),
-          facts,
-          tag: sha256 === undefined ? undefined : makeTag(sha256),
+          info,
+          tag: sha256 === undefined ? undefined : makeETag(sha256),
         };
         return (
           (await sendContent(
@@ -78,11 +78,11 @@ export function createServeMedia(
             response,
             served,
             options,
-            sendBody(response, transfer.read),
+            createBodySender(response, transfer.read),
           )) ?? 'answered'
         );
       } finally {
-        await transfer.release();
+        await transfer.removeReader();
       }
     }
     return 'unavailable';
@@ -92,9 +92,9 @@ export function createServeMedia(
    * Undefined on a machine without a host id. An error if the database fails, since nobody knows
    * then whether the file exists.
    */
-  async function fetch(path: Path): Promise<Found | HttpError | undefined> {
+  async function fetchMissing(path: Path): Promise<FetchResult | HttpError | undefined> {
     try {
-      return await (await context.fetching())?.find(path);
+      return await (await context.fetcher())?.fetchFile(path);
     } catch (error) {
       return Object.assign(makeUnavailable(), { cause: error });
     }
@@ -105,7 +105,7 @@ export function createServeMedia(
     request: Request,
     response: Response,
     path: Path,
-  ): Promise<Answered | undefined> {
+  ): Promise<ServeResult | undefined> {
     let file;
     try {
       file = await context.root.openToServe(path);
@@ -113,34 +113,34 @@ export function createServeMedia(
       // Directories and symlinks are not served. Files of a sync dir without its marker are
       // fetched.
       if (
-        hasCode(error, 'NOT_A_FILE') ||
-        hasCode(error, 'SYMLINK_IN_PATH') ||
-        hasCode(error, 'BAD_PATH')
+        hasErrorCode(error, 'NOT_A_FILE') ||
+        hasErrorCode(error, 'SYMLINK_IN_PATH') ||
+        hasErrorCode(error, 'BAD_PATH')
       )
         return 'missing';
-      if (hasCode(error, 'NO_MARKER')) return undefined;
+      if (hasErrorCode(error, 'NO_MARKER')) return undefined;
       throw error;
     }
     if (!file) return undefined;
     try {
       const { tag, bytes } = options.etag
-        ? await context.tags.find(
+        ? await context.tags.getOrComputeTag(
             file,
-            (known) => isBodyWanted(request, known),
+            (known) => needsBody(request, known),
             () => context.root.openToServe(path),
             namesTag(request.headers),
           )
         : {};
-      const read: ReadPart = bytes
+      const readRange: ReadRange = bytes
         ? (position, length) => Promise.resolve(bytes.subarray(position, position + length))
-        : readFrom(file.handle);
+        : createFileReader(file.handle);
       return (
         (await sendContent(
           request,
           response,
-          { path, absolute: context.root.absolute(path), facts: file.seen, tag },
+          { path, absolute: context.root.absolute(path), info: file.info, tag },
           options,
-          sendBody(response, read),
+          createBodySender(response, readRange),
         )) ?? 'answered'
       );
     } finally {
@@ -161,18 +161,18 @@ export function createServeMedia(
       return;
     }
     handle(request, response)
-      .then((answered) => {
-        if (answered === 'answered') return;
-        if (typeof answered === 'object') {
-          next(answered);
+      .then((result) => {
+        if (result === 'answered') return;
+        if (typeof result === 'object') {
+          next(result);
           return;
         }
-        if (answered === 'unavailable') {
+        if (result === 'unavailable') {
           next(makeUnavailable());
           return;
         }
         if (!options.fallthrough) {
-          next(makeError(...refusals[answered], { 'Cache-Control': 'no-store' }));
+          next(makeHttpError(...refusalErrors[result], { 'Cache-Control': 'no-store' }));
           return;
         }
         forbidCachingOf404(response);
@@ -183,7 +183,7 @@ export function createServeMedia(
 }
 
 /** False if the answer has no content: for HEAD, or if the visitor has the file with this tag. */
-function isBodyWanted({ method, headers }: Request, tag: string): boolean {
+function needsBody({ method, headers }: Request, tag: string): boolean {
   return method !== 'HEAD' && headers['if-none-match']?.includes(tag) !== true;
 }
 
@@ -192,20 +192,25 @@ function isBodyWanted({ method, headers }: Request, tag: string): boolean {
  * answers of the next handler stay as they are.
  */
 function forbidCachingOf404(response: Response): void {
-  const writeHead = response.writeHead.bind(response) as (...given: unknown[]) => Response;
-  response.writeHead = (...given: unknown[]): Response => {
-    if (given[0] === 404 && !response.headersSent) response.setHeader('Cache-Control', 'no-store');
-    return writeHead(...given);
+  const writeHead = response.writeHead.bind(response) as (...headArgs: unknown[]) => Response;
+  response.writeHead = (...headArgs: unknown[]): Response => {
+    if (headArgs[0] === 404 && !response.headersSent)
+      response.setHeader('Cache-Control', 'no-store');
+    return writeHead(...headArgs);
   };
 }
 
 function makeUnavailable(): HttpError {
-  return makeError(503, 'This file is on another host that cannot be reached just now.', {
+  return makeHttpError(503, 'This file is on another host that cannot be reached just now.', {
     'Retry-After': '2',
     'Cache-Control': 'no-store',
   });
 }
 
-function makeError(status: number, message: string, headers: Record<string, string>): HttpError {
+function makeHttpError(
+  status: number,
+  message: string,
+  headers: Record<string, string>,
+): HttpError {
   return Object.assign(new Error(message), { status, statusCode: status, headers, expose: true });
 }

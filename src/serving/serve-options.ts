@@ -61,7 +61,7 @@ export type ResolvedServeOptions = Required<Omit<ServeOptions, 'setHeaders' | 't
   readonly trust: ReadonlySet<string>;
 };
 
-const defaults = {
+const defaultServeOptions = {
   acceptRanges: true,
   cacheControl: true,
   etag: true,
@@ -72,13 +72,16 @@ const defaults = {
   fallthrough: true,
   fetch: true,
 } as const;
-const known = [...Object.keys(defaults), 'setHeaders', 'trust'];
+const knownServeOptions = [...Object.keys(defaultServeOptions), 'setHeaders', 'trust'];
 
 /** @throws BAD_OPTION that names the unknown or malformed option */
 export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions {
-  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  const unknown = Object.keys(options).filter((name) => !knownServeOptions.includes(name));
   if (unknown.length > 0)
-    throw bad(`unknown option ${describeUnknown(unknown, known)}; known are ${known.join(', ')}`);
+    throw makeOptionError(
+      `unknown option ${describeUnknown(unknown, knownServeOptions)}; known are ` +
+        `${knownServeOptions.join(', ')}`,
+    );
   const { setHeaders, trust = [], ...all } = options;
   const rest = Object.fromEntries(
     Object.entries(all).filter(([, value]) => value !== undefined),
@@ -91,24 +94,24 @@ export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions
           ? !['deny', 'ignore', 'allow'].includes(value as string)
           : typeof value !== 'boolean'
     ) {
-      throw bad(`${name} has an invalid value: ${JSON.stringify(value)}`);
+      throw makeOptionError(`${name} has an invalid value: ${JSON.stringify(value)}`);
     }
   }
   if (setHeaders !== undefined && typeof setHeaders !== 'function')
-    throw bad('setHeaders must be a function');
+    throw makeOptionError('setHeaders must be a function');
   if (
     !Array.isArray(trust) ||
     trust.some((type) => typeof type !== 'string' || !type.includes('/'))
   )
-    throw bad('trust must be a list of content types such as "image/svg+xml"');
+    throw makeOptionError('trust must be a list of content types such as "image/svg+xml"');
   return {
-    ...defaults,
+    ...defaultServeOptions,
     ...rest,
     setHeaders,
     trust: new Set(trust.map((type) => (type as string).toLowerCase())),
   };
 }
 
-function bad(what: string): SyncMediaError {
+function makeOptionError(what: string): SyncMediaError {
   return new SyncMediaError('BAD_OPTION', `serveMedia: ${what}.`);
 }

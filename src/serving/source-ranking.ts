@@ -1,30 +1,30 @@
-import { allows } from '../decisions/wants.js';
+import { allowsPath } from '../decisions/wants.js';
 import type { Entry, Host, HostId, Path } from '../model/words.js';
 
 /** The weight of the newest latency in the moving average. */
-const weight = 0.3;
+const newestWeight = 0.3;
 
 /**
  * Ranks the hosts to fetch from: those that answered quickest first, those that failed recently
  * last.
  */
-export class Sources {
+export class SourceRanking {
   private readonly latency = new Map<HostId, number>();
   private readonly failedAt = new Map<HostId, number>();
 
-  /** @param shunMs how long a failure counts, in milliseconds */
+  /** @param failurePenaltyMs how long a failure counts, in milliseconds */
   constructor(
-    private readonly shunMs: number,
+    private readonly failurePenaltyMs: number,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  answered(host: HostId, ms: number): void {
+  recordLatency(host: HostId, ms: number): void {
     const before = this.latency.get(host);
-    this.latency.set(host, before === undefined ? ms : before + weight * (ms - before));
+    this.latency.set(host, before === undefined ? ms : before + newestWeight * (ms - before));
     this.failedAt.delete(host);
   }
 
-  failed(host: HostId): void {
+  recordFailure(host: HostId): void {
     this.failedAt.set(host, this.now());
   }
 
@@ -32,19 +32,19 @@ export class Sources {
    * Returns the hosts that hold this entry and may be asked for it. A host that was never asked
    * comes before those whose latency is known.
    */
-  rank(entry: Entry, hosts: readonly Host[], me: HostId): Host[] {
-    const able = hosts.filter(
+  rankHolders(entry: Entry, hosts: readonly Host[], me: HostId): Host[] {
+    const eligible = hosts.filter(
       (host) =>
         host.id !== me &&
         entry.heldBy.includes(host.id) &&
-        isAble(host, entry.path, entry.capturedBy),
+        maySendPath(host, entry.path, entry.capturedBy),
     );
-    const cost = (host: Host): number =>
-      (this.isShunned(host) ? 1e9 : 0) +
+    const computeCost = (host: Host): number =>
+      (this.hasFailedRecently(host) ? 1e9 : 0) +
       (host.status === 'paused' ? 1e6 : 0) +
       (this.latency.get(host.id) ?? 0);
-    return able
-      .map((host) => ({ host, cost: cost(host) }))
+    return eligible
+      .map((host) => ({ host, cost: computeCost(host) }))
       .sort((a, b) => a.cost - b.cost)
       .map(({ host }) => host);
   }
@@ -53,22 +53,26 @@ export class Sources {
    * Returns the hosts that captured this path and may be asked for it, those with the newest
    * capture first. Hosts that failed recently come last.
    */
-  rankCaptured<T extends { readonly host: HostId }>(
+  rankCapturingHosts<T extends { readonly host: HostId }>(
     path: Path,
     captured: readonly T[],
     hosts: readonly Host[],
     me: HostId,
   ): { host: Host; captured: T }[] {
-    const able = captured.flatMap((one) => {
+    const eligible = captured.flatMap((one) => {
       const host = hosts.find(({ id }) => id === one.host);
-      return host && host.id !== me && isAble(host, path, host.id) ? [{ host, captured: one }] : [];
+      return host && host.id !== me && maySendPath(host, path, host.id)
+        ? [{ host, captured: one }]
+        : [];
     });
-    return able.sort((a, b) => Number(this.isShunned(a.host)) - Number(this.isShunned(b.host)));
+    return eligible.sort(
+      (a, b) => Number(this.hasFailedRecently(a.host)) - Number(this.hasFailedRecently(b.host)),
+    );
   }
 
-  private isShunned({ id }: Host): boolean {
+  private hasFailedRecently({ id }: Host): boolean {
     const failed = this.failedAt.get(id);
-    return failed !== undefined && this.now() - failed < this.shunMs;
+    return failed !== undefined && this.now() - failed < this.failurePenaltyMs;
   }
 }
 
@@ -76,10 +80,10 @@ export class Sources {
  * Whether a host may be asked for a path. The host that captured it has it, even if it is not
  * ready yet.
  */
-function isAble(host: Host, path: Path, capturedBy: HostId): boolean {
+function maySendPath(host: Host, path: Path, capturedBy: HostId): boolean {
   return (
     (host.status === 'approved' || host.status === 'paused') &&
     (host.passive || host.readyAt !== undefined || host.id === capturedBy) &&
-    allows(host, path)
+    allowsPath(host, path)
   );
 }

@@ -1,9 +1,9 @@
 import type { HostId } from '../model/words.js';
-import { Slots } from './semaphore.js';
+import { Semaphore } from './semaphore.js';
 
 /** Gives each source its own slots, so that a slow one leaves room for the others. */
-export class Shares {
-  private readonly ofSource = new Map<HostId, Slots>();
+export class SourceSemaphores {
+  private readonly bySource = new Map<HostId, Semaphore>();
 
   /** Takes the limits of `Semaphore`, for each source. */
   constructor(
@@ -16,15 +16,16 @@ export class Shares {
    * Returns a function that frees the slot; undefined if none is free, with `waits` after waiting
    * for one.
    */
-  async take(source: HostId, waits: boolean): Promise<(() => void) | undefined> {
-    const slots = this.ofSource.get(source) ?? new Slots(this.width, this.queue, this.waitMs);
-    this.ofSource.set(source, slots);
-    const free = waits || slots.hasFree ? await slots.take() : undefined;
-    if (!free) return undefined;
+  async acquire(source: HostId, waits: boolean): Promise<(() => void) | undefined> {
+    const semaphore =
+      this.bySource.get(source) ?? new Semaphore(this.width, this.queue, this.waitMs);
+    this.bySource.set(source, semaphore);
+    const release = waits || semaphore.hasFree ? await semaphore.acquire() : undefined;
+    if (!release) return undefined;
     return () => {
-      free();
+      release();
       // Idle sources are dropped, so that retired hosts do not accumulate.
-      if (slots.isIdle) this.ofSource.delete(source);
+      if (semaphore.isIdle) this.bySource.delete(source);
     };
   }
 }

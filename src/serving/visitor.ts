@@ -6,17 +6,17 @@ import type { Socket } from 'node:net';
  * Signals that abort when a connection ends: one listener for each connection, however many
  * requests a visitor sends on it.
  */
-const ends = new WeakMap<Socket, AbortSignal>();
+const connectionEnds = new WeakMap<Socket, AbortSignal>();
 
 /** The receiver of a response: whether it is still connected, and when it takes more bytes. */
 export class Visitor {
   private isGone = false;
-  private leaving: AbortController | undefined;
-  private readonly connection: AbortSignal | undefined;
+  private goneController: AbortController | undefined;
+  private readonly connectionEnd: AbortSignal | undefined;
   private wake = (): void => undefined;
-  private readonly leave = (): void => {
+  private readonly markGone = (): void => {
     this.isGone = true;
-    this.leaving?.abort();
+    this.goneController?.abort();
     this.wake();
   };
   private readonly onDrain = (): void => {
@@ -31,33 +31,33 @@ export class Visitor {
     private readonly response: ServerResponse,
     private readonly stalledMs: number,
   ) {
-    response.on('close', this.leave).on('drain', this.onDrain);
+    response.on('close', this.markGone).on('drain', this.onDrain);
     // A response that waits behind another one on its connection gets no event when that
     // connection ends.
     if (response.socket === null) {
-      this.connection = findEnd(response.req.socket);
-      this.connection.addEventListener('abort', this.leave);
+      this.connectionEnd = getConnectionEnd(response.req.socket);
+      this.connectionEnd.addEventListener('abort', this.markGone);
     }
-    if (response.destroyed || this.connection?.aborted) this.leave();
+    if (response.destroyed || this.connectionEnd?.aborted) this.markGone();
   }
 
-  get left(): boolean {
+  get hasLeft(): boolean {
     return this.isGone;
   }
 
   /** Aborts once the visitor is gone. Made on first use, since most responses do not need it. */
-  get gone(): AbortSignal {
-    this.leaving ??= new AbortController();
-    if (this.isGone) this.leaving.abort();
-    return this.leaving.signal;
+  get goneSignal(): AbortSignal {
+    this.goneController ??= new AbortController();
+    if (this.isGone) this.goneController.abort();
+    return this.goneController.signal;
   }
 
   /** Resolves when the visitor has taken the written bytes, or is gone. */
-  async takes(): Promise<void> {
+  async waitForDrain(): Promise<void> {
     if (this.isGone) return;
     const stalled = setTimeout(() => {
       this.response.destroy();
-      this.leave();
+      this.markGone();
     }, this.stalledMs);
     await new Promise<void>((resolve) => {
       this.wake = resolve;
@@ -67,14 +67,14 @@ export class Visitor {
 
   /** Removes the listeners. The visitor is not used after that. */
   release(): void {
-    this.response.off('close', this.leave).off('drain', this.onDrain);
-    this.connection?.removeEventListener('abort', this.leave);
+    this.response.off('close', this.markGone).off('drain', this.onDrain);
+    this.connectionEnd?.removeEventListener('abort', this.markGone);
   }
 }
 
-function findEnd(socket: Socket): AbortSignal {
-  const known = ends.get(socket);
-  if (known) return known;
+function getConnectionEnd(socket: Socket): AbortSignal {
+  const existing = connectionEnds.get(socket);
+  if (existing) return existing;
   const ended = new AbortController();
   if (socket.destroyed) ended.abort();
   else
@@ -83,6 +83,6 @@ function findEnd(socket: Socket): AbortSignal {
     });
   // Each response that waits its turn on the connection adds a listener.
   setMaxListeners(0, ended.signal);
-  ends.set(socket, ended.signal);
+  connectionEnds.set(socket, ended.signal);
   return ended.signal;
 }

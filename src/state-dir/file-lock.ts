@@ -3,15 +3,15 @@ import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../model/errors.js';
 import { dateOpen } from '../replica/descriptor.js';
-import { describeProcess, isProcessDead } from './process-identity.js';
+import { describeThisProcess, isProcessDead } from './process-identity.js';
 
 /**
  * The owner of a lock touches its file this often. After `STILL_MS` without a touch another
  * process takes the lock over.
  */
-const TOUCH_MS = 1_000;
-const STILL_MS = 8_000;
-const WAIT_MS = 30_000;
+const LOCK_TOUCH_MS = 1_000;
+const STALE_AFTER_MS = 8_000;
+const LOCK_WAIT_MS = 30_000;
 
 /**
  * Runs `work` while this process holds the lock file `lock`. A waiting process takes the lock
@@ -25,17 +25,17 @@ export async function withLock<T>(
   lock: string,
   work: (checkHeld: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const mine = `${describeProcess()} ${randomBytes(8).toString('hex')}`;
-  const held = await acquire(lock, mine);
+  const ownContent = `${describeThisProcess()} ${randomBytes(8).toString('hex')}`;
+  const handle = await acquireLock(lock, ownContent);
   let touched = Promise.resolve();
   const timer = setInterval(() => {
     // The handle refers to our own file, even if another process has replaced it.
-    touched = touched.then(() => dateOpen(held, Date.now() / 1000)).catch(() => undefined);
-  }, TOUCH_MS);
+    touched = touched.then(() => dateOpen(handle, Date.now() / 1000)).catch(() => undefined);
+  }, LOCK_TOUCH_MS);
   timer.unref();
   try {
     return await work(async () => {
-      if ((await readLock(lock)) !== mine)
+      if ((await readLock(lock)) !== ownContent)
         throw new SyncMediaError(
           'TIMED_OUT',
           `the lock ${lock} was taken over: this process stood still for too long`,
@@ -44,23 +44,23 @@ export async function withLock<T>(
   } finally {
     clearInterval(timer);
     await touched;
-    await held.close();
-    if ((await readLock(lock)) === mine) await rm(lock, { force: true });
+    await handle.close();
+    if ((await readLock(lock)) === ownContent) await rm(lock, { force: true });
   }
 }
 
-async function acquire(lock: string, mine: string): Promise<FileHandle> {
-  const deadline = performance.now() + WAIT_MS;
-  const watch = new StillWatch(lock),
-    breaker = new StillWatch(`${lock}.break`);
+async function acquireLock(lock: string, ownContent: string): Promise<FileHandle> {
+  const deadline = performance.now() + LOCK_WAIT_MS;
+  const watch = new StaleLockDetector(lock),
+    breaker = new StaleLockDetector(`${lock}.break`);
   for (;;) {
-    const held = await createLock(lock, mine);
-    if (held) return held;
+    const handle = await createLock(lock, ownContent);
+    if (handle) return handle;
     if (await watch.isStale()) await breakLock(watch, breaker);
     else if (performance.now() > deadline)
       throw new SyncMediaError(
         'TIMED_OUT',
-        `waited ${String(WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`,
+        `waited ${String(LOCK_WAIT_MS / 1000)} s for the lock ${lock}: another process holds it`,
       );
     else await sleep(5 + Math.random() * 45);
   }
@@ -89,9 +89,9 @@ function readLock(lock: string): Promise<string | undefined> {
 }
 
 /** Observes a lock file on behalf of a process that waits for it. */
-class StillWatch {
-  private seen = '';
-  private since = 0;
+class StaleLockDetector {
+  private lastSeen = '';
+  private unchangedSince = 0;
 
   constructor(readonly path: string) {}
 
@@ -109,11 +109,11 @@ class StillWatch {
     if (await isProcessDead(owner)) return true;
     const now = performance.now(),
       seen = `${String(there.ino)} ${String(there.mtimeNs)} ${content}`;
-    if (seen !== this.seen) {
-      this.seen = seen;
-      this.since = now;
+    if (seen !== this.lastSeen) {
+      this.lastSeen = seen;
+      this.unchangedSince = now;
     }
-    return now - this.since > STILL_MS;
+    return now - this.unchangedSince > STALE_AFTER_MS;
   }
 }
 
@@ -123,9 +123,9 @@ class StillWatch {
  * that. It names no owner, so it can only go stale by age, and two processes never break it at
  * the same time.
  */
-async function breakLock(lock: StillWatch, breaker: StillWatch): Promise<void> {
-  const held = await createLock(breaker.path, '');
-  if (!held) {
+async function breakLock(lock: StaleLockDetector, breaker: StaleLockDetector): Promise<void> {
+  const handle = await createLock(breaker.path, '');
+  if (!handle) {
     if (await breaker.isStale()) await rm(breaker.path, { force: true });
     await sleep(5 + Math.random() * 45);
     return;
@@ -133,7 +133,7 @@ async function breakLock(lock: StillWatch, breaker: StillWatch): Promise<void> {
   try {
     if (await lock.isStale()) await rm(lock.path, { force: true });
   } finally {
-    await held.close();
+    await handle.close();
     await rm(breaker.path, { force: true });
   }
 }

@@ -34,15 +34,15 @@ export interface ListeningSocket {
   readonly inode: string;
 }
 
-const probeMs = 1_000;
+const probeTimeoutMs = 1_000;
 /** Computed at first use. None of it changes while this process lives. */
-let own: ProcessIdentity | undefined;
+let ownIdentity: ProcessIdentity | undefined;
 
 /**
  * Formats this process's identity as one word for storage. The boot id comes first, up to a
  * colon.
  */
-export function describeProcess(): string {
+export function describeThisProcess(): string {
   const {
     bootId,
     pid,
@@ -50,7 +50,7 @@ export function describeProcess(): string {
     pidNamespace,
     timeNamespace,
     startTime,
-  } = (own ??= identifyProcess());
+  } = (ownIdentity ??= identifyProcess());
   return [bootId, String(pid), host, pidNamespace, timeNamespace, startTime]
     .map((field) => encodeURIComponent(field))
     .join(':');
@@ -72,10 +72,10 @@ export function nameProcess(described: string): string {
  */
 export async function isProcessDead(described: string, socket?: ListeningSocket): Promise<boolean> {
   const other = parseIdentity(described),
-    me = (own ??= identifyProcess());
+    me = (ownIdentity ??= identifyProcess());
   // Where the host name stands for the boot id, it may be that of another machine.
   if (!other || other.bootId !== me.bootId || me.bootId === me.hostname) return false;
-  return hasEnded(other, me) || (socket !== undefined && (await isDeserted(socket)));
+  return hasProcessEnded(other, me) || (socket !== undefined && (await isSocketDeserted(socket)));
 }
 
 /** Reads device and inode of a file; undefined if there is none. */
@@ -84,7 +84,7 @@ export async function readInode(path: string): Promise<string | undefined> {
   return found && `${String(found.dev)}:${String(found.ino)}`;
 }
 
-function hasEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
+function hasProcessEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
   const isVisible =
     other.startTime !== '' &&
     me.startTime !== '' &&
@@ -93,7 +93,7 @@ function hasEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
     other.pidNamespace === me.pidNamespace &&
     other.timeNamespace === me.timeNamespace;
   if (!isVisible) return false;
-  const now = readProcess(other.pid);
+  const now = readProcessStat(other.pid);
   // `/proc` may hide processes of other users (hidepid). A signal shows whether the process
   // exists.
   if (!now) return !canBeSignalled(other.pid);
@@ -104,7 +104,7 @@ function hasEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
  * Whether nobody listens at the socket any more. A stopped process counts as listening, since the
  * kernel accepts the connection.
  */
-async function isDeserted({ path, inode }: ListeningSocket): Promise<boolean> {
+async function isSocketDeserted({ path, inode }: ListeningSocket): Promise<boolean> {
   // In a copied state folder the file is another one and says nothing about that process.
   if ((await readInode(path)) !== inode) return false;
   return new Promise<boolean>((resolve) => {
@@ -113,7 +113,7 @@ async function isDeserted({ path, inode }: ListeningSocket): Promise<boolean> {
       socket.destroy();
       resolve(deserted);
     };
-    socket.setTimeout(probeMs, () => {
+    socket.setTimeout(probeTimeoutMs, () => {
       answer(false);
     });
     socket.on('connect', () => {
@@ -127,12 +127,12 @@ async function isDeserted({ path, inode }: ListeningSocket): Promise<boolean> {
 
 function identifyProcess(): ProcessIdentity {
   return {
-    bootId: readText('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname(),
+    bootId: readProcText('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname(),
     pid: process.pid,
     hostname: hostname(),
-    pidNamespace: readLink('/proc/self/ns/pid'),
-    timeNamespace: readLink('/proc/self/ns/time'),
-    startTime: isProcOurs() ? (readProcess(process.pid)?.startTime ?? '') : '',
+    pidNamespace: readProcLink('/proc/self/ns/pid'),
+    timeNamespace: readProcLink('/proc/self/ns/time'),
+    startTime: isProcOurs() ? (readProcessStat(process.pid)?.startTime ?? '') : '',
   };
 }
 
@@ -154,12 +154,12 @@ function parseIdentity(described: string): ProcessIdentity | undefined {
  * another.
  */
 function isProcOurs(): boolean {
-  const pids = /^NSpid:\s*(.+)$/m.exec(readText('/proc/self/status') ?? '')?.[1];
+  const pids = /^NSpid:\s*(.+)$/m.exec(readProcText('/proc/self/status') ?? '')?.[1];
   return pids?.trim() === String(process.pid);
 }
 
-function readProcess(pid: number): { startTime: string; hasExited: boolean } | undefined {
-  const text = readText(`/proc/${String(pid)}/stat`);
+function readProcessStat(pid: number): { startTime: string; hasExited: boolean } | undefined {
+  const text = readProcText(`/proc/${String(pid)}/stat`);
   if (text === undefined) return undefined;
   // The second field, the program's name in parentheses, may contain any character.
   const [state = '', ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');
@@ -178,7 +178,7 @@ function canBeSignalled(pid: number): boolean {
   }
 }
 
-function readText(path: string): string | undefined {
+function readProcText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -186,7 +186,7 @@ function readText(path: string): string | undefined {
   }
 }
 
-function readLink(path: string): string {
+function readProcLink(path: string): string {
   try {
     return readlinkSync(path);
   } catch {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { HostId } from '../model/words.js';
 import { replaceFile } from './replace-file.js';
 
@@ -9,7 +9,7 @@ import { replaceFile } from './replace-file.js';
  * This host's state as `init` stored it in the state folder (`host.json`). The host's own root
  * and keys come from here, never from a row.
  */
-export interface State {
+export interface HostState {
   format: 1;
   id: HostId;
   hostname: string;
@@ -31,11 +31,11 @@ export interface State {
    * The last registration, used if the row cannot be trusted. Absent if an older version wrote
    * the file.
    */
-  registered?: Registered;
+  registered?: StoredRegistration;
   createdAt: string;
 }
 
-export interface Registered {
+export interface StoredRegistration {
   readonly url: string;
   readonly sshPort: number;
   readonly username: string;
@@ -45,7 +45,7 @@ export interface Registered {
   readonly hostKeys: readonly string[];
 }
 
-const fileIn = (stateDir: string): string => join(stateDir, 'host.json');
+const getStateFile = (stateDir: string): string => join(stateDir, 'host.json');
 
 /**
  * Reads the stored state. Synchronous and cheap, because the plugin calls it at the first save.
@@ -53,8 +53,8 @@ const fileIn = (stateDir: string): string => join(stateDir, 'host.json');
  * @returns undefined on a machine that was never initialised
  * @throws BAD_STATE if it cannot be read or is malformed, FORMAT_TOO_NEW
  */
-export function readState(stateDir: string): State | undefined {
-  const file = fileIn(stateDir);
+export function readState(stateDir: string): HostState | undefined {
+  const file = getStateFile(stateDir);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -62,7 +62,7 @@ export function readState(stateDir: string): State | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new SyncMediaError(
       'BAD_STATE',
-      `${file} cannot be read (${messageOf(error)}): let the user who runs the app own it`,
+      `${file} cannot be read (${getErrorMessage(error)}): let the user who runs the app own it`,
       { cause: error },
     );
   }
@@ -70,15 +70,15 @@ export function readState(stateDir: string): State | undefined {
 }
 
 /** Writes the state atomically. Creates a missing folder with mode 0700. */
-export async function writeState(stateDir: string, state: State): Promise<void> {
+export async function writeState(stateDir: string, state: HostState): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   await chmod(stateDir, 0o700);
-  await replaceFile(fileIn(stateDir), `${JSON.stringify(state, null, 2)}\n`, 0o600);
+  await replaceFile(getStateFile(stateDir), `${JSON.stringify(state, null, 2)}\n`, 0o600);
 }
 
 /** Makes this machine one that was never initialised. */
 export async function removeState(stateDir: string): Promise<void> {
-  await rm(fileIn(stateDir), { force: true });
+  await rm(getStateFile(stateDir), { force: true });
 }
 
 /**
@@ -87,8 +87,8 @@ export async function removeState(stateDir: string): Promise<void> {
  * @throws BAD_STATE
  */
 export async function checkStateDir(stateDir: string, root: string): Promise<void> {
-  const [state, media] = await Promise.all([realPathOf(stateDir), realPathOf(root)]);
-  if (liesIn(state, media) || liesIn(media, state)) {
+  const [state, media] = await Promise.all([resolveRealPath(stateDir), resolveRealPath(root)]);
+  if (isInDir(state, media) || isInDir(media, state)) {
     throw new SyncMediaError(
       'BAD_STATE',
       `the state folder ${stateDir} and the root ${root} lie within one another: give another ` +
@@ -108,12 +108,12 @@ export async function checkStateDir(stateDir: string, root: string): Promise<voi
 }
 
 /** Whether `path` is `dir` or below it. */
-export function liesIn(path: string, dir: string): boolean {
+export function isInDir(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir.endsWith(sep) ? dir : dir + sep);
 }
 
 /** Resolves the real path, also of a path that does not exist yet. */
-async function realPathOf(path: string): Promise<string> {
+async function resolveRealPath(path: string): Promise<string> {
   const missing: string[] = [];
   for (let at = path; ; at = dirname(at)) {
     const real = await realpath(at).catch(() => undefined);
@@ -123,7 +123,7 @@ async function realPathOf(path: string): Promise<string> {
   }
 }
 
-function parseState(file: string, text: string): State {
+function parseState(file: string, text: string): HostState {
   const malformed = (what: string): SyncMediaError =>
     new SyncMediaError(
       'BAD_STATE',
@@ -160,15 +160,15 @@ function parseState(file: string, text: string): State {
     throw malformed('publicKeyFile');
   if (!Array.isArray(state.syncDirs) || !state.syncDirs.every((dir) => typeof dir === 'string'))
     throw malformed('syncDirs');
-  if (state.registered !== undefined && !isRegistered(state.registered))
+  if (state.registered !== undefined && !isStoredRegistration(state.registered))
     throw malformed('registered');
   const database = state.database as Record<string, unknown> | null | undefined;
   if (typeof database?.id !== 'string' || typeof database.name !== 'string')
     throw malformed('database');
-  return value as State;
+  return value as HostState;
 }
 
-function isRegistered(value: unknown): value is Registered {
+function isStoredRegistration(value: unknown): value is StoredRegistration {
   if (typeof value !== 'object' || value === null) return false;
   const { url, sshPort, username, syncDirs, publicKey, hostKeys } = value as Record<
     string,

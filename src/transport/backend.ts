@@ -1,10 +1,10 @@
 import type {
   Change,
   Difference,
-  Facts,
+  FileInfo,
   Failure,
   Host,
-  Outcome,
+  DeliveryOutcome,
   Path,
   SyncDir,
 } from '../model/words.js';
@@ -24,8 +24,12 @@ export interface Backend {
    * already is. Idempotent.
    */
   prepare(host: Host, dirs: readonly SyncDir[], signal: AbortSignal): Promise<Failure | undefined>;
-  send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
-  fetch(from: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<Outcome>;
+  send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<DeliveryOutcome>;
+  fetch(
+    from: Host,
+    changes: readonly Change[],
+    signal: AbortSignal,
+  ): AsyncIterable<DeliveryOutcome>;
   /**
    * Lists differences and changes nothing. Omits excluded paths and everything below
    * `.syncmedia`.
@@ -49,7 +53,7 @@ export interface Backend {
     from: Host,
     path: Path,
     signal: AbortSignal,
-  ): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }>;
+  ): Promise<{ info: FileInfo; body: AsyncIterable<Uint8Array> }>;
   /** Ends all connections and processes of this backend. */
   close(): Promise<void>;
 }

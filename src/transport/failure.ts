@@ -1,5 +1,5 @@
-import { messageOf, SyncMediaError, type ErrorCode } from '../model/errors.js';
-import type { Change, Failure, Outcome } from '../model/words.js';
+import { getErrorMessage, SyncMediaError, type ErrorCode } from '../model/errors.js';
+import type { Change, Failure, DeliveryOutcome } from '../model/words.js';
 
 /** The path itself is at fault. Trying again changes nothing. */
 const FOR_GOOD: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
@@ -22,13 +22,13 @@ const OF_HOST: readonly ErrorCode[] = [
 ];
 
 /** Converts an error to a failure of the host, or of the path that was worked on. */
-export function asFailure(error: unknown, of: Failure['of']): Failure {
+export function toFailure(error: unknown, scope: Failure['scope']): Failure {
   const code = error instanceof SyncMediaError ? error.code : 'TRANSFER_FAILED';
   return {
     code,
-    message: messageOf(error),
+    message: getErrorMessage(error),
     retryable: !FOR_GOOD.includes(code),
-    of: OF_HOST.includes(code) ? 'host' : of,
+    scope: OF_HOST.includes(code) ? 'host' : scope,
   };
 }
 
@@ -38,15 +38,15 @@ export function throwFailure({ code, message }: Failure): never {
 }
 
 /** The outcome of a change that failed: refused if trying again changes nothing. */
-export function failed(change: Change, via: string, failure: Failure): Outcome {
+export function makeFailedOutcome(change: Change, via: string, failure: Failure): DeliveryOutcome {
   return { change, via, bytes: 0, result: failure.retryable ? 'failed' : 'refused', failure };
 }
 
-export function cancelled(): Failure {
+export function makeCancelledFailure(): Failure {
   return {
     code: 'CANCELLED',
     message: 'It was cancelled; what was under way may still have landed.',
     retryable: true,
-    of: 'host',
+    scope: 'host',
   };
 }

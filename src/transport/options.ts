@@ -1,19 +1,19 @@
 import type { Log } from '../model/log.js';
 import type { CheckedMarkers } from '../replica/checked-markers.js';
-import type { Judge } from '../replica/disk.js';
+import type { ReplacedFileResolver } from '../replica/disk.js';
 import type { KnownAreas } from '../replica/known-areas.js';
-import type { Root } from '../replica/replica.js';
+import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
 import type { Ssh } from './ssh/ssh.js';
 import type { HostId, Path, Version } from '../model/words.js';
-import type { Sources } from './rsync/small-files/sources.js';
+import type { SourceReader } from './rsync/small-files/sources.js';
 
 /**
  * The version that is being placed at a path. `ruled`: a conflict rule decided it, not the
  * ledger's order. `overrules`: a rule decided earlier that it wins.
  */
-export interface Sent {
+export interface IncomingVersion {
   readonly version: Version;
   readonly ruled: boolean;
   readonly overrules?: boolean;
@@ -23,10 +23,13 @@ export interface Sent {
  * Makes the resolver for files that are replaced on the disk of host `at`. `sentTo` returns
  * the version that is being placed at a path.
  */
-export type JudgeAt = (at: HostId, sentTo: (path: Path) => Sent | undefined) => Judge;
+export type CreateResolver = (
+  at: HostId,
+  findIncoming: (path: Path) => IncomingVersion | undefined,
+) => ReplacedFileResolver;
 
 /** Describes one rsync that was started, for counting. */
-export interface Call {
+export interface RsyncCall {
   readonly host: HostId;
   readonly kind: 'transfer' | 'verify' | 'compare';
   readonly files: number;
@@ -35,12 +38,12 @@ export interface Call {
 
 export interface RsyncBackendOptions {
   /** This host's replica. */
-  readonly root: Root;
+  readonly replica: Replica;
   readonly dirs: () => SyncDirs;
   readonly self: HostId;
   /** Owned by the backend, which closes it. */
   readonly ssh: Ssh;
-  readonly judgeAt: JudgeAt;
+  readonly createResolver: CreateResolver;
   /** Milliseconds without progress after which an operation is given up. */
   readonly timeoutMs: number;
   /** KiB/s for each rsync. Undefined: no limit. */
@@ -58,13 +61,13 @@ export interface RsyncBackendOptions {
    * Default 32 MiB.
    */
   readonly largeFileFrom?: number;
-  readonly onCall?: (call: Call) => void;
+  readonly onCall?: (call: RsyncCall) => void;
 }
 
 /** Shared by all deliveries of one backend. */
-export interface Shared extends RsyncBackendOptions {
+export interface RsyncBackendContext extends RsyncBackendOptions {
   readonly markers: CheckedMarkers;
   readonly areas: KnownAreas;
   readonly tmpFolders: TmpFolders;
-  readonly sources: Sources;
+  readonly sources: SourceReader;
 }

@@ -1,9 +1,9 @@
 import { isBackAtPath } from '../replica/replaced.js';
-import { remove } from '../replica/place.js';
-import type { Change, Outcome } from '../model/words.js';
-import { asFailure, cancelled, failed } from './failure.js';
-import { inParallel } from '../util/map-concurrently.js';
-import type { Route } from './transfer-route.js';
+import { removeFile } from '../replica/place.js';
+import type { Change, DeliveryOutcome } from '../model/words.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from './failure.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
+import type { TransferRoute } from './transfer-route.js';
 
 const AT_ONCE = 8;
 
@@ -12,19 +12,19 @@ const AT_ONCE = 8;
  * ledger does not know it.
  */
 export async function* removeFiles(
-  route: Route,
+  route: TransferRoute,
   changes: readonly Change[],
   via: string,
   signal: AbortSignal,
-): AsyncGenerator<Outcome> {
+): AsyncGenerator<DeliveryOutcome> {
   const known = new Set<string>();
-  yield* inParallel(changes, AT_ONCE, async (change): Promise<Outcome> => {
-    if (signal.aborted) return failed(change, via, cancelled());
+  yield* mapConcurrently(changes, AT_ONCE, async (change): Promise<DeliveryOutcome> => {
+    if (signal.aborted) return makeFailedOutcome(change, via, makeCancelledFailure());
     try {
-      const judged = await remove(route.receiver, change.path, route.judge, known);
-      return { change, via, bytes: 0, result: isBackAtPath(judged) ? 'kept' : 'delivered' };
+      const resolved = await removeFile(route.receiver, change.path, route.resolver, known);
+      return { change, via, bytes: 0, result: isBackAtPath(resolved) ? 'kept' : 'delivered' };
     } catch (error) {
-      return failed(change, via, asFailure(error, 'path'));
+      return makeFailedOutcome(change, via, toFailure(error, 'path'));
     }
   });
 }

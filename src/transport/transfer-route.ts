@@ -1,27 +1,32 @@
 import { statfs } from 'node:fs/promises';
-import type { Judge } from '../replica/disk.js';
-import { inPlace, prepareAreas, prepareMissing, type Place } from '../replica/areas.js';
-import { localDisk, notAFile } from '../replica/node-disk.js';
-import { belowDir, checkParents } from '../replica/parents.js';
+import type { ReplacedFileResolver } from '../replica/disk.js';
+import {
+  resolveInDir,
+  prepareAreas,
+  prepareMissingAreas,
+  type SyncDirLocation,
+} from '../replica/areas.js';
+import { nodeDisk, makeNotAFileError } from '../replica/node-disk.js';
+import { getPathInDir, checkParentDirs } from '../replica/parents.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
-import type { Connection } from './ssh/connection.js';
-import type { Change, Facts, Host, Path, Seen, SyncDir } from '../model/words.js';
+import type { SshConnection } from './ssh/connection.js';
+import type { Change, FileInfo, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
 import { throwFailure } from './failure.js';
-import type { Sent, Shared } from './options.js';
+import type { IncomingVersion, RsyncBackendContext } from './options.js';
 
-export type Put = Change & { readonly do: 'put' };
+export type PutChange = Change & { readonly do: 'put' };
 
 /** The two ends of a transfer: one sync dir on this host and on the other one. */
-export interface Route {
+export interface TransferRoute {
   readonly direction: 'send' | 'fetch';
   readonly host: Host;
   readonly dir: SyncDir;
-  readonly connection: Connection;
+  readonly connection: SshConnection;
   /** The sync dir on this host's disk and on the other host's. */
-  readonly here: Place;
-  readonly there: Place;
-  readonly receiver: Place;
-  readonly judge: Judge;
+  readonly here: SyncDirLocation;
+  readonly there: SyncDirLocation;
+  readonly receiver: SyncDirLocation;
+  readonly resolver: ReplacedFileResolver;
   /** Checks that both ends have their markers and working folders. Nothing is placed before. */
   check(): Promise<void>;
   /** Chooses the folder of the receiver's tmp area in which a file is written. */
@@ -34,7 +39,7 @@ export interface Route {
    *
    * @param known directories that were looked at before
    */
-  observe(path: Path, known: Set<string>): Promise<Seen | undefined>;
+  observe(path: Path, known: Set<string>): Promise<LocalFileInfo | undefined>;
   /** Free bytes on the receiving disk; undefined if the server does not tell. */
   freeBytes(): Promise<number | undefined>;
 }
@@ -45,7 +50,11 @@ export interface Route {
 const REMOTE_HASH_LIMIT = 64 * 1024 * 1024;
 
 /** Locates a sync dir on another host. */
-export function remotePlace(connection: Connection, host: Host, dir: SyncDir): Place {
+export function locateRemoteDir(
+  connection: SshConnection,
+  host: Host,
+  dir: SyncDir,
+): SyncDirLocation {
   return {
     disk: connection.disk,
     dirPath: `${host.rootPath.replace(/\/+$/, '')}/${dir.path}`,
@@ -61,27 +70,30 @@ export function remotePlace(connection: Connection, host: Host, dir: SyncDir): P
  *
  * @throws NO_MARKER; what the disks throw
  */
-export async function openRoute(
-  shared: Pick<Shared, 'root' | 'self' | 'judgeAt' | 'markers' | 'areas' | 'tmpFolders'>,
-  connection: Connection,
+export async function openTransferRoute(
+  shared: Pick<
+    RsyncBackendContext,
+    'replica' | 'self' | 'createResolver' | 'markers' | 'areas' | 'tmpFolders'
+  >,
+  connection: SshConnection,
   host: Host,
   dir: SyncDir,
-  direction: Route['direction'],
+  direction: TransferRoute['direction'],
   changes: readonly Change[],
-): Promise<Route> {
-  const { root, self, judgeAt } = shared;
-  const there = remotePlace(connection, host, dir);
-  const isKnown = direction === 'send' && shared.markers.knows(there.disk, there.dirPath);
+): Promise<TransferRoute> {
+  const { replica, self, createResolver } = shared;
+  const there = locateRemoteDir(connection, host, dir);
+  const isKnown = direction === 'send' && shared.markers.has(there.disk, there.dirPath);
   // The source of a small file is checked together with that file.
-  const here: Place = {
-    disk: localDisk,
-    dirPath: isKnown ? root.absolute(dir.path) : await root.realDir(dir),
+  const here: SyncDirLocation = {
+    disk: nodeDisk,
+    dirPath: isKnown ? replica.absolute(dir.path) : await replica.resolveRealDir(dir),
     dir: dir.path,
   };
-  const place = direction === 'send' ? there : here;
+  const location = direction === 'send' ? there : here;
   let checking: Promise<void> | undefined;
   const check = (): Promise<void> => {
-    checking ??= checkEnds(shared, host, { dir, there, receiver: place });
+    checking ??= checkRouteEnds(shared, host, { dir, there, receiver: location });
     checking.catch(() => {
       /* Awaited before a file is placed. */
     });
@@ -91,9 +103,9 @@ export async function openRoute(
   const ignoresCase =
     direction === 'send'
       ? shared.markers.ignoresCase(there.disk, there.dirPath)
-      : root.ignoresCase(dir);
-  const receiver = ignoresCase ? { ...place, ignoresCase: true } : place;
-  const sent = new Map(changes.map((change) => [change.path, sentBy(change)]));
+      : replica.ignoresCase(dir);
+  const receiver = ignoresCase ? { ...location, ignoresCase: true } : location;
+  const incoming = new Map(changes.map((change) => [change.path, toIncomingVersion(change)]));
   return {
     direction,
     host,
@@ -106,17 +118,17 @@ export async function openRoute(
     tmpFolders: shared.tmpFolders,
     repair: () => {
       shared.tmpFolders.forget(receiver);
-      return prepareMissing(receiver);
+      return prepareMissingAreas(receiver);
     },
-    judge: judgeAt(direction === 'send' ? host.id : self, (path) => sent.get(path)),
+    resolver: createResolver(direction === 'send' ? host.id : self, (path) => incoming.get(path)),
     observe: (path, known) =>
-      direction === 'send' ? root.observe(path) : observeThere(there, path, known),
+      direction === 'send' ? replica.observe(path) : observeRemoteFile(there, path, known),
     freeBytes: () =>
-      direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : freeBytesHere(here),
+      direction === 'send' ? connection.sftp.freeBytes(there.dirPath) : readLocalFreeBytes(here),
   };
 }
 
-function sentBy(change: Change): Sent {
+function toIncomingVersion(change: Change): IncomingVersion {
   return {
     version: change.version,
     ruled: change.do === 'put' && change.rule !== undefined,
@@ -124,10 +136,10 @@ function sentBy(change: Change): Sent {
   };
 }
 
-async function checkEnds(
-  { root, markers, areas }: Pick<Shared, 'root' | 'markers' | 'areas'>,
+async function checkRouteEnds(
+  { replica, markers, areas }: Pick<RsyncBackendContext, 'replica' | 'markers' | 'areas'>,
   host: Host,
-  { dir, there, receiver }: Pick<Route, 'dir' | 'there' | 'receiver'>,
+  { dir, there, receiver }: Pick<TransferRoute, 'dir' | 'there' | 'receiver'>,
 ): Promise<void> {
   // Search for the working folders meanwhile. They are made only beside a valid marker.
   const looking = areas.lacks(receiver);
@@ -135,7 +147,7 @@ async function checkEnds(
     /* Awaited below, if the markers are valid. */
   });
   const failures = await Promise.all([
-    root.check(dir),
+    replica.check(dir),
     markers.check(there.disk, there.dirPath, host.id, there.dir),
   ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
@@ -146,24 +158,24 @@ async function checkEnds(
  * Compares size and mtime: a transfer carries whole seconds, and SFTP 32 bits of them. A hash
  * that only one side knows says nothing.
  */
-export function sameFacts(one: Facts, other: Facts): boolean {
+export function hasSameSizeAndTime(one: FileInfo, other: FileInfo): boolean {
   return one.size === other.size && one.mtime >>> 0 === other.mtime >>> 0;
 }
 
-async function observeThere(
-  place: Place,
+async function observeRemoteFile(
+  location: SyncDirLocation,
   path: Path,
   known: Set<string>,
-): Promise<Seen | undefined> {
-  if (!(await checkParents(place, path, known))) return undefined;
-  const target = inPlace(place, belowDir(place, path));
-  const found = await place.disk.stat(target);
+): Promise<LocalFileInfo | undefined> {
+  if (!(await checkParentDirs(location, path, known))) return undefined;
+  const target = resolveInDir(location, getPathInDir(location, path));
+  const found = await location.disk.stat(target);
   if (found === undefined) return undefined;
-  if (found.kind !== 'file') throw notAFile(target);
+  if (found.kind !== 'file') throw makeNotAFileError(target);
   return { size: found.size, mtime: found.mtime, nanos: found.nanos };
 }
 
-async function freeBytesHere({ dirPath }: Place): Promise<number | undefined> {
+async function readLocalFreeBytes({ dirPath }: SyncDirLocation): Promise<number | undefined> {
   const { bavail, bsize } = await statfs(dirPath).catch(() => ({ bavail: NaN, bsize: NaN }));
   const free = bavail * bsize;
   return Number.isFinite(free) ? free : undefined;

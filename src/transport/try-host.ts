@@ -1,21 +1,21 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf, SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { areas, newName } from '../replica/areas.js';
 import { writeMarker } from '../replica/marker.js';
-import type { Connection } from './ssh/connection.js';
+import type { SshConnection } from './ssh/connection.js';
 import type { Ssh } from './ssh/ssh.js';
 import type { Host, Path } from '../model/words.js';
 import { throwFailure } from './failure.js';
-import { findHostFailure, summarise } from './rsync/answers.js';
-import { putCommand } from './rsync/commands.js';
+import { findHostFailure, summariseStderr } from './rsync/answers.js';
+import { makePutCommand } from './rsync/commands.js';
 import { RsyncProcess } from './rsync/rsync-process.js';
-import { findRemoteVersion, findVersion } from './rsync/version.js';
-import { writeFinished } from './rsync/small-files/put.js';
+import { findRemoteRsyncVersion, findRsyncVersion } from './rsync/version.js';
+import { writeFlushedFile } from './rsync/small-files/put.js';
 
 /** The result of one check, with a remedy if it failed. */
-export interface Check {
+export interface HostCheck {
   readonly name: string;
   readonly ok: boolean;
   readonly message: string;
@@ -43,8 +43,8 @@ export async function tryHost({
   timeoutMs,
   dirs,
   authorizedKeysFile,
-}: HostToTry & { dirs: readonly Path[]; authorizedKeysFile: string }): Promise<Check[]> {
-  const checks: Check[] = [];
+}: HostToTry & { dirs: readonly Path[]; authorizedKeysFile: string }): Promise<HostCheck[]> {
+  const checks: HostCheck[] = [];
   const check = async (name: string, run: () => Promise<string>): Promise<void> => {
     try {
       checks.push({ name, ok: true, message: await run() });
@@ -52,8 +52,8 @@ export async function tryHost({
       checks.push({
         name,
         ok: false,
-        message: messageOf(error),
-        remedy: remedyFor(error, host, authorizedKeysFile),
+        message: getErrorMessage(error),
+        remedy: findRemedy(error, host, authorizedKeysFile),
       });
     }
   };
@@ -80,17 +80,20 @@ export async function tryHost({
  * @throws BAD_SYNC_DIR if one is missing; BAD_STATE if one belongs to another host; what the
  *   connection throws
  */
-export async function markDirs({ ssh, host }: HostToTry, dirs: readonly Path[]): Promise<void> {
+export async function markRemoteDirs(
+  { ssh, host }: HostToTry,
+  dirs: readonly Path[],
+): Promise<void> {
   await ssh.connections.use(host, async ({ disk }) => {
     for (const dir of dirs)
       await writeMarker(disk, `${host.rootPath.replace(/\/+$/, '')}/${dir}`, host.id, dir);
   });
 }
 
-async function putBySftp({ sftp, disk }: Connection, folder: string): Promise<string> {
+async function putBySftp({ sftp, disk }: SshConnection, folder: string): Promise<string> {
   const file = `${folder}/${newName()}`;
   try {
-    await writeFinished(sftp, file, { bytes: CONTENT, mtime: 1, mode: 0o600 });
+    await writeFlushedFile(sftp, file, { bytes: CONTENT, mtime: 1, mode: 0o600 });
   } finally {
     await disk.remove(file);
   }
@@ -99,16 +102,16 @@ async function putBySftp({ sftp, disk }: Connection, folder: string): Promise<st
 
 async function putByRsync(
   ssh: Ssh,
-  connection: Connection,
+  connection: SshConnection,
   host: Host,
   folder: string,
   timeoutMs: number,
 ): Promise<string> {
   const [localVersion, remoteVersion] = await Promise.all([
-    findVersion(),
-    findRemoteVersion(connection, host),
+    findRsyncVersion(),
+    findRemoteRsyncVersion(connection, host),
   ]);
-  const way = {
+  const rsyncTarget = {
     target: await ssh.target(host),
     localVersion,
     remoteVersion,
@@ -119,18 +122,18 @@ async function putByRsync(
   const name = newName();
   try {
     await writeFile(join(from, name), CONTENT);
-    const put = new RsyncProcess(putCommand(way, join(from, name), folder), {
+    const put = new RsyncProcess(makePutCommand(rsyncTarget, join(from, name), folder), {
       signal: new AbortController().signal,
       silenceMs: timeoutMs,
     });
-    const ended = await put.readAll(() => undefined);
-    const failure = findHostFailure(ended, host);
+    const exit = await put.readAll(() => undefined);
+    const failure = findHostFailure(exit, host);
     if (failure !== undefined) throwFailure(failure);
     const arrived = await connection.disk.stat(`${folder}/${name}`);
-    if (ended.code !== 0 || arrived?.size !== CONTENT.length)
+    if (exit.code !== 0 || arrived?.size !== CONTENT.length)
       throw new SyncMediaError(
         'TRANSFER_FAILED',
-        `rsync did not put a file into ${folder}: ${summarise(ended.stderr)}`,
+        `rsync did not put a file into ${folder}: ${summariseStderr(exit.stderr)}`,
       );
     return `put a file into ${folder} (rsync ${localVersion} here, ${remoteVersion} there)`;
   } finally {
@@ -139,7 +142,7 @@ async function putByRsync(
   }
 }
 
-function remedyFor(error: unknown, host: Host, authorizedKeysFile: string): string {
+function findRemedy(error: unknown, host: Host, authorizedKeysFile: string): string {
   const at = `${host.url} port ${String(host.sshPort)}`;
   switch (error instanceof SyncMediaError ? error.code : undefined) {
     case 'AUTH_FAILED':

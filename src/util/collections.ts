@@ -1,13 +1,13 @@
 import type { Connection, mongo } from 'mongoose';
 import { SyncMediaError } from '../model/errors.js';
-import { Gathering, type Came } from './batcher.js';
+import { Batcher, type BatchResult } from './batcher.js';
 
 /**
  * Returns a native collection of the app's own connection, as it is open now.
  *
  * @throws NO_CONNECTION if the connection was never opened
  */
-export function nativeCollection<T extends mongo.Document>(
+export function getNativeCollection<T extends mongo.Document>(
   connection: Connection,
   name: string,
 ): mongo.Collection<T> {
@@ -17,14 +17,14 @@ export function nativeCollection<T extends mongo.Document>(
       'NO_CONNECTION',
       'the Mongoose connection is not open yet: call mongoose.connect() first',
     );
-  return collectionOf<T>(db, name);
+  return getCollection<T>(db, name);
 }
 
 /**
  * Reads go to the primary and writes to the majority, whatever the app's URI says. A ledger that
  * is read from a lagging secondary would lead to a second decision.
  */
-export function collectionOf<T extends mongo.Document>(
+export function getCollection<T extends mongo.Document>(
   db: mongo.Db,
   name: string,
 ): mongo.Collection<T> {
@@ -35,7 +35,7 @@ export function collectionOf<T extends mongo.Document>(
  * Makes a filter for a value that was read from a field. Without `$eq`, an object with a `$`
  * would be an operator. A missing value and null are the same.
  */
-export function asRead(value: unknown): object {
+export function matchReadValue(value: unknown): object {
   return { $eq: value ?? null };
 }
 
@@ -48,7 +48,7 @@ interface BulkError {
   readonly writeErrors?: unknown;
   readonly result?: { getWriteConcernError?(): unknown };
 }
-interface WriteError {
+interface BulkWriteError {
   readonly index: number;
   readonly code: number;
   readonly errmsg?: string;
@@ -58,11 +58,11 @@ interface WriteError {
  * Batches inserts that arrive while others are under way. Each gets its own answer: a document
  * that a unique index refuses keeps no other out.
  */
-export function gatherInserts<T extends mongo.Document>(
+export function batchInserts<T extends mongo.Document>(
   collection: () => Pick<mongo.Collection<T>, 'insertOne' | 'insertMany'>,
   options: mongo.BulkWriteOptions = {},
-): Gathering<mongo.OptionalUnlessRequiredId<T>, void> {
-  return new Gathering(
+): Batcher<mongo.OptionalUnlessRequiredId<T>, void> {
+  return new Batcher(
     async (documents) => {
       const [only] = documents,
         rows = collection();
@@ -76,7 +76,7 @@ export function gatherInserts<T extends mongo.Document>(
       } catch (error) {
         const refused = findWriteErrors(error);
         if (refused === undefined) throw error;
-        return documents.map((_, index): Came<void> => {
+        return documents.map((_, index): BatchResult<void> => {
           const why = refused.find((one) => one.index === index);
           return why === undefined
             ? { result: undefined }
@@ -96,7 +96,7 @@ export function gatherInserts<T extends mongo.Document>(
  * Whether the server refused some of an unordered list of writes because of their rows, and
  * carried out the others.
  */
-export function isRefusedInPart(error: unknown): boolean {
+export function isPartlyRefused(error: unknown): boolean {
   return findWriteErrors(error) !== undefined;
 }
 
@@ -104,10 +104,10 @@ export function isRefusedInPart(error: unknown): boolean {
  * Lists which of an unordered list of writes the server refused. Undefined after any other
  * failure, since nobody knows then what was written.
  */
-function findWriteErrors(error: unknown): readonly WriteError[] | undefined {
+function findWriteErrors(error: unknown): readonly BulkWriteError[] | undefined {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
   const { writeErrors, result } = error as BulkError;
   if (result?.getWriteConcernError?.() !== undefined) return undefined;
-  const list = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]) as WriteError[];
+  const list = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]) as BulkWriteError[];
   return list.length > 0 && list.every((one) => Number.isInteger(one?.index)) ? list : undefined;
 }

@@ -2,7 +2,7 @@
  * Runs `work` for each item, at most `limit` at once, and yields results as they come. The first
  * error ends it, after the running calls have ended.
  */
-export async function* inParallel<T, R>(
+export async function* mapConcurrently<T, R>(
   items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,
@@ -14,7 +14,7 @@ export async function* inParallel<T, R>(
     const step: IteratorResult<T, unknown> = next.next();
     if (step.done === true) return false;
     const id = started++;
-    running.set(id, handleLater(work(step.value).then((result) => ({ id, result }))));
+    running.set(id, preventUnhandled(work(step.value).then((result) => ({ id, result }))));
     return true;
   };
   try {
@@ -34,7 +34,7 @@ export async function* inParallel<T, R>(
  * Merges several generators, at most `limit` of them running at once, and yields values as they
  * come. The first error ends it, after the running calls have ended.
  */
-export async function* interleave<T>(
+export async function* mergeConcurrently<T>(
   sources: Iterable<AsyncGenerator<T>>,
   limit: number,
 ): AsyncGenerator<T, void, undefined> {
@@ -45,7 +45,7 @@ export async function* interleave<T>(
   const running = new Map<AsyncGenerator<T>, Promise<Step>>();
   const next = sources[Symbol.iterator]();
   const advance = (source: AsyncGenerator<T>): void => {
-    running.set(source, handleLater(source.next().then((result) => ({ source, result }))));
+    running.set(source, preventUnhandled(source.next().then((result) => ({ source, result }))));
   };
   const start = (): boolean => {
     const one: IteratorResult<AsyncGenerator<T>, unknown> = next.next();
@@ -75,7 +75,7 @@ export async function* interleave<T>(
  * Prevents an unhandled rejection until the consumer asks for the result. The consumer still gets
  * the error.
  */
-function handleLater<T>(promise: Promise<T>): Promise<T> {
+function preventUnhandled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
 }

@@ -8,26 +8,26 @@ const gapMs = 1_000;
 /** Measures time, but only while this process runs. The owner stops it. */
 export class Stopwatch {
   private passedMs = 0;
-  private lookedAt: number;
+  private tickedAt: number;
   private readonly ticking: NodeJS.Timeout;
 
   constructor(private readonly now: () => number = () => performance.now()) {
-    this.lookedAt = now();
+    this.tickedAt = now();
     this.ticking = setInterval(() => {
-      this.look();
+      this.tick();
     }, tickMs).unref();
   }
 
   /** @returns milliseconds since the start, without those in which the process did not run */
   stop(): number {
     clearInterval(this.ticking);
-    this.look();
+    this.tick();
     return this.passedMs;
   }
 
-  private look(): void {
+  private tick(): void {
     const now = this.now();
-    this.passedMs += Math.min(gapMs, now - this.lookedAt);
-    this.lookedAt = now;
+    this.passedMs += Math.min(gapMs, now - this.tickedAt);
+    this.tickedAt = now;
   }
 }

@@ -8,14 +8,14 @@ import { SyncMediaError } from '../model/errors.js';
  * @param whom who did not answer, for the message
  * @throws TIMED_OUT; what `work` throws
  */
-export async function bounded<T>(work: Promise<T>, ms: number, whom: string): Promise<T> {
+export async function withTimeout<T>(work: Promise<T>, ms: number, whom: string): Promise<T> {
   const timer = new AbortController();
   work.catch(() => undefined);
-  const late = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => {
+  const timeout = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => {
     throw new SyncMediaError('TIMED_OUT', `${whom} did not answer within ${ms} ms.`);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, timeout]);
   } finally {
     timer.abort();
   }

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   checkGate,
   closeGate,
-  gateCommand,
-  gateFolder,
+  formatGateCommand,
+  getGateFolder,
   openGateDirs,
   readGateDirs,
   setGateHosts,
@@ -24,7 +24,7 @@ afterEach(() => dir.remove());
 const all = { root: '/srv/app', syncDirs: [] };
 const paths = (...given: string[]): Path[] => given as Path[];
 const rules = async (): Promise<unknown> =>
-  JSON.parse(await readFile(join(gateFolder(dir.path), 'rules.json'), 'utf8'));
+  JSON.parse(await readFile(join(getGateFolder(dir.path), 'rules.json'), 'utf8'));
 
 test('a Python without a module of its standard library is named with the package that is missing', async () => {
   const python = join(dir.path, 'python3');
@@ -46,16 +46,16 @@ describe('the rules', () => {
   test('are for this user alone, and beside the program', async () => {
     await setGateHosts(dir.path, all, ['b', 'a']);
     expect(await rules()).toEqual({ root: '/srv/app', dirs: [], hosts: ['a', 'b'] });
-    expect(await readFile(join(gateFolder(dir.path), 'syncmedia-gate.py'), 'utf8')).toBe(
+    expect(await readFile(join(getGateFolder(dir.path), 'syncmedia-gate.py'), 'utf8')).toBe(
       gateProgram,
     );
-    expect((await readdir(gateFolder(dir.path))).sort()).toEqual([
+    expect((await readdir(getGateFolder(dir.path))).sort()).toEqual([
       'rules.json',
       'syncmedia-gate.py',
     ]);
-    expect((await stat(gateFolder(dir.path))).mode & 0o777).toBe(0o700);
-    for (const name of await readdir(gateFolder(dir.path)))
-      expect((await stat(join(gateFolder(dir.path), name))).mode & 0o777).toBe(0o600);
+    expect((await stat(getGateFolder(dir.path))).mode & 0o777).toBe(0o700);
+    for (const name of await readdir(getGateFolder(dir.path)))
+      expect((await stat(join(getGateFolder(dir.path), name))).mode & 0o777).toBe(0o600);
   });
 
   test('open what the app declares, more with each process, and say when there is more', async () => {
@@ -85,7 +85,7 @@ describe('the rules', () => {
   test('that cannot be read open nothing, and are written anew', async () => {
     await openGateDirs(dir.path, all, paths('uploads'));
     await writeFile(
-      join(gateFolder(dir.path), 'rules.json'),
+      join(getGateFolder(dir.path), 'rules.json'),
       '{ "root": "/srv/app", "dirs": ["uplo',
     );
     expect(await readGateDirs(dir.path)).toEqual([]);
@@ -117,7 +117,7 @@ describe('the command', () => {
       const env = { ...process.env, SSH_ORIGINAL_COMMAND: 'id' };
       execFile(
         '/bin/sh',
-        ['-c', gateCommand(stateDir, 'a-1')],
+        ['-c', formatGateCommand(stateDir, 'a-1')],
         { timeout: 10_000, cwd: dir.path, env },
         (_error, _stdout, text) => {
           resolve(text);
@@ -130,8 +130,10 @@ describe('the command', () => {
 
   test('takes no host id that a shell could read as more, and no folder that sshd could', () => {
     for (const id of ['', 'a b', 'a;b', '$(id)', '-a', "a'", 'a\nb', 'a'.repeat(65)])
-      expect(() => gateCommand('/state', id)).toThrow('is no host id');
+      expect(() => formatGateCommand('/state', id)).toThrow('is no host id');
     for (const folder of ['/a"b', '/a\\b', '/a\nb'])
-      expect(() => gateCommand(folder, 'a')).toThrow('cannot be written into authorized_keys');
+      expect(() => formatGateCommand(folder, 'a')).toThrow(
+        'cannot be written into authorized_keys',
+      );
   });
 });

@@ -3,8 +3,8 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { generateKey } from '../../src/access/generate-key.js';
-import { findKey } from '../../src/access/own-key.js';
+import { generateKeyPair } from '../../src/access/generate-key.js';
+import { findKeyPair } from '../../src/access/own-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -19,8 +19,8 @@ afterEach(async () => {
 afterAll(() => dir.remove());
 
 test('makes a pair that OpenSSH and ssh2 can use, for this user alone', async () => {
-  const file = await generateKey(dir.path, 'web1');
-  const pair = await findKey({ key: file, identityFile: undefined });
+  const file = await generateKeyPair(dir.path, 'web1');
+  const pair = await findKeyPair({ key: file, identityFile: undefined });
   expect([file, pair.identityFile, pair.publicKey.type]).toEqual([
     join(dir.path, 'id_ed25519.pub'),
     join(dir.path, 'id_ed25519'),
@@ -33,25 +33,25 @@ test('makes a pair that OpenSSH and ssh2 can use, for this user alone', async ()
 });
 
 test('never overwrites: what was made before is used again', async () => {
-  const file = await generateKey(dir.path, 'web1');
+  const file = await generateKeyPair(dir.path, 'web1');
   const before = await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))]);
-  expect(await generateKey(dir.path, 'other')).toBe(file);
+  expect(await generateKeyPair(dir.path, 'other')).toBe(file);
   expect(await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))])).toEqual(
     before,
   );
 });
 
 test('twenty at once make one pair', async () => {
-  await Promise.all(Array.from({ length: 20 }, () => generateKey(dir.path, 'web1')));
+  await Promise.all(Array.from({ length: 20 }, () => generateKeyPair(dir.path, 'web1')));
   expect(
-    (await findKey({ key: join(dir.path, 'id_ed25519.pub'), identityFile: undefined })).publicKey
-      .type,
+    (await findKeyPair({ key: join(dir.path, 'id_ed25519.pub'), identityFile: undefined }))
+      .publicKey.type,
   ).toBe('ssh-ed25519');
 });
 
 test('where another public key lies there, nothing is left behind', async () => {
   await writeFile(join(dir.path, 'id_ed25519.pub'), 'mine');
-  await expect(generateKey(dir.path, 'web1')).rejects.toThrow(
+  await expect(generateKeyPair(dir.path, 'web1')).rejects.toThrow(
     expect.objectContaining({ code: 'BAD_KEY' }),
   );
   expect(await readFile(join(dir.path, 'id_ed25519.pub'), 'utf8')).toBe('mine');

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EventBus } from '../../src/model/events.js';
-import { gateFolder, openGateDirs } from '../../src/access/gate.js';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getGateFolder, openGateDirs } from '../../src/access/gate.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
 import { openDeclaredDirs } from '../../src/hosts/own-dirs.js';
-import { KeysKept } from '../../src/leader/jobs/installed-keys.js';
+import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
-import { readState, type State } from '../../src/state-dir/state.js';
+import { readState, type HostState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
 import { Ssh } from '../../src/transport/ssh/ssh.js';
-import type { Connection } from '../../src/transport/ssh/connection.js';
+import type { SshConnection } from '../../src/transport/ssh/connection.js';
 import type { SshTarget } from '../../src/transport/ssh/ssh-config.js';
 import type { Host, Path } from '../../src/model/words.js';
 import { gateIsMissing } from '../gate/confined.js';
@@ -26,7 +26,7 @@ const run = promisify(execFile);
 
 /** What a host has open to another: an SFTP channel that is in use, and a master for rsync. */
 interface Open {
-  connection: Connection;
+  connection: SshConnection;
   release: () => void;
   master: SshTarget;
   ssh: Ssh;
@@ -37,8 +37,8 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   let sshds: [TestHost, TestHost];
   let machines: [Machine, Machine];
   let hosts: [Host, Host];
-  let state: State;
-  let kept: KeysKept | undefined;
+  let state: HostState;
+  let kept: KeyInstaller | undefined;
   const open: Open[] = [];
   beforeAll(async () => {
     database = await testDatabase();
@@ -70,7 +70,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
       await database.connection.collection(name).deleteMany({});
     for (const host of sshds) {
       await rm(join(host.stateDir, 'host.json'), { force: true });
-      await rm(gateFolder(host.stateDir), { recursive: true, force: true });
+      await rm(getGateFolder(host.stateDir), { recursive: true, force: true });
       await writeFile(host.authorizedKeysFile, '');
     }
   });
@@ -82,7 +82,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
       timeoutMs: 10_000,
       idleMs: 60_000,
     });
-    const { connection, release } = await ssh.connections.take(hosts[0]);
+    const { connection, release } = await ssh.connections.acquire(hosts[0]);
     const master = await ssh.target(hosts[0]);
     const opened = { connection, release, master, ssh };
     open.push(opened);
@@ -113,21 +113,21 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
       opened.ssh.connections.use(hosts[0], () => Promise.resolve('in')),
     ).rejects.toMatchObject({ code: 'AUTH_FAILED' });
   };
-  const keep = async (registry: Registry): Promise<KeysKept> => {
+  const keep = async (registry: Registry): Promise<KeyInstaller> => {
     await registry.refresh();
     const target = { stateDir: sshds[0].stateDir, state, log: machines[0].deps.config.log };
-    kept = new KeysKept({
+    kept = new KeyInstaller({
       target,
       registry,
       events: new EventBus(),
-      held: () => true,
+      isLeader: () => true,
       sealed: true,
     });
     await kept.update();
     return kept;
   };
   const registryOf = (): Registry =>
-    new Registry(() => hostRows(database.connection, 'p_'), hosts[0].id);
+    new Registry(() => getHostCollection(database.connection, 'p_'), hosts[0].id);
 
   test('of a host that is retired here end with its key, those of others stay', async () => {
     const [own, other] = [await connectToFirst(0), await connectToFirst(1)];
@@ -163,7 +163,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     const other = await connectToFirst(1);
     await openGateDirs(sshds[0].stateDir, state, []);
     await writeFile(
-      join(gateFolder(sshds[0].stateDir), 'rules.json'),
+      join(getGateFolder(sshds[0].stateDir), 'rules.json'),
       JSON.stringify({ root: state.root, dirs: ['uploads'], hosts: [hosts[0].id] }),
     );
     await expect(inMaster(other, 'true')).rejects.toMatchObject({ code: 77 });
@@ -182,7 +182,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
       code: 'PERMISSION_DENIED',
     });
     await openDeclaredDirs(sshds[0].stateDir, all, ['media' as Path]);
-    await until(() => !connection.open);
+    await until(() => !connection.isOpen);
     release();
     open.length = 0;
     await ssh.connections.use(hosts[0], async ({ disk }) => {
@@ -201,7 +201,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     await until(async () => {
       await connectToFirst(1);
       return (
-        (await readdir(join(gateFolder(sshds[0].stateDir), 'connections'))).filter((name) =>
+        (await readdir(join(getGateFolder(sshds[0].stateDir), 'connections'))).filter((name) =>
           name.startsWith(hosts[1].id),
         ).length <=
         2 * open.length

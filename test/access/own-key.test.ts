@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findKey } from '../../src/access/own-key.js';
+import { findKeyPair } from '../../src/access/own-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -33,7 +33,7 @@ const install = async (from: string, to: string): Promise<void> => {
 };
 const refused = (what: string): unknown =>
   expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
-const find = (key?: string, identityFile?: string) => findKey({ key, identityFile, home });
+const find = (key?: string, identityFile?: string) => findKeyPair({ key, identityFile, home });
 
 describe('findKey', () => {
   test('by default takes id_rsa, then id_ed25519', async () => {

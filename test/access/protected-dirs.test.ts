@@ -2,15 +2,15 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
-  listProtected,
+  listProtectedDirs,
   refuseProtectedDirs,
-  type Protected,
+  type ProtectedDir,
 } from '../../src/access/protected-dirs.js';
 import type { Path } from '../../src/model/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 let home: TestDir;
-let guarded: Protected[];
+let guarded: ProtectedDir[];
 beforeEach(async () => {
   home = await makeTestDir();
   for (const dir of [
@@ -22,7 +22,7 @@ beforeEach(async () => {
   ])
     await mkdir(join(home.path, dir), { recursive: true });
   guarded = [
-    ...listProtected(
+    ...listProtectedDirs(
       {
         authorizedKeysFile: join(home.path, '.ssh/authorized_keys'),
         identityFile: join(home.path, 'state/key'),
@@ -78,7 +78,7 @@ test('the directory of the application is accepted where init names it', async (
 });
 
 test('a key right below / closes no sync dir', () => {
-  guarded = listProtected(
+  guarded = listProtectedDirs(
     { authorizedKeysFile: '/authorized_keys', identityFile: '/id_rsa' },
     { stateDir: join(home.path, 'state') },
   ).filter(({ isCode }) => !isCode);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fingerprint, parsePublicKey } from '../../src/access/public-key.js';
+import { formatFingerprint, parsePublicKey } from '../../src/access/public-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -70,7 +70,7 @@ describe('parsePublicKey', () => {
         '-f',
         join(dir.path, `key${String(index)}.pub`),
       ]);
-      expect(stdout).toContain(` ${fingerprint(line)} `);
+      expect(stdout).toContain(` ${formatFingerprint(line)} `);
     }
   });
 

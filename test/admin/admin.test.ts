@@ -5,7 +5,7 @@ import request from 'supertest';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAdmin, type AdminOptions } from '../../src/admin/create-admin.js';
 import { refusalCodes } from '../../src/admin/refusal.js';
-import { codes, SyncMediaError } from '../../src/model/errors.js';
+import { errorCodes, SyncMediaError } from '../../src/model/errors.js';
 import type { Log } from '../../src/model/log.js';
 import { fingerprint, publicKey, RecordingInstance } from './recording-instance.js';
 
@@ -98,7 +98,7 @@ describe.each(apps)('on %s', (_, make) => {
       .set('Authorization', bearer)
       .send({ hosts: ['web2'], dirs: ['uploads'], dryRun: true });
     expect([answer.status, answer.headers.location]).toEqual([202, '/admin/runs/r1']);
-    expect(answer.body).toMatchObject({ run: { id: 'r1', kind: 'push', state: 'asked' } });
+    expect(answer.body).toMatchObject({ run: { id: 'r1', kind: 'push', state: 'requested' } });
     expect(sync.calls).toEqual([
       ['push', { hosts: ['web2'], dirs: ['uploads'], dryRun: true, by: 'admin' }],
     ]);
@@ -545,11 +545,11 @@ describe('errors', () => {
   });
 
   test("every code has its status, and the router's own codes are none of them", async () => {
-    for (const code of Object.keys(codes) as (keyof typeof codes)[]) {
+    for (const code of Object.keys(errorCodes) as (keyof typeof errorCodes)[]) {
       const answer = await get(new SyncMediaError(code, 'x'));
       expect(errorOf(answer).code).toBe(code);
       expect(answer.status).toBeGreaterThanOrEqual(400);
     }
-    expect(Object.keys(refusalCodes).filter((code) => code in codes)).toEqual([]);
+    expect(Object.keys(refusalCodes).filter((code) => code in errorCodes)).toEqual([]);
   });
 });

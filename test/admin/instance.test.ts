@@ -82,7 +82,7 @@ function ended(index: number, id: string): Promise<Run> {
   return until(
     async () => {
       const { run } = (await get(index, `/runs/${id}`)).body as { run: Run };
-      return run.state !== 'asked' && run.state !== 'running' && run;
+      return run.state !== 'requested' && run.state !== 'running' && run;
     },
     { timeout: 15_000, what: `the end of run ${id}` },
   );
@@ -256,7 +256,7 @@ test('what was changed, and refused, is in the audit log', async () => {
         outcome: 'BAD_OPTION',
         by: expect.stringContaining('through the router') as string,
       },
-      { what: 'hosts.add', outcome: 'done', asked: expect.stringContaining('"nas"') as string },
+      { what: 'hosts.add', outcome: 'done', args: expect.stringContaining('"nas"') as string },
       { what: 'hosts.unregister', outcome: 'done' },
     ],
   });

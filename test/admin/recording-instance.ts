@@ -1,4 +1,4 @@
-import { codes, SyncMediaError } from '../../src/model/errors.js';
+import { errorCodes, SyncMediaError } from '../../src/model/errors.js';
 import type {
   AuditEntry,
   CopiesResult,
@@ -30,9 +30,9 @@ export function makeHost(over: Partial<Host> = {}): Host {
     backend: 'rsync',
     passive: false,
     status: 'approved',
-    lanes: {},
-    sweeps: {},
-    landed: 0,
+    deliveries: {},
+    rescans: {},
+    received: 0,
     halted: {},
     createdAt: now,
     updatedAt: now,
@@ -46,7 +46,7 @@ export function makeEntry(): AuditEntry {
     at: new Date('2026-01-02T03:04:05Z'),
     by: 'ada',
     what: 'push',
-    asked: '[{}]',
+    args: '[{}]',
     host: 'h1',
     outcome: 'done',
   };
@@ -61,14 +61,14 @@ export function makeRun(over: Partial<Run> = {}): Run {
     dirs: [],
     dryRun: false,
     repair: false,
-    state: 'asked',
+    state: 'requested',
     files: 0,
     bytes: 0,
     filesFound: 0,
     bytesFound: 0,
     failures: [],
-    askedAt: new Date('2026-01-02T03:04:05Z'),
-    askedBy: 'admin',
+    requestedAt: new Date('2026-01-02T03:04:05Z'),
+    requestedBy: 'admin',
     ...over,
   };
 }
@@ -114,9 +114,9 @@ export class RecordingInstance implements SyncMedia {
     follow: (...args: unknown[]) => this.answer('runs.follow', args, makeRun({ state: 'done' })),
   };
 
-  readonly kept = {
+  readonly recoverable = {
     list: (...args: unknown[]) =>
-      this.answer('kept.list', args, [
+      this.answer('recoverable.list', args, [
         {
           dir: 'uploads' as Path,
           path: 'uploads/a.jpg' as Path,
@@ -125,7 +125,7 @@ export class RecordingInstance implements SyncMedia {
           size: 3,
         },
       ]),
-    restore: (...args: unknown[]) => this.answer('kept.restore', args, undefined),
+    restore: (...args: unknown[]) => this.answer('recoverable.restore', args, undefined),
   };
 
   readonly conflicts = {
@@ -135,7 +135,7 @@ export class RecordingInstance implements SyncMedia {
         dir: 'uploads' as Path,
         path: 'uploads/a.jpg' as Path,
         keptAs: '.syncmedia/conflicts/x/a.jpg',
-        kept: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) },
+        conflict: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) },
         identical: false,
       }),
     restore: (...args: unknown[]) => this.answer('conflicts.restore', args, undefined),
@@ -155,7 +155,7 @@ export class RecordingInstance implements SyncMedia {
               code: 'REMOVALS_HALTED',
               message: '30 of 40',
               retryable: false,
-              of: 'host' as const,
+              scope: 'host' as const,
             },
           },
         ],
@@ -199,7 +199,7 @@ export class RecordingInstance implements SyncMedia {
     return this.answer('showDocument', [model, id], {
       model,
       id,
-      files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], owed: [] }],
+      files: [{ path: 'uploads/a.jpg', captured: false, heldBy: [], pending: [] }],
     });
   }
   waitFor(...args: unknown[]): Promise<CopiesResult> {
@@ -219,7 +219,7 @@ export class RecordingInstance implements SyncMedia {
   }
 
   plugin(): void {
-    throw new Error(codes.CLOSED);
+    throw new Error(errorCodes.CLOSED);
   }
   open(): Promise<void> {
     return this.answer('open', [], undefined);

@@ -32,7 +32,7 @@ test('restores and decides', async () => {
   await ask('post', '/removals/approve').send({ dir: 'uploads' }).expect(200);
   await ask('post', '/removals/reject').send({ dir: 'uploads', host: 'web1' }).expect(200);
   expect(sync.calls).toEqual([
-    ['kept.restore', 'uploads', '.syncmedia/trash/x/a.jpg'],
+    ['recoverable.restore', 'uploads', '.syncmedia/trash/x/a.jpg'],
     ['removals.decide', 'uploads', 'approved', undefined],
     ['removals.decide', 'uploads', 'rejected', 'web1'],
   ]);

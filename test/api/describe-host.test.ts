@@ -27,7 +27,7 @@ test.each([
 });
 
 test('what only the host itself needs stays out', () => {
-  expect(Object.keys(describeHost(makeHost({ lease: { holder: 'p', beat: 1 } })))).not.toEqual(
+  expect(Object.keys(describeHost(makeHost({ lease: { leader: 'p', beat: 1 } })))).not.toEqual(
     expect.arrayContaining(['lease']),
   );
 });

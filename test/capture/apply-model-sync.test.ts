@@ -1,7 +1,7 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyModelSync } from '../../src/capture/apply-model-sync.js';
-import { hasCode } from '../../src/model/errors.js';
+import { hasErrorCode } from '../../src/model/errors.js';
 import { makeSite, mongooses, type Site } from './site.js';
 
 const modelSync = { Photo: { syncDirs: 'uploads/photos' } };
@@ -76,11 +76,11 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     applyModelSync(own, modelSync, site.plugin, site.deps);
     await own.connect(site.database.uri);
     const schema = makeSchema();
-    schema.plugin(site.plugin, { syncDirs: 'uploads/photos', sweep: 7 });
+    schema.plugin(site.plugin, { syncDirs: 'uploads/photos', rescan: 7 });
     const Photo = own.model('Photo', schema);
     await Photo.init();
     await Photo.create({ file: 'a.jpg' });
-    expect(await site.captures()).toMatchObject([{ sweep: [{ after: 7 }] }]);
+    expect(await site.captures()).toMatchObject([{ rescan: [{ after: 7 }] }]);
   });
 
   test('refuses models that were compiled before, by name', () => {
@@ -107,7 +107,7 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     } catch (thrown) {
       error = thrown;
     }
-    expect(hasCode(error, 'BAD_SYNC_DIR')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_SYNC_DIR')).toBe(true);
     expect(String(error)).toContain('modelSync.Photo');
     const { plugins } = own as Mongoose & { readonly plugins: unknown[] };
     const before = plugins.length;

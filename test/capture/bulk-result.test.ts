@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { judgeBulkError } from '../../src/capture/bulk-result.js';
-import type { Verdict } from '../../src/capture/nothing-written.js';
+import { assessBulkError } from '../../src/capture/bulk-result.js';
+import type { WriteEffect } from '../../src/capture/nothing-written.js';
 
 const inserts = [{ insertOne: {} }, { insertOne: {} }];
 const fail = (writeErrors?: unknown) =>
@@ -10,7 +10,7 @@ const fail = (writeErrors?: unknown) =>
   });
 const failedAt = (...indexes: number[]) => fail(indexes.map((index) => ({ index, code: 11_000 })));
 
-test.each<[string, unknown, object[], boolean, Verdict]>([
+test.each<[string, unknown, object[], boolean, WriteEffect]>([
   ['an ordered call whose first write is refused', failedAt(0), inserts, true, 'nothing'],
   ['an ordered call whose second is', failedAt(1), inserts, true, 'written'],
   ['an unordered call of which all are', failedAt(0, 1), inserts, false, 'nothing'],
@@ -33,5 +33,5 @@ test.each<[string, unknown, object[], boolean, Verdict]>([
     'unknown',
   ],
 ])('what was written of several: %s', (_what, error, writes, ordered, expected) => {
-  expect(judgeBulkError(error, writes, ordered)).toBe(expected);
+  expect(assessBulkError(error, writes, ordered)).toBe(expected);
 });

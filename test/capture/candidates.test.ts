@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findCandidates } from '../../src/capture/candidates.js';
+import { findPathCandidates } from '../../src/capture/candidates.js';
 import { isSafePath } from '../../src/replica/paths.js';
 import type { Path } from '../../src/model/words.js';
 
 const dirs = ['uploads/photos', 'docs'] as Path[];
-const find = (value: string) => findCandidates(value, ['/srv/site'], dirs);
+const find = (value: string) => findPathCandidates(value, ['/srv/site'], dirs);
 
 describe('findCandidates', () => {
   test.each([

@@ -8,7 +8,7 @@ describe('what other operations than a save name arrives', () => {
   let site: Site;
   let here: Machine, there: Machine;
   beforeAll(async () => {
-    site = await openSite({ hosts: ['one', 'two'], plugin: { sweep: false } });
+    site = await openSite({ hosts: ['one', 'two'], plugin: { rescan: false } });
     [here, there] = site.machines as [Machine, Machine];
   }, 60_000);
   afterAll(() => site.close());

@@ -1,10 +1,10 @@
 import type { Model } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PluggedModel } from '../../src/capture/capturing.js';
-import { findNamed, isPlugged, type NamingModel } from '../../src/capture/find-named.js';
+import { findNamedPaths, isModelPlugged, type NamingModel } from '../../src/capture/find-named.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 import type { PluginOptions } from '../../src/config/config.js';
-import type { Named, Path } from '../../src/model/words.js';
+import type { NamedPaths, Path } from '../../src/model/words.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 const dir = 'uploads/photos';
@@ -35,8 +35,8 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     models: readonly NamingModel[],
     names: readonly string[],
     signal = new AbortController().signal,
-  ): Promise<Named> {
-    return findNamed(
+  ): Promise<NamedPaths> {
+    return findNamedPaths(
       models,
       names.map((name) => (name.includes('/') ? name : `${dir}/${name}`) as Path),
       [site.rootPath, '/srv/other'],
@@ -125,10 +125,10 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
       expect([...(await find([base], ['a.jpg'])).named]).toEqual([`${dir}/a.jpg`]);
       expect(
         [base.model.modelName, name, 'Another'].map((model) =>
-          isPlugged([base], model, dir as Path),
+          isModelPlugged([base], model, dir as Path),
         ),
       ).toEqual([true, true, false]);
-      expect(isPlugged([base], name, 'uploads' as Path)).toBe(false);
+      expect(isModelPlugged([base], name, 'uploads' as Path)).toBe(false);
     });
 
     test('by a model of an outer sync dir', async () => {
@@ -250,7 +250,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
         { paths: (document) => (document['gallery'] as string[]).map((file) => file) },
       );
       await broken.model.collection.insertOne({ _id: 'old' as never });
-      const { named, unjudged } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
+      const { named, undetermined: unjudged } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
       expect([named.size, [...unjudged.keys()]]).toEqual([0, [`${dir}/a.jpg`]]);
       expect(unjudged.get(`${dir}/a.jpg` as Path)).toMatch(/threw.*document old/);
     },

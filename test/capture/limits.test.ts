@@ -17,7 +17,7 @@ describe('the limits of one operation', () => {
   const many = (count: number): Photo[] =>
     Array.from({ length: count }, (_, index) => ({ file: `file-${String(index)}.jpg` }));
   const sweeps = async () =>
-    (await site.captures()).flatMap(({ sweep }) => sweep.map(({ after }) => after));
+    (await site.captures()).flatMap(({ rescan: sweep }) => sweep.map(({ after }) => after));
   const read = () => site.commands.filter(({ name }) => name === 'getMore').length;
 
   test('up to 1,000 updated documents are looked at, each with its saver', async () => {
@@ -27,7 +27,7 @@ describe('the limits of one operation', () => {
     await photos.updateMany({}, { file: a });
     expect(site.handedOver).toHaveLength(1_000);
     expect(new Set(site.handedOver.map(({ savedBy }) => savedBy?.id)).size).toBe(1_000);
-    expect(new Set(site.handedOver.flatMap(({ left }) => left)).size).toBe(1_000);
+    expect(new Set(site.handedOver.flatMap(({ unreferenced: left }) => left)).size).toBe(1_000);
     expect(await sweeps()).toEqual([30]);
     expect(site.warnings).toEqual([]);
   });
@@ -43,14 +43,14 @@ describe('the limits of one operation', () => {
   });
 
   test(
-    'beyond them a warning says what is missed without a sweep, and what stays where deletes ' +
+    'beyond them a warning says what is missed without a rescan, and what stays where deletes ' +
       'propagate',
     async () => {
-      const unswept = await compilePhotos(site, { sweep: false });
+      const unswept = await compilePhotos(site, { rescan: false });
       await unswept.collection.insertMany(many(1_001));
       await unswept.updateMany({}, { file: a });
       expect(site.warnings).toHaveLength(1);
-      expect(site.warnings[0]).toContain('`sweep` is off');
+      expect(site.warnings[0]).toContain('`rescan` is off');
       site.warnings.length = 0;
       const propagating = await compilePhotos(site, propagate);
       await propagating.collection.insertMany(many(1_001));
@@ -87,10 +87,10 @@ describe('the limits of one operation', () => {
     await site.reset();
     await photos.deleteMany({ file: { $ne: 'file-0.jpg' } });
     expect(read()).toBeGreaterThan(0);
-    expect(site.handedOver.map(({ left }) => left.length)).toEqual(
+    expect(site.handedOver.map(({ unreferenced: left }) => left.length)).toEqual(
       Array.from({ length: 10 }, () => 1_000),
     );
-    expect(new Set(site.handedOver.flatMap(({ left }) => left)).size).toBe(10_000);
+    expect(new Set(site.handedOver.flatMap(({ unreferenced: left }) => left)).size).toBe(10_000);
     expect(site.warnings).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe('the limits of one operation', () => {
     await photos.collection.insertMany(many(10_001));
     await site.reset();
     await photos.deleteMany({});
-    expect(site.handedOver.flatMap(({ left }) => left)).toHaveLength(10_000);
+    expect(site.handedOver.flatMap(({ unreferenced: left }) => left)).toHaveLength(10_000);
     expect(site.warnings).toHaveLength(1);
     for (const part of [photos.modelName, 'deleteMany', '10,000', 'sync.remove(paths)'])
       expect(site.warnings[0]).toContain(part);

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Capturing } from '../../src/capture/capturing.js';
-import { type CaptureContent, covers, makeCaptures } from '../../src/capture/make-captures.js';
+import type { CaptureContext } from '../../src/capture/capturing.js';
+import {
+  type CaptureContent,
+  coversContents,
+  makeCaptures,
+} from '../../src/capture/make-captures.js';
 import type { Path } from '../../src/model/words.js';
 
 const paths = (...names: string[]) => names as Path[];
@@ -12,11 +16,11 @@ const content = (
 ): CaptureContent => ({
   ...(id !== undefined && { savedBy: { model: 'Photo', id } }),
   touched: paths(...touched),
-  left: paths(...left),
+  unreferenced: paths(...left),
   complete,
 });
-const options = { sweep: 30, syncDirs: paths('uploads', 'docs') };
-const capturing = { hostId: 'host-a', dueMs: 30_000 } as Capturing;
+const options = { rescan: 30, syncDirs: paths('uploads', 'docs') };
+const capturing = { hostId: 'host-a', dueMs: 30_000 } as CaptureContext;
 
 describe('makeCaptures', () => {
   const make = (
@@ -24,46 +28,54 @@ describe('makeCaptures', () => {
     sweeps = true,
     given: Parameters<typeof makeCaptures>[1] = options,
   ) =>
-    makeCaptures(contents, given, capturing, sweeps).map(({ savedBy, touched, left, sweep }) => ({
-      id: savedBy?.id,
-      touched,
-      left,
-      sweep: sweep.map(({ after }) => after),
-    }));
+    makeCaptures(contents, given, capturing, sweeps).map(
+      ({ savedBy, touched, unreferenced: left, rescan: sweep }) => ({
+        id: savedBy?.id,
+        touched,
+        unreferenced: left,
+        rescan: sweep.map(({ after }) => after),
+      }),
+    );
 
   test('makes a row per document that names something, and the first owes the sweep', () => {
     expect(make([content('1', ['a'], ['b']), content('2', []), content('3', ['c'])])).toEqual([
-      { id: '1', touched: ['a'], left: ['b'], sweep: [30, 30] },
-      { id: '3', touched: ['c'], left: [], sweep: [] },
+      { id: '1', touched: ['a'], unreferenced: ['b'], rescan: [30, 30] },
+      { id: '3', touched: ['c'], unreferenced: [], rescan: [] },
     ]);
   });
 
   test('owes the sweep at once where nothing is named, or not everything was looked at', () => {
-    expect(make([content('1', [])])).toEqual([{ id: '1', touched: [], left: [], sweep: [0, 0] }]);
+    expect(make([content('1', [])])).toEqual([
+      { id: '1', touched: [], unreferenced: [], rescan: [0, 0] },
+    ]);
     expect(make([content('1', []), content('2', [])])).toEqual([
-      { id: undefined, touched: [], left: [], sweep: [0, 0] },
+      { id: undefined, touched: [], unreferenced: [], rescan: [0, 0] },
     ]);
     expect(make([content('1', ['a']), content('2', [], [], false)])).toEqual([
-      { id: '1', touched: ['a'], left: [], sweep: [0, 0] },
+      { id: '1', touched: ['a'], unreferenced: [], rescan: [0, 0] },
     ]);
     expect(make([content('1', [], ['a'])])).toEqual([
-      { id: '1', touched: [], left: ['a'], sweep: [0, 0] },
+      { id: '1', touched: [], unreferenced: ['a'], rescan: [0, 0] },
     ]);
   });
 
   test('owes none where the operation only takes away, or the app wants none', () => {
     expect(make([content('1', [], ['a'])], false)).toEqual([
-      { id: '1', touched: [], left: ['a'], sweep: [] },
+      { id: '1', touched: [], unreferenced: ['a'], rescan: [] },
     ]);
     expect(make([content('1', [])], false)).toEqual([]);
-    expect(make([content('1', [])], true, { ...options, sweep: undefined })).toEqual([]);
+    expect(make([content('1', [])], true, { ...options, rescan: undefined })).toEqual([]);
   });
 
   test('splits what is too much for one row', () => {
     const many = Array.from({ length: 2_500 }, (_, index) => `p${String(index)}`);
     const rows = make([content('1', many, ['x'])]);
     expect(
-      rows.map(({ touched, left, sweep }) => [touched.length, left.length, sweep.length]),
+      rows.map(({ touched, unreferenced: left, rescan: sweep }) => [
+        touched.length,
+        left.length,
+        sweep.length,
+      ]),
     ).toEqual([
       [1_000, 1, 2],
       [1_000, 0, 0],
@@ -96,6 +108,6 @@ describe('covers', () => {
       true,
     ],
   ])('%s', (_what, stored, now, expected) => {
-    expect(covers(stored, now)).toBe(expected);
+    expect(coversContents(stored, now)).toBe(expected);
   });
 });

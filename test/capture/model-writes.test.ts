@@ -17,7 +17,8 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
   beforeEach(() => site.reset());
 
   const touched = async () => (await site.captures()).flatMap((capture) => capture.touched).sort();
-  const left = async () => (await site.captures()).flatMap((capture) => capture.left).sort();
+  const left = async () =>
+    (await site.captures()).flatMap((capture) => capture.unreferenced).sort();
   const savers = async () => (await site.captures()).map(({ savedBy }) => savedBy?.id).sort();
 
   describe('insertMany', () => {
@@ -35,7 +36,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
           .map(({ _id }) => String(_id))
           .sort(),
       );
-      expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([
+      expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([
         { dir: 'uploads/photos', after: 30 },
       ]);
     });
@@ -190,10 +191,9 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       await photos.create([{ file: a }, { file: b }]);
       await site.reset();
       await photos.bulkWrite([{ deleteMany: { filter: {} } }]);
-      expect([await left(), (await site.captures()).flatMap(({ sweep }) => sweep)]).toEqual([
-        [a, b],
-        [],
-      ]);
+      expect([await left(), (await site.captures()).flatMap(({ rescan: sweep }) => sweep)]).toEqual(
+        [[a, b], []],
+      );
     });
 
     test('casts filters without changing what the app gave', async () => {

@@ -3,9 +3,9 @@ import { join, posix } from 'node:path';
 import fc from 'fast-check';
 import type { Model, Schema } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findCandidates, listMarks } from '../../src/capture/candidates.js';
+import { findPathCandidates, listSearchMarks } from '../../src/capture/candidates.js';
 import type { PluggedModel } from '../../src/capture/capturing.js';
-import { findNamed } from '../../src/capture/find-named.js';
+import { findNamedPaths } from '../../src/capture/find-named.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 import type { PluginOptions } from '../../src/config/config.js';
 import type { Path } from '../../src/model/words.js';
@@ -185,11 +185,11 @@ test('a string without a mark of a path does not name it', () => {
       files.chain((path) => fc.tuple(fc.constant(path), spell(path))),
       fc.constantFrom(...dirs),
       ([path, value], dir) => {
-        const { direct, joined } = findCandidates(value, ['/srv/site', '/srv/other'], [dir]);
+        const { direct, joined } = findPathCandidates(value, ['/srv/site', '/srv/other'], [dir]);
         for (const candidate of [path, ...direct, ...joined]) {
           const isNamed = [...direct, ...joined].includes(candidate);
           if (isNamed)
-            expect(listMarks([candidate]).some((mark) => value.includes(mark))).toBe(true);
+            expect(listSearchMarks([candidate]).some((mark) => value.includes(mark))).toBe(true);
         }
       },
     ),
@@ -231,9 +231,9 @@ test('a string of any characters without a mark does not name the path', () => {
         fc.array(pieces, { maxLength: 14 }).map((list) => list.join('')),
       ),
       (value) => {
-        const { direct, joined } = findCandidates(value, ['/srv/site', '/srv/other'], dirs);
+        const { direct, joined } = findPathCandidates(value, ['/srv/site', '/srv/other'], dirs);
         for (const path of [...direct, ...joined])
-          expect(listMarks([path]).some((mark) => value.includes(mark))).toBe(true);
+          expect(listSearchMarks([path]).some((mark) => value.includes(mark))).toBe(true);
       },
     ),
     { numRuns: 5_000 },
@@ -270,7 +270,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
       fc.asyncProperty(
         fc.constant(undefined).chain(() => world),
         async ({ paths, one, two, older, options: given, kind }) => {
-          const all: PluginOptions = { sweep: false, ...given };
+          const all: PluginOptions = { rescan: false, ...given };
           const schema = new site.mongoose.Schema(
             { one: one.type(), two: two.type(), note: String } as never,
             { minimize: false },
@@ -312,7 +312,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
               model: base as unknown as PluggedModel,
               options: resolvePluginOptions(all, 'here'),
             };
-            const { named, unjudged } = await findNamed(
+            const { named, undetermined: unjudged } = await findNamedPaths(
               [naming],
               paths,
               [site.rootPath, '/srv/other'],

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { describe, expect, test } from 'vitest';
-import { judgeError } from '../../src/capture/nothing-written.js';
+import { assessWriteError } from '../../src/capture/nothing-written.js';
 
 const { MongoNetworkError, MongoServerError, MongoWriteConcernError, MongoServerSelectionError } =
   mongoose.mongo;
@@ -10,12 +10,12 @@ describe('judgeError', () => {
   test.each(['insertOne', 'updateOne', 'findOneAndUpdate'])(
     'a duplicate key proves that nothing was written by %s',
     (method) => {
-      expect(judgeError(duplicate, { method })).toBe('nothing');
+      expect(assessWriteError(duplicate, { method })).toBe('nothing');
     },
   );
 
   test('of many documents some may be written before one is a duplicate', () => {
-    expect(judgeError(duplicate, { method: 'updateMany' })).toBe('unknown');
+    expect(assessWriteError(duplicate, { method: 'updateMany' })).toBe('unknown');
   });
 
   test.each<[string, unknown]>([
@@ -33,6 +33,6 @@ describe('judgeError', () => {
     ['another answer of the server', new MongoServerError({ message: 'not primary', code: 10107 })],
     ['what is no error', 'no'],
   ])('%s proves nothing', (_what, error) => {
-    expect(judgeError(error, { method: 'insertOne' })).toBe('unknown');
+    expect(assessWriteError(error, { method: 'insertOne' })).toBe('unknown');
   });
 });

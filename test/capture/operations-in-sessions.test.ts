@@ -1,7 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClientSession, Mongoose, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { storeAsked } from '../../src/capture/store-asserted.js';
+import { storeNamedByApp } from '../../src/capture/store-asserted.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import type { Path } from '../../src/model/words.js';
 import { until } from '../harness/wait.js';
@@ -131,23 +131,23 @@ describe.each(mongooses)('operations in sessions on %s', (_name, mongoose) => {
   test('sync.capture and sync.remove write in the session they are given, or the surrounding one', async () => {
     const storage = (own as Mongoose & { transactionAsyncLocalStorage: AsyncLocalStorage<unknown> })
       .transactionAsyncLocalStorage;
-    const ask = (asked: Parameters<typeof storeAsked>[0], given: Given) =>
-      storeAsked(asked, given, site.capturing!, site.connection, new CommitWatch());
+    const ask = (asked: Parameters<typeof storeNamedByApp>[0], given: Given) =>
+      storeNamedByApp(asked, given, site.capturing!, site.connection, new CommitWatch());
     const session = await inSession(async (given) => {
       await ask({ touched: [a as Path] }, { session: given });
-      await storage.run({ session: given }, () => ask({ left: [b as Path] }, {}));
+      await storage.run({ session: given }, () => ask({ unreferenced: [b as Path] }, {}));
       await ask({}, { session: given });
     });
     expectAllIn(session);
     expect(
-      site.handedOver.map(({ touched, left, asserted }) => ({
+      site.handedOver.map(({ touched, unreferenced: left, asserted }) => ({
         touched,
-        left,
+        unreferenced: left,
         asserted: asserted?.map(({ path }) => path),
       })),
     ).toEqual([
-      { touched: [a], left: [], asserted: [a] },
-      { touched: [], left: [b], asserted: undefined },
+      { touched: [a], unreferenced: [], asserted: [a] },
+      { touched: [], unreferenced: [b], asserted: undefined },
     ]);
   });
 
@@ -212,8 +212,11 @@ describe.each(mongooses)('operations in sessions on %s', (_name, mongoose) => {
     const session = await elsewhere.startSession();
     await there.updateOne({}, { file: b }, { session });
     await session.endSession();
-    expect((await site.captures()).map(({ touched, left }) => ({ touched, left }))).toEqual([
-      { touched: [b], left: [a] },
-    ]);
+    expect(
+      (await site.captures()).map(({ touched, unreferenced: left }) => ({
+        touched,
+        unreferenced: left,
+      })),
+    ).toEqual([{ touched: [b], unreferenced: [a] }]);
   });
 });

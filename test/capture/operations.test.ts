@@ -1,6 +1,6 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { storeAsked } from '../../src/capture/store-asserted.js';
+import { storeNamedByApp } from '../../src/capture/store-asserted.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import type { PluginOptions } from '../../src/config/config.js';
 import type { Path } from '../../src/model/words.js';
@@ -11,7 +11,7 @@ import { listDocumented } from './table.js';
 /** What one document, or one request, is captured with. */
 interface Expected {
   readonly touched?: string[];
-  readonly left?: string[];
+  readonly unreferenced?: string[];
 }
 
 interface Row {
@@ -28,9 +28,12 @@ const two: Photo[] = [
 ];
 const replaced: Pick<Row, 'before' | 'expected'> = {
   before: two,
-  expected: [{ touched: [c], left: [a] }],
+  expected: [{ touched: [c], unreferenced: [a] }],
 };
-const removed: Pick<Row, 'before' | 'expected'> = { before: two, expected: [{ left: [a] }] };
+const removed: Pick<Row, 'before' | 'expected'> = {
+  before: two,
+  expected: [{ unreferenced: [a] }],
+};
 
 const captured: Record<string, Row> = {
   save: { ...replaced, run: (_, [photo]) => photo.set('file', c).save() },
@@ -46,7 +49,7 @@ const captured: Record<string, Row> = {
   bulkSave: {
     before: two,
     run: (photos, [photo]) => photos.bulkSave([photo.set('file', c), new photos({ file: d })]),
-    expected: [{ touched: [c], left: [a] }, { touched: [d] }],
+    expected: [{ touched: [c], unreferenced: [a] }, { touched: [d] }],
   },
   updateOne: {
     ...replaced,
@@ -60,8 +63,8 @@ const captured: Record<string, Row> = {
     before: two,
     run: (photos) => photos.updateMany({ title: { $in: ['one', 'two'] } }, { title: 'x', file: c }),
     expected: [
-      { touched: [c], left: [a] },
-      { touched: [c], left: [b] },
+      { touched: [c], unreferenced: [a] },
+      { touched: [c], unreferenced: [b] },
     ],
   },
   replaceOne: { ...replaced, run: (photos) => photos.replaceOne({ title: 'one' }, { file: c }) },
@@ -93,14 +96,18 @@ const captured: Record<string, Row> = {
       ]),
     expected: [
       { touched: [c] },
-      { touched: [c], left: [a] },
-      { touched: [c], left: [b] },
-      { left: [d] },
+      { touched: [c], unreferenced: [a] },
+      { touched: [c], unreferenced: [b] },
+      { unreferenced: [d] },
     ],
   },
   deleteOne: { ...removed, run: (photos) => photos.deleteOne({ title: 'one' }) },
   'document.deleteOne': { ...removed, run: (_, [photo]) => photo.set('file', c).deleteOne() },
-  deleteMany: { before: two, run: (photos) => photos.deleteMany({}), expected: [{ left: [a, b] }] },
+  deleteMany: {
+    before: two,
+    run: (photos) => photos.deleteMany({}),
+    expected: [{ unreferenced: [a, b] }],
+  },
   findOneAndDelete: { ...removed, run: (photos) => photos.findOneAndDelete({ title: 'one' }) },
   findByIdAndDelete: { ...removed, run: (photos, [photo]) => photos.findByIdAndDelete(photo._id) },
   upserts: {
@@ -118,22 +125,22 @@ const captured: Record<string, Row> = {
       await site.reset();
       await videos.updateOne({ title: 'video' }, { poster: c });
     },
-    expected: [{ touched: [c], left: [a] }],
+    expected: [{ touched: [c], unreferenced: [a] }],
   },
   subdocuments: {
     before: [{ title: 'one', gallery: [{ file: a }, { file: b }] }],
     run: (photos) => photos.updateOne({ 'gallery.file': a }, { $set: { 'gallery.$.file': c } }),
-    expected: [{ touched: [c, b], left: [a] }],
+    expected: [{ touched: [c, b], unreferenced: [a] }],
   },
   'sync.capture(paths)': {
     run: (_, __, { capturing, connection }) =>
-      storeAsked({ touched: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
+      storeNamedByApp({ touched: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
     expected: [{ touched: [a] }],
   },
   'sync.remove(paths)': {
     run: (_, __, { capturing, connection }) =>
-      storeAsked({ left: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
-    expected: [{ left: [a] }],
+      storeNamedByApp({ unreferenced: [a as Path] }, {}, capturing!, connection, new CommitWatch()),
+    expected: [{ unreferenced: [a] }],
   },
 };
 
@@ -191,12 +198,12 @@ describe.each(mongooses)('operations on %s', (_name, mongoose) => {
       new Set(captures.map(({ id }) => id)),
     );
     expect(site.handedOver).toHaveLength(captures.length);
-    return captures.map(({ touched, left }) => ({ touched, left }));
+    return captures.map(({ touched, unreferenced: left }) => ({ touched, unreferenced: left }));
   }
 
-  const complete = ({ touched = [], left = [] }: Expected): Required<Expected> => ({
+  const complete = ({ touched = [], unreferenced: left = [] }: Expected): Required<Expected> => ({
     touched: touched.toSorted(),
-    left: left.toSorted(),
+    unreferenced: left.toSorted(),
   });
   const byPaths = (list: Expected[]): Required<Expected>[] =>
     list
@@ -222,7 +229,8 @@ describe.each(mongooses)('operations on %s', (_name, mongoose) => {
     expect(found).toHaveLength(
       row.expected.filter((one) => one.touched || operation.startsWith('sync.')).length,
     );
-    if (!operation.startsWith('sync.')) expect(found.flatMap((one) => one.left)).toEqual([]);
+    if (!operation.startsWith('sync.'))
+      expect(found.flatMap((one) => one.unreferenced)).toEqual([]);
   });
 
   test.each(Object.entries(uncaptured))('%s is not captured', async (_operation, write) => {

@@ -11,8 +11,8 @@ function makeCapture(host: string, dueAt: string, more: Partial<Capture> = {}): 
     host,
     dueAt: new Date(dueAt),
     touched: ['docs/a' as Path],
-    left: [],
-    sweep: [{ dir: 'docs' as Path, after: 30 }],
+    unreferenced: [],
+    rescan: [{ dir: 'docs' as Path, after: 30 }],
     ...more,
   };
 }
@@ -34,12 +34,12 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   test('gives back what was inserted, with dates as dates', async () => {
     const capture = makeCapture('a', fiveBefore, {
       savedBy: { model: 'Photo', id: '1' },
-      asserted: [{ path: 'uploads/a.jpg' as Path, seen: { size: 1, mtime: 2, nanos: 3 } }],
+      asserted: [{ path: 'uploads/a.jpg' as Path, info: { size: 1, mtime: 2, nanos: 3 } }],
     });
     const plain = makeCapture('a', fiveBefore);
     await site.outbox.insert(capture);
     await site.outbox.insert(plain);
-    expect(await site.outbox.due('a', new Date(fiveBefore), 10)).toEqual(
+    expect(await site.outbox.findDue('a', new Date(fiveBefore), 10)).toEqual(
       expect.arrayContaining([capture, plain]),
     );
     const stored = await site.connection
@@ -50,9 +50,9 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
       '_id',
       'dueAt',
       'host',
-      'left',
-      'sweep',
+      'rescan',
       'touched',
+      'unreferenced',
     ]);
   });
 
@@ -65,7 +65,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     ];
     for (const capture of [late, early, middle, foreign]) await site.outbox.insert(capture);
     const ids = async (now: string, limit: number) =>
-      (await site.outbox.due('a', new Date(now), limit)).map(({ id }) => id);
+      (await site.outbox.findDue('a', new Date(now), limit)).map(({ id }) => id);
     expect(await ids(threeBefore, 10)).toEqual([early.id, middle.id]);
     expect(await ids(noon, 2)).toEqual([early.id, middle.id]);
     expect(await ids('2030-01-01T11:54:00Z', 10)).toEqual([]);
@@ -79,8 +79,8 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
   test('gives what says that it is due much later than any capture is: the clock was set back since', async () => {
     const capture = makeCapture('a', noon);
     await site.outbox.insert(capture);
-    expect(await site.outbox.due('a', new Date('2030-01-01T11:51:00Z'), 10)).toEqual([]);
-    expect(await site.outbox.due('a', new Date('2030-01-01T11:49:00Z'), 10)).toEqual([capture]);
+    expect(await site.outbox.findDue('a', new Date('2030-01-01T11:51:00Z'), 10)).toEqual([]);
+    expect(await site.outbox.findDue('a', new Date('2030-01-01T11:49:00Z'), 10)).toEqual([capture]);
   });
 
   test('removes, withdraws and postpones by id', async () => {
@@ -101,8 +101,10 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     await site.outbox.withdraw([three]);
     expect(await site.outbox.findStored([one, two, three, four])).toEqual(new Set([four]));
     await site.outbox.postpone(four, new Date(noon));
-    expect(await site.outbox.due('a', new Date(threeBefore), 10)).toEqual([]);
-    expect((await site.outbox.due('a', new Date(noon), 10)).map(({ id }) => id)).toEqual([four]);
+    expect(await site.outbox.findDue('a', new Date(threeBefore), 10)).toEqual([]);
+    expect((await site.outbox.findDue('a', new Date(noon), 10)).map(({ id }) => id)).toEqual([
+      four,
+    ]);
   });
 
   test('writes with majority and reads from the primary, whatever the connection says', async () => {
@@ -149,8 +151,8 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
       await site.outbox.insertAll([
         capture('1', 'a', [path('x'), path('y')], {
           asserted: [
-            { path: path('x'), seen },
-            { path: path('y'), seen: { ...seen, size: 9 } },
+            { path: path('x'), info: seen },
+            { path: path('y'), info: { ...seen, size: 9 } },
           ],
         }),
         capture('2', 'b', [path('x')]),

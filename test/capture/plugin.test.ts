@@ -46,12 +46,12 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
   test('counts once on a schema, with its first options', async () => {
     const schema = makeSchema();
     schema.plugin(site.plugin, options);
-    schema.plugin(site.plugin, { ...options, sweep: 5 });
+    schema.plugin(site.plugin, { ...options, rescan: 5 });
     const Photo = site.connection.model('Photo', schema);
     await Photo.init();
     await Photo.create({ file: 'a.jpg' });
     expect(await site.captures()).toMatchObject([
-      { sweep: [{ dir: 'uploads/photos', after: 30 }] },
+      { rescan: [{ dir: 'uploads/photos', after: 30 }] },
     ]);
   });
 

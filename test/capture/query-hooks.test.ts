@@ -22,7 +22,11 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   afterAll(() => site.close());
   beforeEach(() => site.reset());
 
-  const paths = async () => (await site.captures()).map(({ touched, left }) => ({ touched, left }));
+  const paths = async () =>
+    (await site.captures()).map(({ touched, unreferenced: left }) => ({
+      touched,
+      unreferenced: left,
+    }));
   const names = () =>
     site.commands
       .filter(({ name }) => name !== 'find')
@@ -46,8 +50,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       expect(await site.captures()).toMatchObject([
         {
           savedBy: { model: photos.modelName, id: String(photo._id) },
-          left: [],
-          sweep: [{ dir: 'uploads/photos', after: 30 }],
+          unreferenced: [],
+          rescan: [{ dir: 'uploads/photos', after: 30 }],
         },
       ]);
     },
@@ -79,7 +83,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create([{ file: a, title: 'hidden' }]);
     await site.reset();
     await photos.deleteMany({});
-    expect(await paths()).toEqual([{ touched: [], left: [a] }]);
+    expect(await paths()).toEqual([{ touched: [], unreferenced: [a] }]);
     expect(ran).toBe(0);
   });
 
@@ -88,13 +92,13 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create({ second: a, gallery: [{ file: c }, { file: d }] });
     await site.reset();
     await photos.updateOne({}, { $rename: { second: 'file' } }, { strict: false });
-    expect(await paths()).toEqual([{ touched: [a, c, d], left: [] }]);
+    expect(await paths()).toEqual([{ touched: [a, c, d], unreferenced: [] }]);
     await site.reset();
     await photos.updateOne({}, { $pull: { gallery: { file: c } } });
-    expect(await paths()).toEqual([{ touched: [a, d], left: [c] }]);
+    expect(await paths()).toEqual([{ touched: [a, d], unreferenced: [c] }]);
     await site.reset();
     await photos.updateOne({}, { $push: { gallery: { file: b } }, $unset: { file: 1 } });
-    expect(await paths()).toEqual([{ touched: [d, b], left: [a] }]);
+    expect(await paths()).toEqual([{ touched: [d, b], unreferenced: [a] }]);
   });
 
   test('setters, casts and lower case change what is captured', async () => {
@@ -106,7 +110,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create({ title: 'one' });
     await site.reset();
     await photos.updateOne({ title: 'one' }, { code: 'A.JPG' });
-    expect(await paths()).toEqual([{ touched: [a], left: [] }]);
+    expect(await paths()).toEqual([{ touched: [a], unreferenced: [] }]);
   });
 
   test('a filter is cast as Mongoose casts it, also by an `_id` in a string', async () => {
@@ -115,7 +119,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photos.updateOne({ _id: String(photo._id), at: '1970-01-01' }, { file: b });
     expect(await site.captures()).toMatchObject([
-      { touched: [b], left: [a], sweep: [{ after: 30 }] },
+      { touched: [b], unreferenced: [a], rescan: [{ after: 30 }] },
     ]);
   });
 
@@ -127,7 +131,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     ]);
     await site.reset();
     await photos.findOneAndUpdate({}, { file: c }, { sort: { title: -1 } });
-    expect(await paths()).toEqual([{ touched: [c], left: [b] }]);
+    expect(await paths()).toEqual([{ touched: [c], unreferenced: [b] }]);
   });
 
   test('an update that finds nothing, and one that cannot be cast, leave nothing', async () => {
@@ -248,7 +252,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       ),
     ).toBeNull();
     expect(await site.captures()).toMatchObject([
-      { touched: expect.arrayContaining([a, d]) as unknown, sweep: [{ after: 0 }] },
+      { touched: expect.arrayContaining([a, d]) as unknown, rescan: [{ after: 0 }] },
     ]);
     expect(site.handedOver).toHaveLength(1);
   });
@@ -275,7 +279,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       await site.reset();
       await run();
       expect(await site.captures()).toMatchObject([
-        { touched: [change[1]], left: [change[0]], sweep: [{ after: 30 }] },
+        { touched: [change[1]], unreferenced: [change[0]], rescan: [{ after: 30 }] },
       ]);
     }
   });
@@ -298,7 +302,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     });
     await site.reset();
     await photos.findOneAndUpdate({}, { file: b });
-    expect(await paths()).toEqual([{ touched: [b], left: [a] }]);
+    expect(await paths()).toEqual([{ touched: [b], unreferenced: [a] }]);
   });
 
   test('a hook that changes the filter later is nothing special', async () => {
@@ -320,7 +324,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photos.updateOne({}, { second: c });
     expect(await site.captures()).toMatchObject([
-      { touched: [c, b], sweep: [{ dir: 'uploads/photos', after: 30 }] },
+      { touched: [c, b], rescan: [{ dir: 'uploads/photos', after: 30 }] },
     ]);
   });
 
@@ -331,7 +335,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await photos.create({ file: a, label: 'x' });
     await site.reset();
     await photos.updateOne({ caption: 'x' }, { file: b }, { translateAliases: true });
-    expect(await site.captures()).toMatchObject([{ touched: [b], left: [a] }]);
+    expect(await site.captures()).toMatchObject([{ touched: [b], unreferenced: [a] }]);
   });
 
   test(
@@ -358,7 +362,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photos.updateOne({ file: a }, { file: b });
     expect(await site.captures()).toMatchObject([
-      { touched: [d, b], left: [a], sweep: [{ after: 30 }] },
+      { touched: [d, b], unreferenced: [a], rescan: [{ after: 30 }] },
     ]);
   });
 
@@ -373,11 +377,11 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photos.deleteOne({ title: 'gone' });
     await photos.deleteOne({ title: 'there' });
-    expect((await paths()).flatMap(({ left }) => left).sort()).toEqual([
+    expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([
       a,
       'uploads/photos/gone.jpg',
     ]);
-    expect((await site.captures()).flatMap(({ sweep }) => sweep)).toEqual([]);
+    expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([]);
   });
 
   test('what another of the written documents still names is left by none', async () => {
@@ -392,7 +396,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       { updateOne: { filter: { title: '1' }, update: { file: b } } },
       { updateOne: { filter: { title: '2' }, update: { file: c } } },
     ]);
-    expect((await paths()).flatMap(({ left }) => left)).toEqual([a]);
+    expect((await paths()).flatMap(({ unreferenced: left }) => left)).toEqual([a]);
   });
 
   test('deletes write nothing where they do not propagate', async () => {
@@ -413,7 +417,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await site.reset();
     await photo.deleteOne();
     await photo.deleteOne();
-    expect(await paths()).toEqual([{ touched: [], left: [a] }]);
+    expect(await paths()).toEqual([{ touched: [], unreferenced: [a] }]);
     expect(site.handedOver).toHaveLength(1);
   });
 
@@ -433,8 +437,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     ] as never);
     await site.reset();
     await photos.updateMany({}, { $unset: { file: 1 } });
-    expect((await paths()).map(({ left }) => left)).toHaveLength(4);
-    expect((await paths()).flatMap(({ left }) => left).sort()).toEqual([a, b, c, d]);
+    expect((await paths()).map(({ unreferenced: left }) => left)).toHaveLength(4);
+    expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([a, b, c, d]);
   });
 
   test('an operation whose capture cannot be stored rejects and writes nothing', async () => {
@@ -485,7 +489,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     const updated = photos.updateOne({}, { file: b }).exec();
     await connection.openUri(site.database.uri);
     await updated;
-    expect(await paths()).toEqual([{ touched: [b], left: [a] }]);
+    expect(await paths()).toEqual([{ touched: [b], unreferenced: [a] }]);
     await connection.close();
   });
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { readCounts, readFound } from '../../src/capture/query-result.js';
+import { readUpdateResult, readFindResult } from '../../src/capture/query-result.js';
 
 const nothing = { nothingWritten: true, written: 0, ids: [] };
 
 describe('readCounts', () => {
-  test.each<[string, unknown, ReturnType<typeof readCounts>]>([
+  test.each<[string, unknown, ReturnType<typeof readUpdateResult>]>([
     [
       'an update',
       { acknowledged: true, matchedCount: 2, modifiedCount: 0, upsertedId: null },
@@ -29,12 +29,12 @@ describe('readCounts', () => {
     ],
     ['a query that was skipped', undefined, nothing],
   ])('%s', (_what, result, expected) => {
-    expect(readCounts(result)).toEqual(expected);
+    expect(readUpdateResult(result)).toEqual(expected);
   });
 });
 
 describe('readFound', () => {
-  test.each<[string, unknown, Record<string, unknown>, ReturnType<typeof readFound>]>([
+  test.each<[string, unknown, Record<string, unknown>, ReturnType<typeof readFindResult>]>([
     ['a document', { _id: 1, file: 'a' }, {}, { nothingWritten: false, written: 1, ids: [1] }],
     [
       'a document without its id',
@@ -69,6 +69,6 @@ describe('readFound', () => {
       { nothingWritten: false, written: 1, ids: [1] },
     ],
   ])('%s', (_what, result, options, expected) => {
-    expect(readFound(result, options)).toEqual(expected);
+    expect(readFindResult(result, options)).toEqual(expected);
   });
 });

@@ -54,8 +54,8 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
         dueAt,
         savedBy: { model: Photo.modelName, id: String(photo._id) },
         touched: ['uploads/photos/a.jpg'],
-        left: [],
-        sweep: [{ dir: 'uploads/photos', after: 30 }],
+        unreferenced: [],
+        rescan: [{ dir: 'uploads/photos', after: 30 }],
       },
     ]);
     expect(site.handedOver).toEqual(captures);
@@ -76,9 +76,12 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const photo = await Photo.findOne().orFail();
     photo.set('title', 'Sunset');
     await photo.save();
-    expect((await site.captures()).map(({ touched, left }) => ({ touched, left }))).toEqual([
-      { touched: ['uploads/photos/a.jpg'], left: [] },
-    ]);
+    expect(
+      (await site.captures()).map(({ touched, unreferenced: left }) => ({
+        touched,
+        unreferenced: left,
+      })),
+    ).toEqual([{ touched: ['uploads/photos/a.jpg'], unreferenced: [] }]);
     expect(site.handedOver).toHaveLength(1);
   });
 
@@ -110,7 +113,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect([...captures[0]!.touched].sort()).toEqual(
       ['list', 'map', 'mixed', 'nested', 'sub', 'subs'].map((name) => `docs/${name}.pdf`),
     );
-    expect(captures[0]!.sweep).toEqual([
+    expect(captures[0]!.rescan).toEqual([
       { dir: 'uploads/photos', after: 30 },
       { dir: 'docs', after: 30 },
     ]);
@@ -152,17 +155,19 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     const Photo = await compile({ title: String });
     await Photo.create({ title: 'no file' });
     expect(await site.captures()).toMatchObject([
-      { touched: [], left: [], sweep: [{ dir: 'uploads/photos', after: 0 }] },
+      { touched: [], unreferenced: [], rescan: [{ dir: 'uploads/photos', after: 0 }] },
     ]);
   });
 
   test('without a sweep, a document that names no file writes nothing', async () => {
-    const Photo = await compile({ file: String }, { ...photoOptions, sweep: false });
+    const Photo = await compile({ file: String }, { ...photoOptions, rescan: false });
     await Photo.create({ file: 'nothing here' });
     expect(await site.captures()).toEqual([]);
     expect(site.handedOver).toEqual([]);
     await Photo.create({ file: 'a.jpg' });
-    expect(await site.captures()).toMatchObject([{ touched: ['uploads/photos/a.jpg'], sweep: [] }]);
+    expect(await site.captures()).toMatchObject([
+      { touched: ['uploads/photos/a.jpg'], rescan: [] },
+    ]);
   });
 
   test('what a later hook sets is captured too', async () => {
@@ -173,10 +178,12 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       });
     });
     await Photo.create({ file: 'uploads/photos/a.jpg' });
-    expect((await site.captures()).map(({ touched, sweep }) => ({ touched, sweep }))).toEqual([
+    expect(
+      (await site.captures()).map(({ touched, rescan: sweep }) => ({ touched, rescan: sweep })),
+    ).toEqual([
       {
         touched: ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'],
-        sweep: [{ dir: 'uploads/photos', after: 30 }],
+        rescan: [{ dir: 'uploads/photos', after: 30 }],
       },
     ]);
     expect(site.handedOver.map(({ touched }) => touched)).toEqual([
@@ -306,10 +313,10 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       const swept = await compile({ files: [String] });
       await swept.create({ files });
       expect(await site.captures()).toMatchObject([
-        { touched: ['uploads/photos/a.jpg'], sweep: [{ after: 0 }] },
+        { touched: ['uploads/photos/a.jpg'], rescan: [{ after: 0 }] },
       ]);
       expect(site.warnings).toEqual([]);
-      const unswept = await compile({ files: [String] }, { ...photoOptions, sweep: false });
+      const unswept = await compile({ files: [String] }, { ...photoOptions, rescan: false });
       await unswept.create({ files });
       expect(site.warnings).toHaveLength(1);
       expect(site.warnings[0]).toContain('1,000');
@@ -352,12 +359,12 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       const silent = await compile({ file: String });
       await silent.create({ file: '../../etc/passwd' });
       expect(site.warnings).toEqual([]);
-      expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
+      expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
       await site.reset();
 
       const asked = await compile({ file: String }, { ...photoOptions, paths: 'file' });
       await asked.create({ file: '../../etc/passwd' });
-      expect((await site.captures())[0]).toMatchObject({ touched: [], left: [] });
+      expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
       expect(site.warnings).toHaveLength(1);
       for (const part of [asked.modelName, 'file', '"../../etc/passwd"'])
         expect(site.warnings[0]).toContain(part);
@@ -443,18 +450,18 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     photo.set('file', 'uploads/photos/b c.jpg');
     await photo.save();
     expect(await site.captures()).toMatchObject([
-      { touched: ['uploads/photos/b c.jpg'], left: ['uploads/photos/a.jpg'] },
+      { touched: ['uploads/photos/b c.jpg'], unreferenced: ['uploads/photos/a.jpg'] },
     ]);
     await site.reset();
     photo.set('file', undefined);
     await photo.save();
     expect(await site.captures()).toMatchObject([
-      { touched: [], left: ['uploads/photos/b c.jpg'] },
+      { touched: [], unreferenced: ['uploads/photos/b c.jpg'] },
     ]);
     await site.reset();
     photo.set('title', 'Sunset');
     await photo.save();
-    expect((await site.captures())[0]!.left).not.toContain('uploads/photos/b c.jpg');
+    expect((await site.captures())[0]!.unreferenced).not.toContain('uploads/photos/b c.jpg');
   });
 
   test(
@@ -465,7 +472,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
         { file: String, title: String, second: String },
         { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] },
       );
-      const left = async () => (await site.captures()).flatMap((capture) => capture.left);
+      const left = async () => (await site.captures()).flatMap((capture) => capture.unreferenced);
       const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
       await site.reset();
       const partial = await Photo.findById(_id).select('title').orFail();
@@ -494,7 +501,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     photo.set('number', 2);
     await photo.save();
     expect(await site.captures()).toMatchObject([
-      { touched: ['uploads/photos/2.jpg'], left: ['uploads/photos/1.jpg'] },
+      { touched: ['uploads/photos/2.jpg'], unreferenced: ['uploads/photos/1.jpg'] },
     ]);
   });
 
@@ -512,7 +519,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     await site.reset();
     photo.set('file', 'b c.jpg');
     await photo.save();
-    expect((await site.captures()).flatMap(({ left }) => left)).toEqual([
+    expect((await site.captures()).flatMap(({ unreferenced: left }) => left)).toEqual([
       'uploads/photos/a.jpg',
       'uploads/photos/a.jpg.thumb',
     ]);
@@ -535,7 +542,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     await site.reset();
     photo.set('file', 'b c.jpg');
     await photo.save();
-    expect((await site.captures())[0]!.left).toEqual([]);
+    expect((await site.captures())[0]!.unreferenced).toEqual([]);
   });
 
   test('a machine that was never initialised writes nothing', async () => {

@@ -30,8 +30,8 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     host: 'host-a',
     dueAt: new Date(),
     touched: [],
-    left: [],
-    sweep: [],
+    unreferenced: [],
+    rescan: [],
   });
 
   test('what is stored when the session ends is handed over, the rest is not', async () => {

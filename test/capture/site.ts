@@ -2,10 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import mongoose9, { type Connection, type Mongoose } from 'mongoose';
-import type { CaptureDeps, Capturing, PluggedModel } from '../../src/capture/capturing.js';
+import type { CaptureDeps, CaptureContext, PluggedModel } from '../../src/capture/capturing.js';
 import { Outbox } from '../../src/capture/outbox.js';
 import { type CapturePlugin, createPlugin } from '../../src/capture/plugin.js';
-import { Root } from '../../src/replica/replica.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { Capture, Path, SyncDir } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -27,13 +27,13 @@ export interface Site {
   readonly connection: Connection;
   readonly database: TestDatabase;
   readonly rootPath: string;
-  readonly root: Root;
+  readonly root: Replica;
   readonly dirs: SyncDirs;
   readonly outbox: Outbox;
   readonly deps: CaptureDeps;
   readonly plugin: CapturePlugin;
   /** Undefined makes the machine one that was never initialised. */
-  capturing: Capturing | undefined;
+  capturing: CaptureContext | undefined;
   readonly handedOver: Capture[];
   readonly warnings: string[];
   readonly models: { name: string; connection: Connection }[];
@@ -86,7 +86,7 @@ export async function makeSite(
   const connection = await connect();
   const outbox = new Outbox(connection, 'syncmedia_', makeRowReader(connection));
   await outbox.ensureIndexes();
-  const root = new Root(rootPath, () => dirs);
+  const root = new Replica(rootPath, () => dirs);
   const handedOver: Capture[] = [];
   const warnings: string[] = [];
   const models: Site['models'] = [];
@@ -103,7 +103,7 @@ export async function makeSite(
   const deps: CaptureDeps = {
     collectionPrefix: 'syncmedia_',
     initialised: () => site.capturing !== undefined,
-    capturing: () => site.capturing,
+    getContext: () => site.capturing,
     onModel: (model: PluggedModel, on) => {
       models.push({ name: model.modelName, connection: on });
     },
@@ -136,8 +136,8 @@ export async function makeSite(
       log,
       dueMs: 30_000,
       awaitCopies: () => Promise.resolve(),
-      noteUnnamed: () => undefined,
-      noteUnsynced: () => undefined,
+      reportUnnamed: () => undefined,
+      reportUnsynced: () => undefined,
       handOver: (capture) => {
         handedOver.push(capture);
       },
@@ -147,10 +147,12 @@ export async function makeSite(
       await writeFile(join(rootPath, path), path);
     },
     async captures() {
-      const rows = await outbox.due('host-a', new Date(Date.now() + 60_000), 1_000);
+      const rows = await outbox.findDue('host-a', new Date(Date.now() + 60_000), 1_000);
       return rows.map((row) => ({
         ...row,
-        left: row.left.filter((path) => !path.startsWith('uploads/photos/uploads/')),
+        unreferenced: row.unreferenced.filter(
+          (path) => !path.startsWith('uploads/photos/uploads/'),
+        ),
       }));
     },
     async reset() {

@@ -1,29 +1,29 @@
 import { expect, test } from 'vitest';
-import { PathFinder, type Place } from '../../src/capture/touched-paths.js';
+import { PathFinder, type PathContext } from '../../src/capture/touched-paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
-import type { Path, Seen } from '../../src/model/words.js';
+import type { Path, LocalFileInfo } from '../../src/model/words.js';
 import { makeDir } from './site.js';
 
-const seen: Seen = { size: 1, mtime: 1, nanos: 0 };
+const seen: LocalFileInfo = { size: 1, mtime: 1, nanos: 0 };
 const options = resolvePluginOptions({ syncDirs: ['near', 'far'] }, 'here');
 
 /** A disk that holds these paths, and how each path was looked at. */
 function makePlace(files: readonly string[]): {
-  place: Place;
+  place: PathContext;
   looks: string[];
   files: Set<string>;
 } {
   const dirs = new SyncDirs([makeDir('near'), makeDir('far')]),
     looks: string[] = [],
     held = new Set(files);
-  const look = (how: string, path: Path): Seen | undefined => {
+  const look = (how: string, path: Path): LocalFileInfo | undefined => {
     looks.push(`${how} ${path}`);
     return held.has(path) ? seen : undefined;
   };
-  const root: Place['root'] = {
-    isNear: (path) => path.startsWith('near/'),
-    observeNow: (path) => look('now', path),
+  const root: PathContext['root'] = {
+    isOnLocalDisk: (path) => path.startsWith('near/'),
+    observeSynchronously: (path) => look('now', path),
     observe: (path) => Promise.resolve(look('in a thread', path)),
     hasFile: (path) => Promise.resolve(held.has(path)),
   };
@@ -55,10 +55,9 @@ test('the second look is at once everywhere, at paths that were no files before'
   await first.listTouched(asStrings(['b.jpg', 'title']));
   looks.length = 0;
   files.add('near/b.jpg');
-  expect((await first.again().listTouched(asStrings(['b.jpg', 'title']))).paths).toEqual([
-    'near/b.jpg',
-    'far/b.jpg',
-  ]);
+  expect(
+    (await first.prepareSecondLookup().listTouched(asStrings(['b.jpg', 'title']))).paths,
+  ).toEqual(['near/b.jpg', 'far/b.jpg']);
   expect(looks.sort()).toEqual(['now far/title', 'now near/b.jpg', 'now near/title']);
 });
 
@@ -116,7 +115,7 @@ test('where `paths` says so, a file is expected in each sync dir that has none',
 
 test('every path that a string may have meant may have been left, whichever files are here still', () => {
   const { place } = makePlace(['near/42.png']);
-  expect(new PathFinder(options, place).listLeft(['42.png'])).toEqual([
+  expect(new PathFinder(options, place).listUnreferenced(['42.png'])).toEqual([
     'near/42.png',
     'far/42.png',
   ]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { listUpdateNames, overlay } from '../../src/capture/update-names.js';
+import { listUpdateNames, overlayUpdate } from '../../src/capture/update-names.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 
 const any = resolvePluginOptions({ syncDirs: 'uploads' }, 'test');
@@ -73,7 +73,7 @@ test('overlay takes what memory changed, and only that', () => {
   const stored = { _id: 1, file: 'old', kept: 'stored', gone: 'x', list: ['a'] };
   const memory = { _id: 1, file: 'new', kept: 'outdated', list: ['b'] };
   expect(
-    overlay(stored, memory, { $set: { file: 'new', 'list.0': 'b' }, $unset: { gone: 1 } }),
+    overlayUpdate(stored, memory, { $set: { file: 'new', 'list.0': 'b' }, $unset: { gone: 1 } }),
   ).toEqual({ _id: 1, file: 'new', kept: 'stored', list: ['b'] });
   expect(stored.file).toBe('old');
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/instance/create.js';
 import type { HostDescription } from '../../src/api/describe-host.js';
-import type { InitReport, KeptFile, Status } from '../../src/api/sync-media.js';
+import type { InitReport, RecoverableFile, Status } from '../../src/api/sync-media.js';
 import type { Run } from '../../src/model/words.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -269,7 +269,7 @@ describe('files move', () => {
 
   test('--no-wait asks and returns; cancelled, it exits with 1 for who follows it', async () => {
     const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
-    expect(asked).toMatchObject({ kind: 'push', state: 'asked' });
+    expect(asked).toMatchObject({ kind: 'push', state: 'requested' });
     expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
     expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
     const list = await on(web1, ['runs']);
@@ -305,7 +305,7 @@ describe('files move', () => {
       await writeFile(join(web1.root, 'uploads', keptAs(name)), `picture ${name}`);
     }
     expect(
-      parse<{ files: KeptFile[] }>(await on(web1, ['conflicts', '--json']))
+      parse<{ files: RecoverableFile[] }>(await on(web1, ['conflicts', '--json']))
         .files.map((file) => file.keptAs)
         .sort(),
     ).toEqual([keptAs('one'), keptAs('two')]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatFindings, isDamaged } from '../../src/cli/findings.js';
+import { formatFindings, hasUnrepairedDamage } from '../../src/cli/findings.js';
 import { describeProgress, drawProgress, formatDuration } from '../../src/cli/progress.js';
 import type { HostFindings, Path } from '../../src/model/words.js';
 import { makeRun } from '../admin/recording-instance.js';
@@ -45,15 +45,19 @@ describe('what was found', () => {
   const findings: HostFindings[] = [
     { host: 'h1', same: 7, missing: 1, extra: 2, different: 3, repaired: 0 },
   ];
-  const foundAt = [{ host: 'h1', path: 'uploads/a.jpg' as Path, is: 'missing' as const }];
+  const foundAt = [{ host: 'h1', path: 'uploads/a.jpg' as Path, finding: 'missing' as const }];
   const nameOf = (): string => 'web1';
 
   test('is a table per host, in the words of the kind of run', () => {
-    expect(formatFindings(makeRun({ kind: 'verify', findings, foundAt }), nameOf)).toBe(
+    expect(
+      formatFindings(makeRun({ kind: 'verify', findings, pathFindings: foundAt }), nameOf),
+    ).toBe(
       '\nHOST  SAME  MISSING  EXTRA  DIFFERENT  REPAIRED\nweb1  7     1        2      3         ' +
         ' 0\n\nHOST  FOUND    PATH\nweb1  missing  uploads/a.jpg\n',
     );
-    expect(formatFindings(makeRun({ kind: 'adopt', findings, foundAt }), nameOf)).toBe(
+    expect(
+      formatFindings(makeRun({ kind: 'adopt', findings, pathFindings: foundAt }), nameOf),
+    ).toBe(
       '\nHOST  SAME  ONLY HERE  ONLY THERE  DIFFERENT\nweb1  7     1          2           ' +
         '3\n\nHOST  FOUND      PATH\nweb1  only here  uploads/a.jpg\n',
     );
@@ -62,7 +66,7 @@ describe('what was found', () => {
 
   test('is damage where a verify did not repair it; extra files are none', () => {
     const damaged = (over: Partial<HostFindings>): boolean =>
-      isDamaged(
+      hasUnrepairedDamage(
         makeRun({
           kind: 'verify',
           findings: [{ host: 'h1', missing: 0, extra: 0, different: 0, repaired: 0, ...over }],

@@ -15,10 +15,10 @@ describe('Screen', () => {
       'written',
     () => {
       const { screen, read } = makeScreen(true);
-      screen.progress('1 of 3');
-      screen.progress('2 of 3 and far more than fits');
+      screen.showProgress('1 of 3');
+      screen.showProgress('2 of 3 and far more than fits');
       screen.log.warn('slow');
-      screen.progress('3 of 3');
+      screen.showProgress('3 of 3');
       screen.print('data');
       expect(read()).toEqual({
         out: 'data\n',
@@ -31,7 +31,7 @@ describe('Screen', () => {
 
   test('elsewhere progress is plain lines, not one for every step', () => {
     const { screen, read } = makeScreen(false);
-    for (let step = 0; step < 1000; step++) screen.progress(`${String(step)} of 1000`);
+    for (let step = 0; step < 1000; step++) screen.showProgress(`${String(step)} of 1000`);
     const { err } = read();
     expect(err.startsWith('0 of 1000\n')).toBe(true);
     expect(err.split('\n').length).toBeLessThan(100);
@@ -40,7 +40,7 @@ describe('Screen', () => {
 
   test('a note is one line whatever it holds', () => {
     const { screen, read } = makeScreen(false);
-    screen.note('a\nb\x1b[2J');
+    screen.printNotice('a\nb\x1b[2J');
     expect(read()).toEqual({ out: '', err: 'a\\nb\\x1b[2J\n' });
   });
 });

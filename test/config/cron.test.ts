@@ -1,6 +1,6 @@
 import { validate } from 'node-cron';
 import { describe, expect, test } from 'vitest';
-import { hasCode } from '../../src/model/errors.js';
+import { hasErrorCode } from '../../src/model/errors.js';
 import { validateCron } from '../../src/config/cron.js';
 
 describe('validateCron', () => {
@@ -73,7 +73,7 @@ describe('validateCron', () => {
     } catch (thrown) {
       error = thrown;
     }
-    expect(hasCode(error, 'BAD_ENVIRONMENT')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_ENVIRONMENT')).toBe(true);
     expect(String(error)).toContain(`SYNCMEDIA_VERIFY_CRON is "${expression}"`);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasCode } from '../../src/model/errors.js';
+import { hasErrorCode } from '../../src/model/errors.js';
 import { listVariables, readEnvironment } from '../../src/config/environment.js';
 
 const read = (variables: Record<string, string | undefined>) =>
@@ -92,7 +92,7 @@ describe('readEnvironment', () => {
     ['PATH_RSA', '   '],
   ])('%s=%j is refused by name and value', (variable, value) => {
     const error = catchError(() => read({ [variable]: value }));
-    expect(hasCode(error, 'BAD_ENVIRONMENT')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_ENVIRONMENT')).toBe(true);
     expect(String(error)).toContain(`${variable} is ${JSON.stringify(value)}`);
   });
 
@@ -102,7 +102,7 @@ describe('readEnvironment', () => {
     ['SYNCMEDIA_MONGODB_URI', 'postgres://ann:hunter2@db'],
   ])('%s is refused without being repeated', (variable, value) => {
     const error = catchError(() => read({ [variable]: value }));
-    expect(hasCode(error, 'BAD_ENVIRONMENT')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_ENVIRONMENT')).toBe(true);
     expect(String(error)).toContain(variable);
     expect(String(error)).not.toContain(value);
   });

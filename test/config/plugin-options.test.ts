@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasCode } from '../../src/model/errors.js';
+import { hasErrorCode } from '../../src/model/errors.js';
 import type { PluginOptions } from '../../src/config/config.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 
@@ -19,7 +19,7 @@ describe('resolvePluginOptions', () => {
       syncDirs: ['uploads/photos'],
       exclude: [],
       paths: undefined,
-      sweep: 30,
+      rescan: 30,
       conflict: 'newer',
       onDelete: 'keep',
     });
@@ -36,7 +36,7 @@ describe('resolvePluginOptions', () => {
           syncDirs: ['a', 'b/', 'a/'],
           exclude: '*.tmp',
           paths,
-          sweep: false,
+          rescan: false,
           conflict: 'keep',
           onDelete: 'propagate',
         },
@@ -46,13 +46,13 @@ describe('resolvePluginOptions', () => {
       syncDirs: ['a', 'b'],
       exclude: ['*.tmp'],
       paths,
-      sweep: undefined,
+      rescan: undefined,
       conflict: 'keep',
       onDelete: 'propagate',
     });
-    expect(resolvePluginOptions({ syncDirs: 'a', paths: 'photo', sweep: 0 }, 'x')).toMatchObject({
+    expect(resolvePluginOptions({ syncDirs: 'a', paths: 'photo', rescan: 0 }, 'x')).toMatchObject({
       paths: ['photo'],
-      sweep: 0,
+      rescan: 0,
     });
   });
 
@@ -75,13 +75,13 @@ describe('resolvePluginOptions', () => {
     null,
   ])('the sync dir %j is refused', (syncDirs) => {
     const error = catchError({ syncDirs });
-    expect(hasCode(error, 'BAD_SYNC_DIR')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_SYNC_DIR')).toBe(true);
     expect(String(error)).toContain('the Photo schema');
     expect(String(error)).toContain(JSON.stringify(syncDirs));
   });
 
   test('an empty list of sync dirs is refused', () => {
-    expect(hasCode(catchError({ syncDirs: [] }), 'BAD_SYNC_DIR')).toBe(true);
+    expect(hasErrorCode(catchError({ syncDirs: [] }), 'BAD_SYNC_DIR')).toBe(true);
   });
 
   test.each([
@@ -97,15 +97,15 @@ describe('resolvePluginOptions', () => {
     [{ syncDirs: 'a', paths: [] }, 'paths'],
     [{ syncDirs: 'a', paths: 'a..b' }, 'paths'],
     [{ syncDirs: 'a', paths: {} }, 'paths'],
-    [{ syncDirs: 'a', sweep: -1 }, 'sweep'],
-    [{ syncDirs: 'a', sweep: '30' }, 'sweep'],
-    [{ syncDirs: 'a', sweep: NaN }, 'sweep'],
-    [{ syncDirs: 'a', sweep: true }, 'sweep'],
+    [{ syncDirs: 'a', rescan: -1 }, 'rescan'],
+    [{ syncDirs: 'a', rescan: '30' }, 'rescan'],
+    [{ syncDirs: 'a', rescan: NaN }, 'rescan'],
+    [{ syncDirs: 'a', rescan: true }, 'rescan'],
     [{ syncDirs: 'a', conflict: 'older' }, 'conflict'],
     [{ syncDirs: 'a', onDelete: 'remove' }, 'onDelete'],
   ])('%j is refused', (options, culprit) => {
     const error = catchError(options);
-    expect(hasCode(error, 'BAD_OPTION')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_OPTION')).toBe(true);
     expect(String(error)).toContain('the Photo schema');
     expect(String(error)).toContain(culprit);
   });

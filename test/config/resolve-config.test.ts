@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasCode } from '../../src/model/errors.js';
+import { hasErrorCode } from '../../src/model/errors.js';
 import type { Log } from '../../src/model/log.js';
 import type { SyncMediaOptions } from '../../src/config/config.js';
 import { resolveConfig } from '../../src/config/resolve-config.js';
@@ -71,12 +71,14 @@ describe('resolveConfig', () => {
   });
 
   test('refuses a state folder whose socket path would be cut off', () => {
-    const longest = `/${'a'.repeat(103 - '/lanes.sock'.length - 1)}`;
+    const longest = `/${'a'.repeat(103 - '/leader.sock'.length - 1)}`;
     expect(resolveConfig({ environment, stateDir: longest }).stateDir).toBe(longest);
-    expect(hasCode(catchError({ environment, stateDir: `${longest}a` }), 'BAD_STATE')).toBe(true);
+    expect(hasErrorCode(catchError({ environment, stateDir: `${longest}a` }), 'BAD_STATE')).toBe(
+      true,
+    );
     // It is bytes that count.
     expect(
-      hasCode(catchError({ environment, stateDir: `${longest.slice(0, -1)}é` }), 'BAD_STATE'),
+      hasErrorCode(catchError({ environment, stateDir: `${longest.slice(0, -1)}é` }), 'BAD_STATE'),
     ).toBe(true);
   });
 
@@ -124,7 +126,7 @@ describe('resolveConfig', () => {
     ['null', null],
   ])('names %s', (culprit, options) => {
     const error = catchError(options);
-    expect(hasCode(error, 'BAD_OPTION')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_OPTION')).toBe(true);
     expect(String(error)).toContain(culprit);
   });
 
@@ -149,7 +151,7 @@ describe('resolveConfig', () => {
     const file = join(dir.path, 'bad.json');
     await writeFile(file, content);
     const error = catchError({ environment: { ...environment, SYNCMEDIA_MODEL_SYNC: file } });
-    expect(hasCode(error, code)).toBe(true);
+    expect(hasErrorCode(error, code)).toBe(true);
     expect(String(error)).toContain('SYNCMEDIA_MODEL_SYNC');
     expect(String(error)).toContain(file);
   });
@@ -158,7 +160,7 @@ describe('resolveConfig', () => {
     const error = catchError({
       environment: { ...environment, SYNCMEDIA_MODEL_SYNC: '/nowhere.json' },
     });
-    expect(hasCode(error, 'BAD_ENVIRONMENT')).toBe(true);
+    expect(hasErrorCode(error, 'BAD_ENVIRONMENT')).toBe(true);
     expect(String(error)).toContain('/nowhere.json');
   });
 });

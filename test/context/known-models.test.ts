@@ -43,10 +43,10 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
         ['Photo', 'Paper'],
       ]);
       connection.deleteModel(/^P/);
-      expect([names(), models.find('Photo')]).toEqual([[], undefined]);
+      expect([names(), models.findModel('Photo')]).toEqual([[], undefined]);
       const again = compile('Photo');
       models.add({ model: again, options });
-      expect(models.find('Photo')?.model).toBe(again);
+      expect(models.findModel('Photo')?.model).toBe(again);
     },
   );
 

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import type { Captured } from '../../src/capture/outbox.js';
-import { lookUp } from '../../src/context/look-up.js';
+import type { PathCapture } from '../../src/capture/outbox.js';
+import { lookUpPaths } from '../../src/context/look-up.js';
 import type { Entry, Path } from '../../src/model/words.js';
 
 const path = 'uploads/a.jpg' as Path;
-const capture: Captured = { host: 'one', id: '1', asserted: [] };
+const capture: PathCapture = { host: 'one', id: '1', asserted: [] };
 const entry = { path, version: 'v1' } as Entry;
 
 /**
  * The database, on which something may happen right before each of its requests, counted from 0.
  */
 function makeDatabase(happens: Record<number, () => void>) {
-  const rows = { captures: [] as Captured[], entries: [] as Entry[] };
+  const rows = { captures: [] as PathCapture[], entries: [] as Entry[] };
   let requests = 0;
   const ask = async <T>(read: () => T): Promise<T> => {
     await Promise.resolve();
@@ -37,7 +37,7 @@ describe('an upload that was acknowledged is seen in the outbox or in the ledger
       },
     });
     database.rows.captures.push(capture);
-    const known = (await lookUp(database, [path]))(path);
+    const known = (await lookUpPaths(database, [path]))(path);
     expect(known.captured.length > 0 || known.entry !== undefined).toBe(true);
   });
 
@@ -57,14 +57,14 @@ describe('an upload that was acknowledged is seen in the outbox or in the ledger
         },
       });
       database.rows.captures.push(capture);
-      const known = (await lookUp(database, [path]))(path);
+      const known = (await lookUpPaths(database, [path]))(path);
       expect(known.captured.length > 0 || known.entry !== undefined).toBe(true);
     },
   );
 });
 
 test('what nobody has captured is known to nobody', async () => {
-  expect((await lookUp(makeDatabase({}), [path]))(path)).toEqual({
+  expect((await lookUpPaths(makeDatabase({}), [path]))(path)).toEqual({
     captured: [],
     entry: undefined,
   });

@@ -61,7 +61,7 @@ describe.each(mongooses)('connections of one application on %s', (_name, mongoos
   };
   const compile = (connection: Connection, name = 'Photo'): Model<Photo> => {
     const schema = new own.Schema({ file: String }) as unknown as Schema<Photo>;
-    schema.plugin(sync.plugin as never, { syncDirs: 'uploads', sweep: false } as never);
+    schema.plugin(sync.plugin as never, { syncDirs: 'uploads', rescan: false } as never);
     return connection.model<Photo>(name, schema);
   };
   /** Who saved what waits in the outbox, as another client sees it. */

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { answerPull, answerPush, wouldPush } from '../../src/decisions/differences.js';
-import type { Facts, Path, SyncDir } from '../../src/model/words.js';
+import type { FileInfo, Path, SyncDir } from '../../src/model/words.js';
 import { fileEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
-const current: Facts = { size: 10, mtime: 1_000 },
-  old: Facts = { size: 9, mtime: 900 },
-  fresh: Facts = { size: 12, mtime: 2_000 };
+const current: FileInfo = { size: 10, mtime: 1_000 },
+  old: FileInfo = { size: 9, mtime: 900 },
+  fresh: FileInfo = { size: 12, mtime: 2_000 };
 const entry = fileEntry({
   heldBy: ['A', 'B'],
-  superseded: [{ ...old, version: 'v0', lost: false }],
+  superseded: [{ ...old, version: 'v0', conflicting: false }],
 });
 const from = { id: 'B', passive: false };
-const pull = (me: string, here: Facts | undefined) =>
+const pull = (me: string, here: FileInfo | undefined) =>
   answerPull({ path: entry.path, there: current, ...(here ? { here } : {}) }, entry, me, from, dir)
     .do;
 
@@ -42,10 +42,10 @@ describe('a pull of the version that the ledger has', () => {
 });
 
 describe('a push onto what the ledger does not know', () => {
-  const older: Facts = { size: 12, mtime: 800 },
+  const older: FileInfo = { size: 12, mtime: 800 },
     ready = new Date();
   const to = { passive: false, status: 'approved', readyAt: ready } as const;
-  const push = (host: Parameters<typeof answerPush>[4], there: Facts) =>
+  const push = (host: Parameters<typeof answerPush>[4], there: FileInfo) =>
     answerPush({ path: entry.path, here: current, there }, entry, 'A', dir, host);
 
   test('leaves it to a host that captures it by itself, whatever the clocks say', () => {
@@ -57,7 +57,7 @@ describe('a push onto what the ledger does not know', () => {
 
   test('goes by the conflict rule on a passive host', () => {
     const passive = { ...to, passive: true };
-    expect(push(passive, older)).toBe('owe');
+    expect(push(passive, older)).toBe('mark-pending');
     expect(push(passive, fresh)).toBe('nothing');
     expect(
       wouldPush({ path: entry.path, here: current, there: older }, undefined, 'A', dir, passive),
@@ -65,7 +65,9 @@ describe('a push onto what the ledger does not know', () => {
   });
 
   test('what is missing or old there is owed in any case', () => {
-    expect(push(to, old)).toBe('owe');
-    expect(answerPush({ path: entry.path, here: current }, entry, 'A', dir, to)).toBe('owe');
+    expect(push(to, old)).toBe('mark-pending');
+    expect(answerPush({ path: entry.path, here: current }, entry, 'A', dir, to)).toBe(
+      'mark-pending',
+    );
   });
 });

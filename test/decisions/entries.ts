@@ -8,12 +8,12 @@ export function fileEntry(fields: Partial<Entry> = {}): Entry {
     path: 'uploads/a.jpg' as Path,
     version: 'v1',
     kind: 'file',
-    facts: { size: 10, mtime: 1_000, nanos: 5, sha256: 'aa' },
+    info: { size: 10, mtime: 1_000, nanos: 5, sha256: 'aa' },
     superseded: [],
-    sender: 'A',
+    origin: 'A',
     capturedBy: 'A',
     heldBy: ['A'],
-    owed: [],
+    pending: [],
     dueAt: now,
     blocked: [],
     capturedAt: now,
@@ -22,6 +22,6 @@ export function fileEntry(fields: Partial<Entry> = {}): Entry {
 }
 
 export function tombstoneEntry(fields: Partial<Entry> = {}): Entry {
-  const { facts: _, ...entry } = fileEntry({ kind: 'tombstone', ...fields });
+  const { info: _, ...entry } = fileEntry({ kind: 'tombstone', ...fields });
   return entry;
 }

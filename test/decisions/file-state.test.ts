@@ -1,73 +1,75 @@
 import { describe, expect, test } from 'vitest';
-import { findStanding } from '../../src/decisions/file-state.js';
+import { findFileState } from '../../src/decisions/file-state.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const here = { onCapturingDisk: true },
   elsewhere = { onCapturingDisk: false };
-const old = { size: 20, mtime: 900, nanos: 3, sha256: 'bb', version: 'v0', lost: false };
+const old = { size: 20, mtime: 900, nanos: 3, sha256: 'bb', version: 'v0', conflicting: false };
 
 describe('what lies at a path', () => {
   test('nothing is absent, and without an entry anything is unknown', () => {
-    expect(findStanding(fileEntry(), undefined, here)).toBe('absent');
-    expect(findStanding(undefined, { size: 1, mtime: 1, nanos: 0 }, here)).toBe('unknown');
+    expect(findFileState(fileEntry(), undefined, here)).toBe('absent');
+    expect(findFileState(undefined, { size: 1, mtime: 1, nanos: 0 }, here)).toBe('unknown');
   });
 
   test('size and second decide where they differ', () => {
     const entry = fileEntry({ superseded: [old] });
-    expect(findStanding(entry, { size: 11, mtime: 1_000, nanos: 5 }, here)).toBe('unknown');
-    expect(findStanding(entry, { size: 20, mtime: 900, nanos: 3 }, here)).toBe('old');
+    expect(findFileState(entry, { size: 11, mtime: 1_000, nanos: 5 }, here)).toBe('unknown');
+    expect(findFileState(entry, { size: 20, mtime: 900, nanos: 3 }, here)).toBe('superseded');
     expect(
-      findStanding(
-        fileEntry({ superseded: [{ ...old, lost: true }] }),
+      findFileState(
+        fileEntry({ superseded: [{ ...old, conflicting: true }] }),
         { size: 20, mtime: 900, nanos: 0 },
         elsewhere,
       ),
-    ).toBe('lost');
+    ).toBe('conflicting');
   });
 
   test('a time before 1970 comes as 32 bits over SFTP, and is still that time', () => {
     const entry = fileEntry({
-      facts: { size: 10, mtime: -5, nanos: 0 },
+      info: { size: 10, mtime: -5, nanos: 0 },
       superseded: [{ ...old, mtime: -9 }],
     });
-    expect(findStanding(entry, { size: 10, mtime: 2 ** 32 - 5, nanos: 0 }, elsewhere)).toBe(
+    expect(findFileState(entry, { size: 10, mtime: 2 ** 32 - 5, nanos: 0 }, elsewhere)).toBe(
       'current',
     );
-    expect(findStanding(entry, { size: 20, mtime: 2 ** 32 - 9, nanos: 0 }, elsewhere)).toBe('old');
+    expect(findFileState(entry, { size: 20, mtime: 2 ** 32 - 9, nanos: 0 }, elsewhere)).toBe(
+      'superseded',
+    );
   });
 
   test('nanoseconds that a transfer dropped prove nothing; others ask for the content', () => {
-    expect(findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 0 }, elsewhere)).toBe(
+    expect(findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 0 }, elsewhere)).toBe(
       'current',
     );
     expect(
-      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6 }, elsewhere),
+      findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 6 }, elsewhere),
     ).toBeUndefined();
     expect(
-      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'aa' }, elsewhere),
+      findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'aa' }, elsewhere),
     ).toBe('current');
     expect(
-      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'cc' }, elsewhere),
+      findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 6, sha256: 'cc' }, elsewhere),
     ).toBe('unknown');
   });
 
   test('without a known content nanoseconds decide only on the disk that captured it', () => {
-    const entry = fileEntry({ facts: { size: 10, mtime: 1_000, nanos: 5 } });
-    expect(findStanding(entry, { size: 10, mtime: 1_000, nanos: 6 }, here)).toBe('unknown');
-    expect(findStanding(entry, { size: 10, mtime: 1_000, nanos: 6 }, elsewhere)).toBe('current');
+    const entry = fileEntry({ info: { size: 10, mtime: 1_000, nanos: 5 } });
+    expect(findFileState(entry, { size: 10, mtime: 1_000, nanos: 6 }, here)).toBe('unknown');
+    expect(findFileState(entry, { size: 10, mtime: 1_000, nanos: 6 }, elsewhere)).toBe('current');
   });
 
   test('two versions of one size and second are told apart by content', () => {
     const entry = fileEntry({ superseded: [{ ...old, size: 10, mtime: 1_000, nanos: 0 }] });
     const seen = { size: 10, mtime: 1_000, nanos: 0 };
-    expect(findStanding(entry, seen, here)).toBeUndefined();
-    expect(findStanding(entry, { ...seen, sha256: 'bb' }, here)).toBe('old');
-    expect(findStanding(entry, { ...seen, sha256: 'aa' }, here)).toBe('current');
+    expect(findFileState(entry, seen, here)).toBeUndefined();
+    expect(findFileState(entry, { ...seen, sha256: 'bb' }, here)).toBe('superseded');
+    expect(findFileState(entry, { ...seen, sha256: 'aa' }, here)).toBe('current');
   });
 
   test('surely asks for the content although the facts agree', () => {
     expect(
-      findStanding(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true }),
+      findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true }),
     ).toBeUndefined();
   });
 
@@ -75,19 +77,19 @@ describe('what lies at a path', () => {
     const entry = fileEntry(),
       seen = { size: 10, mtime: 2_000, nanos: 7 },
       at = { onCapturingDisk: true };
-    expect(findStanding(entry, seen, at)).toBeUndefined();
-    expect(findStanding(entry, { ...seen, sha256: 'aa' }, at)).toBe('redated');
-    expect(findStanding(entry, { ...seen, sha256: 'bb' }, at)).toBe('unknown');
-    expect(findStanding(entry, { ...seen, size: 11 }, at)).toBe('unknown');
-    expect(findStanding(fileEntry({ facts: { size: 10, mtime: 1_000, nanos: 5 } }), seen, at)).toBe(
+    expect(findFileState(entry, seen, at)).toBeUndefined();
+    expect(findFileState(entry, { ...seen, sha256: 'aa' }, at)).toBe('redated');
+    expect(findFileState(entry, { ...seen, sha256: 'bb' }, at)).toBe('unknown');
+    expect(findFileState(entry, { ...seen, size: 11 }, at)).toBe('unknown');
+    expect(findFileState(fileEntry({ info: { size: 10, mtime: 1_000, nanos: 5 } }), seen, at)).toBe(
       'unknown',
     );
-    expect(findStanding(tombstoneEntry(), seen, at)).toBe('unknown');
+    expect(findFileState(tombstoneEntry(), seen, at)).toBe('unknown');
   });
 
   test('to a tombstone a file is old or unknown', () => {
     const entry = tombstoneEntry({ superseded: [old] });
-    expect(findStanding(entry, { size: 20, mtime: 900, nanos: 0 }, elsewhere)).toBe('old');
-    expect(findStanding(entry, { size: 21, mtime: 900, nanos: 0 }, elsewhere)).toBe('unknown');
+    expect(findFileState(entry, { size: 20, mtime: 900, nanos: 0 }, elsewhere)).toBe('superseded');
+    expect(findFileState(entry, { size: 21, mtime: 900, nanos: 0 }, elsewhere)).toBe('unknown');
   });
 });

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { findFault, mayRepair } from '../../src/decisions/findings.js';
-import type { Entry, Facts, Path, SyncDir } from '../../src/model/words.js';
+import type { Entry, FileInfo, Path, SyncDir } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
-const current: Facts = { size: 10, mtime: 1_000 },
-  other: Facts = { size: 11, mtime: 900 },
-  newer: Facts = { size: 11, mtime: 1_100 };
+const current: FileInfo = { size: 10, mtime: 1_000 },
+  other: FileInfo = { size: 11, mtime: 900 },
+  newer: FileInfo = { size: 11, mtime: 1_100 };
 const held = fileEntry({ heldBy: ['A', 'B'] });
-const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
+const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
 
 describe('what is wrong on host B', () => {
   test.each<
@@ -16,7 +16,7 @@ describe('what is wrong on host B', () => {
       what: string,
       entry: Entry | undefined,
       wanted: boolean,
-      facts: Facts | undefined,
+      facts: FileInfo | undefined,
       fault: ReturnType<typeof findFault>,
     ]
   >([
@@ -39,10 +39,10 @@ describe('what is wrong on host B', () => {
     ],
     ['the size and date of the version', held, true, current, 'content decides'],
     ['another size', held, true, other, 'different'],
-    ['anything, while it is owed the path', fileEntry({ owed: ['B'] }), true, other, undefined],
+    ['anything, while it is owed the path', fileEntry({ pending: ['B'] }), true, other, undefined],
     [
       'anything, while it is owed a removal',
-      tombstoneEntry({ owed: ['B'] }),
+      tombstoneEntry({ pending: ['B'] }),
       true,
       other,
       undefined,
@@ -60,13 +60,13 @@ describe('what is wrong on host B', () => {
 });
 
 describe('a repair', () => {
-  const repairs = (there: Facts | undefined, entry: Entry = held, passive = false): boolean =>
+  const repairs = (there: FileInfo | undefined, entry: Entry = held, passive = false): boolean =>
     mayRepair({ path: entry.path, ...(there ? { there } : {}) }, entry, { id: 'B', passive }, dir);
 
   test('replaces what is missing, rotten, or old', () => {
     expect([undefined, current].map((there) => repairs(there))).toEqual([true, true]);
     expect(
-      repairs(other, fileEntry({ superseded: [{ ...other, version: 'v0', lost: false }] })),
+      repairs(other, fileEntry({ superseded: [{ ...other, version: 'v0', conflicting: false }] })),
     ).toBe(true);
   });
 

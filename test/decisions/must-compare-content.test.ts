@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { isRewritten, mustCompare } from '../../src/decisions/must-compare-content.js';
-import type { Seen } from '../../src/model/words.js';
+import { isRewritten, mustCompareContent } from '../../src/decisions/must-compare-content.js';
+import type { LocalFileInfo } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const savedAt = new Date('2026-01-02T00:00:00Z'),
   hour = 3_600_000;
-const seenAt = (changedAt: number): Seen => ({
+const seenAt = (changedAt: number): LocalFileInfo => ({
   size: 4,
   mtime: 1_000,
   nanos: 0,
@@ -16,7 +16,7 @@ const fresh = seenAt(savedAt.getTime() - hour),
 const held = (stamp?: string) =>
   fileEntry({
     heldBy: ['A', 'B'],
-    owed: [],
+    pending: [],
     ...(stamp === undefined ? {} : { stamps: { A: stamp } }),
   });
 const named = { me: 'A', why: 'named', savedAt } as const,
@@ -25,38 +25,42 @@ const named = { me: 'A', why: 'named', savedAt } as const,
 describe('a file that a save names, with the size and date of the version', () => {
   test('is read where somebody has touched it since this host knew its content, however long ago', () => {
     for (const seen of [fresh, old])
-      expect(mustCompare({ ...named, entry: held('another'), seen })).toBe(true);
-    expect(mustCompare({ ...named, entry: held(fresh.stamp), seen: fresh })).toBe(false);
+      expect(mustCompareContent({ ...named, entry: held('another'), info: seen })).toBe(true);
+    expect(mustCompareContent({ ...named, entry: held(fresh.stamp), info: fresh })).toBe(false);
   });
 
   test(
     'is read where this host never knew its content, unless nobody has touched it for a day: ' +
       'other bytes would be rot',
     () => {
-      expect(mustCompare({ ...named, entry: held(), seen: fresh })).toBe(true);
-      expect(mustCompare({ ...named, entry: held(), seen: old })).toBe(false);
+      expect(mustCompareContent({ ...named, entry: held(), info: fresh })).toBe(true);
+      expect(mustCompareContent({ ...named, entry: held(), info: old })).toBe(false);
       expect(
-        mustCompare({ ...named, entry: held(), seen: { size: 4, mtime: 1_000, nanos: 0 } }),
+        mustCompareContent({ ...named, entry: held(), info: { size: 4, mtime: 1_000, nanos: 0 } }),
       ).toBe(true);
     },
   );
 
   test('is read where this host does not hold the version, and under a tombstone', () => {
     expect(
-      mustCompare({ ...named, entry: fileEntry({ heldBy: ['B'], owed: ['A'] }), seen: old }),
+      mustCompareContent({
+        ...named,
+        entry: fileEntry({ heldBy: ['B'], pending: ['A'] }),
+        info: old,
+      }),
     ).toBe(true);
-    expect(mustCompare({ ...named, entry: tombstoneEntry(), seen: old })).toBe(true);
+    expect(mustCompareContent({ ...named, entry: tombstoneEntry(), info: old })).toBe(true);
   });
 });
 
 test('a scan reads only what it holds and what was touched, and not without a limit', () => {
-  expect(mustCompare({ ...scan, entry: held('another'), seen: old })).toBe('sparingly');
-  expect(mustCompare({ ...scan, entry: held(), seen: fresh })).toBe(false);
+  expect(mustCompareContent({ ...scan, entry: held('another'), info: old })).toBe('sparingly');
+  expect(mustCompareContent({ ...scan, entry: held(), info: fresh })).toBe(false);
   expect(
-    mustCompare({
+    mustCompareContent({
       ...scan,
-      entry: fileEntry({ heldBy: ['B'], owed: ['A'], stamps: { A: 'another' } }),
-      seen: fresh,
+      entry: fileEntry({ heldBy: ['B'], pending: ['A'], stamps: { A: 'another' } }),
+      info: fresh,
     }),
   ).toBe(false);
 });
@@ -65,11 +69,11 @@ test(
   'a version whose content nobody knows is another one once a save names a file that was ' +
     'touched since',
   () => {
-    const entry = { ...held('another'), facts: { size: 4, mtime: 1_000, nanos: 0 } };
-    expect(isRewritten({ ...named, entry, seen: fresh })).toBe(true);
-    expect(isRewritten({ ...scan, entry, seen: fresh })).toBe(false);
+    const entry = { ...held('another'), info: { size: 4, mtime: 1_000, nanos: 0 } };
+    expect(isRewritten({ ...named, entry, info: fresh })).toBe(true);
+    expect(isRewritten({ ...scan, entry, info: fresh })).toBe(false);
     expect(
-      isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, seen: fresh }),
+      isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, info: fresh }),
     ).toBe(false);
   },
 );

@@ -2,25 +2,25 @@ import { describe, expect, test } from 'vitest';
 import { supersededLimit } from '../../src/decisions/entries.js';
 import {
   findWhy,
-  mayStillBury,
+  mayStillDelete,
   reconcile,
-  reconcileLeft,
+  reconcileUnreferenced,
   willMakeVersion,
-  type Answer,
+  type ReconcileAnswer,
   type Evidence,
 } from '../../src/decisions/reconcile.js';
-import { removedStamp, type FoundStanding } from '../../src/decisions/file-state.js';
-import type { Entry, Facts } from '../../src/model/words.js';
+import { removedStamp, type FileState } from '../../src/decisions/file-state.js';
+import type { Entry, FileInfo } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const nothing: Evidence = {
   ownCopy: false,
   lateDelivery: false,
   uncaptured: false,
-  cameLately: false,
-  awaited: false,
+  arrivedRecently: false,
+  saveExpected: false,
   referenced: false,
-  taken: false,
+  takenByDelete: false,
 };
 const base = {
   me: 'A',
@@ -33,19 +33,19 @@ const withEvidence = (evidence: Partial<Evidence>) => ({
   ...base,
   evidence: { ...nothing, ...evidence },
 });
-const held = fileEntry({ heldBy: ['A', 'B'], owed: [] });
-const owed = fileEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
-const neither = fileEntry({ sender: 'B', heldBy: ['B'], owed: [] });
+const held = fileEntry({ heldBy: ['A', 'B'], pending: [] });
+const pending = fileEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] });
+const neither = fileEntry({ origin: 'B', heldBy: ['B'], pending: [] });
 
 /**
  * The table of ARCHITECTURE.md: what lies on this disk, and what the entry says of this host → what
  * follows.
  */
-const fileTable: [FoundStanding, Answer, Answer, Answer][] = [
+const fileTable: [FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer][] = [
   // on this disk   held            owed            neither
   ['current', 'nothing', 'hold', 'hold'],
-  ['old', 'owe', 'nothing', 'owe'],
-  ['lost', 'owe', 'nothing', 'owe'],
+  ['superseded', 'mark-pending', 'nothing', 'mark-pending'],
+  ['conflicting', 'mark-pending', 'nothing', 'mark-pending'],
   ['absent', 'leave', 'nothing', 'nothing'],
   ['unknown', 'new-version', 'new-version', 'new-version'],
 ];
@@ -53,37 +53,37 @@ const fileTable: [FoundStanding, Answer, Answer, Answer][] = [
 describe('a file entry', () => {
   test.each(fileTable)(
     '%s: held → %s, owed → %s, neither → %s',
-    (standing, whenHeld, whenOwed, whenNeither) => {
-      expect([held, owed, neither].map((entry) => reconcile({ ...base, entry, standing }))).toEqual(
+    (state, whenHeld, whenOwed, whenNeither) => {
+      expect([held, pending, neither].map((entry) => reconcile({ ...base, entry, state }))).toEqual(
         [whenHeld, whenOwed, whenNeither],
       );
     },
   );
 
-  test.each<[FoundStanding, Answer, Answer, Answer]>([
-    ['old', 'owe', 'restore', 'owe'],
+  test.each<[FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer]>([
+    ['superseded', 'mark-pending', 'restore', 'mark-pending'],
     ['absent', 'restore', 'restore', 'nothing'],
   ])(
     '%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s',
-    (standing, whenHeld, whenOwed, whenNeither) => {
+    (state, whenHeld, whenOwed, whenNeither) => {
       expect(
-        [held, owed, neither].map((entry) =>
-          reconcile({ ...withEvidence({ ownCopy: true }), entry, standing }),
+        [held, pending, neither].map((entry) =>
+          reconcile({ ...withEvidence({ ownCopy: true }), entry, state }),
         ),
       ).toEqual([whenHeld, whenOwed, whenNeither]);
     },
   );
 
   test('a blocked host counts as owed', () => {
-    const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
+    const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
     const entry = fileEntry({
-      sender: 'B',
+      origin: 'B',
       heldBy: ['B'],
-      owed: [],
+      pending: [],
       blocked: [{ host: 'A', failure, since: new Date() }],
     });
-    expect(reconcile({ ...base, entry, standing: 'current' })).toBe('hold');
-    expect(reconcile({ ...base, entry, standing: 'old' })).toBe('nothing');
+    expect(reconcile({ ...base, entry, state: 'current' })).toBe('hold');
+    expect(reconcile({ ...base, entry, state: 'superseded' })).toBe('nothing');
   });
 });
 
@@ -95,33 +95,33 @@ test(
       size: 100 + i,
       mtime: i,
       version: `old ${i}`,
-      lost: false,
+      conflicting: false,
     }));
-    const full = { ...owed, superseded },
-      scanned = { ...base, standing: 'unknown' as const };
+    const full = { ...pending, superseded },
+      scanned = { ...base, state: 'unknown' as const };
     expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
     expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe(
       'new-version',
     );
     expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
-    expect(reconcile({ ...scanned, entry: { ...full, owed: [] } })).toBe('new-version');
+    expect(reconcile({ ...scanned, entry: { ...full, pending: [] } })).toBe('new-version');
     // Nobody can deliver: what is here is better than nothing.
     expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
   },
 );
 
 describe('a tombstone', () => {
-  test.each<[FoundStanding, Answer, Answer]>([
+  test.each<[FileState, ReconcileAnswer, ReconcileAnswer]>([
     ['absent', 'nothing', 'hold'],
-    ['old', 'trash', 'trash'],
-    ['lost', 'trash', 'trash'],
+    ['superseded', 'trash', 'trash'],
+    ['conflicting', 'trash', 'trash'],
     ['unknown', 'new-version', 'new-version'],
-  ])('%s: held → %s, owed → %s', (standing, whenHeld, whenOwed) => {
+  ])('%s: held → %s, owed → %s', (state, whenHeld, whenOwed) => {
     const entries = [
       tombstoneEntry({ heldBy: ['A'] }),
-      tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] }),
+      tombstoneEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] }),
     ];
-    expect(entries.map((entry) => reconcile({ ...base, entry, standing }))).toEqual([
+    expect(entries.map((entry) => reconcile({ ...base, entry, state }))).toEqual([
       whenHeld,
       whenOwed,
     ]);
@@ -132,7 +132,7 @@ describe('a tombstone', () => {
       reconcile({
         ...base,
         entry: tombstoneEntry({ heldBy: ['B'] }),
-        standing: 'old',
+        state: 'superseded',
         removalsHalted: true,
       }),
     ).toBe('nothing');
@@ -140,17 +140,24 @@ describe('a tombstone', () => {
 });
 
 describe('an older version at the path of a host that had the current one', () => {
-  const removed = fileEntry({ sender: 'B', heldBy: ['B'], owed: [], stamps: { A: removedStamp } });
+  const removed = fileEntry({
+    origin: 'B',
+    heldBy: ['B'],
+    pending: [],
+    stamps: { A: removedStamp },
+  });
 
-  test.each<[FoundStanding]>([['old'], ['lost']])(
+  test.each<[FileState]>([['superseded'], ['conflicting']])(
     'is the new version once a save names it: %s',
-    (standing) => {
+    (state) => {
       expect(
-        [held, removed, owed, neither].map((entry) =>
-          reconcile({ ...base, why: 'named', entry, standing }),
+        [held, removed, pending, neither].map((entry) =>
+          reconcile({ ...base, why: 'named', entry, state }),
         ),
-      ).toEqual(['new-version', 'new-version', 'nothing', 'owe']);
-      expect(reconcile({ ...base, why: 'named', ready: false, entry: held, standing })).toBe('owe');
+      ).toEqual(['new-version', 'new-version', 'nothing', 'mark-pending']);
+      expect(reconcile({ ...base, why: 'named', ready: false, entry: held, state })).toBe(
+        'mark-pending',
+      );
     },
   );
 
@@ -158,8 +165,8 @@ describe('an older version at the path of a host that had the current one', () =
     'is the new version once a save names it, where the current one was captured here and ' +
       'nobody has it',
     () => {
-      const missing = fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }),
-        asked = { ...base, why: 'named' as const, entry: missing, standing: 'old' as const };
+      const missing = fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
+        asked = { ...base, why: 'named' as const, entry: missing, state: 'superseded' as const };
       expect(reconcile(asked)).toBe('new-version');
       expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe(
         'restore',
@@ -167,7 +174,7 @@ describe('an older version at the path of a host that had the current one', () =
       const others = [
         { ready: false },
         { why: 'scan' as const },
-        { entry: { ...missing, sender: 'B' } },
+        { entry: { ...missing, origin: 'B' } },
         { entry: { ...missing, heldBy: ['B'] } },
       ];
       for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
@@ -180,11 +187,11 @@ describe('an older version at the path of a host that had the current one', () =
         ...withEvidence({ lateDelivery: true }),
         why: 'named',
         entry: held,
-        standing: 'old',
+        state: 'superseded',
       }),
     ).toBe('restore');
     expect(
-      reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, standing: 'old' }),
+      reconcile({ ...withEvidence({ lateDelivery: true }), entry: held, state: 'superseded' }),
     ).toBe('restore');
   });
 
@@ -193,13 +200,13 @@ describe('an older version at the path of a host that had the current one', () =
       'captured that yet',
     () => {
       const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
-      for (const standing of ['old', 'lost'] as const) {
-        expect(reconcile({ ...asked, entry: held, standing })).toBe('put-back');
+      for (const state of ['superseded', 'conflicting'] as const) {
+        expect(reconcile({ ...asked, entry: held, state })).toBe('put-back');
         expect(
           reconcile({
             ...asked,
-            entry: fileEntry({ sender: 'A', heldBy: [], owed: ['A', 'B'] }),
-            standing,
+            entry: fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
+            state,
           }),
         ).toBe('put-back');
         const deleted = {
@@ -207,40 +214,45 @@ describe('an older version at the path of a host that had the current one', () =
           evidence: { ...asked.evidence, referenced: true },
           entry: tombstoneEntry({ heldBy: ['A'] }),
         };
-        expect(reconcile({ ...deleted, standing })).toBe('put-back');
+        expect(reconcile({ ...deleted, state })).toBe('put-back');
       }
-      expect(reconcile({ ...asked, entry: held, standing: 'current' })).toBe('nothing');
+      expect(reconcile({ ...asked, entry: held, state: 'current' })).toBe('nothing');
     },
   );
 
   test('is left to a save that may be about to name it, by a scan', () => {
     expect(
       [held, removed].map((entry) =>
-        reconcile({ ...withEvidence({ awaited: true }), entry, standing: 'old' }),
+        reconcile({ ...withEvidence({ saveExpected: true }), entry, state: 'superseded' }),
       ),
     ).toEqual(['nothing', 'nothing']);
   });
 
   test('is asked about only where that matters', () => {
-    const asked = { ...base, evidence: {}, standing: 'old' as const };
-    expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ ask: 'lateDelivery' });
+    const asked = { ...base, evidence: {}, state: 'superseded' as const };
+    expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ needs: 'lateDelivery' });
     expect(
       reconcile({ ...asked, evidence: { lateDelivery: false }, why: 'named', entry: held }),
-    ).toEqual({ ask: 'uncaptured' });
-    expect(reconcile({ ...asked, entry: removed })).toEqual({ ask: 'awaited' });
-    expect(reconcile({ ...asked, why: 'named', entry: neither })).toBe('owe');
-    expect(reconcile({ ...asked, standing: 'current', why: 'named', entry: held })).toBe('nothing');
+    ).toEqual({ needs: 'uncaptured' });
+    expect(reconcile({ ...asked, entry: removed })).toEqual({ needs: 'saveExpected' });
+    expect(reconcile({ ...asked, why: 'named', entry: neither })).toBe('mark-pending');
+    expect(reconcile({ ...asked, state: 'current', why: 'named', entry: held })).toBe('nothing');
   });
 });
 
 describe('a file under a tombstone', () => {
   const acknowledged = tombstoneEntry({ heldBy: ['A'] }),
-    announced = tombstoneEntry({ sender: 'B', heldBy: ['B'], owed: ['A'] });
+    announced = tombstoneEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] });
 
   test('wins where a save names it and a document still does, whatever its date', () => {
     for (const entry of [acknowledged, announced]) {
       expect(
-        reconcile({ ...withEvidence({ referenced: true }), why: 'named', entry, standing: 'old' }),
+        reconcile({
+          ...withEvidence({ referenced: true }),
+          why: 'named',
+          entry,
+          state: 'superseded',
+        }),
       ).toBe('new-version');
       // What cannot be told is not removed.
       expect(
@@ -248,10 +260,10 @@ describe('a file under a tombstone', () => {
           ...withEvidence({ referenced: 'unknown' }),
           why: 'named',
           entry,
-          standing: 'old',
+          state: 'superseded',
         }),
       ).toBe('new-version');
-      expect(reconcile({ ...base, why: 'named', entry, standing: 'old' })).toBe('trash');
+      expect(reconcile({ ...base, why: 'named', entry, state: 'superseded' })).toBe('trash');
     }
   });
 
@@ -260,40 +272,50 @@ describe('a file under a tombstone', () => {
       'be about to',
     () => {
       expect(
-        reconcile({ ...withEvidence({ referenced: true }), entry: acknowledged, standing: 'old' }),
+        reconcile({
+          ...withEvidence({ referenced: true }),
+          entry: acknowledged,
+          state: 'superseded',
+        }),
       ).toBe('new-version');
       expect(
         reconcile({
           ...withEvidence({ referenced: 'unknown' }),
           entry: acknowledged,
-          standing: 'old',
+          state: 'superseded',
         }),
       ).toBe('trash');
       expect(
-        reconcile({ ...withEvidence({ awaited: true }), entry: acknowledged, standing: 'old' }),
+        reconcile({
+          ...withEvidence({ saveExpected: true }),
+          entry: acknowledged,
+          state: 'superseded',
+        }),
       ).toBe('nothing');
       // The delete means this file, and asking the documents for each would cost too much.
-      expect(reconcile({ ...base, evidence: {}, entry: announced, standing: 'old' })).toBe('trash');
+      expect(reconcile({ ...base, evidence: {}, entry: announced, state: 'superseded' })).toBe(
+        'trash',
+      );
     },
   );
 
   test('is taken back where a delivered delete took it after the save that names it', () => {
     const taken = {
-      ...withEvidence({ taken: true, referenced: true }),
+      ...withEvidence({ takenByDelete: true, referenced: true }),
       why: 'named' as const,
-      standing: 'absent' as const,
+      state: 'absent' as const,
     };
     expect([acknowledged, announced].map((entry) => reconcile({ ...taken, entry }))).toEqual([
       'take-back',
       'take-back',
     ]);
     expect(
-      reconcile({ ...taken, evidence: { ...nothing, taken: true }, entry: acknowledged }),
+      reconcile({ ...taken, evidence: { ...nothing, takenByDelete: true }, entry: acknowledged }),
     ).toBe('nothing');
     expect(
       reconcile({
         ...taken,
-        evidence: { ...nothing, taken: true, referenced: 'unknown' },
+        evidence: { ...nothing, takenByDelete: true, referenced: 'unknown' },
         entry: acknowledged,
       }),
     ).toBe('nothing');
@@ -305,49 +327,49 @@ describe('a file under a tombstone', () => {
 });
 
 test('a delete whose entry moved on is looked at again only over a version of its own host', () => {
-  expect(mayStillBury(fileEntry({ sender: 'A' }), 'A')).toBe(true);
-  expect(mayStillBury(fileEntry({ sender: 'B' }), 'A')).toBe(false);
-  expect(mayStillBury(tombstoneEntry({ sender: 'A' }), 'A')).toBe(false);
-  expect(mayStillBury(undefined, 'A')).toBe(false);
+  expect(mayStillDelete(fileEntry({ origin: 'A' }), 'A')).toBe(true);
+  expect(mayStillDelete(fileEntry({ origin: 'B' }), 'A')).toBe(false);
+  expect(mayStillDelete(tombstoneEntry({ origin: 'A' }), 'A')).toBe(false);
+  expect(mayStillDelete(undefined, 'A')).toBe(false);
 });
 
 describe('no entry', () => {
   test('a file that is there is news, an absent one is not', () => {
-    expect(reconcile({ ...base, entry: undefined, standing: 'unknown' })).toBe('new-version');
-    expect(reconcile({ ...base, entry: undefined, standing: 'absent' })).toBe('nothing');
+    expect(reconcile({ ...base, entry: undefined, state: 'unknown' })).toBe('new-version');
+    expect(reconcile({ ...base, entry: undefined, state: 'absent' })).toBe('nothing');
   });
 });
 
 describe('a host that is not ready', () => {
   const notReady = { ...base, ready: false };
   test('contributes what its app named and no entry knows, nothing that a scan found', () => {
-    expect(reconcile({ ...notReady, why: 'named', entry: undefined, standing: 'unknown' })).toBe(
+    expect(reconcile({ ...notReady, why: 'named', entry: undefined, state: 'unknown' })).toBe(
       'new-version',
     );
-    expect(reconcile({ ...notReady, entry: undefined, standing: 'unknown' })).toBe('nothing');
-    expect(reconcile({ ...notReady, why: 'named', entry: owed, standing: 'unknown' })).toBe(
+    expect(reconcile({ ...notReady, entry: undefined, state: 'unknown' })).toBe('nothing');
+    expect(reconcile({ ...notReady, why: 'named', entry: pending, state: 'unknown' })).toBe(
       'nothing',
     );
   });
   test('holds what it has of the current versions', () => {
-    expect(reconcile({ ...notReady, entry: owed, standing: 'current' })).toBe('hold');
+    expect(reconcile({ ...notReady, entry: pending, state: 'current' })).toBe('hold');
   });
 });
 
 test('what somebody asserts to be news is a version whatever its facts', () => {
-  for (const standing of ['current', 'old', 'unknown'] as const) {
-    expect(reconcile({ ...base, why: 'asserted', entry: held, standing })).toBe('new-version');
+  for (const state of ['current', 'superseded', 'unknown'] as const) {
+    expect(reconcile({ ...base, why: 'asserted', entry: held, state })).toBe('new-version');
   }
-  expect(reconcile({ ...base, why: 'asserted', entry: held, standing: 'absent' })).toBe('leave');
+  expect(reconcile({ ...base, why: 'asserted', entry: held, state: 'absent' })).toBe('leave');
 });
 
 test(
   'the bytes of the version with another date get its date, whoever holds it and whoever ' +
     'names them',
   () => {
-    for (const entry of [held, owed, neither]) {
+    for (const entry of [held, pending, neither]) {
       for (const why of ['named', 'scan', 'asserted'] as const)
-        expect(reconcile({ ...base, why, entry, standing: 'redated' })).toBe('redate');
+        expect(reconcile({ ...base, why, entry, state: 'redated' })).toBe('redate');
     }
   },
 );
@@ -361,29 +383,33 @@ test('an assertion is about the bytes that lay there when it was made', () => {
 });
 
 test('what an operation left becomes a tombstone once the file is gone from this disk', () => {
-  expect(reconcileLeft({ me: 'A', entry: held, isHere: true })).toBe('look-again');
-  expect(reconcileLeft({ me: 'A', entry: held, isHere: false })).toBe('tombstone');
+  expect(reconcileUnreferenced({ me: 'A', entry: held, isHere: true })).toBe('look-again');
+  expect(reconcileUnreferenced({ me: 'A', entry: held, isHere: false })).toBe('tombstone');
   expect(
-    reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'B' }), isHere: false }),
+    reconcileUnreferenced({ me: 'A', entry: tombstoneEntry({ capturedBy: 'B' }), isHere: false }),
   ).toBe('nothing');
-  expect(reconcileLeft({ me: 'A', entry: undefined, isHere: false })).toBe('nothing');
+  expect(reconcileUnreferenced({ me: 'A', entry: undefined, isHere: false })).toBe('nothing');
 });
 
 test('a delete that this host has recorded is checked once more, wherever its file is', () => {
   for (const isHere of [true, false])
     expect(
-      reconcileLeft({ me: 'A', entry: tombstoneEntry({ capturedBy: 'A', sender: 'B' }), isHere }),
+      reconcileUnreferenced({
+        me: 'A',
+        entry: tombstoneEntry({ capturedBy: 'A', origin: 'B' }),
+        isHere,
+      }),
     ).toBe('check');
 });
 
 describe('what another host has captured and not folded yet', () => {
-  const superseded = [{ size: 7, mtime: 700, version: 'v0', lost: false }];
+  const superseded = [{ size: 7, mtime: 700, version: 'v0', conflicting: false }];
   const [current, old, news] = [
     { size: 10, mtime: 1_000 },
     { size: 7, mtime: 700 },
     { size: 11, mtime: 1_100 },
   ];
-  const ask = (entry: Entry | undefined, asserted: Facts[] = []): boolean[] =>
+  const ask = (entry: Entry | undefined, asserted: FileInfo[] = []): boolean[] =>
     [current, old, news].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
 
   test(
@@ -395,7 +421,10 @@ describe('what another host has captured and not folded yet', () => {
       expect(
         ask(
           tombstoneEntry({
-            superseded: [...superseded, { size: 10, mtime: 1_000, version: 'v1', lost: false }],
+            superseded: [
+              ...superseded,
+              { size: 10, mtime: 1_000, version: 'v1', conflicting: false },
+            ],
           }),
         ),
       ).toEqual([true, true, true]);
@@ -421,7 +450,7 @@ describe('what another host has captured and not folded yet', () => {
   test('is a version that the entry knows where only the content could tell', () => {
     const twice = [
       ...superseded,
-      { size: 7, mtime: 700, sha256: 'bb', version: 'v00', lost: false },
+      { size: 7, mtime: 700, sha256: 'bb', version: 'v00', conflicting: false },
     ];
     expect(ask(fileEntry({ superseded: twice }))).toEqual([false, false, true]);
   });

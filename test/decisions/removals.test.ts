@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isSuspicious, nextLook } from '../../src/decisions/removals.js';
+import { areRemovalsSuspicious, computeRecheckDelay } from '../../src/decisions/removals.js';
 
 test.each([
   [{ wanted: 20, lately: 0, files: 20 }, false], // not more than twenty files
@@ -9,9 +9,9 @@ test.each([
   [{ wanted: 1, lately: 25, files: 75 }, true], // what went in the same window counts
   [{ wanted: 1, lately: 5, files: 75 }, false],
 ])('%j: %s', (counts, expected) => {
-  expect(isSuspicious(counts)).toBe(expected);
+  expect(areRemovalsSuspicious(counts)).toBe(expected);
 });
 
 test('a candidate is looked at soon, then ever less often', () => {
-  expect([0, 5_000, 600_000].map(nextLook)).toEqual([1_000, 5_000, 60_000]);
+  expect([0, 5_000, 600_000].map(computeRecheckDelay)).toEqual([1_000, 5_000, 60_000]);
 });

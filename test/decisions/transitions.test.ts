@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
-  adopt,
+  takeOver,
   applyTransition,
-  follow,
-  hold,
-  lacks,
-  leave,
-  mayAdopt,
-  maySend,
-  owe,
-  settle,
-  settleKept,
+  deriveTransition,
+  markHeld,
+  isUnconcerned,
+  removeHolder,
+  mayTakeOver,
+  mayDeliver,
+  markPending,
+  acknowledgeDelivery,
+  acknowledgeKept,
 } from '../../src/decisions/transitions.js';
 import type { Entry } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
@@ -18,70 +18,82 @@ import { fileEntry, tombstoneEntry } from './entries.js';
 const after = (
   entry: Entry,
   transition: Parameters<typeof applyTransition>[1],
-): Pick<Entry, 'heldBy' | 'owed' | 'adoptable'> => {
-  const { heldBy, owed, adoptable } = applyTransition(entry, transition);
-  return { heldBy, owed, ...(adoptable ? { adoptable } : {}) };
+): Pick<Entry, 'heldBy' | 'pending' | 'orphaned'> => {
+  const { heldBy, pending, orphaned: adoptable } = applyTransition(entry, transition);
+  return { heldBy, pending, ...(adoptable ? { orphaned: adoptable } : {}) };
 };
-const entry = fileEntry({ version: 'v2', heldBy: ['A'], owed: ['B', 'C'] });
+const entry = fileEntry({ version: 'v2', heldBy: ['A'], pending: ['B', 'C'] });
 
 describe('settling', () => {
   test('ends what was owed', () => {
-    expect(after(entry, settle(entry, 'v2', ['B', 'C']))).toEqual({
+    expect(after(entry, acknowledgeDelivery(entry, 'v2', ['B', 'C']))).toEqual({
       heldBy: ['A', 'B', 'C'],
-      owed: [],
+      pending: [],
     });
   });
   test('owes again where the entry moved on, and lets others adopt where that was the sender', () => {
     expect(
-      after(fileEntry({ version: 'v2', heldBy: ['A', 'B'] }), settle(entry, 'v1', ['B'])),
-    ).toEqual({ heldBy: ['A'], owed: ['B'] });
-    expect(after(entry, settle(entry, 'v1', ['A']))).toEqual({
+      after(
+        fileEntry({ version: 'v2', heldBy: ['A', 'B'] }),
+        acknowledgeDelivery(entry, 'v1', ['B']),
+      ),
+    ).toEqual({ heldBy: ['A'], pending: ['B'] });
+    expect(after(entry, acknowledgeDelivery(entry, 'v1', ['A']))).toEqual({
       heldBy: [],
-      owed: ['B', 'C', 'A'],
-      adoptable: true,
+      pending: ['B', 'C', 'A'],
+      orphaned: true,
     });
   });
   test('of a file that the other side kept: not concerned, or owed whatever came meanwhile', () => {
-    expect(after(entry, settleKept(entry, 'v2', 'B'))).toEqual({ heldBy: ['A'], owed: ['C'] });
-    expect(after(entry, settleKept(entry, 'v1', 'B'))).toEqual({ heldBy: ['A'], owed: ['C', 'B'] });
+    expect(after(entry, acknowledgeKept(entry, 'v2', 'B'))).toEqual({
+      heldBy: ['A'],
+      pending: ['C'],
+    });
+    expect(after(entry, acknowledgeKept(entry, 'v1', 'B'))).toEqual({
+      heldBy: ['A'],
+      pending: ['C', 'B'],
+    });
   });
 });
 
 test('what an answer means for this host', () => {
-  expect(follow('hold', entry, 'B')).toEqual(hold(['B']));
-  expect(follow('restore', entry, 'B')).toEqual(hold(['B']));
-  expect(follow('owe', entry, 'A')).toEqual(owe(entry, ['A']));
-  expect(follow('leave', entry, 'A')).toEqual(leave(entry, 'A'));
+  expect(deriveTransition('hold', entry, 'B')).toEqual(markHeld(['B']));
+  expect(deriveTransition('restore', entry, 'B')).toEqual(markHeld(['B']));
+  expect(deriveTransition('mark-pending', entry, 'A')).toEqual(markPending(entry, ['A']));
+  expect(deriveTransition('leave', entry, 'A')).toEqual(removeHolder(entry, 'A'));
   for (const answer of ['nothing', 'new-version', 'trash'] as const)
-    expect(follow(answer, entry, 'A')).toBeUndefined();
-  expect(after(entry, leave(entry, 'A'))).toEqual({
+    expect(deriveTransition(answer, entry, 'A')).toBeUndefined();
+  expect(after(entry, removeHolder(entry, 'A'))).toEqual({
     heldBy: [],
-    owed: ['B', 'C'],
-    adoptable: true,
+    pending: ['B', 'C'],
+    orphaned: true,
   });
 });
 
 describe('who sends', () => {
   test('the sender that has the bytes; a tombstone has none', () => {
-    expect(maySend(entry, 'A', 'B')).toBe(true);
-    expect(maySend(entry, 'B', 'C')).toBe(false);
-    expect(maySend(fileEntry({ heldBy: ['C'], owed: ['B'] }), 'A', 'B')).toBe(false);
-    expect(maySend(tombstoneEntry({ heldBy: ['C'], owed: ['B'] }), 'A', 'B')).toBe(true);
+    expect(mayDeliver(entry, 'A', 'B')).toBe(true);
+    expect(mayDeliver(entry, 'B', 'C')).toBe(false);
+    expect(mayDeliver(fileEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(false);
+    expect(mayDeliver(tombstoneEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(true);
   });
   test('a holder adopts from a sender that lost the bytes, or is gone while others wait', () => {
-    const left = applyTransition(fileEntry({ heldBy: ['A', 'B'], owed: ['C'] }), leave(entry, 'A'));
-    expect([mayAdopt(left, 'B', []), mayAdopt(left, 'C', [])]).toEqual([true, false]);
-    expect(adopt(left, 'B')).toMatchObject({ sender: 'B' });
-    expect(adopt(left, 'B').adoptable).toBeUndefined();
-    const orphan = fileEntry({ heldBy: ['A', 'B'], owed: ['C'] });
+    const left = applyTransition(
+      fileEntry({ heldBy: ['A', 'B'], pending: ['C'] }),
+      removeHolder(entry, 'A'),
+    );
+    expect([mayTakeOver(left, 'B', []), mayTakeOver(left, 'C', [])]).toEqual([true, false]);
+    expect(takeOver(left, 'B')).toMatchObject({ origin: 'B' });
+    expect(takeOver(left, 'B').orphaned).toBeUndefined();
+    const orphan = fileEntry({ heldBy: ['A', 'B'], pending: ['C'] });
     expect([
-      mayAdopt(orphan, 'B', ['A']),
-      mayAdopt(orphan, 'B', []),
-      mayAdopt({ ...orphan, owed: [] }, 'B', ['A']),
+      mayTakeOver(orphan, 'B', ['A']),
+      mayTakeOver(orphan, 'B', []),
+      mayTakeOver({ ...orphan, pending: [] }, 'B', ['A']),
     ]).toEqual([true, false, false]);
-    expect(mayAdopt(tombstoneEntry({ heldBy: ['A'], owed: ['C'] }), 'B', ['A'])).toBe(true);
+    expect(mayTakeOver(tombstoneEntry({ heldBy: ['A'], pending: ['C'] }), 'B', ['A'])).toBe(true);
   });
   test('a host that is neither holding, owed nor blocked lacks it', () => {
-    expect(['A', 'B', 'D'].map((host) => lacks(entry, host))).toEqual([false, false, true]);
+    expect(['A', 'B', 'D'].map((host) => isUnconcerned(entry, host))).toEqual([false, false, true]);
   });
 });

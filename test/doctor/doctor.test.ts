@@ -2,9 +2,9 @@ import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DoctorCheck } from '../../src/api/sync-media.js';
-import { judgeSkew } from '../../src/doctor/check-others.js';
-import { judgeSpace } from '../../src/doctor/check-place.js';
-import { judgeRsync } from '../../src/doctor/check-programs.js';
+import { assessSkew } from '../../src/doctor/check-others.js';
+import { assessSpace } from '../../src/doctor/check-place.js';
+import { assessRsync } from '../../src/doctor/check-programs.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { testDatabase } from '../harness/database.js';
 import { createSyncMedia } from '../../src/instance/create.js';
@@ -196,20 +196,20 @@ describe('doctor', () => {
 
 describe('what is found is judged', () => {
   test('an old rsync is a note that names the holes', () => {
-    expect(judgeRsync('3.2.7')).toMatchObject({
+    expect(assessRsync('3.2.7')).toMatchObject({
       state: 'info',
       message: expect.stringContaining('CVE-2024-12084') as string,
       remedy: expect.stringContaining('changelog') as string,
     });
     expect([
-      judgeRsync('3.4.0').state,
-      judgeRsync('3.5.0').state,
-      judgeRsync(undefined).state,
+      assessRsync('3.4.0').state,
+      assessRsync('3.5.0').state,
+      assessRsync(undefined).state,
     ]).toEqual(['ok', 'ok', 'failed']);
   });
 
   test('clocks', () => {
-    expect([0, 5, 11].map((seconds) => judgeSkew(seconds).state)).toEqual(['ok', 'ok', 'failed']);
+    expect([0, 5, 11].map((seconds) => assessSkew(seconds).state)).toEqual(['ok', 'ok', 'failed']);
   });
 
   test('space', () => {
@@ -223,7 +223,7 @@ describe('what is found is judged', () => {
         [50, 100, 0.001],
       ].map(
         ([free = 0, all = 0, names = 0]) =>
-          judgeSpace({ free: free * gib, all: all * gib, names }).state,
+          assessSpace({ free: free * gib, all: all * gib, names }).state,
       ),
     ).toEqual(['ok', 'failed', 'ok', 'failed', 'failed']);
   });

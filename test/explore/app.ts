@@ -158,7 +158,7 @@ function isCertain(model: Model, state: State, host: HostIndex): boolean {
   return (
     has(entry.held, host) ||
     isOverCurrent ||
-    (!has(entry.owed, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined)
+    (!has(entry.pending, host) && entry.entry.stamps?.[hostIds[host] ?? ''] !== undefined)
   );
 }
 

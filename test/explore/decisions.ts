@@ -1,17 +1,24 @@
 import { supersededLimit } from '../../src/decisions/entries.js';
-import type { Answer, Evidence } from '../../src/decisions/reconcile.js';
+import type { ReconcileAnswer, Evidence } from '../../src/decisions/reconcile.js';
 import {
-  hasChanged,
-  haveSameFacts,
+  hasChangedSinceCompared,
+  haveSameSizeAndTime,
   removedStamp,
-  type FoundStanding,
+  type FileState,
 } from '../../src/decisions/file-state.js';
-import type { AsideBy, Entry, HostId, Path, Seen, Verdict } from '../../src/model/words.js';
+import type {
+  ReplacedBy,
+  Entry,
+  HostId,
+  Path,
+  LocalFileInfo,
+  Resolution,
+} from '../../src/model/words.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 
 /** The decisions answer at once: whatever they ask is known. */
-type Decided = Answer | 'tombstone' | 'revive';
+type Decided = ReconcileAnswer | 'tombstone' | 'revive';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
 const path = 'uploads/a.jpg' as Path,
@@ -26,9 +33,9 @@ export const redate = 5_000;
 export interface Known {
   readonly entry: Entry;
   readonly current: Content;
-  readonly sender: HostIndex;
+  readonly origin: HostIndex;
   readonly held: number;
-  readonly owed: number;
+  readonly pending: number;
 }
 
 /**
@@ -70,12 +77,12 @@ export class Decisions {
     return this.once('seen by', index, host ?? 3, 0, 0, () =>
       this.keep({
         ...entry,
-        sender: entry.heldBy.length === 0 && entry.sender === me ? me : another(me),
+        origin: entry.heldBy.length === 0 && entry.origin === me ? me : another(me),
         stamps: Object.fromEntries(
           Object.entries(entry.stamps ?? {}).filter(([one]) => one === me),
         ),
         heldBy: this.forgetful ? entry.heldBy : onlyOne(entry.heldBy, me),
-        owed: entry.owed.filter((one) => one === me),
+        pending: entry.pending.filter((one) => one === me),
       }),
     );
   }
@@ -83,7 +90,7 @@ export class Decisions {
   /**
    * Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds.
    */
-  private see(state: State, content: Content, dated: Contents, redated = 0): Seen {
+  private see(state: State, content: Content, dated: Contents, redated = 0): LocalFileInfo {
     const like = (this.collide && state.alike[content]) || content;
     return {
       size: 10 + like,
@@ -93,7 +100,7 @@ export class Decisions {
   }
 
   /** What lies at the path, with its stamp. */
-  private seeFile(state: State, host: HostIndex, content: Content): Seen {
+  private seeFile(state: State, host: HostIndex, content: Content): LocalFileInfo {
     const { dated = 0, stamped = false, redated = 0 } = state.hosts[host] ?? {};
     return {
       ...this.see(state, content, dated, redated),
@@ -108,7 +115,7 @@ export class Decisions {
     return (
       this.rules.mustCompare({
         entry: this.entries[index]?.entry,
-        seen: this.seeFile(state, host, content),
+        info: this.seeFile(state, host, content),
         me,
         why: row === 'scan' ? 'scan' : 'named',
         savedAt: epoch,
@@ -122,23 +129,27 @@ export class Decisions {
     return (
       entry !== undefined &&
       content !== 0 &&
-      hasChanged(entry, hostIds[host] as HostId, this.seeFile(state, host, content)) !== false
+      hasChangedSinceCompared(
+        entry,
+        hostIds[host] as HostId,
+        this.seeFile(state, host, content),
+      ) !== false
     );
   }
 
   /** @param at whether it is the file at the path, or a copy */
-  standing(
+  fileState(
     state: State,
     index: number,
     host: HostIndex,
     content: Content,
     surely = false,
     at: 'path' | 'copy' = 'copy',
-  ): FoundStanding {
+  ): FileState {
     const dated = state.hosts[host]?.dated ?? 0,
       redated = at === 'path' ? (state.hosts[host]?.redated ?? 0) : 0;
     return this.once(
-      'standing',
+      'fileState',
       index,
       host * 16 + content * 2 + (surely ? 1 : 0),
       this.collisions(state, content),
@@ -166,7 +177,7 @@ export class Decisions {
   ): Decided {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
     const ready = !this.isNotReady(state, host),
-      standing = this.standing(
+      standing = this.fileState(
         state,
         index,
         host,
@@ -179,8 +190,8 @@ export class Decisions {
     const more =
       reasonCode[why] +
       (evidence.lateDelivery ? 8 : 0) +
-      (evidence.awaited ? 16 : 0) +
-      (evidence.taken ? 32 : 0) +
+      (evidence.saveExpected ? 16 : 0) +
+      (evidence.takenByDelete ? 32 : 0) +
       (evidence.uncaptured ? 64 : 0);
     return this.once(
       'reconcile',
@@ -200,14 +211,14 @@ export class Decisions {
         }
         const answer = this.rules.reconcile({
           entry,
-          standing,
+          state: standing,
           me,
           ready,
           why: why === 'none' ? 'scan' : why,
           removalsHalted: false,
           evidence,
         });
-        if (typeof answer !== 'string') throw new Error(`${answer.ask} is known`);
+        if (typeof answer !== 'string') throw new Error(`${answer.needs} is known`);
         return answer;
       },
     );
@@ -279,7 +290,7 @@ export class Decisions {
   }
 
   /** What the answer of a fold leaves of the entry. @param compared the content was compared */
-  follow(index: number, host: HostIndex, answer: Answer, compared = false): number {
+  follow(index: number, host: HostIndex, answer: ReconcileAnswer, compared = false): number {
     return this.change(
       'follow',
       index,
@@ -325,7 +336,7 @@ export class Decisions {
 
   /** Whose date the version has, as `HostState.redated` tells it. */
   datedBy(index: number): number {
-    return Math.floor((this.entries[index]?.entry.facts?.mtime ?? 0) / redate);
+    return Math.floor((this.entries[index]?.entry.info?.mtime ?? 0) / redate);
   }
 
   settle(index: number, host: HostIndex, sameVersion: boolean): number {
@@ -350,7 +361,7 @@ export class Decisions {
   fill(index: number, host: HostIndex): number {
     return this.change('fill', index, host, (entry) => {
       const id = hostIds[host] as HostId;
-      return this.rules.lacks(entry, id) ? { ...entry, owed: [...entry.owed, id] } : entry;
+      return this.rules.lacks(entry, id) ? { ...entry, pending: [...entry.pending, id] } : entry;
     });
   }
 
@@ -377,10 +388,10 @@ export class Decisions {
    * is known.
    */
   isSource(state: State, index: number, host: HostIndex, content: Content): boolean {
-    const facts = this.entries[index]?.entry.facts;
+    const facts = this.entries[index]?.entry.info;
     if (!facts || !content) return false;
     return (
-      haveSameFacts(facts, this.see(state, content, state.hosts[host]?.dated ?? 0)) &&
+      haveSameSizeAndTime(facts, this.see(state, content, state.hosts[host]?.dated ?? 0)) &&
       facts.sha256 === hashOf(content)
     );
   }
@@ -399,11 +410,11 @@ export class Decisions {
     index: number,
     host: HostIndex,
     content: Content,
-    by: AsideBy,
+    by: ReplacedBy,
     sent: 'now' | 'before' | undefined,
     captures: boolean,
     remotely: boolean,
-  ): Verdict {
+  ): Resolution {
     const dated = remotely ? 0 : (state.hosts[host]?.dated ?? 0);
     const how =
       (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
@@ -416,7 +427,7 @@ export class Decisions {
       () => {
         const aside = {
           entry: this.asFull(this.entries[index]?.entry),
-          found: this.see(state, content, dated),
+          info: this.see(state, content, dated),
           at: hostIds[host] as HostId,
           by,
           sent: sent === undefined ? undefined : { version: sent, ruled: false },
@@ -436,7 +447,7 @@ export class Decisions {
       size: 0,
       mtime: 0,
       version: '',
-      lost: false,
+      conflicting: false,
     }));
     return { ...entry, superseded: [...filler, ...entry.superseded] };
   }
@@ -480,7 +491,7 @@ export class Decisions {
       ...made,
       stamps: Object.fromEntries(stamps),
       heldBy: [...made.heldBy].sort(),
-      owed: [...made.owed].sort(),
+      pending: [...made.pending].sort(),
       capturedBy: this.collide || made.kind === 'tombstone' ? made.capturedBy : 'A',
       superseded: (this.forgetful ? made.superseded.slice(-forgetfulLimit) : made.superseded).map(
         (old) => ({ ...old, version: '' }),
@@ -488,13 +499,13 @@ export class Decisions {
     };
     const key = JSON.stringify([
       entry.kind,
-      entry.facts,
+      entry.info,
       entry.superseded,
-      entry.sender,
+      entry.origin,
       entry.capturedBy,
-      entry.adoptable ?? false,
+      entry.orphaned ?? false,
       entry.heldBy,
-      entry.owed,
+      entry.pending,
       stamps,
     ]);
     const found = this.indexes.get(key);
@@ -504,10 +515,10 @@ export class Decisions {
     this.indexes.set(key, index);
     this.entries.push({
       entry,
-      current: contentOf(entry.facts?.sha256),
-      sender: hostIds.indexOf(entry.sender),
+      current: contentOf(entry.info?.sha256),
+      origin: hostIds.indexOf(entry.origin),
       held: setOf(entry.heldBy),
-      owed: setOf(entry.owed),
+      pending: setOf(entry.pending),
     });
     return index;
   }
@@ -515,7 +526,7 @@ export class Decisions {
 
 const kinds = {
   'seen by': 0,
-  standing: 1,
+  fileState: 1,
   reconcile: 2,
   version: 3,
   tombstone: 4,
@@ -529,20 +540,20 @@ const kinds = {
   confirm: 12,
   revive: 13,
 };
-const standings: readonly FoundStanding[] = [
+const standings: readonly FileState[] = [
   'current',
-  'old',
-  'lost',
+  'superseded',
+  'conflicting',
   'redated',
   'unknown',
   'absent',
 ];
-const answerList: readonly Answer[] = [
+const answerList: readonly ReconcileAnswer[] = [
   'nothing',
   'wait',
   'new-version',
   'hold',
-  'owe',
+  'mark-pending',
   'leave',
   'restore',
   'trash',

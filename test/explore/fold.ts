@@ -125,7 +125,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
 /** Without scans a sender still looks at what it is owed itself (`leader/jobs/own-pending.ts`). */
 function owesItself(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state);
-  return entry?.sender === host && has(entry.owed, host);
+  return entry?.origin === host && has(entry.pending, host);
 }
 
 /** The answer, from the entry as it was read and the disk as it is. */
@@ -170,9 +170,9 @@ function findEvidence(model: Model, state: State, host: HostIndex, entry: number
     lateDelivery: ownCopy(model, state, host, entry, 'late') !== 0,
     uncaptured: uncaptured(model, state, host, entry) !== 0,
     referenced: state.isNamed,
-    taken: isTaken(state, host),
-    awaited: isAwaited(state, host),
-    cameLately: true,
+    takenByDelete: isTaken(state, host),
+    saveExpected: isAwaited(state, host),
+    arrivedRecently: true,
   };
 }
 
@@ -354,9 +354,11 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
         own.look = noLook;
       }
       return finish(
-        { hold: 'has it, holds it', owe: 'owes itself', leave: 'vanished, leaves the holders' }[
-          answer
-        ],
+        {
+          hold: 'has it, holds it',
+          'mark-pending': 'waits for it',
+          leave: 'vanished, leaves the holders',
+        }[answer],
       );
   }
 }

@@ -41,7 +41,7 @@ export function start(state: State, begun: Begun): void {
  */
 export function lanes(model: Model, state: State, from: HostIndex, emit: Emit): void {
   const entry = known(model, state);
-  if (!entry || entry.sender !== from || isFull(state)) return;
+  if (!entry || entry.origin !== from || isFull(state)) return;
   for (let to = 0; to < state.hosts.length; to++) {
     if (to === from || hostOf(state, to).retired || !model.decisions.maySend(state.entry, from, to))
       continue;
@@ -157,7 +157,7 @@ function rename(model: Model, next: State, then: Landing, moved: number): string
   const { to, content, kind } = then;
   if (
     (kind === 'restore' && !takeCopy(next, to, content)) ||
-    (kind === 'put-back' && !takeCopy(next, to, content, 'aside'))
+    (kind === 'put-back' && !takeCopy(next, to, content, 'replaced'))
   ) {
     Object.assign(then, noLanding);
     return 'its copy is gone';
@@ -210,14 +210,14 @@ function judge(model: Model, state: State, landing: Landing, then: Landing): str
 }
 
 function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
-  const { to, moved, verdict, putBacks } = then,
+  const { to, moved, verdict: resolution, putBacks } = then,
     own = hostOf(next, to),
     name = nameOfContent(moved);
   then.step = 'landed';
   then.moved = 0;
   then.verdict = 'none';
   if (!moved) return 'what was aside is gone';
-  switch (verdict) {
+  switch (resolution) {
     case 'trash':
       keepInTrash(model, next, to, moved, isRemoval(then));
       return `${name} to the trash`;
@@ -234,10 +234,10 @@ function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
       }
       return `puts ${name} back, ${nameOfContent(there)} aside`;
     }
-    case 'return':
+    case 'put-back-if-absent':
       if (own.disk) break;
       place(next, to, moved);
-      if (then.kind === 'remove') then.verdict = 'return';
+      if (then.kind === 'remove') then.verdict = 'put-back-if-absent';
       return `puts ${name} back where the path is empty`;
     case 'drop':
     case 'none':
@@ -271,7 +271,7 @@ function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
   const { decisions } = model,
     { to, kind, sameVersion } = landing,
     own = hostOf(next, to);
-  const isBack = landing.verdict === 'return' || landing.putBacks > 0;
+  const isBack = landing.verdict === 'put-back-if-absent' || landing.putBacks > 0;
   if (isBack && captures(model, next, to) && decisions.rules.capturesWhatIsKept)
     own.named = Math.min(own.named + 1, mostRows);
   // The fold that puts back goes on: its capture is still there.
@@ -324,7 +324,7 @@ function judgeLeftover(
 ): void {
   take(next);
   const own = hostOf(next, host),
-    verdict = model.decisions.judge(
+    resolution = model.decisions.judge(
       next,
       next.entry,
       host,
@@ -334,16 +334,16 @@ function judgeLeftover(
       captures(model, next, host),
       isPassive(model, host),
     );
-  if (verdict === 'trash') keepInTrash(model, next, host, content, false);
-  else if (verdict === 'return' && (!there || model.decisions.rules.putsBackOver))
+  if (resolution === 'trash') keepInTrash(model, next, host, content, false);
+  else if (resolution === 'put-back-if-absent' && (!there || model.decisions.rules.putsBackOver))
     place(next, host, content);
-  else if (verdict !== 'drop' && there !== content) own.conflicts |= bit(content);
+  else if (resolution !== 'drop' && there !== content) own.conflicts |= bit(content);
   const what =
     there === content
       ? 'dropped, the path has it'
-      : verdict === 'return' && there
+      : resolution === 'put-back-if-absent' && there
         ? 'kept, the path is taken'
-        : verdict;
+        : resolution;
   emit(next, `${nameOf(host)} judges leftover ${nameOfContent(content)}: ${what}`, true);
 }
 

@@ -1,11 +1,11 @@
-import { judgeRival, type Rival } from '../../src/decisions/rival.js';
+import { assessRival, type Rival } from '../../src/decisions/rival.js';
 
 /**
  * How the lease is carried out (`leader/lease.ts`, `lease-holder.ts`, `holding.ts`); a mutation
  * does one of them wrongly.
  */
 export const protocol = {
-  judgeRival,
+  judgeRival: assessRival,
   /**
    * Who is held for dead by the process table: who has ended, or also who lives in another pid
    * namespace.
@@ -47,7 +47,7 @@ interface Op {
   /** How long ago it was sent. */
   age: number;
   /** For a take: the row as it was read. */
-  readonly over?: { readonly holder: number; readonly beat: number };
+  readonly over?: { readonly leader: number; readonly beat: number };
   /** For a take: the holder was held for dead. */
   readonly proven?: boolean;
   done?: 'written' | 'refused';
@@ -63,7 +63,7 @@ interface Process {
   /** `since`: how long ago, negative. */
   rival?: Rival | undefined;
   /** The row as it was read, before it was decided on. */
-  read?: { holder: number; beat: number; socket: string } | undefined;
+  read?: { leader: number; beat: number; socket: string } | undefined;
   ops: Op[];
   work: 'none' | 'asked' | 'confirmed' | 'working' | 'ending';
   sockets: number;
@@ -72,7 +72,7 @@ interface Process {
 }
 
 export interface LeaseState {
-  row: { holder: number; beat: number; socket: string };
+  row: { leader: number; beat: number; socket: string };
   all: Process[];
   left: { time: number; crashes: number; pauses: number; failures: number };
 }
@@ -94,7 +94,7 @@ export function startLease({ sends, ...left }: LeaseBudget): LeaseState {
     announced: '',
   };
   return {
-    row: { holder: 0, beat: 1, socket: '0.1' },
+    row: { leader: 0, beat: 1, socket: '0.1' },
     left,
     all: [
       {
@@ -130,7 +130,7 @@ export function findBrokenLease(state: LeaseState): string | undefined {
     ops.filter(({ proven: isProven, done }) => isProven && done === 'written'),
   );
   const isMistaken = proven.some(({ over }) => {
-    const before = state.all[over?.holder ?? -1];
+    const before = state.all[over?.leader ?? -1];
     return (
       before !== undefined &&
       before.alive &&
@@ -220,25 +220,25 @@ function look(rules: Protocol, process: Process, change: Change): void {
   change('decides', (own, next) => {
     own.read = undefined;
     const me = next.all.indexOf(own);
-    if (read.holder === me) {
+    if (read.leader === me) {
       send(own, 'beat');
       return;
     }
-    if (read.holder < 0) {
+    if (read.leader < 0) {
       send(own, 'take', { over: read });
       return;
     }
-    const { verdict, rival } = rules.judgeRival(
+    const { decision: resolution, rival } = rules.judgeRival(
       own.rival,
-      { holder: String(read.holder), beat: read.beat },
+      { leader: String(read.leader), beat: read.beat },
       { now: 0, leaseMs: leaseTime, bootId: '' },
     );
     own.rival = rival;
-    const holder = next.all[read.holder] as Process;
+    const holder = next.all[read.leader] as Process;
     const isDeserted = read.socket !== '' && holder.listens !== read.socket;
     const isProven = !holder.alive || isDeserted || rules.takesOtherNamespacesForDead;
     // One boot of one machine: `cloned`, which this model does not know, is never the case.
-    if (isProven || verdict === 'take') send(own, 'take', { over: read, proven: isProven });
+    if (isProven || resolution === 'take') send(own, 'take', { over: read, proven: isProven });
   });
 }
 
@@ -300,14 +300,14 @@ function carryOut(rules: Protocol, state: LeaseState, i: number, at: number): vo
   const { row } = state,
     op = state.all[i]?.ops[at] as Op,
     { over } = op;
-  const isOurs = row.holder === i && (rules.carriesOutLateBeats || row.beat < op.number);
+  const isOurs = row.leader === i && (rules.carriesOutLateBeats || row.beat < op.number);
   const mayWrite =
     op.kind === 'take'
-      ? row.holder === over?.holder && (row.holder < 0 || row.beat === over.beat)
+      ? row.leader === over?.leader && (row.leader < 0 || row.beat === over.beat)
       : isOurs;
   op.done = mayWrite ? 'written' : 'refused';
   if (mayWrite)
-    state.row = { holder: i, beat: op.number, socket: op.kind === 'take' ? '' : op.socket };
+    state.row = { leader: i, beat: op.number, socket: op.kind === 'take' ? '' : op.socket };
 }
 
 function hear(rules: Protocol, own: Process, op: Op): void {

@@ -79,7 +79,7 @@ const mutations: [string, Partial<Protocol>, Partial<LeaseBudget>][] = [
     {
       judgeRival: (before, lease, at) => ({
         ...protocol.judgeRival(before, lease, at),
-        verdict: 'take',
+        decision: 'take',
       }),
     },
     {},

@@ -136,7 +136,7 @@ export function ownCopy(
   for (let content = 1; all >> content; content++) {
     if (
       has(all, content) &&
-      model.decisions.standing(state, entry, host, content, true) === 'current'
+      model.decisions.fileState(state, entry, host, content, true) === 'current'
     )
       return content;
   }
@@ -148,7 +148,7 @@ export function uncaptured(model: Model, state: State, host: HostIndex, entry: n
   let all = hostOf(state, host).aside;
   for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
   for (let content = 1; all >> content; content++) {
-    if (has(all, content) && model.decisions.standing(state, entry, host, content) === 'unknown')
+    if (has(all, content) && model.decisions.fileState(state, entry, host, content) === 'unknown')
       return content;
   }
   return 0;
@@ -168,7 +168,7 @@ export function takeCopy(
   state: State,
   host: HostIndex,
   content: Content,
-  where: 'anywhere' | 'aside' = 'anywhere',
+  where: 'anywhere' | 'replaced' = 'anywhere',
 ): boolean {
   const own = hostOf(state, host),
     gone = ~bit(content);
@@ -181,7 +181,7 @@ export function takeCopy(
     landing.moved = 0;
     return true;
   }
-  if (where === 'aside') return false;
+  if (where === 'replaced') return false;
   for (const area of ['trash', 'grave', 'conflicts'] as const)
     if (has(own[area], content)) {
       own[area] &= gone;

@@ -1,8 +1,8 @@
-import type { Aside } from '../../src/decisions/resolve-replaced.js';
-import type { Evidence, Situation } from '../../src/decisions/reconcile.js';
-import { haveSameFacts } from '../../src/decisions/file-state.js';
-import { hold, type Transition } from '../../src/decisions/transitions.js';
-import type { Entry, Seen, Verdict } from '../../src/model/words.js';
+import type { ReplacedBytes } from '../../src/decisions/resolve-replaced.js';
+import type { Evidence, ReconcileSituation } from '../../src/decisions/reconcile.js';
+import { haveSameSizeAndTime } from '../../src/decisions/file-state.js';
+import { markHeld, type Transition } from '../../src/decisions/transitions.js';
+import type { Entry, LocalFileInfo, Resolution } from '../../src/model/words.js';
 import { Decisions } from './decisions.js';
 import type { Model, Options } from './model.js';
 import { rules, type Rules } from './rules.js';
@@ -35,14 +35,16 @@ export const plain: Options = {
 };
 
 /** The verdict where facts can tell, or once the bytes are hashed. */
-function changeVerdict(change: (verdict: Verdict, aside: Aside) => Verdict): Rules['judgeAside'] {
-  return ((aside: Aside, hashed?: { sha256: string | undefined }) => {
-    const verdict = hashed ? rules.judgeAside(aside, hashed) : rules.judgeAside(aside);
-    return verdict && change(verdict, aside);
+function changeVerdict(
+  change: (resolution: Resolution, aside: ReplacedBytes) => Resolution,
+): Rules['judgeAside'] {
+  return ((aside: ReplacedBytes, hashed?: { sha256: string | undefined }) => {
+    const resolution = hashed ? rules.judgeAside(aside, hashed) : rules.judgeAside(aside);
+    return resolution && change(resolution, aside);
   }) as Rules['judgeAside'];
 }
 
-function withoutAdoptable({ adoptable: _, ...rest }: Transition): Transition {
+function withoutAdoptable({ orphaned: _, ...rest }: Transition): Transition {
   return rest;
 }
 
@@ -52,7 +54,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'settle-without-fence',
     says: 'a delivery is settled although the entry moved on',
-    rules: { settle: (_now, _landed, hosts) => hold(hosts) },
+    rules: { settle: (_now, _landed, hosts) => markHeld(hosts) },
     budget: { writes: 2 },
     options: { passive: true },
   },
@@ -67,7 +69,7 @@ export const mutations: readonly Mutation[] = [
     name: 'adopt-only-from-gone',
     says: 'a holder adopts only from a sender that is gone, not from one that lost the bytes',
     rules: {
-      mayAdopt: (entry, me, gone) => rules.mayAdopt(entry, me, gone) && gone.includes(entry.sender),
+      mayAdopt: (entry, me, gone) => rules.mayAdopt(entry, me, gone) && gone.includes(entry.origin),
     },
     budget: { writes: 1, unlinks: 1 },
     options: { hosts: 3 },
@@ -80,7 +82,7 @@ export const mutations: readonly Mutation[] = [
       settle: (now, landed, hosts) => withoutAdoptable(rules.settle(now, landed, hosts)),
       follow: (answer, entry, me) => {
         const next = rules.follow(answer, entry, me);
-        return next && answer === 'owe' ? withoutAdoptable(next) : next;
+        return next && answer === 'mark-pending' ? withoutAdoptable(next) : next;
       },
     },
     budget: { writes: 2, unlinks: 1 },
@@ -90,7 +92,7 @@ export const mutations: readonly Mutation[] = [
     says: 'a file with the facts of an old version is news',
     rules: {
       reconcile: (situation) =>
-        situation.standing === 'old' || situation.standing === 'lost'
+        situation.state === 'superseded' || situation.state === 'conflicting'
           ? 'new-version'
           : rules.reconcile(situation),
     },
@@ -109,7 +111,10 @@ export const mutations: readonly Mutation[] = [
     rules: {
       makeVersion: (before, facts, write) => {
         const made = rules.makeVersion(before, facts, write);
-        return { ...made, superseded: made.superseded.map((old) => ({ ...old, lost: false })) };
+        return {
+          ...made,
+          superseded: made.superseded.map((old) => ({ ...old, conflicting: false })),
+        };
       },
     },
     budget: { writes: 1, joins: 1, ...crashes },
@@ -128,8 +133,8 @@ export const mutations: readonly Mutation[] = [
     says: 'a host that is not concerned and has the current version does not hold it',
     rules: {
       reconcile: (situation) => {
-        const { entry, me, standing } = situation;
-        return standing === 'current' && entry && rules.lacks(entry, me)
+        const { entry, me, state } = situation;
+        return state === 'current' && entry && rules.lacks(entry, me)
           ? 'nothing'
           : rules.reconcile(situation);
       },
@@ -141,8 +146,8 @@ export const mutations: readonly Mutation[] = [
     says: 'a host that is not concerned and has an old version is not owed',
     rules: {
       reconcile: (situation) => {
-        const { entry, me, standing } = situation;
-        return (standing === 'old' || standing === 'lost') &&
+        const { entry, me, state } = situation;
+        return (state === 'superseded' || state === 'conflicting') &&
           entry?.kind === 'file' &&
           rules.lacks(entry, me)
           ? 'nothing'
@@ -156,8 +161,8 @@ export const mutations: readonly Mutation[] = [
     name: 'unknown-to-the-trash',
     says: 'what a landing replaced and the ledger does not know goes to the trash',
     rules: {
-      judgeAside: changeVerdict((verdict, { by }) =>
-        verdict === 'conflict' && by === 'replaced' ? 'trash' : verdict,
+      judgeAside: changeVerdict((resolution, { by }) =>
+        resolution === 'conflict' && by === 'replaced' ? 'trash' : resolution,
       ),
     },
     budget: { writes: 1, joins: 1 },
@@ -166,10 +171,13 @@ export const mutations: readonly Mutation[] = [
     name: 'news-is-a-conflict',
     says: 'what the app has written since, and nobody captured yet, loses to what lands',
     rules: {
-      judgeAside: changeVerdict((verdict, { by, entry, found }) =>
-        verdict === 'put-back' && by === 'replaced' && entry !== undefined && !isKnown(entry, found)
+      judgeAside: changeVerdict((resolution, { by, entry, info: found }) =>
+        resolution === 'put-back' &&
+        by === 'replaced' &&
+        entry !== undefined &&
+        !isKnown(entry, found)
           ? 'conflict'
-          : verdict,
+          : resolution,
       ),
     },
     budget: { writes: 2, fetches: 1 },
@@ -178,7 +186,7 @@ export const mutations: readonly Mutation[] = [
     name: 'leftovers-to-the-trash',
     says: 'what a crash left aside goes to the trash',
     rules: {
-      judgeAside: changeVerdict((verdict, { by }) => (by === 'leftover' ? 'trash' : verdict)),
+      judgeAside: changeVerdict((resolution, { by }) => (by === 'leftover' ? 'trash' : resolution)),
     },
     budget: { writes: 2, ...crashes },
   },
@@ -186,7 +194,7 @@ export const mutations: readonly Mutation[] = [
     name: 'removal-keeps-what-it-took',
     says: 'a removal does not put back what the tombstone did not mean',
     rules: {
-      judgeAside: changeVerdict((verdict, { by }) => (by === 'removed' ? 'trash' : verdict)),
+      judgeAside: changeVerdict((resolution, { by }) => (by === 'removed' ? 'trash' : resolution)),
     },
     budget: { writes: 1, deletes: 1, unlinks: 1 },
   },
@@ -195,7 +203,7 @@ export const mutations: readonly Mutation[] = [
     says: 'under a tombstone a host trashes what it does not know, too',
     rules: {
       reconcile: (situation) =>
-        situation.entry?.kind === 'tombstone' && situation.standing === 'unknown'
+        situation.entry?.kind === 'tombstone' && situation.state === 'unknown'
           ? 'trash'
           : rules.reconcile(situation),
     },
@@ -206,7 +214,7 @@ export const mutations: readonly Mutation[] = [
     says: 'a host does not apply a tombstone by itself',
     rules: {
       reconcile: (situation) =>
-        situation.entry?.kind === 'tombstone' && situation.standing !== 'unknown'
+        situation.entry?.kind === 'tombstone' && situation.state !== 'unknown'
           ? 'nothing'
           : rules.reconcile(situation),
     },
@@ -268,7 +276,7 @@ export const mutations: readonly Mutation[] = [
       reconcile: (situation) =>
         rules.reconcile(
           situation.entry?.kind === 'file' && isOlder(situation)
-            ? knowing({ ...situation, why: 'scan' }, { awaited: false })
+            ? knowing({ ...situation, why: 'scan' }, { saveExpected: false })
             : situation,
         ),
     },
@@ -306,7 +314,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'scan-does-not-wait',
     says: 'a scan does not leave an older version to the save that is about to name it',
-    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { awaited: false })) },
+    rules: {
+      reconcile: (situation) => rules.reconcile(knowing(situation, { saveExpected: false })),
+    },
     budget: { writes: 1, restores: 1 },
   },
   {
@@ -336,7 +346,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'taken-is-gone',
     says: 'what a delivered delete took after a save had named it stays in the trash',
-    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { taken: false })) },
+    rules: {
+      reconcile: (situation) => rules.reconcile(knowing(situation, { takenByDelete: false })),
+    },
     budget: { unlinks: 1, deletes: 1, names: 1 },
   },
   {
@@ -350,7 +362,9 @@ export const mutations: readonly Mutation[] = [
     says:
       'a file with size, date and fraction of the version is the version, whoever has ' +
       'written to it',
-    rules: { mustCompare: ({ entry, seen }) => entry?.kind === 'tombstone' && seen !== undefined },
+    rules: {
+      mustCompare: ({ entry, info: seen }) => entry?.kind === 'tombstone' && seen !== undefined,
+    },
     budget: { writes: 1 },
     options: { collide: true, exact: true },
   },
@@ -360,7 +374,7 @@ export const mutations: readonly Mutation[] = [
     rules: {
       reconcile: (situation) =>
         rules.reconcile(
-          situation.standing === 'redated' ? { ...situation, standing: 'unknown' } : situation,
+          situation.state === 'redated' ? { ...situation, state: 'unknown' } : situation,
         ),
     },
     budget: { touches: 2 },
@@ -389,29 +403,29 @@ export const mutations: readonly Mutation[] = [
   },
 ];
 
-function knowing(situation: Situation, evidence: Partial<Evidence>): Situation {
+function knowing(situation: ReconcileSituation, evidence: Partial<Evidence>): ReconcileSituation {
   return { ...situation, evidence: { ...situation.evidence, ...evidence } };
 }
 
-function isOlder({ why, standing }: Situation): boolean {
-  return why === 'named' && (standing === 'old' || standing === 'lost');
+function isOlder({ why, state }: ReconcileSituation): boolean {
+  return why === 'named' && (state === 'superseded' || state === 'conflicting');
 }
 
 function withoutStamp({ stamp: _, ...rest }: Transition): Transition {
   return rest;
 }
 
-function isKnown({ facts, superseded }: Entry, seen: Seen): boolean {
-  return [...superseded, ...(facts ? [facts] : [])].some((one) => haveSameFacts(one, seen));
+function isKnown({ info: facts, superseded }: Entry, seen: LocalFileInfo): boolean {
+  return [...superseded, ...(facts ? [facts] : [])].some((one) => haveSameSizeAndTime(one, seen));
 }
 
 /** The entry as if no content were known. */
 function bare(entry: Entry | undefined): Entry | undefined {
-  if (!entry?.facts) return entry;
-  const { sha256: _, ...facts } = entry.facts;
+  if (!entry?.info) return entry;
+  const { sha256: _, ...facts } = entry.info;
   return {
     ...entry,
-    facts: { ...facts, nanos: 0 },
+    info: { ...facts, nanos: 0 },
     superseded: entry.superseded.map(({ sha256: __, ...old }) => old),
   };
 }

@@ -19,7 +19,7 @@ export function findBroken(model: Model, state: State): string {
   const anyRetired = state.hosts.some(({ retired }) => retired);
   if (
     isMissing &&
-    !state.hosts[entry.sender]?.vanished &&
+    !state.hosts[entry.origin]?.vanished &&
     has(contentsOn(state, anyRetired ? counting : 7), entry.current)
   )
     found.add('no holder, but the bytes exist');
@@ -34,7 +34,7 @@ export function findBroken(model: Model, state: State): string {
     // stamp of its file.
     if (model.options.exact && host.written !== 0 && host.written === host.disk) return;
     const held = entry !== undefined && has(entry.held, i),
-      owed = entry !== undefined && has(entry.owed, i);
+      pending = entry !== undefined && has(entry.pending, i);
     if (host.aside) found.add('set aside, never judged, listed nowhere');
     if (!entry) {
       if (host.disk) found.add('a file was not captured');
@@ -42,7 +42,7 @@ export function findBroken(model: Model, state: State): string {
     }
     if (!isFile) {
       if (held && host.disk) found.add('acknowledged a tombstone, but has a file');
-      if (owed) found.add('owed a tombstone for ever');
+      if (pending) found.add('owed a tombstone for ever');
       if (host.disk && has(state.buried, host.disk)) found.add('a deleted file is back');
       return;
     }
@@ -51,10 +51,10 @@ export function findBroken(model: Model, state: State): string {
       found.add('holds it with another date');
     if (held && !isCurrent) found.add('holds it, but has it not');
     if (isMissing) return;
-    const ledger = held ? ' (held)' : owed ? ' (owed)' : ' (neither)';
+    const ledger = held ? ' (held)' : pending ? ' (owed)' : ' (neither)';
     if (!isCurrent && !host.vanished) found.add(`disks differ${ledger}`);
     if (!held && isCurrent) found.add(`has it, but does not hold it${ledger}`);
-    if (owed && !isCurrent) found.add('owed for ever');
+    if (pending && !isCurrent) found.add('owed for ever');
   });
   return [...found].sort().join('; ');
 }
@@ -78,14 +78,15 @@ export function show(model: Model, state: State): string {
   const old =
     entry?.entry.superseded
       .map(
-        ({ sha256, lost }) => `${nameOfContent(Number(sha256?.slice(8)))}${lost ? ' (lost)' : ''}`,
+        ({ sha256, conflicting: lost }) =>
+          `${nameOfContent(Number(sha256?.slice(8)))}${lost ? ' (lost)' : ''}`,
       )
       .join(', ') ?? '';
   const parts = [
     `entry ${what}, sender ` +
-      `${nameOf(entry?.sender ?? 0)}${entry?.entry.adoptable ? ' (adoptable)' : ''}, held ` +
+      `${nameOf(entry?.origin ?? 0)}${entry?.entry.orphaned ? ' (adoptable)' : ''}, held ` +
       `{${entry?.entry.heldBy.join('') ?? ''}}, ` +
-      `owed {${entry?.entry.owed.join('') ?? ''}}, superseded {${old}}`,
+      `owed {${entry?.entry.pending.join('') ?? ''}}, superseded {${old}}`,
   ];
   state.hosts.forEach((host, i) => {
     parts.push(

@@ -1,20 +1,29 @@
-import { mustCompare } from '../../src/decisions/must-compare-content.js';
-import { makeRevived, makeTombstone, makeVersion } from '../../src/decisions/entries.js';
-import { judgeAside } from '../../src/decisions/resolve-replaced.js';
-import { findWhy, mayStillBury, reconcile, reconcileLeft } from '../../src/decisions/reconcile.js';
-import { findStanding } from '../../src/decisions/file-state.js';
+import { mustCompareContent } from '../../src/decisions/must-compare-content.js';
 import {
-  adopt,
+  makeRevivedEntry,
+  makeTombstoneEntry,
+  makeVersionEntry,
+} from '../../src/decisions/entries.js';
+import { resolveReplacedBytes } from '../../src/decisions/resolve-replaced.js';
+import {
+  findWhy,
+  mayStillDelete,
+  reconcile,
+  reconcileUnreferenced,
+} from '../../src/decisions/reconcile.js';
+import { findFileState } from '../../src/decisions/file-state.js';
+import {
+  takeOver,
   applyTransition,
   confirmStamp,
-  follow,
-  lacks,
-  mayAdopt,
-  maySend,
-  owe,
-  release,
-  settle,
-  settleKept,
+  deriveTransition,
+  isUnconcerned,
+  mayTakeOver,
+  mayDeliver,
+  markPending,
+  releaseHost,
+  acknowledgeDelivery,
+  acknowledgeKept,
 } from '../../src/decisions/transitions.js';
 
 /**
@@ -22,27 +31,27 @@ import {
  * replaces one of them.
  */
 export const rules = {
-  findStanding,
-  mustCompare,
+  findStanding: findFileState,
+  mustCompare: mustCompareContent,
   findWhy,
   reconcile,
-  reconcileLeft,
-  mayStillBury,
-  makeVersion,
-  makeTombstone,
-  makeRevived,
-  judgeAside,
+  reconcileLeft: reconcileUnreferenced,
+  mayStillBury: mayStillDelete,
+  makeVersion: makeVersionEntry,
+  makeTombstone: makeTombstoneEntry,
+  makeRevived: makeRevivedEntry,
+  judgeAside: resolveReplacedBytes,
   confirmStamp,
-  settle,
-  settleKept,
-  follow,
-  owe,
-  release,
+  settle: acknowledgeDelivery,
+  settleKept: acknowledgeKept,
+  follow: deriveTransition,
+  owe: markPending,
+  release: releaseHost,
   applyTransition,
-  maySend,
-  mayAdopt,
-  adopt,
-  lacks,
+  maySend: mayDeliver,
+  mayAdopt: mayTakeOver,
+  adopt: takeOver,
+  lacks: isUnconcerned,
   /** Those below are no decisions but how they are carried out; a mutation may do it wrongly. */
   buriesUnchecked: false,
   judgesBeforeRename: false,

@@ -37,7 +37,7 @@ export const answers = [
   'wait',
   'new-version',
   'hold',
-  'owe',
+  'mark-pending',
   'leave',
   'restore',
   'trash',
@@ -117,7 +117,14 @@ export interface HostState {
 
 export const landingSteps = ['free', 'sent', 'linked', 'placed', 'judged', 'landed'] as const;
 export const landingKinds = ['put', 'remove', 'fetch', 'restore', 'put-back', 'trash'] as const;
-export const verdicts = ['none', 'drop', 'trash', 'conflict', 'put-back', 'return'] as const;
+export const verdicts = [
+  'none',
+  'drop',
+  'trash',
+  'conflict',
+  'put-back',
+  'put-back-if-absent',
+] as const;
 
 /**
  * `sent`: complete in tmp; `linked`: what lies there has a second name aside; `placed`: renamed,
@@ -279,7 +286,7 @@ function packLanding({
   to,
   content,
   moved,
-  verdict,
+  verdict: resolution,
   putBacks,
   sameVersion,
   read,
@@ -295,7 +302,7 @@ function packLanding({
     (sameVersion ? 1 << 12 : 0) +
     (content << 13) +
     (moved << 16) +
-    (verdicts.indexOf(verdict) << 19) +
+    (verdicts.indexOf(resolution) << 19) +
     (putBacks << 22) +
     read * 2 ** 24
   );

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { judge } from '../../src/decisions/resolve-replaced.js';
-import { reconcile, type Answer, type Question } from '../../src/decisions/reconcile.js';
-import type { FoundStanding } from '../../src/decisions/file-state.js';
-import type { AsideBy, Verdict } from '../../src/model/words.js';
+import { resolveByState } from '../../src/decisions/resolve-replaced.js';
+import {
+  reconcile,
+  type ReconcileAnswer,
+  type EvidenceRequest,
+} from '../../src/decisions/reconcile.js';
+import type { FileState } from '../../src/decisions/file-state.js';
+import type { ReplacedBy, Resolution } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
 const text = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'utf8');
@@ -24,21 +28,21 @@ function tableOf(heading: string): string[][] {
     );
 }
 
-const answers: [string, Answer][] = [
+const answers: [string, ReconcileAnswer][] = [
   ['holds it', 'hold'],
-  ['owed to itself', 'owe'],
+  ['owed to itself', 'mark-pending'],
   ['leaves the holders', 'leave'],
   ['moves it to its own trash', 'trash'],
   ['the same', 'trash'],
   ['new version', 'new-version'],
   ['–', 'nothing'],
 ];
-const verdicts: [string, Verdict][] = [
+const verdicts: [string, Resolution][] = [
   ['dropped', 'drop'],
   ['to the trash', 'trash'],
   ['to the conflicts', 'conflict'],
   ['put back: a landing', 'put-back'],
-  ['put back where the path is empty', 'return'],
+  ['put back where the path is empty', 'put-back-if-absent'],
 ];
 function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
   const found = meanings.find(([start]) => cell.startsWith(start));
@@ -51,20 +55,20 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
   expect(rows).toHaveLength(6);
   const blocked = {
     host: 'A',
-    failure: { code: 'DISK_FULL', message: '', retryable: true, of: 'path' as const },
+    failure: { code: 'DISK_FULL', message: '', retryable: true, scope: 'path' as const },
     since: new Date(0),
   };
   for (const [on = '', ...cells] of rows) {
     const make = on.startsWith('tombstone') ? tombstoneEntry : fileEntry;
     const situations = [
       { heldBy: ['A'] },
-      { heldBy: ['B'], owed: ['A'] },
-      { heldBy: ['B'], owed: [] },
+      { heldBy: ['B'], pending: ['A'] },
+      { heldBy: ['B'], pending: [] },
     ].map((fields) => make(fields));
-    const standings = (['current', 'old', 'lost', 'absent', 'unknown'] as const).filter(
-      (standing) => on.includes(standing),
-    );
-    for (const standing of standings) {
+    const standings = (
+      ['current', 'superseded', 'conflicting', 'absent', 'unknown'] as const
+    ).filter((state) => on.includes(state));
+    for (const state of standings) {
       cells.forEach((cell, column) => {
         const entries = [
           situations[column],
@@ -72,10 +76,10 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
         ];
         for (const entry of entries) {
           const evidence = { lateDelivery: false, awaited: false, referenced: false, taken: false };
-          const ask = (ownCopy: boolean): Answer | Question =>
+          const ask = (ownCopy: boolean): ReconcileAnswer | EvidenceRequest =>
             reconcile({
               entry,
-              standing,
+              state,
               me: 'A',
               ready: true,
               why: 'scan',
@@ -98,23 +102,23 @@ test('ARCHITECTURE.md shows what is judged', () => {
   const rows = tableOf('what was replaced or removed is, by now');
   expect(rows).toHaveLength(5);
   for (const [is = '', ...cells] of rows) {
-    const standing =
-      (['current', 'old', 'lost', 'unknown'] as FoundStanding[]).find((one) =>
+    const state =
+      (['current', 'superseded', 'conflicting', 'unknown'] as FileState[]).find((one) =>
         is.startsWith(one),
       ) ?? 'absent';
     const sent = is.includes('moved on') ? 'before' : 'v1';
-    (['replaced', 'removed', 'leftover'] as AsideBy[]).forEach((by, column) => {
+    (['replaced', 'removed', 'leftover'] as ReplacedBy[]).forEach((by, column) => {
       const cell = cells[column] ?? '';
       if (cell === '–') return;
-      const ask = (isNews: boolean): Verdict =>
-        judge({
+      const ask = (isNews: boolean): Resolution =>
+        resolveByState({
           entry: fileEntry({ version: 'v1' }),
-          standing,
+          state,
           by,
           sent,
-          ruled: false,
+          decidedByRule: false,
           contentCompared: true,
-          isNews,
+          willBeCaptured: isNews,
         });
       expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, verdicts)]);
       expect([is, by, ask(true)]).toEqual([

@@ -11,19 +11,19 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createJudging } from '../../src/replication/resolve-replaced.js';
-import { hasCode, SyncMediaError } from '../../src/model/errors.js';
-import { scanDir } from '../../src/ledger/scan.js';
-import { Settler } from '../../src/ledger/acknowledge.js';
-import { lacks, maySend } from '../../src/decisions/transitions.js';
-import { areas, newName, type Place } from '../../src/replica/areas.js';
+import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
+import { hasErrorCode, SyncMediaError } from '../../src/model/errors.js';
+import { scanSyncDir } from '../../src/ledger/scan.js';
+import { Acknowledger } from '../../src/ledger/acknowledge.js';
+import { isUnconcerned, mayDeliver } from '../../src/decisions/transitions.js';
+import { areas, newName, type SyncDirLocation } from '../../src/replica/areas.js';
 import { isBackAtPath } from '../../src/replica/replaced.js';
-import { land, remove } from '../../src/replica/place.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { placeFile, removeFile } from '../../src/replica/place.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { checkMarker } from '../../src/replica/marker.js';
 import type { Entry, HostId, Path } from '../../src/model/words.js';
-import { makeTombstone } from '../../src/decisions/entries.js';
-import { openSite, photos, type Replica, type Site } from '../ledger/site.js';
+import { makeTombstoneEntry } from '../../src/decisions/entries.js';
+import { openSite, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 /**
  * Two hosts with real disks and a real ledger; the app, the scans and the lanes act when a test
@@ -38,14 +38,14 @@ export class TreeSite {
     ['B', new Set()],
   ]);
   private readonly away = new Set<HostId>();
-  private readonly settler: Settler;
+  private readonly settler: Acknowledger;
   private count = 0;
 
   private constructor(
     private readonly site: Site,
-    private readonly replicas: Record<HostId, Replica>,
+    private readonly replicas: Record<HostId, SiteReplica>,
   ) {
-    this.settler = new Settler(site.ledger, site.events);
+    this.settler = new Acknowledger(site.ledger, site.events);
   }
 
   static async open(): Promise<TreeSite> {
@@ -86,7 +86,7 @@ export class TreeSite {
     const others = Object.keys(this.replicas).filter((one) => one !== host);
     await ledger.replace(
       before.version,
-      makeTombstone(before, {
+      makeTombstoneEntry(before, {
         path,
         version: randomUUID(),
         me: host,
@@ -109,14 +109,14 @@ export class TreeSite {
   async scan(host: HostId): Promise<void> {
     const { fold, disk } = this.replica(host);
     try {
-      await scanDir(
-        { fold, ledger: this.site.ledger, disk, me: host },
+      await scanSyncDir(
+        { reconciler: fold, ledger: this.site.ledger, disk, me: host },
         photos,
         new AbortController().signal,
         () => undefined,
       );
     } catch (error) {
-      if (!this.away.has(host) || !hasCode(error, 'NO_MARKER')) throw error;
+      if (!this.away.has(host) || !hasErrorCode(error, 'NO_MARKER')) throw error;
     }
   }
 
@@ -130,20 +130,24 @@ export class TreeSite {
     between: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     const { ledger } = this.site;
-    for (const { path } of await ledger.owedTo(to, from, 100)) {
+    for (const { path } of await ledger.findPending(to, from, 100)) {
       const entry = await ledger.read(path);
-      if (!entry || !maySend(entry, from, to) || this.away.has(from)) continue;
-      const place: Place = { disk: localDisk, dirPath: this.at(to, photos.path), dir: photos.path };
-      if (await checkMarker(localDisk, place.dirPath, to, photos.path)) continue;
+      if (!entry || !mayDeliver(entry, from, to) || this.away.has(from)) continue;
+      const place: SyncDirLocation = {
+        disk: nodeDisk,
+        dirPath: this.at(to, photos.path),
+        dir: photos.path,
+      };
+      if (await checkMarker(nodeDisk, place.dirPath, to, photos.path)) continue;
       try {
         await this.land(entry, from, to, place, between);
       } catch (error) {
         if (!(error instanceof SyncMediaError)) throw error;
         if (this.away.has(to)) continue;
-        await ledger.block(
+        await ledger.blockDelivery(
           entry,
           to,
-          { code: error.code, message: error.message, retryable: true, of: 'path' },
+          { code: error.code, message: error.message, retryable: true, scope: 'path' },
           new Date(0),
           new Date(0),
         );
@@ -159,8 +163,9 @@ export class TreeSite {
     for (let round = 0; round < 20; round++) {
       for (const host of Object.keys(this.replicas)) {
         await this.scan(host);
-        for (const entry of await ledger.adoptable(host, [], 100)) await ledger.adopt(entry, host);
-        await ledger.retryBlocked(host, new Date(), 100);
+        for (const entry of await ledger.findOrphaned(host, [], 100))
+          await ledger.takeOver(entry, host);
+        await ledger.retryDueBlocked(host, new Date(), 100);
       }
       await this.deliver('A', 'B');
       await this.deliver('B', 'A');
@@ -176,7 +181,7 @@ export class TreeSite {
 
   async entries(): Promise<Entry[]> {
     const entries: Entry[] = [];
-    for await (const entry of this.site.ledger.below(photos.path)) entries.push(entry);
+    for await (const entry of this.site.ledger.streamBelow(photos.path)) entries.push(entry);
     return entries;
   }
 
@@ -220,15 +225,15 @@ export class TreeSite {
         ? []
         : [`${what}: a file under a tombstone`];
     if (entry.heldBy.includes(host))
-      return found === entry.facts?.sha256 ? [] : [`${what}: holds it, but has it not`];
+      return found === entry.info?.sha256 ? [] : [`${what}: holds it, but has it not`];
     if (entry.heldBy.length === 0) return [];
     // A file where the other has a directory is for a person to decide, unless it is deleted.
     if (blocked)
       return ['NOT_A_FILE', 'LINK_FAILED'].includes(blocked.failure.code)
         ? []
         : [`${what}: blocked by ${blocked.failure.message}`];
-    if (entry.owed.includes(host)) return [`${what}: owed for ever`];
-    return lacks(entry, host) && found !== entry.facts?.sha256
+    if (entry.pending.includes(host)) return [`${what}: owed for ever`];
+    return isUnconcerned(entry, host) && found !== entry.info?.sha256
       ? []
       : [`${what}: has it, but does not hold it`];
   }
@@ -237,31 +242,31 @@ export class TreeSite {
     entry: Entry,
     from: HostId,
     to: HostId,
-    place: Place,
+    place: SyncDirLocation,
     between: () => Promise<void>,
   ): Promise<void> {
-    const judge = createJudging(this.site.ledger, { all: () => [] })(to, () => ({
+    const judge = createReplacedFileResolver(this.site.ledger, { all: () => [] })(to, () => ({
       version: entry.version,
       ruled: false,
     }));
     if (entry.kind === 'tombstone') {
-      const judged = await remove(place, entry.path, judge);
-      if (isBackAtPath(judged)) await this.site.ledger.release(entry, to);
-      else await this.settler.settle(entry.path, entry.version, to);
+      const judged = await removeFile(place, entry.path, judge);
+      if (isBackAtPath(judged)) await this.site.ledger.releaseHost(entry, to);
+      else await this.settler.acknowledge(entry.path, entry.version, to);
       return;
     }
     const seen = await this.replica(from).disk.hash(entry.path);
-    if (!seen || seen.sha256 !== entry.facts?.sha256) return;
+    if (!seen || seen.sha256 !== entry.info?.sha256) return;
     const unfinished = join(place.dirPath, areas.tmp, newName());
     await copyFile(this.at(from, entry.path), unfinished);
     await utimes(unfinished, seen.mtime, seen.mtime);
     await between();
     try {
-      await land(place, entry.path, unfinished, judge);
+      await placeFile(place, entry.path, unfinished, judge);
     } finally {
       await rm(unfinished, { force: true });
     }
-    await this.settler.settle(entry.path, entry.version, to);
+    await this.settler.acknowledge(entry.path, entry.version, to);
   }
 
   private async unlinkFile(host: HostId, path: string): Promise<void> {
@@ -275,7 +280,7 @@ export class TreeSite {
       .sort();
   }
 
-  private replica(host: HostId): Replica {
+  private replica(host: HostId): SiteReplica {
     const found = this.replicas[host];
     if (!found) throw new Error(`no host ${host}`);
     return found;

@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
-  site = await openSite({ plugin: { sweep: false } });
+  site = await openSite({ plugin: { rescan: false } });
   [one, two, three] = threeOf(site);
   // A new host's own first look comes after it is ready.
   await until(async () => (await one.app.sync.runs.list()).every(({ state }) => state === 'done'), {
@@ -79,9 +79,9 @@ test(
     expect(await three.kept('conflicts')).toEqual([]);
     expect(sent).not.toContain(`${dir}/same.jpg`);
     const entry = await one.app.connection
-      .collection<{ _id: string; heldBy: string[]; owed: string[] }>('syncmedia_ledger')
+      .collection<{ _id: string; heldBy: string[]; pending: string[] }>('syncmedia_ledger')
       .findOne({ _id: `${dir}/same.jpg` });
-    expect([entry?.heldBy.length, entry?.owed]).toEqual([3, []]);
+    expect([entry?.heldBy.length, entry?.pending]).toEqual([3, []]);
     const again = await adopt();
     expect(again.findings).toMatchObject([
       { same: 4, missing: 0, extra: 0, different: 0 },
@@ -124,10 +124,10 @@ test(
       expect((await machine.kept('conflicts')).filter((name) => names.includes(name))).toEqual([]);
     }
     const rows = await one.app.connection
-      .collection<{ _id: string; heldBy: string[]; owed: string[] }>('syncmedia_ledger')
+      .collection<{ _id: string; heldBy: string[]; pending: string[] }>('syncmedia_ledger')
       .find({ _id: { $in: names.map((name) => `${dir}/${name}`) } })
       .toArray();
-    expect(rows.map(({ heldBy, owed }) => [heldBy.length, owed])).toEqual([
+    expect(rows.map(({ heldBy, pending }) => [heldBy.length, pending])).toEqual([
       [3, []],
       [3, []],
     ]);

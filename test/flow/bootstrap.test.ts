@@ -7,7 +7,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { goneMs: 4_000 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 4_000 } });
   [one, two, three] = threeOf(site);
 });
 afterEach(() => site.close());
@@ -61,7 +61,7 @@ test(
     expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
     const { id } = await app.sync.hosts.show('three');
     for (const name of ['one', 'two'])
-      expect((await app.sync.hosts.show(name)).knows).toContain(id);
+      expect((await app.sync.hosts.show(name)).members).toContain(id);
     expect(
       await one.app.connection.collection('syncmedia_ledger').countDocuments({ heldBy: id }),
     ).toBe(2);
@@ -129,7 +129,7 @@ test('so does one that was away for very long, by its own account', async () => 
   await forgetEntry('deleted.jpg');
   await one.app.connection
     .collection('syncmedia_hosts')
-    .updateOne({ hostname: 'two' }, { $set: { seenAt: new Date('2020-01-01') } });
+    .updateOne({ hostname: 'two' }, { $set: { lastSeenAt: new Date('2020-01-01') } });
   await two.startApp();
   await until(async () => (await two.kept('conflicts')).includes('deleted.jpg'), {
     timeout: 40_000,

@@ -31,11 +31,11 @@ test('a conflict is listed, and compared with what lies at its path', async () =
     dir,
     path: file,
     keptAs,
-    kept: { size: 5, mtime: new Date(1_700_000_000_000) },
+    conflict: { size: 5, mtime: new Date(1_700_000_000_000) },
     here: { size: 6 },
     identical: false,
   });
-  expect(compared.kept.sha256).not.toBe(compared.here?.sha256);
+  expect(compared.conflict.sha256).not.toBe(compared.here?.sha256);
   await one.write(file, 'loser');
   expect((await conflicts.compare(dir, keptAs)).identical).toBe(true);
 });
@@ -89,7 +89,7 @@ test('a conflict that is discarded lies in the trash, and its file stays as it i
   await makeConflict('loser');
   await one.app.sync.conflicts.discard(dir, keptAs);
   expect(await one.app.sync.conflicts.list()).toEqual([]);
-  expect(await one.app.sync.kept.list('trash')).toMatchObject([{ path: file, size: 5 }]);
+  expect(await one.app.sync.recoverable.list('trash')).toMatchObject([{ path: file, size: 5 }]);
   expect(await one.read(file)).toBe('winner');
   await expect(one.app.sync.conflicts.discard(dir, keptAs)).rejects.toMatchObject({
     code: 'BAD_PATH',

@@ -159,14 +159,14 @@ test('what lies in the trash can be put back, on every host', async () => {
   await untilSettled(site);
   await remove(one, 'back.jpg');
   await everywhere('back.jpg', undefined);
-  const kept = await until(async () => (await two.app.sync.kept.list('trash'))[0], {
+  const kept = await until(async () => (await two.app.sync.recoverable.list('trash'))[0], {
     timeout: 15_000,
   });
-  await two.app.sync.kept.restore(kept.dir, kept.keptAs);
+  await two.app.sync.recoverable.restore(kept.dir, kept.keptAs);
   await everywhere('back.jpg', 'precious');
-  await expect(two.app.sync.kept.restore(dir, '.syncmedia/trash/../../../x')).rejects.toMatchObject(
-    { code: 'BAD_PATH' },
-  );
+  await expect(
+    two.app.sync.recoverable.restore(dir, '.syncmedia/trash/../../../x'),
+  ).rejects.toMatchObject({ code: 'BAD_PATH' });
 });
 
 test('sync.remove deletes a file that no document ever named', async () => {

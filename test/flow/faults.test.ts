@@ -33,7 +33,7 @@ test(
       async () => (await statusOf('two'))?.failures[0]?.failure.code === 'HOST_UNREACHABLE',
       { timeout: 15_000 },
     );
-    expect(await statusOf('two')).toMatchObject({ owed: 1 });
+    expect(await statusOf('two')).toMatchObject({ pending: 1 });
     expect(one.app.log.join('\n')).toMatch(/host two: HOST_UNREACHABLE/);
     await two.ssh.start();
     await has(two, 'a.jpg', 'a');
@@ -121,7 +121,7 @@ async function race(name: string): Promise<void> {
         .collection('syncmedia_ledger')
         .findOne({ _id: `${dir}/${name}` as never });
       const winner =
-        (entry as unknown as { facts: { size: number } } | null)?.facts.size === 6
+        (entry as unknown as { info: { size: number } } | null)?.info.size === 6
           ? 'by one'
           : 'by two!';
       const contents = await Promise.all(hosts.map((machine) => machine.read(`${dir}/${name}`)));

@@ -7,25 +7,25 @@ let site: Site | undefined;
 afterEach(() => site?.close());
 
 test('what a host that is gone still had to deliver is delivered by a holder', async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { goneMs: 2_000 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 2_000 } });
   const [one, two, three] = threeOf(site);
   await three.ssh.stop({ hard: true });
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
   await until(async () => (await two.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
   const { id } = await one.app.sync.hosts.show('two');
-  const ledger = one.app.connection.collection<{ _id: string; heldBy: string[]; sender: string }>(
+  const ledger = one.app.connection.collection<{ _id: string; heldBy: string[]; origin: string }>(
     'syncmedia_ledger',
   );
   await until(async () => (await ledger.findOne({ _id: `${dir}/a.jpg` }))?.heldBy.includes(id));
   await one.app.sync.close();
   await three.ssh.start();
   await until(async () => (await three.read(`${dir}/a.jpg`)) === 'a', { timeout: 30_000 });
-  expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.sender).toBe(id);
+  expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.origin).toBe(id);
 });
 
 test('a sender that is at work keeps its entries, however long a host is down', async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { goneMs: 1_000 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 1_000 } });
   const [one, two, three] = threeOf(site);
   const { id } = await one.app.sync.hosts.show('one');
   await three.ssh.stop({ hard: true });
@@ -38,6 +38,6 @@ test('a sender that is at work keeps its entries, however long a host is down', 
   const beat = async (): Promise<number> => (await hosts.findOne({ _id: id }))?.lease?.beat ?? 0;
   const before = await beat();
   await until(async () => (await beat()) > before + 8, { timeout: 20_000 });
-  const ledger = one.app.connection.collection<{ _id: string; sender: string }>('syncmedia_ledger');
-  expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.sender).toBe(id);
+  const ledger = one.app.connection.collection<{ _id: string; origin: string }>('syncmedia_ledger');
+  expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.origin).toBe(id);
 });

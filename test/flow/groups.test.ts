@@ -25,7 +25,7 @@ test.skipIf(web === undefined)(
     const group = web ?? 0;
     site = await openSite({
       hosts: ['one', 'two'],
-      plugin: { onDelete: 'propagate', sweep: false },
+      plugin: { onDelete: 'propagate', rescan: false },
       environment: { SYNCMEDIA_CHMOD: 'F640' },
       prepare: (root) => share(`${root}/${dir}`, group),
     });
@@ -47,11 +47,11 @@ test.skipIf(web === undefined)(
       timeout: 30_000,
     });
     const [kept] = await until(async () => {
-      const found = await two.app.sync.kept.list('trash');
+      const found = await two.app.sync.recoverable.list('trash');
       return found.length > 0 && found;
     });
     if (!kept) throw new Error('nothing is in the trash');
-    await two.app.sync.kept.restore(kept.dir, kept.keptAs);
+    await two.app.sync.recoverable.restore(kept.dir, kept.keptAs);
     expect([await lookAt(two, 'album/deep'), await lookAt(two, 'album/deep/d.jpg')]).toEqual([
       [group, '2755'],
       [group, '640'],

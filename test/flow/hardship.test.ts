@@ -49,7 +49,7 @@ test('a database that answers after a second delays saves and loses none', async
   const site = await openSite({
     hosts: ['one', 'two'],
     server: { uri: wire.uri, server },
-    tuning: { leaseMs: 10_000, beatMs: 2_000, pollMs: 4_000, thoroughMs: 4_000 },
+    tuning: { leaseMs: 10_000, beatMs: 2_000, pollMs: 4_000, fullPollMs: 4_000 },
   });
   const [one, two] = site.machines as [Machine, Machine];
   try {

@@ -71,7 +71,7 @@ test('a file in a sync dir that this host does not keep counts as not held, and 
   const { files } = await app.sync.statusOf(video);
   expect(files).toMatchObject([
     { path: `${dir}/a.mp4`, captured: true },
-    { path: 'uploads/videos/a.mp4', captured: false, unsynced: { why: 'not kept here' } },
+    { path: 'uploads/videos/a.mp4', captured: false, unsynced: { why: 'not synced here' } },
   ]);
   await expect(app.sync.waitFor(video)).rejects.toMatchObject({
     message: expect.stringContaining('not kept by syncmedia') as string,

@@ -54,7 +54,8 @@ test('a directory in the way of a file keeps no push, pull or verify from everyt
     for (const ask of ['push', 'verify', 'pull'] as const) {
       const { id } = await machine.app.sync[ask]();
       await until(
-        async () => !['asked', 'running'].includes((await machine.app.sync.runs.show(id)).state),
+        async () =>
+          !['requested', 'running'].includes((await machine.app.sync.runs.show(id)).state),
         { timeout: 60_000 },
       );
       const run = await machine.app.sync.runs.show(id);
@@ -89,7 +90,9 @@ test(
       const entry = await site.database.connection
         .collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger')
         .findOne({ _id: at(name) });
-      return entry?.kind === 'tombstone' && entry.owed.length === 0 && entry.blocked.length === 0;
+      return (
+        entry?.kind === 'tombstone' && entry.pending.length === 0 && entry.blocked.length === 0
+      );
     };
     for (const name of ['card', 'deck/card'])
       await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });

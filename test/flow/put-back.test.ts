@@ -12,7 +12,7 @@ let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
   // Scans that come by themselves would find it too, up to ten minutes later.
   site = await openSite({
-    plugin: { onDelete: 'propagate', sweep: false },
+    plugin: { onDelete: 'propagate', rescan: false },
     tuning: { scanChangedMs: 3_600_000 },
   });
   [one, two, three] = threeOf(site);

@@ -24,7 +24,7 @@ describe('one string names files in two sync dirs', () => {
   const plugin = {
     syncDirs: ['uploads/avatars', 'uploads/covers'],
     onDelete: 'propagate',
-    sweep: false,
+    rescan: false,
   } as const;
   const save = (machine: Machine) =>
     machine.app.Photo.create({ title: 'of 42', file: '42.png', thumbnail: '42.png' });
@@ -98,7 +98,7 @@ describe('a file that an application unlinks is kept on the other hosts', () => 
     const schema = new Schema({ images: [[String]] });
     schema.plugin(
       sync.plugin as never,
-      { syncDirs, exclude: '*.tmp', sweep: 1, onDelete: 'propagate' } as never,
+      { syncDirs, exclude: '*.tmp', rescan: 1, onDelete: 'propagate' } as never,
     );
     connection.model('Album', schema);
   }
@@ -142,7 +142,7 @@ describe('a file that an application unlinks is kept on the other hosts', () => 
     ['is not synced', undefined],
     ['has another sync dir', 'uploads/docs'],
   ])('while a document of a discriminator names it whose base %s', async (_what, syncDirs) => {
-    const rules = { exclude: '*.tmp', sweep: 1, onDelete: 'propagate' };
+    const rules = { exclude: '*.tmp', rescan: 1, onDelete: 'propagate' };
     await open({
       plugin: { onDelete: 'propagate', syncDirs: [dir, 'uploads/docs'] },
       compile: (sync, connection) => {

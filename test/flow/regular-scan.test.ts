@@ -8,7 +8,7 @@ let site: Site | undefined;
 afterEach(() => site?.close());
 
 test('a file that nobody told of is found in the directory that it changed', async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { scanChangedMs: 500 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { scanChangedMs: 500 } });
   const [one, two] = threeOf(site);
   await until(async () => (await one.app.sync.hosts.show('one')).scans?.[dir] !== undefined, {
     timeout: 10_000,
@@ -20,7 +20,7 @@ test('a file that nobody told of is found in the directory that it changed', asy
 });
 
 test('a tree that was moved into the sync dir, or renamed there, arrives as a whole', async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { scanChangedMs: 500 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { scanChangedMs: 500 } });
   const [one, two] = threeOf(site);
   await one.write('staging/album/cover.jpg', 'cover', 1_000_000);
   await one.write('staging/album/thumbs/small/cover.jpg', 'small cover', 1_000_000);
@@ -53,7 +53,7 @@ test(
   async () => {
     // An older version is left for so long to a save that may be about to name it.
     site = await openSite({
-      plugin: { sweep: false },
+      plugin: { rescan: false },
       tuning: { scanAllMs: 1_500, candidateMs: 1_000 },
     });
     const [one, two] = threeOf(site);
@@ -75,7 +75,7 @@ test(
 );
 
 test('what lies in a sync dir that is new is not taken for news at once', async () => {
-  site = await openSite({ plugin: { sweep: false }, tuning: { scanChangedMs: 300 } });
+  site = await openSite({ plugin: { rescan: false }, tuning: { scanChangedMs: 300 } });
   const [one, two] = threeOf(site);
   const scanned = async (): Promise<number> =>
     (await two.app.sync.hosts.show('one')).scans?.[dir]?.changed.getTime() ?? 0;
@@ -95,7 +95,7 @@ test('what lies in a sync dir that is new is not taken for news at once', async 
 
 test('what was deleted long ago is forgotten once every host knows of it, and not before', async () => {
   site = await openSite({
-    plugin: { sweep: false, onDelete: 'propagate' },
+    plugin: { rescan: false, onDelete: 'propagate' },
     tuning: { scanAllMs: 500, tombstoneMs: 60_000 },
   });
   const [one, two, three] = threeOf(site);

@@ -60,7 +60,7 @@ async function startApp(base: Mongoose, kind: Kind): Promise<ClosingApp> {
     quick,
   );
   const schema = new own.Schema({ title: String, file: String }) as unknown as Schema<Photo>;
-  schema.plugin(sync.plugin as never, { syncDirs: [dir], sweep: false } as never);
+  schema.plugin(sync.plugin as never, { syncDirs: [dir], rescan: false } as never);
   let held = false;
   sync.on('lease', (lease) => {
     ({ held } = lease);

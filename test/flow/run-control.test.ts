@@ -10,7 +10,7 @@ let site: Site, one: Machine, two: Machine;
 beforeEach(async () => {
   // Slow enough that there is something to tell, and to interrupt: 300 KiB/s, of which there are 3
   // MiB in ten files.
-  site = await openSite({ plugin: { sweep: false }, environment: { SYNCMEDIA_BWLIMIT: '300' } });
+  site = await openSite({ plugin: { rescan: false }, environment: { SYNCMEDIA_BWLIMIT: '300' } });
   [one, two] = threeOf(site);
   for (let index = 0; index < 10; index++)
     await two.write(`${dir}/${String(index)}.bin`, Buffer.alloc(300 * 1024, index), 1_000_000);

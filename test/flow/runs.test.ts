@@ -31,7 +31,7 @@ async function follow(machine: Machine, kind: 'push' | 'pull', request = {}): Pr
 
 describe('a push', () => {
   test('of everything brings the other hosts what no document named', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/old/a.jpg`, 'a', 1_000);
     await one.write(`${dir}/b.jpg`, 'b', 2_000);
     expect(await follow(one, 'push')).toMatchObject({ state: 'done', failures: [] });
@@ -41,7 +41,7 @@ describe('a push', () => {
   });
 
   test('to one host goes to that one first; what another lost is sent again', async () => {
-    const [one, two] = threeOf(await open({ plugin: { sweep: false } }));
+    const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/a.jpg`, 'a');
     await follow(one, 'push');
     await rm(two.path(`${dir}/a.jpg`));
@@ -53,7 +53,7 @@ describe('a push', () => {
   });
 
   test('as a dry run changes nothing and lists what it would send', async () => {
-    const [one, two] = threeOf(await open({ plugin: { sweep: false } }));
+    const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/a.jpg`, 'a');
     await follow(one, 'push');
     await rm(two.path(`${dir}/a.jpg`));
@@ -65,7 +65,7 @@ describe('a push', () => {
   });
 
   test('with a host down says so, and serves the others', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
     await two.ssh.stop({ hard: true });
     await one.write(`${dir}/a.jpg`, 'a');
     const run = await follow(one, 'push');
@@ -77,7 +77,7 @@ describe('a push', () => {
 
 describe('a pull', () => {
   test('fetches what another host has and the ledger does not know, and captures it', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { sweep: false } }));
+    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
     await two.write(`${dir}/only-here.jpg`, '2', 1_000);
     expect(await follow(one, 'pull')).toMatchObject({ state: 'done', files: 1 });
     expect(await one.read(`${dir}/only-here.jpg`)).toBe('2');
@@ -86,13 +86,16 @@ describe('a pull', () => {
 
   test('by cron, as the environment asks', async () => {
     const [one, two] = threeOf(
-      await open({ plugin: { sweep: false }, environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' } }),
+      await open({
+        plugin: { rescan: false },
+        environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' },
+      }),
     );
     await two.write(`${dir}/a.jpg`, 'a');
     await until(async () => (await one.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
     expect(
       (await one.app.sync.runs.list()).some(
-        ({ kind, askedBy }) => kind === 'pull' && askedBy === 'SYNCMEDIA_PULL_CRON',
+        ({ kind, requestedBy: askedBy }) => kind === 'pull' && askedBy === 'SYNCMEDIA_PULL_CRON',
       ),
     ).toBe(true);
   });
@@ -116,7 +119,7 @@ describe('a passive host', () => {
       await passive.trust((await one.app.sync.hosts.show('two')).publicKey);
       await passive.trust((await one.app.sync.hosts.show('three')).publicKey);
       await mkdir(join(passive.root, dir), { recursive: true });
-      const { fingerprint } = await import('../../src/access/public-key.js');
+      const { formatFingerprint: fingerprint } = await import('../../src/access/public-key.js');
       await one.app.sync.hosts.add({
         hostname: 'backup',
         url: '127.0.0.1',

@@ -47,7 +47,7 @@ test(
       _id: 'forged',
       hostname: 'forged',
       url: 'localhost',
-      filled: [],
+      backfilled: [],
       readyAt: new Date(),
     });
     await save(one, 'a.jpg');
@@ -55,7 +55,7 @@ test(
     await untilSettled(site);
     expect(await statusOf(one, 'forged')).toMatchObject({ status: 'pending', unsealed: true });
     expect((await one.app.sync.status()).hosts.find(({ id }) => id === 'forged')).toMatchObject({
-      owed: 0,
+      pending: 0,
       failures: [],
     });
     expect(await keysOf(one)).not.toContain(' forged');

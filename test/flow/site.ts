@@ -15,7 +15,7 @@ export const quick: Partial<Tuning> = {
   leaseMs: 2_000,
   beatMs: 300,
   pollMs: 400,
-  thoroughMs: 400,
+  fullPollMs: 400,
   captureDueMs: 1_500,
   backoffMs: 100,
   backoffMaxMs: 400,
@@ -172,7 +172,7 @@ async function addMachine(
     });
     schema.plugin(
       sync.plugin as never,
-      { syncDirs: [dir], exclude: '*.tmp', sweep: 1, ...options.plugin, ...plugin } as never,
+      { syncDirs: [dir], exclude: '*.tmp', rescan: 1, ...options.plugin, ...plugin } as never,
     );
     const app: App = {
       sync,
@@ -245,7 +245,9 @@ export async function untilSettled(site: Site, timeout = 20_000): Promise<void> 
   const [machine] = site.machines;
   const isSettled = async (): Promise<boolean> => {
     const status = await (machine as Machine).app.sync.status();
-    return status.captures === 0 && status.hosts.every(({ owed, blocked }) => owed + blocked === 0);
+    return (
+      status.captures === 0 && status.hosts.every(({ pending, blocked }) => pending + blocked === 0)
+    );
   };
   await until(async () => (await isSettled()) && (await isSettled()), { timeout });
 }

@@ -1,13 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import { openGateDirs } from '../../src/access/gate.js';
 import { endConnections } from '../../src/access/open-connections.js';
 import { Ledger } from '../../src/ledger/ledger.js';
-import type { Row } from '../../src/ledger/filters.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import type { LedgerRow } from '../../src/ledger/filters.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { safePath } from '../../src/replica/paths.js';
+import { requireSafePath } from '../../src/replica/paths.js';
 import type { Entry, HostId } from '../../src/model/words.js';
 import { until } from '../harness/wait.js';
 import { makeRowReader } from '../harness/row-reader.js';
@@ -15,10 +15,10 @@ import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from '.
 
 let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
 beforeEach(async () => {
-  site = await openSite({ plugin: { sweep: false } });
+  site = await openSite({ plugin: { rescan: false } });
   [one, two, three] = threeOf(site);
   ledger = new Ledger(
-    () => nativeCollection<Row>(site.database.connection, 'syncmedia_ledger'),
+    () => getNativeCollection<LedgerRow>(site.database.connection, 'syncmedia_ledger'),
     makeRowReader(site.database.connection),
   );
 });
@@ -35,7 +35,7 @@ const has = (machine: Machine, name: string, content: string): Promise<unknown> 
   });
 const idOf = async (name: string): Promise<HostId> => (await one.app.sync.hosts.show(name)).id;
 const entryOf = (name: string): Promise<Entry | undefined> =>
-  ledger.read(safePath(`${dir}/${name}`));
+  ledger.read(requireSafePath(`${dir}/${name}`));
 const statusOf = async (name: string, by: Machine = one) =>
   (await by.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
 
@@ -47,10 +47,10 @@ test('what a host that is unregistered had still to send, a holder sends', async
   await until(async () => (await entryOf('a.jpg'))?.heldBy.length === 2);
   await two.app.sync.hosts.unregister('one');
   await until(
-    async () => (await entryOf('a.jpg'))?.sender === (await two.app.sync.hosts.show('two')).id,
+    async () => (await entryOf('a.jpg'))?.origin === (await two.app.sync.hosts.show('two')).id,
     { timeout: 10_000 },
   );
-  expect((await entryOf('a.jpg'))?.owed).toEqual([three_]);
+  expect((await entryOf('a.jpg'))?.pending).toEqual([three_]);
   await three.ssh.start();
   await has(three, 'a.jpg', 'a');
 });
@@ -66,7 +66,7 @@ describe('a sender that is owed its own version', () => {
     await site.database.connection
       .collection('syncmedia_ledger')
       .updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
-    await ledger.owe(path, [await idOf('one')]);
+    await ledger.markPending(path, [await idOf('one')]);
     expect((await entryOf('b.jpg'))?.heldBy).toEqual([]);
     await three.ssh.start();
     await has(three, 'b.jpg', 'b');
@@ -112,7 +112,7 @@ test(
 );
 
 test('a sync dir that a host has not marked yet keeps no other from it, and is served once it is', async () => {
-  const videos = safePath('uploads/videos');
+  const videos = requireSafePath('uploads/videos');
   await site.database.connection
     .collection('syncmedia_syncdirs')
     .insertOne({ _id: videos as never, exclude: [], conflict: 'newer', onDelete: 'keep' });
@@ -123,7 +123,7 @@ test('a sync dir that a host has not marked yet keeps no other from it, and is s
   }
   for (const machine of [one, three]) {
     await mkdir(machine.path(videos), { recursive: true });
-    await writeMarker(localDisk, machine.path(videos), await idOf(machine.name), videos);
+    await writeMarker(nodeDisk, machine.path(videos), await idOf(machine.name), videos);
   }
   await until(async () =>
     (await one.app.sync.status()).syncDirs.some(({ path }) => path === videos),
@@ -137,13 +137,13 @@ test('a sync dir that a host has not marked yet keeps no other from it, and is s
   await save(one, 'e.jpg', 'e');
   await has(two, 'e.jpg', 'e');
   expect(await statusOf('two')).toMatchObject({
-    owed: 1,
+    pending: 1,
     failures: [{ failure: { code: 'NO_MARKER' } }],
   });
   const run = await one.app.sync.runs.follow((await one.app.sync.push()).id);
   expect(run).toMatchObject({ state: 'failed', failures: [{ failure: { code: 'NO_MARKER' } }] });
   await mkdir(two.path(videos));
-  await writeMarker(localDisk, two.path(videos), await idOf('two'), videos);
+  await writeMarker(nodeDisk, two.path(videos), await idOf('two'), videos);
   await until(async () => (await two.read(`${videos}/v.mp4`)) === 'v', { timeout: 15_000 });
   await until(async () => (await statusOf('two'))?.failures.length === 0, { timeout: 15_000 });
 });
@@ -167,7 +167,7 @@ test('a host that works again is not said to be failing, also when it is owed no
   await save(one, 'g.jpg', 'g');
   await until(async () => (await statusOf('two'))?.failures.length === 1, { timeout: 15_000 });
   expect((await statusOf('two'))?.deliveredAt).toBeInstanceOf(Date);
-  await ledger.release((await entryOf('g.jpg')) as Entry, await idOf('two'));
+  await ledger.releaseHost((await entryOf('g.jpg')) as Entry, await idOf('two'));
   await one.app.close();
   one.app = await one.startApp();
   await two.ssh.start();
@@ -185,8 +185,8 @@ test('what the holder of the lease could not begin is begun once it can', async 
   // changed.
   await site.database.connection
     .collection('syncmedia_hosts')
-    .updateOne({ hostname: 'one' }, { $unset: { seenAt: 1 } });
-  await refuse({ seenAt: { $exists: false } });
+    .updateOne({ hostname: 'one' }, { $unset: { lastSeenAt: 1 } });
+  await refuse({ lastSeenAt: { $exists: false } });
   one.app = await one.startApp();
   await until(() => one.app.log.some((line) => line.includes('starting as leader')), {
     timeout: 20_000,

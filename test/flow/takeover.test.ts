@@ -15,7 +15,7 @@ const patient: Partial<Tuning> = {
   leaseMs: 600_000,
   beatMs: 200_000,
   pollMs: 600_000,
-  thoroughMs: 600_000,
+  fullPollMs: 600_000,
   captureDueMs: 600_000,
 };
 const program = fileURLToPath(new URL('worker-app.ts', import.meta.url));
@@ -193,7 +193,7 @@ test(
 );
 
 test('a process that leads listens anew where its socket was removed or replaced', async () => {
-  const socket = join(one.ssh.stateDir, 'lanes.sock');
+  const socket = join(one.ssh.stateDir, 'leader.sock');
   await one.startApp();
   for (const change of [
     () => rm(socket),
@@ -210,7 +210,7 @@ test(
   'a process that cannot make its socket delivers all the same, says so once, and makes the ' +
     'socket as soon as that works',
   async () => {
-    const socket = join(one.ssh.stateDir, 'lanes.sock');
+    const socket = join(one.ssh.stateDir, 'leader.sock');
     await rm(socket, { force: true });
     await mkdir(socket);
     const leader = await one.startApp();

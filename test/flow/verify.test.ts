@@ -1,6 +1,6 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { makeTombstone } from '../../src/decisions/entries.js';
+import { makeTombstoneEntry } from '../../src/decisions/entries.js';
 import type { Entry, Path, Run } from '../../src/model/words.js';
 import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
@@ -15,7 +15,7 @@ let site: Site,
   three: Machine,
   ids: { one: string; two: string; three: string };
 beforeAll(async () => {
-  site = await openSite({ plugin: { sweep: false } });
+  site = await openSite({ plugin: { rescan: false } });
   [one, two, three] = threeOf(site);
   const [a, b, c] = await Promise.all(
     ['one', 'two', 'three'].map(async (name) => (await one.app.sync.hosts.show(name)).id),
@@ -85,12 +85,12 @@ describe('verify', () => {
         { ...nothing, host: ids.three },
         { ...nothing, host: ids.two, missing: 1, extra: 1, different: 1 },
       ]);
-      expect(run.foundAt).toHaveLength(3);
-      expect(run.foundAt).toEqual(
+      expect(run.pathFindings).toHaveLength(3);
+      expect(run.pathFindings).toEqual(
         expect.arrayContaining([
-          { host: ids.two, path: `${dir}/rotten.jpg`, is: 'different' },
-          { host: ids.two, path: `${dir}/missing.jpg`, is: 'missing' },
-          { host: ids.two, path: `${dir}/extra.jpg`, is: 'extra' },
+          { host: ids.two, path: `${dir}/rotten.jpg`, finding: 'different' },
+          { host: ids.two, path: `${dir}/missing.jpg`, finding: 'missing' },
+          { host: ids.two, path: `${dir}/extra.jpg`, finding: 'extra' },
         ]),
       );
       expect(await two.tree()).toEqual(before);
@@ -189,16 +189,16 @@ describe('verify with repair', () => {
       host: string;
       dueAt: Date;
       touched: string[];
-      left: string[];
-      sweep: [];
+      unreferenced: string[];
+      rescan: [];
     }>('syncmedia_captures');
     await captures.insertOne({
       _id: 'waiting',
       host: ids.two,
       dueAt: new Date(Date.now() + 60_000),
       touched: [`${dir}/a.jpg`],
-      left: [],
-      sweep: [],
+      unreferenced: [],
+      rescan: [],
     });
     await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
     expect((await verify(one, { repair: true })).findings).toEqual(
@@ -222,7 +222,7 @@ describe('verify with repair', () => {
     const row = await ledger.findOne({ _id: `${dir}/gone.jpg` });
     if (!row) throw new Error('no entry');
     const { _id, ...rest } = row;
-    const { path: _, ...tombstone } = makeTombstone(
+    const { path: _, ...tombstone } = makeTombstoneEntry(
       { ...rest, path: _id as Path },
       { path: _id as Path, version: 'gone', me: ids.one, wantedBy: [], now: new Date() },
     );
@@ -255,7 +255,7 @@ test('the environment asks for verifications at times', async () => {
   await until(
     async () =>
       (await one.app.sync.runs.list()).some(
-        ({ at, kind, askedBy }) =>
+        ({ at, kind, requestedBy: askedBy }) =>
           at === ids.two && kind === 'verify' && askedBy === 'SYNCMEDIA_VERIFY_CRON',
       ),
     { timeout: 15_000 },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Client, SFTPWrapper } from 'ssh2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
-import { connect } from '../../src/transport/ssh/connect.js';
+import { logIn } from '../../src/transport/ssh/connect.js';
 import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
 import { makeSite, photos, put, type Site } from '../transport/site.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
@@ -96,7 +96,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await writeFile(join(outside, 'secret'), 'secret');
     await symlink(outside, join(site.rootThere, dir, 'link'));
     await put(site.rootThere, `${dir}/photo.jpg`, 'photo');
-    ({ client } = await connect(
+    ({ client } = await logIn(
       site.host,
       { identityFile, timeoutMs: 10_000 },
       new AbortController().signal,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
 import { openGateDirs } from '../../src/access/gate.js';
-import { safePath } from '../../src/replica/paths.js';
+import { requireSafePath } from '../../src/replica/paths.js';
 import type { SyncDir } from '../../src/model/words.js';
 import { changeOf, makeSite, never, photos, put, results } from '../transport/site.js';
 import { gateIsMissing } from './confined.js';
@@ -11,7 +11,7 @@ import { gateIsMissing } from './confined.js';
 test.skipIf(gateIsMissing !== undefined)(
   'a sync dir that is marked and not open there fails by itself, and is served once it is open',
   async () => {
-    const late: SyncDir = { ...photos, path: safePath('late') };
+    const late: SyncDir = { ...photos, path: requireSafePath('late') };
     const site = await makeSite(createRsyncBackend, { confined: true, dirs: [photos, late] });
     try {
       const rules = join(site.there.stateDir, 'gate/rules.json');

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { formatKeyLine } from '../../src/access/authorized-keys.js';
-import { checkGate, gateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
-import { messageOf } from '../../src/model/errors.js';
+import { checkGate, formatGateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
+import { getErrorMessage } from '../../src/model/errors.js';
 import type { Path } from '../../src/model/words.js';
 import type { TestHost } from '../harness/sshd.js';
 
@@ -9,7 +9,7 @@ import type { TestHost } from '../harness/sshd.js';
  * Why keys cannot be confined on this machine, for the name of what is skipped; undefined where
  * they can.
  */
-export const gateIsMissing = await checkGate().then(() => undefined, messageOf);
+export const gateIsMissing = await checkGate().then(() => undefined, getErrorMessage);
 if (gateIsMissing !== undefined)
   console.warn(`SKIPPED, everything about confined keys: ${gateIsMissing}`);
 
@@ -37,7 +37,7 @@ export async function confine(
     state,
     keys.map(({ id }) => id),
   );
-  const lines = keys.map((key) => formatKeyLine(key, gateCommand(there.stateDir, key.id)));
+  const lines = keys.map((key) => formatKeyLine(key, formatGateCommand(there.stateDir, key.id)));
   await writeFile(there.authorizedKeysFile, lines.map((line) => `${line}\n`).join(''), {
     mode: 0o600,
   });

@@ -11,7 +11,7 @@ import {
 import { until } from './wait.js';
 
 const NAME = 'TEST_FILE_MARK';
-const owed = new Map<symbol, { what: string; remove: () => Promise<void> }>();
+const pending = new Map<symbol, { what: string; remove: () => Promise<void> }>();
 const expected = new Set<number>();
 
 /**
@@ -30,8 +30,8 @@ export function processMark(): string {
  */
 export function expectGone(what: string, remove: () => Promise<void>): () => void {
   const key = Symbol(what);
-  owed.set(key, { what, remove });
-  return () => void owed.delete(key);
+  pending.set(key, { what, remove });
+  return () => void pending.delete(key);
 }
 
 /** A process which lives as long as the file does and is no leftover. */
@@ -41,9 +41,9 @@ export function expectAlive(pid: number): void {
 
 /** Ends and removes what is left, and says what it was. */
 export async function clearLeftovers(): Promise<string[]> {
-  const left = [...owed.values()];
+  const left = [...pending.values()];
   await Promise.allSettled(left.map(({ remove }) => remove()));
-  owed.clear();
+  pending.clear();
   // What was told to end may need a moment; what was forgotten stays.
   const none = until(async () => (await listLeftProcesses()).length === 0, { timeout: 3000 });
   const processes = await none.then(() => [], listLeftProcesses);

@@ -1,10 +1,10 @@
 import type { Connection } from 'mongoose';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import { UnreadableRows } from '../../src/database/unreadable-rows.js';
 
 /** Sets unreadable rows aside in the collection `unreadable` of the test's database. */
 export function makeRowReader(connection: Connection): UnreadableRows {
-  return new UnreadableRows(() => nativeCollection(connection, 'unreadable'), {
+  return new UnreadableRows(() => getNativeCollection(connection, 'unreadable'), {
     info: () => undefined,
     warn: () => undefined,
     error: () => undefined,

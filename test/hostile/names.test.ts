@@ -107,12 +107,12 @@ test(
         expect.objectContaining({ code: 'BAD_PATH' }),
       );
       await expect(
-        sync.kept.restore(dir, `.syncmedia/trash/x/${path}`),
+        sync.recoverable.restore(dir, `.syncmedia/trash/x/${path}`),
         JSON.stringify(path),
       ).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
     }
     const folded: string[] = [];
-    const stop = sync.on('folded', ({ paths: some }) => {
+    const stop = sync.on('recorded', ({ paths: some }) => {
       folded.push(...some);
     });
     await Photo.insertMany(

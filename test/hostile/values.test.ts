@@ -68,7 +68,7 @@ describe('rows of hosts', () => {
         url: loopback(index),
         passive: true,
         readyAt: new Date(),
-        filled: [],
+        backfilled: [],
         ...(field === '_id' ? {} : { [field]: value }),
         ...(field === '_id' ? { _id: value } : {}),
       }));
@@ -80,10 +80,12 @@ describe('rows of hosts', () => {
         hostname,
         status,
         failures,
-        owed,
+        pending,
       }: Awaited<ReturnType<typeof forged>>[number]): boolean => {
         const [field] = rowValues[Number(hostname.slice('forged'.length))] ?? [];
-        return status === 'pending' || failures.length > 0 || (field === 'syncDirs' && owed === 0);
+        return (
+          status === 'pending' || failures.length > 0 || (field === 'syncDirs' && pending === 0)
+        );
       };
       await until(
         async () =>
@@ -134,14 +136,14 @@ describe('rows of the ledger', () => {
           kind,
           version: `forged-${kind}`,
           superseded: [],
-          sender: ids.one,
+          origin: ids.one,
           capturedBy: ids.one,
           heldBy: [ids.one],
-          owed: [ids.two],
+          pending: [ids.two],
           dueAt: new Date(0),
           blocked: [],
           capturedAt: new Date(0),
-          ...(kind === 'file' ? { facts: { size: 6, mtime: 1, nanos: 0 } } : {}),
+          ...(kind === 'file' ? { info: { size: 6, mtime: 1, nanos: 0 } } : {}),
         }));
       for (const kind of ['file', 'tombstone'] as const) {
         await ledger.deleteMany({ version: /^forged/ });
@@ -170,9 +172,9 @@ describe('rows of the ledger', () => {
       host: ids.one,
       dueAt: new Date(0),
       touched: paths,
-      left: paths,
-      leftSince: new Date(0),
-      sweep: [{ dir: '../..', after: 0 }],
+      unreferenced: paths,
+      unreferencedSince: new Date(0),
+      rescan: [{ dir: '../..', after: 0 }],
       asserted: true,
     });
     await saveAndArrive('beside-capture.jpg');

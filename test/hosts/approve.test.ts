@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { digestHost } from '../../src/api/describe-host.js';
 import { approveHost, sealHosts } from '../../src/hosts/approve.js';
 import { editHost } from '../../src/hosts/edit.js';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { findHost, insertHost, listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
@@ -41,7 +41,7 @@ afterEach(async () => {
   await writeFile(sshd.authorizedKeysFile, '');
 });
 
-const rows = () => hostRows(database.connection, 'p_');
+const rows = () => getHostCollection(database.connection, 'p_');
 const refused = (code: string, what = ''): unknown =>
   expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 const init = async (): Promise<Host> =>

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EventBus } from '../../src/model/events.js';
-import { gateFolder, readGateDirs } from '../../src/access/gate.js';
+import { getGateFolder, readGateDirs } from '../../src/access/gate.js';
 import { gateProgram } from '../../src/access/gate-program.js';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
-import { KeysKept } from '../../src/leader/jobs/installed-keys.js';
+import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState } from '../../src/state-dir/state.js';
 import type { Path } from '../../src/model/words.js';
@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const name of ['p_hosts', 'p_meta', 'p_syncdirs'])
     await database.connection.collection(name).deleteMany({});
   await rm(join(sshd.stateDir, 'host.json'), { force: true });
-  await rm(gateFolder(sshd.stateDir), { recursive: true, force: true });
+  await rm(getGateFolder(sshd.stateDir), { recursive: true, force: true });
   await rm(join(sshd.root, 'uploads'), { recursive: true, force: true });
   await writeFile(sshd.authorizedKeysFile, '');
 });
@@ -75,13 +75,13 @@ describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
       tried.push([...dirs]);
       return Promise.resolve([]);
     };
-    one.deps.declared = () => ['uploads' as Path];
+    one.deps.listDeclaredDirs = () => ['uploads' as Path];
     const report = await initHost(one.deps, {});
     expect(await open()).toEqual(['uploads']);
     expect(checksOf(report, 'rows of sync dirs')).toEqual([
       expect.objectContaining({ ok: true, message: expect.stringContaining('"app"') as string }),
     ]);
-    await hostRows(database.connection, 'p_').updateOne(
+    await getHostCollection(database.connection, 'p_').updateOne(
       { _id: report.host.id },
       { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } },
     );
@@ -149,16 +149,16 @@ describe('init --unconfined', () => {
     await initHost(one.deps, {});
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
     expect(state.unconfined).toBe(true);
-    const registry = new Registry(() => hostRows(database.connection, 'p_'), state.id);
-    const kept = new KeysKept({
+    const registry = new Registry(() => getHostCollection(database.connection, 'p_'), state.id);
+    const kept = new KeyInstaller({
       target: { stateDir: sshd.stateDir, state, log: one.deps.config.log },
       registry,
       events: new EventBus(),
-      held: () => true,
+      isLeader: () => true,
       sealed: true,
     });
     one.said.length = 0;
-    kept.warn();
+    kept.warnOfRisks();
     await kept.close();
     expect(one.said).toEqual([expect.stringContaining('not confined')]);
   });

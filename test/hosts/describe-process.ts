@@ -1,7 +1,7 @@
 // A process of its own: prints its description, then for each line of its input, a description,
 // whether that process is dead.
 import { createInterface } from 'node:readline';
-import { describeProcess, isProcessDead } from '../../src/state-dir/process-identity.js';
+import { describeThisProcess, isProcessDead } from '../../src/state-dir/process-identity.js';
 
 // Not before all is loaded: only root can read a checkout wherever it lies.
 const user = process.env['BECOME_USER'];
@@ -12,7 +12,7 @@ if (user !== undefined) {
 }
 const [title] = process.argv.slice(2);
 if (title !== undefined) process.title = title;
-process.stdout.write(`${describeProcess()}\n`);
+process.stdout.write(`${describeThisProcess()}\n`);
 createInterface({ input: process.stdin })
   .on('line', (line) => {
     void isProcessDead(line).then((dead) => {

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { editHost } from '../../src/hosts/edit.js';
-import { hostRows, toHost } from '../../src/hosts/host-model.js';
+import { getHostCollection, toHost } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
 import { readState } from '../../src/state-dir/state.js';
 import type { HostEdit } from '../../src/api/sync-media.js';
@@ -27,7 +27,7 @@ afterAll(async () => {
 beforeEach(async () => {
   machine = await makeMachine(database, sshd);
   me = (await initHost(machine.deps, { syncDirs: ['uploads'] })).host;
-  await hostRows(database.connection, 'p_').insertMany([
+  await getHostCollection(database.connection, 'p_').insertMany([
     makeRow('other'),
     makeRow('mirror', { passive: true }),
     makeRow('gone', { status: 'retired' }),
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 const read = async (id: string): Promise<Host> => {
-  const row = await hostRows(database.connection, 'p_').findOne({ _id: id });
+  const row = await getHostCollection(database.connection, 'p_').findOne({ _id: id });
   if (!row) throw new Error(`no host ${id}`);
   return toHost(row);
 };
@@ -75,7 +75,7 @@ describe('editHost', () => {
   });
 
   test('approves no host that waits, and lets none in as a paused one', async () => {
-    await hostRows(database.connection, 'p_').updateOne(
+    await getHostCollection(database.connection, 'p_').updateOne(
       { _id: 'other' },
       { $set: { status: 'pending' } },
     );

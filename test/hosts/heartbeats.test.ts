@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { Heartbeats } from '../../src/hosts/heartbeats.js';
+import { HeartbeatMonitor } from '../../src/hosts/heartbeats.js';
 import type { Host } from '../../src/model/words.js';
 import { makeHost } from '../admin/recording-instance.js';
 
 let now = 0;
-const open = (): Heartbeats => {
+const open = (): HeartbeatMonitor => {
   now = 0;
-  return new Heartbeats(120, 20, () => now);
+  return new HeartbeatMonitor(120, 20, () => now);
 };
 const host = (beat: number, over: Partial<Host> = {}): Host =>
-  makeHost({ id: 'B', lease: { holder: 'p1', beat }, ...over });
+  makeHost({ id: 'B', lease: { leader: 'p1', beat }, ...over });
 /** Looks ten units later, so many times. */
-function look(beats: Heartbeats, hosts: Host[], times: number): void {
+function look(beats: HeartbeatMonitor, hosts: Host[], times: number): void {
   for (let time = 0; time < times; time++) {
     now += 10;
     beats.observe(hosts);
@@ -46,7 +46,7 @@ test('time in which this process did not look counts for little', () => {
 test('another holder with the same counter is a beat', () => {
   const beats = open();
   look(beats, [host(5)], 13);
-  look(beats, [host(5, { lease: { holder: 'p2', beat: 5 } })], 1);
+  look(beats, [host(5, { lease: { leader: 'p2', beat: 5 } })], 1);
   expect(beats.isGone('B')).toBe(false);
 });
 

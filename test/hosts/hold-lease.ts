@@ -3,20 +3,20 @@
 // id, leaseMs, beatMs, and the folder of the socket it has as the holder.
 import { createInterface } from 'node:readline';
 import mongoose from 'mongoose';
-import { socketPath, WakeServer } from '../../src/leader/wake-socket.js';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getWakeSocketPath, WakeServer } from '../../src/leader/wake-socket.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { Lease } from '../../src/leader/lease.js';
 import { stderrLog } from '../../src/model/log.js';
 
 const [uri = '', host = '', leaseMs, beatMs, stateDir = ''] = process.argv.slice(2);
 const connection = await mongoose.createConnection(uri).asPromise();
 const lease = new Lease({
-  rows: () => hostRows(connection, 'p_'),
+  rows: () => getHostCollection(connection, 'p_'),
   host,
   leaseMs: Number(leaseMs),
   beatMs: Number(beatMs),
   log: stderrLog,
-  socketPath: socketPath(stateDir),
+  socketPath: getWakeSocketPath(stateDir),
 });
 let socket: WakeServer | undefined,
   changing = Promise.resolve();
@@ -24,11 +24,11 @@ let socket: WakeServer | undefined,
 async function hold(): Promise<void> {
   if (!(await lease.confirm())) return;
   socket = new WakeServer(stateDir, () => true);
-  lease.announce(await socket.start());
+  lease.announceSocket(await socket.start());
 }
 
 async function letGo(): Promise<void> {
-  lease.announce(undefined);
+  lease.announceSocket(undefined);
   await socket?.close();
 }
 
@@ -40,7 +40,7 @@ lease.start();
 process.stdout.write('trying\n');
 createInterface({ input: process.stdin })
   .on('line', () => {
-    process.stdout.write(`asked ${String(lease.held())}\n`);
+    process.stdout.write(`asked ${String(lease.isHeld())}\n`);
   })
   .on('close', () => {
     void lease

@@ -3,12 +3,12 @@ import mongoose9, { type Mongoose } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   createHostModel,
-  decodeKey,
-  encodeKey,
-  ensureIndexes,
-  hostRows,
+  decodeFieldName,
+  encodeFieldName,
+  ensureHostIndexes,
+  getHostCollection,
   toHost,
-  validateRow,
+  validateHostRow,
 } from '../../src/hosts/host-model.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRow } from './rows.js';
@@ -19,13 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 beforeEach(async () => {
-  await hostRows(database.connection, 'p_').deleteMany({});
+  await getHostCollection(database.connection, 'p_').deleteMany({});
 });
 
 test('two hosts never have one hostname, or one url and port', async () => {
-  const rows = hostRows(database.connection, 'p_');
-  await ensureIndexes(rows);
-  await ensureIndexes(rows);
+  const rows = getHostCollection(database.connection, 'p_');
+  await ensureHostIndexes(rows);
+  await ensureHostIndexes(rows);
   await rows.insertOne(makeRow('a'));
   await expect(rows.insertOne(makeRow('b', { hostname: 'name-a' }))).rejects.toMatchObject({
     code: 11000,
@@ -38,10 +38,12 @@ test('two hosts never have one hostname, or one url and port', async () => {
 
 test('a sync dir with any name is a field name', () => {
   for (const dir of ['uploads', 'a/b.c', '$x/..y', 'ü 100%/"', '.']) {
-    expect(encodeKey(dir)).not.toMatch(/[.$]/);
-    expect(decodeKey(encodeKey(dir))).toBe(dir);
+    expect(encodeFieldName(dir)).not.toMatch(/[.$]/);
+    expect(decodeFieldName(encodeFieldName(dir))).toBe(dir);
   }
-  expect(toHost(makeRow('a', { sweeps: { [encodeKey('a/b.c')]: new Date(5) } })).sweeps).toEqual({
+  expect(
+    toHost(makeRow('a', { rescans: { [encodeFieldName('a/b.c')]: new Date(5) } })).rescans,
+  ).toEqual({
     'a/b.c': new Date(5),
   });
 });
@@ -57,18 +59,18 @@ describe.each(versions)('on Mongoose %s', (_, mongoose) => {
       const Model = createHostModel(connection, 'p_');
       expect(createHostModel(connection, 'p_')).toBe(Model);
       expect(createHostModel(connection, 'q_')).not.toBe(Model);
-      await hostRows(connection, 'p_').insertOne(
-        makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }),
+      await getHostCollection(connection, 'p_').insertOne(
+        makeRow('a', { deliveries: { b: { deliveredAt: new Date(7) } } }),
       );
       const found = await Model.findOne({ hostname: 'name-a' }).lean();
-      expect(found).toEqual(makeRow('a', { lanes: { b: { deliveredAt: new Date(7) } } }));
-      await validateRow(Model, makeRow('a'));
-      await expect(validateRow(Model, makeRow('a', { sshPort: 70_000 }))).rejects.toThrow(
+      expect(found).toEqual(makeRow('a', { deliveries: { b: { deliveredAt: new Date(7) } } }));
+      await validateHostRow(Model, makeRow('a'));
+      await expect(validateHostRow(Model, makeRow('a', { sshPort: 70_000 }))).rejects.toThrow(
         'sshPort',
       );
-      await expect(validateRow(Model, makeRow('a', { status: 'odd' as 'paused' }))).rejects.toThrow(
-        'status',
-      );
+      await expect(
+        validateHostRow(Model, makeRow('a', { status: 'odd' as 'paused' })),
+      ).rejects.toThrow('status');
     } finally {
       await connection.close();
     }
@@ -95,7 +97,7 @@ describe.each(versions)('on Mongoose %s', (_, mongoose) => {
     await expect(createHostModel(connection, 'p_').findOne().exec()).rejects.toThrow(
       /initial connection|bufferCommands/,
     );
-    expect(() => hostRows(connection, 'p_')).toThrow(
+    expect(() => getHostCollection(connection, 'p_')).toThrow(
       expect.objectContaining({ code: 'NO_CONNECTION' }),
     );
     await connection.close();

@@ -4,7 +4,7 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
@@ -12,7 +12,7 @@ import { readState, writeState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
 import type { HostRegistration } from '../../src/api/sync-media.js';
 import { readMarker } from '../../src/replica/marker.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { declare, logIn, makeMachine, type Machine } from './site.js';
@@ -47,12 +47,12 @@ afterEach(async () => {
   }
 });
 
-const rows = () => hostRows(database.connection, 'p_');
+const rows = () => getHostCollection(database.connection, 'p_');
 const refused = (code: string, what: string): unknown =>
   expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 const failed = (report: { checks: { ok: boolean }[] }): unknown[] =>
   report.checks.filter(({ ok }) => !ok);
-const markerOf = (host: TestHost, dir = 'uploads') => readMarker(localDisk, join(host.root, dir));
+const markerOf = (host: TestHost, dir = 'uploads') => readMarker(nodeDisk, join(host.root, dir));
 const keysOf = (host: TestHost): Promise<string> => readFile(host.authorizedKeysFile, 'utf8');
 
 describe('init', () => {
@@ -98,14 +98,14 @@ describe('init', () => {
     expect(readState(sshds[0].stateDir)).toEqual(state);
     expect((await rows().find().toArray()).length).toBe(1);
 
-    await rows().updateOne({ _id: first.host.id }, { $set: { status: 'paused', landed: 7 } });
+    await rows().updateOne({ _id: first.host.id }, { $set: { status: 'paused', received: 7 } });
     const changed = await initHost(one.deps, { hostname: 'renamed', syncDirs: ['uploads/'] });
     expect(changed.host).toMatchObject({
       id: first.host.id,
       hostname: 'renamed',
       syncDirs: ['uploads'],
       status: 'paused',
-      landed: 7,
+      received: 7,
     });
     expect(readState(sshds[0].stateDir)).toMatchObject({
       hostname: 'renamed',

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { addPassiveHost } from '../../src/hosts/passive.js';
-import { fingerprint } from '../../src/access/public-key.js';
+import { formatFingerprint } from '../../src/access/public-key.js';
 import type { PassiveHostRegistration } from '../../src/api/sync-media.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(join(sshd.stateDir, 'host.json'), { force: true });
 });
 
-const rows = () => hostRows(database.connection, 'p_');
+const rows = () => getHostCollection(database.connection, 'p_');
 const refused = (code: string, what: string): unknown =>
   expect.objectContaining({ code, message: expect.stringContaining(what) as string });
 const asked = (given: Partial<PassiveHostRegistration> = {}): PassiveHostRegistration => ({
@@ -37,7 +37,7 @@ const asked = (given: Partial<PassiveHostRegistration> = {}): PassiveHostRegistr
   url: '127.0.0.1',
   sshPort: sshd.port,
   root: '/srv/mirror/',
-  fingerprint: fingerprint(sshd.hostPublicKeys[0] ?? ''),
+  fingerprint: formatFingerprint(sshd.hostPublicKeys[0] ?? ''),
   ...given,
 });
 
@@ -70,15 +70,15 @@ describe('addPassiveHost', () => {
   });
 
   test('shows the fingerprints where none is the one that was given', async () => {
-    const other = fingerprint(sshd.publicKey);
-    const shown = sshd.hostPublicKeys.map((line) => fingerprint(line)).sort();
+    const other = formatFingerprint(sshd.publicKey);
+    const shown = sshd.hostPublicKeys.map((line) => formatFingerprint(line)).sort();
     const adding = addPassiveHost(machine.deps, asked({ fingerprint: other }));
     await expect(adding).rejects.toThrow(refused('HOST_KEY_MISMATCH', `not ${other}`));
     for (const one of shown) await expect(adding).rejects.toThrow(one);
   });
 
   test('is not registered where its sync dirs could not be marked', async () => {
-    machine.deps.markDirs = () => Promise.reject(new Error('no login there'));
+    machine.deps.markRemoteDirs = () => Promise.reject(new Error('no login there'));
     await expect(addPassiveHost(machine.deps, asked())).rejects.toThrow('no login there');
     expect(await rows().countDocuments()).toBe(0);
   });

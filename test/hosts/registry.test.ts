@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
+import {
+  ensureHostIndexes,
+  getHostCollection,
+  type HostCollection,
+} from '../../src/hosts/host-model.js';
 import { Registry } from '../../src/hosts/registry.js';
 import type { Host, Path } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRow } from './rows.js';
 
 let database: TestDatabase;
-let rows: HostRows;
+let rows: HostCollection;
 let registry: Registry;
 beforeAll(async () => {
   database = await testDatabase();
-  rows = hostRows(database.connection, 'p_');
-  await ensureIndexes(rows);
+  rows = getHostCollection(database.connection, 'p_');
+  await ensureHostIndexes(rows);
 });
 afterAll(() => database.close());
 beforeEach(async () => {
@@ -33,7 +37,7 @@ describe('Registry', () => {
     expect(registry.me().id).toBe('a');
     expect(ids(registry.all())).toEqual(['a', 'b', 'c', 'd']);
     expect(ids(registry.others())).toEqual(['b', 'c']);
-    expect(ids(registry.owed())).toEqual(['a', 'b']);
+    expect(ids(registry.recipients())).toEqual(['a', 'b']);
     expect(registry.get('name-b').id).toBe('b');
     expect(registry.get('b').id).toBe('b');
     expect(() => registry.get('name-x')).toThrow(
@@ -57,8 +61,8 @@ describe('Registry', () => {
       {},
       {
         $set: {
-          lease: { holder: 'x', beat: 1 },
-          'lanes.z': { deliveredAt: new Date() },
+          lease: { leader: 'x', beat: 1 },
+          'deliveries.z': { deliveredAt: new Date() },
           updatedAt: new Date(),
         },
       },
@@ -84,10 +88,10 @@ describe('Registry', () => {
 
   test('tells that files landed here, however many raised it', async () => {
     const landed: number[] = [];
-    registry.onLanded((count) => landed.push(count));
+    registry.onReceived((count) => landed.push(count));
     const other = new Registry(() => rows, 'b');
-    await Promise.all(Array.from({ length: 10 }, () => other.raiseLanded(new Map([['a', 3]]))));
-    await other.raiseLanded(new Map([['c', 1]]));
+    await Promise.all(Array.from({ length: 10 }, () => other.raiseReceived(new Map([['a', 3]]))));
+    await other.raiseReceived(new Map([['c', 1]]));
     await registry.refresh();
     await registry.refresh();
     expect(landed).toEqual([30]);
@@ -99,22 +103,22 @@ describe('Registry', () => {
       code: 'HOST_UNREACHABLE',
       message: 'm',
       retryable: true,
-      of: 'host' as const,
+      scope: 'host' as const,
     };
-    const lane: Parameters<Registry['recordLane']>[1] = { deliveredAt: due, failure };
-    await registry.recordLane('b', lane);
-    await registry.storeSweep('uploads/v1.2' as Path, due);
-    await registry.storeSweep('uploads/other' as Path, due);
-    await registry.storeSweep('uploads/other' as Path, undefined);
+    const lane: Parameters<Registry['recordDeliveryState']>[1] = { deliveredAt: due, failure };
+    await registry.recordDeliveryState('b', lane);
+    await registry.storeRescan('uploads/v1.2' as Path, due);
+    await registry.storeRescan('uploads/other' as Path, due);
+    await registry.storeRescan('uploads/other' as Path, undefined);
     await registry.recordHalt('uploads/v1.2', failure);
     await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
     const expected = {
-      lanes: { b: lane },
-      sweeps: { 'uploads/v1.2': due },
+      deliveries: { b: lane },
+      rescans: { 'uploads/v1.2': due },
       halted: { 'uploads/v1.2': failure },
     };
     expect(registry.me()).toMatchObject(expected);
-    expect(registry.me().sweeps).toEqual(expected.sweeps);
+    expect(registry.me().rescans).toEqual(expected.rescans);
     expect(registry.me().reload?.output).toHaveLength(4096);
     expect(registry.me().reload?.output.endsWith('end')).toBe(true);
     await registry.recordHalt('uploads/v1.2', undefined);
@@ -137,9 +141,9 @@ describe('Registry', () => {
   test('a refresh under way does not take back what was written meanwhile', async () => {
     for (let n = 1; n <= 20; n++) {
       const reading = registry.refresh();
-      await registry.storeSweep('d' as Path, new Date(n));
+      await registry.storeRescan('d' as Path, new Date(n));
       await reading;
-      expect(registry.me().sweeps).toEqual({ d: new Date(n) });
+      expect(registry.me().rescans).toEqual({ d: new Date(n) });
     }
   });
 
@@ -155,9 +159,12 @@ describe('Registry', () => {
   });
 
   test('an undefined field of a lane is no field', async () => {
-    await registry.recordLane('b', { deliveredAt: new Date(3), failure: undefined } as unknown as {
+    await registry.recordDeliveryState('b', {
+      deliveredAt: new Date(3),
+      failure: undefined,
+    } as unknown as {
       deliveredAt: Date;
     });
-    expect((await rows.findOne({ _id: 'a' }))?.lanes.b).toEqual({ deliveredAt: new Date(3) });
+    expect((await rows.findOne({ _id: 'a' }))?.deliveries.b).toEqual({ deliveredAt: new Date(3) });
   });
 });

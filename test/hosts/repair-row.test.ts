@@ -27,7 +27,7 @@ test.each<[string, object]>([
     typeof repairRow
   >[0];
   for (const seals of [new Seals(), new Seals('s'.repeat(32))]) {
-    const host = seals.read(row);
+    const host = seals.readHost(row);
     expect(host).toMatchObject({ status: 'pending', unsealed: true });
     expect(
       [host.hostKeys, host.syncDirs].every((list) => Array.isArray(list)) &&
@@ -40,21 +40,21 @@ test.each<[string, object]>([
 test('what hosts write while they work is no judgement on who they are', () => {
   const row = {
     ...makeRow('web1', { status: 'approved' }),
-    lanes: null,
+    deliveries: null,
     halted: 'x',
-    sweeps: [],
+    rescans: [],
   } as unknown as Parameters<typeof repairRow>[0];
-  expect(new Seals().read(row)).toMatchObject({
+  expect(new Seals().readHost(row)).toMatchObject({
     status: 'approved',
-    lanes: {},
+    deliveries: {},
     halted: {},
-    sweeps: {},
+    rescans: {},
   });
 });
 
 test('a retired row stays so', () => {
   expect(
-    new Seals('s'.repeat(32)).read({
+    new Seals('s'.repeat(32)).readHost({
       ...makeRow('web1', { status: 'retired' }),
       url: null as unknown as string,
     }).status,

@@ -15,11 +15,11 @@ function sealed(by: Seals, given: Partial<HostRow> = {}): HostRow {
     status: 'approved',
     ...given,
   });
-  const seal = by.seal({ ...row, id: row._id });
+  const seal = by.sealHost({ ...row, id: row._id });
   return { ...row, ...(seal !== undefined && { seal }) };
 }
 const statusOf = (row: HostRow, by = seals): [Host['status'], boolean] => {
-  const { status, unsealed = false } = by.read(row);
+  const { status, unsealed = false } = by.readHost(row);
   return [status, unsealed];
 };
 
@@ -68,9 +68,9 @@ describe('Seals', () => {
     expect(
       statusOf({
         ...row,
-        landed: 7,
+        received: 7,
         readyAt: new Date(),
-        lanes: { x: {} },
+        deliveries: { x: {} },
         halted: {},
         updatedAt: new Date(),
       }),
@@ -98,9 +98,9 @@ describe('Seals', () => {
   });
 
   test('a machine without a secret knows which hosts have one, and says what that means', () => {
-    const host = new Seals().read(sealed(seals));
+    const host = new Seals().readHost(sealed(seals));
     expect(host).toMatchObject({ status: 'approved', uncheckedSeal: true });
-    expect(seals.read(sealed(seals))).not.toHaveProperty('uncheckedSeal');
+    expect(seals.readHost(sealed(seals))).not.toHaveProperty('uncheckedSeal');
     expect(explainMissingSecret([host]).message).toMatch(
       /no SYNCMEDIA_SECRET, but name-web1 registered with one.*AUTH_FAILED/,
     );
@@ -110,6 +110,6 @@ describe('Seals', () => {
   });
 
   test('a host never carries its seal: it is not shown', () => {
-    expect(Object.keys(seals.read(sealed(seals)))).not.toContain('seal');
+    expect(Object.keys(seals.readHost(sealed(seals)))).not.toContain('seal');
   });
 });

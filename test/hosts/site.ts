@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostsDeps } from '../../src/hosts/deps.js';
-import type { State } from '../../src/state-dir/state.js';
+import type { HostState } from '../../src/state-dir/state.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import type { Host, Path } from '../../src/model/words.js';
 import { gateIsMissing } from '../gate/confined.js';
 import type { TestDatabase } from '../harness/database.js';
@@ -43,7 +43,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
     marked,
     deps: {
       connection,
-      disk: localDisk,
+      disk: nodeDisk,
       seals: new Seals(),
       config: {
         stateDir: host.stateDir,
@@ -66,16 +66,16 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
         },
       },
       syncDirs: new SyncDirsStore(
-        () => nativeCollection<SyncDirRow>(connection, 'p_syncdirs'),
+        () => getNativeCollection<SyncDirRow>(connection, 'p_syncdirs'),
         log,
       ),
       tryHost: async (to, state) => [{ name: 'ssh login', ...(await logIn(to, state)) }],
-      markDirs: (to, dirs) => {
+      markRemoteDirs: (to, dirs) => {
         marked.push([to.id, dirs]);
         return Promise.resolve();
       },
-      declared: () => [],
-      forget: (id) => {
+      listDeclaredDirs: () => [],
+      forgetHost: (id) => {
         forgotten.push(id);
         return Promise.resolve();
       },
@@ -84,7 +84,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
 }
 
 export async function declare({ deps }: Machine, ...paths: string[]): Promise<void> {
-  deps.declared = () => paths as Path[];
+  deps.listDeclaredDirs = () => paths as Path[];
   await deps.syncDirs.declare(
     paths.map((path) => ({ path: path as Path, exclude: [], conflict: 'newer', onDelete: 'keep' })),
   );
@@ -93,7 +93,7 @@ export async function declare({ deps }: Machine, ...paths: string[]): Promise<vo
 /** Logs in with OpenSSH as `from` does, trusting only what is pinned. */
 export async function logIn(
   to: Host,
-  from: Pick<State, 'identityFile' | 'id'>,
+  from: Pick<HostState, 'identityFile' | 'id'>,
 ): Promise<{ ok: boolean; message: string }> {
   const knownHosts = `${from.identityFile}.known-hosts-${to.id}`;
   await writeFile(knownHosts, to.hostKeys.map((key) => `pinned ${key}\n`).join(''));

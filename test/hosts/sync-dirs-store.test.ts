@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
 import type { Path, SyncDir } from '../../src/model/words.js';
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 beforeEach(async () => {
-  const rows = () => nativeCollection<SyncDirRow>(database.connection, 'p_syncdirs');
+  const rows = () => getNativeCollection<SyncDirRow>(database.connection, 'p_syncdirs');
   await rows().deleteMany({});
   warnings = [];
   store = new SyncDirsStore(rows, {
@@ -53,7 +53,7 @@ describe('SyncDirsStore', () => {
   });
 
   const secret = 'the secret of this site, 32 bytes',
-    rows = () => nativeCollection<SyncDirRow>(database.connection, 'p_syncdirs');
+    rows = () => getNativeCollection<SyncDirRow>(database.connection, 'p_syncdirs');
   const open = (seals: Seals) =>
     new SyncDirsStore(
       rows,

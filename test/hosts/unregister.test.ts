@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const host of sshds) await rm(join(host.stateDir, 'host.json'), { force: true });
 });
 
-const rows = () => hostRows(database.connection, 'p_');
+const rows = () => getHostCollection(database.connection, 'p_');
 /** What a running host does when it notices a change of the registry. */
 async function notice(index: 0 | 1): Promise<void> {
   const state = readState(sshds[index].stateDir);
@@ -79,7 +79,7 @@ describe('unregisterHost', () => {
   });
 
   test('frees its name and address, keeps its row, and may be done again', async () => {
-    await rows().updateOne({ _id: hosts[1].id }, { $set: { lease: { holder: 'x', beat: 1 } } });
+    await rows().updateOne({ _id: hosts[1].id }, { $set: { lease: { leader: 'x', beat: 1 } } });
     const retired = await unregisterHost(machines[0].deps, hosts[1]);
     expect(retired.lease).toBeUndefined();
     expect({ ...(await unregisterHost(machines[0].deps, retired)) }).toEqual(retired);

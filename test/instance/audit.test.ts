@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Audit, auditChanges, readOnlyCalls, type AuditRow } from '../../src/instance/audit.js';
 import { createSyncMedia } from '../../src/instance/create.js';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import type { SyncMedia } from '../../src/api/sync-media.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -27,14 +27,14 @@ function listCalls(instance: SyncMedia): Map<string, () => unknown> {
     }
   };
   add(instance, '');
-  for (const group of ['hosts', 'runs', 'kept', 'removals', 'audit'] as const)
+  for (const group of ['hosts', 'runs', 'recoverable', 'removals', 'audit'] as const)
     add(instance[group], `${group}.`);
   return calls;
 }
 
 test('every call of an instance is recorded unless it is listed as one that only reads', async () => {
   const dir = await makeTestDir();
-  const rows = nativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
+  const rows = getNativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
   const audit = new Audit(
     () => Promise.resolve(db.connection),
     {
@@ -71,7 +71,7 @@ test('every call of an instance is recorded unless it is listed as one that only
       'verify',
       'adopt',
       'hosts.init',
-      'kept.restore',
+      'recoverable.restore',
       'removals.decide',
       'runs.cancel',
     ]),

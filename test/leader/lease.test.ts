@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import mongoose from 'mongoose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ensureIndexes, hostRows, type HostRows } from '../../src/hosts/host-model.js';
-import { socketPath } from '../../src/leader/wake-socket.js';
+import {
+  ensureHostIndexes,
+  getHostCollection,
+  type HostCollection,
+} from '../../src/hosts/host-model.js';
+import { getWakeSocketPath } from '../../src/leader/wake-socket.js';
 import { Lease, type LeaseOptions } from '../../src/leader/lease.js';
-import { describeProcess, readInode } from '../../src/state-dir/process-identity.js';
+import { describeThisProcess, readInode } from '../../src/state-dir/process-identity.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
@@ -24,13 +28,13 @@ const leaseMs = 1500;
 const beatMs = 100;
 
 let database: TestDatabase;
-let rows: HostRows;
+let rows: HostCollection;
 let leases: Lease[];
 let said: string[];
 beforeAll(async () => {
   database = await testDatabase();
-  rows = hostRows(database.connection, 'p_');
-  await ensureIndexes(rows);
+  rows = getHostCollection(database.connection, 'p_');
+  await ensureHostIndexes(rows);
 });
 afterAll(() => database.close());
 beforeEach(async () => {
@@ -63,7 +67,7 @@ function start(options: Partial<LeaseOptions> = {}): Lease {
   lease.start();
   return lease;
 }
-const holders = (): Lease[] => leases.filter((lease) => lease.held());
+const holders = (): Lease[] => leases.filter((lease) => lease.isHeld());
 const stored = async () => (await rows.findOne({ _id: 'a' }))?.lease;
 
 describe('Lease', () => {
@@ -71,15 +75,15 @@ describe('Lease', () => {
     const changes: boolean[] = [];
     const lease = make({ software: { syncmedia: '1', node: '2' } });
     lease.onChange((held) => changes.push(held));
-    expect(lease.held()).toBe(false);
+    expect(lease.isHeld()).toBe(false);
     lease.start();
     lease.start();
-    await until(() => lease.held());
+    await until(() => lease.isHeld());
     await until(async () => ((await stored())?.beat ?? 0) >= 2);
-    expect((await stored())?.holder).toBe(lease.holder);
+    expect((await stored())?.leader).toBe(lease.candidateId);
     expect((await rows.findOne({ _id: 'a' }))?.software).toEqual({ syncmedia: '1', node: '2' });
     await Promise.all([lease.stop(), lease.stop()]);
-    expect(lease.held()).toBe(false);
+    expect(lease.isHeld()).toBe(false);
     expect(await stored()).toBeUndefined();
     expect(changes[0]).toBe(true);
     expect(changes.at(-1)).toBe(false);
@@ -112,16 +116,16 @@ describe('Lease', () => {
         context.skip('the database has several hosts: its wire cannot be cut');
       const far = await mongoose.createConnection(wire.uri).asPromise();
       try {
-        const cutOff = start({ rows: () => hostRows(far, 'p_') });
-        await until(() => cutOff.held());
+        const cutOff = start({ rows: () => getHostCollection(far, 'p_') });
+        await until(() => cutOff.isHeld());
         const whenTaken: boolean[] = [];
         const rival = make();
         rival.onChange((held) => {
-          if (held) whenTaken.push(cutOff.held());
+          if (held) whenTaken.push(cutOff.isHeld());
         });
         rival.start();
         wire.hang();
-        await until(() => rival.held(), { timeout: 10_000 });
+        await until(() => rival.isHeld(), { timeout: 10_000 });
         expect(whenTaken).toEqual([false]);
         const message =
           `the lease of this host could not be renewed or checked: the database ` +
@@ -129,7 +133,7 @@ describe('Lease', () => {
         await until(() => said.includes(message));
         wire.mend();
         await rival.stop();
-        await until(() => cutOff.held(), { timeout: 20_000 });
+        await until(() => cutOff.isHeld(), { timeout: 20_000 });
         await cutOff.stop();
       } finally {
         wire.mend(); // Closing would wait for answers.
@@ -151,15 +155,15 @@ describe('Lease', () => {
         .asPromise();
       try {
         const changes: boolean[] = [];
-        const lease = make({ rows: () => hostRows(far, 'p_') });
+        const lease = make({ rows: () => getHostCollection(far, 'p_') });
         lease.onChange((held) => changes.push(held));
         lease.start();
-        await until(() => lease.held());
+        await until(() => lease.isHeld());
         wire.cut();
         await until(() => changes.at(-1) === false, { timeout: 10_000 });
-        expect(lease.held()).toBe(false);
+        expect(lease.isHeld()).toBe(false);
         wire.mend();
-        await until(() => lease.held(), { timeout: 20_000 });
+        await until(() => lease.isHeld(), { timeout: 20_000 });
         expect(changes.at(-1)).toBe(true);
         wire.cut();
         await lease.stop(); // Bounded, and says why it could not be released.
@@ -175,10 +179,10 @@ describe('Lease', () => {
   test('goes over from a holder of an earlier boot that does not beat', async () => {
     await rows.updateOne(
       { _id: 'a' },
-      { $set: { lease: { holder: 'earlier-boot:1:x', beat: 41 } } },
+      { $set: { lease: { leader: 'earlier-boot:1:x', beat: 41 } } },
     );
     const lease = start();
-    await until(() => lease.held(), { timeout: 10_000 });
+    await until(() => lease.isHeld(), { timeout: 10_000 });
     expect(said).toEqual([]);
   });
 
@@ -188,12 +192,12 @@ describe('Lease', () => {
     const unknown = start({ host: 'nobody' });
     await until(() => said.length === 2);
     await rows.updateOne({ _id: 'a' }, { $set: { status: 'approved' } });
-    await until(() => retired.held());
+    await until(() => retired.isHeld());
     await rows.updateOne({ _id: 'a' }, { $set: { status: 'retired' } });
-    await until(() => !retired.held());
+    await until(() => !retired.isHeld());
     await until(() => said.length === 3);
     expect(said.filter((message) => message.includes('was unregistered')).length).toBe(2);
-    expect(unknown.held()).toBe(false);
+    expect(unknown.isHeld()).toBe(false);
     expect(await rows.findOne({ _id: 'nobody' })).toBeNull();
   });
 
@@ -206,15 +210,15 @@ describe('Lease', () => {
       const lease = make();
       lease.onChange((held) => changes.push(held));
       lease.start();
-      await until(() => lease.held());
+      await until(() => lease.isHeld());
       try {
         // What the timers go by stays as it is: they come late, as in a process that others keep
         // from running.
         vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
-        expect(lease.held()).toBe(false);
+        expect(lease.isHeld()).toBe(false);
         // Whoever asks at this moment, as the leader before it begins its work, leaves it to the
         // next holder.
-        await until(() => lease.held());
+        await until(() => lease.isHeld());
         expect(changes).toEqual([true, false, true]);
       } finally {
         vi.restoreAllMocks();
@@ -224,9 +228,9 @@ describe('Lease', () => {
 
   test('a take that was answered too late is carried on, not left to nobody', async () => {
     const lease = make();
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: lease.holder, beat: 0 } } });
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { leader: lease.candidateId, beat: 0 } } });
     lease.start();
-    await until(() => lease.held());
+    await until(() => lease.isHeld());
   });
 
   test('of a machine and its copy stops both, every process of them, until they are started again', async () => {
@@ -235,7 +239,7 @@ describe('Lease', () => {
       cloned.push(error.message);
     };
     const first = start({ bootId: 'original', onCloned });
-    await until(() => first.held());
+    await until(() => first.isHeld());
     const second = start({ bootId: 'original', onCloned });
     const looked = (await stored())?.beat ?? 0;
     await until(async () => ((await stored())?.beat ?? 0) > looked + 3);
@@ -265,9 +269,9 @@ describe('Lease', () => {
     });
     await Promise.all(leases.map((lease) => lease.stop()));
     expect(await stored()).toBeUndefined();
-    expect(second.held()).toBe(false);
+    expect(second.isHeld()).toBe(false);
     const again = start({ bootId: 'original', onCloned });
-    await until(() => again.held());
+    await until(() => again.isHeld());
     expect((await rows.findOne({ _id: 'a' }))?.halted).toEqual({});
     expect(cloned.length).toBe(4);
   });
@@ -298,7 +302,7 @@ describe('a process with the lease', () => {
     return talker;
   }
   const startRival = (options: Partial<LeaseOptions> = {}): Lease =>
-    start({ socketPath: socketPath(state.path), ...options });
+    start({ socketPath: getWakeSocketPath(state.path), ...options });
 
   /** Starts a rival that would see that the process is dead, and gives it time to look. */
   async function isLeftAlone(options: Partial<LeaseOptions> = {}): Promise<boolean> {
@@ -313,14 +317,14 @@ describe('a process with the lease', () => {
       ...options,
     });
     await until(() => looks > 10);
-    return !rival.held();
+    return !rival.isHeld();
   }
 
   test.skipIf(process.platform !== 'linux')('that is killed is followed at once', async () => {
     const holder = await startHolder();
     await holder.kill();
     const next = startRival(never);
-    await until(() => next.held());
+    await until(() => next.isHeld());
     expect(said).toEqual([]);
   });
 
@@ -339,8 +343,8 @@ describe('a process with the lease', () => {
       });
       await until(() => looks > 0);
       await holder.kill();
-      next.hurry();
-      await until(() => next.held());
+      next.pollFast();
+      await until(() => next.isHeld());
     },
   );
 
@@ -349,7 +353,7 @@ describe('a process with the lease', () => {
       `before it has ended`,
     async () => {
       const holder = await startHolder(startAsPidSix);
-      expect((await stored())?.holder.split(':')[1]).toBe('6');
+      expect((await stored())?.leader.split(':')[1]).toBe('6');
       expect(await isLeftAlone()).toBe(true);
       const other = startAsPidSix(program, [
         database.uri,
@@ -364,7 +368,7 @@ describe('a process with the lease', () => {
       expect(await other.ask('?')).toBe('asked false');
       await holder.kill();
       await until(() => other.lines.includes('held'), { timeout: 15_000 });
-      expect((await stored())?.holder.split(':')[1]).toBe('6');
+      expect((await stored())?.leader.split(':')[1]).toBe('6');
     },
     90_000,
   );
@@ -388,35 +392,41 @@ describe('a process with the lease', () => {
       holder.child.kill('SIGSTOP');
       expect(await isLeftAlone()).toBe(true);
       const other = startRival();
-      await until(() => other.held(), { timeout: 10_000 });
+      await until(() => other.isHeld(), { timeout: 10_000 });
       const answer = holder.ask('?');
       holder.child.kill('SIGCONT');
       await until(() => holder.lines.includes('lost'));
       expect(await answer).toMatch(/^(lost|asked false)$/);
       expect(holder.lines).not.toContain('asked true');
-      await until(() => other.held());
+      await until(() => other.isHeld());
     },
   );
 
   test('of an older version of this package is not held for dead', async () => {
-    const [bootId = ''] = describeProcess().split(':');
+    const [bootId = ''] = describeThisProcess().split(':');
     await rows.updateOne(
       { _id: 'a' },
-      { $set: { lease: { holder: `${bootId}:999999:0123456789abcdef`, beat: 3 } } },
+      { $set: { lease: { leader: `${bootId}:999999:0123456789abcdef`, beat: 3 } } },
     );
     expect(await isLeftAlone()).toBe(true);
     const patient = startRival();
-    await until(() => patient.held(), { timeout: 10_000 });
+    await until(() => patient.isHeld(), { timeout: 10_000 });
   });
 
   test(
     'of another boot is not held for dead, although its pid and its socket are gone: it may ' +
       'be a copy of this machine',
     async () => {
-      const holder = ['another-boot', ...describeProcess().split(':').slice(1, 5), '1', 'abc'].join(
-        ':',
+      const holder = [
+        'another-boot',
+        ...describeThisProcess().split(':').slice(1, 5),
+        '1',
+        'abc',
+      ].join(':');
+      await rows.updateOne(
+        { _id: 'a' },
+        { $set: { lease: { leader: holder, beat: 3, socket: '1:1' } } },
       );
-      await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder, beat: 3, socket: '1:1' } } });
       expect(await isLeftAlone()).toBe(true);
     },
   );
@@ -427,17 +437,17 @@ describe('a process with the lease', () => {
     await new Promise<void>((resolve) => {
       server.listen(known, resolve);
     });
-    await link(known, socketPath(state.path));
+    await link(known, getWakeSocketPath(state.path));
     const inode = await until(() => readInode(known));
     await new Promise((resolve) => server.close(resolve));
     // Each announces a file that nobody listens at, as a copied process would seem to.
     const two = [
-      make({ socketPath: socketPath(state.path), ...never }),
-      make({ socketPath: socketPath(state.path), ...never }),
+      make({ socketPath: getWakeSocketPath(state.path), ...never }),
+      make({ socketPath: getWakeSocketPath(state.path), ...never }),
     ];
     for (const lease of two) {
       lease.onChange((held) => {
-        if (held) lease.announce(inode);
+        if (held) lease.announceSocket(inode);
       });
       lease.start();
     }
@@ -447,7 +457,7 @@ describe('a process with the lease', () => {
     const settled = async (): Promise<boolean> => {
       const before = await stored();
       await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
-      return (await stored())?.holder === before?.holder;
+      return (await stored())?.leader === before?.leader;
     };
     await until(settled, { timeout: 60_000 });
   }, 100_000);
@@ -481,44 +491,44 @@ describe('beats', () => {
 
   test('one that is carried out after a later one changes nothing, and costs its sender nothing', async () => {
     const lease = startSlow();
-    await until(() => lease.held());
-    lease.announce('old');
+    await until(() => lease.isHeld());
+    lease.announceSocket('old');
     await until(async () => (await stored())?.socket === 'old');
     held = true;
     await until(() => late.length === 1);
-    lease.announce(undefined);
+    lease.announceSocket(undefined);
     expect(await lease.confirm()).toBe(true);
     const after = await stored();
     expect(after?.socket).toBeUndefined();
     late[0]?.();
     await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
     expect((await stored())?.socket).toBeUndefined();
-    expect(lease.held()).toBe(true);
+    expect(lease.isHeld()).toBe(true);
   });
 
   test('a confirmation that a later beat has overtaken is asked for again', async () => {
     const lease = startSlow();
-    await until(() => lease.held());
+    await until(() => lease.isHeld());
     held = true;
-    lease.announce('first');
+    lease.announceSocket('first');
     await until(() => late.length === 1);
     held = true;
     const confirming = lease.confirm();
     await until(() => late.length === 2);
     late[0]?.();
-    lease.announce('later');
+    lease.announceSocket('later');
     await until(async () => (await stored())?.socket === 'later');
     late[1]?.();
     expect(await confirming).toBe(true);
-    expect(lease.held()).toBe(true);
+    expect(lease.isHeld()).toBe(true);
   });
 
   test('none is confirmed once another has the lease', async () => {
     const lease = start({ beatMs: 600_000 });
-    await until(() => lease.held());
+    await until(() => lease.isHeld());
     expect(await lease.confirm()).toBe(true);
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { holder: 'other', beat: 0 } } });
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { leader: 'other', beat: 0 } } });
     expect(await lease.confirm()).toBe(false);
-    expect(lease.held()).toBe(false);
+    expect(lease.isHeld()).toBe(false);
   });
 });

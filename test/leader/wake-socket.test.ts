@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WakeClient, type WakeClientDeps } from '../../src/leader/wake-client.js';
-import { socketPath, WakeServer, type Hint } from '../../src/leader/wake-socket.js';
+import { getWakeSocketPath, WakeServer, type LeaderHint } from '../../src/leader/wake-socket.js';
 import type { Capture, Path } from '../../src/model/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
-let state: TestDir, heard: Hint[], due: string[], gone: number;
+let state: TestDir, heard: LeaderHint[], due: string[], gone: number;
 const clients: WakeClient[] = [],
   servers: WakeServer[] = [];
 beforeEach(async () => {
@@ -31,7 +31,7 @@ function makeClient(deps: Partial<WakeClientDeps> = {}): WakeClient {
   const client = new WakeClient({
     stateDir: state.path,
     makeDue,
-    onGone: () => {
+    onLeaderGone: () => {
       gone++;
     },
     ...deps,
@@ -40,7 +40,7 @@ function makeClient(deps: Partial<WakeClientDeps> = {}): WakeClient {
   return client;
 }
 async function listen(
-  onHint: (hint: Hint) => boolean = (hint) => {
+  onHint: (hint: LeaderHint) => boolean = (hint) => {
     heard.push(hint);
     return true;
   },
@@ -55,9 +55,9 @@ const capture = (id: string): Capture => ({
   host: 'A',
   dueAt: new Date(5),
   touched: ['a' as Path],
-  left: [],
-  leftSince: new Date(7),
-  sweep: [],
+  unreferenced: [],
+  unreferencedSince: new Date(7),
+  rescan: [],
 });
 
 test('a holder that ends late does not take the socket of the next one with it', async () => {
@@ -65,7 +65,7 @@ test('a holder that ends late does not take the socket of the next one with it',
   await listen();
   const client = makeClient();
   await late.close();
-  client.tell({ run: true });
+  client.sendHint({ run: true });
   await until(() => heard.length > 0);
   expect(heard).toEqual([{ run: true }]);
 });
@@ -73,9 +73,9 @@ test('a holder that ends late does not take the socket of the next one with it',
 test('a hint arrives as it was told, and makes nothing due', async () => {
   await listen();
   const client = makeClient();
-  client.tell({ captures: [capture('1')] });
-  client.tell({ captures: [capture('2')], run: true });
-  expect(await client.ask(10_000)).toBe(true);
+  client.sendHint({ captures: [capture('1')] });
+  client.sendHint({ captures: [capture('2')], run: true });
+  expect(await client.ping(10_000)).toBe(true);
   expect(heard).toEqual([
     { captures: [capture('1')] },
     { captures: [capture('2')], run: true },
@@ -90,13 +90,13 @@ test(
     'look for them and for runs',
   async () => {
     const client = makeClient();
-    client.tell({ captures: [capture('1')] });
-    client.tell({ run: true });
-    client.tell({ captures: [capture('2')] });
+    client.sendHint({ captures: [capture('1')] });
+    client.sendHint({ run: true });
+    client.sendHint({ captures: [capture('2')] });
     await until(() => due.length === 2);
     await listen();
-    await until(() => heard.some(({ look }) => look));
-    expect(heard).toEqual([{ run: true, look: true }]);
+    await until(() => heard.some(({ checkOutbox: look }) => look));
+    expect(heard).toEqual([{ run: true, checkOutbox: true }]);
     expect(due).toEqual(['1', '2']);
   },
 );
@@ -105,10 +105,10 @@ test.each(['the socket of a process that is gone', 'no socket', 'a file that is 
   '%s takes no hint',
   async (what) => {
     if (what.startsWith('the')) await (await listen()).close();
-    if (what.startsWith('a file')) await writeFile(socketPath(state.path), '');
+    if (what.startsWith('a file')) await writeFile(getWakeSocketPath(state.path), '');
     const client = makeClient();
-    expect(await client.ask(10_000)).toBe(false);
-    client.tell({ captures: [capture('1')] });
+    expect(await client.ping(10_000)).toBe(false);
+    client.sendHint({ captures: [capture('1')] });
     await until(() => due.length > 0);
   },
 );
@@ -120,11 +120,11 @@ test('a holder that is about to end takes no hint, and the next one is told', as
     return !isEnding;
   });
   const client = makeClient();
-  client.tell({ captures: [capture('1')] });
+  client.sendHint({ captures: [capture('1')] });
   await until(() => due.length > 0);
   heard.length = 0;
   isEnding = false;
-  await until(() => heard.some(({ look }) => look));
+  await until(() => heard.some(({ checkOutbox: look }) => look));
 });
 
 test('a hint that was written to a process that stands still counts for nothing', async () => {
@@ -132,7 +132,7 @@ test('a hint that was written to a process that stands still counts for nothing'
     const server = require('node:net').createServer(() => {});
     server.listen(process.argv[1], () => { console.log('listens'); });
     process.stdin.on('end', () => { process.exit(); }).resume();`;
-  const still = spawn(process.execPath, ['-e', program, socketPath(state.path)], {
+  const still = spawn(process.execPath, ['-e', program, getWakeSocketPath(state.path)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   try {
@@ -143,12 +143,12 @@ test('a hint that was written to a process that stands still counts for nothing'
     await until(() => said.includes('listens'), { timeout: 15_000 });
     still.kill('SIGSTOP');
     const client = makeClient();
-    client.tell({ captures: [capture('1')] });
-    const answer = client.ask(10_000);
+    client.sendHint({ captures: [capture('1')] });
+    const answer = client.ping(10_000);
     await until(() => due.includes('1'), { timeout: 10_000 });
     expect(await answer).toBe(false);
     await listen();
-    await until(() => heard.some(({ look }) => look), { timeout: 10_000 });
+    await until(() => heard.some(({ checkOutbox: look }) => look), { timeout: 10_000 });
   } finally {
     still.kill('SIGCONT');
     still.kill('SIGKILL');
@@ -159,24 +159,24 @@ test('a hint that was written to a process that stands still counts for nothing'
 test('who watches is told when the holder ends, and finds the next one', async () => {
   const first = await listen();
   const client = makeClient();
-  client.watch(true);
+  client.keepConnected(true);
   await until(() => heard.length > 0);
   await first.close();
   await until(() => gone > 0);
   heard.length = 0;
   await listen();
   await until(() => heard.length > 0);
-  expect(await client.ask(10_000)).toBe(true);
-  client.watch(false);
+  expect(await client.ping(10_000)).toBe(true);
+  client.keepConnected(false);
 });
 
 test('what is told after the client was closed is due at once', async () => {
   await listen();
   const client = makeClient();
   await client.close();
-  client.tell({ captures: [capture('1')] });
+  client.sendHint({ captures: [capture('1')] });
   expect(due).toEqual(['1']);
-  expect(await client.ask(10)).toBe(false);
+  expect(await client.ping(10)).toBe(false);
   expect(heard).toEqual([]);
 });
 
@@ -189,7 +189,7 @@ test('closing waits until what was not taken is due', async () => {
       due.push(...ids);
     },
   });
-  client.tell({ captures: [capture('1')] });
+  client.sendHint({ captures: [capture('1')] });
   await client.close();
   expect(due).toEqual(['1']);
 });
@@ -205,8 +205,8 @@ test('more than can be sent, and more than anybody takes, is made due', async ()
     ...capture('huge'),
     touched: Array.from({ length: 1_000 }, (_, i) => `${'x'.repeat(2_000)}${String(i)}` as Path),
   };
-  client.tell({ captures: [huge] });
-  for (let i = 0; i < 30_000; i++) client.tell({ captures: [capture(String(i))] });
+  client.sendHint({ captures: [huge] });
+  for (let i = 0; i < 30_000; i++) client.sendHint({ captures: [capture(String(i))] });
   await until(() => due.includes('huge'));
   await until(() => taken.length + due.length === 30_001, { timeout: 20_000 });
   expect(new Set([...taken, ...due]).size).toBe(30_001);
@@ -214,19 +214,19 @@ test('more than can be sent, and more than anybody takes, is made due', async ()
 
 test('what is no hint takes no number and disturbs nobody', async () => {
   await listen();
-  const socket = connect(socketPath(state.path));
+  const socket = connect(getWakeSocketPath(state.path));
   socket.write('no json\n{"number":"x"}\n');
   await until(() => heard.length > 0);
   socket.destroy();
-  expect(await makeClient().ask(10_000)).toBe(true);
+  expect(await makeClient().ping(10_000)).toBe(true);
 });
 
 test('a process that has just saved does not end before its hint was taken', async () => {
   await listen();
   const program = `
-    import { WakeClient } from './src/delivery/wake-client.ts';
+    import { WakeClient } from './src/leader/wake-client.ts';
     const client = new WakeClient({ stateDir: process.argv[1], makeDue: async () => {} });
-    client.tell({ run: true });`;
+    client.sendHint({ run: true });`;
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', program, state.path],

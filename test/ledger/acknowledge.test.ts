@@ -1,20 +1,25 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Settler } from '../../src/ledger/acknowledge.js';
+import { Acknowledger } from '../../src/ledger/acknowledge.js';
 import type { Entry, Failure } from '../../src/model/words.js';
-import { makeVersion } from '../../src/decisions/entries.js';
+import { makeVersionEntry } from '../../src/decisions/entries.js';
 import { fileEntry } from '../decisions/entries.js';
 import { openSite, photo, type Site } from './site.js';
 
-let site: Site, settler: Settler;
+let site: Site, acknowledger: Acknowledger;
 beforeEach(async () => {
   site = await openSite(['A', 'B', 'C']);
-  settler = new Settler(site.ledger, site.events);
+  acknowledger = new Acknowledger(site.ledger, site.events);
 });
 afterEach(() => site.close());
 
-const full: Failure = { code: 'DISK_FULL', message: 'no space left', retryable: true, of: 'path' };
+const full: Failure = {
+  code: 'DISK_FULL',
+  message: 'no space left',
+  retryable: true,
+  scope: 'path',
+};
 async function insert(name: string, fields: Partial<Entry> = {}): Promise<Entry> {
-  const entry = fileEntry({ path: photo(name), owed: ['B', 'C'], ...fields });
+  const entry = fileEntry({ path: photo(name), pending: ['B', 'C'], ...fields });
   await site.ledger.insert(entry);
   return entry;
 }
@@ -24,17 +29,17 @@ describe('settling', () => {
   test('a delivery ends what was owed; several lanes at once go out together', async () => {
     const { path, version } = await insert('a.jpg');
     const told: unknown[] = [];
-    site.events.on('settled', (event) => {
+    site.events.on('acknowledged', (event) => {
       told.push(event);
     });
     await Promise.all([
-      settler.settle(path, version, 'B'),
-      settler.settle(path, version, 'C', 'ff'),
+      acknowledger.acknowledge(path, version, 'B'),
+      acknowledger.acknowledge(path, version, 'C', 'ff'),
     ]);
     expect(await read('a.jpg')).toMatchObject({
       heldBy: ['A', 'B', 'C'],
-      owed: [],
-      facts: { sha256: 'ff' },
+      pending: [],
+      info: { sha256: 'ff' },
     });
     expect(told).toEqual([{ path, version, hosts: ['B', 'C'] }]);
   });
@@ -45,10 +50,14 @@ describe('settling', () => {
       ...before,
       version: 'v2',
       heldBy: ['A', 'B'],
-      owed: ['C'],
+      pending: ['C'],
     });
-    await settler.settle(before.path, before.version, 'B');
-    expect(await read('a.jpg')).toMatchObject({ version: 'v2', heldBy: ['A'], owed: ['C', 'B'] });
+    await acknowledger.acknowledge(before.path, before.version, 'B');
+    expect(await read('a.jpg')).toMatchObject({
+      version: 'v2',
+      heldBy: ['A'],
+      pending: ['C', 'B'],
+    });
   });
 
   test(
@@ -59,17 +68,21 @@ describe('settling', () => {
       await site.ledger.replace(before.version, {
         ...before,
         version: 'v2',
-        sender: 'B',
+        origin: 'B',
         capturedBy: 'B',
         heldBy: ['B', 'C'],
-        owed: ['A'],
+        pending: ['A'],
       });
-      await settler.settle(before.path, before.version, 'B');
-      expect(await read('a.jpg')).toMatchObject({ sender: 'B', heldBy: ['C'], owed: ['A', 'B'] });
-      expect((await site.ledger.owedToSender('B', 10, undefined)).map(({ path }) => path)).toEqual([
-        before.path,
-      ]);
-      expect((await site.ledger.adoptable('C', [], 10)).map(({ path }) => path)).toEqual([
+      await acknowledger.acknowledge(before.path, before.version, 'B');
+      expect(await read('a.jpg')).toMatchObject({
+        origin: 'B',
+        heldBy: ['C'],
+        pending: ['A', 'B'],
+      });
+      expect(
+        (await site.ledger.findPendingAtOrigin('B', 10, undefined)).map(({ path }) => path),
+      ).toEqual([before.path]);
+      expect((await site.ledger.findOrphaned('C', [], 10)).map(({ path }) => path)).toEqual([
         before.path,
       ]);
     },
@@ -79,9 +92,13 @@ describe('settling', () => {
     const entries = await Promise.all(Array.from({ length: 60 }, (_, i) => insert(`${i}.jpg`)));
     const moved = entries[7] as Entry;
     await site.ledger.replace(moved.version, { ...moved, version: 'v2' });
-    await Promise.all(entries.map(({ path, version }) => settler.settle(path, version, 'B')));
-    expect(await site.ledger.count({ owed: 'B' })).toBe(1);
-    expect(await read('7.jpg')).toMatchObject({ owed: expect.arrayContaining(['B']) as string[] });
+    await Promise.all(
+      entries.map(({ path, version }) => acknowledger.acknowledge(path, version, 'B')),
+    );
+    expect(await site.ledger.count({ pending: 'B' })).toBe(1);
+    expect(await read('7.jpg')).toMatchObject({
+      pending: expect.arrayContaining(['B']) as string[],
+    });
   });
 });
 
@@ -89,25 +106,25 @@ describe('a blocked path', () => {
   test('is owed to nobody until its time comes, and is delivered like any other then', async () => {
     const entry = await insert('a.jpg');
     const since = new Date(0);
-    await site.ledger.block(entry, 'B', full, since, new Date(1_000));
+    await site.ledger.blockDelivery(entry, 'B', full, since, new Date(1_000));
     expect(await read('a.jpg')).toMatchObject({
-      owed: ['C'],
+      pending: ['C'],
       blocked: [{ host: 'B', failure: full }],
     });
-    expect(await site.ledger.retryBlocked('A', new Date(500), 10)).toBe(0);
-    expect(await site.ledger.retryBlocked('A', new Date(2_000), 10)).toBe(1);
-    expect(await site.ledger.retryBlocked('A', new Date(2_000), 10)).toBe(0);
+    expect(await site.ledger.retryDueBlocked('A', new Date(500), 10)).toBe(0);
+    expect(await site.ledger.retryDueBlocked('A', new Date(2_000), 10)).toBe(1);
+    expect(await site.ledger.retryDueBlocked('A', new Date(2_000), 10)).toBe(0);
     const again = await read('a.jpg');
-    expect(again?.owed.sort()).toEqual(['B', 'C']);
+    expect(again?.pending.sort()).toEqual(['B', 'C']);
     expect(again?.blocked[0]?.since).toEqual(since);
-    await settler.settle(entry.path, entry.version, 'B');
-    expect(await read('a.jpg')).toMatchObject({ owed: ['C'], blocked: [], heldBy: ['A', 'B'] });
+    await acknowledger.acknowledge(entry.path, entry.version, 'B');
+    expect(await read('a.jpg')).toMatchObject({ pending: ['C'], blocked: [], heldBy: ['A', 'B'] });
   });
 
   test('that waits for a person stays blocked', async () => {
     const entry = await insert('a.jpg');
-    await site.ledger.block(entry, 'B', full, new Date(), undefined);
-    expect(await site.ledger.retryBlocked('A', new Date(2 ** 42), 10)).toBe(0);
+    await site.ledger.blockDelivery(entry, 'B', full, new Date(), undefined);
+    expect(await site.ledger.retryDueBlocked('A', new Date(2 ** 42), 10)).toBe(0);
   });
 });
 
@@ -115,12 +132,14 @@ describe('what a lane finds owed', () => {
   test('half the newest, half the oldest, only of its sender and only what the sender has', async () => {
     for (let i = 0; i < 10; i++) await insert(`${i}.jpg`, { capturedAt: new Date(1_000 * i) });
     await insert('gone.jpg', { heldBy: ['C'], capturedAt: new Date(99_000) });
-    await insert('other.jpg', { sender: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
-    const names = (await site.ledger.owedTo('B', 'A', 4)).map(({ path }) => path.split('/').pop());
+    await insert('other.jpg', { origin: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
+    const names = (await site.ledger.findPending('B', 'A', 4)).map(({ path }) =>
+      path.split('/').pop(),
+    );
     expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
-    expect(await site.ledger.owedTo('B', 'A', 100)).toHaveLength(10);
-    expect(await site.ledger.owedHosts('A', ['B'])).toBe(true);
-    expect(await site.ledger.owedHosts('A', ['D'])).toBe(false);
+    expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
+    expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
+    expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
   });
 });
 
@@ -129,67 +148,67 @@ test('what a sender with another clock had captured is due at once, to it and to
     now = new Date(Date.now() + 3_600_000);
   const facts = { size: 1, mtime: 1, nanos: 0 };
   await site.ledger.insert(
-    makeVersion(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
+    makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
   );
-  expect(await site.ledger.owedTo('B', 'A', 10)).toHaveLength(1);
+  expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
 });
 
 test('sync dirs that cannot be sent to are left out of what is owed', async () => {
   await insert('a.jpg');
   await insert('inner/b.jpg');
-  const found = await site.ledger.owedTo('B', 'A', 10, [photo('inner')]);
+  const found = await site.ledger.findPending('B', 'A', 10, [photo('inner')]);
   expect(found.map(({ path }) => path)).toEqual([photo('a.jpg')]);
 });
 
 describe('adoption', () => {
   test('takes over what a sender that is gone still owed, also where it is blocked', async () => {
-    const entry = await insert('a.jpg', { heldBy: ['B'], owed: ['C'] });
-    await site.ledger.block(entry, 'C', full, new Date(), new Date());
-    await insert('done.jpg', { heldBy: ['B', 'C'], owed: [] });
-    expect((await site.ledger.adoptable('B', ['A'], 10)).map(({ path }) => path)).toEqual([
+    const entry = await insert('a.jpg', { heldBy: ['B'], pending: ['C'] });
+    await site.ledger.blockDelivery(entry, 'C', full, new Date(), new Date());
+    await insert('done.jpg', { heldBy: ['B', 'C'], pending: [] });
+    expect((await site.ledger.findOrphaned('B', ['A'], 10)).map(({ path }) => path)).toEqual([
       entry.path,
     ]);
   });
 
   test('a tombstone is sent by whoever adopted it, without holding it', async () => {
-    const { facts: _, ...entry } = fileEntry({
+    const { info: _, ...entry } = fileEntry({
       path: photo('a.jpg'),
       kind: 'tombstone',
-      owed: ['B', 'C'],
+      pending: ['B', 'C'],
       heldBy: ['A'],
     });
     await site.ledger.insert(entry);
-    const [found] = await site.ledger.adoptable('B', ['A'], 10);
-    await site.ledger.adopt(found as Entry, 'B');
-    expect(await site.ledger.owedTo('C', 'B', 10)).toHaveLength(1);
+    const [found] = await site.ledger.findOrphaned('B', ['A'], 10);
+    await site.ledger.takeOver(found as Entry, 'B');
+    expect(await site.ledger.findPending('C', 'B', 10)).toHaveLength(1);
   });
 
   test('a holder takes over what the sender holds no longer, once', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A', 'B'] });
-    await site.ledger.leave(entry, 'A');
-    const [found] = await site.ledger.adoptable('B', [], 10);
+    await site.ledger.removeHolder(entry, 'A');
+    const [found] = await site.ledger.findOrphaned('B', [], 10);
     expect(found?.path).toBe(entry.path);
     expect(
       await Promise.all([
-        site.ledger.adopt(found as Entry, 'B'),
-        site.ledger.adopt(found as Entry, 'B'),
+        site.ledger.takeOver(found as Entry, 'B'),
+        site.ledger.takeOver(found as Entry, 'B'),
       ]),
     ).toEqual(expect.arrayContaining([true, false]));
-    expect(await read('a.jpg')).toMatchObject({ sender: 'B' });
-    expect(await site.ledger.adoptable('B', [], 10)).toEqual([]);
+    expect(await read('a.jpg')).toMatchObject({ origin: 'B' });
+    expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
   });
 
   test('nobody who lacks the bytes adopts', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A'] });
-    await site.ledger.leave(entry, 'A');
-    expect(await site.ledger.adoptable('B', [], 10)).toEqual([]);
-    expect(await site.ledger.adopt(entry, 'B')).toBe(false);
+    await site.ledger.removeHolder(entry, 'A');
+    expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
+    expect(await site.ledger.takeOver(entry, 'B')).toBe(false);
   });
 });
 
 test('a retired host is owed nothing and holds nothing', async () => {
   await insert('a.jpg', { heldBy: ['A', 'B'] });
-  await site.ledger.forget('B');
-  await site.ledger.forget('C');
-  expect(await read('a.jpg')).toMatchObject({ heldBy: ['A'], owed: [] });
+  await site.ledger.forgetHost('B');
+  await site.ledger.forgetHost('C');
+  expect(await read('a.jpg')).toMatchObject({ heldBy: ['A'], pending: [] });
 });

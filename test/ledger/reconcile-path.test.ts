@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeTombstone, supersededLimit } from '../../src/decisions/entries.js';
-import { scanDir } from '../../src/ledger/scan.js';
+import { makeTombstoneEntry, supersededLimit } from '../../src/decisions/entries.js';
+import { scanSyncDir } from '../../src/ledger/scan.js';
 import { newName } from '../../src/replica/areas.js';
 import type { Entry, Path } from '../../src/model/words.js';
-import { openSite, photo, photos, type Replica, type Site } from './site.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from './site.js';
 
-let site: Site, a: Replica, b: Replica;
+let site: Site, a: SiteReplica, b: SiteReplica;
 beforeEach(async () => {
   site = await openSite(['A', 'B', 'C']);
   [a, b] = [await site.replica('A'), await site.replica('B')];
@@ -27,16 +27,19 @@ async function entryOf(path: Path): Promise<Entry> {
 describe('a path that a document names', () => {
   test('becomes a version: held here, owed to the others, content known', async () => {
     await a.write(cat, 'meow');
-    const [entry] = await a.fold.paths([cat], { ...named, savedBy: { model: 'Photo', id: '1' } });
-    expect(entry).toMatchObject({
-      path: cat,
-      sender: 'A',
-      capturedBy: 'A',
-      heldBy: ['A'],
-      owed: ['B', 'C'],
+    const [entry] = await a.fold.reconcilePaths([cat], {
+      ...named,
       savedBy: { model: 'Photo', id: '1' },
     });
-    expect(entry?.facts).toMatchObject({
+    expect(entry).toMatchObject({
+      path: cat,
+      origin: 'A',
+      capturedBy: 'A',
+      heldBy: ['A'],
+      pending: ['B', 'C'],
+      savedBy: { model: 'Photo', id: '1' },
+    });
+    expect(entry?.info).toMatchObject({
       size: 4,
       sha256: '404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52',
     });
@@ -45,28 +48,30 @@ describe('a path that a document names', () => {
 
   test('makes no second version when it is folded again, or a caption is edited', async () => {
     await a.write(cat, 'meow');
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const before = await entryOf(cat);
-    expect(await a.fold.paths([cat], named)).toEqual([]);
+    expect(await a.fold.reconcilePaths([cat], named)).toEqual([]);
     expect(await entryOf(cat)).toEqual(before);
   });
 
   test('gets a new version when its bytes are new; the old facts are remembered', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const first = await entryOf(cat);
     await a.write(cat, 'purr', 2_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const second = await entryOf(cat);
     expect(second.version).not.toBe(first.version);
-    expect(second.superseded).toEqual([{ ...first.facts, version: first.version, lost: false }]);
+    expect(second.superseded).toEqual([
+      { ...first.info, version: first.version, conflicting: false },
+    ]);
   });
 
   test('of the same size within the same second is told apart by its nanoseconds and content', async () => {
     await a.write(cat, 'meow', 1_000.25);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purr', 1_000.5);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     expect((await entryOf(cat)).superseded).toHaveLength(1);
   });
 
@@ -74,14 +79,14 @@ describe('a path that a document names', () => {
     'is left alone where no rule lets it through: %s',
     async (path) => {
       await a.write(path as Path, 'meow');
-      expect(await a.fold.paths([path as Path], named)).toEqual([]);
+      expect(await a.fold.reconcilePaths([path as Path], named)).toEqual([]);
       expect(await site.ledger.read(path as Path)).toBeUndefined();
     },
   );
 
   test('is left alone where a symlink lies', async () => {
     await symlink('/etc/hostname', join(a.root, cat));
-    expect(await a.fold.paths([cat], named)).toEqual([]);
+    expect(await a.fold.reconcilePaths([cat], named)).toEqual([]);
   });
 });
 
@@ -90,18 +95,18 @@ test(
     'meanwhile',
   async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'meow', 1_000);
-    const asserted = [{ path: cat, seen: (await a.disk.observe(cat))! }];
-    await a.fold.paths([cat], { ...named, asserted });
+    const asserted = [{ path: cat, info: (await a.disk.observe(cat))! }];
+    await a.fold.reconcilePaths([cat], { ...named, asserted });
     const restored = await entryOf(cat);
-    expect(restored.facts).toMatchObject({ size: 4 });
+    expect(restored.info).toMatchObject({ size: 4 });
     // A delivery of the version before comes late: what it replaces lies aside until it is judged.
-    await a.write(`uploads/photos/.syncmedia/aside/${newName()}/cat.jpg` as Path, 'meow', 1_000);
+    await a.write(`uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg` as Path, 'meow', 1_000);
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.paths([cat], { ...named, asserted });
+    await a.fold.reconcilePaths([cat], { ...named, asserted });
     expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   },
@@ -112,13 +117,13 @@ test(
     'another',
   async () => {
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'meow!', 2_000);
-    await a.fold.paths([cat], {
+    await a.fold.reconcilePaths([cat], {
       ...named,
-      asserted: [{ path: cat, seen: (await a.disk.observe(cat))! }],
+      asserted: [{ path: cat, info: (await a.disk.observe(cat))! }],
     });
-    const { facts, superseded } = await entryOf(cat);
+    const { info: facts, superseded } = await entryOf(cat);
     expect([facts?.sha256, superseded[0]?.sha256]).toEqual(
       ['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')),
     );
@@ -130,14 +135,14 @@ test(
     'old file back',
   async () => {
     await b.write(cat, 'the first', 1);
-    await b.fold.paths([cat], named);
+    await b.fold.reconcilePaths([cat], named);
     for (let i = 0; i <= supersededLimit + 1; i++) {
       await a.write(cat, `number ${i}`, 1_000 + i);
-      await a.fold.paths([cat], named);
+      await a.fold.reconcilePaths([cat], named);
     }
     const { version } = await entryOf(cat);
-    await b.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], owed: ['B', 'C'] });
+    await b.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], pending: ['B', 'C'] });
   },
 );
 
@@ -145,50 +150,50 @@ describe('two hosts that write one path at once', () => {
   test('the later fold wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
     await a.write(cat, 'from a', 1_000);
     await b.write(cat, 'from b!', 1_001);
-    await Promise.all([a.fold.paths([cat], named), b.fold.paths([cat], named)]);
+    await Promise.all([a.fold.reconcilePaths([cat], named), b.fold.reconcilePaths([cat], named)]);
     const entry = await entryOf(cat);
-    expect(entry.superseded).toMatchObject([{ lost: true }]);
-    expect(entry.heldBy).toEqual([entry.sender]);
-    expect(entry.owed.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.sender));
+    expect(entry.superseded).toMatchObject([{ conflicting: true }]);
+    expect(entry.heldBy).toEqual([entry.origin]);
+    expect(entry.pending.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.origin));
   });
 });
 
 describe('when ledger and disk disagree', () => {
   test('a holder whose file is gone leaves the holders, and others may adopt', async () => {
     await a.write(cat, 'meow');
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: [], adoptable: true });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: [], orphaned: true });
   });
 
   test('a host that has the current bytes holds them without a transfer', async () => {
     await a.write(cat, 'meow', 1_000);
     await b.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
-    await b.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ sender: 'A', heldBy: ['A', 'B'], owed: ['C'] });
+    await a.fold.reconcilePaths([cat], named);
+    await b.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ origin: 'A', heldBy: ['A', 'B'], pending: ['C'] });
   });
 
   test('a host that names other bytes of the very size and time makes a version of them', async () => {
     await a.write(cat, 'meow', 1_000);
     await b.write(cat, 'MEOW', 1_000);
-    await a.fold.paths([cat], named);
-    await b.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
+    await b.fold.reconcilePaths([cat], named);
     expect(await entryOf(cat)).toMatchObject({
-      sender: 'B',
+      origin: 'B',
       heldBy: ['B'],
-      superseded: [{ lost: true }],
+      superseded: [{ conflicting: true }],
     });
   });
 
   test('under a tombstone other bytes of the very size and time as the deleted file are news', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const before = await entryOf(cat);
     await site.ledger.replace(
       before.version,
-      makeTombstone(before, {
+      makeTombstoneEntry(before, {
         path: cat,
         version: 't1',
         me: 'A',
@@ -197,69 +202,69 @@ describe('when ledger and disk disagree', () => {
       }),
     );
     await b.write(cat, 'MEOW', 1_000);
-    await b.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'B' });
+    await b.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', origin: 'B' });
   });
 
   test('a holder that has an older version again is owed the current one', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({
       heldBy: [],
-      owed: expect.arrayContaining(['A']) as string[],
+      pending: expect.arrayContaining(['A']) as string[],
     });
   });
 
   test('a sender that has an older version again leaves the sending to a holder', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await b.write(cat, 'purrrr', 2_000);
-    await b.fold.paths([cat], scan);
+    await b.fold.reconcilePaths([cat], scan);
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], scan);
-    expect((await site.ledger.adoptable('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
+    await a.fold.reconcilePaths([cat], scan);
+    expect((await site.ledger.findOrphaned('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
   });
 
   test('a holder whose file became a directory holds it no more', async () => {
     await a.write(cat, 'meow');
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
     await a.write(`${cat}/inside.jpg` as Path, 'x');
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: [] });
   });
 
   test('other bytes of the same size and time are news to whoever asks for certainty', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const { version } = await entryOf(cat);
     await a.write(cat, 'MEOW', 1_000);
-    expect(await a.fold.paths([cat], scan)).toEqual([]);
-    const [entry] = await a.fold.paths([cat], { ...scan, surely: true });
+    expect(await a.fold.reconcilePaths([cat], scan)).toEqual([]);
+    const [entry] = await a.fold.reconcilePaths([cat], { ...scan, comparesContent: true });
     expect(entry?.version).not.toBe(version);
   });
 
   test('current bytes in its own .syncmedia are restored', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     await a.write('uploads/photos/.syncmedia/trash/x/cat.jpg' as Path, 'meow', 1_000);
     await rm(join(a.root, cat));
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A'] });
   });
 
   test('a tombstone moves the old file to the trash, and never an unknown one', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], named);
+    await a.fold.reconcilePaths([cat], named);
     const before = await entryOf(cat);
-    const tombstone = makeTombstone(before, {
+    const tombstone = makeTombstoneEntry(before, {
       path: cat,
       version: 't1',
       me: 'B',
@@ -267,16 +272,16 @@ describe('when ledger and disk disagree', () => {
       now: new Date(),
     });
     await site.ledger.replace(before.version, tombstone);
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     expect(await entryOf(cat)).toMatchObject({
       kind: 'tombstone',
       heldBy: ['B', 'A'],
-      owed: ['C'],
+      pending: ['C'],
     });
     await a.write(cat, 'another cat', 3_000);
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', sender: 'A' });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', origin: 'A' });
   });
 });
 
@@ -306,23 +311,23 @@ describe('a file that cannot be looked at just now', () => {
   test('keeps no other of the same document from being folded, and is told', async () => {
     for (const path of others) await a.write(path, path);
     const paths = [photo('growing.log'), ...others];
-    const { entries, failed } = await a.fold.each(paths, named);
+    const { entries, failed } = await a.fold.reconcileEach(paths, named);
     expect(entries.map(({ path }) => path)).toEqual(expect.arrayContaining(others));
     expect(entries.length + failed.length).toBe(paths.length);
   });
 
   test('keeps no other from being found by a scan', async () => {
     for (const path of others) await a.write(path, path);
-    const dir = { fold: a.fold, ledger: site.ledger, disk: a.disk, me: 'A' };
-    await scanDir(dir, photos, new AbortController().signal, () => undefined);
+    const dir = { reconciler: a.fold, ledger: site.ledger, disk: a.disk, me: 'A' };
+    await scanSyncDir(dir, photos, new AbortController().signal, () => undefined);
     expect([...(await site.ledger.readMany(others)).keys()].sort()).toEqual([...others].sort());
   });
 });
 
 describe('a scan', () => {
-  const all = (replica: Replica, me: string): Promise<number> =>
-    scanDir(
-      { fold: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+  const all = (replica: SiteReplica, me: string): Promise<number> =>
+    scanSyncDir(
+      { reconciler: replica.fold, ledger: site.ledger, disk: replica.disk, me },
       photos,
       new AbortController().signal,
       () => undefined,
@@ -349,10 +354,10 @@ describe('a scan', () => {
 
   test('hashes what was too fresh to be sure of, once', async () => {
     await a.write(cat, 'meow');
-    await a.fold.paths([cat], named);
-    expect((await entryOf(cat)).unsure).toBe(true);
+    await a.fold.reconcilePaths([cat], named);
+    expect((await entryOf(cat)).unverified).toBe(true);
     await all(a, 'A');
-    expect((await entryOf(cat)).unsure).toBeUndefined();
+    expect((await entryOf(cat)).unverified).toBeUndefined();
   });
 
   test('a host that is not ready contributes nothing by it', async () => {
@@ -374,11 +379,11 @@ test(
       return readMany.call(site.ledger, paths);
     };
     await a.write(cat, 'meow');
-    const [first] = await a.fold.paths([cat], named);
-    expect(first).toMatchObject({ path: cat, heldBy: ['A'], owed: ['B', 'C'] });
+    const [first] = await a.fold.reconcilePaths([cat], named);
+    expect(first).toMatchObject({ path: cat, heldBy: ['A'], pending: ['B', 'C'] });
     expect(reads).toEqual([]);
     await a.write(cat, 'purr!');
-    const [second] = await a.fold.paths([cat], named);
+    const [second] = await a.fold.reconcilePaths([cat], named);
     expect(reads).toEqual([cat]);
     expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
   },

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hashAtOnceLimit } from '../../src/ledger/reconcile-context.js';
-import { scanDir } from '../../src/ledger/scan.js';
-import { makeTombstone } from '../../src/decisions/entries.js';
+import { immediateHashLimit } from '../../src/ledger/reconcile-context.js';
+import { scanSyncDir } from '../../src/ledger/scan.js';
+import { makeTombstoneEntry } from '../../src/decisions/entries.js';
 import { removedStamp } from '../../src/decisions/file-state.js';
 import { newName } from '../../src/replica/areas.js';
 import type { Entry, Path } from '../../src/model/words.js';
-import { openSite, photo, photos, type Replica, type Site } from './site.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from './site.js';
 
-let site: Site, a: Replica, b: Replica;
+let site: Site, a: SiteReplica, b: SiteReplica;
 const named = new Set<Path>(),
   captured = new Set<Path>();
 beforeEach(async () => {
@@ -40,18 +40,18 @@ async function entryOf(path: Path): Promise<Entry> {
 /** A version that both hosts have, as if a lane had brought it to B. */
 async function saveOnBoth(path: Path, content: string, mtime: number): Promise<void> {
   await a.write(path, content, mtime);
-  await a.fold.paths([path], save);
+  await a.fold.reconcilePaths([path], save);
   await deliver(path, content, mtime);
 }
 async function deliver(path: Path, content: string, mtime: number): Promise<void> {
   await b.write(path, content, mtime);
-  await site.ledger.hold(await entryOf(path), ['B']);
+  await site.ledger.markHeld(await entryOf(path), ['B']);
 }
 async function bury(path: Path): Promise<void> {
   const before = await entryOf(path);
   await site.ledger.replace(
     before.version,
-    makeTombstone(before, {
+    makeTombstoneEntry(before, {
       path,
       version: `deleted ${before.version}`,
       me: 'A',
@@ -60,15 +60,15 @@ async function bury(path: Path): Promise<void> {
     }),
   );
 }
-const scanAll = (replica: Replica, me: string): Promise<number> =>
-  scanDir(
-    { fold: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+const scanAll = (replica: SiteReplica, me: string): Promise<number> =>
+  scanSyncDir(
+    { reconciler: replica.fold, ledger: site.ledger, disk: replica.disk, me },
     photos,
     new AbortController().signal,
     () => undefined,
   );
 /** As `exiftool -P` does: a new file in the place of the old one, with its date. */
-async function rewrite(replica: Replica, path: Path, content: string): Promise<void> {
+async function rewrite(replica: SiteReplica, path: Path, content: string): Promise<void> {
   const at = join(replica.root, path),
     { atime, mtime } = await stat(at);
   await writeFile(`${at}.new`, content);
@@ -79,35 +79,35 @@ async function rewrite(replica: Replica, path: Path, content: string): Promise<v
 describe('a file that is back under a tombstone', () => {
   beforeEach(async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     await bury(cat);
   });
 
   test('is a version again for a save, whatever its date, and owed to the others', async () => {
     named.add(cat);
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       kind: 'file',
       heldBy: ['A'],
-      owed: ['B'],
-      facts: { sha256: sha256('meow') },
+      pending: ['B'],
+      info: { sha256: sha256('meow') },
     });
   });
 
   test('is a version again where a scan finds it and a document names it', async () => {
     named.add(cat);
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', owed: ['B'] });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', pending: ['B'] });
   });
 
   test('goes to the trash where no document names it any more, though an older save is folded again', async () => {
-    await a.fold.paths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
+    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
   });
 
   test('needs no look into the documents where the save is certainly younger than the delete', async () => {
-    await a.fold.paths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
+    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
     expect(await entryOf(cat)).toMatchObject({ kind: 'file' });
   });
 
@@ -116,21 +116,21 @@ describe('a file that is back under a tombstone', () => {
     site.events.on('overruled', (event) => {
       told.push(event);
     });
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     expect(told).toEqual([{ path: cat, by: 'delete' }]);
   });
 
   test('is left by a scan to the save that may be about to name it', async () => {
     const patient = await site.replica('A', { named, captured, awaitedMs: 60_000 });
-    await patient.fold.paths([cat], scan);
+    await patient.fold.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   });
 
   test('is left by a scan to the capture that names it', async () => {
     captured.add(cat);
-    await a.fold.paths([cat], scan);
+    await a.fold.reconcilePaths([cat], scan);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   });
 
@@ -139,9 +139,9 @@ describe('a file that is back under a tombstone', () => {
     const at = `uploads/photos/.syncmedia/trash/${newName()}/cat.jpg`;
     await mkdir(dirname(join(a.root, at)), { recursive: true });
     await rename(join(a.root, cat), join(a.root, at));
-    await a.fold.paths([cat], { ...save, savedAt: new Date() });
+    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date() });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
-    expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], owed: ['B'] });
+    expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], pending: ['B'] });
   });
 
   test('stays in the trash where it was removed long before the save', async () => {
@@ -152,7 +152,7 @@ describe('a file that is back under a tombstone', () => {
       'meow',
       1_000,
     );
-    await a.fold.paths([cat], { ...save, savedAt: new Date() });
+    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date() });
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
   });
 });
@@ -166,12 +166,12 @@ describe('an older version that the app puts back, with its date', () => {
   test.each(['A', 'B'])('is the new version once a save on %s names it', async (host) => {
     const replica = host === 'A' ? a : b;
     await replica.write(cat, 'first', 1_000);
-    await replica.fold.paths([cat], save);
+    await replica.fold.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
-      sender: host,
+      origin: host,
       heldBy: [host],
-      facts: { sha256: sha256('first') },
-      superseded: [{ sha256: sha256('second!'), lost: false }],
+      info: { sha256: sha256('first') },
+      superseded: [{ sha256: sha256('second!'), conflicting: false }],
     });
   });
 
@@ -180,33 +180,33 @@ describe('an older version that the app puts back, with its date', () => {
     await scanAll(a, 'A');
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], stamps: { A: removedStamp } });
     await a.write(cat, 'first', 1_000);
-    await a.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ sender: 'A', facts: { sha256: sha256('first') } });
+    await a.fold.reconcilePaths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ origin: 'A', info: { sha256: sha256('first') } });
   });
 
   test('is left by a scan to the save that may be about to name it, and to the capture that does', async () => {
     await a.write(cat, 'first', 1_000);
     const patient = await site.replica('A', { awaitedMs: 60_000 });
-    await patient.fold.paths([cat], scan);
+    await patient.fold.reconcilePaths([cat], scan);
     captured.add(cat);
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [] });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [] });
     captured.clear();
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], owed: ['A'] });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
   });
 
   test('gives way where a late delivery brought it: the current version lies aside', async () => {
-    const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
+    const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
     await mkdir(dirname(join(a.root, aside)), { recursive: true });
     await link(join(a.root, cat), join(a.root, aside));
     await rm(join(a.root, cat));
     await a.write(cat, 'first', 1_000);
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
     expect(await entryOf(cat)).toMatchObject({
       heldBy: ['A', 'B'],
-      facts: { sha256: sha256('second!') },
+      info: { sha256: sha256('second!') },
     });
   });
 
@@ -214,16 +214,16 @@ describe('an older version that the app puts back, with its date', () => {
     'gives way to what the app has saved since, where a late delivery replaced that before ' +
       'it was captured',
     async () => {
-      const aside = `uploads/photos/.syncmedia/aside/${newName()}/cat.jpg`;
+      const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
       await a.write(aside as Path, 'third!!', 3_000);
       await a.write(cat, 'first', 1_000);
-      await a.fold.paths([cat], save);
+      await a.fold.reconcilePaths([cat], save);
       expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
       expect(await entryOf(cat)).toMatchObject({
-        sender: 'A',
+        origin: 'A',
         heldBy: ['A'],
-        owed: ['B'],
-        facts: { sha256: sha256('third!!') },
+        pending: ['B'],
+        info: { sha256: sha256('third!!') },
       });
     },
   );
@@ -232,25 +232,25 @@ describe('an older version that the app puts back, with its date', () => {
     'is one that the app may have put back over a delivery which is not acknowledged yet: ' +
       'that is awaited, and then it is a new version',
     async () => {
-      await site.ledger.owe(cat, ['B']);
+      await site.ledger.markPending(cat, ['B']);
       await b.write(cat, 'first', 1_000);
       const now = { ...save, savedAt: new Date() },
         patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-      expect(await patient.fold.each([cat], now)).toEqual({
+      expect(await patient.fold.reconcileEach([cat], now)).toEqual({
         entries: [],
         failed: [],
-        waiting: [cat],
+        deferred: [cat],
       });
-      await site.ledger.hold(await entryOf(cat), ['B']);
-      expect(await patient.fold.each([cat], now)).toMatchObject({
+      await site.ledger.markHeld(await entryOf(cat), ['B']);
+      expect(await patient.fold.reconcileEach([cat], now)).toMatchObject({
         entries: [{ path: cat }],
-        waiting: [],
+        deferred: [],
       });
       expect(await entryOf(cat)).toMatchObject({
-        sender: 'B',
+        origin: 'B',
         heldBy: ['B'],
-        owed: ['A'],
-        facts: { sha256: sha256('first') },
+        pending: ['A'],
+        info: { sha256: sha256('first') },
       });
     },
   );
@@ -261,21 +261,24 @@ describe('an older version that the app puts back, with its date', () => {
     async () => {
       const { version } = await entryOf(cat),
         patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-      await site.ledger.owe(cat, ['B']);
+      await site.ledger.markPending(cat, ['B']);
       await patient.write(cat, 'first', 1_000);
       expect(
-        await patient.fold.each([cat], { ...save, savedAt: new Date(Date.now() - 120_000) }),
-      ).toEqual({ entries: [], failed: [], waiting: [] });
+        await patient.fold.reconcileEach([cat], {
+          ...save,
+          savedAt: new Date(Date.now() - 120_000),
+        }),
+      ).toEqual({ entries: [], failed: [], deferred: [] });
       const before = {
         ...(await entryOf(cat)),
         version: 'captured later',
         capturedAt: new Date(Date.now() + 120_000),
       };
       expect(await site.ledger.replace(version, before)).toBe(true);
-      expect(await patient.fold.each([cat], { ...save, savedAt: new Date() })).toEqual({
+      expect(await patient.fold.reconcileEach([cat], { ...save, savedAt: new Date() })).toEqual({
         entries: [],
         failed: [],
-        waiting: [],
+        deferred: [],
       });
     },
   );
@@ -286,22 +289,22 @@ describe('an older version that the app puts back, with its date', () => {
       told.push(event);
     });
     await a.write(cat, 'first', 1_000);
-    await a.fold.paths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], owed: ['A'] });
+    await a.fold.reconcilePaths([cat], scan);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
     expect(told).toEqual([{ path: cat, by: 'newer version' }]);
   });
 
   test('is no version on a host that is owed the current one: that is on its way', async () => {
     const { version } = await entryOf(cat);
-    await site.ledger.owe(cat, ['B']);
+    await site.ledger.markPending(cat, ['B']);
     await b.write(cat, 'first', 1_000);
-    await b.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ version, owed: ['B'] });
+    await b.fold.reconcilePaths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ version, pending: ['B'] });
   });
 });
 
 describe('the bytes of the version with another date', () => {
-  const dateOf = async (replica: Replica): Promise<number> =>
+  const dateOf = async (replica: SiteReplica): Promise<number> =>
     (await stat(join(replica.root, cat))).mtimeMs / 1000;
 
   test.each([
@@ -309,14 +312,14 @@ describe('the bytes of the version with another date', () => {
     ['a scan finds', scan],
   ])('that %s are the version, with its date, and go nowhere', async (_, why) => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     const { version } = await entryOf(cat);
     await b.write(cat, 'meow', 2_000);
-    await b.fold.paths([cat], why);
+    await b.fold.reconcilePaths([cat], why);
     expect(await entryOf(cat)).toMatchObject({
       version,
       heldBy: ['A', 'B'],
-      owed: [],
+      pending: [],
       superseded: [],
     });
     expect(await dateOf(b)).toBe(1_000);
@@ -325,8 +328,8 @@ describe('the bytes of the version with another date', () => {
   test('that a host which has it writes once more are no version', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [], superseded: [] });
+    await a.fold.reconcilePaths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [], superseded: [] });
     expect(await dateOf(a)).toBe(1_000);
   });
 
@@ -335,34 +338,34 @@ describe('the bytes of the version with another date', () => {
     await bury(cat);
     named.add(cat);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       kind: 'file',
-      facts: { mtime: 2_000 },
-      owed: ['B'],
+      info: { mtime: 2_000 },
+      pending: ['B'],
     });
   });
 
   test('that a pull has fetched keep the date that the other host has', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.paths([cat], { ...save, overrules: true });
-    expect(await entryOf(cat)).toMatchObject({ facts: { mtime: 2_000 } });
+    await a.fold.reconcilePaths([cat], { ...save, overrules: true });
+    expect(await entryOf(cat)).toMatchObject({ info: { mtime: 2_000 } });
   });
 });
 
 describe('other bytes of the very size and date', () => {
-  const large = 'x'.repeat(hashAtOnceLimit + 1);
+  const large = 'x'.repeat(immediateHashLimit + 1);
 
   test.each(['A', 'B'])('are a version once a save on %s names them', async (host) => {
     await saveOnBoth(cat, 'meow', 1_000);
     const replica = host === 'A' ? a : b;
     await rewrite(replica, cat, 'MEOW');
-    await replica.fold.paths([cat], save);
+    await replica.fold.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
-      sender: host,
+      origin: host,
       heldBy: [host],
-      facts: { sha256: sha256('MEOW') },
+      info: { sha256: sha256('MEOW') },
       superseded: [{ sha256: sha256('meow') }],
     });
   });
@@ -370,8 +373,8 @@ describe('other bytes of the very size and date', () => {
   test('are a version though they were written into the very file', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'MEOW', 1_000);
-    await a.fold.paths([cat], save);
-    expect(await entryOf(cat)).toMatchObject({ facts: { sha256: sha256('MEOW') } });
+    await a.fold.reconcilePaths([cat], save);
+    expect(await entryOf(cat)).toMatchObject({ info: { sha256: sha256('MEOW') } });
   });
 
   test('are versions where two files were swapped', async () => {
@@ -380,19 +383,19 @@ describe('other bytes of the very size and date', () => {
     await rename(join(a.root, cat), join(a.root, 'limbo'));
     await rename(join(a.root, dog), join(a.root, cat));
     await rename(join(a.root, 'limbo'), join(a.root, dog));
-    await a.fold.paths([cat, dog], save);
-    expect([(await entryOf(cat)).facts?.sha256, (await entryOf(dog)).facts?.sha256]).toEqual([
+    await a.fold.reconcilePaths([cat, dog], save);
+    expect([(await entryOf(cat)).info?.sha256, (await entryOf(dog)).info?.sha256]).toEqual([
       sha256('woof'),
       sha256('meow'),
     ]);
-    expect((await entryOf(dog)).owed).toEqual(['B']);
+    expect((await entryOf(dog)).pending).toEqual(['B']);
   });
 
   test('are versions where a scan finds them, though no save names them', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await rewrite(a, cat, 'MEOW');
     await scanAll(a, 'A');
-    expect(await entryOf(cat)).toMatchObject({ facts: { sha256: sha256('MEOW') }, owed: ['B'] });
+    expect(await entryOf(cat)).toMatchObject({ info: { sha256: sha256('MEOW') }, pending: ['B'] });
   });
 
   test(
@@ -403,12 +406,12 @@ describe('other bytes of the very size and date', () => {
         const path = photo(`large ${String(confirmed)}.mp4`);
         await saveOnBoth(path, large, 1_000);
         if (confirmed) await scanAll(a, 'A');
-        expect((await entryOf(path)).facts?.sha256 !== undefined).toBe(confirmed);
+        expect((await entryOf(path)).info?.sha256 !== undefined).toBe(confirmed);
         const { version } = await entryOf(path);
         await rewrite(a, path, large.replaceAll('x', 'y'));
-        await a.fold.paths([path], save);
+        await a.fold.reconcilePaths([path], save);
         expect((await entryOf(path)).version).not.toBe(version);
-        expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+        expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
       }
     },
   );
@@ -420,7 +423,7 @@ describe('other bytes of the very size and date', () => {
     await rewrite(a, path, large.replaceAll('x', 'y'));
     await scanAll(a, 'A');
     expect((await entryOf(path)).version).not.toBe(version);
-    expect(await entryOf(path)).toMatchObject({ owed: ['B'] });
+    expect(await entryOf(path)).toMatchObject({ pending: ['B'] });
   });
 });
 
@@ -441,20 +444,20 @@ describe('the content of a file', () => {
   test('is compared once after each change, not at every save', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     hashed.length = 0;
-    await a.fold.paths([cat], save);
+    await a.fold.reconcilePaths([cat], save);
     expect(hashed).toEqual([]);
     // The first save on a host that got it from another one, which cannot know that nobody has
     // touched it.
-    await b.fold.paths([cat], save);
-    await b.fold.paths([cat], save);
+    await b.fold.reconcilePaths([cat], save);
+    await b.fold.reconcilePaths([cat], save);
     expect(hashed).toEqual([cat]);
-    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], owed: [] });
+    expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [] });
   });
 
   test('of a touched file is compared by a scan, some of them at a time', async () => {
     const paths = Array.from({ length: 230 }, (_, i) => photo(`${String(i)}.jpg`));
     for (const path of paths) await a.write(path, path, 1_000);
-    await a.fold.paths(paths, scan);
+    await a.fold.reconcilePaths(paths, scan);
     // As after a restore from a backup: the same bytes and dates in other files.
     for (const path of paths) await rewrite(a, path, path);
     hashed.length = 0;

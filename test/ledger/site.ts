@@ -1,16 +1,16 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { nativeCollection } from '../../src/util/collections.js';
-import { createJudging } from '../../src/replication/resolve-replaced.js';
+import { getNativeCollection } from '../../src/util/collections.js';
+import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
 import { OwnDisk } from '../../src/replication/own-disk.js';
 import { EventBus } from '../../src/model/events.js';
-import { Fold } from '../../src/ledger/reconcile-path.js';
+import { PathReconciler } from '../../src/ledger/reconcile-path.js';
 import { Ledger } from '../../src/ledger/ledger.js';
-import type { Row } from '../../src/ledger/filters.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import type { LedgerRow } from '../../src/ledger/filters.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { safePath } from '../../src/replica/paths.js';
-import { Root } from '../../src/replica/replica.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { Path, SyncDir } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -23,17 +23,17 @@ export const photos: SyncDir = {
   conflict: 'newer',
   onDelete: 'keep',
 };
-export const photo = (name: string): Path => safePath(`uploads/photos/${name}`);
+export const photo = (name: string): Path => requireSafePath(`uploads/photos/${name}`);
 
 /** One host's own side: its disk, and the ledger it shares. */
-export interface Replica {
-  fold: Fold;
+export interface SiteReplica {
+  fold: PathReconciler;
   disk: OwnDisk;
   root: string;
   write(path: Path, content: string, mtime?: number): Promise<void>;
 }
 
-export interface ReplicaOptions {
+export interface SiteReplicaOptions {
   ready?: boolean;
   halted?: boolean;
   /** Paths that a capture of this host names, and that a document names. */
@@ -47,7 +47,7 @@ export interface Site {
   database: TestDatabase;
   ledger: Ledger;
   events: EventBus;
-  replica(me: string, options?: ReplicaOptions): Promise<Replica>;
+  replica(me: string, options?: SiteReplicaOptions): Promise<SiteReplica>;
   close(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export interface Site {
 export async function openSite(hosts: readonly string[]): Promise<Site> {
   const database = await testDatabase();
   const ledger = new Ledger(
-    () => nativeCollection<Row>(database.connection, 'ledger'),
+    () => getNativeCollection<LedgerRow>(database.connection, 'ledger'),
     makeRowReader(database.connection),
   );
   await ledger.ensureIndexes();
@@ -71,31 +71,33 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
       captured = new Set(),
       named = new Set(),
       awaitedMs = 0,
-    }: ReplicaOptions = {},
-  ): Promise<Replica> {
+    }: SiteReplicaOptions = {},
+  ): Promise<SiteReplica> {
     const root = join(dir.path, me);
     await mkdir(join(root, photos.path), { recursive: true });
-    await writeMarker(localDisk, join(root, photos.path), me, photos.path);
+    await writeMarker(nodeDisk, join(root, photos.path), me, photos.path);
     const disk = new OwnDisk(
-      new Root(root, () => dirs, { me: () => me }),
+      new Replica(root, () => dirs, { me: () => me }),
       root,
       () => dirs,
       me,
-      createJudging(ledger, { all: () => [] }),
+      createReplacedFileResolver(ledger, { all: () => [] }),
       10 * 60_000,
     );
-    const fold = new Fold({
+    const fold = new PathReconciler({
       ledger,
       disk,
       me,
       events,
       isReady: () => ready,
       areRemovalsHalted: () => halted,
-      awaitedMs,
+      awaitSaveMs: awaitedMs,
       isCaptured: (path) => Promise.resolve(captured.has(path)),
       isReferenced: (path) => Promise.resolve(named.has(path)),
-      wantedBy: (path) =>
-        dirs.of(path) && !dirs.isExcluded(path) ? hosts.filter((host) => host !== me) : undefined,
+      listReceivers: (path) =>
+        dirs.findFor(path) && !dirs.isExcluded(path)
+          ? hosts.filter((host) => host !== me)
+          : undefined,
     });
     async function write(path: Path, content: string, mtime?: number): Promise<void> {
       await mkdir(dirname(join(root, path)), { recursive: true });

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.js';
 import {
-  adopt,
+  takeOver,
   applyTransition,
-  hold,
-  lacks,
-  leave,
-  mayAdopt,
-  maySend,
-  owe,
-  release,
+  markHeld,
+  isUnconcerned,
+  removeHolder,
+  mayTakeOver,
+  mayDeliver,
+  markPending,
+  releaseHost,
   type Transition,
 } from '../../src/decisions/transitions.js';
 import type { Entry, Failure, Path } from '../../src/model/words.js';
@@ -28,37 +28,39 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const hosts = ['A', 'B', 'C'];
-const failure: Failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' };
+const failure: Failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' };
 const some = fc.uniqueArray(fc.constantFrom(...hosts));
 const entries: fc.Arbitrary<Entry> = fc
   .record({
     kind: fc.constantFrom('file', 'tombstone'),
-    sender: fc.constantFrom(...hosts),
+    origin: fc.constantFrom(...hosts),
     heldBy: some,
-    owed: some,
+    pending: some,
     blocked: some,
-    adoptable: fc.boolean(),
+    orphaned: fc.boolean(),
   })
-  .map(({ kind, sender, heldBy, owed, blocked, adoptable }) =>
+  .map(({ kind, origin: sender, heldBy, pending, blocked, orphaned: adoptable }) =>
     (kind === 'file' ? fileEntry : tombstoneEntry)({
       path: photo(`${++count}.jpg`),
-      sender,
+      origin: sender,
       heldBy,
-      owed: owed.filter((host) => !heldBy.includes(host)),
+      pending: pending.filter((host) => !heldBy.includes(host)),
       blocked: blocked.map((host) => ({ host, failure, since: new Date(0) })),
-      ...(adoptable ? { adoptable } : {}),
+      ...(adoptable ? { orphaned: adoptable } : {}),
     }),
   );
 const transitions = (entry: Entry): fc.Arbitrary<Transition> =>
   fc.oneof(
     fc
       .uniqueArray(fc.constantFrom(...hosts), { minLength: 1 })
-      .chain((them) => fc.constantFrom(hold(them), owe(entry, them))),
-    fc.constantFrom(...hosts).chain((host) => fc.constantFrom(leave(entry, host), release(host))),
+      .chain((them) => fc.constantFrom(markHeld(them), markPending(entry, them))),
+    fc
+      .constantFrom(...hosts)
+      .chain((host) => fc.constantFrom(removeHolder(entry, host), releaseHost(host))),
   );
 
-function sorted({ dueAt: _, heldBy, owed, ...entry }: Entry): unknown {
-  return { ...entry, heldBy: [...heldBy].sort(), owed: [...owed].sort() };
+function sorted({ dueAt: _, heldBy, pending, ...entry }: Entry): unknown {
+  return { ...entry, heldBy: [...heldBy].sort(), pending: [...pending].sort() };
 }
 const paths = (found: readonly Entry[]): Path[] => found.map(({ path }) => path);
 
@@ -69,7 +71,7 @@ test('a transition leaves in the database what it leaves in an entry', async () 
       async ([before, transition]) => {
         const entry = { ...before, path: photo(`${++count}.jpg`) };
         await ledger.insert(entry);
-        expect(await ledger.change(entry, transition)).toBe(true);
+        expect(await ledger.writeTransition(entry, transition)).toBe(true);
         expect(sorted((await ledger.read(entry.path)) as Entry)).toEqual(
           sorted(applyTransition(entry, transition)),
         );
@@ -82,8 +84,12 @@ test('a transition leaves in the database what it leaves in an entry', async () 
 test('a transition is not written where the version or the sender moved', async () => {
   const entry = fileEntry({ path: photo('fenced.jpg') });
   await ledger.insert(entry);
-  expect(await ledger.change({ ...entry, version: 'v0' }, owe(entry, ['A']))).toBe(false);
-  expect(await ledger.change({ ...entry, sender: 'B' }, owe(entry, ['A']))).toBe(false);
+  expect(await ledger.writeTransition({ ...entry, version: 'v0' }, markPending(entry, ['A']))).toBe(
+    false,
+  );
+  expect(await ledger.writeTransition({ ...entry, origin: 'B' }, markPending(entry, ['A']))).toBe(
+    false,
+  );
   expect(await ledger.read(entry.path)).toEqual(entry);
 });
 
@@ -99,18 +105,19 @@ test('who may send, adopt, or is to be owed: the queries find what planning says
         await site.database.connection.collection('ledger').deleteMany({});
         for (const entry of all) await ledger.insert(entry);
         for (const to of hosts.filter((host) => host !== me)) {
-          expect(paths(await ledger.owedTo(to, me, 1_000)).sort()).toEqual(
-            paths(all.filter((entry) => maySend(entry, me, to))).sort(),
+          expect(paths(await ledger.findPending(to, me, 1_000)).sort()).toEqual(
+            paths(all.filter((entry) => mayDeliver(entry, me, to))).sort(),
           );
         }
-        expect(new Set(paths(await ledger.adoptable(me, gone, 1_000)))).toEqual(
-          new Set(paths(all.filter((entry) => mayAdopt(entry, me, gone)))),
+        expect(new Set(paths(await ledger.findOrphaned(me, gone, 1_000)))).toEqual(
+          new Set(paths(all.filter((entry) => mayTakeOver(entry, me, gone)))),
         );
         for (const entry of all) {
-          if (!(await ledger.adopt(entry, me))) expect(mayAdopt(entry, me, [...hosts])).toBe(false);
+          if (!(await ledger.takeOver(entry, me)))
+            expect(mayTakeOver(entry, me, [...hosts])).toBe(false);
           else
             expect(sorted((await ledger.read(entry.path)) as Entry)).toEqual(
-              sorted(adopt(entry, me)),
+              sorted(takeOver(entry, me)),
             );
         }
         const before = new Map(
@@ -119,11 +126,11 @@ test('who may send, adopt, or is to be owed: the queries find what planning says
             entry as Entry,
           ]),
         );
-        await ledger.oweLacking(photos.path, me);
+        await ledger.markLackingPending(photos.path, me);
         for (const entry of all) {
           const was = before.get(entry.path) as Entry;
-          expect((await ledger.read(entry.path))?.owed.includes(me)).toBe(
-            lacks(was, me) || was.owed.includes(me),
+          expect((await ledger.read(entry.path))?.pending.includes(me)).toBe(
+            isUnconcerned(was, me) || was.pending.includes(me),
           );
         }
       },

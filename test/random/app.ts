@@ -19,9 +19,9 @@ const sync = createSyncMedia({ connection }, tuning);
 // What a failure is explained with: a pipe is written before the next thing happens, so that a kill
 // leaves it.
 for (const event of [
-  'folded',
+  'recorded',
   'outcome',
-  'settled',
+  'acknowledged',
   'conflict',
   'blocked',
   'failing',
@@ -36,7 +36,7 @@ for (const event of [
 const schema = new Schema<Photo>({ _id: String, title: String, file: String });
 schema.plugin(
   sync.plugin as never,
-  { syncDirs: [dir], exclude: '*.tmp', sweep: 1, onDelete: 'propagate' } as never,
+  { syncDirs: [dir], exclude: '*.tmp', rescan: 1, onDelete: 'propagate' } as never,
 );
 const Photos = connection.model<Photo>('Photo', schema);
 

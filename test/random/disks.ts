@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const own = '.syncmedia';
 /** Where bytes are kept that were replaced, removed, or lost. */
-const keeping = ['trash', 'conflicts', 'aside'];
+const keeping = ['trash', 'conflicts', 'replaced'];
 
 export interface Copy {
   readonly host: string;
@@ -57,7 +57,7 @@ export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
  */
 export function listAside(replica: Replica, rest: string): string[] {
   return findCopies([replica], rest)
-    .filter(({ at }) => at.startsWith(`${own}/aside/`))
+    .filter(({ at }) => at.startsWith(`${own}/replaced/`))
     .map(({ sha256 }) => sha256);
 }
 

@@ -176,13 +176,13 @@ async function report(
   of: World,
 ): Promise<Error> {
   const step = steps[Math.min(at, steps.length) - 1];
-  const owed = await of
+  const pending = await of
     .rows('ledger')
-    .find({ $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }] } as never)
+    .find({ $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }] } as never)
     .limit(5)
     .toArray();
   const rest = [
-    owed.length > 0 ? `owed: ${JSON.stringify(owed)}` : '',
+    pending.length > 0 ? `owed: ${JSON.stringify(pending)}` : '',
     ...of.ones.map(({ machine: { name }, app }) =>
       app.log === ''
         ? ''

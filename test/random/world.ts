@@ -177,26 +177,34 @@ export class World {
     const isScanned = (host: Row<Host>): boolean =>
       Object.keys(host.scans ?? {}).length > 0 &&
       Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
-    const describe = ({ hostname, status, lease, halted, scans, sweeps }: Row<Host>): object => ({
+    const describe = ({
       hostname,
       status,
       lease,
       halted,
       scans,
-      sweeps,
+      rescans: sweeps,
+    }: Row<Host>): object => ({
+      hostname,
+      status,
+      lease,
+      halted,
+      scans,
+      rescans: sweeps,
     });
     const waits = {
       captures: await this.rows<Capture>('captures').countDocuments(),
       runs: await this.rows<Run>('runs').countDocuments({
-        state: { $in: ['asked', 'running'] },
+        state: { $in: ['requested', 'running'] },
       } as never),
-      owed: await this.rows<Entry>('ledger').countDocuments({
-        $or: [{ owed: { $ne: [] } }, { blocked: { $ne: [] } }],
+      pending: await this.rows<Entry>('ledger').countDocuments({
+        $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }],
       }),
-      sweeps: all.filter(({ sweeps }) => Object.keys(sweeps).length > 0).map(describe),
+      rescans: all.filter(({ rescans: sweeps }) => Object.keys(sweeps).length > 0).map(describe),
       unscanned: all.filter((host) => !isScanned(host)).map(describe),
-      aside: this.replicas.flatMap(readAll).filter(({ at }) => at.startsWith('.syncmedia/aside/'))
-        .length,
+      aside: this.replicas
+        .flatMap(readAll)
+        .filter(({ at }) => at.startsWith('.syncmedia/replaced/')).length,
     };
     if (
       Object.values(waits).every((some) => some === 0 || (Array.isArray(some) && some.length === 0))
@@ -360,7 +368,7 @@ export class World {
     const isOther = (copy: Copy): boolean =>
       copy.sha256 === sha256 &&
       !(copy.host === name && copy.at === path) &&
-      !copy.at.startsWith('.syncmedia/aside/');
+      !copy.at.startsWith('.syncmedia/replaced/');
     if (!findCopies(this.replicas, path).some(isOther)) this.givenUp.add(sha256);
   }
 
@@ -376,15 +384,15 @@ export class World {
       this.rows<Capture>('captures')
         .find({ $or: [{ touched: path }, { left: path }] } as never)
         .toArray(),
-      this.rows<Run>('runs').findOne({ state: { $in: ['asked', 'running'] } } as never),
+      this.rows<Run>('runs').findOne({ state: { $in: ['requested', 'running'] } } as never),
     ]);
     return {
-      current: entry?.facts?.sha256,
+      current: entry?.info?.sha256,
       superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
       isHeldHere: entry?.heldBy.includes(id) ?? false,
       aside: listAside(this.replicas[host] as Replica, rest),
       touchedWaits: captures.some(({ touched }) => (touched as string[]).includes(path)),
-      leftWaits: captures.some(({ left }) => (left as string[]).includes(path)),
+      leftWaits: captures.some(({ unreferenced: left }) => (left as string[]).includes(path)),
       isCalm: !frozen && this.at - thawedAt > stirred,
       runs: run !== null,
     };
@@ -403,7 +411,7 @@ export class World {
    * looked at.
    */
   private async doubtDeletes(): Promise<void> {
-    for await (const { left } of this.rows<Capture>('captures').find({
+    for await (const { unreferenced: left } of this.rows<Capture>('captures').find({
       left: { $ne: [] },
     } as never)) {
       for (const path of left) this.model.doubtDelete(path.slice(dir.length + 1));
@@ -415,7 +423,7 @@ export class World {
     const isFolded = async (): Promise<boolean> =>
       (await this.rows<Capture>('captures').countDocuments({
         host: { $in: running },
-        left: [],
+        unreferenced: [],
       })) === 0;
     // It may take longer, where a lease has to run out first: then the steps go on.
     await until(isFolded, { timeout: 1_000 }).catch(() => undefined);

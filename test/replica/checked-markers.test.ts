@@ -3,12 +3,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { areas } from '../../src/replica/areas.js';
 import { CheckedMarkers } from '../../src/replica/checked-markers.js';
 import type { Disk } from '../../src/replica/disk.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { safePath } from '../../src/replica/paths.js';
+import { requireSafePath } from '../../src/replica/paths.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
-const uploads = safePath('uploads');
+const uploads = requireSafePath('uploads');
 let dir: TestDir;
 let reads: number;
 let disk: Disk;
@@ -16,33 +16,33 @@ beforeEach(async () => {
   dir = await makeTestDir();
   reads = 0;
   disk = {
-    ...localDisk,
+    ...nodeDisk,
     readText: (path) => {
       reads++;
-      return localDisk.readText(path);
+      return nodeDisk.readText(path);
     },
   };
-  await writeMarker(localDisk, dir.path, 'host-1', uploads);
+  await writeMarker(nodeDisk, dir.path, 'host-1', uploads);
 });
 afterEach(() => dir.remove());
 
 test('a marker is read once, as long as it stays the same file', async () => {
   const markers = new CheckedMarkers();
-  expect(markers.knows(disk, dir.path)).toBe(false);
+  expect(markers.has(disk, dir.path)).toBe(false);
   for (let i = 0; i < 3; i++)
     expect(await markers.check(disk, dir.path, 'host-1', uploads)).toBeUndefined();
   expect(reads).toBe(1);
-  expect(markers.knows(disk, dir.path)).toBe(true);
+  expect(markers.has(disk, dir.path)).toBe(true);
 });
 
 test('one that was replaced is read again', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
-  await writeMarker(localDisk, dir.path, 'host-2', uploads, { force: true });
+  await writeMarker(nodeDisk, dir.path, 'host-2', uploads, { force: true });
   expect(await markers.check(disk, dir.path, 'host-1', uploads)).toMatchObject({
     code: 'NO_MARKER',
   });
-  expect(markers.knows(disk, dir.path)).toBe(false);
+  expect(markers.has(disk, dir.path)).toBe(false);
 });
 
 test('one that is gone is missed at once', async () => {
@@ -57,5 +57,5 @@ test('one that is gone is missed at once', async () => {
 test('what one disk was found to have says nothing of another', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
-  expect(markers.knows(localDisk, dir.path)).toBe(false);
+  expect(markers.has(nodeDisk, dir.path)).toBe(false);
 });

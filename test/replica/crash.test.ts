@@ -2,13 +2,13 @@ import { readdir } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SyncMediaError } from '../../src/model/errors.js';
-import type { Disk, Judge } from '../../src/replica/disk.js';
-import { areas, newName, prepareAreas, type Place } from '../../src/replica/areas.js';
-import { findOwnCopy } from '../../src/replica/recoverable.js';
-import { judgeAside, judgeLeftovers } from '../../src/replica/replaced.js';
-import { land, remove } from '../../src/replica/place.js';
-import { localDisk } from '../../src/replica/node-disk.js';
-import type { Verdict } from '../../src/model/words.js';
+import type { Disk, ReplacedFileResolver } from '../../src/replica/disk.js';
+import { areas, newName, prepareAreas, type SyncDirLocation } from '../../src/replica/areas.js';
+import { findRecoverableCopy } from '../../src/replica/recoverable.js';
+import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/replaced.js';
+import { placeFile, removeFile } from '../../src/replica/place.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
+import type { Resolution } from '../../src/model/words.js';
 import { judgeBy, makeReplica, path, type Replica } from './replica.js';
 
 // "Bytes that the ledger does not know are never destroyed", whatever is cut off where.
@@ -42,7 +42,7 @@ interface Failing {
 
 function failingDisk({ at, carriedOut, forGood }: Failing): { disk: Disk; count: () => number } {
   let count = 0;
-  const disk = wrapDisk(localDisk, async (name, run) => {
+  const disk = wrapDisk(nodeDisk, async (name, run) => {
     count++;
     if (count < at || (count > at && !forGood)) return run();
     if (count === at && carriedOut) await run();
@@ -55,14 +55,18 @@ interface Scenario {
   readonly name: string;
   /** What lies below the sync dir before. */
   readonly before: Record<string, string>;
-  readonly verdicts: Record<string, Verdict>;
-  readonly act: (place: Place, replica: Replica, judge: Judge) => Promise<unknown>;
+  readonly verdicts: Record<string, Resolution>;
+  readonly act: (
+    place: SyncDirLocation,
+    replica: Replica,
+    judge: ReplacedFileResolver,
+  ) => Promise<unknown>;
 }
 
 const landNew =
   (rest: string): Scenario['act'] =>
   async (place, replica, judge) =>
-    land(place, path(rest), await replica.receive('new'), judge);
+    placeFile(place, path(rest), await replica.receive('new'), judge);
 
 const scenarios: Scenario[] = [
   { name: 'a new file lands', before: {}, verdicts: {}, act: landNew('x/a') },
@@ -100,35 +104,35 @@ const scenarios: Scenario[] = [
     name: 'an old version is removed',
     before: { 'x/a': 'old' },
     verdicts: { old: 'trash' },
-    act: (place, _replica, judge) => remove(place, path('x/a'), judge),
+    act: (place, _replica, judge) => removeFile(place, path('x/a'), judge),
   },
   {
     name: 'an unknown file is removed',
     before: { 'x/a': 'unknown' },
-    verdicts: { unknown: 'return' },
-    act: (place, _replica, judge) => remove(place, path('x/a'), judge),
+    verdicts: { unknown: 'put-back-if-absent' },
+    act: (place, _replica, judge) => removeFile(place, path('x/a'), judge),
   },
   {
     name: 'what rsync kept aside is judged',
-    act: (place, _replica, judge) => judgeAside(place, 'call', 'replaced', judge),
+    act: (place, _replica, judge) => resolveReplacedFolder(place, 'call', 'replaced', judge),
     before: {
-      '.syncmedia/aside/call/a': 'old',
-      '.syncmedia/aside/call/x/b': 'lonely',
-      '.syncmedia/aside/call/x/c': 'current',
+      '.syncmedia/replaced/call/a': 'old',
+      '.syncmedia/replaced/call/x/b': 'lonely',
+      '.syncmedia/replaced/call/x/c': 'current',
       a: 'a',
       'x/c': 'c',
     },
-    verdicts: { old: 'trash', lonely: 'return', current: 'put-back', c: 'conflict' },
+    verdicts: { old: 'trash', lonely: 'put-back-if-absent', current: 'put-back', c: 'conflict' },
   },
   {
     name: 'an own copy is restored',
     before: { '.syncmedia/trash/n/x/a': 'current' },
     verdicts: {},
     act: async (place, _replica, judge) =>
-      land(
+      placeFile(
         place,
         path('x/a'),
-        (await findOwnCopy(place, path('x/a'), () => Promise.resolve(true))) ?? '',
+        (await findRecoverableCopy(place, path('x/a'), () => Promise.resolve(true))) ?? '',
         judge,
       ),
   },
@@ -165,9 +169,9 @@ describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
           await survive();
           // After a crash the host itself judges what was left, as often as it takes.
           await prepareAreas(replica.place);
-          await judgeLeftovers(replica.place, judge, 0);
+          await resolveLeftovers(replica.place, judge, 0);
           await survive();
-          expect(await readdir(`${replica.place.dirPath}/${areas.aside}`)).toEqual([]);
+          expect(await readdir(`${replica.place.dirPath}/${areas.replaced}`)).toEqual([]);
         } finally {
           await replica.remove();
         }
@@ -201,7 +205,7 @@ test.each(['land', 'remove'] as const)(
           const replica = await makeReplica();
           try {
             const left = newName();
-            await replica.put(`.syncmedia/aside/${left}/x/a`, 'left by a crash');
+            await replica.put(`.syncmedia/replaced/${left}/x/a`, 'left by a crash');
             if (occupied) await replica.put('x/a', 'before');
             const expected = [
               'left by a crash',
@@ -212,28 +216,32 @@ test.each(['land', 'remove'] as const)(
               acts.map((_act, index) => replica.receive(`received ${String(index)}`)),
             );
             const place = replica.on(
-              wrapDisk(localDisk, (name, run) =>
+              wrapDisk(nodeDisk, (name, run) =>
                 scheduler.schedule(Promise.resolve(), name).then(run),
               ),
             );
-            const judge: Judge = (_path, _found, by) => {
-              const verdicts: Verdict[] = [
+            const judge: ReplacedFileResolver = (_path, _found, by) => {
+              const verdicts: Resolution[] = [
                 'trash',
                 'conflict',
-                ...(by !== 'replaced' ? ['return' as const] : alone ? ['put-back' as const] : []),
+                ...(by !== 'replaced'
+                  ? ['put-back-if-absent' as const]
+                  : alone
+                    ? ['put-back' as const]
+                    : []),
               ];
               return Promise.resolve(verdicts[drawn.next().value % verdicts.length] ?? 'conflict');
             };
             const all = acts.map((act, index) => {
               switch (act) {
                 case 'land':
-                  return land(place, path('x/a'), received[index] ?? '', judge);
+                  return placeFile(place, path('x/a'), received[index] ?? '', judge);
                 case 'remove':
-                  return remove(place, path('x/a'), judge);
+                  return removeFile(place, path('x/a'), judge);
                 case 'judge':
-                  return judgeAside(place, left, 'leftover', judge);
+                  return resolveReplacedFolder(place, left, 'leftover', judge);
                 default:
-                  return judgeLeftovers(place, judge, 0);
+                  return resolveLeftovers(place, judge, 0);
               }
             });
             await scheduler.waitFor(Promise.allSettled(all));

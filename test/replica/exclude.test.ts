@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compileExclude, excludeArguments } from '../../src/replica/exclude.js';
+import { compileExclude, makeExcludeArguments } from '../../src/replica/exclude.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -43,7 +43,7 @@ async function askRsync(tree: Tree, patterns: readonly string[]): Promise<string
       '-r',
       '-8',
       '--out-format=%n',
-      ...excludeArguments(patterns),
+      ...makeExcludeArguments(patterns),
       '--',
       `${tree.at}/`,
       join(dir.path, 'nowhere'),
@@ -384,7 +384,7 @@ describe('compileExclude', () => {
         message: expect.stringContaining(JSON.stringify(pattern.slice(0, 300))) as string,
       });
       expect(() => compileExclude(['*.tmp', pattern])).toThrow(refusal);
-      expect(() => excludeArguments([pattern])).toThrow(refusal);
+      expect(() => makeExcludeArguments([pattern])).toThrow(refusal);
     },
   );
 
@@ -425,7 +425,7 @@ describe('compileExclude', () => {
     });
     const many = Array.from({ length: 4_000 }, () => 'a*'.repeat(2_000));
     expect(() => compileExclude(many)).toThrow(refusal);
-    expect(() => excludeArguments(many)).toThrow(refusal);
+    expect(() => makeExcludeArguments(many)).toThrow(refusal);
   });
 
   test('a pattern made to be slow is matched in the time of its length', () => {
@@ -435,7 +435,7 @@ describe('compileExclude', () => {
 });
 
 test('excludeArguments puts our own folder first, each pattern behind an equals sign', () => {
-  expect(excludeArguments(['-x', '*.tmp'])).toEqual([
+  expect(makeExcludeArguments(['-x', '*.tmp'])).toEqual([
     '--exclude=.syncmedia',
     '--exclude=-x',
     '--exclude=*.tmp',

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { areas, inPlace, prepareAreas } from '../../src/replica/areas.js';
+import { areas, resolveInDir, prepareAreas } from '../../src/replica/areas.js';
 import type { Disk } from '../../src/replica/disk.js';
 import { KnownAreas } from '../../src/replica/known-areas.js';
 import { makeOld, makeReplica } from './replica.js';
@@ -24,19 +24,19 @@ test('working folders that were found take one look, until something changes the
       return [await known.lacks(place), looks];
     };
     // The next change is seen by its date.
-    await makeOld(inPlace(place, areas.own));
+    await makeOld(resolveInDir(place, areas.own));
     expect(await look()).toEqual([false, 6]);
     expect(await look()).toEqual([false, 1]);
-    await rm(inPlace(place, areas.trash), { recursive: true });
+    await rm(resolveInDir(place, areas.trash), { recursive: true });
     expect((await look())[0]).toBe(true);
     expect((await look())[0]).toBe(true);
     await prepareAreas(place);
-    await makeOld(inPlace(place, areas.own));
+    await makeOld(resolveInDir(place, areas.own));
     expect((await look())[0]).toBe(false);
     expect(await look()).toEqual([false, 1]);
-    await rm(inPlace(place, areas.own), { recursive: true });
+    await rm(resolveInDir(place, areas.own), { recursive: true });
     expect((await look())[0]).toBe(true);
-    await mkdir(inPlace(place, areas.own));
+    await mkdir(resolveInDir(place, areas.own));
     expect((await look())[0]).toBe(true);
   } finally {
     await replica.remove();

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { NearDisks } from '../../src/replica/local-disks.js';
+import { LocalDisks } from '../../src/replica/local-disks.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
@@ -22,36 +22,36 @@ test.each([
   ['Btrfs, whose number has the highest bit', btrfs, true],
   ['NFS', nfs, false],
 ])('%s', async (_, type, isNear) => {
-  const disks = new NearDisks(() => Promise.resolve(type));
-  expect(disks.has('/srv/uploads')).toBe(false);
+  const disks = new LocalDisks(() => Promise.resolve(type));
+  expect(disks.isLocal('/srv/uploads')).toBe(false);
   await answered();
-  expect(disks.has('/srv/uploads')).toBe(isNear);
+  expect(disks.isLocal('/srv/uploads')).toBe(isNear);
 });
 
 test('one that cannot be asked is not near', async () => {
-  const disks = new NearDisks(() => Promise.reject(new Error('ENOENT')));
-  disks.has('/srv/uploads');
+  const disks = new LocalDisks(() => Promise.reject(new Error('ENOENT')));
+  disks.isLocal('/srv/uploads');
   await answered();
-  expect(disks.has('/srv/uploads')).toBe(false);
+  expect(disks.isLocal('/srv/uploads')).toBe(false);
 });
 
 test('it is asked once a minute, and the answer before that counts until then', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   let type = ext4,
     asked = 0;
-  const disks = new NearDisks(() => {
+  const disks = new LocalDisks(() => {
     asked++;
     return Promise.resolve(type);
   });
-  disks.has('/srv/uploads');
+  disks.isLocal('/srv/uploads');
   await answered();
   type = nfs;
-  expect(disks.has('/srv/uploads')).toBe(true);
+  expect(disks.isLocal('/srv/uploads')).toBe(true);
   expect(asked).toBe(1);
   vi.advanceTimersByTime(60_001);
-  expect(disks.has('/srv/uploads')).toBe(true);
+  expect(disks.isLocal('/srv/uploads')).toBe(true);
   await answered();
-  expect(disks.has('/srv/uploads')).toBe(false);
+  expect(disks.isLocal('/srv/uploads')).toBe(false);
   expect(asked).toBe(2);
 });
 
@@ -59,8 +59,8 @@ test.skipIf(process.platform !== 'linux')(
   "as the system tells (skipped where it is not Linux: the numbers are Linux's)",
   async () => {
     const dir = await makeTestDir();
-    const disks = new NearDisks();
-    await until(() => disks.has(dir.path));
+    const disks = new LocalDisks();
+    await until(() => disks.isLocal(dir.path));
     await dir.remove();
   },
 );

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { safePath } from '../../src/replica/paths.js';
-import { Root } from '../../src/replica/replica.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { SyncDir } from '../../src/model/words.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -13,13 +13,13 @@ import { makeTestDir } from '../harness/tmp.js';
 const run = promisify(execFile);
 
 export const uploads: SyncDir = {
-  path: safePath('uploads'),
+  path: requireSafePath('uploads'),
   exclude: ['*.tmp', 'cache/'],
   conflict: 'newer',
   onDelete: 'keep',
 };
 export const photos: SyncDir = {
-  path: safePath('uploads/photos'),
+  path: requireSafePath('uploads/photos'),
   exclude: [],
   conflict: 'newer',
   onDelete: 'keep',
@@ -28,7 +28,7 @@ export const dirs = new SyncDirs([uploads, photos]);
 
 /** A root with two marked sync dirs, one in the other. */
 export interface LocalRoot {
-  readonly root: Root;
+  readonly root: Replica;
   /** The absolute path of a name below the root. */
   at(this: void, name: string): string;
   put(this: void, path: string, content: string): Promise<void>;
@@ -43,9 +43,9 @@ export async function makeLocalRoot(): Promise<LocalRoot> {
   const dir = await makeTestDir();
   const at = (name: string): string => `${dir.path}/${name}`;
   await mkdir(at('uploads/photos'), { recursive: true });
-  for (const { path } of dirs.list) await writeMarker(localDisk, at(path), 'host-1', path);
+  for (const { path } of dirs.list) await writeMarker(nodeDisk, at(path), 'host-1', path);
   return {
-    root: new Root(dir.path, () => dirs, { me: () => 'host-1' }),
+    root: new Replica(dir.path, () => dirs, { me: () => 'host-1' }),
     at,
     put: async (path, content) => {
       await mkdir(at(path.slice(0, path.lastIndexOf('/'))), { recursive: true });

@@ -2,8 +2,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Disk } from '../../src/replica/disk.js';
-import { localDisk } from '../../src/replica/node-disk.js';
-import { checkName, findIgnoresCase } from '../../src/replica/names.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
+import { refuseCaseClash, detectIgnoresCase } from '../../src/replica/names.js';
 import { makeReplica, path, type Replica } from './replica.js';
 
 let replica: Replica;
@@ -14,17 +14,17 @@ afterEach(() => replica.remove());
 
 /** Finds a name whatever its case, as macOS does; the bytes lie on the real disk. */
 const ignoringCase: Disk = {
-  ...localDisk,
+  ...nodeDisk,
   stat: async (at) => {
     const names = await readdir(dirname(at)).catch(() => []);
     const found = names.find((name) => name.toLowerCase() === basename(at).toLowerCase());
-    return found === undefined ? undefined : localDisk.stat(join(dirname(at), found));
+    return found === undefined ? undefined : nodeDisk.stat(join(dirname(at), found));
   },
 };
 
 test('tells whether a disk ignores case', async () => {
-  expect(await findIgnoresCase(replica.place)).toBe(false);
-  expect(await findIgnoresCase(replica.on(ignoringCase))).toBe(true);
+  expect(await detectIgnoresCase(replica.place)).toBe(false);
+  expect(await detectIgnoresCase(replica.on(ignoringCase))).toBe(true);
 });
 
 test(
@@ -34,22 +34,22 @@ test(
     const place = { ...replica.on(ignoringCase), ignoresCase: true };
     await replica.put('Cat.jpg', 'meow');
     await mkdir(join(place.dirPath, 'Album'));
-    await expect(checkName(place, path('cat.JPG'))).rejects.toThrow(
+    await expect(refuseCaseClash(place, path('cat.JPG'))).rejects.toThrow(
       expect.objectContaining({
         code: 'BAD_PATH',
         message: expect.stringContaining('Cat.jpg') as string,
       }),
     );
-    await expect(checkName(place, path('album/dog.jpg'))).rejects.toThrow(
+    await expect(refuseCaseClash(place, path('album/dog.jpg'))).rejects.toThrow(
       expect.objectContaining({ code: 'BAD_PATH' }),
     );
-    await checkName(place, path('Cat.jpg'));
-    await checkName(place, path('Album/dog.jpg'));
-    await checkName(place, path('new/dog.jpg'));
+    await refuseCaseClash(place, path('Cat.jpg'));
+    await refuseCaseClash(place, path('Album/dog.jpg'));
+    await refuseCaseClash(place, path('new/dog.jpg'));
   },
 );
 
 test('where it does not, both may lie there', async () => {
   await replica.put('Cat.jpg', 'meow');
-  await checkName(replica.place, path('cat.JPG'));
+  await refuseCaseClash(replica.place, path('cat.JPG'));
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { asOtherUser, isRoot } from './other-user.js';
 
@@ -25,7 +25,7 @@ describe('stat', () => {
     await utimes(at('file'), 1_600_000_000.25, 1_600_000_000.25);
     await symlink(at('file'), at('link'));
     await run('mkfifo', ['--', at('fifo')]);
-    const file = await localDisk.stat(at('file'));
+    const file = await nodeDisk.stat(at('file'));
     expect(file).toEqual({
       kind: 'file',
       mode: 0o640,
@@ -35,51 +35,51 @@ describe('stat', () => {
       gid: (await stat(at('file'))).gid,
       stamp: expect.stringMatching(/^\d+ \d+$/) as string,
     });
-    expect((await localDisk.stat(at('link')))?.kind).toBe('symlink');
-    expect((await localDisk.stat(at('fifo')))?.kind).toBe('other');
-    expect((await localDisk.stat(dir.path))?.kind).toBe('directory');
+    expect((await nodeDisk.stat(at('link')))?.kind).toBe('symlink');
+    expect((await nodeDisk.stat(at('fifo')))?.kind).toBe('other');
+    expect((await nodeDisk.stat(dir.path))?.kind).toBe('directory');
   });
 
   test('an mtime before 1970 is rounded down, as rsync sees it', async () => {
     await writeFile(at('old'), '');
     await run('touch', ['-d', '@-1.5', '--', at('old')]);
-    expect(await localDisk.stat(at('old'))).toMatchObject({ mtime: -2, nanos: 500_000_000 });
+    expect(await nodeDisk.stat(at('old'))).toMatchObject({ mtime: -2, nanos: 500_000_000 });
   });
 
   test('absence: nothing there, a file on the way, a name longer than any', async () => {
     await writeFile(at('file'), '');
-    expect(await localDisk.stat(at('missing'))).toBeUndefined();
-    expect(await localDisk.stat(at('missing/a'))).toBeUndefined();
-    expect(await localDisk.stat(at('file/a'))).toBeUndefined();
-    expect(await localDisk.stat(at('a'.repeat(256)))).toBeUndefined();
+    expect(await nodeDisk.stat(at('missing'))).toBeUndefined();
+    expect(await nodeDisk.stat(at('missing/a'))).toBeUndefined();
+    expect(await nodeDisk.stat(at('file/a'))).toBeUndefined();
+    expect(await nodeDisk.stat(at('a'.repeat(256)))).toBeUndefined();
   });
 });
 
 test('list leaves out names that are not UTF-8', async () => {
   await writeFile(at('é'), '');
   await writeFile(Buffer.concat([Buffer.from(`${dir.path}/b`), Buffer.from([0xff])]), '');
-  expect(await localDisk.list(dir.path)).toEqual(['é']);
-  expect(await localDisk.list(at('missing'))).toBeUndefined();
-  expect(await localDisk.list(at('é'))).toBeUndefined();
+  expect(await nodeDisk.list(dir.path)).toEqual(['é']);
+  expect(await nodeDisk.list(at('missing'))).toBeUndefined();
+  expect(await nodeDisk.list(at('é'))).toBeUndefined();
 });
 
 test('realPath resolves symlinks', async () => {
   await mkdir(at('real'));
   await symlink(at('real'), at('link'));
-  expect(await localDisk.realPath(at('link'))).toBe(at('real'));
-  expect(await localDisk.realPath(at('missing'))).toBeUndefined();
+  expect(await nodeDisk.realPath(at('link'))).toBe(at('real'));
+  expect(await nodeDisk.realPath(at('missing'))).toBeUndefined();
 });
 
 describe('makeDirectory', () => {
   test('makes one with exactly this mode, and is fine with one that is there', async () => {
     const umask = process.umask(0o077);
     try {
-      expect(await localDisk.makeDirectory(at('new'), 0o755)).toBe(true);
+      expect(await nodeDisk.makeDirectory(at('new'), 0o755)).toBe(true);
     } finally {
       process.umask(umask);
     }
     expect((await stat(at('new'))).mode & 0o777).toBe(0o755);
-    expect(await localDisk.makeDirectory(at('new'), 0o700)).toBe(true);
+    expect(await nodeDisk.makeDirectory(at('new'), 0o700)).toBe(true);
     expect((await stat(at('new'))).mode & 0o777).toBe(0o755);
   });
 
@@ -87,58 +87,58 @@ describe('makeDirectory', () => {
     await chmod(dir.path, 0o2755);
     const umask = process.umask(0o077);
     try {
-      await localDisk.makeDirectory(at('new'), 0o755);
+      await nodeDisk.makeDirectory(at('new'), 0o755);
     } finally {
       process.umask(umask);
     }
-    await localDisk.makeDirectory(at('own'), 0o700);
+    await nodeDisk.makeDirectory(at('own'), 0o700);
     expect([(await stat(at('new'))).mode & 0o7777, (await stat(at('own'))).mode & 0o7777]).toEqual([
       0o2755, 0o2700,
     ]);
   });
 
   test('false where its parent is missing; a file or a symlink is no directory', async () => {
-    expect(await localDisk.makeDirectory(at('missing/new'), 0o755)).toBe(false);
+    expect(await nodeDisk.makeDirectory(at('missing/new'), 0o755)).toBe(false);
     await writeFile(at('file'), '');
     await symlink(dir.path, at('link'));
-    await expect(localDisk.makeDirectory(at('file'), 0o755)).rejects.toThrow(failure('NOT_A_FILE'));
-    await expect(localDisk.makeDirectory(at('link'), 0o755)).rejects.toThrow(failure('NOT_A_FILE'));
+    await expect(nodeDisk.makeDirectory(at('file'), 0o755)).rejects.toThrow(failure('NOT_A_FILE'));
+    await expect(nodeDisk.makeDirectory(at('link'), 0o755)).rejects.toThrow(failure('NOT_A_FILE'));
   });
 });
 
 describe('link and rename', () => {
   test('link replaces nothing and tells absence from a missing place', async () => {
     await writeFile(at('a'), 'a');
-    expect(await localDisk.link(at('a'), at('b'))).toBe('linked');
+    expect(await nodeDisk.link(at('a'), at('b'))).toBe('linked');
     expect((await stat(at('b'))).ino).toBe((await stat(at('a'))).ino);
-    expect(await localDisk.link(at('a'), at('b'))).toBe('exists');
-    expect(await localDisk.link(at('missing'), at('c'))).toBe('absent');
-    await expect(localDisk.link(at('a'), at('missing/c'))).rejects.toThrow(failure('LINK_FAILED'));
-    await expect(localDisk.link(dir.path, at('c'))).rejects.toThrow(failure('LINK_FAILED'));
+    expect(await nodeDisk.link(at('a'), at('b'))).toBe('exists');
+    expect(await nodeDisk.link(at('missing'), at('c'))).toBe('absent');
+    await expect(nodeDisk.link(at('a'), at('missing/c'))).rejects.toThrow(failure('LINK_FAILED'));
+    await expect(nodeDisk.link(dir.path, at('c'))).rejects.toThrow(failure('LINK_FAILED'));
   });
 
   test('rename replaces and tells absence from a missing place', async () => {
     await writeFile(at('a'), 'a');
     await writeFile(at('b'), 'b');
-    expect(await localDisk.rename(at('a'), at('b'))).toBe(true);
+    expect(await nodeDisk.rename(at('a'), at('b'))).toBe(true);
     expect(await readFile(at('b'), 'utf8')).toBe('a');
-    expect(await localDisk.rename(at('a'), at('c'))).toBe(false);
-    await expect(localDisk.rename(at('b'), at('missing/c'))).rejects.toThrow(
+    expect(await nodeDisk.rename(at('a'), at('c'))).toBe(false);
+    await expect(nodeDisk.rename(at('b'), at('missing/c'))).rejects.toThrow(
       failure('TRANSFER_FAILED'),
     );
     await mkdir(at('d'));
-    await expect(localDisk.rename(at('b'), at('d'))).rejects.toThrow(failure('NOT_A_FILE'));
+    await expect(nodeDisk.rename(at('b'), at('d'))).rejects.toThrow(failure('NOT_A_FILE'));
   });
 });
 
 test('remove and removeDirectory', async () => {
   await mkdir(at('full'));
   await writeFile(at('full/a'), '');
-  expect(await localDisk.removeDirectory(at('full'))).toBe(false);
-  await localDisk.remove(at('full/a'));
-  await localDisk.remove(at('full/a'));
-  expect(await localDisk.removeDirectory(at('full'))).toBe(true);
-  expect(await localDisk.removeDirectory(at('full'))).toBe(true);
+  expect(await nodeDisk.removeDirectory(at('full'))).toBe(false);
+  await nodeDisk.remove(at('full/a'));
+  await nodeDisk.remove(at('full/a'));
+  expect(await nodeDisk.removeDirectory(at('full'))).toBe(true);
+  expect(await nodeDisk.removeDirectory(at('full'))).toBe(true);
 });
 
 describe('reading', () => {
@@ -147,12 +147,12 @@ describe('reading', () => {
     await writeFile(at('big'), Buffer.alloc(64 * 1024 + 1));
     await symlink(at('a'), at('link'));
     await run('mkfifo', ['--', at('fifo')]);
-    expect(await localDisk.readText(at('a'))).toBe('é\n');
-    expect(await localDisk.readText(at('missing'))).toBeUndefined();
-    await expect(localDisk.readText(at('big'))).rejects.toThrow(failure('TRANSFER_FAILED'));
-    await expect(localDisk.readText(at('link'))).rejects.toThrow(failure('NOT_A_FILE'));
-    await expect(localDisk.readText(at('fifo'))).rejects.toThrow(failure('NOT_A_FILE'));
-    await expect(localDisk.readText(dir.path)).rejects.toThrow(failure('NOT_A_FILE'));
+    expect(await nodeDisk.readText(at('a'))).toBe('é\n');
+    expect(await nodeDisk.readText(at('missing'))).toBeUndefined();
+    await expect(nodeDisk.readText(at('big'))).rejects.toThrow(failure('TRANSFER_FAILED'));
+    await expect(nodeDisk.readText(at('link'))).rejects.toThrow(failure('NOT_A_FILE'));
+    await expect(nodeDisk.readText(at('fifo'))).rejects.toThrow(failure('NOT_A_FILE'));
+    await expect(nodeDisk.readText(dir.path)).rejects.toThrow(failure('NOT_A_FILE'));
   });
 
   test('hash, up to its limit', async () => {
@@ -160,10 +160,10 @@ describe('reading', () => {
     await writeFile(at('a'), content);
     await writeFile(at('empty'), '');
     const sha256 = createHash('sha256').update(content).digest('hex');
-    expect(await localDisk.hash(at('a'), 700_000)).toBe(sha256);
-    expect(await localDisk.hash(at('a'), 699_999)).toBeUndefined();
-    expect(await localDisk.hash(at('missing'), 1)).toBeUndefined();
-    expect(await localDisk.hash(at('empty'), 0)).toBe(createHash('sha256').digest('hex'));
+    expect(await nodeDisk.hash(at('a'), 700_000)).toBe(sha256);
+    expect(await nodeDisk.hash(at('a'), 699_999)).toBeUndefined();
+    expect(await nodeDisk.hash(at('missing'), 1)).toBeUndefined();
+    expect(await nodeDisk.hash(at('empty'), 0)).toBe(createHash('sha256').digest('hex'));
   });
 });
 
@@ -171,12 +171,12 @@ describe('writeNew', () => {
   test('writes only a new file, with exactly this mode', async () => {
     const umask = process.umask(0o077);
     try {
-      await localDisk.writeNew(at('a'), Buffer.from('first'), 0o644);
+      await nodeDisk.writeNew(at('a'), Buffer.from('first'), 0o644);
     } finally {
       process.umask(umask);
     }
     expect((await stat(at('a'))).mode & 0o777).toBe(0o644);
-    await expect(localDisk.writeNew(at('a'), Buffer.from('second'), 0o600)).rejects.toThrow(
+    await expect(nodeDisk.writeNew(at('a'), Buffer.from('second'), 0o600)).rejects.toThrow(
       failure('TRANSFER_FAILED'),
     );
     expect(await readFile(at('a'), 'utf8')).toBe('first');
@@ -191,9 +191,9 @@ describe('writeNew', () => {
     if (!mounted) skip('no file system can be mounted here');
     try {
       await expect(
-        localDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600),
+        nodeDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600),
       ).rejects.toThrow(failure('DISK_FULL'));
-      expect(await localDisk.list(at('small'))).toEqual([]);
+      expect(await nodeDisk.list(at('small'))).toEqual([]);
     } finally {
       await run('umount', ['--', at('small')]);
     }
@@ -206,15 +206,13 @@ test('what this user may not do is told as such', async () => {
   await chmod(dir.path, 0o755);
   await asOtherUser(at('closed'), async () => {
     const denied = failure('PERMISSION_DENIED');
-    await expect(localDisk.stat(at('closed/a'))).rejects.toThrow(denied);
-    await expect(localDisk.list(at('closed'))).rejects.toThrow(denied);
-    await expect(localDisk.writeNew(at('closed/b'), Buffer.from(''), 0o600)).rejects.toThrow(
-      denied,
-    );
-    await expect(localDisk.makeDirectory(at('closed/c'), 0o755)).rejects.toThrow(denied);
-    await expect(localDisk.remove(at('closed/a'))).rejects.toThrow(denied);
-    await expect(localDisk.rename(at('closed/a'), at('closed/b'))).rejects.toThrow(denied);
-    await expect(localDisk.link(at('closed/a'), at('closed/b'))).rejects.toThrow(
+    await expect(nodeDisk.stat(at('closed/a'))).rejects.toThrow(denied);
+    await expect(nodeDisk.list(at('closed'))).rejects.toThrow(denied);
+    await expect(nodeDisk.writeNew(at('closed/b'), Buffer.from(''), 0o600)).rejects.toThrow(denied);
+    await expect(nodeDisk.makeDirectory(at('closed/c'), 0o755)).rejects.toThrow(denied);
+    await expect(nodeDisk.remove(at('closed/a'))).rejects.toThrow(denied);
+    await expect(nodeDisk.rename(at('closed/a'), at('closed/b'))).rejects.toThrow(denied);
+    await expect(nodeDisk.link(at('closed/a'), at('closed/b'))).rejects.toThrow(
       failure('LINK_FAILED'),
     );
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hasCode } from '../../src/model/errors.js';
-import { asPathBelow, isSafePath, quotePath, safePath } from '../../src/replica/paths.js';
+import { hasErrorCode } from '../../src/model/errors.js';
+import { toPathBelow, isSafePath, quotePath, requireSafePath } from '../../src/replica/paths.js';
 
 const unsafe: [why: string, value: string][] = [
   ['empty', ''],
@@ -48,7 +48,7 @@ const safe = [
 describe('safePath', () => {
   test.each(unsafe)('refuses %s', (_why, value) => {
     expect(isSafePath(value)).toBe(false);
-    expect(() => safePath(value)).toThrow(
+    expect(() => requireSafePath(value)).toThrow(
       expect.objectContaining({
         code: 'BAD_PATH',
         message: expect.stringContaining(quotePath(value)) as string,
@@ -57,7 +57,7 @@ describe('safePath', () => {
   });
 
   test.each(safe)('takes %j as it is', (value) => {
-    expect(safePath(value)).toBe(value);
+    expect(requireSafePath(value)).toBe(value);
   });
 
   test('what it takes, appended to a root, never leaves it', () => {
@@ -93,11 +93,11 @@ describe('safePath', () => {
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         let thrown: unknown;
         try {
-          safePath(value);
+          requireSafePath(value);
         } catch (error) {
           thrown = error;
         }
-        expect(hasCode(thrown, 'BAD_PATH')).toBe(!isSafePath(value));
+        expect(hasErrorCode(thrown, 'BAD_PATH')).toBe(!isSafePath(value));
       }),
     );
   });
@@ -116,7 +116,7 @@ describe('asPathBelow', () => {
     ['/srv/app', 'uploads/a', undefined],
     ['/srv/app', '/srv/app/uploads/.syncmedia/id', undefined],
   ])('below %s, %s is %s', (root, absolute, path) => {
-    expect(asPathBelow(root, absolute)).toBe(path);
+    expect(toPathBelow(root, absolute)).toBe(path);
   });
 });
 

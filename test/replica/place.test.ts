@@ -15,11 +15,11 @@ import {
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SyncMediaError } from '../../src/model/errors.js';
-import type { Disk, Judge } from '../../src/replica/disk.js';
+import type { Disk, ReplacedFileResolver } from '../../src/replica/disk.js';
 import { areas, newName, prepareAreas } from '../../src/replica/areas.js';
-import { land, remove } from '../../src/replica/place.js';
-import { makeParents } from '../../src/replica/parents.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { placeFile, removeFile } from '../../src/replica/place.js';
+import { makeParentDirs } from '../../src/replica/parents.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { isRoot } from './other-user.js';
 import { judgeBy, makeReplica, path, type Replica } from './replica.js';
 
@@ -33,9 +33,9 @@ beforeEach(async () => {
 afterEach(() => replica.remove());
 
 const failure = (code: string): unknown => expect.objectContaining({ code });
-const neverAsked: Judge = () => Promise.reject(new Error('nothing was replaced'));
+const neverAsked: ReplacedFileResolver = () => Promise.reject(new Error('nothing was replaced'));
 const leftInAreas = async (): Promise<string[]> =>
-  (await Promise.all([areas.aside, areas.tmp].map((area) => readdir(at(area))))).flat();
+  (await Promise.all([areas.replaced, areas.tmp].map((area) => readdir(at(area))))).flat();
 
 describe('newName', () => {
   test('sorts by time, and no two are the same', () => {
@@ -54,7 +54,7 @@ describe('prepareAreas', () => {
     await expect(prepareAreas({ ...replica.place, dirPath: at('missing') })).rejects.toThrow(
       failure('NO_MARKER'),
     );
-    expect(await localDisk.stat(at('missing'))).toBeUndefined();
+    expect(await nodeDisk.stat(at('missing'))).toBeUndefined();
   });
 });
 
@@ -62,17 +62,17 @@ describe('makeParents', () => {
   test('makes what is missing, 0755, and looks at each directory of a batch once', async () => {
     const looked: string[] = [];
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       stat: (name) => {
         looked.push(name);
-        return localDisk.stat(name);
+        return nodeDisk.stat(name);
       },
     };
     const known = new Set<string>();
-    await makeParents(replica.on(disk), path('x/y/a'), known);
+    await makeParentDirs(replica.on(disk), path('x/y/a'), known);
     expect((await stat(at('x/y'))).mode & 0o777).toBe(0o755);
-    await makeParents(replica.on(disk), path('x/y/b'), known);
-    await makeParents(replica.on(disk), path('x/z/b'), known);
+    await makeParentDirs(replica.on(disk), path('x/y/b'), known);
+    await makeParentDirs(replica.on(disk), path('x/z/b'), known);
     expect(looked).toEqual([at('x'), at('x/y'), at('x/z')]);
   });
 
@@ -80,16 +80,18 @@ describe('makeParents', () => {
     await mkdir(at('real'));
     await symlink('real', at('link'));
     await replica.put('file', '');
-    await expect(makeParents(replica.place, path('link/a'))).rejects.toThrow(
+    await expect(makeParentDirs(replica.place, path('link/a'))).rejects.toThrow(
       failure('SYMLINK_IN_PATH'),
     );
-    await expect(makeParents(replica.place, path('link/new/a'))).rejects.toThrow(
+    await expect(makeParentDirs(replica.place, path('link/new/a'))).rejects.toThrow(
       failure('SYMLINK_IN_PATH'),
     );
-    await expect(makeParents(replica.place, path('file/a'))).rejects.toThrow(failure('NOT_A_FILE'));
-    await expect(makeParents({ ...replica.place, dir: path('photos') }, path('a'))).rejects.toThrow(
-      failure('BAD_PATH'),
+    await expect(makeParentDirs(replica.place, path('file/a'))).rejects.toThrow(
+      failure('NOT_A_FILE'),
     );
+    await expect(
+      makeParentDirs({ ...replica.place, dir: path('photos') }, path('a')),
+    ).rejects.toThrow(failure('BAD_PATH'));
     expect(await readdir(at('real'))).toEqual([]);
   });
 });
@@ -97,7 +99,7 @@ describe('makeParents', () => {
 describe('land', () => {
   test('a new file, in directories that are missing', async () => {
     expect(
-      await land(replica.place, path('x/y/a.jpg'), await replica.receive('new'), neverAsked),
+      await placeFile(replica.place, path('x/y/a.jpg'), await replica.receive('new'), neverAsked),
     ).toEqual([]);
     expect(await replica.files()).toEqual({ 'x/y/a.jpg': 'new' });
     expect(await leftInAreas()).toEqual([]);
@@ -108,23 +110,28 @@ describe('land', () => {
     ['conflict', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
     ['drop', { 'x/a.jpg': 'new' }],
     // The path is not empty, so nothing is returned to it.
-    ['return', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
+    ['put-back-if-absent', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
     // What was just landed is put aside in turn, and judged.
     ['put-back', { '.syncmedia/conflicts/*/x/a.jpg': 'new', 'x/a.jpg': 'before' }],
-  ] as const)('replaces, and what was replaced is judged: %s', async (verdict, files) => {
+  ] as const)('replaces, and what was replaced is judged: %s', async (resolution, files) => {
     await replica.put('x/a.jpg', 'before');
     const asked: unknown[] = [];
-    const judge: Judge = async (about, found, by, hash) => {
+    const judge: ReplacedFileResolver = async (about, found, by, hash) => {
       asked.push([about, found.size, by]);
-      return judgeBy({ before: verdict, new: 'conflict' })(about, found, by, hash);
+      return judgeBy({ before: resolution, new: 'conflict' })(about, found, by, hash);
     };
-    const judged = await land(replica.place, path('x/a.jpg'), await replica.receive('new'), judge);
+    const judged = await placeFile(
+      replica.place,
+      path('x/a.jpg'),
+      await replica.receive('new'),
+      judge,
+    );
     expect(await replica.files()).toEqual(files);
     expect(asked[0]).toEqual([path('x/a.jpg'), 6, 'replaced']);
     expect(judged[0]).toMatchObject({
       path: path('x/a.jpg'),
-      verdict: verdict === 'return' ? 'conflict' : verdict,
-      found: { size: 6 },
+      resolution: resolution === 'put-back-if-absent' ? 'conflict' : resolution,
+      info: { size: 6 },
     });
     for (const { keptAs } of judged)
       if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
@@ -133,7 +140,7 @@ describe('land', () => {
 
   test('a judge who would put back for ever ends with a conflict', async () => {
     await replica.put('a', 'before');
-    await land(
+    await placeFile(
       replica.place,
       path('a'),
       await replica.receive('new'),
@@ -148,9 +155,9 @@ describe('land', () => {
     await replica.put('a', 'same');
     const tmp = `${areas.tmp}/${newName()}`;
     await link(at('a'), at(tmp));
-    await land(replica.place, path('a'), at(tmp), judgeBy({ same: 'put-back' }));
+    await placeFile(replica.place, path('a'), at(tmp), judgeBy({ same: 'put-back' }));
     expect(await readFile(at('a'), 'utf8')).toBe('same');
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('odd and very long names', async () => {
@@ -164,7 +171,7 @@ describe('land', () => {
       `${'d'.repeat(250)}/${'f'.repeat(255)}`,
     ]) {
       await replica.put(name, 'before');
-      await land(
+      await placeFile(
         replica.place,
         path(name),
         await replica.receive('new'),
@@ -180,38 +187,38 @@ describe('land', () => {
     await symlink('directory', at('link'));
     await run('mkfifo', ['--', at('fifo')]);
     for (const name of ['directory', 'link', 'fifo']) {
-      const before = await localDisk.stat(at(name));
+      const before = await nodeDisk.stat(at(name));
       await expect(
-        land(replica.place, path(name), await replica.receive('new'), neverAsked),
+        placeFile(replica.place, path(name), await replica.receive('new'), neverAsked),
       ).rejects.toThrow(failure('NOT_A_FILE'));
       if (name !== 'directory')
-        await expect(remove(replica.place, path(name), neverAsked)).rejects.toThrow(
+        await expect(removeFile(replica.place, path(name), neverAsked)).rejects.toThrow(
           failure('NOT_A_FILE'),
         );
-      expect(await localDisk.stat(at(name))).toEqual(before);
+      expect(await nodeDisk.stat(at(name))).toEqual(before);
     }
     await expect(
-      land(replica.place, path('link/a'), await replica.receive('new'), neverAsked),
+      placeFile(replica.place, path('link/a'), await replica.receive('new'), neverAsked),
     ).rejects.toThrow(failure('SYMLINK_IN_PATH'));
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('a symlink swapped in at the last moment is kept as a conflict, not followed', async () => {
     await replica.put('a', 'before');
     await replica.put('secret', 'secret');
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       link: async (from, to) => {
         if (from === at('a')) {
           await rm(from);
           await symlink('secret', from);
         }
-        return localDisk.link(from, to);
+        return nodeDisk.link(from, to);
       },
     };
-    await land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked);
+    await placeFile(replica.on(disk), path('a'), await replica.receive('new'), neverAsked);
     const [kept] = await readdir(at(areas.conflicts));
-    expect((await localDisk.stat(at(`${areas.conflicts}/${kept ?? ''}/a`)))?.kind).toBe('symlink');
+    expect((await nodeDisk.stat(at(`${areas.conflicts}/${kept ?? ''}/a`)))?.kind).toBe('symlink');
     expect(await readFile(at('a'), 'utf8')).toBe('new');
     expect(await readFile(at('secret'), 'utf8')).toBe('secret');
   });
@@ -219,45 +226,45 @@ describe('land', () => {
   test('a received file that is gone replaces nothing and leaves nothing aside', async () => {
     await replica.put('a', 'before');
     await expect(
-      land(replica.place, path('a'), at(`${areas.tmp}/gone`), neverAsked),
+      placeFile(replica.place, path('a'), at(`${areas.tmp}/gone`), neverAsked),
     ).rejects.toThrow(failure('TRANSFER_FAILED'));
     await expect(
-      land(replica.place, path('b'), at(`${areas.tmp}/gone`), neverAsked),
+      placeFile(replica.place, path('b'), at(`${areas.tmp}/gone`), neverAsked),
     ).rejects.toThrow(failure('TRANSFER_FAILED'));
     expect(await replica.files()).toEqual({ a: 'before' });
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('a rename whose answer was lost and which then finds the file gone destroys nothing', async () => {
     await replica.put('a', 'before');
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       replace: async (...given) => {
-        await localDisk.replace(...given);
-        return localDisk.replace(...given);
+        await nodeDisk.replace(...given);
+        return nodeDisk.replace(...given);
       },
     };
     await expect(
-      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+      placeFile(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
     ).rejects.toThrow(failure('TRANSFER_FAILED'));
-    expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
+    expect(await replica.files()).toEqual({ '.syncmedia/replaced/*/a': 'before', a: 'new' });
   });
 
   test('where linking fails nothing is renamed; a path where nothing is takes a file all the same', async () => {
     await replica.put('a', 'before');
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       link: (from) => Promise.reject(new SyncMediaError('LINK_FAILED', `no links here: ${from}`)),
     };
     await expect(
-      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+      placeFile(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
     ).rejects.toThrow(failure('LINK_FAILED'));
     expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before' });
     expect(
-      await land(replica.on(disk), path('b'), await replica.receive('new b'), neverAsked),
+      await placeFile(replica.on(disk), path('b'), await replica.receive('new b'), neverAsked),
     ).toEqual([]);
     expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before', b: 'new b' });
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test.runIf(isRoot)(
@@ -269,40 +276,40 @@ describe('land', () => {
         skip('this kernel lets everyone link');
       await replica.put('a', 'before');
       await chmod(at('a'), 0o644);
-      for (const name of ['..', '.', '.syncmedia', areas.tmp, areas.aside])
+      for (const name of ['..', '.', '.syncmedia', areas.tmp, areas.replaced])
         await chown(at(name), 65534, 65534);
       const tmp = await replica.receive('new');
       await chown(tmp, 65534, 65534);
       process.seteuid?.(65534);
       try {
-        await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
+        await expect(placeFile(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
           failure('LINK_FAILED'),
         );
       } finally {
         process.seteuid?.(0);
       }
       expect(await replica.files()).toEqual({ '.syncmedia/tmp/*': 'new', a: 'before' });
-      expect(await readdir(at(areas.aside))).toEqual([]);
+      expect(await readdir(at(areas.replaced))).toEqual([]);
     },
   );
 
   test('what the app puts there after the look is kept and judged like what it replaced', async () => {
     await replica.put('a', 'before');
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       replace: async (...given) => {
         await replica.put('written', 'by the app');
         await rename(at('written'), at('a'));
-        return localDisk.replace(...given);
+        return nodeDisk.replace(...given);
       },
     };
-    const judged = await land(
+    const judged = await placeFile(
       replica.on(disk),
       path('a'),
       await replica.receive('new'),
       judgeBy({ before: 'trash', 'by the app': 'conflict' }),
     );
-    expect(judged.map(({ verdict }) => verdict)).toEqual(['trash', 'conflict']);
+    expect(judged.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
     expect(await replica.files()).toEqual({
       '.syncmedia/trash/*/a': 'before',
       '.syncmedia/conflicts/*/a': 'by the app',
@@ -314,48 +321,48 @@ describe('land', () => {
   test('a directory that may not be written leaves no second name at every try', async () => {
     await replica.put('x/a', 'before');
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       replace: () => Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'read-only.')),
     };
     await expect(
-      land(replica.on(disk), path('x/a'), await replica.receive('new'), neverAsked),
+      placeFile(replica.on(disk), path('x/a'), await replica.receive('new'), neverAsked),
     ).rejects.toThrow(failure('PERMISSION_DENIED'));
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
     expect(await readFile(at('x/a'), 'utf8')).toBe('before');
   });
 
   test('a path that others fill and empty all the time is given up, with nothing lost', async () => {
     const disk: Disk = {
-      ...localDisk,
+      ...nodeDisk,
       link: async (from, to) => {
         if (to === at('a')) await writeFile(to, 'theirs');
         else if (from === at('a')) await rename(from, at(`taken-${newName()}`));
-        return localDisk.link(from, to);
+        return nodeDisk.link(from, to);
       },
     };
     await expect(
-      land(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
+      placeFile(replica.on(disk), path('a'), await replica.receive('new'), neverAsked),
     ).rejects.toThrow(failure('LINK_FAILED'));
     expect(await replica.contents()).toEqual(['new', ...Array.from({ length: 5 }, () => 'theirs')]);
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('a judge that fails leaves the replaced file aside', async () => {
     await replica.put('a', 'before');
     await expect(
-      land(replica.place, path('a'), await replica.receive('new'), () =>
+      placeFile(replica.place, path('a'), await replica.receive('new'), () =>
         Promise.reject(new Error('no database')),
       ),
     ).rejects.toThrow('no database');
-    expect(await replica.files()).toEqual({ '.syncmedia/aside/*/a': 'before', a: 'new' });
+    expect(await replica.files()).toEqual({ '.syncmedia/replaced/*/a': 'before', a: 'new' });
   });
 
   test('an area that somebody removed is made anew', async () => {
     await replica.put('a', 'before');
     await replica.put(areas.marker, 'of this host');
     const tmp = await replica.receive('new');
-    for (const area of [areas.aside, areas.trash]) await rm(at(area), { recursive: true });
-    await land(replica.place, path('a'), tmp, () => Promise.resolve('trash'));
+    for (const area of [areas.replaced, areas.trash]) await rm(at(area), { recursive: true });
+    await placeFile(replica.place, path('a'), tmp, () => Promise.resolve('trash'));
     expect(await replica.files()).toEqual({
       '.syncmedia/id': 'of this host',
       '.syncmedia/trash/*/a': 'before',
@@ -366,8 +373,8 @@ describe('land', () => {
   test('where the marker is missing too that is told, and nothing is replaced', async () => {
     await replica.put('a', 'before');
     const tmp = await replica.receive('new');
-    await rm(at(areas.aside), { recursive: true });
-    await expect(land(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
+    await rm(at(areas.replaced), { recursive: true });
+    await expect(placeFile(replica.place, path('a'), tmp, neverAsked)).rejects.toThrow(
       failure('NO_MARKER'),
     );
     expect(await readFile(at('a'), 'utf8')).toBe('before');
@@ -378,7 +385,7 @@ describe('land', () => {
     const tmp = await replica.receive('new');
     await rename(tmp, at('finished'));
     await rm(at(areas.own), { recursive: true });
-    await expect(land(replica.place, path('a'), at('finished'), neverAsked)).rejects.toThrow(
+    await expect(placeFile(replica.place, path('a'), at('finished'), neverAsked)).rejects.toThrow(
       failure('NO_MARKER'),
     );
     expect(await replica.files()).toEqual({ a: 'before', finished: 'new' });
@@ -393,7 +400,7 @@ describe('remove', () => {
       await replica.put('directory/a', 'below');
       await replica.put('file', 'in the way');
       for (const name of ['directory', 'file/a'])
-        expect(await remove(replica.place, path(name), neverAsked)).toEqual([]);
+        expect(await removeFile(replica.place, path(name), neverAsked)).toEqual([]);
       expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
     },
   );
@@ -402,31 +409,31 @@ describe('remove', () => {
     ['trash', { '.syncmedia/trash/*/x/a': 'before' }],
     ['conflict', { '.syncmedia/conflicts/*/x/a': 'before' }],
     ['drop', {}],
-    ['return', { 'x/a': 'before' }],
+    ['put-back-if-absent', { 'x/a': 'before' }],
     ['put-back', { 'x/a': 'before' }],
-  ] as const)('takes the file away and has it judged: %s', async (verdict, files) => {
+  ] as const)('takes the file away and has it judged: %s', async (resolution, files) => {
     await replica.put('x/a', 'before');
     const by: string[] = [];
-    const judged = await remove(replica.place, path('x/a'), (_path, _found, why) => {
+    const judged = await removeFile(replica.place, path('x/a'), (_path, _found, why) => {
       by.push(why);
-      return Promise.resolve(verdict);
+      return Promise.resolve(resolution);
     });
     expect(by).toEqual(['removed']);
-    expect(judged).toMatchObject([{ path: path('x/a'), verdict }]);
+    expect(judged).toMatchObject([{ path: path('x/a'), resolution }]);
     expect(await replica.files()).toEqual(files);
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('where nothing is there is nothing to do', async () => {
-    expect(await remove(replica.place, path('a'), neverAsked)).toEqual([]);
-    expect(await remove(replica.place, path('x/y/a'), neverAsked)).toEqual([]);
+    expect(await removeFile(replica.place, path('a'), neverAsked)).toEqual([]);
+    expect(await removeFile(replica.place, path('x/y/a'), neverAsked)).toEqual([]);
     expect(await readdir(replica.place.dirPath)).toEqual(['.syncmedia']);
   });
 
   test('never reaches through a symlink', async () => {
     await replica.put('../secret/a', 'secret');
     await symlink('../secret', at('link'));
-    await expect(remove(replica.place, path('link/a'), neverAsked)).rejects.toThrow(
+    await expect(removeFile(replica.place, path('link/a'), neverAsked)).rejects.toThrow(
       failure('SYMLINK_IN_PATH'),
     );
     expect(await readFile(at('../secret/a'), 'utf8')).toBe('secret');
@@ -434,11 +441,11 @@ describe('remove', () => {
 
   test('a file comes there while the verdict is being found: both are kept', async () => {
     await replica.put('x/a', 'before');
-    const judged = await remove(replica.place, path('x/a'), async () => {
+    const judged = await removeFile(replica.place, path('x/a'), async () => {
       await replica.put('x/a', 'newer');
-      return 'return';
+      return 'put-back-if-absent';
     });
-    expect(judged).toMatchObject([{ verdict: 'conflict' }]);
+    expect(judged).toMatchObject([{ resolution: 'conflict' }]);
     expect(await replica.files()).toEqual({
       '.syncmedia/conflicts/*/x/a': 'before',
       'x/a': 'newer',
@@ -448,12 +455,12 @@ describe('remove', () => {
   test('what cannot be returned because a symlink took its directory is kept', async () => {
     await replica.put('x/a', 'before');
     await mkdir(at('../secret'));
-    const judged = await remove(replica.place, path('x/a'), async () => {
+    const judged = await removeFile(replica.place, path('x/a'), async () => {
       await rm(at('x'), { recursive: true });
       await symlink('../secret', at('x'));
-      return 'return';
+      return 'put-back-if-absent';
     });
-    expect(judged).toMatchObject([{ verdict: 'conflict' }]);
+    expect(judged).toMatchObject([{ resolution: 'conflict' }]);
     expect(await readdir(at('../secret'))).toEqual([]);
     const [kept] = await readdir(at(areas.conflicts));
     expect(await readFile(at(`${areas.conflicts}/${kept ?? ''}/x/a`), 'utf8')).toBe('before');

@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Judge } from '../../src/replica/disk.js';
-import type { Verdict } from '../../src/model/words.js';
+import type { ReplacedFileResolver } from '../../src/replica/disk.js';
+import type { Resolution } from '../../src/model/words.js';
 import { areas, newName } from '../../src/replica/areas.js';
 import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
-import { findOwnCopy, listKept } from '../../src/replica/recoverable.js';
-import { judgeAside, judgeLeftovers } from '../../src/replica/replaced.js';
-import { land, remove } from '../../src/replica/place.js';
+import { findRecoverableCopy, listRecoverableFiles } from '../../src/replica/recoverable.js';
+import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/replaced.js';
+import { placeFile, removeFile } from '../../src/replica/place.js';
 import { judgeBy, makeOld, makeReplica, path, type Replica } from './replica.js';
 
 let replica: Replica;
@@ -18,59 +18,61 @@ beforeEach(async () => {
 afterEach(() => replica.remove());
 
 const HOUR = 3_600_000;
-const neverAsked: Judge = () => Promise.reject(new Error('nothing is to be judged'));
+const neverAsked: ReplacedFileResolver = () => Promise.reject(new Error('nothing is to be judged'));
 
 describe('judgeAside', () => {
   test('judges every file that one rsync call kept aside', async () => {
-    await replica.put(`${areas.aside}/call/a`, 'old');
-    await replica.put(`${areas.aside}/call/x/b`, 'unknown');
-    await replica.put(`${areas.aside}/call/x/y/c`, 'same');
-    await replica.put(`${areas.aside}/call/z/d`, 'lonely');
+    await replica.put(`${areas.replaced}/call/a`, 'old');
+    await replica.put(`${areas.replaced}/call/x/b`, 'unknown');
+    await replica.put(`${areas.replaced}/call/x/y/c`, 'same');
+    await replica.put(`${areas.replaced}/call/z/d`, 'lonely');
     await replica.put('x/b', 'new');
     await replica.put('x/y/c', 'same');
-    await mkdir(at(`${areas.aside}/call/empty/empty`), { recursive: true });
-    await replica.put(`${areas.aside}/another/a`, 'of another call');
-    const judged = await judgeAside(
+    await mkdir(at(`${areas.replaced}/call/empty/empty`), { recursive: true });
+    await replica.put(`${areas.replaced}/another/a`, 'of another call');
+    const judged = await resolveReplacedFolder(
       replica.place,
       'call',
       'replaced',
-      judgeBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'return' }),
+      judgeBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'put-back-if-absent' }),
     );
-    expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([
+    expect(judged.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
       ['uploads/a', 'trash'],
       ['uploads/x/b', 'conflict'],
       ['uploads/x/y/c', 'drop'],
-      ['uploads/z/d', 'return'],
+      ['uploads/z/d', 'put-back-if-absent'],
     ]);
     expect(await replica.files()).toEqual({
-      '.syncmedia/aside/another/a': 'of another call',
+      '.syncmedia/replaced/another/a': 'of another call',
       '.syncmedia/conflicts/*/x/b': 'unknown',
       '.syncmedia/trash/*/a': 'old',
       'x/b': 'new',
       'x/y/c': 'same',
       'z/d': 'lonely',
     });
-    expect(await readdir(at(areas.aside))).toEqual(['another']);
+    expect(await readdir(at(areas.replaced))).toEqual(['another']);
   });
 
   test('two judges of one folder: everything ends somewhere, nothing fails', async () => {
     const verdicts = {
       one: 'trash',
       two: 'conflict',
-      three: 'return',
+      three: 'put-back-if-absent',
       four: 'put-back',
-      five: 'return',
+      five: 'put-back-if-absent',
     } as const;
     for (const content of Object.keys(verdicts))
-      await replica.put(`${areas.aside}/call/x/${content}`, content);
+      await replica.put(`${areas.replaced}/call/x/${content}`, content);
     await replica.put('x/five', 'newer');
     await Promise.all(
-      [1, 2, 3].map(() => judgeAside(replica.place, 'call', 'leftover', judgeBy(verdicts))),
+      [1, 2, 3].map(() =>
+        resolveReplacedFolder(replica.place, 'call', 'leftover', judgeBy(verdicts)),
+      ),
     );
     expect(new Set(await replica.contents())).toEqual(
       new Set(['one', 'two', 'three', 'four', 'five', 'newer']),
     );
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
     expect(await readFile(at('x/three'), 'utf8')).toBe('three');
     expect(await readFile(at('x/four'), 'utf8')).toBe('four');
   });
@@ -79,17 +81,17 @@ describe('judgeAside', () => {
     'what is to be put back to a path that has the same bytes meanwhile is no conflict, ' +
       'other bytes of the same size are',
     async () => {
-      await replica.put(`${areas.aside}/call/x/a`, 'same');
-      await replica.put(`${areas.aside}/call/x/b`, 'mine');
+      await replica.put(`${areas.replaced}/call/x/a`, 'same');
+      await replica.put(`${areas.replaced}/call/x/b`, 'mine');
       await replica.put('x/a', 'same');
       await replica.put('x/b', 'hers');
-      const judged = await judgeAside(
+      const judged = await resolveReplacedFolder(
         replica.place,
         'call',
         'removed',
-        judgeBy({ same: 'return', mine: 'return' }),
+        judgeBy({ same: 'put-back-if-absent', mine: 'put-back-if-absent' }),
       );
-      expect(judged.map(({ path: about, verdict }) => [about, verdict]).sort()).toEqual([
+      expect(judged.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
         ['uploads/x/a', 'drop'],
         ['uploads/x/b', 'conflict'],
       ]);
@@ -98,53 +100,53 @@ describe('judgeAside', () => {
         'x/b': 'hers',
         '.syncmedia/conflicts/*/x/b': 'mine',
       });
-      expect(await readdir(at(areas.aside))).toEqual([]);
+      expect(await readdir(at(areas.replaced))).toEqual([]);
     },
   );
 
   test('nothing there is nothing to judge', async () => {
-    expect(await judgeAside(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);
+    expect(await resolveReplacedFolder(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);
   });
 
   test('what is no regular file is kept without being asked about', async () => {
-    await mkdir(at(`${areas.aside}/call`));
-    await symlink('/etc/hostname', at(`${areas.aside}/call/link`));
-    expect(await judgeAside(replica.place, 'call', 'leftover', neverAsked)).toMatchObject([
-      { path: path('link'), verdict: 'conflict' },
-    ]);
-    expect(await readdir(at(areas.aside))).toEqual([]);
+    await mkdir(at(`${areas.replaced}/call`));
+    await symlink('/etc/hostname', at(`${areas.replaced}/call/link`));
+    expect(
+      await resolveReplacedFolder(replica.place, 'call', 'leftover', neverAsked),
+    ).toMatchObject([{ path: path('link'), resolution: 'conflict' }]);
+    expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
   test('names that are not UTF-8 stay where they are', async () => {
-    await mkdir(at(`${areas.aside}/call`));
-    const odd = Buffer.concat([Buffer.from(at(`${areas.aside}/call/a`)), Buffer.from([0xff])]);
+    await mkdir(at(`${areas.replaced}/call`));
+    const odd = Buffer.concat([Buffer.from(at(`${areas.replaced}/call/a`)), Buffer.from([0xff])]);
     await writeFile(odd, 'odd');
-    expect(await judgeAside(replica.place, 'call', 'leftover', neverAsked)).toEqual([]);
+    expect(await resolveReplacedFolder(replica.place, 'call', 'leftover', neverAsked)).toEqual([]);
     expect(await readFile(odd, 'utf8')).toBe('odd');
   });
 });
 
 describe('a conflict is told', () => {
   /** Judges what is aside; returns the paths that were told. */
-  async function judgeTelling(verdict: Verdict): Promise<string[]> {
+  async function judgeTelling(resolution: Resolution): Promise<string[]> {
     const told: string[] = [];
-    const judge: Judge = () => Promise.resolve(verdict);
+    const judge: ReplacedFileResolver = () => Promise.resolve(resolution);
     judge.onConflict = (about) => {
       told.push(about);
     };
-    await judgeAside(replica.place, 'call', 'leftover', judge);
+    await resolveReplacedFolder(replica.place, 'call', 'leftover', judge);
     return told;
   }
 
   test('where it was the answer', async () => {
-    await replica.put(`${areas.aside}/call/x/a`, 'unknown');
+    await replica.put(`${areas.replaced}/call/x/a`, 'unknown');
     expect(await judgeTelling('conflict')).toEqual([path('x/a')]);
   });
 
   test('where what was to be put back found the path taken', async () => {
-    await replica.put(`${areas.aside}/call/x/a`, 'of a crash');
+    await replica.put(`${areas.replaced}/call/x/a`, 'of a crash');
     await replica.put('x/a', 'there by now');
-    expect(await judgeTelling('return')).toEqual([path('x/a')]);
+    expect(await judgeTelling('put-back-if-absent')).toEqual([path('x/a')]);
     expect(await replica.files()).toEqual({
       '.syncmedia/conflicts/*/x/a': 'of a crash',
       'x/a': 'there by now',
@@ -152,47 +154,50 @@ describe('a conflict is told', () => {
   });
 
   test('where it could not be put back for good', async () => {
-    await replica.put(`${areas.aside}/call/x`, 'a file');
+    await replica.put(`${areas.replaced}/call/x`, 'a file');
     await replica.put('x/a', 'in a directory');
     expect(await judgeTelling('put-back')).toEqual([path('x')]);
   });
 
   test('where no file was judged', async () => {
-    await mkdir(at(`${areas.aside}/call`));
-    await symlink('/etc/hostname', at(`${areas.aside}/call/link`));
+    await mkdir(at(`${areas.replaced}/call`));
+    await symlink('/etc/hostname', at(`${areas.replaced}/call/link`));
     expect(await judgeTelling('drop')).toEqual([path('link')]);
   });
 
-  test.each(['drop', 'trash', 'return'] as const)('and nothing else is: %s', async (verdict) => {
-    await replica.put(`${areas.aside}/call/x/a`, 'known');
-    expect(await judgeTelling(verdict)).toEqual([]);
-  });
+  test.each(['drop', 'trash', 'put-back-if-absent'] as const)(
+    'and nothing else is: %s',
+    async (resolution) => {
+      await replica.put(`${areas.replaced}/call/x/a`, 'known');
+      expect(await judgeTelling(resolution)).toEqual([]);
+    },
+  );
 });
 
 describe('judgeLeftovers', () => {
   test('only what has lain there long enough', async () => {
-    await replica.put(`${areas.aside}/old/x/a`, 'of a crash');
-    await replica.put(`${areas.aside}/new/x/b`, 'in use');
-    await makeOld(at(`${areas.aside}/old`));
+    await replica.put(`${areas.replaced}/old/x/a`, 'of a crash');
+    await replica.put(`${areas.replaced}/new/x/b`, 'in use');
+    await makeOld(at(`${areas.replaced}/old`));
     const by: string[] = [];
-    const judge: Judge = (_path, _found, why) => {
+    const judge: ReplacedFileResolver = (_path, _found, why) => {
       by.push(why);
-      return Promise.resolve('return');
+      return Promise.resolve('put-back-if-absent');
     };
-    expect(await judgeLeftovers(replica.place, judge, HOUR / 2)).toMatchObject([
-      { path: path('x/a'), verdict: 'return' },
+    expect(await resolveLeftovers(replica.place, judge, HOUR / 2)).toMatchObject([
+      { path: path('x/a'), resolution: 'put-back-if-absent' },
     ]);
     expect(by).toEqual(['leftover']);
     expect(await replica.files()).toEqual({
-      '.syncmedia/aside/new/x/b': 'in use',
+      '.syncmedia/replaced/new/x/b': 'in use',
       'x/a': 'of a crash',
     });
   });
 
   test('none is none, also where the area is missing', async () => {
-    expect(await judgeLeftovers(replica.place, neverAsked, 0)).toEqual([]);
+    expect(await resolveLeftovers(replica.place, neverAsked, 0)).toEqual([]);
     expect(
-      await judgeLeftovers({ ...replica.place, dirPath: at('missing') }, neverAsked, 0),
+      await resolveLeftovers({ ...replica.place, dirPath: at('missing') }, neverAsked, 0),
     ).toEqual([]);
     expect(await readdir(at(areas.tmp))).toEqual([]);
   });
@@ -203,30 +208,30 @@ describe('listKept', () => {
     await replica.put(`${areas.conflicts}/000000001-0000000000000000/x/a`, 'one');
     await replica.put(`${areas.conflicts}/000000002-0000000000000000/b`, 'three');
     await replica.put(`${areas.trash}/000000003-0000000000000000/c`, '');
-    const kept = await listKept(replica.place, 'conflicts', 10);
+    const kept = await listRecoverableFiles(replica.place, 'conflicts', 10);
     expect(kept).toMatchObject([
       { path: path('b'), keptAs: '.syncmedia/conflicts/000000002-0000000000000000/b', size: 5 },
       { path: path('x/a'), keptAs: '.syncmedia/conflicts/000000001-0000000000000000/x/a', size: 3 },
     ]);
     const { mtimeMs } = await stat(at(`${areas.conflicts}/000000002-0000000000000000`));
     expect(kept[0]?.at).toEqual(new Date(mtimeMs));
-    expect(await listKept(replica.place, 'conflicts', 1)).toHaveLength(1);
-    expect(await listKept(replica.place, 'conflicts', 0)).toEqual([]);
-    expect((await listKept(replica.place, 'trash', 10)).map(({ path: about }) => about)).toEqual([
-      path('c'),
-    ]);
+    expect(await listRecoverableFiles(replica.place, 'conflicts', 1)).toHaveLength(1);
+    expect(await listRecoverableFiles(replica.place, 'conflicts', 0)).toEqual([]);
+    expect(
+      (await listRecoverableFiles(replica.place, 'trash', 10)).map(({ path: about }) => about),
+    ).toEqual([path('c')]);
   });
 });
 
 describe('findOwnCopy', () => {
   test('finds the wanted bytes wherever they were set aside, and landing them restores the file', async () => {
-    await replica.put(`${areas.aside}/${newName()}/x/a`, 'other');
+    await replica.put(`${areas.replaced}/${newName()}/x/a`, 'other');
     await replica.put(`${areas.trash}/${newName()}/x/b`, 'wanted');
     const kept = `${areas.conflicts}/${newName()}/x/a`;
     await replica.put(kept, 'wanted');
     const looked: number[] = [];
     const find = (rest: string, content: string): Promise<string | undefined> =>
-      findOwnCopy(replica.place, path(rest), async (seen, hash) => {
+      findRecoverableCopy(replica.place, path(rest), async (seen, hash) => {
         looked.push(seen.size);
         const judge = judgeBy({ [content]: 'drop' });
         return (await judge(path(rest), seen, 'leftover', hash)) === 'drop';
@@ -236,7 +241,7 @@ describe('findOwnCopy', () => {
     expect(looked).toEqual([5, 6]);
     expect(await find('x/a', 'unheard of')).toBeUndefined();
     expect(await find('y', 'wanted')).toBeUndefined();
-    await land(replica.place, path('x/a'), copy ?? '', neverAsked);
+    await placeFile(replica.place, path('x/a'), copy ?? '', neverAsked);
     expect(await readFile(at('x/a'), 'utf8')).toBe('wanted');
     expect(await find('x/a', 'wanted')).toBeUndefined();
   });
@@ -247,7 +252,7 @@ describe('cleanTmp', () => {
     for (const name of [
       `${areas.tmp}/.a.jpg.XyZ123`,
       `${areas.partial}/hash/a.jpg`,
-      `${areas.aside}/n/a`,
+      `${areas.replaced}/n/a`,
       `${areas.trash}/n/a`,
       `${areas.conflicts}/n/a`,
       'a',
@@ -259,8 +264,8 @@ describe('cleanTmp', () => {
     await replica.put(`${areas.tmp}/.b.jpg.XyZ123`, 'being received');
     expect(await cleanTmp(replica.place, HOUR / 2)).toBe(2);
     expect(Object.keys(await replica.files())).toEqual([
-      '.syncmedia/aside/n/a',
       '.syncmedia/conflicts/n/a',
+      '.syncmedia/replaced/n/a',
       '.syncmedia/tmp/.b.jpg.XyZ123',
       '.syncmedia/trash/n/a',
       'a',
@@ -288,15 +293,15 @@ describe('cleanTrash', () => {
     await replica.put(`${areas.trash}/000000003-0000000000000000/c`, '12345');
     await replica.put(`${areas.trash}/000000004-0000000000000000/d`, '12345');
     await replica.put(`${areas.conflicts}/000000001-0000000000000000/e`, '12345');
-    await replica.put(`${areas.aside}/000000001-0000000000000000/f`, '12345');
-    for (const area of [areas.trash, areas.conflicts, areas.aside])
+    await replica.put(`${areas.replaced}/000000001-0000000000000000/f`, '12345');
+    for (const area of [areas.trash, areas.conflicts, areas.replaced])
       await makeOld(at(`${area}/000000001-0000000000000000`));
     expect(await cleanTrash(replica.place, { olderThanMs: HOUR / 2, maxBytes: Infinity })).toBe(1);
     expect(await readdir(at(areas.trash))).toHaveLength(3);
     expect(await cleanTrash(replica.place, { olderThanMs: HOUR / 2, maxBytes: 10 })).toBe(1);
     expect(Object.keys(await replica.files())).toEqual([
-      '.syncmedia/aside/*/f',
       '.syncmedia/conflicts/*/e',
+      '.syncmedia/replaced/*/f',
       '.syncmedia/trash/*/c',
       '.syncmedia/trash/*/d',
     ]);
@@ -310,9 +315,9 @@ describe('cleanTrash', () => {
 
   test('an emptied folder goes when it is old', async () => {
     await replica.put('a', 'a');
-    await remove(replica.place, path('a'), judgeBy({ a: 'trash' }));
-    const copy = await findOwnCopy(replica.place, path('a'), () => Promise.resolve(true));
-    await land(replica.place, path('a'), copy ?? '', neverAsked);
+    await removeFile(replica.place, path('a'), judgeBy({ a: 'trash' }));
+    const copy = await findRecoverableCopy(replica.place, path('a'), () => Promise.resolve(true));
+    await placeFile(replica.place, path('a'), copy ?? '', neverAsked);
     expect(await readdir(at(areas.trash))).toHaveLength(1);
     await cleanTrash(replica.place, { olderThanMs: 0, maxBytes: 0 });
     expect(await readdir(at(areas.trash))).toEqual([]);

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { NearDisks } from '../../src/replica/local-disks.js';
-import { openExactly } from '../../src/replica/open-file.js';
-import { safePath } from '../../src/replica/paths.js';
-import { Root } from '../../src/replica/replica.js';
+import { LocalDisks } from '../../src/replica/local-disks.js';
+import { openWithoutSymlinks } from '../../src/replica/open-file.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import { Replica } from '../../src/replica/replica.js';
 import { dirs, makeLocalRoot, uploads, type LocalRoot } from './local-root.js';
 import { asOtherUser } from './other-user.js';
 
 let made: LocalRoot;
-let root: Root;
+let root: Replica;
 let at: LocalRoot['at'];
 let put: LocalRoot['put'];
 beforeEach(async () => {
@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => made.remove());
 
 async function readAll(path: string): Promise<string | undefined> {
-  const file = await root.open(safePath(path));
+  const file = await root.open(requireSafePath(path));
   if (file === undefined) return undefined;
   try {
     return await file.handle.readFile('utf8');
@@ -34,17 +34,17 @@ async function readAll(path: string): Promise<string | undefined> {
 const failure = (code: string): unknown => expect.objectContaining({ code });
 
 test('absolute, also where the root is the whole disk', () => {
-  expect(new Root('/srv/app', () => dirs).absolute(safePath('uploads/a'))).toBe(
+  expect(new Replica('/srv/app', () => dirs).absolute(requireSafePath('uploads/a'))).toBe(
     '/srv/app/uploads/a',
   );
-  expect(new Root('/', () => dirs).absolute(safePath('uploads/a'))).toBe('/uploads/a');
+  expect(new Replica('/', () => dirs).absolute(requireSafePath('uploads/a'))).toBe('/uploads/a');
 });
 
 describe('observe', () => {
   test('facts of a file, undefined where nothing is', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await utimes(at('uploads/x/a.jpg'), 1_600_000_000.5, 1_600_000_000.5);
-    expect(await root.observe(safePath('uploads/x/a.jpg'))).toEqual({
+    expect(await root.observe(requireSafePath('uploads/x/a.jpg'))).toEqual({
       size: 3,
       mtime: 1_600_000_000,
       nanos: 500_000_000,
@@ -56,14 +56,14 @@ describe('observe', () => {
       'uploads/x/a.jpg/b',
       `uploads/${'é'.repeat(127)}`,
     ])
-      expect(await root.observe(safePath(path))).toBeUndefined();
+      expect(await root.observe(requireSafePath(path))).toBeUndefined();
   });
 
   test('refuses what is no regular file, and never waits for it', async () => {
     const { names, close } = await made.putSpecials('uploads/s');
     try {
       for (const name of names) {
-        const path = safePath(`uploads/s/${name}`);
+        const path = requireSafePath(`uploads/s/${name}`);
         await expect(root.observe(path)).rejects.toThrow(failure('NOT_A_FILE'));
         await expect(root.open(path)).rejects.toThrow(failure('NOT_A_FILE'));
         await expect(root.hash(path)).rejects.toThrow(failure('NOT_A_FILE'));
@@ -80,21 +80,21 @@ describe('observe', () => {
     await symlink('x', at('uploads/in'));
     await symlink('nowhere', at('uploads/dangling'));
     for (const name of ['out', 'in', 'dangling'])
-      await expect(root.observe(safePath(`uploads/${name}/a.jpg`))).rejects.toThrow(
+      await expect(root.observe(requireSafePath(`uploads/${name}/a.jpg`))).rejects.toThrow(
         failure('SYMLINK_IN_PATH'),
       );
     await rename(at('uploads'), at('elsewhere'));
     await symlink('elsewhere', at('uploads'));
-    expect(await root.observe(safePath('uploads/x/a.jpg'))).toMatchObject({ size: 3 });
+    expect(await root.observe(requireSafePath('uploads/x/a.jpg'))).toMatchObject({ size: 3 });
     expect(await readAll('uploads/x/a.jpg')).toBe('abc');
-    expect(await root.realDir(uploads)).toBe(at('elsewhere'));
+    expect(await root.resolveRealDir(uploads)).toBe(at('elsewhere'));
   });
 
   test('a path in no sync dir is refused', async () => {
     await put('other/a', '');
     for (const path of ['other/a', 'uploads']) {
-      await expect(root.observe(safePath(path))).rejects.toThrow(failure('BAD_PATH'));
-      await expect(root.open(safePath(path))).rejects.toThrow(failure('BAD_PATH'));
+      await expect(root.observe(requireSafePath(path))).rejects.toThrow(failure('BAD_PATH'));
+      await expect(root.open(requireSafePath(path))).rejects.toThrow(failure('BAD_PATH'));
     }
   });
 });
@@ -103,9 +103,9 @@ describe('open', () => {
   test('reads what was opened, though it is replaced meanwhile', async () => {
     await put('uploads/a.jpg', 'before');
     await put('uploads/b.jpg', 'after');
-    const file = await root.open(safePath('uploads/a.jpg'));
+    const file = await root.open(requireSafePath('uploads/a.jpg'));
     await rename(at('uploads/b.jpg'), at('uploads/a.jpg'));
-    expect(file?.seen.size).toBe(6);
+    expect(file?.info.size).toBe(6);
     expect(await file?.handle.readFile('utf8')).toBe('before');
     await file?.handle.close();
     expect(await readAll('uploads/a.jpg')).toBe('after');
@@ -133,13 +133,13 @@ describe('open', () => {
     await put('uploads/x/a.jpg', 'abc');
     await rename(at('uploads/x'), at('uploads/y'));
     await symlink('../secret', at('uploads/x'));
-    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+    await expect(root.open(requireSafePath('uploads/x/a.jpg'))).rejects.toThrow(
       failure('SYMLINK_IN_PATH'),
     );
     await rm(at('uploads/x'));
     // Also one that stays in the sync dir: what is opened has to be the path itself.
     await symlink('y', at('uploads/x'));
-    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+    await expect(root.open(requireSafePath('uploads/x/a.jpg'))).rejects.toThrow(
       failure('SYMLINK_IN_PATH'),
     );
   });
@@ -148,8 +148,8 @@ describe('open', () => {
     await put('uploads/x/a.jpg', 'abc');
     await put('secret/a.jpg', 'secret');
     await symlink('../secret', at('uploads/z'));
-    const openSo = (path: string): ReturnType<typeof openExactly> =>
-      openExactly(at(path), () => Promise.resolve(at(path)), at('no-such-folder'));
+    const openSo = (path: string): ReturnType<typeof openWithoutSymlinks> =>
+      openWithoutSymlinks(at(path), () => Promise.resolve(at(path)), at('no-such-folder'));
     const file = await openSo('uploads/x/a.jpg');
     expect(await file?.handle.readFile('utf8')).toBe('abc');
     await file?.handle.close();
@@ -160,21 +160,23 @@ describe('open', () => {
   test('a missing sync dir, and what may not be read', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await asOtherUser(at('uploads/x'), async () => {
-      await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(
+      await expect(root.open(requireSafePath('uploads/x/a.jpg'))).rejects.toThrow(
         expect.objectContaining({
           code: expect.stringMatching(/^(PERMISSION_DENIED|NO_MARKER)$/) as string,
         }),
       );
     });
     await rm(at('uploads'), { recursive: true });
-    await expect(root.open(safePath('uploads/x/a.jpg'))).rejects.toThrow(failure('NO_MARKER'));
-    await expect(root.realDir(uploads)).rejects.toThrow(failure('NO_MARKER'));
+    await expect(root.open(requireSafePath('uploads/x/a.jpg'))).rejects.toThrow(
+      failure('NO_MARKER'),
+    );
+    await expect(root.resolveRealDir(uploads)).rejects.toThrow(failure('NO_MARKER'));
   });
 });
 
 describe('openToServe', () => {
   const serve = async (path: string): Promise<string | undefined> => {
-    const file = await root.openToServe(safePath(path));
+    const file = await root.openToServe(requireSafePath(path));
     const content = await file?.handle.readFile('utf8');
     await file?.handle.close();
     return content;
@@ -194,7 +196,7 @@ describe('openToServe', () => {
     await put('old/a', 'old');
     await put('new/a', 'new');
     for (const release of ['old', 'new'])
-      await writeMarker(localDisk, at(release), 'host-1', safePath('uploads'));
+      await writeMarker(nodeDisk, at(release), 'host-1', requireSafePath('uploads'));
     await rm(at('uploads'), { recursive: true });
     for (const release of ['old', 'new', 'old']) {
       await symlink(release, at('next'));
@@ -209,43 +211,43 @@ describe('openToServe', () => {
 // It is the kernel that tells what was opened, in /proc: elsewhere every file is read in the usual
 // way.
 describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is no /proc)', () => {
-  const path = safePath('uploads/x/a.jpg');
-  let near: Root;
+  const path = requireSafePath('uploads/x/a.jpg');
+  let near: Replica;
   beforeEach(async () => {
-    near = new Root(made.at('.'), () => dirs, {
-      nearDisks: new NearDisks(() => Promise.resolve(0xef53)),
+    near = new Replica(made.at('.'), () => dirs, {
+      nearDisks: new LocalDisks(() => Promise.resolve(0xef53)),
     });
-    near.isNear(path);
+    near.isOnLocalDisk(path);
     await put('uploads/x/a.jpg', 'abc');
   });
 
   test('a file that was just written, as the usual way reads it, and found again', async () => {
-    const read = near.readFresh(path);
+    const read = near.readRecentlyWritten(path);
     expect(read?.bytes.toString()).toBe('abc');
-    expect(read?.seen).toEqual(await root.hash(path));
-    expect(near.findRecent(path)).toEqual(read);
+    expect(read?.info).toEqual(await root.hash(path));
+    expect(near.findCached(path)).toEqual(read);
     await put('uploads/x/a.jpg', 'abcd');
-    expect(near.findRecent(path)).toBeUndefined();
+    expect(near.findCached(path)).toBeUndefined();
   });
 
   test('what is old by the facts it is known by is not even opened', () => {
     const now = Math.floor(Date.now() / 1000);
-    expect(near.readFresh(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
-    expect(near.readFresh(path, { size: 3, mtime: now - 60 })).toBeUndefined();
-    expect(near.readFresh(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
+    expect(near.readRecentlyWritten(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
+    expect(near.readRecentlyWritten(path, { size: 3, mtime: now - 60 })).toBeUndefined();
+    expect(near.readRecentlyWritten(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
   });
 
   test('nothing where the disk is not known to be near', () => {
-    expect(new Root(made.at('.'), () => dirs).readFresh(path)).toBeUndefined();
+    expect(new Replica(made.at('.'), () => dirs).readRecentlyWritten(path)).toBeUndefined();
   });
 
   test('what is old, large or missing is left to the usual way', async () => {
     await utimes(at('uploads/x/a.jpg'), Date.now() / 1000 - 60, Date.now() / 1000 - 60);
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
     await put('uploads/x/a.jpg', 'x'.repeat(64 * 1024 + 1));
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
     await rm(at('uploads/x/a.jpg'));
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
     expect(await near.hash(path, { keeps: true })).toBeUndefined();
   });
 
@@ -253,26 +255,26 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
     await put('secret/a.jpg', 'secret');
     await rm(at('uploads/x'), { recursive: true });
     await symlink('../secret', at('uploads/x'));
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
     await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('SYMLINK_IN_PATH'));
     await rm(at('uploads/x'));
     await mkdir(at('uploads/x/a.jpg'), { recursive: true });
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
     await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('NOT_A_FILE'));
     await rm(at('uploads/x'), { recursive: true });
     await mkdir(at('uploads/x'));
     await symlink('../../secret/a.jpg', at('uploads/x/a.jpg'));
-    expect(near.readFresh(path)).toBeUndefined();
+    expect(near.readRecentlyWritten(path)).toBeUndefined();
   });
 
   test('a sync dir may be a symlink, and point elsewhere from now on', async () => {
     await rename(at('uploads'), at('old'));
     await symlink('old', at('uploads'));
-    expect(near.readFresh(path)?.bytes.toString()).toBe('abc');
+    expect(near.readRecentlyWritten(path)?.bytes.toString()).toBe('abc');
     await put('new/x/a.jpg', 'new');
     await rm(at('uploads'));
     await symlink('new', at('uploads'));
-    expect(near.readFresh(path)?.bytes.toString()).toBe('new');
+    expect(near.readRecentlyWritten(path)?.bytes.toString()).toBe('new');
   });
 });
 
@@ -280,12 +282,12 @@ describe('hash', () => {
   test('facts and content of one moment', async () => {
     const content = 'x'.repeat(300_000);
     await put('uploads/a.jpg', content);
-    const found = await root.hash(safePath('uploads/a.jpg'));
+    const found = await root.hash(requireSafePath('uploads/a.jpg'));
     expect(found).toEqual({
-      ...(await root.observe(safePath('uploads/a.jpg'))),
+      ...(await root.observe(requireSafePath('uploads/a.jpg'))),
       sha256: createHash('sha256').update(content).digest('hex'),
     });
-    expect(await root.hash(safePath('uploads/b.jpg'))).toBeUndefined();
+    expect(await root.hash(requireSafePath('uploads/b.jpg'))).toBeUndefined();
   });
 
   test('a file that is written all the time is told as such, never hashed half', async () => {
@@ -296,7 +298,7 @@ describe('hash', () => {
       while (writing) await handle.write('more');
     })();
     try {
-      await expect(root.hash(safePath('uploads/a.jpg'))).rejects.toThrow(
+      await expect(root.hash(requireSafePath('uploads/a.jpg'))).rejects.toThrow(
         failure('TRANSFER_FAILED'),
       );
     } finally {
@@ -307,6 +309,6 @@ describe('hash', () => {
     const sha256 = createHash('sha256')
       .update(await readFile(at('uploads/a.jpg')))
       .digest('hex');
-    expect(await root.hash(safePath('uploads/a.jpg'))).toMatchObject({ sha256 });
+    expect(await root.hash(requireSafePath('uploads/a.jpg'))).toMatchObject({ sha256 });
   });
 });

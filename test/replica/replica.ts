@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { newName, prepareAreas, type Place } from '../../src/replica/areas.js';
-import { localDisk } from '../../src/replica/node-disk.js';
-import { safePath } from '../../src/replica/paths.js';
-import type { Disk, Judge } from '../../src/replica/disk.js';
-import type { Path, Verdict } from '../../src/model/words.js';
+import { newName, prepareAreas, type SyncDirLocation } from '../../src/replica/areas.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import type { Disk, ReplacedFileResolver } from '../../src/replica/disk.js';
+import type { Path, Resolution } from '../../src/model/words.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 /** A sync dir `uploads` with its working folders, and what tests do to it. */
 export interface Replica {
-  readonly place: Place;
+  readonly place: SyncDirLocation;
   /** The same directory on another disk: one that fails, or counts. */
-  on(disk: Disk): Place;
+  on(disk: Disk): SyncDirLocation;
   /** Writes a file below the sync dir, by its path there. */
   put(rest: string, content: string): Promise<void>;
   /** A finished file in tmp; its absolute path. */
@@ -27,10 +27,10 @@ export async function makeReplica(): Promise<Replica> {
   const dir = await makeTestDir();
   const at = (rest: string): string => join(dir.path, 'uploads', rest);
   await mkdir(at(''));
-  const place: Place = {
-    disk: localDisk,
+  const place: SyncDirLocation = {
+    disk: nodeDisk,
     dirPath: join(dir.path, 'uploads'),
-    dir: safePath('uploads'),
+    dir: requireSafePath('uploads'),
   };
   await prepareAreas(place);
   const put = async (rest: string, content: string): Promise<void> => {
@@ -70,14 +70,14 @@ export async function makeOld(path: string): Promise<void> {
   await utimes(path, then, then);
 }
 
-export const path = (rest: string): Path => safePath(`uploads/${rest}`);
+export const path = (rest: string): Path => requireSafePath(`uploads/${rest}`);
 
 /** Judges by content, read through the disk as a real judge does. */
-export function judgeBy(verdicts: Record<string, Verdict>): Judge {
+export function judgeBy(verdicts: Record<string, Resolution>): ReplacedFileResolver {
   const byHash = new Map(
-    Object.entries(verdicts).map(([content, verdict]) => [
+    Object.entries(verdicts).map(([content, resolution]) => [
       createHash('sha256').update(content).digest('hex'),
-      verdict,
+      resolution,
     ]),
   );
   return async (_path, _found, _by, hash) => {

@@ -1,15 +1,15 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { localDisk } from '../../src/replica/node-disk.js';
-import { safePath } from '../../src/replica/paths.js';
-import type { Root } from '../../src/replica/replica.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import type { Replica } from '../../src/replica/replica.js';
 import type { SyncDir } from '../../src/model/words.js';
 import { dirs, makeLocalRoot, photos, uploads, type LocalRoot } from './local-root.js';
 import { asOtherUser } from './other-user.js';
 
 const failure = (code: string): unknown => expect.objectContaining({ code });
 let made: LocalRoot;
-let root: Root;
+let root: Replica;
 let at: LocalRoot['at'];
 let put: LocalRoot['put'];
 beforeEach(async () => {
@@ -22,16 +22,16 @@ describe('scan', () => {
   async function scan(
     of: SyncDir,
     signal = new AbortController().signal,
-  ): Promise<{ found: string[]; refused: string[] }> {
+  ): Promise<{ info: string[]; refused: string[] }> {
     const found: string[] = [],
       refused: string[] = [];
-    for await (const { path, seen } of root.scan(of, signal, (path, why) =>
+    for await (const { path, info: seen } of root.scan(of, signal, (path, why) =>
       refused.push(`${path}: ${why}`),
     )) {
       expect(seen).toEqual(await root.observe(path));
       found.push(path);
     }
-    return { found: found.sort(), refused: refused.sort() };
+    return { info: found.sort(), refused: refused.sort() };
   }
 
   test('gives every regular file that the rules let through, and refuses FIFOs and sockets', async () => {
@@ -54,7 +54,7 @@ describe('scan', () => {
     await symlink('../secret', at('uploads/x/out'));
     try {
       expect(await scan(uploads)).toEqual({
-        found: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢']
+        info: [' ', '-x', 'a\nb', 'a.jpg', 'photos2/q.jpg', 'x/y/z/b.jpg', '🐢']
           .map((name) => `uploads/${name}`)
           .sort(),
         refused: ['fifo', 'socket'].map(
@@ -64,7 +64,7 @@ describe('scan', () => {
     } finally {
       close();
     }
-    expect((await scan(photos)).found).toEqual(['uploads/photos/p.jpg']);
+    expect((await scan(photos)).info).toEqual(['uploads/photos/p.jpg']);
   });
 
   test('agrees with isExcluded', async () => {
@@ -80,8 +80,8 @@ describe('scan', () => {
       'uploads/x/b.tmp/c',
       'uploads/x/b',
     ];
-    expect((await scan(uploads)).found).toEqual(
-      all.filter((path) => !dirs.isExcluded(safePath(path))).sort(),
+    expect((await scan(uploads)).info).toEqual(
+      all.filter((path) => !dirs.isExcluded(requireSafePath(path))).sort(),
     );
   });
 
@@ -93,7 +93,7 @@ describe('scan', () => {
     await mkdir(odd('d', 0xc3));
     await writeFile(Buffer.concat([odd('d', 0xc3), Buffer.from('/inside')]), '3');
     await put('uploads/ok\ufffd', 'a real replacement character is a name like any other');
-    const { found, refused } = await scan(uploads);
+    const { info: found, refused } = await scan(uploads);
     expect(found).toEqual(['uploads/ok\ufffd']);
     expect(refused).toEqual([
       'uploads/a\ufffd: the name is not valid UTF-8',
@@ -109,7 +109,7 @@ describe('scan', () => {
       await put(`uploads/deep/${String(index)}/a`, '');
       expected.push(`uploads/flat/${String(index)}`, `uploads/deep/${String(index)}/a`);
     }
-    expect((await scan(uploads)).found).toEqual(expected.sort());
+    expect((await scan(uploads)).info).toEqual(expected.sort());
   });
 
   test('the longest name, and a path nearly as long as any', async () => {
@@ -120,7 +120,7 @@ describe('scan', () => {
     await put(deep, '');
     await put(`${deeper}a`, '');
     expect(await scan(uploads)).toEqual({
-      found: [`uploads/${name}`, deep].sort(),
+      info: [`uploads/${name}`, deep].sort(),
       refused: [`${deeper.slice(0, -1)}: the path is too long`],
     });
   });
@@ -169,7 +169,7 @@ describe('scan', () => {
     await chmod(at('uploads/.syncmedia/id'), 0o644);
     await asOtherUser(at('uploads/closed'), async () => {
       expect(await scan(uploads)).toEqual({
-        found: ['uploads/b'],
+        info: ['uploads/b'],
         refused: ['uploads/closed: the directory may not be read'],
       });
     });
@@ -184,7 +184,7 @@ describe('scan', () => {
       at('uploads/listed'),
       async () => {
         expect(await scan(uploads)).toEqual({
-          found: ['uploads/b'],
+          info: ['uploads/b'],
           refused: ['uploads/listed/a: its directory may not be entered'],
         });
       },
@@ -195,9 +195,9 @@ describe('scan', () => {
 
 /** Descriptors below the test's root that this process has open. */
 async function listOpen(): Promise<string[]> {
-  const fds = await localDisk.list('/proc/self/fd');
+  const fds = await nodeDisk.list('/proc/self/fd');
   const targets = await Promise.all(
-    (fds ?? []).map((fd) => localDisk.realPath(`/proc/self/fd/${fd}`)),
+    (fds ?? []).map((fd) => nodeDisk.realPath(`/proc/self/fd/${fd}`)),
   );
   return targets.filter((target): target is string => target?.startsWith(at('')) === true).sort();
 }

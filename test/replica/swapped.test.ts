@@ -15,7 +15,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { SyncMediaError } from '../../src/model/errors.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import { Root } from '../../src/replica/replica.js';
+import { Replica } from '../../src/replica/replica.js';
 import type { Path } from '../../src/model/words.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
@@ -23,7 +23,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const secret = 'the secret beside the sync dir';
 let dir: TestDir;
-let root: Root;
+let root: Replica;
 beforeAll(async () => {
   dir = await makeTestDir();
   await mkdir(join(dir.path, 'root/uploads/a/b'), { recursive: true });
@@ -33,7 +33,7 @@ beforeAll(async () => {
   const dirs = new SyncDirs([
     { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' },
   ]);
-  root = new Root(join(dir.path, 'root'), () => dirs);
+  root = new Replica(join(dir.path, 'root'), () => dirs);
 });
 afterAll(() => dir.remove());
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { safePath } from '../../src/replica/paths.js';
+import { requireSafePath } from '../../src/replica/paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { SyncDir } from '../../src/model/words.js';
 
 function dir(path: string, ...exclude: string[]): SyncDir {
-  return { path: safePath(path), exclude, conflict: 'newer', onDelete: 'keep' };
+  return { path: requireSafePath(path), exclude, conflict: 'newer', onDelete: 'keep' };
 }
 
 const dirs = new SyncDirs([
@@ -25,7 +25,7 @@ describe('of', () => {
     ['other/a.jpg', undefined],
     ['uploadsa/b', undefined],
   ])('%s lies in %s', (path, expected) => {
-    expect(dirs.of(safePath(path))?.path).toBe(expected);
+    expect(dirs.findFor(requireSafePath(path))?.path).toBe(expected);
   });
 });
 
@@ -48,7 +48,7 @@ describe('isExcluded', () => {
     ['other/a.jpg', false, true],
     ['uploads', true, true],
   ])('%s, a directory: %s, is %s', (path, isDirectory, expected) => {
-    expect(dirs.isExcluded(safePath(path), isDirectory)).toBe(expected);
+    expect(dirs.isExcluded(requireSafePath(path), isDirectory)).toBe(expected);
   });
 });
 
@@ -71,8 +71,8 @@ test.each([
     'uploads/photos/x/thumbs/a.jpg',
     { why: 'excluded', syncDir: 'uploads/photos', pattern: 'thumbs/' },
   ],
-  ['elsewhere/a.jpg', { why: 'not kept here' }],
+  ['elsewhere/a.jpg', { why: 'not synced here' }],
   ['uploads/photos/a.tmp', undefined],
 ])('why %s is not synced: %j', (path, expected) => {
-  expect(dirs.explain(safePath(path))).toEqual(expected && { path, ...expected });
+  expect(dirs.explainUnsynced(requireSafePath(path))).toEqual(expected && { path, ...expected });
 });

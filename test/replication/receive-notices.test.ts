@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Landed } from '../../src/replication/receive-notices.js';
+import { ReceiveNotices } from '../../src/replication/receive-notices.js';
 import { EventBus } from '../../src/model/events.js';
 import { until } from '../harness/wait.js';
 
 test('what lands at about the same time is told in one write, and what is left at the end', async () => {
   const told: Record<string, number>[] = [];
-  const landed = new Landed(new EventBus(), (files) => {
+  const landed = new ReceiveNotices(new EventBus(), (files) => {
     told.push(Object.fromEntries(files));
     return Promise.resolve();
   });
@@ -24,7 +24,7 @@ test('a database that is away is told of as a failure, and nothing waits for it 
   events.on('failed', ({ doing }) => {
     failed.push(doing);
   });
-  const landed = new Landed(events, () => Promise.reject(new Error('away')));
+  const landed = new ReceiveNotices(events, () => Promise.reject(new Error('away')));
   landed.add('a', 1);
   await landed.close();
   expect(failed).toEqual(['notifying other hosts of new files']);

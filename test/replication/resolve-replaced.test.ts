@@ -1,18 +1,28 @@
 import { expect, test } from 'vitest';
-import { createJudging } from '../../src/replication/resolve-replaced.js';
-import type { AsideBy, Host, Seen } from '../../src/model/words.js';
+import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
+import type { ReplacedBy, Host, LocalFileInfo } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
-const old = { size: 80_000_000, mtime: 900, nanos: 0, sha256: 'bb', version: 'v0', lost: false };
+const old = {
+  size: 80_000_000,
+  mtime: 900,
+  nanos: 0,
+  sha256: 'bb',
+  version: 'v0',
+  conflicting: false,
+};
 const entry = fileEntry({
-  facts: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' },
+  info: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' },
   superseded: [old],
 });
-const judge = (found: Seen, by: AsideBy, of = entry, hosts: readonly Host[] = []) =>
-  createJudging({ read: () => Promise.resolve(of) }, { all: () => hosts })('B', () => ({
-    version: 'v1',
-    ruled: false,
-  }))(of.path, found, by, () => Promise.resolve(undefined));
+const judge = (found: LocalFileInfo, by: ReplacedBy, of = entry, hosts: readonly Host[] = []) =>
+  createReplacedFileResolver({ read: () => Promise.resolve(of) }, { all: () => hosts })(
+    'B',
+    () => ({
+      version: 'v1',
+      ruled: false,
+    }),
+  )(of.path, found, by, () => Promise.resolve(undefined));
 
 test(
   'a large old version goes to the trash, whether it was replaced or removed, though it ' +
@@ -24,9 +34,9 @@ test(
 );
 
 test('a lost one is a conflict', async () => {
-  expect(await judge(old, 'replaced', { ...entry, superseded: [{ ...old, lost: true }] })).toBe(
-    'conflict',
-  );
+  expect(
+    await judge(old, 'replaced', { ...entry, superseded: [{ ...old, conflicting: true }] }),
+  ).toBe('conflict');
 });
 
 test('what cannot be hashed is never dropped or put back as current', async () => {
@@ -56,10 +66,10 @@ test(
 
 test('what a conflict rule has decided wins over what it has not heard of', async () => {
   const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-  const judging = createJudging({ read: () => Promise.resolve(entry) }, { all: () => [host] })(
-    'B',
-    () => ({ version: 'v1', ruled: false, overrules: true }),
-  );
+  const judging = createReplacedFileResolver(
+    { read: () => Promise.resolve(entry) },
+    { all: () => [host] },
+  )('B', () => ({ version: 'v1', ruled: false, overrules: true }));
   expect(
     await judging(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () =>
       Promise.resolve('cc'),
@@ -73,14 +83,17 @@ test(
   async () => {
     const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
     const small = fileEntry({
-      facts: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' },
+      info: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' },
       capturedBy: 'A',
     });
     const judgeRot = (nanos: number): Promise<unknown> =>
-      createJudging({ read: () => Promise.resolve(small) }, { all: () => [host] })('B', () => ({
-        version: 'v1',
-        ruled: false,
-      }))(small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
+      createReplacedFileResolver({ read: () => Promise.resolve(small) }, { all: () => [host] })(
+        'B',
+        () => ({
+          version: 'v1',
+          ruled: false,
+        }),
+      )(small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
     expect(await judgeRot(0)).toBe('conflict');
     expect(await judgeRot(5)).toBe('conflict');
     expect(await judgeRot(6)).toBe('put-back');

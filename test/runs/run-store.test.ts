@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import { RunStore, type RunRow } from '../../src/runs/run-store.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRowReader } from '../harness/row-reader.js';
@@ -14,25 +14,25 @@ test(
   'what was never begun comes before what another process left unfinished, and each in the ' +
     'order asked',
   async () => {
-    const rows = nativeCollection<RunRow>(database.connection, 'runs');
+    const rows = getNativeCollection<RunRow>(database.connection, 'runs');
     const store = new RunStore(() => rows, makeRowReader(database.connection));
     const ask = async (minute: number): Promise<string> => {
-      const { id } = await store.ask({
+      const { id } = await store.request({
         kind: 'verify',
         at: 'me',
         dirs: [],
         hosts: [],
         dryRun: false,
-        askedBy: 'a test',
+        requestedBy: 'a test',
       });
-      await rows.updateOne({ _id: id }, { $set: { askedAt: new Date(2026, 1, 1, 1, minute) } });
+      await rows.updateOne({ _id: id }, { $set: { requestedAt: new Date(2026, 1, 1, 1, minute) } });
       return id;
     };
     const [long, second, third] = [await ask(1), await ask(2), await ask(3)];
-    expect((await store.next('me'))?.id).toBe(long);
+    expect((await store.claimNext('me'))?.id).toBe(long);
     // The process ended before it had carried the first one out.
-    expect((await store.next('me'))?.id).toBe(second);
-    expect((await store.next('me'))?.id).toBe(third);
-    expect((await store.next('me'))?.id).toBe(long);
+    expect((await store.claimNext('me'))?.id).toBe(second);
+    expect((await store.claimNext('me'))?.id).toBe(third);
+    expect((await store.claimNext('me'))?.id).toBe(long);
   },
 );

@@ -1,11 +1,19 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
-import { bootstrap } from '../../src/runs/bootstrap.js';
+import { runBootstrap } from '../../src/runs/bootstrap.js';
 import type { Progress, RunContext } from '../../src/runs/context.js';
 import { pullFrom } from '../../src/runs/pull.js';
 import { SyncMediaError } from '../../src/model/errors.js';
-import type { Change, Failure, Host, HostId, Outcome, Path, Run } from '../../src/model/words.js';
-import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
+import type {
+  Change,
+  Failure,
+  Host,
+  HostId,
+  DeliveryOutcome,
+  Path,
+  Run,
+} from '../../src/model/words.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const other = {
   id: 'B',
@@ -17,7 +25,7 @@ const other = {
 } as unknown as Host;
 const files = 20,
   there = { size: 3, mtime: 1_000 };
-let site: Site, a: Replica, paths: Path[];
+let site: Site, a: SiteReplica, paths: Path[];
 
 beforeEach(async () => {
   site = await openSite(['A', 'B']);
@@ -25,7 +33,7 @@ beforeEach(async () => {
   paths = Array.from({ length: files }, (_, i) => photo(`${String(i)}.jpg`));
   const b = await site.replica('B');
   for (const path of paths) await b.write(path, 'abc', there.mtime);
-  await b.fold.paths(paths, { why: 'named' });
+  await b.fold.reconcilePaths(paths, { why: 'named' });
 });
 afterEach(() => site.close());
 
@@ -35,18 +43,18 @@ function makeProgress(): Progress {
   return {
     run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
     signal: new AbortController().signal,
-    found: () => undefined,
-    done: () => undefined,
-    fail: (_: HostId, failure: Failure) => {
+    addFound: () => undefined,
+    addDone: () => undefined,
+    addFailure: (_: HostId, failure: Failure) => {
       failures.push(failure);
     },
-    would: () => undefined,
+    addWouldTransfer: () => undefined,
   } as unknown as Progress;
 }
 async function* differing(): ReturnType<Backend['compare']> {
   for (const path of paths) yield await Promise.resolve({ path, there });
 }
-const delivered = (change: Change): Outcome => ({
+const delivered = (change: Change): DeliveryOutcome => ({
   change,
   via: 'rsync',
   bytes: 3,
@@ -57,21 +65,21 @@ function makeContext(backend: Partial<Backend>, settle: (path: Path) => Promise<
   return {
     backend,
     ledger: site.ledger,
-    fold: a.fold,
+    reconciler: a.fold,
     disk: a.disk,
     events: site.events,
     me: 'A',
-    others: () => [other],
+    listOthers: () => [other],
     isSafe: () => true,
-    offer: () => undefined,
-    settler: { settle },
-    landedHere: () => undefined,
-    dirs: () => [photos],
+    enqueue: () => undefined,
+    acknowledger: { acknowledge: settle },
+    notifyReceived: () => undefined,
+    listDirs: () => [photos],
     refresh: () => Promise.resolve(),
     isGone: () => false,
     isCaptured: () => Promise.resolve(false),
-    knownPatienceMs: 1_000,
-    myHost: () => ({ ...other, id: 'A', createdAt: new Date() }),
+    membershipPatienceMs: 1_000,
+    readOwnHost: () => ({ ...other, id: 'A', createdAt: new Date() }),
     scan: () => Promise.resolve(),
     markReady: () => Promise.resolve(),
   } as unknown as RunContext;
@@ -200,7 +208,7 @@ function refusing(
 
 test('a new host waits quietly until a peer has installed its key', async () => {
   const { backend, asked } = refusing(3, 'AUTH_FAILED');
-  await bootstrap(
+  await runBootstrap(
     makeContext(backend, () => Promise.resolve()),
     makeProgress(),
     { totalMs: 60_000, tryMs: 1 },
@@ -210,14 +218,14 @@ test('a new host waits quietly until a peer has installed its key', async () => 
 
 test('it says so where that takes too long, and where anything else is wrong it says so at once', async () => {
   const never = refusing(Infinity, 'AUTH_FAILED');
-  await bootstrap(
+  await runBootstrap(
     makeContext(never.backend, () => Promise.resolve()),
     makeProgress(),
     { totalMs: 0, tryMs: 1 },
   );
   expect([never.asked(), failures]).toMatchObject([1, [{ code: 'AUTH_FAILED' }]]);
   const away = refusing(Infinity, 'HOST_UNREACHABLE');
-  await bootstrap(
+  await runBootstrap(
     makeContext(away.backend, () => Promise.resolve()),
     makeProgress(),
     { totalMs: 60_000, tryMs: 1 },

@@ -2,8 +2,15 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
 import type { Progress, RunContext } from '../../src/runs/context.js';
 import { pullFrom } from '../../src/runs/pull.js';
-import type { Change, Difference, Entry, Host, Outcome, Run } from '../../src/model/words.js';
-import { openSite, photo, photos, type Replica, type Site } from '../ledger/site.js';
+import type {
+  Change,
+  Difference,
+  Entry,
+  Host,
+  DeliveryOutcome,
+  Run,
+} from '../../src/model/words.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg');
 const other = {
@@ -15,7 +22,7 @@ const other = {
   exclude: [],
   rootPath: '/srv/b',
 } as unknown as Host;
-let site: Site, a: Replica, offered: Entry[];
+let site: Site, a: SiteReplica, offered: Entry[];
 
 beforeEach(async () => {
   site = await openSite(['A', 'B']);
@@ -37,7 +44,7 @@ async function pullRacing(
     async *compare() {
       yield await Promise.resolve({ path, ...difference });
     },
-    async *fetch(_: Host, [change]: readonly Change[]): AsyncGenerator<Outcome> {
+    async *fetch(_: Host, [change]: readonly Change[]): AsyncGenerator<DeliveryOutcome> {
       await lands();
       if (change) yield { change, via: 'rsync', bytes: 0, result };
     },
@@ -45,23 +52,23 @@ async function pullRacing(
   const context = {
     backend,
     ledger: site.ledger,
-    fold: a.fold,
+    reconciler: a.fold,
     disk: a.disk,
     events: site.events,
     me: 'A',
-    others: () => [other],
+    listOthers: () => [other],
     isSafe: () => true,
-    offer: (entries: readonly Entry[]) => {
+    enqueue: (entries: readonly Entry[]) => {
       offered.push(...entries);
     },
   } as unknown as RunContext;
   const progress = {
     run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
     signal: new AbortController().signal,
-    found: () => undefined,
-    done: () => undefined,
-    fail: () => undefined,
-    would: () => undefined,
+    addFound: () => undefined,
+    addDone: () => undefined,
+    addFailure: () => undefined,
+    addWouldTransfer: () => undefined,
   } as unknown as Progress;
   await pullFrom(context, progress, other, [photos]);
 }
@@ -71,7 +78,7 @@ const there = { size: 3, mtime: 1_000 };
 async function heldByB(): Promise<void> {
   await site.replica('B').then(async (b) => {
     await b.write(path, 'abc', there.mtime);
-    await b.fold.paths([path], { why: 'named' });
+    await b.fold.reconcilePaths([path], { why: 'named' });
   });
 }
 
@@ -81,18 +88,18 @@ test.each(['changed', 'vanished'] as const)(
   async (result) => {
     await heldByB();
     await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));
-    expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 21 } }]);
+    expect(offered).toMatchObject([{ path, capturedBy: 'A', info: { size: 21 } }]);
     expect(await site.ledger.read(path)).toMatchObject({
       capturedBy: 'A',
       heldBy: ['A'],
-      facts: { size: 21 },
+      info: { size: 21 },
     });
   },
 );
 
 test('so it is where the ledger knew nothing of the path', async () => {
   await pullRacing({ there }, 'changed', () => a.write(path, 'what B has just saved'));
-  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', facts: { size: 21 } });
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', info: { size: 21 } });
 });
 
 test('where nothing has landed nothing is captured, whatever lies here', async () => {
@@ -100,7 +107,7 @@ test('where nothing has landed nothing is captured, whatever lies here', async (
   await a.write(path, 'rotten', 500);
   await pullRacing({ there, here: { size: 6, mtime: 500 } }, 'vanished', () => Promise.resolve());
   expect(offered).toEqual([]);
-  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', facts: { size: 3 } });
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', info: { size: 3 } });
 });
 
 test('over what another host has saved meanwhile it is no version', async () => {
@@ -109,14 +116,14 @@ test('over what another host has saved meanwhile it is no version', async () => 
     await a.write(path, 'half of what B has just saved');
     const b = await site.replica('B');
     await b.write(path, 'all of what B has saved since');
-    await b.fold.paths([path], { why: 'named' });
+    await b.fold.reconcilePaths([path], { why: 'named' });
   });
   expect(offered).toEqual([]);
-  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', facts: { size: 29 } });
+  expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', info: { size: 29 } });
 });
 
 test('what this host has written meanwhile, and the landing put back, is a version', async () => {
   await heldByB();
   await pullRacing({ there }, 'kept', () => a.write(path, 'what A has just written'));
-  expect(offered).toMatchObject([{ path, capturedBy: 'A', facts: { size: 23 } }]);
+  expect(offered).toMatchObject([{ path, capturedBy: 'A', info: { size: 23 } }]);
 });

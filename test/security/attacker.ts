@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import type { Client, SFTPWrapper } from 'ssh2';
 import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
-import { connect } from '../../src/transport/ssh/connect.js';
+import { logIn } from '../../src/transport/ssh/connect.js';
 import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
 import { makeSite, photos, type Site, type SiteOptions } from '../transport/site.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -52,7 +52,7 @@ export async function startAttacker(options: SiteOptions = {}): Promise<Attacker
     idleMs: 1_000,
   }).write(site.host);
   const there = join(site.rootThere, photos.path);
-  const { client } = await connect(
+  const { client } = await logIn(
     site.host,
     { identityFile, timeoutMs: 10_000 },
     new AbortController().signal,

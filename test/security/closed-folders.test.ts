@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { areas, prepareAreas } from '../../src/replica/areas.js';
 import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
-import { judgeLeftovers } from '../../src/replica/replaced.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { resolveLeftovers } from '../../src/replica/replaced.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { photos } from '../transport/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { startAttacker, type Attacker } from './attacker.js';
@@ -42,33 +42,35 @@ async function close(name: string, mode: number): Promise<void> {
 }
 
 test('working folders that another host closed are open again once this host judges and cleans them', async () => {
-  const place = { disk: localDisk, dirPath: attacker.there, dir: photos.path };
+  const place = { disk: nodeDisk, dirPath: attacker.there, dir: photos.path };
   await prepareAreas(place);
   for (const mode of modes) {
     const name = `old-${mode.toString(8)}`,
-      rest = `${areas.aside}/${name}/folder`;
+      rest = `${areas.replaced}/${name}/folder`;
     for (const folder of [rest, `${areas.trash}/${name}/folder`, `${areas.tmp}/${name}/folder`]) {
       await mkdir(at(folder), { recursive: true });
       await writeFile(at(`${folder}/a.jpg`), 'a');
       await close(folder, mode);
       await close(folder.slice(0, folder.lastIndexOf('/')), mode);
     }
-    expect(((await modeOf(`${areas.aside}/${name}`)) ?? 0) & 0o777).toBe(mode);
+    expect(((await modeOf(`${areas.replaced}/${name}`)) ?? 0) & 0o777).toBe(mode);
     await attacker.ask((done) => {
       attacker.sftp.mkdir(at(`${areas.partial}/${name}`), { mode }, done);
     });
-    for (const area of [areas.aside, areas.trash, areas.tmp, areas.partial])
+    for (const area of [areas.replaced, areas.trash, areas.tmp, areas.partial])
       await close(area, mode);
     // As before each scan.
     await prepareAreas(place);
-    const judged = await judgeLeftovers(place, () => Promise.resolve('conflict'), 0);
+    const judged = await resolveLeftovers(place, () => Promise.resolve('conflict'), 0);
     await cleanTmp(place, 0);
     await cleanTrash(place, { olderThanMs: 0, maxBytes: 0 });
     const left = await Promise.all(
-      [areas.aside, areas.trash, areas.tmp, areas.partial].map((area) => localDisk.list(at(area))),
+      [areas.replaced, areas.trash, areas.tmp, areas.partial].map((area) =>
+        nodeDisk.list(at(area)),
+      ),
     );
     const areModes = await Promise.all(
-      [areas.aside, areas.trash, areas.tmp, areas.partial].map(
+      [areas.replaced, areas.trash, areas.tmp, areas.partial].map(
         async (area) => ((await modeOf(area)) ?? 0) & 0o700,
       ),
     );

@@ -36,9 +36,9 @@ describe.each(['one', 'two'] as const)('a tree that is too deep on host %s', (wh
       await mkdir(deep.path(folder));
       await makeDeepTree(deep.path(folder), { depth, width });
     }
-    await makeDeepTree(deep.path(`${dir}/.syncmedia/aside`), { depth: 30, width: 200 });
+    await makeDeepTree(deep.path(`${dir}/.syncmedia/replaced`), { depth: 30, width: 200 });
     await makeDeepTree(deep.path(`${dir}/.syncmedia/trash`), { depth: 30, width: 200 });
-    folders.push(`${dir}/.syncmedia/aside`, `${dir}/.syncmedia/trash`);
+    folders.push(`${dir}/.syncmedia/replaced`, `${dir}/.syncmedia/trash`);
     for (const machine of site.machines)
       await machine.write(`${dir}/zz-beside-${machine.name}.jpg`, machine.name);
     const { sync } = deep.app,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, afterAll, expect, test } from 'vitest';
-import { Connections } from '../../src/transport/ssh/connections.js';
+import { SshConnections } from '../../src/transport/ssh/connections.js';
 import { startEvilHost, type Behaviour, type EvilHost } from '../harness/evil-host.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
@@ -27,14 +27,15 @@ const honest: Behaviour = {
   }),
 };
 
-async function openAt(
-  behaviour: Behaviour,
-): Promise<{ evil: EvilHost; connection: Awaited<ReturnType<Connections['take']>>['connection'] }> {
+async function openAt(behaviour: Behaviour): Promise<{
+  evil: EvilHost;
+  connection: Awaited<ReturnType<SshConnections['acquire']>>['connection'];
+}> {
   const evil = await startEvilHost(behaviour);
   owned.push(evil);
-  const connections = new Connections({ identityFile, timeoutMs: 5_000, idleMs: 60_000 });
+  const connections = new SshConnections({ identityFile, timeoutMs: 5_000, idleMs: 60_000 });
   owned.push(connections);
-  const { connection, release } = await connections.take({
+  const { connection, release } = await connections.acquire({
     id: 'evil',
     url: '127.0.0.1',
     sshPort: evil.port,
@@ -64,7 +65,7 @@ test.each([
       code: 'REPLY_TOO_LARGE',
       message: expect.stringContaining('"/uploads"') as string,
     });
-    expect(connection.open).toBe(false);
+    expect(connection.isOpen).toBe(false);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(512 * 1024 * 1024);
   },
   120_000,

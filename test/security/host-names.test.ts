@@ -108,20 +108,20 @@ test('the environment gives this host none of them', () => {
 test('a row with such a name, or such an id, makes a host that is pending, without the name', () => {
   const seals = new Seals();
   for (const name of [...bad, null, 1, {}, ['a']] as string[]) {
-    const named = seals.read(makeRow('a', { hostname: name })),
-      known = seals.read({ ...makeRow('a'), _id: name });
+    const named = seals.readHost(makeRow('a', { hostname: name })),
+      known = seals.readHost({ ...makeRow('a'), _id: name });
     hostile.tried(['hostname of a row', name], named.status !== 'pending' || named.hostname !== '');
     hostile.tried(['id of a row', name], !isHostId(name) && known.status !== 'pending');
     expect(named).toMatchObject({ status: 'pending', hostname: '' });
   }
-  expect(seals.read(makeRow('a')).status).toBe('approved');
+  expect(seals.readHost(makeRow('a')).status).toBe('approved');
 });
 
 test('what a row keeps by a name finds nothing that was not stored', () => {
   const empty = toHost(makeRow('a', { scans: {}, removals: {}, unnamed: {}, unsyncable: {} }));
   for (const name of inherited) {
     for (const record of [
-      empty.sweeps,
+      empty.rescans,
       empty.halted,
       empty.scans,
       empty.removals,
@@ -132,15 +132,15 @@ test('what a row keeps by a name finds nothing that was not stored', () => {
   }
   const stored = toHost(
     makeRow('a', {
-      sweeps: {
+      rescans: {
         __proto__x: new Date(1),
         constructor: new Date(2),
         ['__proto__']: new Date(3),
       } as unknown as Record<string, Date>,
     }),
   );
-  expect(stored.sweeps['constructor']).toEqual(new Date(2));
-  expect(Object.getPrototypeOf(stored.sweeps)).toBeNull();
+  expect(stored.rescans['constructor']).toEqual(new Date(2));
+  expect(Object.getPrototypeOf(stored.rescans)).toBeNull();
 });
 
 describe('a host', () => {

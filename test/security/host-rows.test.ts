@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
@@ -19,19 +19,19 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => site.close());
 
-const failure = { code: 'X', message: 'x', retryable: true, of: 'host' } as const;
+const failure = { code: 'X', message: 'x', retryable: true, scope: 'host' } as const;
 /** Every field of a row, filled as it should be. */
 const full: HostRow = makeRow('full', {
   readyAt: new Date(1),
-  seenAt: new Date(1),
+  lastSeenAt: new Date(1),
   returnedAt: new Date(1),
-  lease: { holder: 'a:1', beat: 1, socket: '1:2' },
-  lanes: { a: { failure, failingSince: new Date(1), nextTryAt: new Date(2) } },
-  sweeps: { uploads: new Date(1) },
+  lease: { leader: 'a:1', beat: 1, socket: '1:2' },
+  deliveries: { a: { failure, failingSince: new Date(1), nextTryAt: new Date(2) } },
+  rescans: { uploads: new Date(1) },
   scans: { uploads: { all: new Date(1), changed: new Date(1) } },
   halted: { uploads: failure },
-  filled: ['a'],
-  knows: ['a'],
+  backfilled: ['a'],
+  members: ['a'],
   unsyncable: { uploads: { count: 1, examples: [{ path: 'a', why: 'b' }] } },
   removals: { uploads: { decision: 'approved', at: new Date(1) } },
   unnamed: { Photo: { count: 1, lastDocument: 'a', lastAt: new Date(1) } },
@@ -63,7 +63,7 @@ const garbled = fc
   });
 
 test('a row with every field as it should be is read whole', () => {
-  const { unreadable, ...host } = new Seals().read(full);
+  const { unreadable, ...host } = new Seals().readHost(full);
   expect(unreadable).toBeUndefined();
   const { _id, ...rest } = full;
   expect(host).toEqual({ id: _id, ...rest });
@@ -72,11 +72,11 @@ test('a row with every field as it should be is read whole', () => {
 test('whatever a row holds, it is read, and what cannot be used of it is named and left out', () => {
   fc.assert(
     fc.property(garbled, (row) => {
-      const host = new Seals().read(row),
+      const host = new Seals().readHost(row),
         { id: _, unreadable, unsealed, ...fields } = host;
       // What was read can be read again without finding anything, but for what only a person can
       // put right.
-      const again = new Seals().read({ _id: host.id, ...fields });
+      const again = new Seals().readHost({ _id: host.id, ...fields });
       expect(again.unreadable).toBeUndefined();
       for (const name of unreadable ?? []) expect(Object.keys(full)).toContain(name);
       expect(unsealed === undefined || host.status === 'pending').toBe(true);
@@ -87,7 +87,7 @@ test('whatever a row holds, it is read, and what cannot be used of it is named a
 });
 
 test('rows that hold anything disturb no other host, are told, and keep no key from being removed', async () => {
-  const rows = nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
+  const rows = getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
   const made = fc.sample(garbled, { numRuns: 150, seed: 1 });
   expect(
     Object.keys(full).filter(

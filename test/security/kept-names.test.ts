@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseKeptName } from '../../src/replica/recoverable-name.js';
+import { parseRecoverableName } from '../../src/replica/recoverable-name.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { unsafePaths } from '../hostile/corpus.js';
@@ -69,7 +69,7 @@ const hostile = ['trash', 'conflicts']
     ].map((rest) => `.syncmedia/${area}/${rest}`),
     ...unsafePaths
       .map((path) => `.syncmedia/${area}/${path.replaceAll('DIR', 'x')}`)
-      .filter((name) => parseKeptName(name) === undefined),
+      .filter((name) => parseRecoverableName(name) === undefined),
   ])
   .concat([
     '',
@@ -78,7 +78,7 @@ const hostile = ['trash', 'conflicts']
     '/',
     '.syncmedia',
     '.syncmedia/id',
-    '.syncmedia/aside/x/kept.jpg',
+    '.syncmedia/replaced/x/kept.jpg',
     '.syncmedia/tmp/x/kept.jpg',
     'kept.jpg',
     '../conflicts/x/kept.jpg',
@@ -94,12 +94,12 @@ const hostile = ['trash', 'conflicts']
 
 describe('the name of a kept file', () => {
   test('is taken apart', () => {
-    expect(parseKeptName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({
+    expect(parseRecoverableName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({
       area: 'trash',
       folder: '0m2abc-1',
       rest: 'a/b.jpg',
     });
-    expect(parseKeptName('.syncmedia/conflicts/..x/..b')).toEqual({
+    expect(parseRecoverableName('.syncmedia/conflicts/..x/..b')).toEqual({
       area: 'conflicts',
       folder: '..x',
       rest: '..b',
@@ -107,13 +107,13 @@ describe('the name of a kept file', () => {
   });
 
   test.each(hostile)('is not %j', (name) => {
-    inputs.tried(name, parseKeptName(name));
-    expect(parseKeptName(name)).toBeUndefined();
+    inputs.tried(name, parseRecoverableName(name));
+    expect(parseRecoverableName(name)).toBeUndefined();
   });
 });
 
 test('no hostile name reaches a file through the instance', async () => {
-  const { kept, conflicts } = one.app.sync;
+  const { recoverable: kept, conflicts } = one.app.sync;
   for (const name of [...hostile, '.syncmedia/conflicts/link/secret.jpg']) {
     for (const ask of [kept.restore, conflicts.restore, conflicts.compare, conflicts.discard] as ((
       dir: string,

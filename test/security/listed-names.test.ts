@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Connections } from '../../src/transport/ssh/connections.js';
+import { SshConnections } from '../../src/transport/ssh/connections.js';
 import { startEvilHost, type EvilHost } from '../harness/evil-host.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
@@ -10,7 +10,7 @@ import { isText, makePaths } from './names/corpus.js';
 
 const hostile = countHostileInputs();
 const batch = 100;
-let dir: TestDir, evil: EvilHost, connections: Connections;
+let dir: TestDir, evil: EvilHost, connections: SshConnections;
 /** What the other host lists, answer by answer. */
 let answers: string[][] = [];
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
     read: () => ({ bytes: Buffer.alloc(0), afterMs: 0 }),
     list: () => answers.shift(),
   });
-  connections = new Connections({ identityFile, timeoutMs: 20_000, idleMs: 60_000 });
+  connections = new SshConnections({ identityFile, timeoutMs: 20_000, idleMs: 60_000 });
 });
 afterAll(async () => {
   await connections.close();
@@ -51,7 +51,7 @@ const methods = {
 };
 
 test('another host lists no name that is none', async () => {
-  const { connection, release } = await connections.take({
+  const { connection, release } = await connections.acquire({
     id: 'evil',
     url: '127.0.0.1',
     sshPort: evil.port,

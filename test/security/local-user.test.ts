@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { socketPath } from '../../src/leader/wake-socket.js';
+import { getWakeSocketPath } from '../../src/leader/wake-socket.js';
 import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
@@ -76,11 +76,11 @@ describe.runIf(isRoot)('another user of the machine', () => {
       "require('net').connect(process.argv[1]).on('connect', () => { console.log('connected'); " +
       "process.exit(0); }).on('error', () => process.exit(1))";
     expect(
-      (await run(process.execPath, ['-e', connect, socketPath(one.ssh.stateDir)])).stdout,
+      (await run(process.execPath, ['-e', connect, getWakeSocketPath(one.ssh.stateDir)])).stdout,
     ).toBe('connected\n');
     hostile.tried(
       'connect',
-      await asStranger(process.execPath, '-e', connect, socketPath(one.ssh.stateDir)),
+      await asStranger(process.execPath, '-e', connect, getWakeSocketPath(one.ssh.stateDir)),
     );
   });
 

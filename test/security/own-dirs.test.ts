@@ -1,9 +1,9 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import type { Row } from '../../src/ledger/filters.js';
+import type { LedgerRow } from '../../src/ledger/filters.js';
 import type { Run } from '../../src/model/words.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
@@ -59,9 +59,9 @@ const forgedDirs = [
   '',
   ...new Set(unsafePaths.map((path) => path.replaceAll('DIR', 'uploads'))),
 ].filter((path, i, all) => all.indexOf(path) === i);
-const rows = (name: string) => nativeCollection(site.database.connection, `syncmedia_${name}`);
+const rows = (name: string) => getNativeCollection(site.database.connection, `syncmedia_${name}`);
 const ledgerOf = async (paths: readonly string[]) =>
-  nativeCollection<Row>(site.database.connection, 'syncmedia_ledger')
+  getNativeCollection<LedgerRow>(site.database.connection, 'syncmedia_ledger')
     .find({ _id: { $in: [...paths] } })
     .toArray();
 const secrets = ['uploads/private/secret.txt', 'config/.env', 'config/app.js'];
@@ -95,8 +95,8 @@ describe('a row of the database that names a directory', () => {
       host: me,
       dueAt: new Date(0),
       touched: secrets,
-      left: [],
-      sweep: [{ dir: 'config', after: 0 }],
+      unreferenced: [],
+      rescan: [{ dir: 'config', after: 0 }],
     } as never);
     await until(
       async () => (await rows('captures').countDocuments({ _id: 'forged' as never })) === 0,
@@ -110,7 +110,7 @@ describe('a row of the database that names a directory', () => {
   });
 
   test('is marked by no init, which lists it, and nothing goes to or comes from a forged host', async () => {
-    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').insertOne(
+    await getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').insertOne(
       makeRow('evil', {
         hostname: 'evil',
         url: evil.hostname,
@@ -145,7 +145,7 @@ describe('a row of the database that names a directory', () => {
     });
     expect(await one.read('config/planted.js')).toBeUndefined();
     expect(await ledgerOf([...secrets, 'config/planted.js'])).toEqual([]);
-    await nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').deleteOne({
+    await getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts').deleteOne({
       _id: 'evil',
     });
     await expect(one.app.sync.push({ dirs: ['config'] })).rejects.toMatchObject({
@@ -186,8 +186,8 @@ describe.each([
       host: me,
       dueAt: new Date(0),
       touched: [captured],
-      left: [],
-      sweep: [],
+      unreferenced: [],
+      rescan: [],
     } as never);
     await one.app.Photo.create({ title: 'saved', file: saved });
     await until(
@@ -199,7 +199,7 @@ describe.each([
     expect(await ledgerOf(names)).toEqual([]);
     for (const name of names) expect(await two.read(name)).toBeUndefined();
     await one.write(`${dir}/.syncmedia/trash/x/kept.jpg`, 'kept');
-    expect(await one.app.sync.kept.list('trash')).toEqual([]);
+    expect(await one.app.sync.recoverable.list('trash')).toEqual([]);
 
     // Nothing is lost: what was saved meanwhile goes out once the directory is this host's again.
     await writeFile(one.path(id), before);

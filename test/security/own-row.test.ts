@@ -2,13 +2,13 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { hostRows } from '../../src/hosts/host-model.js';
+import { getHostCollection } from '../../src/hosts/host-model.js';
 import { findHost, listHosts } from '../../src/hosts/host-rows.js';
 import { editHost } from '../../src/hosts/edit.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
 import { Seals } from '../../src/hosts/seal.js';
-import { readState, writeState, type State } from '../../src/state-dir/state.js';
+import { readState, writeState, type HostState } from '../../src/state-dir/state.js';
 import type { Host, Path } from '../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
@@ -22,7 +22,7 @@ let database: TestDatabase, sshd: TestHost, machine: Machine, me: Host;
 const otherKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC5uvAVpC7JW/g9daC2CMKpg+ojVhYpt4ITjgEdd9iZU';
 const collections = ['p_hosts', 'p_meta', 'p_syncdirs'];
 /** What an init stores; every test begins with it. */
-let stored: { rows: mongo.Document[][]; state: State };
+let stored: { rows: mongo.Document[][]; state: HostState };
 beforeAll(async () => {
   database = await testDatabase();
   sshd = await startHost({ name: 'two' });
@@ -59,7 +59,7 @@ beforeEach(async () => {
 });
 
 const collection = (name: string) => database.connection.collection(name);
-const rows = () => hostRows(database.connection, 'p_');
+const rows = () => getHostCollection(database.connection, 'p_');
 const identity = ({
   id,
   hostname,

@@ -91,7 +91,7 @@ describe('on this host', () => {
           keptAs = `.syncmedia/${area}/planted/${name}`;
         await one.write(`${dir}/${keptAs}`, 'planted');
         await chmod(one.path(`${dir}/${keptAs}`), mode);
-        await one.app.sync.kept.restore(dir, keptAs);
+        await one.app.sync.recoverable.restore(dir, keptAs);
         const { mode: restored } = await lstat(one.path(`${dir}/${name}`));
         hostile.tried(keptAs, (restored & 0o7000) !== 0);
         expect((restored & 0o7777).toString(8)).toBe((mode & 0o777).toString(8));
@@ -110,8 +110,8 @@ describe('on this host', () => {
     }
     await mkdir(one.path(`${dir}/.syncmedia/conflicts/odd`), { recursive: true });
     await mkdir(one.path(`${dir}/.syncmedia/trash/odd`), { recursive: true });
-    await mkdir(one.path(`${dir}/.syncmedia/aside/odd`), { recursive: true });
-    for (const area of ['conflicts', 'trash', 'aside'])
+    await mkdir(one.path(`${dir}/.syncmedia/replaced/odd`), { recursive: true });
+    for (const area of ['conflicts', 'trash', 'replaced'])
       await run('mkfifo', [one.path(`${dir}/.syncmedia/${area}/odd/fifo.jpg`)]);
     await writeFile(one.path(`${dir}/plain.jpg`), 'plain');
     const { sync, Photo } = one.app;
@@ -127,7 +127,7 @@ describe('on this host', () => {
     }
     for (const area of ['conflicts', 'trash']) {
       const keptAs = `.syncmedia/${area}/odd/fifo.jpg`;
-      const answer = await sync.kept.restore(dir, keptAs).then(
+      const answer = await sync.recoverable.restore(dir, keptAs).then(
         () => 'restored',
         (error: unknown) => (error as { code?: string }).code,
       );

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { Schema } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listProtected, refuseProtectedDirs } from '../../src/access/protected-dirs.js';
+import { listProtectedDirs, refuseProtectedDirs } from '../../src/access/protected-dirs.js';
 import type { Path } from '../../src/model/words.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { startWeb, type Web } from '../serving/web.js';
@@ -80,7 +80,7 @@ test('the directory of the main module may be a sync dir only where init lists i
   process.argv[1] = main;
   try {
     const listed = () =>
-      listProtected(
+      listProtectedDirs(
         { authorizedKeysFile: '/nowhere/authorized_keys' },
         { stateDir: '/nowhere/state' },
       );
@@ -107,7 +107,7 @@ test(
     const before = process.env['NODE_PATH'];
     process.env['NODE_PATH'] = `:/nowhere:${join(one.ssh.dir, 'shared/lib')}`;
     try {
-      const listed = listProtected(
+      const listed = listProtectedDirs(
         { authorizedKeysFile: '/nowhere/authorized_keys' },
         { stateDir: '/nowhere/state' },
       );
@@ -148,7 +148,7 @@ test.each<[string, (script: string) => string[]]>([
   if (what.startsWith('a link')) await symlink(program, `${script}-link`);
   else await writeFile(script, '');
   await mkdir(join(one.ssh.dir, `${folder}-elsewhere`));
-  const listed = listProtected(
+  const listed = listProtectedDirs(
     { authorizedKeysFile: '/nowhere/authorized_keys' },
     { stateDir: '/nowhere/state', reloadCommand: command(script) },
   );
@@ -181,7 +181,7 @@ test.each<[string, readonly (readonly [link: string, target: string])[]]>([
   for (const folder of ['held', 'beside']) await mkdir(join(base, folder));
   for (const [link, target] of links) await symlink(join(base, target), join(base, link));
   const folder = first === 'held/home' ? join(base, first, 'keys') : join(base, first);
-  const listed = listProtected(
+  const listed = listProtectedDirs(
     { authorizedKeysFile: join(folder, 'authorized_keys') },
     { stateDir: '/nowhere/state' },
   );

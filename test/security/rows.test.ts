@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
@@ -23,7 +23,7 @@ interface AnyRow {
   [field: string]: unknown;
 }
 const collection = (name: string): mongo.Collection<AnyRow> =>
-  nativeCollection<AnyRow>(site.database.connection, `syncmedia_${name}`);
+  getNativeCollection<AnyRow>(site.database.connection, `syncmedia_${name}`);
 const idOf = async ({ name }: Machine): Promise<string> => (await one.app.sync.hosts.show(name)).id;
 
 /** Rows of which some fields, or parts of them, hold something else than they should. */
@@ -117,23 +117,23 @@ async function isClean(name: string, filter: mongo.Filter<AnyRow>): Promise<bool
 }
 
 test('entries of the ledger that hold anything keep no other from being delivered, and are told', async () => {
-  const [sender, owed] = [await idOf(one), await idOf(two)];
+  const [sender, pending] = [await idOf(one), await idOf(two)];
   const full = {
     version: randomUUID(),
     kind: 'file',
-    facts: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
-    superseded: [{ size: 1, mtime: 1, version: 'v', lost: false }],
-    sender,
+    info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
+    superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
+    origin: sender,
     capturedBy: sender,
     heldBy: [sender],
     stamps: { [sender]: '1:2' },
-    owed: [owed],
+    pending: [pending],
     dueAt: new Date(0),
-    unsure: true,
+    unverified: true,
     blocked: [
       {
-        host: owed,
-        failure: { code: 'X', message: 'x', retryable: true, of: 'path' },
+        host: pending,
+        failure: { code: 'X', message: 'x', retryable: true, scope: 'path' },
         since: new Date(1),
         retryAt: new Date(2),
       },
@@ -188,10 +188,10 @@ test('captures that hold anything keep no other from being folded', async () => 
     dueAt: new Date(0),
     savedBy: { model: 'Photo', id: '1' },
     touched: [`${dir}/nowhere.jpg`],
-    left: [`${dir}/left.jpg`],
-    leftSince: new Date(1),
-    sweep: [{ dir, after: 1 }],
-    asserted: [{ path: `${dir}/nowhere.jpg`, seen }],
+    unreferenced: [`${dir}/left.jpg`],
+    unreferencedSince: new Date(1),
+    rescan: [{ dir, after: 1 }],
+    asserted: [{ path: `${dir}/nowhere.jpg`, info: seen }],
   };
   const rows = garble(full, 2);
   expect(await insert('captures', rows, (i) => `strange-${String(i)}`)).toBeGreaterThan(
@@ -215,14 +215,14 @@ test('runs that hold anything keep no other from being carried out', async () =>
     dirs: [dir],
     dryRun: true,
     repair: false,
-    state: 'asked',
+    state: 'requested',
     files: 0,
     bytes: 0,
     filesFound: 0,
     bytesFound: 0,
     failures: [],
-    askedAt: new Date(1),
-    askedBy: 'somebody',
+    requestedAt: new Date(1),
+    requestedBy: 'somebody',
   };
   const rows = garble(full, 3);
   const malformed = rows.filter(({ hosts, dirs }) => !Array.isArray(hosts) || !Array.isArray(dirs));
@@ -237,14 +237,14 @@ test('runs that hold anything keep no other from being carried out', async () =>
   );
   hostile.triedAll(malformed, !isDone);
   expect((await one.app.sync.runs.list(100)).map((run) => run.id)).toContain(id);
-  await until(() => isClean('runs', { at, state: { $in: ['asked', 'running'] } }), {
+  await until(() => isClean('runs', { at, state: { $in: ['requested', 'running'] } }), {
     timeout: 60_000,
   });
 }, 120_000);
 
 test('entries of the audit log that hold anything hide no other', async () => {
   const rows = garble(
-    { at: new Date(), by: 'somebody', what: 'push', asked: '[]', host: 'a', outcome: 'done' },
+    { at: new Date(), by: 'somebody', what: 'push', args: '[]', host: 'a', outcome: 'done' },
     4,
   );
   await one.app.sync.as('ann').push({ hosts: ['two'] });
@@ -293,36 +293,41 @@ test(
     'and being initialised',
   async () => {
     const host = await idOf(one),
-      owed = await idOf(two);
+      pending = await idOf(two);
     const rows: Record<string, Record<string, unknown>> = {
       syncdirs: { exclude: [], conflict: 'newer', onDelete: 'keep' },
       ledger: {
         version: 'v',
         kind: 'file',
-        facts: { size: 1, mtime: 1, nanos: 0 },
+        info: { size: 1, mtime: 1, nanos: 0 },
         superseded: [],
         heldBy: [],
         blocked: [],
         dueAt: new Date(0),
         capturedAt: new Date(1),
       },
-      captures: { dueAt: new Date(0), touched: [`${dir}/nowhere.jpg`], left: [], asserted: [] },
+      captures: {
+        dueAt: new Date(0),
+        touched: [`${dir}/nowhere.jpg`],
+        unreferenced: [],
+        asserted: [],
+      },
       runs: {
         kind: 'verify',
         hosts: [],
         dirs: [dir],
         dryRun: true,
         repair: false,
-        state: 'asked',
+        state: 'requested',
         files: 0,
         bytes: 0,
         filesFound: 0,
         bytesFound: 0,
         failures: [],
-        askedAt: new Date(1),
-        askedBy: 'x',
+        requestedAt: new Date(1),
+        requestedBy: 'x',
       },
-      audit: { by: 'x', what: 'push', asked: '[]', outcome: 'done' },
+      audit: { by: 'x', what: 'push', args: '[]', outcome: 'done' },
       unreadable: { collection: 'x', row: {}, fields: [] },
       meta: { format: 1 },
     };
@@ -333,9 +338,9 @@ test(
           ...row,
           _id,
           host,
-          sender: host,
+          origin: host,
           capturedBy: host,
-          owed: [owed],
+          pending: [pending],
           at: name === 'runs' ? host : new Date(1),
         };
         if (
@@ -370,22 +375,22 @@ test('a host is forgotten by the ledger whatever the other rows hold', async () 
     version: 'v',
     kind: 'file',
     superseded: [],
-    sender,
+    origin: sender,
     capturedBy: sender,
     heldBy: [sender, gone],
-    owed: [gone],
+    pending: [gone],
     dueAt: new Date(0),
     blocked: [],
     capturedAt: new Date(1),
   };
-  const rows = ['heldBy', 'owed', 'blocked'].flatMap((field) =>
+  const rows = ['heldBy', 'pending', 'blocked'].flatMap((field) =>
     [gone, { host: gone }, null, 1].map((value) => ({ ...full, [field]: value })),
   );
   // Before every valid entry, in the order of the collection's ids.
   await insert('ledger', rows, (i) => `${dir}/!strange-${String(i)}.jpg`);
   const mentions = (): Promise<AnyRow[]> =>
     collection('ledger')
-      .find({ $nor: [{ _id: /strange|taken/ }], $or: [{ owed: gone }, { heldBy: gone }] })
+      .find({ $nor: [{ _id: /strange|taken/ }], $or: [{ pending: gone }, { heldBy: gone }] })
       .toArray();
   expect(await mentions()).not.toEqual([]);
   await one.app.sync.hosts.unregister('two');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nativeCollection } from '../../src/util/collections.js';
+import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
-import type { Row } from '../../src/ledger/filters.js';
+import type { LedgerRow } from '../../src/ledger/filters.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { sha256OfZeros, startEvilHost, type EvilHost } from '../harness/evil-host.js';
 import { until } from '../harness/wait.js';
@@ -24,7 +24,7 @@ beforeAll(async () => {
     sizeOf: (path) => (path.endsWith('.jpg') ? size : undefined),
     read: () => ({ bytes: Buffer.alloc(1), afterMs: 400 }),
   });
-  const hosts = nativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
+  const hosts = getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
   const row = await hosts.findOne({ hostname: 'one' });
   if (!row) throw new Error('host one has no row');
   const { lease: _, ...rest } = row;
@@ -35,9 +35,9 @@ beforeAll(async () => {
     sshPort: evil.port,
     hostKeys: [evil.hostKey],
     passive: true,
-    lanes: {},
+    deliveries: {},
   });
-  const ledger = nativeCollection<Row>(site.database.connection, 'syncmedia_ledger');
+  const ledger = getNativeCollection<LedgerRow>(site.database.connection, 'syncmedia_ledger');
   await ledger.insertMany(
     Array.from(
       { length: slowFiles },
@@ -46,12 +46,12 @@ beforeAll(async () => {
           _id: `${dir}/slow-${String(i)}.jpg`,
           version: `v${String(i)}`,
           kind: 'file',
-          facts: { size, mtime: 1_700_000_000, sha256: sha256OfZeros(size) },
+          info: { size, mtime: 1_700_000_000, sha256: sha256OfZeros(size) },
           superseded: [],
-          sender: 'evil',
+          origin: 'evil',
           capturedBy: 'evil',
           heldBy: ['evil'],
-          owed: [],
+          pending: [],
           dueAt: new Date(),
           blocked: [],
           capturedAt: new Date(),

@@ -120,7 +120,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
       ['-prt'],
       ['-pr'],
       ['-pr', '--chmod=ugo+s,o+t'],
-      ['-prtb', '--backup-dir=.syncmedia/aside/x'],
+      ['-prtb', '--backup-dir=.syncmedia/replaced/x'],
       ['-prt', '--temp-dir=.syncmedia/tmp'],
       ['-prt', '--partial-dir=.syncmedia/partial'],
       ['-s', '-prt'],

@@ -196,9 +196,9 @@ describe('while no process of the host that took it folds what it captured, an u
     const content = randomBytes(48 * 1024 * 1024);
     await one.write(`${dir}/large.bin`, content);
     await app.Photo.create({ title: 'large', file: `${dir}/large.bin` });
-    const fetched: { path: string; landed: boolean }[] = [];
-    const stop = two.app.sync.on('fetched', ({ path, landed }) => {
-      fetched.push({ path, landed });
+    const fetched: { path: string; placed: boolean }[] = [];
+    const stop = two.app.sync.on('fetched', ({ path, placed: landed }) => {
+      fetched.push({ path, placed: landed });
     });
     let frozen: Promise<void> | undefined;
     const first = webs.two.get(urlOf('large.bin'), {
@@ -224,7 +224,7 @@ describe('while no process of the host that took it folds what it captured, an u
     expect(
       got.filter(({ status, broken, body }) => status === 200 && !broken && body.equals(content)),
     ).toHaveLength(6);
-    expect(fetched).toEqual([{ path: `${dir}/large.bin`, landed: false }]);
+    expect(fetched).toEqual([{ path: `${dir}/large.bin`, placed: false }]);
   });
 
   test('that its visitors break off is not read to its end', async () => {
@@ -235,8 +235,8 @@ describe('while no process of the host that took it folds what it captured, an u
       two.app.sync.on('fetched', () => {
         told.push('fetched');
       }),
-      two.app.sync.on('unfetched', () => {
-        told.push('unfetched');
+      two.app.sync.on('fetchFailed', () => {
+        told.push('fetchFailed');
       }),
     ];
     const response = await fetch(`${webs.two.url}${urlOf('film.bin')}`);
@@ -268,7 +268,7 @@ describe('while no process of the host that took it folds what it captured, an u
           captured: true,
           pendingCaptures: [{ hostname: 'one' }],
           heldBy: [],
-          owed: [],
+          pending: [],
         },
       ];
       expect((await two.app.sync.statusOf(there)).files).toMatchObject(expected);
@@ -321,7 +321,7 @@ describe('while no process of the host that took it folds what it captured, an u
     for (const _id of names.map((name) => `${dir}/${name}`)) {
       const entry = (await ledger.findOne({ _id })) as unknown as {
         version: string;
-        facts: object;
+        info: object;
       };
       await ledger.updateOne(
         { _id },
@@ -329,9 +329,9 @@ describe('while no process of the host that took it folds what it captured, an u
           $set: {
             kind: 'tombstone',
             version: `deleted ${_id}`,
-            superseded: [{ ...entry.facts, version: entry.version, lost: false }],
+            superseded: [{ ...entry.info, version: entry.version, conflicting: false }],
           },
-          $unset: { facts: '' },
+          $unset: { info: '' },
         },
       );
       await rm(two.path(_id));
@@ -404,7 +404,7 @@ describe('while no process of the host that took it folds what it captured, an u
     await untilSettled(site, 60_000);
     const ledger = site.database.connection.collection<{
       _id: string;
-      sender: string;
+      origin: string;
       capturedBy: string;
       superseded: unknown[];
     }>('syncmedia_ledger');
@@ -474,7 +474,7 @@ test('what a retired host left in the outbox is waited for by nobody', async () 
     expect(answer(await web.get(urlOf('left.jpg')))).toBe(`200 ${say('left.jpg')}`);
     await stays.app.sync.hosts.unregister('goes');
     expect((await stays.app.sync.statusOf(`${dir}/left.jpg`)).files).toEqual([
-      { path: `${dir}/left.jpg`, captured: false, heldBy: [], owed: [] },
+      { path: `${dir}/left.jpg`, captured: false, heldBy: [], pending: [] },
     ]);
     await expect(stays.app.sync.waitFor(`${dir}/left.jpg`, { timeout: 50 })).rejects.toThrow(
       /not captured yet/,

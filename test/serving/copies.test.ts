@@ -13,7 +13,7 @@ import { until } from '../harness/wait.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeAll(async () => {
-  site = await openSite({ plugin: { sweep: false, copies: 'all', copiesTimeout: 20_000 } });
+  site = await openSite({ plugin: { rescan: false, copies: 'all', copiesTimeout: 20_000 } });
   [one, two, three] = threeOf(site);
 });
 afterAll(() => site.close());

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { utimes, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openExactly, type OpenFile } from '../../src/replica/open-file.js';
+import { openWithoutSymlinks, type OpenFile } from '../../src/replica/open-file.js';
 import {
-  ContentTags,
-  makeTag,
-  tagLimits,
-  type Tagged,
-  type TagLimits,
+  ETagCache,
+  makeETag,
+  defaultETagLimits,
+  type TaggedContent,
+  type ETagLimits,
 } from '../../src/serving/etag-cache.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
@@ -22,7 +22,7 @@ afterAll(async () => {
 
 const size = 1_000;
 const tagOf = (content: string): string =>
-  makeTag(createHash('sha256').update(content).digest('hex'));
+  makeETag(createHash('sha256').update(content).digest('hex'));
 
 /** A file that changed long enough ago for any further change to show. */
 async function write(name: string, content: string): Promise<string> {
@@ -40,7 +40,7 @@ async function write(name: string, content: string): Promise<string> {
 }
 
 async function open(at: string): Promise<OpenFile> {
-  const file = await openExactly(at, () => at);
+  const file = await openWithoutSymlinks(at, () => at);
   if (!file) throw new Error(`${at} is missing`);
   return file;
 }
@@ -49,8 +49,8 @@ async function open(at: string): Promise<OpenFile> {
  * Tags of files that count as large, and how often one was opened to be hashed. `hold` keeps all
  * hashing from going on.
  */
-function makeTags(limits: Partial<TagLimits> = {}) {
-  const tags = new ContentTags({ ...tagLimits, wholeBytes: 10, waitMs: 20_000, ...limits });
+function makeTags(limits: Partial<ETagLimits> = {}) {
+  const tags = new ETagCache({ ...defaultETagLimits, wholeBytes: 10, waitMs: 20_000, ...limits });
   let opened = 0,
     hold: Promise<void> | undefined;
   return {
@@ -63,10 +63,10 @@ function makeTags(limits: Partial<TagLimits> = {}) {
       });
       return release;
     },
-    async find(at: string, namesTag = false): Promise<Tagged> {
+    async find(at: string, namesTag = false): Promise<TaggedContent> {
       const file = await open(at);
       try {
-        return await tags.find(
+        return await tags.getOrComputeTag(
           file,
           () => true,
           async () => {
@@ -147,10 +147,10 @@ describe('a large file', () => {
 
   test('that cannot be hashed is sent without a tag', async () => {
     const at = await write('fails', 'x'.repeat(size)),
-      tags = new ContentTags({ ...tagLimits, wholeBytes: 10 }),
+      tags = new ETagCache({ ...defaultETagLimits, wholeBytes: 10 }),
       file = await open(at);
     expect(
-      await tags.find(
+      await tags.getOrComputeTag(
         file,
         () => true,
         () => Promise.reject(new Error('no more descriptors')),
@@ -194,16 +194,16 @@ describe('a small file', () => {
       'known, it is not read',
     async () => {
       const at = await write('small', 'hello'),
-        tags = new ContentTags(),
+        tags = new ETagCache(),
         never = (): Promise<undefined> =>
           Promise.reject(new Error('a small file is not opened again'));
       const file = await open(at);
-      expect(await tags.find(file, () => false, never)).toEqual({
+      expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({
         tag: tagOf('hello'),
         bytes: Buffer.from('hello'),
       });
-      expect(await tags.find(file, () => false, never)).toEqual({ tag: tagOf('hello') });
-      expect(await tags.find(file, () => true, never)).toEqual({
+      expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({ tag: tagOf('hello') });
+      expect(await tags.getOrComputeTag(file, () => true, never)).toEqual({
         tag: tagOf('hello'),
         bytes: Buffer.from('hello'),
       });
@@ -213,12 +213,12 @@ describe('a small file', () => {
 
   test('that is written to after it was opened has the tag of the bytes that are sent', async () => {
     const at = await write('written', 'hello'),
-      tags = new ContentTags();
+      tags = new ETagCache();
     for (const content of ['world', 'again']) {
       const file = await open(at);
       await writeFile(at, content, { flag: 'r+' });
       await utimes(at, new Date(Number(file.stats.mtimeMs)), new Date(Number(file.stats.mtimeMs)));
-      const { tag, bytes } = await tags.find(
+      const { tag, bytes } = await tags.getOrComputeTag(
         file,
         () => true,
         () => Promise.resolve(undefined),
@@ -229,7 +229,7 @@ describe('a small file', () => {
     }
     const file = await open(at);
     expect(
-      await tags.find(
+      await tags.getOrComputeTag(
         file,
         () => true,
         () => Promise.resolve(undefined),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { isTooSlow } from '../../src/serving/is-too-slow.js';
 import { RecentFailures } from '../../src/serving/recent-failures.js';
-import { Shares } from '../../src/serving/source-semaphores.js';
-import { Slots } from '../../src/serving/semaphore.js';
-import { Sources } from '../../src/serving/source-ranking.js';
+import { SourceSemaphores } from '../../src/serving/source-semaphores.js';
+import { Semaphore } from '../../src/serving/semaphore.js';
+import { SourceRanking } from '../../src/serving/source-ranking.js';
 import type { Entry, Host, Path } from '../../src/model/words.js';
 import { makeHost } from '../admin/recording-instance.js';
 
@@ -25,32 +25,32 @@ describe('recent failures', () => {
 
 describe('slots', () => {
   test('let so many work at once, so many wait, and refuse the rest', async () => {
-    const slots = new Slots(1, 1, 60_000);
-    const free = await slots.take();
+    const slots = new Semaphore(1, 1, 60_000);
+    const free = await slots.acquire();
     let second: (() => void) | undefined;
-    const waiting = slots.take().then((got) => {
+    const waiting = slots.acquire().then((got) => {
       second = got;
     });
-    expect(await slots.take()).toBeUndefined();
+    expect(await slots.acquire()).toBeUndefined();
     expect(second).toBeUndefined();
     free?.();
     free?.();
     await waiting;
     expect(second).toBeTypeOf('function');
     second?.();
-    expect(await slots.take()).toBeTypeOf('function');
+    expect(await slots.acquire()).toBeTypeOf('function');
   });
   test('let nobody wait for longer than the limit, and lose no slot by it', async () => {
-    const slots = new Slots(1, 1, 20);
-    const free = await slots.take();
-    expect(await slots.take()).toBeUndefined();
+    const slots = new Semaphore(1, 1, 20);
+    const free = await slots.acquire();
+    expect(await slots.acquire()).toBeUndefined();
     free?.();
-    const next = await slots.take();
+    const next = await slots.acquire();
     expect(next).toBeTypeOf('function');
-    const waiting = slots.take();
+    const waiting = slots.acquire();
     next?.();
     expect(await waiting).toBeTypeOf('function');
-    expect(await slots.take()).toBeUndefined();
+    expect(await slots.acquire()).toBeUndefined();
   });
 });
 
@@ -59,15 +59,15 @@ describe('shares', () => {
     'of one source are used up without those of another, are waited for only where that is ' +
       'asked for, and are free again',
     async () => {
-      const shares = new Shares(1, 1, 60_000);
-      const free = await shares.take('slow', false);
+      const shares = new SourceSemaphores(1, 1, 60_000);
+      const free = await shares.acquire('slow', false);
       expect(free).toBeTypeOf('function');
-      expect(await shares.take('slow', false)).toBeUndefined();
-      expect(await shares.take('other', false)).toBeTypeOf('function');
-      const waiting = shares.take('slow', true);
+      expect(await shares.acquire('slow', false)).toBeUndefined();
+      expect(await shares.acquire('other', false)).toBeTypeOf('function');
+      const waiting = shares.acquire('slow', true);
       free?.();
       (await waiting)?.();
-      expect(await shares.take('slow', false)).toBeTypeOf('function');
+      expect(await shares.acquire('slow', false)).toBeTypeOf('function');
     },
   );
 });
@@ -96,8 +96,8 @@ describe('sources', () => {
     makeHost({ id, hostname: id, syncDirs: [], readyAt: ready, ...over });
   const entry = (heldBy: string[]): Entry =>
     ({ path: 'uploads/a' as Path, heldBy, capturedBy: 'a' }) as Entry;
-  const rank = (sources: Sources, hosts: Host[], heldBy: string[]): string[] =>
-    sources.rank(entry(heldBy), hosts, 'me').map(({ id }) => id);
+  const rank = (sources: SourceRanking, hosts: Host[], heldBy: string[]): string[] =>
+    sources.rankHolders(entry(heldBy), hosts, 'me').map(({ id }) => id);
 
   test('are those that hold the file, are ready, not retired and not this host', () => {
     const { readyAt: _, ...unready } = host('unready');
@@ -111,7 +111,7 @@ describe('sources', () => {
       { ...unready, id: 'passive', passive: true },
     ];
     expect(
-      rank(new Sources(1000), hosts, ['b', 'me', 'gone', 'unready', 'elsewhere', 'passive']),
+      rank(new SourceRanking(1000), hosts, ['b', 'me', 'gone', 'unready', 'elsewhere', 'passive']),
     ).toEqual(['b', 'passive']);
   });
   test(
@@ -119,7 +119,7 @@ describe('sources', () => {
       'come last',
     () => {
       let now = 0;
-      const sources = new Sources(1000, () => now);
+      const sources = new SourceRanking(1000, () => now);
       const hosts = [
         host('slow'),
         host('quick'),
@@ -128,11 +128,11 @@ describe('sources', () => {
         host('new'),
       ];
       const all = hosts.map(({ id }) => id);
-      sources.answered('slow', 50);
-      sources.answered('quick', 2);
-      sources.answered('paused', 1);
-      sources.answered('failed', 1);
-      sources.failed('failed');
+      sources.recordLatency('slow', 50);
+      sources.recordLatency('quick', 2);
+      sources.recordLatency('paused', 1);
+      sources.recordLatency('failed', 1);
+      sources.recordFailure('failed');
       expect(rank(sources, hosts, all)).toEqual(['new', 'quick', 'slow', 'paused', 'failed']);
       now = 1000;
       expect(rank(sources, hosts, all)).toEqual(['new', 'failed', 'quick', 'slow', 'paused']);
@@ -143,7 +143,7 @@ describe('sources', () => {
       'failed lately comes last',
     () => {
       let now = 0;
-      const sources = new Sources(1000, () => now);
+      const sources = new SourceRanking(1000, () => now);
       const { readyAt: _, ...unready } = host('unready');
       const hosts = [
         host('a'),
@@ -157,9 +157,11 @@ describe('sources', () => {
         host: id,
       }));
       const ranked = (): string[] =>
-        sources.rankCaptured('uploads/a' as Path, captured, hosts, 'me').map((one) => one.host.id);
+        sources
+          .rankCapturingHosts('uploads/a' as Path, captured, hosts, 'me')
+          .map((one) => one.host.id);
       expect(ranked()).toEqual(['b', 'unready', 'a']);
-      sources.failed('b');
+      sources.recordFailure('b');
       expect(ranked()).toEqual(['unready', 'a', 'b']);
       now = 1000;
       expect(ranked()).toEqual(['b', 'unready', 'a']);

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
-import type { Known } from '../../src/context/look-up.js';
-import { LookUps } from '../../src/serving/look-up-batcher.js';
+import type { PathLookup } from '../../src/context/look-up.js';
+import { LookUpBatcher } from '../../src/serving/look-up-batcher.js';
 import type { Path } from '../../src/model/words.js';
 
 const path = (name: string): Path => name as Path;
 
 /** Look-ups whose calls of the database are answered by the test. */
 function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): {
-  lookUps: LookUps;
+  lookUps: LookUpBatcher;
   calls: Path[][];
   answer(call: number, versions?: Record<string, string>): void;
 } {
   const calls: Path[][] = [],
-    answers: ((knownOf: (path: Path) => Known) => void)[] = [];
-  const lookUps = new LookUps(
+    answers: ((knownOf: (path: Path) => PathLookup) => void)[] = [];
+  const lookUps = new LookUpBatcher(
     (paths) =>
       new Promise((resolve) => {
         calls.push([...paths]);
@@ -27,7 +27,7 @@ function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): {
     answer: (call, versions = {}) =>
       answers[call]?.((asked) => ({
         captured: [],
-        entry: versions[asked] ? ({ version: versions[asked] } as Known['entry']) : undefined,
+        entry: versions[asked] ? ({ version: versions[asked] } as PathLookup['entry']) : undefined,
       })),
   };
 }
@@ -41,8 +41,8 @@ test(
     'been uploaded in between',
   async () => {
     const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 10 });
-    const before = lookUps.find(path('a'));
-    const after = lookUps.find(path('a'));
+    const before = lookUps.lookUp(path('a'));
+    const after = lookUps.lookUp(path('a'));
     answer(0);
     expect((await before)?.entry).toBeUndefined();
     answer(1, { a: 'v1' });
@@ -53,7 +53,7 @@ test(
 
 test('those that come while two calls are under way go together in the next, each path once', async () => {
   const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 3, lookUpQueue: 100 });
-  const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.find(path(name)));
+  const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.lookUp(path(name)));
   answer(0);
   answer(1);
   await settled();
@@ -72,11 +72,11 @@ test('those that come while two calls are under way go together in the next, eac
 
 test('too many are refused at once, and those that were answered make room', async () => {
   const { lookUps, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 1 });
-  const first = lookUps.find(path('a'));
-  expect(await lookUps.find(path('b'))).toBeUndefined();
+  const first = lookUps.lookUp(path('a'));
+  expect(await lookUps.lookUp(path('b'))).toBeUndefined();
   answer(0, { a: 'v1' });
   expect((await first)?.entry?.version).toBe('v1');
-  const next = lookUps.find(path('b'));
+  const next = lookUps.lookUp(path('b'));
   await settled();
   answer(1, { b: 'v2' });
   expect((await next)?.entry?.version).toBe('v2');

@@ -61,7 +61,7 @@ describe.skipIf(program === undefined)(
     }
 
     beforeAll(async () => {
-      site = await openSite({ plugin: { sweep: false } });
+      site = await openSite({ plugin: { rescan: false } });
       [one, two] = threeOf(site);
       web = await startWeb((app) => {
         app.use('/uploads', two.app.sync.serve('uploads'));
@@ -106,7 +106,7 @@ describe.skipIf(program === undefined)(
       'conflicts/1/photos/old.jpg',
       'tmp/',
       'partial',
-      'aside/',
+      'replaced/',
     ];
     const forms: [form: string, write: (name: string) => string][] = [
       ['as it is', (name) => `/${dir}/.syncmedia/${name}`],

@@ -86,7 +86,7 @@ describe('what is missing here', () => {
       await until(async () => (await holders('large.bin')).includes('two'));
       expect((await two.tree())[`${dir}/large.bin`]).toBe(expected);
       expect(await partials(two)).toEqual([]);
-      expect(await two.kept('aside')).toEqual([]);
+      expect(await two.kept('replaced')).toEqual([]);
       const again = await web.get(url);
       expect(sha256Of(again.body)).toBe(expected);
       expect(fetched).toHaveLength(1);
@@ -283,7 +283,7 @@ describe('a host that fails', () => {
       timeout: 15_000,
     });
     const failures: string[] = [];
-    two.app.sync.on('unfetched', ({ host }) => {
+    two.app.sync.on('fetchFailed', ({ host }) => {
       failures.push(host);
     });
     let stopped: Promise<unknown> | undefined;
@@ -329,7 +329,7 @@ describe('a host that fails', () => {
     // Neither sweep nor lane has noticed yet.
     await rm(one.path(`${dir}/lost.jpg`));
     const failures: string[] = [];
-    two.app.sync.on('unfetched', ({ failure }) => {
+    two.app.sync.on('fetchFailed', ({ failure }) => {
       failures.push(failure.message);
     });
     const { status, body } = await web.get(url);

@@ -8,7 +8,7 @@ const slow = { timeout: 30_000 };
 const file = `${dir}/a.jpg`;
 let site: Site, one: Machine, two: Machine, web: Web;
 beforeEach(async () => {
-  site = await openSite({ hosts: ['one', 'two'], plugin: { sweep: false } });
+  site = await openSite({ hosts: ['one', 'two'], plugin: { rescan: false } });
   [one, two] = site.machines as [Machine, Machine];
   web = await startWeb((app) => {
     app.use('/ready', two.app.sync.ready({ maxFiles: 0 }));
@@ -18,7 +18,7 @@ beforeEach(async () => {
   await two.ssh.stop({ hard: true });
   await one.write(file, 'a');
   await one.app.Photo.create({ title: 'a', file });
-  await until(async () => (await one.app.sync.statusOf(file)).files[0]?.owed[0]?.failure, slow);
+  await until(async () => (await one.app.sync.statusOf(file)).files[0]?.pending[0]?.failure, slow);
   await untilReady(false);
 });
 afterEach(async () => {
@@ -39,7 +39,9 @@ test(
       async () => (await one.app.sync.statusOf(file)).files[0]?.heldBy.length === 0,
       slow,
     );
-    expect((await one.app.sync.statusOf(file)).files[0]?.owed).toMatchObject([{ hostname: 'two' }]);
+    expect((await one.app.sync.statusOf(file)).files[0]?.pending).toMatchObject([
+      { hostname: 'two' },
+    ]);
     await untilReady(true);
     expect((await web.get('/uploads/photos/a.jpg')).status).toBe(404);
 

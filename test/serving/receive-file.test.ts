@@ -1,16 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openPlace, receive, type Receiver } from '../../src/serving/receive-file.js';
-import { sendBody } from '../../src/serving/send-body.js';
+import {
+  openReplicaDir,
+  receiveFile,
+  type ReceiveContext,
+} from '../../src/serving/receive-file.js';
+import { createBodySender } from '../../src/serving/send-body.js';
 import { sendContent } from '../../src/serving/send-content.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
-import type { Place } from '../../src/replica/areas.js';
+import type { SyncDirLocation } from '../../src/replica/areas.js';
 import { TmpFolders } from '../../src/replica/tmp-folders.js';
-import { safePath } from '../../src/replica/paths.js';
-import { Root } from '../../src/replica/replica.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import type { Entry, Facts } from '../../src/model/words.js';
+import type { Entry, FileInfo } from '../../src/model/words.js';
 import { otherGroups, share } from '../harness/groups.js';
 import { makeLocalRoot, uploads, type LocalRoot } from '../replica/local-root.js';
 import { startWeb } from './web.js';
@@ -18,14 +22,14 @@ import { startWeb } from './web.js';
 const [otherGroup] = otherGroups(1);
 if (otherGroup === undefined)
   console.warn('SKIPPED, the group of what is received: this user belongs to no group but its own');
-const path = safePath('uploads/film.bin');
+const path = requireSafePath('uploads/film.bin');
 const content = randomBytes(300_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
 
-let made: LocalRoot, place: Place;
+let made: LocalRoot, place: SyncDirLocation;
 beforeEach(async () => {
   made = await makeLocalRoot();
-  place = await openPlace(made.root, uploads);
+  place = await openReplicaDir(made.root, uploads);
 });
 afterEach(() => made.remove());
 
@@ -35,13 +39,13 @@ async function* inPieces(bytes: Buffer, fail?: Error): AsyncGenerator<Uint8Array
 }
 
 /** Receives a body while a visitor reads along; no judge is asked where the path is empty. */
-async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}) {
+async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<FileInfo> = {}) {
   const entry = {
     path,
-    facts: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts },
-  } as unknown as Entry & { facts: Facts };
-  const receiving = await receive(
-    { fileMode: 0o640, tmpFolders: new TmpFolders() } as Receiver,
+    info: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts },
+  } as unknown as Entry & { info: FileInfo };
+  const receiving = await receiveFile(
+    { fileMode: 0o640, tmpFolders: new TmpFolders() } as ReceiveContext,
     place,
     entry,
     body,
@@ -49,14 +53,14 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<Facts> = {}
   const { transfer } = receiving;
   const web = await startWeb((app) => {
     app.get('/', (request, response, next) => {
-      transfer.use();
+      transfer.addReader();
       sendContent(
         request,
         response,
-        { path, absolute: `/${path}`, facts: entry.facts, tag: undefined },
+        { path, absolute: `/${path}`, info: entry.info, tag: undefined },
         resolveServeOptions({}),
-        sendBody(response, transfer.read),
-      ).then(() => transfer.release(), next);
+        createBodySender(response, transfer.read),
+      ).then(() => transfer.removeReader(), next);
     });
   });
   try {
@@ -78,7 +82,7 @@ describe('what is received', () => {
       'visitor got',
     async () => {
       const { received, got } = await serve(inPieces(content), { sha256 });
-      expect(received).toEqual({ sha256, kept: false });
+      expect(received).toEqual({ sha256, isOwnFileBack: false });
       expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
       expect((await readFile(made.at(path))).equals(content)).toBe(true);
       const { mtimeMs, mode } = await stat(made.at(path));
@@ -92,7 +96,7 @@ describe('what is received', () => {
     async () => {
       await share(made.at('uploads'), otherGroup ?? 0);
       const { received } = await serve(inPieces(content), { sha256 });
-      expect(received).toEqual({ sha256, kept: false });
+      expect(received).toEqual({ sha256, isOwnFileBack: false });
       const { gid, mode } = await stat(made.at(path));
       expect([gid, mode & 0o7777]).toEqual([otherGroup, 0o640]);
     },
@@ -109,7 +113,7 @@ describe('what is received', () => {
     ],
   ])('%s breaks the response, and nothing of it is kept', async (_, body, facts) => {
     const { received, got } = await serve(body(), facts);
-    expect(received).toMatchObject({ by: 'source' });
+    expect(received).toMatchObject({ failedSide: 'source' });
     expect([got.status, got.broken]).toEqual([200, true]);
     expect(got.body.length).toBeLessThan(content.length);
     await expect(stat(made.at(path))).rejects.toThrow('ENOENT');
@@ -119,7 +123,7 @@ describe('what is received', () => {
   test("and cannot land is this host's failure", async () => {
     await made.put('uploads/film.bin/in-the-way', 'x');
     const { received, got } = await serve(inPieces(content), { sha256 });
-    expect(received).toMatchObject({ by: 'here', error: { code: 'NOT_A_FILE' } });
+    expect(received).toMatchObject({ failedSide: 'here', error: { code: 'NOT_A_FILE' } });
     expect(await unfinished()).toEqual([]);
     // The visitor had it all before it was to land.
     expect(got.body.equals(content)).toBe(true);
@@ -128,6 +132,6 @@ describe('what is received', () => {
 
 test('a sync dir that is marked for another host receives nothing', async () => {
   const dirs = new SyncDirs([uploads]),
-    ofAnother = new Root(made.root.rootPath, () => dirs, { me: () => 'host-2' });
-  await expect(openPlace(ofAnother, uploads)).rejects.toMatchObject({ code: 'NO_MARKER' });
+    ofAnother = new Replica(made.root.rootPath, () => dirs, { me: () => 'host-2' });
+  await expect(openReplicaDir(ofAnother, uploads)).rejects.toMatchObject({ code: 'NO_MARKER' });
 });

@@ -35,7 +35,7 @@ describe('what is known of a document', () => {
       file: `https://cdn.example.com/${dir}/a.jpg`,
       thumbnail: 'not/a/file.jpg',
     });
-    await until(async () => (await one.app.sync.statusOf(photo)).files[0]?.owed[0]?.failure, {
+    await until(async () => (await one.app.sync.statusOf(photo)).files[0]?.pending[0]?.failure, {
       timeout: 15_000,
     });
     const status = await one.app.sync.statusOf(photo);
@@ -47,26 +47,26 @@ describe('what is known of a document', () => {
       captured: true,
       kind: 'file',
       size: 3,
-      sender: { hostname: 'one' },
+      origin: { hostname: 'one' },
     });
     expect(file?.heldBy.map(({ hostname }) => hostname).sort()).toEqual(['one', 'three']);
-    expect(file?.owed).toMatchObject([
+    expect(file?.pending).toMatchObject([
       { hostname: 'two', blocked: false, failure: { code: 'HOST_UNREACHABLE' } },
     ]);
-    expect(file?.owed[0]?.since).toEqual(file?.capturedAt);
-    expect(file?.owed[0]?.failingSince).toBeInstanceOf(Date);
+    expect(file?.pending[0]?.since).toEqual(file?.capturedAt);
+    expect(file?.pending[0]?.failingSince).toBeInstanceOf(Date);
 
     const answered = await ask(`/documents/Photo/${String(photo._id)}`);
     expect(answered.status).toBe(200);
     expect(answered.body).toMatchObject({
       model: 'Photo',
-      files: [{ path: `${dir}/a.jpg`, version: file?.version, owed: [{ hostname: 'two' }] }],
+      files: [{ path: `${dir}/a.jpg`, version: file?.version, pending: [{ hostname: 'two' }] }],
     });
 
     expect((await web.get('/ready')).status).toBe(503);
     await two.ssh.start();
     await untilSettled(site);
-    expect((await one.app.sync.statusOf(photo)).files[0]?.owed).toEqual([]);
+    expect((await one.app.sync.statusOf(photo)).files[0]?.pending).toEqual([]);
     await until(async () => (await web.get('/ready')).status === 200);
   });
 
@@ -79,7 +79,7 @@ describe('what is known of a document', () => {
       { path: `${dir}/b.jpg`, captured: true },
     ]);
     expect((await one.app.sync.statusOf(`${dir}/never.jpg`)).files).toEqual([
-      { path: `${dir}/never.jpg`, captured: false, heldBy: [], owed: [] },
+      { path: `${dir}/never.jpg`, captured: false, heldBy: [], pending: [] },
     ]);
   });
 

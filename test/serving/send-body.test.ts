@@ -5,7 +5,7 @@ import { open, readdir, readlink, truncate, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readFrom, sendBody } from '../../src/serving/send-body.js';
+import { createFileReader, createBodySender } from '../../src/serving/send-body.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Web } from './web.js';
@@ -25,9 +25,9 @@ beforeEach(async () => {
       const handle = await open(file);
       response.setHeader('Content-Length', length);
       await beforeSending(response);
-      const sending = sendBody(
+      const sending = createBodySender(
         response,
-        readFrom(handle),
+        createFileReader(handle),
         300,
       )(Number(start), Number(length)).then(() => handle.close());
       sent.push(sending);

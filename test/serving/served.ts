@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import { Root } from '../../src/replica/replica.js';
-import { ContentTags } from '../../src/serving/etag-cache.js';
+import { Replica } from '../../src/replica/replica.js';
+import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/model/words.js';
@@ -22,8 +22,8 @@ export async function makeServed(): Promise<Served> {
   const dirs = new SyncDirs([
     { path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' },
   ]);
-  const root = new Root(folder.path, () => dirs),
-    tags = new ContentTags();
+  const root = new Replica(folder.path, () => dirs),
+    tags = new ETagCache();
   await mkdir(join(folder.path, 'uploads'));
   return {
     root: folder.path,
@@ -37,7 +37,7 @@ export async function makeServed(): Promise<Served> {
     },
     serve: (options = {}, base = 'uploads') =>
       createServeMedia(
-        { root, base, dirs: () => dirs, tags, fetching: () => Promise.resolve(undefined) },
+        { root, base, dirs: () => dirs, tags, fetcher: () => Promise.resolve(undefined) },
         resolveServeOptions(options),
       ),
   };

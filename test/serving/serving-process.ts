@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import { Root } from '../../src/replica/replica.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import { ContentTags } from '../../src/serving/etag-cache.js';
+import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/model/words.js';
@@ -24,11 +24,11 @@ app.use(
   '/uploads',
   createServeMedia(
     {
-      root: new Root(rootPath, () => dirs),
+      root: new Replica(rootPath, () => dirs),
       base: 'uploads',
       dirs: () => dirs,
-      tags: new ContentTags(),
-      fetching: () => Promise.resolve(undefined),
+      tags: new ETagCache(),
+      fetcher: () => Promise.resolve(undefined),
     },
     resolveServeOptions({}),
   ),

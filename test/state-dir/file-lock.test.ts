@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../src/state-dir/file-lock.js';
-import { describeProcess } from '../../src/state-dir/process-identity.js';
+import { describeThisProcess } from '../../src/state-dir/process-identity.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import {
@@ -98,11 +98,11 @@ describe('withLock', () => {
         left
           .split(':')
           .map((field, i) =>
-            i === 3 ? describeProcess().split(':')[3] : i === 1 ? String(process.pid) : field,
+            i === 3 ? describeThisProcess().split(':')[3] : i === 1 ? String(process.pid) : field,
           )
           .join(':'),
       );
-      expect(await withoutStandingStill(readHeld())).toContain(describeProcess());
+      expect(await withoutStandingStill(readHeld())).toContain(describeThisProcess());
     },
     60_000,
   );
@@ -115,7 +115,7 @@ describe('withLock', () => {
     await until(async () => (await stat(lock)).mtimeMs - touched > 9_000, { timeout: 25_000 });
     expect(await readFile(lock, 'utf8')).toBe(holder.lines[0]);
     await holder.kill();
-    expect(await waiting).toContain(describeProcess());
+    expect(await waiting).toContain(describeThisProcess());
   }, 60_000);
 
   test(
@@ -128,7 +128,7 @@ describe('withLock', () => {
         const waiting = readHeld();
         const first = await Promise.race([waiting, readdir(dir.path).then(() => 'still waiting')]);
         expect(first).toBe('still waiting');
-        expect(await waiting).toContain(describeProcess());
+        expect(await waiting).toContain(describeThisProcess());
       }
     },
     60_000,

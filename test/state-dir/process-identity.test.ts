@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
-  describeProcess,
+  describeThisProcess,
   isProcessDead,
   nameProcess,
   readInode,
@@ -52,7 +52,7 @@ test('a description of another form says nothing about a death', async () => {
     'x',
     '%',
     'a:1:b',
-    `${describeProcess().split(':')[0] ?? ''}:999999999:abcdef`,
+    `${describeThisProcess().split(':')[0] ?? ''}:999999999:abcdef`,
     '::::::',
     'a:-1:b:c:d:e',
   ]) {
@@ -61,7 +61,7 @@ test('a description of another form says nothing about a death', async () => {
 });
 
 test('a process is named for people', () => {
-  expect(nameProcess(describeProcess())).toMatch(
+  expect(nameProcess(describeThisProcess())).toMatch(
     new RegExp(`^process ${String(process.pid)} on .`),
   );
   expect(nameProcess('boot:17:abc')).toBe('process 17');
@@ -71,7 +71,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
   test('a process is not dead while it runs, and dead once it was killed', async () => {
     const { talker, described } = await start(() => startTalker(program));
     expect(await isProcessDead(described)).toBe(false);
-    expect(await isProcessDead(describeProcess())).toBe(false);
+    expect(await isProcessDead(describeThisProcess())).toBe(false);
     await talker.kill();
     expect(await isProcessDead(described)).toBe(true);
   });
@@ -104,7 +104,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
   });
 
   test('a process whose pid another one has by now is dead', async () => {
-    expect(await isProcessDead(replace(describeProcess(), 'start', '1'))).toBe(true);
+    expect(await isProcessDead(replace(describeThisProcess(), 'start', '1'))).toBe(true);
   });
 
   test('the name of a program does not change what is read of it', async () => {
@@ -138,7 +138,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
       // Node removes the path that a server was begun at when it closes.
       await run('ln', [path, join(dir.path, 'known')]);
       const socket = { path: join(dir.path, 'known'), inode: await until(() => readInode(path)) };
-      const elsewhere = replace(describeProcess(), 'pid namespace', 'other');
+      const elsewhere = replace(describeThisProcess(), 'pid namespace', 'other');
       expect(await isProcessDead(elsewhere, socket)).toBe(false);
       await new Promise((resolve) => server.close(resolve));
       expect(await isProcessDead(elsewhere, socket)).toBe(true);

@@ -6,11 +6,11 @@ import {
   readState,
   removeState,
   writeState,
-  type State,
+  type HostState,
 } from '../../src/state-dir/state.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
-const state: State = {
+const state: HostState = {
   format: 1,
   id: 'a',
   hostname: 'web1',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
 import type { RsyncBackendOptions } from '../../src/transport/options.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
 import { describeFailures } from './contract/failures.js';
 import { describeListings } from './contract/listings.js';
@@ -40,7 +40,7 @@ export function describeBackend(
       ] as const) {
         await rm(join(root, 'uploads'), { recursive: true, force: true });
         await mkdir(join(root, dir), { recursive: true });
-        await writeMarker(localDisk, join(root, dir), id, dir);
+        await writeMarker(nodeDisk, join(root, dir), id, dir);
       }
       site.judged.length = 0;
       site.calls.length = 0;
@@ -57,7 +57,7 @@ export function describeBackend(
       await rm(there(`${dir}/.syncmedia`), { recursive: true });
       expect(await site.backend.prepare(site.host, [photos], never)).toMatchObject({
         code: 'NO_MARKER',
-        of: 'host',
+        scope: 'host',
       });
       await expect(namesIn(there(dir))).resolves.toEqual([]);
     });

@@ -3,24 +3,28 @@ import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/transport/backend.js';
-import type { Call, JudgeAt, RsyncBackendOptions } from '../../src/transport/options.js';
+import type {
+  RsyncCall,
+  CreateResolver,
+  RsyncBackendOptions,
+} from '../../src/transport/options.js';
 import type { Log } from '../../src/model/log.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
-import { safePath } from '../../src/replica/paths.js';
-import { Root } from '../../src/replica/replica.js';
+import { requireSafePath } from '../../src/replica/paths.js';
+import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { Ssh } from '../../src/transport/ssh/ssh.js';
 import type {
-  AsideBy,
+  ReplacedBy,
   Change,
-  Conflict,
+  ConflictRule,
   Difference,
   Host,
-  Outcome,
+  DeliveryOutcome,
   Path,
   SyncDir,
-  Verdict,
+  Resolution,
 } from '../../src/model/words.js';
 import { confine, readKey } from '../gate/confined.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
@@ -40,7 +44,7 @@ export interface SiteOptions {
 
 export interface Judgement {
   readonly path: Path;
-  readonly by: AsideBy;
+  readonly by: ReplacedBy;
   readonly size: number;
 }
 
@@ -52,17 +56,17 @@ export interface Site {
   readonly host: Host;
   readonly ssh: Ssh;
   readonly backend: Backend;
-  readonly calls: Call[];
+  readonly calls: RsyncCall[];
   /** What landings asked about, and what they are told; `conflict` where nothing else is said. */
   readonly judged: Judgement[];
-  readonly verdicts: Map<Path, Verdict>;
+  readonly verdicts: Map<Path, Resolution>;
   readonly warnings: string[];
   readonly options: RsyncBackendOptions;
   close(): Promise<void>;
 }
 
 export const photos: SyncDir = {
-  path: safePath('uploads/photos'),
+  path: requireSafePath('uploads/photos'),
   exclude: ['*.tmp', '/cache/'],
   conflict: 'newer',
   onDelete: 'keep',
@@ -87,7 +91,7 @@ export async function makeSite(
       [rootThere, host.id],
     ] as const) {
       await mkdir(join(root, path), { recursive: true });
-      await writeMarker(localDisk, join(root, path), id, path);
+      await writeMarker(nodeDisk, join(root, path), id, path);
     }
   }
   if (given.confined)
@@ -104,11 +108,11 @@ export async function makeSite(
     timeoutMs: given.backend?.timeoutMs ?? 10_000,
     idleMs: 60_000,
   });
-  const calls: Call[] = [],
+  const calls: RsyncCall[] = [],
     judged: Judgement[] = [],
     warnings: string[] = [];
-  const verdicts = new Map<Path, Verdict>();
-  const judgeAt: JudgeAt = () => (path, found, by) => {
+  const verdicts = new Map<Path, Resolution>();
+  const judgeAt: CreateResolver = () => (path, found, by) => {
     judged.push({ path, by, size: found.size });
     return Promise.resolve(verdicts.get(path) ?? 'conflict');
   };
@@ -123,11 +127,11 @@ export async function makeSite(
   };
   const all = new SyncDirs(dirs);
   const options: RsyncBackendOptions = {
-    root: new Root(here, () => all, { me: () => self }),
+    replica: new Replica(here, () => all, { me: () => self }),
     dirs: () => all,
     self,
     ssh,
-    judgeAt,
+    createResolver: judgeAt,
     timeoutMs: 10_000,
     bandwidthLimit: undefined,
     chmod: 'F644',
@@ -174,9 +178,9 @@ export function hostAt(there: TestHost, rootPath = there.root): Host {
     backend: 'rsync',
     passive: false,
     status: 'approved',
-    lanes: {},
-    sweeps: {},
-    landed: 0,
+    deliveries: {},
+    rescans: {},
+    received: 0,
     halted: {},
     createdAt: now,
     updatedAt: now,
@@ -200,29 +204,31 @@ export async function put(
 export async function changeOf(
   root: string,
   path: string,
-  rule?: Conflict,
+  rule?: ConflictRule,
   dir = photos,
 ): Promise<Change> {
   const { size, mtimeMs } = await stat(join(root, path));
   const facts = { size, mtime: Math.floor(mtimeMs / 1000) };
   return {
-    path: safePath(path),
+    path: requireSafePath(path),
     dir,
     version: 'v1',
     do: 'put',
-    facts,
+    info: facts,
     ...(rule === undefined ? {} : { rule }),
   };
 }
 
 export function removalOf(path: string, dir = photos): Change {
-  return { path: safePath(path), dir, version: 'v1', do: 'remove' };
+  return { path: requireSafePath(path), dir, version: 'v1', do: 'remove' };
 }
 
 export const never = new AbortController().signal;
 
-export async function collect(outcomes: AsyncIterable<Outcome>): Promise<Map<string, Outcome>> {
-  const found = new Map<string, Outcome>();
+export async function collect(
+  outcomes: AsyncIterable<DeliveryOutcome>,
+): Promise<Map<string, DeliveryOutcome>> {
+  const found = new Map<string, DeliveryOutcome>();
   for await (const outcome of outcomes) {
     if (found.has(outcome.change.path))
       throw new Error(`${outcome.change.path} was answered twice`);
@@ -232,12 +238,14 @@ export async function collect(outcomes: AsyncIterable<Outcome>): Promise<Map<str
 }
 
 /** Each path with its result, and the failure's code behind it. */
-export async function results(outcomes: AsyncIterable<Outcome>): Promise<Record<string, string>> {
+export async function results(
+  outcomes: AsyncIterable<DeliveryOutcome>,
+): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const [path, outcome] of await collect(outcomes)) {
     found[path] =
       'failure' in outcome
-        ? `${outcome.result}: ${outcome.failure.code} of ${outcome.failure.of}`
+        ? `${outcome.result}: ${outcome.failure.code} of ${outcome.failure.scope}`
         : outcome.result;
   }
   return found;

@@ -2,9 +2,9 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
-import { markDirs, tryHost, type Check } from '../../src/transport/try-host.js';
+import { markRemoteDirs, tryHost, type HostCheck } from '../../src/transport/try-host.js';
 import { readMarker } from '../../src/replica/marker.js';
-import { localDisk } from '../../src/replica/node-disk.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { makeSite, photos, type Site } from './site.js';
 
 let site: Site;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const tried = (host = site.host): Promise<Check[]> =>
+const tried = (host = site.host): Promise<HostCheck[]> =>
   tryHost({
     ssh: site.ssh,
     host,
@@ -65,13 +65,13 @@ test('each failure comes with its remedy', async () => {
 
 test('marks the sync dirs of a host that does not run syncmedia', async () => {
   await rm(own(), { recursive: true });
-  await markDirs({ ssh: site.ssh, host: site.host, timeoutMs: 5_000 }, [photos.path]);
-  expect(await readMarker(localDisk, join(site.rootThere, photos.path))).toEqual({
+  await markRemoteDirs({ ssh: site.ssh, host: site.host, timeoutMs: 5_000 }, [photos.path]);
+  expect(await readMarker(nodeDisk, join(site.rootThere, photos.path))).toEqual({
     host: site.host.id,
     syncDir: photos.path,
   });
   await rm(join(site.rootThere, 'uploads'), { recursive: true });
   await expect(
-    markDirs({ ssh: site.ssh, host: site.host, timeoutMs: 5_000 }, [photos.path]),
+    markRemoteDirs({ ssh: site.ssh, host: site.host, timeoutMs: 5_000 }, [photos.path]),
   ).rejects.toMatchObject({ code: 'BAD_SYNC_DIR' });
 });

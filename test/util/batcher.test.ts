@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { Gathering, type Came } from '../../src/util/batcher.js';
+import { Batcher, type BatchResult } from '../../src/util/batcher.js';
 
 /** What was called, and how to answer it. */
 function makeCalls(limits: { items: number; calls: number }): {
-  gathering: Gathering<string, string>;
+  gathering: Batcher<string, string>;
   calls: string[][];
-  answer(index: number, came: Came<string>[] | Error): void;
+  answer(index: number, came: BatchResult<string>[] | Error): void;
 } {
   const calls: string[][] = [],
-    answers: ((came: Came<string>[] | Error) => void)[] = [];
-  const gathering = new Gathering<string, string>(
+    answers: ((came: BatchResult<string>[] | Error) => void)[] = [];
+  const gathering = new Batcher<string, string>(
     (items) =>
       new Promise((resolve, reject) => {
         calls.push([...items]);
@@ -29,7 +29,7 @@ const settled = (): Promise<void> =>
 
 test('what comes alone goes at once; what comes meanwhile goes together', async () => {
   const { gathering, calls, answer } = makeCalls({ items: 2, calls: 1 });
-  const asked = ['a', 'b', 'c', 'd'].map((item) => gathering.ask(item));
+  const asked = ['a', 'b', 'c', 'd'].map((item) => gathering.add(item));
   expect(calls).toEqual([['a']]);
   answer(0, [{ result: 'A' }]);
   expect(await asked[0]).toBe('A');
@@ -45,7 +45,7 @@ test('what comes alone goes at once; what comes meanwhile goes together', async 
 
 test('an item that is not answered is an error, and keeps nothing waiting', async () => {
   const { gathering, answer } = makeCalls({ items: 9, calls: 1 });
-  const asked = gathering.ask('a');
+  const asked = gathering.add('a');
   answer(0, []);
   await expect(asked).rejects.toThrow('it was not answered');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inParallel, interleave } from '../../src/util/map-concurrently.js';
+import { mapConcurrently, mergeConcurrently } from '../../src/util/map-concurrently.js';
 
 async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
@@ -21,11 +21,11 @@ test('gives each result once, as it comes, with no more at once than allowed', a
     if (n === 4) finish[0]?.();
     return n;
   };
-  expect(await collect(inParallel([0, 1, 2, 3, 4, 5], 2, work))).toEqual(
+  expect(await collect(mapConcurrently([0, 1, 2, 3, 4, 5], 2, work))).toEqual(
     expect.arrayContaining([0, 1, 2, 3, 4, 5]),
   );
   expect(most).toBe(2);
-  expect(await collect(inParallel([], 2, work))).toEqual([]);
+  expect(await collect(mapConcurrently([], 2, work))).toEqual([]);
 });
 
 test('a throw comes out after what ran beside it has ended, and nothing more is started', async () => {
@@ -38,7 +38,7 @@ test('a throw comes out after what ran beside it has ended, and nothing more is 
     ended.push(n);
     return n;
   };
-  await expect(collect(inParallel([0, 1, 2, 3], 2, work))).rejects.toThrow('one');
+  await expect(collect(mapConcurrently([0, 1, 2, 3], 2, work))).rejects.toThrow('one');
   expect(started).toEqual([0, 1]);
   expect(ended).toEqual([0]);
 });
@@ -47,14 +47,14 @@ test.each([
   [
     'inParallel',
     () =>
-      inParallel([0, 1], 2, (n) =>
+      mapConcurrently([0, 1], 2, (n) =>
         n === 0 ? Promise.resolve(n) : Promise.reject(new Error('one')),
       ),
   ],
   [
     'interleave',
     () =>
-      interleave(
+      mergeConcurrently(
         [
           (async function* one() {
             yield 0;
@@ -111,7 +111,7 @@ describe('interleave', () => {
           });
         }
       }
-      const got = await collect(interleave(all(), 2));
+      const got = await collect(mergeConcurrently(all(), 2));
       expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
       for (const name of ['a', 'b', 'c'])
         expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
@@ -128,7 +128,7 @@ describe('interleave', () => {
     }
     await expect(
       collect(
-        interleave(
+        mergeConcurrently(
           [
             give('a', 100, (one) => {
               ended.push(one);
@@ -144,7 +144,7 @@ describe('interleave', () => {
 
   test('one who takes no more ends all of them', async () => {
     const ended: string[] = [];
-    for await (const one of interleave(
+    for await (const one of mergeConcurrently(
       [
         give('a', 100, (name) => {
           ended.push(name);

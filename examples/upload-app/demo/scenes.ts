@@ -81,10 +81,10 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
   for (const host of hosts) {
     const count = async (): Promise<string[]> =>
       (await askStatus(host, site)).hosts
-        .filter(({ owed, blocked }) => owed + blocked > 0)
+        .filter(({ pending, blocked }) => pending + blocked > 0)
         .map(
-          ({ hostname, owed, blocked }) =>
-            `${hostname}: ${String(owed)} owed, ${String(blocked)} blocked`,
+          ({ hostname, pending, blocked }) =>
+            `${hostname}: ${String(pending)} owed, ${String(blocked)} blocked`,
         );
     const settled = await waitFor(async () => (await count()).length === 0 || undefined, {
       timeout: 60_000,

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
 import type { RunRequest } from '../../api/sync-media.js';
-import { ask, canAsk } from '../prompt.js';
-import type { Call, Run } from '../command-context.js';
+import { askQuestion, isInteractive } from '../prompt.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
-import { addScope, type ScopeOptions } from '../scope.js';
+import { addScopeOptions, type ScopeOptions } from '../scope.js';
 
-export function addAdopt(program: Command, run: Run): void {
-  addScope(program.command('adopt'), { wait: false })
+export function addAdoptCommand(program: Command, runCommand: RunCommand): void {
+  addScopeOptions(program.command('adopt'), { wait: false })
     .description(
       'Adds existing files to the ledger: shows what differs between the hosts, and records ' +
         'what is the same without sending it.',
@@ -15,7 +15,7 @@ export function addAdopt(program: Command, run: Run): void {
     .option('--dry-run', 'only show what differs, change nothing')
     .option('--yes', 'do it without asking')
     .action((options: ScopeOptions & { dryRun?: boolean; yes?: boolean }, command: Command) =>
-      run(command, async (call) => {
+      runCommand(command, async (context) => {
         const request: RunRequest = {
           ...(options.host && { hosts: options.host }),
           ...(options.dir && { dirs: options.dir }),
@@ -23,23 +23,26 @@ export function addAdopt(program: Command, run: Run): void {
         };
         if (!options.yes || options.dryRun) {
           const code = await followRun(
-            (await call.sync.adopt({ ...request, dryRun: true })).id,
-            call,
+            (await context.sync.adopt({ ...request, dryRun: true })).id,
+            context,
           );
           if (options.dryRun) return code;
-          await confirm(call);
+          await requireConfirmation(context);
         }
-        return followRun((await call.sync.adopt({ ...request, dryRun: false })).id, call);
+        return followRun((await context.sync.adopt({ ...request, dryRun: false })).id, context);
       }),
     );
 }
 
 /** @throws CANCELLED unless a person confirms */
-async function confirm({ signal }: Call): Promise<void> {
+async function requireConfirmation({ signal }: CommandContext): Promise<void> {
   const read = (answer: string): boolean => /^y(es)?$/i.test(answer);
   if (
-    canAsk() &&
-    (await ask({ text: 'Adopt these files? yes or no', otherwise: 'no', read }, signal))
+    isInteractive() &&
+    (await askQuestion(
+      { text: 'Adopt these files? yes or no', emptyMeans: 'no', parse: read },
+      signal,
+    ))
   )
     return;
   throw new SyncMediaError(

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { describeHost, type HostDescription } from '../../api/describe-host.js';
 import { SyncMediaError } from '../../model/errors.js';
-import { canAsk, confirm } from '../prompt.js';
-import type { Call, Run } from '../command-context.js';
+import { isInteractive, askToConfirm } from '../prompt.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
 import { formatHost } from '../format-host.js';
 import { escapeControls } from '../screen.js';
 
@@ -12,7 +12,7 @@ interface ApproveOptions {
   readonly yes?: boolean;
 }
 
-export function addApprove(program: Command, run: Run): void {
+export function addApproveCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('approve')
     .description('Lets pending hosts in, once a person has compared their fingerprints.')
@@ -24,19 +24,19 @@ export function addApprove(program: Command, run: Run): void {
     )
     .option('-y, --yes', 'ask nothing: somebody has compared the fingerprints already')
     .action((names: string[], options: ApproveOptions, command: Command) =>
-      run(command, async (call) => {
-        const waiting = (await call.sync.hosts.list())
+      runCommand(command, async (context) => {
+        const waiting = (await context.sync.hosts.list())
           .filter(({ status }) => status === 'pending')
           .map(describeHost);
         const chosen = options.all
           ? waiting
           : await Promise.all(
-              names.map(async (name) => describeHost(await call.sync.hosts.show(name))),
+              names.map(async (name) => describeHost(await context.sync.hosts.show(name))),
             );
         if (chosen.length === 0) {
-          if (call.json) call.screen.printJson({ pending: waiting });
+          if (context.json) context.screen.printJson({ pending: waiting });
           else
-            call.screen.print(
+            context.screen.print(
               waiting.length === 0
                 ? 'No host waits for approval.\n'
                 : waiting.map(formatHost).join('\n'),
@@ -47,12 +47,12 @@ export function addApprove(program: Command, run: Run): void {
           throw new SyncMediaError('BAD_OPTION', '--fingerprint goes with one host');
         const approved: HostDescription[] = [];
         for (const host of chosen) {
-          if (await isWanted(host, options, call))
-            approved.push(describeHost(await call.sync.hosts.approve(host.id, host.digest)));
+          if (await askForApproval(host, options, context))
+            approved.push(describeHost(await context.sync.hosts.approve(host.id, host.digest)));
         }
-        if (call.json) call.screen.printJson({ hosts: approved });
+        if (context.json) context.screen.printJson({ hosts: approved });
         else
-          call.screen.print(
+          context.screen.print(
             approved.map(({ hostname, id }) => `Approved host ${hostname} (${id})\n`).join(''),
           );
         return approved.length === chosen.length ? 0 : 3;
@@ -64,10 +64,10 @@ export function addApprove(program: Command, run: Run): void {
  * Whether a person wants to approve this host. The approval sends the digest of what was shown,
  * so it fails if the host has changed since.
  */
-async function isWanted(
+async function askForApproval(
   host: HostDescription,
   { fingerprint, yes }: ApproveOptions,
-  { screen, signal }: Call,
+  { screen, signal }: CommandContext,
 ): Promise<boolean> {
   if (fingerprint !== undefined) {
     if (host.key?.fingerprint === fingerprint.replace(/=$/, '')) return true;
@@ -77,15 +77,15 @@ async function isWanted(
         `${fingerprint}: find out on that host which is right`,
     );
   }
-  for (const line of formatHost(host).trimEnd().split('\n')) screen.note(line);
+  for (const line of formatHost(host).trimEnd().split('\n')) screen.printNotice(line);
   if (yes) return true;
-  if (!canAsk())
+  if (!isInteractive())
     throw new SyncMediaError(
       'BAD_OPTION',
       `nobody is there to compare the fingerprints of ${host.hostname}: give --fingerprint, or ` +
         `--yes`,
     );
-  return confirm(
+  return askToConfirm(
     `Let ${escapeControls(host.hostname)} in? Compare the fingerprints with those on that host`,
     signal,
   );

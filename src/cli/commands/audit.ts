@@ -1,28 +1,28 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 import { formatTable } from '../table.js';
 
-export function addAudit(program: Command, run: Run): void {
+export function addAuditCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('audit')
     .description(
       'Shows who changed what through the router and the command line, the newest first.',
     )
-    .option('--limit <number>', 'how many', parseLimit, 50)
+    .option('--limit <number>', 'how many', parseAuditLimit, 50)
     .action(({ limit }: { limit: number }, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const audit = await sync.audit.list(limit);
         if (json) screen.printJson({ audit });
         else {
           screen.print(
             formatTable(
-              ['WHEN', 'WHO', 'WHAT', 'OUTCOME', 'ASKED'],
-              audit.map(({ at, by, what, outcome, asked }) => [
+              ['WHEN', 'WHO', 'WHAT', 'OUTCOME', 'REQUESTED'],
+              audit.map(({ at, by, what, outcome, args: requested }) => [
                 at.toISOString(),
                 by,
                 what,
                 outcome,
-                asked,
+                requested,
               ]),
             ),
           );
@@ -32,7 +32,7 @@ export function addAudit(program: Command, run: Run): void {
     );
 }
 
-function parseLimit(value: string): number {
+function parseAuditLimit(value: string): number {
   if (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 10_000)
     throw new InvalidArgumentError('A number from 1 to 10000.');
   return Number(value);

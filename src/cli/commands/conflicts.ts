@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { ConflictComparison } from '../../api/sync-media.js';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
-export function addConflicts(program: Command, run: Run): void {
+export function addConflictsCommands(program: Command, runCommand: RunCommand): void {
   const conflicts = program
     .command('conflicts')
     .description(
@@ -14,7 +14,7 @@ export function addConflicts(program: Command, run: Run): void {
     .command('list', { isDefault: true })
     .description('Lists them, the newest first.')
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const files = await sync.conflicts.list();
         if (json) screen.printJson({ files });
         else {
@@ -34,29 +34,29 @@ export function addConflicts(program: Command, run: Run): void {
         return 0;
       }),
     );
-  addKept('compare', 'Compares one with the file at its path on this host.').action(
+  addFileCommand('compare', 'Compares one with the file at its path on this host.').action(
     (dir: string, keptAs: string, _options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const conflict = await sync.conflicts.compare(dir, keptAs);
         if (json) screen.printJson({ conflict });
         else screen.print(describeComparison(conflict));
         return 0;
       }),
   );
-  addKept(
+  addFileCommand(
     'restore',
     'Restores one on every host. The file that is there now goes to the trash.',
   ).action((dir: string, keptAs: string, _options: object, command: Command) =>
-    run(command, async ({ sync, screen, json }) => {
+    runCommand(command, async ({ sync, screen, json }) => {
       await sync.conflicts.restore(dir, keptAs);
       if (json) screen.printJson({ restored: keptAs });
       else screen.print(`restored ${keptAs}\n`);
       return 0;
     }),
   );
-  addKept('discard', 'Moves one to the trash, which keeps it for 30 days.').action(
+  addFileCommand('discard', 'Moves one to the trash, which keeps it for 30 days.').action(
     (dir: string, keptAs: string, _options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         await sync.conflicts.discard(dir, keptAs);
         if (json) screen.printJson({ discarded: keptAs });
         else screen.print(`discarded ${keptAs}: it is in the trash\n`);
@@ -64,7 +64,7 @@ export function addConflicts(program: Command, run: Run): void {
       }),
   );
 
-  function addKept(name: string, about: string): Command {
+  function addFileCommand(name: string, about: string): Command {
     return conflicts
       .command(name)
       .description(about)
@@ -73,9 +73,15 @@ export function addConflicts(program: Command, run: Run): void {
   }
 }
 
-function describeComparison({ path, keptAs, kept, here, identical }: ConflictComparison): string {
+function describeComparison({
+  path,
+  keptAs,
+  conflict: kept,
+  here,
+  identical,
+}: ConflictComparison): string {
   const rows = [[keptAs, kept] as const, ...(here ? [[path, here] as const] : [])];
-  const verdict = !here
+  const conclusion = !here
     ? `there is no file at ${path} on this host`
     : identical
       ? 'they are identical'
@@ -89,6 +95,6 @@ function describeComparison({ path, keptAs, kept, here, identical }: ConflictCom
         mtime.toISOString(),
         sha256,
       ]),
-    ) + `${verdict}\n`
+    ) + `${conclusion}\n`
   );
 }

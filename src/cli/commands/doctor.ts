@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 import { formatTable } from '../table.js';
 
-const results = { ok: 'ok', info: 'note', failed: 'FAILED' } as const;
+const resultLabels = { ok: 'ok', info: 'note', failed: 'FAILED' } as const;
 
-export function addDoctor(program: Command, run: Run): void {
+export function addDoctorCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('doctor')
     .description('Examines this host and its way to the others; says for each failure what to do.')
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const checks = await sync.doctor();
         if (json) screen.printJson({ checks });
         else
@@ -18,7 +18,7 @@ export function addDoctor(program: Command, run: Run): void {
               ['CHECK', 'RESULT', ''],
               checks.map(({ name, state, message, remedy }) => [
                 name,
-                results[state],
+                resultLabels[state],
                 remedy === undefined ? message : `${message} → ${remedy}`,
               ]),
             ),

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { describeHost, type HostDescription } from '../../api/describe-host.js';
-import { messageOf, SyncMediaError } from '../../model/errors.js';
-import type { Call, Run } from '../command-context.js';
-import { canAsk, confirm } from '../prompt.js';
-import { addressOf, formatHost, statusOf } from '../format-host.js';
+import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
+import { isInteractive, askToConfirm } from '../prompt.js';
+import { formatAddress, formatHost, formatHostStatus } from '../format-host.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
 import { formatCsv, formatTable } from '../table.js';
 
-export function addHosts(program: Command, run: Run): void {
+export function addHostsCommands(program: Command, runCommand: RunCommand): void {
   const hosts = program.command('hosts').description('Lists, shows, adds and changes hosts.');
   hosts
     .command('list', { isDefault: true })
@@ -17,7 +17,7 @@ export function addHosts(program: Command, run: Run): void {
     .action(async (options: { csv?: boolean }, command: Command) => {
       if (options.csv && command.optsWithGlobals<{ json?: boolean }>().json)
         throw new SyncMediaError('BAD_OPTION', '--csv and --json exclude each other');
-      await run(command, async ({ sync, screen, json }) => {
+      await runCommand(command, async ({ sync, screen, json }) => {
         const found = (await sync.hosts.list()).map(describeHost);
         if (json) screen.printJson({ hosts: found });
         else screen.print(options.csv ? formatAsCsv(found) : formatAsTable(found));
@@ -30,7 +30,9 @@ export function addHosts(program: Command, run: Run): void {
     .description('Shows one host.')
     .argument('<host>', 'its name or id')
     .action((name: string, _options: object, command: Command) =>
-      run(command, async (call) => print(await call.sync.hosts.show(name), call)),
+      runCommand(command, async (context) =>
+        printHost(await context.sync.hosts.show(name), context),
+      ),
     );
 
   addHostOptions(hosts.command('add'))
@@ -46,7 +48,7 @@ export function addHosts(program: Command, run: Run): void {
       const { hostname, root, key, syncDirs, fingerprint } = options;
       if (hostname === undefined || root === undefined)
         throw new SyncMediaError('BAD_OPTION', 'hosts add needs --hostname and --root');
-      if (fingerprint === undefined && !canAsk())
+      if (fingerprint === undefined && !isInteractive())
         throw new SyncMediaError(
           'BAD_OPTION',
           'nobody is there to compare the fingerprint of the host key: give it as --fingerprint',
@@ -58,16 +60,19 @@ export function addHosts(program: Command, run: Run): void {
         ...(key !== undefined && { key }),
         ...(syncDirs && { syncDirs }),
       };
-      await run(command, async (call) => {
+      await runCommand(command, async (context) => {
         const pinned =
           fingerprint ??
-          (await askForKey(
+          (await askForHostKey(
             { url: registration.url ?? hostname, sshPort: registration.sshPort ?? 22 },
-            call,
+            context,
           ));
         return pinned === undefined
           ? 3
-          : print(await call.sync.hosts.add({ ...registration, fingerprint: pinned }), call);
+          : printHost(
+              await context.sync.hosts.add({ ...registration, fingerprint: pinned }),
+              context,
+            );
       });
     });
 
@@ -92,14 +97,16 @@ export function addHosts(program: Command, run: Run): void {
           ...(root !== undefined && { rootPath: root }),
           ...(syncDirs && { syncDirs }),
           ...(status && { status }),
-          ...(key !== undefined && { publicKey: await readKey(key) }),
+          ...(key !== undefined && { publicKey: await readPublicKey(key) }),
         };
         if (Object.keys(edit).length === 0)
           throw new SyncMediaError(
             'BAD_OPTION',
             'hosts edit needs at least one option that says what to change',
           );
-        await run(command, async (call) => print(await call.sync.hosts.edit(name, edit), call));
+        await runCommand(command, async (context) =>
+          printHost(await context.sync.hosts.edit(name, edit), context),
+        );
       },
     );
 
@@ -110,7 +117,7 @@ export function addHosts(program: Command, run: Run): void {
         'seal.',
     )
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const { sealed, pending } = await sync.hosts.seal();
         if (json)
           screen.printJson({
@@ -130,30 +137,35 @@ export function addHosts(program: Command, run: Run): void {
  * Shows a new host's first key (ed25519 before others). Returns its fingerprint if a person
  * confirms that it is the right one.
  */
-async function askForKey(
+async function askForHostKey(
   address: { url: string; sshPort: number },
-  { sync, screen, signal }: Call,
+  { sync, screen, signal }: CommandContext,
 ): Promise<string | undefined> {
   const { shown } = await sync.hosts.readKeys(address);
   const [key] = shown;
-  screen.note(`${address.url} port ${String(address.sshPort)} shows ${shown.join(', ')}`);
+  screen.printNotice(`${address.url} port ${String(address.sshPort)} shows ${shown.join(', ')}`);
   return key !== undefined &&
-    (await confirm(`Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`, signal))
+    (await askToConfirm(
+      `Pin ${key}? Compare with \`ssh-keygen -lf\` of its host keys there`,
+      signal,
+    ))
     ? key
     : undefined;
 }
 
 /** Returns a literal key line, or the content of a file. */
-async function readKey(key: string): Promise<string> {
+async function readPublicKey(key: string): Promise<string> {
   if (/^(ssh-|ecdsa-|sk-)/.test(key)) return key;
   try {
     return (await readFile(key, 'utf8')).trim();
   } catch (error) {
-    throw new SyncMediaError('BAD_KEY', `--key ${key}: ${messageOf(error)}`, { cause: error });
+    throw new SyncMediaError('BAD_KEY', `--key ${key}: ${getErrorMessage(error)}`, {
+      cause: error,
+    });
   }
 }
 
-function print(host: Parameters<typeof describeHost>[0], { screen, json }: Call): 0 {
+function printHost(host: Parameters<typeof describeHost>[0], { screen, json }: CommandContext): 0 {
   const described = describeHost(host);
   if (json) screen.printJson({ host: described });
   else screen.print(formatHost(described));
@@ -165,8 +177,8 @@ function formatAsTable(hosts: readonly HostDescription[]): string {
     ['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'],
     hosts.map((host) => [
       host.hostname,
-      addressOf(host),
-      statusOf(host),
+      formatAddress(host),
+      formatHostStatus(host),
       host.rootPath,
       host.syncDirs.join(', ') || 'all',
       host.id,

@@ -4,8 +4,8 @@ import { SyncMediaError } from '../../model/errors.js';
 import { describeHost } from '../../api/describe-host.js';
 import type { HostRegistration, InitReport } from '../../api/sync-media.js';
 import type { Host } from '../../model/words.js';
-import { ask, canAsk } from '../prompt.js';
-import type { Call, Run } from '../command-context.js';
+import { askQuestion, isInteractive } from '../prompt.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
 import {
   addHostOptions,
   collectList,
@@ -15,14 +15,14 @@ import {
 } from '../host-options.js';
 import { formatTable } from '../table.js';
 
-interface InitOptions extends HostOptions {
+interface InitCommandOptions extends HostOptions {
   readonly interactive?: boolean;
   readonly unconfined?: boolean;
   readonly confined?: boolean;
   readonly generate?: boolean;
 }
 
-export function addInit(program: Command, run: Run): void {
+export function addInitCommand(program: Command, runCommand: RunCommand): void {
   addHostOptions(program.command('init'))
     .description(
       'Registers this machine as a host, or brings its row up to date, then tries whether files ' +
@@ -39,19 +39,19 @@ export function addInit(program: Command, run: Run): void {
     )
     .option('--confined', 'confine them again')
     .option('-i, --interactive', 'ask for what was not given; asks only on a terminal')
-    .action((options: InitOptions, command: Command) =>
-      run(command, async (call) => {
+    .action((options: InitCommandOptions, command: Command) =>
+      runCommand(command, async (context) => {
         const given = readRegistration(options);
-        const registration = options.interactive ? await askForRest(given, call) : given;
-        const report = await call.sync.hosts.init(registration);
-        if (call.json) call.screen.printJson({ ...report, host: describeHost(report.host) });
-        else call.screen.print(formatReport(report));
+        const registration = options.interactive ? await askForMissing(given, context) : given;
+        const report = await context.sync.hosts.init(registration);
+        if (context.json) context.screen.printJson({ ...report, host: describeHost(report.host) });
+        else context.screen.print(formatReport(report));
         return report.checks.every(({ ok }) => ok) ? 0 : 3;
       }),
     );
 }
 
-function readRegistration(options: InitOptions): HostRegistration {
+function readRegistration(options: InitCommandOptions): HostRegistration {
   const { key, root, syncDirs, unconfined, confined, generate } = options;
   if (unconfined && confined)
     throw new SyncMediaError(
@@ -68,48 +68,48 @@ function readRegistration(options: InitOptions): HostRegistration {
   };
 }
 
-async function askForRest(
+async function askForMissing(
   given: HostRegistration,
-  { sync, environment, screen, signal }: Call,
+  { sync, environment, screen, signal }: CommandContext,
 ): Promise<HostRegistration> {
-  if (!canAsk()) {
-    screen.note('syncmedia: -i asks on a terminal only; going on with what was given');
+  if (!isInteractive()) {
+    screen.printNotice('syncmedia: -i asks on a terminal only; going on with what was given');
     return given;
   }
   const stored = await findThisHost(sync);
   const text = (answer: string): string => answer;
   const answers: HostRegistration = { ...given };
-  const fill = async <K extends keyof HostRegistration>(
+  const askIfMissing = async <K extends keyof HostRegistration>(
     name: K,
     question: string,
-    otherwise: string,
+    emptyMeans: string,
     read: (answer: string) => NonNullable<HostRegistration[K]>,
   ): Promise<void> => {
     if (given[name] !== undefined) return;
-    const answer = await ask({ text: question, otherwise, read }, signal);
+    const answer = await askQuestion({ text: question, emptyMeans, parse: read }, signal);
     if (answer !== undefined) answers[name] = answer;
   };
   // An empty answer means the value of the environment, else the stored one, else the default.
   const { SYNCMEDIA_SSH_PORT: port, SYNCMEDIA_SYNC_DIRS: dirs } = environment;
-  await fill(
+  await askIfMissing(
     'hostname',
     'Host name',
     environment.SYNCMEDIA_HOSTNAME ?? stored?.hostname ?? hostname(),
     text,
   );
-  await fill(
+  await askIfMissing(
     'url',
     'Name or address for the others',
     environment.SYNCMEDIA_URL ?? stored?.url ?? "this machine's FQDN",
     text,
   );
-  await fill(
+  await askIfMissing(
     'username',
     'Login user',
     environment.SYNCMEDIA_USERNAME ?? stored?.username ?? userInfo().username,
     text,
   );
-  await fill(
+  await askIfMissing(
     'key',
     'Public key',
     environment.SYNCMEDIA_KEY ??
@@ -117,14 +117,14 @@ async function askForRest(
       (stored ? 'as it is' : '~/.ssh/id_rsa.pub, then id_ed25519.pub'),
     text,
   );
-  await fill('sshPort', 'ssh port', String(port ?? stored?.sshPort ?? 22), parsePort);
-  await fill(
+  await askIfMissing('sshPort', 'ssh port', String(port ?? stored?.sshPort ?? 22), parsePort);
+  await askIfMissing(
     'root',
     'Root directory',
     environment.SYNCMEDIA_ROOT ?? stored?.rootPath ?? 'needed',
     text,
   );
-  await fill(
+  await askIfMissing(
     'syncDirs',
     'Sync dirs, comma-separated',
     (dirs ?? stored?.syncDirs)?.join(',') || 'all',
@@ -133,7 +133,7 @@ async function askForRest(
   return answers;
 }
 
-async function findThisHost(sync: Call['sync']): Promise<Host | undefined> {
+async function findThisHost(sync: CommandContext['sync']): Promise<Host | undefined> {
   if (!sync.initialised) return undefined;
   const { thisHost } = await sync.status();
   return thisHost && (await sync.hosts.show(thisHost.id));

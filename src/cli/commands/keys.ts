@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { describeHost } from '../../api/describe-host.js';
 import { SyncMediaError } from '../../model/errors.js';
-import { canAsk, confirm } from '../prompt.js';
-import type { Call, Run } from '../command-context.js';
+import { isInteractive, askToConfirm } from '../prompt.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
 import { formatHost } from '../format-host.js';
-import { collect } from '../host-options.js';
+import { collectValue } from '../host-options.js';
 import { formatPairs } from '../table.js';
 
-export function addKeys(program: Command, run: Run): void {
+export function addKeysCommands(program: Command, runCommand: RunCommand): void {
   const keys = program
     .command('keys')
     .description('Shows and accepts the host keys by which another host is known.');
@@ -16,7 +16,7 @@ export function addKeys(program: Command, run: Run): void {
     .description('Shows the pinned host keys of a host, and those that it shows now.')
     .argument('<host>', 'its name or id')
     .action((name: string, _options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const found = await sync.hosts.readKeys(name);
         if (json) screen.printJson(found);
         else screen.print(formatKeys(found));
@@ -30,38 +30,38 @@ export function addKeys(program: Command, run: Run): void {
     .option(
       '--fingerprint <SHA256:…>',
       'accept only this key, and ask nothing; may be repeated',
-      collect,
+      collectValue,
     )
     .action(
       (name: string, { fingerprint }: { fingerprint?: readonly string[] }, command: Command) =>
-        run(command, async (call) => {
-          const accepted = fingerprint ?? (await askFor(name, call));
+        runCommand(command, async (context) => {
+          const accepted = fingerprint ?? (await askForHostKeys(name, context));
           if (accepted === undefined) return 3;
-          const host = describeHost(await call.sync.hosts.acceptKeys(name, accepted));
-          if (call.json) call.screen.printJson({ host });
-          else call.screen.print(formatHost(host));
+          const host = describeHost(await context.sync.hosts.acceptKeys(name, accepted));
+          if (context.json) context.screen.printJson({ host });
+          else context.screen.print(formatHost(host));
           return 0;
         }),
     );
 }
 
-async function askFor(
+async function askForHostKeys(
   name: string,
-  { sync, screen, signal }: Call,
+  { sync, screen, signal }: CommandContext,
 ): Promise<readonly string[] | undefined> {
   const found = await sync.hosts.readKeys(name);
-  for (const line of formatKeys(found).trimEnd().split('\n')) screen.note(line);
-  if (!canAsk())
+  for (const line of formatKeys(found).trimEnd().split('\n')) screen.printNotice(line);
+  if (!isInteractive())
     throw new SyncMediaError(
       'BAD_OPTION',
       'nobody is there to compare the fingerprints: give those to accept as --fingerprint',
     );
-  const wanted = await confirm(
+  const isConfirmed = await askToConfirm(
     'Accept the keys that it shows? Compare with `ssh-keygen -lf ' +
       '/etc/ssh/ssh_host_ed25519_key.pub` on that host',
     signal,
   );
-  return wanted ? found.shown : undefined;
+  return isConfirmed ? found.shown : undefined;
 }
 
 function formatKeys({

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { Run } from '../command-context.js';
-import { addTransfer } from '../add-transfer.js';
+import type { RunCommand } from '../command-context.js';
+import { addTransferCommand } from '../add-transfer.js';
 
-export function addPull(program: Command, run: Run): void {
-  addTransfer(
+export function addPullCommand(program: Command, runCommand: RunCommand): void {
+  addTransferCommand(
     program,
-    run,
+    runCommand,
     'pull',
     'Finds what this host lacks or holds in an older version, and fetches it from the others.',
   );

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { Run } from '../command-context.js';
-import { addTransfer } from '../add-transfer.js';
+import type { RunCommand } from '../command-context.js';
+import { addTransferCommand } from '../add-transfer.js';
 
-export function addPush(program: Command, run: Run): void {
-  addTransfer(
+export function addPushCommand(program: Command, runCommand: RunCommand): void {
+  addTransferCommand(
     program,
-    run,
+    runCommand,
     'push',
     'Finds what other hosts lack or hold in an older version, and sends it.',
   );

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Run } from '../command-context.js';
-import { followRun, showRun } from '../follow-run.js';
+import type { RunCommand } from '../command-context.js';
+import { followRun, printRun } from '../follow-run.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
-export function addRuns(program: Command, run: Run): void {
+export function addRunsCommands(program: Command, runCommand: RunCommand): void {
   const runs = program
     .command('runs')
     .description(
@@ -13,15 +13,15 @@ export function addRuns(program: Command, run: Run): void {
   runs
     .command('list', { isDefault: true })
     .description('Lists them, the newest first.')
-    .option('--limit <number>', 'how many at most', parseLimit, 50)
+    .option('--limit <number>', 'how many at most', parseRunLimit, 50)
     .action((options: { limit: number }, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const found = await sync.runs.list(options.limit);
         if (json) screen.printJson({ runs: found });
         else {
           screen.print(
             formatTable(
-              ['RUN', 'KIND', 'STATE', 'FILES', 'BYTES', 'FAILURES', 'ASKED', 'BY'],
+              ['RUN', 'KIND', 'STATE', 'FILES', 'BYTES', 'FAILURES', 'REQUESTED', 'BY'],
               found.map((one) => [
                 one.id,
                 one.dryRun ? `${one.kind} (dry)` : one.kind,
@@ -29,8 +29,8 @@ export function addRuns(program: Command, run: Run): void {
                 `${String(one.files)}/${String(one.filesFound)}`,
                 formatBytes(one.bytes),
                 String(one.failures.length),
-                one.askedAt.toISOString(),
-                one.askedBy,
+                one.requestedAt.toISOString(),
+                one.requestedBy,
               ]),
             ),
           );
@@ -43,8 +43,8 @@ export function addRuns(program: Command, run: Run): void {
     .description('Shows one.')
     .argument('<id>')
     .action((id: string, _options: object, command: Command) =>
-      run(command, async (call) => {
-        await showRun(await call.sync.runs.show(id), call);
+      runCommand(command, async (context) => {
+        await printRun(await context.sync.runs.show(id), context);
         return 0;
       }),
     );
@@ -53,21 +53,21 @@ export function addRuns(program: Command, run: Run): void {
     .description('Follows one to its end.')
     .argument('<id>')
     .action((id: string, _options: object, command: Command) =>
-      run(command, (call) => followRun(id, call)),
+      runCommand(command, (context) => followRun(id, context)),
     );
   runs
     .command('cancel')
     .description('Cancels one.')
     .argument('<id>')
     .action((id: string, _options: object, command: Command) =>
-      run(command, async (call) => {
-        await showRun(await call.sync.runs.cancel(id), call);
+      runCommand(command, async (context) => {
+        await printRun(await context.sync.runs.cancel(id), context);
         return 0;
       }),
     );
 }
 
-function parseLimit(value: string): number {
+function parseRunLimit(value: string): number {
   if (!/^\d{1,4}$/.test(value) || Number(value) < 1 || Number(value) > 1000)
     throw new InvalidArgumentError('A number from 1 to 1000.');
   return Number(value);

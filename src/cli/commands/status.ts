@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import type { HostStatus, Status } from '../../api/sync-media.js';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 import { formatPairs, formatTable } from '../table.js';
 
-export function addStatus(program: Command, run: Run): void {
+export function addStatusCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('status')
     .description('Shows the pending files of each host, its last delivery, and its failures.')
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const status = await sync.status();
         if (json) screen.printJson(status);
         else screen.print(formatStatus(status));
@@ -42,24 +42,24 @@ function formatStatus(status: Status): string {
       ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
       ['conflicts', `${String(status.conflicts.length)} recoverable on this host`],
     ]) +
-    section(
-      ['HOST', 'STATUS', 'OWED', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'],
-      status.hosts.map(formatHost),
+    formatSection(
+      ['HOST', 'STATUS', 'PENDING', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'],
+      status.hosts.map(formatHostRow),
     ) +
-    section(
+    formatSection(
       ['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'],
       status.hosts.flatMap((host) =>
-        host.failures.map(({ sender, failure, since, nextTryAt }) => [
+        host.failures.map(({ origin: sender, failure, since, nextTryAt }) => [
           host.hostname,
           nameOf(sender),
           failure.code,
           failure.message,
-          timeOf(since),
-          timeOf(nextTryAt),
+          formatTime(since),
+          formatTime(nextTryAt),
         ]),
       ),
     ) +
-    section(
+    formatSection(
       ['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'],
       status.hosts.flatMap((host) =>
         host.blockedPaths.map(({ path, failure, since, retryAt }) => [
@@ -67,12 +67,12 @@ function formatStatus(status: Status): string {
           path,
           failure.code,
           failure.message,
-          timeOf(since),
-          retryAt ? timeOf(retryAt) : 'by hand',
+          formatTime(since),
+          retryAt ? formatTime(retryAt) : 'by hand',
         ]),
       ),
     ) +
-    section(
+    formatSection(
       ['CANNOT BE SYNCED ON', 'PATH', ''],
       status.hosts.flatMap((host) =>
         Object.values(host.unsyncable ?? {}).flatMap(({ examples }) =>
@@ -80,7 +80,7 @@ function formatStatus(status: Status): string {
         ),
       ),
     ) +
-    section(
+    formatSection(
       ['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'],
       status.hosts.flatMap((host) =>
         (host.setup ?? []).map(({ about, message, remedy }) => [
@@ -91,22 +91,22 @@ function formatStatus(status: Status): string {
         ]),
       ),
     ) +
-    section(
+    formatSection(
       ['UNREADABLE IN THE ROW OF', 'FIELD'],
       status.hosts.flatMap((host) =>
         (host.unreadable ?? []).map((field) => [host.hostname, field]),
       ),
     ) +
-    section(
+    formatSection(
       ['UNREADABLE ROW OF', 'ID', 'FIELDS', 'SET ASIDE'],
       status.unreadableRows.newest.map(({ collection, id, fields, at }) => [
         collection,
         id,
         fields.join(', '),
-        timeOf(at),
+        formatTime(at),
       ]),
     ) +
-    section(
+    formatSection(
       ['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'],
       status.hosts.flatMap((host) =>
         Object.entries(host.unnamed ?? {}).map(([model, { count, lastDocument, lastAt }]) => [
@@ -114,18 +114,18 @@ function formatStatus(status: Status): string {
           model,
           String(count),
           lastDocument,
-          timeOf(lastAt),
+          formatTime(lastAt),
         ]),
       ),
     ) +
-    section(
+    formatSection(
       ['CONFLICT', 'KEPT AS', 'SINCE'],
-      status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, timeOf(at)]),
+      status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, formatTime(at)]),
     )
   );
 }
 
-function formatHost(host: HostStatus): string[] {
+function formatHostRow(host: HostStatus): string[] {
   const marks = [
     host.thisHost && 'this host',
     host.passive && 'passive',
@@ -134,18 +134,18 @@ function formatHost(host: HostStatus): string[] {
   return [
     host.hostname,
     [host.status, ...marks].join(', '),
-    String(host.owed),
-    timeOf(host.owedSince),
+    String(host.pending),
+    formatTime(host.pendingSince),
     String(host.blocked),
-    timeOf(host.deliveredAt),
-    host.lease?.holder ?? '–',
+    formatTime(host.deliveredAt),
+    host.lease?.leader ?? '–',
   ];
 }
 
-function section(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+function formatSection(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   return rows.length > 0 ? `\n${formatTable(headings, rows)}` : '';
 }
 
-function timeOf(date: Date | undefined): string {
+function formatTime(date: Date | undefined): string {
   return date?.toISOString() ?? '–';
 }

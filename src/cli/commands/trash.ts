@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
-export function addTrash(program: Command, run: Run): void {
+export function addTrashCommands(program: Command, runCommand: RunCommand): void {
   const trash = program
     .command('trash')
     .description('Shows the replaced and removed files of this host, and restores them.');
@@ -11,8 +11,8 @@ export function addTrash(program: Command, run: Run): void {
     .command('list', { isDefault: true })
     .description('Lists superseded versions and removed files, the newest first.')
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
-        const files = await sync.kept.list('trash');
+      runCommand(command, async ({ sync, screen, json }) => {
+        const files = await sync.recoverable.list('trash');
         if (json) screen.printJson({ files });
         else {
           screen.print(
@@ -37,8 +37,8 @@ export function addTrash(program: Command, run: Run): void {
     .argument('<sync-dir>')
     .argument('<kept-as>', 'as the list shows it')
     .action((dir: string, keptAs: string, _options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
-        await sync.kept.restore(dir, keptAs);
+      runCommand(command, async ({ sync, screen, json }) => {
+        await sync.recoverable.restore(dir, keptAs);
         if (json) screen.printJson({ restored: keptAs });
         else screen.print(`restored ${keptAs}\n`);
         return 0;
@@ -46,7 +46,7 @@ export function addTrash(program: Command, run: Run): void {
     );
 }
 
-export function addRemovals(program: Command, run: Run): void {
+export function addRemovalsCommands(program: Command, runCommand: RunCommand): void {
   const removals = program
     .command('removals')
     .description('Decides on removals that wait for a person, because there were so many at once.');
@@ -54,7 +54,7 @@ export function addRemovals(program: Command, run: Run): void {
     .command('list', { isDefault: true })
     .description('Lists the waiting removals.')
     .action((_options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({
           host: host.hostname,
           dir,
@@ -81,7 +81,7 @@ export function addRemovals(program: Command, run: Run): void {
       .argument('<sync-dir>')
       .option('--host <host>', 'only those that wait on this host')
       .action((dir: string, options: { host?: string }, command: Command) =>
-        run(command, async ({ sync, screen, json }) => {
+        runCommand(command, async ({ sync, screen, json }) => {
           await sync.removals.decide(dir, decision, options.host);
           if (json) screen.printJson({ dir, decision });
           else screen.print(`${decision}: the removals of ${dir}\n`);

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { describeHost } from '../../api/describe-host.js';
-import type { Run } from '../command-context.js';
+import type { RunCommand } from '../command-context.js';
 
-export function addUnregister(program: Command, run: Run): void {
+export function addUnregisterCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('unregister')
     .description('Retires a host: it gets no more files, and its key is removed from the others.')
     .argument('[host]', 'its name or id (default: this host)')
     .action((name: string | undefined, _options: object, command: Command) =>
-      run(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, json }) => {
         const host = await sync.hosts.unregister(name);
         if (json) screen.printJson({ host: describeHost(host) });
         // The name and url of a retired host have its id as a suffix, which frees them for other

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { VerifyRequest } from '../../api/sync-media.js';
-import type { Run } from '../command-context.js';
-import { followRun, showRun } from '../follow-run.js';
-import { addScope, type ScopeOptions } from '../scope.js';
+import type { RunCommand } from '../command-context.js';
+import { followRun, printRun } from '../follow-run.js';
+import { addScopeOptions, type ScopeOptions } from '../scope.js';
 
-export function addVerify(program: Command, run: Run): void {
-  addScope(program.command('verify'))
+export function addVerifyCommand(program: Command, runCommand: RunCommand): void {
+  addScopeOptions(program.command('verify'))
     .description('Compares by content: this host with the ledger, the other hosts with this one.')
     .option(
       '--repair',
@@ -13,15 +13,15 @@ export function addVerify(program: Command, run: Run): void {
         'ledger',
     )
     .action((options: ScopeOptions & { repair?: boolean }, command: Command) =>
-      run(command, async (call) => {
+      runCommand(command, async (context) => {
         const request: VerifyRequest = {
           ...(options.host && { hosts: options.host }),
           ...(options.dir && { dirs: options.dir }),
           repair: options.repair ?? false,
           by: 'command line',
         };
-        const asked = await call.sync.verify(request);
-        return options.wait ? followRun(asked.id, call) : showRun(asked, call);
+        const startedRun = await context.sync.verify(request);
+        return options.wait ? followRun(startedRun.id, context) : printRun(startedRun, context);
       }),
     );
 }

@@ -1,9 +1,9 @@
 import { findDocumentPaths } from '../../capture/document-paths.js';
 import type { PluggedDocument, PluggedModel } from '../../capture/capturing.js';
 import { toPlainObject } from '../../capture/plain-object.js';
-import { storedOf } from '../../capture/stored-documents.js';
+import { getStoredCollection } from '../../capture/stored-documents.js';
 import { CopiesWatch } from '../../replication/copies.js';
-import { hasCode, messageOf, SyncMediaError } from '../../model/errors.js';
+import { hasErrorCode, getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type {
   CopiesResult,
   DocumentStatus,
@@ -18,37 +18,42 @@ import {
   type ResolvedPluginOptions,
 } from '../../config/plugin-options.js';
 import type { Log } from '../../model/log.js';
-import { isKnown, lookUp, type Known } from '../../context/look-up.js';
-import type { Parts } from '../../context/host-context.js';
+import { isKnownPath, lookUpPaths, type PathLookup } from '../../context/look-up.js';
+import type { HostContext } from '../../context/host-context.js';
 import { describeUnsynced } from '../setup-problems.js';
-import { findObstacle, makeUnkept, type Copies, type CopiesOf } from '../../decisions/copies.js';
-import type { Capture, Host, HostId, Path, Unsynced } from '../../model/words.js';
+import {
+  findDeliveryObstacle,
+  makeUnsyncedCopies,
+  type Copies,
+  type FileCopies,
+} from '../../decisions/copies.js';
+import type { Capture, Host, HostId, Path, UnsyncedFile } from '../../model/words.js';
 
-export interface RecordsContext {
+export interface FileActionsContext {
   readonly log: Log;
   readonly models: KnownModels;
-  parts(): Promise<Parts>;
+  openHostContext(): Promise<HostContext>;
   /** Checks a path that the app gave. @throws BAD_PATH */
-  asPath(rootPath: string, given: string): Path;
+  toPath(rootPath: string, given: string): Path;
 }
 
-interface NamedPaths {
+interface DocumentPaths {
   readonly paths: Path[];
-  readonly unsynced: Unsynced[];
+  readonly unsynced: UnsyncedFile[];
 }
 const defaultTimeoutMs = 5_000;
 
 /** Reports the state of files that documents name, and waits for copies of them. */
-export class Records {
+export class FileActions {
   private watch: CopiesWatch | undefined;
 
-  constructor(private readonly context: RecordsContext) {}
+  constructor(private readonly context: FileActionsContext) {}
 
   /**
    * Waits as the plugin's options say, after a save was captured. The save waits for this, so it
    * has a time limit.
    */
-  async awaitSaved(
+  async waitForSaved(
     captures: readonly Capture[],
     { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions,
     absent: readonly Path[],
@@ -56,13 +61,13 @@ export class Records {
   ): Promise<void> {
     if (copies === undefined) return;
     try {
-      const watch = this.useWatch(await this.context.parts());
+      const watch = this.getWatch(await this.context.openHostContext());
       const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
       await watch.wait({
         paths,
         absent,
         unkept: unkept.map((path) =>
-          makeUnkept(path, describeUnsynced({ path, why: 'not kept here' })),
+          makeUnsyncedCopies(path, describeUnsynced({ path, why: 'not synced here' })),
         ),
         captures,
         copies,
@@ -70,11 +75,12 @@ export class Records {
         expected: false,
       });
     } catch (error) {
-      if (copiesTimeoutAction === 'error' && hasCode(error, 'MEDIA_COPIES_TIMEOUT')) throw error;
+      if (copiesTimeoutAction === 'error' && hasErrorCode(error, 'MEDIA_COPIES_TIMEOUT'))
+        throw error;
       const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
       this.context.log.warn(
         `${savedBy ? `model ${savedBy.model}, document ${savedBy.id}` : 'a save'}: ` +
-          `${messageOf(error)}`,
+          `${getErrorMessage(error)}`,
       );
     }
   }
@@ -83,58 +89,61 @@ export class Records {
     named: NamedFiles,
     { copies = 'all', timeout = defaultTimeoutMs }: WaitOptions = {},
   ): Promise<CopiesResult> {
-    const asked: Copies = checkCopies(copies, 'waitFor');
+    const requested: Copies = checkCopies(copies, 'waitFor');
     const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
-    const parts = await this.context.parts();
-    const { paths, unsynced } = await this.findPaths(named, parts);
+    const hostContext = await this.context.openHostContext();
+    const { paths, unsynced } = await this.findPaths(named, hostContext);
     // An excluded file is waited for only if the caller names that file.
     const unkept = unsynced
-      .filter(({ why }) => why === 'not kept here' || typeof named === 'string')
-      .map((one) => makeUnkept(one.path, describeUnsynced(one)));
-    const [captures] = await Promise.all([parts.outbox.findTouching(paths), parts.refresh()]);
-    const mayFold = listFolding(parts.registry.all());
-    const files = await this.useWatch(parts).wait({
+      .filter(({ why }) => why === 'not synced here' || typeof named === 'string')
+      .map((one) => makeUnsyncedCopies(one.path, describeUnsynced(one)));
+    const [captures] = await Promise.all([
+      hostContext.outbox.findTouching(paths),
+      hostContext.refresh(),
+    ]);
+    const mayFold = listProcessingHosts(hostContext.registry.all());
+    const files = await this.getWatch(hostContext).wait({
       paths,
       unkept,
       captures: captures.filter(({ host }) => mayFold.has(host)),
-      copies: asked,
+      copies: requested,
       timeoutMs,
       expected: typeof named === 'string',
     });
-    return { files: files.map(describeCopy) };
+    return { files: files.map(describeCopies) };
   }
 
   async statusOf(named: NamedFiles): Promise<DocumentStatus> {
-    const parts = await this.context.parts();
-    const { paths, unsynced, ...record } = await this.findPaths(named, parts);
+    const hostContext = await this.context.openHostContext();
+    const { paths, unsynced, ...record } = await this.findPaths(named, hostContext);
     return {
       ...record,
-      files: [...(await describeFiles(paths, parts)), ...unsynced.map(describeUnsyncedFile)],
+      files: [...(await describeFiles(paths, hostContext)), ...unsynced.map(describeUnsyncedFile)],
     };
   }
 
   /** @throws UNKNOWN_DOCUMENT */
   async showDocument(modelName: string, id: string): Promise<DocumentStatus> {
-    const found = this.context.models.find(modelName);
-    if (!found) {
+    const naming = this.context.models.findModel(modelName);
+    if (!naming) {
       throw new SyncMediaError(
         'UNKNOWN_DOCUMENT',
         `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ` +
           `${this.context.models.names.join(', ') || 'none'}`,
       );
     }
-    const document = await readDocument(found.model, id);
+    const document = await readDocument(naming.model, id);
     if (!document)
       throw new SyncMediaError(
         'UNKNOWN_DOCUMENT',
         `no ${modelName} has the id ${JSON.stringify(id)}`,
       );
-    const parts = await this.context.parts();
-    const { paths, unsynced } = await this.findNamed(document, modelName, parts);
+    const hostContext = await this.context.openHostContext();
+    const { paths, unsynced } = await this.findPathsOfDocument(document, modelName, hostContext);
     return {
       model: modelName,
       id,
-      files: [...(await describeFiles(paths, parts)), ...unsynced.map(describeUnsyncedFile)],
+      files: [...(await describeFiles(paths, hostContext)), ...unsynced.map(describeUnsyncedFile)],
     };
   }
 
@@ -142,28 +151,28 @@ export class Records {
     await this.watch?.close();
   }
 
-  private useWatch({ events, ledger, outbox, registry }: Parts): CopiesWatch {
+  private getWatch({ events, ledger, outbox, registry }: HostContext): CopiesWatch {
     this.watch ??= new CopiesWatch({
       events,
       ledger,
       outbox,
-      hosts: () => registry.all(),
-      refresh: () => registry.refresh(),
+      listHosts: () => registry.all(),
+      refreshHosts: () => registry.refresh(),
     });
     return this.watch;
   }
 
   private async findPaths(
     named: NamedFiles,
-    parts: Parts,
-  ): Promise<NamedPaths & { model?: string; id?: string }> {
+    hostContext: HostContext,
+  ): Promise<DocumentPaths & { model?: string; id?: string }> {
     if (typeof named === 'string') {
-      const path = this.context.asPath(parts.rootPath, named),
-        unsynced = parts.dirs.current().explain(path);
+      const path = this.context.toPath(hostContext.rootPath, named),
+        unsynced = hostContext.dirs.current().explainUnsynced(path);
       return unsynced ? { paths: [], unsynced: [unsynced] } : { paths: [path], unsynced: [] };
     }
     const model = (named.constructor as Partial<PluggedModel>).modelName;
-    if (model === undefined || !this.context.models.find(model)) {
+    if (model === undefined || !this.context.models.findModel(model)) {
       throw new SyncMediaError(
         'BAD_OPTION',
         'give a document of a model that is plugged, or the path of a file below a sync dir',
@@ -173,26 +182,26 @@ export class Records {
     return {
       model,
       id: String(document._id),
-      ...(await this.findNamed(toPlainObject(document), model, parts)),
+      ...(await this.findPathsOfDocument(toPlainObject(document), model, hostContext)),
     };
   }
 
-  private async findNamed(
+  private async findPathsOfDocument(
     document: Record<string, unknown>,
     model: string,
-    parts: Parts,
-  ): Promise<NamedPaths> {
-    const options = this.context.models.find(model)?.options,
-      { root, rootPaths, dirs } = parts;
+    hostContext: HostContext,
+  ): Promise<DocumentPaths> {
+    const options = this.context.models.findModel(model)?.options,
+      { replica, listRootPaths, dirs } = hostContext;
     if (!options) return { paths: [], unsynced: [] };
     return findDocumentPaths(
       document,
       options,
       model,
-      { root, rootPaths, dirs: () => dirs.current() },
+      { root: replica, rootPaths: listRootPaths, dirs: () => dirs.current() },
       async (paths) => {
-        const knownOf = await lookUp(parts, paths);
-        return (path) => isKnown(knownOf(path));
+        const knownOf = await lookUpPaths(hostContext, paths);
+        return (path) => isKnownPath(knownOf(path));
       },
     );
   }
@@ -213,14 +222,19 @@ async function readDocument(
     return undefined;
   }
   return (
-    (await storedOf(model).findOne({ _id: key as never }, { readPreference: 'primary' })) ??
-    undefined
+    (await getStoredCollection(model).findOne(
+      { _id: key as never },
+      { readPreference: 'primary' },
+    )) ?? undefined
   );
 }
 
-async function describeFiles(paths: readonly Path[], parts: Parts): Promise<FileStatus[]> {
-  const [knownOf] = await Promise.all([lookUp(parts, paths), parts.refresh()]);
-  const hosts = parts.registry.all();
+async function describeFiles(
+  paths: readonly Path[],
+  hostContext: HostContext,
+): Promise<FileStatus[]> {
+  const [knownOf] = await Promise.all([lookUpPaths(hostContext, paths), hostContext.refresh()]);
+  const hosts = hostContext.registry.all();
   return paths.map((path) => describeFile(path, knownOf(path), hosts));
 }
 
@@ -228,21 +242,25 @@ async function describeFiles(paths: readonly Path[], parts: Parts): Promise<File
  * Lists hosts that process their captures sooner or later. A retired host's captures are never
  * processed.
  */
-function listFolding(hosts: readonly Host[]): Set<HostId> {
+function listProcessingHosts(hosts: readonly Host[]): Set<HostId> {
   return new Set(hosts.filter(({ status }) => status !== 'retired').map(({ id }) => id));
 }
 
-function describeFile(path: Path, { captured, entry }: Known, hosts: readonly Host[]): FileStatus {
+function describeFile(
+  path: Path,
+  { captured, entry }: PathLookup,
+  hosts: readonly Host[],
+): FileStatus {
   const nameOf = (id: HostId): { id: HostId; hostname: string } => ({
     id,
     hostname: hosts.find((host) => host.id === id)?.hostname ?? id,
   });
-  const mayFold = listFolding(hosts),
+  const mayFold = listProcessingHosts(hosts),
     pending = captured.filter(({ host }) => mayFold.has(host)).map(({ host }) => nameOf(host));
   const pendingCaptures = pending.length > 0 ? { pendingCaptures: pending } : {};
   if (!entry)
-    return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], owed: [] };
-  const lacking = [...new Set([...entry.owed, ...entry.blocked.map(({ host }) => host)])];
+    return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], pending: [] };
+  const lacking = [...new Set([...entry.pending, ...entry.blocked.map(({ host }) => host)])];
   return {
     path,
     captured: true,
@@ -250,18 +268,18 @@ function describeFile(path: Path, { captured, entry }: Known, hosts: readonly Ho
     kind: entry.kind,
     version: entry.version,
     capturedAt: entry.capturedAt,
-    sender: nameOf(entry.sender),
-    ...(entry.facts
-      ? { size: entry.facts.size, ...(entry.facts.sha256 ? { sha256: entry.facts.sha256 } : {}) }
+    origin: nameOf(entry.origin),
+    ...(entry.info
+      ? { size: entry.info.size, ...(entry.info.sha256 ? { sha256: entry.info.sha256 } : {}) }
       : {}),
     heldBy: entry.heldBy.map(nameOf),
-    owed: lacking.map((id) => {
-      const obstacle = findObstacle(entry, id, hosts);
+    pending: lacking.map((id) => {
+      const obstacle = findDeliveryObstacle(entry, id, hosts);
       const blocked = entry.blocked.find(({ host }) => host === id);
       return {
         ...nameOf(id),
         since: entry.capturedAt,
-        blocked: blocked !== undefined && !entry.owed.includes(id),
+        blocked: blocked !== undefined && !entry.pending.includes(id),
         ...(obstacle
           ? {
               failure: obstacle.failure,
@@ -274,18 +292,23 @@ function describeFile(path: Path, { captured, entry }: Known, hosts: readonly Ho
   };
 }
 
-function describeUnsyncedFile(unsynced: Unsynced): FileStatus {
+function describeUnsyncedFile(unsynced: UnsyncedFile): FileStatus {
   const { path, ...why } = unsynced;
   return {
     path,
     captured: false,
     unsynced: { ...why, message: describeUnsynced(unsynced) },
     heldBy: [],
-    owed: [],
+    pending: [],
   };
 }
 
-function describeCopy({ path, needed, heldBy, lackedBy }: CopiesOf): CopiesResult['files'][number] {
+function describeCopies({
+  path,
+  needed,
+  heldBy,
+  lackedBy,
+}: FileCopies): CopiesResult['files'][number] {
   return {
     path,
     needed,

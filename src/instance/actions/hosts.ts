@@ -1,20 +1,20 @@
 import type { Connection } from 'mongoose';
-import { markDirs, tryHost } from '../../transport/try-host.js';
-import { nativeCollection } from '../../util/collections.js';
+import { markRemoteDirs, tryHost } from '../../transport/try-host.js';
+import { getNativeCollection } from '../../util/collections.js';
 import { acceptHostKeys, readHostKeys } from '../../hosts/accept-host-keys.js';
 import { approveHost, sealHosts } from '../../hosts/approve.js';
 import { addPassiveHost } from '../../hosts/passive.js';
 import type { HostsDeps } from '../../hosts/deps.js';
 import { editHost } from '../../hosts/edit.js';
-import { hostRows } from '../../hosts/host-model.js';
+import { getHostCollection } from '../../hosts/host-model.js';
 import { initHost } from '../../hosts/init.js';
 import { Registry } from '../../hosts/registry.js';
 import { Seals } from '../../hosts/seal.js';
-import { readState, type State } from '../../state-dir/state.js';
+import { readState, type HostState } from '../../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../../hosts/sync-dirs-store.js';
 import { unregisterHost } from '../../hosts/unregister.js';
 import type {
-  Change,
+  HostChange,
   HostEdit,
   HostRegistration,
   InitReport,
@@ -22,9 +22,9 @@ import type {
 } from '../../api/sync-media.js';
 import type { KnownDirs } from '../../context/known-dirs.js';
 import { Ledger } from '../../ledger/ledger.js';
-import type { Row } from '../../ledger/filters.js';
+import type { LedgerRow } from '../../ledger/filters.js';
 import type { Config } from '../../config/config.js';
-import { localDisk } from '../../replica/node-disk.js';
+import { nodeDisk } from '../../replica/node-disk.js';
 import { Ssh } from '../../transport/ssh/ssh.js';
 import { UnreadableRows } from '../../database/unreadable-rows.js';
 import type { Host } from '../../model/words.js';
@@ -51,11 +51,12 @@ export class HostActions {
       list: () => this.list(),
       show: (nameOrId) => this.show(nameOrId),
       init: (registration, change) => this.init(registration, change),
-      add: async (registration, change) => addPassiveHost(await this.deps(), registration, change),
+      add: async (registration, change) =>
+        addPassiveHost(await this.openDeps(), registration, change),
       edit: (nameOrId, edit, change) => this.edit(nameOrId, edit, change),
       approve: async (nameOrId, digest) =>
-        approveHost(await this.deps(), await this.show(nameOrId), digest),
-      seal: async () => sealHosts(await this.deps()),
+        approveHost(await this.openDeps(), await this.show(nameOrId), digest),
+      seal: async () => sealHosts(await this.openDeps()),
       readKeys: async (host) =>
         readHostKeys(
           typeof host === 'string'
@@ -63,7 +64,7 @@ export class HostActions {
             : { username: 'unknown', hostKeys: [], ...host },
         ),
       acceptKeys: async (nameOrId, fingerprints) =>
-        acceptHostKeys(await this.deps(), await this.show(nameOrId), fingerprints),
+        acceptHostKeys(await this.openDeps(), await this.show(nameOrId), fingerprints),
       unregister: (nameOrId) => this.unregister(nameOrId),
     };
   }
@@ -78,24 +79,24 @@ export class HostActions {
 
   private async init(
     registration: HostRegistration = {},
-    change: Change = {},
+    change: HostChange = {},
   ): Promise<InitReport> {
-    const report = await initHost(await this.deps(), registration, {}, change);
+    const report = await initHost(await this.openDeps(), registration, {}, change);
     this.context.onStateChange();
     return report;
   }
 
-  private async edit(nameOrId: string, edit: HostEdit, change: Change = {}): Promise<Host> {
-    const host = await editHost(await this.deps(), await this.show(nameOrId), edit, {}, change);
-    if (host.id === this.myId()) this.context.onStateChange();
+  private async edit(nameOrId: string, edit: HostEdit, change: HostChange = {}): Promise<Host> {
+    const host = await editHost(await this.openDeps(), await this.show(nameOrId), edit, {}, change);
+    if (host.id === this.readOwnId()) this.context.onStateChange();
     return host;
   }
 
   private async unregister(nameOrId?: string): Promise<Host> {
     const registry = await this.registry();
     const host = nameOrId === undefined ? registry.me() : registry.get(nameOrId);
-    const isMe = host.id === this.myId();
-    const retired = await unregisterHost(await this.deps(), host);
+    const isMe = host.id === this.readOwnId();
+    const retired = await unregisterHost(await this.openDeps(), host);
     if (isMe) this.context.onStateChange();
     return retired;
   }
@@ -104,26 +105,26 @@ export class HostActions {
     return new Seals(this.context.config.secret, this.context.config.previousSecret);
   }
 
-  private myId(): string | undefined {
+  private readOwnId(): string | undefined {
     return readState(this.context.config.stateDir)?.id;
   }
 
   private async registry(): Promise<Registry> {
     const connection = await this.context.connection();
     const registry = new Registry(
-      () => hostRows(connection, this.context.config.collectionPrefix),
-      this.myId(),
+      () => getHostCollection(connection, this.context.config.collectionPrefix),
+      this.readOwnId(),
       this.seals(),
     );
     await registry.refresh();
     return registry;
   }
 
-  private async deps(): Promise<HostsDeps> {
+  private async openDeps(): Promise<HostsDeps> {
     const { config, dirs } = this.context;
     const connection = await this.context.connection();
     const collection = <T extends object>(name: string) =>
-      nativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
+      getNativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
     const syncDirs = new SyncDirsStore(
       () => collection<SyncDirRow>('syncdirs'),
       config.log,
@@ -135,9 +136,9 @@ export class HostActions {
       config,
       syncDirs,
       seals: this.seals(),
-      disk: localDisk,
+      disk: nodeDisk,
       tryHost: (host, state, paths) =>
-        this.overSsh(state, (ssh) =>
+        this.withSsh(state, (ssh) =>
           tryHost({
             ssh,
             host,
@@ -146,22 +147,26 @@ export class HostActions {
             dirs: paths,
           }),
         ),
-      declared: () => dirs.listDeclared().map(({ path }) => path),
-      markDirs: (host, paths) =>
-        this.overSsh(readState(config.stateDir), (ssh) =>
-          markDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
+      listDeclaredDirs: () => dirs.listDeclared().map(({ path }) => path),
+      markRemoteDirs: (host, paths) =>
+        this.withSsh(readState(config.stateDir), (ssh) =>
+          markRemoteDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
         ),
-      forget: (id) =>
-        new Ledger(() => collection<Row>('ledger'), UnreadableRows.of(connection, config)).forget(
-          id,
-        ),
+      forgetHost: (id) =>
+        new Ledger(
+          () => collection<LedgerRow>('ledger'),
+          UnreadableRows.forConnection(connection, config),
+        ).forgetHost(id),
     };
   }
 
   /**
    * Opens separate connections for one action, because this process may have no delivery queues.
    */
-  private async overSsh<T>(state: State | undefined, work: (ssh: Ssh) => Promise<T>): Promise<T> {
+  private async withSsh<T>(
+    state: HostState | undefined,
+    work: (ssh: Ssh) => Promise<T>,
+  ): Promise<T> {
     const { config } = this.context;
     const ssh = new Ssh({
       stateDir: config.stateDir,

@@ -1,26 +1,30 @@
-import { createJudging } from '../../replication/resolve-replaced.js';
+import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
 import { SyncMediaError } from '../../model/errors.js';
-import type { KeptContent, SyncMedia } from '../../api/sync-media.js';
-import type { Parts } from '../../context/host-context.js';
-import { discardKept, listKept } from '../../replica/recoverable.js';
-import { land } from '../../replica/place.js';
-import { makeParents, checkOwnParents } from '../../replica/parents.js';
-import { type Place, inPlace } from '../../replica/areas.js';
-import { type KeptArea, type KeptName, parseKeptName } from '../../replica/recoverable-name.js';
-import { localDisk } from '../../replica/node-disk.js';
+import type { RecoverableContent, SyncMedia } from '../../api/sync-media.js';
+import type { HostContext } from '../../context/host-context.js';
+import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';
+import { placeFile } from '../../replica/place.js';
+import { makeParentDirs, checkOwnParentDirs } from '../../replica/parents.js';
+import { type SyncDirLocation, resolveInDir } from '../../replica/areas.js';
+import {
+  type RecoverableArea,
+  type RecoverableName,
+  parseRecoverableName,
+} from '../../replica/recoverable-name.js';
+import { nodeDisk } from '../../replica/node-disk.js';
 import { isSafePath, quotePath } from '../../replica/paths.js';
 import type { Path } from '../../model/words.js';
 
-const listed = 100;
+const defaultListLimit = 100;
 
-type List = SyncMedia['kept']['list'];
+type ListRecoverable = SyncMedia['recoverable']['list'];
 
 /** A recoverable file that was found, and the place it belongs to. */
-interface FoundKept {
-  readonly parts: Parts;
-  readonly place: Place;
+interface FoundRecoverable {
+  readonly hostContext: HostContext;
+  readonly location: SyncDirLocation;
   readonly path: Path;
-  readonly name: KeptName;
+  readonly name: RecoverableName;
   readonly file: string;
 }
 
@@ -28,111 +32,133 @@ interface FoundKept {
  * The actions for files that were replaced on this host's disk: a person can restore, compare or
  * discard them.
  */
-export function offerKept(
-  openParts: () => Promise<Parts>,
+export function createRecoverableActions(
+  openParts: () => Promise<HostContext>,
   capture: (paths: readonly Path[]) => Promise<void>,
-): Pick<SyncMedia, 'kept' | 'conflicts'> {
-  const list: List = async (area, limit = listed) => {
-    const { dirs, root } = await openParts();
-    const found = await Promise.all(
+): Pick<SyncMedia, 'recoverable' | 'conflicts'> {
+  const list: ListRecoverable = async (area, limit = defaultListLimit) => {
+    const { dirs, replica } = await openParts();
+    const recoverable = await Promise.all(
       dirs
         .current()
         .list.map(async (dir) =>
-          (await root.check(dir))
+          (await replica.check(dir))
             ? []
             : (
-                await listKept(
-                  { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path },
+                await listRecoverableFiles(
+                  { disk: nodeDisk, dirPath: replica.absolute(dir.path), dir: dir.path },
                   area,
                   limit,
                 )
-              ).map((kept) => ({ dir: dir.path, ...kept })),
+              ).map((recoverable) => ({ dir: dir.path, ...recoverable })),
         ),
     );
-    return found.flat();
+    return recoverable.flat();
   };
   const restore = async (
-    areas: readonly KeptArea[],
+    areas: readonly RecoverableArea[],
     dirPath: string,
     keptAs: string,
   ): Promise<void> => {
-    const { parts, place, path, file } = await findKept(await openParts(), areas, dirPath, keptAs);
-    await makeParents(place, path);
+    const { hostContext, location, path, file } = await findRecoverable(
+      await openParts(),
+      areas,
+      dirPath,
+      keptAs,
+    );
+    await makeParentDirs(location, path);
     // A person decided: the file at the path loses, whatever the ledger says of it, and goes to
     // the trash.
-    await land(
-      place,
+    await placeFile(
+      location,
       path,
       file,
-      createJudging(parts.ledger, parts.registry)(parts.me, () => ({ version: '', ruled: true })),
+      createReplacedFileResolver(hostContext.ledger, hostContext.registry)(hostContext.me, () => ({
+        version: '',
+        ruled: true,
+      })),
     );
     // Size and date are those of a superseded version, so only an assertion makes the file a new
     // version.
     await capture([path]);
   };
   return {
-    kept: { list, restore: (dirPath, keptAs) => restore(['trash', 'conflicts'], dirPath, keptAs) },
+    recoverable: {
+      list,
+      restore: (dirPath, keptAs) => restore(['trash', 'conflicts'], dirPath, keptAs),
+    },
     conflicts: {
       list: (limit) => list('conflicts', limit),
       restore: (dirPath, keptAs) => restore(['conflicts'], dirPath, keptAs),
       async compare(dirPath, keptAs) {
-        const { parts, place, path, file } = await findKept(
+        const { hostContext, location, path, file } = await findRecoverable(
           await openParts(),
           ['conflicts'],
           dirPath,
           keptAs,
         );
-        const kept = await describeContent(file),
-          here = await describeContent(parts.root.absolute(path));
-        if (!kept) throw notKept(keptAs);
+        const recoverable = await describeContent(file),
+          here = await describeContent(hostContext.replica.absolute(path));
+        if (!recoverable) throw makeNotRecoverableError(keptAs);
         return {
-          dir: place.dir,
+          dir: location.dir,
           path,
           keptAs,
-          kept,
+          conflict: recoverable,
           ...(here && { here }),
-          identical: kept.sha256 === here?.sha256,
+          identical: recoverable.sha256 === here?.sha256,
         };
       },
       async discard(dirPath, keptAs) {
-        const { place, name } = await findKept(await openParts(), ['conflicts'], dirPath, keptAs);
-        if (!(await discardKept(place, keptAs, name.rest))) throw notKept(keptAs);
+        const { location, name } = await findRecoverable(
+          await openParts(),
+          ['conflicts'],
+          dirPath,
+          keptAs,
+        );
+        if (!(await discardRecoverableFile(location, keptAs, name.rest)))
+          throw makeNotRecoverableError(keptAs);
       },
     },
   };
 }
 
 /** @throws BAD_SYNC_DIR; NO_MARKER; BAD_PATH if none of the areas has such a file */
-async function findKept(
-  parts: Parts,
-  areas: readonly KeptArea[],
+async function findRecoverable(
+  hostContext: HostContext,
+  areas: readonly RecoverableArea[],
   dirPath: string,
   keptAs: string,
-): Promise<FoundKept> {
-  const dir = parts.dirs.current().byPath(dirPath);
+): Promise<FoundRecoverable> {
+  const dir = hostContext.dirs.current().byPath(dirPath);
   if (!dir)
     throw new SyncMediaError('BAD_SYNC_DIR', `${quotePath(dirPath)} is no sync dir of this host`);
-  const place: Place = { disk: localDisk, dirPath: parts.root.absolute(dir.path), dir: dir.path };
-  await parts.root.requireOpenable(dir);
-  const name = parseKeptName(keptAs),
+  const location: SyncDirLocation = {
+    disk: nodeDisk,
+    dirPath: hostContext.replica.absolute(dir.path),
+    dir: dir.path,
+  };
+  await hostContext.replica.requireOpenable(dir);
+  const name = parseRecoverableName(keptAs),
     path = `${dir.path}/${name?.rest ?? ''}`;
-  if (!name || !areas.includes(name.area) || !isSafePath(path)) throw notKept(keptAs);
-  const file = inPlace(place, keptAs);
-  if (!(await checkOwnParents(place, keptAs)) || (await localDisk.stat(file))?.kind !== 'file')
-    throw notKept(keptAs);
-  return { parts, place, path, name, file };
+  if (!name || !areas.includes(name.area) || !isSafePath(path))
+    throw makeNotRecoverableError(keptAs);
+  const file = resolveInDir(location, keptAs);
+  if (!(await checkOwnParentDirs(location, keptAs)) || (await nodeDisk.stat(file))?.kind !== 'file')
+    throw makeNotRecoverableError(keptAs);
+  return { hostContext, location, path, name, file };
 }
 
-async function describeContent(file: string): Promise<KeptContent | undefined> {
-  const stat = await localDisk.stat(file);
+async function describeContent(file: string): Promise<RecoverableContent | undefined> {
+  const stat = await nodeDisk.stat(file);
   if (stat?.kind !== 'file') return undefined;
-  const sha256 = await localDisk.hash(file, Infinity);
+  const sha256 = await nodeDisk.hash(file, Infinity);
   return sha256 === undefined
     ? undefined
     : { size: stat.size, mtime: new Date(stat.mtime * 1000), sha256 };
 }
 
-function notKept(keptAs: string): SyncMediaError {
+function makeNotRecoverableError(keptAs: string): SyncMediaError {
   return new SyncMediaError(
     'BAD_PATH',
     `${quotePath(keptAs)} is no kept file: "syncmedia trash list" and "syncmedia conflicts ` +
@@ -141,7 +167,7 @@ function notKept(keptAs: string): SyncMediaError {
 }
 
 /** The actions for removals that wait for a person, because there were too many at once. */
-export function offerRemovals(openParts: () => Promise<Parts>): SyncMedia['removals'] {
+export function createRemovalActions(openParts: () => Promise<HostContext>): SyncMedia['removals'] {
   async function list(): ReturnType<SyncMedia['removals']['list']> {
     const { registry } = await openParts();
     await registry.refresh();

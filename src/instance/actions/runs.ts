@@ -1,10 +1,10 @@
 import { SyncMediaError } from '../../model/errors.js';
-import type { Hint } from '../../leader/wake-socket.js';
+import type { LeaderHint } from '../../leader/wake-socket.js';
 import type { RunRequest, SyncMedia, VerifyRequest } from '../../api/sync-media.js';
 import type { KnownDirs } from '../../context/known-dirs.js';
 import type { Config } from '../../config/config.js';
 import { validateCron } from '../../config/cron.js';
-import type { Parts } from '../../context/host-context.js';
+import type { HostContext } from '../../context/host-context.js';
 import { CronRuns } from '../../runs/cron.js';
 import { followRun } from '../../runs/follow.js';
 import type { Run } from '../../model/words.js';
@@ -12,13 +12,13 @@ import type { Run } from '../../model/words.js';
 export interface RunActionsContext {
   readonly config: Config;
   readonly dirs: KnownDirs;
-  parts(): Promise<Parts>;
+  openHostContext(): Promise<HostContext>;
   /** Competes for the lease of this host: if nobody has it, this process carries the run out. */
-  beginLease(parts: Parts): void;
-  holdsLease(): boolean;
+  startElection(hostContext: HostContext): void;
+  isLeader(): boolean;
   /** Aborts when the instance is closed. */
   readonly ending: AbortSignal;
-  tell(hint: Hint): void;
+  sendHint(hint: LeaderHint): void;
 }
 
 /** Requests runs, for a caller or at the times that the environment sets. */
@@ -28,14 +28,14 @@ export class RunActions {
   constructor(private readonly context: RunActionsContext) {}
 
   actions(): SyncMedia['runs'] {
-    const parts = (): Promise<Parts> => this.context.parts();
+    const hostContext = (): Promise<HostContext> => this.context.openHostContext();
     return {
-      list: async (limit = 100) => (await parts()).runs.list(limit),
-      show: async (id) => (await parts()).runs.show(id),
-      cancel: async (id) => (await parts()).runs.cancel(id),
+      list: async (limit = 100) => (await hostContext()).runs.list(limit),
+      show: async (id) => (await hostContext()).runs.read(id),
+      cancel: async (id) => (await hostContext()).runs.cancel(id),
       follow: async (id, onProgress, signal) => {
-        const opened = await parts();
-        this.context.beginLease(opened);
+        const opened = await hostContext();
+        this.context.startElection(opened);
         const { ending } = this.context;
         return followRun(
           opened,
@@ -48,39 +48,39 @@ export class RunActions {
   }
 
   /** Resolves when the row is stored. @throws UNKNOWN_HOST, BAD_SYNC_DIR */
-  async ask(
+  async requestRun(
     kind: 'push' | 'pull' | 'verify' | 'adopt',
     {
       hosts = [],
       dirs = [],
       dryRun = false,
       repair = false,
-      by = 'the app',
+      by: requestedBy = 'the app',
     }: RunRequest & VerifyRequest,
   ): Promise<Run> {
-    const parts = await this.context.parts();
-    await parts.refresh();
-    const known = this.context.dirs.current();
+    const hostContext = await this.context.openHostContext();
+    await hostContext.refresh();
+    const ownDirs = this.context.dirs.current();
     const chosen = dirs.map((dir) => {
-      const found = known.byPath(dir.replace(/\/+$/, ''));
+      const found = ownDirs.byPath(dir.replace(/\/+$/, ''));
       if (!found)
         throw new SyncMediaError(
           'BAD_SYNC_DIR',
           `${JSON.stringify(dir)} is no sync dir of this host; known are ` +
-            `${known.list.map(({ path }) => path).join(', ')}`,
+            `${ownDirs.list.map(({ path }) => path).join(', ')}`,
         );
       return found.path;
     });
-    const run = await parts.runs.ask({
+    const run = await hostContext.runs.request({
       kind,
-      at: parts.me,
-      hosts: hosts.map((host) => parts.registry.get(host).id),
+      at: hostContext.me,
+      hosts: hosts.map((host) => hostContext.registry.get(host).id),
       dirs: chosen,
       dryRun,
       repair,
-      askedBy: by,
+      requestedBy,
     });
-    this.context.tell({ run: true });
+    this.context.sendHint({ run: true });
     return run;
   }
 
@@ -89,13 +89,13 @@ export class RunActions {
     for (const [, expression, variable] of this.listCrons()) validateCron(expression, variable);
   }
 
-  startCrons(parts: Parts): void {
+  startCrons(hostContext: HostContext): void {
     for (const [kind, expression, variable] of this.listCrons()) {
       const cron = new CronRuns(
         expression,
         kind,
-        () => this.askByCron(parts, kind, variable),
-        parts.events,
+        () => this.requestByCron(hostContext, kind, variable),
+        hostContext.events,
       );
       cron.start();
       this.crons.push(cron);
@@ -118,13 +118,13 @@ export class RunActions {
     ];
   }
 
-  private async askByCron(
-    { runs, me }: Parts,
+  private async requestByCron(
+    { runs, me }: HostContext,
     kind: 'pull' | 'verify',
     variable: string,
   ): Promise<void> {
-    if (!this.context.holdsLease() || (await runs.underWay(me, kind))) return;
-    await runs.ask({ kind, at: me, hosts: [], dirs: [], dryRun: false, askedBy: variable });
-    this.context.tell({ run: true });
+    if (!this.context.isLeader() || (await runs.findUnfinished(me, kind))) return;
+    await runs.request({ kind, at: me, hosts: [], dirs: [], dryRun: false, requestedBy: variable });
+    this.context.sendHint({ run: true });
   }
 }

@@ -1,8 +1,8 @@
 import { nameProcess } from '../../state-dir/process-identity.js';
 import type { HostStatus, Status } from '../../api/sync-media.js';
-import type { Parts } from '../../context/host-context.js';
-import { listKept } from '../../replica/recoverable.js';
-import { localDisk } from '../../replica/node-disk.js';
+import type { HostContext } from '../../context/host-context.js';
+import { listRecoverableFiles } from '../../replica/recoverable.js';
+import { nodeDisk } from '../../replica/node-disk.js';
 import type { Host } from '../../model/words.js';
 
 const blockedLimit = 20,
@@ -14,17 +14,19 @@ const blockedLimit = 20,
  * Reads the status from the database and from this host's disk. It is read afresh, so every
  * process gives the same answer.
  */
-export async function readStatus(parts: Parts): Promise<Status> {
-  const { registry, ledger, outbox, dirs, me, root, unreadable } = parts;
-  await parts.refresh();
+export async function readStatus(hostContext: HostContext): Promise<Status> {
+  const { registry, ledger, outbox, dirs, me, replica, unreadable } = hostContext;
+  await hostContext.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const conflicts: Status['conflicts'] = [];
   const unsealedRules = dirs.listUnsealed();
   for (const dir of dirs.current().list) {
-    if (await root.check(dir).catch(() => true)) continue;
-    const place = { disk: localDisk, dirPath: root.absolute(dir.path), dir: dir.path };
+    if (await replica.check(dir).catch(() => true)) continue;
+    const location = { disk: nodeDisk, dirPath: replica.absolute(dir.path), dir: dir.path };
     conflicts.push(
-      ...(await listKept(place, 'conflicts', conflictLimit - conflicts.length).catch(() => [])),
+      ...(await listRecoverableFiles(location, 'conflicts', conflictLimit - conflicts.length).catch(
+        () => [],
+      )),
     );
   }
   // Counted before the hosts: a capture is removed after its entries are pending, so nothing
@@ -33,13 +35,15 @@ export async function readStatus(parts: Parts): Promise<Status> {
   return {
     initialised: true,
     thisHost: { id: me, hostname: registry.me().hostname },
-    hosts: await Promise.all(hosts.map((host) => describe(parts, host, hosts))),
+    hosts: await Promise.all(hosts.map((host) => describeHostStatus(hostContext, host, hosts))),
     syncDirs: [...dirs.current().list],
     ...(unsealedRules.length > 0 ? { unsealedRules } : {}),
     captures,
     entries: await ledger.count(),
     missing: await ledger.count({ missing: true }),
-    missingPaths: (await ledger.list({ missing: true }, missingLimit)).map(({ path }) => path),
+    missingPaths: (await ledger.listEntries({ missing: true }, missingLimit)).map(
+      ({ path }) => path,
+    ),
     conflicts,
     unreadableRows: {
       count: await unreadable.count(),
@@ -48,20 +52,20 @@ export async function readStatus(parts: Parts): Promise<Status> {
   };
 }
 
-async function describe(
-  { ledger, me }: Parts,
+async function describeHostStatus(
+  { ledger, me }: HostContext,
   host: Host,
   hosts: readonly Host[],
 ): Promise<HostStatus> {
-  const towards = hosts.flatMap((sender) => {
-    const lane = sender.lanes[host.id];
-    return lane ? [{ sender: sender.id, lane }] : [];
+  const deliveries = hosts.flatMap((origin) => {
+    const delivery = origin.deliveries[host.id];
+    return delivery ? [{ origin: origin.id, state: delivery }] : [];
   });
-  const delivered = towards.flatMap(({ lane }) =>
-    lane.deliveredAt ? [lane.deliveredAt.getTime()] : [],
+  const delivered = deliveries.flatMap(({ state: delivery }) =>
+    delivery.deliveredAt ? [delivery.deliveredAt.getTime()] : [],
   );
-  const blocked = await ledger.list({ blocked: host.id }, blockedLimit);
-  const owedSince = await ledger.oldestOwed({ owed: host.id });
+  const blocked = await ledger.listEntries({ blocked: host.id }, blockedLimit);
+  const pendingSince = await ledger.findOldestPending({ pending: host.id });
   return {
     id: host.id,
     hostname: host.hostname,
@@ -69,8 +73,8 @@ async function describe(
     passive: host.passive,
     ready: host.passive || host.readyAt !== undefined,
     thisHost: host.id === me,
-    owed: await ledger.count({ owed: host.id }),
-    ...(owedSince ? { owedSince } : {}),
+    pending: await ledger.count({ pending: host.id }),
+    ...(pendingSince ? { pendingSince } : {}),
     blocked: await ledger.count({ blocked: host.id }),
     blockedPaths: blocked.flatMap(({ path, blocked: all }) =>
       all
@@ -83,11 +87,11 @@ async function describe(
         })),
     ),
     ...(delivered.length > 0 ? { deliveredAt: new Date(Math.max(...delivered)) } : {}),
-    failures: towards.flatMap(({ sender, lane: { failure, failingSince, nextTryAt } }) =>
+    failures: deliveries.flatMap(({ origin, state: { failure, failingSince, nextTryAt } }) =>
       failure
         ? [
             {
-              sender,
+              origin,
               failure,
               ...(failingSince ? { since: failingSince } : {}),
               ...(nextTryAt ? { nextTryAt } : {}),
@@ -100,7 +104,7 @@ async function describe(
       ? { unsyncable: host.unsyncable }
       : {}),
     ...(host.unreadable ? { unreadable: host.unreadable } : {}),
-    ...(host.lease ? { lease: { holder: nameProcess(host.lease.holder) } } : {}),
+    ...(host.lease ? { lease: { leader: nameProcess(host.lease.leader) } } : {}),
     ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
     ...(host.unnamed ? { unnamed: host.unnamed } : {}),

@@ -1,23 +1,23 @@
 import type { Ledger } from '../../ledger/ledger.js';
-import { allows } from '../../decisions/wants.js';
+import { allowsPath } from '../../decisions/wants.js';
 import type { Host, HostId, SyncDir } from '../../model/words.js';
 
-export interface FillingContext {
+export interface BackfillContext {
   readonly ledger: Ledger;
   readonly me: HostId;
-  hosts(): readonly Host[];
-  dirs(): readonly SyncDir[];
-  filled(): readonly string[];
+  listHosts(): readonly Host[];
+  listDirs(): readonly SyncDir[];
+  listBackfilled(): readonly string[];
   record(key: string): Promise<void>;
   forget(key: string): Promise<void>;
-  wakeLane(host: HostId): void;
+  wakeQueue(host: HostId): void;
 }
 
 /**
  * Identifies a host with its sync dirs. A host that wants other sync dirs than before is
  * backfilled again.
  */
-function keyOf({ id, syncDirs }: Host): string {
+function makeBackfillKey({ id, syncDirs }: Host): string {
   return JSON.stringify([id, [...syncDirs].sort()]);
 }
 
@@ -26,44 +26,45 @@ function keyOf({ id, syncDirs }: Host): string {
  * for its own entries. An entry that was created with an older host list is not missed, because
  * its origin learns of the host after it created the entry.
  */
-export class Filling {
+export class Backfill {
   /**
    * Hosts backfilled once by this process. Reconciliations with the older host list may have been
    * running then, so a second pass follows.
    */
-  private readonly once = new Set<string>();
+  private readonly firstPass = new Set<string>();
 
-  constructor(private readonly context: FillingContext) {}
+  constructor(private readonly context: BackfillContext) {}
 
   async poll(): Promise<void> {
     const { ledger, me } = this.context;
-    const filled = new Set(this.context.filled());
+    const backfilled = new Set(this.context.listBackfilled());
     // A retired host's entries have no active origin. It does no harm if several hosts make them
     // pending.
-    const senders = [
+    const origins = [
       me,
       ...this.context
-        .hosts()
+        .listHosts()
         .filter(({ status }) => status === 'retired')
         .map(({ id }) => id),
     ];
-    for (const host of this.context.hosts()) {
-      const key = keyOf(host);
+    for (const host of this.context.listHosts()) {
+      const key = makeBackfillKey(host);
       // A host that waits for approval gets nothing meanwhile, so it is backfilled again after
       // its approval.
       if (host.status === 'pending' && host.id !== me) {
-        this.once.delete(key);
-        if (filled.has(key)) await this.context.forget(key);
+        this.firstPass.delete(key);
+        if (backfilled.has(key)) await this.context.forget(key);
       }
-      if (host.id === me || host.status !== 'approved' || filled.has(key)) continue;
+      if (host.id === me || host.status !== 'approved' || backfilled.has(key)) continue;
       // An active host that is not ready fetches its files itself first.
       if (!host.passive && host.readyAt === undefined) continue;
-      let owed = 0;
-      for (const dir of this.context.dirs())
-        if (allows(host, dir.path)) owed += await ledger.oweLacking(dir.path, host.id, senders);
-      if (owed > 0) this.context.wakeLane(host.id);
-      if (this.once.has(key)) await this.context.record(key);
-      this.once.add(key);
+      let markedCount = 0;
+      for (const dir of this.context.listDirs())
+        if (allowsPath(host, dir.path))
+          markedCount += await ledger.markLackingPending(dir.path, host.id, origins);
+      if (markedCount > 0) this.context.wakeQueue(host.id);
+      if (this.firstPass.has(key)) await this.context.record(key);
+      this.firstPass.add(key);
     }
   }
 }

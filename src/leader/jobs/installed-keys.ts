@@ -6,44 +6,44 @@ import type { Registry } from '../../hosts/registry.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../../hosts/seal.js';
 
 /** Interval of the retries, and so the longest time that a retired host stays logged in. */
-const EVERY_MS = 20_000;
+const INSTALL_INTERVAL_MS = 20_000;
 
-export interface KeysKeptDeps {
+export interface KeyInstallerDeps {
   readonly target: KeyTarget;
   readonly registry: Registry;
   readonly events: EventBus;
   /** Whether this process is the leader: one process writes for all. */
-  readonly held: () => boolean;
+  readonly isLeader: () => boolean;
   /** Whether rows of hosts need a valid seal. */
   readonly sealed: boolean;
-  readonly everyMs?: number;
+  readonly intervalMs?: number;
 }
 
 /** Keeps authorized_keys and the gate in step with the registry while this process runs. */
-export class KeysKept {
+export class KeyInstaller {
   private readonly unsubscribe: () => void;
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> = Promise.resolve();
   private warning: Promise<void> | undefined;
-  private waiting = false;
+  private isQueued = false;
   private closed = false;
-  private readonly said = new Set<HostId>();
-  private readonly saidUnreadable = new Set<HostId>();
-  private saidMissing = false;
+  private readonly warnedUnsealed = new Set<HostId>();
+  private readonly warnedUnreadable = new Set<HostId>();
+  private warnedNoSecret = false;
 
-  constructor(private readonly deps: KeysKeptDeps) {
+  constructor(private readonly deps: KeyInstallerDeps) {
     this.unsubscribe = deps.registry.onChange(() => {
       void this.update();
     });
     // The leader reads the hosts often enough by itself.
     const refresh = (): Promise<unknown> =>
-      deps.held() ? Promise.resolve() : deps.registry.refresh();
+      deps.isLeader() ? Promise.resolve() : deps.registry.refresh();
     this.timer = setInterval(() => {
       void refresh().then(
         () => this.update(),
         () => undefined,
       );
-    }, deps.everyMs ?? EVERY_MS);
+    }, deps.intervalMs ?? INSTALL_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -51,7 +51,7 @@ export class KeysKept {
    * Logs at start what anyone with write access to the database could do, and warns if the keys
    * of other hosts are not confined, or can no longer be.
    */
-  warn(): void {
+  warnOfRisks(): void {
     const {
       sealed,
       target: { state, log },
@@ -74,7 +74,7 @@ export class KeysKept {
       this.warning = checkGate().then(
         () => undefined,
         (error: unknown) => {
-          this.fail('confining the keys of other hosts', error);
+          this.reportFailure('confining the keys of other hosts', error);
         },
       );
   }
@@ -84,11 +84,11 @@ export class KeysKept {
    * run share one further run.
    */
   update(): Promise<void> {
-    if (this.waiting || this.closed) return this.running;
-    this.waiting = true;
+    if (this.isQueued || this.closed) return this.running;
+    this.isQueued = true;
     this.running = this.running.then(() => {
-      this.waiting = false;
-      return this.install();
+      this.isQueued = false;
+      return this.installNow();
     });
     return this.running;
   }
@@ -100,22 +100,22 @@ export class KeysKept {
     await Promise.all([this.running, this.warning]);
   }
 
-  private async install(): Promise<void> {
-    const { target, registry, held } = this.deps;
+  private async installNow(): Promise<void> {
+    const { target, registry, isLeader: held } = this.deps;
     // A retired host gets no lease, and its keys must go all the same.
     const retired = registry
       .all()
       .some(({ id, status }) => id === target.state.id && status === 'retired');
     if (this.closed || (!held() && !retired)) return;
-    this.sayUnsealed();
+    this.warnOfHostRows();
     try {
       await installKeys(target, registry.all());
     } catch (error) {
-      this.fail(`writing ${target.state.authorizedKeysFile}`, error);
+      this.reportFailure(`writing ${target.state.authorizedKeysFile}`, error);
     }
   }
 
-  private sayUnsealed(): void {
+  private warnOfHostRows(): void {
     const {
       registry,
       sealed,
@@ -123,18 +123,18 @@ export class KeysKept {
     } = this.deps;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
-      if (this.said.has(id)) continue;
+      if (this.warnedUnsealed.has(id)) continue;
       const { message, remedy } = explainUnsealed({ hostname });
       log.warn(
         `host ${JSON.stringify(hostname)} (${id}) is pending: ` +
           `${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`,
       );
     }
-    this.said.clear();
-    for (const { id } of unsealed) this.said.add(id);
+    this.warnedUnsealed.clear();
+    for (const { id } of unsealed) this.warnedUnsealed.add(id);
     for (const { id, hostname, unreadable } of registry.all()) {
-      if (!unreadable || this.saidUnreadable.has(id)) continue;
-      this.saidUnreadable.add(id);
+      if (!unreadable || this.warnedUnreadable.has(id)) continue;
+      this.warnedUnreadable.add(id);
       log.warn(
         `the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that ` +
           `cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ` +
@@ -144,14 +144,14 @@ export class KeysKept {
     const sealedElsewhere = registry
       .all()
       .filter((host) => host.uncheckedSeal && host.status !== 'retired');
-    if (sealedElsewhere.length > 0 && !this.saidMissing) {
+    if (sealedElsewhere.length > 0 && !this.warnedNoSecret) {
       const { message, remedy } = explainMissingSecret(sealedElsewhere);
       log.warn(`${message}. Remedy: ${remedy}`);
     }
-    this.saidMissing = sealedElsewhere.length > 0;
+    this.warnedNoSecret = sealedElsewhere.length > 0;
   }
 
-  private fail(doing: string, error: unknown): void {
+  private reportFailure(doing: string, error: unknown): void {
     this.deps.events.emit('failed', { doing, error });
   }
 }

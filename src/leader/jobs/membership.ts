@@ -1,14 +1,14 @@
 import type { EventBus } from '../../model/events.js';
-import type { Fold } from '../../ledger/reconcile-path.js';
+import type { PathReconciler } from '../../ledger/reconcile-path.js';
 import type { Host, HostId } from '../../model/words.js';
 
-export interface KnowingContext {
-  readonly fold: Fold;
+export interface MembershipContext {
+  readonly reconciler: PathReconciler;
   readonly events: EventBus;
   readonly me: HostId;
-  hosts(): readonly Host[];
+  listHosts(): readonly Host[];
   /** Lists the hosts that this host has announced already. */
-  known(): readonly HostId[];
+  listAnnounced(): readonly HostId[];
   record(hosts: readonly HostId[]): Promise<void>;
 }
 
@@ -18,26 +18,26 @@ export interface KnowingContext {
  * after every active host has announced it: until then it may lack files that are pending for
  * nobody.
  */
-export class Knowing {
+export class Membership {
   private running: Promise<void> | undefined;
 
-  constructor(private readonly context: KnowingContext) {}
+  constructor(private readonly context: MembershipContext) {}
 
   /** Call this after the hosts were read again. */
   poll(): void {
-    const known = new Set(this.context.known());
-    const fresh = this.context
-      .hosts()
+    const announced = new Set(this.context.listAnnounced());
+    const newHosts = this.context
+      .listHosts()
       .filter(
         ({ id, passive, readyAt, status }) =>
           id !== this.context.me &&
           !passive &&
           readyAt === undefined &&
           (status === 'approved' || status === 'paused') &&
-          !known.has(id),
+          !announced.has(id),
       );
-    if (fresh.length > 0)
-      this.running ??= this.record(fresh.map(({ id }) => id)).finally(() => {
+    if (newHosts.length > 0)
+      this.running ??= this.announce(newHosts.map(({ id }) => id)).finally(() => {
         this.running = undefined;
       });
   }
@@ -46,9 +46,9 @@ export class Knowing {
     await this.running;
   }
 
-  private async record(ids: readonly HostId[]): Promise<void> {
+  private async announce(ids: readonly HostId[]): Promise<void> {
     try {
-      await this.context.fold.settled();
+      await this.context.reconciler.waitForRunning();
       await this.context.record(ids);
     } catch (error) {
       this.context.events.emit('failed', { doing: 'announcing new hosts', error });

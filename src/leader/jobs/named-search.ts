@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../../model/errors.js';
-import type { Named, Path } from '../../model/words.js';
+import type { NamedPaths, Path } from '../../model/words.js';
 
-interface Question {
+interface NamedPathsQuestion {
   readonly paths: readonly Path[];
-  resolve(this: void, named: Named): void;
+  resolve(this: void, named: NamedPaths): void;
   reject(this: void, error: unknown): void;
 }
 
 /** Questions that one search answers. */
-const atOnce = 1_000;
+const questionsPerSearch = 1_000;
 /**
  * After a search it pauses for four times the duration of the search, which may read whole
  * collections in a process that serves requests.
@@ -22,37 +22,40 @@ const restFactor = 4,
  * before it began.
  */
 export class NamedSearch {
-  private waiting: Question[] = [];
+  private waiting: NamedPathsQuestion[] = [];
   private running: Promise<void> | undefined;
   private restUntil = 0;
 
   /** @param signal aborts the search; questions then fail with CANCELLED */
   constructor(
-    private readonly findNamed: (paths: readonly Path[], signal: AbortSignal) => Promise<Named>,
+    private readonly findNamed: (
+      paths: readonly Path[],
+      signal: AbortSignal,
+    ) => Promise<NamedPaths>,
     private readonly signal: AbortSignal,
   ) {}
 
   /** @throws CANCELLED; the database's errors */
-  ask(paths: readonly Path[]): Promise<Named> {
+  findNamedPaths(paths: readonly Path[]): Promise<NamedPaths> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ paths, resolve, reject });
-      this.running ??= this.run().finally(() => {
+      this.running ??= this.runSearches().finally(() => {
         this.running = undefined;
       });
     });
   }
 
-  private async run(): Promise<void> {
+  private async runSearches(): Promise<void> {
     while (this.waiting.length > 0) {
       const restMs = this.restUntil - performance.now();
       // If the pause is aborted, the search throws.
       if (restMs > 0)
         await sleep(restMs, undefined, { signal: this.signal, ref: false }).catch(() => undefined);
-      await this.search(this.waiting.splice(0, atOnce));
+      await this.search(this.waiting.splice(0, questionsPerSearch));
     }
   }
 
-  private async search(questions: readonly Question[]): Promise<void> {
+  private async search(questions: readonly NamedPathsQuestion[]): Promise<void> {
     const begun = performance.now();
     try {
       this.signal.throwIfAborted();
@@ -62,12 +65,12 @@ export class NamedSearch {
       );
       for (const { resolve } of questions) resolve(named);
     } catch (error) {
-      const told = this.signal.aborted
+      const reported = this.signal.aborted
         ? new SyncMediaError('CANCELLED', 'the search for documents that name a file was ended', {
             cause: error,
           })
         : error;
-      for (const { reject } of questions) reject(told);
+      for (const { reject } of questions) reject(reported);
     }
     const now = performance.now();
     this.restUntil = now + Math.min(longestRestMs, restFactor * (now - begun));

@@ -4,15 +4,15 @@ import { DirectoryIds } from '../../replica/directory-ids.js';
 import type { ScanScope } from '../../replica/scan.js';
 import type { Host, Path, ScanTimes, SyncDir } from '../../model/words.js';
 
-export interface RegularScanContext {
+export interface PeriodicScanContext {
   readonly events: EventBus;
   readonly tuning: {
     readonly scanChangedMs: number;
     readonly scanAllMs: number;
     readonly tombstoneMs: number;
   };
-  me(): Host;
-  dirs(): readonly SyncDir[];
+  readOwnHost(): Host;
+  listDirs(): readonly SyncDir[];
   record(dir: Path, times: ScanTimes): Promise<void>;
   scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope): Promise<void>;
   /**
@@ -22,9 +22,9 @@ export interface RegularScanContext {
 }
 
 /** A scan waits until this many times the duration of the last one have passed. */
-const rest = 20;
+const restFactor = 20;
 /** In milliseconds, after a failure: the sync dir may be mounted again. */
-const patienceMs = 60_000;
+const retryMs = 60_000;
 /**
  * In milliseconds. The clock that dates directories ticks more slowly than the one this process
  * reads.
@@ -40,21 +40,25 @@ const marginMs = 2_000;
  * recognise one, the scan compares with the scan before. The first scan of a process has nothing
  * to compare with and treats no directory as moved.
  */
-export class RegularScan {
+export class PeriodicScan {
   private readonly notBefore = new Map<Path, number>();
-  private readonly known = new Map<Path, DirectoryIds>();
+  private readonly knownDirs = new Map<Path, DirectoryIds>();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
 
-  constructor(private readonly context: RegularScanContext) {}
+  constructor(private readonly context: PeriodicScanContext) {}
 
   poll(): void {
-    if (this.running || this.ending.signal.aborted || this.context.me().readyAt === undefined)
+    if (
+      this.running ||
+      this.ending.signal.aborted ||
+      this.context.readOwnHost().readyAt === undefined
+    )
       return;
     const due = this.context
-      .dirs()
+      .listDirs()
       .filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
-    this.running = this.run(due).finally(() => {
+    this.running = this.scanDue(due).finally(() => {
       this.running = undefined;
     });
   }
@@ -64,16 +68,16 @@ export class RegularScan {
     await this.running;
   }
 
-  private async run(dirs: readonly SyncDir[]): Promise<void> {
+  private async scanDue(dirs: readonly SyncDir[]): Promise<void> {
     for (const dir of dirs) {
       if (this.ending.signal.aborted) return;
       const stopwatch = new Stopwatch();
       try {
-        if (await this.look(dir))
-          this.notBefore.set(dir.path, performance.now() + rest * stopwatch.stop());
+        if (await this.scanIfDue(dir))
+          this.notBefore.set(dir.path, performance.now() + restFactor * stopwatch.stop());
       } catch (error) {
         if (this.ending.signal.aborted) return;
-        this.notBefore.set(dir.path, performance.now() + patienceMs);
+        this.notBefore.set(dir.path, performance.now() + retryMs);
         this.context.events.emit('failed', { doing: `the periodic scan of ${dir.path}`, error });
       } finally {
         stopwatch.stop();
@@ -81,11 +85,11 @@ export class RegularScan {
     }
   }
 
-  private async look(dir: SyncDir): Promise<boolean> {
+  private async scanIfDue(dir: SyncDir): Promise<boolean> {
     const { context } = this,
       { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
     const now = new Date();
-    const last = context.me().scans?.[dir.path];
+    const last = context.readOwnHost().scans?.[dir.path];
     // A new sync dir: existing files are left to an adoption, a push or the daily scan.
     if (!last) {
       await this.scan(dir, { changedSince: now.getTime() - marginMs });
@@ -101,10 +105,10 @@ export class RegularScan {
     if (!isPast(last.changed, scanChangedMs, now)) return false;
     // The first scan of a leader knows no directories yet and treats none as new, because files
     // of a new sync dir are left to `adopt`.
-    const known = this.known.get(dir.path);
+    const knownDirs = this.knownDirs.get(dir.path);
     await this.scan(dir, {
       changedSince: last.changed.getTime() - marginMs,
-      ...(known && { known }),
+      ...(knownDirs && { known: knownDirs }),
     });
     await context.record(dir.path, { ...last, changed: now });
     return true;
@@ -114,7 +118,7 @@ export class RegularScan {
   private async scan(dir: SyncDir, scope: ScanScope): Promise<void> {
     const walked = new DirectoryIds();
     await this.context.scan(dir, this.ending.signal, { ...scope, walked });
-    this.known.set(dir.path, walked);
+    this.knownDirs.set(dir.path, walked);
   }
 }
 

@@ -1,42 +1,42 @@
 import type { EventBus } from '../../model/events.js';
-import { forEachOf, type Fold } from '../../ledger/reconcile-path.js';
-import { nextLook } from '../../decisions/removals.js';
+import { forEachConcurrently, type PathReconciler } from '../../ledger/reconcile-path.js';
+import { computeRecheckDelay } from '../../decisions/removals.js';
 import type { Tuning } from '../../config/config.js';
 import type { Capture, Entry, HostId, Path } from '../../model/words.js';
-import { Candidates } from './delete-candidates.js';
-import type { Deleting } from './deletes.js';
+import { DeleteCandidates } from './delete-candidates.js';
+import type { Deletes } from './deletes.js';
 
 /** The part of the outbox that processing it needs. */
-export interface FoldingOutbox {
+export interface ProcessorOutbox {
   /** Finds captures of a host that are due, oldest first. */
-  due(host: HostId, now: Date, limit: number): Promise<Capture[]>;
+  findDue(host: HostId, now: Date, limit: number): Promise<Capture[]>;
   /** Streams its captures that are not due yet, in batches. */
-  notDue(host: HostId, now: Date, limit: number): AsyncIterable<Capture[]>;
+  findNotDue(host: HostId, now: Date, limit: number): AsyncIterable<Capture[]>;
   makeDue(ids: readonly string[]): Promise<void>;
   remove(ids: readonly string[]): Promise<void>;
   /** @param touched the paths still to reconcile; default: all */
   postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
   /** Keeps a capture for these candidates and for the paths that could not be reconciled. */
-  keepLeft(
-    capture: Pick<Capture, 'id' | 'touched' | 'left'> & { leftSince: Date },
+  keepUnreferenced(
+    capture: Pick<Capture, 'id' | 'touched' | 'unreferenced'> & { unreferencedSince: Date },
     dueAt: Date,
   ): Promise<void>;
 }
 
-export interface FoldingContext {
-  readonly fold: Fold;
-  readonly deleting: Deleting;
-  readonly outbox: FoldingOutbox;
+export interface OutboxProcessorContext {
+  readonly reconciler: PathReconciler;
+  readonly deletes: Deletes;
+  readonly outbox: ProcessorOutbox;
   readonly events: EventBus;
   readonly tuning: Tuning;
   readonly me: HostId;
-  offer(entries: readonly Entry[]): void;
+  enqueue(entries: readonly Entry[]): void;
   /** Resolves after the rescan is stored; only then is the capture removed. */
-  oweSweep(dir: Path, after: number): Promise<void>;
+  requestRescan(dir: Path, after: number): Promise<void>;
 }
 
 /** The most queued captures; further ones are found in the outbox when they are due. */
-const handedLimit = 10_000;
+const queueLimit = 10_000;
 const batch = 200;
 const width = 32;
 
@@ -44,56 +44,58 @@ const width = 32;
  * Processes the outbox: turns captures into entries. Captures handed over by a save are processed
  * at once, those of a process that died when they are due.
  */
-export class Folding {
-  private handed: Capture[] = [];
-  private dropped = false;
+export class OutboxProcessor {
+  private queue: Capture[] = [];
+  private hasDroppedHints = false;
   /** More captures are due than one query returned. */
-  private backlog = false;
-  private readonly underWay = new Set<string>();
+  private mayHaveMoreDue = false;
+  private readonly inProgress = new Set<string>();
   /** Captures that were queued and not processed when this was closed. */
-  private unfolded: string[] = [];
+  private unprocessed: string[] = [];
   private starting: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
   private closed = false;
-  private readonly candidates: Candidates;
+  private readonly candidates: DeleteCandidates;
 
-  constructor(private readonly context: FoldingContext) {
-    this.candidates = new Candidates(context);
+  constructor(private readonly context: OutboxProcessorContext) {
+    this.candidates = new DeleteCandidates(context);
   }
 
   /** Returns false if this process has stopped processing. */
-  hand(captures: readonly Capture[]): boolean {
+  enqueue(captures: readonly Capture[]): boolean {
     if (this.closed) return false;
     for (const capture of captures) {
-      if (this.underWay.has(capture.id) || this.candidates.has(capture.id)) continue;
-      if (this.handed.length >= handedLimit) {
-        this.dropped = true;
+      if (this.inProgress.has(capture.id) || this.candidates.has(capture.id)) continue;
+      if (this.queue.length >= queueLimit) {
+        this.hasDroppedHints = true;
         break;
       }
-      this.underWay.add(capture.id);
-      this.handed.push(capture);
+      this.inProgress.add(capture.id);
+      this.queue.push(capture);
     }
-    this.begin();
+    this.startSoon();
     return true;
   }
 
   /** Whether hints were dropped for want of room. Their captures are in the outbox. */
   get hasDropped(): boolean {
-    return this.dropped;
+    return this.hasDroppedHints;
   }
 
   /** Finds captures whose hint was lost. */
   async poll(): Promise<void> {
     if (this.closed) return;
     // Captures whose hints were dropped count as due.
-    const now = this.dropped ? new Date(Date.now() + this.context.tuning.captureDueMs) : new Date();
+    const now = this.hasDroppedHints
+      ? new Date(Date.now() + this.context.tuning.captureDueMs)
+      : new Date();
     // Captures whose delete candidates are being checked are due as well, and must not hide
     // others.
     const limit = batch + this.candidates.size;
-    const due = await this.context.outbox.due(this.context.me, now, limit);
-    this.backlog = due.length === limit;
-    if (!this.backlog) this.dropped = false;
-    this.hand(due);
+    const due = await this.context.outbox.findDue(this.context.me, now, limit);
+    this.mayHaveMoreDue = due.length === limit;
+    if (!this.mayHaveMoreDue) this.hasDroppedHints = false;
+    this.enqueue(due);
   }
 
   /**
@@ -102,16 +104,20 @@ export class Folding {
    * capture over. So only its files are reconciled, which may be repeated without harm. The
    * capture stays, with its unreferenced files and rescans.
    */
-  async takeOver(): Promise<void> {
+  async reconcileEarlier(): Promise<void> {
     await this.poll();
-    for await (const captures of this.context.outbox.notDue(this.context.me, new Date(), batch)) {
+    for await (const captures of this.context.outbox.findNotDue(
+      this.context.me,
+      new Date(),
+      batch,
+    )) {
       if (this.closed) return;
       // A capture with asserted bytes is stored after its operation.
-      this.hand(captures.filter(({ asserted }) => asserted !== undefined));
-      await forEachOf(captures, width, async ({ id, touched, savedBy }) => {
-        if (this.closed || touched.length === 0 || this.underWay.has(id)) return;
-        this.context.offer(
-          (await this.context.fold.each(touched, { why: 'named', savedBy })).entries,
+      this.enqueue(captures.filter(({ asserted }) => asserted !== undefined));
+      await forEachConcurrently(captures, width, async ({ id, touched, savedBy }) => {
+        if (this.closed || touched.length === 0 || this.inProgress.has(id)) return;
+        this.context.enqueue(
+          (await this.context.reconciler.reconcileEach(touched, { why: 'named', savedBy })).entries,
         );
       });
     }
@@ -119,57 +125,58 @@ export class Folding {
 
   /** Starts what was queued before; makes the rest due at once. */
   async close(): Promise<void> {
-    if (this.starting) this.start();
+    if (this.starting) this.startRun();
     this.closed = true;
     await this.running;
     await this.candidates.close();
-    const left = [
-      ...this.unfolded,
-      ...this.handed.map(({ id }) => id),
-      ...this.candidates.listWaiting(),
+    const unreferenced = [
+      ...this.unprocessed,
+      ...this.queue.map(({ id }) => id),
+      ...this.candidates.listQueued(),
     ];
-    if (left.length === 0) return;
-    await this.context.outbox.makeDue(left).catch(() => {
+    if (unreferenced.length === 0) return;
+    await this.context.outbox.makeDue(unreferenced).catch(() => {
       // The database is away: the captures become due by themselves.
     });
   }
 
   /** Starts after the current task, so that a save that was just captured resolves first. */
-  private begin(): void {
+  private startSoon(): void {
     if (this.running || this.closed) return;
     this.starting ??= setImmediate(() => {
-      this.start();
+      this.startRun();
     });
   }
 
-  private start(): void {
+  private startRun(): void {
     clearImmediate(this.starting);
     this.starting = undefined;
-    this.running = this.run().finally(() => {
+    this.running = this.processQueue().finally(() => {
       this.running = undefined;
-      if (this.handed.length > 0) this.begin();
+      if (this.queue.length > 0) this.startSoon();
     });
   }
 
-  private async run(): Promise<void> {
-    while (this.handed.length > 0 && !this.closed) {
-      const some = this.handed.splice(0, batch);
-      const folded: string[] = [];
-      await forEachOf(some, width, async (capture) => {
-        if (await this.take(capture)) folded.push(capture.id);
+  private async processQueue(): Promise<void> {
+    while (this.queue.length > 0 && !this.closed) {
+      const some = this.queue.splice(0, batch);
+      const processed: string[] = [];
+      await forEachConcurrently(some, width, async (capture) => {
+        if (await this.processCapture(capture)) processed.push(capture.id);
       });
       try {
-        await this.context.outbox.remove(folded);
+        await this.context.outbox.remove(processed);
       } catch (error) {
-        folded.length = 0;
+        processed.length = 0;
         this.context.events.emit('failed', { doing: 'removing processed captures', error });
       }
-      for (const { id } of some) this.underWay.delete(id);
-      if (this.backlog && folded.length > 0 && this.handed.length === 0) await this.lookForMore();
+      for (const { id } of some) this.inProgress.delete(id);
+      if (this.mayHaveMoreDue && processed.length > 0 && this.queue.length === 0)
+        await this.pollForMore();
     }
   }
 
-  private async lookForMore(): Promise<void> {
+  private async pollForMore(): Promise<void> {
     try {
       await this.poll();
     } catch (error) {
@@ -178,25 +185,29 @@ export class Folding {
   }
 
   /** Returns whether the capture is completely processed. */
-  private async take(capture: Capture): Promise<boolean> {
+  private async processCapture(capture: Capture): Promise<boolean> {
     if (this.closed) {
-      this.unfolded.push(capture.id);
+      this.unprocessed.push(capture.id);
       return false;
     }
     try {
-      const { fold } = this.context;
-      const { entries, failed, waiting } = await fold.each(capture.touched, {
+      const { reconciler } = this.context;
+      const {
+        entries,
+        failed,
+        deferred: waiting,
+      } = await reconciler.reconcileEach(capture.touched, {
         why: 'named',
         savedBy: capture.savedBy,
-        savedAt: savedAt(capture),
+        savedAt: readSavedAt(capture),
         asserted: capture.asserted,
       });
-      this.context.offer(entries);
-      for (const { dir, after } of capture.sweep) await this.context.oweSweep(dir, after);
+      this.context.enqueue(entries);
+      for (const { dir, after } of capture.rescan) await this.context.requestRescan(dir, after);
       const touched = [...failed.map(({ path }) => path), ...waiting];
-      if (failed.length > 0) this.tellFailed(capture, failed[0]?.error, touched);
-      if (capture.left.length > 0) {
-        if (!this.candidates.hand({ ...capture, touched })) this.dropped = true;
+      if (failed.length > 0) this.reportFailed(capture, failed[0]?.error, touched);
+      if (capture.unreferenced.length > 0) {
+        if (!this.candidates.add({ ...capture, touched })) this.hasDroppedHints = true;
         return false;
       }
       if (touched.length > 0)
@@ -204,18 +215,18 @@ export class Folding {
           capture,
           touched,
           failed.length === 0
-            ? nextLook(Date.now() - (savedAt(capture)?.getTime() ?? 0))
+            ? computeRecheckDelay(Date.now() - (readSavedAt(capture)?.getTime() ?? 0))
             : undefined,
         );
       return touched.length === 0;
     } catch (error) {
-      this.tellFailed(capture, error);
+      this.reportFailed(capture, error);
       await this.postpone(capture);
       return false;
     }
   }
 
-  private tellFailed({ savedBy }: Capture, error: unknown, paths?: readonly Path[]): void {
+  private reportFailed({ savedBy }: Capture, error: unknown, paths?: readonly Path[]): void {
     this.context.events.emit('failed', {
       doing:
         `processing files that ${savedBy?.model ?? 'a capture'} ` +
@@ -236,6 +247,6 @@ export class Folding {
 }
 
 /** Reads when the operation began: the id of a capture begins with that time. */
-function savedAt({ id }: Capture): Date | undefined {
+function readSavedAt({ id }: Capture): Date | undefined {
   return /^[0-9a-f]{24}$/.test(id) ? new Date(parseInt(id.slice(0, 8), 16) * 1000) : undefined;
 }

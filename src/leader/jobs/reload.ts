@@ -12,8 +12,8 @@ const outputMs = 500;
  * Runs this host's reload command after it received files. Requests are coalesced and never run
  * at the same time. The command runs without a shell, with limits on time and output.
  */
-export class Reload {
-  private asked = false;
+export class ReloadRunner {
+  private requested = false;
   private running: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -30,15 +30,15 @@ export class Reload {
     private readonly delayMs = 500,
   ) {}
 
-  ask(): void {
+  request(): void {
     if (this.closed) return;
-    this.asked = true;
+    this.requested = true;
     if (this.running || this.timer) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.running = this.run().finally(() => {
         this.running = undefined;
-        if (this.asked) this.ask();
+        if (this.requested) this.request();
       });
     }, this.delayMs);
     this.timer.unref();
@@ -52,8 +52,8 @@ export class Reload {
   }
 
   private async run(): Promise<void> {
-    this.asked = false;
-    const outcome = await runCommand(
+    this.requested = false;
+    const outcome = await runReloadCommand(
       this.command,
       AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]),
     );
@@ -66,7 +66,7 @@ export class Reload {
   }
 }
 
-function runCommand(
+function runReloadCommand(
   [program = '', ...args]: readonly string[],
   signal: AbortSignal,
 ): Promise<{ exitCode: number | null; output: string }> {

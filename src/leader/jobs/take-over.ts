@@ -9,20 +9,20 @@ const batch = 500;
  * bytes. Of several holders one gets an entry, because the write is fenced by the origin that was
  * read.
  */
-export async function adoptOrphans(
-  context: { ledger: Ledger; me: HostId; offer(entries: readonly Entry[]): void },
+export async function takeOverOrphaned(
+  context: { ledger: Ledger; me: HostId; enqueue(entries: readonly Entry[]): void },
   gone: readonly HostId[],
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger, me } = context;
   for (;;) {
-    const orphans = await ledger.adoptable(me, gone, batch);
-    const adopted: Entry[] = [];
+    const orphans = await ledger.findOrphaned(me, gone, batch);
+    const takenOver: Entry[] = [];
     for (const entry of orphans) {
       if (signal.aborted) return;
-      if (await ledger.adopt(entry, me)) adopted.push({ ...entry, sender: me });
+      if (await ledger.takeOver(entry, me)) takenOver.push({ ...entry, origin: me });
     }
-    context.offer(adopted);
-    if (orphans.length < batch || adopted.length === 0) return;
+    context.enqueue(takenOver);
+    if (orphans.length < batch || takenOver.length === 0) return;
   }
 }

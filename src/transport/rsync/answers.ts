@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../model/errors.js';
 import { quotePath } from '../../replica/paths.js';
-import { nameOf, type Address } from '../ssh/address.js';
+import { formatAddress, type SshAddress } from '../ssh/address.js';
 import type { Failure } from '../../model/words.js';
-import { cancelled } from '../failure.js';
-import { decodeName } from './itemized.js';
-import type { Ended } from './rsync-process.js';
+import { makeCancelledFailure } from '../failure.js';
+import { decodeRsyncName } from './itemized.js';
+import type { RsyncExit } from './rsync-process.js';
 
 /**
  * Exit codes of partial transfers, after which each path must be verified. 11 is an error of file
@@ -12,34 +12,34 @@ import type { Ended } from './rsync-process.js';
  */
 const OF_PATHS: readonly (number | null)[] = [0, 11, 23, 24];
 
-const DENIED = /Permission denied|Operation not permitted|Read-only file system/;
-const FULL = /No space left on device|Dis[ck] quota exceeded/;
+const PERMISSION_DENIED_TEXT = /Permission denied|Operation not permitted|Read-only file system/;
+const DISK_FULL_TEXT = /No space left on device|Dis[ck] quota exceeded/;
 
 /**
  * Derives a failure of the whole host from how rsync ended; undefined if it only concerns paths.
  */
 export function findHostFailure(
-  { code, stderr, because }: Ended,
-  host: Address,
+  { code, stderr, endedBy }: RsyncExit,
+  host: SshAddress,
 ): Failure | undefined {
-  const name = nameOf(host);
-  const fail = (of: ErrorCode, message: string): Failure => ({
-    code: of,
+  const name = formatAddress(host);
+  const fail = (errorCode: ErrorCode, message: string): Failure => ({
+    code: errorCode,
     message,
     retryable: true,
-    of: 'host',
+    scope: 'host',
   });
-  if (because === 'abort') return cancelled();
-  if (because === 'no rsync')
+  if (endedBy === 'abort') return makeCancelledFailure();
+  if (endedBy === 'no rsync')
     return fail(
       'MISSING_PROGRAM',
       'rsync cannot be started on this host: install it (`apt-get install rsync`).',
     );
-  if (because === 'silence')
+  if (endedBy === 'silence')
     return fail('TIMED_OUT', `rsync with ${name} went silent and was ended.`);
   if (OF_PATHS.includes(code)) return undefined;
   // A receiver that ends with 11 breaks the connection, and the sender may notice that first.
-  if (code === 12 && FULL.test(stderr)) return undefined;
+  if (code === 12 && DISK_FULL_TEXT.test(stderr)) return undefined;
   if (
     /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|o matching host key/.test(stderr)
   ) {
@@ -55,7 +55,10 @@ export function findHostFailure(
       `${name} does not accept our key: it belongs into that user's authorized_keys.`,
     );
   if (/^syncmedia-gate: /m.test(stderr))
-    return fail('PERMISSION_DENIED', `${name} refuses what rsync asks for: ${summarise(stderr)}`);
+    return fail(
+      'PERMISSION_DENIED',
+      `${name} refuses what rsync asks for: ${summariseStderr(stderr)}`,
+    );
   if (/Failed to exec ssh/.test(stderr))
     return fail(
       'MISSING_PROGRAM',
@@ -66,22 +69,22 @@ export function findHostFailure(
       'MISSING_PROGRAM',
       `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`,
     );
-  const said = summarise(stderr);
-  if (DENIED.test(stderr))
-    return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${said}`);
+  const summary = summariseStderr(stderr);
+  if (PERMISSION_DENIED_TEXT.test(stderr))
+    return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${summary}`);
   if (code === 30 || code === 35)
-    return fail('TIMED_OUT', `rsync with ${name} went silent: ${said}`);
+    return fail('TIMED_OUT', `rsync with ${name} went silent: ${summary}`);
   if (code === 12 || code === 255 || code === 10)
-    return fail('HOST_UNREACHABLE', `The connection to ${name} failed or broke: ${said}`);
+    return fail('HOST_UNREACHABLE', `The connection to ${name} failed or broke: ${summary}`);
   return fail(
     'TRANSFER_FAILED',
     `rsync with ${name} failed ` +
-      `(${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${said}`,
+      `(${code === null ? 'ended by a signal' : `exit ${String(code)}`}): ${summary}`,
   );
 }
 
 /** Whether a call ended before it had tried all its paths. */
-export function endedEarly({ code }: Ended): boolean {
+export function isEndedEarly({ code }: RsyncExit): boolean {
   return code === 11 || code === 12;
 }
 
@@ -89,11 +92,14 @@ export function endedEarly({ code }: Ended): boolean {
  * Says why the file at `rest`, relative to the sync dir, did not arrive. `named`: rsync named
  * that very file.
  */
-export function explain({ stderr }: Ended, rest: string): { failure: Failure; named: boolean } {
+export function explainMissingFile(
+  { stderr }: RsyncExit,
+  rest: string,
+): { failure: Failure; named: boolean } {
   const name = rest.slice(rest.lastIndexOf('/') + 1);
   const lines = stderr.split('\n').filter((line) => line.startsWith('rsync: '));
   const about = lines.find((line) => {
-    const file = decodeName(/"(.*)"/.exec(line)?.[1] ?? '');
+    const file = decodeRsyncName(/"(.*)"/.exec(line)?.[1] ?? '');
     // rsync's temporary file is `.name.random`; it cuts a long name.
     return (
       file !== undefined &&
@@ -103,24 +109,24 @@ export function explain({ stderr }: Ended, rest: string): { failure: Failure; na
     );
   });
   const line = about ?? lines[0] ?? stderr;
-  const code: ErrorCode = FULL.test(line)
+  const code: ErrorCode = DISK_FULL_TEXT.test(line)
     ? 'DISK_FULL'
-    : DENIED.test(line)
+    : PERMISSION_DENIED_TEXT.test(line)
       ? 'PERMISSION_DENIED'
       : 'TRANSFER_FAILED';
   return {
     failure: {
       code,
-      message: `${quotePath(rest)} did not arrive: ${summarise(line)}`,
+      message: `${quotePath(rest)} did not arrive: ${summariseStderr(line)}`,
       retryable: true,
-      of: 'path',
+      scope: 'path',
     },
     named: about !== undefined,
   };
 }
 
 /** Returns the first lines of stderr, without the one that only repeats the exit code. */
-export function summarise(stderr: string): string {
+export function summariseStderr(stderr: string): string {
   const lines = stderr
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('rsync error: '));

@@ -1,13 +1,17 @@
-import { checkParents } from '../../replica/parents.js';
-import type { Failure, Outcome } from '../../model/words.js';
-import { asFailure, cancelled, failed } from '../failure.js';
-import { inParallel, interleave } from '../../util/map-concurrently.js';
-import { lookAgain, type KnownDirs, type Ready } from '../check-remote-dirs.js';
+import { checkParentDirs } from '../../replica/parents.js';
+import type { Failure, DeliveryOutcome } from '../../model/words.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
+import { mapConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
+import {
+  checkSourceUnchanged,
+  type CheckedDirs,
+  type ReadyTransfer,
+} from '../check-remote-dirs.js';
 import type { RsyncBackendOptions } from '../options.js';
-import type { Route } from '../transfer-route.js';
-import { endedEarly, explain } from './answers.js';
-import { callRsync, removePartial, type Called } from './call.js';
-import type { Way } from './commands.js';
+import type { TransferRoute } from '../transfer-route.js';
+import { isEndedEarly, explainMissingFile } from './answers.js';
+import { callRsync, removePartial, type RsyncCallResult } from './call.js';
+import type { RsyncTarget } from './commands.js';
 
 const LARGE_FROM = 32 * 1024 * 1024;
 /** Limits of one call, because its outcomes are known only when it ends. */
@@ -21,7 +25,7 @@ const FETCHES_AT_ONCE = 4,
   MIN_FILES = 64;
 /** How often the rest of a list is sent again. */
 const MAX_TRIES = 6;
-const LOOKS_AT_ONCE = 16;
+const CHECKS_AT_ONCE = 16;
 
 /**
  * Transfers the files of one sync dir. Files that share a tmp folder go together. Large files go
@@ -29,66 +33,69 @@ const LOOKS_AT_ONCE = 16;
  */
 export async function* transferFiles(
   options: RsyncBackendOptions,
-  findWay: () => Promise<Way>,
-  route: Route,
-  files: readonly Ready[],
+  findRsyncTarget: () => Promise<RsyncTarget>,
+  route: TransferRoute,
+  files: readonly ReadyTransfer[],
   signal: AbortSignal,
-): AsyncGenerator<Outcome> {
+): AsyncGenerator<DeliveryOutcome> {
   if (files.length === 0) return;
-  const way = await findWay();
+  const rsyncTarget = await findRsyncTarget();
   const largeFrom = options.largeFileFrom ?? LARGE_FROM;
-  const isLarge = ({ seen }: Ready): boolean => seen.size > largeFrom;
+  const isLarge = ({ info }: ReadyTransfer): boolean => info.size > largeFrom;
   // The bandwidth limit counts for each call. Small files are sent by SFTP over several channels,
   // so sending needs no parallel calls.
   const atOnce =
     route.direction === 'fetch' && options.bandwidthLimit === undefined ? FETCHES_AT_ONCE : 1;
   const others = files.filter((file) => !isLarge(file));
-  yield* interleave(
-    mapEach(splitAll(others, atOnce), (batch) =>
-      transferBatch(options, way, route, batch, false, signal),
+  yield* mergeConcurrently(
+    mapLazily(splitIntoCalls(others, atOnce), (batch) =>
+      transferBatch(options, rsyncTarget, route, batch, false, signal),
     ),
     atOnce,
   );
   for (const file of files.filter(isLarge))
-    yield* transferBatch(options, way, route, [file], true, signal);
+    yield* transferBatch(options, rsyncTarget, route, [file], true, signal);
 }
 
 async function* transferBatch(
   options: RsyncBackendOptions,
-  way: Way,
-  route: Route,
-  batch: readonly Ready[],
+  rsyncTarget: RsyncTarget,
+  route: TransferRoute,
+  batch: readonly ReadyTransfer[],
   alone: boolean,
   signal: AbortSignal,
-): AsyncGenerator<Outcome> {
-  let left = batch;
-  for (let tries = 1; left.length > 0; tries++) {
-    const called = signal.aborted
+): AsyncGenerator<DeliveryOutcome> {
+  let remaining = batch;
+  for (let tries = 1; remaining.length > 0; tries++) {
+    const result = signal.aborted
       ? undefined
-      : await callRsync(options, way, route, left, alone, signal);
-    const failure = called === undefined ? cancelled() : called.failure;
-    if (called === undefined || failure !== undefined) {
-      for (const { change } of left) yield failed(change, 'rsync', failure ?? cancelled());
+      : await callRsync(options, rsyncTarget, route, remaining, alone, signal);
+    const failure = result === undefined ? makeCancelledFailure() : result.failure;
+    if (result === undefined || failure !== undefined) {
+      for (const { change } of remaining)
+        yield makeFailedOutcome(change, 'rsync', failure ?? makeCancelledFailure());
       return;
     }
     const [kept, others] = [
-      left.filter(({ rest }) => called.kept.has(rest)),
-      left.filter(({ rest }) => !called.kept.has(rest)),
+      remaining.filter(({ rest }) => result.kept.has(rest)),
+      remaining.filter(({ rest }) => !result.kept.has(rest)),
     ];
-    for (const { change, seen } of kept)
-      yield { change, via: 'rsync', bytes: seen.size, result: 'kept' };
-    const arrived = others.filter(({ rest }) => called.arrived.has(rest));
-    const missing = others.filter(({ rest }) => !called.arrived.has(rest));
-    yield* confirm(route, arrived);
-    const { again, blocked } = await sortMissing(route, called, missing, tries < MAX_TRIES);
+    for (const { change, info } of kept)
+      yield { change, via: 'rsync', bytes: info.size, result: 'kept' };
+    const arrived = others.filter(({ rest }) => result.arrived.has(rest));
+    const missing = others.filter(({ rest }) => !result.arrived.has(rest));
+    yield* confirmArrived(route, arrived);
+    const { again, blocked } = await sortMissingFiles(route, result, missing, tries < MAX_TRIES);
     for (const { file, failure: why } of blocked) {
       if (alone && why.code === 'DISK_FULL')
         await removePartial(route, file.rest).catch(() => undefined);
-      yield (await lookAgain(route, file)) ?? failed(file.change, 'rsync', why);
+      yield (
+        (await checkSourceUnchanged(route, file)) ?? makeFailedOutcome(file.change, 'rsync', why)
+      );
     }
     if (alone && arrived.length > 0)
       await removePartial(route, arrived[0]?.rest ?? '').catch(() => undefined);
-    left = again;
+    remaining = again;
   }
 }
 
@@ -96,20 +103,23 @@ async function* transferBatch(
  * Confirms files that arrived. A file is delivered only if its source stayed the version during
  * the whole call, and only real directories lead to it.
  */
-async function* confirm(route: Route, files: readonly Ready[]): AsyncGenerator<Outcome> {
-  const known: KnownDirs = { source: new Set(), receiver: new Set() };
-  yield* inParallel(files, LOOKS_AT_ONCE, async (file): Promise<Outcome> => {
-    const { change, seen } = file;
+async function* confirmArrived(
+  route: TransferRoute,
+  files: readonly ReadyTransfer[],
+): AsyncGenerator<DeliveryOutcome> {
+  const known: CheckedDirs = { source: new Set(), receiver: new Set() };
+  yield* mapConcurrently(files, CHECKS_AT_ONCE, async (file): Promise<DeliveryOutcome> => {
+    const { change, info } = file;
     try {
-      await checkParents(route.receiver, change.path, known.receiver);
+      await checkParentDirs(route.receiver, change.path, known.receiver);
     } catch (error) {
-      return failed(change, 'rsync', asFailure(error, 'path'));
+      return makeFailedOutcome(change, 'rsync', toFailure(error, 'path'));
     }
     return (
-      (await lookAgain(route, file, known.source)) ?? {
+      (await checkSourceUnchanged(route, file, known.source)) ?? {
         change,
         via: 'rsync',
-        bytes: seen.size,
+        bytes: info.size,
         result: 'delivered',
       }
     );
@@ -120,30 +130,33 @@ async function* confirm(route: Route, files: readonly Ready[]): AsyncGenerator<O
  * Sorts files that did not arrive. The path at which the call ended is blocked, the others are
  * sent again. On a full disk only those are sent again that fit, smallest first.
  */
-async function sortMissing(
-  route: Route,
-  { ended }: Called,
-  missing: readonly Ready[],
+async function sortMissingFiles(
+  route: TransferRoute,
+  { exit }: RsyncCallResult,
+  missing: readonly ReadyTransfer[],
   mayGoAgain: boolean,
-): Promise<{ again: readonly Ready[]; blocked: { file: Ready; failure: Failure }[] }> {
-  const told = missing.map((file) => ({ file, ...explain(ended, file.rest) }));
-  if (!endedEarly(ended) || !mayGoAgain) return { again: [], blocked: told };
+): Promise<{
+  again: readonly ReadyTransfer[];
+  blocked: { file: ReadyTransfer; failure: Failure }[];
+}> {
+  const explained = missing.map((file) => ({ file, ...explainMissingFile(exit, file.rest) }));
+  if (!isEndedEarly(exit) || !mayGoAgain) return { again: [], blocked: explained };
   // If rsync named no path, the first missing one is to blame: rsync works in the order of names.
-  const named = told.filter((one) => one.named);
+  const named = explained.filter((one) => one.named);
   const culprits =
     named.length > 0
       ? named
-      : told.sort((a, b) => (a.file.rest < b.file.rest ? -1 : 1)).slice(0, 1);
-  const others = told
+      : explained.sort((a, b) => (a.file.rest < b.file.rest ? -1 : 1)).slice(0, 1);
+  const others = explained
     .filter((one) => !culprits.includes(one))
-    .sort((a, b) => a.file.seen.size - b.file.seen.size);
+    .sort((a, b) => a.file.info.size - b.file.info.size);
   const isFull = culprits.some(({ failure }) => failure.code === 'DISK_FULL');
   let free = isFull ? ((await route.freeBytes().catch(() => undefined)) ?? Infinity) : Infinity;
-  const again: Ready[] = [];
+  const again: ReadyTransfer[] = [];
   const blocked = [...culprits];
   for (const one of others) {
     // A file occupies whole blocks.
-    free -= Math.ceil((one.file.seen.size + 1) / 4096) * 4096;
+    free -= Math.ceil((one.file.info.size + 1) / 4096) * 4096;
     if (free >= 0) again.push(one.file);
     else blocked.push(one);
   }
@@ -154,8 +167,8 @@ async function sortMissing(
  * Groups files by tmp folder. All files of one call are written in one folder before they are
  * placed.
  */
-function groupByTmp(files: readonly Ready[]): Ready[][] {
-  const groups = new Map<string, Ready[]>();
+function groupByTmp(files: readonly ReadyTransfer[]): ReadyTransfer[][] {
+  const groups = new Map<string, ReadyTransfer[]>();
   for (const file of files) {
     const group = groups.get(file.tmp) ?? [];
     groups.set(file.tmp, group);
@@ -165,30 +178,36 @@ function groupByTmp(files: readonly Ready[]): Ready[][] {
 }
 
 /** Makes each result only when the caller asks for it. */
-function* mapEach<T, R>(items: Iterable<T>, make: (item: T) => R): Generator<R> {
+function* mapLazily<T, R>(items: Iterable<T>, make: (item: T) => R): Generator<R> {
   for (const item of items) yield make(item);
 }
 
 /** Splits files into the batches of calls, of which `atOnce` run in parallel. */
-function* splitAll(files: readonly Ready[], atOnce: number): Generator<readonly Ready[]> {
+function* splitIntoCalls(
+  files: readonly ReadyTransfer[],
+  atOnce: number,
+): Generator<readonly ReadyTransfer[]> {
   const most =
     atOnce === 1
       ? MAX_FILES
       : Math.min(MAX_FILES, Math.max(MIN_FILES, Math.ceil(files.length / atOnce)));
-  for (const group of groupByTmp(files)) yield* split(group, most);
+  for (const group of groupByTmp(files)) yield* splitIntoBatches(group, most);
 }
 
-function* split(files: readonly Ready[], maxFiles: number): Generator<readonly Ready[]> {
-  let batch: Ready[] = [];
+function* splitIntoBatches(
+  files: readonly ReadyTransfer[],
+  maxFiles: number,
+): Generator<readonly ReadyTransfer[]> {
+  let batch: ReadyTransfer[] = [];
   let bytes = 0;
   for (const file of files) {
-    if (batch.length > 0 && (batch.length >= maxFiles || bytes + file.seen.size > MAX_BYTES)) {
+    if (batch.length > 0 && (batch.length >= maxFiles || bytes + file.info.size > MAX_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;
     }
     batch.push(file);
-    bytes += file.seen.size;
+    bytes += file.info.size;
   }
   if (batch.length > 0) yield batch;
 }

@@ -1,10 +1,10 @@
 import type { SshTarget } from '../ssh/ssh-config.js';
-import { excludeArguments } from '../../replica/exclude.js';
+import { makeExcludeArguments } from '../../replica/exclude.js';
 import { areas } from '../../replica/areas.js';
 import type { SyncDir } from '../../model/words.js';
 import { OUT_FORMAT } from './itemized.js';
 import { RsyncCommand } from './rsync-command.js';
-import { isAtLeast } from './version.js';
+import { isVersionAtLeast } from './version.js';
 
 /**
  * Comes after all other rules of `--chmod`: no file gets a setuid, setgid or sticky bit, whatever
@@ -13,7 +13,7 @@ import { isAtLeast } from './version.js';
 const NO_SPECIAL_BITS = 'a-st';
 
 /** Shared by all commands to one host. */
-export interface Way {
+export interface RsyncTarget {
   readonly target: SshTarget;
   readonly localVersion: string;
   readonly remoteVersion: string;
@@ -27,7 +27,7 @@ export interface Way {
  * The sync dir on both hosts, as absolute paths. The remote one is not escaped for the shell
  * here; rsync does that.
  */
-export interface Ends {
+export interface TransferEnds {
   readonly local: string;
   readonly remote: string;
   readonly direction: 'send' | 'fetch';
@@ -41,23 +41,24 @@ export interface Ends {
  * @param options `tmp`: folder in which the files are written, relative to the sync dir;
  *   `partialDir`: absolute path on the receiver, from which an interrupted large file is resumed
  */
-export function transferCommand(
-  way: Way,
-  ends: Ends,
-  options: { chmod: string; tmp: string; aside: string; partialDir?: string },
+export function makeTransferCommand(
+  rsyncTarget: RsyncTarget,
+  ends: TransferEnds,
+  options: { chmod: string; tmp: string; replacedFolder: string; partialDir?: string },
 ): RsyncCommand {
-  const command = listedCommand(way, ends)
+  const command = makeListCommand(rsyncTarget, ends)
     .set('perms')
     .set('chmod', `${options.chmod},${NO_SPECIAL_BITS}`)
     .set('ignore-times')
     .set('temp-dir', options.tmp)
     .set('backup')
-    .set('backup-dir', `${areas.aside}/${options.aside}`)
+    .set('backup-dir', `${areas.replaced}/${options.replacedFolder}`)
     .set('info', 'progress2');
   if (options.partialDir !== undefined) command.set('partial-dir', options.partialDir);
-  if (way.bandwidthLimit !== undefined) command.set('bwlimit', String(way.bandwidthLimit));
-  const flushes = [way.localVersion, way.remoteVersion].every((version) =>
-    isAtLeast(version, [3, 2, 4]),
+  if (rsyncTarget.bandwidthLimit !== undefined)
+    command.set('bwlimit', String(rsyncTarget.bandwidthLimit));
+  const flushes = [rsyncTarget.localVersion, rsyncTarget.remoteVersion].every((version) =>
+    isVersionAtLeast(version, [3, 2, 4]),
   );
   return flushes ? command.set('fsync') : command;
 }
@@ -66,8 +67,8 @@ export function transferCommand(
  * Tells for each file of a list whether the other side has the same content and time. Changes
  * nothing.
  */
-export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
-  return listedCommand(way, ends)
+export function makeVerifyCommand(rsyncTarget: RsyncTarget, ends: TransferEnds): RsyncCommand {
+  return makeListCommand(rsyncTarget, ends)
     .set('dry-run')
     .set('checksum')
     .set('itemize-changes', [null, null]);
@@ -79,38 +80,44 @@ export function verifyCommand(way: Way, ends: Ends): RsyncCommand {
  *
  * @param only `new`: only files that the receiver lacks
  */
-export function compareCommand(
-  way: Way,
-  ends: Ends,
+export function makeCompareCommand(
+  rsyncTarget: RsyncTarget,
+  ends: TransferEnds,
   dir: SyncDir,
   inner: readonly string[],
   by: 'time' | 'bytes',
   only?: 'new',
 ): RsyncCommand {
-  const command = between(baseCommand(way), way, ends).set('recursive').set('dry-run');
+  const command = setEnds(makeBaseCommand(rsyncTarget), rsyncTarget, ends)
+    .set('recursive')
+    .set('dry-run');
   // A file that is missing there needs no reading.
   if (only === 'new') command.set('ignore-existing');
   else if (by === 'bytes') command.set('checksum');
   for (const path of inner) command.exclude(`/${escapePattern(path)}/`);
-  for (const argument of excludeArguments(dir.exclude))
+  for (const argument of makeExcludeArguments(dir.exclude))
     command.exclude(argument.slice('--exclude='.length));
   return command;
 }
 
 /** Puts one file into a directory of the other host, as a test. */
-export function putCommand(way: Way, file: string, directory: string): RsyncCommand {
-  const command = baseCommand(way).source(file);
-  return command.destination(`${way.target.alias}:${directory}/`);
+export function makePutCommand(
+  rsyncTarget: RsyncTarget,
+  file: string,
+  directory: string,
+): RsyncCommand {
+  const command = makeBaseCommand(rsyncTarget).source(file);
+  return command.destination(`${rsyncTarget.target.alias}:${directory}/`);
 }
 
-function listedCommand(way: Way, ends: Ends): RsyncCommand {
-  return between(baseCommand(way), way, ends)
+function makeListCommand(rsyncTarget: RsyncTarget, ends: TransferEnds): RsyncCommand {
+  return setEnds(makeBaseCommand(rsyncTarget), rsyncTarget, ends)
     .set('files-from', '-')
     .set('from0')
     .set('no-implied-dirs');
 }
 
-function baseCommand({ target, timeoutMs, localVersion }: Way): RsyncCommand {
+function makeBaseCommand({ target, timeoutMs, localVersion }: RsyncTarget): RsyncCommand {
   const ssh = ['ssh', '-F', target.configFile, '-S', target.controlPath].map(quoteForRsh).join(' ');
   const command = new RsyncCommand()
     .set('times')
@@ -124,13 +131,13 @@ function baseCommand({ target, timeoutMs, localVersion }: Way): RsyncCommand {
 
 /** Before 3.2.4 rsync does not escape the remote path for the shell there. */
 function needsProtection(localVersion: string): boolean {
-  return !isAtLeast(localVersion, [3, 2, 4]);
+  return !isVersionAtLeast(localVersion, [3, 2, 4]);
 }
 
-function between(
+function setEnds(
   command: RsyncCommand,
-  { target, localVersion }: Way,
-  { local, remote, direction }: Ends,
+  { target, localVersion }: RsyncTarget,
+  { local, remote, direction }: TransferEnds,
 ): RsyncCommand {
   const here = `${local}/`;
   const there = `${target.alias}:${direction === 'fetch' ? escapeGlob(remote, needsProtection(localVersion)) : remote}/`;

@@ -1,12 +1,12 @@
-import { hasCode } from '../../model/errors.js';
+import { hasErrorCode } from '../../model/errors.js';
 import { isSafePath } from '../../replica/paths.js';
-import type { Difference, Facts, Path, Seen } from '../../model/words.js';
+import type { Difference, FileInfo, Path, LocalFileInfo } from '../../model/words.js';
 import { throwFailure } from '../failure.js';
 import type { RsyncBackendOptions } from '../options.js';
-import { sameFacts, type Route } from '../transfer-route.js';
-import { findHostFailure, summarise } from './answers.js';
-import { compareCommand, type Way } from './commands.js';
-import { parseItem, type Item } from './itemized.js';
+import { hasSameSizeAndTime, type TransferRoute } from '../transfer-route.js';
+import { findHostFailure, summariseStderr } from './answers.js';
+import { makeCompareCommand, type RsyncTarget } from './commands.js';
+import { parseItemizedLine, type ItemizedLine } from './itemized.js';
 import { RsyncProcess } from './rsync-process.js';
 
 /**
@@ -28,7 +28,7 @@ const OF_ONE_PATH = new RegExp(
  * A listing with few differences prints nothing for a long time. rsync itself checks that data
  * flows.
  */
-const PATIENCE = 60;
+const SILENCE_FACTOR = 60;
 
 /**
  * Lists the differences of both ends with two rsync listings that change nothing: first files
@@ -40,26 +40,33 @@ const PATIENCE = 60;
  */
 export async function* compareEnds(
   options: RsyncBackendOptions,
-  way: Way,
-  route: Route,
+  rsyncTarget: RsyncTarget,
+  route: TransferRoute,
   by: 'time' | 'bytes',
   from: 'both' | 'other',
   signal: AbortSignal,
 ): AsyncGenerator<Difference> {
-  for await (const { path, facts, sameBytes } of list(options, way, route, by, 'fetch', signal)) {
-    const here = await observeHere(options, path);
-    if (here === undefined || by === 'bytes' || !sameFacts(here, facts))
+  for await (const { path, info, sameBytes } of listDifferences(
+    options,
+    rsyncTarget,
+    route,
+    by,
+    'fetch',
+    signal,
+  )) {
+    const here = await observeLocalFile(options, path);
+    if (here === undefined || by === 'bytes' || !hasSameSizeAndTime(here, info))
       yield {
         path,
-        there: facts,
-        ...(here === undefined ? {} : { here: factsOf(here) }),
+        there: info,
+        ...(here === undefined ? {} : { here: pickSizeAndTime(here) }),
         ...(sameBytes && here !== undefined ? { sameBytes } : {}),
       };
   }
   if (from === 'other') return;
-  for await (const { path } of list(options, way, route, by, 'send', signal)) {
-    const here = await observeHere(options, path);
-    if (here !== undefined) yield { path, here: factsOf(here) };
+  for await (const { path } of listDifferences(options, rsyncTarget, route, by, 'send', signal)) {
+    const here = await observeLocalFile(options, path);
+    if (here !== undefined) yield { path, here: pickSizeAndTime(here) };
   }
 }
 
@@ -67,25 +74,25 @@ export async function* compareEnds(
  * Lists files that this host lacks or that differ (`fetch`), or that the other host lacks
  * (`send`).
  */
-async function* list(
+async function* listDifferences(
   options: RsyncBackendOptions,
-  way: Way,
-  route: Route,
+  rsyncTarget: RsyncTarget,
+  route: TransferRoute,
   by: 'time' | 'bytes',
   direction: 'send' | 'fetch',
   signal: AbortSignal,
-): AsyncGenerator<{ path: Path; facts: Facts; sameBytes?: true }> {
+): AsyncGenerator<{ path: Path; info: FileInfo; sameBytes?: true }> {
   const { dir, host } = route;
   const inner = options
     .dirs()
     .list.filter(({ path }) => path.startsWith(`${dir.path}/`))
     .map(({ path }) => path.slice(dir.path.length + 1));
   const ends = { local: route.here.dirPath, remote: route.there.dirPath, direction };
-  const silenceMs = way.timeoutMs * PATIENCE;
+  const silenceMs = rsyncTarget.timeoutMs * SILENCE_FACTOR;
   // While rsync reads whole files it sends nothing for as long.
-  const timeoutMs = by === 'bytes' ? silenceMs : way.timeoutMs;
-  const command = compareCommand(
-    { ...way, timeoutMs },
+  const timeoutMs = by === 'bytes' ? silenceMs : rsyncTarget.timeoutMs;
+  const command = makeCompareCommand(
+    { ...rsyncTarget, timeoutMs },
     ends,
     dir,
     inner,
@@ -96,58 +103,62 @@ async function* list(
   const listing = new RsyncProcess(command, { signal, silenceMs, ignore: OF_ONE_PATH });
   let refused = 0;
   for await (const line of listing.lines()) {
-    const item = parseItem(line);
+    const item = parseItemizedLine(line);
     if (item === undefined || item.type !== 'f' || !'<>.'.includes(item.update)) continue;
-    const path = pathOf(dir.path, item);
+    const path = parseListedPath(dir.path, item);
     if (path === undefined) refused++;
     // rsync would set only the date of this file.
     else
       yield {
         path,
-        facts: { size: item.size, mtime: item.mtime },
+        info: { size: item.size, mtime: item.mtime },
         ...(by === 'bytes' && item.update === '.' ? { sameBytes: true } : {}),
       };
   }
-  const ended = await listing.ended;
-  const { ignored = 0 } = ended;
+  const exit = await listing.exited;
+  const { ignored = 0 } = exit;
   refused += ignored;
   if (refused > 0)
     options.log.warn(
       `${String(refused)} names in ${dir.path} on this host or ${host.hostname} cannot be ` +
         `compared: they are not valid UTF-8, or too long, or a directory here is a file there.`,
     );
-  const failure = findHostFailure(ended, host);
+  const failure = findHostFailure(exit, host);
   if (failure !== undefined) throwFailure(failure);
   // 24: a file vanished before rsync came to it. 23: some files could not be listed, and rsync
   // named each.
-  const isOfPaths = ended.code === 23 && ignored > 0 && !/^(?!rsync error: )./m.test(ended.stderr);
-  if (ended.code !== 0 && ended.code !== 24 && !isOfPaths) {
+  const isOfPaths = exit.code === 23 && ignored > 0 && !/^(?!rsync error: )./m.test(exit.stderr);
+  if (exit.code !== 0 && exit.code !== 24 && !isOfPaths) {
     throwFailure({
       code: 'TRANSFER_FAILED',
       message:
         `Comparing ${dir.path} with ${host.hostname} was incomplete: ` +
-        `${summarise(ended.stderr)}`,
+        `${summariseStderr(exit.stderr)}`,
       retryable: true,
-      of: 'host',
+      scope: 'host',
     });
   }
 }
 
-function pathOf(dir: Path, { name }: Item): Path | undefined {
+function parseListedPath(dir: Path, { name }: ItemizedLine): Path | undefined {
   const path = name === undefined ? '' : `${dir}/${name}`;
   return isSafePath(path) ? path : undefined;
 }
 
 /** Whatever is in the way counts as absent here. Placing a file at the path will report it. */
-async function observeHere({ root }: RsyncBackendOptions, path: Path): Promise<Seen | undefined> {
+async function observeLocalFile(
+  { replica }: RsyncBackendOptions,
+  path: Path,
+): Promise<LocalFileInfo | undefined> {
   try {
-    return await root.observe(path);
+    return await replica.observe(path);
   } catch (error) {
-    if (hasCode(error, 'NOT_A_FILE') || hasCode(error, 'SYMLINK_IN_PATH')) return undefined;
+    if (hasErrorCode(error, 'NOT_A_FILE') || hasErrorCode(error, 'SYMLINK_IN_PATH'))
+      return undefined;
     throw error;
   }
 }
 
-function factsOf({ size, mtime }: Seen): Facts {
+function pickSizeAndTime({ size, mtime }: LocalFileInfo): FileInfo {
   return { size, mtime };
 }

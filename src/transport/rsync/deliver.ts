@@ -1,73 +1,74 @@
 import { SyncMediaError } from '../../model/errors.js';
-import type { Connection } from '../ssh/connection.js';
-import type { Change, Host, Outcome, SyncDir } from '../../model/words.js';
-import { asFailure, cancelled, failed } from '../failure.js';
-import { inParallel } from '../../util/map-concurrently.js';
-import { lookAt, type KnownDirs, type Ready } from '../check-remote-dirs.js';
-import type { Shared } from '../options.js';
+import type { SshConnection } from '../ssh/connection.js';
+import type { Change, Host, DeliveryOutcome, SyncDir } from '../../model/words.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
+import { mapConcurrently } from '../../util/map-concurrently.js';
+import { prepareTransfer, type CheckedDirs, type ReadyTransfer } from '../check-remote-dirs.js';
+import type { RsyncBackendContext } from '../options.js';
 import { removeFiles } from '../remove.js';
-import { openRoute, type Put, type Route } from '../transfer-route.js';
-import { fileModeOf } from './small-files/put.js';
+import { openTransferRoute, type PutChange, type TransferRoute } from '../transfer-route.js';
+import { parseFileMode } from './small-files/put.js';
 import { sendSmallFiles } from './small-files/send.js';
-import type { Way } from './commands.js';
+import type { RsyncTarget } from './commands.js';
 import { transferFiles } from './bulk.js';
 
 const SMALL_FILE_LIMIT = 1024 * 1024;
 /** More small files than this, in bytes together, go faster by one rsync. */
 const SMALL_FILES_TOTAL = 32 * 1024 * 1024;
-const LOOKS_AT_ONCE = 16;
+const CHECKS_AT_ONCE = 16;
 
 /** One delivery, or one fetch, over an open connection. */
-export interface Delivery {
-  readonly options: Shared;
-  readonly connection: Connection;
+export interface RsyncDelivery {
+  readonly options: RsyncBackendContext;
+  readonly connection: SshConnection;
   /** Called only if rsync is needed. */
-  readonly findWay: () => Promise<Way>;
+  readonly findRsyncTarget: () => Promise<RsyncTarget>;
   readonly host: Host;
-  readonly direction: Route['direction'];
+  readonly direction: TransferRoute['direction'];
   readonly signal: AbortSignal;
 }
 
 /** Carries out changes, one sync dir after the other, and answers each exactly once. */
-export async function* deliver(
-  delivery: Delivery,
+export async function* deliverChanges(
+  delivery: RsyncDelivery,
   changes: readonly Change[],
-): AsyncGenerator<Outcome> {
+): AsyncGenerator<DeliveryOutcome> {
   for (const [dir, own] of groupByDir(changes)) {
     const unanswered = new Set(own);
     try {
-      for await (const outcome of deliverDir(delivery, dir, own)) {
+      for await (const outcome of deliverToDir(delivery, dir, own)) {
         if (unanswered.delete(outcome.change)) yield outcome;
       }
     } catch (error) {
-      for (const change of unanswered) yield failed(change, 'rsync', asFailure(error, 'host'));
+      for (const change of unanswered)
+        yield makeFailedOutcome(change, 'rsync', toFailure(error, 'host'));
       continue;
     }
     for (const change of unanswered)
-      yield failed(
+      yield makeFailedOutcome(
         change,
         'rsync',
-        asFailure(new SyncMediaError('TRANSFER_FAILED', 'It was not answered.'), 'path'),
+        toFailure(new SyncMediaError('TRANSFER_FAILED', 'It was not answered.'), 'path'),
       );
   }
 }
 
-async function* deliverDir(
-  delivery: Delivery,
+async function* deliverToDir(
+  delivery: RsyncDelivery,
   dir: SyncDir,
   changes: readonly Change[],
-): AsyncGenerator<Outcome> {
-  const { options, connection, findWay, host, direction, signal } = delivery;
+): AsyncGenerator<DeliveryOutcome> {
+  const { options, connection, findRsyncTarget, host, direction, signal } = delivery;
   if (signal.aborted) {
-    for (const change of changes) yield failed(change, 'rsync', cancelled());
+    for (const change of changes) yield makeFailedOutcome(change, 'rsync', makeCancelledFailure());
     return;
   }
-  const route = await openRoute(options, connection, host, dir, direction, changes);
-  const known: KnownDirs = { source: new Set(), receiver: new Set() };
+  const route = await openTransferRoute(options, connection, host, dir, direction, changes);
+  const known: CheckedDirs = { source: new Set(), receiver: new Set() };
   const removals = changes.filter((change) => change.do === 'remove');
   const { small, others } = splitBySize(
-    changes.filter((change): change is Put => change.do === 'put'),
-    await smallLimitOf(delivery),
+    changes.filter((change): change is PutChange => change.do === 'put'),
+    await findSmallFileLimit(delivery),
   );
   if (removals.length > 0) {
     await route.check();
@@ -77,7 +78,7 @@ async function* deliverDir(
     options.sources,
     route,
     small,
-    fileModeOf(options.chmod) ?? 0,
+    parseFileMode(options.chmod) ?? 0,
     known.receiver,
     (file) => {
       others.push(file);
@@ -87,39 +88,46 @@ async function* deliverDir(
   if (others.length === 0) return;
   await route.check();
   // A list relative to the root would replace a symlinked sync dir by a new directory.
-  const exact: Route = {
+  const exact: TransferRoute = {
     ...route,
-    here: { ...route.here, dirPath: await options.root.realDir(dir) },
+    here: { ...route.here, dirPath: await options.replica.resolveRealDir(dir) },
   };
-  const ready: Ready[] = [];
-  for await (const looked of inParallel(others, LOOKS_AT_ONCE, (change) =>
-    lookAt(exact, change, known),
+  const ready: ReadyTransfer[] = [];
+  for await (const prepared of mapConcurrently(others, CHECKS_AT_ONCE, (change) =>
+    prepareTransfer(exact, change, known),
   )) {
-    if ('result' in looked) yield looked;
-    else ready.push(looked);
+    if ('result' in prepared) yield prepared;
+    else ready.push(prepared);
   }
-  yield* transferFiles(options, findWay, exact, ready, signal);
+  yield* transferFiles(options, findRsyncTarget, exact, ready, signal);
 }
 
 /**
  * Returns up to how many bytes a file goes by SFTP; 0 if the direction, the mode or the server
  * rules SFTP out.
  */
-async function smallLimitOf({ options, direction, connection }: Delivery): Promise<number> {
+async function findSmallFileLimit({
+  options,
+  direction,
+  connection,
+}: RsyncDelivery): Promise<number> {
   const { chmod, smallFileLimit = SMALL_FILE_LIMIT } = options;
-  if (direction !== 'send' || smallFileLimit === 0 || fileModeOf(chmod) === undefined) return 0;
+  if (direction !== 'send' || smallFileLimit === 0 || parseFileMode(chmod) === undefined) return 0;
   return (await connection.sftp.canReplace()) ? smallFileLimit : 0;
 }
 
-function splitBySize(files: readonly Put[], limit: number): { small: Put[]; others: Put[] } {
-  let left = SMALL_FILES_TOTAL;
-  const small: Put[] = [],
-    others: Put[] = [];
+function splitBySize(
+  files: readonly PutChange[],
+  limit: number,
+): { small: PutChange[]; others: PutChange[] } {
+  let bytesLeft = SMALL_FILES_TOTAL;
+  const small: PutChange[] = [],
+    others: PutChange[] = [];
   for (const file of files) {
-    const { size, mtime } = file.facts;
+    const { size, mtime } = file.info;
     // SFTP has no times before 1970.
-    const isSmall = limit > 0 && size <= limit && size <= left && mtime >>> 0 === mtime;
-    if (isSmall) left -= size;
+    const isSmall = limit > 0 && size <= limit && size <= bytesLeft && mtime >>> 0 === mtime;
+    if (isSmall) bytesLeft -= size;
     (isSmall ? small : others).push(file);
   }
   return { small, others };

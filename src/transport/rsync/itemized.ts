@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 
 /** A line of our `--out-format` about one file. `name` is undefined if it is not valid UTF-8. */
-export interface Item {
+export interface ItemizedLine {
   /** `<` sent, `>` received, `.` not transferred, `*` a message. */
   readonly update: string;
   readonly type: string;
@@ -21,7 +21,7 @@ const LINE = /^([<>ch.*])([fdLDS])(.{9}) (\d+) (\d{4,})\/(\d\d)\/(\d\d)-(\d\d):(
  * Parses one line, given as latin1; undefined for lines in another format: progress, notes about
  * skipped files.
  */
-export function parseItem(line: string): Item | undefined {
+export function parseItemizedLine(line: string): ItemizedLine | undefined {
   const match = LINE.exec(line);
   if (match === null) return undefined;
   const [
@@ -47,14 +47,14 @@ export function parseItem(line: string): Item | undefined {
       Number(minute),
       Number(second),
     ) / 1000;
-  return { update, type, differs, size: Number(size), mtime, name: decodeName(name) };
+  return { update, type, differs, size: Number(size), mtime, name: decodeRsyncName(name) };
 }
 
 /**
  * Decodes a file name. Under LC_ALL=C rsync escapes every byte that is not printable ASCII as
  * `\#ooo`, and also a backslash that would look like an escape.
  */
-export function decodeName(text: string): string | undefined {
+export function decodeRsyncName(text: string): string | undefined {
   const bytes = Buffer.from(
     text.replace(/\\#([0-7]{3})/g, (_, octal: string) =>
       String.fromCharCode(parseInt(octal, 8) & 0xff),
@@ -65,6 +65,6 @@ export function decodeName(text: string): string | undefined {
 }
 
 /** Whether the file has the same content and time on both sides. */
-export function isTheSame({ update, differs }: Item): boolean {
+export function isUnchangedItem({ update, differs }: ItemizedLine): boolean {
   return update === '.' && !/[cst+?]/.test(differs.slice(0, 3));
 }

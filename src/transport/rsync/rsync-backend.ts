@@ -1,25 +1,25 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasCode, SyncMediaError } from '../../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
 import { CheckedMarkers } from '../../replica/checked-markers.js';
 import { KnownAreas } from '../../replica/known-areas.js';
 import { TmpFolders } from '../../replica/tmp-folders.js';
-import { judgeLeftovers } from '../../replica/replaced.js';
+import { resolveLeftovers } from '../../replica/replaced.js';
 import { prepareAreas } from '../../replica/areas.js';
 import { checkMarker } from '../../replica/marker.js';
 import { quotePath } from '../../replica/paths.js';
-import type { Connection } from '../ssh/connection.js';
-import type { Change, Failure, Host, Outcome, SyncDir } from '../../model/words.js';
+import type { SshConnection } from '../ssh/connection.js';
+import type { Change, Failure, Host, DeliveryOutcome, SyncDir } from '../../model/words.js';
 import type { Backend } from '../backend.js';
-import { asFailure, cancelled, failed, throwFailure } from '../failure.js';
-import type { RsyncBackendOptions, Shared } from '../options.js';
-import { openRoute, remotePlace, type Route } from '../transfer-route.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome, throwFailure } from '../failure.js';
+import type { RsyncBackendOptions, RsyncBackendContext } from '../options.js';
+import { openTransferRoute, locateRemoteDir, type TransferRoute } from '../transfer-route.js';
 import { openRemoteFile } from './small-files/read.js';
-import { Sources } from './small-files/sources.js';
-import type { Way } from './commands.js';
+import { SourceReader } from './small-files/sources.js';
+import type { RsyncTarget } from './commands.js';
 import { compareEnds } from './compare.js';
-import { deliver } from './deliver.js';
-import { findRemoteVersion, findVersion } from './version.js';
+import { deliverChanges } from './deliver.js';
+import { findRemoteRsyncVersion, findRsyncVersion } from './version.js';
 
 /** A younger file in the replaced area may still be in use by the process that put it there. */
 const LEFT_OVER_AFTER_MS = 15 * 60_000;
@@ -32,12 +32,12 @@ const CLOSE_PATIENCE_MS = 10_000;
  */
 export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
-  const shared: Shared = {
+  const shared: RsyncBackendContext = {
     ...options,
     markers: new CheckedMarkers(),
     areas: new KnownAreas(),
     tmpFolders: new TmpFolders(),
-    sources: new Sources(options.root),
+    sources: new SourceReader(options.replica),
   };
   const ending = new AbortController();
   // Each delivery under way adds a listener, one for every host.
@@ -47,12 +47,12 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
    * The rsync versions, asked once for each connection, since programs may be upgraded while we
    * run.
    */
-  const versions = new WeakMap<Connection, Promise<[local: string, remote: string]>>();
+  const versions = new WeakMap<SshConnection, Promise<[local: string, remote: string]>>();
 
-  async function findWay(connection: Connection, host: Host): Promise<Way> {
+  async function findRsyncTarget(connection: SshConnection, host: Host): Promise<RsyncTarget> {
     let both = versions.get(connection);
     if (both === undefined) {
-      both = Promise.all([findVersion(), findRemoteVersion(connection, host)]);
+      both = Promise.all([findRsyncVersion(), findRemoteRsyncVersion(connection, host)]);
       versions.set(connection, both);
       both.catch(() => versions.delete(connection));
     }
@@ -61,10 +61,10 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   }
 
   /** Holds a connection while the generator runs, and lets `close` wait for it. */
-  async function* connected<T>(
+  async function* withConnection<T>(
     host: Host,
     signal: AbortSignal,
-    work: (connection: Connection, signal: AbortSignal) => AsyncGenerator<T>,
+    work: (connection: SshConnection, signal: AbortSignal) => AsyncGenerator<T>,
   ): AsyncGenerator<T> {
     const both = new AbortController();
     const abort = (): void => {
@@ -79,7 +79,7 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
     });
     running.add(run);
     try {
-      const { connection, release } = await ssh.connections.take(host);
+      const { connection, release } = await ssh.connections.acquire(host);
       try {
         yield* work(connection, both.signal);
       } catch (error) {
@@ -96,47 +96,47 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
   }
 
   async function* prepareDirs(
-    connection: Connection,
+    connection: SshConnection,
     host: Host,
     wanted: readonly SyncDir[],
   ): AsyncGenerator<Failure> {
-    await findWay(connection, host);
+    await findRsyncTarget(connection, host);
     for (const dir of wanted) {
-      const place = remotePlace(connection, host, dir);
-      const failure = await checkMarker(place.disk, place.dirPath, host.id, dir.path);
+      const location = locateRemoteDir(connection, host, dir);
+      const failure = await checkMarker(location.disk, location.dirPath, host.id, dir.path);
       if (failure !== undefined) {
         connection.retire();
         yield failure;
         return;
       }
-      await prepareAreas(place);
+      await prepareAreas(location);
       // An active host resolves its own leftovers. For a passive one its sender does.
       if (host.passive)
-        await judgeLeftovers(
-          place,
-          options.judgeAt(host.id, () => undefined),
+        await resolveLeftovers(
+          location,
+          options.createResolver(host.id, () => undefined),
           LEFT_OVER_AFTER_MS,
         );
     }
   }
 
-  async function* carryOut(
+  async function* transferChanges(
     host: Host,
     changes: readonly Change[],
-    direction: Route['direction'],
+    direction: TransferRoute['direction'],
     signal: AbortSignal,
-  ): AsyncGenerator<Outcome> {
+  ): AsyncGenerator<DeliveryOutcome> {
     const unanswered = new Set(changes);
     if (unanswered.size === 0) return;
     try {
-      const outcomes = connected(host, signal, (connection, both) =>
-        retiring(
+      const outcomes = withConnection(host, signal, (connection, both) =>
+        retireOnHostFailure(
           connection,
-          deliver(
+          deliverChanges(
             {
               options: shared,
               connection,
-              findWay: () => findWay(connection, host),
+              findRsyncTarget: () => findRsyncTarget(connection, host),
               host,
               direction,
               signal: both,
@@ -150,47 +150,48 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
         yield outcome;
       }
     } catch (error) {
-      for (const change of unanswered) yield failed(change, 'rsync', asFailure(error, 'host'));
+      for (const change of unanswered)
+        yield makeFailedOutcome(change, 'rsync', toFailure(error, 'host'));
     }
   }
 
   return {
     async prepare(host, wanted, signal): Promise<Failure | undefined> {
       try {
-        if (signal.aborted) return cancelled();
-        for await (const failure of connected(host, signal, (connection) =>
+        if (signal.aborted) return makeCancelledFailure();
+        for await (const failure of withConnection(host, signal, (connection) =>
           prepareDirs(connection, host, wanted),
         ))
           return failure;
         return undefined;
       } catch (error) {
-        return asFailure(error, 'host');
+        return toFailure(error, 'host');
       }
     },
 
-    send: (to, changes, signal) => carryOut(to, changes, 'send', signal),
+    send: (to, changes, signal) => transferChanges(to, changes, 'send', signal),
 
-    fetch: (from, changes, signal) => carryOut(from, changes, 'fetch', signal),
+    fetch: (from, changes, signal) => transferChanges(from, changes, 'fetch', signal),
 
     compare: (host, dir, by, signal, from = 'both') =>
-      connected(host, signal, async function* (connection, both) {
-        const route = await openRoute(shared, connection, host, dir, 'fetch', []);
-        yield* compareEnds(options, await findWay(connection, host), route, by, from, both);
+      withConnection(host, signal, async function* (connection, both) {
+        const route = await openTransferRoute(shared, connection, host, dir, 'fetch', []);
+        yield* compareEnds(options, await findRsyncTarget(connection, host), route, by, from, both);
       }),
 
     async read(from, path, signal) {
-      const dir = dirs().of(path);
+      const dir = dirs().findFor(path);
       if (dir === undefined)
         throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir.`);
-      if (signal.aborted) throwFailure(cancelled());
-      const { connection, release } = await ssh.connections.take(from);
-      const place = remotePlace(connection, from, dir);
+      if (signal.aborted) throwFailure(makeCancelledFailure());
+      const { connection, release } = await ssh.connections.acquire(from);
+      const location = locateRemoteDir(connection, from, dir);
       try {
-        return await openRemoteFile(connection.sftp, place, path, signal, release).catch(
+        return await openRemoteFile(connection.sftp, location, path, signal, release).catch(
           async (error: unknown) => {
             // In a sync dir that is not mounted, absence means nothing.
-            const failure = hasCode(error, 'NOT_A_FILE')
-              ? await checkMarker(place.disk, place.dirPath, from.id, dir.path)
+            const failure = hasErrorCode(error, 'NOT_A_FILE')
+              ? await checkMarker(location.disk, location.dirPath, from.id, dir.path)
               : undefined;
             if (failure) throwFailure(failure);
             throw error;
@@ -219,14 +220,14 @@ export function createRsyncBackend(options: RsyncBackendOptions): Backend {
  * Retires the connection after a failure of the host, so that the next try opens a new one. A
  * connection that the gate confines cannot reach file systems that were mounted after its start.
  */
-async function* retiring(
-  connection: Connection,
-  outcomes: AsyncGenerator<Outcome>,
-): AsyncGenerator<Outcome> {
+async function* retireOnHostFailure(
+  connection: SshConnection,
+  outcomes: AsyncGenerator<DeliveryOutcome>,
+): AsyncGenerator<DeliveryOutcome> {
   for await (const outcome of outcomes) {
     if (
       'failure' in outcome &&
-      outcome.failure.of === 'host' &&
+      outcome.failure.scope === 'host' &&
       outcome.failure.code !== 'CANCELLED'
     )
       connection.retire();

@@ -7,11 +7,11 @@ const MAX_STDERR = 256 * 1024;
 /** Longer than any name with all its bytes escaped. */
 const MAX_LINE = 32 * 1024;
 /** Time from SIGTERM to SIGKILL. */
-const PATIENCE_MS = 3_000;
+const KILL_AFTER_MS = 3_000;
 /** Time after the exit to read the rest of stderr. */
-const LAST_WORDS_MS = 200;
+const STDERR_AFTER_EXIT_MS = 200;
 
-export interface Ended {
+export interface RsyncExit {
   /** Null if a signal ended rsync. */
   readonly code: number | null;
   /** The text on stderr as latin1, in which rsync escapes names. Ignored lines are left out. */
@@ -19,7 +19,7 @@ export interface Ended {
   /** Number of ignored lines on stderr, if any. */
   readonly ignored?: number;
   /** Why this process ended rsync, or why rsync never started. */
-  readonly because?: 'silence' | 'abort' | 'no rsync';
+  readonly endedBy?: 'silence' | 'abort' | 'no rsync';
 }
 
 export interface ProcessOptions {
@@ -33,32 +33,32 @@ export interface ProcessOptions {
 }
 
 /** Collects the stderr of a process, line by line, up to a limit. */
-class Said {
-  private kept = '';
-  private rest = '';
+class StderrCollector {
+  private text = '';
+  private pendingText = '';
   private ignored = 0;
 
   constructor(private readonly ignore: RegExp | undefined) {}
 
   add(text: string): void {
-    const lines = (this.rest + text).split('\n');
-    this.rest = lines.pop() ?? '';
-    for (const line of lines) this.keep(`${line}\n`);
-    if (this.rest.length > MAX_LINE) {
-      this.keep(this.rest);
-      this.rest = '';
+    const lines = (this.pendingText + text).split('\n');
+    this.pendingText = lines.pop() ?? '';
+    for (const line of lines) this.addLine(`${line}\n`);
+    if (this.pendingText.length > MAX_LINE) {
+      this.addLine(this.pendingText);
+      this.pendingText = '';
     }
   }
 
-  end(): Pick<Ended, 'stderr' | 'ignored'> {
-    this.keep(this.rest);
-    this.rest = '';
-    return { stderr: this.kept, ...(this.ignored > 0 && { ignored: this.ignored }) };
+  end(): Pick<RsyncExit, 'stderr' | 'ignored'> {
+    this.addLine(this.pendingText);
+    this.pendingText = '';
+    return { stderr: this.text, ...(this.ignored > 0 && { ignored: this.ignored }) };
   }
 
-  private keep(line: string): void {
+  private addLine(line: string): void {
     if (this.ignore?.test(line)) this.ignored++;
-    else if (this.kept.length < MAX_STDERR) this.kept += line;
+    else if (this.text.length < MAX_STDERR) this.text += line;
   }
 }
 
@@ -69,10 +69,10 @@ class Said {
 export class RsyncProcess {
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   /** Resolves when rsync has exited. It exits only after its lines were read. */
-  readonly ended: Promise<Ended>;
+  readonly exited: Promise<RsyncExit>;
   private readonly silence: NodeJS.Timeout;
   private kill: NodeJS.Timeout | undefined;
-  private because: Ended['because'];
+  private endedBy: RsyncExit['endedBy'];
   private isRead = true;
 
   constructor(command: RsyncCommand, { list = [], signal, silenceMs, ignore }: ProcessOptions) {
@@ -80,7 +80,7 @@ export class RsyncProcess {
     // behind has left the group by then.
     this.child = spawn(command.executable(), command.args(), {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: environment(),
+      env: makeEnvironment(),
       detached: true,
     });
     this.silence = setTimeout(() => {
@@ -92,22 +92,22 @@ export class RsyncProcess {
       this.end('abort');
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    const said = new Said(ignore);
+    const collector = new StderrCollector(ignore);
     this.child.stderr.setEncoding('latin1').on('data', (text: string) => {
       this.silence.refresh();
-      said.add(text);
+      collector.add(text);
     });
     // rsync may exit before it has read the list. Its exit code tells that.
     this.child.stdin.on('error', () => undefined);
     this.child.stdin.end(Buffer.from(list.map((path) => `${path}\0`).join('')));
-    this.ended = this.waitForEnd().then((code) => {
+    this.exited = this.waitForEnd().then((code) => {
       clearTimeout(this.silence);
       clearTimeout(this.kill);
       signal.removeEventListener('abort', onAbort);
       return {
         code,
-        ...said.end(),
-        ...(this.because === undefined ? {} : { because: this.because }),
+        ...collector.end(),
+        ...(this.endedBy === undefined ? {} : { because: this.endedBy }),
       };
     });
     if (signal.aborted) onAbort();
@@ -140,22 +140,22 @@ export class RsyncProcess {
       this.isRead = true;
       this.silence.refresh();
       if (!complete) this.end('abort');
-      await this.ended;
+      await this.exited;
     }
   }
 
   /** Reads all lines and waits for the exit. */
-  async readAll(onLine: (line: string) => void): Promise<Ended> {
+  async readAll(onLine: (line: string) => void): Promise<RsyncExit> {
     for await (const line of this.lines()) onLine(line);
-    return this.ended;
+    return this.exited;
   }
 
-  private end(why: NonNullable<Ended['because']>): void {
-    this.because ??= why;
+  private end(why: NonNullable<RsyncExit['endedBy']>): void {
+    this.endedBy ??= why;
     this.signal('SIGTERM');
     this.kill ??= setTimeout(() => {
       this.signal('SIGKILL');
-    }, PATIENCE_MS);
+    }, KILL_AFTER_MS);
   }
 
   private signal(name: NodeJS.Signals): void {
@@ -171,7 +171,7 @@ export class RsyncProcess {
   private waitForEnd(): Promise<number | null> {
     return new Promise((resolve) => {
       this.child.on('error', () => {
-        this.because ??= 'no rsync';
+        this.endedBy ??= 'no rsync';
         this.child.stdout.destroy();
         resolve(null);
       });
@@ -179,14 +179,14 @@ export class RsyncProcess {
       this.child.on('exit', () => {
         // Nobody needs the remaining output of an rsync that we ended. Otherwise its output is
         // read to the end, however slowly.
-        if (this.because !== undefined) this.child.stdout.destroy();
+        if (this.endedBy !== undefined) this.child.stdout.destroy();
         // An ssh master may serve another call. It keeps the stderr of the ssh from which it was
         // forked.
-        const letGo = setTimeout(() => {
+        const stderrTimer = setTimeout(() => {
           this.child.stderr.destroy();
-        }, LAST_WORDS_MS);
+        }, STDERR_AFTER_EXIT_MS);
         this.child.on('close', () => {
-          clearTimeout(letGo);
+          clearTimeout(stderrTimer);
         });
       });
     });
@@ -197,7 +197,7 @@ export class RsyncProcess {
  * The output must not depend on the locale or time zone, and RSYNC_RSH or RSYNC_OLD_ARGS must not
  * count.
  */
-function environment(): NodeJS.ProcessEnv {
+function makeEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(RSYNC_|LC_|LANG)/.test(name));
   return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' };
 }

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { SyncMediaError } from '../../model/errors.js';
-import { nameOf, type Address } from '../ssh/address.js';
-import type { Connection } from '../ssh/connection.js';
+import { formatAddress, type SshAddress } from '../ssh/address.js';
+import type { SshConnection } from '../ssh/connection.js';
 
 /** Whether `version`, such as `3.2.7` or `3.3.0pre1`, is at least `wanted`. */
-export function isAtLeast(version: string, wanted: readonly [number, number, number]): boolean {
+export function isVersionAtLeast(
+  version: string,
+  wanted: readonly [number, number, number],
+): boolean {
   const parts = (/^(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
   for (const [index, part] of wanted.entries()) {
     const have = parts[index] ?? 0;
@@ -14,7 +17,7 @@ export function isAtLeast(version: string, wanted: readonly [number, number, num
 }
 
 /** Parses a version such as `3.2.7`; undefined if rsync did not give the answer. */
-export function parseVersion(answer: string): string | undefined {
+export function parseRsyncVersion(answer: string): string | undefined {
   return /^rsync +version v?(\d+\.\d+\.\d+\S*)/.exec(answer)?.[1];
 }
 
@@ -23,13 +26,13 @@ export function parseVersion(answer: string): string | undefined {
  *
  * @throws MISSING_PROGRAM, also if another program has that name
  */
-export async function findVersion(): Promise<string> {
+export async function findRsyncVersion(): Promise<string> {
   const answer = await new Promise<string>((resolve) => {
     execFile('rsync', ['--version'], { timeout: 10_000 }, (error, stdout) => {
       resolve(error ? '' : stdout);
     });
   });
-  const version = parseVersion(answer);
+  const version = parseRsyncVersion(answer);
   if (version !== undefined) return version;
   throw new SyncMediaError(
     'MISSING_PROGRAM',
@@ -42,13 +45,17 @@ export async function findVersion(): Promise<string> {
  *
  * @throws MISSING_PROGRAM, also if another program has that name; what the connection throws
  */
-export async function findRemoteVersion(connection: Connection, address: Address): Promise<string> {
+export async function findRemoteRsyncVersion(
+  connection: SshConnection,
+  address: SshAddress,
+): Promise<string> {
   const { stdout } = await connection.run('rsync --version');
-  const version = parseVersion(stdout);
+  const version = parseRsyncVersion(stdout);
   if (version !== undefined) return version;
   throw new SyncMediaError(
     'MISSING_PROGRAM',
-    `rsync is missing on ${nameOf(address)}: install it there (\`apt-get install rsync\`), on ` +
+    `rsync is missing on ${formatAddress(address)}: install it there (\`apt-get install ` +
+      `rsync\`), on ` +
       `the PATH of a login without a terminal.`,
   );
 }

@@ -3,7 +3,7 @@ import { SyncMediaError } from '../../model/errors.js';
 import type { HostId } from '../../model/words.js';
 
 /** The login data of a host. A Host fits. */
-export interface Address {
+export interface SshAddress {
   readonly id: HostId;
   readonly url: string;
   readonly sshPort: number;
@@ -19,17 +19,17 @@ export interface Address {
  * @throws BAD_OPTION naming the field
  */
 export function validateAddress(
-  address: Pick<Address, 'url' | 'sshPort' | 'username'> & { readonly id?: HostId },
+  address: Pick<SshAddress, 'url' | 'sshPort' | 'username'> & { readonly id?: HostId },
 ): void {
   const { id, url, sshPort, username } = address;
   if (id !== undefined && !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(id))
-    refuse('id', id, 'letters, digits, "-" and "_"');
+    refuseField('id', id, 'letters, digits, "-" and "_"');
   if (!isHostName(url))
-    refuse('url', url, 'a host name or an IP address, such as web1.example.com');
+    refuseField('url', url, 'a host name or an IP address, such as web1.example.com');
   if (!Number.isInteger(sshPort) || sshPort < 1 || sshPort > 65_535)
-    refuse('sshPort', String(sshPort), 'a port from 1 to 65535');
+    refuseField('sshPort', String(sshPort), 'a port from 1 to 65535');
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?$/.test(username))
-    refuse('username', username, 'a user name of letters, digits and . _ - + @');
+    refuseField('username', username, 'a user name of letters, digits and . _ - + @');
 }
 
 function isHostName(url: string): boolean {
@@ -40,7 +40,7 @@ function isHostName(url: string): boolean {
   );
 }
 
-function refuse(field: string, value: string, wanted: string): never {
+function refuseField(field: string, value: string, wanted: string): never {
   throw new SyncMediaError(
     'BAD_OPTION',
     `${field} ${JSON.stringify(value.slice(0, 100))} cannot be used: give ${wanted}.`,
@@ -48,6 +48,6 @@ function refuse(field: string, value: string, wanted: string): never {
 }
 
 /** Formats an address for messages. */
-export function nameOf({ username, url, sshPort }: Address): string {
+export function formatAddress({ username, url, sshPort }: SshAddress): string {
   return `${username}@${url} port ${String(sshPort)}`;
 }

@@ -7,7 +7,7 @@ export interface Channel {
   readonly disk: Disk;
 }
 
-interface Slot {
+interface ChannelSlot {
   readonly channel: Channel;
   users: number;
 }
@@ -15,7 +15,7 @@ interface Slot {
 /**
  * sshd allows ten sessions on a connection (MaxSessions), and other requests need some of them.
  */
-const most = 4;
+const maxChannels = 4;
 
 /**
  * The SFTP channels of one connection: one, and more for large batches. A server carries out the
@@ -23,7 +23,7 @@ const most = 4;
  * several channels reach the disk together.
  */
 export class Channels {
-  private readonly open: Slot[];
+  private readonly open: ChannelSlot[];
   private widening = false;
 
   constructor(
@@ -49,14 +49,14 @@ export class Channels {
    * connection.
    */
   widen(): void {
-    if (this.widening || this.open.length >= most) return;
+    if (this.widening || this.open.length >= maxChannels) return;
     this.widening = true;
     void this.openOthers();
   }
 
   private async openOthers(): Promise<void> {
     try {
-      while (this.open.length < most)
+      while (this.open.length < maxChannels)
         this.open.push({ channel: await this.openAnother(), users: 0 });
       this.widening = false;
     } catch {

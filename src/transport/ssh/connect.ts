@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { connect as openSocket, type Socket } from 'node:net';
 import { Client, type ServerHostKeyAlgorithm } from 'ssh2';
-import { messageOf, SyncMediaError } from '../../model/errors.js';
-import { nameOf, validateAddress, type Address } from './address.js';
-import { algorithmsOf, fingerprintOf, pinsOf } from './host-key.js';
+import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
+import { formatAddress, validateAddress, type SshAddress } from './address.js';
+import { listHostKeyAlgorithms, computeFingerprint, parsePinnedKeys } from './host-key.js';
 
 export interface LoginSettings {
   readonly identityFile: string;
@@ -12,7 +12,7 @@ export interface LoginSettings {
 }
 
 /** A client that is logged in. The owner ends the client, which ends the socket. */
-export interface LoggedIn {
+export interface SshLogin {
   readonly client: Client;
   readonly socket: Socket;
 }
@@ -23,14 +23,14 @@ export interface LoggedIn {
  * @throws HOST_UNREACHABLE, HOST_KEY_MISMATCH, AUTH_FAILED, TIMED_OUT, BAD_KEY, BAD_OPTION;
  *   CANCELLED if `signal` aborts
  */
-export async function connect(
-  address: Address,
+export async function logIn(
+  address: SshAddress,
   settings: LoginSettings,
   signal: AbortSignal,
-): Promise<LoggedIn> {
+): Promise<SshLogin> {
   validateAddress(address);
-  const pins = pinsOf(address);
-  const privateKey = await readKey(settings.identityFile);
+  const pinnedKeys = parsePinnedKeys(address);
+  const privateKey = await readPrivateKey(settings.identityFile);
   const client = new Client();
   let socket: Socket | undefined;
   let shown: Buffer | undefined;
@@ -39,7 +39,9 @@ export async function connect(
     const opened = (socket = openSocket({ host: address.url, port: address.sshPort }));
     await new Promise<void>((resolve, reject) => {
       cancel = (): void => {
-        reject(new SyncMediaError('CANCELLED', `Logging in to ${nameOf(address)} was cancelled.`));
+        reject(
+          new SyncMediaError('CANCELLED', `Logging in to ${formatAddress(address)} was cancelled.`),
+        );
       };
       if (signal.aborted) {
         cancel();
@@ -62,10 +64,12 @@ export async function connect(
         readyTimeout: settings.timeoutMs,
         keepaliveInterval: Math.max(1_000, settings.timeoutMs / 3),
         keepaliveCountMax: 3,
-        algorithms: { serverHostKey: algorithmsOf(pins) as ServerHostKeyAlgorithm[] },
+        algorithms: {
+          serverHostKey: listHostKeyAlgorithms(pinnedKeys) as ServerHostKeyAlgorithm[],
+        },
         hostVerifier: (key: Buffer) => {
           shown = key;
-          return pins.some(({ blob }) => blob.equals(key));
+          return pinnedKeys.some(({ blob }) => blob.equals(key));
         },
       });
     });
@@ -74,10 +78,10 @@ export async function connect(
     client.on('error', () => undefined);
     client.destroy();
     socket?.on('error', () => undefined).destroy();
-    throw asLoginError(
+    throw toLoginError(
       error,
       address,
-      pins.map(({ blob }) => fingerprintOf(blob)),
+      pinnedKeys.map(({ blob }) => computeFingerprint(blob)),
       shown,
     );
   } finally {
@@ -88,21 +92,22 @@ export async function connect(
   return { client, socket };
 }
 
-function asLoginError(
+function toLoginError(
   error: unknown,
-  address: Address,
+  address: SshAddress,
   pinned: readonly string[],
   shown: Buffer | undefined,
 ): SyncMediaError {
   if (error instanceof SyncMediaError) return error;
-  const name = nameOf(address);
+  const name = formatAddress(address);
   const { level, message } = error as { level?: unknown; message: string };
   const fail = (
     code: ConstructorParameters<typeof SyncMediaError>[0],
     text: string,
   ): SyncMediaError => new SyncMediaError(code, text, { cause: error });
   if (message.includes('verification failed')) {
-    const other = shown === undefined ? 'another host key' : `the host key ${fingerprintOf(shown)}`;
+    const other =
+      shown === undefined ? 'another host key' : `the host key ${computeFingerprint(shown)}`;
     return fail(
       'HOST_KEY_MISMATCH',
       `${name} shows ${other}; pinned is ${pinned.join(' or ')}. If its sshd got new keys, run ` +
@@ -134,17 +139,18 @@ function asLoginError(
     return fail('TIMED_OUT', `${name} did not finish the login in time.`);
   return fail(
     'HOST_UNREACHABLE',
-    `${name} cannot be reached: ${messageOf(error)}. Is its sshd running, and the port open?`,
+    `${name} cannot be reached: ${getErrorMessage(error)}. Is its sshd running, and the port open?`,
   );
 }
 
-async function readKey(identityFile: string): Promise<Buffer> {
+async function readPrivateKey(identityFile: string): Promise<Buffer> {
   try {
     return await readFile(identityFile);
   } catch (error) {
     throw new SyncMediaError(
       'BAD_KEY',
-      `The private key ${identityFile} cannot be read: ${messageOf(error)}. Give its place in ` +
+      `The private key ${identityFile} cannot be read: ${getErrorMessage(error)}. Give its ` +
+        `place in ` +
         `SYNCMEDIA_IDENTITY, or make one with \`ssh-keygen -t ed25519\`.`,
       { cause: error },
     );

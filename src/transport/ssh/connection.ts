@@ -1,32 +1,32 @@
 import type { Socket } from 'node:net';
 import type { Client, SFTPWrapper } from 'ssh2';
-import { messageOf, SyncMediaError } from '../../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { Disk } from '../../replica/disk.js';
-import { nameOf, type Address } from './address.js';
+import { formatAddress, type SshAddress } from './address.js';
 import { Channels, type Channel } from './channels.js';
-import type { LoggedIn } from './connect.js';
-import { remoteDisk } from './remote-disk.js';
+import type { SshLogin } from './connect.js';
+import { createRemoteDisk } from './remote-disk.js';
 import { Sftp } from './sftp.js';
 
 /** No caller needs more of a command's output. */
 const MAX_OUTPUT = 16 * 1024;
 
 /** One login to a host, with SFTP channels on it. */
-export class Connection {
+export class SshConnection {
   /** Whether the connection can be used. Once false it stays false. */
-  open = true;
+  isOpen = true;
   readonly channels: Channels;
 
   private constructor(
     private readonly client: Client,
     first: Channel,
     openAnother: () => Promise<Channel>,
-    private readonly address: Address,
+    private readonly address: SshAddress,
     private readonly timeoutMs: number,
   ) {
     this.channels = new Channels(first, openAnother);
     client.on('close', () => {
-      this.open = false;
+      this.isOpen = false;
     });
   }
 
@@ -36,18 +36,18 @@ export class Connection {
    *
    * @throws NO_SFTP, HOST_UNREACHABLE, TIMED_OUT
    */
-  static async over(
-    { client, socket }: LoggedIn,
-    address: Address,
+  static async fromLogin(
+    { client, socket }: SshLogin,
+    address: SshAddress,
     timeoutMs: number,
-  ): Promise<Connection> {
-    const gather = gatherWrites(socket);
-    const open = (): Promise<Channel> => openChannel(client, address, timeoutMs, gather);
+  ): Promise<SshConnection> {
+    const corkNextWrites = corkWrites(socket);
+    const open = (): Promise<Channel> => openChannel(client, address, timeoutMs, corkNextWrites);
     // The requests on a broken connection report the error. Without a listener the event would
     // end the process.
     client.on('error', () => undefined);
     try {
-      return new Connection(client, await open(), open, address, timeoutMs);
+      return new SshConnection(client, await open(), open, address, timeoutMs);
     } catch (error) {
       client.destroy();
       throw error;
@@ -66,7 +66,7 @@ export class Connection {
    * so it must contain nothing of a path, a row or an option.
    */
   async run(command: string): Promise<{ code: number | null; stdout: string }> {
-    return bounded(
+    return requestWithTimeout(
       this.client,
       this.address,
       this.timeoutMs,
@@ -77,7 +77,7 @@ export class Connection {
             reject(
               new SyncMediaError(
                 'TRANSFER_FAILED',
-                `${nameOf(this.address)} does not let us run "${command}": ${error.message}`,
+                `${formatAddress(this.address)} does not let us run "${command}": ${error.message}`,
                 { cause: error },
               ),
             );
@@ -106,12 +106,12 @@ export class Connection {
    * of date, for example after a mount or with a new sync dir.
    */
   retire(): void {
-    this.open = false;
+    this.isOpen = false;
   }
 
   /** Ends the connection at once. Requests under way fail. */
   end(): void {
-    this.open = false;
+    this.isOpen = false;
     this.client.destroy();
   }
 }
@@ -120,14 +120,14 @@ export class Connection {
  * Sends the requests of one moment together: one packet, and one wake-up on the other host,
  * instead of one for each.
  */
-function gatherWrites(socket: Socket): () => void {
-  let gathering = false;
+function corkWrites(socket: Socket): () => void {
+  let isCorked = false;
   return () => {
-    if (gathering) return;
-    gathering = true;
+    if (isCorked) return;
+    isCorked = true;
     socket.cork();
     setImmediate(() => {
-      gathering = false;
+      isCorked = false;
       socket.uncork();
     });
   };
@@ -135,60 +135,68 @@ function gatherWrites(socket: Socket): () => void {
 
 async function openChannel(
   client: Client,
-  address: Address,
+  address: SshAddress,
   timeoutMs: number,
   beforeRequest: () => void,
 ): Promise<Channel> {
   const wrapper = await openSftp(client, address, timeoutMs);
-  const sftp = new Sftp(wrapper, nameOf(address), timeoutMs, {
+  const sftp = new Sftp(wrapper, formatAddress(address), timeoutMs, {
     endConnection: () => {
       client.destroy();
     },
     beforeRequest,
   });
-  return { sftp, disk: remoteDisk(sftp) };
+  return { sftp, disk: createRemoteDisk(sftp) };
 }
 
-function openSftp(client: Client, address: Address, timeoutMs: number): Promise<SFTPWrapper> {
-  return bounded(client, address, timeoutMs, 'open an SFTP channel', (resolve, reject) => {
-    client.sftp((error, sftp) => {
-      if (error === undefined) resolve(sftp);
-      // The exit code of syncmedia-gate.
-      else if (/\bcode 77\b/.test(error.message))
-        reject(
-          new SyncMediaError(
-            'AUTH_FAILED',
-            `${nameOf(address)} takes our key and then refuses us: it lets this host in no ` +
-              `more, or \`syncmedia init\` has to be run there.`,
-            { cause: error },
-          ),
-        );
-      else
-        reject(
-          new SyncMediaError(
-            'NO_SFTP',
-            `${nameOf(address)} offers no SFTP (${messageOf(error)}): its sshd_config needs ` +
-              `"Subsystem sftp internal-sftp".`,
-            { cause: error },
-          ),
-        );
-    });
-  });
+function openSftp(client: Client, address: SshAddress, timeoutMs: number): Promise<SFTPWrapper> {
+  return requestWithTimeout(
+    client,
+    address,
+    timeoutMs,
+    'open an SFTP channel',
+    (resolve, reject) => {
+      client.sftp((error, sftp) => {
+        if (error === undefined) resolve(sftp);
+        // The exit code of syncmedia-gate.
+        else if (/\bcode 77\b/.test(error.message))
+          reject(
+            new SyncMediaError(
+              'AUTH_FAILED',
+              `${formatAddress(address)} takes our key and then refuses us: it lets this host ` +
+                `in no ` +
+                `more, or \`syncmedia init\` has to be run there.`,
+              { cause: error },
+            ),
+          );
+        else
+          reject(
+            new SyncMediaError(
+              'NO_SFTP',
+              `${formatAddress(address)} offers no SFTP (${getErrorMessage(error)}): its ` +
+                `sshd_config needs ` +
+                `"Subsystem sftp internal-sftp".`,
+              { cause: error },
+            ),
+          );
+      });
+    },
+  );
 }
 
 /**
  * Waits for an answer, at most `timeoutMs` and as long as the connection lasts. The connection to
  * a silent host is ended.
  */
-function bounded<T>(
+function requestWithTimeout<T>(
   client: Client,
-  address: Address,
+  address: SshAddress,
   timeoutMs: number,
   doing: string,
-  ask: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
+  startRequest: (resolve: (value: T) => void, reject: (error: SyncMediaError) => void) => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const settle =
+    const finish =
       <A>(done: (answer: A) => void) =>
       (answer: A): void => {
         clearTimeout(timer);
@@ -196,17 +204,20 @@ function bounded<T>(
         done(answer);
       };
     const onClose = (): void => {
-      settle(reject)(
-        new SyncMediaError('HOST_UNREACHABLE', `The connection to ${nameOf(address)} broke.`),
+      finish(reject)(
+        new SyncMediaError(
+          'HOST_UNREACHABLE',
+          `The connection to ${formatAddress(address)} broke.`,
+        ),
       );
     };
     const timer = setTimeout(() => {
-      settle(reject)(
-        new SyncMediaError('TIMED_OUT', `${nameOf(address)} did not ${doing} in time.`),
+      finish(reject)(
+        new SyncMediaError('TIMED_OUT', `${formatAddress(address)} did not ${doing} in time.`),
       );
       client.destroy();
     }, timeoutMs);
     client.on('close', onClose);
-    ask(settle(resolve), settle(reject));
+    startRequest(finish(resolve), finish(reject));
   });
 }

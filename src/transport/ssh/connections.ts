@@ -1,9 +1,9 @@
 import { SyncMediaError } from '../../model/errors.js';
 import type { HostId } from '../../model/words.js';
-import type { Address } from './address.js';
-import { Connection } from './connection.js';
-import { connect, type LoginSettings } from './connect.js';
-import { Handshakes } from './handshakes.js';
+import type { SshAddress } from './address.js';
+import { SshConnection } from './connection.js';
+import { logIn, type LoginSettings } from './connect.js';
+import { LoginLimiter } from './handshakes.js';
 
 export interface ConnectionSettings extends LoginSettings {
   /** An unused connection is closed after this. */
@@ -12,22 +12,22 @@ export interface ConnectionSettings extends LoginSettings {
   readonly handshakes?: number;
 }
 
-interface Slot {
+interface ConnectionSlot {
   /** Identifies the address it was opened for. Another port or pin needs another connection. */
   readonly key: string;
-  readonly connection: Promise<Connection>;
+  readonly connection: Promise<SshConnection>;
   users: number;
   idle?: NodeJS.Timeout;
 }
 
 /** Keeps one connection to each host, opened on demand. The owner closes it. */
-export class Connections {
-  private readonly slots = new Map<HostId, Slot>();
-  private readonly handshakes: Handshakes;
+export class SshConnections {
+  private readonly slots = new Map<HostId, ConnectionSlot>();
+  private readonly handshakes: LoginLimiter;
   private readonly ending = new AbortController();
 
   constructor(private readonly settings: ConnectionSettings) {
-    this.handshakes = new Handshakes(settings.handshakes ?? 4);
+    this.handshakes = new LoginLimiter(settings.handshakes ?? 4);
   }
 
   /**
@@ -35,8 +35,8 @@ export class Connections {
    *
    * @throws what `connect` throws, NO_SFTP, CLOSED; what `work` throws
    */
-  async use<T>(address: Address, work: (connection: Connection) => Promise<T>): Promise<T> {
-    const { connection, release } = await this.take(address);
+  async use<T>(address: SshAddress, work: (connection: SshConnection) => Promise<T>): Promise<T> {
+    const { connection, release } = await this.acquire(address);
     try {
       return await work(connection);
     } finally {
@@ -48,10 +48,10 @@ export class Connections {
    * Does the same as `use`, without a callback. The caller must call `release`; further calls do
    * nothing.
    */
-  async take(address: Address): Promise<{ connection: Connection; release: () => void }> {
+  async acquire(address: SshAddress): Promise<{ connection: SshConnection; release: () => void }> {
     if (this.ending.signal.aborted)
       throw new SyncMediaError('CLOSED', 'The connections to other hosts were closed.');
-    const slot = await this.find(address);
+    const slot = await this.findOrOpen(address);
     slot.users++;
     clearTimeout(slot.idle);
     try {
@@ -84,32 +84,32 @@ export class Connections {
     );
   }
 
-  private async find(address: Address): Promise<Slot> {
+  private async findOrOpen(address: SshAddress): Promise<ConnectionSlot> {
     const { id, url, sshPort, username, hostKeys } = address;
     const key = JSON.stringify([url, sshPort, username, hostKeys]);
     const slot = this.slots.get(id);
     if (slot?.key === key) {
       const connection = await slot.connection.catch(() => undefined);
       // Another caller may have replaced the connection meanwhile.
-      if (connection?.open === true || this.slots.get(id) !== slot)
-        return connection?.open === true ? slot : this.find(address);
+      if (connection?.isOpen === true || this.slots.get(id) !== slot)
+        return connection?.isOpen === true ? slot : this.findOrOpen(address);
     }
     if (slot !== undefined) this.retire(id, slot);
     const opening = this.handshakes.run(
       async () =>
-        Connection.over(
-          await connect(address, this.settings, this.ending.signal),
+        SshConnection.fromLogin(
+          await logIn(address, this.settings, this.ending.signal),
           address,
           this.settings.timeoutMs,
         ),
       this.ending.signal,
     );
-    const opened: Slot = { key, connection: opening, users: 0 };
+    const opened: ConnectionSlot = { key, connection: opening, users: 0 };
     this.slots.set(id, opened);
     return opened;
   }
 
-  private release(id: HostId, slot: Slot): void {
+  private release(id: HostId, slot: ConnectionSlot): void {
     slot.users--;
     if (slot.users > 0) return;
     if (this.slots.get(id) !== slot) {
@@ -123,13 +123,13 @@ export class Connections {
   }
 
   /** Takes a connection out of use. It ends with its last user. */
-  private retire(id: HostId, slot: Slot): void {
+  private retire(id: HostId, slot: ConnectionSlot): void {
     if (this.slots.get(id) === slot) this.slots.delete(id);
     clearTimeout(slot.idle);
     if (slot.users === 0) this.end(slot);
   }
 
-  private end(slot: Slot): void {
+  private end(slot: ConnectionSlot): void {
     slot.connection.then(
       (connection) => {
         connection.end();

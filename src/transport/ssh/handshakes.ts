@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Limits simultaneous logins. sshd refuses connections while ten others are not logged in yet
  * (MaxStartups), and that looks like a host that is down.
  */
-export class Handshakes {
+export class LoginLimiter {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 

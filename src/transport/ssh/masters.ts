@@ -6,7 +6,7 @@ import type { SshTarget } from './ssh-config.js';
  * The OpenSSH masters that this process may have opened. rsync's ssh opens them on demand. They
  * end when idle, or with `close`.
  */
-export class Masters {
+export class SshMasters {
   private readonly targets = new Map<string, SshTarget>();
 
   /**

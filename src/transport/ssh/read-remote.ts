@@ -4,7 +4,7 @@ import type { Sftp } from './sftp.js';
  * Bytes that OpenSSH's server returns at once, and the number of requests under way. 512 KiB fill
  * a fast line with a round trip of 5 ms.
  */
-const CHUNK = 32 * 1024;
+const READ_CHUNK_BYTES = 32 * 1024;
 const WINDOW = 16;
 /**
  * Honest servers return as many bytes as were requested, or half of them. A server that returns
@@ -19,31 +19,37 @@ const MAX_PIECES = 64;
  * @param signal ends the reading after the current answer, as a server may send each byte by
  *   itself
  */
-export async function* readRemote(
+export async function* readRemoteFile(
   sftp: Sftp,
   handle: Buffer,
   size: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer>[] = [];
-  let asked = 0;
-  const ask = (): void => {
-    const chunk = readFully(sftp, handle, asked, Math.min(CHUNK, size - asked), signal);
+  let requested = 0;
+  const requestChunk = (): void => {
+    const chunk = readFullChunk(
+      sftp,
+      handle,
+      requested,
+      Math.min(READ_CHUNK_BYTES, size - requested),
+      signal,
+    );
     // The chunk is awaited in its turn. Until then its failure must not count as unhandled.
     chunk.catch(() => undefined);
     ahead.push(chunk);
-    asked += CHUNK;
+    requested += READ_CHUNK_BYTES;
   };
-  while (asked < size && ahead.length < WINDOW) ask();
+  while (requested < size && ahead.length < WINDOW) requestChunk();
   for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
     const bytes = await next;
-    if (asked < size) ask();
+    if (requested < size) requestChunk();
     if (bytes.length > 0) yield bytes;
   }
 }
 
 /** Reads a chunk in several requests if the server returns fewer bytes than requested. */
-async function readFully(
+async function readFullChunk(
   sftp: Sftp,
   handle: Buffer,
   position: number,

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Stats } from 'ssh2';
-import { hasCode, SyncMediaError } from '../../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
 import type { Disk, DiskStat } from '../../replica/disk.js';
 import { isName, quotePath } from '../../replica/paths.js';
-import { readRemote } from './read-remote.js';
+import { readRemoteFile } from './read-remote.js';
 import type { Sftp } from './sftp.js';
-import { asSftpError, status, statusOf } from './sftp-errors.js';
+import { toSftpError, sftpStatus, getSftpStatus } from './sftp-errors.js';
 
 /** On a directory: new files in it get its group. */
 const SETGID = 0o2000;
@@ -21,11 +21,13 @@ const MAX_LISTINGS = 100_000,
 const FULL_BELOW = 1024 * 1024;
 
 /** Another host's disk, over SFTP. Its times have whole seconds. */
-export function remoteDisk(sftp: Sftp): Disk {
+export function createRemoteDisk(sftp: Sftp): Disk {
   const stat = (path: string): Promise<DiskStat | undefined> =>
-    orAbsent(undefined, 'looking at', path, async () => toDiskStat(await sftp.lstat(path)));
+    ignoreRemoteAbsence(undefined, 'looking at', path, async () =>
+      toRemoteDiskStat(await sftp.lstat(path)),
+    );
   const fail = (error: unknown, doing: string, path: string): Promise<never> =>
-    failWriting(sftp, error, doing, path);
+    throwWriteError(sftp, error, doing, path);
   /** Renames on a server that cannot replace files. Most of our renames go to a new name. */
   const moveToFree = async (from: string, to: string, cannotReplace: unknown): Promise<boolean> => {
     try {
@@ -44,8 +46,9 @@ export function remoteDisk(sftp: Sftp): Disk {
       await sftp.rename(from, to);
       return true;
     } catch (error) {
-      if (hasCode(error, 'NO_SFTP')) return moveToFree(from, to, error);
-      if (statusOf(error) === status.NO_SUCH_FILE && (await stat(from)) === undefined) return false;
+      if (hasErrorCode(error, 'NO_SFTP')) return moveToFree(from, to, error);
+      if (getSftpStatus(error) === sftpStatus.NO_SUCH_FILE && (await stat(from)) === undefined)
+        return false;
       return fail(error, 'renaming a file to', to);
     }
   };
@@ -59,8 +62,8 @@ export function remoteDisk(sftp: Sftp): Disk {
     stat,
 
     list: (path) =>
-      orAbsent(undefined, 'listing', path, async () => {
-        const names = await listNames(sftp, path);
+      ignoreRemoteAbsence(undefined, 'listing', path, async () => {
+        const names = await listRemoteNames(sftp, path);
         // ssh2 decodes names and inserts U+FFFD for invalid UTF-8. A name that really contains one
         // is found by it.
         const real = await Promise.all(
@@ -74,7 +77,7 @@ export function remoteDisk(sftp: Sftp): Disk {
 
     // OpenSSH's realpath succeeds even if the last segment is missing, so a stat runs beside it.
     realPath: (path) =>
-      orAbsent(
+      ignoreRemoteAbsence(
         undefined,
         'resolving',
         path,
@@ -85,7 +88,7 @@ export function remoteDisk(sftp: Sftp): Disk {
       try {
         await sftp.makeDirectory(path, mode);
       } catch (error) {
-        if (statusOf(error) === status.NO_SUCH_FILE) return false;
+        if (getSftpStatus(error) === sftpStatus.NO_SUCH_FILE) return false;
         const there = await stat(path);
         if (there?.kind === 'directory') return true;
         if (there !== undefined)
@@ -98,11 +101,11 @@ export function remoteDisk(sftp: Sftp): Disk {
       }
       const made = await stat(path);
       if (made === undefined || (made.mode & 0o777) === mode) return true;
-      // The web server there must read what we make, whatever the umask. A confined session has a
-      // fitting umask, and no chmod.
+      // The web server there must read what we make, regardless of the umask. A confined session
+      // has a fitting umask, and no chmod.
       await sftp.chmod(path, mode | (made.mode & SETGID)).catch((error: unknown) => {
-        if (statusOf(error) !== status.PERMISSION_DENIED)
-          throw asSftpError(error, `making ${quotePath(path)}`);
+        if (getSftpStatus(error) !== sftpStatus.PERMISSION_DENIED)
+          throw toSftpError(error, `making ${quotePath(path)}`);
       });
       return true;
     },
@@ -166,33 +169,33 @@ export function remoteDisk(sftp: Sftp): Disk {
       return isReplaced && 'replaced';
     },
 
-    remove: (path) => orAbsent(undefined, 'removing', path, () => sftp.remove(path)),
+    remove: (path) => ignoreRemoteAbsence(undefined, 'removing', path, () => sftp.remove(path)),
 
     async removeDirectory(path) {
       try {
         await sftp.removeDirectory(path);
         return true;
       } catch (error) {
-        if (statusOf(error) === status.NO_SUCH_FILE) return true;
+        if (getSftpStatus(error) === sftpStatus.NO_SUCH_FILE) return true;
         if (
-          statusOf(error) === status.FAILURE &&
-          (await listNames(sftp, path).catch(() => [])).length > 0
+          getSftpStatus(error) === sftpStatus.FAILURE &&
+          (await listRemoteNames(sftp, path).catch(() => [])).length > 0
         )
           return false;
-        throw asSftpError(error, `removing the directory ${quotePath(path)}`);
+        throw toSftpError(error, `removing the directory ${quotePath(path)}`);
       }
     },
 
     readText: (path) =>
-      orAbsent(undefined, 'reading', path, () =>
-        readRegular(sftp, path, async (handle, size) => {
+      ignoreRemoteAbsence(undefined, 'reading', path, () =>
+        withRemoteFile(sftp, path, async (handle, size) => {
           if (size > MAX_TEXT_BYTES)
             throw new SyncMediaError(
               'TRANSFER_FAILED',
               `reading ${quotePath(path)}: it is larger than ${String(MAX_TEXT_BYTES)} bytes.`,
             );
           const parts: Buffer[] = [];
-          for await (const bytes of readRemote(sftp, handle, size)) parts.push(bytes);
+          for await (const bytes of readRemoteFile(sftp, handle, size)) parts.push(bytes);
           return Buffer.concat(parts).toString();
         }),
       ),
@@ -202,8 +205,8 @@ export function remoteDisk(sftp: Sftp): Disk {
       try {
         const handle = await sftp.open(path, 'wx', mode);
         created = true;
-        // Closed exactly once, whatever the answer: the server may reuse the number of a closed
-        // handle for another file.
+        // Closed exactly once, regardless of the answer: the server may reuse the number of a
+        // closed handle for another file.
         const written = await writeTo(handle, content, mode).then(
           () => undefined,
           (error: unknown) => ({ error }),
@@ -215,27 +218,27 @@ export function remoteDisk(sftp: Sftp): Disk {
         const failed = written ?? closed;
         if (failed) throw failed.error;
       } catch (error) {
-        const told = await fail(error, 'writing', path).catch((found: unknown) => found);
+        const diskError = await fail(error, 'writing', path).catch((found: unknown) => found);
         // Half a file under a new name belongs to nobody. A file that was there before is not
         // ours to remove.
         if (created) await sftp.remove(path).catch(() => undefined);
-        throw told;
+        throw diskError;
       }
     },
 
     hash: (path, limit) =>
-      orAbsent(undefined, 'reading', path, () =>
-        readRegular(sftp, path, async (handle, size) => {
+      ignoreRemoteAbsence(undefined, 'reading', path, () =>
+        withRemoteFile(sftp, path, async (handle, size) => {
           if (size > limit) return undefined;
           const hash = createHash('sha256');
-          for await (const bytes of readRemote(sftp, handle, size)) hash.update(bytes);
+          for await (const bytes of readRemoteFile(sftp, handle, size)) hash.update(bytes);
           return hash.digest('hex');
         }),
       ),
   };
 }
 
-export function toDiskStat(stats: Stats): DiskStat {
+export function toRemoteDiskStat(stats: Stats): DiskStat {
   const kind = stats.isFile()
     ? 'file'
     : stats.isDirectory()
@@ -256,16 +259,16 @@ export function toDiskStat(stats: Stats): DiskStat {
 /**
  * Throws the error of a failed write. A second request distinguishes a full disk. Never returns.
  */
-export async function failWriting(
+export async function throwWriteError(
   sftp: Sftp,
   error: unknown,
   doing: string,
   path: string,
 ): Promise<never> {
-  const told = asSftpError(error, `${doing} ${quotePath(path)}`);
-  if (statusOf(error) !== status.FAILURE) throw told;
+  const diskError = toSftpError(error, `${doing} ${quotePath(path)}`);
+  if (getSftpStatus(error) !== sftpStatus.FAILURE) throw diskError;
   const free = await sftp.freeBytes(posix.dirname(path));
-  if (free === undefined || free >= FULL_BELOW) throw told;
+  if (free === undefined || free >= FULL_BELOW) throw diskError;
   throw new SyncMediaError(
     'DISK_FULL',
     `${doing} ${quotePath(path)}: no space is left on the disk.`,
@@ -273,7 +276,7 @@ export async function failWriting(
   );
 }
 
-async function listNames(sftp: Sftp, path: string): Promise<string[]> {
+async function listRemoteNames(sftp: Sftp, path: string): Promise<string[]> {
   const handle = await sftp.openDirectory(path);
   const names: string[] = [];
   let bytes = 0;
@@ -285,7 +288,7 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
             `coming to an end`,
         );
       const entries = await sftp.readDirectory(handle).catch((error: unknown) => {
-        if (statusOf(error) === status.EOF) return undefined;
+        if (getSftpStatus(error) === sftpStatus.EOF) return undefined;
         throw error;
       });
       if (entries === undefined) return names;
@@ -302,7 +305,7 @@ async function listNames(sftp: Sftp, path: string): Promise<string[]> {
 /**
  * Reads a regular file only: SFTP opens whatever is there, and opening a FIFO would never return.
  */
-async function readRegular<T>(
+async function withRemoteFile<T>(
   sftp: Sftp,
   path: string,
   read: (handle: Buffer, size: number) => Promise<T>,
@@ -320,7 +323,7 @@ async function readRegular<T>(
   }
 }
 
-async function orAbsent<T, A>(
+async function ignoreRemoteAbsence<T, A>(
   absent: A,
   doing: string,
   path: string,
@@ -330,8 +333,11 @@ async function orAbsent<T, A>(
     return await run();
   } catch (error) {
     // OpenSSH answers BAD_MESSAGE for a name that is too long to exist.
-    if (statusOf(error) === status.NO_SUCH_FILE || statusOf(error) === status.BAD_MESSAGE)
+    if (
+      getSftpStatus(error) === sftpStatus.NO_SUCH_FILE ||
+      getSftpStatus(error) === sftpStatus.BAD_MESSAGE
+    )
       return absent;
-    throw asSftpError(error, `${doing} ${quotePath(path)}`);
+    throw toSftpError(error, `${doing} ${quotePath(path)}`);
   }
 }

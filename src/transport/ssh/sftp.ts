@@ -1,9 +1,9 @@
 import type { FileEntryWithStats, InputAttributes, SFTPWrapper, Stats } from 'ssh2';
-import { hasCode, SyncMediaError } from '../../model/errors.js';
-import { asSftpError } from './sftp-errors.js';
+import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
+import { toSftpError } from './sftp-errors.js';
 
-type Answer<T> = (error: Error | null | undefined, value: T) => void;
-type Done = (error?: Error | null) => void;
+type SftpCallback<T> = (error: Error | null | undefined, value: T) => void;
+type SftpDone = (error?: Error | null) => void;
 
 /**
  * The SFTP requests that we use, as promises, each with a timeout. They reject with the server's
@@ -13,8 +13,8 @@ type Done = (error?: Error | null) => void;
 export class Sftp {
   private closed = false;
   /** Why we ended the connection. All requests on it fail with this error. */
-  private ended: SyncMediaError | undefined;
-  private replaces: Promise<boolean> | undefined;
+  private endError: SyncMediaError | undefined;
+  private canReplaceResult: Promise<boolean> | undefined;
 
   /**
    * @param timeoutMs for one answer
@@ -33,103 +33,103 @@ export class Sftp {
   }
 
   lstat(path: string): Promise<Stats> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.lstat(path, done);
     });
   }
   stat(path: string): Promise<Stats> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.stat(path, done);
     });
   }
   realPath(path: string): Promise<string> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.realpath(path, done);
     });
   }
   openDirectory(path: string): Promise<Buffer> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.opendir(path, done);
     });
   }
   readDirectory(handle: Buffer): Promise<FileEntryWithStats[]> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.readdir(handle, done);
     });
   }
   makeDirectory(path: string, mode: number): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.mkdir(path, { mode }, done);
     });
   }
   removeDirectory(path: string): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.rmdir(path, done);
     });
   }
   remove(path: string): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.unlink(path, done);
     });
   }
   chmod(path: string, mode: number): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.chmod(path, mode, done);
     });
   }
   link(from: string, to: string): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.ext_openssh_hardlink(from, to, done);
     });
   }
   /** Renames a file and replaces nothing. */
   renameToFree(from: string, to: string): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.rename(from, to, done);
     });
   }
   /** Renames a file and replaces one at `to`. */
   rename(from: string, to: string): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.ext_openssh_rename(from, to, done);
     });
   }
 
   open(path: string, flags: 'r' | 'wx', mode?: number): Promise<Buffer> {
-    return this.ask((done) => {
+    return this.request((done) => {
       if (mode === undefined) this.wrapper.open(path, flags, done);
       else this.wrapper.open(path, flags, { mode }, done);
     });
   }
 
   fstat(handle: Buffer): Promise<Stats> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.fstat(handle, done);
     });
   }
   setAttributes(handle: Buffer, attributes: InputAttributes): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.fsetstat(handle, attributes, done);
     });
   }
   flush(handle: Buffer): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.ext_openssh_fsync(handle, done);
     });
   }
   close(handle: Buffer): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.close(handle, done);
     });
   }
   write(handle: Buffer, bytes: Buffer, position: number): Promise<void> {
-    return this.tell((done) => {
+    return this.requestDone((done) => {
       this.wrapper.write(handle, bytes, 0, bytes.length, position, done);
     });
   }
   /** Returns how many bytes were read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {
-    return this.ask((done) => {
+    return this.request((done) => {
       this.wrapper.read(handle, into, 0, into.length, position, done);
     });
   }
@@ -140,7 +140,7 @@ export class Sftp {
    */
   async freeBytes(path: string): Promise<number | undefined> {
     try {
-      const answer = await this.ask<unknown>((done) => {
+      const answer = await this.request<unknown>((done) => {
         this.wrapper.ext_openssh_statvfs(path, done);
       });
       const {
@@ -161,11 +161,11 @@ export class Sftp {
   /** Whether a rename there can replace a file. Asked once. */
   canReplace(): Promise<boolean> {
     // Both names are invalid. A server that knows the request says so.
-    this.replaces ??= this.rename('', '').then(
+    this.canReplaceResult ??= this.rename('', '').then(
       () => true,
-      (error: unknown) => !hasCode(error, 'NO_SFTP'),
+      (error: unknown) => !hasErrorCode(error, 'NO_SFTP'),
     );
-    return this.replaces;
+    return this.canReplaceResult;
   }
 
   /**
@@ -183,24 +183,24 @@ export class Sftp {
   }
 
   private end(why: SyncMediaError): SyncMediaError {
-    this.ended ??= why;
+    this.endError ??= why;
     this.hooks.endConnection();
-    return this.ended;
+    return this.endError;
   }
 
-  private tell(request: (done: Done) => void): Promise<void> {
-    return this.ask<void>((done) => {
+  private requestDone(request: (done: SftpDone) => void): Promise<void> {
+    return this.request<void>((done) => {
       request((error) => {
         done(error, undefined);
       });
     });
   }
 
-  private ask<T>(request: (done: Answer<T>) => void): Promise<T> {
+  private request<T>(request: (done: SftpCallback<T>) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.closed) {
         reject(
-          this.ended ??
+          this.endError ??
             new SyncMediaError('HOST_UNREACHABLE', `The connection to ${this.host} broke.`),
         );
         return;
@@ -219,7 +219,7 @@ export class Sftp {
         this.hooks.beforeRequest();
         request((error, value) => {
           clearTimeout(timer);
-          if (error) reject(this.ended ?? error);
+          if (error) reject(this.endError ?? error);
           else resolve(value);
         });
       } catch (error) {
@@ -232,7 +232,7 @@ export class Sftp {
                 `The SFTP server of ${this.host} lacks an extension of OpenSSH's that is needed.`,
                 { cause: error },
               )
-            : asSftpError(error, this.host),
+            : toSftpError(error, this.host),
         );
       }
     });

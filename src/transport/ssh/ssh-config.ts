@@ -3,8 +3,8 @@ import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SyncMediaError } from '../../model/errors.js';
-import { validateAddress, type Address } from './address.js';
-import { algorithmsOf, pinsOf } from './host-key.js';
+import { validateAddress, type SshAddress } from './address.js';
+import { listHostKeyAlgorithms, parsePinnedKeys } from './host-key.js';
 
 export interface SshConfigSettings {
   readonly stateDir: string;
@@ -35,7 +35,7 @@ export class SshConfig {
   /**
    * Part of the names of this process's masters. The process ends these, and never another one's.
    */
-  private readonly mine = randomBytes(4).toString('hex');
+  private readonly processTag = randomBytes(4).toString('hex');
   private controlDir: Promise<string> | undefined;
 
   constructor(private readonly settings: SshConfigSettings) {
@@ -48,33 +48,40 @@ export class SshConfig {
    * @throws BAD_OPTION for a row that no config may hold; HOST_KEY_MISMATCH without pinned keys;
    *   BAD_KEY without an identity
    */
-  async write(address: Address): Promise<SshTarget> {
+  async write(address: SshAddress): Promise<SshTarget> {
     validateAddress(address);
-    const pins = pinsOf(address);
+    const pinnedKeys = parsePinnedKeys(address);
     const alias = `host-${address.id}`;
     const dir = join(this.settings.stateDir, 'ssh');
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await chmod(dir, 0o700);
     const configFile = join(dir, `${alias}.config`);
     const knownHosts = join(dir, `${alias}.known_hosts`);
-    const known = pins
+    const known = pinnedKeys
       .map(({ type, blob }) => `${alias} ${type} ${blob.toString('base64')}\n`)
       .join('');
-    await replaceFile(knownHosts, known);
-    await replaceFile(configFile, this.render(address, alias, knownHosts, algorithmsOf(pins)));
+    await replaceConfigFile(knownHosts, known);
+    await replaceConfigFile(
+      configFile,
+      this.render(address, alias, knownHosts, listHostKeyAlgorithms(pinnedKeys)),
+    );
     // Another key, address or pin needs another master. An open one would continue with the old
     // values.
-    const identity = await readIdentity(this.settings.identityFile);
-    const what = [alias, address.url, address.sshPort, address.username, known, identity].join(
+    const identity = await hashIdentity(this.settings.identityFile);
+    const masterKey = [alias, address.url, address.sshPort, address.username, known, identity].join(
       '\n',
     );
-    const name = createHash('sha256').update(what).digest('hex').slice(0, 16);
+    const name = createHash('sha256').update(masterKey).digest('hex').slice(0, 16);
     this.controlDir ??= prepareControlDir(dir);
-    return { alias, configFile, controlPath: join(await this.controlDir, `${this.mine}-${name}`) };
+    return {
+      alias,
+      configFile,
+      controlPath: join(await this.controlDir, `${this.processTag}-${name}`),
+    };
   }
 
   private render(
-    address: Address,
+    address: SshAddress,
     alias: string,
     knownHosts: string,
     hostKeyAlgorithms: readonly string[],
@@ -139,7 +146,7 @@ async function prepareControlDir(dir: string): Promise<string> {
   );
 }
 
-async function readIdentity(identityFile: string): Promise<string> {
+async function hashIdentity(identityFile: string): Promise<string> {
   try {
     return createHash('sha256')
       .update(await readFile(identityFile))
@@ -155,7 +162,7 @@ async function readIdentity(identityFile: string): Promise<string> {
 }
 
 /** Replaces a file atomically, if its content differs. */
-async function replaceFile(path: string, content: string): Promise<void> {
+async function replaceConfigFile(path: string, content: string): Promise<void> {
   if ((await readFile(path, 'utf8').catch(() => undefined)) === content) return;
   const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
   try {

@@ -1,6 +1,6 @@
-import type { Address } from './address.js';
-import { Connections } from './connections.js';
-import { Masters } from './masters.js';
+import type { SshAddress } from './address.js';
+import { SshConnections } from './connections.js';
+import { SshMasters } from './masters.js';
 import { SshConfig, type SshTarget } from './ssh-config.js';
 
 export interface SshSettings {
@@ -18,18 +18,18 @@ export interface SshSettings {
  * closes it.
  */
 export class Ssh {
-  readonly connections: Connections;
+  readonly connections: SshConnections;
   private readonly config: SshConfig;
-  private readonly masters = new Masters();
+  private readonly masters = new SshMasters();
 
   /** @throws BAD_STATE if a path cannot be passed to ssh */
   constructor(settings: SshSettings) {
     this.config = new SshConfig(settings);
-    this.connections = new Connections(settings);
+    this.connections = new SshConnections(settings);
   }
 
   /** Returns how rsync's ssh reaches this host. Throws as `SshConfig.write`. */
-  async target(address: Address): Promise<SshTarget> {
+  async target(address: SshAddress): Promise<SshTarget> {
     const target = await this.config.write(address);
     this.masters.add(target);
     return target;

@@ -23,7 +23,7 @@ export async function findDifferences(
     const host = hosts[i];
     if (!host) continue;
     const on = `on ${nameOf(i)}`,
-      sees = async (area?: 'aside' | 'trash' | 'conflicts'): Promise<string> =>
+      sees = async (area?: 'replaced' | 'trash' | 'conflicts'): Promise<string> =>
         describe(
           (await host.contents(path, area)).reduce(
             (set, { content }) => set | bit(contentIn(content)),
@@ -35,7 +35,7 @@ export async function findDifferences(
       own.aside,
     );
     compare(`the file ${on}`, await sees(), describe(own.disk ? bit(own.disk) : 0));
-    compare(`aside ${on}`, await sees('aside'), describe(aside));
+    compare(`aside ${on}`, await sees('replaced'), describe(aside));
     compare(`conflicts ${on}`, await sees('conflicts'), describe(own.conflicts));
     compare(`trash ${on}`, await sees('trash'), describe(own.trash | own.grave));
   }
@@ -67,21 +67,21 @@ async function describeEntry(state: State, ledger: Ledger, path: Path): Promise<
 
 type Told = Pick<
   import('../../../src/model/words.js').Entry,
-  'kind' | 'facts' | 'superseded' | 'sender' | 'adoptable' | 'heldBy' | 'owed'
+  'kind' | 'info' | 'superseded' | 'origin' | 'orphaned' | 'heldBy' | 'pending'
 >;
 
 function tell(
-  { kind, facts, superseded, sender, adoptable, heldBy, owed }: Told,
+  { kind, info: facts, superseded, origin: sender, orphaned: adoptable, heldBy, pending }: Told,
   contentOfHash: (sha256: string | undefined) => number,
 ): string {
   const list = (hosts: readonly string[]): string =>
     hostIds.filter((id) => hosts.includes(id)).join('');
   const old = superseded
-    .map((one) => `${nameOfContent(contentOfHash(one.sha256))}${one.lost ? ' (lost)' : ''}`)
+    .map((one) => `${nameOfContent(contentOfHash(one.sha256))}${one.conflicting ? ' (lost)' : ''}`)
     .join(', ');
   return (
     `${kind} ${nameOfContent(contentOfHash(facts?.sha256))}, sender ` +
-    `${sender}${adoptable ? ' (adoptable)' : ''}, held {${list(heldBy)}}, owed {${list(owed)}}, ` +
+    `${sender}${adoptable ? ' (adoptable)' : ''}, held {${list(heldBy)}}, owed {${list(pending)}}, ` +
     `superseded {${old}}`
   );
 }

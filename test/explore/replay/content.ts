@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Seen } from '../../../src/model/words.js';
+import type { LocalFileInfo } from '../../../src/model/words.js';
 import { redate } from '../decisions.js';
 import type { Content, State } from '../state.js';
 
@@ -20,7 +20,12 @@ export function hashOf(state: State, content: Content): string {
  * Size and second as the explorer has them, the second of the host that has given the file another
  * date; milliseconds where its `dated` says that nothing was dropped on the way.
  */
-export function factsOf(state: State, content: Content, dated: boolean, redated = 0): Seen {
+export function factsOf(
+  state: State,
+  content: Content,
+  dated: boolean,
+  redated = 0,
+): LocalFileInfo {
   return {
     size: sizeOf(state, content),
     mtime: redated * redate + 1_000 + likeOf(state, content),

@@ -1,14 +1,14 @@
-import { createJudging } from '../../../src/replication/resolve-replaced.js';
-import type { JudgeAt } from '../../../src/transport/options.js';
+import { createReplacedFileResolver } from '../../../src/replication/resolve-replaced.js';
+import type { CreateResolver } from '../../../src/transport/options.js';
 import { OwnDisk } from '../../../src/replication/own-disk.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
 import type { Transition } from '../../../src/decisions/transitions.js';
 import type { Disk } from '../../../src/replica/disk.js';
-import type { Place } from '../../../src/replica/areas.js';
+import type { SyncDirLocation } from '../../../src/replica/areas.js';
 import type { Channels } from '../../../src/transport/ssh/channels.js';
-import type { Connection } from '../../../src/transport/ssh/connection.js';
+import type { SshConnection } from '../../../src/transport/ssh/connection.js';
 import type { Ssh } from '../../../src/transport/ssh/ssh.js';
-import type { Entry, Host, Path, Seen, SyncDir } from '../../../src/model/words.js';
+import type { Entry, Host, Path, LocalFileInfo, SyncDir } from '../../../src/model/words.js';
 import { findTask, noteAside, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;
@@ -55,14 +55,14 @@ export function gateLedger(ledger: Ledger): Ledger {
         case 'replace':
           return 'write';
         // That the content was compared is no step of its own.
-        case 'change':
+        case 'writeTransition':
           return isOnlyStamp(args[1] as Transition)
             ? undefined
             : task.isLanding
               ? 'settle'
               : 'write';
-        case 'holdMany':
-        case 'changeNow':
+        case 'markManyHeld':
+        case 'transitionLatest':
           return 'settle';
         default:
           return undefined;
@@ -70,13 +70,14 @@ export function gateLedger(ledger: Ledger): Ledger {
     },
     (name, answer, task) => {
       if (['read', 'readMany'].includes(name)) task.hasRead = true;
-      if (['insert', 'replace', 'change'].includes(name)) task.hasWritten = answer === true;
+      if (['insert', 'replace', 'writeTransition'].includes(name))
+        task.hasWritten = answer === true;
     },
   );
 }
 
-function isOnlyStamp({ stamp, heldBy, owed, blocked }: Transition): boolean {
-  return stamp !== undefined && !heldBy && !owed && !blocked;
+function isOnlyStamp({ stamp, heldBy, pending, blocked }: Transition): boolean {
+  return stamp !== undefined && !heldBy && !pending && !blocked;
 }
 
 /**
@@ -105,26 +106,26 @@ export function gateDisk(disk: Disk): Disk {
 }
 
 /** What is judged waits before the entry is read, and before the verdict is carried out. */
-export function gateJudging(ledger: Ledger, hosts: () => readonly Host[]): JudgeAt {
+export function gateJudging(ledger: Ledger, hosts: () => readonly Host[]): CreateResolver {
   const read = async (path: Path): Promise<Entry | undefined> => {
     await pass('judge');
     return ledger.read(path);
   };
-  const judging = createJudging({ read }, { all: hosts });
+  const judging = createReplacedFileResolver({ read }, { all: hosts });
   return (at, sentTo) => {
     const judge = judging(at, sentTo);
     return async (...about) => {
-      const verdict = await judge(...about);
+      const resolution = await judge(...about);
       await pass('carry out');
-      return verdict;
+      return resolution;
     };
   };
 }
 
 /** Connections whose disk waits; and rsync waits before it begins, since its rename cannot. */
 export function gateSsh(ssh: Ssh): Ssh {
-  const gated = new WeakMap<Connection, Connection>();
-  const gateConnection = (connection: Connection): Connection => {
+  const gated = new WeakMap<SshConnection, SshConnection>();
+  const gateConnection = (connection: SshConnection): SshConnection => {
     const known = gated.get(connection);
     if (known) return known;
     const disk = gateDisk(connection.disk);
@@ -149,12 +150,12 @@ export function gateSsh(ssh: Ssh): Ssh {
     gated.set(connection, made);
     return made;
   };
-  const take: Ssh['connections']['take'] = async (address) => {
-    const { connection, release } = await ssh.connections.take(address);
+  const take: Ssh['connections']['acquire'] = async (address) => {
+    const { connection, release } = await ssh.connections.acquire(address);
     return { connection: gateConnection(connection), release };
   };
   const connections = new Proxy(ssh.connections, {
-    get: (target, name) => (name === 'take' ? take : bind(target, Reflect.get(target, name))),
+    get: (target, name) => (name === 'acquire' ? take : bind(target, Reflect.get(target, name))),
   });
   const target: Ssh['target'] = async (address) => {
     const task = findTask();
@@ -178,7 +179,7 @@ function bind(target: object, value: unknown): unknown {
 
 /** This host's own disk: what a fold sees, restores and moves to the trash waits. */
 export class GatedOwnDisk extends OwnDisk {
-  override async observe(path: Path): Promise<Seen | undefined> {
+  override async observe(path: Path): Promise<LocalFileInfo | undefined> {
     const task = findTask();
     // A file that was named may be looked at once before its entry is read, in case it is a new
     // one; ours are too old to be.
@@ -186,22 +187,22 @@ export class GatedOwnDisk extends OwnDisk {
     return super.observe(path);
   }
 
-  override async restore(entry: Entry, ownCopy: string): Promise<boolean> {
+  override async restoreOwnCopy(entry: Entry, ownCopy: string): Promise<boolean> {
     await this.beginLanding();
-    return super.restore(entry, ownCopy);
+    return super.restoreOwnCopy(entry, ownCopy);
   }
 
-  override async putBack(entry: Entry, uncaptured: string): Promise<void> {
+  override async putBackUncaptured(entry: Entry, uncaptured: string): Promise<void> {
     await this.beginLanding();
-    await super.putBack(entry, uncaptured);
+    await super.putBackUncaptured(entry, uncaptured);
   }
 
-  override async takeBack(path: Path, taken: string): Promise<void> {
+  override async putBackRemoved(path: Path, taken: string): Promise<void> {
     await pass('write');
-    await super.takeBack(path, taken);
+    await super.putBackRemoved(path, taken);
   }
 
-  override async redate(entry: Entry, seen: Seen): Promise<void> {
+  override async redate(entry: Entry, seen: LocalFileInfo): Promise<void> {
     await pass('write');
     await super.redate(entry, seen);
   }
@@ -211,8 +212,8 @@ export class GatedOwnDisk extends OwnDisk {
     await super.moveToTrash(path);
   }
 
-  override place(dir: SyncDir): Place {
-    const place = super.place(dir);
+  override locateDir(dir: SyncDir): SyncDirLocation {
+    const place = super.locateDir(dir);
     return { ...place, disk: gateDisk(place.disk) };
   }
 

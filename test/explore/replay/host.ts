@@ -2,27 +2,27 @@ import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from '
 import { dirname, join } from 'node:path';
 import type { Backend } from '../../../src/transport/backend.js';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
-import { Deleting } from '../../../src/leader/jobs/deletes.js';
-import { Lane } from '../../../src/replication/delivery-queue.js';
+import { Deletes } from '../../../src/leader/jobs/deletes.js';
+import { DeliveryQueue } from '../../../src/replication/delivery-queue.js';
 import { EventBus } from '../../../src/model/events.js';
-import { Fold } from '../../../src/ledger/reconcile-path.js';
+import { PathReconciler } from '../../../src/ledger/reconcile-path.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
-import { Settler } from '../../../src/ledger/acknowledge.js';
+import { Acknowledger } from '../../../src/ledger/acknowledge.js';
 import { defaultTuning } from '../../../src/config/config.js';
 import { areas, prepareAreas } from '../../../src/replica/areas.js';
-import { localDisk } from '../../../src/replica/node-disk.js';
+import { nodeDisk } from '../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../src/replica/marker.js';
 import { TmpFolders } from '../../../src/replica/tmp-folders.js';
-import { Root } from '../../../src/replica/replica.js';
+import { Replica } from '../../../src/replica/replica.js';
 import { SyncDirs } from '../../../src/replica/sync-dirs.js';
 import {
-  openPlace,
-  openSource,
-  receive,
-  type Receiver,
+  openReplicaDir,
+  openHeldFile,
+  receiveFile,
+  type ReceiveContext,
 } from '../../../src/serving/receive-file.js';
 import { Ssh } from '../../../src/transport/ssh/ssh.js';
-import type { Entry, Facts, Host, HostId, Path, SyncDir } from '../../../src/model/words.js';
+import type { Entry, FileInfo, Host, HostId, Path, SyncDir } from '../../../src/model/words.js';
 import type { TestHost } from '../../harness/sshd.js';
 import { photos } from '../../ledger/site.js';
 import { gateDisk, gateJudging, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
@@ -47,11 +47,11 @@ export interface Surroundings {
  */
 export class ReplayHost {
   readonly disk: GatedOwnDisk;
-  readonly fold: Fold;
-  readonly deleting: Deleting;
+  readonly fold: PathReconciler;
+  readonly deleting: Deletes;
   private readonly ledger: Ledger;
   private readonly judgeAt: ReturnType<typeof gateJudging>;
-  private readonly root: Root;
+  private readonly root: Replica;
   private readonly backends: Record<'sftp' | 'rsync', Backend>;
   private readonly never = new AbortController();
 
@@ -64,7 +64,7 @@ export class ReplayHost {
     const ledger = (this.ledger = gateLedger(plainLedger));
     const events = new EventBus();
     this.judgeAt = gateJudging(plainLedger, () => around.hosts());
-    this.root = new Root(ssh.root, () => dirs, { me: () => id });
+    this.root = new Replica(ssh.root, () => dirs, { me: () => id });
     this.disk = new GatedOwnDisk(
       this.root,
       ssh.root,
@@ -74,39 +74,39 @@ export class ReplayHost {
       defaultTuning.leftoverMs,
     );
     const wantedBy = (): HostId[] => around.wantedBy(id);
-    this.fold = new Fold({
+    this.fold = new PathReconciler({
       ledger,
       disk: this.disk,
       me: id,
       events,
-      wantedBy,
+      listReceivers: wantedBy,
       isReady: () => around.isReady(id),
       areRemovalsHalted: () => false,
-      awaitedMs: 0,
+      awaitSaveMs: 0,
       isCaptured: () => Promise.resolve(around.isAwaited(id)),
       isReferenced: () => Promise.resolve(around.isNamed()),
     });
-    this.deleting = new Deleting({
+    this.deleting = new Deletes({
       ledger,
       disk: this.disk,
       me: id,
       events,
       candidateMs: defaultTuning.candidateMs,
-      dirOf: () => uploads,
-      wantedBy,
-      fold: (paths) => this.fold.paths(paths, { why: 'named' }),
+      findSyncDir: () => uploads,
+      listReceivers: wantedBy,
+      reconcilePaths: (paths) => this.fold.reconcilePaths(paths, { why: 'named' }),
       findNamed: (paths) =>
-        Promise.resolve({ named: new Set(around.isNamed() ? paths : []), unjudged: new Map() }),
+        Promise.resolve({ named: new Set(around.isNamed() ? paths : []), undetermined: new Map() }),
       isHalted: () => false,
-      decided: () => undefined,
+      findDecision: () => undefined,
       halt: () => Promise.resolve(),
     });
     const backend = (smallFileLimit: number): Backend =>
       createRsyncBackend({
-        root: this.root,
+        replica: this.root,
         dirs: () => dirs,
         self: id,
-        judgeAt: this.judgeAt,
+        createResolver: this.judgeAt,
         timeoutMs: 20_000,
         bandwidthLimit: undefined,
         chmod: 'F644',
@@ -130,8 +130,8 @@ export class ReplayHost {
   async prepare(): Promise<void> {
     const dirPath = join(this.ssh.root, uploads.path);
     await mkdir(dirPath, { recursive: true });
-    await writeMarker(localDisk, dirPath, this.id, uploads.path);
-    await prepareAreas({ disk: localDisk, dirPath, dir: uploads.path });
+    await writeMarker(nodeDisk, dirPath, this.id, uploads.path);
+    await prepareAreas({ disk: nodeDisk, dirPath, dir: uploads.path });
   }
 
   async close(): Promise<void> {
@@ -143,7 +143,7 @@ export class ReplayHost {
   async write(
     path: Path,
     content: string,
-    facts: Facts & { readonly nanos: number },
+    facts: FileInfo & { readonly nanos: number },
   ): Promise<void> {
     const unfinished = join(this.ssh.root, 'upload'),
       time = facts.mtime + facts.nanos / 1e9;
@@ -167,13 +167,13 @@ export class ReplayHost {
     const dir = join(this.ssh.root, uploads.path),
       rest = path.slice(uploads.path.length + 1);
     await mkdir(dirname(join(dir, areas.trash, aside, rest)), { recursive: true });
-    await rename(join(dir, areas.aside, aside, rest), join(dir, areas.trash, aside, rest));
+    await rename(join(dir, areas.replaced, aside, rest), join(dir, areas.trash, aside, rest));
   }
 
   /** The contents at the path, or below an area of `.syncmedia` for that path. */
   async contents(
     path: Path,
-    area?: 'aside' | 'trash' | 'conflicts',
+    area?: 'replaced' | 'trash' | 'conflicts',
   ): Promise<{ content: string; name: string }[]> {
     const dir = join(this.ssh.root, uploads.path),
       rest = path.slice(uploads.path.length + 1);
@@ -200,11 +200,11 @@ export class ReplayHost {
       end = resolve;
     });
     const backend = this.backends[task?.about.via ?? 'sftp'];
-    const lane = new Lane(to, {
+    const lane = new DeliveryQueue(to, {
       ledger,
       events,
       me,
-      settler: new Settler(ledger, events),
+      acknowledger: new Acknowledger(ledger, events),
       tuning: { ...defaultTuning, captureDueMs: 0 },
       backend: Object.assign(Object.create(backend) as Backend, {
         send: (...args: Parameters<Backend['send']>) => {
@@ -212,16 +212,16 @@ export class ReplayHost {
           return backend.send(...args);
         },
       }),
-      host: (id) => this.around.hosts().find((host) => host.id === id),
-      dirOf: () => uploads,
-      isOfOurDirs: () => true,
-      reconcile: () => Promise.reject(new Error('the source is not the version')),
-      askToLook: () => Promise.resolve(),
-      record: () => {
+      findHost: (id) => this.around.hosts().find((host) => host.id === id),
+      findSyncDir: () => uploads,
+      isInOwnDir: () => true,
+      reconcilePaths: () => Promise.reject(new Error('the source is not the version')),
+      requestCheck: () => Promise.resolve(),
+      recordState: () => {
         end();
         return Promise.resolve();
       },
-      landed: () => undefined,
+      notifyReceived: () => undefined,
     });
     const stops = [
       events.on('failed', ({ error }) => {
@@ -249,37 +249,37 @@ export class ReplayHost {
   async fetch(path: Path, from: Host): Promise<void> {
     const entry = await this.ledger.readMany([path]).then((read) => read.get(path)),
       task = findTask();
-    if (entry?.facts === undefined) throw new Error('there is nothing to fetch');
-    const { version, facts } = entry,
-      settler = new Settler(this.ledger, new EventBus());
+    if (entry?.info === undefined) throw new Error('there is nothing to fetch');
+    const { version, info: facts } = entry,
+      acknowledger = new Acknowledger(this.ledger, new EventBus());
     if (task?.about.via === 'rsync') {
       task.isSending = true;
       for await (const outcome of this.backends.rsync.fetch(
         from,
-        [{ do: 'put', path, dir: uploads, version, facts }],
+        [{ do: 'put', path, dir: uploads, version, info: facts }],
         this.never.signal,
       )) {
         if (outcome.result === 'kept') return pass('settle');
         if (outcome.result !== 'delivered') throw new Error(`fetching: ${JSON.stringify(outcome)}`);
-        await settler.settle(path, version, this.id, outcome.sha256);
+        await acknowledger.acknowledge(path, version, this.id, outcome.sha256);
       }
       return;
     }
-    const receiver: Receiver = {
+    const receiver: ReceiveContext = {
       backend: this.backends.sftp,
       root: this.root,
       me: this.id,
       fileMode: 0o644,
       tmpFolders: new TmpFolders(),
     };
-    const place = await openPlace(this.root, uploads),
-      known = entry as Entry & { facts: Facts };
-    const body = await openSource(receiver, from, known, this.never.signal);
+    const place = await openReplicaDir(this.root, uploads),
+      known = entry as Entry & { info: FileInfo };
+    const body = await openHeldFile(receiver, from, known, this.never.signal);
     const received = await (
-      await receive(receiver, { ...place, disk: gateDisk(place.disk) }, known, body)
+      await receiveFile(receiver, { ...place, disk: gateDisk(place.disk) }, known, body)
     ).finish(this.judgeAt(this.id, () => ({ version, ruled: false })));
     if ('error' in received) throw received.error;
-    if (received.kept) return pass('settle');
-    await settler.settle(path, version, this.id, received.sha256);
+    if (received.isOwnFileBack) return pass('settle');
+    await acknowledger.acknowledge(path, version, this.id, received.sha256);
   }
 }

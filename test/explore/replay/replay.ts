@@ -1,8 +1,8 @@
-import { judgeAside } from '../../../src/replica/replaced.js';
-import { hasCode } from '../../../src/model/errors.js';
-import { createJudging } from '../../../src/replication/resolve-replaced.js';
-import type { Host, HostId, Path, Seen } from '../../../src/model/words.js';
-import { safePath } from '../../../src/replica/paths.js';
+import { resolveReplacedFolder } from '../../../src/replica/replaced.js';
+import { hasErrorCode } from '../../../src/model/errors.js';
+import { createReplacedFileResolver } from '../../../src/replication/resolve-replaced.js';
+import type { Host, HostId, Path, LocalFileInfo } from '../../../src/model/words.js';
+import { requireSafePath } from '../../../src/replica/paths.js';
 import { hostIds } from '../decisions.js';
 import { bit, goneHosts, hostOf, type Model } from '../model.js';
 import type { Content, HostIndex, Landing, Look, State } from '../state.js';
@@ -39,7 +39,7 @@ export class Replay {
   private count = 0;
   private readonly looks = new Map<HostIndex, Task>();
   private readonly landings: (Task | undefined)[] = [];
-  private readonly asserted = new Map<HostIndex, Seen>();
+  private readonly asserted = new Map<HostIndex, LocalFileInfo>();
 
   private constructor(private readonly site: ReplaySite) {}
 
@@ -62,7 +62,7 @@ export class Replay {
     const first = steps[0]?.from;
     if (!first) return undefined;
     this.model = model;
-    this.path = safePath(`${uploads.path}/${++this.count}.jpg`);
+    this.path = requireSafePath(`${uploads.path}/${++this.count}.jpg`);
     this.asserted.clear();
     try {
       await this.arrange(first);
@@ -100,13 +100,13 @@ export class Replay {
   private async arrange(state: State): Promise<void> {
     await this.site.database.connection.collection('ledger').deleteMany({});
     const { entry } = this.model.decisions.known(state.entry) ?? {};
-    const { facts } = entry ?? {};
+    const { info: facts } = entry ?? {};
     if (entry && facts) {
       const real = factsOf(state, 1, true);
       await this.site.ledger.insert({
         ...entry,
         path: this.path,
-        facts: { ...real, sha256: hashOf(state, 1) },
+        info: { ...real, sha256: hashOf(state, 1) },
         version: `start ${this.path}`,
         capturedBy: 'A',
       });
@@ -182,11 +182,11 @@ export class Replay {
       const seen = this.asserted.get(index),
         host = this.host(index),
         { path } = this;
-      const asserted = why === 'asserted' && seen ? [{ path, seen }] : undefined;
+      const asserted = why === 'asserted' && seen ? [{ path, info: seen }] : undefined;
       const reached = await task.begin(async () => {
-        if (why === 'left') await host.deleting.look([path], new Date());
+        if (why === 'left') await host.deleting.processCandidates([path], new Date());
         else {
-          const { failed } = await host.fold.each(
+          const { failed } = await host.fold.reconcileEach(
             [path],
             why === 'scan'
               ? { why }
@@ -262,7 +262,7 @@ export class Replay {
   /** The copy that it was to restore is gone: it fails, and is tried again later. */
   private async fail(task: Task): Promise<void> {
     await task.finish();
-    if (!hasCode(task.error, 'TRANSFER_FAILED'))
+    if (!hasErrorCode(task.error, 'TRANSFER_FAILED'))
       throw new Error('its copy is not gone', { cause: task.error });
   }
 
@@ -281,7 +281,7 @@ export class Replay {
       this.landings[i] = undefined;
     }
     const retired = /^([ABC]) is retired/.exec(label)?.[1];
-    if (retired !== undefined) await this.site.ledger.forget(retired);
+    if (retired !== undefined) await this.site.ledger.forgetHost(retired);
   }
 
   // ---- lanes, fetches, landings, leftovers, adoption, joining
@@ -296,7 +296,7 @@ export class Replay {
     if (leftover !== undefined) return this.judgeLeftover(from, to, hostIds.indexOf(leftover));
     if (adopter !== undefined) return this.adopt(from, adopter);
     if (label.includes('is owed what it lacks')) {
-      await this.site.ledger.oweLacking(uploads.path, hostIds[from.hosts.length - 1] ?? '');
+      await this.site.ledger.markLackingPending(uploads.path, hostIds[from.hosts.length - 1] ?? '');
       return;
     }
     const slot = from.landings.findIndex(({ step }, i) => to.landings[i]?.step !== step);
@@ -332,7 +332,7 @@ export class Replay {
   private async removeSpares(state: State, { to, content }: Landing, task: Task): Promise<void> {
     const { trash, grave, aside } = hostOf(state, to),
       host = this.host(to);
-    const find = async (area: 'trash' | 'aside'): Promise<string[]> =>
+    const find = async (area: 'trash' | 'replaced'): Promise<string[]> =>
       (await host.contents(this.path, area))
         .filter((one) => contentIn(one.content) === content)
         .map(({ name }) => name);
@@ -340,7 +340,7 @@ export class Replay {
     if (((trash | grave) & bit(content)) === 0)
       for (const name of inTrash) await host.removeFromTrash(this.path, name);
     else if (inTrash.length === 0 && (aside & bit(content)) === 0)
-      for (const name of await find('aside'))
+      for (const name of await find('replaced'))
         if (!task.asides.has(name)) await host.moveToTrash(this.path, name);
   }
 
@@ -417,10 +417,10 @@ export class Replay {
     const paused = from.landings.find(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
     const content = gone ? Math.log2(gone) : (paused?.moved ?? 0),
       host = this.host(index);
-    const judge = createJudging(this.site.ledger, {
+    const judge = createReplacedFileResolver(this.site.ledger, {
       all: () => this.site.hostRows({ state: () => from, model: () => this.model }),
     })(hostIds[index] ?? '', () => undefined);
-    const place = host.disk.place(uploads);
+    const place = host.disk.locateDir(uploads);
     const owner = from.landings.findIndex(
       ({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0,
     );
@@ -428,19 +428,19 @@ export class Replay {
       gone
         ? this.landings.every((task) => !task?.asides.has(name))
         : this.landings[owner]?.asides.has(name) === true;
-    const found = (await host.contents(this.path, 'aside')).filter(
+    const found = (await host.contents(this.path, 'replaced')).filter(
       (one) => one.content === textOf(from, content) && isIts(one.name),
     );
     if (found.length === 0) throw new Error('nothing is aside');
-    for (const { name } of found) await judgeAside(place, name, 'leftover', judge);
+    for (const { name } of found) await resolveReplacedFolder(place, name, 'leftover', judge);
   }
 
   private async adopt(from: State, me: HostId): Promise<void> {
     const set = goneHosts(this.model, from),
       gone = hostIds.filter((_, i) => (set >> i) & 1);
     const { ledger } = this.site;
-    for (const entry of await ledger.adoptable(me, gone, 500))
-      if (entry.path === this.path) await ledger.adopt(entry, me);
+    for (const entry of await ledger.findOrphaned(me, gone, 500))
+      if (entry.path === this.path) await ledger.takeOver(entry, me);
   }
 }
 

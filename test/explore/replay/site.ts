@@ -1,6 +1,6 @@
-import { nativeCollection } from '../../../src/util/collections.js';
+import { getNativeCollection } from '../../../src/util/collections.js';
 import { Ledger } from '../../../src/ledger/ledger.js';
-import type { Row } from '../../../src/ledger/filters.js';
+import type { LedgerRow } from '../../../src/ledger/filters.js';
 import type { Host, HostId } from '../../../src/model/words.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
@@ -26,7 +26,7 @@ export class ReplaySite {
       for (const host of hosts)
         for (const other of hosts) if (other !== host) await host.trust(other.publicKey);
       const ledger = new Ledger(
-        () => nativeCollection<Row>(database.connection, 'ledger'),
+        () => getNativeCollection<LedgerRow>(database.connection, 'ledger'),
         makeRowReader(database.connection),
       );
       await ledger.ensureIndexes();
@@ -104,9 +104,9 @@ export function rowOf(host: TestHost, id: HostId): Host {
     backend: 'rsync',
     passive: false,
     status: 'approved',
-    lanes: {},
-    sweeps: {},
-    landed: 0,
+    deliveries: {},
+    rescans: {},
+    received: 0,
     halted: {},
     createdAt: now,
     updatedAt: now,

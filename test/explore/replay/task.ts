@@ -40,7 +40,7 @@ export async function pass(point: Point): Promise<void> {
 /** The task that is at work keeps something aside under the name that this path has in it. */
 export function noteAside(path: unknown): void {
   const name =
-    typeof path === 'string' ? /\.syncmedia\/aside\/([0-9a-z-]+)/.exec(path)?.[1] : undefined;
+    typeof path === 'string' ? /\.syncmedia\/replaced\/([0-9a-z-]+)/.exec(path)?.[1] : undefined;
   if (name !== undefined) findTask()?.asides.add(name);
 }
 

@@ -1,23 +1,23 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { nativeCollection } from '../../../src/util/collections.js';
-import { Deleting, type Looked } from '../../../src/leader/jobs/deletes.js';
-import type { Named, Path, SyncDir } from '../../../src/model/words.js';
-import { openSite, photo, photos, type Replica, type Site } from '../../ledger/site.js';
+import { getNativeCollection } from '../../../src/util/collections.js';
+import { Deletes, type CandidatesResult } from '../../../src/leader/jobs/deletes.js';
+import type { NamedPaths, Path, SyncDir } from '../../../src/model/words.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
 
 const path = photo('a.jpg'),
   uploads: SyncDir = { ...photos, onDelete: 'propagate' };
 /** What documents name, as the fold and some tests' searches see it. */
 const named = new Set<Path>();
-let site: Site, own: Replica, other: Replica;
+let site: Site, own: SiteReplica, other: SiteReplica;
 beforeEach(async () => {
   named.clear();
   site = await openSite(['A', 'B']);
   own = await site.replica('A', { named });
   other = await site.replica('B');
   await own.write(path, 'first');
-  await own.fold.paths([path], { why: 'named' });
+  await own.fold.reconcilePaths([path], { why: 'named' });
   await rm(join(own.root, path));
 });
 afterEach(() => site.close());
@@ -29,38 +29,38 @@ afterEach(() => site.close());
 function look(
   meanwhile: () => Promise<unknown> = () => Promise.resolve(),
   {
-    answer = { named: new Set(), unjudged: new Map() },
+    answer = { named: new Set(), undetermined: new Map() },
     since = new Date(),
     halted = false,
-    left = [path],
-  }: { answer?: Named; since?: Date; halted?: boolean; left?: Path[] } = {},
-): Promise<Looked> {
-  const deleting = new Deleting({
+    unreferenced: left = [path],
+  }: { answer?: NamedPaths; since?: Date; halted?: boolean; unreferenced?: Path[] } = {},
+): Promise<CandidatesResult> {
+  const deleting = new Deletes({
     ledger: site.ledger,
     disk: own.disk,
     me: 'A',
     events: site.events,
     candidateMs: 60_000,
-    dirOf: () => uploads,
-    wantedBy: () => ['B'],
-    fold: (paths) => own.fold.paths(paths, { why: 'named' }),
+    findSyncDir: () => uploads,
+    listReceivers: () => ['B'],
+    reconcilePaths: (paths) => own.fold.reconcilePaths(paths, { why: 'named' }),
     findNamed: async () => {
       await meanwhile();
       return answer;
     },
     isHalted: () => halted,
-    decided: () => undefined,
+    findDecision: () => undefined,
     halt: () => Promise.resolve(),
   });
-  return deleting.look(left, since);
+  return deleting.processCandidates(left, since);
 }
 
 test('a file that is gone and that no document names becomes a tombstone', async () => {
-  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], retry: [] });
   expect(await site.ledger.read(path)).toMatchObject({
     kind: 'tombstone',
-    sender: 'A',
-    owed: ['B'],
+    origin: 'A',
+    pending: ['B'],
   });
 });
 
@@ -70,18 +70,18 @@ test(
   async () => {
     const looked = await look(async () => {
       await own.write(path, 'second, of another size');
-      await own.fold.paths([path], { why: 'scan' });
+      await own.fold.reconcilePaths([path], { why: 'scan' });
       await rm(join(own.root, path));
     });
-    expect(looked).toEqual({ entries: [], again: [path], halted: false });
-    expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', facts: { size: 23 } });
-    expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], again: [] });
+    expect(looked).toEqual({ entries: [], retry: [path], halted: false });
+    expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', info: { size: 23 } });
+    expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], retry: [] });
   },
 );
 
 test('a file that the app restores while documents are searched is no delete', async () => {
   const looked = await look(() => own.write(path, 'first'));
-  expect(looked).toEqual({ entries: [], again: [path], halted: false });
+  expect(looked).toEqual({ entries: [], retry: [path], halted: false });
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file' });
 });
 
@@ -95,17 +95,17 @@ test(
       });
     const answer = {
       named: new Set<never>(),
-      unjudged: new Map([[path, 'this process has no model Album']]),
+      undetermined: new Map([[path, 'this process has no model Album']]),
     };
     expect(await look(undefined, { answer })).toEqual({
       entries: [],
-      again: [path],
+      retry: [path],
       halted: false,
     });
     expect(told).toEqual([]);
     expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({
       entries: [],
-      again: [],
+      retry: [],
       halted: false,
     });
     expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
@@ -117,7 +117,7 @@ test('while a person decides no documents are searched', async () => {
   let searches = 0;
   expect(await look(() => Promise.resolve(searches++), { halted: true })).toEqual({
     entries: [],
-    again: [path],
+    retry: [path],
     halted: true,
   });
   expect(searches).toBe(0);
@@ -126,10 +126,10 @@ test('while a person decides no documents are searched', async () => {
 test('what another host saved meanwhile is newer than the delete', async () => {
   const looked = await look(async () => {
     await other.write(path, 'of another host');
-    await other.fold.paths([path], { why: 'named' });
+    await other.fold.reconcilePaths([path], { why: 'named' });
   });
-  expect(looked).toEqual({ entries: [], again: [], halted: false });
-  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', sender: 'B', heldBy: ['B'] });
+  expect(looked).toEqual({ entries: [], retry: [], halted: false });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', origin: 'B', heldBy: ['B'] });
 });
 
 test('a file that is back once its delete is recorded, and that a document names, is the version', async () => {
@@ -140,16 +140,16 @@ test('a file that is back once its delete is recorded, and that a document names
       await own.write(path, version);
       named.add(path);
     },
-    { answer: { named, unjudged: new Map() } },
+    { answer: { named, undetermined: new Map() } },
   );
   expect(looked).toMatchObject({
-    entries: [{ path, kind: 'file', facts: { size: version.length } }],
+    entries: [{ path, kind: 'file', info: { size: version.length } }],
   });
   expect(await site.ledger.read(path)).toMatchObject({
     kind: 'file',
     heldBy: ['A'],
-    owed: ['B'],
-    facts: { size: version.length },
+    pending: ['B'],
+    info: { size: version.length },
   });
 });
 
@@ -158,22 +158,22 @@ test('a file that a document has come to name, and that is not here, is looked f
     async () => {
       if ((await site.ledger.read(path))?.kind === 'tombstone') named.add(path);
     },
-    { answer: { named, unjudged: new Map() } },
+    { answer: { named, undetermined: new Map() } },
   );
   expect(looked.entries).toEqual([]);
   expect(await site.ledger.read(path)).toMatchObject({
     kind: 'file',
     heldBy: [],
-    owed: ['A', 'B'],
-    adoptable: true,
-    facts: { size: 5 },
+    pending: ['A', 'B'],
+    orphaned: true,
+    info: { size: 5 },
   });
 });
 
 /** Saves files, then the app removes them. */
 async function saveAndRemove(paths: readonly Path[]): Promise<void> {
   for (const one of paths) await own.write(one, one);
-  await own.fold.paths(paths, { why: 'named' });
+  await own.fold.reconcilePaths(paths, { why: 'named' });
   for (const one of paths) await rm(join(own.root, one));
 }
 const twelve = (directory: string): Path[] =>
@@ -186,11 +186,14 @@ test(
     const away = twelve('2024'),
       back = twelve('archive');
     await saveAndRemove(away);
-    expect(await look(undefined, { left: away })).toMatchObject({ halted: false, again: [] });
+    expect(await look(undefined, { unreferenced: away })).toMatchObject({
+      halted: false,
+      retry: [],
+    });
     await saveAndRemove(back);
     for (const one of away) await own.write(one, one);
-    const looked = await look(undefined, { left: back });
-    expect(looked).toMatchObject({ halted: false, again: [] });
+    const looked = await look(undefined, { unreferenced: back });
+    expect(looked).toMatchObject({ halted: false, retry: [] });
     expect(looked.entries).toHaveLength(12);
   },
 );
@@ -202,14 +205,20 @@ test(
     const before = twelve('2024'),
       after = twelve('archive');
     await saveAndRemove(before);
-    await look(undefined, { left: before });
+    await look(undefined, { unreferenced: before });
     await saveAndRemove(after);
-    expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
+    expect(await look(undefined, { unreferenced: after })).toMatchObject({
+      halted: true,
+      entries: [],
+    });
     for (const one of before) await own.write(one, one);
-    await nativeCollection(site.database.connection, 'ledger').updateMany(
+    await getNativeCollection(site.database.connection, 'ledger').updateMany(
       { kind: 'tombstone' },
-      { $set: { sender: 'B', heldBy: ['B'], owed: ['A'] } },
+      { $set: { origin: 'B', heldBy: ['B'], pending: ['A'] } },
     );
-    expect(await look(undefined, { left: after })).toMatchObject({ halted: true, entries: [] });
+    expect(await look(undefined, { unreferenced: after })).toMatchObject({
+      halted: true,
+      entries: [],
+    });
   },
 );

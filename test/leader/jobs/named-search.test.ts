@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NamedSearch } from '../../../src/leader/jobs/named-search.js';
-import type { Named, Path } from '../../../src/model/words.js';
+import type { NamedPaths, Path } from '../../../src/model/words.js';
 
 const [a, b, c] = ['uploads/a.jpg', 'uploads/b.jpg', 'uploads/c.jpg'] as [Path, Path, Path];
 
@@ -13,7 +13,7 @@ function makeSearch(): {
   ending: AbortController;
 } {
   const searched: (readonly Path[])[] = [],
-    ends: { resolve(named: Named): void; reject(error: unknown): void }[] = [],
+    ends: { resolve(named: NamedPaths): void; reject(error: unknown): void }[] = [],
     ending = new AbortController();
   const search = new NamedSearch((paths) => {
     searched.push(paths);
@@ -26,7 +26,7 @@ function makeSearch(): {
     searched,
     ending,
     end: (index, named = []) => {
-      ends[index]?.resolve({ named: new Set(named), unjudged: new Map() });
+      ends[index]?.resolve({ named: new Set(named), undetermined: new Map() });
     },
     fail: (index, error) => {
       ends[index]?.reject(error);
@@ -36,8 +36,12 @@ function makeSearch(): {
 
 test('one search answers everyone who asked while another one was under way', async () => {
   const { search, searched, end } = makeSearch();
-  const first = search.ask([a]);
-  const others = [search.ask([a, b]), search.ask([c]), search.ask([b])];
+  const first = search.findNamedPaths([a]);
+  const others = [
+    search.findNamedPaths([a, b]),
+    search.findNamedPaths([c]),
+    search.findNamedPaths([b]),
+  ];
   expect(searched).toEqual([[a]]);
   end(0, [a]);
   expect([...(await first).named]).toEqual([a]);
@@ -48,10 +52,10 @@ test('one search answers everyone who asked while another one was under way', as
 
 test('a search that fails answers those who asked, and the next one is tried', async () => {
   const { search, searched, end, fail } = makeSearch();
-  const first = search.ask([a]);
+  const first = search.findNamedPaths([a]);
   fail(0, new Error('the database is away'));
   await expect(first).rejects.toThrow('the database is away');
-  const second = search.ask([a]);
+  const second = search.findNamedPaths([a]);
   await expect.poll(() => searched.length, { timeout: 10_000 }).toBe(2);
   end(1);
   expect((await second).named.size).toBe(0);
@@ -59,10 +63,10 @@ test('a search that fails answers those who asked, and the next one is tried', a
 
 test('who asks when it has ended is told so, as is who was waiting', async () => {
   const { search, searched, fail, ending } = makeSearch();
-  const asked = [search.ask([a]), search.ask([b])];
+  const asked = [search.findNamedPaths([a]), search.findNamedPaths([b])];
   ending.abort();
   fail(0, new Error('aborted'));
-  for (const one of [...asked, search.ask([c])])
+  for (const one of [...asked, search.findNamedPaths([c])])
     await expect(one).rejects.toMatchObject({ code: 'CANCELLED' });
   expect(searched).toEqual([[a]]);
 });

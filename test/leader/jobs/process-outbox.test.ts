@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { mongo } from 'mongoose';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../../../src/capture/outbox.js';
-import { Deleting } from '../../../src/leader/jobs/deletes.js';
-import { Folding } from '../../../src/leader/jobs/process-outbox.js';
+import { Deletes } from '../../../src/leader/jobs/deletes.js';
+import { OutboxProcessor } from '../../../src/leader/jobs/process-outbox.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
 import { defaultTuning } from '../../../src/config/config.js';
 import type { Capture, Entry, Path } from '../../../src/model/words.js';
 import { until } from '../../harness/wait.js';
 import { makeRowReader } from '../../harness/row-reader.js';
-import { openSite, photo, photos, type Replica, type Site } from '../../ledger/site.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
 
-let site: Site, a: Replica, outbox: Outbox, folding: Folding;
+let site: Site, a: SiteReplica, outbox: Outbox, folding: OutboxProcessor;
 const offered: Entry[] = [],
   swept: Path[] = [];
 let searching: Promise<void>;
@@ -23,31 +23,31 @@ beforeEach(async () => {
   a = await site.replica('A', { awaitedMs: 60_000 });
   outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
   offered.length = swept.length = 0;
-  const deleting = new Deleting({
+  const deleting = new Deletes({
     candidateMs: 10 * 60_000,
     ledger: site.ledger,
     disk: a.disk,
     me: 'A',
     events: site.events,
-    dirOf: () => ({ ...photos, onDelete: 'propagate' }),
-    wantedBy: () => ['B'],
-    fold: (paths) => a.fold.paths(paths, { why: 'named' }),
-    findNamed: () => searching.then(() => ({ named: new Set(), unjudged: new Map() })),
+    findSyncDir: () => ({ ...photos, onDelete: 'propagate' }),
+    listReceivers: () => ['B'],
+    reconcilePaths: (paths) => a.fold.reconcilePaths(paths, { why: 'named' }),
+    findNamed: () => searching.then(() => ({ named: new Set(), undetermined: new Map() })),
     isHalted: () => false,
-    decided: () => undefined,
+    findDecision: () => undefined,
     halt: () => Promise.resolve(),
   });
-  folding = new Folding({
-    fold: a.fold,
-    deleting,
+  folding = new OutboxProcessor({
+    reconciler: a.fold,
+    deletes: deleting,
     outbox,
     events: site.events,
     tuning: defaultTuning,
     me: 'A',
-    offer: (entries) => {
+    enqueue: (entries) => {
       offered.push(...entries);
     },
-    oweSweep: (dir) => {
+    requestRescan: (dir) => {
       swept.push(dir);
       return Promise.resolve();
     },
@@ -70,8 +70,8 @@ function capture(touched: Path[]): Capture {
     host: 'A',
     dueAt: new Date(0),
     touched,
-    left: [],
-    sweep: [{ dir: photos.path, after: 1 }],
+    unreferenced: [],
+    rescan: [{ dir: photos.path, after: 1 }],
   };
 }
 
@@ -101,7 +101,7 @@ test('what cannot be looked at now stays in the outbox, the rest of the document
   await folding.poll();
   await until(() => offered.length === 2 && swept.length === 1);
   await folding.close();
-  const [left] = await outbox.due('A', new Date(Date.now() + 60_000), 10);
+  const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
   expect(left?.touched).toEqual([secret]);
   expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
 });
@@ -112,23 +112,23 @@ test(
   async () => {
     const cat = photo('cat.jpg');
     await a.write(cat, 'first', 1_000);
-    await a.fold.paths([cat], { why: 'named' });
+    await a.fold.reconcilePaths([cat], { why: 'named' });
     await a.write(cat, 'second!', 2_000);
-    await a.fold.paths([cat], { why: 'named' });
-    await site.ledger.hold(await entryOf(cat), ['B']);
-    await site.ledger.owe(cat, ['A']);
+    await a.fold.reconcilePaths([cat], { why: 'named' });
+    await site.ledger.markHeld(await entryOf(cat), ['B']);
+    await site.ledger.markPending(cat, ['A']);
     await a.write(cat, 'first', 1_000);
     const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
     await outbox.insert(waits);
     await folding.poll();
     await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
-    expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], sweep: [] }]);
+    expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], rescan: [] }]);
     expect(offered).toEqual([]);
-    await site.ledger.hold(await entryOf(cat), ['A']);
+    await site.ledger.markHeld(await entryOf(cat), ['A']);
     await outbox.makeDue([waits.id]);
     await folding.poll();
     await until(async () => (await outbox.count()) === 0);
-    expect(offered).toMatchObject([{ path: cat, sender: 'A', facts: { size: 5 } }]);
+    expect(offered).toMatchObject([{ path: cat, origin: 'A', info: { size: 5 } }]);
   },
 );
 
@@ -136,7 +136,7 @@ test('what was handed over right before it closes is folded still', async () => 
   await a.write(photo('a.jpg'), 'a');
   const last = capture([photo('a.jpg')]);
   await outbox.insert(last);
-  folding.hand([last]);
+  folding.enqueue([last]);
   await folding.close();
   expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
   expect(await outbox.count()).toBe(0);
@@ -148,7 +148,7 @@ const fresh = (touched: Path[]): Capture => ({
   dueAt: new Date(Date.now() + 30_000),
 });
 const stored = async (): Promise<Capture[]> =>
-  (await outbox.due('A', new Date(Date.now() + 60_000), 1_000)).sort(
+  (await outbox.findDue('A', new Date(Date.now() + 60_000), 1_000)).sort(
     (x, y) => x.dueAt.getTime() - y.dueAt.getTime(),
   );
 
@@ -159,11 +159,11 @@ test(
     const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
     const [first] = paths;
     for (const path of paths.slice(0, 249)) await a.write(path, path);
-    const captures = paths.map((path) => ({ ...fresh([path]), left: [photo('old.jpg')] }));
+    const captures = paths.map((path) => ({ ...fresh([path]), unreferenced: [photo('old.jpg')] }));
     await outbox.insertAll(captures);
-    await folding.takeOver();
+    await folding.reconcileEarlier();
     expect(offered).toHaveLength(249);
-    expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+    expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
     // Neither the sweep nor the removed file, which the document may still name, is looked at; nor
     // is the capture taken away.
     expect(swept).toEqual([]);
@@ -174,7 +174,7 @@ test(
     await outbox.makeDue([captures[249]!.id]);
     await folding.poll();
     await until(async () => (await stored()).length === 249);
-    expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], owed: ['B'] });
+    expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
     expect(swept).toEqual([photos.path]);
   },
 );
@@ -186,9 +186,9 @@ test('a new leader folds what is due, and what somebody asserted, for good', asy
   await outbox.insert(capture([photo('due.jpg')]));
   await outbox.insert({
     ...fresh([photo('asserted.jpg')]),
-    asserted: [{ path: photo('asserted.jpg'), seen: seen! }],
+    asserted: [{ path: photo('asserted.jpg'), info: seen! }],
   });
-  await folding.takeOver();
+  await folding.reconcileEarlier();
   await until(async () => (await outbox.count()) === 0);
   expect(offered.map(({ path }) => path).sort()).toEqual([photo('asserted.jpg'), photo('due.jpg')]);
 });
@@ -198,13 +198,13 @@ test('what was handed over and is not folded when it closes is due at once', asy
   for (const path of paths) await a.write(path, path);
   const captures = paths.map((path) => fresh([path]));
   await outbox.insertAll(captures);
-  expect(folding.hand(captures)).toBe(true);
+  expect(folding.enqueue(captures)).toBe(true);
   await folding.close();
   const left = await stored();
   expect(left.length).toBeGreaterThan(0);
   expect(left.length + offered.length).toBe(500);
   expect(left.every(({ dueAt }) => dueAt.getTime() === 0)).toBe(true);
-  expect(folding.hand(left)).toBe(false);
+  expect(folding.enqueue(left)).toBe(false);
 });
 
 test('a capture from before the clock was set back is due', async () => {
@@ -235,14 +235,14 @@ test('no fold waits until it is known which documents name a file that was delet
     end = resolve;
   });
   await a.write(photo('gone.jpg'), 'gone');
-  await a.fold.paths([photo('gone.jpg')], { why: 'named' });
+  await a.fold.reconcilePaths([photo('gone.jpg')], { why: 'named' });
   await rm(join(a.root, photo('gone.jpg')));
-  const deleted = { ...capture([]), left: [photo('gone.jpg')] },
+  const deleted = { ...capture([]), unreferenced: [photo('gone.jpg')] },
     saved = capture([photo('a.jpg')]);
   await a.write(photo('a.jpg'), 'a');
   await outbox.insertAll([deleted, saved]);
-  folding.hand([deleted]);
-  folding.hand([saved]);
+  folding.enqueue([deleted]);
+  folding.enqueue([saved]);
   await until(
     async () =>
       (await outbox.count()) === 1 && (await site.ledger.read(photo('a.jpg')))?.kind === 'file',
@@ -265,14 +265,15 @@ test(
       path === secret
         ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
         : hash(path);
-    await outbox.insert({ ...capture([secret]), left: [photo('here.jpg')] });
+    await outbox.insert({ ...capture([secret]), unreferenced: [photo('here.jpg')] });
     await folding.poll();
     await until(
       async () =>
-        (await outbox.due('A', new Date(Date.now() + 60_000), 10))[0]?.leftSince !== undefined,
+        (await outbox.findDue('A', new Date(Date.now() + 60_000), 10))[0]?.unreferencedSince !==
+        undefined,
     );
-    expect(await outbox.due('A', new Date(Date.now() + 60_000), 10)).toMatchObject([
-      { touched: [secret], left: [photo('here.jpg')], sweep: [] },
+    expect(await outbox.findDue('A', new Date(Date.now() + 60_000), 10)).toMatchObject([
+      { touched: [secret], unreferenced: [photo('here.jpg')], rescan: [] },
     ]);
   },
 );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Reload } from '../../../src/leader/jobs/reload.js';
+import { ReloadRunner } from '../../../src/leader/jobs/reload.js';
 import { EventBus } from '../../../src/model/events.js';
 import { until } from '../../harness/wait.js';
 
@@ -7,7 +7,7 @@ type Outcome = { exitCode: number | null; output: string };
 
 async function run(command: readonly string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const reload = new Reload(
+  const reload = new ReloadRunner(
     command,
     new EventBus(),
     (outcome) => {
@@ -16,9 +16,9 @@ async function run(command: readonly string[]): Promise<Outcome[]> {
     },
     1,
   );
-  reload.ask();
+  reload.request();
   await until(() => outcomes.length === 1);
-  reload.ask();
+  reload.request();
   await until(() => outcomes.length === 2);
   await reload.close();
   return outcomes;

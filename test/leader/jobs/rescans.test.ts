@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Sweeping } from '../../../src/leader/jobs/rescans.js';
+import { Rescans } from '../../../src/leader/jobs/rescans.js';
 import { EventBus } from '../../../src/model/events.js';
 import type { Path, SyncDir } from '../../../src/model/words.js';
 import { until } from '../../harness/wait.js';
@@ -8,7 +8,7 @@ const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', 
 
 /** What a host's row has, with a say in when a write is answered. */
 function makeSweeping(): {
-  sweeping: Sweeping;
+  sweeping: Rescans;
   stored: Map<Path, Date>;
   scans: () => number;
   answer: { hold(): void; give(): void; isAsked(): boolean };
@@ -18,10 +18,10 @@ function makeSweeping(): {
     give = (): void => undefined,
     waiting: Promise<void> | undefined,
     asked = false;
-  const sweeping = new Sweeping({
+  const sweeping = new Rescans({
     events: new EventBus(),
-    dirs: () => [dir],
-    owed: () => Promise.resolve({}),
+    listDirs: () => [dir],
+    readDue: () => Promise.resolve({}),
     store: async (path, dueAt) => {
       if (dueAt === undefined) {
         asked = true;
@@ -58,11 +58,11 @@ test('a sweep that is owed while the last one is stored as done is stored, and c
   const { sweeping, stored, scans, answer } = makeSweeping();
   await sweeping.start();
   answer.hold();
-  await sweeping.owe(dir.path, 0);
+  await sweeping.request(dir.path, 0);
   await until(answer.isAsked);
-  const owed = sweeping.owe(dir.path, 0);
+  const pending = sweeping.request(dir.path, 0);
   answer.give();
-  await owed;
+  await pending;
   expect(stored.has(dir.path)).toBe(true);
   await until(() => scans() === 2);
   await until(() => stored.size === 0);

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { adoptOrphans } from '../../../src/leader/jobs/take-over.js';
+import { takeOverOrphaned } from '../../../src/leader/jobs/take-over.js';
 import type { Entry } from '../../../src/model/words.js';
 import { openSite, photo, type Site } from '../../ledger/site.js';
 import { fileEntry, tombstoneEntry } from '../../decisions/entries.js';
 
 const never = new AbortController().signal;
-const failure = { code: 'DISK_FULL', message: 'full', retryable: true, of: 'path' as const };
+const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
 let site: Site;
 beforeEach(async () => {
   site = await openSite(['A', 'B', 'C', 'D']);
@@ -14,16 +14,16 @@ afterEach(() => site.close());
 
 async function insert(name: string, fields: Partial<Entry>, make = fileEntry): Promise<void> {
   await site.ledger.insert(
-    make({ path: photo(name), heldBy: ['A', 'B', 'C'], owed: ['D'], ...fields }),
+    make({ path: photo(name), heldBy: ['A', 'B', 'C'], pending: ['D'], ...fields }),
   );
 }
 async function adopt(me: string, gone: readonly string[]): Promise<string[]> {
   const offered: Entry[] = [];
-  await adoptOrphans(
+  await takeOverOrphaned(
     {
       ledger: site.ledger,
       me,
-      offer: (entries) => {
+      enqueue: (entries) => {
         offered.push(...entries);
       },
     },
@@ -39,18 +39,18 @@ test(
   async () => {
     await insert('owed.jpg', {});
     await insert('blocked.jpg', {
-      owed: [],
+      pending: [],
       blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }],
     });
     await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
-    await insert('done.jpg', { owed: [] });
+    await insert('done.jpg', { pending: [] });
     await insert('not-held.jpg', { heldBy: ['A', 'C'] });
-    await insert('of-another.jpg', { sender: 'C' });
+    await insert('of-another.jpg', { origin: 'C' });
     expect(await adopt('B', ['A'])).toEqual(['blocked.jpg', 'owed.jpg', 'removed.jpg']);
     expect(await site.ledger.read(photo('owed.jpg'))).toMatchObject({
-      sender: 'B',
+      origin: 'B',
       capturedBy: 'A',
-      owed: ['D'],
+      pending: ['D'],
     });
     expect(await adopt('B', ['A'])).toEqual([]);
   },
@@ -58,11 +58,11 @@ test(
 
 test('of several holders each entry goes to one: whoever read it too is too late', async () => {
   await insert('a.jpg', {});
-  const [read] = await site.ledger.adoptable('C', ['A'], 10);
+  const [read] = await site.ledger.findOrphaned('C', ['A'], 10);
   if (!read) throw new Error('nothing to adopt');
   expect(await adopt('B', ['A'])).toEqual(['a.jpg']);
-  expect(await site.ledger.adopt(read, 'C')).toBe(false);
-  expect((await site.ledger.read(read.path))?.sender).toBe('B');
+  expect(await site.ledger.takeOver(read, 'C')).toBe(false);
+  expect((await site.ledger.read(read.path))?.origin).toBe('B');
 });
 
 test('more than are read at once are adopted in one go', async () => {
@@ -72,7 +72,7 @@ test('more than are read at once are adopted in one go', async () => {
 });
 
 test('what its sender lost is adopted although nobody is gone', async () => {
-  await insert('lost.jpg', { heldBy: ['B'], adoptable: true });
+  await insert('lost.jpg', { heldBy: ['B'], orphaned: true });
   expect(await adopt('B', [])).toEqual(['lost.jpg']);
-  expect((await site.ledger.read(photo('lost.jpg')))?.adoptable).toBeUndefined();
+  expect((await site.ledger.read(photo('lost.jpg')))?.orphaned).toBeUndefined();
 });

@@ -68,7 +68,7 @@ const before = [
   '.syncmedia/trash/x/',
   '.syncmedia/conflicts/x/',
   '.syncmedia/conflicts/',
-  '.syncmedia/aside/x/',
+  '.syncmedia/replaced/x/',
   'DIR/.syncmedia/',
 ];
 /** What follows it: files that lie outside. */

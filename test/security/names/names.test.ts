@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../../src/admin/routes.js';
-import type { Route } from '../../../src/admin/find-route.js';
+import type { AdminRoute } from '../../../src/admin/find-route.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../../flow/site.js';
 import { countHostileInputs } from '../../harness/hostile-inputs.js';
 import { listCommands, listSlots, runInProcess } from '../cli.js';
@@ -147,7 +147,7 @@ describe('the router', () => {
     syncDirs: isUnsafeDir,
   };
   const ask = (
-    route: Route,
+    route: AdminRoute,
     fields: unknown,
     given: Record<string, string> = params,
   ): Promise<{ body: unknown } | { refused: unknown }> => {
@@ -162,9 +162,9 @@ describe('the router', () => {
       }),
     }))().catch((error: unknown) => ({ refused: error }));
   };
-  const key = ({ method, path }: Route): string => `${method} ${path}`;
+  const key = ({ method, path }: AdminRoute): string => `${method} ${path}`;
   /** The fields that a route knows, as it names them to who gives another one. */
-  async function listFields(route: Route): Promise<string[]> {
+  async function listFields(route: AdminRoute): Promise<string[]> {
     const answer = await ask(route, { 'no such field': 1 });
     const message =
       'refused' in answer && answer.refused instanceof Error ? answer.refused.message : '';
@@ -332,14 +332,14 @@ describe('rows of the database', () => {
       kind,
       version: `forged-${run}`,
       superseded: [],
-      sender,
+      origin: sender,
       capturedBy: sender,
       heldBy: [sender],
-      owed: [sender === ids.one ? ids.two : ids.one],
+      pending: [sender === ids.one ? ids.two : ids.one],
       dueAt: long,
       blocked: [],
       capturedAt: long,
-      ...(kind === 'file' ? { facts: { size: secret.length, mtime: 1, nanos: 0 } } : {}),
+      ...(kind === 'file' ? { info: { size: secret.length, mtime: 1, nanos: 0 } } : {}),
     });
     // Those that are a file of the sync dir may become one.
     const choose = (from: number): string[] => pick(valid, 200, from).filter(isUnsafe),
@@ -361,9 +361,9 @@ describe('rows of the database', () => {
       host: ids.one,
       dueAt: long,
       touched: unsafe,
-      left: unsafe,
-      leftSince: long,
-      sweep: unsafe.map((path) => ({ dir: path, after: 0 })),
+      unreferenced: unsafe,
+      unreferencedSince: long,
+      rescan: unsafe.map((path) => ({ dir: path, after: 0 })),
       asserted: true,
     } as never);
     await collection('captures').insertMany(
@@ -372,10 +372,10 @@ describe('rows of the database', () => {
         host: ids.one,
         dueAt: long,
         touched: [path],
-        left: [path],
-        leftSince: long,
-        sweep: [{ dir: path, after: 0 }],
-        asserted: [{ path, seen: { size: 1, mtime: 1, nanos: 0 } }],
+        unreferenced: [path],
+        unreferencedSince: long,
+        rescan: [{ dir: path, after: 0 }],
+        asserted: [{ path, info: { size: 1, mtime: 1, nanos: 0 } }],
       })) as never[],
     );
     await collection('syncdirs').insertMany(
@@ -398,14 +398,14 @@ describe('rows of the database', () => {
         dirs: pick(unsafe, 40),
         dryRun: false,
         repair: true,
-        askedBy: 'forged',
-        state: 'asked',
+        requestedBy: 'forged',
+        state: 'requested',
         files: 0,
         bytes: 0,
         filesFound: 0,
         bytesFound: 0,
         failures: [],
-        askedAt: now,
+        requestedAt: now,
       } as never);
     }
     const keyed = (value: unknown): Record<string, unknown> =>
@@ -419,13 +419,13 @@ describe('rows of the database', () => {
       { _id: ids.one as never },
       {
         $set: {
-          sweeps: keyed(long),
+          rescans: keyed(long),
           scans: keyed({ all: long, changed: long }),
-          halted: keyed({ code: 'REMOVALS_HALTED', message: 'x', retryable: false, of: 'host' }),
+          halted: keyed({ code: 'REMOVALS_HALTED', message: 'x', retryable: false, scope: 'host' }),
           removals: keyed({ decision: 'approved', at: now }),
           unsyncable: keyed({ count: 1, examples: [] }),
           unnamed: keyed({ count: 1, lastDocument: 'x', lastAt: now }),
-          lanes: keyed({ deliveredAt: long }),
+          deliveries: keyed({ deliveredAt: long }),
         },
       },
     );
@@ -449,7 +449,7 @@ describe('rows of the database', () => {
     );
     // Nothing of the content outside was hashed for anybody either.
     const told = createHash('sha256').update(secret).digest('hex');
-    hostile.triedAll(unsafe, await collection('ledger').find({ 'facts.sha256': told }).toArray());
+    hostile.triedAll(unsafe, await collection('ledger').find({ 'info.sha256': told }).toArray());
     expect(await two.read(`${dir}/beside.jpg`)).toBe('beside');
   }, 240_000);
 });

@@ -42,7 +42,7 @@ export function describeFailures(
       await put(site.here, `${dir}/photo.jpg`, 'photo');
       const change = await changeOf(site.here, `${dir}/photo.jpg`);
       const prepared = await site.backend.prepare(site.host, [photos], never);
-      expect(prepared).toMatchObject({ of: 'host' });
+      expect(prepared).toMatchObject({ scope: 'host' });
       expect(await results(site.backend.send(site.host, [change], never))).toEqual({
         [change.path]: `failed: ${prepared?.code ?? ''} of host`,
       });

@@ -100,11 +100,11 @@ export function describeListings(site: () => Site): void {
   });
 
   describe('read', () => {
-    const readAll = async (path: string): Promise<{ facts: unknown; content: Buffer }> => {
-      const { facts, body } = await site().backend.read(site().host, path as Path, never);
+    const readAll = async (path: string): Promise<{ info: unknown; content: Buffer }> => {
+      const { info: facts, body } = await site().backend.read(site().host, path as Path, never);
       const parts: Uint8Array[] = [];
       for await (const bytes of body) parts.push(bytes);
-      return { facts, content: Buffer.concat(parts) };
+      return { info: facts, content: Buffer.concat(parts) };
     };
 
     test('gives one file as it is there', async () => {
@@ -114,10 +114,10 @@ export function describeListings(site: () => Site): void {
       await put(site().rootThere, `${dir}/a b/😀.jpg`, content, 1_500_000_000);
       await put(site().rootThere, `${dir}/empty`, '', 1_500_000_000);
       const read = await readAll(`${dir}/a b/😀.jpg`);
-      expect(read.facts).toEqual({ size: content.length, mtime: 1_500_000_000 });
+      expect(read.info).toEqual({ size: content.length, mtime: 1_500_000_000 });
       expect(read.content.equals(content)).toBe(true);
       expect(await readAll(`${dir}/empty`)).toEqual({
-        facts: { size: 0, mtime: 1_500_000_000 },
+        info: { size: 0, mtime: 1_500_000_000 },
         content: Buffer.alloc(0),
       });
     });

@@ -11,7 +11,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { localDisk } from '../../../src/replica/node-disk.js';
+import { nodeDisk } from '../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../src/replica/marker.js';
 import type { Change, Path } from '../../../src/model/words.js';
 import { changeOf, namesIn, never, photos, put, removalOf, results, type Site } from '../site.js';
@@ -68,12 +68,12 @@ export function describeTransfers(site: () => Site): void {
         'put-back': undefined,
       } as const;
       const changes: Change[] = [];
-      for (const verdict of Object.keys(told) as (keyof typeof told)[]) {
-        const path = `${dir}/${verdict}.jpg`;
-        await put(receiver(), path, `old ${verdict}`, 1_400_000_000);
-        await put(source(), path, `new ${verdict}!`, 1_500_000_000);
+      for (const resolution of Object.keys(told) as (keyof typeof told)[]) {
+        const path = `${dir}/${resolution}.jpg`;
+        await put(receiver(), path, `old ${resolution}`, 1_400_000_000);
+        await put(source(), path, `new ${resolution}!`, 1_500_000_000);
         changes.push(await changeOf(source(), path));
-        site().verdicts.set(path as Path, verdict);
+        site().verdicts.set(path as Path, resolution);
       }
       // What is put back replaces in its turn what was sent, and that is judged too.
       const outcomes = await carry(...changes);
@@ -83,8 +83,10 @@ export function describeTransfers(site: () => Site): void {
         [`${dir}/drop.jpg`]: 'delivered',
         [`${dir}/put-back.jpg`]: 'kept',
       });
-      for (const verdict of ['conflict', 'trash', 'drop'] as const)
-        expect(await readFile(at(receiver(), `${verdict}.jpg`), 'utf8')).toBe(`new ${verdict}!`);
+      for (const resolution of ['conflict', 'trash', 'drop'] as const)
+        expect(await readFile(at(receiver(), `${resolution}.jpg`), 'utf8')).toBe(
+          `new ${resolution}!`,
+        );
       expect(await keptIn(receiver(), 'conflicts')).toContain('old conflict');
       expect(await keptIn(receiver(), 'trash')).toEqual(['old trash']);
       // Everyone is put back until somebody says where it ends: both are still somewhere.
@@ -206,7 +208,7 @@ export function describeTransfers(site: () => Site): void {
 
     test('the marker of another host is none', async () => {
       await put(source(), `${dir}/photo.jpg`, 'photo');
-      await writeMarker(localDisk, join(receiver(), dir), 'host-x', dir, { force: true });
+      await writeMarker(nodeDisk, join(receiver(), dir), 'host-x', dir, { force: true });
       expect(await carry(await changeOf(source(), `${dir}/photo.jpg`))).toEqual({
         [`${dir}/photo.jpg`]: 'failed: NO_MARKER of host',
       });
@@ -232,7 +234,7 @@ export function describeTransfers(site: () => Site): void {
         await put(receiver(), `${dir}/${one}`, one);
       site()
         .verdicts.set(`${dir}/old.jpg` as Path, 'trash')
-        .set(`${dir}/unknown.jpg` as Path, 'return');
+        .set(`${dir}/unknown.jpg` as Path, 'put-back-if-absent');
       const paths = ['old.jpg', 'unknown.jpg', 'absent.jpg'].map((one) => `${dir}/${one}`);
       expect(await carry(...paths.map((path) => removalOf(path)))).toEqual({
         [`${dir}/old.jpg`]: 'delivered',
@@ -275,7 +277,7 @@ async function leftBehind(root: string): Promise<string[]> {
   const own = join(root, dir, '.syncmedia');
   return [
     ...(await readdir(join(own, 'tmp'))),
-    ...(await readdir(join(own, 'aside'))),
+    ...(await readdir(join(own, 'replaced'))),
     ...(await readdir(join(own, 'partial'))),
   ];
 }

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { explain, findHostFailure, summarise } from '../../../src/transport/rsync/answers.js';
+import {
+  explainMissingFile,
+  findHostFailure,
+  summariseStderr,
+} from '../../../src/transport/rsync/answers.js';
 
 const host = { id: 'b', url: 'web2', sshPort: 22, username: 'deploy', hostKeys: [] };
 
@@ -46,7 +50,7 @@ describe('findHostFailure', () => {
   ])('exit %s, %j: %s', (code, stderr, expected) => {
     expect(findHostFailure({ code, stderr }, host)).toMatchObject({
       code: expected,
-      of: 'host',
+      scope: 'host',
       retryable: true,
     });
   });
@@ -56,9 +60,9 @@ describe('findHostFailure', () => {
     ['abort', 'CANCELLED'],
     ['no rsync', 'MISSING_PROGRAM'],
   ] as const)('ended because of %s: %s', (because, code) => {
-    expect(findHostFailure({ code: null, stderr: '', because }, host)).toMatchObject({
+    expect(findHostFailure({ code: null, stderr: '', endedBy: because }, host)).toMatchObject({
       code,
-      of: 'host',
+      scope: 'host',
     });
   });
 });
@@ -72,27 +76,31 @@ describe('explain', () => {
   ].join('\n');
 
   test('finds the line about a path, by its own name or that of its temporary file', () => {
-    expect(explain({ code: 23, stderr }, 'a\nb.jpg')).toMatchObject({
+    expect(explainMissingFile({ code: 23, stderr }, 'a\nb.jpg')).toMatchObject({
       named: true,
-      failure: { code: 'PERMISSION_DENIED', of: 'path' },
+      failure: { code: 'PERMISSION_DENIED', scope: 'path' },
     });
-    expect(explain({ code: 11, stderr }, 'sub/full.jpg')).toMatchObject({
+    expect(explainMissingFile({ code: 11, stderr }, 'sub/full.jpg')).toMatchObject({
       named: true,
       failure: { code: 'DISK_FULL' },
     });
-    expect(explain({ code: 11, stderr }, 'ull.jpg')).toMatchObject({ named: false });
+    expect(explainMissingFile({ code: 11, stderr }, 'ull.jpg')).toMatchObject({ named: false });
   });
 
   test('without one, the first line has to do', () => {
-    expect(explain({ code: 23, stderr: 'rsync: [sender] oops (5)' }, 'x.jpg')).toMatchObject({
+    expect(
+      explainMissingFile({ code: 23, stderr: 'rsync: [sender] oops (5)' }, 'x.jpg'),
+    ).toMatchObject({
       named: false,
       failure: { code: 'TRANSFER_FAILED', retryable: true },
     });
-    expect(explain({ code: 0, stderr: '' }, 'x.jpg').failure.message).toContain('gave no reason');
+    expect(explainMissingFile({ code: 0, stderr: '' }, 'x.jpg').failure.message).toContain(
+      'gave no reason',
+    );
   });
 });
 
 test('summarise is short, and leaves out what only repeats the exit code', () => {
-  expect(summarise('rsync: a\nrsync error: code 23\nrsync: b\n')).toBe('rsync: a; rsync: b');
-  expect(summarise('x'.repeat(10_000)).length).toBe(500);
+  expect(summariseStderr('rsync: a\nrsync error: code 23\nrsync: b\n')).toBe('rsync: a; rsync: b');
+  expect(summariseStderr('x'.repeat(10_000)).length).toBe(500);
 });

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
-import { localDisk } from '../../../src/replica/node-disk.js';
+import { nodeDisk } from '../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../src/replica/marker.js';
 import type { Change } from '../../../src/model/words.js';
 import {
@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined).each(['send', 'fetch'] as const)(
         );
         disk = await mountSmallDisk(join(receiver(), dir), 4 * MB);
         await writeMarker(
-          localDisk,
+          nodeDisk,
           join(receiver(), dir),
           direction === 'send' ? site.host.id : self,
           dir,
@@ -99,7 +99,7 @@ describe.skipIf(missing !== undefined).each(['send', 'fetch'] as const)(
         expect([
           ...(await readdir(join(own, 'tmp'))),
           ...(await readdir(join(own, 'partial'))),
-          ...(await readdir(join(own, 'aside'))),
+          ...(await readdir(join(own, 'replaced'))),
         ]).toEqual([]);
       });
 

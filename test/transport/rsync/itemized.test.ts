@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { decodeName, isTheSame, parseItem } from '../../../src/transport/rsync/itemized.js';
+import {
+  decodeRsyncName,
+  isUnchangedItem,
+  parseItemizedLine,
+} from '../../../src/transport/rsync/itemized.js';
 
 test.each([
   [
@@ -16,7 +20,7 @@ test.each([
   ['.f          2 2026/11/24-15:29:35 new\\#012line', { update: '.', name: 'new\nline' }],
   ['.d..t...... 4096 2026/11/24-15:29:35 dir/', { type: 'd', name: 'dir/' }],
 ])('%j', (line, expected) => {
-  expect(parseItem(line)).toMatchObject(expected);
+  expect(parseItemizedLine(line)).toMatchObject(expected);
 });
 
 test.each([
@@ -26,21 +30,21 @@ test.each([
   'sending incremental file list',
   '<f+++++++++ x 2026/11/24-15:29:35 a',
 ])('%j is no item', (line) => {
-  expect(parseItem(line)).toBeUndefined();
+  expect(parseItemizedLine(line)).toBeUndefined();
 });
 
 test('names come back as the bytes they are', () => {
-  expect(decodeName('\\#303\\#251\\#360\\#237\\#230\\#200')).toBe('é😀');
-  expect(decodeName('back\\#134#101.txt')).toBe('back\\#101.txt');
-  expect(decodeName('plain \\back\\slash')).toBe('plain \\back\\slash');
-  expect(decodeName('\\#377')).toBeUndefined();
+  expect(decodeRsyncName('\\#303\\#251\\#360\\#237\\#230\\#200')).toBe('é😀');
+  expect(decodeRsyncName('back\\#134#101.txt')).toBe('back\\#101.txt');
+  expect(decodeRsyncName('plain \\back\\slash')).toBe('plain \\back\\slash');
+  expect(decodeRsyncName('\\#377')).toBeUndefined();
 });
 
 test('the same is what has no other content, size or time', () => {
   const same = (line: string): boolean => {
-    const item = parseItem(`${line} 2 2026/11/24-15:29:35 a`);
+    const item = parseItemizedLine(`${line} 2 2026/11/24-15:29:35 a`);
     if (item === undefined) throw new Error(`${line} was no item`);
-    return isTheSame(item);
+    return isUnchangedItem(item);
   };
   expect(same('.f         ')).toBe(true);
   expect(same('.f...p.....')).toBe(true);

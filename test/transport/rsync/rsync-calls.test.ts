@@ -4,11 +4,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { listProcesses } from '../../../scripts/processes.mjs';
 import { findProgram } from '../../../scripts/programs.mjs';
 import type { RsyncBackendOptions } from '../../../src/transport/options.js';
-import { compareCommand, transferCommand } from '../../../src/transport/rsync/commands.js';
-import { parseItem } from '../../../src/transport/rsync/itemized.js';
+import { makeCompareCommand, makeTransferCommand } from '../../../src/transport/rsync/commands.js';
+import { parseItemizedLine } from '../../../src/transport/rsync/itemized.js';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
 import { RsyncProcess } from '../../../src/transport/rsync/rsync-process.js';
-import { safePath } from '../../../src/replica/paths.js';
+import { requireSafePath } from '../../../src/replica/paths.js';
 import type { Change, SyncDir } from '../../../src/model/words.js';
 import { until } from '../../harness/wait.js';
 import {
@@ -145,7 +145,7 @@ describe('rsync calls', () => {
   });
 
   test('each sync dir has its own call, and the inner one of two is not compared with the outer', async () => {
-    const inner: SyncDir = { ...photos, path: safePath(`${dir}/inner [1]`), exclude: [] };
+    const inner: SyncDir = { ...photos, path: requireSafePath(`${dir}/inner [1]`), exclude: [] };
     const { backend, host, here, calls } = await open({ dirs: [photos, inner] });
     await put(here, `${dir}/outer.jpg`, 'outer');
     await put(here, `${inner.path}/inner.jpg`, 'inner');
@@ -317,7 +317,7 @@ describe('what rsync answers', () => {
     await there.replaceProgram('rsync', 'echo "sh: rsync: command not found" >&2; exit 127');
     expect(await backend.prepare(host, [photos], never)).toMatchObject({
       code: 'MISSING_PROGRAM',
-      of: 'host',
+      scope: 'host',
     });
     const changes = await make(here, ['a.jpg']);
     expect(Object.values(await results(backend.send(host, changes, never)))).toEqual([
@@ -420,7 +420,7 @@ describe('what rsync answers', () => {
     };
     const names = async (root: string): Promise<string[]> => {
       const found: string[] = [];
-      const command = compareCommand(
+      const command = makeCompareCommand(
         way,
         { local: join(here, dir), remote: `${root}/${dir}`, direction: 'fetch' },
         photos,
@@ -429,7 +429,7 @@ describe('what rsync answers', () => {
       );
       const ended = await new RsyncProcess(command, { signal: never, silenceMs: 10_000 }).readAll(
         (line) => {
-          found.push(parseItem(line)?.name ?? '');
+          found.push(parseItemizedLine(line)?.name ?? '');
         },
       );
       expect(ended).toEqual({ code: 0, stderr: '' });
@@ -449,10 +449,10 @@ describe('what rsync answers', () => {
       timeoutMs: 1_500,
       bandwidthLimit: 9,
     };
-    const args = transferCommand(
+    const args = makeTransferCommand(
       way,
       { local: '/here', remote: '/there/[x]', direction: 'fetch' },
-      { chmod: 'F644', tmp: '.syncmedia/tmp', aside: 'one' },
+      { chmod: 'F644', tmp: '.syncmedia/tmp', replacedFolder: 'one' },
     ).args();
     expect(args).toEqual(
       expect.arrayContaining([

@@ -1,19 +1,19 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Channels } from '../../../src/transport/ssh/channels.js';
-import { Connections } from '../../../src/transport/ssh/connections.js';
+import { SshConnections } from '../../../src/transport/ssh/connections.js';
 import { until } from '../../harness/wait.js';
 import { makeLogin, type Login } from './login.js';
 
 let login: Login;
-let connections: Connections | undefined;
-const open = (to: Login): Connections =>
-  (connections = new Connections({
+let connections: SshConnections | undefined;
+const open = (to: Login): SshConnections =>
+  (connections = new SshConnections({
     identityFile: to.identityFile,
     timeoutMs: 5_000,
     idleMs: 60_000,
   }));
 /** How many channels are used where that many uses are under way. */
-async function countUsed(all: Connections, to: Login, uses: number): Promise<number> {
+async function countUsed(all: SshConnections, to: Login, uses: number): Promise<number> {
   return all.use(to.address, async ({ channels }) => {
     const used = new Set<unknown>();
     let begun = 0,

@@ -2,15 +2,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Connections, type ConnectionSettings } from '../../../src/transport/ssh/connections.js';
-import { fingerprintOf, pinsOf } from '../../../src/transport/ssh/host-key.js';
+import { SshConnections, type ConnectionSettings } from '../../../src/transport/ssh/connections.js';
+import { computeFingerprint, parsePinnedKeys } from '../../../src/transport/ssh/host-key.js';
 import { until } from '../../harness/wait.js';
 import { makeKey, makeLogin, type Login } from './login.js';
 
 let login: Login;
-let connections: Connections | undefined;
-const open = (settings: Partial<ConnectionSettings> = {}): Connections =>
-  (connections = new Connections({
+let connections: SshConnections | undefined;
+const open = (settings: Partial<ConnectionSettings> = {}): SshConnections =>
+  (connections = new SshConnections({
     identityFile: login.identityFile,
     timeoutMs: 5_000,
     idleMs: 60_000,
@@ -48,12 +48,12 @@ describe('one connection', () => {
 
   test('is closed when it is idle, and not while it is used', async () => {
     const all = open({ idleMs: 20 });
-    const { connection, release } = await all.take(login.address);
+    const { connection, release } = await all.acquire(login.address);
     for (const until = performance.now() + 60; performance.now() < until;)
       await connection.disk.stat('/');
-    expect(connection.open).toBe(true);
+    expect(connection.isOpen).toBe(true);
     release();
-    await until(() => !connection.open, { what: 'an idle connection that is closed' });
+    await until(() => !connection.isOpen, { what: 'an idle connection that is closed' });
     await all.use(login.address, async (next) => {
       expect(next).not.toBe(connection);
     });
@@ -61,14 +61,14 @@ describe('one connection', () => {
 
   test('of another address is another one, and the first ends with its last use', async () => {
     const all = open();
-    const { connection, release } = await all.take(login.address);
+    const { connection, release } = await all.acquire(login.address);
     const changed = { ...login.address, hostKeys: [...login.address.hostKeys].reverse() };
     await all.use(changed, async (next) => {
       expect(next).not.toBe(connection);
     });
-    expect(connection.open).toBe(true);
+    expect(connection.isOpen).toBe(true);
     release();
-    await until(() => !connection.open);
+    await until(() => !connection.isOpen);
   });
 
   test('that broke is replaced at the next use; what was under way fails', async () => {
@@ -100,7 +100,7 @@ describe('one connection', () => {
 
   test('ends at close, with what is under way and what waits', async () => {
     const all = open();
-    const { connection, release } = await all.take(login.address);
+    const { connection, release } = await all.acquire(login.address);
     const running = connection.run('sleep 30');
     const ended = expect(running).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' });
     await all.close();
@@ -120,9 +120,9 @@ describe('a login that fails', () => {
 
   test('another host key: both fingerprints are told', async () => {
     const other = await makeKey(join(login.dir, 'pinned'));
-    const [shown] = pinsOf(login.address).map(({ blob }) => fingerprintOf(blob));
-    const [pinned] = pinsOf({ ...login.address, hostKeys: [other] }).map(({ blob }) =>
-      fingerprintOf(blob),
+    const [shown] = parsePinnedKeys(login.address).map(({ blob }) => computeFingerprint(blob));
+    const [pinned] = parsePinnedKeys({ ...login.address, hostKeys: [other] }).map(({ blob }) =>
+      computeFingerprint(blob),
     );
     const failure = await tried({ ...login.address, hostKeys: [other] }).catch(
       (error: unknown) => error,
@@ -209,7 +209,7 @@ describe('a login that fails', () => {
 
 test("a host with room for one login at a time serves many hosts' worth of them", async () => {
   const narrow = await makeLogin({ maxStartups: '2:100:2' });
-  const all = new Connections({
+  const all = new SshConnections({
     identityFile: narrow.identityFile,
     timeoutMs: 10_000,
     idleMs: 60_000,
@@ -231,7 +231,7 @@ test("a host with room for one login at a time serves many hosts' worth of them"
 
 test('a host without SFTP says what it lacks', async () => {
   const plain = await makeLogin({ sftp: false });
-  const all = new Connections({
+  const all = new SshConnections({
     identityFile: plain.identityFile,
     timeoutMs: 5_000,
     idleMs: 60_000,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Address } from '../../../src/transport/ssh/address.js';
+import type { SshAddress } from '../../../src/transport/ssh/address.js';
 import { startHost, type HostOptions, type TestHost } from '../../harness/sshd.js';
 import { makeTestDir } from '../../harness/tmp.js';
 
@@ -13,7 +13,7 @@ export interface Login {
   readonly dir: string;
   readonly identityFile: string;
   readonly there: TestHost;
-  readonly address: Address;
+  readonly address: SshAddress;
   close(): Promise<void>;
 }
 

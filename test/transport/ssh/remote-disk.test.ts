@@ -17,9 +17,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Disk } from '../../../src/replica/disk.js';
-import type { Connection } from '../../../src/transport/ssh/connection.js';
-import { Connections } from '../../../src/transport/ssh/connections.js';
-import { remoteDisk } from '../../../src/transport/ssh/remote-disk.js';
+import type { SshConnection } from '../../../src/transport/ssh/connection.js';
+import { SshConnections } from '../../../src/transport/ssh/connections.js';
+import { createRemoteDisk } from '../../../src/transport/ssh/remote-disk.js';
 import { mountSmallDisk, smallDiskIsMissing } from '../small-disk.js';
 import { makeOrdinaryUser, ordinaryUserIsMissing } from '../../harness/ordinary-user.js';
 import { makeTestDir, type TestDir } from '../../harness/tmp.js';
@@ -32,19 +32,19 @@ const noUser = await ordinaryUserIsMissing();
 if (noUser !== undefined) console.warn(`SKIPPED, an ordinary user: ${noUser}`);
 
 let login: Login;
-let connections: Connections;
+let connections: SshConnections;
 let disk: Disk;
 let dir: TestDir;
 const at = (name: string): string => join(dir.path, name);
 
 beforeAll(async () => {
   login = await makeLogin({ settings: [] });
-  connections = new Connections({
+  connections = new SshConnections({
     identityFile: login.identityFile,
     timeoutMs: 5_000,
     idleMs: 60_000,
   });
-  disk = await connections.use(login.address, (connection: Connection) =>
+  disk = await connections.use(login.address, (connection: SshConnection) =>
     Promise.resolve(connection.disk),
   );
 });
@@ -189,7 +189,7 @@ test(
         },
       });
       await expect(
-        remoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600),
+        createRemoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600),
       ).rejects.toThrow('no space is left');
       expect(closes).toBe(1);
       expect(await readdir(dir.path)).toEqual([]);
@@ -233,7 +233,7 @@ describe.skipIf(noUser !== undefined)('as an ordinary user', () => {
   test('what may not be done is told so', async () => {
     const user = await makeOrdinaryUser();
     const other = await makeLogin({ user });
-    const all = new Connections({
+    const all = new SshConnections({
       identityFile: other.identityFile,
       timeoutMs: 5_000,
       idleMs: 60_000,

@@ -1,10 +1,10 @@
 import { SyncMediaError } from '../../../model/errors.js';
-import type { Judge } from '../../../replica/disk.js';
-import { land } from '../../../replica/place.js';
-import { newName, type Place } from '../../../replica/areas.js';
-import type { Judged } from '../../../replica/replaced.js';
-import { failWriting } from '../../ssh/remote-disk.js';
-import { status, statusOf } from '../../ssh/sftp-errors.js';
+import type { ReplacedFileResolver } from '../../../replica/disk.js';
+import { placeFile } from '../../../replica/place.js';
+import { newName, type SyncDirLocation } from '../../../replica/areas.js';
+import type { ResolvedFile } from '../../../replica/replaced.js';
+import { throwWriteError } from '../../ssh/remote-disk.js';
+import { sftpStatus, getSftpStatus } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import type { Path } from '../../../model/words.js';
 
@@ -12,7 +12,7 @@ import type { Path } from '../../../model/words.js';
  * Bytes of one write request. OpenSSH accepts up to 256 KiB. ssh2 splits a request that is too
  * large for another server.
  */
-const CHUNK = 192 * 1024;
+const WRITE_CHUNK_BYTES = 192 * 1024;
 /** All bits of a mode except setuid, setgid and sticky. */
 const PERMISSIONS = 0o777;
 
@@ -23,8 +23,8 @@ export interface FileToPut {
   readonly mode: number;
 }
 
-export interface Placing {
-  readonly judge: Judge;
+export interface PutFileOptions {
+  readonly resolver: ReplacedFileResolver;
   /** Directories that were looked at before. */
   readonly known?: Set<string> | undefined;
   /** The most likely folder in the tmp area. */
@@ -45,19 +45,19 @@ export interface Placing {
  *
  * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
  */
-export async function putFile(
+export async function putFileBySftp(
   sftp: Sftp,
-  place: Place,
+  location: SyncDirLocation,
   path: Path,
   file: FileToPut,
-  { judge, known, guess, checked, repair }: Placing,
-): Promise<Judged[]> {
-  let unfinished = newFile(place, guess);
+  { resolver, known, guess, checked, repair }: PutFileOptions,
+): Promise<ResolvedFile[]> {
+  let unfinished = makeTmpPath(location, guess);
   checked.catch(() => {
     /* Awaited once the file is written. */
   });
   try {
-    const failed = await writeFinished(sftp, unfinished, file).then(
+    const failed = await writeFlushedFile(sftp, unfinished, file).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
@@ -67,37 +67,37 @@ export async function putFile(
       folder = await repair();
     }
     if (failed || folder !== guess) {
-      await place.disk.remove(unfinished);
-      unfinished = newFile(place, folder);
-      await writeFinished(sftp, unfinished, file);
+      await location.disk.remove(unfinished);
+      unfinished = makeTmpPath(location, folder);
+      await writeFlushedFile(sftp, unfinished, file);
     }
   } catch (error) {
-    await place.disk.remove(unfinished).catch(() => undefined);
+    await location.disk.remove(unfinished).catch(() => undefined);
     throw error;
   }
   try {
-    return await land(place, path, unfinished, judge, known);
+    return await placeFile(location, path, unfinished, resolver, known);
   } catch (error) {
     // If the file was placed, this name is gone, or is a second name of the same file.
-    await place.disk.remove(unfinished).catch(() => undefined);
+    await location.disk.remove(unfinished).catch(() => undefined);
     throw error;
   }
 }
 
 /** Makes a free name in a folder of the tmp area. */
-function newFile({ dirPath }: Place, folder: string): string {
+function makeTmpPath({ dirPath }: SyncDirLocation, folder: string): string {
   return `${dirPath}/${folder}/${newName()}`;
 }
 
 function isFolderMissing(error: unknown): boolean {
-  return error instanceof SyncMediaError && statusOf(error.cause) === status.NO_SUCH_FILE;
+  return error instanceof SyncMediaError && getSftpStatus(error.cause) === sftpStatus.NO_SUCH_FILE;
 }
 
 /**
  * Writes a new file, flushes it and checks its length. All requests are under way at once; the
  * server carries them out in order.
  */
-export async function writeFinished(
+export async function writeFlushedFile(
   sftp: Sftp,
   path: string,
   { bytes, mtime, mode }: FileToPut,
@@ -105,8 +105,8 @@ export async function writeFinished(
   try {
     const handle = await sftp.open(path, 'wx', 0o600);
     const requests: Promise<unknown>[] = [];
-    for (let at = 0; at < bytes.length; at += CHUNK)
-      requests.push(sftp.write(handle, bytes.subarray(at, at + CHUNK), at));
+    for (let at = 0; at < bytes.length; at += WRITE_CHUNK_BYTES)
+      requests.push(sftp.write(handle, bytes.subarray(at, at + WRITE_CHUNK_BYTES), at));
     requests.push(sftp.setAttributes(handle, { mode, atime: mtime, mtime }), sftp.flush(handle));
     const length = sftp.fstat(handle);
     const answers = await Promise.allSettled([...requests, length, sftp.close(handle)]);
@@ -118,7 +118,7 @@ export async function writeFinished(
         `Of ${String(bytes.length)} bytes only ${String(size)} were written there.`,
       );
   } catch (error) {
-    await failWriting(sftp, error, 'writing', path);
+    await throwWriteError(sftp, error, 'writing', path);
   }
 }
 
@@ -127,7 +127,7 @@ export async function writeFinished(
  * files that are put without rsync. Undefined if the rules use more than `F644`, `D755` or a
  * plain `644`.
  */
-export function fileModeOf(chmod: string): number | undefined {
+export function parseFileMode(chmod: string): number | undefined {
   let mode: number | undefined;
   for (const rule of chmod.split(',')) {
     const [, what, octal = ''] = /^([DF]?)([0-7]{3,4})$/.exec(rule.trim()) ?? [];

@@ -1,12 +1,12 @@
 import { SyncMediaError } from '../../../model/errors.js';
-import { inPlace, type Place } from '../../../replica/areas.js';
-import { notAFile } from '../../../replica/node-disk.js';
-import { belowDir, checkParents } from '../../../replica/parents.js';
+import { resolveInDir, type SyncDirLocation } from '../../../replica/areas.js';
+import { makeNotAFileError } from '../../../replica/node-disk.js';
+import { getPathInDir, checkParentDirs } from '../../../replica/parents.js';
 import { quotePath } from '../../../replica/paths.js';
-import { readRemote } from '../../ssh/read-remote.js';
+import { readRemoteFile } from '../../ssh/read-remote.js';
 import type { Sftp } from '../../ssh/sftp.js';
-import { asSftpError, status, statusOf } from '../../ssh/sftp-errors.js';
-import type { Facts, Path } from '../../../model/words.js';
+import { toSftpError, sftpStatus, getSftpStatus } from '../../ssh/sftp-errors.js';
+import type { FileInfo, Path } from '../../../model/words.js';
 
 /**
  * Opens one file of another host, as it is there now.
@@ -16,29 +16,29 @@ import type { Facts, Path } from '../../../model/words.js';
  */
 export async function openRemoteFile(
   sftp: Sftp,
-  place: Place,
+  location: SyncDirLocation,
   path: Path,
   signal: AbortSignal,
   onEnd: () => void,
-): Promise<{ facts: Facts; body: AsyncIterable<Uint8Array> }> {
-  const target = inPlace(place, belowDir(place, path));
+): Promise<{ info: FileInfo; body: AsyncIterable<Uint8Array> }> {
+  const target = resolveInDir(location, getPathInDir(location, path));
   // A visitor waits for this, so both requests share one round trip.
   const [isReached, found] = await Promise.all([
-    checkParents(place, path),
-    place.disk.stat(target),
+    checkParentDirs(location, path),
+    location.disk.stat(target),
   ]);
   if (!isReached || found === undefined)
     throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`);
-  if (found.kind !== 'file') throw notAFile(target);
+  if (found.kind !== 'file') throw makeNotAFileError(target);
   let handle: Buffer;
   try {
     handle = await sftp.open(target, 'r');
   } catch (error) {
-    if (statusOf(error) === status.NO_SUCH_FILE)
+    if (getSftpStatus(error) === sftpStatus.NO_SUCH_FILE)
       throw new SyncMediaError('NOT_A_FILE', `${quotePath(target)} is not on that host.`, {
         cause: error,
       });
-    throw asSftpError(error, `opening ${quotePath(target)}`);
+    throw toSftpError(error, `opening ${quotePath(target)}`);
   }
   let ended = false;
   const end = async (): Promise<void> => {
@@ -56,10 +56,10 @@ export async function openRemoteFile(
     const { size, mtime } = await sftp.fstat(handle);
     // The listener misses an abort that came before it was added.
     signal.throwIfAborted();
-    return { facts: { size, mtime }, body: readBody(sftp, handle, size, path, signal, end) };
+    return { info: { size, mtime }, body: readBody(sftp, handle, size, path, signal, end) };
   } catch (error) {
     await end();
-    throw asSftpError(error, `opening ${quotePath(target)}`);
+    throw toSftpError(error, `opening ${quotePath(target)}`);
   }
 }
 
@@ -73,7 +73,7 @@ async function* readBody(
 ): AsyncGenerator<Uint8Array> {
   let read = 0;
   try {
-    for await (const bytes of readRemote(sftp, handle, size, signal)) {
+    for await (const bytes of readRemoteFile(sftp, handle, size, signal)) {
       if (signal.aborted)
         throw new SyncMediaError('CANCELLED', `Reading ${quotePath(path)} was cancelled.`);
       read += bytes.length;
@@ -86,7 +86,7 @@ async function* readBody(
         `${quotePath(path)} became shorter while it was read.`,
       );
   } catch (error) {
-    throw asSftpError(error, `reading ${quotePath(path)}`);
+    throw toSftpError(error, `reading ${quotePath(path)}`);
   } finally {
     await end();
   }

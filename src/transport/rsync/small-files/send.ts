@@ -1,15 +1,15 @@
-import { hasCode } from '../../../model/errors.js';
+import { hasErrorCode } from '../../../model/errors.js';
 import { isBackAtPath } from '../../../replica/replaced.js';
-import { checkParents, makeParents } from '../../../replica/parents.js';
-import { notAFile } from '../../../replica/node-disk.js';
+import { checkParentDirs, makeParentDirs } from '../../../replica/parents.js';
+import { makeNotAFileError } from '../../../replica/node-disk.js';
 import type { Channel } from '../../ssh/channels.js';
-import type { Outcome } from '../../../model/words.js';
-import { asFailure, cancelled, failed } from '../../failure.js';
-import { inParallel } from '../../../util/map-concurrently.js';
-import { keepsItsOwn } from '../../check-remote-dirs.js';
-import type { Put, Route } from '../../transfer-route.js';
-import type { Sources } from './sources.js';
-import { putFile } from './put.js';
+import type { DeliveryOutcome } from '../../../model/words.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../../failure.js';
+import { mapConcurrently } from '../../../util/map-concurrently.js';
+import { keepsExistingFile } from '../../check-remote-dirs.js';
+import type { PutChange, TransferRoute } from '../../transfer-route.js';
+import type { SourceReader } from './sources.js';
+import { putFileBySftp } from './put.js';
 
 /**
  * Limits for files under way at once: their number, and their bytes if all were as large as the
@@ -30,24 +30,27 @@ const widenFrom = 16;
  * @param known directories there that were looked at before
  */
 export async function* sendSmallFiles(
-  sources: Sources,
-  route: Route,
-  files: readonly Put[],
+  sources: SourceReader,
+  route: TransferRoute,
+  files: readonly PutChange[],
   mode: number,
   known: Set<string>,
-  onUnable: (file: Put) => void,
+  onUnable: (file: PutChange) => void,
   signal: AbortSignal,
-): AsyncGenerator<Outcome> {
+): AsyncGenerator<DeliveryOutcome> {
   const { channels } = route.connection;
   if (files.length >= widenFrom) channels.widen();
-  const largest = files.reduce((most, { facts }) => Math.max(most, facts.size), 1);
+  const largest = files.reduce((most, { info }) => Math.max(most, info.size), 1);
   const atOnce = Math.max(4, Math.min(filesAtOnce, Math.floor(bytesAtOnce / largest)));
-  const outcomes = inParallel(files, atOnce, async (change) => {
-    if (signal.aborted) return failed(change, 'sftp', cancelled());
+  const outcomes = mapConcurrently(files, atOnce, async (change) => {
+    if (signal.aborted) return makeFailedOutcome(change, 'sftp', makeCancelledFailure());
     try {
-      return await channels.use((channel) => sendOne(sources, route, change, mode, known, channel));
+      return await channels.use((channel) =>
+        sendSmallFile(sources, route, change, mode, known, channel),
+      );
     } catch (error) {
-      if (!hasCode(error, 'NO_SFTP')) return failed(change, 'sftp', asFailure(error, 'path'));
+      if (!hasErrorCode(error, 'NO_SFTP'))
+        return makeFailedOutcome(change, 'sftp', toFailure(error, 'path'));
       onUnable(change);
       return undefined;
     }
@@ -56,51 +59,52 @@ export async function* sendSmallFiles(
 }
 
 /** The checks and the upload run at once. Nothing is placed before the checks were answered. */
-async function sendOne(
-  sources: Sources,
-  route: Route,
-  change: Put,
+async function sendSmallFile(
+  sources: SourceReader,
+  route: TransferRoute,
+  change: PutChange,
   mode: number,
   known: Set<string>,
   { sftp, disk }: Channel,
-): Promise<Outcome> {
+): Promise<DeliveryOutcome> {
   const answer = { change, via: 'sftp', bytes: 0 } as const;
-  const place = { ...route.there, disk };
+  const location = { ...route.there, disk };
   // A conflict rule may decide that nothing is sent, so it is checked first.
-  const look = change.rule === undefined ? undefined : await lookThere(change, place, known);
-  if (look === 'kept') return { ...answer, result: 'kept' };
+  const earlyCheck =
+    change.rule === undefined ? undefined : await checkDestination(change, location, known);
+  if (earlyCheck === 'kept') return { ...answer, result: 'kept' };
   const source = await sources.read(change);
   if (typeof source === 'string') return { ...answer, result: source };
   const { bytes, sha256 } = source;
   const { tmpFolders, receiver } = route,
     { path } = change;
   const check = async (): Promise<string> => {
-    const [way] = await Promise.all([
-      look ?? lookThere(change, place, known),
+    const [destination] = await Promise.all([
+      earlyCheck ?? checkDestination(change, location, known),
       route.check(),
-      tmpFolders.look(receiver, path),
+      tmpFolders.prefetch(receiver, path),
     ]);
-    if (way === 'no way') await makeParents(place, path, known);
+    if (destination === 'no parent') await makeParentDirs(location, path, known);
     return tmpFolders.find(receiver, path);
   };
   const repair = async (): Promise<string> => {
     await route.repair();
     return tmpFolders.find(receiver, path);
   };
-  const judged = await putFile(
+  const resolved = await putFileBySftp(
     sftp,
-    place,
+    location,
     path,
-    { bytes, mtime: change.facts.mtime, mode },
+    { bytes, mtime: change.info.mtime, mode },
     {
-      judge: route.judge,
+      resolver: route.resolver,
       known,
       guess: tmpFolders.guess(receiver, path),
       checked: check(),
       repair,
     },
   );
-  if (isBackAtPath(judged)) return { ...answer, bytes: bytes.length, result: 'kept' };
+  if (isBackAtPath(resolved)) return { ...answer, bytes: bytes.length, result: 'kept' };
   return { ...answer, bytes: bytes.length, result: 'delivered', sha256 };
 }
 
@@ -108,15 +112,15 @@ async function sendOne(
  * Checks whether the other host can take the file. `no way`: parent directories are missing. Any
  * file at the path itself is met when the file is placed.
  */
-async function lookThere(
-  change: Put,
-  place: Route['there'],
+async function checkDestination(
+  change: PutChange,
+  location: TransferRoute['there'],
   known: Set<string>,
-): Promise<'free' | 'kept' | 'no way'> {
-  if (!(await checkParents(place, change.path, known))) return 'no way';
+): Promise<'free' | 'kept' | 'no parent'> {
+  if (!(await checkParentDirs(location, change.path, known))) return 'no parent';
   if (change.rule === undefined) return 'free';
-  const target = `${place.dirPath}/${change.path.slice(place.dir.length + 1)}`;
-  const there = await place.disk.stat(target);
-  if (there !== undefined && there.kind !== 'file') throw notAFile(target);
-  return there !== undefined && keepsItsOwn(change, there) ? 'kept' : 'free';
+  const target = `${location.dirPath}/${change.path.slice(location.dir.length + 1)}`;
+  const there = await location.disk.stat(target);
+  if (there !== undefined && there.kind !== 'file') throw makeNotAFileError(target);
+  return there !== undefined && keepsExistingFile(change, there) ? 'kept' : 'free';
 }

@@ -1,34 +1,34 @@
 import type { RecentFile } from '../../../replica/recent-bytes.js';
-import type { Root } from '../../../replica/replica.js';
-import type { Facts } from '../../../model/words.js';
-import { sameFacts, type Put } from '../../transfer-route.js';
+import type { Replica } from '../../../replica/replica.js';
+import type { FileInfo } from '../../../model/words.js';
+import { hasSameSizeAndTime, type PutChange } from '../../transfer-route.js';
 
-export interface Source {
+export interface SourceContent {
   readonly bytes: Buffer;
   readonly sha256: string;
 }
 /** Why the version could not be read: nothing is there, or other content. */
-export type NoSource = 'vanished' | 'changed';
+export type SourceProblem = 'vanished' | 'changed';
 
 /**
  * Reads small files to send. Hosts that need the same file at about the same time share one read.
  */
-export class Sources {
-  private readonly reading = new Map<string, Promise<Source | NoSource>>();
+export class SourceReader {
+  private readonly reading = new Map<string, Promise<SourceContent | SourceProblem>>();
 
-  constructor(private readonly root: Root) {}
+  constructor(private readonly replica: Replica) {}
 
   /** Returns the bytes of this version, read a moment ago or now. @throws what opening throws */
-  read(change: Put): Promise<Source | NoSource> {
+  read(change: PutChange): Promise<SourceContent | SourceProblem> {
     const {
       path,
       version,
-      facts: { sha256 },
+      info: { sha256 },
     } = change;
     // Without a sha256 nobody knows whether bytes that were read earlier are this version.
     if (sha256 === undefined) return this.readNow(change);
-    const recent = this.root.findRecent(path);
-    if (recent?.seen.sha256 === sha256) return Promise.resolve({ bytes: recent.bytes, sha256 });
+    const recent = this.replica.findCached(path);
+    if (recent?.info.sha256 === sha256) return Promise.resolve({ bytes: recent.bytes, sha256 });
     const key = `${version} ${path}`;
     const before = this.reading.get(key);
     if (before !== undefined) return before;
@@ -39,14 +39,14 @@ export class Sources {
     return reading;
   }
 
-  private async readNow({ path, facts }: Put): Promise<Source | NoSource> {
-    const fresh = this.root.readFresh(path, facts);
-    if (fresh !== undefined) return asSource(fresh, facts);
-    const file = await this.root.open(path);
+  private async readNow({ path, info }: PutChange): Promise<SourceContent | SourceProblem> {
+    const fresh = this.replica.readRecentlyWritten(path, info);
+    if (fresh !== undefined) return toSourceContent(fresh, info);
+    const file = await this.replica.open(path);
     if (file === undefined) return 'vanished';
     try {
-      if (!sameFacts(file.seen, facts)) return 'changed';
-      return asSource(await this.root.readSmall(path, file), facts);
+      if (!hasSameSizeAndTime(file.info, info)) return 'changed';
+      return toSourceContent(await this.replica.readSmallFile(path, file), info);
     } finally {
       await file.handle.close();
     }
@@ -54,12 +54,15 @@ export class Sources {
 }
 
 /** @param read undefined if the file was written to meanwhile */
-function asSource(read: RecentFile | undefined, facts: Facts): Source | NoSource {
+function toSourceContent(
+  read: RecentFile | undefined,
+  info: FileInfo,
+): SourceContent | SourceProblem {
   if (
     read === undefined ||
-    !sameFacts(read.seen, facts) ||
-    (facts.sha256 !== undefined && facts.sha256 !== read.seen.sha256)
+    !hasSameSizeAndTime(read.info, info) ||
+    (info.sha256 !== undefined && info.sha256 !== read.info.sha256)
   )
     return 'changed';
-  return { bytes: read.bytes, sha256: read.seen.sha256 };
+  return { bytes: read.bytes, sha256: read.info.sha256 };
 }

@@ -2,21 +2,21 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../../src/transport/rsync/rsync-backend.js';
-import { remotePlace } from '../../../../src/transport/transfer-route.js';
+import { locateRemoteDir } from '../../../../src/transport/transfer-route.js';
 import {
-  fileModeOf,
-  putFile,
-  type Placing,
+  parseFileMode,
+  putFileBySftp,
+  type PutFileOptions,
 } from '../../../../src/transport/rsync/small-files/put.js';
 import { areas } from '../../../../src/replica/areas.js';
-import { localDisk } from '../../../../src/replica/node-disk.js';
+import { nodeDisk } from '../../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../../src/replica/marker.js';
-import { safePath } from '../../../../src/replica/paths.js';
+import { requireSafePath } from '../../../../src/replica/paths.js';
 import { changeOf, collect, makeSite, never, photos, put, type Site } from '../../site.js';
 
 const dir = photos.path;
-const placing: Placing = {
-  judge: () => Promise.resolve('conflict'),
+const placing: PutFileOptions = {
+  resolver: () => Promise.resolve('conflict'),
   guess: areas.tmp,
   checked: Promise.resolve(areas.tmp),
   repair: () => Promise.resolve(areas.tmp),
@@ -37,7 +37,7 @@ test.each([
   ['Fgo-w', undefined],
   ['F644,o-r', undefined],
 ])('the mode of a file by %s', (chmod, expected) => {
-  expect(fileModeOf(chmod)).toBe(expected);
+  expect(parseFileMode(chmod)).toBe(expected);
 });
 
 describe('putFile', () => {
@@ -46,10 +46,10 @@ describe('putFile', () => {
     const { ssh, host, rootThere } = site;
     const bytes = Buffer.from(Array.from({ length: 100_001 }, (_, index) => index % 253));
     await ssh.connections.use(host, async (connection) => {
-      const judged = await putFile(
+      const judged = await putFileBySftp(
         connection.sftp,
-        remotePlace(connection, host, photos),
-        safePath(`${dir}/a/b.jpg`),
+        locateRemoteDir(connection, host, photos),
+        requireSafePath(`${dir}/a/b.jpg`),
         { bytes, mtime: 1_500_000_000, mode: 0o640 },
         placing,
       );
@@ -67,10 +67,10 @@ describe('putFile', () => {
     const { ssh, host, rootThere } = site;
     await put(rootThere, `${dir}/way`, 'a file where a directory is needed');
     await ssh.connections.use(host, async (connection) => {
-      const putting = putFile(
+      const putting = putFileBySftp(
         connection.sftp,
-        remotePlace(connection, host, photos),
-        safePath(`${dir}/way/b.jpg`),
+        locateRemoteDir(connection, host, photos),
+        requireSafePath(`${dir}/way/b.jpg`),
         { bytes: Buffer.from('b'), mtime: 1, mode: 0o644 },
         placing,
       );
@@ -85,14 +85,14 @@ test('a host whose SFTP cannot replace a file gets everything by rsync', async (
     there: { sftp: false, settings: ['Subsystem sftp internal-sftp -P posix-rename'] },
   });
   const { backend, host, here, rootThere, verdicts } = site;
-  const path = safePath(`${dir}/a.jpg`);
+  const path = requireSafePath(`${dir}/a.jpg`);
   await put(rootThere, path, 'old');
   await put(here, path, 'new!');
   verdicts.set(path, 'trash');
   const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
   expect(outcomes.get(path)).toMatchObject({ result: 'delivered', via: 'rsync' });
   expect(await readFile(join(rootThere, path), 'utf8')).toBe('new!');
-  await expect(readdir(join(rootThere, dir, '.syncmedia/aside'))).resolves.toEqual([]);
+  await expect(readdir(join(rootThere, dir, '.syncmedia/replaced'))).resolves.toEqual([]);
   await expect(readdir(join(rootThere, dir, '.syncmedia/trash'))).resolves.toHaveLength(1);
 });
 
@@ -111,7 +111,7 @@ test(
       via: 'sftp',
       sha256,
     });
-    const other = { ...change, facts: { ...change.facts, sha256: '0'.repeat(64) } };
+    const other = { ...change, info: { ...change.info, sha256: '0'.repeat(64) } };
     expect((await collect(backend.send(host, [other], never))).get(change.path)).toMatchObject({
       result: 'changed',
     });
@@ -122,7 +122,7 @@ test('working folders that were removed since the first delivery are made again'
   site = await makeSite(createRsyncBackend);
   const { backend, host, here, rootThere, verdicts } = site;
   const send = async (name: string, content: string): Promise<string | undefined> => {
-    const path = safePath(`${dir}/${name}`);
+    const path = requireSafePath(`${dir}/${name}`);
     verdicts.set(path, 'trash');
     await put(here, path, content);
     const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
@@ -131,7 +131,7 @@ test('working folders that were removed since the first delivery are made again'
   expect(await send('a.jpg', 'a')).toBe('delivered');
   await rm(join(rootThere, dir, '.syncmedia/tmp'), { recursive: true });
   expect(await send('b.jpg', 'b')).toBe('delivered');
-  await rm(join(rootThere, dir, '.syncmedia/aside'), { recursive: true });
+  await rm(join(rootThere, dir, '.syncmedia/replaced'), { recursive: true });
   await rm(join(rootThere, dir, '.syncmedia/trash'), { recursive: true });
   expect(await send('b.jpg', 'other')).toBe('delivered');
   expect(await readFile(join(rootThere, dir, 'b.jpg'), 'utf8')).toBe('other');
@@ -143,10 +143,10 @@ test(
   async () => {
     site = await makeSite(createRsyncBackend);
     const { backend, host, here, rootThere } = site;
-    const path = safePath(`${dir}/a.jpg`);
+    const path = requireSafePath(`${dir}/a.jpg`);
     await put(here, path, 'a');
     await collect(backend.send(host, [await changeOf(here, path)], never));
-    await writeMarker(localDisk, join(rootThere, dir), 'host-of-another-name', photos.path, {
+    await writeMarker(nodeDisk, join(rootThere, dir), 'host-of-another-name', photos.path, {
       force: true,
     });
     await put(here, `${dir}/b.jpg`, 'b');
@@ -154,7 +154,7 @@ test(
       backend.send(host, [await changeOf(here, `${dir}/b.jpg`)], never),
     );
     expect([...outcomes.values()]).toMatchObject([
-      { result: 'failed', failure: { code: 'NO_MARKER', of: 'host' } },
+      { result: 'failed', failure: { code: 'NO_MARKER', scope: 'host' } },
     ]);
     expect(await readdir(join(rootThere, dir))).toEqual(expect.not.arrayContaining(['b.jpg']));
     await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);

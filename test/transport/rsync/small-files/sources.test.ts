@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Put } from '../../../../src/transport/transfer-route.js';
-import { Sources } from '../../../../src/transport/rsync/small-files/sources.js';
-import { safePath } from '../../../../src/replica/paths.js';
-import { Root } from '../../../../src/replica/replica.js';
+import type { PutChange } from '../../../../src/transport/transfer-route.js';
+import { SourceReader } from '../../../../src/transport/rsync/small-files/sources.js';
+import { requireSafePath } from '../../../../src/replica/paths.js';
+import { Replica } from '../../../../src/replica/replica.js';
 import { SyncDirs } from '../../../../src/replica/sync-dirs.js';
 import { makeTestDir, type TestDir } from '../../../harness/tmp.js';
 import { photos } from '../../site.js';
 
-const path = safePath(`${photos.path}/a.jpg`);
-let dir: TestDir, sources: Sources;
+const path = requireSafePath(`${photos.path}/a.jpg`);
+let dir: TestDir, sources: SourceReader;
 beforeEach(async () => {
   dir = await makeTestDir();
   await mkdir(join(dir.path, photos.path), { recursive: true });
   const dirs = new SyncDirs([photos]);
-  sources = new Sources(new Root(dir.path, () => dirs));
+  sources = new SourceReader(new Replica(dir.path, () => dirs));
 });
 afterEach(() => dir.remove());
 
@@ -24,7 +24,7 @@ async function putOf(
   content: string,
   version = 'v1',
   sha256: string | undefined = createHash('sha256').update(content).digest('hex'),
-): Promise<Put> {
+): Promise<PutChange> {
   await writeFile(join(dir.path, path), content);
   await utimes(join(dir.path, path), 1_000, 1_000);
   const { size } = await stat(join(dir.path, path));
@@ -33,14 +33,14 @@ async function putOf(
     dir: photos,
     version,
     do: 'put',
-    facts: { size, mtime: 1_000, ...(sha256 === undefined ? {} : { sha256 }) },
+    info: { size, mtime: 1_000, ...(sha256 === undefined ? {} : { sha256 }) },
   };
 }
 
 test('the bytes of a version are read once for all who ask for them', async () => {
   const put = await putOf('meow');
   const [one, other] = await Promise.all([sources.read(put), sources.read(put)]);
-  expect(one).toMatchObject({ bytes: Buffer.from('meow'), sha256: put.facts.sha256 });
+  expect(one).toMatchObject({ bytes: Buffer.from('meow'), sha256: put.info.sha256 });
   expect(other).toBe(one);
 });
 
@@ -66,7 +66,7 @@ test('what is gone is vanished, and found again when it is back', async () => {
 });
 
 test('without a known content nothing is kept: the disk is asked each time', async () => {
-  const put = { ...(await putOf('meow')), facts: { size: 4, mtime: 1_000 } };
+  const put = { ...(await putOf('meow')), info: { size: 4, mtime: 1_000 } };
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('meow') });
   await putOf('purr');
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('purr') });
