@@ -256,10 +256,10 @@ export function willMakeVersion({
     ownCopy: false,
     lateDelivery: true,
     uncaptured: false,
-    cameLately: false,
-    awaited: false,
+    arrivedRecently: false,
+    saveExpected: false,
     referenced: true,
-    taken: false,
+    takenByDelete: false,
   };
   // If the content would have to decide, the entry knows the version.
   return (

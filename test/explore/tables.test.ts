@@ -75,7 +75,7 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
           ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : []),
         ];
         for (const entry of entries) {
-          const evidence = { lateDelivery: false, awaited: false, referenced: false, taken: false };
+          const evidence = { lateDelivery: false, saveExpected: false, referenced: false, takenByDelete: false };
           const ask = (ownCopy: boolean): ReconcileAnswer | EvidenceRequest =>
             reconcile({
               entry,
