@@ -107,7 +107,7 @@ export class RsyncProcess {
       return {
         code,
         ...collector.end(),
-        ...(this.endedBy === undefined ? {} : { because: this.endedBy }),
+        ...(this.endedBy === undefined ? {} : { endedBy: this.endedBy }),
       };
     });
     if (signal.aborted) onAbort();
