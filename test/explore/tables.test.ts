@@ -30,18 +30,18 @@ function tableOf(heading: string): string[][] {
 
 const answers: [string, ReconcileAnswer][] = [
   ['holds it', 'hold'],
-  ['owed to itself', 'mark-pending'],
+  ['pending for itself', 'mark-pending'],
   ['leaves the holders', 'leave'],
   ['moves it to its own trash', 'trash'],
   ['the same', 'trash'],
   ['new version', 'new-version'],
   ['–', 'nothing'],
 ];
-const verdicts: [string, Resolution][] = [
+const resolutions: [string, Resolution][] = [
   ['dropped', 'drop'],
   ['to the trash', 'trash'],
   ['to the conflicts', 'conflict'],
-  ['put back: a landing', 'put-back'],
+  ['put back: placed anew', 'put-back'],
   ['put back where the path is empty', 'put-back-if-absent'],
 ];
 function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
@@ -65,17 +65,22 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
       { heldBy: ['B'], pending: ['A'] },
       { heldBy: ['B'], pending: [] },
     ].map((fields) => make(fields));
-    const standings = (
-      ['current', 'superseded', 'conflicting', 'absent', 'unknown'] as const
-    ).filter((state) => on.includes(state));
-    for (const state of standings) {
+    const states = (['current', 'superseded', 'conflicting', 'absent', 'unknown'] as const).filter(
+      (state) => on.includes(state),
+    );
+    for (const state of states) {
       cells.forEach((cell, column) => {
         const entries = [
           situations[column],
           ...(column === 1 ? [make({ heldBy: ['B'], blocked: [blocked] })] : []),
         ];
         for (const entry of entries) {
-          const evidence = { lateDelivery: false, saveExpected: false, referenced: false, takenByDelete: false };
+          const evidence = {
+            lateDelivery: false,
+            saveExpected: false,
+            referenced: false,
+            takenByDelete: false,
+          };
           const ask = (ownCopy: boolean): ReconcileAnswer | EvidenceRequest =>
             reconcile({
               entry,
@@ -98,7 +103,7 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
   }
 });
 
-test('ARCHITECTURE.md shows what is judged', () => {
+test('ARCHITECTURE.md shows how replaced files are resolved', () => {
   const rows = tableOf('what was replaced or removed is, by now');
   expect(rows).toHaveLength(5);
   for (const [is = '', ...cells] of rows) {
@@ -120,11 +125,11 @@ test('ARCHITECTURE.md shows what is judged', () => {
           contentCompared: true,
           willBeCaptured: isNews,
         });
-      expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, verdicts)]);
+      expect([is, by, ask(false)]).toEqual([is, by, meaningOf(cell, resolutions)]);
       expect([is, by, ask(true)]).toEqual([
         is,
         by,
-        cell.endsWith('³') ? 'put-back' : meaningOf(cell, verdicts),
+        cell.endsWith('³') ? 'put-back' : meaningOf(cell, resolutions),
       ]);
     });
   }

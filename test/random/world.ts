@@ -382,7 +382,7 @@ export class World {
     const [entry, captures, run] = await Promise.all([
       this.rows<Entry>('ledger').findOne({ _id: path }),
       this.rows<Capture>('captures')
-        .find({ $or: [{ touched: path }, { left: path }] } as never)
+        .find({ $or: [{ touched: path }, { unreferenced: path }] } as never)
         .toArray(),
       this.rows<Run>('runs').findOne({ state: { $in: ['requested', 'running'] } } as never),
     ]);
@@ -412,7 +412,7 @@ export class World {
    */
   private async doubtDeletes(): Promise<void> {
     for await (const { unreferenced: left } of this.rows<Capture>('captures').find({
-      left: { $ne: [] },
+      unreferenced: { $ne: [] },
     } as never)) {
       for (const path of left) this.model.doubtDelete(path.slice(dir.length + 1));
     }

@@ -25,7 +25,7 @@ const checked: NotAny<Parameters<typeof syncMedia>[1]>
   & NotAny<Parameters<ReturnType<typeof createSyncMedia>['plugin']>[1]> = true;
 
 async function main(): Promise<void> {
-  const options: PluginOptions = { syncDirs: 'uploads/', exclude: ['*.tmp'], paths: ['file'], sweep: false };
+  const options: PluginOptions = { syncDirs: 'uploads/', exclude: ['*.tmp'], paths: ['file'], rescan: false };
   const schema = new mongoose.Schema<Photo>({ title: { type: String, required: true }, file: String });
   schema.plugin(syncMedia, options);
   const connection = mongoose.createConnection();

@@ -80,7 +80,7 @@ exports.schemas = {
 
   impatient(mongoose, calls, plug) { return plug(makeBase(mongoose, calls, { bufferTimeoutMS: 250 }), { onDelete: 'propagate' }); },
 
-  versioned(mongoose, calls, plug) { return plug(makeBase(mongoose, calls, { optimisticConcurrency: true, minimize: false }), { sweep: false }); },
+  versioned(mongoose, calls, plug) { return plug(makeBase(mongoose, calls, { optimisticConcurrency: true, minimize: false }), { rescan: false }); },
 
   withStatics(mongoose, calls, plug) {
     const schema = makeBase(mongoose, calls);
