@@ -191,7 +191,8 @@ describe.each([
     } as never);
     await one.app.Photo.create({ title: 'saved', file: saved });
     await until(
-      () => one.app.log.some((line) => line.includes('processing files') && line.includes(captured)),
+      () =>
+        one.app.log.some((line) => line.includes('processing files') && line.includes(captured)),
       { timeout: 20_000 },
     );
     for (const kind of ['push', 'verify', 'pull'] as const)
