@@ -1,7 +1,7 @@
 import type { Entry, FileInfo, HostId, LocalFileInfo, PlainFileState } from '../model/words.js';
 
 /**
- * The state of the file at a path, compared with its entry. `lost`: a superseded version
+ * The state of the file at a path, compared with its entry. `conflicting`: a superseded version
  * whose successor came from a host that did not hold it. `redated`: the bytes of the current
  * version with another date.
  */

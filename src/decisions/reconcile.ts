@@ -39,12 +39,12 @@ export interface Evidence {
   /** The current bytes lie in this host's own `.syncmedia`. */
   readonly ownCopy: boolean;
   /**
-   * A late delivery of other bytes replaced the current ones. They lie in `.syncmedia/aside`,
+   * A late delivery of other bytes replaced the current ones. They lie in `.syncmedia/replaced`,
    * or became a conflict since they were captured.
    */
   readonly lateDelivery: boolean;
   /**
-   * Bytes that the entry does not know lie in `.syncmedia/aside`. This host's app wrote them,
+   * Bytes that the entry does not know lie in `.syncmedia/replaced`. This host's app wrote them,
    * and a delivery replaced them before they were captured.
    */
   readonly uncaptured: boolean;
@@ -159,7 +159,7 @@ function decideByState(situation: ReconcileSituation): ReconcileAnswer | Evidenc
 
 /**
  * A superseded version lies at the path of a host that had the current one. Either the app put it
- * there, or a late delivery did, which leaves the current bytes in `.syncmedia/aside`. A save
+ * there, or a late delivery did, which leaves the current bytes in `.syncmedia/replaced`. A save
  * means the file that it names. A file that a scan finds may be named in a moment.
  */
 function reconcileReverted(

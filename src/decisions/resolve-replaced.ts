@@ -33,7 +33,7 @@ export interface ReplacedSituation {
 }
 
 /**
- * Bytes in `.syncmedia/aside`: a delivery replaced or removed them, or a crash left them
+ * Bytes in `.syncmedia/replaced`: a delivery replaced or removed them, or a crash left them
  * there.
  */
 export interface ReplacedBytes {

@@ -37,7 +37,7 @@ const answerMs = 2_000;
 const makeDueMs = 2_000;
 
 /**
- * Competes for this host's lease and runs a `Holding` while this process has it. Otherwise passes
+ * Competes for this host's lease and runs a `Leader` while this process has it. Otherwise passes
  * hints on to the leader. Gaining and losing the lease never overlap.
  */
 export class LeaderElection {

@@ -30,7 +30,7 @@ const waitingLimit = 10_000;
 /**
  * Sends hints to the leader. A hint counts once the leader has acknowledged it. The captures of
  * all other hints are made due at once, and the next process that listens is told to check the
- * outbox. While `watch` is on it keeps a connection open; its end shows that the leader
+ * outbox. While `keepConnected` is on it keeps a connection open; its end shows that the leader
  * has ended.
  */
 export class WakeClient {

@@ -154,7 +154,7 @@ export class Ledger {
   }
 
   /**
-   * Like `change`, decided on the newest state of the entry. Returns false if there is
+   * Like `writeTransition`, decided on the newest state of the entry. Returns false if there is
    * no entry, or `decide` returns nothing.
    */
   async transitionLatest(

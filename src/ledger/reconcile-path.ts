@@ -62,7 +62,7 @@ export class PathReconciler {
   }
 
   /**
-   * Like `paths`, but returns the paths that could not be read, such as files without
+   * Like `reconcilePaths`, but returns the paths that could not be read, such as files without
    * read permission or files that are written all the time.
    */
   async reconcileEach(paths: readonly Path[], reason: ReconcileReason): Promise<ReconcileResult> {

@@ -8,7 +8,7 @@ export type HostId = string;
 /** Random, made with each new version of an entry. Compared for equality only, never ordered. */
 export type Version = string;
 /**
- * Relative to the root, separated by `/`. Only `root/` makes one. It refuses
+ * Relative to the root, separated by `/`. Only `replica/` makes one. It refuses
  * anything that could leave the sync dir.
  */
 export type Path = string & { readonly safe: true };
@@ -83,8 +83,8 @@ export interface ScanTimes {
 }
 
 /**
- * A machine that keeps a replica. Only the host itself writes `lease`, `lanes`, `sweeps`,
- * `scans`, `knows` and `halted`.
+ * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
+ * `scans`, `members` and `halted`.
  */
 export interface Host {
   id: HostId;
@@ -358,7 +358,7 @@ export interface Difference {
 export type Resolution = 'drop' | 'trash' | 'conflict' | 'put-back' | 'put-back-if-absent';
 
 /**
- * How bytes came to `.syncmedia/aside`: a put or a put-back replaced them, a removal took
+ * How bytes came to `.syncmedia/replaced`: a put or a put-back replaced them, a removal took
  * them, or a crash left them there.
  */
 export type ReplacedBy = 'replaced' | 'put-back' | 'removed' | 'leftover';
@@ -407,7 +407,7 @@ export interface Run {
   bytesPerSecond?: number;
   secondsLeft?: number;
   /**
-   * What a verify or an adoption found, per host. `foundAt` lists at most the first 1,000
+   * What a verify or an adoption found, per host. `pathFindings` lists at most the first 1,000
    * paths.
    */
   findings?: HostFindings[];

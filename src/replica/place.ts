@@ -24,7 +24,7 @@ const MAX_TRIES = 3;
 
 /**
  * Places a finished file: moves `tmpFile` to `path`. `tmpFile` is an absolute path in the tmp
- * area, flushed and complete, or a copy that `findOwnCopy` found. Missing parent
+ * area, flushed and complete, or a copy that `findRecoverableCopy` found. Missing parent
  * directories are made. Files that this replaces are resolved; the answer says where they went.
  *
  * If this throws, the file may or may not have been placed. The file that it replaced is still at

@@ -83,7 +83,7 @@ export interface CopySearch {
 
 /**
  * Finds a copy of `path` that `wanted` accepts, area by area, newest first. Returns its absolute
- * path; undefined if there is none. Another process may move it meanwhile. `land` restores
+ * path; undefined if there is none. Another process may move it meanwhile. `placeFile` restores
  * it.
  */
 export async function findRecoverableCopy(

@@ -15,7 +15,7 @@ import { getFolderPath, makeAreaFolder, placeIfAbsent, replaceFileAt } from './r
 import { removeEmptyDirs, walkOwnFolder } from './walk.js';
 
 /**
- * The result for one replaced file: `verdict` says where it went, `keptAs` is its new path
+ * The result for one replaced file: `resolution` is what was done, `keptAs` is its new path
  * relative to the sync dir.
  */
 export interface ResolvedFile {

@@ -47,7 +47,7 @@ const openTimeoutMs = 5_000;
 
 /**
  * Serves the files of an instance, in any process of its host. All mounts share one
- * `Fetching` and one cache of tags.
+ * `MissingFileFetcher` and one cache of tags.
  */
 export class MediaServer {
   private fetcher: Promise<MissingFileFetcher> | undefined;

@@ -36,7 +36,7 @@ export interface HttpError extends Error {
 
 /**
  * Answers with one file. `send` handles the type, conditional requests, ranges and HEAD;
- * `sendPart` sends the bytes.
+ * `sendRange` sends the bytes.
  *
  * The date has whole seconds, like all dates that transfers carry, so `Last-Modified` is the same
  * on every host.

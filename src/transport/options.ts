@@ -20,7 +20,7 @@ export interface IncomingVersion {
 }
 
 /**
- * Makes the resolver for files that are replaced on the disk of host `at`. `sentTo` returns
+ * Makes the resolver for files that are replaced on the disk of host `at`. `findIncoming` returns
  * the version that is being placed at a path.
  */
 export type CreateResolver = (

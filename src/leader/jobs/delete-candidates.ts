@@ -104,7 +104,7 @@ export class DeleteCandidates {
         inMs(halted || retry.length === 0 ? tuning.captureDueMs : computeRecheckDelay(ageMs)),
       );
     } catch (error) {
-      // Whoever aborted the search stops this process as well; the capture stays in the outbox.
+      // Only the end of this leader aborts the search. The capture stays in the outbox.
       if (hasErrorCode(error, 'CANCELLED')) return false;
       events.emit('failed', {
         doing: `checking whether ${JSON.stringify(unreferenced[0])} was deleted`,

@@ -43,7 +43,7 @@ export interface PutFileOptions {
  * checked. It is placed only after all these requests succeeded: a rename that was sent right
  * behind the writes published truncated files on a full disk.
  *
- * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `land` throw
+ * @throws DISK_FULL, PERMISSION_DENIED, NO_SFTP; what `checked` and `placeFile` throw
  */
 export async function putFileBySftp(
   sftp: Sftp,
