@@ -1,4 +1,4 @@
-/** gate/syncmedia-gate.py, by scripts/embed-gate.mjs: change it there. */
+/** Generated from gate/syncmedia-gate.py by scripts/embed-gate.mjs: change it there. */
 export const gateProgram = `#!/usr/bin/python3 -IS
 """Confines the key of another host: it may move files of the sync dirs, and nothing else.
 

@@ -6,6 +6,7 @@ import type { Acknowledger } from '../ledger/acknowledge.js';
 import type { Tuning } from '../config/config.js';
 import { FailingDirs } from './failing-dirs.js';
 import { PendingWrites } from './pending-writes.js';
+import { SentVersions } from './sent-versions.js';
 import { computeBackoff, computeBlockedRetry } from '../decisions/backoff.js';
 import { planDelivery, takeBatch } from '../decisions/plan.js';
 import { acknowledgeKept } from '../decisions/transitions.js';
@@ -16,11 +17,10 @@ import type {
   Failure,
   Host,
   HostId,
-  DeliveryState as LaneRecord,
+  DeliveryState,
   DeliveryOutcome,
   Path,
   SyncDir,
-  Version,
 } from '../model/words.js';
 
 export interface DeliveryQueueContext {
@@ -41,7 +41,7 @@ export interface DeliveryQueueContext {
   /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */
   requestCheck(host: HostId, path: Path): Promise<void>;
   /** Stores the state of the deliveries to a host, for the status. */
-  recordState(to: HostId, delivery: LaneRecord): Promise<void>;
+  recordState(to: HostId, delivery: DeliveryState): Promise<void>;
   /** Notifies the host that it received files. */
   notifyReceived(to: HostId, files: number): void;
 }
@@ -51,8 +51,6 @@ export interface DeliveryQueueContext {
  * that has yet to arrive.
  */
 const obstacleCodes: readonly string[] = ['NOT_A_FILE', 'SYMLINK_IN_PATH'];
-/** How many delivered versions are remembered, so that a late hint does not send one again. */
-const recentLimit = 5_000;
 
 /**
  * Delivers to one host, one batch at a time: at once when idle, in larger batches under load. A
@@ -61,7 +59,7 @@ const recentLimit = 5_000;
  */
 export class DeliveryQueue {
   private readonly entries = new Map<Path, Entry>();
-  private readonly delivered = new Map<Path, Version>();
+  private readonly sent = new SentVersions();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -96,7 +94,7 @@ export class DeliveryQueue {
   /** Enqueues entries that were just written here, ahead of those in the database. */
   enqueue(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      if (this.delivered.get(entry.path) === entry.version) continue;
+      if (this.sent.has(entry)) continue;
       if (this.entries.size < this.context.tuning.queueEntries || this.entries.has(entry.path))
         this.entries.set(entry.path, entry);
       else this.mayHaveMore = true;
@@ -170,7 +168,10 @@ export class DeliveryQueue {
         return;
       }
       for (const { path } of batch) this.entries.delete(path);
-      await this.deliverBatch(host, batch);
+      this.sent.setUnderWay(batch);
+      await this.deliverBatch(host, batch).finally(() => {
+        this.sent.setUnderWay([]);
+      });
     }
   }
 
@@ -230,11 +231,16 @@ export class DeliveryQueue {
         context.events.emit('outcome', { host: host.id, outcome });
         const entry = entries.get(outcome.change.path);
         if (!entry) continue;
-        if (outcome.result === 'delivered') delivered++;
+        if (outcome.result === 'delivered') {
+          delivered++;
+          this.sent.addDelivered(entry);
+        }
         if (outcome.result === 'changed' || outcome.result === 'vanished') movedEntries.push(entry);
         else if (outcome.result === 'failed' && outcome.failure.scope === 'host') {
           if (!this.recordDirFailure(outcome.change.dir, outcome.failure))
             hostFailure = outcome.failure;
+        } else if (outcome.result === 'failed' && this.ending.signal.aborted) {
+          // The path may have failed because of the abort, so it stays pending.
         } else this.pendingWrites.add(this.applyOutcome(entry, outcome));
       }
     } catch (error) {
@@ -289,7 +295,6 @@ export class DeliveryQueue {
     const { ledger, acknowledger, events } = this.context;
     if (outcome.result === 'delivered') {
       await acknowledger.acknowledge(entry.path, entry.version, this.id, outcome.sha256);
-      this.rememberDelivered(entry);
     } else if (outcome.result === 'kept') {
       await this.requestCheck(entry.path);
       await ledger.transitionLatest(entry.path, (now) =>
@@ -328,16 +333,6 @@ export class DeliveryQueue {
     await this.context.reconcilePaths(movedEntries.map(({ path }) => path));
     const later = new Date(Date.now() + this.context.tuning.captureDueMs);
     for (const entry of movedEntries) await this.context.ledger.postpone(entry, later);
-  }
-
-  private rememberDelivered({ path, version }: Entry): void {
-    this.delivered.delete(path);
-    this.delivered.set(path, version);
-    if (this.delivered.size > recentLimit)
-      for (const oldest of this.delivered.keys()) {
-        this.delivered.delete(oldest);
-        break;
-      }
   }
 
   private async recordFailure(failure: Failure): Promise<void> {
@@ -389,7 +384,7 @@ export class DeliveryQueue {
     });
   }
 
-  private describeDelivery(): LaneRecord {
+  private describeDelivery(): DeliveryState {
     return this.deliveredAt ? { deliveredAt: this.deliveredAt } : {};
   }
 }

@@ -1,0 +1,642 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Tuning } from '../../src/config/config.js';
+import type { DeliveryState, Entry, Path } from '../../src/model/words.js';
+import { DeliveryQueue, type DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
+import { tombstoneEntry } from '../decisions/entries.js';
+import { until } from '../harness/wait.js';
+import { documents, openQueueSite, type QueueSite } from './queue-site.js';
+import {
+  cancelled,
+  delivered,
+  diskFull,
+  failWith,
+  makeGate,
+  noMarker,
+  unreachable,
+} from './scripted-backend.js';
+
+let opened: Awaited<ReturnType<typeof openQueueSite>>;
+let site: QueueSite;
+const queues: DeliveryQueue[] = [];
+beforeAll(async () => {
+  opened = await openQueueSite();
+});
+afterAll(() => opened.close());
+beforeEach(async () => {
+  site = await opened.reset();
+});
+afterEach(() => Promise.all(queues.splice(0).map((queue) => queue.close())));
+
+/** The queue of A for B. */
+function openQueue(
+  tuning: Partial<Tuning> = {},
+  given: Partial<DeliveryQueueContext> = {},
+): DeliveryQueue {
+  const queue = new DeliveryQueue('B', site.context(tuning, given));
+  queues.push(queue);
+  return queue;
+}
+const hour = 3_600_000;
+const nameFiles = (count: number, prefix = 'f'): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, '0')}.jpg`);
+const nameOf = ({ path }: { path: Path }): string => path.slice(path.lastIndexOf('/') + 1);
+
+describe('a failing host', () => {
+  test('is retried after each failure until it receives everything that is pending', async () => {
+    const entries = await site.insertMany(['a.jpg', 'b.jpg']);
+    let failures = 3;
+    site.backend.answerPrepare = () => (failures-- > 0 ? unreachable : undefined);
+    openQueue({ backoffMs: 1, backoffMaxMs: 2 }).wake();
+    await site.waitUntilHeld(entries);
+    await until(() => site.recovered === 1);
+    expect(site.failing).toEqual([unreachable, unreachable, unreachable]);
+    expect(site.states.at(2)?.state).toMatchObject({ failure: unreachable });
+    expect(site.states.at(-1)?.state).toEqual({ deliveredAt: expect.any(Date) as Date });
+    expect((await site.read({ path: entries[0]!.path })).pending).toEqual([]);
+  });
+
+  test('that fails while files are sent keeps them pending, and none is blocked', async () => {
+    const entries = await site.insertMany(['a.jpg', 'b.jpg']);
+    site.backend.answer = () => failWith(unreachable);
+    const queue = openQueue();
+    queue.wake();
+    await until(() => site.states.length > 0);
+    for (const entry of entries)
+      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [], heldBy: ['A'] });
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await site.waitUntilHeld(entries);
+  });
+
+  test('receives nothing while its queue backs off, until a retry is requested', async () => {
+    const first = await site.insert('a.jpg');
+    site.backend.answer = () => failWith(unreachable);
+    const queue = openQueue();
+    queue.enqueue([first]);
+    await until(() => site.states.length > 0);
+    expect(queue.isBackingOff).toBe(true);
+    const second = await site.insert('b.jpg');
+    queue.enqueue([second]);
+    queue.wake();
+    await site.letItWork();
+    expect(site.backend.files).toEqual(['a.jpg v1']);
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await site.waitUntilHeld([first, second]);
+    expect(queue.isBackingOff).toBe(false);
+  });
+
+  test('waits twice as long after each failure, and is as good as new after a success', async () => {
+    const began = Date.now();
+    const queue = openQueue();
+    const failOnce = async (name: string): Promise<DeliveryState> => {
+      site.backend.answer = () => failWith(unreachable);
+      const before = site.states.length;
+      await site.insert(name);
+      queue.retryNow();
+      await until(() => site.states.length > before);
+      return site.states.at(-1)!.state;
+    };
+    const hoursUntil = ({ nextTryAt }: DeliveryState): number =>
+      (nextTryAt!.getTime() - began) / hour;
+    const [first, second, third] = [
+      await failOnce('a.jpg'),
+      await failOnce('b.jpg'),
+      await failOnce('c.jpg'),
+    ];
+    // Half of the wait is random. The tenth of an hour is for the test itself.
+    expect(hoursUntil(first)).toBeGreaterThanOrEqual(0.5);
+    expect(hoursUntil(first)).toBeLessThan(1.1);
+    expect(hoursUntil(second)).toBeGreaterThanOrEqual(1);
+    expect(hoursUntil(second)).toBeLessThan(2.1);
+    expect(hoursUntil(third)).toBeGreaterThanOrEqual(2);
+    expect(third.failingSince).toEqual(first.failingSince);
+
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await until(() => site.recovered === 1);
+    expect(hoursUntil(await failOnce('d.jpg'))).toBeLessThan(1.1);
+  });
+
+  test('that an earlier process saw failing is probed although nothing is pending', async () => {
+    const failingSince = new Date(1_000);
+    site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince } } });
+    const queue = openQueue();
+    site.backend.answerPrepare = () => unreachable;
+    queue.wake();
+    await until(() => site.states.length > 0);
+    expect(site.states[0]?.state).toMatchObject({ failure: unreachable, failingSince });
+    site.backend.answerPrepare = () => undefined;
+    queue.retryNow();
+    await until(() => site.recovered === 1);
+    expect(site.states.at(-1)?.state).toEqual({});
+    expect(site.backend.prepares).toEqual([
+      { to: 'B', dirs: [] },
+      { to: 'B', dirs: [] },
+    ]);
+    expect(site.backend.sends).toEqual([]);
+  });
+
+  test('whose backend throws keeps what it acknowledged before, and gets the rest later', async () => {
+    const [first, second] = await site.insertMany(['a.jpg', 'b.jpg']);
+    site.backend.answer = ({ path }) => {
+      if (path === second!.path) throw new Error('the backend broke');
+      return delivered;
+    };
+    const queue = openQueue();
+    queue.enqueue([first!, second!]);
+    await until(() => site.states.length > 0);
+    expect(site.failing).toMatchObject([{ code: 'TRANSFER_FAILED', message: 'the backend broke' }]);
+    await site.waitUntilHeld([first!]);
+    expect(await site.read(second!)).toMatchObject({ pending: ['B'], blocked: [] });
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await site.waitUntilHeld([second!]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1', 'b.jpg v1']);
+  });
+
+  test('is sent a file again if its delivery could not be stored', async () => {
+    const entry = await site.insert('a.jpg');
+    let isDown = true;
+    const acknowledger = site.makeAcknowledger(() =>
+      isDown ? Promise.reject(new Error('no database')) : Promise.resolve(),
+    );
+    const queue = openQueue({}, { acknowledger });
+    queue.enqueue([entry]);
+    await until(() => queue.isBackingOff);
+    expect(site.errors).toEqual([new Error('no database')]);
+    expect((await site.read(entry)).pending).toEqual(['B']);
+    isDown = false;
+    queue.retryNow();
+    await site.waitUntilHeld([entry]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v1']);
+  });
+});
+
+describe('a blocked path', () => {
+  test('delays no other: the rest of its batch and later files are delivered', async () => {
+    const entries = await site.insertMany(['a.jpg', 'b.jpg', 'c.jpg']);
+    const [, bad] = entries as [Entry, Entry, Entry];
+    site.backend.answer = ({ path }) => (path === bad.path ? failWith(diskFull) : delivered);
+    const blocked: unknown[] = [];
+    site.events.on('blocked', (event) => blocked.push(event));
+    const queue = openQueue();
+    queue.enqueue(entries);
+    await site.waitUntilHeld(entries.filter((entry) => entry !== bad));
+    const later = await site.insert('d.jpg');
+    queue.enqueue([later]);
+    await site.waitUntilHeld([later]);
+    const now = await site.read(bad);
+    expect(now).toMatchObject({ pending: [], heldBy: ['A'] });
+    expect(now.blocked).toEqual([
+      {
+        host: 'B',
+        failure: diskFull,
+        since: expect.any(Date) as Date,
+        retryAt: expect.any(Date) as Date,
+      },
+    ]);
+    expect(now.blocked[0]!.retryAt!.getTime()).toBeGreaterThan(now.blocked[0]!.since.getTime());
+    expect(blocked).toEqual([{ path: bad.path, host: 'B', failure: diskFull }]);
+    expect(queue.isBackingOff).toBe(false);
+    expect(site.failing).toEqual([]);
+  });
+
+  test('that is refused waits for a person, but for an obstacle that may go away', async () => {
+    const [refused, obstructed] = await site.insertMany(['a.jpg', 'b.jpg']);
+    site.backend.answer = ({ path }) => ({
+      result: 'refused',
+      failure: {
+        ...diskFull,
+        retryable: false,
+        code: path === refused!.path ? 'BAD_PATH' : 'NOT_A_FILE',
+      },
+    });
+    openQueue().wake();
+    await until(async () => (await site.read(obstructed!)).blocked.length > 0);
+    await until(async () => (await site.read(refused!)).blocked.length > 0);
+    expect((await site.read(refused!)).blocked[0]).not.toHaveProperty('retryAt');
+    expect((await site.read(obstructed!)).blocked[0]).toHaveProperty('retryAt');
+  });
+});
+
+describe('backpressure', () => {
+  test('entries beyond the limit stay in the ledger, and all are delivered once', async () => {
+    const entries = await site.insertMany(nameFiles(23));
+    openQueue({ queueEntries: 4, batchFiles: 3 }).wake();
+    await site.waitUntilHeld(entries);
+    expect([...site.backend.files].sort()).toEqual(entries.map((entry) => `${nameOf(entry)} v1`));
+    for (const { files } of site.backend.sends) expect(files.length).toBeLessThanOrEqual(3);
+  });
+
+  test('hints beyond the limit are not kept: those files are read from the ledger later', async () => {
+    const [first, ...others] = await site.insertMany(nameFiles(8));
+    const gate = makeGate();
+    site.backend.answer = async () => {
+      await gate.opened;
+      return delivered;
+    };
+    const queue = openQueue({ queueEntries: 4 });
+    queue.enqueue([first!]);
+    await until(() => site.backend.sends.length === 1);
+    queue.enqueue(others);
+    // No hint tells of the new versions, so only the ledger can bring them to the queue.
+    for (const entry of others) await site.supersede(entry, 'v2');
+    gate.open();
+    await site.waitUntilHeld([first!]);
+    await until(() => site.backend.files.filter((file) => file.endsWith(' v2')).length >= 3);
+    expect(site.backend.files.filter((file) => file.endsWith(' v1'))).toEqual([
+      'f000.jpg v1',
+      'f001.jpg v1',
+      'f002.jpg v1',
+      'f003.jpg v1',
+      'f004.jpg v1',
+    ]);
+    queue.wake();
+    await site.waitUntilHeld(others);
+    for (const entry of others)
+      expect(await site.read(entry)).toMatchObject({ version: 'v2', pending: [] });
+  });
+
+  test('a batch holds so many bytes, and a larger file goes alone', async () => {
+    const sizes = [40, 50, 200, 10];
+    const entries = await Promise.all(
+      sizes.map((size, i) =>
+        site.insert(`${String(i)}.jpg`, { info: { size, mtime: 1, nanos: 0 } }),
+      ),
+    );
+    openQueue({ batchBytes: 100 }).enqueue(entries);
+    await site.waitUntilHeld(entries);
+    expect(site.backend.sends.map(({ files }) => files)).toEqual([
+      ['0.jpg v1', '1.jpg v1'],
+      ['2.jpg v1'],
+      ['3.jpg v1'],
+    ]);
+  });
+
+  test('nothing more is sent while as many outcomes as the limit are not stored', async () => {
+    const entries = await site.insertMany(nameFiles(6));
+    const gate = makeGate();
+    const acknowledger = site.makeAcknowledger(() => gate.opened);
+    const queue = openQueue({ queueEntries: 4 }, { acknowledger });
+    queue.enqueue(entries.slice(0, 2));
+    queue.enqueue(entries.slice(2, 4));
+    await until(() => site.backend.files.length === 4);
+    queue.enqueue(entries.slice(4));
+    await site.letItWork();
+    expect(site.backend.files).toHaveLength(4);
+    gate.open();
+    await site.waitUntilHeld(entries);
+    expect(site.backend.files).toHaveLength(6);
+  });
+});
+
+describe('a failing sync dir', () => {
+  test('is reported once for all its files, and other sync dirs receive theirs', async () => {
+    const good = await site.insertMany(nameFiles(3));
+    const bad = await site.insertMany(nameFiles(5, 'd'), {}, documents);
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
+    const queue = openQueue();
+    queue.enqueue([...bad, ...good]);
+    await site.waitUntilHeld(good);
+    await until(() => site.states.length > 0);
+    expect(site.failing).toEqual([noMarker]);
+    expect(queue.isBackingOff).toBe(false);
+    expect(site.states.at(-1)?.state).toMatchObject({
+      failure: noMarker,
+      deliveredAt: expect.any(Date) as Date,
+    });
+    expect(site.backend.files).toHaveLength(3);
+    for (const entry of bad)
+      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [] });
+
+    site.backend.answerPrepare = () => undefined;
+    queue.retryNow();
+    await site.waitUntilHeld(bad);
+    await until(() => site.recovered === 1);
+    expect(site.states.at(-1)?.state).not.toHaveProperty('failure');
+  });
+
+  test('that fails while files are sent is reported once, and the host does not back off', async () => {
+    const bad = await site.insertMany(nameFiles(4, 'd'), {}, documents);
+    const good = await site.insertMany(nameFiles(2));
+    site.backend.answer = ({ dir }) =>
+      dir.path === documents.path ? failWith(noMarker) : delivered;
+    const queue = openQueue();
+    queue.enqueue([...bad, ...good]);
+    await site.waitUntilHeld(good);
+    const later = await site.insert('later.jpg');
+    queue.enqueue([later]);
+    await site.waitUntilHeld([later]);
+    expect(site.failing).toEqual([noMarker]);
+    expect(queue.isBackingOff).toBe(false);
+    for (const entry of bad)
+      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [] });
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await site.waitUntilHeld(bad);
+  });
+
+  test('takes no room in memory from the other sync dirs', async () => {
+    // The queue reads the newest and the oldest entries first, and all of these are documents.
+    const bad = [
+      ...(await site.insertMany(nameFiles(4, 'd'), { capturedAt: new Date(9_000) }, documents)),
+      ...(await site.insertMany(nameFiles(4, 'e'), { capturedAt: new Date(1_000) }, documents)),
+    ];
+    const good = await site.insertMany(nameFiles(4), { capturedAt: new Date(5_000) });
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
+    openQueue({ queueEntries: 4 }).wake();
+    await site.waitUntilHeld(good);
+    expect((await site.read(bad[0]!)).pending).toEqual(['B']);
+  });
+});
+
+describe('a late hint', () => {
+  test('of a version that is being sent does not send it twice', async () => {
+    const entry = await site.insert('a.jpg');
+    const gate = makeGate();
+    site.backend.answer = async () => {
+      await gate.opened;
+      return delivered;
+    };
+    const queue = openQueue();
+    queue.wake();
+    await until(() => site.backend.sends.length === 1);
+    queue.enqueue([entry]);
+    const other = await site.insert('b.jpg');
+    queue.enqueue([other]);
+    gate.open();
+    await site.waitUntilHeld([entry, other]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
+  });
+
+  test('of a version that was acknowledged does not send it again', async () => {
+    const entry = await site.insert('a.jpg');
+    const queue = openQueue();
+    queue.wake();
+    await site.waitUntilHeld([entry]);
+    const other = await site.insert('b.jpg');
+    queue.enqueue([entry, other]);
+    await site.waitUntilHeld([other]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
+  });
+
+  test('of a version that a host has lost since does not keep the ledger from sending it', async () => {
+    const entry = await site.insert('a.jpg');
+    const queue = openQueue();
+    queue.wake();
+    await site.waitUntilHeld([entry]);
+    await site.site.ledger.markPending(entry.path, ['B']);
+    queue.enqueue([entry]);
+    queue.wake();
+    await site.waitUntilHeld([entry]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v1']);
+  });
+
+  test('of a newer version takes the place of the older one before it is sent', async () => {
+    const [first, entry] = await site.insertMany(['a.jpg', 'b.jpg']);
+    const gate = makeGate();
+    site.backend.answer = async () => {
+      await gate.opened;
+      return delivered;
+    };
+    const queue = openQueue();
+    queue.enqueue([first!]);
+    await until(() => site.backend.sends.length === 1);
+    queue.enqueue([entry!]);
+    queue.enqueue([await site.supersede(entry!, 'v2')]);
+    gate.open();
+    await site.waitUntilHeld([first!, entry!]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v2']);
+  });
+
+  test('an older version that arrives last is not acknowledged: the newer one is sent again', async () => {
+    const entry = await site.insert('a.jpg');
+    const gate = makeGate();
+    site.backend.answer = async ({ version }) => {
+      if (version === 'v1') await gate.opened;
+      return delivered;
+    };
+    const queue = openQueue();
+    queue.enqueue([entry]);
+    await until(() => site.backend.sends.length === 1);
+    // The host has got the newer version by another way, before the older one arrives there.
+    const newer: Entry = { ...entry, version: 'v2', heldBy: ['A', 'B'], pending: [] };
+    await site.site.ledger.replace('v1', newer);
+    gate.open();
+    await until(() => {
+      queue.wake();
+      return site.backend.sends.length === 2;
+    });
+    await site.waitUntilHeld([entry]);
+    expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v2']);
+  });
+
+  test.each(['changed', 'vanished'] as const)(
+    'of a version whose source has %s has the path reconciled, and waits for a newer one',
+    async (result) => {
+      const entry = await site.insert('a.jpg');
+      const other = await site.insert('b.jpg');
+      site.backend.answer = ({ path }) => (path === entry.path ? { result } : delivered);
+      const queue = openQueue();
+      queue.enqueue([entry, other]);
+      await site.waitUntilHeld([other]);
+      await until(async () => (await site.read(entry)).dueAt > new Date());
+      queue.wake();
+      await site.letItWork();
+      expect(site.reconciled).toEqual([entry.path]);
+      expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
+      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [], heldBy: ['A'] });
+    },
+  );
+});
+
+describe('what the host does not take', () => {
+  test('its own file won: it is asked to check the path before it is no longer concerned', async () => {
+    const entry = await site.insert('a.jpg');
+    let fails = true;
+    site.backend.answer = () => ({ result: 'kept' });
+    const queue = openQueue(
+      {},
+      {
+        requestCheck: (host, path) => {
+          if (fails) return Promise.reject(new Error('no database'));
+          site.checks.push({ host, path });
+          return Promise.resolve();
+        },
+      },
+    );
+    queue.enqueue([entry]);
+    await until(() => queue.isBackingOff);
+    expect((await site.read(entry)).pending).toEqual(['B']);
+    fails = false;
+    queue.retryNow();
+    await until(async () => (await site.read(entry)).pending.length === 0);
+    expect(site.checks).toEqual([{ host: 'B', path: entry.path }]);
+    expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], blocked: [] });
+  });
+
+  test('a path outside its sync dirs is released; one outside ours is left to a holder', async () => {
+    site.setHost('B', { syncDirs: ['uploads/photos' as Path, 'elsewhere' as Path] });
+    const unwanted = await site.insert('a.pdf', {}, documents);
+    const unsendable = await site.insert(
+      'b.jpg',
+      {},
+      {
+        ...documents,
+        path: 'elsewhere' as Path,
+      },
+    );
+    const wanted = await site.insert('c.jpg');
+    openQueue().enqueue([unwanted, unsendable, wanted]);
+    await site.waitUntilHeld([wanted]);
+    expect(await site.read(unwanted)).toMatchObject({ pending: [], heldBy: ['A'] });
+    expect(await site.read(unsendable)).toMatchObject({
+      pending: ['B'],
+      heldBy: [],
+      orphaned: true,
+    });
+    expect(site.backend.files).toEqual(['c.jpg v1']);
+  });
+
+  test('a tombstone goes as a removal', async () => {
+    const tombstone = tombstoneEntry({ path: 'uploads/photos/a.jpg' as Path, pending: ['B'] });
+    await site.site.ledger.insert(tombstone);
+    const does: string[] = [];
+    site.backend.answer = (change) => {
+      does.push(change.do);
+      return delivered;
+    };
+    openQueue().enqueue([tombstone]);
+    await site.waitUntilHeld([tombstone]);
+    expect(does).toEqual(['remove']);
+  });
+});
+
+describe('a host that is paused or gone', () => {
+  test.each(['paused', 'retired', 'pending'] as const)(
+    'receives nothing while it is %s, and keeps its entries pending',
+    async (status) => {
+      const entry = await site.insert('a.jpg');
+      site.setHost('B', { status });
+      const queue = openQueue();
+      queue.enqueue([entry]);
+      queue.wake();
+      await site.letItWork();
+      expect(site.backend.prepares).toEqual([]);
+      expect((await site.read(entry)).pending).toEqual(['B']);
+      site.setHost('B', { status: 'approved' });
+      queue.wake();
+      await site.waitUntilHeld([entry]);
+    },
+  );
+
+  test('receives no further batch once its row is gone', async () => {
+    const [first, second] = await site.insertMany(['a.jpg', 'b.jpg']);
+    site.backend.answer = () => {
+      site.hosts = site.hosts.filter(({ id }) => id !== 'B');
+      return delivered;
+    };
+    openQueue({ batchFiles: 1 }).enqueue([first!, second!]);
+    await site.waitUntilHeld([first!]);
+    await site.letItWork();
+    expect(site.backend.files).toEqual(['a.jpg v1']);
+    expect((await site.read(second!)).pending).toEqual(['B']);
+  });
+
+  test('is told how many files it received', async () => {
+    const entries = await site.insertMany(['a.jpg', 'b.jpg', 'c.jpg']);
+    site.backend.answer = ({ path }) =>
+      path === entries[0]!.path ? failWith(diskFull) : delivered;
+    openQueue().enqueue(entries);
+    await site.waitUntilHeld(entries.slice(1));
+    expect(site.notices).toEqual([{ to: 'B', files: 2 }]);
+  });
+});
+
+describe('closing during a delivery', () => {
+  /** The backend answers the first file once the gate is open, and the rest after the abort. */
+  async function closeDuring(answerAfterAbort: typeof cancelled): Promise<{
+    entries: Entry[];
+    gate: ReturnType<typeof makeGate>;
+    closing: Promise<void>;
+  }> {
+    const entries = await site.insertMany(['a.jpg', 'b.jpg', 'c.jpg']);
+    const gate = makeGate();
+    site.backend.answer = async ({ path }, signal) => {
+      if (path === entries[0]!.path) {
+        await gate.opened;
+        return delivered;
+      }
+      return signal.aborted ? failWith(answerAfterAbort) : delivered;
+    };
+    const queue = openQueue();
+    queue.enqueue(entries);
+    await until(() => site.backend.sends.length === 1);
+    return { entries, gate, closing: queue.close() };
+  }
+
+  test('acknowledges a put that is answered after it, and leaves the others pending', async () => {
+    const { entries, gate, closing } = await closeDuring(cancelled);
+    gate.open();
+    await closing;
+    const [first, ...others] = entries;
+    expect(await site.read(first!)).toMatchObject({ heldBy: ['A', 'B'], pending: [] });
+    for (const entry of others)
+      expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], pending: ['B'], blocked: [] });
+    // It was not the host that failed.
+    expect(site.failing).toEqual([]);
+    expect(site.states.map(({ state }) => state.failure)).not.toContainEqual(cancelled);
+  });
+
+  test('waits for what is under way', async () => {
+    const { gate, closing } = await closeDuring(cancelled);
+    let isClosed = false;
+    void closing.then(() => {
+      isClosed = true;
+    });
+    await site.letItWork();
+    expect(isClosed).toBe(false);
+    gate.open();
+    await closing;
+  });
+
+  test('blocks no path that fails because of it', async () => {
+    const { entries, gate, closing } = await closeDuring(diskFull);
+    gate.open();
+    await closing;
+    for (const entry of entries.slice(1))
+      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [] });
+  });
+
+  test('sends nothing more, whatever it is told', async () => {
+    const entry = await site.insert('a.jpg');
+    const queue = openQueue();
+    site.backend.answer = () => failWith(unreachable);
+    queue.enqueue([entry]);
+    await until(() => queue.isBackingOff);
+    await queue.close();
+    queue.enqueue([entry]);
+    queue.wake();
+    queue.retryNow();
+    await site.letItWork();
+    expect(site.backend.sends).toHaveLength(1);
+    expect((await site.read(entry)).pending).toEqual(['B']);
+  });
+
+  test('a database that is away does not keep it open', async () => {
+    const entry = await site.insert('a.jpg');
+    const gate = makeGate();
+    const acknowledger = site.makeAcknowledger(async () => {
+      await gate.opened;
+      throw new Error('no database');
+    });
+    const queue = openQueue({}, { acknowledger });
+    queue.enqueue([entry]);
+    await until(() => site.backend.sends.length === 1);
+    const closing = queue.close();
+    gate.open();
+    await closing;
+    expect((await site.read(entry)).pending).toEqual(['B']);
+  });
+});
