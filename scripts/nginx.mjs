@@ -1,4 +1,4 @@
-// The nginx that runs the README's example in a test: where to find one, and how to take its files
+// The nginx that runs the example of docs/serving.md in a test: where to find one, and how to take its files
 // without installing a service.
 import { delimiter, join } from 'node:path';
 import { cacheDirs } from './cache.mjs';

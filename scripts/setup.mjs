@@ -140,7 +140,7 @@ async function offerBrowser() {
 }
 
 /**
- * Where no nginx can be had, the test of the README's example says that it is skipped, and all
+ * Where no nginx can be had, the test of the nginx example says that it is skipped, and all
  * others run.
  */
 async function offerNginx() {
@@ -155,7 +155,7 @@ async function offerNginx() {
     await takeNginx((libraries) => apt('install', ...libraries));
   } catch (error) {
     say(
-      `no nginx here, so the test of the README's example is skipped: ` +
+      `no nginx here, so the test of the nginx example is skipped: ` +
         `${error instanceof Error ? error.message : String(error)}`,
     );
   }

@@ -5,40 +5,42 @@ import { exitCodes } from '../src/cli/exit-codes.js';
 import { errorCodes } from '../src/model/errors.js';
 import { listVariables } from '../src/config/environment.js';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+const readme = read('README.md'),
+  reference = read('docs/reference.md');
 
-/** The rows of the table below a heading, by their first cell. */
-function tableBelow(heading: string): Record<string, string> {
-  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(
-    ([, name = '', text = '']): [string, string] => [name.trim(), text.trim()],
-  );
+/** The rows of the table below a heading of a page, by their first cell. */
+function tableBelow(page: string, heading: string): Record<string, string> {
+  const section = page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const rows = [
+    ...section.matchAll(/^\| (?:<a id="[\w-]+"><\/a>)?`?([^|`]+)`? +\| (.+) \|$/gm),
+  ].map(([, name = '', text = '']): [string, string] => [name.trim(), text.trim()]);
   return Object.fromEntries(rows.filter(([name]) => name !== 'code'));
 }
 
-test('the README lists every error code, as the code has it', () => {
-  expect(tableBelow('Errors')).toEqual({ ...errorCodes, ...refusalCodes });
+test('the reference lists every error code, as the code has it', () => {
+  expect(tableBelow(reference, 'Errors')).toEqual({ ...errorCodes, ...refusalCodes });
 });
 
-test('the README lists every exit code', () => {
-  const table = tableBelow('The command line');
+test('the page of the commands lists every exit code', () => {
+  const table = tableBelow(read('docs/commands/index.md'), 'Exit codes');
   expect(Object.fromEntries(Object.entries(table).filter(([name]) => /^\d+$/.test(name)))).toEqual(
     Object.fromEntries(Object.entries(exitCodes).map(([code, text]) => [code, text])),
   );
 });
 
-test('the README names every environment variable', () => {
-  const section = readme.split('\n## Environment\n')[1]?.split('\n## ')[0] ?? '';
+test('the reference names every environment variable', () => {
+  const section = reference.split('\n## Environment\n')[1]?.split('\n## ')[0] ?? '';
   const missing = listVariables().filter((name) => !section.includes(`\`${name}\``));
   expect(missing).toEqual([]);
 });
 
-test('the README and the example end the app in order', () => {
-  const example = readFileSync(new URL('../examples/upload-app/app.ts', import.meta.url), 'utf8');
-  const minutes = readme.split('\n## Five minutes\n')[1]?.split('\n## ')[0] ?? '';
-  for (const text of [minutes, example]) {
+test('the README, the pages about restarts and the example end the app in order', () => {
+  for (const text of [readme, read('docs/five-minutes.md')])
+    for (const part of ['SIGTERM', 'sync.close()'])
+      expect(text.split(part).length).toBeGreaterThanOrEqual(3);
+  for (const text of [read('docs/upgrades.md'), read('examples/upload-app/app.ts')])
     for (const part of ['SIGTERM', 'SIGINT', 'sync.close()']) expect(text).toContain(part);
-  }
 });
 
 describe('SECURITY.md', () => {

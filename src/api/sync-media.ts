@@ -6,7 +6,7 @@ import type { Failure, Host, HostId, Path, Run, SyncDir, UnreadableRow } from '.
 
 /**
  * The values to register for a host. An omitted value keeps its stored value, or gets the default
- * given in the README.
+ * given in docs/reference.md.
  */
 export interface HostRegistration {
   hostname?: string;

@@ -116,7 +116,7 @@ function checkSeals(sealed: boolean, hosts: readonly Host[]): CheckResult {
     return reportInfo(
       'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ' +
         'host of their own',
-      'set it on all machines, and run `syncmedia init` on each (README, "Trust")',
+      'set it on all machines, and run `syncmedia init` on each (docs/trust.md)',
     );
   const unsealed = hosts.filter((host) => host.unsealed);
   const [first] = unsealed;

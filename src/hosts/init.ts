@@ -162,7 +162,7 @@ async function registerThisHost(
       message:
         'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ' +
         'host of their own',
-      remedy: 'set one on all machines and run `syncmedia init` on each (README, "Trust")',
+      remedy: 'set one on all machines and run `syncmedia init` on each (docs/trust.md)',
     });
   }
   checks.push({

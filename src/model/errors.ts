@@ -1,6 +1,6 @@
 /**
- * Every error code of this package, with its meaning and remedy. A test compares README's table
- * with it.
+ * Every error code of this package, with its meaning and remedy. A test compares the
+ * table of docs/reference.md with it.
  */
 export const errorCodes = {
   BAD_OPTION:

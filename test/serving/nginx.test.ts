@@ -11,12 +11,12 @@ import { startWeb, type Web } from './web.js';
 const program = await findNginx();
 
 /**
- * The README's example, for this machine's directory and the app's port. Throws where the README
- * says something else by now.
+ * The example of docs/serving.md, for this machine's directory and the app's port. Throws where the
+ * page says something else by now.
  */
 function readExample(root: string, app: string): string {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const [, example = ''] = /```nginx\n([\s\S]*?)```/.exec(readme) ?? [];
+  const page = readFileSync(new URL('../../docs/serving.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```nginx\n([\s\S]*?)```/.exec(page) ?? [];
   let result = example;
   for (const [name, value] of [
     ['root /srv/app;', `root ${root};`],
@@ -24,14 +24,14 @@ function readExample(root: string, app: string): string {
   ] as const) {
     const parts = result.split(name);
     if (parts.length !== 2)
-      throw new Error(`The README's nginx example does not have "${name}" exactly once.`);
+      throw new Error(`The nginx example of docs/serving.md does not have "${name}" exactly once.`);
     result = parts.join(value);
   }
   return result;
 }
 
 describe.skipIf(program === undefined)(
-  "the README's nginx example (where there is no nginx: node scripts/setup.mjs --for tests)",
+  'the nginx example of docs/serving.md (where there is no nginx: node scripts/setup.mjs --for tests)',
   () => {
     let site: Site, one: Machine, two: Machine, web: Web, nginx: Nginx;
 

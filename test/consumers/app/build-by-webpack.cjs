@@ -1,4 +1,4 @@
-// README.md, "Bundlers": ssh2 does without its optional parts where they are not found.
+// docs/bundlers.md: ssh2 does without its optional parts where they are not found.
 const path = require('node:path');
 const webpack = require('webpack');
 

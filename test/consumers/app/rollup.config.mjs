@@ -1,4 +1,4 @@
-// README.md, "Bundlers": ssh2 does without its optional parts where they are not found.
+// docs/bundlers.md: ssh2 does without its optional parts where they are not found.
 import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import resolve from '@rollup/plugin-node-resolve';

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { readPage, rootDir } from './pages.js';
+
+const { text: page } = readPage('docs/api.md');
+
+function parse(file: string): ts.SourceFile {
+  const text = readFileSync(join(rootDir, file), 'utf8');
+  return ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true);
+}
+
+function listExports(file: string): string[] {
+  return parse(file).statements.flatMap((statement) => {
+    if (ts.isFunctionDeclaration(statement) && statement.name)
+      return ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)
+        ? [statement.name.text]
+        : [];
+    return ts.isExportDeclaration(statement) &&
+      statement.exportClause &&
+      ts.isNamedExports(statement.exportClause)
+      ? statement.exportClause.elements.map(({ name }) => name.text)
+      : [];
+  });
+}
+
+function listMembers(file: string, name: string): string[] {
+  const found = parse(file).statements.find(
+    (statement): statement is ts.InterfaceDeclaration =>
+      ts.isInterfaceDeclaration(statement) && statement.name.text === name,
+  );
+  return (found?.members ?? []).flatMap(({ name: member }) => (member ? [member.getText()] : []));
+}
+
+/** Whether the page has the name in backticks, alone or with arguments. */
+const isNamed = (name: string): boolean => new RegExp(`\`${name}(\\(|\`)`).test(page);
+
+test('docs/api.md names every export of the package', () => {
+  const exports = listExports('src/index.ts');
+  expect(exports.length).toBeGreaterThan(40);
+  expect(exports.filter((name) => !isNamed(name))).toEqual([]);
+});
+
+test('docs/api.md names every member of an instance', () => {
+  const members = listMembers('src/api/sync-media.ts', 'SyncMedia');
+  expect(members).toContain('capture');
+  expect(members.filter((name) => !isNamed(name))).toEqual([]);
+});
+
+test('docs/api.md names every event', () => {
+  const events = listMembers('src/model/events.ts', 'Events');
+  expect(events).toContain('recorded');
+  expect(events.filter((name) => !isNamed(name))).toEqual([]);
+});

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findProgram } from '../../scripts/programs.mjs';
+import { refusalCodes } from '../../src/admin/refusal.js';
+import { readEnvFile } from '../../src/cli/read-env-file.js';
+import { listVariables, readEnvironment } from '../../src/config/environment.js';
+import { errorCodes } from '../../src/model/errors.js';
+import { makeTestDir } from '../harness/tmp.js';
+import { findCommandFault, isCommandLine, listCommandLines } from './command-lines.js';
+import { listCodeBlocks, listInlineCode, listUserPages, readPage, rootDir } from './pages.js';
+
+const pages = listUserPages();
+const blocks = pages.flatMap(listCodeBlocks);
+const shellLines = blocks.filter(({ language }) => language === 'sh').flatMap(listCommandLines);
+const packageJson = JSON.parse(readFileSync(join(rootDir, 'package.json'), 'utf8')) as {
+  name: string;
+  scripts: Record<string, string>;
+};
+
+test('the check finds commands, options and arguments that do not exist', () => {
+  expect(findCommandFault('syncmedia status --json')).toBeUndefined();
+  expect(findCommandFault('syncmedia hosts edit web2 --status paused')).toBeUndefined();
+  expect(findCommandFault('npx syncmedia hosts --csv')).toBeUndefined();
+  expect(findCommandFault('syncmedia no-such')).toContain('no-such');
+  expect(findCommandFault('syncmedia push --no-such')).toContain('--no-such');
+  expect(findCommandFault('syncmedia status web2')).toContain('web2');
+  expect(findCommandFault('syncmedia hosts edit')).toContain('<host>');
+});
+
+test('every syncmedia command of a code block exists, with its options and arguments', () => {
+  const lines = shellLines.filter(({ line }) => /\bsyncmedia [a-z-]/.test(line));
+  expect(lines.length).toBeGreaterThan(40);
+  const faults = lines.flatMap(({ page, line }) => {
+    const fault = findCommandFault(line);
+    return fault === undefined ? [] : [`${page}: ${line}: ${fault}`];
+  });
+  expect(faults).toEqual([]);
+});
+
+test('every syncmedia command that a sentence names exists, with its options', () => {
+  const named = pages.flatMap(({ file, text }) =>
+    listInlineCode(text)
+      .filter(isCommandLine)
+      .map((line) => ({ file, line })),
+  );
+  expect(named.length).toBeGreaterThan(40);
+  const faults = named.flatMap(({ file, line }) => {
+    const fault = findCommandFault(line, { complete: false });
+    return fault === undefined ? [] : [`${file}: ${line}: ${fault}`];
+  });
+  expect(faults).toEqual([]);
+});
+
+test('every other command of a code block is one that is checked here or that every machine has', () => {
+  const everywhere = /^(chmod|curl|mkdir|rm|printf|node --env-file=|npx (jest|vitest)\b|npx tsx )/;
+  const unknown = shellLines.flatMap(({ page, line }) => {
+    const [, script] = /^npm (?:run )?([\w:]+)/.exec(line) ?? [];
+    if (line === `npm install ${packageJson.name}`) return [];
+    if (script !== undefined && Object.hasOwn(packageJson.scripts, script)) return [];
+    return everywhere.test(line) || /\bsyncmedia [a-z-]/.test(line) ? [] : [`${page}: ${line}`];
+  });
+  expect(unknown).toEqual([]);
+});
+
+test('every environment variable that a page names is read', () => {
+  const known: readonly string[] = listVariables();
+  const unknown = pages.flatMap(({ file, text }) =>
+    [...text.matchAll(/\b(?:SYNCMEDIA_[A-Z_]+|PATH_RSA)\b(?!\*)/g)]
+      .map(([name]) => name)
+      .filter((name) => !known.includes(name) && name !== 'SYNCMEDIA_')
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('every code in backticks that looks like an error code is one', () => {
+  const known = [...Object.keys({ ...errorCodes, ...refusalCodes }), ...listVariables()];
+  const others = ['NODE_PATH', 'NODE_OPTIONS', 'KEPT_AS', 'SSH_ORIGINAL_COMMAND', 'MONGODB_URI'];
+  const unknown = pages.flatMap(({ file, text }) =>
+    listInlineCode(text)
+      .filter((code) => /^[A-Z]+(_[A-Z]+)+$/.test(code))
+      .filter((code) => !known.includes(code) && !others.includes(code))
+      .map((code) => `${file}: ${code}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+describe('the env file of Five minutes', async () => {
+  const dir = await makeTestDir();
+  afterAll(() => dir.remove());
+  const openssl = await findProgram('openssl');
+
+  test.skipIf(openssl === undefined).each(['README.md', 'docs/five-minutes.md'])(
+    'has a secret and a token that are long enough, as %s writes it (where there is openssl)',
+    async (file) => {
+      const code = listCodeBlocks(readPage(file)).find(({ code: one }) => one.includes('printf'));
+      await promisify(execFile)('sh', ['-ec', code?.code ?? 'exit 1'], { cwd: dir.path });
+      const variables = readEnvFile(join(dir.path, 'syncmedia.env'), {});
+      const { environment, unknown } = readEnvironment(variables, dir.path);
+      expect(unknown).toEqual([]);
+      expect(Object.keys(environment).sort()).toEqual([
+        'SYNCMEDIA_ADMIN_TOKEN',
+        'SYNCMEDIA_MONGODB_URI',
+        'SYNCMEDIA_SECRET',
+      ]);
+    },
+  );
+});

@@ -1,0 +1,79 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  listAnchors,
+  listDocsPages,
+  listInternalLinks,
+  listTargets,
+  listUserPages,
+  readPage,
+  rootDir,
+  stripCodeBlocks,
+} from './pages.js';
+
+const pages = [
+  ...listUserPages(),
+  ...['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/README.md'].map(readPage),
+];
+
+test('every internal link leads to a file that exists, and every anchor to a heading', () => {
+  const links = pages.flatMap(listInternalLinks);
+  expect(links.length).toBeGreaterThan(100);
+  const dead = links.filter(({ file, anchor }) => {
+    if (!existsSync(join(rootDir, file))) return true;
+    if (anchor === undefined) return false;
+    return !file.endsWith('.md') || !listAnchors(readPage(file).text).includes(anchor);
+  });
+  expect(dead).toEqual([]);
+});
+
+test('links within docs/ stay there, so that the site has no dead link', () => {
+  const leaving = listDocsPages()
+    .flatMap(listInternalLinks)
+    .filter(({ file }) => !file.startsWith('docs/'));
+  expect(leaving).toEqual([]);
+});
+
+test('every page can be reached from docs/index.md', () => {
+  const reached = new Set(['docs/index.md']);
+  for (const file of reached)
+    for (const link of listInternalLinks(readPage(file)))
+      if (link.file.startsWith('docs/') && link.file.endsWith('.md')) reached.add(link.file);
+  expect(
+    listDocsPages()
+      .map(({ file }) => file)
+      .filter((file) => !reached.has(file)),
+  ).toEqual([]);
+});
+
+test('no page loads anything from another origin', () => {
+  const loads = pages.flatMap(({ file, text }) =>
+    [
+      ...stripCodeBlocks(text)
+        .replaceAll(/`[^`\n]*`/g, '')
+        .matchAll(/!\[[^\]]*\]\((\w+:[^)]+)\)|<(?:img|script|iframe|link)\b/g),
+    ].map(([match]) => `${file}: ${match}`),
+  );
+  expect(loads).toEqual([]);
+});
+
+test('docs/index.md links to nothing twice', () => {
+  const targets = listTargets(readPage('docs/index.md').text);
+  expect(targets.filter((target, index) => targets.indexOf(target) !== index)).toEqual([]);
+});
+
+describe('sizes', () => {
+  const sizeOf = (file: string): number => statSync(join(rootDir, file)).size;
+
+  test('the README has at most 7 KB', () => {
+    expect(sizeOf('README.md')).toBeLessThanOrEqual(7 * 1024);
+  });
+
+  test('no page but the reference has more than 12 KB', () => {
+    const large = listDocsPages()
+      .map(({ file }) => file)
+      .filter((file) => file !== 'docs/reference.md' && sizeOf(file) > 12 * 1024);
+    expect(large).toEqual([]);
+  });
+});
