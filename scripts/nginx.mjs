@@ -1,5 +1,5 @@
-// The nginx that runs the example of docs/serving.md in a test: where to find one, and how to take its files
-// without installing a service.
+// The nginx that runs the example of docs/serving.md in a test: where to find one, and how to take
+// its files without installing a service.
 import { delimiter, join } from 'node:path';
 import { cacheDirs } from './cache.mjs';
 import { takePackageFiles } from './package-files.mjs';
