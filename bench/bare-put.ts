@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Collection } from 'mongoose';
 import { areas, newName } from '../src/replica/areas.js';
-import { forEachConcurrently } from '../src/ledger/reconcile-path.js';
+import { mapConcurrently } from '../src/util/map-concurrently.js';
 import type { SshConnection } from '../src/transport/ssh/connection.js';
 import { Ssh } from '../src/transport/ssh/ssh.js';
 import type { Host } from '../src/model/words.js';
@@ -129,7 +129,7 @@ export async function drainBare(
         await rows.find({ pending: to.id }, { limit: 2_000, batchSize: 2_000 }).toArray()
       ).map(({ _id }) => String(_id));
       if (ids.length === 0) return;
-      await forEachConcurrently(ids, atOnce, async (path) => {
+      await mapConcurrently(ids, atOnce, async (path) => {
         const bytes = await readFile(`${rootPath}/${path}`);
         await ssh.connections.use(to, ({ channels }) =>
           channels.use((channel) => putOne(channel, to, bytes, `${newName()}.jpg`, true)),

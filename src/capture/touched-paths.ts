@@ -3,6 +3,7 @@ import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path, UnsyncedFile } from '../model/words.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
 import { findPathCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
 import {
@@ -149,7 +150,7 @@ export class PathFinder {
   async listTouched(strings: readonly FieldString[]): Promise<TouchedPaths> {
     const refused: (FieldString & { why: string })[] = [];
     const absent = new Set<Path>();
-    const found = await mapPathsConcurrently(strings, async (string) => {
+    const found = await mapConcurrently(strings, observersAtOnce, async (string) => {
       const meaning = await this.lookUp(string.value);
       const { candidates, files, why } = meaning;
       for (const path of candidates) absent.add(path);
@@ -175,7 +176,7 @@ export class PathFinder {
     const byPath = new Map(
       strings.flatMap(({ value }) => this.readString(value).unsynced).map((one) => [one.path, one]),
     );
-    const found = await mapPathsConcurrently([...byPath.values()], async (one) =>
+    const found = await mapConcurrently([...byPath.values()], observersAtOnce, async (one) =>
       (await this.context.root.hasFile(one.path)) ? [one] : [],
     );
     return found.flat();
@@ -261,19 +262,4 @@ export class PathFinder {
     const dirs = this.context.dirs();
     return [...new Set(paths)].filter((path) => !dirs.isExcluded(path));
   }
-}
-
-/** Like Promise.all over a map, with at most 16 calls at a time. */
-async function mapPathsConcurrently<T, R>(
-  items: readonly T[],
-  map: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++)
-      results[index] = await map(items[index] as T);
-  };
-  await Promise.all(Array.from({ length: Math.min(observersAtOnce, items.length) }, work));
-  return results;
 }

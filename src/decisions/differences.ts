@@ -7,6 +7,7 @@ import type {
   Path,
   SyncDir,
 } from '../model/words.js';
+import { applyConflictRule } from './conflict-rule.js';
 import { haveSameSizeAndTime } from './file-state.js';
 import { capturesOwnFiles } from './wants.js';
 
@@ -16,10 +17,11 @@ type CapturingHost = Parameters<typeof capturesOwnFiles>[0];
 export type PushAnswer = 'nothing' | 'mark-pending';
 
 /**
- * Whether this host's file wins, by the conflict rule, over one that the ledger does not know.
+ * Whether this host's file wins, by the conflict rule, over one on another host that the ledger
+ * does not know. On a tie this host's file wins.
  */
 export function winsOverUnknown(dir: SyncDir, ours: FileInfo, unknown: FileInfo): boolean {
-  return dir.conflict === 'overwrite' || (dir.conflict === 'newer' && ours.mtime >= unknown.mtime);
+  return applyConflictRule(dir.conflict, ours, unknown) !== 'existing';
 }
 
 /**
@@ -113,8 +115,7 @@ export function answerPull(
   // An active host captures its own files. Fetching one without waiting is safe only if no entry
   // exists.
   if (!from.passive && entry) return { do: 'nothing' };
-  if (here && (dir.conflict === 'keep' || (dir.conflict === 'newer' && here.mtime >= there.mtime)))
-    return { do: 'nothing' };
+  if (here && applyConflictRule(dir.conflict, there, here) !== 'incoming') return { do: 'nothing' };
   return { do: 'fetch unknown', rule: dir.conflict };
 }
 

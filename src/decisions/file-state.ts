@@ -1,11 +1,11 @@
-import type { Entry, FileInfo, HostId, LocalFileInfo, PlainFileState } from '../model/words.js';
+import type { Entry, FileInfo, HostId, LocalFileInfo } from '../model/words.js';
 
 /**
  * The state of the file at a path, compared with its entry. `conflicting`: a superseded version
  * whose successor came from a host that did not hold it. `redated`: the bytes of the current
  * version with another date.
  */
-export type FileState = PlainFileState | 'conflicting' | 'redated';
+export type FileState = 'current' | 'superseded' | 'conflicting' | 'redated' | 'unknown' | 'absent';
 
 /** Replaces the stamp of a file that the app has removed from a host that held it. */
 export const removedStamp = 'removed';

@@ -18,6 +18,7 @@ import {
 } from './reconcile-context.js';
 import { gatherEvidence, type GatheredEvidence } from './evidence.js';
 import { insertFreshEntry } from './insert-fresh.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
 
 /**
  * How often a path is checked again because its entry changed meanwhile, before it is left to the
@@ -86,7 +87,7 @@ export class PathReconciler {
   /** Lists the entries whose path has bytes that the entry does not know. */
   async listUnknown(entries: readonly Entry[]): Promise<{ path: Path; info: LocalFileInfo }[]> {
     const found: { path: Path; info: LocalFileInfo }[] = [];
-    await forEachConcurrently(entries, 16, async (entry) => {
+    await mapConcurrently(entries, 16, async (entry) => {
       const observed = await this.observeState(entry.path, entry, { why: 'scan' });
       if (observed?.info && observed.state === 'unknown')
         found.push({ path: entry.path, info: observed.info });
@@ -102,7 +103,7 @@ export class PathReconciler {
       failed: ReconcileResult['failed'] = [],
       waiting: Path[] = [];
     if (reason.why === 'named') {
-      await forEachConcurrently(paths, 16, async (path) => {
+      await mapConcurrently(paths, 16, async (path) => {
         const entry = await insertFreshEntry(this.context, path, reason);
         if (entry) entries.push(entry);
       });
@@ -110,7 +111,7 @@ export class PathReconciler {
     const inserted = new Set(entries.map(({ path }) => path));
     const others = paths.filter((path) => !inserted.has(path));
     const read = await this.context.ledger.readMany(others);
-    await forEachConcurrently(others, 16, async (path) => {
+    await mapConcurrently(others, 16, async (path) => {
       try {
         const entry = await this.reconcilePath(path, reason, read.get(path));
         if (entry === 'wait') waiting.push(path);
@@ -356,29 +357,4 @@ export class PathReconciler {
 /** Whether the host holds the current version, or held it until its app removed the file. */
 function hadCurrentVersion({ heldBy, stamps }: Entry, me: HostId): boolean {
   return heldBy.includes(me) || stamps?.[me] === removedStamp;
-}
-
-/**
- * Runs `work` on each item, at most `width` at a time. Throws the first failure after all running
- * calls have ended.
- */
-export async function forEachConcurrently<T>(
-  items: readonly T[],
-  width: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const failures: unknown[] = [];
-  const runner = async (): Promise<void> => {
-    while (next < items.length && failures.length === 0) {
-      const item = items[next++] as T;
-      try {
-        await work(item);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, runner));
-  if (failures.length > 0) throw failures[0];
 }

@@ -1,8 +1,9 @@
 import { hasErrorCode } from '../model/errors.js';
 import type { ScanScope } from '../replica/scan.js';
 import type { AssertedFile, Path, LocalFileInfo, SyncDir, Entry, HostId } from '../model/words.js';
-import { hasChangedSinceCompared } from '../decisions/file-state.js';
-import { forEachConcurrently, type PathReconciler } from './reconcile-path.js';
+import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-state.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
+import type { PathReconciler } from './reconcile-path.js';
 import type { RereadBudget } from './reconcile-context.js';
 import type { Ledger } from './ledger.js';
 
@@ -97,12 +98,11 @@ async function confirmContents(
     const unverified = await ledger.findUnverified(me, dir.path, batch, after);
     if (unverified.length === 0) return;
     const changed: AssertedFile[] = [];
-    await forEachConcurrently(unverified, 4, async (entry) => {
+    await mapConcurrently(unverified, 4, async (entry) => {
       signal.throwIfAborted();
       const localInfo = await disk.hash(entry.path).catch(() => undefined);
       const info = entry.info;
-      if (!localInfo || !info || localInfo.size !== info.size || localInfo.mtime !== info.mtime)
-        return;
+      if (!localInfo || !info || !haveSameSizeAndTime(localInfo, info)) return;
       // If nobody knows the content, the bytes are those of the version only if nobody has
       // touched the file since.
       const isSame =

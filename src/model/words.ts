@@ -36,9 +36,6 @@ export interface LocalFileInfo extends FileInfo {
   readonly stamp?: string;
 }
 
-/** The state of the file at a path, compared with its entry. */
-export type PlainFileState = 'current' | 'superseded' | 'unknown' | 'absent';
-
 /**
  * Why something failed. `scope` says what fails: a failure of scope 'host' delays the host's
  * whole delivery queue, one of scope 'path' blocks only that path. A failure that is not

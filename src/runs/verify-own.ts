@@ -1,4 +1,4 @@
-import { forEachConcurrently } from '../ledger/reconcile-path.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
 import { findFault } from '../decisions/findings.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Entry, Finding, Path, LocalFileInfo, SyncDir } from '../model/words.js';
@@ -25,7 +25,7 @@ export async function verifyOwnDir(
   await forEachBatch(disk.scan(dir, progress.signal), async (some) => {
     const files = some.filter(({ path }) => context.isSafe(path));
     const entries = await ledger.readMany(files.map(({ path }) => path));
-    await forEachConcurrently(files, width, async ({ path, info: localInfo }) => {
+    await mapConcurrently(files, width, async ({ path, info: localInfo }) => {
       progress.signal.throwIfAborted();
       await reportFinding(
         context,

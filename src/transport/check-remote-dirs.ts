@@ -1,9 +1,11 @@
 import { makeParentDirs } from '../replica/parents.js';
 import { refuseCaseClash } from '../replica/names.js';
 import { makeNotAFileError } from '../replica/node-disk.js';
+import { applyConflictRule } from '../decisions/conflict-rule.js';
+import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { DeliveryOutcome, LocalFileInfo } from '../model/words.js';
 import { toFailure, makeFailedOutcome } from './failure.js';
-import { hasSameSizeAndTime, type PutChange, type TransferRoute } from './transfer-route.js';
+import type { PutChange, TransferRoute } from './transfer-route.js';
 
 /**
  * A change that is ready to be transferred: its source is unchanged, and the other disk can take
@@ -34,7 +36,7 @@ export async function prepareTransfer(
   try {
     const info = await route.observe(change.path, known.source);
     if (info === undefined) return { ...answer, result: 'vanished' };
-    if (!hasSameSizeAndTime(info, change.info)) return { ...answer, result: 'changed' };
+    if (!haveSameSizeAndTime(info, change.info)) return { ...answer, result: 'changed' };
     await refuseCaseClash(receiver, change.path);
     await makeParentDirs(receiver, change.path, known.receiver);
     const rest = change.path.slice(receiver.dir.length + 1);
@@ -71,7 +73,7 @@ export async function checkSourceUnchanged(
   try {
     const after = await route.observe(change.path, known);
     const same =
-      after !== undefined && hasSameSizeAndTime(after, info) && after.nanos === info.nanos;
+      after !== undefined && haveSameSizeAndTime(after, info) && after.nanos === info.nanos;
     return same
       ? undefined
       : { change, via: 'rsync', bytes: 0, result: after === undefined ? 'vanished' : 'changed' };
@@ -88,6 +90,6 @@ export async function checkSourceUnchanged(
  * Whether a conflict rule lets the other side keep its own file. On a tie the existing file wins.
  */
 export function keepsExistingFile({ rule, info }: PutChange, there: LocalFileInfo): boolean {
-  if (rule === undefined || rule === 'overwrite' || hasSameSizeAndTime(info, there)) return false;
-  return rule === 'keep' || there.mtime >= info.mtime;
+  if (rule === undefined || haveSameSizeAndTime(info, there)) return false;
+  return applyConflictRule(rule, info, there) !== 'incoming';
 }

@@ -2,7 +2,7 @@ import { isBackAtPath } from '../replica/replaced.js';
 import { removeFile } from '../replica/place.js';
 import type { Change, DeliveryOutcome } from '../model/words.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from './failure.js';
-import { mapConcurrently } from '../util/map-concurrently.js';
+import { streamConcurrently } from '../util/map-concurrently.js';
 import type { TransferRoute } from './transfer-route.js';
 
 const AT_ONCE = 8;
@@ -18,7 +18,7 @@ export async function* removeFiles(
   signal: AbortSignal,
 ): AsyncGenerator<DeliveryOutcome> {
   const known = new Set<string>();
-  yield* mapConcurrently(changes, AT_ONCE, async (change): Promise<DeliveryOutcome> => {
+  yield* streamConcurrently(changes, AT_ONCE, async (change): Promise<DeliveryOutcome> => {
     if (signal.aborted) return makeFailedOutcome(change, via, makeCancelledFailure());
     try {
       const resolved = await removeFile(route.receiver, change.path, route.resolver, known);

@@ -10,7 +10,7 @@ import { nodeDisk, makeNotAFileError } from '../replica/node-disk.js';
 import { getPathInDir, checkParentDirs } from '../replica/parents.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
 import type { SshConnection } from './ssh/connection.js';
-import type { Change, FileInfo, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import type { Change, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
 import { throwFailure } from './failure.js';
 import type { IncomingVersion, RsyncBackendContext } from './options.js';
 
@@ -152,14 +152,6 @@ async function checkRouteEnds(
   ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   if (await looking) await prepareAreas(receiver);
-}
-
-/**
- * Compares size and mtime: a transfer carries whole seconds, and SFTP 32 bits of them. A hash
- * that only one side knows says nothing.
- */
-export function hasSameSizeAndTime(one: FileInfo, other: FileInfo): boolean {
-  return one.size === other.size && one.mtime >>> 0 === other.mtime >>> 0;
 }
 
 async function observeRemoteFile(

@@ -1,8 +1,36 @@
 /**
- * Runs `work` for each item, at most `limit` at once, and yields results as they come. The first
- * error ends it, after the running calls have ended.
+ * Runs `work` for each item, at most `limit` at once. Returns the results in the order of the
+ * items. After a failure nothing more is started, and the first failure is thrown once the running
+ * calls have ended.
  */
-export async function* mapConcurrently<T, R>(
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const failures: unknown[] = [];
+  let next = 0;
+  const runOne = async (): Promise<void> => {
+    while (next < items.length && failures.length === 0) {
+      const index = next++;
+      try {
+        results[index] = await work(items[index] as T);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, runOne));
+  if (failures.length > 0) throw failures[0];
+  return results;
+}
+
+/**
+ * Like `mapConcurrently`, but yields each result as soon as it is there, and takes items as it has
+ * room for them.
+ */
+export async function* streamConcurrently<T, R>(
   items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,

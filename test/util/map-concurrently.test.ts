@@ -1,11 +1,47 @@
 import { describe, expect, test } from 'vitest';
-import { mapConcurrently, mergeConcurrently } from '../../src/util/map-concurrently.js';
+import {
+  mapConcurrently,
+  mergeConcurrently,
+  streamConcurrently,
+} from '../../src/util/map-concurrently.js';
 
 async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const one of all) found.push(one);
   return found;
 }
+
+describe('mapConcurrently', () => {
+  test('returns the results in the order of the items, with no more at once than allowed', async () => {
+    let running = 0,
+      most = 0;
+    const finish: (() => void)[] = [];
+    const work = async (n: number): Promise<number> => {
+      most = Math.max(most, ++running);
+      if (n === 0) await new Promise<void>((resolve) => finish.push(resolve));
+      running--;
+      if (n === 3) finish[0]?.();
+      return n * 10;
+    };
+    expect(await mapConcurrently([0, 1, 2, 3], 2, work)).toEqual([0, 10, 20, 30]);
+    expect(most).toBe(2);
+    expect(await mapConcurrently([], 2, work)).toEqual([]);
+  });
+
+  test('throws the first failure once the running calls have ended, and starts no more', async () => {
+    const started: number[] = [],
+      ended: number[] = [];
+    const work = async (n: number): Promise<void> => {
+      started.push(n);
+      if (n === 1) throw new Error('one');
+      await new Promise((resolve) => setImmediate(resolve));
+      ended.push(n);
+    };
+    await expect(mapConcurrently([0, 1, 2, 3], 2, work)).rejects.toThrow('one');
+    expect(started).toEqual([0, 1]);
+    expect(ended).toEqual([0]);
+  });
+});
 
 test('gives each result once, as it comes, with no more at once than allowed', async () => {
   let running = 0,
@@ -21,11 +57,11 @@ test('gives each result once, as it comes, with no more at once than allowed', a
     if (n === 4) finish[0]?.();
     return n;
   };
-  expect(await collect(mapConcurrently([0, 1, 2, 3, 4, 5], 2, work))).toEqual(
+  expect(await collect(streamConcurrently([0, 1, 2, 3, 4, 5], 2, work))).toEqual(
     expect.arrayContaining([0, 1, 2, 3, 4, 5]),
   );
   expect(most).toBe(2);
-  expect(await collect(mapConcurrently([], 2, work))).toEqual([]);
+  expect(await collect(streamConcurrently([], 2, work))).toEqual([]);
 });
 
 test('a throw comes out after what ran beside it has ended, and nothing more is started', async () => {
@@ -38,7 +74,7 @@ test('a throw comes out after what ran beside it has ended, and nothing more is 
     ended.push(n);
     return n;
   };
-  await expect(collect(mapConcurrently([0, 1, 2, 3], 2, work))).rejects.toThrow('one');
+  await expect(collect(streamConcurrently([0, 1, 2, 3], 2, work))).rejects.toThrow('one');
   expect(started).toEqual([0, 1]);
   expect(ended).toEqual([0]);
 });
@@ -47,7 +83,7 @@ test.each([
   [
     'inParallel',
     () =>
-      mapConcurrently([0, 1], 2, (n) =>
+      streamConcurrently([0, 1], 2, (n) =>
         n === 0 ? Promise.resolve(n) : Promise.reject(new Error('one')),
       ),
   ],

@@ -1,5 +1,6 @@
 import type { EventBus } from '../../model/events.js';
-import { forEachConcurrently, type PathReconciler } from '../../ledger/reconcile-path.js';
+import type { PathReconciler } from '../../ledger/reconcile-path.js';
+import { mapConcurrently } from '../../util/map-concurrently.js';
 import { computeRecheckDelay } from '../../decisions/removals.js';
 import type { Tuning } from '../../config/config.js';
 import type { Capture, Entry, HostId, Path } from '../../model/words.js';
@@ -114,7 +115,7 @@ export class OutboxProcessor {
       if (this.closed) return;
       // A capture with asserted bytes is stored after its operation.
       this.enqueue(captures.filter(({ asserted }) => asserted !== undefined));
-      await forEachConcurrently(captures, width, async ({ id, touched, savedBy }) => {
+      await mapConcurrently(captures, width, async ({ id, touched, savedBy }) => {
         if (this.closed || touched.length === 0 || this.inProgress.has(id)) return;
         this.context.enqueue(
           (await this.context.reconciler.reconcileEach(touched, { why: 'named', savedBy })).entries,
@@ -161,7 +162,7 @@ export class OutboxProcessor {
     while (this.queue.length > 0 && !this.closed) {
       const some = this.queue.splice(0, batch);
       const processed: string[] = [];
-      await forEachConcurrently(some, width, async (capture) => {
+      await mapConcurrently(some, width, async (capture) => {
         if (await this.processCapture(capture)) processed.push(capture.id);
       });
       try {

@@ -1,7 +1,7 @@
 import { checkParentDirs } from '../../replica/parents.js';
 import type { Failure, DeliveryOutcome } from '../../model/words.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
-import { mapConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
+import { streamConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
 import {
   checkSourceUnchanged,
   type CheckedDirs,
@@ -108,7 +108,7 @@ async function* confirmArrived(
   files: readonly ReadyTransfer[],
 ): AsyncGenerator<DeliveryOutcome> {
   const known: CheckedDirs = { source: new Set(), receiver: new Set() };
-  yield* mapConcurrently(files, CHECKS_AT_ONCE, async (file): Promise<DeliveryOutcome> => {
+  yield* streamConcurrently(files, CHECKS_AT_ONCE, async (file): Promise<DeliveryOutcome> => {
     const { change, info } = file;
     try {
       await checkParentDirs(route.receiver, change.path, known.receiver);

@@ -3,7 +3,8 @@ import { isSafePath } from '../../replica/paths.js';
 import type { Difference, FileInfo, Path, LocalFileInfo } from '../../model/words.js';
 import { throwFailure } from '../failure.js';
 import type { RsyncBackendOptions } from '../options.js';
-import { hasSameSizeAndTime, type TransferRoute } from '../transfer-route.js';
+import { haveSameSizeAndTime } from '../../decisions/file-state.js';
+import type { TransferRoute } from '../transfer-route.js';
 import { findHostFailure, summariseStderr } from './answers.js';
 import { makeCompareCommand, type RsyncTarget } from './commands.js';
 import { parseItemizedLine, type ItemizedLine } from './itemized.js';
@@ -55,7 +56,7 @@ export async function* compareEnds(
     signal,
   )) {
     const here = await observeLocalFile(options, path);
-    if (here === undefined || by === 'bytes' || !hasSameSizeAndTime(here, info))
+    if (here === undefined || by === 'bytes' || !haveSameSizeAndTime(here, info))
       yield {
         path,
         there: info,

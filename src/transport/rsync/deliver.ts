@@ -2,7 +2,7 @@ import { SyncMediaError } from '../../model/errors.js';
 import type { SshConnection } from '../ssh/connection.js';
 import type { Change, Host, DeliveryOutcome, SyncDir } from '../../model/words.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
-import { mapConcurrently } from '../../util/map-concurrently.js';
+import { streamConcurrently } from '../../util/map-concurrently.js';
 import { prepareTransfer, type CheckedDirs, type ReadyTransfer } from '../check-remote-dirs.js';
 import type { RsyncBackendContext } from '../options.js';
 import { removeFiles } from '../remove.js';
@@ -93,7 +93,7 @@ async function* deliverToDir(
     here: { ...route.here, dirPath: await options.replica.resolveRealDir(dir) },
   };
   const ready: ReadyTransfer[] = [];
-  for await (const prepared of mapConcurrently(others, CHECKS_AT_ONCE, (change) =>
+  for await (const prepared of streamConcurrently(others, CHECKS_AT_ONCE, (change) =>
     prepareTransfer(exact, change, known),
   )) {
     if ('result' in prepared) yield prepared;

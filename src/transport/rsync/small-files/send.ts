@@ -5,7 +5,7 @@ import { makeNotAFileError } from '../../../replica/node-disk.js';
 import type { Channel } from '../../ssh/channels.js';
 import type { DeliveryOutcome } from '../../../model/words.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../../failure.js';
-import { mapConcurrently } from '../../../util/map-concurrently.js';
+import { streamConcurrently } from '../../../util/map-concurrently.js';
 import { keepsExistingFile } from '../../check-remote-dirs.js';
 import type { PutChange, TransferRoute } from '../../transfer-route.js';
 import type { SourceReader } from './sources.js';
@@ -42,7 +42,7 @@ export async function* sendSmallFiles(
   if (files.length >= widenFrom) channels.widen();
   const largest = files.reduce((most, { info }) => Math.max(most, info.size), 1);
   const atOnce = Math.max(4, Math.min(filesAtOnce, Math.floor(bytesAtOnce / largest)));
-  const outcomes = mapConcurrently(files, atOnce, async (change) => {
+  const outcomes = streamConcurrently(files, atOnce, async (change) => {
     if (signal.aborted) return makeFailedOutcome(change, 'sftp', makeCancelledFailure());
     try {
       return await channels.use((channel) =>

@@ -1,7 +1,8 @@
 import type { RecentFile } from '../../../replica/recent-bytes.js';
 import type { Replica } from '../../../replica/replica.js';
 import type { FileInfo } from '../../../model/words.js';
-import { hasSameSizeAndTime, type PutChange } from '../../transfer-route.js';
+import { haveSameSizeAndTime } from '../../../decisions/file-state.js';
+import type { PutChange } from '../../transfer-route.js';
 
 export interface SourceContent {
   readonly bytes: Buffer;
@@ -45,7 +46,7 @@ export class SourceReader {
     const file = await this.replica.open(path);
     if (file === undefined) return 'vanished';
     try {
-      if (!hasSameSizeAndTime(file.info, info)) return 'changed';
+      if (!haveSameSizeAndTime(file.info, info)) return 'changed';
       return toSourceContent(await this.replica.readSmallFile(path, file), info);
     } finally {
       await file.handle.close();
@@ -60,7 +61,7 @@ function toSourceContent(
 ): SourceContent | SourceProblem {
   if (
     read === undefined ||
-    !hasSameSizeAndTime(read.info, info) ||
+    !haveSameSizeAndTime(read.info, info) ||
     (info.sha256 !== undefined && info.sha256 !== read.info.sha256)
   )
     return 'changed';
