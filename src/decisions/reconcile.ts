@@ -94,7 +94,7 @@ export interface ReconcileSituation {
 
 /**
  * Decides what a host does if ledger and disk disagree. The outbox, rescans, scans and delivery
- * queues whose source changed all use this one table (ARCHITECTURE.md).
+ * queues whose source changed all use this one table (docs/design/reconciling.md).
  */
 export function reconcile(situation: ReconcileSituation): ReconcileAnswer | EvidenceRequest {
   const answer = decideByState(situation),

@@ -100,7 +100,7 @@ function findUnhashedState(entry: Entry | undefined, found: LocalFileInfo): File
 }
 
 /**
- * Decides where bytes go that a delivery replaced or removed (ARCHITECTURE.md, "Placing a file").
+ * Decides where bytes go that a delivery replaced or removed (docs/design/placing-files.md).
  * It never destroys bytes that the ledger does not know.
  */
 export function resolveByState(found: ReplacedSituation): Resolution {

@@ -20,7 +20,7 @@ const found = (fields: Partial<ReplacedSituation>): ReplacedSituation => ({
   ...fields,
 });
 
-/** The table of ARCHITECTURE.md, "Landing". */
+/** The table of docs/design/placing-files.md. */
 test.each<[FileState, ReplacedBy, Resolution]>([
   ['superseded', 'replaced', 'trash'],
   ['conflicting', 'replaced', 'conflict'],

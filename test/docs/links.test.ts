@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -63,11 +63,30 @@ test('docs/index.md links to nothing twice', () => {
   expect(targets.filter((target, index) => targets.indexOf(target) !== index)).toEqual([]);
 });
 
+test('ARCHITECTURE.md lists the folders of src/, and no other', () => {
+  const { text } = readPage('ARCHITECTURE.md');
+  const list = text.split('\n## Folders\n')[1]?.split('```')[1] ?? '';
+  const listed = [...list.matchAll(/^(?:src\/| {4})([\w-]+)\//gm)].map(([, name]) => name);
+  const folders = readdirSync(join(rootDir, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  expect(listed.sort()).toEqual(folders.sort());
+});
+
 describe('sizes', () => {
   const sizeOf = (file: string): number => statSync(join(rootDir, file)).size;
 
   test('the README has at most 7 KB', () => {
     expect(sizeOf('README.md')).toBeLessThanOrEqual(7 * 1024);
+  });
+
+  test('ARCHITECTURE.md has at most 9 KB and 30 terms', () => {
+    expect(sizeOf('ARCHITECTURE.md')).toBeLessThanOrEqual(9 * 1024);
+    const { text } = readPage('ARCHITECTURE.md');
+    const glossary = text.split('\n## Words\n')[1]?.split('\n## ')[0] ?? '';
+    const terms = [...glossary.matchAll(/^\| (?!word )/gm)];
+    expect(terms.length).toBeGreaterThan(20);
+    expect(terms.length).toBeLessThanOrEqual(30);
   });
 
   test('no page but the reference has more than 12 KB', () => {

@@ -10,10 +10,12 @@ import type { FileState } from '../../src/decisions/file-state.js';
 import type { ReplacedBy, Resolution } from '../../src/model/words.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
-const text = readFileSync(new URL('../../ARCHITECTURE.md', import.meta.url), 'utf8');
+const read = (page: string): string =>
+  readFileSync(new URL(`../../docs/design/${page}`, import.meta.url), 'utf8');
 
 /** The rows of the table whose first column is headed so, each as its cells. */
-function tableOf(heading: string): string[][] {
+function tableOf(page: string, heading: string): string[][] {
+  const text = read(page);
   const lines = text.slice(text.indexOf(`| ${heading} |`)).split('\n');
   return lines
     .slice(
@@ -46,12 +48,12 @@ const resolutions: [string, Resolution][] = [
 ];
 function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
   const found = meanings.find(([start]) => cell.startsWith(start));
-  if (!found) throw new Error(`ARCHITECTURE.md says ${cell}`);
+  if (!found) throw new Error(`a table in docs/design says ${cell}`);
   return found[1];
 }
 
-test('ARCHITECTURE.md shows what reconcile answers', () => {
-  const rows = tableOf("on this host's disk");
+test('docs/design/reconciling.md shows what reconcile answers', () => {
+  const rows = tableOf('reconciling.md', "on this host's disk");
   expect(rows).toHaveLength(6);
   const blocked = {
     host: 'A',
@@ -103,8 +105,8 @@ test('ARCHITECTURE.md shows what reconcile answers', () => {
   }
 });
 
-test('ARCHITECTURE.md shows how replaced files are resolved', () => {
-  const rows = tableOf('what was replaced or removed is, by now');
+test('docs/design/placing-files.md shows how replaced files are resolved', () => {
+  const rows = tableOf('placing-files.md', 'what was replaced or removed is, by now');
   expect(rows).toHaveLength(5);
   for (const [is = '', ...cells] of rows) {
     const state =
