@@ -38,8 +38,8 @@ const pending = fileEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] });
 const neither = fileEntry({ origin: 'B', heldBy: ['B'], pending: [] });
 
 /**
- * The table of docs/design/reconciling.md: what lies on this disk, and what the entry says of this host → what
- * follows.
+ * The table of docs/design/reconciling.md: what lies on this disk, and what the entry says of this
+ * host → what follows.
  */
 const fileTable: [FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer][] = [
   // on this disk   held            owed            neither
