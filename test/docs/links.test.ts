@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   listAnchors,
@@ -61,6 +61,17 @@ test('no page loads anything from another origin', () => {
 test('docs/index.md links to nothing twice', () => {
   const targets = listTargets(readPage('docs/index.md').text);
   expect(targets.filter((target, index) => targets.indexOf(target) !== index)).toEqual([]);
+});
+
+test('the site has every page in its sidebar, but the design pages, which their index lists', () => {
+  const { text } = readPage('docs/.vitepress/config.mts');
+  const missing = listDocsPages()
+    .map(({ file }) => file.replace(/^docs\/|\.md$/g, ''))
+    .filter((name) => !/^(design|commands)\/(?!index$)/.test(name))
+    .filter((name) => !text.includes(`link: '/${name.replace(/index$/, '')}'`));
+  expect(missing).toEqual([]);
+  const commands = listDocsPages().filter(({ file }) => /^docs\/commands\/(?!index)/.test(file));
+  expect(commands.filter(({ file }) => !text.includes(`'${basename(file, '.md')}'`))).toEqual([]);
 });
 
 test('ARCHITECTURE.md lists the folders of src/, and no other', () => {
