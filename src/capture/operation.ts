@@ -35,6 +35,8 @@ const maxWarnings = 10;
 export class Operation {
   private announced: readonly CaptureContent[] = [];
   private captures: readonly Capture[] = [];
+  /** The election of the primary that has the announcement. Undefined if the majority has it. */
+  private election: string | undefined;
   private rescans = true;
   private warnings = 0;
 
@@ -64,16 +66,6 @@ export class Operation {
   }
 
   /**
-   * Stores what is known before the write. It may list too many paths as unreferenced, since
-   * these are only candidates.
-   */
-  async announce(contents: readonly CaptureContent[], { rescans = true } = {}): Promise<void> {
-    this.announced = contents;
-    this.rescans = rescans;
-    this.captures = await this.store(contents);
-  }
-
-  /**
    * Announces and writes, and withdraws the announcement if the answer proves that nothing was
    * written. After a partial failure the announcement is handed over at once. If the result is
    * unknown, it becomes due by itself.
@@ -91,11 +83,20 @@ export class Operation {
     } catch (error) {
       const effect = effects.fromError(error);
       if (effect === 'nothing') await this.withdraw(error);
-      else if (effect === 'written') this.handOver();
+      else {
+        // The operation fails anyway, and must not wait for a server that does not answer.
+        void this.secureAnnouncement().catch((failure: unknown) => {
+          this.warn(
+            `what was announced of a failed operation may be lost with the former primary of ` +
+              `the database: ${getErrorMessage(failure)}`,
+          );
+        });
+        if (effect === 'written') this.handOver();
+      }
       throw error;
     }
     const nothing = effects.fromResult(result) === 'nothing';
-    if (nothing) await this.withdraw();
+    await (nothing ? this.withdraw() : this.secureAnnouncement());
     return { result, nothing };
   }
 
@@ -131,7 +132,9 @@ export class Operation {
     }
     if (!coversContents(this.announced, contents)) {
       const before = this.captures;
-      this.captures = await this.store(contents);
+      const captures = this.makeCaptures(contents);
+      await this.context.outbox.insertAll(captures, this.session);
+      this.captures = captures;
       await this.takeBack(before);
     }
     this.handOver();
@@ -202,10 +205,33 @@ export class Operation {
     this.context.log.warn(`model ${this.model.modelName}, ${message}`);
   }
 
-  private async store(contents: readonly CaptureContent[]): Promise<Capture[]> {
-    const captures = makeCaptures(contents, this.options, this.context, this.rescans);
-    await this.context.outbox.insertAll(captures, this.session);
-    return captures;
+  /**
+   * Stores what is known before the write. It may list too many paths as unreferenced, since
+   * these are only candidates.
+   */
+  private async announce(
+    contents: readonly CaptureContent[],
+    { rescans = true }: { rescans?: boolean },
+  ): Promise<void> {
+    this.announced = contents;
+    this.rescans = rescans;
+    const captures = this.makeCaptures(contents);
+    if (this.session?.inTransaction() === true)
+      await this.context.outbox.insertAll(captures, this.session);
+    else this.election = await this.context.outbox.announce(captures, this.model.db);
+    this.captures = captures;
+  }
+
+  /** After the write: stores the announcement again if it may be lost with a former primary. */
+  private async secureAnnouncement(): Promise<void> {
+    const { election, captures } = this;
+    this.election = undefined;
+    if (election !== undefined && !this.context.outbox.isElected(election))
+      await this.context.outbox.insertAgain(captures);
+  }
+
+  private makeCaptures(contents: readonly CaptureContent[]): Capture[] {
+    return makeCaptures(contents, this.options, this.context, this.rescans);
   }
 
   private async takeBack(captures: readonly Capture[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { ClientSession, Connection, mongo } from 'mongoose';
 import { batchInserts, getNativeCollection } from '../util/collections.js';
 import type { Batcher } from '../util/batcher.js';
 import { listMisfits } from '../model/row-shapes.js';
+import { readElection } from '../database/election.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Capture, HostId, Path, LocalFileInfo } from '../model/words.js';
 import { captureShape, isLocalFileInfo } from './row-shape.js';
@@ -27,6 +28,7 @@ const pathLimit = 500;
 
 /** The driver accepts no write concern inside a transaction, which has its own. */
 const majorityWrite = { writeConcern: { w: 'majority' } } as const;
+const primaryWrite = { writeConcern: { w: 1 } } as const;
 
 /**
  * No capture is due later than this, in milliseconds. A later one was written before the clock
@@ -44,6 +46,7 @@ const latestMs = 10 * 60_000;
  */
 export class Outbox {
   private readonly insertBatcher: Batcher<CaptureRow, void>;
+  private readonly announceBatcher: Batcher<CaptureRow, void>;
 
   constructor(
     private readonly connection: Connection,
@@ -51,6 +54,7 @@ export class Outbox {
     private readonly reader: RowReader,
   ) {
     this.insertBatcher = batchInserts<CaptureRow>(() => this.collection, majorityWrite);
+    this.announceBatcher = batchInserts<CaptureRow>(() => this.collection, primaryWrite);
   }
 
   /** @throws NO_CONNECTION */
@@ -81,6 +85,43 @@ export class Outbox {
     await this.collection.insertMany(
       captures.map(({ id, ...row }) => ({ _id: id, ...row })),
       this.writeOptions(session),
+    );
+  }
+
+  /**
+   * Inserts captures that precede a write on `connection`, outside a transaction, without waiting
+   * for the majority: on the same primary they survive whenever the later write does. Returns the
+   * election of that primary. If `isElected` denies it after the write, `insertAgain` must follow.
+   * Undefined if the majority has the captures.
+   */
+  async announce(
+    captures: readonly Capture[],
+    connection: Connection,
+  ): Promise<string | undefined> {
+    const election =
+      connection.getClient() === this.connection.getClient()
+        ? readElection(this.connection)
+        : undefined;
+    if (election === undefined) await this.insertAll(captures);
+    else
+      await Promise.all(
+        captures.map(({ id, ...row }) => this.announceBatcher.add({ _id: id, ...row })),
+      );
+    return election;
+  }
+
+  /** Whether the primary holds its office by this election still. */
+  isElected(election: string): boolean {
+    return readElection(this.connection) === election;
+  }
+
+  /** Inserts captures that a new primary may lack. */
+  async insertAgain(captures: readonly Capture[]): Promise<void> {
+    await this.collection.bulkWrite(
+      captures.map(({ id, ...row }) => ({
+        updateOne: { filter: { _id: id }, update: { $setOnInsert: row }, upsert: true },
+      })),
+      { ...majorityWrite, ordered: false },
     );
   }
 

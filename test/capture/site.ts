@@ -8,7 +8,7 @@ import { type CapturePlugin, createPlugin } from '../../src/capture/plugin.js';
 import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { Capture, Path, SyncDir } from '../../src/model/words.js';
-import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness/database.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { makeRowReader } from '../harness/row-reader.js';
 
@@ -60,8 +60,9 @@ export function makeDir(path: string, rules: Partial<SyncDir> = {}): SyncDir {
 export async function makeSite(
   mongoose: Mongoose,
   dirList: SyncDir[] = [makeDir('uploads/photos', { exclude: ['*.tmp'] }), makeDir('docs')],
+  server?: DatabaseServer,
 ): Promise<Site> {
-  const [database, dir] = await Promise.all([testDatabase(), makeTestDir()]);
+  const [database, dir] = await Promise.all([testDatabase({}, server), makeTestDir()]);
   const dirs = new SyncDirs(dirList);
   const rootPath = dir.path;
   const commands: Site['commands'] = [];
@@ -69,7 +70,7 @@ export async function makeSite(
   const connect = async (): Promise<Connection> => {
     const connection = mongoose.createConnection(database.uri, {
       monitorCommands: true,
-      serverSelectionTimeoutMS: 10_000,
+      serverSelectionTimeoutMS: server === undefined ? 10_000 : 60_000,
     });
     connections.push(connection);
     await connection.asPromise();

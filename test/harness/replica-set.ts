@@ -150,6 +150,16 @@ export class ReplicaSet implements DatabaseServer {
     };
   }
 
+  /** Kills both secondaries, so that nothing more is replicated. @returns starts them again */
+  async killSecondaries(): Promise<() => Promise<void>> {
+    const primary = await until(() => this.findPrimary(), { ...slow, what: 'a primary' });
+    const secondaries = this.members.filter((member) => member !== primary);
+    await Promise.all(secondaries.map((member) => member.kill()));
+    return async () => {
+      await Promise.all(secondaries.map((member) => member.start()));
+    };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
     await this.dir.remove();
@@ -172,8 +182,10 @@ export class ReplicaSet implements DatabaseServer {
   }
 
   private async findPrimary(): Promise<Member | undefined> {
-    for (const member of this.members)
-      if ((await member.ask({ hello: 1 }))['isWritablePrimary'] === true) return member;
+    for (const member of this.members) {
+      const hello = await member.ask({ hello: 1 }).catch(() => undefined);
+      if (hello?.['isWritablePrimary'] === true) return member;
+    }
     return undefined;
   }
 }

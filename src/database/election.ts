@@ -1,0 +1,29 @@
+import type { Connection } from 'mongoose';
+
+/** Parts of the driver's description of the servers. Its exported types hide them. */
+interface KnownServers {
+  readonly topology?: {
+    readonly description?: {
+      readonly servers?: ReadonlyMap<
+        string,
+        { readonly type: string; readonly electionId?: unknown }
+      >;
+    };
+  };
+}
+
+/**
+ * Identifies the election by which the primary that the client writes to holds its office, as far
+ * as the client knows. Undefined while it knows no primary of a replica set, so also for a
+ * standalone server and a sharded cluster.
+ *
+ * The oplog and the journal of one primary are sequences: if a write survives, every earlier write
+ * of the same primary survives too. The driver learns of a new primary before it writes there, so
+ * two writes went to the same one if this had the same value before the first and after the second.
+ */
+export function readElection(connection: Connection): string | undefined {
+  const client = connection.getClient() as KnownServers | undefined;
+  for (const [address, { type, electionId }] of client?.topology?.description?.servers ?? [])
+    if (type === 'RSPrimary') return `${address} ${String(electionId)}`;
+  return undefined;
+}

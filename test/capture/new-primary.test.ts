@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readElection } from '../../src/database/election.js';
+import type { Capture } from '../../src/model/words.js';
+import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
+import { until } from '../harness/wait.js';
+import { a, compilePhotos } from './photos.js';
+import { makeSite, mongooses, type Site } from './site.js';
+
+const slow = { timeout: 60_000 };
+const binary = await findTestMongod().catch((error: unknown) => ({ missing: String(error) }));
+
+describe.skipIf(typeof binary !== 'string')(
+  `a primary that dies between a capture and the write of its ` +
+    `document${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
+  () => {
+    let set: ReplicaSet;
+    beforeAll(async () => {
+      if (typeof binary === 'string') set = await ReplicaSet.start(binary);
+    }, 240_000);
+    afterAll(() => set.close(), 60_000);
+
+    test.each(mongooses)(
+      'takes the capture with it, so %s stores the capture again',
+      async (_name, mongoose) => {
+        const site = await makeSite(mongoose, undefined, set);
+        try {
+          await expectCaptureAgain(site, set);
+        } finally {
+          await site.close();
+        }
+      },
+      240_000,
+    );
+  },
+);
+
+async function expectCaptureAgain(site: Site, set: ReplicaSet): Promise<void> {
+  await site.write(a);
+  const Photo = await compilePhotos(site);
+  const before = readElection(site.connection);
+  const startSecondaries = await set.killSecondaries();
+
+  const saving = Photo.create({ file: a });
+  const saved = saving.then(
+    () => 'saved',
+    (error: unknown) => error,
+  );
+  await until(async () => (await site.captures()).length > 0, { ...slow, what: 'the capture' });
+  // The control: nothing is written after this one, so nobody stores it again.
+  const control: Capture = {
+    id: 'control',
+    host: 'host-a',
+    dueAt: new Date(),
+    touched: [],
+    unreferenced: [],
+    rescan: [],
+  };
+  await site.outbox.announce([control], site.connection);
+  const startPrimary = await set.killPrimary();
+  await startSecondaries();
+
+  expect(await saved).toBe('saved');
+  expect(readElection(site.connection)).not.toBe(before);
+  const captures = await site.captures();
+  expect(captures.map(({ id }) => id)).not.toContain(control.id);
+  expect(captures.map(({ touched }) => touched)).toEqual([[a]]);
+  expect(site.handedOver.map(({ id }) => id)).toEqual(captures.map(({ id }) => id));
+  await startPrimary();
+}
