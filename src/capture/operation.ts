@@ -216,9 +216,7 @@ export class Operation {
     this.announced = contents;
     this.rescans = rescans;
     const captures = this.makeCaptures(contents);
-    if (this.session?.inTransaction() === true)
-      await this.context.outbox.insertAll(captures, this.session);
-    else this.election = await this.context.outbox.announce(captures, this.model.db);
+    this.election = await this.context.outbox.announce(captures, this.model.db, this.session);
     this.captures = captures;
   }
 

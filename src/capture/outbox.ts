@@ -71,42 +71,29 @@ export class Outbox {
 
   /** One insert, in `session` if that belongs to this connection's client. */
   async insert(capture: Capture, session?: ClientSession): Promise<void> {
-    const { id, ...row } = capture;
-    if (session === undefined) return this.insertBatcher.add({ _id: id, ...row });
-    await this.collection.insertOne({ _id: id, ...row }, this.writeOptions(session));
+    await this.insertWith('majority', [capture], session);
   }
 
   /** Inserts the captures of one operation in one call. */
   async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
-    const [first] = captures;
-    if (first === undefined) return;
-    // This is the usual case, and costs the driver less.
-    if (captures.length === 1) return this.insert(first, session);
-    await this.collection.insertMany(
-      captures.map(({ id, ...row }) => ({ _id: id, ...row })),
-      this.writeOptions(session),
-    );
+    await this.insertWith('majority', captures, session);
   }
 
   /**
-   * Inserts captures that precede a write on `connection`, outside a transaction, without waiting
-   * for the majority: on the same primary they survive whenever the later write does. Returns the
-   * election of that primary. If `isElected` denies it after the write, `insertAgain` must follow.
-   * Undefined if the majority has the captures.
+   * Inserts the captures of an operation that writes on `connection` next. In a transaction they
+   * belong to it. Otherwise they need not wait for the majority: on the same primary they survive
+   * whenever the later write does. In that case it returns the election of the primary, and if
+   * `isElected` denies that election after the write, `insertAgain` must follow.
    */
   async announce(
     captures: readonly Capture[],
     connection: Connection,
+    session: ClientSession | undefined,
   ): Promise<string | undefined> {
-    const election =
-      connection.getClient() === this.connection.getClient()
-        ? readElection(this.connection)
-        : undefined;
-    if (election === undefined) await this.insertAll(captures);
-    else
-      await Promise.all(
-        captures.map(({ id, ...row }) => this.announceBatcher.add({ _id: id, ...row })),
-      );
+    const precedes =
+      session?.inTransaction() !== true && connection.getClient() === this.connection.getClient();
+    const election = precedes ? readElection(this.connection) : undefined;
+    await this.insertWith(election === undefined ? 'majority' : 1, captures, session);
     return election;
   }
 
@@ -284,12 +271,28 @@ export class Outbox {
     });
   }
 
-  private writeOptions(session: ClientSession | undefined): {
-    session?: ClientSession;
-    writeConcern?: { w: 'majority' };
-  } {
-    if (session === undefined || !this.isOurs(session)) return majorityWrite;
-    return session.inTransaction() ? { session } : { session, ...majorityWrite };
+  private async insertWith(
+    w: 'majority' | 1,
+    captures: readonly Capture[],
+    session: ClientSession | undefined,
+  ): Promise<void> {
+    const rows = captures.map(({ id, ...row }) => ({ _id: id, ...row }));
+    const [row] = rows;
+    if (row === undefined) return;
+    if (rows.length > 1) await this.collection.insertMany(rows, this.writeOptions(session, w));
+    // One row is the usual case. `insertOne` costs the driver less, and a batch even less.
+    else if (session === undefined)
+      await (w === 1 ? this.announceBatcher : this.insertBatcher).add(row);
+    else await this.collection.insertOne(row, this.writeOptions(session, w));
+  }
+
+  private writeOptions(
+    session: ClientSession | undefined,
+    w: 'majority' | 1 = 'majority',
+  ): { session?: ClientSession; writeConcern?: { w: 'majority' | 1 } } {
+    const writeConcern = { w };
+    if (session === undefined || !this.isOurs(session)) return { writeConcern };
+    return session.inTransaction() ? { session } : { session, writeConcern };
   }
 
   /**

@@ -55,7 +55,7 @@ async function expectCaptureAgain(site: Site, set: ReplicaSet): Promise<void> {
     unreferenced: [],
     rescan: [],
   };
-  await site.outbox.announce([control], site.connection);
+  await site.outbox.announce([control], site.connection, undefined);
   const startPrimary = await set.killPrimary();
   await startSecondaries();
 

@@ -66,7 +66,8 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       ['insert', 'syncmedia_captures'],
       ['insert', Photo.collection.collectionName],
     ]);
-    expect(writes[0]!.command['writeConcern']).toMatchObject({ w: 'majority' });
+    // The document's own write comes after it on the same primary.
+    expect(writes[0]!.command['writeConcern']).toMatchObject({ w: 1 });
   });
 
   test('a loaded document is captured when it is saved, also when only its title changed', async () => {
