@@ -19,7 +19,7 @@ export function repairRow(row: HostRow): HostRow {
   const given = row as unknown as Record<string, unknown>;
   const wrong: Record<string, unknown> = {};
   if (!isHostId(row._id)) wrong['_id'] = String(row._id);
-  if (!isHostname(row.hostname)) wrong['hostname'] = '';
+  if (!isHostname(row.hostname) && !isFreedName(row)) wrong['hostname'] = '';
   for (const name of textFields) if (typeof given[name] !== 'string') wrong[name] = '';
   for (const name of listFields) if (!isTextList(given[name])) wrong[name] = [];
   if (!Number.isInteger(row.sshPort)) wrong['sshPort'] = 0;
@@ -45,6 +45,17 @@ export function listUnreadable(row: HostRow): string[] {
   const given = row as unknown as Record<string, unknown>,
     repaired = repairRow(row) as unknown as Record<string, unknown>;
   return Object.keys(given).filter((name) => name !== 'status' && given[name] !== repaired[name]);
+}
+
+/** Whether the row is retired and has the name that frees its own for other hosts. */
+function isFreedName({ _id, hostname, status }: HostRow): boolean {
+  const end = `#${String(_id)}`;
+  return (
+    status === 'retired' &&
+    typeof hostname === 'string' &&
+    hostname.endsWith(end) &&
+    isHostname(hostname.slice(0, -end.length))
+  );
 }
 
 function isTextList(value: unknown): boolean {

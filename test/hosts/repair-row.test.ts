@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Seals } from '../../src/hosts/seal.js';
-import { repairRow } from '../../src/hosts/repair-row.js';
+import { listUnreadable, repairRow } from '../../src/hosts/repair-row.js';
 import { makeRow } from './rows.js';
 
 test('a row as it should be is left as it is', () => {
@@ -59,4 +59,16 @@ test('a retired row stays so', () => {
       url: null as unknown as string,
     }).status,
   ).toBe('retired');
+});
+
+test('a retired row may have the name that freed its own for other hosts, and no other', () => {
+  const retired = makeRow('web1', { status: 'retired', hostname: 'web1#web1' });
+  expect(repairRow(retired)).toBe(retired);
+  expect(listUnreadable(retired)).toEqual([]);
+  for (const row of [
+    makeRow('web1', { status: 'retired', hostname: 'web1#web2' }),
+    makeRow('web1', { status: 'approved', hostname: 'web1#web1' }),
+    makeRow('web1', { status: 'retired', hostname: 'a b#web1' }),
+  ])
+    expect(listUnreadable(row)).toEqual(['hostname']);
 });
