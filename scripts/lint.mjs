@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { embedGate } from './embed-gate.mjs';
 import { findFolderCycles } from './folder-cycles.mjs';
 import { findNominalClauses } from './nominal-clauses.mjs';
 import { findSharedTypeNames } from './type-names.mjs';
@@ -38,6 +39,7 @@ const args = [
   ...given,
   ...paths,
 ];
+embedGate();
 // The form of the configuration is deprecated, and says so on every run.
 const env = { ...process.env, ESLINT_USE_FLAT_CONFIG: 'false', NODE_NO_WARNINGS: '1' };
 const linted = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { embedGate } from './embed-gate.mjs';
 import {
   explainMissing,
   isInstalled,
@@ -34,7 +35,10 @@ async function setUp() {
     throw new Error(`Node ${range} is needed, and this is ${process.versions.node}`);
   }
   const programsOnly = process.argv.includes('--programs-only');
-  if (!programsOnly) await installModules();
+  if (!programsOnly) {
+    embedGate();
+    await installModules();
+  }
 
   let missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
   if (missing.length > 0) {

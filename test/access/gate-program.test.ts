@@ -1,9 +1,17 @@
 import { expect, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
-import { embedGate } from '../../scripts/embed-gate.mjs';
+import { makeGateModule } from '../../scripts/embed-gate.mjs';
 import { gateProgram } from '../../src/access/gate-program.js';
 
-test('is gate/syncmedia-gate.py; else run node scripts/embed-gate.mjs', async () => {
+test('the program in the code is gate/syncmedia-gate.py', async () => {
   expect(gateProgram).toBe(await readFile('gate/syncmedia-gate.py', 'utf8'));
-  expect(await readFile('src/access/gate-program.ts', 'utf8')).toBe(embedGate());
+});
+
+test('the generated module exports any text as it is', async () => {
+  const text = 'print("`${a}` \\n \\\\ $x $")\n\ttab é\n';
+  const module = makeGateModule(text);
+  const { gateProgram: exported } = (await import(
+    `data:text/javascript,${encodeURIComponent(module)}`
+  )) as { gateProgram: string };
+  expect(exported).toBe(text);
 });

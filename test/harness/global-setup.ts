@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { startDatabase } from '../../scripts/database.mjs';
+import { embedGate } from '../../scripts/embed-gate.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,6 +12,7 @@ declare module 'vitest' {
  * One database server for the whole run: starting one for each file would cost more than the tests.
  */
 export default async function startForAll(project: TestProject): Promise<() => Promise<void>> {
+  embedGate();
   const { uri, server, stop } = await startDatabase({
     say: (line) => console.log(`setup: ${line}`),
   });
