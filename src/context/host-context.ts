@@ -19,7 +19,7 @@ import type { KnownDirs } from './known-dirs.js';
 import type { RegisteredDatabase } from '../database/registered-database.js';
 import { listParentPaths } from '../replica/paths.js';
 import { Replica } from '../replica/replica.js';
-import { RunStore, type RunRow } from '../runs/run-store.js';
+import { RunStore, type RunRow } from './run-store.js';
 import { UnreadableRows, type StoredUnreadable } from '../database/unreadable-rows.js';
 import type { HostId, NamedPaths, Path, SyncDir } from '../model/words.js';
 

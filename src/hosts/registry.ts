@@ -103,6 +103,10 @@ export class Registry {
     return this.hosts;
   }
 
+  find(id: HostId): Host | undefined {
+    return this.hosts.find((host) => host.id === id);
+  }
+
   /** This host's row, as last read. @throws NOT_INITIALISED if there is none */
   me(): Host {
     const me = this.hosts.find((host) => host.id === this.self);

@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { EventBus } from '../model/events.js';
+import type { HostContext } from '../context/host-context.js';
 import {
   countCopies,
   describeCopies,
@@ -7,16 +7,7 @@ import {
   type Copies,
   type FileCopies,
 } from '../decisions/copies.js';
-import type { Capture, Entry, Host, Path } from '../model/words.js';
-
-export interface CopiesContext {
-  readonly events: EventBus;
-  readonly ledger: { readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> };
-  readonly outbox: { findStored(ids: readonly string[]): Promise<Set<string>> };
-  listHosts(): readonly Host[];
-  /** Reads the hosts from the database again. */
-  refreshHosts(): Promise<unknown>;
-}
+import type { Capture, Entry, Path } from '../model/words.js';
 
 export interface CopiesRequest {
   readonly paths: readonly Path[];
@@ -88,7 +79,9 @@ export class CopiesWatch {
   private readonly unsubscribe: () => void;
   private closed = false;
 
-  constructor(private readonly context: CopiesContext) {
+  constructor(
+    private readonly context: Pick<HostContext, 'events' | 'ledger' | 'outbox' | 'registry'>,
+  ) {
     this.unsubscribe = context.events.on('acknowledged', () => {
       this.checkSoon();
     });
@@ -147,7 +140,7 @@ export class CopiesWatch {
   private makeTimeout({ paths, copies, timeoutMs, unkept = [] }: CopiesRequest): CopiesTimeout {
     return new CopiesTimeout(
       [
-        ...paths.map((path) => countCopies(path, undefined, this.context.listHosts(), copies)),
+        ...paths.map((path) => countCopies(path, undefined, this.context.registry.all(), copies)),
         ...unkept,
       ],
       timeoutMs,
@@ -197,7 +190,7 @@ export class CopiesWatch {
         ];
         waiter.absent = [];
       }
-      if (waiters.some(late)) await context.refreshHosts();
+      if (waiters.some(late)) await context.registry.refresh();
       for (const waiter of waiters)
         this.decideWaiter(
           waiter,
@@ -223,7 +216,7 @@ export class CopiesWatch {
   ): void {
     const { paths, copies, expected, timeoutMs, unkept } = waiter;
     const isPending = pending.length > 0,
-      hosts = this.context.listHosts();
+      hosts = this.context.registry.all();
     const capturedOn = hosts.filter(({ id }) => pending.some(({ host }) => host === id));
     const concerned = paths.filter((path) => {
       const entry = entries.get(path);

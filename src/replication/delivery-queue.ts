@@ -1,9 +1,5 @@
-import type { Backend } from '../transport/backend.js';
+import type { LeaderContext } from '../context/leader-context.js';
 import { getErrorMessage } from '../model/errors.js';
-import type { EventBus } from '../model/events.js';
-import type { Ledger } from '../ledger/ledger.js';
-import type { Acknowledger } from '../ledger/acknowledge.js';
-import type { Tuning } from '../config/config.js';
 import { FailingDirs } from './failing-dirs.js';
 import { PendingWrites } from './pending-writes.js';
 import { SentVersions } from './sent-versions.js';
@@ -23,28 +19,21 @@ import type {
   SyncDir,
 } from '../model/words.js';
 
-export interface DeliveryQueueContext {
-  readonly backend: Backend;
-  readonly ledger: Ledger;
-  readonly acknowledger: Acknowledger;
-  readonly events: EventBus;
-  readonly tuning: Tuning;
-  readonly me: HostId;
-  /** Finds the host as last read; undefined once it is gone. */
-  findHost(id: HostId): Host | undefined;
-  /** Finds the sync dir that contains a path; undefined if a rule excludes the path. */
-  findSyncDir(path: Path): SyncDir | undefined;
-  /** Whether the path lies in a sync dir of this host. */
-  isInOwnDir(path: Path): boolean;
-  /** Reconciles these paths on this host, because the source file is not the version any more. */
-  reconcilePaths(paths: readonly Path[]): Promise<void>;
-  /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */
-  requestCheck(host: HostId, path: Path): Promise<void>;
-  /** Stores the state of the deliveries to a host, for the status. */
-  recordState(to: HostId, delivery: DeliveryState): Promise<void>;
-  /** Notifies the host that it received files. */
-  notifyReceived(to: HostId, files: number): void;
-}
+export type DeliveryQueueContext = Pick<
+  LeaderContext,
+  | 'backend'
+  | 'ledger'
+  | 'acknowledger'
+  | 'events'
+  | 'tuning'
+  | 'me'
+  | 'registry'
+  | 'dirs'
+  | 'findSyncDir'
+  | 'recheckPaths'
+  | 'requestCheck'
+  | 'notifyReceiver'
+>;
 
 /**
  * Failures by something that blocks the path there and may be removed, for example by a delete
@@ -84,7 +73,7 @@ export class DeliveryQueue {
     this.failingDirs = new FailingDirs(context.tuning);
     // Checks a failure that an earlier process recorded; otherwise the status would show it until
     // the next delivery.
-    const earlierState = context.findHost(context.me)?.deliveries[id];
+    const earlierState = context.registry.find(context.me)?.deliveries[id];
     this.deliveredAt = earlierState?.deliveredAt;
     if (!earlierState?.failure) return;
     this.failures = 1;
@@ -146,7 +135,7 @@ export class DeliveryQueue {
   }
 
   private findSendableHost(): Host | undefined {
-    const host = this.context.findHost(this.id);
+    const host = this.context.registry.find(this.id);
     return host?.status === 'approved' && !this.ending.signal.aborted && !this.timer
       ? host
       : undefined;
@@ -199,7 +188,8 @@ export class DeliveryQueue {
       host,
       batch,
       ({ path }) =>
-        context.findSyncDir(path) ?? (context.isInOwnDir(path) ? 'excluded' : undefined),
+        context.findSyncDir(path) ??
+        (context.dirs.current().findFor(path) ? 'excluded' : undefined),
     );
     for (const entry of unwanted) await ledger.releaseHost(entry, host.id);
     for (const entry of unsendable) await ledger.removeHolder(entry, me);
@@ -252,7 +242,7 @@ export class DeliveryQueue {
       };
     }
     if (movedEntries.length > 0) await this.reconcileMoved(movedEntries);
-    if (delivered > 0) context.notifyReceived(host.id, delivered);
+    if (delivered > 0) context.notifyReceiver(host.id, delivered);
     return { delivered, ...(hostFailure ? { hostFailure } : {}) };
   }
 
@@ -322,7 +312,7 @@ export class DeliveryQueue {
    * bytes that were put back.
    */
   private async requestCheck(path: Path): Promise<void> {
-    const host = this.context.findHost(this.id);
+    const host = this.context.registry.find(this.id);
     if (host && capturesOwnFiles(host)) await this.context.requestCheck(this.id, path);
   }
 
@@ -330,7 +320,7 @@ export class DeliveryQueue {
    * The source file is not the version: a newer version follows, or no host can send it for now.
    */
   private async reconcileMoved(movedEntries: readonly Entry[]): Promise<void> {
-    await this.context.reconcilePaths(movedEntries.map(({ path }) => path));
+    await this.context.recheckPaths(movedEntries.map(({ path }) => path));
     const later = new Date(Date.now() + this.context.tuning.captureDueMs);
     for (const entry of movedEntries) await this.context.ledger.postpone(entry, later);
   }
@@ -342,7 +332,7 @@ export class DeliveryQueue {
     this.backOff();
     const nextTryAt = new Date(Date.now() + this.waitMs);
     this.context.events.emit('failing', { host: this.id, failure });
-    await this.context.recordState(this.id, {
+    await this.context.registry.recordDeliveryState(this.id, {
       ...this.describeDelivery(),
       failure,
       failingSince: this.failingSince,
@@ -376,7 +366,7 @@ export class DeliveryQueue {
     // The status shows when it last worked, so not every batch is recorded.
     if (!works && !failing && performance.now() - this.recordedAt < 2_000) return;
     this.recordedAt = performance.now();
-    await this.context.recordState(this.id, {
+    await this.context.registry.recordDeliveryState(this.id, {
       ...this.describeDelivery(),
       ...(failing
         ? { failure: failing.failure, failingSince: failing.since, nextTryAt: failing.nextTryAt }

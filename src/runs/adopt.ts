@@ -12,9 +12,10 @@ import type {
   LocalFileInfo,
   SyncDir,
 } from '../model/words.js';
-import { waitForDelivery } from './await-lane.js';
+import { waitForDelivery } from './await-delivery-queue.js';
 import { chooseRunHosts, compareWithHost, forEachBatch } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
 
 /**
@@ -34,15 +35,15 @@ type PathNumbers = Set<number>;
  *
  * @throws BAD_STATE on a host that is itself being bootstrapped
  */
-export async function runAdopt(context: RunContext, progress: Progress): Promise<void> {
-  if (context.readOwnHost().readyAt === undefined) {
+export async function runAdopt(context: LeaderContext, progress: RunProgress): Promise<void> {
+  if (context.registry.me().readyAt === undefined) {
     throw new SyncMediaError(
       'BAD_STATE',
       'this host is being bootstrapped from another one: adopt on that one, or wait until this ' +
         'one is ready',
     );
   }
-  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
+  const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   const hosts: Host[] = [],
     sameBytes = new Map<HostId, PathNumbers>();
   for (const host of chooseRunHosts(context, progress)) {
@@ -103,8 +104,8 @@ export async function runAdopt(context: RunContext, progress: Progress): Promise
  * contents, on both hosts, only if some file has the same size and another date.
  */
 async function listSameBytes(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
 ): Promise<{ paths: PathNumbers; failure?: Failure }> {
@@ -141,8 +142,8 @@ function omitSameBytes(
 }
 
 async function reportDifferences(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
   samePaths: PathNumbers,
@@ -152,7 +153,7 @@ async function reportDifferences(
   for (const dir of dirs) {
     if (!allowsPath(host, dir.path)) continue;
     for await (const { path } of context.disk.scan(dir, progress.signal))
-      if (context.isSafe(path)) here++;
+      if (context.findSyncDir(path)) here++;
   }
   const { failure } = await compareWithHost(context, progress, host, dirs, 'time', (_dir, some) => {
     for (const { path, here: ours, there } of omitSameBytes(some, samePaths)) {
@@ -170,8 +171,8 @@ async function reportDifferences(
  * made by this same run do not count.
  */
 async function planAdoption(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dir: SyncDir,
   differences: readonly Difference[],
@@ -200,8 +201,8 @@ async function planAdoption(
  * dates also gets those that differ only in their date.
  */
 async function listDiffering(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
   samePaths: PathNumbers,
@@ -220,8 +221,8 @@ async function listDiffering(
  * counts as a holder.
  */
 async function recordEntries(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dir: SyncDir,
   hosts: readonly Host[],
   differing: ReadonlyMap<HostId, PathNumbers>,
@@ -239,7 +240,7 @@ async function recordEntries(
   await forEachBatch(disk.scan(dir, progress.signal), async (some) => {
     progress.signal.throwIfAborted();
     const files = some
-      .filter(({ path }) => context.isSafe(path))
+      .filter(({ path }) => context.findSyncDir(path))
       .map(({ path, info: localInfo }) => ({
         path,
         info: localInfo,

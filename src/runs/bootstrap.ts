@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allowsPath } from '../decisions/wants.js';
 import type { Failure, Host, SyncDir } from '../model/words.js';
 import { forEachBatch } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 import { pullFrom } from './pull.js';
 
 const checkMs = 200;
@@ -22,11 +23,13 @@ export const keyPatience = { totalMs: 60_000, tryMs: 3_000 };
  * ready and a source for others. Failed parts are tried again later, from where they were.
  */
 export async function runBootstrap(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   patience = keyPatience,
 ): Promise<void> {
-  const dirs = context.listDirs().filter(({ path }) => allowsPath(context.readOwnHost(), path));
+  const dirs = context.dirs
+    .current()
+    .list.filter(({ path }) => allowsPath(context.registry.me(), path));
   for (const dir of dirs) await context.scan(dir, progress.signal);
   if (
     !(await fillFromPeers(context, progress, dirs, patience)) ||
@@ -38,7 +41,7 @@ export async function runBootstrap(
     await context.ledger.markLackingPending(dir.path, context.me);
     await moveUnknownToConflicts(context, progress, dir);
   }
-  await context.markReady();
+  await context.registry.markReady();
   // Captures files here that no entry knows: a first adoption.
   for (const dir of dirs) await context.scan(dir, progress.signal);
 }
@@ -49,8 +52,8 @@ export async function runBootstrap(
  * peers are tried again for a while.
  */
 async function fillFromPeers(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dirs: readonly SyncDir[],
   patience: typeof keyPatience,
 ): Promise<boolean> {
@@ -72,12 +75,12 @@ async function fillFromPeers(
 
 /** Returns the failure of each peer if none answered. */
 async function tryPeers(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dirs: readonly SyncDir[],
 ): Promise<'filled' | { peer: Host; failure: Failure }[]> {
-  const capable = context
-    .listOthers()
+  const capable = context.registry
+    .others()
     .filter(
       ({ status, passive, readyAt }) => status === 'approved' && (passive || readyAt !== undefined),
     );
@@ -96,15 +99,15 @@ async function tryPeers(
  * Waits until each working active host has announced that it counts this one. A host without a
  * lease has no process that creates entries.
  */
-async function waitForMembership(context: RunContext, progress: Progress): Promise<boolean> {
-  const end = performance.now() + context.membershipPatienceMs;
+async function waitForMembership(context: LeaderContext, progress: RunProgress): Promise<boolean> {
+  const end = performance.now() + 2 * context.tuning.goneMs;
   for (;;) {
     await context.refresh();
-    const missing = context
-      .listOthers()
+    const missing = context.registry
+      .others()
       .filter(
         ({ id, passive, lease, members: knows }) =>
-          !passive && lease && !context.isGone(id) && !knows?.includes(context.me),
+          !passive && lease && !context.heartbeats.isGone(id) && !knows?.includes(context.me),
       );
     if (missing.length === 0) return true;
     if (performance.now() > end) {
@@ -126,12 +129,12 @@ async function waitForMembership(context: RunContext, progress: Progress): Promi
  * may still have files that were deleted meanwhile.
  */
 async function moveUnknownToConflicts(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dir: SyncDir,
 ): Promise<void> {
   const { ledger, reconciler, disk } = context;
-  const { returnedAt, createdAt }: Host = context.readOwnHost();
+  const { returnedAt, createdAt }: Host = context.registry.me();
   const since = (returnedAt ?? createdAt).getTime();
   const isOld = ({ info }: { info: { mtime: number } }): boolean => info.mtime * 1000 < since;
   await forEachBatch(disk.scan(dir, progress.signal), async (some) => {

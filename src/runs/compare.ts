@@ -2,7 +2,8 @@ import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import { isRequested } from '../decisions/differences.js';
 import { allowsPath } from '../decisions/wants.js';
 import type { Difference, Failure, Host, SyncDir } from '../model/words.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 const batch = 500;
 
@@ -14,9 +15,9 @@ export function toHostFailure(error: unknown): Failure {
 }
 
 /** Selects the approved hosts that the run was requested for. */
-export function chooseRunHosts(context: RunContext, progress: Progress): Host[] {
-  return context
-    .listOthers()
+export function chooseRunHosts(context: LeaderContext, progress: RunProgress): Host[] {
+  return context.registry
+    .others()
     .filter(({ id, status }) => status === 'approved' && isRequested(progress.run.hosts, id));
 }
 
@@ -48,8 +49,8 @@ export interface ComparedDirs {
  * answer ends the comparison.
  */
 export async function compareWithHost(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
   by: 'time' | 'bytes',
@@ -67,7 +68,7 @@ export async function compareWithHost(
           progress.signal.throwIfAborted();
           await handleBatch(
             dir,
-            some.filter(({ path }) => context.isSafe(path)),
+            some.filter(({ path }) => context.findSyncDir(path)),
           );
         },
       );

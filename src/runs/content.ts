@@ -3,11 +3,12 @@ import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-
 import { allowsPath } from '../decisions/wants.js';
 import type { Change, Entry, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
 import { toHostFailure } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 /** Hashes a file on another host; undefined if it cannot be read. */
 export async function hashRemoteFile(
-  { backend }: RunContext,
+  { backend }: LeaderContext,
   host: Host,
   path: Path,
   signal: AbortSignal,
@@ -28,7 +29,10 @@ export async function hashRemoteFile(
  * Whether this host's own bytes are those of the version. If the ledger has no sha256 yet, size
  * and date must suffice.
  */
-export async function isIntactHere({ disk }: RunContext, { path, info }: Entry): Promise<boolean> {
+export async function isIntactHere(
+  { disk }: LeaderContext,
+  { path, info }: Entry,
+): Promise<boolean> {
   if (!info) return false;
   const localInfo = await (info.sha256 === undefined ? disk.observe(path) : disk.hash(path)).catch(
     () => undefined,
@@ -46,12 +50,12 @@ export async function isIntactHere({ disk }: RunContext, { path, info }: Entry):
  * rot. A path with an unprocessed capture is left to that capture.
  */
 export async function captureEdit(
-  context: RunContext,
+  context: LeaderContext,
   entry: Entry,
   localInfo: LocalFileInfo,
 ): Promise<boolean> {
   if (hasChangedSinceCompared(entry, context.me, localInfo) !== true)
-    return context.isCaptured(context.me, entry.path);
+    return context.outbox.hasCaptureOf(context.me, entry.path);
   context.enqueue(
     await context.reconciler.reconcilePaths([entry.path], {
       why: 'scan',
@@ -62,7 +66,7 @@ export async function captureEdit(
 }
 
 /** Whether the file is an edit that only its content reveals. If so, captures it. */
-async function captureIfEdited(context: RunContext, entry: Entry): Promise<boolean> {
+async function captureIfEdited(context: LeaderContext, entry: Entry): Promise<boolean> {
   const { info } = entry;
   if (info?.sha256 === undefined) return false;
   const localInfo = await context.disk.hash(entry.path).catch(() => undefined);
@@ -79,16 +83,16 @@ async function captureIfEdited(context: RunContext, entry: Entry): Promise<boole
  * as a conflict. Returns false, and reports it, if no host has good bytes.
  */
 export async function repairOwnFile(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dir: SyncDir,
   entry: Entry,
 ): Promise<boolean> {
   const { backend, acknowledger, me } = context;
   const { path, version, info } = entry;
   if (!info || (await captureIfEdited(context, entry))) return false;
-  const holders = context
-    .listOthers()
+  const holders = context.registry
+    .others()
     .filter(
       (host) =>
         entry.heldBy.includes(host.id) &&
@@ -113,7 +117,7 @@ export async function repairOwnFile(
       }
       if (outcome.result !== 'delivered' || !(await isIntactHere(context, entry))) continue;
       await acknowledger.acknowledge(path, version, me);
-      context.notifyReceived(1);
+      context.reportReceived(1);
       return true;
     }
   }

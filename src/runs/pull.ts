@@ -12,7 +12,8 @@ import type {
   SyncDir,
 } from '../model/words.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 /**
  * Differences kept from counting until fetching. If there are more, the hosts are compared once
@@ -44,8 +45,8 @@ export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<F
  * the ledger knows is acknowledged, any other is captured. Files missing on a passive host become
  * pending for it again, because no other host finds out.
  */
-export async function runPull(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
+export async function runPull(context: LeaderContext, progress: RunProgress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
   for (const host of chooseRunHosts(context, progress).filter(
     ({ passive, readyAt }) => passive || readyAt !== undefined,
@@ -60,8 +61,8 @@ export async function runPull(context: RunContext, progress: Progress): Promise<
  * the progress.
  */
 export function pullFrom(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
 ): Promise<Failure | undefined> {
@@ -75,8 +76,8 @@ export function pullFrom(
  * ends after counting. An interrupted run starts again and finds only what is still missing.
  */
 export async function fetchFrom(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
   planFetch: PlanFetch,
@@ -128,7 +129,7 @@ export async function fetchFrom(
 }
 
 async function planPull(
-  context: RunContext,
+  context: LeaderContext,
   host: Host,
   dir: SyncDir,
   differences: readonly Difference[],
@@ -149,8 +150,8 @@ async function planPull(
 
 /** @returns the failure of the host as a whole */
 async function fetchPlanned(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dir: SyncDir,
   plan: FetchPlan,
@@ -227,7 +228,7 @@ async function fetchPlanned(
       }),
     );
   }
-  if (placedCount > 0) context.notifyReceived(placedCount);
+  if (placedCount > 0) context.reportReceived(placedCount);
   return hostFailure;
 }
 
@@ -251,7 +252,7 @@ function toPutChange(
  * for bytes that this host's app wrote, and they would win over everything saved until then.
  */
 async function captureUnexpected(
-  context: RunContext,
+  context: LeaderContext,
   {
     difference: { path, here: ofDir },
     entry,

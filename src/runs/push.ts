@@ -1,15 +1,16 @@
 import { answerPush, chooseRequestedDirs, wouldPush } from '../decisions/differences.js';
 import type { Difference, Host, SyncDir } from '../model/words.js';
-import { waitForDelivery } from './await-lane.js';
+import { waitForDelivery } from './await-delivery-queue.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 /**
  * A push scans this host, then compares it with each other host. Differences become pending and
  * are delivered as usual. The run ends when the delivery queues have delivered them or failed.
  */
-export async function runPush(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
+export async function runPush(context: LeaderContext, progress: RunProgress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   // A dry run changes nothing: it derives from the comparison what a scan would capture.
   if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
   await Promise.all(
@@ -30,8 +31,8 @@ export async function runPush(context: RunContext, progress: Progress): Promise<
 }
 
 async function markDifferencesPending(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dir: SyncDir,
   differences: readonly Difference[],

@@ -1,6 +1,5 @@
 import { estimatePace, type ProgressMark } from '../decisions/pace.js';
 import type { Failure, Finding, HostFindings, HostId, Path, Run } from '../model/words.js';
-import type { Progress } from './context.js';
 
 const wouldLimit = 1_000,
   foundAtLimit = 1_000,
@@ -9,7 +8,7 @@ const wouldLimit = 1_000,
 const maxMarks = 20;
 
 /** Counts the results of a run on the run itself. */
-export class RunProgress implements Progress {
+export class RunProgress {
   private readonly reported = new Set<string>();
   private readonly marks: ProgressMark[] = [];
 

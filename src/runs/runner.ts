@@ -1,11 +1,11 @@
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunStore } from '../context/run-store.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Failure, Run } from '../model/words.js';
 import { runAdopt } from './adopt.js';
 import { runBootstrap } from './bootstrap.js';
-import type { RunContext } from './context.js';
 import { runPull } from './pull.js';
 import { runPush } from './push.js';
-import type { RunStore } from './run-store.js';
 import { RunProgress } from './run-progress.js';
 import { runVerify } from './verify.js';
 
@@ -14,22 +14,37 @@ const storeMs = 500;
 
 /** Carries out this host's runs, one at a time, oldest first. */
 export class Runner {
+  readonly name = 'carrying out runs';
   private running: Promise<void> | undefined;
   private again = false;
   private readonly ending = new AbortController();
 
-  constructor(
-    private readonly store: RunStore,
-    private readonly context: RunContext,
-  ) {}
+  constructor(private readonly context: LeaderContext) {}
 
-  /** Call this when there may be a run to carry out. */
-  wake(): void {
+  start(): void {
+    this.wake();
+  }
+
+  /** Finds runs whose hint was lost. */
+  poll({ readsAll }: { readsAll: boolean }): void {
+    if (readsAll) this.wake();
+  }
+
+  handleHint({ run }: { run?: boolean }): boolean {
+    if (run === true) this.wake();
+    return true;
+  }
+
+  private get store(): RunStore {
+    return this.context.runs;
+  }
+
+  private wake(): void {
     this.again = true;
     if (this.running || this.ending.signal.aborted) return;
     this.running = this.executeRuns()
       .catch((error: unknown) => {
-        this.context.events.emit('failed', { doing: 'carrying out runs', error });
+        this.context.events.emit('failed', { doing: this.name, error });
       })
       .finally(() => {
         this.running = undefined;

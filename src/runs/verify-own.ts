@@ -4,7 +4,8 @@ import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Entry, Finding, Path, LocalFileInfo, SyncDir } from '../model/words.js';
 import { forEachBatch } from './compare.js';
 import { captureEdit, repairOwnFile } from './content.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 /** Files hashed at once. */
 const width = 2;
@@ -14,8 +15,8 @@ const width = 2;
  * Then finds held files that are missing.
  */
 export async function verifyOwnDir(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dir: SyncDir,
 ): Promise<void> {
   const { disk, ledger, me } = context;
@@ -23,7 +24,7 @@ export async function verifyOwnDir(
   for await (const { info: localInfo } of disk.scan(dir, progress.signal))
     progress.addFound(1, localInfo.size);
   await forEachBatch(disk.scan(dir, progress.signal), async (some) => {
-    const files = some.filter(({ path }) => context.isSafe(path));
+    const files = some.filter(({ path }) => context.findSyncDir(path));
     const entries = await ledger.readMany(files.map(({ path }) => path));
     await mapConcurrently(files, width, async ({ path, info: localInfo }) => {
       progress.signal.throwIfAborted();
@@ -49,7 +50,7 @@ export async function verifyOwnDir(
 }
 
 async function findOwnFault(
-  context: RunContext,
+  context: LeaderContext,
   path: Path,
   localInfo: LocalFileInfo,
   entry: Entry | undefined,
@@ -67,8 +68,8 @@ async function findOwnFault(
 }
 
 async function reportFinding(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   dir: SyncDir,
   path: Path,
   finding: Finding | 'same' | undefined,

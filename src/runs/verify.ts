@@ -3,10 +3,11 @@ import { chooseRequestedDirs, isRequested } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import { wantsPath } from '../decisions/wants.js';
 import type { Difference, Entry, Finding, Host, Path, SyncDir } from '../model/words.js';
-import { waitForDelivery } from './await-lane.js';
+import { waitForDelivery } from './await-delivery-queue.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
 import { hashRemoteFile, isIntactHere, repairOwnFile } from './content.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 import { verifyOwnDir } from './verify-own.js';
 
 /** The most repairs under way to one host before the run waits for them. */
@@ -21,8 +22,8 @@ const repairLimit = 10_000;
  * should have, from bytes that match the ledger. It never removes anything, and never restores a
  * file that a tombstone removed.
  */
-export async function runVerify(context: RunContext, progress: Progress): Promise<void> {
-  const dirs = chooseRequestedDirs(context.listDirs(), progress.run.dirs);
+export async function runVerify(context: LeaderContext, progress: RunProgress): Promise<void> {
+  const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   if (isRequested(progress.run.hosts, context.me))
     for (const dir of dirs) await verifyOwnDir(context, progress, dir);
   for (const host of chooseRunHosts(context, progress).filter(
@@ -34,8 +35,8 @@ export async function runVerify(context: RunContext, progress: Progress): Promis
 }
 
 async function verifyHost(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly SyncDir[],
 ): Promise<void> {
@@ -88,8 +89,8 @@ async function verifyHost(
  * own faults.
  */
 async function findRemoteFault(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   { path, here, there }: Difference,
   entry: Entry | undefined,
@@ -108,8 +109,8 @@ async function findRemoteFault(
 
 /** Makes the path pending for the host. This host has good bytes, or fetches them first. */
 async function repairRemoteFile(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dir: SyncDir,
   entry: Entry,
@@ -117,7 +118,7 @@ async function repairRemoteFile(
   const { ledger, me } = context;
   // This host is about to get the path itself; its origin sends it there as well.
   if (!entry.heldBy.includes(me)) return false;
-  if (await context.isCaptured(host.id, entry.path)) return false;
+  if (await context.outbox.hasCaptureOf(host.id, entry.path)) return false;
   if (
     !(await isIntactHere(context, entry)) &&
     !(await repairOwnFile(context, progress, dir, entry))

@@ -1,4 +1,6 @@
 import { defaultTuning, type Tuning } from '../../src/config/config.js';
+import type { KnownDirs } from '../../src/context/known-dirs.js';
+import type { Registry } from '../../src/hosts/registry.js';
 import { Acknowledger } from '../../src/ledger/acknowledge.js';
 import { EventBus } from '../../src/model/events.js';
 import type {
@@ -12,9 +14,11 @@ import type {
 } from '../../src/model/words.js';
 import type { DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
 import { requireSafePath } from '../../src/replica/paths.js';
+import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { getNativeCollection } from '../../src/util/collections.js';
 import { makeHost } from '../admin/recording-instance.js';
 import { fileEntry } from '../decisions/entries.js';
+import { makePartial } from '../harness/partial.js';
 import { until } from '../harness/wait.js';
 import { openSite, photos, type Site } from '../ledger/site.js';
 import { ScriptedBackend } from './scripted-backend.js';
@@ -57,10 +61,16 @@ export class QueueSite {
       events: this.events,
       tuning: { ...defaultTuning, backoffMs: hour, backoffMaxMs: 100 * hour, ...tuning },
       me: 'A',
-      findHost: (id) => this.hosts.find((host) => host.id === id),
+      registry: makePartial<Registry>({
+        find: (id) => this.hosts.find((host) => host.id === id),
+        recordDeliveryState: (to, state) => {
+          this.states.push({ to, state });
+          return Promise.resolve();
+        },
+      }),
       findSyncDir: (path) => [photos, documents].find((dir) => path.startsWith(`${dir.path}/`)),
-      isInOwnDir: () => false,
-      reconcilePaths: (paths) => {
+      dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([photos, documents]) }),
+      recheckPaths: (paths) => {
         this.reconciled.push(...paths);
         return Promise.resolve();
       },
@@ -68,11 +78,7 @@ export class QueueSite {
         this.checks.push({ host, path });
         return Promise.resolve();
       },
-      recordState: (to, state) => {
-        this.states.push({ to, state });
-        return Promise.resolve();
-      },
-      notifyReceived: (to, files) => {
+      notifyReceiver: (to, files) => {
         this.notices.push({ to, files });
       },
       ...given,

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
 import { runBootstrap } from '../../src/runs/bootstrap.js';
-import type { Progress, RunContext } from '../../src/runs/context.js';
+import type { LeaderContext } from '../../src/context/leader-context.js';
+import { defaultTuning } from '../../src/config/config.js';
+import type { KnownDirs } from '../../src/context/known-dirs.js';
+import type { Outbox } from '../../src/capture/outbox.js';
+import type { HeartbeatMonitor } from '../../src/hosts/heartbeats.js';
+import type { Registry } from '../../src/hosts/registry.js';
+import type { Acknowledger } from '../../src/ledger/acknowledge.js';
+import { SyncDirs } from '../../src/replica/sync-dirs.js';
+import type { RunProgress } from '../../src/runs/run-progress.js';
 import { pullFrom } from '../../src/runs/pull.js';
 import { SyncMediaError } from '../../src/model/errors.js';
 import type {
@@ -13,6 +21,7 @@ import type {
   Path,
   Run,
 } from '../../src/model/words.js';
+import { makePartial } from '../harness/partial.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const other = {
@@ -38,10 +47,10 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 const failures: Failure[] = [];
-function makeProgress(): Progress {
+function makeProgress(): RunProgress {
   failures.length = 0;
-  return {
-    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
+  return makePartial<RunProgress>({
+    run: makePartial<Run>({ dirs: [], hosts: [], dryRun: false }),
     signal: new AbortController().signal,
     addFound: () => undefined,
     addDone: () => undefined,
@@ -49,7 +58,7 @@ function makeProgress(): Progress {
       failures.push(failure);
     },
     addWouldTransfer: () => undefined,
-  } as unknown as Progress;
+  });
 }
 async function* differing(): ReturnType<Backend['compare']> {
   for (const path of paths) yield await Promise.resolve({ path, there });
@@ -61,28 +70,33 @@ const delivered = (change: Change): DeliveryOutcome => ({
   result: 'delivered',
 });
 
-function makeContext(backend: Partial<Backend>, settle: (path: Path) => Promise<void>): RunContext {
-  return {
-    backend,
+function makeContext(
+  backend: Partial<Backend>,
+  settle: (path: Path) => Promise<void>,
+): LeaderContext {
+  return makePartial<LeaderContext>({
+    backend: makePartial(backend),
     ledger: site.ledger,
     reconciler: a.fold,
     disk: a.disk,
     events: site.events,
     me: 'A',
-    listOthers: () => [other],
-    isSafe: () => true,
+    registry: makePartial<Registry>({
+      others: () => [other],
+      me: () => ({ ...other, id: 'A', createdAt: new Date() }),
+      markReady: () => Promise.resolve(),
+    }),
+    findSyncDir: () => photos,
     enqueue: () => undefined,
-    acknowledger: { acknowledge: settle },
-    notifyReceived: () => undefined,
-    listDirs: () => [photos],
+    acknowledger: makePartial<Acknowledger>({ acknowledge: settle }),
+    reportReceived: () => undefined,
+    dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([photos]) }),
     refresh: () => Promise.resolve(),
-    isGone: () => false,
-    isCaptured: () => Promise.resolve(false),
-    membershipPatienceMs: 1_000,
-    readOwnHost: () => ({ ...other, id: 'A', createdAt: new Date() }),
+    heartbeats: makePartial<HeartbeatMonitor>({ isGone: () => false }),
+    outbox: makePartial<Outbox>({ hasCaptureOf: () => Promise.resolve(false) }),
+    tuning: { ...defaultTuning, goneMs: 500 },
     scan: () => Promise.resolve(),
-    markReady: () => Promise.resolve(),
-  } as unknown as RunContext;
+  });
 }
 
 test(

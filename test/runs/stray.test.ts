@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
-import type { Progress, RunContext } from '../../src/runs/context.js';
+import type { LeaderContext } from '../../src/context/leader-context.js';
+import type { Registry } from '../../src/hosts/registry.js';
+import type { RunProgress } from '../../src/runs/run-progress.js';
 import { pullFrom } from '../../src/runs/pull.js';
 import type {
   Change,
@@ -10,6 +12,7 @@ import type {
   DeliveryOutcome,
   Run,
 } from '../../src/model/words.js';
+import { makePartial } from '../harness/partial.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg');
@@ -40,7 +43,7 @@ async function pullRacing(
   result: 'changed' | 'vanished' | 'kept',
   lands: () => Promise<void>,
 ): Promise<void> {
-  const backend = {
+  const backend = makePartial<Backend>({
     async *compare() {
       yield await Promise.resolve({ path, ...difference });
     },
@@ -48,28 +51,28 @@ async function pullRacing(
       await lands();
       if (change) yield { change, via: 'rsync', bytes: 0, result };
     },
-  } as unknown as Backend;
-  const context = {
+  });
+  const context = makePartial<LeaderContext>({
     backend,
     ledger: site.ledger,
     reconciler: a.fold,
     disk: a.disk,
     events: site.events,
     me: 'A',
-    listOthers: () => [other],
-    isSafe: () => true,
-    enqueue: (entries: readonly Entry[]) => {
+    registry: makePartial<Registry>({ others: () => [other] }),
+    findSyncDir: () => photos,
+    enqueue: (entries) => {
       offered.push(...entries);
     },
-  } as unknown as RunContext;
-  const progress = {
-    run: { dirs: [], hosts: [], dryRun: false } as unknown as Run,
+  });
+  const progress = makePartial<RunProgress>({
+    run: makePartial<Run>({ dirs: [], hosts: [], dryRun: false }),
     signal: new AbortController().signal,
     addFound: () => undefined,
     addDone: () => undefined,
     addFailure: () => undefined,
     addWouldTransfer: () => undefined,
-  } as unknown as Progress;
+  });
   await pullFrom(context, progress, other, [photos]);
 }
 

@@ -151,14 +151,8 @@ export class FileActions {
     await this.watch?.close();
   }
 
-  private getWatch({ events, ledger, outbox, registry }: HostContext): CopiesWatch {
-    this.watch ??= new CopiesWatch({
-      events,
-      ledger,
-      outbox,
-      listHosts: () => registry.all(),
-      refreshHosts: () => registry.refresh(),
-    });
+  private getWatch(hostContext: HostContext): CopiesWatch {
+    this.watch ??= new CopiesWatch(hostContext);
     return this.watch;
   }
 

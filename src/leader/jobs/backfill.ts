@@ -1,17 +1,7 @@
-import type { Ledger } from '../../ledger/ledger.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { allowsPath } from '../../decisions/wants.js';
-import type { Host, HostId, SyncDir } from '../../model/words.js';
-
-export interface BackfillContext {
-  readonly ledger: Ledger;
-  readonly me: HostId;
-  listHosts(): readonly Host[];
-  listDirs(): readonly SyncDir[];
-  listBackfilled(): readonly string[];
-  record(key: string): Promise<void>;
-  forget(key: string): Promise<void>;
-  wakeQueue(host: HostId): void;
-}
+import type { Host } from '../../model/words.js';
+import type { LeaderJob } from '../leader-job.js';
 
 /**
  * Identifies a host with its sync dirs. A host that wants other sync dirs than before is
@@ -26,44 +16,45 @@ function makeBackfillKey({ id, syncDirs }: Host): string {
  * for its own entries. An entry that was created with an older host list is not missed, because
  * its origin learns of the host after it created the entry.
  */
-export class Backfill {
+export class Backfill implements LeaderJob {
+  readonly name = 'backfilling new hosts';
   /**
    * Hosts backfilled once by this process. Reconciliations with the older host list may have been
    * running then, so a second pass follows.
    */
   private readonly firstPass = new Set<string>();
 
-  constructor(private readonly context: BackfillContext) {}
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      'ledger' | 'me' | 'registry' | 'dirs' | 'wakeQueue'
+    >,
+  ) {}
 
-  async poll(): Promise<void> {
-    const { ledger, me } = this.context;
-    const backfilled = new Set(this.context.listBackfilled());
+  async pollThoroughly(): Promise<void> {
+    const { ledger, me, registry, dirs } = this.context;
+    const hosts = registry.all();
+    const backfilled = new Set(registry.me().backfilled ?? []);
     // A retired host's entries have no active origin. It does no harm if several hosts make them
     // pending.
-    const origins = [
-      me,
-      ...this.context
-        .listHosts()
-        .filter(({ status }) => status === 'retired')
-        .map(({ id }) => id),
-    ];
-    for (const host of this.context.listHosts()) {
+    const origins = [me, ...hosts.filter(({ status }) => status === 'retired').map(({ id }) => id)];
+    for (const host of hosts) {
       const key = makeBackfillKey(host);
       // A host that waits for approval gets nothing meanwhile, so it is backfilled again after
       // its approval.
       if (host.status === 'pending' && host.id !== me) {
         this.firstPass.delete(key);
-        if (backfilled.has(key)) await this.context.forget(key);
+        if (backfilled.has(key)) await registry.forgetBackfilled(key);
       }
       if (host.id === me || host.status !== 'approved' || backfilled.has(key)) continue;
       // An active host that is not ready fetches its files itself first.
       if (!host.passive && host.readyAt === undefined) continue;
       let markedCount = 0;
-      for (const dir of this.context.listDirs())
+      for (const dir of dirs.current().list)
         if (allowsPath(host, dir.path))
           markedCount += await ledger.markLackingPending(dir.path, host.id, origins);
       if (markedCount > 0) this.context.wakeQueue(host.id);
-      if (this.firstPass.has(key)) await this.context.record(key);
+      if (this.firstPass.has(key)) await registry.recordBackfilled(key);
       this.firstPass.add(key);
     }
   }

@@ -1,18 +1,8 @@
-import type { EventBus } from '../../model/events.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { hasErrorCode } from '../../model/errors.js';
 import { computeRecheckDelay } from '../../decisions/removals.js';
-import type { Tuning } from '../../config/config.js';
-import type { Capture, Entry } from '../../model/words.js';
+import type { Capture } from '../../model/words.js';
 import type { Deletes } from './deletes.js';
-import type { ProcessorOutbox } from './process-outbox.js';
-
-export interface DeleteCandidatesContext {
-  readonly deletes: Deletes;
-  readonly outbox: ProcessorOutbox;
-  readonly events: EventBus;
-  readonly tuning: Tuning;
-  enqueue(entries: readonly Entry[]): void;
-}
 
 /** Captures that are processed together: one search of the documents answers them all. */
 const batch = 200;
@@ -30,7 +20,10 @@ export class DeleteCandidates {
   private running: Promise<void> | undefined;
   private closed = false;
 
-  constructor(private readonly context: DeleteCandidatesContext) {}
+  constructor(
+    private readonly context: Pick<LeaderContext, 'outbox' | 'events' | 'tuning' | 'enqueue'>,
+    private readonly deletes: Deletes,
+  ) {}
 
   get size(): number {
     return this.underWay.size;
@@ -89,10 +82,10 @@ export class DeleteCandidates {
     unreferenced,
     unreferencedSince = new Date(),
   }: Capture): Promise<boolean> {
-    const { deletes, outbox, events, tuning } = this.context;
+    const { outbox, events, tuning } = this.context;
     const inMs = (ms: number): Date => new Date(Date.now() + ms);
     try {
-      const { entries, retry, halted } = await deletes.processCandidates(
+      const { entries, retry, halted } = await this.deletes.processCandidates(
         unreferenced,
         unreferencedSince,
       );

@@ -1,42 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hasErrorCode } from '../../model/errors.js';
-import type { EventBus } from '../../model/events.js';
-import type { ReconcileDisk } from '../../ledger/reconcile-context.js';
-import type { Ledger } from '../../ledger/ledger.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { makeRevivedEntry, makeTombstoneEntry } from '../../decisions/entries.js';
 import { mayStillDelete, reconcileUnreferenced } from '../../decisions/reconcile.js';
 import { areRemovalsSuspicious, removalLimits } from '../../decisions/removals.js';
-import type {
-  Entry,
-  Failure,
-  HostId,
-  NamedPaths,
-  Path,
-  RemovalDecision,
-  SyncDir,
-} from '../../model/words.js';
-
-export interface DeletesContext {
-  readonly ledger: Ledger;
-  readonly disk: Pick<ReconcileDisk, 'observe'> & { isDirectory(path: Path): Promise<boolean> };
-  readonly me: HostId;
-  readonly events: EventBus;
-  /** How long a candidate whose file still exists here is checked again. In milliseconds. */
-  readonly candidateMs: number;
-  findSyncDir(path: Path): SyncDir | undefined;
-  listReceivers(path: Path): HostId[] | undefined;
-  /** Reconciles paths that documents name, as after a save. Returns the written entries. */
-  reconcilePaths(paths: readonly Path[]): Promise<readonly Entry[]>;
-  /**
-   * Finds which of these paths a document still names, and for which this process cannot tell.
-   */
-  findNamed(paths: readonly Path[]): Promise<NamedPaths>;
-  /** Whether removals of a sync dir wait for a person. */
-  isHalted(dir: Path): boolean;
-  /** The latest decision of a person about removals of a sync dir. */
-  findDecision(dir: Path): RemovalDecision | undefined;
-  halt(dir: Path, failure: Failure): Promise<void>;
-}
+import type { Entry, Failure, Path, SyncDir } from '../../model/words.js';
 
 /**
  * The result for the candidates: written entries, and paths to check again. `halted`: a person
@@ -54,7 +22,21 @@ export interface CandidatesResult {
  * Too many at once wait for a person.
  */
 export class Deletes {
-  constructor(private readonly context: DeletesContext) {}
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      | 'ledger'
+      | 'disk'
+      | 'me'
+      | 'events'
+      | 'tuning'
+      | 'registry'
+      | 'reconciler'
+      | 'findSyncDir'
+      | 'listReceivers'
+      | 'searchNamedPaths'
+    >,
+  ) {}
 
   /** @param since when these paths became candidates */
   async processCandidates(candidates: readonly Path[], since: Date): Promise<CandidatesResult> {
@@ -76,18 +58,18 @@ export class Deletes {
       if (answer === 'check' && entry) recorded.push(entry);
       if (
         (answer === 'look-again' || (answer === 'check' && isOnDisk)) &&
-        ageMs < this.context.candidateMs
+        ageMs < this.context.tuning.candidateMs
       )
         retry.push(path);
       if (answer !== 'tombstone' || !entry) continue;
-      if (this.context.isHalted(dir.path)) {
+      if (this.isHalted(dir.path)) {
         // The documents are searched only after a person has decided.
         halted = true;
         retry.push(path);
       } else removed.push(entry);
     }
     const { unnamed: files, back: restored, undetermined } = await this.findUnnamed(removed);
-    if (ageMs < this.context.candidateMs) retry.push(...restored, ...undetermined.keys());
+    if (ageMs < this.context.tuning.candidateMs) retry.push(...restored, ...undetermined.keys());
     else this.reportUndetermined(undetermined);
     const entries: Entry[] = [];
     for (const [dir, unnamed] of this.groupByDir(files)) {
@@ -98,7 +80,7 @@ export class Deletes {
       } else if (decision === 'go') {
         const written = await this.writeTombstones(unnamed);
         recorded.push(...written.tombstones);
-        if (ageMs < this.context.candidateMs) retry.push(...written.outrun);
+        if (ageMs < this.context.tuning.candidateMs) retry.push(...written.outrun);
       }
     }
     entries.push(...(await this.reviveNamed(recorded)));
@@ -117,7 +99,9 @@ export class Deletes {
     const unnamed: Entry[] = [],
       restored: Path[] = [];
     if (removed.length === 0) return { unnamed, back: restored, undetermined: new Map() };
-    const { named, undetermined } = await this.context.findNamed(removed.map(({ path }) => path));
+    const { named, undetermined } = await this.context.searchNamedPaths(
+      removed.map(({ path }) => path),
+    );
     for (const entry of removed) {
       const { path } = entry;
       if (named.has(path) || undetermined.has(path)) continue;
@@ -125,6 +109,11 @@ export class Deletes {
       else unnamed.push(entry);
     }
     return { unnamed, back: restored, undetermined };
+  }
+
+  /** Whether removals of a sync dir wait for a person. */
+  private isHalted(dir: Path): boolean {
+    return dir in this.context.registry.me().halted;
   }
 
   private groupByDir(files: readonly Entry[]): Map<SyncDir, Entry[]> {
@@ -166,8 +155,8 @@ export class Deletes {
     since: Date,
   ): Promise<'go' | 'wait' | 'drop'> {
     const { ledger } = this.context;
-    if (this.context.isHalted(dir.path)) return 'wait';
-    const decision = this.context.findDecision(dir.path);
+    if (this.isHalted(dir.path)) return 'wait';
+    const decision = this.context.registry.me().removals?.[dir.path];
     if (decision && since <= decision.at) return decision.decision === 'approved' ? 'go' : 'drop';
     const window = Date.now() - removalLimits.windowMs;
     // An approved removal does not make the next one suspicious.
@@ -185,7 +174,7 @@ export class Deletes {
       `"syncmedia removals approve ${dir.path}" if that is meant, else "syncmedia removals ` +
       `reject ${dir.path}"`;
     const failure: Failure = { code: 'REMOVALS_HALTED', message, retryable: false, scope: 'host' };
-    await this.context.halt(dir.path, failure);
+    await this.context.registry.recordHalt(dir.path, failure);
     this.context.events.emit('halted', { dir: dir.path, failure });
     return 'wait';
   }
@@ -243,11 +232,14 @@ export class Deletes {
   private async reviveNamed(tombstones: readonly Entry[]): Promise<Entry[]> {
     if (tombstones.length === 0) return [];
     const { ledger, me } = this.context;
-    const { named } = await this.context.findNamed(tombstones.map(({ path }) => path));
+    const { named } = await this.context.searchNamedPaths(tombstones.map(({ path }) => path));
     const namedAgain = tombstones.filter(({ path }) => named.has(path)),
       restored: Path[] = [];
     for (const { path } of namedAgain) if (await this.isOnDisk(path)) restored.push(path);
-    const versions = restored.length > 0 ? await this.context.reconcilePaths(restored) : [];
+    const versions =
+      restored.length > 0
+        ? await this.context.reconciler.reconcilePaths(restored, { why: 'named' })
+        : [];
     const isVersion = new Set(versions.map(({ path }) => path));
     for (const tombstone of namedAgain.filter(({ path }) => !isVersion.has(path))) {
       const { path } = tombstone,

@@ -1,16 +1,6 @@
-import type { EventBus } from '../../model/events.js';
-import type { PathReconciler } from '../../ledger/reconcile-path.js';
-import type { Host, HostId } from '../../model/words.js';
-
-export interface MembershipContext {
-  readonly reconciler: PathReconciler;
-  readonly events: EventBus;
-  readonly me: HostId;
-  listHosts(): readonly Host[];
-  /** Lists the hosts that this host has announced already. */
-  listAnnounced(): readonly HostId[];
-  record(hosts: readonly HostId[]): Promise<void>;
-}
+import type { LeaderContext } from '../../context/leader-context.js';
+import type { LeaderJob } from '../leader-job.js';
+import type { HostId } from '../../model/words.js';
 
 /**
  * Announces the new hosts that this host counts when it creates entries. The announcement follows
@@ -18,19 +8,22 @@ export interface MembershipContext {
  * after every active host has announced it: until then it may lack files that are pending for
  * nobody.
  */
-export class Membership {
+export class Membership implements LeaderJob {
+  readonly name = 'announcing new hosts';
   private running: Promise<void> | undefined;
 
-  constructor(private readonly context: MembershipContext) {}
+  constructor(
+    private readonly context: Pick<LeaderContext, 'reconciler' | 'events' | 'me' | 'registry'>,
+  ) {}
 
-  /** Call this after the hosts were read again. */
   poll(): void {
-    const announced = new Set(this.context.listAnnounced());
-    const newHosts = this.context
-      .listHosts()
+    const { registry, me } = this.context;
+    const announced = new Set(registry.me().members ?? []);
+    const newHosts = registry
+      .all()
       .filter(
         ({ id, passive, readyAt, status }) =>
-          id !== this.context.me &&
+          id !== me &&
           !passive &&
           readyAt === undefined &&
           (status === 'approved' || status === 'paused') &&
@@ -49,9 +42,9 @@ export class Membership {
   private async announce(ids: readonly HostId[]): Promise<void> {
     try {
       await this.context.reconciler.waitForRunning();
-      await this.context.record(ids);
+      await this.context.registry.recordMembers(ids);
     } catch (error) {
-      this.context.events.emit('failed', { doing: 'announcing new hosts', error });
+      this.context.events.emit('failed', { doing: this.name, error });
     }
   }
 }

@@ -1,19 +1,9 @@
-import type { Ledger } from '../../ledger/ledger.js';
-import type { HostId, Path } from '../../model/words.js';
+import type { LeaderContext } from '../../context/leader-context.js';
+import type { Path } from '../../model/words.js';
+import type { LeaderJob } from '../leader-job.js';
 
+/** Entries of one check, so that entries that nobody can help cost little. */
 const batch = 500;
-
-export interface OwnPendingContext {
-  readonly ledger: Ledger;
-  readonly me: HostId;
-  /** Reconciles these paths of this disk with the ledger. */
-  reconcilePaths(paths: readonly Path[]): Promise<void>;
-  /**
-   * Milliseconds between two checks. Each check takes one batch, so entries that nobody can help
-   * cost little.
-   */
-  readonly everyMs: number;
-}
 
 /**
  * Re-checks files whose origin is this host but whose current version this host lacks. A late
@@ -21,18 +11,21 @@ export interface OwnPendingContext {
  * a file's own origin, so the entry would stay pending. Only this host can see whether its disk
  * or its `.syncmedia` has the bytes.
  */
-export class OwnPending {
+export class OwnPending implements LeaderJob {
+  readonly name = 'checking own pending files';
   private after: Path | undefined;
   private nextAt = 0;
 
-  constructor(private readonly context: OwnPendingContext) {}
+  constructor(
+    private readonly context: Pick<LeaderContext, 'ledger' | 'me' | 'tuning' | 'recheckPaths'>,
+  ) {}
 
-  async poll(): Promise<void> {
+  async pollThoroughly(): Promise<void> {
     if (performance.now() < this.nextAt) return;
-    const { ledger, me, everyMs } = this.context;
+    const { ledger, me, tuning } = this.context;
     const entries = await ledger.findPendingAtOrigin(me, batch, this.after);
-    if (entries.length > 0) await this.context.reconcilePaths(entries.map(({ path }) => path));
+    if (entries.length > 0) await this.context.recheckPaths(entries.map(({ path }) => path));
     this.after = entries.length < batch ? undefined : entries.at(-1)?.path;
-    this.nextAt = performance.now() + everyMs;
+    this.nextAt = performance.now() + tuning.captureDueMs;
   }
 }

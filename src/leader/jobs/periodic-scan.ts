@@ -1,25 +1,9 @@
-import type { EventBus } from '../../model/events.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
 import { DirectoryIds } from '../../replica/directory-ids.js';
 import type { ScanScope } from '../../replica/scan.js';
-import type { Host, Path, ScanTimes, SyncDir } from '../../model/words.js';
-
-export interface PeriodicScanContext {
-  readonly events: EventBus;
-  readonly tuning: {
-    readonly scanChangedMs: number;
-    readonly scanAllMs: number;
-    readonly tombstoneMs: number;
-  };
-  readOwnHost(): Host;
-  listDirs(): readonly SyncDir[];
-  record(dir: Path, times: ScanTimes): Promise<void>;
-  scan(dir: SyncDir, signal: AbortSignal, scope: ScanScope): Promise<void>;
-  /**
-   * Deletes tombstones that were written before `before` and that every host has acknowledged.
-   */
-  forgetTombstones(dir: Path, before: Date): Promise<void>;
-}
+import type { Path, SyncDir } from '../../model/words.js';
+import type { LeaderJob } from '../leader-job.js';
 
 /** A scan waits until this many times the duration of the last one have passed. */
 const restFactor = 20;
@@ -40,24 +24,26 @@ const marginMs = 2_000;
  * recognise one, the scan compares with the scan before. The first scan of a process has nothing
  * to compare with and treats no directory as moved.
  */
-export class PeriodicScan {
+export class PeriodicScan implements LeaderJob {
+  readonly name = 'scanning periodically';
   private readonly notBefore = new Map<Path, number>();
   private readonly knownDirs = new Map<Path, DirectoryIds>();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
 
-  constructor(private readonly context: PeriodicScanContext) {}
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      'events' | 'tuning' | 'registry' | 'dirs' | 'ledger' | 'scan'
+    >,
+  ) {}
 
-  poll(): void {
-    if (
-      this.running ||
-      this.ending.signal.aborted ||
-      this.context.readOwnHost().readyAt === undefined
-    )
-      return;
-    const due = this.context
-      .listDirs()
-      .filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
+  pollThoroughly(): void {
+    const { registry, dirs } = this.context;
+    if (this.running || this.ending.signal.aborted || registry.me().readyAt === undefined) return;
+    const due = dirs
+      .current()
+      .list.filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
     this.running = this.scanDue(due).finally(() => {
       this.running = undefined;
     });
@@ -86,20 +72,20 @@ export class PeriodicScan {
   }
 
   private async scanIfDue(dir: SyncDir): Promise<boolean> {
-    const { context } = this,
-      { scanAllMs, scanChangedMs, tombstoneMs } = context.tuning;
+    const { registry, ledger, tuning } = this.context,
+      { scanAllMs, scanChangedMs, tombstoneMs } = tuning;
     const now = new Date();
-    const last = context.readOwnHost().scans?.[dir.path];
+    const last = registry.me().scans?.[dir.path];
     // A new sync dir: existing files are left to an adoption, a push or the daily scan.
     if (!last) {
       await this.scan(dir, { changedSince: now.getTime() - marginMs });
-      await context.record(dir.path, { all: now, changed: now });
+      await registry.recordScan(dir.path, { all: now, changed: now });
       return true;
     }
     if (isPast(last.all, scanAllMs, now)) {
       await this.scan(dir, {});
-      await context.forgetTombstones(dir.path, new Date(now.getTime() - tombstoneMs));
-      await context.record(dir.path, { all: now, changed: now });
+      await ledger.forgetTombstones(dir.path, new Date(now.getTime() - tombstoneMs));
+      await registry.recordScan(dir.path, { all: now, changed: now });
       return true;
     }
     if (!isPast(last.changed, scanChangedMs, now)) return false;
@@ -110,7 +96,7 @@ export class PeriodicScan {
       changedSince: last.changed.getTime() - marginMs,
       ...(knownDirs && { known: knownDirs }),
     });
-    await context.record(dir.path, { ...last, changed: now });
+    await registry.recordScan(dir.path, { ...last, changed: now });
     return true;
   }
 

@@ -1,40 +1,12 @@
-import type { EventBus } from '../../model/events.js';
-import type { PathReconciler } from '../../ledger/reconcile-path.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { mapConcurrently } from '../../util/map-concurrently.js';
 import { computeRecheckDelay } from '../../decisions/removals.js';
-import type { Tuning } from '../../config/config.js';
-import type { Capture, Entry, HostId, Path } from '../../model/words.js';
+import type { Capture, Path } from '../../model/words.js';
 import { DeleteCandidates } from './delete-candidates.js';
-import type { Deletes } from './deletes.js';
-
-/** The part of the outbox that processing it needs. */
-export interface ProcessorOutbox {
-  /** Finds captures of a host that are due, oldest first. */
-  findDue(host: HostId, now: Date, limit: number): Promise<Capture[]>;
-  /** Streams its captures that are not due yet, in batches. */
-  findNotDue(host: HostId, now: Date, limit: number): AsyncIterable<Capture[]>;
-  makeDue(ids: readonly string[]): Promise<void>;
-  remove(ids: readonly string[]): Promise<void>;
-  /** @param touched the paths still to reconcile; default: all */
-  postpone(id: string, dueAt: Date, touched?: readonly Path[]): Promise<void>;
-  /** Keeps a capture for these candidates and for the paths that could not be reconciled. */
-  keepUnreferenced(
-    capture: Pick<Capture, 'id' | 'touched' | 'unreferenced'> & { unreferencedSince: Date },
-    dueAt: Date,
-  ): Promise<void>;
-}
-
-export interface OutboxProcessorContext {
-  readonly reconciler: PathReconciler;
-  readonly deletes: Deletes;
-  readonly outbox: ProcessorOutbox;
-  readonly events: EventBus;
-  readonly tuning: Tuning;
-  readonly me: HostId;
-  enqueue(entries: readonly Entry[]): void;
-  /** Resolves after the rescan is stored; only then is the capture removed. */
-  requestRescan(dir: Path, after: number): Promise<void>;
-}
+import type { LeaderJob } from '../leader-job.js';
+import type { LeaderHint } from '../wake-socket.js';
+import { Deletes } from './deletes.js';
+import type { Rescans } from './rescans.js';
 
 /** The most queued captures; further ones are found in the outbox when they are due. */
 const queueLimit = 10_000;
@@ -45,7 +17,8 @@ const width = 32;
  * Processes the outbox: turns captures into entries. Captures handed over by a save are processed
  * at once, those of a process that died when they are due.
  */
-export class OutboxProcessor {
+export class OutboxProcessor implements LeaderJob {
+  readonly name = 'polling the outbox';
   private queue: Capture[] = [];
   private hasDroppedHints = false;
   /** More captures are due than one query returned. */
@@ -58,8 +31,21 @@ export class OutboxProcessor {
   private closed = false;
   private readonly candidates: DeleteCandidates;
 
-  constructor(private readonly context: OutboxProcessorContext) {
-    this.candidates = new DeleteCandidates(context);
+  private checking: Promise<void> = Promise.resolve();
+  private checksAgain = false;
+
+  constructor(
+    private readonly context: ConstructorParameters<typeof Deletes>[0] &
+      Pick<LeaderContext, 'outbox' | 'enqueue'>,
+    private readonly rescans: Pick<Rescans, 'request'>,
+  ) {
+    this.candidates = new DeleteCandidates(context, new Deletes(context));
+  }
+
+  handleHint({ captures, checkOutbox }: LeaderHint): boolean {
+    if (captures && !this.enqueue(captures)) return false;
+    if (checkOutbox) this.checkOutbox();
+    return true;
   }
 
   /** Returns false if this process has stopped processing. */
@@ -79,7 +65,7 @@ export class OutboxProcessor {
   }
 
   /** Whether hints were dropped for want of room. Their captures are in the outbox. */
-  get hasDropped(): boolean {
+  get isBehind(): boolean {
     return this.hasDroppedHints;
   }
 
@@ -128,7 +114,7 @@ export class OutboxProcessor {
   async close(): Promise<void> {
     if (this.starting) this.startRun();
     this.closed = true;
-    await this.running;
+    await Promise.all([this.checking, this.running]);
     await this.candidates.close();
     const unreferenced = [
       ...this.unprocessed,
@@ -138,6 +124,16 @@ export class OutboxProcessor {
     if (unreferenced.length === 0) return;
     await this.context.outbox.makeDue(unreferenced).catch(() => {
       // The database is away: the captures become due by themselves.
+    });
+  }
+
+  /** Requests during a check are served by one more check. */
+  private checkOutbox(): void {
+    if (this.checksAgain) return;
+    this.checksAgain = true;
+    this.checking = this.checking.then(() => {
+      this.checksAgain = false;
+      return this.pollForMore();
     });
   }
 
@@ -181,7 +177,7 @@ export class OutboxProcessor {
     try {
       await this.poll();
     } catch (error) {
-      this.context.events.emit('failed', { doing: 'polling the outbox', error });
+      this.context.events.emit('failed', { doing: this.name, error });
     }
   }
 
@@ -204,7 +200,7 @@ export class OutboxProcessor {
         asserted: capture.asserted,
       });
       this.context.enqueue(entries);
-      for (const { dir, after } of capture.rescan) await this.context.requestRescan(dir, after);
+      for (const { dir, after } of capture.rescan) await this.rescans.request(dir, after);
       const touched = [...failed.map(({ path }) => path), ...waiting];
       if (failed.length > 0) this.reportFailed(capture, failed[0]?.error, touched);
       if (capture.unreferenced.length > 0) {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import type { EventBus } from '../../model/events.js';
+import type { LeaderContext } from '../../context/leader-context.js';
+import type { LeaderJob } from '../leader-job.js';
 
 const outputLimit = 4_096;
 const reloadMs = 60_000;
@@ -12,25 +13,30 @@ const outputMs = 500;
  * Runs this host's reload command after it received files. Requests are coalesced and never run
  * at the same time. The command runs without a shell, with limits on time and output.
  */
-export class ReloadRunner {
+export class ReloadRunner implements LeaderJob {
+  readonly name = 'running the reload command';
   private requested = false;
   private running: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
   private readonly ending = new AbortController();
 
+  private unsubscribe: (() => void) | undefined;
+
   /** @param delayMs how long to wait for further files before the command runs */
   constructor(
-    private readonly command: readonly string[],
-    private readonly events: EventBus,
-    private readonly record: (outcome: {
-      exitCode: number | null;
-      output: string;
-    }) => Promise<void>,
+    private readonly context: Pick<LeaderContext, 'config' | 'events' | 'registry'>,
     private readonly delayMs = 500,
   ) {}
 
-  request(): void {
+  start(): void {
+    if (this.context.config.reloadCommand)
+      this.unsubscribe = this.context.events.on('received', () => {
+        this.request();
+      });
+  }
+
+  private request(): void {
     if (this.closed) return;
     this.requested = true;
     if (this.running || this.timer) return;
@@ -46,22 +52,24 @@ export class ReloadRunner {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.unsubscribe?.();
     clearTimeout(this.timer);
     this.ending.abort();
     await this.running;
   }
 
   private async run(): Promise<void> {
+    const { config, events, registry } = this.context;
     this.requested = false;
     const outcome = await runReloadCommand(
-      this.command,
+      config.reloadCommand ?? [],
       AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]),
     );
-    this.events.emit('reloaded', outcome);
+    events.emit('reloaded', outcome);
     try {
-      await this.record(outcome);
+      await registry.recordReload({ at: new Date(), ...outcome });
     } catch (error) {
-      this.events.emit('failed', { doing: 'recording a reload', error });
+      events.emit('failed', { doing: 'recording a reload', error });
     }
   }
 }

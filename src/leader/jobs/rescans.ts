@@ -1,16 +1,8 @@
 import { getErrorMessage } from '../../model/errors.js';
-import type { EventBus } from '../../model/events.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
-import type { Path, SyncDir } from '../../model/words.js';
-
-export interface RescansContext {
-  readonly events: EventBus;
-  listDirs(): readonly SyncDir[];
-  /** Reads the rescans that an earlier process left. */
-  readDue(): Promise<Readonly<Record<string, Date>>>;
-  store(dir: Path, dueAt: Date | undefined): Promise<void>;
-  scan(dir: SyncDir, signal: AbortSignal): Promise<void>;
-}
+import type { Path } from '../../model/words.js';
+import type { LeaderJob } from '../leader-job.js';
 
 interface DueRescan {
   storedAt: number;
@@ -28,7 +20,8 @@ const restFactor = 20;
  * the app wrote beside the named ones. A save during the wait requests another rescan only if its
  * own delay ends after the rescan that is due.
  */
-export class Rescans {
+export class Rescans implements LeaderJob {
+  readonly name = 'rescanning after saves';
   private readonly due = new Map<Path, DueRescan>();
   private readonly notBefore = new Map<Path, number>();
   private readonly ending = new AbortController();
@@ -36,10 +29,13 @@ export class Rescans {
   private running: Promise<void> | undefined;
   private recording: Promise<void> | undefined;
 
-  constructor(private readonly context: RescansContext) {}
+  constructor(
+    private readonly context: Pick<LeaderContext, 'events' | 'dirs' | 'registry' | 'scan'>,
+  ) {}
 
-  async start(): Promise<void> {
-    for (const [dir, due] of Object.entries(await this.context.readDue())) {
+  /** Schedules the rescans that an earlier process left. */
+  start(): void {
+    for (const [dir, due] of Object.entries(this.context.registry.me().rescans)) {
       this.due.set(dir as Path, { storedAt: due.getTime(), latest: due.getTime() });
     }
     this.schedule();
@@ -54,7 +50,7 @@ export class Rescans {
       rescan.latest = Math.max(rescan.latest, due);
       return;
     }
-    await this.context.store(dir, new Date(due));
+    await this.context.registry.storeRescan(dir, new Date(due));
     this.due.set(dir, { storedAt: due, latest: Math.max(due, rescan?.latest ?? 0) });
     this.schedule();
   }
@@ -71,7 +67,7 @@ export class Rescans {
 
   /** Records that the rescan is done, unless a save has requested a later one. */
   private async recordDone(path: Path, { latest }: DueRescan, began: number): Promise<void> {
-    await this.context.store(path, latest > began ? new Date(latest) : undefined);
+    await this.context.registry.storeRescan(path, latest > began ? new Date(latest) : undefined);
     if (latest > began) this.due.set(path, { storedAt: latest, latest });
     else this.due.delete(path);
   }
@@ -97,7 +93,7 @@ export class Rescans {
       if (this.ending.signal.aborted || this.computeDueAt(path, rescan) > Date.now()) continue;
       const began = Date.now(),
         stopwatch = new Stopwatch();
-      const dir = this.context.listDirs().find((known) => known.path === path);
+      const dir = this.context.dirs.current().byPath(path);
       try {
         if (dir) await this.context.scan(dir, this.ending.signal);
         this.recording = this.recordDone(path, this.due.get(path) ?? rescan, began);

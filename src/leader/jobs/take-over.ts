@@ -1,8 +1,35 @@
-import type { Ledger } from '../../ledger/ledger.js';
+import type { LeaderContext } from '../../context/leader-context.js';
 import type { Entry, HostId } from '../../model/words.js';
+import type { LeaderJob } from '../leader-job.js';
 
 /** Entries read at once. */
 const batch = 500;
+
+/** Regularly takes over what hosts that are gone had to deliver. */
+export class TakeOver implements LeaderJob {
+  readonly name = 'taking over entries of hosts that are gone';
+  private readonly ending = new AbortController();
+
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      'ledger' | 'me' | 'enqueue' | 'registry' | 'heartbeats'
+    >,
+  ) {}
+
+  async pollThoroughly(): Promise<void> {
+    const { registry, heartbeats } = this.context;
+    // Other hosts must not get the files of a host that is not ready.
+    if (registry.me().readyAt === undefined) return;
+    const gone = heartbeats.listGone(registry.all());
+    await takeOverOrphaned(this.context, gone, this.ending.signal);
+  }
+
+  close(): Promise<void> {
+    this.ending.abort();
+    return Promise.resolve();
+  }
+}
 
 /**
  * Makes this host the origin of entries that it holds and whose origin is gone or has lost the
@@ -10,7 +37,7 @@ const batch = 500;
  * read.
  */
 export async function takeOverOrphaned(
-  context: { ledger: Ledger; me: HostId; enqueue(entries: readonly Entry[]): void },
+  context: Pick<LeaderContext, 'ledger' | 'me' | 'enqueue'>,
   gone: readonly HostId[],
   signal: AbortSignal,
 ): Promise<void> {

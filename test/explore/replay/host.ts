@@ -23,6 +23,9 @@ import {
 } from '../../../src/serving/receive-file.js';
 import { Ssh } from '../../../src/transport/ssh/ssh.js';
 import type { Entry, FileInfo, Host, HostId, Path, SyncDir } from '../../../src/model/words.js';
+import type { KnownDirs } from '../../../src/context/known-dirs.js';
+import type { Registry } from '../../../src/hosts/registry.js';
+import { makePartial } from '../../harness/partial.js';
 import type { TestHost } from '../../harness/sshd.js';
 import { photos } from '../../ledger/site.js';
 import { gateDisk, gateJudging, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
@@ -91,15 +94,16 @@ export class ReplayHost {
       disk: this.disk,
       me: id,
       events,
-      candidateMs: defaultTuning.candidateMs,
+      tuning: defaultTuning,
       findSyncDir: () => uploads,
       listReceivers: wantedBy,
-      reconcilePaths: (paths) => this.fold.reconcilePaths(paths, { why: 'named' }),
-      findNamed: (paths) =>
+      reconciler: this.fold,
+      searchNamedPaths: (paths) =>
         Promise.resolve({ named: new Set(around.isNamed() ? paths : []), undetermined: new Map() }),
-      isHalted: () => false,
-      findDecision: () => undefined,
-      halt: () => Promise.resolve(),
+      registry: makePartial<Registry>({
+        me: () => makePartial<Host>({ halted: {}, removals: {} }),
+        recordHalt: () => Promise.resolve(),
+      }),
     });
     const backend = (smallFileLimit: number): Backend =>
       createRsyncBackend({
@@ -212,16 +216,18 @@ export class ReplayHost {
           return backend.send(...args);
         },
       }),
-      findHost: (id) => this.around.hosts().find((host) => host.id === id),
       findSyncDir: () => uploads,
-      isInOwnDir: () => true,
-      reconcilePaths: () => Promise.reject(new Error('the source is not the version')),
+      dirs: makePartial<KnownDirs>({ current: () => dirs }),
+      recheckPaths: () => Promise.reject(new Error('the source is not the version')),
       requestCheck: () => Promise.resolve(),
-      recordState: () => {
-        end();
-        return Promise.resolve();
-      },
-      notifyReceived: () => undefined,
+      registry: makePartial<Registry>({
+        find: (id) => this.around.hosts().find((host) => host.id === id),
+        recordDeliveryState: () => {
+          end();
+          return Promise.resolve();
+        },
+      }),
+      notifyReceiver: () => undefined,
     });
     const stops = [
       events.on('failed', ({ error }) => {

@@ -3,11 +3,20 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { getNativeCollection } from '../../../src/util/collections.js';
 import { Deletes, type CandidatesResult } from '../../../src/leader/jobs/deletes.js';
-import type { NamedPaths, Path, SyncDir } from '../../../src/model/words.js';
+import { defaultTuning } from '../../../src/config/config.js';
+import type { Registry } from '../../../src/hosts/registry.js';
+import type { Failure, Host, NamedPaths, Path, SyncDir } from '../../../src/model/words.js';
+import { makePartial } from '../../harness/partial.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
 
 const path = photo('a.jpg'),
   uploads: SyncDir = { ...photos, onDelete: 'propagate' };
+const waiting: Failure = {
+  code: 'REMOVALS_HALTED',
+  message: 'many files are to be removed',
+  retryable: false,
+  scope: 'host',
+};
 /** What documents name, as the fold and some tests' searches see it. */
 const named = new Set<Path>();
 let site: Site, own: SiteReplica, other: SiteReplica;
@@ -40,17 +49,18 @@ function look(
     disk: own.disk,
     me: 'A',
     events: site.events,
-    candidateMs: 60_000,
+    tuning: { ...defaultTuning, candidateMs: 60_000 },
     findSyncDir: () => uploads,
     listReceivers: () => ['B'],
-    reconcilePaths: (paths) => own.fold.reconcilePaths(paths, { why: 'named' }),
-    findNamed: async () => {
+    reconciler: own.fold,
+    searchNamedPaths: async () => {
       await meanwhile();
       return answer;
     },
-    isHalted: () => halted,
-    findDecision: () => undefined,
-    halt: () => Promise.resolve(),
+    registry: makePartial<Registry>({
+      me: () => makePartial<Host>({ halted: halted ? { [uploads.path]: waiting } : {} }),
+      recordHalt: () => Promise.resolve(),
+    }),
   });
   return deleting.processCandidates(left, since);
 }

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { mongo } from 'mongoose';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../../../src/capture/outbox.js';
-import { Deletes } from '../../../src/leader/jobs/deletes.js';
+import type { Registry } from '../../../src/hosts/registry.js';
 import { OutboxProcessor } from '../../../src/leader/jobs/process-outbox.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
 import { defaultTuning } from '../../../src/config/config.js';
-import type { Capture, Entry, Path } from '../../../src/model/words.js';
+import type { Capture, Entry, Host, Path } from '../../../src/model/words.js';
 import { until } from '../../harness/wait.js';
+import { makePartial } from '../../harness/partial.js';
 import { makeRowReader } from '../../harness/row-reader.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
 
@@ -23,35 +24,33 @@ beforeEach(async () => {
   a = await site.replica('A', { awaitedMs: 60_000 });
   outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
   offered.length = swept.length = 0;
-  const deleting = new Deletes({
-    candidateMs: 10 * 60_000,
-    ledger: site.ledger,
-    disk: a.disk,
-    me: 'A',
-    events: site.events,
-    findSyncDir: () => ({ ...photos, onDelete: 'propagate' }),
-    listReceivers: () => ['B'],
-    reconcilePaths: (paths) => a.fold.reconcilePaths(paths, { why: 'named' }),
-    findNamed: () => searching.then(() => ({ named: new Set(), undetermined: new Map() })),
-    isHalted: () => false,
-    findDecision: () => undefined,
-    halt: () => Promise.resolve(),
-  });
-  folding = new OutboxProcessor({
-    reconciler: a.fold,
-    deletes: deleting,
-    outbox,
-    events: site.events,
-    tuning: defaultTuning,
-    me: 'A',
-    enqueue: (entries) => {
-      offered.push(...entries);
+  folding = new OutboxProcessor(
+    {
+      tuning: defaultTuning,
+      ledger: site.ledger,
+      disk: a.disk,
+      me: 'A',
+      events: site.events,
+      outbox,
+      reconciler: a.fold,
+      registry: makePartial<Registry>({
+        me: () => makePartial<Host>({ halted: {}, removals: {} }),
+        recordHalt: () => Promise.resolve(),
+      }),
+      findSyncDir: () => ({ ...photos, onDelete: 'propagate' }),
+      listReceivers: () => ['B'],
+      searchNamedPaths: () => searching.then(() => ({ named: new Set(), undetermined: new Map() })),
+      enqueue: (entries) => {
+        offered.push(...entries);
+      },
     },
-    requestRescan: (dir) => {
-      swept.push(dir);
-      return Promise.resolve();
+    {
+      request: (dir) => {
+        swept.push(dir);
+        return Promise.resolve();
+      },
     },
-  });
+  );
 });
 afterEach(async () => {
   await folding.close();

@@ -1,24 +1,32 @@
 import { expect, test } from 'vitest';
 import { ReloadRunner } from '../../../src/leader/jobs/reload.js';
 import { EventBus } from '../../../src/model/events.js';
+import type { Registry } from '../../../src/hosts/registry.js';
+import { makePartial } from '../../harness/partial.js';
 import { until } from '../../harness/wait.js';
 
 type Outcome = { exitCode: number | null; output: string };
 
 async function run(command: readonly string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
+  const events = new EventBus();
   const reload = new ReloadRunner(
-    command,
-    new EventBus(),
-    (outcome) => {
-      outcomes.push(outcome);
-      return Promise.resolve();
+    {
+      config: { reloadCommand: command },
+      events,
+      registry: makePartial<Registry>({
+        recordReload: (outcome) => {
+          outcomes.push(outcome);
+          return Promise.resolve();
+        },
+      }),
     },
     1,
   );
-  reload.request();
+  reload.start();
+  events.emit('received', { files: 1 });
   await until(() => outcomes.length === 1);
-  reload.request();
+  events.emit('received', { files: 1 });
   await until(() => outcomes.length === 2);
   await reload.close();
   return outcomes;

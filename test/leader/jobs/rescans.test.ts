@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { Rescans } from '../../../src/leader/jobs/rescans.js';
 import { EventBus } from '../../../src/model/events.js';
-import type { Path, SyncDir } from '../../../src/model/words.js';
+import type { KnownDirs } from '../../../src/context/known-dirs.js';
+import type { Registry } from '../../../src/hosts/registry.js';
+import { SyncDirs } from '../../../src/replica/sync-dirs.js';
+import type { Host, Path, SyncDir } from '../../../src/model/words.js';
+import { makePartial } from '../../harness/partial.js';
 import { until } from '../../harness/wait.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
@@ -20,16 +24,18 @@ function makeSweeping(): {
     asked = false;
   const sweeping = new Rescans({
     events: new EventBus(),
-    listDirs: () => [dir],
-    readDue: () => Promise.resolve({}),
-    store: async (path, dueAt) => {
-      if (dueAt === undefined) {
-        asked = true;
-        await waiting;
-      }
-      if (dueAt) stored.set(path, dueAt);
-      else stored.delete(path);
-    },
+    dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([dir]) }),
+    registry: makePartial<Registry>({
+      me: () => makePartial<Host>({ rescans: {} }),
+      storeRescan: async (path, dueAt) => {
+        if (dueAt === undefined) {
+          asked = true;
+          await waiting;
+        }
+        if (dueAt) stored.set(path, dueAt);
+        else stored.delete(path);
+      },
+    }),
     scan: () => {
       scans++;
       return Promise.resolve();
@@ -56,7 +62,7 @@ function makeSweeping(): {
 
 test('a sweep that is owed while the last one is stored as done is stored, and carried out', async () => {
   const { sweeping, stored, scans, answer } = makeSweeping();
-  await sweeping.start();
+  sweeping.start();
   answer.hold();
   await sweeping.request(dir.path, 0);
   await until(answer.isAsked);

@@ -1,6 +1,7 @@
 import type { Failure, Host, Path } from '../model/words.js';
 import { chooseRunHosts } from './compare.js';
-import type { Progress, RunContext } from './context.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import type { RunProgress } from './run-progress.js';
 
 /** In milliseconds. How often it checks whether the deliveries are done, if no event tells. */
 const checkMs = 1_000;
@@ -9,8 +10,8 @@ const checkMs = 1_000;
  * Waits until this host has nothing more pending for the host in these dirs, or the host fails.
  */
 export async function waitForDelivery(
-  context: RunContext,
-  progress: Progress,
+  context: LeaderContext,
+  progress: RunProgress,
   host: Host,
   dirs: readonly Path[],
 ): Promise<void> {

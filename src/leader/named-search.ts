@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SyncMediaError } from '../../model/errors.js';
-import type { NamedPaths, Path } from '../../model/words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { NamedPaths, Path } from '../model/words.js';
 
 interface NamedPathsQuestion {
   readonly paths: readonly Path[];

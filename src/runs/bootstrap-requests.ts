@@ -1,8 +1,5 @@
-import type { Registry } from '../hosts/registry.js';
+import type { LeaderContext } from '../context/leader-context.js';
 import { computeBackoff } from '../decisions/backoff.js';
-import type { Tuning } from '../config/config.js';
-import type { HostId } from '../model/words.js';
-import type { RunStore } from './run-store.js';
 
 /** In milliseconds. How often this host records that it is at work. */
 const recordSeenMs = 60 * 60_000;
@@ -16,23 +13,25 @@ const backoffFactor = 5;
  * after a long absence.
  */
 export class BootstrapRequests {
+  readonly name = 'requesting a bootstrap of this host';
   private requested = 0;
   private notBefore = 0;
 
   constructor(
-    private readonly context: {
-      readonly registry: Registry;
-      readonly runs: RunStore;
-      readonly me: HostId;
-      readonly tuning: Pick<Tuning, 'absentMs' | 'backoffMs' | 'backoffMaxMs'>;
-    },
+    private readonly context: Pick<LeaderContext, 'registry' | 'runs' | 'me' | 'tuning'>,
   ) {}
 
+  /** Called when this process begins to lead. */
+  async start(): Promise<void> {
+    await this.markLongAbsence();
+    await this.poll();
+  }
+
   /**
-   * Called when this process begins to lead. A host that was away for long is filled again,
+   * A host that was away for long is filled again,
    * unless no other host has files.
    */
-  async markLongAbsence(): Promise<void> {
+  private async markLongAbsence(): Promise<void> {
     const { registry, tuning } = this.context;
     const { lastSeenAt: seenAt, readyAt } = registry.me();
     if (

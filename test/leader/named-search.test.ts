@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { NamedSearch } from '../../../src/leader/jobs/named-search.js';
-import type { NamedPaths, Path } from '../../../src/model/words.js';
+import { NamedSearch } from '../../src/leader/named-search.js';
+import type { NamedPaths, Path } from '../../src/model/words.js';
 
 const [a, b, c] = ['uploads/a.jpg', 'uploads/b.jpg', 'uploads/c.jpg'] as [Path, Path, Path];
 

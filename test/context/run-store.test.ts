@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { getNativeCollection } from '../../src/util/collections.js';
-import { RunStore, type RunRow } from '../../src/runs/run-store.js';
+import { RunStore, type RunRow } from '../../src/context/run-store.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRowReader } from '../harness/row-reader.js';
 

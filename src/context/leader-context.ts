@@ -1,0 +1,62 @@
+import type { Config, Tuning } from '../config/config.js';
+import type { HeartbeatMonitor } from '../hosts/heartbeats.js';
+import type { Acknowledger } from '../ledger/acknowledge.js';
+import type { ReconcileDisk } from '../ledger/reconcile-context.js';
+import type { PathReconciler } from '../ledger/reconcile-path.js';
+import type { ScanDisk } from '../ledger/scan.js';
+import type { Entry, HostId, LocalFileInfo, NamedPaths, Path, SyncDir } from '../model/words.js';
+import type { ScanScope } from '../replica/scan.js';
+import type { Backend } from '../transport/backend.js';
+import type { HostContext } from './host-context.js';
+
+/** This host's own disk, as a leader uses it. */
+export interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'> {
+  /** @param options see `ReconcileDisk` */
+  hash(
+    path: Path,
+    options?: { keeps: boolean; only?: (seen: LocalFileInfo) => boolean },
+  ): Promise<(LocalFileInfo & { sha256: string }) | undefined>;
+  isDirectory(path: Path): Promise<boolean>;
+  /** Moves the file to the conflicts. */
+  moveToConflicts(path: Path): Promise<void>;
+}
+
+/**
+ * Everything that the leader of a host works with: the host context, and what only a leader has.
+ * Jobs, delivery queues and runs take the fields that they need, as `Pick<LeaderContext, …>`.
+ */
+export interface LeaderContext extends HostContext {
+  readonly config: Pick<Config, 'reloadCommand'>;
+  readonly tuning: Tuning;
+  readonly backend: Backend;
+  readonly disk: LeaderDisk;
+  readonly reconciler: PathReconciler;
+  readonly acknowledger: Acknowledger;
+  readonly heartbeats: HeartbeatMonitor;
+  /**
+   * Finds the sync dir of a path that may be synced; undefined for an unsafe or excluded path.
+   * This checks paths from rows and other processes.
+   */
+  findSyncDir(path: string): SyncDir | undefined;
+  /** Lists the other hosts that are to get this path; undefined if it may not be synced. */
+  listReceivers(path: Path): HostId[] | undefined;
+  /**
+   * Finds which of these paths a document still names. Callers that ask at the same time share
+   * one search. @throws CANCELLED when this leader ends
+   */
+  searchNamedPaths(paths: readonly Path[]): Promise<NamedPaths>;
+  /** Scans a sync dir of this host and enqueues the new versions. */
+  scan(dir: SyncDir, signal: AbortSignal, scope?: ScanScope): Promise<void>;
+  /** Reconciles these paths of this disk with the ledger by content; enqueues new versions. */
+  recheckPaths(paths: readonly Path[]): Promise<void>;
+  /** Enqueues just written entries for delivery. */
+  enqueue(entries: readonly Entry[]): void;
+  /** Wakes the delivery queue of a host, despite its backoff. */
+  wakeQueue(host: HostId): void;
+  /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */
+  requestCheck(host: HostId, path: Path): Promise<void>;
+  /** Notifies another host that it received files. */
+  notifyReceiver(host: HostId, files: number): void;
+  /** Reports that this host received files. */
+  reportReceived(files: number): void;
+}

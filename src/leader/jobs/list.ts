@@ -1,0 +1,45 @@
+import type { LeaderContext } from '../../context/leader-context.js';
+import type { DeliveryQueues } from '../../replication/delivery-queues.js';
+import { BootstrapRequests } from '../../runs/bootstrap-requests.js';
+import { Runner } from '../../runs/runner.js';
+import type { LeaderJob } from '../leader-job.js';
+import { Backfill } from './backfill.js';
+import { EarlierCaptures } from './earlier-captures.js';
+import { Membership } from './membership.js';
+import { OutboxProcessor } from './process-outbox.js';
+import { OwnPending } from './own-pending.js';
+import { PeriodicScan } from './periodic-scan.js';
+import { QueueHosts } from './queue-hosts.js';
+import { QueuePolls } from './queue-polls.js';
+import { ReceivedFiles } from './received-files.js';
+import { ReloadRunner } from './reload.js';
+import { Rescans } from './rescans.js';
+import { TakeOver } from './take-over.js';
+
+/**
+ * The jobs of a leader. They start and poll in this order:
+ *
+ * - The delivery queues come first: what they send does not wait for the rest.
+ * - Earlier captures are reconciled before runs begin, which leave captured paths alone.
+ * - Everything that may make entries pending comes before the queues look for them.
+ */
+export function createJobs(context: LeaderContext, queues: DeliveryQueues): LeaderJob[] {
+  const rescans = new Rescans(context);
+  const outbox = new OutboxProcessor(context, rescans);
+  return [
+    new ReloadRunner(context),
+    new ReceivedFiles(context),
+    new QueueHosts(context, queues),
+    new Membership(context),
+    rescans,
+    new EarlierCaptures(context, outbox),
+    new BootstrapRequests(context),
+    new Runner(context),
+    outbox,
+    new OwnPending(context),
+    new TakeOver(context),
+    new Backfill(context),
+    new QueuePolls(queues),
+    new PeriodicScan(context),
+  ];
+}
