@@ -58,7 +58,8 @@ function look(
       return answer;
     },
     registry: makePartial<Registry>({
-      me: () => makePartial<Host>({ halted: halted ? { [uploads.path]: waiting } : {} }),
+      me: () =>
+        makePartial<Host>({ halted: halted ? { [uploads.path]: waiting } : {}, removals: {} }),
       recordHalt: () => Promise.resolve(),
     }),
   });
