@@ -27,6 +27,7 @@ export default defineConfig({
   lang: 'en',
   // Where the site lies below a path, as "/syncmedia/".
   base: process.env.DOCS_BASE ?? '/',
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
