@@ -1,7 +1,7 @@
 import { describeHost } from '../api/describe-host.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { readFields, requireFields, textField, integerField } from './fields.js';
-import type { AdminAnswer, AdminRequest } from './find-route.js';
+import type { AdminAnswer, AdminRequest } from './admin-route.js';
 
 /**
  * Approves a pending host. The token that can add a host must not approve it, too, because an

@@ -1,15 +1,21 @@
-import type { Request, RequestHandler, Response } from 'express';
+import {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from 'express';
 import { answerHeaders } from './answer-headers.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { type Log, stderrLog } from '../model/log.js';
-import { createErrorAnswer } from './answer-error.js';
+import { createErrorAnswer, type ErrorAnswer } from './answer-error.js';
 import { Authorizer, type Authorization } from './authorizer.js';
 import { readBody } from './read-body.js';
 import { describeRequester } from './describe-requester.js';
 import { refuseCrossOrigin } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
-import { findRoute, isPublicRequest, type AdminAnswer } from './find-route.js';
+import type { AdminAnswer, AdminRoute } from './admin-route.js';
 import { routes } from './routes.js';
 
 /**
@@ -57,80 +63,110 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
   const log = options.log ?? stderrLog;
   const authorizer = new Authorizer(options, log);
 
-  async function handleRequest(request: Request, response: Response): Promise<void> {
-    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
-    let sent: unknown;
-    try {
-      const [path = '', search = ''] = request.url.split('?', 2);
-      // The check comes before the route, so that a refusal does not reveal which addresses
-      // exist. Only open routes are found before it.
-      if (!isPublicRequest(routes, request.method, path))
-        await authorizer.requireAuthorized(request);
-      const { route, params } = findRoute(routes, request.method, path);
-      const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
-      sent = params;
-      if (route.method !== 'GET') {
-        refuseCrossOrigin(request.headers);
-        if (options.readOnly === true)
-          throw new Refusal(
-            403,
-            'FORBIDDEN',
-            'This router is read-only; make changes on the command line.',
-          );
-        const body = await readBody(request);
-        sent = [params, body];
-        writeResponse(
-          request,
-          response,
-          await route.handle(sync.as(describeRequester(request, options.nameOf)), {
-            params,
-            query: {},
-            body,
-            requireApprover,
-          }),
-        );
-      } else {
-        writeResponse(
-          request,
-          response,
-          await route.handle(sync, {
-            params,
-            query: Object.fromEntries(new URLSearchParams(search)),
-            body: {},
-            requireApprover,
-          }),
-        );
-      }
-    } catch (error) {
-      const { status, headers, body } = createErrorAnswer(error, sent, log);
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-      writeResponse(request, response, { status, body });
-    }
+  const router = Router({ caseSensitive: true, strict: true, mergeParams: true });
+  const allowed = new WeakMap<Request, Set<string>>();
+
+  function addRoute(route: AdminRoute): void {
+    const verb = route.method.toLowerCase() as Lowercase<AdminRoute['method']>;
+    router[verb](route.path, (request, response) => {
+      respond(route, request, response).catch((error: unknown) => {
+        sendError(error, request, response, [request.params, request.body]);
+      });
+    });
   }
 
-  // Only a response that is already gone can cause a rejection. Express 4 would leave it
-  // unhandled.
-  return (request, response) => {
-    handleRequest(request, response).catch((error: unknown) => {
-      log.error(`admin answer not sent: ${String(error)}`);
+  async function respond(route: AdminRoute, request: Request, response: Response): Promise<void> {
+    const params = request.params as Record<string, string>;
+    const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
+    if (route.method === 'GET') {
+      // `request.query` depends on a setting of the app.
+      const query = Object.fromEntries(new URLSearchParams(request.url.split('?')[1]));
+      const given = { params, query, body: {}, requireApprover };
+      sendAnswer(request, response, await route.handle(sync, given));
+      return;
+    }
+    refuseCrossOrigin(request.headers);
+    if (options.readOnly === true)
+      throw new Refusal(
+        403,
+        'FORBIDDEN',
+        'This router is read-only; make changes on the command line.',
+      );
+    const body = await readBody(request, response);
+    const requester = sync.as(describeRequester(request, options.nameOf));
+    const given = { params, query: {}, body, requireApprover };
+    sendAnswer(request, response, await route.handle(requester, given));
+  }
+
+  function sendError(error: unknown, request: Request, response: Response, sent?: unknown): void {
+    sendAnswer(request, response, createErrorAnswer(error, sent, log));
+  }
+
+  router.use((_request, response, next) => {
+    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+    next();
+  });
+  routes.filter(({ isPublic }) => isPublic).forEach(addRoute);
+  // The check comes before all other routes, so that a refusal does not reveal which addresses
+  // exist. Its error must not reach `next`, which takes `undefined` and 'route' for a success.
+  router.use((request, response, next) => {
+    authorizer.requireAuthorized(request).then(
+      () => {
+        next();
+      },
+      (error: unknown) => {
+        sendError(error, request, response);
+      },
+    );
+  });
+  routes.filter(({ isPublic }) => !isPublic).forEach(addRoute);
+  for (const { method, path } of routes) {
+    router.all(path, (request, _response, next) => {
+      allowed.set(request, (allowed.get(request) ?? new Set()).add(method));
+      next();
     });
+  }
+  router.use((request, response) => {
+    sendError(refuseAddress(allowed.get(request)), request, response);
+  });
+  // Express itself reports here that an address does not decode.
+  const answerExpressError: ErrorRequestHandler = (error, request, response, _next) => {
+    const isMalformed = error instanceof URIError;
+    sendError(
+      isMalformed
+        ? new Refusal(400, 'BAD_REQUEST', 'The address is not well-formed.')
+        : (error as unknown),
+      request,
+      response,
+    );
   };
+  router.use(answerExpressError);
+  return router;
+}
+
+function refuseAddress(allowed: ReadonlySet<string> | undefined): Refusal {
+  if (!allowed) return new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
+  const methods = [...allowed].join(', ');
+  return new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${methods}.`, {
+    Allow: methods,
+  });
 }
 
 /**
  * Writes with Node's own methods: what the app has set for `res.json` or `res.send` (spaces,
  * ETags) does not apply to these answers.
  */
-function writeResponse(
+function sendAnswer(
   request: Request,
   response: Response,
-  { status, body, location }: AdminAnswer,
+  { status, body, location, headers = {} }: AdminAnswer & { headers?: ErrorAnswer['headers'] },
 ): void {
   if (response.headersSent || response.destroyed) return;
+  const text = JSON.stringify(body);
   response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (location !== undefined) response.setHeader('Location', `${request.baseUrl}${location}`);
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  const text = JSON.stringify(body);
   response.setHeader('Content-Length', Buffer.byteLength(text));
   response.end(request.method === 'HEAD' ? undefined : text);
 }

@@ -9,7 +9,7 @@ import {
   textField,
   integerField,
 } from './fields.js';
-import type { AdminAnswer, AdminRequest } from './find-route.js';
+import type { AdminAnswer, AdminRequest } from './admin-route.js';
 
 const addressFields = {
   hostname: textField(),

@@ -1,71 +1,92 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json } from 'express';
 import { Refusal } from './refusal.js';
 
 const maxBytes = 64 * 1024;
-const timeoutMs = 10_000;
+/** `express.json` limits the size of a body, but not the time that it takes. */
+const maxMs = 10_000;
+/** The router has checked the content type, so it parses every body. */
+const parse = json({ limit: maxBytes, strict: false, inflate: false, type: () => true });
 
 /**
- * Reads the JSON body, whether or not the app has parsed it before; `{}` if there is none.
+ * Reads the JSON body into `request.body`, whether or not the app has parsed it before; `{}` if
+ * there is none.
  *
- * @throws Refusal 400, 408 or 413
+ * @throws Refusal 400, 408, 413 or 415
  */
-export async function readBody(request: IncomingMessage & { body?: unknown }): Promise<unknown> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+export async function readBody(
+  request: IncomingMessage & { body?: unknown },
+  response: ServerResponse,
+  timeoutMs = maxMs,
+): Promise<unknown> {
+  const { headers } = request;
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw makeTooLarge();
   // Some parsers set `body` without having read anything. It is the body only if the stream has
   // ended.
-  const body = request.readableEnded ? request.body : await readStream(request);
-  if (body === undefined || body === null) return {};
-  return typeof body === 'string' || Buffer.isBuffer(body)
-    ? parseJson(body.toString('utf8'))
-    : body;
+  if (request.readableEnded) request.body = parseText(request.body);
+  else {
+    request.body = undefined;
+    await parseWithin(timeoutMs, request, response);
+    // `express.json` skips a request whose connection has ended, and one that is marked as parsed.
+    const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+    if (hasBody && !request.readableEnded) throw makeBadRequest('The body broke off.');
+  }
+  return (request.body ??= {});
 }
 
-function parseJson(text: string): unknown {
+function parseWithin(
+  timeoutMs: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', closeConnection));
+    }, timeoutMs);
+    parse(request, response, (error?: unknown) => {
+      clearTimeout(timer);
+      if (error === undefined) resolve();
+      else reject(describeParseError(error as Error & { type?: string }));
+    });
+  });
+}
+
+/** Parses what another parser of the app has left as text or bytes. */
+function parseText(body: unknown): unknown {
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return body;
+  const text = body.toString('utf8');
   if (text.trim() === '') return {};
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'BAD_REQUEST', 'The body is not valid JSON.');
+    throw makeBadRequest(notJson);
   }
 }
 
-function readStream(request: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const timer = setTimeout(() => {
-      finishReading(
-        new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', {
-          Connection: 'close',
-        }),
-      );
-    }, timeoutMs);
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > maxBytes) finishReading(tooLarge());
-      else chunks.push(chunk);
-    };
-    const onEnd = (): void => {
-      finishReading();
-    };
-    const onBroken = (): void => {
-      finishReading(new Refusal(400, 'BAD_REQUEST', 'The body broke off.'));
-    };
-    function finishReading(refusal?: Refusal): void {
-      clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('close', onBroken).off('error', onBroken);
-      if (!refusal) {
-        resolve(Buffer.concat(chunks));
-        return;
-      }
-      // Remaining bytes are discarded, and the answer closes the connection.
-      request.on('error', () => undefined).resume();
-      reject(refusal);
-    }
-    request.on('data', onData).on('end', onEnd).on('close', onBroken).on('error', onBroken);
-  });
+function describeParseError(error: Error & { type?: string }): Error {
+  switch (error.type) {
+    case 'entity.too.large':
+      return makeTooLarge();
+    case 'entity.parse.failed':
+      return makeBadRequest(notJson);
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return makeBadRequest('The body broke off.');
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return new Refusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send it in UTF-8 and uncompressed.');
+    default:
+      return error;
+  }
 }
 
-function tooLarge(): Refusal {
-  return new Refusal(413, 'TOO_LARGE', 'The body is larger than 64 KiB.', { Connection: 'close' });
+const notJson = 'The body is not valid JSON.';
+const closeConnection = { Connection: 'close' };
+
+function makeBadRequest(message: string): Refusal {
+  return new Refusal(400, 'BAD_REQUEST', message);
+}
+
+function makeTooLarge(): Refusal {
+  return new Refusal(413, 'TOO_LARGE', 'The body is larger than 64 KiB.', closeConnection);
 }

@@ -1,6 +1,6 @@
 import type { SyncMedia } from '../api/sync-media.js';
 import { readFields, requireFields, textField } from './fields.js';
-import type { AdminAnswer, AdminRequest } from './find-route.js';
+import type { AdminAnswer, AdminRequest } from './admin-route.js';
 
 export async function listTrash(sync: SyncMedia): Promise<AdminAnswer> {
   return { status: 200, body: { files: await sync.recoverable.list('trash') } };

@@ -13,7 +13,7 @@ import {
   restoreConflict,
   restoreTrash,
 } from './recoverable.js';
-import type { AdminAnswer, AdminRequest, AdminRoute } from './find-route.js';
+import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.js';
 import {
   requestAdopt,
   requestPull,
@@ -24,139 +24,68 @@ import {
   showRun,
 } from './runs.js';
 
+const makeRoute =
+  (method: AdminRoute['method']) =>
+  (path: string, about: string, handle: AdminRoute['handle']): AdminRoute => ({
+    method,
+    path,
+    about,
+    handle,
+  });
+const get = makeRoute('GET'),
+  post = makeRoute('POST'),
+  patch = makeRoute('PATCH'),
+  remove = makeRoute('DELETE');
+
 export const routes: readonly AdminRoute[] = [
-  { method: 'GET', path: '/', about: 'this list', handle: showIndex },
+  get('/', 'this list', showIndex),
+  get('/status', 'backlog, deliveries and failures of every host', showStatus),
+  get('/doctor', 'examines this host and its way to the others', showDoctor),
+  get(
+    '/documents/:model/:id',
+    'the files of one document: which hosts hold them, for which they are pending',
+    showDocument,
+  ),
   {
-    method: 'GET',
-    path: '/status',
-    about: 'backlog, deliveries and failures of every host',
-    handle: showStatus,
-  },
-  {
-    method: 'GET',
-    path: '/doctor',
-    about: 'examines this host and its way to the others',
-    handle: showDoctor,
-  },
-  {
-    method: 'GET',
-    path: '/documents/:model/:id',
-    about: 'the files of one document: which hosts hold them, for which they are pending',
-    handle: showDocument,
-  },
-  {
-    method: 'GET',
-    path: '/healthz',
-    about: 'whether this process answers; without credentials',
+    ...get('/healthz', 'whether this process answers; without credentials', showHealth),
     isPublic: true,
-    handle: showHealth,
   },
   {
-    method: 'GET',
-    path: '/readyz',
-    about: 'whether this host may take visitors; without credentials',
+    ...get('/readyz', 'whether this host may take visitors; without credentials', showReadiness),
     isPublic: true,
-    handle: showReadiness,
   },
-  { method: 'GET', path: '/hosts', about: 'all hosts', handle: listHosts },
-  { method: 'GET', path: '/hosts/:host', about: 'one host, by name or id', handle: showHost },
-  {
-    method: 'POST',
-    path: '/hosts/init',
-    about: 'register this host, or bring its row up to date',
-    handle: initHost,
-  },
-  {
-    method: 'POST',
-    path: '/hosts',
-    about: 'add a passive host, pending until it is approved',
-    handle: addHost,
-  },
-  {
-    method: 'PATCH',
-    path: '/hosts/:host',
-    about: 'change, pause or resume a host',
-    handle: editHost,
-  },
-  {
-    method: 'POST',
-    path: '/hosts/:host/approve',
-    about: 'let a pending host in; only by somebody for whom authorize answers "approve"',
-    handle: approveHost,
-  },
-  { method: 'DELETE', path: '/hosts/:host', about: 'unregister a host', handle: unregisterHost },
-  { method: 'POST', path: '/push', about: 'request a push', handle: requestPush },
-  { method: 'POST', path: '/pull', about: 'request a pull', handle: requestPull },
-  {
-    method: 'POST',
-    path: '/verify',
-    about: 'request a verification, with repair if wanted',
-    handle: requestVerify,
-  },
-  {
-    method: 'POST',
-    path: '/adopt',
-    about: 'request an adoption; a dry run unless dryRun is false',
-    handle: requestAdopt,
-  },
-  { method: 'GET', path: '/runs', about: 'the newest runs; ?limit=', handle: listRuns },
-  { method: 'GET', path: '/runs/:id', about: 'one run, with its progress', handle: showRun },
-  { method: 'POST', path: '/runs/:id/cancel', about: 'cancel a run', handle: cancelRun },
-  {
-    method: 'GET',
-    path: '/trash',
-    about: 'superseded versions and removed files on this host',
-    handle: listTrash,
-  },
-  {
-    method: 'GET',
-    path: '/conflicts',
-    about: 'files of this host that lost a conflict',
-    handle: listConflicts,
-  },
-  {
-    method: 'GET',
-    path: '/conflicts/compare',
-    about: 'one of them, compared with the file at its path here; ?dir=&keptAs=',
-    handle: compareConflict,
-  },
-  {
-    method: 'POST',
-    path: '/conflicts/restore',
-    about: 'restore one on every host',
-    handle: restoreConflict,
-  },
-  {
-    method: 'POST',
-    path: '/conflicts/discard',
-    about: 'move one to the trash',
-    handle: discardConflict,
-  },
-  {
-    method: 'POST',
-    path: '/trash/restore',
-    about: 'restore a file of the trash on every host',
-    handle: restoreTrash,
-  },
-  {
-    method: 'GET',
-    path: '/removals',
-    about: 'removals that wait for a person',
-    handle: listRemovals,
-  },
-  {
-    method: 'POST',
-    path: '/removals/approve',
-    about: 'let the removals of a sync dir go on',
-    handle: approveRemovals,
-  },
-  {
-    method: 'POST',
-    path: '/removals/reject',
-    about: 'drop the removals of a sync dir',
-    handle: rejectRemovals,
-  },
-  { method: 'GET', path: '/audit', about: 'who changed what; ?limit=', handle: listAudit },
+  get('/hosts', 'all hosts', listHosts),
+  get('/hosts/:host', 'one host, by name or id', showHost),
+  post('/hosts/init', 'register this host, or bring its row up to date', initHost),
+  post('/hosts', 'add a passive host, pending until it is approved', addHost),
+  patch('/hosts/:host', 'change, pause or resume a host', editHost),
+  post(
+    '/hosts/:host/approve',
+    'let a pending host in; only by somebody for whom authorize answers "approve"',
+    approveHost,
+  ),
+  remove('/hosts/:host', 'unregister a host', unregisterHost),
+  post('/push', 'request a push', requestPush),
+  post('/pull', 'request a pull', requestPull),
+  post('/verify', 'request a verification, with repair if wanted', requestVerify),
+  post('/adopt', 'request an adoption; a dry run unless dryRun is false', requestAdopt),
+  get('/runs', 'the newest runs; ?limit=', listRuns),
+  get('/runs/:id', 'one run, with its progress', showRun),
+  post('/runs/:id/cancel', 'cancel a run', cancelRun),
+  get('/trash', 'superseded versions and removed files on this host', listTrash),
+  get('/conflicts', 'files of this host that lost a conflict', listConflicts),
+  get(
+    '/conflicts/compare',
+    'one of them, compared with the file at its path here; ?dir=&keptAs=',
+    compareConflict,
+  ),
+  post('/conflicts/restore', 'restore one on every host', restoreConflict),
+  post('/conflicts/discard', 'move one to the trash', discardConflict),
+  post('/trash/restore', 'restore a file of the trash on every host', restoreTrash),
+  get('/removals', 'removals that wait for a person', listRemovals),
+  post('/removals/approve', 'let the removals of a sync dir go on', approveRemovals),
+  post('/removals/reject', 'drop the removals of a sync dir', rejectRemovals),
+  get('/audit', 'who changed what; ?limit=', listAudit),
 ];
 
 function showIndex(sync: SyncMedia): AdminAnswer {

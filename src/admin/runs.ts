@@ -1,7 +1,7 @@
 import type { RunRequest, SyncMedia } from '../api/sync-media.js';
 import type { Run } from '../model/words.js';
 import { listField, readFields, textField, integerField, booleanField } from './fields.js';
-import type { AdminAnswer, AdminRequest } from './find-route.js';
+import type { AdminAnswer, AdminRequest } from './admin-route.js';
 
 /** How many runs a list shows by default, and at most. */
 const defaultListed = 50;

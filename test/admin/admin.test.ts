@@ -1,4 +1,7 @@
-import express, { type Express } from 'express';
+import { EventEmitter, once } from 'node:events';
+import { request as sendByHttp } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type Express, type Request } from 'express';
 // @ts-expect-error: the alias has no types of its own; what is used of it here is the same in both.
 import express4 from 'express4';
 import request from 'supertest';
@@ -195,6 +198,9 @@ describe('who may use it', () => {
     );
   });
 
+  /** What no `authorize` should reject with, but may. */
+  const noReason = (reason: unknown): Error => reason as Error;
+
   test.each<[string, AdminOptions['authorize'], number]>([
     ['true', () => true, 200],
     ['"approve"', () => 'approve', 200],
@@ -211,6 +217,11 @@ describe('who may use it', () => {
       500,
     ],
     ['a rejection', () => Promise.reject(new Error('down')), 500],
+    // For Express these are no errors.
+    ['a rejection without a reason', () => Promise.reject(noReason(undefined)), 500],
+    ['a rejection with null', () => Promise.reject(noReason(null)), 500],
+    ['a rejection with "route"', () => Promise.reject(noReason('route')), 500],
+    ['a rejection with "router"', () => Promise.reject(noReason('router')), 500],
   ])('authorize that answers %s', async (_, authorize, status) => {
     const answer = await get({ authorize });
     expect(answer.status).toBe(status);
@@ -236,6 +247,38 @@ describe('who may use it', () => {
         }),
       );
     expect((await request(app).get('/status')).status).toBe(200);
+  });
+
+  test('authorize sees the parameters of the address that the router is mounted at', async () => {
+    const admin = createAdmin(sync, { log, authorize: ({ params }) => params.tenant === 'ada' });
+    const app = express().use('/of/:tenant', admin);
+    expect((await request(app).get('/of/ada/status')).status).toBe(200);
+    expect((await request(app).get('/of/bob/status')).status).toBe(403);
+  });
+
+  test('health and readiness are public, by GET and HEAD only', async () => {
+    const agent = request(express().use(createAdmin(sync, { log, token })));
+    for (const path of ['/healthz', '/readyz']) {
+      expect((await agent.get(path)).body).toEqual({ status: 'ok' });
+      expect((await agent.head(path)).status).toBe(200);
+      expect((await agent.post(path)).status).toBe(401);
+      const answer = await agent.post(path).set('Authorization', bearer);
+      expect([answer.status, answer.headers.allow]).toEqual([405, 'GET']);
+    }
+  });
+
+  test('a refusal is the same whether or not the address exists', async () => {
+    const agent = request(express().use(createAdmin(sync, { log, token })));
+    for (const method of ['get', 'put', 'options', 'delete'] as const) {
+      for (const path of ['/hosts', '/hosts/%E0%A4%A', '/nowhere', '/hosts/init']) {
+        const answer = await agent[method](path);
+        expect([answer.status, errorOf(answer).code, answer.headers.allow]).toEqual([
+          401,
+          'UNAUTHORIZED',
+          undefined,
+        ]);
+      }
+    }
   });
 
   test('after many wrong tokens none is looked at for a while, not even the right one', async () => {
@@ -424,6 +467,10 @@ describe('addresses and input', () => {
       'METHOD_NOT_ALLOWED',
       'GET, POST',
     ]);
+    const both = await agent().put('/sync-admin/hosts/init').set('Authorization', bearer);
+    expect([both.status, both.headers.allow]).toEqual([405, 'GET, POST, PATCH, DELETE']);
+    const options = await agent().options('/sync-admin/push').set('Authorization', bearer);
+    expect([options.status, options.headers.allow]).toEqual([405, 'POST']);
   });
 
   test('HEAD is GET without a body', async () => {
@@ -444,6 +491,37 @@ describe('addresses and input', () => {
     ['/runs?limt=3', 400],
   ])('GET %s is %i', async (path, status) => {
     expect((await get(path)).status).toBe(status);
+  });
+
+  test('a body that broke off while authorize was asked changes nothing', async () => {
+    const asked = new EventEmitter();
+    const authorize = async (asking: Request): Promise<boolean> => {
+      asked.emit('asked');
+      await once(asking, 'close');
+      return true;
+    };
+    const server = express()
+      .use((_request, response, next) => {
+        response.once('close', () => setImmediate(() => asked.emit('answered')));
+        next();
+      })
+      .use(createAdmin(sync, { log, authorize }))
+      .listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const headers = { 'Content-Type': 'application/json', 'Content-Length': 20 };
+      const outgoing = sendByHttp({ port, method: 'POST', path: '/push', headers });
+      outgoing.on('error', () => undefined);
+      const [isAsked, isAnswered] = [once(asked, 'asked'), once(asked, 'answered')];
+      outgoing.write('{"hosts":');
+      await isAsked;
+      outgoing.destroy();
+      await isAnswered;
+      expect(sync.calls).toEqual([]);
+    } finally {
+      server.close();
+    }
   });
 
   const bad: [method: 'post' | 'patch', path: string, body: unknown, culprit: string][] = [

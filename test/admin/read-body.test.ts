@@ -7,9 +7,14 @@ import { until } from '../harness/wait.js';
 
 let server: Server;
 const seen: unknown[] = [];
+type Incoming = IncomingMessage & { body?: unknown };
+/** What a parser of the app does before the router reads. */
+let prepare: (incoming: Incoming) => Promise<void>;
+let timeoutMs: number;
 beforeAll(async () => {
   server = createServer((incoming, response) => {
-    void readBody(incoming)
+    void prepare(incoming)
+      .then(() => readBody(incoming, response, timeoutMs))
       .catch((error: unknown) => error)
       .then((body) => {
         seen.push(body);
@@ -27,15 +32,18 @@ afterAll(
 );
 beforeEach(() => {
   seen.length = 0;
+  prepare = async () => undefined;
+  timeoutMs = 10_000;
 });
 
 /** A request that says nothing of its length before it sends its body. */
-function open() {
+function open(headers: Record<string, string> = {}) {
   const outgoing = request({
     host: '127.0.0.1',
     port: (server.address() as AddressInfo).port,
     method: 'POST',
     agent: false,
+    headers,
   });
   const status = new Promise<number | undefined>((resolve, reject) => {
     outgoing
@@ -76,4 +84,51 @@ test('a body that breaks off is refused', async () => {
   await expect(status).rejects.toThrow('socket hang up');
   await until(() => seen.length > 0);
   expect(seen).toEqual([expect.objectContaining({ status: 400, code: 'BAD_REQUEST' })]);
+});
+
+test('a body that does not arrive in time is refused', async () => {
+  timeoutMs = 50;
+  const { outgoing, status } = open();
+  outgoing.write('{"dirs":');
+  expect(await status).toBe(408);
+  outgoing.destroy();
+});
+
+test.each<[string, (bytes: Buffer) => unknown]>([
+  ['bytes', (bytes) => bytes],
+  ['text', (bytes) => bytes.toString()],
+  ['an object', (bytes): unknown => JSON.parse(bytes.toString())],
+])('a body that another parser has read as %s is taken', async (_, parse) => {
+  prepare = async (incoming) => {
+    incoming.body = parse(Buffer.concat(await incoming.toArray()));
+  };
+  const { outgoing, status } = open();
+  outgoing.end('{"dirs":["uploads"]}');
+  expect(await status).toBe(200);
+  expect(seen).toEqual([{ dirs: ['uploads'] }]);
+});
+
+test('a body that another parser has set without reading is not taken', async () => {
+  prepare = async (incoming) => {
+    incoming.body = { dirs: ['other'] };
+  };
+  for (const [text, body] of [
+    ['{"dirs":["uploads"]}', { dirs: ['uploads'] }],
+    ['', {}],
+  ] as const) {
+    seen.length = 0;
+    const { outgoing, status } = open();
+    outgoing.end(text);
+    expect(await status).toBe(200);
+    expect(seen).toEqual([body]);
+  }
+});
+
+test.each([
+  [{ 'Content-Encoding': 'gzip' }, 415],
+  [{ 'Content-Type': 'application/json; charset=latin1' }, 415],
+])('a body with %j is refused', async (headers, expected) => {
+  const { outgoing, status } = open(headers);
+  outgoing.end('{}');
+  expect(await status).toBe(expected);
 });

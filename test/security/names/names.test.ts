@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../../src/admin/routes.js';
-import type { AdminRoute } from '../../../src/admin/find-route.js';
+import type { AdminRoute } from '../../../src/admin/admin-route.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../../flow/site.js';
 import { countHostileInputs } from '../../harness/hostile-inputs.js';
 import { listCommands, listSlots, runInProcess } from '../cli.js';
