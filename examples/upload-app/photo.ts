@@ -29,8 +29,8 @@ const photoSchema = new Schema<Photo>(
   { timestamps: true },
 );
 
-// Before the model is compiled. The sweep finds what no document names: the thumbnail beside each
-// picture. It is due 30 s after a save unless told otherwise; here 2 s, so that there is something
+// Before the model is compiled. The rescan finds files that no document names: the thumbnail beside
+// each picture. It is due 30 s after a save unless told otherwise; here 2 s, so that there is something
 // to watch.
 photoSchema.plugin(syncMedia, { syncDirs: ['uploads/photos'], exclude: '*.tmp', rescan: 2 });
 

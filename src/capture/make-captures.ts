@@ -29,7 +29,7 @@ const maxPaths = 1_000;
 /**
  * The rows of one operation, one per document that names something. The first row requests the
  * scan of the sync dirs. The scan is due at once if no file is named or not every string was
- * checked. An operation that only removes documents needs no scan (`sweeps`).
+ * checked. An operation that only removes documents needs no scan (`rescans`).
  */
 export function makeCaptures(
   contents: readonly CaptureContent[],

@@ -47,6 +47,9 @@ export interface HostsDeps {
   forgetHost(id: HostId): Promise<void>;
 }
 
+/** What one part of `init` did or found. */
+export type InitCheck = InitReport['checks'][number];
+
 /** Values that tests replace. */
 export interface InitParts {
   /** The folder with sshd's own keys, read if sshd does not answer. Default `/etc/ssh`. */

@@ -5,35 +5,30 @@ import { isDeepStrictEqual } from 'node:util';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { HostChange, HostRegistration, InitReport } from '../api/sync-media.js';
 import { normaliseSyncDirs } from '../config/sync-dir.js';
-import { identifiesAnother } from '../decisions/trusted.js';
-import { readMarker, writeMarker } from '../replica/marker.js';
-import { isSafePath, quotePath } from '../replica/paths.js';
 import type { Host, Path } from '../model/words.js';
 import { claimDatabaseId, requireDatabaseId, getMetaCollection } from '../database/database-id.js';
-import type { HostsDeps, InitParts } from './deps.js';
+import {
+  compareUntrustedRow,
+  decideStatus,
+  describeThisHost,
+  isTrustedRow,
+} from './describe-this-host.js';
+import type { HostsDeps, InitCheck, InitParts } from './deps.js';
+import {
+  markOwnDirs,
+  refuseSharedDirs,
+  reportIgnoredDirs,
+  reportUnmarkedDirs,
+} from './mark-own-dirs.js';
 import { withLock } from '../state-dir/file-lock.js';
 import { claimFirstHost } from './first-host.js';
-import { readOwnHostKeys } from '../access/host-keys.js';
 import { ensureHostIndexes } from './host-model.js';
-import {
-  findHost,
-  insertHost,
-  listHosts,
-  pickHostCollection,
-  updateHost,
-  type HostUpdate,
-  type HostDetails,
-} from './host-rows.js';
+import { findHost, insertHost, listHosts, pickHostCollection, updateHost } from './host-rows.js';
 import { checkGate, openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from '../access/install-keys.js';
 import { listProtectedDirs, refuseProtectedDirs } from '../access/protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
-import {
-  findDirFault,
-  resolveRegistration,
-  type EarlierRegistration,
-  type ResolvedRegistration,
-} from './registration.js';
+import { resolveRegistration, type EarlierRegistration } from './registration.js';
 import {
   checkStateDir,
   readState,
@@ -43,11 +38,6 @@ import {
 } from '../state-dir/state.js';
 import { listOwnDirs } from './own-dirs.js';
 import { restoreNames } from './unregister.js';
-
-type InitCheck = InitReport['checks'][number];
-
-/** A report shows at most this many directories that only the database names. */
-const maxIgnoredShown = 20;
 
 /**
  * Registers this machine, or updates its row, state folder, markers and keys; then tests the
@@ -228,59 +218,6 @@ async function registerThisHost(
 }
 
 /**
- * Whether the row of this host can be trusted. With a secret, a row without a valid seal cannot,
- * nor can a retired row, which has no seal.
- */
-function isTrustedRow({ seals }: HostsDeps, { unsealed, status }: Host): boolean {
-  return !unsealed && !(seals.isActive && status === 'retired');
-}
-
-/**
- * Compares an untrusted row with the new registration. Such a row may be forged, or older than
- * this site's secret.
- */
-function compareUntrustedRow(row: Host, described: HostDetails): InitCheck {
-  const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter(
-    (field) => !isDeepStrictEqual(row[field], described[field]),
-  );
-  const options = {
-    url: '--url',
-    sshPort: '--port',
-    username: '--username',
-    syncDirs: '--sync-dirs',
-  } as const;
-  return {
-    name: 'own row',
-    ok: differing.length === 0,
-    message:
-      `the row of this host in the database has no valid seal, so it was ` +
-      `ignored${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
-    ...(differing.length > 0 && {
-      remedy:
-        `if the row was right, run \`syncmedia init\` with ` +
-        `${differing.map((field) => options[field]).join(', ')}`,
-    }),
-  };
-}
-
-/**
- * Decides the status of an existing host. A row without a valid seal loses its approval, because
- * it may be forged. A change of identity (key, address, user, root) needs a new approval if it
- * was requested remotely, or if this machine may not approve hosts.
- */
-function decideStatus(
-  { config }: HostsDeps,
-  now: Host,
-  described: HostDetails,
-  { remote = false }: HostChange,
-): Pick<HostUpdate, 'status'> {
-  if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
-  return identifiesAnother(now, described) && (remote || !config.autoApprove)
-    ? { status: 'pending' }
-    : {};
-}
-
-/**
  * Tests the connection. A remote request must not make us connect to an address before a person
  * has seen it, so a pending host is not tested then.
  */
@@ -299,82 +236,6 @@ async function testConnection(
     remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host`,
   };
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
-}
-
-async function describeThisHost(
-  deps: HostsDeps,
-  own: ResolvedRegistration,
-  { host, state }: EarlierRegistration,
-  { hostKeyFolder }: InitParts,
-  checks: InitCheck[],
-  { remote = false }: HostChange,
-): Promise<HostDetails> {
-  const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
-  // A remote request must not choose a port to connect to, neither on loopback nor in a later
-  // call.
-  const port = remote ? (deps.config.init.sshPort ?? 22) : own.sshPort;
-  const isKept = remote && knownKeys.length > 0;
-  const { keys, from } = isKept
-    ? { keys: knownKeys, from: 'known' }
-    : await readOwnHostKeys(port, hostKeyFolder);
-  if (from !== 'sshd' && !isKept) {
-    checks.push({
-      name: 'host keys',
-      ok: false,
-      message:
-        `no sshd answers on loopback port ${String(port)}: its keys were ` +
-        `${from === 'files' ? 'read from its files' : 'not found'}`,
-      remedy:
-        `start sshd, or give its port ` +
-        `${remote ? 'in SYNCMEDIA_SSH_PORT' : 'with --port'}, and run \`syncmedia ` +
-        `init\`${remote ? ' on this host' : ' again'}`,
-    });
-  }
-  if (!own.urlIsQualified) {
-    checks.push({
-      name: 'url',
-      ok: true,
-      message: `no fully qualified name is known, so the others connect to ${own.url}`,
-      remedy: 'give --url if they cannot resolve that',
-    });
-  }
-  return {
-    hostname: own.hostname,
-    url: own.url,
-    sshPort: own.sshPort,
-    username: own.username,
-    publicKey: own.keys.publicKey.line,
-    hostKeys: [...(keys.length > 0 ? keys : knownKeys)],
-    rootPath: own.root,
-    syncDirs: own.syncDirs,
-    backend: deps.config.backend,
-  };
-}
-
-/**
- * Refuses a directory with the marker of another registered host at the same address and root:
- * two hosts on one directory would send files to themselves.
- */
-async function refuseSharedDirs(
-  deps: HostsDeps,
-  id: string,
-  own: ResolvedRegistration,
-): Promise<void> {
-  const hosts = await listHosts(deps);
-  for (const dir of await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs })) {
-    const marker = await readMarker(deps.disk, join(own.root, dir)).catch(() => undefined);
-    const other = hosts.find(
-      (host) => host.id === marker?.host && host.id !== id && host.status !== 'retired',
-    );
-    if (other?.url === own.url && other.rootPath === own.root) {
-      throw new SyncMediaError(
-        'BAD_STATE',
-        `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every ` +
-          `host a root of its own, or unregister that host; if this is a copy of its disk, ` +
-          `remove ${join(own.root, dir, '.syncmedia/id')}`,
-      );
-    }
-  }
 }
 
 /**
@@ -402,115 +263,4 @@ async function limitRemoteInit(
       ],
     },
   });
-}
-
-/**
- * Lists this host's sync dirs without a marker of this host. A marker opens a directory, so
- * remote requests cannot write one.
- */
-async function reportUnmarkedDirs(
-  deps: HostsDeps,
-  host: Host,
-  state: HostState,
-  checks: InitCheck[],
-): Promise<Path[]> {
-  const { root } = state,
-    unmarked: Path[] = [];
-  for (const dir of await listOwnDirs(deps, state)) {
-    const marker = await readMarker(deps.disk, join(root, dir)).catch(() => undefined);
-    if (marker?.host === host.id) continue;
-    unmarked.push(dir);
-    checks.push({
-      name: `sync dir ${dir}`,
-      ok: false,
-      message: `${dir} is not marked for this host, so nothing is synced in it`,
-      remedy: 'run `syncmedia init` on this host',
-    });
-  }
-  return unmarked;
-}
-
-/**
- * Reports directories that only the database names. If `init` opened them, anyone with write
- * access to the database could open directories on every host.
- */
-async function reportIgnoredDirs(
-  deps: HostsDeps,
-  state: HostState,
-  checks: InitCheck[],
-): Promise<void> {
-  const own = await listOwnDirs(deps, state);
-  const ignored = (await deps.syncDirs.all())
-    .map(({ path }) => path)
-    .filter((path) => !own.includes(path));
-  if (ignored.length === 0) return;
-  // Show directories that this host could open first, since a forged row may have any text as its
-  // path.
-  const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))]
-    .slice(0, maxIgnoredShown)
-    .map((path) => quotePath(String(path)))
-    .join(', ');
-  checks.push({
-    name: 'rows of sync dirs',
-    ok: true,
-    message:
-      `the database names ` +
-      `${shown}${ignored.length > maxIgnoredShown ? ` and ${String(ignored.length - maxIgnoredShown)} more` : ''}; ` +
-      `this host opens only what its own models and --sync-dirs name, so ` +
-      `${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
-    remedy:
-      'if this host is to keep them, start the app whose models declare them, or list them in ' +
-      '--sync-dirs, and run `syncmedia init` again',
-  });
-}
-
-/**
- * Writes the markers of this host's sync dirs.
- * @returns whether a directory had the marker of another host: this disk was a replica before
- */
-async function markOwnDirs(
-  deps: HostsDeps,
-  host: Host,
-  state: HostState,
-  checks: InitCheck[],
-): Promise<boolean> {
-  let returned = false;
-  const { root } = state,
-    dirs = await listOwnDirs(deps, state);
-  if (dirs.length === 0) {
-    checks.push({
-      name: 'sync dirs',
-      ok: false,
-      message: 'no sync dir is known yet, so none was marked',
-      remedy:
-        'give --sync-dirs, or start the app once so that its models declare them, and run ' +
-        '`syncmedia init` again',
-    });
-  }
-  for (const dir of dirs) {
-    const name = `sync dir ${dir}`;
-    const fault = await findDirFault(root, dir);
-    if (fault !== undefined) {
-      checks.push({
-        name,
-        ok: false,
-        message: fault,
-        remedy: `create or mount ${join(root, dir)}, and run \`syncmedia init\` again`,
-      });
-      continue;
-    }
-    try {
-      const before = await readMarker(deps.disk, join(root, dir));
-      returned ||= before !== undefined && before.host !== host.id;
-      await writeMarker(deps.disk, join(root, dir), host.id, dir, { force: true });
-    } catch (error) {
-      checks.push({
-        name,
-        ok: false,
-        message: getErrorMessage(error),
-        remedy: `let ${host.username} own ${join(root, dir)}`,
-      });
-    }
-  }
-  return returned;
 }

@@ -10,7 +10,7 @@ export function toLedgerUpdate({
   pending,
   blocked,
   stamp,
-  orphaned: adoptable,
+  orphaned,
 }: Transition): LedgerUpdate {
   const join = { $each: [...hosts] },
     gone = { $in: [...hosts] };
@@ -22,7 +22,7 @@ export function toLedgerUpdate({
     stamp === undefined ? {} : Object.fromEntries(hosts.map((host) => [`stamps.${host}`, stamp]));
   const set = {
     ...(pending === 'join' ? { dueAt: dueAtOnce } : {}),
-    ...(adoptable ? { orphaned: true } : {}),
+    ...(orphaned ? { orphaned: true } : {}),
     ...stamps,
   };
   const pulled = {

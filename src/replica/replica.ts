@@ -43,8 +43,8 @@ export class Replica {
     private readonly dirs: () => SyncDirs,
     {
       me = () => undefined,
-      nearDisks: localDisks = new LocalDisks(),
-    }: { me?: () => HostId | undefined; nearDisks?: LocalDisks } = {},
+      localDisks = new LocalDisks(),
+    }: { me?: () => HostId | undefined; localDisks?: LocalDisks } = {},
   ) {
     this.localDisks = localDisks;
     this.openable = new OpenableDirs({

@@ -215,7 +215,7 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
   let near: Replica;
   beforeEach(async () => {
     near = new Replica(made.at('.'), () => dirs, {
-      nearDisks: new LocalDisks(() => Promise.resolve(0xef53)),
+      localDisks: new LocalDisks(() => Promise.resolve(0xef53)),
     });
     near.isOnLocalDisk(path);
     await put('uploads/x/a.jpg', 'abc');

@@ -1,10 +1,10 @@
 /** Ends what the demo started, last first, however the demo ends. */
 export class Owner {
-  private readonly owed: { what: string; end: () => Promise<void> }[] = [];
+  private readonly owned: { what: string; end: () => Promise<void> }[] = [];
   private closing: Promise<string[]> | undefined;
 
-  owe(what: string, end: () => Promise<void>): void {
-    this.owed.push({ what, end });
+  own(what: string, end: () => Promise<void>): void {
+    this.owned.push({ what, end });
   }
 
   /**
@@ -17,7 +17,7 @@ export class Owner {
 
   private async endAll(): Promise<string[]> {
     const problems: string[] = [];
-    for (let one = this.owed.pop(); one; one = this.owed.pop()) {
+    for (let one = this.owned.pop(); one; one = this.owned.pop()) {
       const { what, end } = one;
       await within(15_000, end()).catch((error: unknown) =>
         problems.push(`${what}: ${String(error)}`),

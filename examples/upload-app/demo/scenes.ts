@@ -21,7 +21,7 @@ interface Stage {
 export async function showSaves({ site, hosts, report }: Stage): Promise<void> {
   report.title(
     '1. A picture saved on each host; its thumbnail, which no document names, is found by the ' +
-      'sweep 2 s later',
+      'rescan 2 s later',
   );
   report.tableHead('the save');
   const pictures = ['astronaut', 'chelsea', 'coffee'];
@@ -75,16 +75,16 @@ export async function showCrash({ site, hosts, report }: Stage): Promise<void> {
   await showArrivals(saved, [other, another], site, report, back);
 }
 
-/** In the end nothing is owed to anyone, and every host says so. */
+/** In the end nothing is pending for any host, and every host says so. */
 export async function showStatus({ site, hosts, report }: Stage): Promise<void> {
-  report.title('What is still owed, as each host knows it');
+  report.title('Files still pending, as each host knows them');
   for (const host of hosts) {
     const count = async (): Promise<string[]> =>
       (await askStatus(host, site)).hosts
         .filter(({ pending, blocked }) => pending + blocked > 0)
         .map(
           ({ hostname, pending, blocked }) =>
-            `${hostname}: ${String(pending)} owed, ${String(blocked)} blocked`,
+            `${hostname}: ${String(pending)} pending, ${String(blocked)} blocked`,
         );
     const settled = await waitFor(async () => (await count()).length === 0 || undefined, {
       timeout: 60_000,
@@ -92,7 +92,7 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
       signal: site.signal,
     });
     const left = settled ? [] : await count();
-    report.missing.push(...left.map((one) => `${host.name} knows of something owed; ${one}`));
+    report.missing.push(...left.map((one) => `${host.name} knows of pending files; ${one}`));
     report.say(`  ${host.name}: ${left.length === 0 ? 'nothing' : left.join('; ')}`);
   }
 }

@@ -27,8 +27,8 @@ export async function startSite(
   const dir = await makeDir(owner);
   const databaseUri = await startOwnDatabase(owner, report, signal);
   const guard = new Guard();
-  owner.owe('the guard', () => guard.close());
-  owner.owe('what the hosts left running', () => endProcesses([], { mark: guard.mark }));
+  owner.own('the guard', () => guard.close());
+  owner.own('what the hosts left running', () => endProcesses([], { mark: guard.mark }));
   const site: Site = {
     dir,
     databaseUri,
@@ -42,7 +42,7 @@ export async function startSite(
     await DemoHost.make(site, NAMES[2]),
   ];
   for (const host of hosts) {
-    owner.owe(host.name, () => host.stop());
+    owner.own(host.name, () => host.stop());
     await host.startSshd();
     await host.init();
     await host.startApp();
@@ -99,7 +99,7 @@ async function makeDir(owner: Owner): Promise<string> {
   const dir = await realpath(
     await mkdtemp(join(tmpdir().length > 30 ? '/tmp' : tmpdir(), 'upload-app-')),
   );
-  owner.owe(dir, () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+  owner.own(dir, () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
   return dir;
 }
 
@@ -114,7 +114,7 @@ async function startOwnDatabase(
       report.say(`  ${line}`);
     },
   });
-  owner.owe('the database', async () =>
+  owner.own('the database', async () =>
     starting.then(
       ({ stop }) => stop(),
       () => undefined,
@@ -132,7 +132,7 @@ async function startOwnDatabase(
   const { uri: server, server: what } = await Promise.race([starting, stopped]);
   const uri = uriOfDatabase(server, `upload_app_demo_${randomBytes(4).toString('hex')}`);
   report.say(`  database  ${what}`);
-  if (process.env.MONGODB_URI) owner.owe('dropping the database', () => dropDatabase(uri));
+  if (process.env.MONGODB_URI) owner.own('dropping the database', () => dropDatabase(uri));
   return uri;
 }
 

@@ -49,9 +49,9 @@ function formatStatus(status: Status): string {
     formatSection(
       ['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'],
       status.hosts.flatMap((host) =>
-        host.failures.map(({ origin: sender, failure, since, nextTryAt }) => [
+        host.failures.map(({ origin, failure, since, nextTryAt }) => [
           host.hostname,
-          nameOf(sender),
+          nameOf(origin),
           failure.code,
           failure.message,
           formatTime(since),
