@@ -1,17 +1,62 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { groupTests } from './scripts/test-groups.mjs';
+
+/** For every project. Paths are absolute, since other configurations use them too. */
+const atRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const checkLeftovers = atRoot('test/harness/check-leftovers.ts');
+const refuseSshd = atRoot('test/harness/refuse-sshd.ts');
+const each = {
+  // Processes, not threads: the harness looks at the worker's own process to see what a file left
+  // running.
+  pool: 'forks' as const,
+  setupFiles: [checkLeftovers],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
+/** For tests, benchmarks and replays. */
+export const shared = {
+  ...each,
+  globalSetup: [atRoot('test/harness/global-setup.ts')],
+  reporters: ['default', atRoot('test/harness/reporter.ts')],
+  teardownTimeout: 20_000,
+  // Here and not in a project, where it would overrule the option --maxWorkers.
+  maxWorkers: 2,
+};
+
+const groups = groupTests(atRoot('.'));
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/harness/global-setup.ts'],
-    setupFiles: ['test/harness/check-leftovers.ts'],
-    // A process for each file: the harness looks at the file's own process to see what it left
-    // running.
-    pool: 'forks',
-    maxWorkers: 2,
-    reporters: ['default', './test/harness/reporter.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 20_000,
+    ...shared,
+    projects: [
+      {
+        test: {
+          ...each,
+          name: 'fast',
+          include: groups.fast,
+          setupFiles: [checkLeftovers, refuseSshd],
+          // Files share a worker's process: loading Mongoose for each would cost more than the
+          // tests.
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          ...each,
+          name: 'slow',
+          include: groups.slow,
+          setupFiles: [checkLeftovers, refuseSshd],
+        },
+      },
+      {
+        test: {
+          ...each,
+          name: 'sshd',
+          include: groups.sshd,
+        },
+      },
+    ],
   },
 });

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import base from '../vitest.config.js';
+import { shared } from '../vitest.config.js';
 
 /**
  * `npm run bench`, or `npm run bench -- serving`: on the same database and sshd as the tests, one
@@ -7,7 +7,7 @@ import base from '../vitest.config.js';
  */
 export default defineConfig({
   test: {
-    ...base.test,
+    ...shared,
     include: ['bench/**/*.bench.ts'],
     maxWorkers: 1,
     testTimeout: 300_000,

@@ -8,8 +8,8 @@ import {
   removeManagedBlock,
   writeManagedBlock,
 } from '../../src/access/authorized-keys.js';
+import { compileProgram } from '../harness/compile.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
-import { compile } from '../hosts/compile.js';
 
 const run = promisify(execFile);
 const refused = (what: string): unknown =>
@@ -141,7 +141,7 @@ describe('writeManagedBlock', () => {
   test('loses nothing to 100 processes that write, 20 at once', { timeout: 60_000 }, async () => {
     await put('mine\n');
     const owners = Array.from({ length: 100 }, (_, index) => `db/${String(index)}-x`);
-    const program = await compile('test/hosts/write-block.ts', join(dir.path, 'compiled'));
+    const program = compileProgram(new URL('../hosts/write-block.ts', import.meta.url));
     const left = [...owners];
     // 20 at a time: a hundred need more memory than small machines have.
     await Promise.all(

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { compileProgram } from '../harness/compile.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const main = new URL('../../src/cli/main.ts', import.meta.url);
 
 export interface CliResult {
   code: number | null;
@@ -33,7 +35,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       ([name]) => !/^(SYNCMEDIA_|PATH_RSA$|NODE_OPTIONS$|VITEST)/.test(name),
     ),
   );
-  const command = [process.execPath, '--import', 'tsx', `${root}src/cli/main.ts`, ...args];
+  const command = [process.execPath, compileProgram(main), ...args];
   const [program = '', ...argv] = options.terminal
     ? ['script', '-qefc', command.map(quote).join(' '), '/dev/null']
     : command;

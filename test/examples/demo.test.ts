@@ -9,6 +9,7 @@ import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
+const program = fileURLToPath(new URL('../../examples/upload-app/demo.ts', import.meta.url));
 
 describe('the demo', () => {
   let dir: TestDir;
@@ -110,7 +111,7 @@ class Demo {
     private readonly dir: string,
     args: string[],
   ) {
-    const argv = ['--import', 'tsx', 'examples/upload-app/demo.ts', ...args];
+    const argv = ['--import', 'tsx', program, ...args];
     // In its own session, as a terminal's ctrl-C is played here by hand.
     this.child = spawn(process.execPath, argv, {
       cwd: repository,

@@ -3,24 +3,27 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
 import { dir, openSite, type Machine } from './site.js';
+import { compileProgram } from '../harness/compile.js';
 import { uriOfDatabase } from '../harness/database.js';
-import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import { interruptible } from '../hosts/interruption.js';
 import { AppProcess } from '../random/app-process.js';
-import { compileApp } from '../random/compile.js';
 
 const run = promisify(execFile);
 
 test('a process that may open 64 files delivers everything that it saves', async () => {
-  const compiled = await makeTestDir(),
-    site = await openSite({ hosts: ['one', 'two'] });
+  const site = await openSite({ hosts: ['one', 'two'] });
   const [one, two] = site.machines as [Machine, Machine];
-  const app = new AppProcess('one', await compileApp(compiled.path), one.environment, {
-    uri: site.database.uri,
-    dir,
-    tuning: {},
-  });
+  const app = new AppProcess(
+    'one',
+    compileProgram(new URL('../random/app.ts', import.meta.url)),
+    one.environment,
+    {
+      uri: site.database.uri,
+      dir,
+      tuning: {},
+    },
+  );
   try {
     await one.app.close();
     await app.start();
@@ -35,7 +38,6 @@ test('a process that may open 64 files delivers everything that it saves', async
   } finally {
     await app.close();
     await site.close();
-    await compiled.remove();
   }
 }, 120_000);
 

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { compileProgram } from '../harness/compile.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, type Machine, type Site } from './site.js';
 
-const program = fileURLToPath(new URL('saving-app.ts', import.meta.url));
+const program = compileProgram(new URL('saving-app.ts', import.meta.url));
 let site: Site, one: Machine, two: Machine, three: Machine, child: ChildProcess | undefined;
 beforeEach(async () => {
   site = await openSite();
@@ -19,14 +19,10 @@ afterEach(async () => {
 
 /** A process of host one's app that saves one photo and says so; its lanes are its own. */
 async function saveInProcess(file: string, mode: 'lanes' | 'no lanes'): Promise<ChildProcess> {
-  const started = spawn(
-    process.execPath,
-    ['--import', 'tsx', program, site.database.uri, dir, file, mode],
-    {
-      env: { ...process.env, ...one.environment },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
+  const started = spawn(process.execPath, [program, site.database.uri, dir, file, mode], {
+    env: { ...process.env, ...one.environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   child = started;
   const lines = createInterface({ input: started.stdout });
   for await (const line of lines) if (line === 'saved') return started;

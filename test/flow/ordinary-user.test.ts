@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
@@ -8,6 +8,7 @@ import { makeOrdinaryUser, ordinaryUserIsMissing } from '../harness/ordinary-use
 
 const run = promisify(execFile);
 const project = fileURLToPath(new URL('../../', import.meta.url));
+const tests = fileURLToPath(new URL('./save.test.ts', import.meta.url));
 const missing = await ordinaryUserIsMissing();
 
 /** The same tests, whole, by a user who is not root: sshd, rsync, ssh and the app are all his. */
@@ -23,6 +24,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
       // or be root's alone by their modes.
       const names = [
         'src',
+        'gate',
         'test',
         'scripts',
         'node_modules',
@@ -40,7 +42,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
         'runner',
         '--root',
         copy,
-        'test/flow/save.test.ts',
+        relative(project, tests),
         '-t',
         'named file|from any|sweep|burst',
       ]);

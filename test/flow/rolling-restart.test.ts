@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compileProgram } from '../harness/compile.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
 
-const program = fileURLToPath(new URL('serving-app.ts', import.meta.url));
+const program = compileProgram(new URL('serving-app.ts', import.meta.url));
 /**
  * A quarter of what is promised, for machines of two busy cores; with UPLOADS_PER_SECOND=20 in the
  * environment it is all of that.
@@ -37,7 +37,7 @@ class RunningApp {
   ) {}
 
   async start(ending: Ending): Promise<void> {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, this.uri, dir, ending], {
+    const child = spawn(process.execPath, [program, this.uri, dir, ending], {
       env: { ...process.env, ...this.machine.environment },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Tuning } from '../../src/config/config.js';
+import { compileProgram } from '../harness/compile.js';
 import { startTalker, type Talker } from '../harness/talker.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, type App, type Machine, type Site } from './site.js';
@@ -18,7 +18,7 @@ const patient: Partial<Tuning> = {
   fullPollMs: 600_000,
   captureDueMs: 600_000,
 };
-const program = fileURLToPath(new URL('worker-app.ts', import.meta.url));
+const program = compileProgram(new URL('worker-app.ts', import.meta.url));
 const isLinux = process.platform === 'linux';
 const slow = { timeout: 30_000 };
 

@@ -26,13 +26,13 @@ export interface Talker {
   kill(): Promise<void>;
 }
 
-/** Runs a program of TypeScript as a process of its own. */
+/** Runs a program that `compileProgram` made as a process of its own. */
 export function startTalker(
   program: string,
   args: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
 ): Talker {
-  return talkTo(process.execPath, ['--import', 'tsx', program, ...args], environment);
+  return talkTo(process.execPath, [program, ...args], environment);
 }
 
 /** The same with pid 6 of a new pid namespace, as the main process of a container often has. */
@@ -49,8 +49,6 @@ export function startAsPidSix(program: string, args: readonly string[] = []): Ta
     four,
     'sh',
     process.execPath,
-    '--import',
-    'tsx',
     program,
     ...args,
   ]);

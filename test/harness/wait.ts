@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
+/** How long an expensive check makes us pause at most, in ms. */
+const longestPause = 200;
+
 /** What the check last came to, in a few lines. */
 type Seen = { value: unknown } | { error: unknown };
 
@@ -21,11 +24,15 @@ export async function until<T>(
   const end = performance.now() + timeout;
   let seen: Seen | undefined;
   for (;;) {
+    const began = performance.now();
     seen = await look(check, end, seen);
+    const took = performance.now() - began;
     if ('value' in seen && seen.value)
       return seen.value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
     if (performance.now() >= end) throw explain(what, timeout, seen);
-    await sleep(Math.min(interval, Math.max(0, end - performance.now())));
+    // A check that is expensive must not take the processor from what it waits for.
+    const pause = Math.max(interval, Math.min(2 * took, longestPause));
+    await sleep(Math.min(pause, Math.max(0, end - performance.now())));
   }
 }
 

@@ -1,7 +1,6 @@
 import { link } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import mongoose from 'mongoose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -12,6 +11,7 @@ import {
 import { getWakeSocketPath } from '../../src/leader/wake-socket.js';
 import { Lease, type LeaseOptions } from '../../src/leader/lease.js';
 import { describeThisProcess, readInode } from '../../src/state-dir/process-identity.js';
+import { compileProgram } from '../harness/compile.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
@@ -281,7 +281,7 @@ describe('Lease', () => {
 const never = { leaseMs: 600_000 };
 const noNamespaces = await namespacesAreMissing();
 const inNamespaces = `in a pid namespace${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`;
-const program = fileURLToPath(new URL('../hosts/hold-lease.ts', import.meta.url));
+const program = compileProgram(new URL('../hosts/hold-lease.ts', import.meta.url));
 
 describe('a process with the lease', () => {
   let state: TestDir;

@@ -1,6 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { makeTestDir, type TestDir } from '../harness/tmp.js';
-import { compileApp } from './compile.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { compileProgram } from '../harness/compile.js';
 import type { Entry } from '../../src/model/words.js';
 import { findCopies, readAll, treeOf } from './disks.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
@@ -13,14 +12,8 @@ const first = Number(process.env.RANDOM_SEED ?? 1),
 const restMs = 120_000;
 vi.setConfig({ testTimeout: restMs + 60_000 + count * 2_000, hookTimeout: 120_000 });
 
-let world: World | undefined,
-  program = '',
-  compiled: TestDir | undefined;
-beforeAll(async () => {
-  compiled = await makeTestDir();
-  program = await compileApp(compiled.path);
-});
-afterAll(() => compiled?.remove());
+const program = compileProgram(new URL('app.ts', import.meta.url));
+let world: World | undefined;
 afterEach(async () => {
   await world?.close();
   world = undefined;

@@ -5,12 +5,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { compileProgram } from '../harness/compile.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 
-const program = fileURLToPath(new URL('serving-process.ts', import.meta.url));
+const program = compileProgram(new URL('serving-process.ts', import.meta.url));
 const files = {
   'large.bin': randomBytes(24 * 1024 * 1024),
   'other.bin': randomBytes(600_000),
@@ -32,7 +32,7 @@ afterAll(() => folder.remove());
 // A process of its own: a descriptor that is closed twice takes its process down.
 beforeEach(async () => {
   [exit, said.length] = [undefined, 0];
-  const child = (server = spawn(process.execPath, ['--import', 'tsx', program, folder.path], {
+  const child = (server = spawn(process.execPath, [program, folder.path], {
     stdio: ['pipe', 'pipe', 'pipe'],
   }));
   child.once('exit', (code, signal) => {

@@ -1,9 +1,9 @@
 import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../src/state-dir/file-lock.js';
 import { describeThisProcess } from '../../src/state-dir/process-identity.js';
+import { compileProgram } from '../harness/compile.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import {
@@ -13,7 +13,7 @@ import {
   type Talker,
 } from '../harness/talker.js';
 
-const program = fileURLToPath(new URL('../hosts/hold-lock.ts', import.meta.url));
+const program = compileProgram(new URL('../hosts/hold-lock.ts', import.meta.url));
 const noNamespaces = await namespacesAreMissing();
 let dir: TestDir;
 let lock: string;

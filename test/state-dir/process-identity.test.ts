@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -11,6 +10,7 @@ import {
   nameProcess,
   readInode,
 } from '../../src/state-dir/process-identity.js';
+import { compileProgram } from '../harness/compile.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import {
@@ -22,7 +22,7 @@ import {
 } from '../harness/talker.js';
 
 const run = promisify(execFile);
-const program = fileURLToPath(new URL('../hosts/describe-process.ts', import.meta.url));
+const program = compileProgram(new URL('../hosts/describe-process.ts', import.meta.url));
 const noNamespaces = await namespacesAreMissing();
 const isLinux = process.platform === 'linux';
 const onLinux = isLinux ? '' : ` (skipped: ${process.platform} has no /proc)`;
@@ -87,15 +87,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
 
   test('a process that was killed is dead although its parent never asks for it', async () => {
     const { described } = await start(() =>
-      talkTo('sh', [
-        '-c',
-        '"$@" & exec sleep 600',
-        'sh',
-        process.execPath,
-        '--import',
-        'tsx',
-        program,
-      ]),
+      talkTo('sh', ['-c', '"$@" & exec sleep 600', 'sh', process.execPath, program]),
     );
     const pid = Number(described.split(':')[1]);
     process.kill(pid, 'SIGKILL');
@@ -185,15 +177,7 @@ describe.skipIf(noNamespaces !== undefined)(
 
     test('a process that sees the /proc of another namespace says of none that it is dead', async () => {
       const { talker, described } = await start(() =>
-        talkTo('unshare', [
-          '--pid',
-          '--fork',
-          '--kill-child=KILL',
-          process.execPath,
-          '--import',
-          'tsx',
-          program,
-        ]),
+        talkTo('unshare', ['--pid', '--fork', '--kill-child=KILL', process.execPath, program]),
       );
       expect(described.split(':')[1]).toBe('1');
       expect(described.split(':')[5]).toBe('');
@@ -211,8 +195,6 @@ describe.skipIf(noNamespaces !== undefined)(
         'mount -t proc -o hidepid=2 proc /proc && exec "$@"',
         'sh',
         process.execPath,
-        '--import',
-        'tsx',
         program,
       ];
       const { talker } = await start(() => talkTo('unshare', hidden, { BECOME_USER: '54321' }));
