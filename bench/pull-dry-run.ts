@@ -7,7 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDatabase, uriOfDatabase } from '../scripts/database.mjs';
-import { formatFingerprint } from '../src/access/public-key.js';
+import { formatFingerprint } from '../src/util/public-key.js';
 import type { Run } from '../src/model/words.js';
 import { startHost, type TestHost } from '../test/harness/sshd.js';
 import { makeTree } from './make-tree.mjs';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatFingerprint } from '../../src/access/public-key.js';
+import { formatFingerprint } from '../../src/util/public-key.js';
 import { dir, type Machine } from '../../test/flow/site.js';
 import { startHost, type TestHost } from '../../test/harness/sshd.js';
 import { Arrivals } from '../arrivals.js';

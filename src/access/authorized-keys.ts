@@ -2,23 +2,9 @@ import { lstat, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import { withLock } from '../state-dir/file-lock.js';
-import { parsePublicKey } from './public-key.js';
 import { replaceFile } from '../state-dir/replace-file.js';
 
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
-
-/**
- * Formats the line of authorized_keys that lets a host log in. The key is parsed and encoded
- * anew, and the host id is the comment.
- * @param command forced command that sshd runs for every request of that host, without `"` and
- *   `\\`; undefined: the key gives a shell
- * @throws BAD_KEY
- */
-export function formatKeyLine(host: { id: string; publicKey: string }, command?: string): string {
-  const { line } = parsePublicKey(host.publicKey, `the key of host ${host.id}`);
-  const options = command === undefined ? 'restrict' : `restrict,command="${command}"`;
-  return `${options} ${line} ${host.id.replace(/[^\w.-]/g, '_')}`;
-}
 
 /**
  * Replaces the lines between the two marker comments of `owner` in an authorized_keys file. All

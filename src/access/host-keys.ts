@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import { parsePublicKey } from './public-key.js';
+import { findPublicKey } from '../util/public-key.js';
 
 const SCAN_SECONDS = 5;
 
@@ -55,26 +55,21 @@ async function readHostKeyFiles(folder: string): Promise<string[]> {
       .map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
   );
   return lines
-    .map(parseKeyLine)
+    .map((line) => findPublicKey(line)?.line)
     .filter((line) => line !== undefined)
     .sort();
 }
 
-/** Parses lines of `host type base64`, and comments that begin with `#`. */
+/**
+ * Parses lines of `host type base64`, and comments that begin with `#`. Keys of types that are not
+ * pinned (dsa, certificates) are left out.
+ */
 function parseScannedKeys(output: string): string[] {
   const keys = output
     .split('\n')
     .filter((line) => !line.startsWith('#'))
-    .map((line) => parseKeyLine(line.slice(line.indexOf(' ') + 1)));
+    .map((line) => findPublicKey(line.slice(line.indexOf(' ') + 1))?.line);
   return [...new Set(keys.filter((line) => line !== undefined))].sort();
-}
-
-function parseKeyLine(text: string): string | undefined {
-  try {
-    return parsePublicKey(text).line;
-  } catch {
-    return undefined; // A type that we do not pin (dsa, certificates), or an empty line.
-  }
 }
 
 function runKeyscan(args: readonly string[]): Promise<string> {

@@ -1,7 +1,8 @@
 import { getErrorMessage } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import type { Host } from '../model/words.js';
-import { formatKeyLine, removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
+import { removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
+import { formatKeyLine } from './format-key-line.js';
 import { closeGate, formatGateCommand, setGateHosts } from './gate.js';
 import { endConnections } from './open-connections.js';
 import type { HostState } from '../state-dir/state.js';

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import ssh2 from 'ssh2';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import { parsePublicKey, type PublicKey } from './public-key.js';
+import { parsePublicKey, type PublicKey } from '../util/public-key.js';
 
 /** The key pair with which this host logs in to others. */
 export interface KeyPair {
@@ -66,7 +66,7 @@ export async function findKeyPair(request: KeyRequest): Promise<KeyPair> {
 export async function readPublicKey(key: string, home = homedir()): Promise<PublicKey> {
   if (isLiteralKey(key)) return parsePublicKey(key, 'the literal key');
   const file = expandHome(key, home);
-  return parsePublicKey(await readKeyFile(file), file);
+  return parsePublicKey(await readKeyFile(file, 'SYNCMEDIA_KEY'), file);
 }
 
 /**
@@ -81,14 +81,14 @@ export async function checkPrivateKey(file: string, publicKey: PublicKey): Promi
     throw makeError(`does not exist: name it in SYNCMEDIA_IDENTITY, or ${describeKeyRemedy(file)}`);
   if ((there.mode & 0o077) !== 0)
     throw makeError(`can be read by others, so ssh refuses it: chmod 600 ${file}`);
-  const parsed = ssh2.utils.parseKey(await readKeyFile(file));
+  const parsed = ssh2.utils.parseKey(await readKeyFile(file, 'SYNCMEDIA_IDENTITY'));
   if (parsed instanceof Error) {
     const locked = /passphrase|encrypted/i.test(parsed.message);
     throw makeError(
       locked
         ? `needs a passphrase, and nobody is there to type it: ` +
             `${describeKeyRemedy('~/.ssh/syncmedia')} ` +
-            `and give ~/.ssh/syncmedia.pub`
+            `and name ~/.ssh/syncmedia.pub in SYNCMEDIA_KEY`
         : `cannot be used (${parsed.message})`,
     );
   }
@@ -141,7 +141,11 @@ async function findPrivateKey(
   );
 }
 
-async function readKeyFile(file: string): Promise<string> {
+/** @param variable the environment variable that names another file of this kind */
+async function readKeyFile(
+  file: string,
+  variable: 'SYNCMEDIA_KEY' | 'SYNCMEDIA_IDENTITY',
+): Promise<string> {
   try {
     const handle = await open(file, 'r');
     try {
@@ -159,8 +163,7 @@ async function readKeyFile(file: string): Promise<string> {
     throw new SyncMediaError(
       'BAD_KEY',
       `the key ${file} cannot be read (${getErrorMessage(error)}): name another in ` +
-        `SYNCMEDIA_KEY, or ` +
-        `${describeKeyRemedy(file.replace(/\.pub$/, ''))}`,
+        `${variable}, or ${describeKeyRemedy(file.replace(/\.pub$/, ''))}`,
       { cause: error },
     );
   }

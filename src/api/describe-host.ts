@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { formatTrusted } from '../decisions/trusted.js';
 import type { Host } from '../model/words.js';
+import { findPublicKey, formatFingerprint, type PublicKey } from '../util/public-key.js';
 
 /** A key in the form that people compare. */
 export interface KeyDescription {
@@ -43,10 +44,6 @@ export interface HostDescription extends Pick<
   readonly digest: string;
 }
 
-/** Only a complete public key line matches, so a private key in a row is never shown. */
-const publicKeyPattern =
-  /^((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]+)) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/;
-
 export function describeHost(host: Host): HostDescription {
   const {
     id,
@@ -65,7 +62,7 @@ export function describeHost(host: Host): HostDescription {
     createdAt,
     updatedAt,
   } = host;
-  const own = publicKeyPattern.exec(host.publicKey.trim());
+  const own = findPublicKey(host.publicKey);
   return {
     id,
     hostname,
@@ -82,9 +79,12 @@ export function describeHost(host: Host): HostDescription {
     ...(software && { software }),
     createdAt,
     updatedAt,
-    publicKey: own ? `${own[1] ?? ''} ${own[2] ?? ''}` : null,
-    key: describeKey(host.publicKey) ?? null,
-    hostKeys: host.hostKeys.flatMap((line) => describeKey(line) ?? []),
+    publicKey: own?.line ?? null,
+    key: own ? describeKey(own) : null,
+    hostKeys: host.hostKeys.flatMap((line) => {
+      const key = findPublicKey(line);
+      return key ? [describeKey(key)] : [];
+    }),
     ...(host.unsealed && { unsealed: true as const }),
     digest: digestHost(host),
   };
@@ -100,16 +100,6 @@ export function digestHost(host: Host): string {
     .digest('hex');
 }
 
-/**
- * Describes a public key line; undefined if the text is none. The fingerprint is formatted as
- * `ssh-keygen -l` does: `SHA256:…`.
- */
-function describeKey(line: string): KeyDescription | undefined {
-  const [, type, blob] = publicKeyPattern.exec(line.trim()) ?? [];
-  if (type === undefined || blob === undefined) return undefined;
-  const digest = createHash('sha256')
-    .update(Buffer.from(blob, 'base64'))
-    .digest('base64')
-    .replace(/=+$/, '');
-  return { type, fingerprint: `SHA256:${digest}` };
+function describeKey(key: PublicKey): KeyDescription {
+  return { type: key.type, fingerprint: formatFingerprint(key) };
 }

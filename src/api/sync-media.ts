@@ -143,7 +143,10 @@ export interface HostStatus {
   /** The newest delivery from any origin, and the current failures by origin. */
   deliveredAt?: Date;
   failures: { origin: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
-  /** The process that leads this host, according to its lease. */
+  /**
+   * The process that leads this host, according to its lease. Missing if there is none, or it is
+   * known to have ended.
+   */
   lease?: { leader: string };
   /** Failures that stop this host, or one of its sync dirs, until a person acts. */
   halted: Host['halted'];

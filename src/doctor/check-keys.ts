@@ -1,7 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { checkGate, readGateDirs } from '../access/gate.js';
 import { checkPrivateKey } from '../access/own-key.js';
-import { parsePublicKey } from '../access/public-key.js';
+import { parsePublicKey } from '../util/public-key.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 import type { HostState } from '../state-dir/state.js';
 import type { DoctorCheck } from '../api/sync-media.js';

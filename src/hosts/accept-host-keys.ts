@@ -5,7 +5,7 @@ import type { Host } from '../model/words.js';
 import type { HostsDeps } from './deps.js';
 import { scanHostKeys } from '../access/host-keys.js';
 import { updateHost } from './host-rows.js';
-import { formatFingerprint } from '../access/public-key.js';
+import { findPublicKey, formatFingerprint } from '../util/public-key.js';
 
 /**
  * Reads the fingerprints that are pinned for a host, and those that its address presents now.
@@ -64,11 +64,8 @@ type PinnedAddress = Pick<Host, 'url' | 'sshPort' | 'username' | 'hostKeys'>;
 /** A row may hold malformed keys, so a key that cannot be parsed must not throw here. */
 function listPinnedFingerprints({ hostKeys }: PinnedAddress): string[] {
   return hostKeys.map((line) => {
-    try {
-      return formatFingerprint(line);
-    } catch {
-      return 'a malformed key';
-    }
+    const key = findPublicKey(line);
+    return key ? formatFingerprint(key) : 'a malformed key';
   });
 }
 

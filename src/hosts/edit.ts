@@ -7,7 +7,7 @@ import type { Host } from '../model/words.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { updateHost, type HostUpdate } from './host-rows.js';
 import { initHost } from './init.js';
-import { parsePublicKey } from '../access/public-key.js';
+import { parsePublicKey } from '../util/public-key.js';
 import { limitRemoteChange } from './remote-limits.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { readState } from '../state-dir/state.js';

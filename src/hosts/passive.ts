@@ -10,7 +10,7 @@ import { scanHostKeys } from '../access/host-keys.js';
 import { ensureHostIndexes } from './host-model.js';
 import { insertHost, listHosts, pickHostCollection } from './host-rows.js';
 import { readPublicKey } from '../access/own-key.js';
-import { formatFingerprint, parsePublicKey } from '../access/public-key.js';
+import { formatFingerprint, parsePublicKey } from '../util/public-key.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { listPassiveDirs } from './own-dirs.js';
 import { readState } from '../state-dir/state.js';

@@ -38,7 +38,7 @@ interface CopiesWaiter extends Required<Omit<CopiesRequest, 'paths' | 'absent'>>
   fail(error: unknown): void;
 }
 
-/** The most paths of all waits together; no more are waited for. */
+/** The most paths of all waits together, absent ones included; no more are waited for. */
 const pathLimit = 20_000;
 /**
  * How often the database is queried. The first query comes soon, because a delivery takes a few
@@ -75,7 +75,6 @@ export class CopiesWatch {
   private timer: NodeJS.Timeout | undefined;
   private checking: Promise<void> | undefined;
   private pauseMs = firstMs;
-  private paths = 0;
   private readonly unsubscribe: () => void;
   private closed = false;
 
@@ -95,10 +94,9 @@ export class CopiesWatch {
       if (unkept.length > 0) throw new CopiesTimeout(unkept, 0);
       return [];
     }
-    if (this.paths + request.paths.length > pathLimit) {
+    if (this.countPaths() + request.paths.length + absent.length > pathLimit) {
       throw this.makeTimeout({ ...request, timeoutMs: 0 });
     }
-    this.paths += request.paths.length;
     let last: NodeJS.Timeout | undefined;
     try {
       return await new Promise<FileCopies[]>((resolve, reject) => {
@@ -122,7 +120,6 @@ export class CopiesWatch {
       });
     } finally {
       clearTimeout(last);
-      this.paths -= request.paths.length;
     }
   }
 
@@ -134,6 +131,12 @@ export class CopiesWatch {
       waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
     this.waiters.clear();
     await this.checking;
+  }
+
+  private countPaths(): number {
+    let count = 0;
+    for (const { paths, absent } of this.waiters) count += paths.length + absent.length;
+    return count;
   }
 
   /** Nothing is known about these files except that somebody waited for them. */

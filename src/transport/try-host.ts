@@ -165,8 +165,8 @@ function findRemedy(error: unknown, host: Host, authorizedKeysFile: string): str
       return 'run `syncmedia init` on that host again, if it is that host which answers there';
     case 'BAD_KEY':
       return (
-        'make a key without a passphrase with `ssh-keygen -t ed25519`, and name it in ' +
-        'SYNCMEDIA_KEY'
+        'make a key pair without a passphrase by `syncmedia init --generate`, or name another ' +
+        'private key in SYNCMEDIA_IDENTITY'
       );
     case 'NO_SFTP':
       return `add "Subsystem sftp internal-sftp" to the sshd_config at ${at}`;

@@ -3,11 +3,8 @@ import { chmod, link, mkdir, readdir, readFile, stat, symlink, writeFile } from 
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  formatKeyLine,
-  removeManagedBlock,
-  writeManagedBlock,
-} from '../../src/access/authorized-keys.js';
+import { removeManagedBlock, writeManagedBlock } from '../../src/access/authorized-keys.js';
+import { formatKeyLine } from '../../src/access/format-key-line.js';
 import { compileProgram } from '../harness/compile.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 

@@ -82,6 +82,14 @@ describe('findKey', () => {
     await expect(find(join(dir.path, 'ed.pub'), join(dir.path, 'ed.pub'))).rejects.toThrow(
       refused('can be read by others'),
     );
+    // The remedy names the variable for this half of the pair.
+    await mkdir(join(home, '.ssh/unreadable'));
+    await expect(find(join(home, '.ssh/unreadable'))).rejects.toThrow(
+      refused('name another in SYNCMEDIA_KEY'),
+    );
+    await expect(find(join(dir.path, 'ed.pub'), join(home, '.ssh/none'))).rejects.toThrow(
+      refused('does not exist: name it in SYNCMEDIA_IDENTITY'),
+    );
     await install('ed', 'open');
     await chmod(join(home, '.ssh/open'), 0o640);
     await expect(find(join(home, '.ssh/open.pub'))).rejects.toThrow(refused('chmod 600'));

@@ -119,7 +119,7 @@ describe('a passive host', () => {
       await passive.trust((await one.app.sync.hosts.show('two')).publicKey);
       await passive.trust((await one.app.sync.hosts.show('three')).publicKey);
       await mkdir(join(passive.root, dir), { recursive: true });
-      const { formatFingerprint: fingerprint } = await import('../../src/access/public-key.js');
+      const { formatFingerprint: fingerprint } = await import('../../src/util/public-key.js');
       await one.app.sync.hosts.add({
         hostname: 'backup',
         url: '127.0.0.1',

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { formatKeyLine } from '../../src/access/authorized-keys.js';
+import { formatKeyLine } from '../../src/access/format-key-line.js';
 import { checkGate, formatGateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
 import { getErrorMessage } from '../../src/model/errors.js';
 import type { Path } from '../../src/model/words.js';

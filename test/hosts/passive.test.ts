@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { getHostCollection } from '../../src/hosts/host-model.js';
 import { addPassiveHost } from '../../src/hosts/passive.js';
-import { formatFingerprint } from '../../src/access/public-key.js';
+import { formatFingerprint } from '../../src/util/public-key.js';
 import type { PassiveHostRegistration } from '../../src/api/sync-media.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';

@@ -1,9 +1,9 @@
-import { nameProcess } from '../../state-dir/process-identity.js';
 import type { HostStatus, Status } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import type { Host } from '../../model/words.js';
+import { findLeader } from './find-leader.js';
 
 const blockedLimit = 20,
   missingLimit = 100,
@@ -66,6 +66,7 @@ async function describeHostStatus(
   );
   const blocked = await ledger.listEntries({ blocked: host.id }, blockedLimit);
   const pendingSince = await ledger.findOldestPending({ pending: host.id });
+  const leader = await findLeader(host);
   return {
     id: host.id,
     hostname: host.hostname,
@@ -104,7 +105,7 @@ async function describeHostStatus(
       ? { unsyncable: host.unsyncable }
       : {}),
     ...(host.unreadable ? { unreadable: host.unreadable } : {}),
-    ...(host.lease ? { lease: { leader: nameProcess(host.lease.leader) } } : {}),
+    ...(leader === undefined ? {} : { lease: { leader } }),
     ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
     ...(host.unnamed ? { unnamed: host.unnamed } : {}),

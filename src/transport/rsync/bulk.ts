@@ -41,7 +41,7 @@ export async function* transferFiles(
   if (files.length === 0) return;
   const rsyncTarget = await findRsyncTarget();
   const largeFrom = options.largeFileFrom ?? LARGE_FROM;
-  const isLarge = ({ info }: ReadyTransfer): boolean => info.size > largeFrom;
+  const isLarge = ({ info }: ReadyTransfer): boolean => info.size >= largeFrom;
   // The bandwidth limit counts for each call. Small files are sent by SFTP over several channels,
   // so sending needs no parallel calls.
   const atOnce =

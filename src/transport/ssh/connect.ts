@@ -3,7 +3,8 @@ import { connect as openSocket, type Socket } from 'node:net';
 import { Client, type ServerHostKeyAlgorithm } from 'ssh2';
 import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import { formatAddress, validateAddress, type SshAddress } from './address.js';
-import { listHostKeyAlgorithms, computeFingerprint, parsePinnedKeys } from './host-key.js';
+import { formatFingerprint } from '../../util/public-key.js';
+import { listHostKeyAlgorithms, parsePinnedKeys } from './host-key.js';
 
 export interface LoginSettings {
   readonly identityFile: string;
@@ -81,7 +82,7 @@ export async function logIn(
     throw toLoginError(
       error,
       address,
-      pinnedKeys.map(({ blob }) => computeFingerprint(blob)),
+      pinnedKeys.map((key) => formatFingerprint(key)),
       shown,
     );
   } finally {
@@ -107,7 +108,9 @@ function toLoginError(
   ): SyncMediaError => new SyncMediaError(code, text, { cause: error });
   if (message.includes('verification failed')) {
     const other =
-      shown === undefined ? 'another host key' : `the host key ${computeFingerprint(shown)}`;
+      shown === undefined
+        ? 'another host key'
+        : `the host key ${formatFingerprint({ blob: shown })}`;
     return fail(
       'HOST_KEY_MISMATCH',
       `${name} shows ${other}; pinned is ${pinned.join(' or ')}. If its sshd got new keys, run ` +
@@ -151,7 +154,7 @@ async function readPrivateKey(identityFile: string): Promise<Buffer> {
       'BAD_KEY',
       `The private key ${identityFile} cannot be read: ${getErrorMessage(error)}. Give its ` +
         `place in ` +
-        `SYNCMEDIA_IDENTITY, or make one with \`ssh-keygen -t ed25519\`.`,
+        `SYNCMEDIA_IDENTITY, or make a key pair by \`syncmedia init --generate\`.`,
       { cause: error },
     );
   }

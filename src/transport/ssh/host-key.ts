@@ -1,12 +1,6 @@
-import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../../model/errors.js';
+import { findPublicKey, type PublicKey } from '../../util/public-key.js';
 import { formatAddress, type SshAddress } from './address.js';
-
-/** A pinned key of a host's sshd. */
-export interface PinnedKey {
-  readonly type: string;
-  readonly blob: Buffer;
-}
 
 const algorithmsByType: Readonly<Record<string, readonly string[]>> = {
   'ssh-ed25519': ['ssh-ed25519'],
@@ -18,17 +12,12 @@ const algorithmsByType: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Parses the pinned keys of a host. Skips keys of unknown types.
+ * Parses the pinned keys of a host. Skips malformed keys and those of unknown types.
  *
  * @throws HOST_KEY_MISMATCH if no key is left: a host is not trusted at first sight
  */
-export function parsePinnedKeys(address: SshAddress): PinnedKey[] {
-  const pinnedKeys: PinnedKey[] = [];
-  for (const line of address.hostKeys) {
-    const [type = '', base64 = ''] = line.trim().split(/\s+/);
-    if (!Object.hasOwn(algorithmsByType, type) || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) continue;
-    pinnedKeys.push({ type, blob: Buffer.from(base64, 'base64') });
-  }
+export function parsePinnedKeys(address: SshAddress): PublicKey[] {
+  const pinnedKeys = address.hostKeys.flatMap((line) => findPublicKey(line) ?? []);
   if (pinnedKeys.length > 0) return pinnedKeys;
   throw new SyncMediaError(
     'HOST_KEY_MISMATCH',
@@ -39,11 +28,6 @@ export function parsePinnedKeys(address: SshAddress): PinnedKey[] {
 }
 
 /** Lists the host key algorithms that can prove one of the pinned keys. */
-export function listHostKeyAlgorithms(pinnedKeys: readonly PinnedKey[]): string[] {
+export function listHostKeyAlgorithms(pinnedKeys: readonly PublicKey[]): string[] {
   return [...new Set(pinnedKeys.flatMap(({ type }) => algorithmsByType[type] ?? []))];
-}
-
-/** Computes the fingerprint `SHA256:…`, as `ssh-keygen -l` shows it. */
-export function computeFingerprint(blob: Buffer): string {
-  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }

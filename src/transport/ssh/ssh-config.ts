@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SyncMediaError } from '../../model/errors.js';
+import { replaceFile } from '../../state-dir/replace-file.js';
 import { validateAddress, type SshAddress } from './address.js';
 import { listHostKeyAlgorithms, parsePinnedKeys } from './host-key.js';
 
@@ -155,7 +156,7 @@ async function hashIdentity(identityFile: string): Promise<string> {
     throw new SyncMediaError(
       'BAD_KEY',
       `The private key ${identityFile} cannot be read: give its place in SYNCMEDIA_IDENTITY, or ` +
-        `make one with \`ssh-keygen -t ed25519\`.`,
+        `make a key pair by \`syncmedia init --generate\`.`,
       { cause: error },
     );
   }
@@ -164,12 +165,9 @@ async function hashIdentity(identityFile: string): Promise<string> {
 /** Replaces a file atomically, if its content differs. */
 async function replaceConfigFile(path: string, content: string): Promise<void> {
   if ((await readFile(path, 'utf8').catch(() => undefined)) === content) return;
-  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    await writeFile(unfinished, content, { mode: 0o600, flag: 'wx' });
-    await rename(unfinished, path);
+    await replaceFile(path, content, 0o600);
   } catch (error) {
-    await rm(unfinished, { force: true });
     throw new SyncMediaError(
       'BAD_STATE',
       `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}.`,

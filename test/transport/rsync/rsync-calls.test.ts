@@ -170,6 +170,30 @@ describe('rsync calls', () => {
     ]);
   });
 
+  test('a file of exactly the size that counts as large is transferred alone', async () => {
+    const { backend, host, here, calls } = await open(
+      {},
+      { smallFileLimit: 0, largeFileFrom: 1_000 },
+    );
+    const sizes = new Map([
+      ['a.jpg', 999],
+      ['b.jpg', 1_000],
+      ['c.jpg', 10],
+    ]);
+    const changes = await make(here, [...sizes.keys()], (name) =>
+      Buffer.alloc(sizes.get(name.slice(name.lastIndexOf('/') + 1)) ?? 0),
+    );
+    expect(Object.values(await results(backend.send(host, changes, never)))).toEqual([
+      'delivered',
+      'delivered',
+      'delivered',
+    ]);
+    expect(calls.map(({ kind, files }) => [kind, files])).toEqual([
+      ['transfer', 2],
+      ['transfer', 1],
+    ]);
+  });
+
   test('an interrupted large file goes on from where it was, and leaves nothing behind', async () => {
     const { backend, host, here, rootThere } = await open(
       {},

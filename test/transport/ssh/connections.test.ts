@@ -3,7 +3,8 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SshConnections, type ConnectionSettings } from '../../../src/transport/ssh/connections.js';
-import { computeFingerprint, parsePinnedKeys } from '../../../src/transport/ssh/host-key.js';
+import { parsePinnedKeys } from '../../../src/transport/ssh/host-key.js';
+import { formatFingerprint } from '../../../src/util/public-key.js';
 import { until } from '../../harness/wait.js';
 import { makeKey, makeLogin, type Login } from './login.js';
 
@@ -120,9 +121,9 @@ describe('a login that fails', () => {
 
   test('another host key: both fingerprints are told', async () => {
     const other = await makeKey(join(login.dir, 'pinned'));
-    const [shown] = parsePinnedKeys(login.address).map(({ blob }) => computeFingerprint(blob));
-    const [pinned] = parsePinnedKeys({ ...login.address, hostKeys: [other] }).map(({ blob }) =>
-      computeFingerprint(blob),
+    const [shown] = parsePinnedKeys(login.address).map((key) => formatFingerprint(key));
+    const [pinned] = parsePinnedKeys({ ...login.address, hostKeys: [other] }).map((key) =>
+      formatFingerprint(key),
     );
     const failure = await tried({ ...login.address, hostKeys: [other] }).catch(
       (error: unknown) => error,

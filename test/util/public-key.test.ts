@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatFingerprint, parsePublicKey } from '../../src/access/public-key.js';
+import { formatFingerprint, parsePublicKey } from '../../src/util/public-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -105,18 +105,18 @@ describe('parsePublicKey', () => {
     [
       'another type inside',
       () => `ssh-ed25519 ${blobOf('ssh-rsa', Buffer.alloc(32))}`,
-      'holds another type',
+      'no complete ssh-ed25519 key',
     ],
     [
       'a short ed25519 key',
       () => `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(31))}`,
-      '32 bytes',
+      'no complete ssh-ed25519 key',
     ],
     [
       'bytes after the end',
       () =>
         `ssh-ed25519 ${blobOf('ssh-ed25519', Buffer.alloc(32), Buffer.alloc(8), Buffer.alloc(1))}`,
-      'after its end',
+      'something after it',
     ],
     [
       'a cut one',
@@ -124,7 +124,7 @@ describe('parsePublicKey', () => {
         `ssh-ed25519 ${Buffer.from(blobOf('ssh-ed25519', Buffer.alloc(32)), 'base64')
           .subarray(0, 40)
           .toString('base64')}`,
-      'cut off',
+      'no complete ssh-ed25519 key',
     ],
     [
       'a short rsa key',
@@ -132,9 +132,24 @@ describe('parsePublicKey', () => {
       '512 bits',
     ],
     [
+      'an rsa key without numbers',
+      () => `ssh-rsa ${blobOf('ssh-rsa', '', '')}`,
+      'no valid ssh-rsa key',
+    ],
+    [
+      'an rsa key with an exponent of 40 bytes',
+      () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.alloc(40, 1), Buffer.alloc(129, 3))}`,
+      'exponent that nobody uses',
+    ],
+    [
+      'a point that is on no curve',
+      () => `ecdsa-sha2-nistp256 ${blobOf('ecdsa-sha2-nistp256', 'nistp256', Buffer.alloc(65, 4))}`,
+      'no valid ecdsa-sha2-nistp256 key',
+    ],
+    [
       'a point of another curve',
       () => `ecdsa-sha2-nistp256 ${blobOf('ecdsa-sha2-nistp256', 'nistp384', Buffer.alloc(65, 4))}`,
-      'no point on nistp256',
+      'no complete ecdsa-sha2-nistp256 key',
     ],
   ])('refuses %s', (_, text, what) => {
     expect(() => parsePublicKey(text())).toThrow(refused(what));
