@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 import type { Schema } from 'mongoose';
-import type { AdminOptions } from './admin/create-admin.js';
+import type { AdminOptions } from './admin/admin-options.js';
 import { createSyncMedia as create, type SyncMediaInstance } from './instance/create.js';
-import type { ReadyLimits } from './api/sync-media.js';
+import type { ReadyLimits } from './config/ready-limits.js';
 import type { PluginOptions, SyncMediaOptions } from './config/config.js';
 import type { ServeOptions } from './serving/serve-options.js';
 
@@ -71,7 +71,7 @@ export function createSyncMedia(options?: SyncMediaOptions): SyncMediaInstance {
 }
 
 export { SyncMediaError, type ErrorCode } from './model/errors.js';
-export type { AdminOptions } from './admin/create-admin.js';
+export type { AdminOptions } from './admin/admin-options.js';
 export type { SyncMediaInstance } from './instance/create.js';
 export type { Events } from './model/events.js';
 export type {
@@ -88,15 +88,15 @@ export type {
   InitReport,
   NamedFiles,
   PassiveHostRegistration,
-  ReadyLimits,
   RunRequest,
   Status,
   SyncMedia,
   VerifyRequest,
-  WaitOptions,
 } from './api/sync-media.js';
 export type { Log } from './model/log.js';
 export type { PluginOptions, SyncMediaOptions } from './config/config.js';
+export type { ReadyLimits } from './config/ready-limits.js';
+export type { WaitOptions } from './config/wait-options.js';
 export type { Copies } from './decisions/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
 export type {

@@ -1,38 +1,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { refusalCodes } from '../src/admin/refusal.js';
 import { exitCodes } from '../src/cli/exit-codes.js';
-import { errorCodes } from '../src/model/errors.js';
-import { listVariables } from '../src/config/environment.js';
 
 const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-const readme = read('README.md'),
-  reference = read('docs/reference.md');
+const readme = read('README.md');
 
 /** The rows of the table below a heading of a page, by their first cell. */
 function tableBelow(page: string, heading: string): Record<string, string> {
   const section = page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  const rows = [
-    ...section.matchAll(/^\| (?:<a id="[\w-]+"><\/a>)?`?([^|`]+)`? +\| (.+) \|$/gm),
-  ].map(([, name = '', text = '']): [string, string] => [name.trim(), text.trim()]);
+  const rows = [...section.matchAll(/^\| `?([^|`]+)`? +\| (.+) \|$/gm)].map(
+    ([, name = '', text = '']): [string, string] => [name.trim(), text.trim()],
+  );
   return Object.fromEntries(rows.filter(([name]) => name !== 'code'));
 }
-
-test('the reference lists every error code, as the code has it', () => {
-  expect(tableBelow(reference, 'Errors')).toEqual({ ...errorCodes, ...refusalCodes });
-});
 
 test('the page of the commands lists every exit code', () => {
   const table = tableBelow(read('docs/commands/index.md'), 'Exit codes');
   expect(Object.fromEntries(Object.entries(table).filter(([name]) => /^\d+$/.test(name)))).toEqual(
     Object.fromEntries(Object.entries(exitCodes).map(([code, text]) => [code, text])),
   );
-});
-
-test('the reference names every environment variable', () => {
-  const section = reference.split('\n## Environment\n')[1]?.split('\n## ')[0] ?? '';
-  const missing = listVariables().filter((name) => !section.includes(`\`${name}\``));
-  expect(missing).toEqual([]);
 });
 
 test('the README, the pages about restarts and the example end the app in order', () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { errorCodes, type ErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
+import { errorCatalogue, type ErrorCode } from '../model/error-catalogue.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
 
@@ -79,7 +80,7 @@ export function createErrorAnswer(error: unknown, sent: unknown, log: Log): Erro
     return makeErrorAnswer(
       status,
       error.code,
-      `${errorCodes[error.code]} ${logWithReference(error, log)}`,
+      `${errorCatalogue[error.code].meaning} ${logWithReference(error, log)}`,
     );
   }
   return makeErrorAnswer(500, 'INTERNAL', `Something failed here. ${logWithReference(error, log)}`);

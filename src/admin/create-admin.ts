@@ -6,11 +6,10 @@ import {
   Router,
 } from 'express';
 import { answerHeaders } from './answer-headers.js';
-import { SyncMediaError } from '../model/errors.js';
 import type { SyncMedia } from '../api/sync-media.js';
-import { type Log, stderrLog } from '../model/log.js';
+import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 import { createErrorAnswer, type ErrorAnswer } from './answer-error.js';
-import { Authorizer, type Authorization } from './authorizer.js';
+import { Authorizer } from './authorizer.js';
 import { readBody } from './read-body.js';
 import { describeRequester } from './describe-requester.js';
 import { refuseCrossOrigin } from './refuse-cross-origin.js';
@@ -19,49 +18,15 @@ import type { AdminAnswer, AdminRoute } from './admin-route.js';
 import { routes } from './routes.js';
 
 /**
- * The options of `syncAdmin(options)`. Without `authorize` or a token the router refuses
- * everyone.
- */
-export interface AdminOptions {
-  /**
-   * Decides whether a request may use the router: only `true` and `'approve'` allow it. The
-   * router calls it if the request has no valid token. `'approve'` also allows the approval of
-   * pending hosts; for that the router calls it even if the token is valid.
-   */
-  authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
-  /**
-   * At least 32 characters, sent as Bearer token or as the password of Basic. Default:
-   * SYNCMEDIA_ADMIN_TOKEN.
-   */
-  token?: string | undefined;
-  /** Refuses every request that changes something. Default false. */
-  readOnly?: boolean | undefined;
-  /** Names the requester for the audit log. Default: the user name of Basic, as it was sent. */
-  nameOf?: ((request: Request) => string) | undefined;
-  /** The log. Default: one line for each message on stderr. */
-  log?: Log | undefined;
-}
-
-const knownAdminOptions = ['authorize', 'token', 'readOnly', 'nameOf', 'log'];
-
-/**
  * Creates the JSON router of an instance, to be mounted:
  * `app.use('/sync-admin', createAdmin(sync, options))`. It depends on nothing else that the app
  * mounts, and answers every request below its address itself.
  *
- * @throws SyncMediaError BAD_OPTION for an unknown option or a token that is too short
+ * @throws SyncMediaError BAD_OPTION for an unknown or malformed option, such as a token that is too short
  */
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
-  for (const name of Object.keys(options)) {
-    if (!knownAdminOptions.includes(name)) {
-      throw new SyncMediaError(
-        'BAD_OPTION',
-        `${name} is no option of the admin router; known are ${knownAdminOptions.join(', ')}`,
-      );
-    }
-  }
-  const log = options.log ?? stderrLog;
-  const authorizer = new Authorizer(options, log);
+  const { log, nameOf, readOnly, ...access } = resolveAdminOptions(options);
+  const authorizer = new Authorizer(access, log);
 
   const router = Router({ caseSensitive: true, strict: true, mergeParams: true });
   const allowed = new WeakMap<Request, Set<string>>();
@@ -86,14 +51,14 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
       return;
     }
     refuseCrossOrigin(request.headers);
-    if (options.readOnly === true)
+    if (readOnly)
       throw new Refusal(
         403,
         'FORBIDDEN',
         'This router is read-only; make changes on the command line.',
       );
     const body = await readBody(request, response);
-    const requester = sync.as(describeRequester(request, options.nameOf));
+    const requester = sync.as(describeRequester(request, nameOf));
     const given = { params, query: {}, body, requireApprover };
     sendAnswer(request, response, await route.handle(requester, given));
   }

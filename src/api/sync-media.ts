@@ -1,7 +1,8 @@
 import type { ClientSession, Schema } from 'mongoose';
 import type { Events } from '../model/events.js';
 import type { PluginOptions } from '../config/config.js';
-import type { Copies } from '../decisions/copies.js';
+import type { ReadyLimits } from '../config/ready-limits.js';
+import type { WaitOptions } from '../config/wait-options.js';
 import type { Failure, Host, HostId, Path, Run, SyncDir, UnreadableRow } from '../model/words.js';
 
 /**
@@ -216,15 +217,6 @@ export interface Status {
 /** A document of a plugged model, or the path of one file (root-relative or absolute). */
 export type NamedFiles = string | { readonly _id: unknown };
 
-export interface WaitOptions {
-  /**
-   * The number of hosts, including this one. Default `all`: every host that is to have the file.
-   */
-  copies?: Copies;
-  /** Milliseconds. Default 5,000. */
-  timeout?: number;
-}
-
 /** For each awaited file the hosts that hold it and those that lack it, by name. */
 export interface CopiesResult {
   files: {
@@ -280,14 +272,6 @@ export interface DocumentStatus {
   model?: string;
   id?: string;
   files: FileStatus[];
-}
-
-/** The largest backlog with which a host counts as ready for visitors. */
-export interface ReadyLimits {
-  /** Age of the oldest pending file, in seconds. Default 300. */
-  maxBehind?: number;
-  /** Number of pending files. Default 1,000. */
-  maxFiles?: number;
 }
 
 /**

@@ -26,8 +26,8 @@ export interface PluginOptions {
   conflict?: ConflictRule;
   /**
    * How many hosts must hold the files of a save before it resolves, this host included: a
-   * number, `majority` or `all` of the hosts that want them. Default: a save waits for no host.
-   * In a transaction nothing is awaited.
+   * number, `majority` or `all` of the hosts that want them. In a transaction nothing is awaited.
+   * Default: a save waits for no host.
    */
   copies?: Copies;
   /** Milliseconds that a save waits for copies. Default 5,000. */
@@ -51,7 +51,10 @@ export interface PluginOptions {
 export interface SyncMediaOptions {
   /** The Mongoose connection. Default: the one of the first plugged model that is compiled. */
   connection?: import('mongoose').Connection;
-  /** Default `SYNCMEDIA_STATE_DIR`, else `${XDG_STATE_HOME:-~/.local/state}/syncmedia`. */
+  /**
+   * The state folder: an absolute path. Default: `SYNCMEDIA_STATE_DIR`, else
+   * `${XDG_STATE_HOME:-~/.local/state}/syncmedia`.
+   */
   stateDir?: string;
   /** Prefix of this package's collections. Default `syncmedia_`. */
   collectionPrefix?: string;
@@ -60,9 +63,9 @@ export interface SyncMediaOptions {
    * `SYNCMEDIA_MODEL_SYNC` names.
    */
   modelSync?: Readonly<Record<string, PluginOptions>>;
-  /** Default: one line per message on stderr. */
+  /** Receives the messages. Default: one line per message on stderr. */
   log?: Log;
-  /** Used instead of `process.env`. */
+  /** The environment variables. Default: `process.env`. */
   environment?: Readonly<Record<string, string | undefined>>;
 }
 

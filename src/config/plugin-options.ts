@@ -1,47 +1,118 @@
-import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import { compileExclude } from '../replica/exclude.js';
+import * as v from 'valibot';
 import type { Copies } from '../decisions/copies.js';
-import type { ConflictRule, Path, SyncDir } from '../model/words.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { SyncDir } from '../model/words.js';
+import { compileExclude } from '../replica/exclude.js';
 import type { PluginOptions } from './config.js';
-import { describeValue } from './describe-value.js';
-import { describeUnknown } from './nearest.js';
-import { normaliseSyncDirs } from './sync-dir.js';
+import {
+  defineChoice,
+  isRecord,
+  type OptionDefinitions,
+  type OptionValues,
+  parseOptions,
+} from './option-definition.js';
+import { parseSyncDirs } from './sync-dir.js';
 
 export type PathsFunction = (document: Record<string, unknown>) => readonly string[];
 
+const text = v.pipe(v.string(), v.nonEmpty());
+const fieldName = v.pipe(
+  text,
+  v.check((name) => !name.split('.').includes('')),
+);
+
+/** How many hosts are waited for, and for how long: here and in `waitFor`. */
+export const copiesSchema = v.union([
+  v.pipe(v.number(), v.integer(), v.minValue(1)),
+  v.picklist(['majority', 'all']),
+]) satisfies v.GenericSchema<Copies>;
+export const copiesExpected = 'a number of hosts, "majority" or "all"';
+export const copiesTimeoutSchema = v.pipe(v.number(), v.gtValue(0), v.maxValue(600_000));
+export const copiesTimeoutExpected = 'milliseconds, up to 600000';
+
+/** The options of `schema.plugin(syncMedia, options)`. */
+export const pluginOptions = {
+  syncDirs: {
+    schema: v.pipe(
+      v.custom<PluginOptions['syncDirs']>((value) => value !== undefined),
+      v.transform((value) => parseSyncDirs(value)),
+    ),
+    description: "Directories of this model's files, relative to the root.",
+    expected: 'a directory below the root or an array of them',
+  },
+  exclude: {
+    schema: v.pipe(
+      v.optional(v.union([text, v.array(text)]), []),
+      v.transform(listStrings),
+      v.transform(checkExclude),
+    ),
+    description: 'rsync exclude patterns, relative to each sync dir.',
+    expected: 'an rsync exclude pattern or an array of them',
+  },
+  paths: {
+    schema: v.optional(
+      v.union([
+        v.custom<PathsFunction>((value) => typeof value === 'function'),
+        v.pipe(
+          v.union([fieldName, v.pipe(v.array(fieldName), v.nonEmpty())]),
+          v.transform(listStrings),
+        ),
+      ]),
+    ),
+    description:
+      'Where the document names its files: field names (dotted; arrays are walked), or a ' +
+      'function of the plain object that returns paths.',
+    expected: 'a field name like "photo" or "gallery.file", an array of them, or a function',
+    default:
+      'every string that names an existing file below a sync dir, in any form that apps store',
+  },
+  rescan: {
+    schema: v.pipe(
+      v.optional(
+        v.union([v.literal(false), v.pipe(v.number(), v.minValue(0), v.maxValue(86_400))]),
+        30,
+      ),
+      v.transform((seconds) => (seconds === false ? undefined : seconds)),
+    ),
+    description:
+      'Seconds after a save until its sync dirs are scanned for files that the app wrote beside ' +
+      'the named ones. `false` means never.',
+    expected: 'seconds from 0 to 86400, or false',
+  },
+  conflict: defineChoice(
+    ['newer', 'keep', 'overwrite'],
+    "Which file wins if the ledger does not know the other host's file.",
+  ),
+  onDelete: defineChoice(
+    ['keep', 'propagate'],
+    'Whether a file that no document names any more is also removed on the other hosts.',
+  ),
+  copies: {
+    schema: v.optional(copiesSchema),
+    description:
+      'How many hosts must hold the files of a save before it resolves, this host included: a ' +
+      'number, `majority` or `all` of the hosts that want them. In a transaction nothing is ' +
+      'awaited.',
+    expected: copiesExpected,
+    default: 'a save waits for no host',
+  },
+  copiesTimeout: {
+    schema: v.optional(copiesTimeoutSchema, 5_000),
+    description: 'Milliseconds that a save waits for copies.',
+    expected: copiesTimeoutExpected,
+  },
+  copiesTimeoutAction: defineChoice(
+    ['warn', 'error'],
+    'What happens after that time. The document is saved in either case: `warn` logs a warning, ' +
+      '`error` rejects with MEDIA_COPIES_TIMEOUT.',
+  ),
+} satisfies OptionDefinitions<PluginOptions>;
+
 /** Plugin options with every default filled in. */
-export interface ResolvedPluginOptions {
-  readonly syncDirs: readonly Path[];
-  readonly exclude: readonly string[];
-  /** Field names, or a function. Undefined means every string of the document. */
-  readonly paths: readonly string[] | PathsFunction | undefined;
-  /** Seconds. Undefined means never. */
-  readonly rescan: number | undefined;
-  readonly conflict: ConflictRule;
-  readonly onDelete: 'keep' | 'propagate';
-  /** Undefined means that a save waits for no host. */
-  readonly copies: Copies | undefined;
-  readonly copiesTimeoutMs: number;
-  readonly copiesTimeoutAction: 'warn' | 'error';
+export interface ResolvedPluginOptions extends OptionValues<typeof pluginOptions> {
   /** The sync dirs with their rules, as other hosts learn them. */
   declaredDirs(): SyncDir[];
 }
-
-const pluginOptionNames = [
-  'syncDirs',
-  'exclude',
-  'paths',
-  'rescan',
-  'conflict',
-  'onDelete',
-  'copies',
-  'copiesTimeout',
-  'copiesTimeoutAction',
-] as const satisfies readonly (keyof PluginOptions)[];
-
-const defaultRescanSeconds = 30;
-const defaultCopiesTimeout = 5_000;
-const longestCopiesTimeout = 600_000;
 
 /**
  * Validates plugin options. Errors name `where` the options come from (`schema.plugin(syncMedia,
@@ -55,158 +126,20 @@ export function resolvePluginOptions(options: PluginOptions, where: string): Res
       `${where}: options are missing; give at least { syncDirs: ['uploads/photos'] }.`,
     );
   }
-  const unknown = Object.keys(options).filter(
-    (name) => !(pluginOptionNames as readonly string[]).includes(name),
-  );
-  if (unknown.length > 0) {
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `${where}: unknown option ${describeUnknown(unknown, pluginOptionNames)}; known are ` +
-        `${pluginOptionNames.join(', ')}.`,
-    );
-  }
-  const { syncDirs: given }: { syncDirs?: unknown } = options;
-  if (given === undefined)
-    throw makeOptionError(
-      where,
-      'syncDirs',
-      given,
-      'a directory below the root or an array of them',
-    );
-  const syncDirs = normaliseSyncDirs(given, where);
-  const exclude = resolveStrings(
-    options.exclude ?? [],
-    where,
-    'exclude',
-    'an rsync exclude pattern or an array of them',
-  );
-  checkExclude(exclude, where);
-  const conflict = resolveChoice(
-    options.conflict,
-    ['newer', 'keep', 'overwrite'],
-    where,
-    'conflict',
-  );
-  const onDelete = resolveChoice(options.onDelete, ['keep', 'propagate'], where, 'onDelete');
+  const values = parseOptions(pluginOptions, options, where);
+  const { syncDirs, exclude, conflict, onDelete } = values;
   return {
-    ...resolveCopies(options, where),
-    syncDirs,
-    exclude,
-    paths: resolvePaths(options.paths, where),
-    rescan: resolveRescan(options.rescan, where),
-    conflict,
-    onDelete,
+    ...values,
     declaredDirs: () => syncDirs.map((path) => ({ path, exclude, conflict, onDelete })),
   };
 }
 
-function resolveCopies(
-  { copies, copiesTimeout = defaultCopiesTimeout, copiesTimeoutAction }: PluginOptions,
-  where: string,
-): Pick<ResolvedPluginOptions, 'copies' | 'copiesTimeoutMs' | 'copiesTimeoutAction'> {
-  return {
-    copies: copies === undefined ? undefined : checkCopies(copies, where),
-    copiesTimeoutMs: checkCopiesTimeout(copiesTimeout, where),
-    copiesTimeoutAction: resolveChoice(
-      copiesTimeoutAction,
-      ['warn', 'error'],
-      where,
-      'copiesTimeoutAction',
-    ),
-  };
+function listStrings(value: string | string[]): string[] {
+  return typeof value === 'string' ? [value] : value;
 }
 
 /** @throws BAD_OPTION */
-export function checkCopies(copies: unknown, where: string): Copies {
-  if (copies === 'all' || copies === 'majority') return copies;
-  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1)
-    throw makeOptionError(where, 'copies', copies, 'a number of hosts, "majority" or "all"');
-  return copies;
-}
-
-/**
- * Returns milliseconds.
- * @throws BAD_OPTION
- */
-export function checkCopiesTimeout(
-  timeout: unknown,
-  where: string,
-  name = 'copiesTimeout',
-): number {
-  if (typeof timeout === 'number' && timeout > 0 && timeout <= longestCopiesTimeout) return timeout;
-  throw makeOptionError(
-    where,
-    name,
-    timeout,
-    `milliseconds, up to ${String(longestCopiesTimeout)}`,
-  );
-}
-
-function checkExclude(exclude: readonly string[], where: string): void {
-  try {
-    compileExclude(exclude);
-  } catch (error) {
-    throw new SyncMediaError('BAD_OPTION', `${where}: ${getErrorMessage(error)}`, { cause: error });
-  }
-}
-
-function resolvePaths(paths: unknown, where: string): ResolvedPluginOptions['paths'] {
-  if (paths === undefined) return undefined;
-  if (typeof paths === 'function') return paths as PathsFunction;
-  const fields = resolveStrings(
-    paths,
-    where,
-    'paths',
-    'a field name, an array of them, or a function',
-  );
-  if (fields.length === 0 || fields.some((field) => field.split('.').includes(''))) {
-    throw makeOptionError(where, 'paths', paths, 'field names like "photo" or "gallery.file"');
-  }
-  return fields;
-}
-
-function resolveRescan(rescan: unknown, where: string): number | undefined {
-  if (rescan === false) return undefined;
-  if (rescan === undefined) return defaultRescanSeconds;
-  if (typeof rescan !== 'number' || !(rescan >= 0 && rescan <= 86_400))
-    throw makeOptionError(where, 'rescan', rescan, 'seconds from 0 to 86400, or false');
-  return rescan;
-}
-
-function resolveStrings(value: unknown, where: string, name: string, expected: string): string[] {
-  const values: unknown[] = Array.isArray(value) ? value : [value];
-  return values.map((one) => {
-    if (typeof one !== 'string' || one === '') throw makeOptionError(where, name, value, expected);
-    return one;
-  });
-}
-
-/** The first choice is the default. */
-function resolveChoice<T extends string>(
-  value: unknown,
-  choices: readonly [T, ...T[]],
-  where: string,
-  name: string,
-): T {
-  if (value === undefined) return choices[0];
-  const chosen = choices.find((choice) => choice === value);
-  if (chosen === undefined)
-    throw makeOptionError(where, name, value, choices.map((choice) => `"${choice}"`).join(' or '));
-  return chosen;
-}
-
-function makeOptionError(
-  where: string,
-  name: string,
-  value: unknown,
-  expected: string,
-): SyncMediaError {
-  return new SyncMediaError(
-    'BAD_OPTION',
-    `${where}: ${name} is ${describeValue(value)}; expected ${expected}.`,
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function checkExclude(patterns: string[]): string[] {
+  compileExclude(patterns);
+  return patterns;
 }

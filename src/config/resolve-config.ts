@@ -1,21 +1,12 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, normalize } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
-import { stderrLog, type Log } from '../model/log.js';
 import type { Config, SyncMediaOptions } from './config.js';
-import { describeValue } from './describe-value.js';
-import { type Environment, listVariables, readEnvironment } from './environment.js';
+import { type Environment, fillDefaults, listVariables, readEnvironment } from './environment.js';
+import { instanceOptions } from './instance-options.js';
 import { loadModelSync, type ModelSync, resolveModelSync } from './model-sync.js';
 import { describeUnknown } from './nearest.js';
-
-const instanceOptionNames = [
-  'connection',
-  'stateDir',
-  'collectionPrefix',
-  'modelSync',
-  'log',
-  'environment',
-] as const satisfies readonly (keyof SyncMediaOptions)[];
+import { parseOptions } from './option-definition.js';
 
 /**
  * The limit for the path of a Unix socket on Linux is 107 bytes, on macOS 103. Node silently
@@ -24,36 +15,38 @@ const instanceOptionNames = [
 const socketPathLimit = 103;
 const socketName = 'leader.sock';
 
-const defaultTimeoutSeconds = 30;
-
 /**
  * Combines options and environment into one configuration. An option wins over its variable.
  * Warns once about unknown SYNCMEDIA_ variables. Throws BAD_OPTION, BAD_ENVIRONMENT,
  * BAD_SYNC_DIR, and BAD_STATE if the path of the socket in the state folder would be too long.
  */
 export function resolveConfig(options: SyncMediaOptions = {}): Config {
-  refuseUnknown(options);
-  const log = resolveLog(options.log);
-  const variables = options.environment ?? process.env;
+  const { log, collectionPrefix, ...given } = parseOptions(
+    instanceOptions,
+    options,
+    'createSyncMedia',
+  );
+  const variables = given.environment ?? process.env;
   const home = variables['HOME'] || homedir();
-  const { environment, unknown } = readEnvironment(variables, home);
+  const { environment: set, unknown } = readEnvironment(variables, home);
+  const environment = fillDefaults(set);
   if (unknown.length > 0)
     log.warn(
       `unknown environment variables are ignored: ${describeUnknown(unknown, listVariables())}`,
     );
   return {
     stateDir: resolveStateDir(
-      options.stateDir ?? environment.SYNCMEDIA_STATE_DIR,
+      given.stateDir ?? environment.SYNCMEDIA_STATE_DIR,
       variables['XDG_STATE_HOME'],
       home,
     ),
-    collectionPrefix: resolvePrefix(options.collectionPrefix),
-    modelSync: chooseModelSync(options.modelSync, environment),
+    collectionPrefix,
+    modelSync: chooseModelSync(given.modelSync, environment),
     log,
-    timeoutMs: (environment.SYNCMEDIA_TIMEOUT ?? defaultTimeoutSeconds) * 1000,
-    backend: environment.SYNCMEDIA_BACKEND ?? 'rsync',
+    timeoutMs: environment.SYNCMEDIA_TIMEOUT * 1000,
+    backend: environment.SYNCMEDIA_BACKEND,
     bandwidthLimit: environment.SYNCMEDIA_BWLIMIT,
-    chmod: environment.SYNCMEDIA_CHMOD ?? 'F644',
+    chmod: environment.SYNCMEDIA_CHMOD,
     key: environment.SYNCMEDIA_KEY ?? environment.PATH_RSA,
     identityFile: environment.SYNCMEDIA_IDENTITY,
     authorizedKeysFile:
@@ -71,7 +64,7 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
     verifyCron: environment.SYNCMEDIA_VERIFY_CRON,
     reloadCommand: environment.SYNCMEDIA_RELOAD_COMMAND,
     adminToken: environment.SYNCMEDIA_ADMIN_TOKEN,
-    autoApprove: environment.SYNCMEDIA_AUTO_APPROVE ?? true,
+    autoApprove: environment.SYNCMEDIA_AUTO_APPROVE,
     ...resolveSecrets(environment),
     mongodbUri: environment.SYNCMEDIA_MONGODB_URI,
   };
@@ -88,49 +81,11 @@ function resolveSecrets({
   );
 }
 
-function refuseUnknown(options: unknown): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `createSyncMedia: options must be an object, not ${describeValue(options)}.`,
-    );
-  }
-  const unknown = Object.keys(options).filter(
-    (name) => !(instanceOptionNames as readonly string[]).includes(name),
-  );
-  if (unknown.length > 0) {
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `createSyncMedia: unknown option ${describeUnknown(unknown, instanceOptionNames)}; known are ` +
-        `${instanceOptionNames.join(', ')}.`,
-    );
-  }
-}
-
-function resolveLog(log: Log | undefined): Log {
-  if (log === undefined) return stderrLog;
-  for (const method of ['info', 'warn', 'error'] as const) {
-    if (typeof (log as Partial<Log>)[method] !== 'function') {
-      throw new SyncMediaError(
-        'BAD_OPTION',
-        `createSyncMedia: log has no method "${method}"; give a logger with info, warn and error.`,
-      );
-    }
-  }
-  return log;
-}
-
 function resolveStateDir(
   given: string | undefined,
   stateHome: string | undefined,
   home: string,
 ): string {
-  if (given !== undefined && (typeof given !== 'string' || !isAbsolute(given))) {
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `createSyncMedia: stateDir is ${describeValue(given)}; expected an absolute path.`,
-    );
-  }
   // By the XDG specification, a relative value is invalid and ignored.
   const base =
     stateHome !== undefined && isAbsolute(stateHome) ? stateHome : join(home, '.local', 'state');
@@ -145,18 +100,6 @@ function resolveStateDir(
     );
   }
   return dir;
-}
-
-function resolvePrefix(prefix: string | undefined): string {
-  if (prefix === undefined) return 'syncmedia_';
-  if (typeof prefix !== 'string' || !/^[A-Za-z_][\w-]{0,63}$/.test(prefix)) {
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `createSyncMedia: collectionPrefix is ${describeValue(prefix)}; expected letters, digits, ` +
-        `"_" and "-", at most 64.`,
-    );
-  }
-  return prefix;
 }
 
 function chooseModelSync(given: ModelSync | undefined, environment: Environment): ModelSync {

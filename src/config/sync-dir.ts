@@ -2,6 +2,7 @@ import { SyncMediaError } from '../model/errors.js';
 import { isSafePath } from '../replica/paths.js';
 import type { Path } from '../model/words.js';
 import { describeValue } from './describe-value.js';
+import { placeError } from './option-definition.js';
 
 /**
  * Normalises a sync dir for storage: relative to the root, without a leading `./` and trailing
@@ -9,10 +10,14 @@ import { describeValue } from './describe-value.js';
  * absolute, unsafe, or contains `.`, `..` or a backslash.
  */
 export function normaliseSyncDir(value: unknown, where: string): Path {
+  return placeError(where, () => parseSyncDir(value));
+}
+
+function parseSyncDir(value: unknown): Path {
   const refuse = (why: string): SyncMediaError =>
     new SyncMediaError(
       'BAD_SYNC_DIR',
-      `${where}: the sync dir ${describeValue(value)} ${why}; give a directory below the root, ` +
+      `the sync dir ${describeValue(value)} ${why}; give a directory below the root, ` +
         `like "uploads/photos".`,
     );
   if (typeof value !== 'string') throw refuse('is no string');
@@ -34,11 +39,16 @@ export function normaliseSyncDir(value: unknown, where: string): Path {
  * empty list.
  */
 export function normaliseSyncDirs(value: unknown, where: string): Path[] {
+  return placeError(where, () => parseSyncDirs(value));
+}
+
+/** As `normaliseSyncDirs`, for errors that name the place themselves. */
+export function parseSyncDirs(value: unknown): Path[] {
   const values: unknown[] = Array.isArray(value) ? value : [value];
   if (values.length === 0)
     throw new SyncMediaError(
       'BAD_SYNC_DIR',
-      `${where}: no sync dir is given; give at least one, like "uploads/photos".`,
+      'no sync dir is given; give at least one, like "uploads/photos".',
     );
-  return [...new Set(values.map((one) => normaliseSyncDir(one, where)))];
+  return [...new Set(values.map((one) => parseSyncDir(one)))];
 }

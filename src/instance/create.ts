@@ -1,6 +1,7 @@
 import mongoose, { type ClientSession, type Connection, type Schema } from 'mongoose';
 import type { RequestHandler } from 'express';
-import { createAdmin, type AdminOptions } from '../admin/create-admin.js';
+import type { AdminOptions } from '../admin/admin-options.js';
+import { createAdmin } from '../admin/create-admin.js';
 import { AppConnection } from '../database/app-connection.js';
 import { Audit, auditChanges } from './audit.js';
 import { applyModelSync } from '../capture/apply-model-sync.js';
@@ -23,12 +24,10 @@ import type {
   DoctorCheck,
   DocumentStatus,
   NamedFiles,
-  ReadyLimits,
   RunRequest,
   Status,
   SyncMedia,
   VerifyRequest,
-  WaitOptions,
 } from '../api/sync-media.js';
 import { createRecoverableActions, createRemovalActions } from './actions/recoverable.js';
 import { KnownDirs } from '../context/known-dirs.js';
@@ -49,7 +48,9 @@ import { RegisteredDatabase } from '../database/registered-database.js';
 import { toPathBelow, isSafePath } from '../replica/paths.js';
 import { Replica } from '../replica/replica.js';
 import { RunActions } from './actions/runs.js';
-import { resolveReadyLimits, Readiness } from '../serving/readiness.js';
+import { type ReadyLimits, resolveReadyLimits } from '../config/ready-limits.js';
+import type { WaitOptions } from '../config/wait-options.js';
+import { Readiness } from '../serving/readiness.js';
 import type { ServeOptions } from '../serving/serve-options.js';
 import { SetupWatch } from './setup-watch.js';
 import { MediaServer, type ServingContext } from '../serving/media-server.js';
@@ -299,7 +300,7 @@ class Instance implements SyncMediaInstance {
   waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> {
     return this.records.waitFor(named, options);
   }
-  isReady(limits: ReadyLimits = {}): Promise<boolean> {
+  isReady(limits?: ReadyLimits): Promise<boolean> {
     return this.readiness.isReady(resolveReadyLimits(limits));
   }
 
@@ -330,7 +331,7 @@ class Instance implements SyncMediaInstance {
     return this.serving.createHandler(dir, options);
   }
 
-  ready(limits: ReadyLimits = {}): RequestHandler {
+  ready(limits?: ReadyLimits): RequestHandler {
     const checked = resolveReadyLimits(limits);
     return createSyncReady(() => this.readiness.isReady(checked));
   }

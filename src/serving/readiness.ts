@@ -1,12 +1,10 @@
-import { SyncMediaError } from '../model/errors.js';
-import type { ReadyLimits } from '../api/sync-media.js';
+import type { ReadyLimits } from '../config/ready-limits.js';
 import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Tuning } from '../config/config.js';
 import type { HostContext } from '../context/host-context.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { Host, HostId } from '../model/words.js';
 
-const defaultReadyLimits = { maxBehind: 300, maxFiles: 1_000 };
 /**
  * The shortest interval between database queries, since the address is public. In milliseconds.
  */
@@ -18,19 +16,6 @@ interface HostBacklog {
   readonly ready: boolean;
   readonly pending: number;
   readonly behindMs: number;
-}
-
-/** @throws BAD_OPTION */
-export function resolveReadyLimits(limits: ReadyLimits): Required<ReadyLimits> {
-  for (const [name, value] of Object.entries(limits)) {
-    if (name in defaultReadyLimits && typeof value === 'number' && value >= 0) continue;
-    throw new SyncMediaError(
-      'BAD_OPTION',
-      `syncReady: ${name} is an unknown limit, or its value is no number from 0 up; known are ` +
-        `${Object.keys(defaultReadyLimits).join(', ')}`,
-    );
-  }
-  return { ...defaultReadyLimits, ...limits };
 }
 
 /** Checks how far this host is behind, at most once a second however many requests come. */

@@ -6,9 +6,14 @@ import express, { type Express, type Request } from 'express';
 import express4 from 'express4';
 import request from 'supertest';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createAdmin, type AdminOptions } from '../../src/admin/create-admin.js';
-import { refusalCodes } from '../../src/admin/refusal.js';
-import { errorCodes, SyncMediaError } from '../../src/model/errors.js';
+import type { AdminOptions } from '../../src/admin/admin-options.js';
+import { createAdmin } from '../../src/admin/create-admin.js';
+import {
+  errorCatalogue,
+  type ErrorCode,
+  refusalCatalogue,
+} from '../../src/model/error-catalogue.js';
+import { SyncMediaError } from '../../src/model/errors.js';
 import type { Log } from '../../src/model/log.js';
 import { fingerprint, publicKey, RecordingInstance } from './recording-instance.js';
 
@@ -623,11 +628,11 @@ describe('errors', () => {
   });
 
   test("every code has its status, and the router's own codes are none of them", async () => {
-    for (const code of Object.keys(errorCodes) as (keyof typeof errorCodes)[]) {
+    for (const code of Object.keys(errorCatalogue) as ErrorCode[]) {
       const answer = await get(new SyncMediaError(code, 'x'));
       expect(errorOf(answer).code).toBe(code);
       expect(answer.status).toBeGreaterThanOrEqual(400);
     }
-    expect(Object.keys(refusalCodes).filter((code) => code in errorCodes)).toEqual([]);
+    expect(Object.keys(refusalCatalogue).filter((code) => code in errorCatalogue)).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-import { errorCodes, SyncMediaError } from '../../src/model/errors.js';
+import { errorCatalogue } from '../../src/model/error-catalogue.js';
+import { SyncMediaError } from '../../src/model/errors.js';
 import type {
   AuditEntry,
   CopiesResult,
@@ -219,7 +220,7 @@ export class RecordingInstance implements SyncMedia {
   }
 
   plugin(): void {
-    throw new Error(errorCodes.CLOSED);
+    throw new Error(errorCatalogue.CLOSED.meaning);
   }
   open(): Promise<void> {
     return this.answer('open', [], undefined);

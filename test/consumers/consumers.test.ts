@@ -24,6 +24,7 @@ it('packs what is needed and nothing else', async () => {
     'dist/index.d.mts',
     'dist/cli/main.js',
     'gate/syncmedia-gate.py',
+    'docs/reference.md',
     'LICENSE',
   ]) {
     expect(files).toContain(`package/${name}`);
@@ -31,7 +32,7 @@ it('packs what is needed and nothing else', async () => {
   expect(
     files.filter(
       (name) =>
-        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
+        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|docs\/reference\.md$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
           name,
         ),
     ),

@@ -139,6 +139,8 @@ describe('readiness', () => {
     expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(
       expect.objectContaining({ code: 'BAD_OPTION' }),
     );
-    expect(() => one.app.sync.ready({ max: 1 } as never)).toThrow(/max is an unknown limit/);
+    expect(() => one.app.sync.ready({ max: 1 } as never)).toThrow(
+      'syncReady: unknown option "max"; known are maxBehind, maxFiles.',
+    );
   });
 });

@@ -4,19 +4,10 @@ import { toPlainObject } from '../../capture/plain-object.js';
 import { getStoredCollection } from '../../capture/stored-documents.js';
 import { CopiesWatch } from '../../replication/copies.js';
 import { hasErrorCode, getErrorMessage, SyncMediaError } from '../../model/errors.js';
-import type {
-  CopiesResult,
-  DocumentStatus,
-  FileStatus,
-  NamedFiles,
-  WaitOptions,
-} from '../../api/sync-media.js';
+import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles } from '../../api/sync-media.js';
 import type { KnownModels } from '../../context/known-models.js';
-import {
-  checkCopies,
-  checkCopiesTimeout,
-  type ResolvedPluginOptions,
-} from '../../config/plugin-options.js';
+import type { ResolvedPluginOptions } from '../../config/plugin-options.js';
+import { resolveWaitOptions, type WaitOptions } from '../../config/wait-options.js';
 import type { Log } from '../../model/log.js';
 import { isKnownPath, lookUpPaths, type PathLookup } from '../../context/look-up.js';
 import type { HostContext } from '../../context/host-context.js';
@@ -24,7 +15,6 @@ import { describeUnsynced } from '../setup-problems.js';
 import {
   findDeliveryObstacle,
   makeUnsyncedCopies,
-  type Copies,
   type FileCopies,
 } from '../../decisions/copies.js';
 import type { Capture, Host, HostId, Path, UnsyncedFile } from '../../model/words.js';
@@ -41,7 +31,6 @@ interface DocumentPaths {
   readonly paths: Path[];
   readonly unsynced: UnsyncedFile[];
 }
-const defaultTimeoutMs = 5_000;
 
 /** Reports the state of files that documents name, and waits for copies of them. */
 export class FileActions {
@@ -55,7 +44,7 @@ export class FileActions {
    */
   async waitForSaved(
     captures: readonly Capture[],
-    { copies, copiesTimeoutMs, copiesTimeoutAction }: ResolvedPluginOptions,
+    { copies, copiesTimeout, copiesTimeoutAction }: ResolvedPluginOptions,
     absent: readonly Path[],
     unkept: readonly Path[],
   ): Promise<void> {
@@ -71,7 +60,7 @@ export class FileActions {
         ),
         captures,
         copies,
-        timeoutMs: copiesTimeoutMs,
+        timeoutMs: copiesTimeout,
         expected: false,
       });
     } catch (error) {
@@ -85,12 +74,8 @@ export class FileActions {
     }
   }
 
-  async waitFor(
-    named: NamedFiles,
-    { copies = 'all', timeout = defaultTimeoutMs }: WaitOptions = {},
-  ): Promise<CopiesResult> {
-    const requested: Copies = checkCopies(copies, 'waitFor');
-    const timeoutMs = checkCopiesTimeout(timeout, 'waitFor', 'timeout');
+  async waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> {
+    const { copies, timeout } = resolveWaitOptions(options);
     const hostContext = await this.context.openHostContext();
     const { paths, unsynced } = await this.findPaths(named, hostContext);
     // An excluded file is waited for only if the caller names that file.
@@ -106,8 +91,8 @@ export class FileActions {
       paths,
       unkept,
       captures: captures.filter(({ host }) => mayFold.has(host)),
-      copies: requested,
-      timeoutMs,
+      copies,
+      timeoutMs: timeout,
       expected: typeof named === 'string',
     });
     return { files: files.map(describeCopies) };
