@@ -22,7 +22,8 @@ import { routes } from './routes.js';
  * `app.use('/sync-admin', createAdmin(sync, options))`. It depends on nothing else that the app
  * mounts, and answers every request below its address itself.
  *
- * @throws SyncMediaError BAD_OPTION for an unknown or malformed option, such as a token that is too short
+ * @throws SyncMediaError BAD_OPTION for an unknown or malformed option, such as a token that is
+ *   too short
  */
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
   const { log, nameOf, readOnly, ...access } = resolveAdminOptions(options);

@@ -1,24 +1,27 @@
 import type * as v from 'valibot';
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import type { AdminOptions } from '../../src/admin/admin-options.js';
-import { adminOptions, resolveAdminOptions } from '../../src/admin/admin-options.js';
-import type { PluginOptions, SyncMediaOptions } from '../../src/config/config.js';
-import { instanceOptions } from '../../src/config/instance-options.js';
-import { pluginOptions, resolvePluginOptions } from '../../src/config/plugin-options.js';
 import {
-  readyLimits,
+  type AdminOptions,
+  type adminOptions,
+  resolveAdminOptions,
+} from '../../src/admin/admin-options.js';
+import type { PluginOptions, SyncMediaOptions } from '../../src/config/config.js';
+import { type instanceOptions } from '../../src/config/instance-options.js';
+import { type pluginOptions, resolvePluginOptions } from '../../src/config/plugin-options.js';
+import {
+  type readyLimits,
   type ReadyLimits,
   resolveReadyLimits,
 } from '../../src/config/ready-limits.js';
 import { resolveConfig } from '../../src/config/resolve-config.js';
 import {
   resolveWaitOptions,
-  waitOptions,
+  type waitOptions,
   type WaitOptions,
 } from '../../src/config/wait-options.js';
 import {
   resolveServeOptions,
-  serveOptions,
+  type serveOptions,
   type ServeOptions,
 } from '../../src/serving/serve-options.js';
 

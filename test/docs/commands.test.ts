@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
-import { refusalCodes } from '../../src/admin/refusal.js';
+import { errorCatalogue, refusalCatalogue } from '../../src/model/error-catalogue.js';
 import { readEnvFile } from '../../src/cli/read-env-file.js';
 import { listVariables, readEnvironment } from '../../src/config/environment.js';
-import { errorCodes } from '../../src/model/errors.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { findCommandFault, isCommandLine, listCommandLines } from './command-lines.js';
 import { listCodeBlocks, listInlineCode, listUserPages, readPage, rootDir } from './pages.js';
@@ -77,7 +76,7 @@ test('every environment variable that a page names is read', () => {
 });
 
 test('every code in backticks that looks like an error code is one', () => {
-  const known = [...Object.keys({ ...errorCodes, ...refusalCodes }), ...listVariables()];
+  const known = [...Object.keys({ ...errorCatalogue, ...refusalCatalogue }), ...listVariables()];
   const others = ['NODE_PATH', 'NODE_OPTIONS', 'KEPT_AS', 'SSH_ORIGINAL_COMMAND', 'MONGODB_URI'];
   const unknown = pages.flatMap(({ file, text }) =>
     listInlineCode(text)
