@@ -3,7 +3,16 @@ import type { Events } from '../model/events.js';
 import type { PluginOptions } from '../config/config.js';
 import type { ReadyLimits } from '../config/ready-limits.js';
 import type { WaitOptions } from '../config/wait-options.js';
-import type { Failure, Host, HostId, Path, Run, SyncDir, UnreadableRow } from '../model/words.js';
+import type {
+  Failure,
+  Host,
+  HostId,
+  Path,
+  Run,
+  SyncDir,
+  UnreadableRow,
+  UnsyncableNames,
+} from '../model/words.js';
 
 /**
  * The values to register for a host. An omitted value keeps its stored value, or gets the default
@@ -151,8 +160,11 @@ export interface HostStatus {
   lease?: { leader: string };
   /** Failures that stop this host, or one of its sync dirs, until a person acts. */
   halted: Host['halted'];
-  /** Names that its scans found and that cannot be synced, by sync dir. */
-  unsyncable?: Host['unsyncable'];
+  /**
+   * Names that its scans found and that cannot be synced, by sync dir, and the time of the last
+   * periodic scan.
+   */
+  unsyncable?: Record<string, UnsyncableNames & { at?: Date }>;
   /** Fields of its database row with malformed values; they count as left out. */
   unreadable?: readonly string[];
   reload?: Host['reload'];

@@ -44,6 +44,7 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
       'where this host keeps its id (default: SYNCMEDIA_STATE_DIR, else ~/.local/state/syncmedia)',
     )
     .option('--json', 'print data as JSON, in the shapes of the admin router')
+    .option('--wide', 'on a terminal, print names and times in full, whatever the line length')
     .option('--debug', 'print the stack of an error too');
   const commands = [
     addInitCommand,

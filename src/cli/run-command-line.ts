@@ -4,11 +4,13 @@ import type { RunCommand } from './command-context.js';
 import { type ExitCode, getExitCode } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { type OpenInstanceOptions, openInstance } from './open-instance.js';
+import { Layout } from './layout.js';
 import { createProgram } from './program.js';
 import { Screen } from './screen.js';
 
 interface GlobalOptions extends OpenInstanceOptions {
   readonly json?: boolean;
+  readonly wide?: boolean;
   readonly debug?: boolean;
 }
 
@@ -34,6 +36,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
           sync,
           environment,
           screen,
+          layout: new Layout(process.stdout.isTTY && options.wide !== true, process.stdout.columns),
           json: options.json ?? false,
           signal: interruption.signal,
         }),

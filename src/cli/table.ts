@@ -1,35 +1,96 @@
 import { escapeControls } from './screen.js';
+import { measureWidth, shortenMiddle } from './text-width.js';
+
+/** The columns between two cells. */
+const gap = 2;
+/** The least width at which the other columns leave the first one whole. */
+const leastWidth = 7;
 
 /**
  * Formats columns two spaces apart under their headings, without spaces at the line ends. Each
  * row takes one line whatever its cells hold.
+ * @param maxWidth columns of the terminal: longer cells are shortened in the middle, those of the
+ *   first column last, because it names the row
  */
 export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
+  maxWidth = Infinity,
 ): string {
-  const lines = [headings, ...rows].map((row) =>
-    headings.map((_, column) => escapeControls(row[column] ?? '')),
-  );
-  const widths = headings.map((_, column) =>
-    Math.max(...lines.map((line) => countCodePoints(line[column] ?? ''))),
-  );
+  const lines = escapeRows(headings, rows);
+  const widths = fitWidths(measureColumns(lines), maxWidth - gap * (headings.length - 1));
   return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - countCodePoints(cell)))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
+    .map((line) => {
+      const cells = line.map((cell, column) => padCell(cell, widths[column] ?? 0));
+      return `${cells.join(' '.repeat(gap)).trimEnd()}\n`;
+    })
     .join('');
 }
 
-/** Formats a name and its value per line, with the values below each other. */
-export function formatPairs(pairs: readonly (readonly [name: string, value: string])[]): string {
+/** Whether every cell of a table fits into `maxWidth` columns as it is. */
+export function fitsTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  maxWidth: number,
+): boolean {
+  const widths = measureColumns(escapeRows(headings, rows));
+  return sum(widths) + gap * (headings.length - 1) <= maxWidth;
+}
+
+function escapeRows(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): readonly string[][] {
+  return [headings, ...rows].map((row) =>
+    headings.map((_, column) => escapeControls(row[column] ?? '')),
+  );
+}
+
+function measureColumns(lines: readonly string[][]): number[] {
+  return (lines[0] ?? []).map((_, column) =>
+    lines.reduce((widest, line) => Math.max(widest, measureWidth(line[column] ?? '')), 0),
+  );
+}
+
+/** Takes columns from the widest cells until the sum of the widths is at most `available`. */
+function fitWidths(widths: readonly number[], available: number): number[] {
+  if (sum(widths) <= available) return [...widths];
+  const [first = 0, ...others] = widths;
+  if (available - first >= leastWidth * others.length)
+    return [first, ...limitWidths(others, available - first)];
+  return limitWidths(widths, available);
+}
+
+function limitWidths(widths: readonly number[], available: number): number[] {
+  const limitTo = (limit: number): number[] => widths.map((width) => Math.min(width, limit));
+  let limit = Math.min(Math.max(0, ...widths), Math.max(0, available));
+  while (limit > 1 && sum(limitTo(limit)) > available) limit--;
+  return limitTo(limit);
+}
+
+function padCell(cell: string, width: number): string {
+  const shortened = shortenMiddle(cell, width);
+  return shortened + ' '.repeat(Math.max(0, width - measureWidth(shortened)));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+/**
+ * Formats a name and its value per line, with the values below each other.
+ * @param maxWidth columns of the terminal: longer values are shortened in the middle
+ */
+export function formatPairs(
+  pairs: readonly (readonly [name: string, value: string])[],
+  maxWidth = Infinity,
+): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs
-    .map(([name, value]) => `${name.padEnd(width)}  ${escapeControls(value)}`.trimEnd() + '\n')
+    .map(([name, value]) => {
+      const shown = shortenMiddle(escapeControls(value), maxWidth - width - gap);
+      return `${name.padEnd(width)}${' '.repeat(gap)}${shown}`.trimEnd() + '\n';
+    })
     .join('');
 }
 
@@ -44,9 +105,4 @@ export function formatCsv(
   const quote = (cell: string): string =>
     /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
   return [headings, ...rows].map((row) => `${row.map(quote).join(',')}\n`).join('');
-}
-
-/** Counts code points. Characters that a terminal shows in another width shift the columns. */
-function countCodePoints(text: string): number {
-  return [...text].length;
 }

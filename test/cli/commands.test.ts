@@ -319,6 +319,30 @@ describe('files move', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('BAD_PATH: ')]);
   }, 180_000);
 
+  describe.runIf(findProgram('script'))('on a terminal', () => {
+    const show = async (...args: string[]): Promise<string[]> => {
+      const { stdout } = await on(web1, args, { terminal: true });
+      return stripVTControlCharacters(stdout).split(/\r?\n/);
+    };
+
+    test.each([['status'], ['hosts'], ['runs'], ['conflicts'], ['trash']])(
+      '%s fits into 80 columns, with relative times; --wide prints everything',
+      async (command) => {
+        const lines = await show(command);
+        expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+        expect(lines.join('\n')).not.toMatch(/\d{4}-\d\d-\d\dT/);
+        expect(await show(command, '--wide')).toEqual(
+          (await on(web1, [command])).stdout.split('\n'),
+        );
+      },
+    );
+  });
+
+  test('a list without anything says so', async () => {
+    expect((await on(web1, ['conflicts'])).stdout).toBe('no conflicts\n');
+    expect((await on(web1, ['removals'])).stdout).toBe('no waiting removals\n');
+  });
+
   test('status shows both hosts', async () => {
     const { code, stdout } = await on(web1, ['status']);
     expect(code).toBe(0);

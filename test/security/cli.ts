@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { type Command, CommanderError } from 'commander';
 import { createProgram } from '../../src/cli/program.js';
+import { Layout } from '../../src/cli/layout.js';
 import { Screen } from '../../src/cli/screen.js';
 import type { SyncMedia } from '../../src/api/sync-media.js';
 
@@ -24,7 +25,14 @@ export async function runInProcess(sync: SyncMedia, args: readonly string[]): Pr
     });
   const screen = new Screen(sink(), sink());
   const program = createProgram(async (_command, work) => {
-    await work({ sync, environment: {}, screen, json: true, signal: new AbortController().signal });
+    await work({
+      sync,
+      environment: {},
+      screen,
+      layout: new Layout(false, undefined),
+      json: true,
+      signal: new AbortController().signal,
+    });
   }, screen);
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunCommand } from '../command-context.js';
-import { formatTable } from '../table.js';
 
 export function addAuditCommand(program: Command, runCommand: RunCommand): void {
   program
@@ -10,22 +9,19 @@ export function addAuditCommand(program: Command, runCommand: RunCommand): void 
     )
     .option('--limit <number>', 'how many', parseAuditLimit, 50)
     .action(({ limit }: { limit: number }, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, layout, json }) => {
         const audit = await sync.audit.list(limit);
         if (json) screen.printJson({ audit });
         else {
-          screen.print(
-            formatTable(
-              ['WHEN', 'WHO', 'WHAT', 'OUTCOME', 'REQUESTED'],
-              audit.map(({ at, by, what, outcome, args: requested }) => [
-                at.toISOString(),
-                by,
-                what,
-                outcome,
-                requested,
-              ]),
-            ),
-          );
+          const rows = audit.map(({ at, by, what, outcome, args: requested }) => [
+            layout.formatTime(at),
+            by,
+            what,
+            outcome,
+            requested,
+          ]);
+          const headings = ['WHEN', 'WHO', 'WHAT', 'OUTCOME', 'REQUESTED'];
+          screen.print(layout.addHint(layout.formatList('audit entries', headings, rows)));
         }
         return 0;
       }),

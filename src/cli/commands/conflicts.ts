@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ConflictComparison } from '../../api/sync-media.js';
 import type { RunCommand } from '../command-context.js';
+import { formatRecoverable } from '../format-recoverable.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
 
@@ -14,23 +15,10 @@ export function addConflictsCommands(program: Command, runCommand: RunCommand): 
     .command('list', { isDefault: true })
     .description('Lists them, the newest first.')
     .action((_options: object, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, layout, json }) => {
         const files = await sync.conflicts.list();
         if (json) screen.printJson({ files });
-        else {
-          screen.print(
-            formatTable(
-              ['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
-              files.map(({ dir, path, size, at, keptAs }) => [
-                dir,
-                path,
-                formatBytes(size),
-                at.toISOString(),
-                keptAs,
-              ]),
-            ),
-          );
-        }
+        else screen.print(formatRecoverable('conflicts', files, layout));
         return 0;
       }),
     );

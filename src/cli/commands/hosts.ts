@@ -6,7 +6,8 @@ import type { CommandContext, RunCommand } from '../command-context.js';
 import { isInteractive, askToConfirm } from '../prompt.js';
 import { formatAddress, formatHost, formatHostStatus } from '../format-host.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
-import { formatCsv, formatTable } from '../table.js';
+import type { Layout } from '../layout.js';
+import { formatCsv } from '../table.js';
 
 export function addHostsCommands(program: Command, runCommand: RunCommand): void {
   const hosts = program.command('hosts').description('Lists, shows, adds and changes hosts.');
@@ -17,10 +18,10 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
     .action(async (options: { csv?: boolean }, command: Command) => {
       if (options.csv && command.optsWithGlobals<{ json?: boolean }>().json)
         throw new SyncMediaError('BAD_OPTION', '--csv and --json exclude each other');
-      await runCommand(command, async ({ sync, screen, json }) => {
+      await runCommand(command, async ({ sync, screen, layout, json }) => {
         const found = (await sync.hosts.list()).map(describeHost);
         if (json) screen.printJson({ hosts: found });
-        else screen.print(options.csv ? formatAsCsv(found) : formatAsTable(found));
+        else screen.print(options.csv ? formatAsCsv(found) : formatAsTable(found, layout));
         return 0;
       });
     });
@@ -172,8 +173,9 @@ function printHost(host: Parameters<typeof describeHost>[0], { screen, json }: C
   return 0;
 }
 
-function formatAsTable(hosts: readonly HostDescription[]): string {
-  return formatTable(
+function formatAsTable(hosts: readonly HostDescription[], layout: Layout): string {
+  const list = layout.formatList(
+    'hosts',
     ['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'],
     hosts.map((host) => [
       host.hostname,
@@ -183,7 +185,9 @@ function formatAsTable(hosts: readonly HostDescription[]): string {
       host.syncDirs.join(', ') || 'all',
       host.id,
     ]),
+    ['ID'],
   );
+  return layout.addHint(list);
 }
 
 function formatAsCsv(hosts: readonly HostDescription[]): string {

@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { RunCommand } from '../command-context.js';
 import { followRun, printRun } from '../follow-run.js';
 import { formatBytes } from '../progress.js';
-import { formatTable } from '../table.js';
+import type { Run } from '../../model/words.js';
+import type { Layout } from '../layout.js';
 
 export function addRunsCommands(program: Command, runCommand: RunCommand): void {
   const runs = program
@@ -15,26 +16,10 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
     .description('Lists them, the newest first.')
     .option('--limit <number>', 'how many at most', parseRunLimit, 50)
     .action((options: { limit: number }, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, layout, json }) => {
         const found = await sync.runs.list(options.limit);
         if (json) screen.printJson({ runs: found });
-        else {
-          screen.print(
-            formatTable(
-              ['RUN', 'KIND', 'STATE', 'FILES', 'BYTES', 'FAILURES', 'REQUESTED', 'BY'],
-              found.map((one) => [
-                one.id,
-                one.dryRun ? `${one.kind} (dry)` : one.kind,
-                one.state,
-                `${String(one.files)}/${String(one.filesFound)}`,
-                formatBytes(one.bytes),
-                String(one.failures.length),
-                one.requestedAt.toISOString(),
-                one.requestedBy,
-              ]),
-            ),
-          );
-        }
+        else screen.print(layout.addHint(formatRuns(found, layout)));
         return 0;
       }),
     );
@@ -65,6 +50,23 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
         return 0;
       }),
     );
+}
+
+function formatRuns(runs: readonly Run[], layout: Layout): string {
+  return layout.formatList(
+    'runs',
+    ['RUN', 'KIND', 'STATE', 'FILES', 'REQUESTED', 'BYTES', 'BY'],
+    runs.map((one) => [
+      one.id,
+      one.dryRun ? `${one.kind} (dry)` : one.kind,
+      one.failures.length > 0 ? `${one.state}, ${one.failures.length} failed` : one.state,
+      `${String(one.files)}/${String(one.filesFound)}`,
+      layout.formatTime(one.requestedAt),
+      formatBytes(one.bytes),
+      one.requestedBy,
+    ]),
+    ['BYTES', 'BY'],
+  );
 }
 
 function parseRunLimit(value: string): number {

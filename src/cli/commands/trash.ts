@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { RunCommand } from '../command-context.js';
-import { formatBytes } from '../progress.js';
-import { formatTable } from '../table.js';
+import { formatRecoverable } from '../format-recoverable.js';
 
 export function addTrashCommands(program: Command, runCommand: RunCommand): void {
   const trash = program
@@ -11,23 +10,10 @@ export function addTrashCommands(program: Command, runCommand: RunCommand): void
     .command('list', { isDefault: true })
     .description('Lists superseded versions and removed files, the newest first.')
     .action((_options: object, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, layout, json }) => {
         const files = await sync.recoverable.list('trash');
         if (json) screen.printJson({ files });
-        else {
-          screen.print(
-            formatTable(
-              ['SYNC DIR', 'PATH', 'SIZE', 'SINCE', 'KEPT AS'],
-              files.map(({ dir, path, size, at, keptAs }) => [
-                dir,
-                path,
-                formatBytes(size),
-                at.toISOString(),
-                keptAs,
-              ]),
-            ),
-          );
-        }
+        else screen.print(formatRecoverable('files in the trash', files, layout));
         return 0;
       }),
     );
@@ -54,20 +40,18 @@ export function addRemovalsCommands(program: Command, runCommand: RunCommand): v
     .command('list', { isDefault: true })
     .description('Lists the waiting removals.')
     .action((_options: object, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+      runCommand(command, async ({ sync, screen, layout, json }) => {
         const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({
           host: host.hostname,
           dir,
           message: failure.message,
         }));
         if (json) screen.printJson({ removals: waiting });
-        else
-          screen.print(
-            formatTable(
-              ['HOST', 'SYNC DIR', 'WHAT'],
-              waiting.map(({ host, dir, message }) => [host, dir, message]),
-            ),
-          );
+        else {
+          const rows = waiting.map(({ host, dir, message }) => [host, dir, message]);
+          const list = layout.formatList('waiting removals', ['HOST', 'SYNC DIR', 'WHAT'], rows);
+          screen.print(layout.addHint(list));
+        }
         return 0;
       }),
     );

@@ -101,13 +101,19 @@ async function describeHostStatus(
         : [],
     ),
     halted: host.halted,
-    ...(host.unsyncable && Object.keys(host.unsyncable).length > 0
-      ? { unsyncable: host.unsyncable }
-      : {}),
+    ...describeUnsyncable(host),
     ...(host.unreadable ? { unreadable: host.unreadable } : {}),
     ...(leader === undefined ? {} : { lease: { leader } }),
     ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
     ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };
+}
+
+function describeUnsyncable({ unsyncable = {}, scans }: Host): Pick<HostStatus, 'unsyncable'> {
+  const described = Object.entries(unsyncable).map(([dir, names]) => {
+    const scan = scans?.[dir];
+    return [dir, { ...names, ...(scan && { at: scan.changed }) }] as const;
+  });
+  return described.length > 0 ? { unsyncable: Object.fromEntries(described) } : {};
 }

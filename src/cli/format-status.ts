@@ -1,0 +1,134 @@
+import type { HostStatus, Status } from '../api/sync-media.js';
+import type { Layout } from './layout.js';
+
+/** Formats the status of a site: this host, then a table of the hosts, then one for each problem. */
+export function formatStatus(status: Status, layout: Layout): string {
+  const names = new Map(status.hosts.map(({ id, hostname }) => [id, hostname]));
+  const nameOf = (id: string): string => names.get(id) ?? id;
+  return (
+    layout.formatPairs([
+      [
+        'this host',
+        status.thisHost
+          ? `${status.thisHost.hostname} (${status.thisHost.id})`
+          : 'not initialised: run `syncmedia init`',
+      ],
+      ['sync dirs', status.syncDirs.map(({ path }) => path).join(', ') || 'none yet'],
+      ...(status.unsealedRules
+        ? [
+            [
+              'unsealed rules',
+              `${status.unsealedRules.join(', ')}: \`syncmedia doctor\` has the remedy`,
+            ] as [string, string],
+          ]
+        : []),
+      ['entries', String(status.entries)],
+      ['captures', `${String(status.captures)} to be processed`],
+      ['missing', [String(status.missing), ...status.missingPaths.slice(0, 5)].join('  ')],
+      ['conflicts', formatConflictCount(status.conflicts.length)],
+    ]) +
+    layout.formatSection(
+      ['HOST', 'STATUS', 'PENDING', 'SINCE', 'BLOCKED', 'LAST DELIVERY', 'LEASE'],
+      status.hosts.map((host) => formatHostRow(host, layout)),
+    ) +
+    layout.formatSection(
+      ['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'],
+      status.hosts.flatMap((host) =>
+        host.failures.map(({ origin: sender, failure, since, nextTryAt }) => [
+          host.hostname,
+          nameOf(sender),
+          failure.code,
+          failure.message,
+          layout.formatTime(since),
+          layout.formatTime(nextTryAt),
+        ]),
+      ),
+    ) +
+    layout.formatSection(
+      ['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'],
+      status.hosts.flatMap((host) =>
+        host.blockedPaths.map(({ path, failure, since, retryAt }) => [
+          host.hostname,
+          path,
+          failure.code,
+          failure.message,
+          layout.formatTime(since),
+          retryAt ? layout.formatTime(retryAt) : 'by hand',
+        ]),
+      ),
+    ) +
+    layout.formatSection(
+      ['CANNOT BE SYNCED ON', 'PATH', '', 'FOUND'],
+      status.hosts.flatMap((host) =>
+        Object.values(host.unsyncable ?? {}).flatMap(({ examples, at }) =>
+          examples.map(({ path, why }) => [host.hostname, path, why, layout.formatTime(at)]),
+        ),
+      ),
+    ) +
+    layout.formatSection(
+      ['NOT SYNCED ON', 'WHAT', 'WHY', 'REMEDY'],
+      status.hosts.flatMap((host) =>
+        (host.setup ?? []).map(({ about, message, remedy }) => [
+          host.hostname,
+          about,
+          message,
+          remedy,
+        ]),
+      ),
+    ) +
+    layout.formatSection(
+      ['UNREADABLE IN THE ROW OF', 'FIELD'],
+      status.hosts.flatMap((host) =>
+        (host.unreadable ?? []).map((field) => [host.hostname, field]),
+      ),
+    ) +
+    layout.formatSection(
+      ['UNREADABLE ROW OF', 'ID', 'FIELDS', 'SET ASIDE'],
+      status.unreadableRows.newest.map(({ collection, id, fields, at }) => [
+        collection,
+        id,
+        fields.join(', '),
+        layout.formatTime(at),
+      ]),
+    ) +
+    layout.formatSection(
+      ['SAVES WITHOUT A FILE ON', 'MODEL', 'COUNT', 'LAST DOCUMENT', 'AT'],
+      status.hosts.flatMap((host) =>
+        Object.entries(host.unnamed ?? {}).map(([model, { count, lastDocument, lastAt }]) => [
+          host.hostname,
+          model,
+          String(count),
+          lastDocument,
+          layout.formatTime(lastAt),
+        ]),
+      ),
+    ) +
+    layout.formatSection(
+      ['CONFLICT', 'KEPT AS', 'SINCE'],
+      status.conflicts.map(({ path, keptAs, at }) => [path, keptAs, layout.formatTime(at)]),
+    )
+  );
+}
+
+function formatHostRow(host: HostStatus, layout: Layout): string[] {
+  const marks = [
+    host.thisHost && 'this host',
+    host.passive && 'passive',
+    !host.ready && 'not ready',
+  ].filter((mark) => mark !== false);
+  return [
+    host.hostname,
+    [host.status, ...marks].join(', '),
+    String(host.pending),
+    layout.formatTime(host.pendingSince),
+    String(host.blocked),
+    layout.formatTime(host.deliveredAt),
+    host.lease?.leader ?? '–',
+  ];
+}
+
+/** The status lists the first 100 conflicts only. */
+function formatConflictCount(count: number): string {
+  if (count === 0) return 'none on this host';
+  return `${String(count)}${count >= 100 ? ' or more' : ''} on this host`;
+}

@@ -1,0 +1,90 @@
+import { formatPairs, fitsTable, formatTable } from './table.js';
+
+type Rows = readonly (readonly string[])[];
+
+/** Columns of a terminal that does not tell its width. */
+const defaultColumns = 80;
+
+const hint = 'Shortened to fit; --wide shows everything.\n';
+
+/**
+ * Lays out what a command prints. On a terminal every line fits and times are relative. Elsewhere,
+ * and with `--wide`, everything is printed in full and times are ISO 8601.
+ */
+export class Layout {
+  private readonly columns: number;
+  private isShortened = false;
+
+  constructor(
+    private readonly isFitted: boolean,
+    columns: number | undefined,
+    private readonly now = Date.now(),
+  ) {
+    // A terminal may say 0 where it does not know.
+    this.columns = isFitted ? columns || defaultColumns : Infinity;
+  }
+
+  /**
+   * Formats a list, or says that there is none: `no runs`.
+   * @param optional headings of the columns that are left out where the table does not fit
+   */
+  formatList(
+    noun: string,
+    headings: readonly string[],
+    rows: Rows,
+    optional: readonly string[] = [],
+  ): string {
+    return rows.length === 0 ? `no ${noun}\n` : this.formatTable(headings, rows, optional);
+  }
+
+  /** Formats a table after an empty line; nothing if it has no rows. */
+  formatSection(headings: readonly string[], rows: Rows): string {
+    return rows.length > 0 ? `\n${this.formatTable(headings, rows, [])}` : '';
+  }
+
+  formatPairs(pairs: readonly (readonly [name: string, value: string])[]): string {
+    const text = formatPairs(pairs, this.columns);
+    this.isShortened ||= text !== formatPairs(pairs);
+    return text;
+  }
+
+  formatTime(date: Date | undefined): string {
+    if (date === undefined) return '–';
+    return this.isFitted ? formatAge(date, this.now) : date.toISOString();
+  }
+
+  /** Adds how to see everything, if anything that was formatted is shortened. */
+  addHint(text: string): string {
+    return this.isShortened ? `${text}\n${hint}` : text;
+  }
+
+  private formatTable(
+    headings: readonly string[],
+    rows: Rows,
+    optional: readonly string[],
+  ): string {
+    if (fitsTable(headings, rows, this.columns)) return formatTable(headings, rows);
+    this.isShortened = true;
+    const needed = headings.flatMap((heading, column) =>
+      optional.includes(heading) ? [] : [column],
+    );
+    const pick = (row: readonly string[]): string[] => needed.map((column) => row[column] ?? '');
+    return formatTable(pick(headings), rows.map(pick), this.columns);
+  }
+}
+
+/** Formats a time as people say it: `2 min ago`, `in 30 s`. */
+export function formatAge(date: Date, now: number): string {
+  const seconds = Math.round((now - date.getTime()) / 1000);
+  if (!Number.isFinite(seconds)) return '–';
+  if (seconds === 0) return 'now';
+  const amount = formatAmount(Math.abs(seconds));
+  return seconds > 0 ? `${amount} ago` : `in ${amount}`;
+}
+
+function formatAmount(seconds: number): string {
+  if (seconds < 60) return `${String(seconds)} s`;
+  if (seconds < 3_600) return `${String(Math.floor(seconds / 60))} min`;
+  if (seconds < 48 * 3_600) return `${String(Math.floor(seconds / 3_600))} h`;
+  return `${String(Math.floor(seconds / 86_400))} days`;
+}
