@@ -4,16 +4,20 @@ import type { AdminOptions } from './admin/admin-options.js';
 import { createSyncMedia as create, type SyncMediaInstance } from './instance/create.js';
 import type { ReadyLimits } from './config/ready-limits.js';
 import type { PluginOptions, SyncMediaOptions } from './config/config.js';
+import { resolveStartOptions, type StartOptions } from './config/start-options.js';
+import { RedirectableLog } from './model/log.js';
 import type { ServeOptions } from './serving/serve-options.js';
 
 let defaultInstance: SyncMediaInstance | undefined;
+/** A schema is plugged before the app says where to log. */
+const defaultLog = new RedirectableLog();
 
 /**
  * Creates the instance at first use, from the environment alone. Importing the package does
  * nothing.
  */
 function getDefaultInstance(): SyncMediaInstance {
-  defaultInstance ??= create();
+  defaultInstance ??= create({ log: defaultLog });
   return defaultInstance;
 }
 
@@ -53,9 +57,13 @@ export function syncReady(limits?: ReadyLimits): RequestHandler {
 
 /**
  * Starts the deliveries of the default instance, and the periodic pulls set in the environment.
- * Call it once the models are defined.
+ * Call it once the models are defined. Its log can be given here: `startSyncMedia({ log })`. The
+ * environment sets everything else; `createSyncMedia` takes all options.
+ * @throws BAD_OPTION for another option, or a log that lacks a method
  */
-export async function startSyncMedia(): Promise<SyncMediaInstance> {
+export async function startSyncMedia(options: StartOptions = {}): Promise<SyncMediaInstance> {
+  const { log } = resolveStartOptions(options);
+  if (log) defaultLog.redirect(log);
   const instance = getDefaultInstance();
   await instance.start();
   return instance;
@@ -94,6 +102,7 @@ export type {
   VerifyRequest,
 } from './api/sync-media.js';
 export type { Log } from './model/log.js';
+export type { StartOptions } from './config/start-options.js';
 export type { PluginOptions, SyncMediaOptions } from './config/config.js';
 export type { ReadyLimits } from './config/ready-limits.js';
 export type { WaitOptions } from './config/wait-options.js';

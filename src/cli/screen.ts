@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import type { Log } from '../model/log.js';
+import { escapeControls, type Log } from '../model/log.js';
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
@@ -70,18 +70,4 @@ export class Screen {
     if (this.shownLine !== '' && this.err.isTTY) this.err.write('\r\x1b[K');
     this.shownLine = '';
   }
-}
-
-/**
- * Escapes control characters: file names and answers of other hosts may hold commands of a
- * terminal.
- */
-export function escapeControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) =>
-    control === '\n'
-      ? '\\n'
-      : control === '\t'
-        ? '\\t'
-        : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
 }

@@ -1,4 +1,4 @@
-import { escapeControls } from './screen.js';
+import { escapeControls } from '../model/log.js';
 import { measureWidth, shortenMiddle } from './text-width.js';
 
 /** The columns between two cells. */

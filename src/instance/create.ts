@@ -113,6 +113,7 @@ class Instance implements SyncMediaInstance {
   private database: RegisteredDatabase | undefined;
   private readonly runActions: RunActions;
   private readonly setup: SetupWatch;
+  private readonly stopLogging: () => void;
   private readonly commits = new CommitWatch();
   private readonly models = new KnownModels();
   private starting: Promise<void> | undefined;
@@ -213,7 +214,7 @@ class Instance implements SyncMediaInstance {
       },
     });
     this.runs = this.runActions.actions();
-    logEvents(
+    this.stopLogging = logEvents(
       this.events,
       log,
       (id) => this.openedContext?.registry.all().find((host) => host.id === id)?.hostname ?? id,
@@ -556,5 +557,6 @@ class Instance implements SyncMediaInstance {
     await this.serving.close();
     await this.election.close();
     this.database?.close();
+    this.stopLogging();
   }
 }

@@ -4,7 +4,7 @@ import { SyncMediaError } from '../../model/errors.js';
 import { isInteractive, askToConfirm } from '../prompt.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import { formatHost } from '../format-host.js';
-import { escapeControls } from '../screen.js';
+import { escapeControls } from '../../model/log.js';
 
 interface ApproveOptions {
   readonly all?: boolean;
