@@ -1,7 +1,7 @@
 import type { HostStatus, Status } from '../api/sync-media.js';
 import type { Layout } from './layout.js';
 
-/** Formats the status of a site: this host, then a table of the hosts, then one for each problem. */
+/** Formats the status: this host, then a table of the hosts, then one for each kind of problem. */
 export function formatStatus(status: Status, layout: Layout): string {
   const names = new Map(status.hosts.map(({ id, hostname }) => [id, hostname]));
   const nameOf = (id: string): string => names.get(id) ?? id;
@@ -129,6 +129,5 @@ function formatHostRow(host: HostStatus, layout: Layout): string[] {
 
 /** The status lists the first 100 conflicts only. */
 function formatConflictCount(count: number): string {
-  if (count === 0) return 'none on this host';
-  return `${String(count)}${count >= 100 ? ' or more' : ''} on this host`;
+  return `${String(count)}${count >= 100 ? ' or more' : ''} recoverable on this host`;
 }
