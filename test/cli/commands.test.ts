@@ -339,7 +339,6 @@ describe('files move', () => {
   );
 
   test('a list without anything says so', async () => {
-    expect((await on(web1, ['conflicts'])).stdout).toBe('no conflicts\n');
     expect((await on(web1, ['removals'])).stdout).toBe('no waiting removals\n');
   });
 
