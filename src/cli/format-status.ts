@@ -1,7 +1,7 @@
 import type { HostStatus, Status } from '../api/sync-media.js';
 import type { Layout } from './layout.js';
 
-/** Formats the status: this host, then a table of the hosts, then one for each kind of problem. */
+/** Formats the status: this host, a table of the hosts, and one for each kind of problem. */
 export function formatStatus(status: Status, layout: Layout): string {
   const names = new Map(status.hosts.map(({ id, hostname }) => [id, hostname]));
   const nameOf = (id: string): string => names.get(id) ?? id;
@@ -34,9 +34,9 @@ export function formatStatus(status: Status, layout: Layout): string {
     layout.formatSection(
       ['FAILING', 'FROM', 'FAILURE', '', 'SINCE', 'NEXT TRY'],
       status.hosts.flatMap((host) =>
-        host.failures.map(({ origin: sender, failure, since, nextTryAt }) => [
+        host.failures.map(({ origin, failure, since, nextTryAt }) => [
           host.hostname,
-          nameOf(sender),
+          nameOf(origin),
           failure.code,
           failure.message,
           layout.formatTime(since),
