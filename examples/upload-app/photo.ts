@@ -30,8 +30,7 @@ const photoSchema = new Schema<Photo>(
 );
 
 // Before the model is compiled. The rescan finds files that no document names: the thumbnail beside
-// each picture. It is due 30 s after a save unless told otherwise; here 2 s, so that there is something
-// to watch.
+// each picture. Its default is 30 s after a save; 2 s here give something to watch.
 photoSchema.plugin(syncMedia, { syncDirs: ['uploads/photos'], exclude: '*.tmp', rescan: 2 });
 
 export const PhotoModel = model<Photo>('Photo', photoSchema);

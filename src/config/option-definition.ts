@@ -128,15 +128,17 @@ export function defineFlag(
   };
 }
 
-/** Any logger with the methods of `Log`. */
-export const loggerSchema = v.custom<Log>(
-  (value) =>
-    value !== undefined &&
-    value !== null &&
-    ['info', 'warn', 'error'].every(
-      (method) => typeof (value as Record<string, unknown>)[method] === 'function',
-    ),
-);
+/** Any logger with the methods of `Log`. The error names the missing method, not the logger. */
+export const loggerSchema = v.custom<Log>((value) => {
+  if (value === undefined || value === null) return false;
+  for (const method of ['info', 'warn', 'error'])
+    if (typeof (value as Record<string, unknown>)[method] !== 'function')
+      throw new SyncMediaError(
+        'BAD_OPTION',
+        `log has no method "${method}"; give a logger with info, warn and error.`,
+      );
+  return true;
+});
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

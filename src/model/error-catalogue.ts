@@ -245,8 +245,11 @@ export const refusalCatalogue = {
   },
 } as const satisfies Record<string, ErrorEntry>;
 
-/** The address of docs/reference.md, which the package contains. A test compares package.json. */
-export const referenceUrl = 'https://unpkg.com/syncmedia/docs/reference.md';
+/**
+ * The reference as the package contains it, beginning with the name of the package. It is no
+ * address on another origin, which somebody else could own one day.
+ */
+export const referencePath = 'syncmedia/docs/reference.md';
 
 /** The anchor of an error code in docs/reference.md. */
 export function makeErrorAnchor(code: string): string {

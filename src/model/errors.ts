@@ -1,4 +1,4 @@
-import { type ErrorCode, makeErrorAnchor, referenceUrl } from './error-catalogue.js';
+import { type ErrorCode, makeErrorAnchor, referencePath } from './error-catalogue.js';
 
 export type { ErrorCode } from './error-catalogue.js';
 
@@ -13,9 +13,9 @@ export class SyncMediaError extends Error {
     super(message, options);
   }
 
-  /** The address of the documentation of this code: what it means and what to do. */
+  /** Where the installed package documents this code: its meaning and what to do. */
   get docs(): string {
-    return `${referenceUrl}#${makeErrorAnchor(this.code)}`;
+    return `${referencePath}#${makeErrorAnchor(this.code)}`;
   }
 }
 

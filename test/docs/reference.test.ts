@@ -12,7 +12,7 @@ import { waitOptions } from '../../src/config/wait-options.js';
 import {
   errorCatalogue,
   makeErrorAnchor,
-  referenceUrl,
+  referencePath,
   refusalCatalogue,
 } from '../../src/model/error-catalogue.js';
 import { SyncMediaError } from '../../src/model/errors.js';
@@ -54,8 +54,8 @@ test('the `docs` of an error is the address of its code in the reference', () =>
     files: string[];
   };
   expect(files).toContain('docs/reference.md');
-  expect(referenceUrl).toBe(`https://unpkg.com/${name}/docs/reference.md`);
-  expect(new SyncMediaError('BAD_OPTION', 'x').docs).toBe(`${referenceUrl}#error-bad_option`);
+  expect(referencePath).toBe(`${name}/docs/reference.md`);
+  expect(new SyncMediaError('BAD_OPTION', 'x').docs).toBe(`${referencePath}#error-bad_option`);
   const anchors = listAnchors(page);
   const codes = [...Object.keys(errorCatalogue), ...Object.keys(refusalCatalogue)];
   expect(codes.filter((code) => !anchors.includes(makeErrorAnchor(code)))).toEqual([]);

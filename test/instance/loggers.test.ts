@@ -92,7 +92,7 @@ test('startSyncMedia gives the default instance its log', async () => {
   const { lines, stream } = collect();
   try {
     await expect(startSyncMedia({ logger: console } as object)).rejects.toThrow(
-      /unknown option logger/,
+      /unknown option "logger"; known are log/,
     );
     const instance = await startSyncMedia({ log: pino(stream) });
     expect(lines).toEqual([expect.stringContaining('run `syncmedia init`')]);
