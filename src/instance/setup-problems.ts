@@ -72,9 +72,7 @@ async function listMissingDirs({ dirs, rootPath }: SetupContext): Promise<SetupP
 
 function listUnknownFields(models: readonly NamingModel[]): SetupProblem[] {
   return models.flatMap(({ model, options: { paths } }) => {
-    const unknown = Array.isArray(paths)
-      ? findUnknownFields(model, paths)
-      : [];
+    const unknown = Array.isArray(paths) ? findUnknownFields(model, paths) : [];
     return unknown.map((field) => ({
       about: `${model.modelName}.${field}`,
       message:
