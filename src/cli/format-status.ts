@@ -58,6 +58,17 @@ export function formatStatus(status: Status, layout: Layout): string {
       ),
     ) +
     layout.formatSection(
+      ['HALTED ON', 'SYNC DIR', 'FAILURE', ''],
+      status.hosts.flatMap((host) =>
+        Object.entries(host.halted).map(([dir, { code, message }]) => [
+          host.hostname,
+          dir,
+          code,
+          message,
+        ]),
+      ),
+    ) +
+    layout.formatSection(
       ['CANNOT BE SYNCED ON', 'PATH', '', 'FOUND'],
       status.hosts.flatMap((host) =>
         Object.values(host.unsyncable ?? {}).flatMap(({ examples, at }) =>

@@ -141,6 +141,13 @@ describe('Layout', () => {
     );
   });
 
+  test('the status shows a sync dir whose removals wait for a person', () => {
+    const status = makeStatus('web1', 'uploads/a', '200 removals wait');
+    expect(formatStatus(status, wide())).toMatch(
+      /HALTED ON +SYNC DIR +FAILURE *\nweb1 +uploads\/a +REMOVALS_HALTED +200 removals wait\n/,
+    );
+  });
+
   test('the status says when names that cannot be synced were found', () => {
     const status = makeStatus('web1', 'uploads/a', 'too long');
     expect(formatStatus(status, terminal())).toMatch(/CANNOT BE SYNCED ON .*FOUND\n.*5 min ago/);
@@ -169,7 +176,7 @@ function makeStatus(hostname: string, path: string, message: string): Status {
         deliveredAt: at,
         failures: [{ origin: 'h1', failure, since: at, nextTryAt: at }],
         lease: { leader: hostname },
-        halted: {},
+        halted: { [path]: { ...failure, code: 'REMOVALS_HALTED' } },
         unsyncable: { [path]: { count: 1, examples: [{ path, why: message }], at } },
         unreadable: [path],
         setup: [{ about: path, message, remedy: message }],
