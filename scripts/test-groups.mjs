@@ -2,13 +2,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 /**
- * Test files that start no sshd and still take too long for `npm run test:fast`, with the reason.
+ * Test files that start no sshd and still take too long for `npm run test:fast`, or need a process
+ * of their own, with the reason.
  *
  * @type {Readonly<Record<string, string>>}
  */
 export const slowTests = {
   'test/access/authorized-keys.test.ts': '100 processes write one file',
+  'test/admin/express4.test.ts': 'loads Express 4 in the place of Express 5 in its process',
   'test/capture/named-and-saved.test.ts': 'saves hundreds of random documents by random models',
+  'test/capture/new-primary.test.ts': 'starts a replica set of three servers, and kills them',
   'test/consumers/consumers.test.ts': 'packs, installs with npm, and type-checks whole apps',
   'test/explore/explore.test.ts': 'computes every order of events',
   'test/explore/lease.test.ts': 'computes every order of events',
@@ -24,7 +27,7 @@ export const slowTests = {
   'test/state-dir/file-lock.test.ts': 'waits until a lock has stood still for long enough',
 };
 
-/** Whoever starts an sshd finds it by this file. */
+/** Every test that starts an sshd finds it by this file. */
 const sshd = 'scripts/sshd.mjs';
 /** The folders whose files are followed; setup and lint start no sshd, nor does the product. */
 const followed = ['test/', 'examples/'];

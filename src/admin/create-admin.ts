@@ -31,18 +31,23 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
 
   const router = Router({ caseSensitive: true, strict: true, mergeParams: true });
   const allowed = new WeakMap<Request, Set<string>>();
+  const mountParams = new WeakMap<Request, Request['params']>();
 
   function addRoute(route: AdminRoute): void {
     const verb = route.method.toLowerCase() as Lowercase<AdminRoute['method']>;
     router[verb](route.path, (request, response) => {
+      const { params } = request;
       respond(route, request, response).catch((error: unknown) => {
-        sendError(error, request, response, [request.params, request.body]);
+        sendError(error, request, response, [params, request.body]);
       });
     });
   }
 
   async function respond(route: AdminRoute, request: Request, response: Response): Promise<void> {
     const params = request.params as Record<string, string>;
+    // The options' functions see the parameters of the mount. Those of the route, which the
+    // requester chooses, may have the same names.
+    request.params = mountParams.get(request) ?? {};
     const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
     if (route.method === 'GET') {
       // `request.query` depends on a setting of the app.
@@ -65,10 +70,16 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
   }
 
   function sendError(error: unknown, request: Request, response: Response, sent?: unknown): void {
-    sendAnswer(request, response, createErrorAnswer(error, sent, log));
+    try {
+      sendAnswer(request, response, createErrorAnswer(error, sent, log));
+    } catch {
+      // The log has thrown. Nobody is left to tell.
+      response.destroy();
+    }
   }
 
-  router.use((_request, response, next) => {
+  router.use((request, response, next) => {
+    mountParams.set(request, request.params);
     for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
     next();
   });

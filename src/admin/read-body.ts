@@ -43,11 +43,19 @@ function parseWithin(
     const timer = setTimeout(() => {
       reject(new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', closeConnection));
     }, timeoutMs);
+    // `express.json` reads a body that is too large to its end before it says so.
+    let size = 0;
+    const count = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > maxBytes) reject(makeTooLarge());
+    };
     parse(request, response, (error?: unknown) => {
       clearTimeout(timer);
+      request.off('data', count);
       if (error === undefined) resolve();
       else reject(describeParseError(error as Error & { type?: string }));
     });
+    request.on('data', count);
   });
 }
 

@@ -10,6 +10,8 @@ export const instanceOptions = {
     schema: v.optional(v.custom<NonNullable<SyncMediaOptions['connection']>>(isRecord)),
     description: 'The Mongoose connection.',
     expected: 'a Mongoose connection',
+    // A URI that is given instead has a password.
+    secret: true,
     default: 'the one of the first plugged model that is compiled',
   },
   stateDir: {

@@ -22,7 +22,15 @@ export const startOptions = {
   },
 } satisfies OptionDefinitions<StartOptions>;
 
-/** @throws SyncMediaError BAD_OPTION for another option, or a log that lacks a method */
-export function resolveStartOptions(options: StartOptions): OptionValues<typeof startOptions> {
+/**
+ * Anything but a plain object is ignored, since `connect(uri).then(startSyncMedia)` passes what the
+ * promise gave.
+ *
+ * @throws SyncMediaError BAD_OPTION for another option, or a log that lacks a method
+ */
+export function resolveStartOptions(options: unknown): OptionValues<typeof startOptions> {
+  const prototype: unknown =
+    typeof options === 'object' && options !== null ? Object.getPrototypeOf(options) : undefined;
+  if (prototype !== null && prototype !== Object.prototype) return { log: undefined };
   return parseOptions(startOptions, options, 'startSyncMedia');
 }

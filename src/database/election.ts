@@ -1,4 +1,4 @@
-import type { Connection } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 
 /** Parts of the driver's description of the servers. Its exported types hide them. */
 interface KnownServers {
@@ -6,7 +6,7 @@ interface KnownServers {
     readonly description?: {
       readonly servers?: ReadonlyMap<
         string,
-        { readonly type: string; readonly electionId?: unknown }
+        { readonly type: string; readonly electionId?: mongo.ObjectId | null }
       >;
     };
   };
@@ -15,7 +15,7 @@ interface KnownServers {
 /**
  * Identifies the election by which the primary that the client writes to holds its office, as far
  * as the client knows. Undefined while it knows no primary of a replica set, so also for a
- * standalone server and a sharded cluster.
+ * standalone server, a sharded cluster and a server that tells no election.
  *
  * The oplog and the journal of one primary are sequences: if a write survives, every earlier write
  * of the same primary survives too. The driver learns of a new primary before it writes there, so
@@ -24,6 +24,6 @@ interface KnownServers {
 export function readElection(connection: Connection): string | undefined {
   const client = connection.getClient() as KnownServers | undefined;
   for (const [address, { type, electionId }] of client?.topology?.description?.servers ?? [])
-    if (type === 'RSPrimary') return `${address} ${String(electionId)}`;
+    if (type === 'RSPrimary' && electionId) return `${address} ${electionId.toString()}`;
   return undefined;
 }

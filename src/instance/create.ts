@@ -239,7 +239,7 @@ class Instance implements SyncMediaInstance {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.closeNow();
+    this.closing ??= this.closeNow().finally(this.stopLogging);
     return this.closing;
   }
 
@@ -557,6 +557,5 @@ class Instance implements SyncMediaInstance {
     await this.serving.close();
     await this.election.close();
     this.database?.close();
-    this.stopLogging();
   }
 }

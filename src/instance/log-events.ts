@@ -18,7 +18,9 @@ export function logEvents(
   const warnOnce = (cause: readonly unknown[], message: string): void => {
     throttle.write('warn', JSON.stringify(cause), message);
   };
-  const failing = new Map<HostId, string>();
+  const failing = new Map<HostId, { code: string; message: string }>();
+  const makeFailingCause = (host: HostId, code: string): string =>
+    JSON.stringify(['failing', host, code]);
   events.on('failed', ({ doing, error }) => {
     const message = getErrorMessage(error);
     const code: unknown = (error as { code?: unknown } | undefined)?.code;
@@ -30,16 +32,21 @@ export function logEvents(
   });
   events.on('failing', ({ host, failure }) => {
     // A failure that repeats at each try is logged once.
-    if (failing.get(host) === failure.message) return;
-    failing.set(host, failure.message);
-    warnOnce(
-      ['failing', host, failure.code],
+    if (failing.get(host)?.message === failure.message) return;
+    failing.set(host, failure);
+    throttle.write(
+      'warn',
+      makeFailingCause(host, failure.code),
       `host ${nameOf(host)}: ${failure.code}: ${failure.message}`,
     );
   });
   events.on('recovered', ({ host }) => {
+    const { code } = failing.get(host) ?? {};
     failing.delete(host);
-    log.info(`host ${nameOf(host)} works again`);
+    const message = `host ${nameOf(host)} works again`;
+    const isCounted =
+      code !== undefined && throttle.supersede(makeFailingCause(host, code), message);
+    if (!isCounted) log.info(message);
   });
   events.on('blocked', ({ path, host, failure }) => {
     warnOnce(
@@ -67,7 +74,7 @@ export function logEvents(
   });
   events.on('conflict', ({ path, host }) => {
     warnOnce(
-      ['conflict', host],
+      ['conflict', host, path],
       `${JSON.stringify(path)}: another version was kept in .syncmedia/conflicts on host ` +
         `${nameOf(host)}`,
     );
@@ -79,7 +86,7 @@ export function logEvents(
         : 'an older version is back, and no save names it: the newer one is delivered again, ' +
           'and the older one is moved to .syncmedia/trash';
     warnOnce(
-      ['overruled', by],
+      ['overruled', by, path],
       `${JSON.stringify(path)}: ${what}. If the application put it back, call sync.capture() ` +
         `after that, or run "syncmedia trash restore".`,
     );

@@ -34,6 +34,18 @@ export class LogThrottle {
     if (this.recent.size < maxCauses) this.remember(level, cause);
   }
 
+  /**
+   * Puts `message` in the place of the counted messages of a cause, because it makes them outdated.
+   * Returns false if none is counted.
+   */
+  supersede(cause: string, message: string): boolean {
+    const recent = this.recent.get(cause);
+    if (!recent || recent.suppressed === 0) return false;
+    recent.suppressed++;
+    recent.lastMessage = message;
+    return true;
+  }
+
   /** Logs what is counted, and stops the timers. */
   close(): void {
     for (const [cause, recent] of this.recent) {
@@ -54,7 +66,11 @@ export class LogThrottle {
 
   private logSuppressed({ level, suppressed, lastMessage }: RecentCause): boolean {
     if (suppressed === 0) return false;
-    this.log[level](`${lastMessage} (the last of ${String(suppressed)} such messages since)`);
+    try {
+      this.log[level](`${lastMessage} (the last of ${String(suppressed)} such messages since)`);
+    } catch {
+      // A transport that is closed already may throw. In a timer that would end the process.
+    }
     return true;
   }
 }

@@ -1,4 +1,4 @@
-import { SyncMediaError } from '../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import type { HostContext } from '../context/host-context.js';
 import {
   countCopies,
@@ -8,6 +8,7 @@ import {
   type FileCopies,
 } from '../decisions/copies.js';
 import type { Capture, Entry, Path } from '../model/words.js';
+import { withTimeout } from '../util/with-timeout.js';
 
 export interface CopiesRequest {
   readonly paths: readonly Path[];
@@ -89,14 +90,16 @@ export class CopiesWatch {
   /** @throws CopiesTimeout; CLOSED; the database's error when the time is over */
   async wait(request: CopiesRequest): Promise<FileCopies[]> {
     if (this.closed) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    const { absent = [], unkept = [] } = request;
+    const { unkept = [] } = request;
+    let { absent = [] } = request;
+    const isTooMuch = (): boolean =>
+      this.countPaths() + request.paths.length + absent.length > pathLimit;
+    if (absent.length > 0 && isTooMuch()) absent = await this.keepFiles(absent, request);
     if (request.paths.length + absent.length === 0) {
       if (unkept.length > 0) throw new CopiesTimeout(unkept, 0);
       return [];
     }
-    if (this.countPaths() + request.paths.length + absent.length > pathLimit) {
-      throw this.makeTimeout({ ...request, timeoutMs: 0 });
-    }
+    if (isTooMuch()) throw this.makeTimeout({ ...request, timeoutMs: 0 });
     let last: NodeJS.Timeout | undefined;
     try {
       return await new Promise<FileCopies[]>((resolve, reject) => {
@@ -131,6 +134,20 @@ export class CopiesWatch {
       waiter.fail(new SyncMediaError('CLOSED', 'this instance was closed'));
     this.waiters.clear();
     await this.checking;
+  }
+
+  /**
+   * Finds which paths without a file here are files elsewhere. Texts of many documents may look
+   * like very many paths that no host has, and those must not use up the limit.
+   */
+  private async keepFiles(absent: readonly Path[], request: CopiesRequest): Promise<Path[]> {
+    const reading = this.context.ledger.readMany(absent);
+    try {
+      const entries = await withTimeout(reading, request.timeoutMs + databaseMs, 'the database');
+      return absent.filter((path) => entries.get(path)?.kind === 'file');
+    } catch (error) {
+      throw hasErrorCode(error, 'TIMED_OUT') ? this.makeTimeout(request) : error;
+    }
   }
 
   private countPaths(): number {

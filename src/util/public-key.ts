@@ -60,6 +60,9 @@ export function formatFingerprint(key: string | Pick<PublicKey, 'blob'>): string
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
+/** The first byte of a point with both coordinates (SEC 1, 2.3.3). */
+const uncompressedPoint = 4;
+
 /**
  * ssh2 parses the key, and OpenSSL checks its numbers. Written out again it must be the same
  * bytes, so nothing is left over.
@@ -71,7 +74,12 @@ function findKeyFault(type: string, blob: Buffer): string | undefined {
       return `holds no complete ${type} key, or something after it`;
     const { modulusLength, publicExponent = 0n } =
       createPublicKey(parsed.getPublicPEM()).asymmetricKeyDetails ?? {};
+    if (modulusLength !== undefined && (publicExponent < 3n || publicExponent % 2n === 0n))
+      return 'has an rsa exponent that no key can have';
     if (publicExponent >= 2n ** 64n) return 'has an rsa exponent that nobody uses';
+    // OpenSSH takes no other form of a point. The curve's name has eight bytes, as `nistp256`.
+    if (type.startsWith('ecdsa-') && blob[4 + type.length + 4 + 8 + 4] !== uncompressedPoint)
+      return 'has its point in a form that OpenSSH does not read';
     // 1024 is OpenSSH's own lower limit.
     return modulusLength !== undefined && (modulusLength < 1024 || modulusLength > 16_384)
       ? `is an rsa key of ${String(modulusLength)} bits`

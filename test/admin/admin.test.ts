@@ -261,6 +261,21 @@ describe('who may use it', () => {
     expect((await request(app).get('/of/bob/status')).status).toBe(403);
   });
 
+  test('authorize never sees the parameters of a route, which the requester chooses', async () => {
+    const seen: unknown[] = [];
+    const admin = createAdmin(sync, {
+      log,
+      authorize: ({ params }) => {
+        seen.push({ ...params });
+        return params.host === 'mine' ? 'approve' : true;
+      },
+    });
+    const app = express().use('/of/:host', admin);
+    const answer = await request(app).post('/of/other/hosts/mine/approve').send({});
+    expect(answer.status).toBe(403);
+    expect(seen).toEqual([{ host: 'other' }, { host: 'other' }]);
+  });
+
   test('health and readiness are public, by GET and HEAD only', async () => {
     const agent = request(express().use(createAdmin(sync, { log, token })));
     for (const path of ['/healthz', '/readyz']) {

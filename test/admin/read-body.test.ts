@@ -72,6 +72,13 @@ test('a body of unknown length is given up at 64 KiB', async () => {
   expect(await status).toBe(413);
 });
 
+test('a body of unknown length that is too large is refused before it ends', async () => {
+  const { outgoing, status } = open();
+  for (let chunks = 0; chunks < 10; chunks++) outgoing.write('x'.repeat(10_000));
+  expect(await status).toBe(413);
+  outgoing.destroy();
+});
+
 test('a body that breaks off is refused', async () => {
   const { outgoing, status } = open();
   outgoing.write('{"dirs":');

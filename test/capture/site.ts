@@ -70,7 +70,14 @@ export async function makeSite(
   const connect = async (): Promise<Connection> => {
     const connection = mongoose.createConnection(database.uri, {
       monitorCommands: true,
-      serverSelectionTimeoutMS: server === undefined ? 10_000 : 60_000,
+      serverSelectionTimeoutMS: 10_000,
+      // A monitor that sees first that a server died makes the driver give up writes to it instead
+      // of repeating them. This one only looks when a write has failed.
+      ...(server && {
+        serverSelectionTimeoutMS: 60_000,
+        serverMonitoringMode: 'poll',
+        heartbeatFrequencyMS: 60_000,
+      }),
     });
     connections.push(connection);
     await connection.asPromise();

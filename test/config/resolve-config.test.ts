@@ -164,3 +164,10 @@ describe('resolveConfig', () => {
     expect(String(error)).toContain('/nowhere.json');
   });
 });
+
+test('a database URI in the place of the connection is refused without its password', () => {
+  const uri = 'mongodb://app:s3cret@db1/site';
+  const make = (): unknown => resolveConfig({ connection: uri } as unknown as SyncMediaOptions);
+  expect(make).toThrow(/connection is set to something that cannot be used/);
+  expect(make).not.toThrow(/s3cret/);
+});

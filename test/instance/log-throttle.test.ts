@@ -76,6 +76,26 @@ describe('the log of events', () => {
     expect(lines).toEqual(['warn host name of h1: HOST_UNREACHABLE: port 1']);
   });
 
+  test('ends with the recovery of a host that fails and recovers again and again', () => {
+    for (let index = 0; index < 3; index++) {
+      events.emit('failing', { host: 'h1', failure: failure('HOST_UNREACHABLE', 'refused') });
+      events.emit('recovered', { host: 'h1' });
+    }
+    expect(lines).toEqual([
+      'warn host name of h1: HOST_UNREACHABLE: refused',
+      'info host name of h1 works again',
+    ]);
+    vi.advanceTimersByTime(60_000);
+    expect(lines.slice(2)).toEqual([
+      'warn host name of h1 works again (the last of 4 such messages since)',
+    ]);
+  });
+
+  test('names each file that lost a conflict', () => {
+    for (const path of ['a', 'b', 'c']) events.emit('conflict', { path: path as Path, host: 'h1' });
+    expect(lines).toHaveLength(3);
+  });
+
   test('limits conflicts, deletes that are overruled and failures inside in the same way', () => {
     for (let index = 0; index < 3; index++) {
       events.emit('conflict', { path: 'a' as Path, host: 'h1' });

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import mongoose from 'mongoose';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
@@ -101,4 +102,9 @@ test('startSyncMedia gives the default instance its log', async () => {
     vi.unstubAllEnvs();
     await dir.remove();
   }
+});
+
+test('startSyncMedia takes no notice of what a promise passes on', () => {
+  expect(resolveStartOptions(mongoose).log).toBeUndefined();
+  expect(resolveStartOptions(null).log).toBeUndefined();
 });

@@ -53,11 +53,22 @@ test.each([
 ])('%s count towards the limit of all waits together, until their wait ends', async (_, many) => {
   const first = wait(many);
   await until(() => asked === 15_000);
-  await expect(wait({ absent: listPaths(6_000) })).rejects.toBeInstanceOf(CopiesTimeout);
   await expect(wait({ paths: listPaths(6_000) })).rejects.toBeInstanceOf(CopiesTimeout);
+  // Which of these are files at all is found out first.
+  const crowd = wait({ absent: listPaths(6_000) });
   const small = wait({ paths: listPaths(10) });
   // None of them is a file: there is nothing to wait for.
   database.open();
-  expect(await Promise.all([first, small])).toEqual([[], []]);
+  expect(await Promise.all([first, crowd, small])).toEqual([[], [], []]);
   expect(await wait({ absent: listPaths(15_000) })).toEqual([]);
+});
+
+test('more absent paths than the limit do not keep an operation from its wait', async () => {
+  database.open();
+  expect(await wait({ absent: listPaths(25_000) })).toEqual([]);
+});
+
+test('a database that does not answer does not delay an operation with very many absent paths', async () => {
+  const waiting = wait({ absent: listPaths(25_000), timeoutMs: 50 });
+  await expect(waiting).rejects.toBeInstanceOf(CopiesTimeout);
 });

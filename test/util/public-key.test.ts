@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createECDH } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -140,6 +141,25 @@ describe('parsePublicKey', () => {
       'an rsa key with an exponent of 40 bytes',
       () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.alloc(40, 1), Buffer.alloc(129, 3))}`,
       'exponent that nobody uses',
+    ],
+    [
+      'an rsa key with an even exponent',
+      () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.from([4]), Buffer.alloc(129, 3))}`,
+      'exponent that no key can have',
+    ],
+    [
+      'an rsa key with the exponent 1',
+      () => `ssh-rsa ${blobOf('ssh-rsa', Buffer.from([1]), Buffer.alloc(129, 3))}`,
+      'exponent that no key can have',
+    ],
+    [
+      'a point of which only one coordinate is written',
+      () => {
+        const ecdh = createECDH('prime256v1');
+        const point = Buffer.from(ecdh.generateKeys('hex', 'compressed'), 'hex');
+        return `ecdsa-sha2-nistp256 ${blobOf('ecdsa-sha2-nistp256', 'nistp256', point)}`;
+      },
+      'form that OpenSSH does not read',
     ],
     [
       'a point that is on no curve',
