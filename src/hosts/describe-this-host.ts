@@ -29,12 +29,17 @@ export function compareUntrustedRow(row: Host, described: HostDetails): InitChec
     username: '--username',
     syncDirs: '--sync-dirs',
   } as const;
+  const listFields = (values: Pick<Host, (typeof differing)[number]>): string =>
+    differing.map((field) => `${field} ${JSON.stringify(values[field])}`).join(', ');
+  const difference =
+    differing.length === 0
+      ? ''
+      : `: it said ${listFields(row)}, and registered is ${listFields(described)}`;
   return {
     name: 'own row',
     ok: differing.length === 0,
     message:
-      `the row of this host in the database has no valid seal, so it was ` +
-      `ignored${differing.length === 0 ? '' : `: it said ${differing.map((field) => `${field} ${JSON.stringify(row[field])}`).join(', ')}, and registered is ${differing.map((field) => `${field} ${JSON.stringify(described[field])}`).join(', ')}`}`,
+      `the row of this host in the database has no valid seal, so it was ` + `ignored${difference}`,
     ...(differing.length > 0 && {
       remedy:
         `if the row was right, run \`syncmedia init\` with ` +

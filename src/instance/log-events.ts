@@ -92,10 +92,11 @@ export function logEvents(
     );
   });
   events.on('unsyncable', ({ dir, found: { count, examples } }) => {
+    const named = examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ');
+    const more = count > examples.length ? ' …' : '';
     warnOnce(
       ['unsyncable', dir],
-      `${String(count)} names in ${JSON.stringify(dir)} cannot be synced: ` +
-        `${examples.map(({ path, why }) => `${JSON.stringify(path)} (${why})`).join(', ')}${count > examples.length ? ' …' : ''}`,
+      `${String(count)} names in ${JSON.stringify(dir)} cannot be synced: ${named}${more}`,
     );
   });
   events.on('run', ({ run: { kind, state, requestedBy, endedAt, failure, findings = [] } }) => {

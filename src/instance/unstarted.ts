@@ -52,8 +52,8 @@ export class UnstartedWarning {
     this.context.warn(
       `a file was saved ${String(this.waitMs / 1000)} s ago and is not being delivered: no ` +
         `process of this host has started syncmedia. ` +
-        'Call startSyncMedia() once the models are defined and Mongoose connects; what was ' +
-        'saved until then is delivered after that',
+        'Call startSyncMedia() once the models are defined and Mongoose connects; ' +
+        'syncmedia then delivers the files that were saved before',
     );
   }
 }

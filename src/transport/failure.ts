@@ -45,7 +45,7 @@ export function makeFailedOutcome(change: Change, via: string, failure: Failure)
 export function makeCancelledFailure(): Failure {
   return {
     code: 'CANCELLED',
-    message: 'It was cancelled; what was under way may still arrive.',
+    message: 'It was cancelled; files that were being sent may still arrive.',
     retryable: true,
     scope: 'host',
   };

@@ -10,6 +10,7 @@ import type { InitReport, RecoverableFile, Status } from '../../src/api/sync-med
 import type { Run } from '../../src/model/words.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { listInitArgs } from '../harness/init-args.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 import { type CliOptions, type CliResult, runCli } from './run-cli.js';
@@ -71,24 +72,6 @@ async function startAppOnce(host: TestHost): Promise<void> {
   await app.close();
 }
 
-const initArgs = (host: TestHost): string[] => [
-  'init',
-  '-u',
-  host.username,
-  '-k',
-  host.publicKeyFile,
-  '-p',
-  String(host.port),
-  '--hostname',
-  host.name,
-  '--url',
-  host.hostname,
-  '--root',
-  host.root,
-  '--sync-dirs',
-  'uploads',
-];
-
 const parse = <T>({ stdout }: CliResult): T => JSON.parse(stdout) as T;
 
 describe('before init', () => {
@@ -108,7 +91,7 @@ describe('before init', () => {
 
   test('a key that is none is refused, and nothing is registered', async () => {
     const { code, stderr } = await on(web1, [
-      ...initArgs(web1),
+      ...listInitArgs(web1),
       '-k',
       join(web1.dir, 'ssh/authorized_keys'),
     ]);
@@ -119,7 +102,7 @@ describe('before init', () => {
 
 describe('hosts come', () => {
   test('init registers this machine and tries it; without a terminal -i asks nothing', async () => {
-    const { code, stdout, stderr } = await on(web1, [...initArgs(web1), '-i']);
+    const { code, stdout, stderr } = await on(web1, [...listInitArgs(web1), '-i']);
     expect(stderr).toContain('asks on a terminal only');
     expect(stdout).toMatch(/^Created host web1 \([\w-]+\), \S+@127\.0\.0\.1:\d+, root /);
     expect(stdout).not.toContain('FAILED');
@@ -133,7 +116,7 @@ describe('hosts come', () => {
 
   test('init with a literal key, as JSON', async () => {
     const key = (await readFile(web2.publicKeyFile, 'utf8')).trim();
-    const result = await on(web2, [...initArgs(web2), '-k', key, '--json'], {
+    const result = await on(web2, [...listInitArgs(web2), '-k', key, '--json'], {
       env: { SYNCMEDIA_IDENTITY: web2.privateKeyFile },
     });
     expect(parse<InitReport>(result)).toMatchObject({

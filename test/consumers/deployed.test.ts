@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { runCli } from '../cli/run-cli.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { listInitArgs } from '../harness/init-args.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { copyApp, execute, installByNpm, pack } from './packed.js';
@@ -53,26 +54,7 @@ class Pair {
 
   async init(command: Run): Promise<void> {
     for (const host of [this.web1, this.web2]) {
-      await command(
-        [
-          'init',
-          '-u',
-          host.username,
-          '-k',
-          host.publicKeyFile,
-          '-p',
-          String(host.port),
-          '--hostname',
-          host.name,
-          '--url',
-          host.hostname,
-          '--root',
-          host.root,
-          '--sync-dirs',
-          'uploads',
-        ],
-        this.environmentOf(host),
-      );
+      await command(listInitArgs(host), this.environmentOf(host));
     }
   }
 

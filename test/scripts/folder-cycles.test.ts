@@ -1,26 +1,17 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { findFolderCycles } from '../../scripts/folder-cycles.mjs';
-import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { makeSourceTree, type SourceTree } from './source-tree.js';
 
-let src: TestDir;
+let src: SourceTree;
 beforeEach(async () => {
-  src = await makeTestDir();
+  src = await makeSourceTree();
 });
 afterEach(async () => {
   await src.remove();
 });
 
-async function write(files: Record<string, string>): Promise<void> {
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(src.path, name)), { recursive: true });
-    await writeFile(join(src.path, name), text);
-  }
-}
-
 it('finds none where each folder needs only earlier ones', async () => {
-  await write({
+  await src.write({
     'index.ts': "export * from './later/b.js';",
     'words.ts': '',
     'early/a.ts': "import { word } from '../words.js';\nimport { other } from './other.js';",
@@ -30,7 +21,7 @@ it('finds none where each folder needs only earlier ones', async () => {
 });
 
 it('finds one that goes through several files, types and dynamic imports included', async () => {
-  await write({
+  await src.write({
     'one/a.ts': "import {\n  type B,\n} from '../two/b.js';",
     'two/deep/c.ts': "const d = await import('../../three/d.js');",
     'three/d.ts': "export { a } from '../one/other.js';",

@@ -1,27 +1,18 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { findNominalClauses } from '../../scripts/nominal-clauses.mjs';
 import { findSharedTypeNames } from '../../scripts/type-names.mjs';
-import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { makeSourceTree, type SourceTree } from './source-tree.js';
 
-let src: TestDir;
+let src: SourceTree;
 beforeEach(async () => {
-  src = await makeTestDir();
+  src = await makeSourceTree();
 });
 afterEach(async () => {
   await src.remove();
 });
 
-async function write(files: Record<string, string>): Promise<void> {
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(src.path, name)), { recursive: true });
-    await writeFile(join(src.path, name), text);
-  }
-}
-
 it('finds a type name that two files export', async () => {
-  await write({
+  await src.write({
     'a/one.ts': 'export interface Answer { a: 1 }\ninterface Local { b: 1 }',
     'b/two.ts': 'export type Answer = 2;\ninterface Local { c: 1 }\nexport class Other {}',
     'b/three.ts': "export type { Answer } from './two.js';",
@@ -33,12 +24,12 @@ it('finds a type name that two files export', async () => {
 });
 
 it('takes overloads and merged declarations of one file for one name', async () => {
-  await write({ 'a.ts': 'export interface A { a: 1 }\nexport interface A { b: 1 }' });
+  await src.write({ 'a.ts': 'export interface A { a: 1 }\nexport interface A { b: 1 }' });
   expect(findSharedTypeNames(src.path)).toEqual([]);
 });
 
 it('finds clauses without a subject in comments, and none in code', async () => {
-  await write({
+  await src.write({
     'a.ts': "/** Stores what is pending. */\nconst text = 'what is it';\nrun(); // Whoever calls\n",
   });
   expect(findNominalClauses(src.path)).toEqual(['a.ts:1: what is', 'a.ts:3: Whoever']);

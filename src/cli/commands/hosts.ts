@@ -127,7 +127,8 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
           });
         else
           screen.print(
-            `${[`Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}`, ...pending.map(({ hostname }) => `Pending, to be approved: ${hostname}`)].join('\n')}\n`,
+            `Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}\n` +
+              pending.map(({ hostname }) => `Pending, to be approved: ${hostname}\n`).join(''),
           );
         return pending.length === 0 ? 0 : 3;
       }),
