@@ -29,7 +29,17 @@ const expectFits = (text: string, columns = 80): void => {
 };
 
 describe('measureWidth', () => {
-  test('is never less than what a terminal needs', () => {
+  test('gives every character at least the columns that string-width gives it', () => {
+    const tooNarrow: string[] = [];
+    // No character above plane 3 is wide.
+    for (let code = 0; code < 0x40000; code++) {
+      const character = String.fromCodePoint(code);
+      if (measureWidth(character) < stringWidth(character)) tooNarrow.push(code.toString(16));
+    }
+    expect(tooNarrow).toEqual([]);
+  });
+
+  test('gives a text at least the columns that string-width gives it', () => {
     fc.assert(
       fc.property(name, (text) => {
         expect(measureWidth(text)).toBeGreaterThanOrEqual(stringWidth(text));
