@@ -5,7 +5,7 @@ import { areas, newName } from '../src/replica/areas.js';
 import { mapConcurrently } from '../src/util/map-concurrently.js';
 import type { SshConnection } from '../src/transport/ssh/connection.js';
 import { Ssh } from '../src/transport/ssh/ssh.js';
-import type { Host } from '../src/model/words.js';
+import type { Host } from '../src/model/host.js';
 import { dir } from '../test/flow/site.js';
 import { now } from './figures.js';
 import { measured, type BenchSite } from './site.js';

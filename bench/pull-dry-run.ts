@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDatabase, uriOfDatabase } from '../scripts/database.mjs';
 import { formatFingerprint } from '../src/util/public-key.js';
-import type { Run } from '../src/model/words.js';
+import type { Run } from '../src/model/run.js';
 import { startHost, type TestHost } from '../test/harness/sshd.js';
 import { makeTree } from './make-tree.mjs';
 

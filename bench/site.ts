@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Schema, type Model } from 'mongoose';
 import { defaultTuning } from '../src/config/config.js';
-import type { HostId } from '../src/model/words.js';
+import type { HostId } from '../src/model/host.js';
 import { dir, openSite, type App, type Machine, type Photo } from '../test/flow/site.js';
 import { until } from '../test/harness/wait.js';
 import { run } from './baselines.js';

@@ -7,7 +7,8 @@ import { UnreadableRows } from '../src/database/unreadable-rows.js';
 import { Ledger } from '../src/ledger/ledger.js';
 import type { LedgerRow } from '../src/ledger/filters.js';
 import { makeVersionEntry } from '../src/decisions/entries.js';
-import type { HostId, Path } from '../src/model/words.js';
+import type { HostId } from '../src/model/host.js';
+import type { Path } from '../src/model/path.js';
 import { dir, type Machine } from '../test/flow/site.js';
 import { run } from './baselines.js';
 

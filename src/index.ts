@@ -108,18 +108,11 @@ export type { ReadyLimits } from './config/ready-limits.js';
 export type { WaitOptions } from './config/wait-options.js';
 export type { Copies } from './decisions/copies.js';
 export type { ServeOptions } from './serving/serve-options.js';
-export type {
-  Change,
-  ConflictRule,
-  FileInfo,
-  Failure,
-  Finding,
-  Host,
-  HostFindings,
-  HostId,
-  DeliveryOutcome,
-  Path,
-  Run,
-  SyncDir,
-  Version,
-} from './model/words.js';
+export type { Change, DeliveryOutcome } from './model/change.js';
+export type { ConflictRule, SyncDir } from './model/sync-dir.js';
+export type { FileInfo } from './model/file.js';
+export type { Failure } from './model/failure.js';
+export type { Finding, HostFindings, Run } from './model/run.js';
+export type { Host, HostId } from './model/host.js';
+export type { Path } from './model/path.js';
+export type { Version } from './model/entry.js';

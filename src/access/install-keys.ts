@@ -1,6 +1,6 @@
 import { getErrorMessage } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import { removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
 import { formatKeyLine } from './format-key-line.js';
 import { closeGate, formatGateCommand, setGateHosts } from './gate.js';

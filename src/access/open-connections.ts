@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import { getGateFolder } from './gate.js';
 
 /** sshd's process gets this long to end after SIGTERM, before SIGKILL. */

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve, sep } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import type { Config } from '../config/config.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { isInDir, type HostState } from '../state-dir/state.js';
 
 export interface ProtectedDir {

@@ -1,5 +1,5 @@
 import type { RunRequest, SyncMedia } from '../api/sync-media.js';
-import type { Run } from '../model/words.js';
+import type { Run } from '../model/run.js';
 import { listField, readFields, textField, integerField, booleanField } from './fields.js';
 import type { AdminAnswer, AdminRequest } from './admin-route.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatTrusted } from '../decisions/trusted.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import { findPublicKey, formatFingerprint, type PublicKey } from '../util/public-key.js';
 
 /** A key in the form that people compare. */

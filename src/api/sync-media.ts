@@ -3,16 +3,12 @@ import type { Events } from '../model/events.js';
 import type { PluginOptions } from '../config/config.js';
 import type { ReadyLimits } from '../config/ready-limits.js';
 import type { WaitOptions } from '../config/wait-options.js';
-import type {
-  Failure,
-  Host,
-  HostId,
-  Path,
-  Run,
-  SyncDir,
-  UnreadableRow,
-  UnsyncableNames,
-} from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Host, HostId, UnsyncableNames } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { Run } from '../model/run.js';
+import type { SyncDir } from '../model/sync-dir.js';
+import type { UnreadableRow } from '../model/unreadable-row.js';
 
 /**
  * The values to register for a host. An omitted value keeps its stored value, or gets the default

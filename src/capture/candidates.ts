@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { toPathBelow, isSafePath } from '../replica/paths.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 
 /**
  * The paths that a string of a document may mean. One string can name several files, and all of

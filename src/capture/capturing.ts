@@ -1,6 +1,9 @@
 import type { ClientSession, Connection, Model } from 'mongoose';
 import type { Log } from '../model/log.js';
-import type { Capture, HostId, Path, DocumentRef, SyncDir, UnsyncedFile } from '../model/words.js';
+import type { Capture, DocumentRef, UnsyncedFile } from '../model/capture.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Outbox } from './outbox.js';
 import type { PathContext } from './touched-paths.js';

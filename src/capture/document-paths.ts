@@ -1,5 +1,6 @@
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Path, UnsyncedFile } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { UnsyncedFile } from '../model/capture.js';
 import { storedLimits } from './document-strings.js';
 import { listNames, PathFinder, type PathContext } from './touched-paths.js';
 

@@ -1,6 +1,7 @@
 import { getErrorMessage } from '../model/errors.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { NamedPaths, Path } from '../model/words.js';
+import type { NamedPaths } from '../model/capture.js';
+import type { Path } from '../model/path.js';
 import { findPathCandidates, listSearchMarks } from './candidates.js';
 import type { PlainDocument, PluggedModel } from './capturing.js';
 import { storedLimits } from './document-strings.js';

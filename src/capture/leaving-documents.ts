@@ -1,4 +1,4 @@
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import type { PlainDocument } from './capturing.js';
 import type { CaptureContent } from './make-captures.js';
 import type { Operation } from './operation.js';

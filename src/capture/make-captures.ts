@@ -1,6 +1,8 @@
 import { Types } from 'mongoose';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
-import type { Capture, HostId, Path, DocumentRef, UnsyncedFile } from '../model/words.js';
+import type { Capture, DocumentRef, UnsyncedFile } from '../model/capture.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import type { CaptureContext } from './capturing.js';
 
 /**

@@ -2,7 +2,7 @@ import type { ClientSession, mongo } from 'mongoose';
 import { getErrorMessage } from '../model/errors.js';
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import { quotePath } from '../replica/paths.js';
-import type { Capture, DocumentRef } from '../model/words.js';
+import type { Capture, DocumentRef } from '../model/capture.js';
 import type { CaptureContext, PluggedModel } from './capturing.js';
 import { type CaptureContent, coversContents, makeCaptures } from './make-captures.js';
 import { isConnectionError, type WriteEffect } from './nothing-written.js';

@@ -4,7 +4,10 @@ import type { Batcher } from '../util/batcher.js';
 import { listMisfits } from '../model/row-shapes.js';
 import { readElection } from '../database/election.js';
 import type { RowReader } from '../database/unreadable-rows.js';
-import type { Capture, HostId, Path, LocalFileInfo } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 import { captureShape, isLocalFileInfo } from './row-shape.js';
 
 type CaptureRow = Omit<Capture, 'id'> & { _id: string };

@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongoose';
 import { getErrorMessage } from '../model/errors.js';
-import type { Capture } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
 import type { CaptureContext } from './capturing.js';
 
 /** Further captures of a session are not remembered. They are found when they are due. */

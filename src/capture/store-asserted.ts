@@ -1,5 +1,6 @@
 import type { ClientSession, Connection } from 'mongoose';
-import type { AssertedFile, Path } from '../model/words.js';
+import type { AssertedFile } from '../model/capture.js';
+import type { Path } from '../model/path.js';
 import type { CaptureContext } from './capturing.js';
 import { makeCaptures } from './make-captures.js';
 import { findSession } from './session.js';

@@ -2,7 +2,8 @@ import { hasErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.j
 import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Path, UnsyncedFile } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { UnsyncedFile } from '../model/capture.js';
 import { mapConcurrently } from '../util/map-concurrently.js';
 import { findPathCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';

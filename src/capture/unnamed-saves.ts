@@ -1,5 +1,6 @@
 import { withTimeout } from '../util/with-timeout.js';
-import type { DocumentRef, UnnamedSaves } from '../model/words.js';
+import type { DocumentRef } from '../model/capture.js';
+import type { UnnamedSaves } from '../model/host.js';
 
 /** How many models are counted at once. Further ones wait until these counts are stored. */
 const maxModels = 100;

@@ -1,4 +1,4 @@
-import type { Run } from '../model/words.js';
+import type { Run } from '../model/run.js';
 import { formatTable } from './table.js';
 
 /**

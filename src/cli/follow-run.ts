@@ -1,4 +1,5 @@
-import type { Host, Run } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { Run } from '../model/run.js';
 import type { CommandContext } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { formatFindings, hasUnrepairedDamage } from './findings.js';

@@ -1,6 +1,6 @@
 import type { Log } from '../model/log.js';
 import type { Copies } from '../decisions/copies.js';
-import type { ConflictRule } from '../model/words.js';
+import type { ConflictRule } from '../model/sync-dir.js';
 
 /**
  * Options of `schema.plugin(syncMedia, options)`. `modelSync` takes the same options per model

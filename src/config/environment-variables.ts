@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { validateCron } from './cron.js';
 import type { OptionDefinition } from './option-definition.js';
 import { splitCommand } from './split-command.js';
-import { parseSyncDirs } from './sync-dir.js';
+import { parseSyncDirs } from './normalise-sync-dir.js';
 
 /** An environment variable. Its schema reads text; a default is text as well. */
 export interface VariableDefinition extends OptionDefinition<string | undefined> {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Copies } from '../decisions/copies.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { SyncDir } from '../model/words.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { compileExclude } from '../replica/exclude.js';
 import type { PluginOptions } from './config.js';
 import {
@@ -11,7 +11,7 @@ import {
   type OptionValues,
   parseOptions,
 } from './option-definition.js';
-import { parseSyncDirs } from './sync-dir.js';
+import { parseSyncDirs } from './normalise-sync-dir.js';
 
 export type PathsFunction = (document: Record<string, unknown>) => readonly string[];
 

@@ -21,7 +21,10 @@ import { listParentPaths } from '../replica/paths.js';
 import { Replica } from '../replica/replica.js';
 import { RunStore, type RunRow } from './run-store.js';
 import { UnreadableRows, type StoredUnreadable } from '../database/unreadable-rows.js';
-import type { HostId, NamedPaths, Path, SyncDir } from '../model/words.js';
+import type { HostId } from '../model/host.js';
+import type { NamedPaths } from '../model/capture.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 
 /**
  * Everything that an instance works with on an initialised machine, once its connection is open.

@@ -2,7 +2,8 @@ import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { HostState } from '../state-dir/state.js';
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
 import { allowsPath } from '../decisions/wants.js';
-import type { Path, StoredRules, SyncDir } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { StoredRules, SyncDir } from '../model/sync-dir.js';
 import { isSafePath } from '../replica/paths.js';
 import { SyncDirs } from '../replica/sync-dirs.js';
 

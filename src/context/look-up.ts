@@ -1,6 +1,7 @@
 import type { PathCapture, Outbox } from '../capture/outbox.js';
 import type { Ledger } from '../ledger/ledger.js';
-import type { Entry, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Path } from '../model/path.js';
 
 /** The ledger entry and the pending captures of a path. */
 export interface PathLookup {

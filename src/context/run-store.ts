@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { SyncMediaError } from '../model/errors.js';
 import type { RowReader } from '../database/unreadable-rows.js';
-import type { HostId, Run } from '../model/words.js';
+import type { HostId } from '../model/host.js';
+import type { Run } from '../model/run.js';
 import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Connection, mongo } from 'mongoose';
 import { isDuplicateKey, getNativeCollection } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import { isNumber, isText, listMisfits, isOptional } from '../model/row-shapes.js';
 import type { HostState } from '../state-dir/state.js';
 

@@ -4,7 +4,7 @@ import { getNativeCollection } from '../util/collections.js';
 import { getErrorMessage } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { listMisfits, type RowShape } from '../model/row-shapes.js';
-import type { UnreadableRow } from '../model/words.js';
+import type { UnreadableRow } from '../model/unreadable-row.js';
 
 export type StoredUnreadable = UnreadableRow & { _id: string };
 

@@ -1,4 +1,5 @@
-import type { ConflictRule, FileInfo } from '../model/words.js';
+import type { ConflictRule } from '../model/sync-dir.js';
+import type { FileInfo } from '../model/file.js';
 
 /**
  * Which of two files wins by a conflict rule: the one that is about to be placed, or the one that

@@ -1,5 +1,8 @@
 import { allowsPath } from './wants.js';
-import type { Entry, Failure, Host, HostId, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Failure } from '../model/failure.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /** How many hosts must hold a file: this number, more than half, or all hosts that want it. */
 export type Copies = number | 'majority' | 'all';

@@ -1,12 +1,9 @@
-import type {
-  ConflictRule,
-  Difference,
-  Entry,
-  FileInfo,
-  HostId,
-  Path,
-  SyncDir,
-} from '../model/words.js';
+import type { ConflictRule, SyncDir } from '../model/sync-dir.js';
+import type { Difference } from '../model/change.js';
+import type { Entry } from '../model/entry.js';
+import type { FileInfo } from '../model/file.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { applyConflictRule } from './conflict-rule.js';
 import { haveSameSizeAndTime } from './file-state.js';
 import { capturesOwnFiles } from './wants.js';

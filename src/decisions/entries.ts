@@ -1,12 +1,8 @@
-import type {
-  Entry,
-  HostId,
-  Path,
-  DocumentRef,
-  LocalFileInfo,
-  SupersededVersion,
-  Version,
-} from '../model/words.js';
+import type { Entry, SupersededVersion, Version } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { DocumentRef } from '../model/capture.js';
+import type { LocalFileInfo } from '../model/file.js';
 import { haveSameSizeAndTime } from './file-state.js';
 
 /** How many superseded versions an entry remembers. */

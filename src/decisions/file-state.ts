@@ -1,4 +1,6 @@
-import type { Entry, FileInfo, HostId, LocalFileInfo } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
+import type { HostId } from '../model/host.js';
 
 /**
  * The state of the file at a path, compared with its entry. `conflicting`: a superseded version

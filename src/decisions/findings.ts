@@ -1,4 +1,9 @@
-import type { Difference, Entry, FileInfo, Finding, HostId, SyncDir } from '../model/words.js';
+import type { Difference } from '../model/change.js';
+import type { Entry } from '../model/entry.js';
+import type { FileInfo } from '../model/file.js';
+import type { Finding } from '../model/run.js';
+import type { HostId } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { winsOverUnknown } from './differences.js';
 import { haveSameSizeAndTime } from './file-state.js';
 

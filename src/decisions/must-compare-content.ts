@@ -1,4 +1,6 @@
-import type { Entry, HostId, LocalFileInfo } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { LocalFileInfo } from '../model/file.js';
 import { readChangeTime, hasChangedSinceCompared } from './file-state.js';
 
 interface CompareSituation {

@@ -1,4 +1,4 @@
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { allowsPath } from './wants.js';
 
 /**

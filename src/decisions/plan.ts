@@ -1,4 +1,7 @@
-import type { Change, Entry, Host, SyncDir } from '../model/words.js';
+import type { Change } from '../model/change.js';
+import type { Entry } from '../model/entry.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { wantsPath } from './wants.js';
 
 export interface DeliveryPlan {

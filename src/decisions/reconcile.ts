@@ -1,4 +1,6 @@
-import type { Entry, FileInfo, HostId, LocalFileInfo } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
+import type { HostId } from '../model/host.js';
 import { supersededLimit } from './entries.js';
 import {
   findFileState,

@@ -1,11 +1,7 @@
-import type {
-  ReplacedBy,
-  Entry,
-  HostId,
-  LocalFileInfo,
-  Resolution,
-  Version,
-} from '../model/words.js';
+import type { ReplacedBy, Resolution } from '../model/resolution.js';
+import type { Entry, Version } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { LocalFileInfo } from '../model/file.js';
 import { supersededLimit } from './entries.js';
 import {
   findFileState,

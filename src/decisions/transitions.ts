@@ -1,4 +1,5 @@
-import type { Entry, HostId, Version } from '../model/words.js';
+import type { Entry, Version } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
 import type { ReconcileAnswer } from './reconcile.js';
 import { removedStamp } from './file-state.js';
 

@@ -1,4 +1,4 @@
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 
 /**
  * The fields of a host's row that decide whom other hosts let in and where they send. All other

@@ -1,4 +1,5 @@
-import type { Host, Path } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /** Whether the allow-list of a host includes this path. An empty list means all sync dirs. */
 export function allowsPath(host: Pick<Host, 'syncDirs'>, path: string): boolean {

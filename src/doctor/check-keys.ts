@@ -5,7 +5,8 @@ import { parsePublicKey } from '../util/public-key.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 import type { HostState } from '../state-dir/state.js';
 import type { DoctorCheck } from '../api/sync-media.js';
-import type { Host, SyncDir } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
 export interface KeysContext {

@@ -8,7 +8,8 @@ import { areas, newName } from '../replica/areas.js';
 import { checkMarker } from '../replica/marker.js';
 import type { SshConnection } from '../transport/ssh/connection.js';
 import type { SshConnections } from '../transport/ssh/connections.js';
-import type { Host, SyncDir } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { assessRsync } from './check-programs.js';
 

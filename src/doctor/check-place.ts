@@ -7,7 +7,7 @@ import { compileExclude } from '../replica/exclude.js';
 import { nodeDisk } from '../replica/node-disk.js';
 import { OWN_FOLDER } from '../replica/paths.js';
 import type { Replica } from '../replica/replica.js';
-import type { SyncDir } from '../model/words.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportOk, type CheckResult } from './check.js';
 
 /** Limit of the directories that the writing check visits, per sync dir. */

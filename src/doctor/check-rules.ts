@@ -1,7 +1,7 @@
 import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { quotePath } from '../replica/paths.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { reportFailed, reportInfo, reportOk } from './check.js';
 
 /** Rows of `syncdirs` that count only in part, or not at all. */

@@ -1,7 +1,7 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { HostKeys } from '../api/sync-media.js';
 import { validateAddress } from '../transport/ssh/address.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { HostsDeps } from './deps.js';
 import { scanHostKeys } from '../access/host-keys.js';
 import { updateHost } from './host-rows.js';

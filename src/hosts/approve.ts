@@ -1,6 +1,6 @@
 import { digestHost } from '../api/describe-host.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { HostsDeps } from './deps.js';
 import { listHosts, updateHost } from './host-rows.js';
 import { listPassiveDirs } from './own-dirs.js';

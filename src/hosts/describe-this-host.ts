@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HostChange } from '../api/sync-media.js';
 import { readOwnHostKeys } from '../access/host-keys.js';
 import { identifiesAnother } from '../decisions/trusted.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { HostsDeps, InitCheck, InitParts } from './deps.js';
 import type { HostDetails, HostUpdate } from './host-rows.js';
 import type { EarlierRegistration, ResolvedRegistration } from './registration.js';

@@ -1,9 +1,9 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { HostChange, HostEdit, HostRegistration } from '../api/sync-media.js';
-import { normaliseSyncDirs } from '../config/sync-dir.js';
+import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import { validateAddress } from '../transport/ssh/address.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { updateHost, type HostUpdate } from './host-rows.js';
 import { initHost } from './init.js';

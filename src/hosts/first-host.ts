@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { DatabaseMeta } from '../database/database-id.js';
 import type { HostCollection } from './host-model.js';
 

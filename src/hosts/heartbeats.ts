@@ -1,4 +1,4 @@
-import type { Host, HostId } from '../model/words.js';
+import type { Host, HostId } from '../model/host.js';
 
 interface ObservedBeat {
   readonly beat: string;

@@ -1,6 +1,7 @@
 import type { Connection, Model, Mongoose, mongo, Schema } from 'mongoose';
 import { getNativeCollection } from '../util/collections.js';
-import type { Host, HostId, Path } from '../model/words.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /**
  * A host as stored. Sync dirs used as field names are encoded, because MongoDB allows no dot

@@ -1,6 +1,6 @@
 import { matchReadValue, isDuplicateKey } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { Host, HostId } from '../model/words.js';
+import type { Host, HostId } from '../model/host.js';
 import {
   createHostModel,
   getHostCollection,

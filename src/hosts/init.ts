@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { HostChange, HostRegistration, InitReport } from '../api/sync-media.js';
-import { normaliseSyncDirs } from '../config/sync-dir.js';
-import type { Host, Path } from '../model/words.js';
+import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { claimDatabaseId, requireDatabaseId, getMetaCollection } from '../database/database-id.js';
 import {
   compareUntrustedRow,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import type { Host, Path } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { readMarker, writeMarker } from '../replica/marker.js';
 import { isSafePath, quotePath } from '../replica/paths.js';
 import type { HostState } from '../state-dir/state.js';

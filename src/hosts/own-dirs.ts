@@ -1,6 +1,7 @@
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
 import { allowsPath } from '../decisions/wants.js';
-import type { Host, Path } from '../model/words.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import type { HostsDeps } from './deps.js';
 import { openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { endConnections } from '../access/open-connections.js';

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../model/errors.js';
+import type { Failure } from '../model/failure.js';
 import type {
-  Failure,
   Host,
   HostId,
   DeliveryState,
-  Path,
   RemovalDecision,
   ScanTimes,
   SetupProblem,
   UnnamedSaves,
   UnsyncableNames,
-} from '../model/words.js';
+} from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { encodeFieldName, type HostCollection } from './host-model.js';
 import { Seals } from './seal.js';
 

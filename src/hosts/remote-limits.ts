@@ -1,7 +1,7 @@
 import { SyncMediaError } from '../model/errors.js';
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
 import { allowsPath } from '../decisions/wants.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 
 /** A remote request, and the directories that the host's own configuration opens. */
 export interface RemoteRequest {

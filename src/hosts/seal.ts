@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
 import { formatTrusted, type TrustedFields } from '../decisions/trusted.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import { toHost, type HostRow } from './host-model.js';
 import { listUnreadable, repairRow } from './repair-row.js';
 

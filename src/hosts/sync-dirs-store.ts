@@ -3,7 +3,8 @@ import type { mongo } from 'mongoose';
 import { matchReadValue, isDuplicateKey } from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import type { Path, StoredRules, SyncDir } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { StoredRules, SyncDir } from '../model/sync-dir.js';
 import { Seals } from './seal.js';
 
 /**

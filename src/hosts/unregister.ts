@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Host } from '../model/words.js';
+import type { Host } from '../model/host.js';
 import type { HostsDeps } from './deps.js';
 import { toHost } from './host-model.js';
 import { listHosts, pickHostCollection } from './host-rows.js';

@@ -57,7 +57,9 @@ import { MediaServer, type ServingContext } from '../serving/media-server.js';
 import { createSyncReady } from '../serving/sync-ready.js';
 import { readStatus } from './actions/status.js';
 import { UnreadableRows } from '../database/unreadable-rows.js';
-import type { Capture, Path, Run } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
+import type { Path } from '../model/path.js';
+import type { Run } from '../model/run.js';
 
 /** `SyncMedia` together with the middleware that an application mounts. */
 export interface SyncMediaInstance extends SyncMedia {

@@ -1,7 +1,7 @@
 import { getErrorMessage } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
 import type { Log } from '../model/log.js';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import { LogThrottle } from './log-throttle.js';
 
 /**

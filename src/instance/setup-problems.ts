@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { NamingModel } from '../capture/find-named.js';
 import { findUnknownFields } from '../capture/unknown-fields.js';
 import type { KnownDirs } from '../context/known-dirs.js';
-import type { SetupProblem, UnsyncedFile } from '../model/words.js';
+import type { SetupProblem } from '../model/host.js';
+import type { UnsyncedFile } from '../model/capture.js';
 
 export interface SetupContext {
   readonly models: readonly NamingModel[];

@@ -7,7 +7,7 @@ import type { HostContext } from '../context/host-context.js';
 import { describeRefused, describeUnsynced, listSetupProblems } from './setup-problems.js';
 import { quotePath } from '../replica/paths.js';
 import { UnstartedWarning } from './unstarted.js';
-import type { Capture, DocumentRef, UnsyncedFile } from '../model/words.js';
+import type { Capture, DocumentRef, UnsyncedFile } from '../model/capture.js';
 
 /** Limit of the problems that are remembered in order to log each one once. */
 const maxLogged = 10_000;

@@ -1,4 +1,4 @@
-import type { Capture } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
 
 /**
  * Milliseconds after which an unprocessed capture proves that no process of this host delivers.

@@ -4,7 +4,8 @@ import { withTimeout } from '../util/with-timeout.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { assessRival, type Rival } from '../decisions/rival.js';
-import type { Failure, HostId } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
 import { encodeFieldName, type HostRow, type HostCollection } from '../hosts/host-model.js';
 import { describeThisProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
 

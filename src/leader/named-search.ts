@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../model/errors.js';
-import type { NamedPaths, Path } from '../model/words.js';
+import type { NamedPaths } from '../model/capture.js';
+import type { Path } from '../model/path.js';
 
 interface NamedPathsQuestion {
   readonly paths: readonly Path[];

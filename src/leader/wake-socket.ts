@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { readInode } from '../state-dir/process-identity.js';
-import type { Capture } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
 
 /**
  * A message of another process to the leader of its host. It carries new captures, that a run was

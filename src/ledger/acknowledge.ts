@@ -1,6 +1,8 @@
 import type { EventBus } from '../model/events.js';
 import { acknowledgeDelivery } from '../decisions/transitions.js';
-import type { HostId, Path, Version } from '../model/words.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { Version } from '../model/entry.js';
 import type { Ledger } from './ledger.js';
 
 interface QueuedAcknowledgement {

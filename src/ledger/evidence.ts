@@ -1,6 +1,9 @@
 import type { Evidence, EvidenceRequest } from '../decisions/reconcile.js';
 import { readChangeTime, haveSameSizeAndTime } from '../decisions/file-state.js';
-import type { Entry, HostId, Path, LocalFileInfo } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 import type { ReconcileContext, ReconcileReason } from './reconcile-context.js';
 
 /** The evidence for a decision, and the file that it is about. */

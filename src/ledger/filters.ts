@@ -1,5 +1,7 @@
 import type { mongo } from 'mongoose';
-import type { Entry, HostId, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /** An entry as it is stored: its path is the `_id`. */
 export type LedgerRow = Omit<Entry, 'path'> & { _id: string };

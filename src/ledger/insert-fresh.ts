@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
 import { makeVersionEntry } from '../decisions/entries.js';
-import type { Entry, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Path } from '../model/path.js';
 import {
   immediateHashLimit,
   type ReconcileContext,

@@ -10,7 +10,10 @@ import {
   type Transition,
 } from '../decisions/transitions.js';
 import type { RowReader } from '../database/unreadable-rows.js';
-import type { Entry, Failure, HostId, Path, Version } from '../model/words.js';
+import type { Entry, Version } from '../model/entry.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import {
   makeCountFilter,
   matchBelow,

@@ -1,13 +1,9 @@
 import type { EventBus } from '../model/events.js';
-import type {
-  AssertedFile,
-  Entry,
-  HostId,
-  Path,
-  DocumentRef,
-  LocalFileInfo,
-  Version,
-} from '../model/words.js';
+import type { AssertedFile, DocumentRef } from '../model/capture.js';
+import type { Entry, Version } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 import type { Ledger } from './ledger.js';
 
 /** The part of this host's disk that reconciling a path needs. */

@@ -10,7 +10,10 @@ import {
   type FileState,
 } from '../decisions/file-state.js';
 import { confirmStamp, deriveTransition } from '../decisions/transitions.js';
-import type { Entry, HostId, Path, LocalFileInfo } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 import {
   immediateHashLimit,
   type ReconcileContext,

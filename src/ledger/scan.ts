@@ -1,6 +1,11 @@
 import { hasErrorCode } from '../model/errors.js';
 import type { ScanScope } from '../replica/scan.js';
-import type { AssertedFile, Path, LocalFileInfo, SyncDir, Entry, HostId } from '../model/words.js';
+import type { AssertedFile } from '../model/capture.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
 import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-state.js';
 import { mapConcurrently } from '../util/map-concurrently.js';
 import type { PathReconciler } from './reconcile-path.js';

@@ -1,6 +1,6 @@
 import { markHeld, type Transition } from '../decisions/transitions.js';
 import { dueAtOnce } from '../decisions/entries.js';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import type { LedgerUpdate } from './filters.js';
 
 /** Turns a transition into one update. `applyTransition` describes its result. */

@@ -1,13 +1,10 @@
 import { EventEmitter } from 'node:events';
-import type {
-  Failure,
-  HostId,
-  DeliveryOutcome,
-  Path,
-  Run,
-  UnsyncableNames,
-  Version,
-} from './words.js';
+import type { Failure } from './failure.js';
+import type { HostId, UnsyncableNames } from './host.js';
+import type { DeliveryOutcome } from './change.js';
+import type { Path } from './path.js';
+import type { Run } from './run.js';
+import type { Version } from './entry.js';
 
 /**
  * Events of an instance, for waiting calls, metrics, log and admin page. Every event names its

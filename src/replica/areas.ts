@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import type { Disk } from './disk.js';
 import { OWN_FOLDER, quotePath } from './paths.js';
 

@@ -1,5 +1,7 @@
 import { hasErrorCode } from '../model/errors.js';
-import type { Failure, HostId, Path } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { areas } from './areas.js';
 import { isSameStat, type Disk, type DiskStat } from './disk.js';
 import { checkMarker } from './marker.js';

@@ -1,4 +1,6 @@
-import type { ReplacedBy, Path, LocalFileInfo, Resolution } from '../model/words.js';
+import type { ReplacedBy, Resolution } from '../model/resolution.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 
 /**
  * Describes the file, directory or symlink at an absolute path. A symlink at its end is not

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import type { LocalFileInfo } from '../model/words.js';
+import type { LocalFileInfo } from '../model/file.js';
 import type { DiskStat } from './disk.js';
 
 const SECOND = 1_000_000_000n;

@@ -1,5 +1,7 @@
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
-import type { Failure, HostId, Path } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { areas, newName, prepareAreas } from './areas.js';
 import type { Disk } from './disk.js';
 import { isSafePath, quotePath } from './paths.js';

@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { areas, resolveInDir, type SyncDirLocation } from './areas.js';
 import { getPathInDir } from './parents.js';
 import { quotePath } from './paths.js';

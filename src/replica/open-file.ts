@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs';
 import { lstat, realpath, type FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../model/errors.js';
-import type { LocalFileInfo } from '../model/words.js';
+import type { LocalFileInfo } from '../model/file.js';
 import { readOpenPath, statOpen } from './descriptor.js';
 import { toDiskError, getErrno, isAbsence } from './disk-errors.js';
 import { openRegularFile, READ_FLAGS } from './node-disk.js';

@@ -1,4 +1,6 @@
-import type { Failure, HostId, Path } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { areas } from './areas.js';
 import { CheckedMarkers } from './checked-markers.js';
 import { nodeDisk, statSynchronously } from './node-disk.js';

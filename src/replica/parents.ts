@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { resolveInDir, type SyncDirLocation } from './areas.js';
 import { quotePath } from './paths.js';
 

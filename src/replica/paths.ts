@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 
 /**
  * The folder in every sync dir for unfinished, replaced and recoverable files. No path of the

@@ -1,5 +1,5 @@
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { areas, resolveInDir, type SyncDirLocation } from './areas.js';
 import { resolveReplacedFile, type ResolvedFile } from './replaced.js';
 import type { ReplacedFileResolver } from './disk.js';

@@ -1,4 +1,5 @@
-import type { Path, LocalFileInfo } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
 import {
   areas,
   resolveInDir,

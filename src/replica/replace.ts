@@ -1,5 +1,5 @@
 import { hasErrorCode, SyncMediaError, type ErrorCode } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { areas, resolveInDir, newName, type SyncDirLocation } from './areas.js';
 import { makeNotAFileError } from './node-disk.js';
 import { getPathInDir, makeOwnParentDirs } from './parents.js';

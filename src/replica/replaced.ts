@@ -1,5 +1,7 @@
 import { hasErrorCode, type ErrorCode } from '../model/errors.js';
-import type { Path, LocalFileInfo, Resolution, ReplacedBy } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { Resolution, ReplacedBy } from '../model/resolution.js';
 import {
   areas,
   resolveInDir,

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, realpathSync, type BigIntStats } from 'node:fs';
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
-import type { FileInfo, Failure, HostId, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
+import type { Failure } from '../model/failure.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { toDiskError } from './disk-errors.js';
 import type { DiskStat } from './disk.js';
 import { hashOpenFile, nodeDisk, makeNotAFileError, statSynchronously } from './node-disk.js';

@@ -1,4 +1,6 @@
-import type { Path, SyncDir, UnsyncedFile } from '../model/words.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
+import type { UnsyncedFile } from '../model/capture.js';
 import { compileExclude, type ExcludeMatcher } from './exclude.js';
 
 /** The sync dirs of a site. They may be nested: the longest match rules a path. */

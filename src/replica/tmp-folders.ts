@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { areas, resolveInDir, newName, type SyncDirLocation } from './areas.js';
 import type { Disk, DiskStat } from './disk.js';
 import { getPathInDir } from './parents.js';

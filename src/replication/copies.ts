@@ -7,7 +7,9 @@ import {
   type Copies,
   type FileCopies,
 } from '../decisions/copies.js';
-import type { Capture, Entry, Path } from '../model/words.js';
+import type { Capture } from '../model/capture.js';
+import type { Entry } from '../model/entry.js';
+import type { Path } from '../model/path.js';
 import { withTimeout } from '../util/with-timeout.js';
 
 export interface CopiesRequest {

@@ -7,17 +7,12 @@ import { computeBackoff, computeBlockedRetry } from '../decisions/backoff.js';
 import { planDelivery, takeBatch } from '../decisions/plan.js';
 import { acknowledgeKept } from '../decisions/transitions.js';
 import { capturesOwnFiles } from '../decisions/wants.js';
-import type {
-  Change,
-  Entry,
-  Failure,
-  Host,
-  HostId,
-  DeliveryState,
-  DeliveryOutcome,
-  Path,
-  SyncDir,
-} from '../model/words.js';
+import type { Change, DeliveryOutcome } from '../model/change.js';
+import type { Entry } from '../model/entry.js';
+import type { Failure } from '../model/failure.js';
+import type { Host, HostId, DeliveryState } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 
 export type DeliveryQueueContext = Pick<
   LeaderContext,

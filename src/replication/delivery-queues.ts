@@ -1,4 +1,5 @@
-import type { Entry, Host, HostId } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Host, HostId } from '../model/host.js';
 import { DeliveryQueue, type DeliveryQueueContext } from './delivery-queue.js';
 
 /** How many blocked paths one poll makes pending again. */

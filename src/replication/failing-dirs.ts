@@ -1,6 +1,7 @@
 import type { Tuning } from '../config/config.js';
 import { computeBackoff } from '../decisions/backoff.js';
-import type { Failure, Path } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Path } from '../model/path.js';
 
 export interface DirFailure {
   readonly failure: Failure;

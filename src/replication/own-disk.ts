@@ -18,14 +18,11 @@ import { placeIfAbsent } from '../replica/replace.js';
 import type { Replica } from '../replica/replica.js';
 import type { ScanScope } from '../replica/scan.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type {
-  Entry,
-  HostId,
-  Path,
-  LocalFileInfo,
-  SyncDir,
-  UnsyncableNames,
-} from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId, UnsyncableNames } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
 
 const maxExamples = 20;
 /**

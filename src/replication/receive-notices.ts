@@ -1,5 +1,5 @@
 import type { EventBus } from '../model/events.js';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 
 /**
  * In milliseconds. Receivers poll every few seconds, so more frequent notices would be useless.

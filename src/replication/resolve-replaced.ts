@@ -3,7 +3,9 @@ import type { CreateResolver } from '../transport/options.js';
 import type { EventBus } from '../model/events.js';
 import { capturesOwnFiles } from '../decisions/wants.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
-import type { Entry, Host, HostId, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /**
  * Creates the function that resolves replaced files. It uses the entry as read after the rename,

@@ -1,4 +1,5 @@
-import type { Entry, Path, Version } from '../model/words.js';
+import type { Entry, Version } from '../model/entry.js';
+import type { Path } from '../model/path.js';
 
 /** How many delivered versions are remembered. */
 const deliveredLimit = 5_000;

@@ -3,15 +3,12 @@ import { SyncMediaError } from '../model/errors.js';
 import { answerPull, chooseRequestedDirs } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import { allowsPath, capturesOwnFiles, wantsPath } from '../decisions/wants.js';
-import type {
-  Difference,
-  Failure,
-  Host,
-  HostId,
-  Path,
-  LocalFileInfo,
-  SyncDir,
-} from '../model/words.js';
+import type { Difference } from '../model/change.js';
+import type { Failure } from '../model/failure.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { waitForDelivery } from './await-delivery-queue.js';
 import { chooseRunHosts, compareWithHost, forEachBatch } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';

@@ -1,4 +1,6 @@
-import type { Failure, Host, Path } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { chooseRunHosts } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allowsPath } from '../decisions/wants.js';
-import type { Failure, Host, SyncDir } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { forEachBatch } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';

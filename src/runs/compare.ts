@@ -1,7 +1,10 @@
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import { isRequested } from '../decisions/differences.js';
 import { allowsPath } from '../decisions/wants.js';
-import type { Difference, Failure, Host, SyncDir } from '../model/words.js';
+import type { Difference } from '../model/change.js';
+import type { Failure } from '../model/failure.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 

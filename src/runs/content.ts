@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-state.js';
 import { allowsPath } from '../decisions/wants.js';
-import type { Change, Entry, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import type { Change } from '../model/change.js';
+import type { Entry } from '../model/entry.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { toHostFailure } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncMediaError } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
-import type { Run } from '../model/words.js';
+import type { Run } from '../model/run.js';
 import type { RunStore } from '../context/run-store.js';
 
 const checkMs = 500;

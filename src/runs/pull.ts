@@ -1,16 +1,11 @@
 import { answerPull, chooseRequestedDirs } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
-import type {
-  Change,
-  ConflictRule,
-  Difference,
-  Entry,
-  Failure,
-  Host,
-  DeliveryOutcome,
-  Path,
-  SyncDir,
-} from '../model/words.js';
+import type { Change, Difference, DeliveryOutcome } from '../model/change.js';
+import type { ConflictRule, SyncDir } from '../model/sync-dir.js';
+import type { Entry } from '../model/entry.js';
+import type { Failure } from '../model/failure.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';

@@ -1,5 +1,7 @@
 import { answerPush, chooseRequestedDirs, wouldPush } from '../decisions/differences.js';
-import type { Difference, Host, SyncDir } from '../model/words.js';
+import type { Difference } from '../model/change.js';
+import type { Host } from '../model/host.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { waitForDelivery } from './await-delivery-queue.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';

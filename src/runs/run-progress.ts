@@ -1,5 +1,8 @@
 import { estimatePace, type ProgressMark } from '../decisions/pace.js';
-import type { Failure, Finding, HostFindings, HostId, Path, Run } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Finding, HostFindings, Run } from '../model/run.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 const wouldLimit = 1_000,
   foundAtLimit = 1_000,

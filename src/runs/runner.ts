@@ -1,7 +1,8 @@
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunStore } from '../context/run-store.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import type { Failure, Run } from '../model/words.js';
+import type { Failure } from '../model/failure.js';
+import type { Run } from '../model/run.js';
 import { runAdopt } from './adopt.js';
 import { runBootstrap } from './bootstrap.js';
 import { runPull } from './pull.js';

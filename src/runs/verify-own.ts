@@ -1,7 +1,11 @@
 import { mapConcurrently } from '../util/map-concurrently.js';
 import { findFault } from '../decisions/findings.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
-import type { Entry, Finding, Path, LocalFileInfo, SyncDir } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Finding } from '../model/run.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { forEachBatch } from './compare.js';
 import { captureEdit, repairOwnFile } from './content.js';
 import type { LeaderContext } from '../context/leader-context.js';

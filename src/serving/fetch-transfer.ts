@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { SyncMediaError } from '../model/errors.js';
-import type { FileInfo } from '../model/words.js';
+import type { FileInfo } from '../model/file.js';
 import { createFileReader, type ReadRange } from './send-body.js';
 
 /**

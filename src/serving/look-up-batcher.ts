@@ -1,6 +1,6 @@
 import { Batcher } from '../util/batcher.js';
 import type { PathLookup } from '../context/look-up.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 
 /**
  * How many calls run at once. The rest of the driver's connections stay free for other requests.

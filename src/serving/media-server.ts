@@ -9,7 +9,7 @@ import { SyncMediaError } from '../model/errors.js';
 import { Acknowledger } from '../ledger/acknowledge.js';
 import { describeValue } from '../config/describe-value.js';
 import { lookUpPaths } from '../context/look-up.js';
-import { normaliseSyncDir } from '../config/sync-dir.js';
+import { normaliseSyncDir } from '../config/normalise-sync-dir.js';
 import type { HostContext } from '../context/host-context.js';
 import { toPathBelow } from '../replica/paths.js';
 import { Replica } from '../replica/replica.js';

@@ -5,7 +5,7 @@ import type { CreateResolver } from '../transport/options.js';
 import { SyncMediaError } from '../model/errors.js';
 import { quotePath } from '../replica/paths.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { LookUpBatcher } from './look-up-batcher.js';
 import {

@@ -3,7 +3,7 @@ import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Tuning } from '../config/config.js';
 import type { HostContext } from '../context/host-context.js';
 import { withTimeout } from '../util/with-timeout.js';
-import type { Host, HostId } from '../model/words.js';
+import type { Host, HostId } from '../model/host.js';
 
 /**
  * The shortest interval between database queries, since the address is public. In milliseconds.

@@ -14,7 +14,11 @@ import { quotePath } from '../replica/paths.js';
 import type { Replica } from '../replica/replica.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
-import type { Entry, FileInfo, Host, HostId, Path, SyncDir } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { FileInfo } from '../model/file.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 import { FetchTransfer } from './fetch-transfer.js';
 
 /** A file that one host sends, while it is being written here. */

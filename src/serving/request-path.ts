@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { isSafePath } from '../replica/paths.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 
 /**
  * Why a request path is not served. malformed: it cannot be decoded; outside: it leads out of the

@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import send from 'send';
-import type { FileInfo, Path } from '../model/words.js';
+import type { FileInfo } from '../model/file.js';
+import type { Path } from '../model/path.js';
 import { keepExactConditions } from './conditions.js';
 import { protectOrigin } from './content-headers.js';
 import type { ResolvedServeOptions } from './serve-options.js';

@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { hasErrorCode } from '../model/errors.js';
 import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { namesTag } from './conditions.js';
 import { makeETag, type ETagCache } from './etag-cache.js';
 import type { MissingFileFetcher, FetchResult } from './missing-file-fetcher.js';

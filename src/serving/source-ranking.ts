@@ -1,5 +1,7 @@
 import { allowsPath } from '../decisions/wants.js';
-import type { Entry, Host, HostId, Path } from '../model/words.js';
+import type { Entry } from '../model/entry.js';
+import type { Host, HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
 
 /** The weight of the newest latency in the moving average. */
 const newestWeight = 0.3;

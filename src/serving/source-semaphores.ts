@@ -1,4 +1,4 @@
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import { Semaphore } from './semaphore.js';
 
 /** Gives each source its own slots, so that a slow one leaves room for the others. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import type { HostId } from '../model/words.js';
+import type { HostId } from '../model/host.js';
 import { replaceFile } from './replace-file.js';
 
 /**

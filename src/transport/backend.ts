@@ -1,13 +1,9 @@
-import type {
-  Change,
-  Difference,
-  FileInfo,
-  Failure,
-  Host,
-  DeliveryOutcome,
-  Path,
-  SyncDir,
-} from '../model/words.js';
+import type { Change, Difference, DeliveryOutcome } from '../model/change.js';
+import type { FileInfo } from '../model/file.js';
+import type { Failure } from '../model/failure.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 
 /**
  * Moves bytes between this host and another, and knows nothing else. Every backend passes

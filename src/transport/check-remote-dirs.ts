@@ -3,8 +3,9 @@ import { refuseCaseClash } from '../replica/names.js';
 import { makeNotAFileError } from '../replica/node-disk.js';
 import { applyConflictRule } from '../decisions/conflict-rule.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
-import type { DeliveryOutcome, LocalFileInfo } from '../model/words.js';
-import { toFailure, makeFailedOutcome } from './failure.js';
+import type { DeliveryOutcome } from '../model/change.js';
+import type { LocalFileInfo } from '../model/file.js';
+import { toFailure, makeFailedOutcome } from './to-failure.js';
 import type { PutChange, TransferRoute } from './transfer-route.js';
 
 /**

@@ -6,7 +6,9 @@ import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
 import type { Ssh } from './ssh/ssh.js';
-import type { HostId, Path, Version } from '../model/words.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { Version } from '../model/entry.js';
 import type { SourceReader } from './rsync/small-files/sources.js';
 
 /**

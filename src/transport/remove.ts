@@ -1,7 +1,7 @@
 import { isBackAtPath } from '../replica/replaced.js';
 import { removeFile } from '../replica/place.js';
-import type { Change, DeliveryOutcome } from '../model/words.js';
-import { toFailure, makeCancelledFailure, makeFailedOutcome } from './failure.js';
+import type { Change, DeliveryOutcome } from '../model/change.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from './to-failure.js';
 import { streamConcurrently } from '../util/map-concurrently.js';
 import type { TransferRoute } from './transfer-route.js';
 

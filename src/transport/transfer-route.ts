@@ -10,8 +10,12 @@ import { nodeDisk, makeNotAFileError } from '../replica/node-disk.js';
 import { getPathInDir, checkParentDirs } from '../replica/parents.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
 import type { SshConnection } from './ssh/connection.js';
-import type { Change, Host, Path, LocalFileInfo, SyncDir } from '../model/words.js';
-import { throwFailure } from './failure.js';
+import type { Change } from '../model/change.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import type { LocalFileInfo } from '../model/file.js';
+import type { SyncDir } from '../model/sync-dir.js';
+import { throwFailure } from './to-failure.js';
 import type { IncomingVersion, RsyncBackendContext } from './options.js';
 
 export type PutChange = Change & { readonly do: 'put' };

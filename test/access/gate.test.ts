@@ -12,7 +12,7 @@ import {
   setGateHosts,
 } from '../../src/access/gate.js';
 import { gateProgram } from '../../src/access/gate-program.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 let dir: TestDir;

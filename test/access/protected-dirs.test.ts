@@ -6,7 +6,7 @@ import {
   refuseProtectedDirs,
   type ProtectedDir,
 } from '../../src/access/protected-dirs.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 let home: TestDir;

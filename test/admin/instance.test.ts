@@ -6,7 +6,7 @@ import request from 'supertest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestHost } from '../../src/api/describe-host.js';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
-import type { Run } from '../../src/model/words.js';
+import type { Run } from '../../src/model/run.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';

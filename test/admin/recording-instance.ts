@@ -9,7 +9,9 @@ import type {
   Status,
   SyncMedia,
 } from '../../src/api/sync-media.js';
-import type { Host, Path, Run } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
+import type { Run } from '../../src/model/run.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
 export const publicKey =

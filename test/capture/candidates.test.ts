@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findPathCandidates } from '../../src/capture/candidates.js';
 import { isSafePath } from '../../src/replica/paths.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 const dirs = ['uploads/photos', 'docs'] as Path[];
 const find = (value: string) => findPathCandidates(value, ['/srv/site'], dirs);

@@ -4,7 +4,8 @@ import type { PluggedModel } from '../../src/capture/capturing.js';
 import { findNamedPaths, isModelPlugged, type NamingModel } from '../../src/capture/find-named.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 import type { PluginOptions } from '../../src/config/config.js';
-import type { NamedPaths, Path } from '../../src/model/words.js';
+import type { NamedPaths } from '../../src/model/capture.js';
+import type { Path } from '../../src/model/path.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 const dir = 'uploads/photos';

@@ -5,7 +5,7 @@ import {
   coversContents,
   makeCaptures,
 } from '../../src/capture/make-captures.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 const paths = (...names: string[]) => names as Path[];
 const content = (

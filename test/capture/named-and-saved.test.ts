@@ -8,7 +8,7 @@ import type { PluggedModel } from '../../src/capture/capturing.js';
 import { findNamedPaths } from '../../src/capture/find-named.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
 import type { PluginOptions } from '../../src/config/config.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 /**

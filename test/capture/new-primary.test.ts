@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readElection } from '../../src/database/election.js';
-import type { Capture } from '../../src/model/words.js';
+import type { Capture } from '../../src/model/capture.js';
 import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
 import { until } from '../harness/wait.js';
 import { a, compilePhotos } from './photos.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { storeNamedByApp } from '../../src/capture/store-asserted.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import type { PluginOptions } from '../../src/config/config.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { a, b, c, compilePhotos, d, type Photo, type Photos, type Saved } from './photos.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { listDocumented } from './table.js';

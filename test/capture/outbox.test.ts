@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Capture, Path } from '../../src/model/words.js';
+import type { Capture } from '../../src/model/capture.js';
+import type { Path } from '../../src/model/path.js';
 import { Outbox } from '../../src/capture/outbox.js';
 import { makeSite, mongooses, type Site } from './site.js';
 import { makeRowReader } from '../harness/row-reader.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Outbox } from '../../src/capture/outbox.js';
 import { CommitWatch } from '../../src/capture/session-commit.js';
 import { findSession } from '../../src/capture/session.js';
-import type { Capture } from '../../src/model/words.js';
+import type { Capture } from '../../src/model/capture.js';
 import { until } from '../harness/wait.js';
 import { makeRowReader } from '../harness/row-reader.js';
 import { makeSite, mongooses, type Site } from './site.js';

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { PathFinder, type PathContext } from '../../src/capture/touched-paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { resolvePluginOptions } from '../../src/config/plugin-options.js';
-import type { Path, LocalFileInfo } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
+import type { LocalFileInfo } from '../../src/model/file.js';
 import { makeDir } from './site.js';
 
 const seen: LocalFileInfo = { size: 1, mtime: 1, nanos: 0 };

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { UnnamedSaveCounter } from '../../src/capture/unnamed-saves.js';
-import type { UnnamedSaves } from '../../src/model/words.js';
+import type { UnnamedSaves } from '../../src/model/host.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -7,7 +7,7 @@ import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/instance/create.js';
 import type { HostDescription } from '../../src/api/describe-host.js';
 import type { InitReport, RecoverableFile, Status } from '../../src/api/sync-media.js';
-import type { Run } from '../../src/model/words.js';
+import type { Run } from '../../src/model/run.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { listInitArgs } from '../harness/init-args.js';

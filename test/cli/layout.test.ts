@@ -5,7 +5,8 @@ import { formatAge, Layout } from '../../src/cli/layout.js';
 import { formatStatus } from '../../src/cli/format-status.js';
 import { measureWidth, shortenMiddle } from '../../src/cli/text-width.js';
 import type { Status } from '../../src/api/sync-media.js';
-import type { Failure, Path } from '../../src/model/words.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Path } from '../../src/model/path.js';
 
 const now = Date.parse('2026-03-01T12:00:00Z');
 const terminal = (columns = 80): Layout => new Layout(true, columns, now);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { formatFindings, hasUnrepairedDamage } from '../../src/cli/findings.js';
 import { describeProgress, drawProgress, formatDuration } from '../../src/cli/progress.js';
-import type { HostFindings, Path } from '../../src/model/words.js';
+import type { HostFindings } from '../../src/model/run.js';
+import type { Path } from '../../src/model/path.js';
 import { makeRun } from '../admin/recording-instance.js';
 
 const half = makeRun({

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { PathCapture } from '../../src/capture/outbox.js';
 import { lookUpPaths } from '../../src/context/look-up.js';
-import type { Entry, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Path } from '../../src/model/path.js';
 
 const path = 'uploads/a.jpg' as Path;
 const capture: PathCapture = { host: 'one', id: '1', asserted: [] };

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { applyConflictRule } from '../../src/decisions/conflict-rule.js';
 import { answerPull, winsOverUnknown } from '../../src/decisions/differences.js';
 import { keepsExistingFile } from '../../src/transport/check-remote-dirs.js';
-import type { ConflictRule, Path, SyncDir } from '../../src/model/words.js';
+import type { ConflictRule, SyncDir } from '../../src/model/sync-dir.js';
+import type { Path } from '../../src/model/path.js';
 
 const [older, newer] = [
   { size: 1, mtime: 100, nanos: 0 },

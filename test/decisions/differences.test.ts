@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { answerPull, answerPush, wouldPush } from '../../src/decisions/differences.js';
-import type { FileInfo, Path, SyncDir } from '../../src/model/words.js';
+import type { FileInfo } from '../../src/model/file.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { fileEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };

@@ -1,4 +1,5 @@
-import type { Entry, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Path } from '../../src/model/path.js';
 
 const now = new Date('2026-01-01T00:00:00Z');
 

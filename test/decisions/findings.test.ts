@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { findFault, mayRepair } from '../../src/decisions/findings.js';
-import type { Entry, FileInfo, Path, SyncDir } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { FileInfo } from '../../src/model/file.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };

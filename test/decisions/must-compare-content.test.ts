@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isRewritten, mustCompareContent } from '../../src/decisions/must-compare-content.js';
-import type { LocalFileInfo } from '../../src/model/words.js';
+import type { LocalFileInfo } from '../../src/model/file.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const savedAt = new Date('2026-01-02T00:00:00Z'),

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { planDelivery } from '../../src/decisions/plan.js';
-import type { Host, Path, SyncDir } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };

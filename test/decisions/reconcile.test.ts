@@ -10,7 +10,8 @@ import {
   type Evidence,
 } from '../../src/decisions/reconcile.js';
 import { removedStamp, type FileState } from '../../src/decisions/file-state.js';
-import type { Entry, FileInfo } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { FileInfo } from '../../src/model/file.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const nothing: Evidence = {

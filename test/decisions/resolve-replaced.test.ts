@@ -5,7 +5,7 @@ import {
   type ReplacedSituation,
 } from '../../src/decisions/resolve-replaced.js';
 import type { FileState } from '../../src/decisions/file-state.js';
-import type { ReplacedBy, Resolution } from '../../src/model/words.js';
+import type { ReplacedBy, Resolution } from '../../src/model/resolution.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const entry = fileEntry({ version: 'v2' });

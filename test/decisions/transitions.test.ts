@@ -12,7 +12,7 @@ import {
   acknowledgeDelivery,
   acknowledgeKept,
 } from '../../src/decisions/transitions.js';
-import type { Entry } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const after = (

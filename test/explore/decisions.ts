@@ -6,14 +6,11 @@ import {
   removedStamp,
   type FileState,
 } from '../../src/decisions/file-state.js';
-import type {
-  ReplacedBy,
-  Entry,
-  HostId,
-  Path,
-  LocalFileInfo,
-  Resolution,
-} from '../../src/model/words.js';
+import type { ReplacedBy, Resolution } from '../../src/model/resolution.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { HostId } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
+import type { LocalFileInfo } from '../../src/model/file.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 

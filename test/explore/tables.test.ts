@@ -7,7 +7,7 @@ import {
   type EvidenceRequest,
 } from '../../src/decisions/reconcile.js';
 import type { FileState } from '../../src/decisions/file-state.js';
-import type { ReplacedBy, Resolution } from '../../src/model/words.js';
+import type { ReplacedBy, Resolution } from '../../src/model/resolution.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
 const read = (page: string): string =>

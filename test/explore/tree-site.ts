@@ -21,7 +21,9 @@ import { isBackAtPath } from '../../src/replica/replaced.js';
 import { placeFile, removeFile } from '../../src/replica/place.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { checkMarker } from '../../src/replica/marker.js';
-import type { Entry, HostId, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { HostId } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTombstoneEntry } from '../../src/decisions/entries.js';
 import { openSite, photos, type SiteReplica, type Site } from '../ledger/site.js';
 

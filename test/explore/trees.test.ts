@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { lstat, rmdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import type { HostId, Path } from '../../src/model/words.js';
+import type { HostId } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { photo, photos } from '../ledger/site.js';
 import { TreeSite } from './tree-site.js';
 

@@ -1,6 +1,6 @@
 import { mkdir, rm, stat, unlink } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Entry } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, type Machine, type Site } from './site.js';
 

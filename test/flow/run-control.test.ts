@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Run } from '../../src/model/words.js';
+import type { Run } from '../../src/model/run.js';
 import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, type Machine, type Site } from './site.js';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Run } from '../../src/model/words.js';
+import type { Run } from '../../src/model/run.js';
 import { startHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 import {

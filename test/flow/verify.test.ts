@@ -1,7 +1,9 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeTombstoneEntry } from '../../src/decisions/entries.js';
-import type { Entry, Path, Run } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Path } from '../../src/model/path.js';
+import type { Run } from '../../src/model/run.js';
 import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createRsyncBackend } from '../../src/transport/rsync/rsync-backend.js';
 import { openGateDirs } from '../../src/access/gate.js';
 import { requireSafePath } from '../../src/replica/paths.js';
-import type { SyncDir } from '../../src/model/words.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { changeOf, makeSite, never, photos, put, results } from '../transport/site.js';
 import { gateIsMissing } from './confined.js';
 

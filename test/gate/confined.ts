@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { formatKeyLine } from '../../src/access/format-key-line.js';
 import { checkGate, formatGateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
 import { getErrorMessage } from '../../src/model/errors.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import type { TestHost } from '../harness/sshd.js';
 
 /**

@@ -13,7 +13,7 @@ import { installKeys } from '../../src/access/install-keys.js';
 import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState } from '../../src/state-dir/state.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HeartbeatMonitor } from '../../src/hosts/heartbeats.js';
-import type { Host } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
 import { makeHost } from '../admin/recording-instance.js';
 
 let now = 0;

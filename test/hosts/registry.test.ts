@@ -5,7 +5,8 @@ import {
   type HostCollection,
 } from '../../src/hosts/host-model.js';
 import { Registry } from '../../src/hosts/registry.js';
-import type { Host, Path } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { makeRow } from './rows.js';
 

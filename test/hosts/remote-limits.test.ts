@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { limitRemoteChange, type RemoteRequest } from '../../src/hosts/remote-limits.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 const own = (allowed: string[], declared?: string[]): RemoteRequest['own'] => ({
   root: '/srv/app',

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { explainMissingSecret, explainUnsealed, Seals } from '../../src/hosts/seal.js';
-import type { Host, Path } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { makeRow } from './rows.js';
 
 const secret = 's'.repeat(32);

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { getNativeCollection } from '../../src/util/collections.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { SyncDirsStore, type SyncDirRow } from '../../src/hosts/sync-dirs-store.js';
-import type { Path, SyncDir } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 
 const dir = (path: string, rules: Partial<SyncDir> = {}): SyncDir => ({

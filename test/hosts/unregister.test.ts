@@ -7,7 +7,7 @@ import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
 import { readState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
-import type { Host } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { logIn, makeMachine, type Machine } from './site.js';

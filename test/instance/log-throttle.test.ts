@@ -3,7 +3,8 @@ import { logEvents } from '../../src/instance/log-events.js';
 import { EventBus } from '../../src/model/events.js';
 import type { ErrorCode } from '../../src/model/errors.js';
 import type { Log } from '../../src/model/log.js';
-import type { Failure, Path } from '../../src/model/words.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Path } from '../../src/model/path.js';
 
 const lines: string[] = [];
 const log: Log = {

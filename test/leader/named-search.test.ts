@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { NamedSearch } from '../../src/leader/named-search.js';
-import type { NamedPaths, Path } from '../../src/model/words.js';
+import type { NamedPaths } from '../../src/model/capture.js';
+import type { Path } from '../../src/model/path.js';
 
 const [a, b, c] = ['uploads/a.jpg', 'uploads/b.jpg', 'uploads/c.jpg'] as [Path, Path, Path];
 

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WakeClient, type WakeClientDeps } from '../../src/leader/wake-client.js';
 import { getWakeSocketPath, WakeServer, type LeaderHint } from '../../src/leader/wake-socket.js';
-import type { Capture, Path } from '../../src/model/words.js';
+import type { Capture } from '../../src/model/capture.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Acknowledger } from '../../src/ledger/acknowledge.js';
-import type { Entry, Failure } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Failure } from '../../src/model/failure.js';
 import { makeVersionEntry } from '../../src/decisions/entries.js';
 import { fileEntry } from '../decisions/entries.js';
 import { openSite, photo, type Site } from './site.js';

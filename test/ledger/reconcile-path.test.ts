@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTombstoneEntry, supersededLimit } from '../../src/decisions/entries.js';
 import { scanSyncDir } from '../../src/ledger/scan.js';
 import { newName } from '../../src/replica/areas.js';
-import type { Entry, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Path } from '../../src/model/path.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from './site.js';
 
 let site: Site, a: SiteReplica, b: SiteReplica;

@@ -13,7 +13,9 @@ import {
   releaseHost,
   type Transition,
 } from '../../src/decisions/transitions.js';
-import type { Entry, Failure, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Path } from '../../src/model/path.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 import { openSite, photo, photos, type Site } from './site.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { compileProgram } from '../harness/compile.js';
-import type { Entry } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
 import { findCopies, readAll, treeOf } from './disks.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
 import { World } from './world.js';

@@ -15,7 +15,10 @@ import {
 import { dirname, join } from 'node:path';
 import type { Collection } from 'mongoose';
 import type { Tuning } from '../../src/config/config.js';
-import type { Capture, Entry, Host, Run } from '../../src/model/words.js';
+import type { Capture } from '../../src/model/capture.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Host } from '../../src/model/host.js';
+import type { Run } from '../../src/model/run.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { AppProcess } from './app-process.js';

@@ -8,7 +8,7 @@ import { findRecoverableCopy } from '../../src/replica/recoverable.js';
 import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/replaced.js';
 import { placeFile, removeFile } from '../../src/replica/place.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
-import type { Resolution } from '../../src/model/words.js';
+import type { Resolution } from '../../src/model/resolution.js';
 import { judgeBy, makeReplica, path, type Replica } from './replica.js';
 
 // "Bytes that the ledger does not know are never destroyed", whatever is cut off where.

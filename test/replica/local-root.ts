@@ -7,7 +7,7 @@ import { writeMarker } from '../../src/replica/marker.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import type { SyncDir } from '../../src/model/words.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);

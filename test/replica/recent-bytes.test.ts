@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { RecentFileCache, type RecentFile } from '../../src/replica/recent-bytes.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReplacedFileResolver } from '../../src/replica/disk.js';
-import type { Resolution } from '../../src/model/words.js';
+import type { Resolution } from '../../src/model/resolution.js';
 import { areas, newName } from '../../src/replica/areas.js';
 import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
 import { findRecoverableCopy, listRecoverableFiles } from '../../src/replica/recoverable.js';

@@ -5,7 +5,8 @@ import { newName, prepareAreas, type SyncDirLocation } from '../../src/replica/a
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import type { Disk, ReplacedFileResolver } from '../../src/replica/disk.js';
-import type { Path, Resolution } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
+import type { Resolution } from '../../src/model/resolution.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 /** A sync dir `uploads` with its working folders, and what tests do to it. */

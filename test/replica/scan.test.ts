@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import type { Replica } from '../../src/replica/replica.js';
-import type { SyncDir } from '../../src/model/words.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import { dirs, makeLocalRoot, photos, uploads, type LocalRoot } from './local-root.js';
 import { asOtherUser } from './other-user.js';
 

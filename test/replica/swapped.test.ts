@@ -16,7 +16,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { SyncMediaError } from '../../src/model/errors.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { Replica } from '../../src/replica/replica.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 vi.setConfig({ testTimeout: 60_000 });

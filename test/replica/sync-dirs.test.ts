@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { requireSafePath } from '../../src/replica/paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
-import type { SyncDir } from '../../src/model/words.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 
 function dir(path: string, ...exclude: string[]): SyncDir {
   return { path: requireSafePath(path), exclude, conflict: 'newer', onDelete: 'keep' };

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Tuning } from '../../src/config/config.js';
-import type { DeliveryState, Entry, Path } from '../../src/model/words.js';
+import type { DeliveryState } from '../../src/model/host.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Path } from '../../src/model/path.js';
 import { DeliveryQueue, type DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
 import { tombstoneEntry } from '../decisions/entries.js';
 import { until } from '../harness/wait.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Tuning } from '../../src/config/config.js';
-import type { Host } from '../../src/model/words.js';
+import type { Host } from '../../src/model/host.js';
 import { DeliveryQueues } from '../../src/replication/delivery-queues.js';
 import { getNativeCollection } from '../../src/util/collections.js';
 import { until } from '../harness/wait.js';

@@ -3,15 +3,11 @@ import type { KnownDirs } from '../../src/context/known-dirs.js';
 import type { Registry } from '../../src/hosts/registry.js';
 import { Acknowledger } from '../../src/ledger/acknowledge.js';
 import { EventBus } from '../../src/model/events.js';
-import type {
-  DeliveryState,
-  Entry,
-  Failure,
-  Host,
-  HostId,
-  Path,
-  SyncDir,
-} from '../../src/model/words.js';
+import type { DeliveryState, Host, HostId } from '../../src/model/host.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
 import type { DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';

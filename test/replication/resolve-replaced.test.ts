@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
-import type { ReplacedBy, Host, LocalFileInfo } from '../../src/model/words.js';
+import type { ReplacedBy } from '../../src/model/resolution.js';
+import type { Host } from '../../src/model/host.js';
+import type { LocalFileInfo } from '../../src/model/file.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
 
 const old = {

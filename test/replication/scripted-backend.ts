@@ -1,5 +1,7 @@
 import type { Backend } from '../../src/transport/backend.js';
-import type { Change, DeliveryOutcome, Failure, Host, HostId } from '../../src/model/words.js';
+import type { Change, DeliveryOutcome } from '../../src/model/change.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Host, HostId } from '../../src/model/host.js';
 
 /** The answer to one change, without the change itself. */
 export type ScriptedAnswer =

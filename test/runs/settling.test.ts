@@ -12,15 +12,11 @@ import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import type { RunProgress } from '../../src/runs/run-progress.js';
 import { pullFrom } from '../../src/runs/pull.js';
 import { SyncMediaError } from '../../src/model/errors.js';
-import type {
-  Change,
-  Failure,
-  Host,
-  HostId,
-  DeliveryOutcome,
-  Path,
-  Run,
-} from '../../src/model/words.js';
+import type { Change, DeliveryOutcome } from '../../src/model/change.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Host, HostId } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
+import type { Run } from '../../src/model/run.js';
 import { makePartial } from '../harness/partial.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 

@@ -4,14 +4,10 @@ import type { LeaderContext } from '../../src/context/leader-context.js';
 import type { Registry } from '../../src/hosts/registry.js';
 import type { RunProgress } from '../../src/runs/run-progress.js';
 import { pullFrom } from '../../src/runs/pull.js';
-import type {
-  Change,
-  Difference,
-  Entry,
-  Host,
-  DeliveryOutcome,
-  Run,
-} from '../../src/model/words.js';
+import type { Change, Difference, DeliveryOutcome } from '../../src/model/change.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Host } from '../../src/model/host.js';
+import type { Run } from '../../src/model/run.js';
 import { makePartial } from '../harness/partial.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 

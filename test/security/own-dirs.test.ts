@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import type { LedgerRow } from '../../src/ledger/filters.js';
-import type { Run } from '../../src/model/words.js';
+import type { Run } from '../../src/model/run.js';
 import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { Schema } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listProtectedDirs, refuseProtectedDirs } from '../../src/access/protected-dirs.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { startWeb, type Web } from '../serving/web.js';
 

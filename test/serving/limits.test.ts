@@ -4,7 +4,9 @@ import { RecentFailures } from '../../src/serving/recent-failures.js';
 import { SourceSemaphores } from '../../src/serving/source-semaphores.js';
 import { Semaphore } from '../../src/serving/semaphore.js';
 import { SourceRanking } from '../../src/serving/source-ranking.js';
-import type { Entry, Host, Path } from '../../src/model/words.js';
+import type { Entry } from '../../src/model/entry.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { makeHost } from '../admin/recording-instance.js';
 
 describe('recent failures', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PathLookup } from '../../src/context/look-up.js';
 import { LookUpBatcher } from '../../src/serving/look-up-batcher.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 const path = (name: string): Path => name as Path;
 

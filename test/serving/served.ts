@@ -5,7 +5,7 @@ import { Replica } from '../../src/replica/replica.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 import { makeTestDir } from '../harness/tmp.js';
 import type { RequestHandler } from 'express';
 

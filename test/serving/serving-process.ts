@@ -8,7 +8,7 @@ import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
-import type { Path } from '../../src/model/words.js';
+import type { Path } from '../../src/model/path.js';
 
 const [rootPath = ''] = process.argv.slice(2);
 process.stdin

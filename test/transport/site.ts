@@ -15,17 +15,11 @@ import { requireSafePath } from '../../src/replica/paths.js';
 import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { Ssh } from '../../src/transport/ssh/ssh.js';
-import type {
-  ReplacedBy,
-  Change,
-  ConflictRule,
-  Difference,
-  Host,
-  DeliveryOutcome,
-  Path,
-  SyncDir,
-  Resolution,
-} from '../../src/model/words.js';
+import type { ReplacedBy, Resolution } from '../../src/model/resolution.js';
+import type { Change, Difference, DeliveryOutcome } from '../../src/model/change.js';
+import type { ConflictRule, SyncDir } from '../../src/model/sync-dir.js';
+import type { Host } from '../../src/model/host.js';
+import type { Path } from '../../src/model/path.js';
 import { confine, readKey } from '../gate/confined.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { makeTestDir } from '../harness/tmp.js';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
 import { describeHost } from '../../api/describe-host.js';
 import type { HostRegistration, InitReport } from '../../api/sync-media.js';
-import type { Host } from '../../model/words.js';
+import type { Host } from '../../model/host.js';
 import { askQuestion, isInteractive } from '../prompt.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import {

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { RunCommand } from '../command-context.js';
 import { followRun, printRun } from '../follow-run.js';
 import { formatBytes } from '../progress.js';
-import type { Run } from '../../model/words.js';
+import type { Run } from '../../model/run.js';
 import type { Layout } from '../layout.js';
 
 export function addRunsCommands(program: Command, runCommand: RunCommand): void {

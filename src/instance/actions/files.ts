@@ -17,7 +17,9 @@ import {
   makeUnsyncedCopies,
   type FileCopies,
 } from '../../decisions/copies.js';
-import type { Capture, Host, HostId, Path, UnsyncedFile } from '../../model/words.js';
+import type { Capture, UnsyncedFile } from '../../model/capture.js';
+import type { Host, HostId } from '../../model/host.js';
+import type { Path } from '../../model/path.js';
 
 export interface FileActionsContext {
   readonly log: Log;

@@ -1,5 +1,5 @@
 import { isProcessDead, nameProcess } from '../../state-dir/process-identity.js';
-import type { Host } from '../../model/words.js';
+import type { Host } from '../../model/host.js';
 
 /**
  * A leader records every hour when its host was last seen, by its own clock. One that has not for

@@ -27,7 +27,7 @@ import type { Config } from '../../config/config.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import { Ssh } from '../../transport/ssh/ssh.js';
 import { UnreadableRows } from '../../database/unreadable-rows.js';
-import type { Host } from '../../model/words.js';
+import type { Host } from '../../model/host.js';
 
 export interface HostActionsContext {
   readonly config: Config;

@@ -13,7 +13,7 @@ import {
 } from '../../replica/recoverable-name.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import { isSafePath, quotePath } from '../../replica/paths.js';
-import type { Path } from '../../model/words.js';
+import type { Path } from '../../model/path.js';
 
 const defaultListLimit = 100;
 

@@ -7,7 +7,7 @@ import { validateCron } from '../../config/cron.js';
 import type { HostContext } from '../../context/host-context.js';
 import { CronRuns } from '../../runs/cron.js';
 import { followRun } from '../../runs/follow.js';
-import type { Run } from '../../model/words.js';
+import type { Run } from '../../model/run.js';
 
 export interface RunActionsContext {
   readonly config: Config;

@@ -2,7 +2,7 @@ import type { HostStatus, Status } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
-import type { Host } from '../../model/words.js';
+import type { Host } from '../../model/host.js';
 import { findLeader } from './find-leader.js';
 
 const blockedLimit = 20,

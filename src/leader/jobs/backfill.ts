@@ -1,6 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { allowsPath } from '../../decisions/wants.js';
-import type { Host } from '../../model/words.js';
+import type { Host } from '../../model/host.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /**

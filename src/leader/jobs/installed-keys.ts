@@ -1,5 +1,5 @@
 import type { EventBus } from '../../model/events.js';
-import type { HostId } from '../../model/words.js';
+import type { HostId } from '../../model/host.js';
 import { checkGate } from '../../access/gate.js';
 import { installKeys, type KeyTarget } from '../../access/install-keys.js';
 import type { Registry } from '../../hosts/registry.js';

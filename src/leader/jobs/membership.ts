@@ -1,6 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import type { LeaderJob } from '../leader-job.js';
-import type { HostId } from '../../model/words.js';
+import type { HostId } from '../../model/host.js';
 
 /**
  * Announces the new hosts that this host counts when it creates entries. The announcement follows

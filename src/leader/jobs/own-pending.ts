@@ -1,5 +1,5 @@
 import type { LeaderContext } from '../../context/leader-context.js';
-import type { Path } from '../../model/words.js';
+import type { Path } from '../../model/path.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /** Entries of one check, so that entries that nobody can help cost little. */

@@ -2,7 +2,8 @@ import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
 import { DirectoryIds } from '../../replica/directory-ids.js';
 import type { ScanScope } from '../../replica/scan.js';
-import type { Path, SyncDir } from '../../model/words.js';
+import type { Path } from '../../model/path.js';
+import type { SyncDir } from '../../model/sync-dir.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /** A scan waits until this many times the duration of the last one have passed. */

@@ -1,7 +1,8 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { mapConcurrently } from '../../util/map-concurrently.js';
 import { computeRecheckDelay } from '../../decisions/removals.js';
-import type { Capture, Path } from '../../model/words.js';
+import type { Capture } from '../../model/capture.js';
+import type { Path } from '../../model/path.js';
 import { DeleteCandidates } from './delete-candidates.js';
 import type { LeaderJob } from '../leader-job.js';
 import type { LeaderHint } from '../wake-socket.js';

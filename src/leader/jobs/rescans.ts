@@ -1,7 +1,7 @@
 import { getErrorMessage } from '../../model/errors.js';
 import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
-import type { Path } from '../../model/words.js';
+import type { Path } from '../../model/path.js';
 import type { LeaderJob } from '../leader-job.js';
 
 interface DueRescan {

@@ -1,5 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
-import type { Entry, HostId } from '../../model/words.js';
+import type { Entry } from '../../model/entry.js';
+import type { HostId } from '../../model/host.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /** Entries read at once. */

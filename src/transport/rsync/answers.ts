@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../model/errors.js';
 import { quotePath } from '../../replica/paths.js';
 import { formatAddress, type SshAddress } from '../ssh/address.js';
-import type { Failure } from '../../model/words.js';
-import { makeCancelledFailure } from '../failure.js';
+import type { Failure } from '../../model/failure.js';
+import { makeCancelledFailure } from '../to-failure.js';
 import { decodeRsyncName } from './itemized.js';
 import type { RsyncExit } from './rsync-process.js';
 

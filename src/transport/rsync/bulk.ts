@@ -1,6 +1,7 @@
 import { checkParentDirs } from '../../replica/parents.js';
-import type { Failure, DeliveryOutcome } from '../../model/words.js';
-import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
+import type { Failure } from '../../model/failure.js';
+import type { DeliveryOutcome } from '../../model/change.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../to-failure.js';
 import { streamConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
 import {
   checkSourceUnchanged,

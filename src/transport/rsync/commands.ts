@@ -1,7 +1,7 @@
 import type { SshTarget } from '../ssh/ssh-config.js';
 import { makeExcludeArguments } from '../../replica/exclude.js';
 import { areas } from '../../replica/areas.js';
-import type { SyncDir } from '../../model/words.js';
+import type { SyncDir } from '../../model/sync-dir.js';
 import { OUT_FORMAT } from './itemized.js';
 import { RsyncCommand } from './rsync-command.js';
 import { isVersionAtLeast } from './version.js';

@@ -1,7 +1,9 @@
 import { hasErrorCode } from '../../model/errors.js';
 import { isSafePath } from '../../replica/paths.js';
-import type { Difference, FileInfo, Path, LocalFileInfo } from '../../model/words.js';
-import { throwFailure } from '../failure.js';
+import type { Difference } from '../../model/change.js';
+import type { FileInfo, LocalFileInfo } from '../../model/file.js';
+import type { Path } from '../../model/path.js';
+import { throwFailure } from '../to-failure.js';
 import type { RsyncBackendOptions } from '../options.js';
 import { haveSameSizeAndTime } from '../../decisions/file-state.js';
 import type { TransferRoute } from '../transfer-route.js';

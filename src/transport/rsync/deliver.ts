@@ -1,7 +1,9 @@
 import { SyncMediaError } from '../../model/errors.js';
 import type { SshConnection } from '../ssh/connection.js';
-import type { Change, Host, DeliveryOutcome, SyncDir } from '../../model/words.js';
-import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../failure.js';
+import type { Change, DeliveryOutcome } from '../../model/change.js';
+import type { Host } from '../../model/host.js';
+import type { SyncDir } from '../../model/sync-dir.js';
+import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../to-failure.js';
 import { streamConcurrently } from '../../util/map-concurrently.js';
 import { prepareTransfer, type CheckedDirs, type ReadyTransfer } from '../check-remote-dirs.js';
 import type { RsyncBackendContext } from '../options.js';

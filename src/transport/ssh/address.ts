@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { SyncMediaError } from '../../model/errors.js';
-import type { HostId } from '../../model/words.js';
+import type { HostId } from '../../model/host.js';
 
 /** The login data of a host. A Host fits. */
 export interface SshAddress {

@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../../model/errors.js';
-import type { HostId } from '../../model/words.js';
+import type { HostId } from '../../model/host.js';
 import type { SshAddress } from './address.js';
 import { SshConnection } from './connection.js';
 import { logIn, type LoginSettings } from './connect.js';

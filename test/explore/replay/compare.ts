@@ -1,5 +1,5 @@
 import type { Ledger } from '../../../src/ledger/ledger.js';
-import type { Path } from '../../../src/model/words.js';
+import type { Path } from '../../../src/model/path.js';
 import { contentOf, hostIds } from '../decisions.js';
 import { bit, isAside, known, type Model, nameOf, nameOfContent } from '../model.js';
 import type { Contents, State } from '../state.js';
@@ -66,7 +66,7 @@ async function describeEntry(state: State, ledger: Ledger, path: Path): Promise<
 }
 
 type Told = Pick<
-  import('../../../src/model/words.js').Entry,
+  import('../../../src/model/entry.js').Entry,
   'kind' | 'info' | 'superseded' | 'origin' | 'orphaned' | 'heldBy' | 'pending'
 >;
 

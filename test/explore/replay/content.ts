@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LocalFileInfo } from '../../../src/model/words.js';
+import type { LocalFileInfo } from '../../../src/model/file.js';
 import { redate } from '../decisions.js';
 import type { Content, State } from '../state.js';
 

@@ -8,7 +8,11 @@ import type { SyncDirLocation } from '../../../src/replica/areas.js';
 import type { Channels } from '../../../src/transport/ssh/channels.js';
 import type { SshConnection } from '../../../src/transport/ssh/connection.js';
 import type { Ssh } from '../../../src/transport/ssh/ssh.js';
-import type { Entry, Host, Path, LocalFileInfo, SyncDir } from '../../../src/model/words.js';
+import type { Entry } from '../../../src/model/entry.js';
+import type { Host } from '../../../src/model/host.js';
+import type { Path } from '../../../src/model/path.js';
+import type { LocalFileInfo } from '../../../src/model/file.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { findTask, noteAside, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;

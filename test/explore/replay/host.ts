@@ -22,7 +22,11 @@ import {
   type ReceiveContext,
 } from '../../../src/serving/receive-file.js';
 import { Ssh } from '../../../src/transport/ssh/ssh.js';
-import type { Entry, FileInfo, Host, HostId, Path, SyncDir } from '../../../src/model/words.js';
+import type { Entry } from '../../../src/model/entry.js';
+import type { FileInfo } from '../../../src/model/file.js';
+import type { Host, HostId } from '../../../src/model/host.js';
+import type { Path } from '../../../src/model/path.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
 import type { KnownDirs } from '../../../src/context/known-dirs.js';
 import type { Registry } from '../../../src/hosts/registry.js';
 import { makePartial } from '../../harness/partial.js';

@@ -1,7 +1,9 @@
 import { resolveReplacedFolder } from '../../../src/replica/replaced.js';
 import { hasErrorCode } from '../../../src/model/errors.js';
 import { createReplacedFileResolver } from '../../../src/replication/resolve-replaced.js';
-import type { Host, HostId, Path, LocalFileInfo } from '../../../src/model/words.js';
+import type { Host, HostId } from '../../../src/model/host.js';
+import type { Path } from '../../../src/model/path.js';
+import type { LocalFileInfo } from '../../../src/model/file.js';
 import { requireSafePath } from '../../../src/replica/paths.js';
 import { hostIds } from '../decisions.js';
 import { bit, goneHosts, hostOf, type Model } from '../model.js';

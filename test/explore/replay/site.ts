@@ -1,7 +1,7 @@
 import { getNativeCollection } from '../../../src/util/collections.js';
 import { Ledger } from '../../../src/ledger/ledger.js';
 import type { LedgerRow } from '../../../src/ledger/filters.js';
-import type { Host, HostId } from '../../../src/model/words.js';
+import type { Host, HostId } from '../../../src/model/host.js';
 import { testDatabase, type TestDatabase } from '../../harness/database.js';
 import { startHost, type TestHost } from '../../harness/sshd.js';
 import { makeRowReader } from '../../harness/row-reader.js';

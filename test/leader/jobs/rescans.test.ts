@@ -4,7 +4,9 @@ import { EventBus } from '../../../src/model/events.js';
 import type { KnownDirs } from '../../../src/context/known-dirs.js';
 import type { Registry } from '../../../src/hosts/registry.js';
 import { SyncDirs } from '../../../src/replica/sync-dirs.js';
-import type { Host, Path, SyncDir } from '../../../src/model/words.js';
+import type { Host } from '../../../src/model/host.js';
+import type { Path } from '../../../src/model/path.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { makePartial } from '../../harness/partial.js';
 import { until } from '../../harness/wait.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { takeOverOrphaned } from '../../../src/leader/jobs/take-over.js';
-import type { Entry } from '../../../src/model/words.js';
+import type { Entry } from '../../../src/model/entry.js';
 import { openSite, photo, type Site } from '../../ledger/site.js';
 import { fileEntry, tombstoneEntry } from '../../decisions/entries.js';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../../src/transport/backend.js';
 import type { RsyncBackendOptions } from '../../../src/transport/options.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
-import type { Change } from '../../../src/model/words.js';
+import type { Change } from '../../../src/model/change.js';
 import { makeKey } from '../ssh/login.js';
 import {
   changeOf,

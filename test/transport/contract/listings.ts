@@ -1,7 +1,8 @@
 import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Path, SyncDir } from '../../../src/model/words.js';
+import type { Path } from '../../../src/model/path.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { differences, never, photos, put, type Site } from '../site.js';
 import { hostileNames } from './names.js';
 

@@ -13,7 +13,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nodeDisk } from '../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../src/replica/marker.js';
-import type { Change, Path } from '../../../src/model/words.js';
+import type { Change } from '../../../src/model/change.js';
+import type { Path } from '../../../src/model/path.js';
 import { changeOf, namesIn, never, photos, put, removalOf, results, type Site } from '../site.js';
 import { hostileNames } from './names.js';
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
 import { nodeDisk } from '../../../src/replica/node-disk.js';
 import { writeMarker } from '../../../src/replica/marker.js';
-import type { Change } from '../../../src/model/words.js';
+import type { Change } from '../../../src/model/change.js';
 import {
   changeOf,
   makeSite,

@@ -9,7 +9,8 @@ import { parseItemizedLine } from '../../../src/transport/rsync/itemized.js';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
 import { RsyncProcess } from '../../../src/transport/rsync/rsync-process.js';
 import { requireSafePath } from '../../../src/replica/paths.js';
-import type { Change, SyncDir } from '../../../src/model/words.js';
+import type { Change } from '../../../src/model/change.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { until } from '../../harness/wait.js';
 import {
   changeOf,

@@ -6,7 +6,7 @@ import type { ResolvedFile } from '../../../replica/replaced.js';
 import { throwWriteError } from '../../ssh/remote-disk.js';
 import { sftpStatus, getSftpStatus } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
-import type { Path } from '../../../model/words.js';
+import type { Path } from '../../../model/path.js';
 
 /**
  * Bytes of one write request. OpenSSH accepts up to 256 KiB. ssh2 splits a request that is too

@@ -6,7 +6,8 @@ import { quotePath } from '../../../replica/paths.js';
 import { readRemoteFile } from '../../ssh/read-remote.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import { toSftpError, sftpStatus, getSftpStatus } from '../../ssh/sftp-errors.js';
-import type { FileInfo, Path } from '../../../model/words.js';
+import type { FileInfo } from '../../../model/file.js';
+import type { Path } from '../../../model/path.js';
 
 /**
  * Opens one file of another host, as it is there now.

@@ -1,6 +1,6 @@
 import type { RecentFile } from '../../../replica/recent-bytes.js';
 import type { Replica } from '../../../replica/replica.js';
-import type { FileInfo } from '../../../model/words.js';
+import type { FileInfo } from '../../../model/file.js';
 import { haveSameSizeAndTime } from '../../../decisions/file-state.js';
 import type { PutChange } from '../../transfer-route.js';
 

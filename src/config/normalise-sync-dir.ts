@@ -1,6 +1,6 @@
 import { SyncMediaError } from '../model/errors.js';
 import { isSafePath } from '../replica/paths.js';
-import type { Path } from '../model/words.js';
+import type { Path } from '../model/path.js';
 import { describeValue } from './describe-value.js';
 import { placeError } from './option-definition.js';
 

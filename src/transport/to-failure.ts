@@ -1,5 +1,6 @@
 import { getErrorMessage, SyncMediaError, type ErrorCode } from '../model/errors.js';
-import type { Change, Failure, DeliveryOutcome } from '../model/words.js';
+import type { Change, DeliveryOutcome } from '../model/change.js';
+import type { Failure } from '../model/failure.js';
 
 /** The path itself is at fault. Trying again changes nothing. */
 const FOR_GOOD: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];

@@ -1,0 +1,71 @@
+import type { DocumentRef } from './capture.js';
+import type { Failure } from './failure.js';
+import type { FileInfo, LocalFileInfo } from './file.js';
+import type { HostId } from './host.js';
+import type { Path } from './path.js';
+
+/** Random, made with each new version of an entry. Compared for equality only, never ordered. */
+export type Version = string;
+
+export interface SupersededVersion extends FileInfo {
+  readonly nanos?: number;
+  readonly version: Version;
+  /**
+   * The host that replaced it did not hold it: two hosts wrote at once. Copies of it are
+   * conflicts.
+   */
+  readonly conflicting: boolean;
+}
+
+export interface BlockedDelivery {
+  readonly host: HostId;
+  readonly failure: Failure;
+  readonly since: Date;
+  /** If missing, the delivery waits for a person. */
+  readonly retryAt?: Date;
+}
+
+/**
+ * One path of the ledger. For each entry a host holds it, has it pending, is blocked, or is not
+ * concerned.
+ */
+export interface Entry {
+  path: Path;
+  version: Version;
+  kind: 'file' | 'tombstone';
+  /** Missing for a tombstone. `nanos` comes from the disk of the host that captured the file. */
+  info?: LocalFileInfo;
+  /** The newest 16 replaced versions, oldest first. */
+  superseded: SupersededVersion[];
+  /** The host that delivers the entry. */
+  origin: HostId;
+  /**
+   * The host that first observed the bytes. On its disk alone, nanoseconds compare without a
+   * hash.
+   */
+  capturedBy: HostId;
+  /** The origin no longer holds the file, so a holder may take the entry over. */
+  orphaned?: boolean;
+  /**
+   * Size and mtime do not identify the bytes yet: the file was just written, or was too large to
+   * hash. The next rescan hashes it.
+   */
+  unverified?: boolean;
+  /**
+   * A conflict rule decided for this version. Files of other hosts that the ledger does not know
+   * lose to it.
+   */
+  overrules?: boolean;
+  heldBy: HostId[];
+  /**
+   * For each host: the stamp of its file when that host last knew that the bytes are those of the
+   * version. `removed` means that its app has removed the file since. A host that received the
+   * version has no stamp until it compares the content.
+   */
+  stamps?: Record<HostId, string>;
+  pending: HostId[];
+  dueAt: Date;
+  blocked: BlockedDelivery[];
+  savedBy?: DocumentRef;
+  capturedAt: Date;
+}

@@ -1,0 +1,142 @@
+import type { Failure } from './failure.js';
+import type { Path } from './path.js';
+
+/** `init` makes it once. The host's state folder keeps it. */
+export type HostId = string;
+
+/** How this host's deliveries to another host are going. */
+export interface DeliveryState {
+  deliveredAt?: Date;
+  failure?: Failure;
+  failingSince?: Date;
+  nextTryAt?: Date;
+}
+
+export interface ScanTimes {
+  all: Date;
+  changed: Date;
+}
+
+/**
+ * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
+ * `scans`, `members` and `halted`.
+ */
+export interface Host {
+  id: HostId;
+  hostname: string;
+  /** The name or address (FQDN) at which other hosts connect to its sshd. */
+  url: string;
+  sshPort: number;
+  username: string;
+  /** One OpenSSH public key line. Empty for a passive host, which never connects anywhere. */
+  publicKey: string;
+  /** Public keys of its sshd (`ssh-ed25519 AAAA…`). Other hosts pin them. */
+  hostKeys: string[];
+  rootPath: string;
+  /** Allow-list of sync dirs. Empty means all. */
+  syncDirs: Path[];
+  backend: 'rsync' | 'git' | 'git-annex';
+  /**
+   * A passive host only has sshd and rsync. Other hosts send files to it and fetch files from it.
+   */
+  passive: boolean;
+  /**
+   * A person decides this. New versions are marked as pending for approved and paused hosts.
+   * Nothing is sent to paused ones.
+   */
+  status: 'pending' | 'approved' | 'paused' | 'retired';
+  /**
+   * The host counts as pending, because its row lacks a valid seal of this site. Never stored.
+   */
+  unsealed?: true;
+  /** Fields of the row with values of a wrong type. They count as missing. Never stored. */
+  unreadable?: readonly string[];
+  /** The row has a seal, but this machine has no secret to check it. Never stored. */
+  uncheckedSeal?: true;
+  /** When the host had all files for the first time. Until then no host fetches from it. */
+  readyAt?: Date;
+  /** `socket` is the file (device and inode) at which the leader listens while it works. */
+  lease?: { leader: string; beat: number; socket?: string };
+  deliveries: Record<HostId, DeliveryState>;
+  /** When the pending rescan of each sync dir is due. */
+  rescans: Record<string, Date>;
+  /** Other hosts increment it when they have delivered new files here. */
+  received: number;
+  halted: Record<string, Failure>;
+  /**
+   * For each sync dir: names on its disk that cannot be synced, as the newest scan found them.
+   */
+  unsyncable?: Record<string, UnsyncableNames>;
+  /**
+   * For each sync dir: a person's decision about removals that waited. It covers candidates older
+   * than it.
+   */
+  removals?: Record<string, RemovalDecision>;
+  /**
+   * Hosts for which this host, as origin, marked its earlier files as pending. Each name includes
+   * the sync dirs that the host wanted then.
+   */
+  backfilled?: string[];
+  /**
+   * New hosts that this host includes in every entry it writes. No reconciliation with an older
+   * host list is still running.
+   */
+  members?: HostId[];
+  /**
+   * For each sync dir: when its last periodic scans began, the full one and the one of changed
+   * directories.
+   */
+  scans?: Record<string, ScanTimes>;
+  /**
+   * When the host last worked, by its own clock, to the hour. It only serves to notice a long
+   * absence.
+   */
+  lastSeenAt?: Date;
+  /**
+   * When the host came back with a disk that had been a replica before. Until it is ready again,
+   * older files that the ledger does not know go to the conflicts: a file that was deleted
+   * meanwhile must not come back.
+   */
+  returnedAt?: Date;
+  /**
+   * Declarations of its application that it cannot sync, as its processes found at their start.
+   */
+  setup?: SetupProblem[];
+  /** For each model: saves on this host whose documents named no file. */
+  unnamed?: Record<string, UnnamedSaves>;
+  reload?: { at: Date; exitCode: number | null; output: string };
+  software?: { syncmedia: string; node: string };
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/**
+ * Names that cannot be synced: not valid UTF-8, too long, or in a directory that cannot be read.
+ * `examples` holds the first 20.
+ */
+export interface UnsyncableNames {
+  count: number;
+  examples: { path: string; why: string }[];
+}
+
+/**
+ * A declaration of the application that the host cannot sync as it is. `about` names the sync
+ * dir, field or directory.
+ */
+export interface SetupProblem {
+  readonly about: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** How many saves of a model had a document that named no file. */
+export interface UnnamedSaves {
+  readonly count: number;
+  readonly lastDocument: string;
+  readonly lastAt: Date;
+}
+
+export interface RemovalDecision {
+  decision: 'approved' | 'rejected';
+  at: Date;
+}
