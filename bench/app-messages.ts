@@ -38,7 +38,7 @@ export function nextOf<K extends Told['told']>(
   minutes = 1,
 ): Promise<Extract<Told, { told: K }>> {
   return new Promise((resolve, reject) => {
-    const settle = (act: () => void): void => {
+    const finish = (act: () => void): void => {
       clearTimeout(late);
       child.off('message', onMessage);
       child.off('exit', onExit);
@@ -46,17 +46,17 @@ export function nextOf<K extends Told['told']>(
     };
     const onMessage = (told: Told): void => {
       if (told.told === kind)
-        settle(() => {
+        finish(() => {
           resolve(told as Extract<Told, { told: K }>);
         });
     };
     const onExit = (): void => {
-      settle(() => {
+      finish(() => {
         reject(new Error(`the app ended before it said "${kind}"`));
       });
     };
     const late = setTimeout(() => {
-      settle(() => {
+      finish(() => {
         reject(new Error(`the app did not say "${kind}" within ${String(minutes)} min`));
       });
     }, minutes * 60_000);

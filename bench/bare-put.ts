@@ -14,8 +14,8 @@ import { measured, type BenchSite } from './site.js';
 const atOnce = 32;
 
 /**
- * The SFTP requests that put one file on every host, over open connections, and nothing else: no
- * database, no looks, no judge. What a save cannot be quicker than.
+ * Sends the SFTP requests that put one file on every host, over open connections, and does nothing
+ * else: no database call, no look at a disk, no decision. No save can be faster.
  *
  * @returns milliseconds of each round, until all hosts have answered
  */
@@ -108,9 +108,9 @@ export class BareBurst {
 }
 
 /**
- * Sends a host what it is owed by the same requests, and nothing else: rows are read, as many as a
- * lane takes at once, files put, and the rows updated. What a process that does that takes of
- * memory.
+ * Delivers a host's pending files by the same requests, and nothing else: it reads as many rows
+ * as a delivery queue takes at once, puts the files, and updates the rows. Its memory is the least
+ * that such a process can take.
  */
 export async function drainBare(
   rows: Collection,

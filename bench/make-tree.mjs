@@ -12,7 +12,8 @@ const perDirectory = 1_000;
  */
 export function makeTree(dir, files) {
   for (let at = 0; at < files; at += perDirectory) {
-    const directory = `${dir}/${String(Math.floor(at / (10 * perDirectory)))}/${String(at / perDirectory)}`;
+    const group = String(Math.floor(at / (10 * perDirectory)));
+    const directory = `${dir}/${group}/${String(at / perDirectory)}`;
     mkdirSync(directory, { recursive: true });
     for (let file = at; file < Math.min(files, at + perDirectory); file++)
       writeFileSync(`${directory}/picture-${String(file)}.jpg`, String(file));

@@ -28,16 +28,15 @@ export function record(benchmarks: readonly Benchmark[], number: number, run: Re
   const sections = benchmarks.map((benchmark) =>
     section(benchmark, records[String(benchmark.number)]),
   );
-  writeFileSync(
-    resultsFile,
-    `${[heading, goals(benchmarks, records), ...(notes ? [notes] : []), ...sections].join('\n\n')}\n`,
-  );
+  const parts = [heading, goals(benchmarks, records), ...(notes ? [notes] : []), ...sections];
+  writeFileSync(resultsFile, `${parts.join('\n\n')}\n`);
 }
 
 const heading = `# What it costs
 
-Written by \`npm run bench\` (${'`'}-- --only N${'`'}: one of them); each section is the newest run of that benchmark. What is said in words is in
-\`bench/notes.md\`. Compare figures within one section: they were measured side by side on one machine.`;
+Written by \`npm run bench\` (\`-- --only N\` runs one benchmark). Each section is the newest run of
+its benchmark; \`bench/notes.md\` has the explanations. Compare figures within one section only: they
+were measured side by side on one machine.`;
 
 function goals(
   benchmarks: readonly Benchmark[],

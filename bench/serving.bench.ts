@@ -67,7 +67,7 @@ test.each([
   expect(cost).toBeLessThanOrEqual(1.1);
 });
 
-test('the first byte of a file that is fetched over a warm connection comes within 10 ms', async () => {
+test('a fetch over a warm connection brings the first byte within 10 ms', async () => {
   const files = 60;
   const site = await openSite();
   const [one, two] = threeOf(site);

@@ -102,7 +102,7 @@ export async function openBenchSite(
   }
 }
 
-/** Until its lanes run. */
+/** Resolves when its delivery queues run. */
 async function untilHeld(app: App): Promise<void> {
   await until(
     async () =>
@@ -121,7 +121,7 @@ export async function writeFresh(sender: Machine, name: string, size: number): P
 }
 
 /**
- * Until everything that is owed for this file is settled, so that the next save meets an idle
+ * Resolves when no delivery of this file is pending any more, so that the next save meets an idle
  * process.
  */
 export async function untilIdle(app: App, file: string): Promise<void> {

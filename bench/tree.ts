@@ -36,7 +36,8 @@ export async function fillTree(
   ).ensureIndexes();
   const paths: Path[] = [];
   for (let begin = 0; begin < files; begin += perFolder) {
-    const way = `${dir}/${folder}/${String(Math.floor(begin / perFolder / 100))}/${String(begin / perFolder)}`;
+    const index = begin / perFolder;
+    const way = `${dir}/${folder}/${String(Math.floor(index / 100))}/${String(index)}`;
     await mkdir(first.path(way), { recursive: true });
     const own = Array.from(
       { length: Math.min(perFolder, files - begin) },

@@ -54,8 +54,8 @@ for (const message of sharedNames) console.error(message);
 const clauses = findNominalClauses(join(root, 'src'));
 if (clauses.length > maxClauses) {
   console.error(
-    `${String(clauses.length)} comments say "what is …" or "whoever …", and ${String(maxClauses)} ` +
-      `may: name the subject instead\n${clauses.join('\n')}`,
+    `${String(clauses.length)} comments say "what is …" or "whoever …", and at most ` +
+      `${String(maxClauses)} may: name the subject instead\n${clauses.join('\n')}`,
   );
 }
 

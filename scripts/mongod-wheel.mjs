@@ -184,7 +184,7 @@ async function download({ name, version, sha256 }, { python, work, env }) {
   const [file, ...others] = await readdir(target);
   if (file === undefined || others.length > 0)
     throw new Error(
-      `pip was to bring one file, and brought ${String(others.length + Number(file !== undefined))}`,
+      `expected one file from pip, and got ${String(others.length + Number(file !== undefined))}`,
     );
   const found = createHash('sha256');
   await pipeline(createReadStream(join(target, file)), found);

@@ -71,11 +71,11 @@ export async function canDownload(env) {
         })
       : (secure ? requestHttps : requestHttp)(host, { method: 'HEAD', signal });
     /** @param {{ statusCode?: number }} answer */
-    const judge = ({ statusCode = 0 }) => {
+    const readStatus = ({ statusCode = 0 }) => {
       asked.destroy();
       resolve(statusCode > 0 && statusCode < 500 && (!proxy || statusCode === 200));
     };
-    asked.on('response', judge).on('connect', judge);
+    asked.on('response', readStatus).on('connect', readStatus);
     asked.on('error', () => resolve(false)).end();
   });
 }

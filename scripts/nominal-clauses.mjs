@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Clauses that hide the subject of a sentence: "what is owed", "whoever holds it". */
+/** Clauses that hide the subject of a sentence: "what is missing", "whoever has it". */
 const clause = /\b(?:whoever|whatever|what (?:is|was|are|were|has|had|it|they|lies|came))\b/gi;
 
 /**

@@ -51,10 +51,10 @@ function renderOptions(definitions, heading) {
  * @returns {string}
  */
 function renderErrors(catalogue, makeAnchor) {
-  const rows = Object.entries(catalogue).map(
-    ([code, { meaning, remedy }]) =>
-      `| <a id="${makeAnchor(code)}"></a>\`${code}\` | ${escapeCell(meaning)} | ${escapeCell(remedy)} |`,
-  );
+  const rows = Object.entries(catalogue).map(([code, { meaning, remedy }]) => {
+    const name = `<a id="${makeAnchor(code)}"></a>\`${code}\``;
+    return `| ${name} | ${escapeCell(meaning)} | ${escapeCell(remedy)} |`;
+  });
   return ['| code | meaning | what to do |', '|---|---|---|', ...rows].join('\n');
 }
 

@@ -108,7 +108,7 @@ async function measure(site: BenchSite, saves: number, prefix: string): Promise<
   );
   const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
   try {
-    // Outside the sync dir, where no sweep finds them and sends them too.
+    // Outside the sync dir, where no rescan finds and sends them as well.
     for (const [name, content] of contents) await sender.write(`bare/${name}`, content);
     const began = now();
     await warm.send([...contents.keys()], 'bare');
@@ -156,7 +156,7 @@ async function saveAll(
   make: (name: string) => Buffer | Promise<Buffer>,
   save: (name: string, content: Buffer) => Promise<unknown>,
 ): Promise<Saved & { readonly contents: ReadonlyMap<string, Buffer> }> {
-  // Before the files are made: a sweep may find them, and send them before they are saved.
+  // Before the files are made: a rescan may find and send them before they are saved.
   const arrivals = await Arrivals.at(receivers, measured);
   try {
     const arriving = Promise.all(names.map((name) => arrivals.expect(name)));

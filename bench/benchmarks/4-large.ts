@@ -54,9 +54,8 @@ export const largeFile: Benchmark = {
           ]);
           if (here !== there) throw new Error(`${name} has other bytes than were sent`);
         }
-        settings.say(
-          `ours ${milliseconds(ours.at(-1) ?? NaN)}, bare rsync ${milliseconds(bare.at(-1) ?? NaN)}`,
-        );
+        const newest = [ours, bare].map((times) => milliseconds(times.at(-1) ?? NaN));
+        settings.say(`ours, bare rsync: ${newest.join(', ')}`);
         for (const machine of [sender, receiver]) await rm(machine.path(`${measured}/${names[1]}`));
       }
     } finally {

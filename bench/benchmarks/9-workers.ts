@@ -12,7 +12,7 @@ const size = 50_000,
 
 export const workers: Benchmark = {
   number: 9,
-  title: 'Four workers of one host: a save in one that does not run the lanes',
+  title: 'Four workers of one host: a save in one that does not lead',
   async run(settings): Promise<Result> {
     const saves = settings.saves ?? 80;
     const site = await openBenchSite(settings, { app: false });
@@ -48,7 +48,7 @@ async function measure(
   const times = {
     holder: [] as number[],
     other: [] as number[],
-    holderSave: [] as number[],
+    leaderSave: [] as number[],
     otherSave: [] as number[],
   };
   const arrivals = await Arrivals.at(site.receivers, measured);
@@ -56,7 +56,7 @@ async function measure(
     for (let i = 0; i < saves + warmUp; i++) {
       const other = others[i % others.length] ?? holder;
       for (const [worker, into, save] of [
-        [holder, times.holder, times.holderSave],
+        [holder, times.holder, times.leaderSave],
         [other, times.other, times.otherSave],
       ] as const) {
         const name = `${worker === holder ? 'holder' : 'other'}-${String(i)}.jpg`;
@@ -84,7 +84,7 @@ async function measure(
       {
         head: rowHead,
         rows: [
-          row('in the worker that runs the lanes: save()', times.holderSave),
+          row('in the worker that leads: save()', times.leaderSave),
           row('… until all three have it', times.holder),
           row('in another worker: save()', times.otherSave),
           row('… until all three have it', times.other),
@@ -93,7 +93,7 @@ async function measure(
     ],
     goals: [
       {
-        goal: 'a save in another worker: ≤ 3 ms more than in the one that runs the lanes',
+        goal: 'a save in another worker: ≤ 3 ms more than in the one that leads',
         measured: `${milliseconds(more)} more`,
         met: more <= 3,
       },

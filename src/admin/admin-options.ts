@@ -41,7 +41,8 @@ export const adminOptions = {
     ),
     description:
       "Decides whether a request may use the router: only `true` and `'approve'` allow it. The " +
-      "router calls it if the request has no valid token. `'approve'` also allows the approval of " +
+      'router calls it if the request has no valid token. ' +
+      "`'approve'` also allows the approval of " +
       'pending hosts; for that the router calls it even if the token is valid.',
     expected: 'a function of the request',
     default: 'nobody',

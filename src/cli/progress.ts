@@ -31,7 +31,8 @@ export function describeCounts({ files, filesFound, bytes, bytesFound }: Run): s
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${power === 0 ? String(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power] ?? ''}`;
+  const count = power === 0 ? String(bytes) : (bytes / 1024 ** power).toFixed(1);
+  return `${count} ${units[power] ?? ''}`;
 }
 
 /**

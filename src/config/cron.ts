@@ -46,7 +46,8 @@ export function validateCron(expression: string, variable: string): string {
   throw new SyncMediaError(
     'BAD_ENVIRONMENT',
     `${variable} is "${expression}", which is no cron expression: ${problem}. Expected five ` +
-      `fields (minute, hour, day of the month, month, day of the week), for example "*/15 * * * *".`,
+      `fields (minute, hour, day of the month, month, day of the week), for example ` +
+      `"*/15 * * * *".`,
   );
 }
 

@@ -162,8 +162,8 @@ export const environmentVariables = {
       'F644',
     ),
     description:
-      "rsync's `--chmod` for received files. With `F640` and setgid directories (`chmod 2750`) of " +
-      "the web server's group, the web server may read them.",
+      "rsync's `--chmod` for received files. With `F640` and setgid directories " +
+      "(`chmod 2750`) of the web server's group, the web server may read them.",
     expected: 'what rsync --chmod takes, like "F644" or "Fu=rw,Fgo=r"',
   },
   SYNCMEDIA_RELOAD_COMMAND: {

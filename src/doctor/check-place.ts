@@ -1,3 +1,4 @@
+import { listFirst } from '../util/list-first.js';
 import { constants } from 'node:fs';
 import { access, lstat, readFile, readdir, realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,7 +40,7 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
       name: 'sync dirs',
       ...reportFailed(
         'no sync dir is known',
-        'start the app once, so that its models declare them, or run `syncmedia init --sync-dirs …`',
+        'start the app once so that its models declare them, or run `syncmedia init --sync-dirs …`',
       ),
     });
   const mounts = await readMounts();
@@ -87,7 +88,7 @@ async function checkMounts(
     ? reportOk('none in it')
     : reportFailed(
         `other file systems are mounted in it: ${nested.join(', ')}`,
-        'declare these as sync dirs of their own, or exclude them: files cannot be renamed into them',
+        'declare them as sync dirs of their own or exclude them: files cannot be renamed into them',
       );
 }
 
@@ -125,8 +126,7 @@ async function checkWriting(at: string): Promise<CheckResult> {
   }
   if (closed.length === 0) return reportOk('files can be put there and replaced');
   return reportFailed(
-    `received files cannot be put or replaced in ` +
-      `${closed.slice(0, 5).join(', ')}${closed.length > 5 ? ` and ${String(closed.length - 5)} more` : ''}`,
+    `received files cannot be put or replaced in ${listFirst(closed, 5)}`,
     `chown -R the user who runs the app ${at}, and let no directory be sticky`,
   );
 }

@@ -61,7 +61,8 @@ async function checkSshd(): Promise<CheckResult> {
   if (text === undefined)
     return reportInfo(
       "what this machine's sshd allows at once cannot be read by this user",
-      'run `sshd -T | grep -i max` as root: MaxStartups should be 10 or more, MaxSessions 4 or more',
+      'run `sshd -T | grep -i max` as root: MaxStartups should be 10 or more, MaxSessions 4 or ' +
+        'more',
     );
   const startups = Number(/^\s*maxstartups\s+(\d+)/im.exec(text)?.[1] ?? 10);
   const sessions = Number(/^\s*maxsessions\s+(\d+)/im.exec(text)?.[1] ?? 10);

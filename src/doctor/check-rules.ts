@@ -1,3 +1,4 @@
+import { listFirst } from '../util/list-first.js';
 import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { quotePath } from '../replica/paths.js';
@@ -16,10 +17,10 @@ const maxShown = 20;
 
 export async function checkRules({ unsealed, ignored }: UncountedRules): Promise<DoctorCheck[]> {
   const { message, remedy } = explainUnsealedRules(unsealed);
-  const names = ignored
-    .slice(0, maxShown)
-    .map((path) => quotePath(path))
-    .join(', ');
+  const names = listFirst(
+    ignored.map((path) => quotePath(path)),
+    maxShown,
+  );
   return [
     {
       name: 'rules of sync dirs',
@@ -31,8 +32,7 @@ export async function checkRules({ unsealed, ignored }: UncountedRules): Promise
           {
             name: 'rows of sync dirs',
             ...reportInfo(
-              `the database names ` +
-                `${names}${ignored.length > maxShown ? ` and ${String(ignored.length - maxShown)} more` : ''}, ` +
+              `the database names ${names}, ` +
                 `which this host does not open: neither its models nor its --sync-dirs name it`,
               'if this host is to keep them, start the app whose models declare them, or list ' +
                 'them in --sync-dirs, and run `syncmedia init`',

@@ -18,7 +18,8 @@ export async function approveHost(deps: HostsDeps, host: Host, digest: string): 
   if (host.status === 'retired')
     throw new SyncMediaError(
       'HOST_RETIRED',
-      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`,
+      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it ` +
+        `again`,
     );
   if (digestHost(host) !== digest) throw makeHostChangedError(host);
   if (host.passive && host.status === 'pending')

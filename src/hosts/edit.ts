@@ -33,7 +33,8 @@ export async function editHost(
   if (host.status === 'retired')
     throw new SyncMediaError(
       'HOST_RETIRED',
-      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it anew`,
+      `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it ` +
+        `again`,
     );
   const { status, ...described } = edit;
   if (status !== undefined && status !== 'approved' && status !== 'paused') {

@@ -1,3 +1,4 @@
+import { listFirst } from '../util/list-first.js';
 import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Host } from '../model/host.js';
@@ -81,16 +82,16 @@ export async function reportIgnoredDirs(
   if (ignored.length === 0) return;
   // Show directories that this host could open first, since a forged row may have any text as its
   // path.
-  const shown = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))]
-    .slice(0, maxIgnoredShown)
-    .map((path) => quotePath(String(path)))
-    .join(', ');
+  const sorted = [...ignored.filter(isSafePath), ...ignored.filter((path) => !isSafePath(path))];
+  const shown = listFirst(
+    sorted.map((path) => quotePath(String(path))),
+    maxIgnoredShown,
+  );
   checks.push({
     name: 'rows of sync dirs',
     ok: true,
     message:
-      `the database names ` +
-      `${shown}${ignored.length > maxIgnoredShown ? ` and ${String(ignored.length - maxIgnoredShown)} more` : ''}; ` +
+      `the database names ${shown}; ` +
       `this host opens only what its own models and --sync-dirs name, so ` +
       `${ignored.length === 1 ? 'it was' : 'these were'} not marked`,
     remedy:

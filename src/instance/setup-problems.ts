@@ -50,7 +50,7 @@ export function describeUnsynced(unsynced: UnsyncedFile): string {
   return unsynced.why === 'excluded'
     ? `the exclude pattern ${JSON.stringify(unsynced.pattern)} of the sync dir ` +
         `${unsynced.syncDir} matches it`
-    : 'it lies in no sync dir that this host was initialised for; `syncmedia doctor` has the remedy';
+    : 'it lies in no sync dir that this host opens; `syncmedia doctor` has the remedy';
 }
 
 async function listMissingDirs({ dirs, rootPath }: SetupContext): Promise<SetupProblem[]> {

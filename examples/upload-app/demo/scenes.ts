@@ -86,12 +86,12 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
           ({ hostname, pending, blocked }) =>
             `${hostname}: ${String(pending)} pending, ${String(blocked)} blocked`,
         );
-    const settled = await waitFor(async () => (await count()).length === 0 || undefined, {
+    const finished = await waitFor(async () => (await count()).length === 0 || undefined, {
       timeout: 60_000,
       interval: 100,
       signal: site.signal,
     });
-    const left = settled ? [] : await count();
+    const left = finished ? [] : await count();
     report.missing.push(...left.map((one) => `${host.name} knows of pending files; ${one}`));
     report.say(`  ${host.name}: ${left.length === 0 ? 'nothing' : left.join('; ')}`);
   }

@@ -58,11 +58,12 @@ export class KeyInstaller {
     } = this.deps;
     if (!sealed) {
       log.warn(
-        `SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a host of their own, which then ${
-          state.unconfined
+        `SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ` +
+          `host of their own, which then ` +
+          (state.unconfined
             ? 'has a login shell on this one'
-            : 'reads and replaces every file in the sync dirs'
-        }; SECURITY.md says more`,
+            : 'reads and replaces every file in the sync dirs') +
+          `; SECURITY.md says more`,
       );
     }
     if (state.unconfined)

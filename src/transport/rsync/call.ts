@@ -128,7 +128,8 @@ export async function removePartial(route: TransferRoute, rest: string): Promise
 }
 
 function getPartialDir({ receiver }: TransferRoute, rest: string): string {
-  return `${receiver.dirPath}/${areas.partial}/${createHash('sha256').update(rest).digest('hex').slice(0, 32)}`;
+  const hash = createHash('sha256').update(rest).digest('hex').slice(0, 32);
+  return `${receiver.dirPath}/${areas.partial}/${hash}`;
 }
 
 /**

@@ -140,7 +140,9 @@ function setEnds(
   { local, remote, direction }: TransferEnds,
 ): RsyncCommand {
   const here = `${local}/`;
-  const there = `${target.alias}:${direction === 'fetch' ? escapeGlob(remote, needsProtection(localVersion)) : remote}/`;
+  const remotePath =
+    direction === 'fetch' ? escapeGlob(remote, needsProtection(localVersion)) : remote;
+  const there = `${target.alias}:${remotePath}/`;
   return direction === 'send'
     ? command.source(here).destination(there)
     : command.source(there).destination(here);

@@ -132,7 +132,8 @@ export class SshConfig {
 async function prepareControlDir(dir: string): Promise<string> {
   const socketName = 8 + 1 + 16;
   const own = join(dir, 'control');
-  const hashed = `syncmedia-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}-${String(process.getuid?.() ?? 0)}`;
+  const hash = createHash('sha256').update(dir).digest('hex').slice(0, 12);
+  const hashed = `syncmedia-${hash}-${String(process.getuid?.() ?? 0)}`;
   const fitting = [own, join(tmpdir(), hashed), join('/tmp', hashed)].find(
     (path) => Buffer.byteLength(path) + 1 + socketName <= MAX_CONTROL_PATH,
   );
