@@ -1,3 +1,4 @@
+import type { AvailableBackend } from '../model/backend-name.js';
 import type { Log } from '../model/log.js';
 import type { Copies } from '../decisions/copies.js';
 import type { ConflictRule } from '../model/sync-dir.js';
@@ -83,7 +84,7 @@ export interface Config {
    * SYNCMEDIA_TIMEOUT is in seconds.
    */
   readonly timeoutMs: number;
-  readonly backend: 'rsync';
+  readonly backend: AvailableBackend;
   /** KiB/s for each rsync. Undefined means no limit. */
   readonly bandwidthLimit: number | undefined;
   /** rsync --chmod. Default `F644`. */

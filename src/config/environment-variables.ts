@@ -1,3 +1,4 @@
+import { availableBackends } from '../model/backend-name.js';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { validateCron } from './cron.js';
@@ -143,9 +144,9 @@ export const environmentVariables = {
     expected: 'seconds from 0.1 to 86400',
   },
   SYNCMEDIA_BACKEND: {
-    schema: v.optional(v.picklist(['rsync']), 'rsync'),
+    schema: v.optional(v.picklist(availableBackends), 'rsync'),
     description: 'The program that moves the bytes.',
-    expected: '"rsync"',
+    expected: availableBackends.map((name) => `"${name}"`).join(' or '),
   },
   SYNCMEDIA_BWLIMIT: {
     schema: numberBetween(/^\d{1,9}$/, 1, 999_999_999),

@@ -1,3 +1,4 @@
+import { backendNames } from '../model/backend-name.js';
 import type { Connection, Model, Mongoose, mongo, Schema } from 'mongoose';
 import { getNativeCollection } from '../util/collections.js';
 import type { Host, HostId } from '../model/host.js';
@@ -100,7 +101,7 @@ function createHostSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schem
       hostKeys: [String],
       rootPath: text,
       syncDirs: [String],
-      backend: { type: String, enum: ['rsync', 'git', 'git-annex'], required: true },
+      backend: { type: String, enum: backendNames, required: true },
       passive: { type: Boolean, required: true },
       status: { type: String, enum: ['pending', 'approved', 'paused', 'retired'], required: true },
       seal: String,

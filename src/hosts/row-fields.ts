@@ -1,3 +1,4 @@
+import { backendNames } from '../model/backend-name.js';
 import {
   hasFields,
   isDate,
@@ -42,7 +43,7 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   returnedAt: makeWholeReader(isDate),
   createdAt: makeWholeReader(isDate),
   updatedAt: makeWholeReader(isDate),
-  backend: makeWholeReader(isOneOf('rsync', 'git', 'git-annex')),
+  backend: makeWholeReader(isOneOf(...backendNames)),
   received: makeWholeReader(isNumber),
   backfilled: makeWholeReader(isList(isText)),
   members: makeWholeReader(isList(isText)),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../transport/backend.js';
-import { createRsyncBackend } from '../transport/rsync/rsync-backend.js';
+import { createBackend } from '../transport/registry.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { Outbox } from '../capture/outbox.js';
 import { createReplacedFileResolver } from '../replication/resolve-replaced.js';
@@ -256,7 +256,7 @@ export class LeaderElection {
     const { replica, dirs, me } = hostContext;
     const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
     const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createRsyncBackend({
+    return createBackend[this.config.backend]({
       replica,
       dirs: () => dirs.current(),
       self: me,

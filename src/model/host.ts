@@ -1,3 +1,4 @@
+import type { BackendName } from './backend-name.js';
 import type { Failure } from './failure.js';
 import type { Path } from './path.js';
 
@@ -35,7 +36,7 @@ export interface Host {
   rootPath: string;
   /** Allow-list of sync dirs. Empty means all. */
   syncDirs: Path[];
-  backend: 'rsync' | 'git' | 'git-annex';
+  backend: BackendName;
   /**
    * A passive host only has sshd and rsync. Other hosts send files to it and fetch files from it.
    */

@@ -38,7 +38,7 @@ export interface RsyncCall {
   readonly args: readonly string[];
 }
 
-export interface RsyncBackendOptions {
+export interface BackendOptions {
   /** This host's replica. */
   readonly replica: Replica;
   readonly dirs: () => SyncDirs;
@@ -67,7 +67,7 @@ export interface RsyncBackendOptions {
 }
 
 /** Shared by all deliveries of one backend. */
-export interface RsyncBackendContext extends RsyncBackendOptions {
+export interface RsyncBackendContext extends BackendOptions {
   readonly markers: CheckedMarkers;
   readonly areas: KnownAreas;
   readonly tmpFolders: TmpFolders;

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
-import type { RsyncBackendOptions } from '../../src/transport/options.js';
+import type { BackendOptions } from '../../src/transport/options.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
 import { describeFailures } from './contract/failures.js';
@@ -15,7 +15,7 @@ const dir = photos.path;
 /** What every backend has to do. `create` gets what the composition root gives. */
 export function describeBackend(
   name: string,
-  create: (options: RsyncBackendOptions) => Backend,
+  create: (options: BackendOptions) => Backend,
   options: SiteOptions = {},
 ): void {
   describe(name, () => {

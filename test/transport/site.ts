@@ -3,11 +3,7 @@ import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/transport/backend.js';
-import type {
-  RsyncCall,
-  CreateResolver,
-  RsyncBackendOptions,
-} from '../../src/transport/options.js';
+import type { RsyncCall, CreateResolver, BackendOptions } from '../../src/transport/options.js';
 import type { Log } from '../../src/model/log.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
@@ -29,7 +25,7 @@ const run = promisify(execFile);
 export interface SiteOptions {
   readonly there?: Partial<HostOptions>;
   readonly dirs?: readonly SyncDir[];
-  readonly backend?: Partial<RsyncBackendOptions>;
+  readonly backend?: Partial<BackendOptions>;
   /** Name of the root's directory on the other host. */
   readonly rootName?: string;
   /** Whether our key is confined to the sync dirs there, as `init` does it. Default false. */
@@ -55,7 +51,7 @@ export interface Site {
   readonly judged: Judgement[];
   readonly verdicts: Map<Path, Resolution>;
   readonly warnings: string[];
-  readonly options: RsyncBackendOptions;
+  readonly options: BackendOptions;
   close(): Promise<void>;
 }
 
@@ -68,7 +64,7 @@ export const photos: SyncDir = {
 export const self = 'host-a';
 
 export async function makeSite(
-  create: (options: RsyncBackendOptions) => Backend,
+  create: (options: BackendOptions) => Backend,
   given: SiteOptions = {},
 ): Promise<Site> {
   const dir = await makeTestDir();
@@ -120,7 +116,7 @@ export async function makeSite(
     },
   };
   const all = new SyncDirs(dirs);
-  const options: RsyncBackendOptions = {
+  const options: BackendOptions = {
     replica: new Replica(here, () => all, { me: () => self }),
     dirs: () => all,
     self,

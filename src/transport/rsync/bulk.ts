@@ -8,7 +8,7 @@ import {
   type CheckedDirs,
   type ReadyTransfer,
 } from '../check-remote-dirs.js';
-import type { RsyncBackendOptions } from '../options.js';
+import type { BackendOptions } from '../options.js';
 import type { TransferRoute } from '../transfer-route.js';
 import { isEndedEarly, explainMissingFile } from './answers.js';
 import { callRsync, removePartial, type RsyncCallResult } from './call.js';
@@ -33,7 +33,7 @@ const CHECKS_AT_ONCE = 16;
  * last and alone, so that they delay no other.
  */
 export async function* transferFiles(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   findRsyncTarget: () => Promise<RsyncTarget>,
   route: TransferRoute,
   files: readonly ReadyTransfer[],
@@ -59,7 +59,7 @@ export async function* transferFiles(
 }
 
 async function* transferBatch(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   rsyncTarget: RsyncTarget,
   route: TransferRoute,
   batch: readonly ReadyTransfer[],

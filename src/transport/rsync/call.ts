@@ -5,7 +5,7 @@ import { isBackAtPath, resolveReplacedFolder } from '../../replica/replaced.js';
 import type { Failure } from '../../model/failure.js';
 import { toFailure } from '../to-failure.js';
 import type { ReadyTransfer } from '../check-remote-dirs.js';
-import type { RsyncBackendOptions } from '../options.js';
+import type { BackendOptions } from '../options.js';
 import type { TransferRoute } from '../transfer-route.js';
 import { findHostFailure } from './answers.js';
 import {
@@ -42,7 +42,7 @@ const noPaths: ReadonlySet<string> = new Set();
  * before it places them.
  */
 export async function callRsync(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   defaultTarget: RsyncTarget,
   route: TransferRoute,
   batch: readonly ReadyTransfer[],
@@ -137,7 +137,7 @@ function getPartialDir({ receiver }: TransferRoute, rest: string): string {
  * file as sent that the receiver then failed to write.
  */
 async function verifyArrived(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   rsyncTarget: RsyncTarget,
   route: TransferRoute,
   ends: TransferEnds,
@@ -167,7 +167,7 @@ async function verifyArrived(
 
 /** @returns paths at which a replaced file was put back */
 async function resolveReplaced(
-  { log }: RsyncBackendOptions,
+  { log }: BackendOptions,
   route: TransferRoute,
   replacedFolder: string,
 ): Promise<ReadonlySet<string>> {

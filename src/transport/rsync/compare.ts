@@ -4,7 +4,7 @@ import type { Difference } from '../../model/change.js';
 import type { FileInfo, LocalFileInfo } from '../../model/file.js';
 import type { Path } from '../../model/path.js';
 import { throwFailure } from '../to-failure.js';
-import type { RsyncBackendOptions } from '../options.js';
+import type { BackendOptions } from '../options.js';
 import { haveSameSizeAndTime } from '../../decisions/file-state.js';
 import type { TransferRoute } from '../transfer-route.js';
 import { findHostFailure, summariseStderr } from './answers.js';
@@ -42,7 +42,7 @@ const SILENCE_FACTOR = 60;
  * @throws the failure of the host or of rsync, after the differences found until then
  */
 export async function* compareEnds(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   rsyncTarget: RsyncTarget,
   route: TransferRoute,
   by: 'time' | 'bytes',
@@ -78,7 +78,7 @@ export async function* compareEnds(
  * (`send`).
  */
 async function* listDifferences(
-  options: RsyncBackendOptions,
+  options: BackendOptions,
   rsyncTarget: RsyncTarget,
   route: TransferRoute,
   by: 'time' | 'bytes',
@@ -150,7 +150,7 @@ function parseListedPath(dir: Path, { name }: ItemizedLine): Path | undefined {
 
 /** Whatever is in the way counts as absent here. Placing a file at the path will report it. */
 async function observeLocalFile(
-  { replica }: RsyncBackendOptions,
+  { replica }: BackendOptions,
   path: Path,
 ): Promise<LocalFileInfo | undefined> {
   try {

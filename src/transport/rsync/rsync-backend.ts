@@ -15,7 +15,7 @@ import type { Host } from '../../model/host.js';
 import type { SyncDir } from '../../model/sync-dir.js';
 import type { Backend } from '../backend.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome, throwFailure } from '../to-failure.js';
-import type { RsyncBackendOptions, RsyncBackendContext } from '../options.js';
+import type { BackendOptions, RsyncBackendContext } from '../options.js';
 import { openTransferRoute, locateRemoteDir, type TransferRoute } from '../transfer-route.js';
 import { openRemoteFile } from './small-files/read.js';
 import { SourceReader } from './small-files/sources.js';
@@ -33,7 +33,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  * The backend for hosts with sshd and rsync. It sends small files by SFTP and others by rsync,
  * both over ssh with pinned host keys. The caller closes it; that closes `options.ssh` too.
  */
-export function createRsyncBackend(options: RsyncBackendOptions): Backend {
+export function createRsyncBackend(options: BackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
   const shared: RsyncBackendContext = {
     ...options,

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../../src/transport/backend.js';
-import type { RsyncBackendOptions } from '../../../src/transport/options.js';
+import type { BackendOptions } from '../../../src/transport/options.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
 import type { Change } from '../../../src/model/change.js';
 import { makeKey } from '../ssh/login.js';
@@ -22,10 +22,7 @@ import {
 const dir = photos.path;
 
 /** What comes of hosts that are down, strange, or locked. */
-export function describeFailures(
-  name: string,
-  create: (options: RsyncBackendOptions) => Backend,
-): void {
+export function describeFailures(name: string, create: (options: BackendOptions) => Backend): void {
   describe(`${name}: hosts that fail`, () => {
     const withSite = async (
       options: SiteOptions,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { listProcesses } from '../../../scripts/processes.mjs';
 import { findProgram } from '../../../scripts/programs.mjs';
-import type { RsyncBackendOptions } from '../../../src/transport/options.js';
+import type { BackendOptions } from '../../../src/transport/options.js';
 import { makeCompareCommand, makeTransferCommand } from '../../../src/transport/rsync/commands.js';
 import { parseItemizedLine } from '../../../src/transport/rsync/itemized.js';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
@@ -31,7 +31,7 @@ let site: Site | undefined;
 
 async function open(
   options: SiteOptions = {},
-  backend: Partial<RsyncBackendOptions> = { smallFileLimit: 0 },
+  backend: Partial<BackendOptions> = { smallFileLimit: 0 },
 ): Promise<Site> {
   site = await makeSite(createRsyncBackend, { ...options, backend });
   return site;

@@ -1,0 +1,11 @@
+import type { AvailableBackend } from '../model/backend-name.js';
+import type { Backend } from './backend.js';
+import type { BackendOptions } from './options.js';
+import { createRsyncBackend } from './rsync/rsync-backend.js';
+
+/** Creates each backend of this release. The caller closes the backend that it created. */
+export const createBackend: Readonly<
+  Record<AvailableBackend, (options: BackendOptions) => Backend>
+> = {
+  rsync: createRsyncBackend,
+};
