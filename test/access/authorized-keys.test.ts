@@ -60,7 +60,7 @@ describe('writeManagedBlock', () => {
     expect(await readFile(file)).toEqual(Buffer.concat([before, after]));
   });
 
-  test('begins its own line where the last one has no end', async () => {
+  test('begins its own line where the last line has no end', async () => {
     await put('ssh-rsa AAAA x');
     await writeManagedBlock(file, 'db/a', ['one']);
     expect(await readFile(file, 'utf8')).toMatch(/^ssh-rsa AAAA x\n# syncmedia begin/);
@@ -102,7 +102,7 @@ describe('writeManagedBlock', () => {
     }
   });
 
-  test('refuses what others could write, and symlinks', async () => {
+  test('refuses files that others could write, and symlinks', async () => {
     await put('');
     await chmod(file, 0o620);
     await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(

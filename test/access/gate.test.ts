@@ -76,7 +76,7 @@ describe('the rules', () => {
     expect(await readGateDirs(dir.path)).toEqual(['uploads/photos', 'uploads/photos/2024']);
   });
 
-  test('of another root open nothing of the one before', async () => {
+  test('of another root open nothing of the previous root', async () => {
     await openGateDirs(dir.path, all, paths('uploads'));
     expect(await openGateDirs(dir.path, { ...all, root: '/srv/other' }, paths('media'))).toBe(true);
     expect(await readGateDirs(dir.path)).toEqual(['media']);
@@ -109,7 +109,7 @@ describe('the rules', () => {
 });
 
 describe('the command', () => {
-  test('reaches the program whatever the state folder is called', async () => {
+  test('reaches the program with any name of the state folder', async () => {
     const stateDir = join(dir.path, `it's $(touch gone) & é; #`);
     await mkdir(stateDir);
     await setGateHosts(stateDir, all, ['a-1']);
@@ -128,7 +128,7 @@ describe('the command', () => {
     expect(await readdir(dir.path)).not.toContain('gone');
   });
 
-  test('takes no host id that a shell could read as more, and no folder that sshd could', () => {
+  test('refuses a host id that a shell could misread, and a folder that sshd could misread', () => {
     for (const id of ['', 'a b', 'a;b', '$(id)', '-a', "a'", 'a\nb', 'a'.repeat(65)])
       expect(() => formatGateCommand('/state', id)).toThrow('is no host id');
     for (const folder of ['/a"b', '/a\\b', '/a\nb'])

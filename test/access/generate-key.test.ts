@@ -32,7 +32,7 @@ test('makes a pair that OpenSSH and ssh2 can use, for this user alone', async ()
   expect(stdout.split(' ').slice(0, 2).join(' ').trim()).toBe(pair.publicKey.line);
 });
 
-test('never overwrites: what was made before is used again', async () => {
+test('uses an existing pair again and never overwrites it', async () => {
   const file = await generateKeyPair(dir.path, 'web1');
   const before = await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))]);
   expect(await generateKeyPair(dir.path, 'other')).toBe(file);

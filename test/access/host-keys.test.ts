@@ -18,7 +18,7 @@ describe('scanHostKeys', () => {
     expect(await scanHostKeys('127.0.0.1', host.port)).toEqual(shown());
   });
 
-  test('takes no option for a host', async () => {
+  test('does not accept an option in the place of a host', async () => {
     await expect(scanHostKeys('-T0', host.port)).rejects.toThrow(
       expect.objectContaining({ code: 'BAD_OPTION' }),
     );
@@ -26,7 +26,7 @@ describe('scanHostKeys', () => {
 });
 
 describe('readOwnHostKeys', () => {
-  test('asks on loopback, and reads files only where nobody answers', async () => {
+  test('asks on loopback, and reads files only if no server answers', async () => {
     const folder = join(host.dir, 'etc-ssh');
     await mkdir(folder);
     const line = await readFile(host.publicKeyFile, 'utf8');

@@ -141,7 +141,7 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     expect(machines[0].said.join('\n')).toContain('the open connections of host');
   });
 
-  test('of a host that is retired elsewhere end when the lease holder notices', async () => {
+  test('of a host that is retired elsewhere end when the leader notices', async () => {
     const registry = registryOf();
     await keep(registry);
     const [own, other] = [await connectToFirst(0), await connectToFirst(1)];

@@ -59,14 +59,14 @@ test('a directory that holds a protected one is refused', async () => {
   expect(check([home.path.slice(parent.length + 1)], { root: parent })).toThrow(refused);
 });
 
-test('a symlink is judged by where it leads', async () => {
+test('the target of a symlink decides', async () => {
   await symlink('../.ssh', join(home.path, 'media/link'));
   expect(check(['media/link'])).toThrow(refused);
 });
 
 test(
-  'uploads below the application and directories of their own are accepted; so is one that ' +
-    'does not exist yet',
+  'uploads below the application and directories of their own are accepted, even ' +
+    'before they exist',
   async () => {
     expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
   },

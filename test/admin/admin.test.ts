@@ -100,7 +100,7 @@ describe.each(apps)('on %s', (_, make) => {
     });
   });
 
-  test('asks for a push, as a run that is answered at once', async () => {
+  test('requests a push, and answers with its run at once', async () => {
     const answer = await request(app())
       .post('/admin/push')
       .set('Authorization', bearer)
@@ -112,7 +112,7 @@ describe.each(apps)('on %s', (_, make) => {
     ]);
   });
 
-  test('takes a request without a body', async () => {
+  test('accepts a request without a body', async () => {
     const answer = await request(app())
       .post('/admin/pull')
       .set('Authorization', bearer)
@@ -167,7 +167,7 @@ describe.each(apps)('on %s', (_, make) => {
     expect([answer.status, errorOf(answer).code]).toEqual([413, 'TOO_LARGE']);
   });
 
-  test('refuses everyone until it is told whom to let in, and logs that once', async () => {
+  test('refuses every request until authentication is configured, and logs that once', async () => {
     const agent = request(app({}));
     for (const path of ['/admin/hosts', '/admin/nowhere']) {
       const answer = await agent.get(path).set('Authorization', bearer);
@@ -301,7 +301,7 @@ describe('who may use it', () => {
     }
   });
 
-  test('after many wrong tokens none is looked at for a while, not even the right one', async () => {
+  test('after many wrong tokens every token is refused for a while, the right one too', async () => {
     const app = express().use(createAdmin(sync, { log, token }));
     const seen = new Set<number>();
     for (let tries = 0; tries < 40 && !seen.has(429); tries++)
@@ -343,7 +343,7 @@ describe('changes', () => {
     options: AdminOptions = {},
   ) => request(app(options))[method](`/admin${path}`).set('Authorization', bearer).send(body);
 
-  test('the token lets no host in, whatever goes along with it', async () => {
+  test('the token approves no host, whatever else the request carries', async () => {
     const digest = 'd'.repeat(64);
     for (const body of [{ digest }, { digest, token }, { token }, {}]) {
       for (const authorize of [
@@ -368,7 +368,7 @@ describe('changes', () => {
     ['with the token', { authorize: () => 'approve' }],
     ['without a token', { token: undefined, authorize: () => Promise.resolve('approve' as const) }],
   ])(
-    'a person whom authorize answers "approve" lets a host in, by what was looked at: %s',
+    'a person to whom authorize answers "approve" approves a host by its fingerprints: ' + '%s',
     async (_, options) => {
       const digest = 'd'.repeat(64);
       expect((await send('post', '/hosts/web2/approve', {}, options)).status).toBe(400);
@@ -393,7 +393,7 @@ describe('changes', () => {
     ).toBe(200);
   });
 
-  test('are asked for under the name of who asks', async () => {
+  test('record the name of the person who requests them', async () => {
     const basic = `Basic ${Buffer.from(`ada\n:${token}`).toString('base64')}`;
     await request(app()).post('/admin/push').set('Authorization', basic).send({});
     await send('post', '/push', {});
@@ -457,7 +457,7 @@ describe('where a change may come from', () => {
     expect(sync.calls.length).toBe(status === 202 ? 1 : 0);
   });
 
-  test('GET changes nothing, under whatever address', async () => {
+  test('GET changes nothing at any address', async () => {
     const agent = request(express().use(createAdmin(sync, { log, token })));
     for (const path of ['/push', '/pull', '/hosts/init', '/runs/r1/cancel'])
       await agent.get(path).set('Authorization', bearer);
@@ -513,7 +513,7 @@ describe('addresses and input', () => {
     expect((await get(path)).status).toBe(status);
   });
 
-  test('a body that broke off while authorize was asked changes nothing', async () => {
+  test('a body that broke off while authorize ran changes nothing', async () => {
     const asked = new EventEmitter();
     const authorize = async (asking: Request): Promise<boolean> => {
       asked.emit('asked');
@@ -593,7 +593,7 @@ describe('errors', () => {
       .set('Authorization', bearer);
   };
 
-  test('what the caller got wrong is told', async () => {
+  test('mistakes of the caller are named in the answer', async () => {
     const answer = await request(express().use(createAdmin(sync, { log, token })))
       .get('/hosts/nobody')
       .set('Authorization', bearer);
@@ -603,7 +603,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('what failed inside is told by its code, and in full in the log alone', async () => {
+  test('the answer to an internal failure has its code, and only the log has the details', async () => {
     const answer = await get(
       new SyncMediaError('MISSING_PROGRAM', '/usr/bin/rsync --server -e ssh /srv/site: not found'),
     );
@@ -627,7 +627,7 @@ describe('errors', () => {
     ]);
   });
 
-  test('a path of the server is hidden, one that the caller sent is not', async () => {
+  test('a path of the server is hidden, a path that the caller sent is not', async () => {
     sync.fail = new SyncMediaError(
       'BAD_SYNC_DIR',
       'uploads below "/srv/my site" is a file, /home/me/.ssh/id_rsa too, /sent is not',

@@ -88,7 +88,7 @@ function ended(index: number, id: string): Promise<Run> {
   );
 }
 
-test('the token comes from the environment, and before init the router says what is missing', async () => {
+test('the token comes from the environment, and before init the router says how to go on', async () => {
   expect((await agentOf(0).get('/sync/status')).status).toBe(401);
   expect((await get(0, '/status')).body).toMatchObject({ initialised: false });
   const answer = await send(0, 'post', '/push');
@@ -170,7 +170,7 @@ test.each([
   expect((answer.body as { error: { message: string } }).error.message).not.toContain(web1.dir);
 });
 
-test('hosts are listed and shown, without what is private', async () => {
+test('hosts are listed and shown, without private fields', async () => {
   const answer = await get(0, '/hosts');
   expect(answer.body).toMatchObject({ hosts: [{ hostname: 'web1' }, { hostname: 'web2' }] });
   expect(answer.text).not.toContain('lease');
@@ -180,7 +180,7 @@ test('hosts are listed and shown, without what is private', async () => {
   expect((await get(0, '/hosts/web9')).body).toMatchObject({ error: { code: 'UNKNOWN_HOST' } });
 });
 
-test('a push is a run that the lease holder carries out', async () => {
+test('a push is a run that the leader carries out', async () => {
   for (const instance of instances) await instance.start();
   await writeFile(join(web1.root, 'uploads/a.jpg'), 'a picture');
   const answer = await send(0, 'post', '/push', { hosts: ['web2'] });
@@ -191,7 +191,7 @@ test('a push is a run that the lease holder carries out', async () => {
   expect(await readFile(join(web2.root, 'uploads/a.jpg'), 'utf8')).toBe('a picture');
 });
 
-test("a pull by the other host; any host's router tells of it", async () => {
+test('the router of any host shows a pull that another host runs', async () => {
   await writeFile(join(web1.root, 'uploads/b.jpg'), 'another');
   const { run } = (await send(1, 'post', '/pull', { dirs: ['uploads'] })).body as { run: Run };
   expect(await ended(0, run.id)).toMatchObject({ kind: 'pull', state: 'done' });
@@ -212,7 +212,7 @@ test("a run that ended can't be cancelled, and says so; an unknown one is 404", 
   });
 });
 
-test('status tells what every host is owed', async () => {
+test('status shows the pending files of every host', async () => {
   const answer = await get(0, '/status');
   expect(answer.body).toMatchObject({
     initialised: true,
@@ -247,7 +247,7 @@ test('a passive host is added as pending, and nothing is connected to', async ()
   ]);
 });
 
-test('what was changed, and refused, is in the audit log', async () => {
+test('changes and refusals are in the audit log', async () => {
   await send(0, 'patch', '/hosts/nas', { status: 'approved' });
   expect((await get(0, '/audit?limit=3')).body).toMatchObject({
     audit: [

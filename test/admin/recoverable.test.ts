@@ -13,7 +13,7 @@ function open() {
   return { sync, ask };
 }
 
-test('lists what is kept and what waits', async () => {
+test('lists recoverable files and halted removals', async () => {
   const { ask } = open();
   expect((await ask('get', '/trash')).body).toMatchObject({
     files: [{ keptAs: '.syncmedia/trash/x/a.jpg' }],

@@ -15,7 +15,7 @@ const post = (path: string, body: object): request.Test =>
     .set('Authorization', `Bearer ${token}`)
     .send(body);
 
-test('a verification is asked for, with repair only where it is said', async () => {
+test('a verification repairs only if the request says so', async () => {
   expect((await post('/verify', { hosts: ['web2'], repair: true })).status).toBe(202);
   expect((await post('/verify', {})).status).toBe(202);
   expect(sync.calls).toEqual([
@@ -24,7 +24,7 @@ test('a verification is asked for, with repair only where it is said', async () 
   ]);
 });
 
-test('an adoption is a dry run unless its caller says otherwise', async () => {
+test('an adoption is a dry run unless the request says otherwise', async () => {
   expect((await post('/adopt', {})).body).toMatchObject({ run: { kind: 'adopt', dryRun: true } });
   await post('/adopt', { dryRun: false });
   expect(sync.calls).toEqual([
@@ -33,7 +33,7 @@ test('an adoption is a dry run unless its caller says otherwise', async () => {
   ]);
 });
 
-test('what a verification does not know is refused', async () => {
+test('a verification refuses unknown fields', async () => {
   expect((await post('/verify', { dryRun: true })).status).toBe(400);
   expect((await post('/push', { repair: true })).status).toBe(400);
   expect(sync.calls).toEqual([]);

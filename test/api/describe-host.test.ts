@@ -26,7 +26,7 @@ test.each([
   });
 });
 
-test('what only the host itself needs stays out', () => {
+test('fields that only the host itself needs stay out', () => {
   expect(Object.keys(describeHost(makeHost({ lease: { leader: 'p', beat: 1 } })))).not.toEqual(
     expect.arrayContaining(['lease']),
   );

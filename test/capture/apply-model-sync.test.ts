@@ -45,7 +45,7 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('one connection alone can be told', async () => {
+  test('can be limited to one connection', async () => {
     const [told, other] = [
       await own.createConnection(site.database.uri).asPromise(),
       await own.createConnection(site.database.uri).asPromise(),
@@ -58,7 +58,7 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     expect(site.models).toEqual([{ name: 'Photo', connection: told }]);
   });
 
-  test('a discriminator is told of when it is compiled, also where its base is no model of ours', async () => {
+  test('a discriminator is announced when it is compiled, even if its base is not captured', async () => {
     applyModelSync(own, { Video: { syncDirs: 'uploads/photos' } }, site.plugin, site.deps);
     await own.connect(site.database.uri);
     const Media = own.model('Media', makeSchema());
@@ -100,7 +100,7 @@ describe.each(mongooses)('modelSync on %s', (_name, mongoose) => {
     attempt('Later');
   });
 
-  test('names the entry that is malformed, and asks nothing of models where there is none', () => {
+  test('names the malformed entry, and asks nothing of models without an entry', () => {
     let error: unknown;
     try {
       applyModelSync(own, { Photo: { syncDirs: '/abs' } }, site.plugin, site.deps);

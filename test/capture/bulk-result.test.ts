@@ -32,6 +32,6 @@ test.each<[string, unknown, object[], boolean, WriteEffect]>([
     true,
     'unknown',
   ],
-])('what was written of several: %s', (_what, error, writes, ordered, expected) => {
+])('reads the written documents of several: %s', (_what, error, writes, ordered, expected) => {
   expect(assessBulkError(error, writes, ordered)).toBe(expected);
 });

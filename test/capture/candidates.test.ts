@@ -86,7 +86,7 @@ describe('findCandidates', () => {
     expect(find(value).joined.filter((path) => !path.includes('%'))).toEqual([]);
   });
 
-  test('whatever the string: safe paths below the sync dirs', () => {
+  test('any string gives safe paths below the sync dirs', () => {
     const pieces = fc.constantFrom(
       '..',
       '.',

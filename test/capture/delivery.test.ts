@@ -4,7 +4,7 @@ import { until } from '../harness/wait.js';
 
 // From the operation to the other host's disk, with real parts; what each operation is captured
 // with, operations.test.ts says.
-describe('what other operations than a save name arrives', () => {
+describe('files that operations other than a save name arrive', () => {
   let site: Site;
   let here: Machine, there: Machine;
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describe('what other operations than a save name arrives', () => {
     await arrives('in-session.jpg');
   });
 
-  test('sync.capture and sync.remove refuse what lies in no sync dir', async () => {
+  test('sync.capture and sync.remove refuse paths outside the sync dirs', async () => {
     for (const ask of ['capture', 'remove'] as const) {
       await expect(here.app.sync[ask](['elsewhere/a.jpg'])).rejects.toMatchObject({
         code: 'BAD_PATH',
@@ -59,7 +59,7 @@ describe('what other operations than a save name arrives', () => {
     }
   });
 
-  test('sync.remove of what is not there changes nothing, and leaves nothing in the outbox', async () => {
+  test('sync.remove of an absent file changes nothing, and leaves nothing in the outbox', async () => {
     await here.app.sync.remove([`${dir}/never-was.jpg`]);
     await until(async () => (await here.app.sync.status()).captures === 0, {
       what: 'an empty outbox',

@@ -19,7 +19,7 @@ describe('collectStrings', () => {
     ).toEqual(['a=x', 'b.0=y', 'b.1.c=z', 'm.k.0=v', 'n.d=w']);
   });
 
-  test('leaves out what is neither string nor container', () => {
+  test('leaves out values that are neither strings nor containers', () => {
     expect(
       collectStrings({
         a: 1,

@@ -57,7 +57,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     return (await find([naming], [name])).named.size === 1;
   }
 
-  describe('a file is kept that a document names', () => {
+  describe('a file stays if a document names it', () => {
     test('in an array of arrays', async () => {
       expect(
         await keeps(await compile({ gallery: [[String]] }), { gallery: [['x'], [`${dir}/a.jpg`]] }),
@@ -167,7 +167,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
       expect((await find([naming], ['a.jpg', 'b.jpg'])).named.size).toBe(2);
     });
 
-    test('beyond the strings and levels that an operation looks at', async () => {
+    test('beyond the strings and levels that an operation examines', async () => {
       const naming = await compile({ any: {} }, { paths: 'any' });
       let deep: unknown = 'a.jpg';
       for (let level = 0; level < 60; level++) deep = [deep];
@@ -201,7 +201,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     });
   });
 
-  test('a file that documents only seem to name is not kept', async () => {
+  test('a file does not stay if documents only seem to name it', async () => {
     const naming = await compile({ file: String, title: String, more: {} }, { paths: ['file'] });
     for (const file of [
       'xa.jpg',
@@ -243,8 +243,8 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
   });
 
   test(
-    'where a `paths` function fails at a document, the files it might name are not judged, ' +
-      'and the document is told',
+    'where a `paths` function fails at a document, the files it might name stay ' +
+      'undecided, and the document is reported',
     async () => {
       const broken = await compile(
         { gallery: [String] },
@@ -257,7 +257,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     },
   );
 
-  test('reading ends when it is told to', async () => {
+  test('an abort ends reading', async () => {
     const naming = await compile({ file: String }),
       ending = new AbortController();
     await keeps(naming, { file: 'x' });

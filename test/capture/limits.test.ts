@@ -20,7 +20,7 @@ describe('the limits of one operation', () => {
     (await site.captures()).flatMap(({ rescan: sweep }) => sweep.map(({ after }) => after));
   const read = () => site.commands.filter(({ name }) => name === 'getMore').length;
 
-  test('up to 1,000 updated documents are looked at, each with its saver', async () => {
+  test('up to 1,000 updated documents are examined, each with its saver', async () => {
     const photos = await compilePhotos(site, propagate);
     await photos.collection.insertMany(many(1_000));
     await site.reset();
@@ -32,7 +32,7 @@ describe('the limits of one operation', () => {
     expect(site.warnings).toEqual([]);
   });
 
-  test('beyond them the sweep is due at once', async () => {
+  test('beyond them a rescan is due at once', async () => {
     const photos = await compilePhotos(site);
     await photos.collection.insertMany(many(1_001));
     await site.reset();
@@ -43,8 +43,8 @@ describe('the limits of one operation', () => {
   });
 
   test(
-    'beyond them a warning says what is missed without a rescan, and what stays where deletes ' +
-      'propagate',
+    'beyond them a warning names the files that are missed without a rescan, and those ' +
+      'that stay where deletes propagate',
     async () => {
       const unswept = await compilePhotos(site, { rescan: false });
       await unswept.collection.insertMany(many(1_001));
@@ -81,7 +81,7 @@ describe('the limits of one operation', () => {
     expect(await sweeps()).toEqual([0]);
   });
 
-  test('up to 10,000 deleted documents are looked at, in rows of 1,000 paths', async () => {
+  test('up to 10,000 deleted documents are examined, in rows of 1,000 paths', async () => {
     const photos = await compilePhotos(site, propagate);
     await photos.collection.insertMany(many(10_001));
     await site.reset();

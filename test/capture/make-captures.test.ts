@@ -37,14 +37,14 @@ describe('makeCaptures', () => {
       }),
     );
 
-  test('makes a row per document that names something, and the first owes the sweep', () => {
+  test('makes a row per document that names something, and the first requests a rescan', () => {
     expect(make([content('1', ['a'], ['b']), content('2', []), content('3', ['c'])])).toEqual([
       { id: '1', touched: ['a'], unreferenced: ['b'], rescan: [30, 30] },
       { id: '3', touched: ['c'], unreferenced: [], rescan: [] },
     ]);
   });
 
-  test('owes the sweep at once where nothing is named, or not everything was looked at', () => {
+  test('requests a rescan at once if no file was named, or not everything was examined', () => {
     expect(make([content('1', [])])).toEqual([
       { id: '1', touched: [], unreferenced: [], rescan: [0, 0] },
     ]);
@@ -59,7 +59,7 @@ describe('makeCaptures', () => {
     ]);
   });
 
-  test('owes none where the operation only takes away, or the app wants none', () => {
+  test('requests no rescan if the operation only removes names, or the app wants none', () => {
     expect(make([content('1', [], ['a'])], false)).toEqual([
       { id: '1', touched: [], unreferenced: ['a'], rescan: [] },
     ]);
@@ -67,7 +67,7 @@ describe('makeCaptures', () => {
     expect(make([content('1', [])], true, { ...options, rescan: undefined })).toEqual([]);
   });
 
-  test('splits what is too much for one row', () => {
+  test('splits captures that are too large for one row', () => {
     const many = Array.from({ length: 2_500 }, (_, index) => `p${String(index)}`);
     const rows = make([content('1', many, ['x'])]);
     expect(

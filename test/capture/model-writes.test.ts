@@ -41,7 +41,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       ]);
     });
 
-    test('takes one document, documents of the model, lean ones and raw results', async () => {
+    test('accepts one document, documents of the model, lean ones and raw results', async () => {
       const photos = await compilePhotos(site);
       await photos.insertMany({ file: a });
       await photos.insertMany([new photos({ file: b })]);
@@ -52,7 +52,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(site.handedOver).toHaveLength(4);
     });
 
-    test('what hooks and defaults set is captured', async () => {
+    test('captures values that hooks and defaults set', async () => {
       const photos = await compilePhotos(
         site,
         {},
@@ -69,23 +69,26 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(await touched()).toEqual([a, b, c]);
     });
 
-    test('where some are inserted and one is a duplicate, what was announced counts at once', async () => {
-      const photos = await compilePhotos(site, {}, slug);
-      await photos.create({ slug: 'x' });
-      await site.reset();
-      await expect(
-        photos.insertMany(
-          [
-            { file: a, slug: 'y' },
-            { file: b, slug: 'x' },
-            { file: c, slug: 'z' },
-          ],
-          { ordered: false },
-        ),
-      ).rejects.toMatchObject({ code: 11000 });
-      expect(await touched()).toEqual([a, b, c]);
-      expect(site.handedOver).toHaveLength(3);
-    });
+    test(
+      'if some documents are inserted and one is a duplicate, their captures count at ' + 'once',
+      async () => {
+        const photos = await compilePhotos(site, {}, slug);
+        await photos.create({ slug: 'x' });
+        await site.reset();
+        await expect(
+          photos.insertMany(
+            [
+              { file: a, slug: 'y' },
+              { file: b, slug: 'x' },
+              { file: c, slug: 'z' },
+            ],
+            { ordered: false },
+          ),
+        ).rejects.toMatchObject({ code: 11000 });
+        expect(await touched()).toEqual([a, b, c]);
+        expect(site.handedOver).toHaveLength(3);
+      },
+    );
 
     test('where the first is a duplicate, nothing is left', async () => {
       const photos = await compilePhotos(site, {}, slug);
@@ -136,7 +139,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(await savers()).toEqual(documents.map(({ _id }) => String(_id)).sort());
     });
 
-    test('sees what later hooks set, and what is no longer named', async () => {
+    test('captures names that later hooks set, and names that a document loses', async () => {
       const photos = await compilePhotos(site, propagate, {
         prepare: (schema) => {
           schema.pre('save', function () {
@@ -186,7 +189,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(site.commands.map(({ name }) => name)).toEqual(['delete']);
     });
 
-    test('of deletes alone owes no sweep', async () => {
+    test('of deletes alone requests no rescan', async () => {
       const photos = await compilePhotos(site, propagate);
       await photos.create([{ file: a }, { file: b }]);
       await site.reset();
@@ -196,7 +199,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       );
     });
 
-    test('casts filters without changing what the app gave', async () => {
+    test('casts filters without changing those of the app', async () => {
       let seen: unknown;
       const photos = await compilePhotos(site, propagate, {
         prepare: (schema) => {
@@ -250,7 +253,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(site.handedOver).toHaveLength(1);
     });
 
-    test('what Mongoose refuses, it refuses as ever', async () => {
+    test('Mongoose refuses the same input as without the plugin', async () => {
       const photos = await compilePhotos(site);
       const bare = site.connection.model(
         `Bare${photos.modelName}`,
@@ -330,7 +333,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     },
   );
 
-  test('what a static of that name writes through Mongoose is captured', async () => {
+  test('captures the writes that a static of that name makes through Mongoose', async () => {
     const photos = await compilePhotos(
       site,
       {},
@@ -417,8 +420,8 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
   );
 
   test(
-    'a collection that was first asked for before its connection was ready is the one of the ' +
-      'connection as it is now',
+    'a collection requested before its connection was ready is the collection of the ' +
+      'open connection',
     async () => {
       const own = new mongoose.Mongoose();
       const connection = own.createConnection();

@@ -263,7 +263,7 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     });
   });
 
-  test('what a save finds is kept, and nothing else', async () => {
+  test('exactly the files stay that a save would find', async () => {
     let kept = 0,
       others = 0;
     await fc.assert(

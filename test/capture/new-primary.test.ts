@@ -20,7 +20,7 @@ describe.skipIf(typeof binary !== 'string')(
     afterAll(() => set.close(), 60_000);
 
     test.each(mongooses)(
-      'takes the capture with it, so %s stores the capture again',
+      'loses the capture with it, so %s stores the capture again',
       async (_name, mongoose) => {
         const site = await makeSite(mongoose, undefined, set);
         try {

@@ -88,7 +88,7 @@ describe.each(mongooses)('operations in sessions on %s', (_name, mongoose) => {
   }
 
   test.each(rows)(
-    "%s: what is read and written for it carries its session's id",
+    "%s: all its reads and writes carry its session's id",
     async (_operation, run) => {
       const session = await inSession((given) => run(photos, documents, { session: given }));
       expectAllIn(session);

@@ -32,7 +32,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     '2030-01-01T12:00:00Z',
   ] as const;
 
-  test('gives back what was inserted, with dates as dates', async () => {
+  test('returns the rows that were inserted, with dates as dates', async () => {
     const capture = makeCapture('a', fiveBefore, {
       savedBy: { model: 'Photo', id: '1' },
       asserted: [{ path: 'uploads/a.jpg' as Path, info: { size: 1, mtime: 2, nanos: 3 } }],
@@ -57,7 +57,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('gives a host its own captures that are due, oldest first, no more than asked', async () => {
+  test('gives a host its own due captures, oldest first, up to the limit', async () => {
     const [late, early, middle, foreign] = [
       makeCapture('a', noon),
       makeCapture('a', fiveBefore),
@@ -77,7 +77,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     ]).toEqual([4, 3, 1]);
   });
 
-  test('gives what says that it is due much later than any capture is: the clock was set back since', async () => {
+  test('gives captures whose due date is too far ahead, since the clock was set back', async () => {
     const capture = makeCapture('a', noon);
     await site.outbox.insert(capture);
     expect(await site.outbox.findDue('a', new Date('2030-01-01T11:51:00Z'), 10)).toEqual([]);
@@ -108,19 +108,22 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('writes with majority and reads from the primary, whatever the connection says', async () => {
-    const capture = makeCapture('a', fiveBefore);
-    await site.outbox.insert(capture);
-    await site.outbox.postpone(capture.id, new Date(threeBefore));
-    await site.outbox.withdraw([capture.id]);
-    await site.outbox.remove([capture.id]);
-    const writes = site.commands.filter(({ name }) =>
-      ['insert', 'update', 'delete'].includes(name),
-    );
-    expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
-    for (const { command } of writes)
-      expect(command['writeConcern']).toMatchObject({ w: 'majority' });
-  });
+  test(
+    'writes with majority and reads from the primary, whatever the settings of the ' + 'connection',
+    async () => {
+      const capture = makeCapture('a', fiveBefore);
+      await site.outbox.insert(capture);
+      await site.outbox.postpone(capture.id, new Date(threeBefore));
+      await site.outbox.withdraw([capture.id]);
+      await site.outbox.remove([capture.id]);
+      const writes = site.commands.filter(({ name }) =>
+        ['insert', 'update', 'delete'].includes(name),
+      );
+      expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
+      for (const { command } of writes)
+        expect(command['writeConcern']).toMatchObject({ w: 'majority' });
+    },
+  );
 
   test('is none of the collections that Mongoose knows, lists and debugs', async () => {
     const own = new mongoose.Mongoose();
@@ -138,7 +141,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     await connection.close();
   });
 
-  describe('tells who captured a path', () => {
+  describe('finds the hosts that captured a path', () => {
     const path = (name: string): Path => `uploads/${name}` as Path;
     const capture = (
       id: string,
@@ -147,7 +150,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
       more: Partial<Capture> = {},
     ): Capture => ({ ...makeCapture(host, fiveBefore, more), id, touched: [...paths] });
 
-    test('with its newest capture first, of each host once, and with what was said to be news', async () => {
+    test('with the newest capture first, each host once, and with assertions', async () => {
       const seen = { size: 1, mtime: 2, nanos: 3 };
       await site.outbox.insertAll([
         capture('1', 'a', [path('x'), path('y')], {
@@ -176,7 +179,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
       expect(await site.outbox.findCaptured([])).toEqual(new Map());
     });
 
-    test('whatever the path is called, and whatever somebody has put into the rows', async () => {
+    test('whatever the name of the path and the content of other rows', async () => {
       const names = ['$touched', '$$ROOT', '$', 'a.b', '{"$ne":1}', ' ', 'ä\u0001'].map(
         (name) => name as Path,
       );
@@ -214,7 +217,7 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     });
   });
 
-  test('has indexes for what is due and for who captured a path', async () => {
+  test('has indexes for due captures and for the captures of a path', async () => {
     await site.outbox.ensureIndexes();
     const rows = site.connection.collection('syncmedia_captures');
     const indexes = await rows.listIndexes().toArray();

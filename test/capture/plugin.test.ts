@@ -18,7 +18,7 @@ describe.each(mongooses)('the plugin on %s', (_name, mongoose) => {
   const makeSchema = (definition: Record<string, unknown> = { file: String }): Schema =>
     new mongoose.Schema(definition) as Schema;
 
-  test('tells of a model when it is compiled, and of the sync dirs it declares', async () => {
+  test('announces a model when it is compiled, and the sync dirs it declares', async () => {
     const schema = makeSchema();
     schema.plugin(site.plugin, {
       syncDirs: ['uploads/photos/', 'docs'],

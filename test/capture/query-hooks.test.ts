@@ -33,8 +33,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       .map(({ name, collection }) => `${name} ${String(collection)}`);
 
   test(
-    'an update is announced before it is sent, with its saver and the sweep, and looked at ' +
-      'again after it',
+    'an update is announced before it is sent, with its saver and the rescan, and ' +
+      'examined again after it',
     async () => {
       const photos = await compilePhotos(site);
       const photo = await photos.create({ file: a });
@@ -57,7 +57,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     },
   );
 
-  test('reads go to the primary, whatever the connection says', async () => {
+  test('reads go to the primary, whatever the settings of the connection', async () => {
     const photos = await compilePhotos(site, propagate);
     await photos.create({ file: a });
     await site.reset();
@@ -101,7 +101,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     expect(await paths()).toEqual([{ touched: [d, b], unreferenced: [a] }]);
   });
 
-  test('setters, casts and lower case change what is captured', async () => {
+  test('setters, casts and lower case change the captured name', async () => {
     const photos = await compilePhotos(
       site,
       { paths: 'code' },
@@ -134,7 +134,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     expect(await paths()).toEqual([{ touched: [c], unreferenced: [b] }]);
   });
 
-  test('an update that finds nothing, and one that cannot be cast, leave nothing', async () => {
+  test('an update that finds nothing and an update that cannot be cast leave nothing', async () => {
     const photos = await compilePhotos(site, propagate, { definition: { at: Date } });
     await photos.updateOne({ title: 'nobody' }, { file: a });
     await photos.updateMany({ title: 'nobody' }, { file: a });
@@ -156,8 +156,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   });
 
   test(
-    'a validation error and a duplicate key take the capture back; of many documents some ' +
-      'may be written',
+    'a validation error and a duplicate key withdraw the capture; of many documents ' +
+      'some may be written',
     async () => {
       const photos = await compilePhotos(
         site,
@@ -185,8 +185,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   );
 
   test(
-    'what the app refuses before the write is never announced, and an error after it hides ' +
-      'nothing',
+    'an operation that the app refuses is never announced, and an error after the write ' +
+      'hides nothing',
     async () => {
       const before = await compilePhotos(
         site,
@@ -221,7 +221,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     },
   );
 
-  test('an upsert is captured with the document it made, whatever it answers', async () => {
+  test('an upsert is captured with the document it made, in every form of its result', async () => {
     const photos = await compilePhotos(site);
     const { upsertedId } = await photos.updateOne({ file: a }, { second: b }, { upsert: true });
     expect(await site.captures()).toMatchObject([
@@ -284,7 +284,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     }
   });
 
-  test('a field of the document that is called as a field of an answer confuses nobody', async () => {
+  test('a document field with the name of a result field is no problem', async () => {
     const photos = await compilePhotos(site, propagate, {
       definition: {
         acknowledged: Boolean,
@@ -339,8 +339,8 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
   });
 
   test(
-    'a Mongoose that has no `mongooseCollection` is refused by name, since what it writes ' +
-      'would be missed',
+    'a Mongoose without `mongooseCollection` is refused by name, since its writes would ' +
+      'be missed',
     async () => {
       const photos = await compilePhotos(site);
       const query = photos.updateOne({}, { file: a });
@@ -366,25 +366,28 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('what is left is found while the file is there, and after it is gone', async () => {
-    const photos = await compilePhotos(site, { ...propagate, paths: 'file' });
-    await site.write('uploads/photos/gone.jpg');
-    await photos.create([
-      { file: 'gone.jpg', title: 'gone' },
-      { file: 'a.jpg', title: 'there' },
-    ]);
-    await unlink(join(site.rootPath, 'uploads/photos/gone.jpg'));
-    await site.reset();
-    await photos.deleteOne({ title: 'gone' });
-    await photos.deleteOne({ title: 'there' });
-    expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([
-      a,
-      'uploads/photos/gone.jpg',
-    ]);
-    expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([]);
-  });
+  test(
+    'a name that a document loses is found, both while the file is there and after it ' + 'is gone',
+    async () => {
+      const photos = await compilePhotos(site, { ...propagate, paths: 'file' });
+      await site.write('uploads/photos/gone.jpg');
+      await photos.create([
+        { file: 'gone.jpg', title: 'gone' },
+        { file: 'a.jpg', title: 'there' },
+      ]);
+      await unlink(join(site.rootPath, 'uploads/photos/gone.jpg'));
+      await site.reset();
+      await photos.deleteOne({ title: 'gone' });
+      await photos.deleteOne({ title: 'there' });
+      expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([
+        a,
+        'uploads/photos/gone.jpg',
+      ]);
+      expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([]);
+    },
+  );
 
-  test('what another of the written documents still names is left by none', async () => {
+  test('a name that another written document still has is not lost', async () => {
     const photos = await compilePhotos(site, propagate);
     await photos.create([
       { file: a, title: '1' },
@@ -421,7 +424,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     expect(site.handedOver).toHaveLength(1);
   });
 
-  test('ids of any type are told apart', async () => {
+  test('ids of any type are distinguished', async () => {
     const schema = new mongoose.Schema({
       _id: mongoose.Schema.Types.Mixed,
       file: String,
@@ -493,7 +496,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await connection.close();
   });
 
-  test('a look-up that the server refuses fails no operation of its own, but in a transaction', async () => {
+  test('a look-up that the server refuses fails no operation, except in a transaction', async () => {
     const photos = (await compilePhotos(site)) as unknown as PluggedModel;
     await photos.collection.insertOne({ file: a });
     const options = resolvePluginOptions({ syncDirs: 'uploads/photos' }, 'test');
@@ -513,15 +516,18 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await session.endSession();
   });
 
-  test('names are told that `paths` asked for and that cannot be sent, a few of one operation', async () => {
-    const photos = await compilePhotos(site, { paths: 'file' });
-    await photos.collection.insertMany(
-      Array.from({ length: 30 }, (_, index) => ({ title: String(index) })),
-    );
-    await site.reset();
-    await photos.updateMany({}, { file: '../../etc/passwd' });
-    expect(site.warnings).toHaveLength(10);
-    expect(site.warnings[0]).toContain('"../../etc/passwd"');
-    expect((await site.captures()).flatMap(({ touched }) => touched)).toEqual([]);
-  });
+  test(
+    'names that `paths` returned and that cannot be sent are reported, a few per ' + 'operation',
+    async () => {
+      const photos = await compilePhotos(site, { paths: 'file' });
+      await photos.collection.insertMany(
+        Array.from({ length: 30 }, (_, index) => ({ title: String(index) })),
+      );
+      await site.reset();
+      await photos.updateMany({}, { file: '../../etc/passwd' });
+      expect(site.warnings).toHaveLength(10);
+      expect(site.warnings[0]).toContain('"../../etc/passwd"');
+      expect((await site.captures()).flatMap(({ touched }) => touched)).toEqual([]);
+    },
+  );
 });

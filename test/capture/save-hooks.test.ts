@@ -152,7 +152,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect((await site.captures())[0]!.touched).toEqual(['uploads/photos/a.jpg']);
   });
 
-  test('a document that names no file makes the sweep due at once', async () => {
+  test('a document that names no file makes a rescan due at once', async () => {
     const Photo = await compile({ title: String });
     await Photo.create({ title: 'no file' });
     expect(await site.captures()).toMatchObject([
@@ -160,7 +160,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('without a sweep, a document that names no file writes nothing', async () => {
+  test('without rescans, a document that names no file writes nothing', async () => {
     const Photo = await compile({ file: String }, { ...photoOptions, rescan: false });
     await Photo.create({ file: 'nothing here' });
     expect(await site.captures()).toEqual([]);
@@ -171,7 +171,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('what a later hook sets is captured too', async () => {
+  test('values that a later hook sets are captured too', async () => {
     const Photo = await compile({ file: String, thumbnail: String }, photoOptions, (schema) => {
       schema.pre('save', async function () {
         await site.write('uploads/photos/thumb.jpg');
@@ -267,23 +267,26 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect(await site.captures()).toHaveLength(1);
   });
 
-  test('a write of which nothing is known keeps the capture, whatever an error handler makes of it', async () => {
-    const connection = await site.connect();
-    const schema = new mongoose.Schema({ file: String }) as Schema;
-    schema.post('save', { errorHandler: true }, () => {
-      throw new Error('please try again');
-    });
-    schema.plugin(site.plugin, photoOptions);
-    const Photo = connection.model(`Photo${String(++count)}`, schema);
-    await Photo.init();
-    await site.reset();
-    const photo = new Photo({ file: 'a.jpg' });
-    await connection.close();
-    await expect(photo.save()).rejects.toThrow('please try again');
-    // The outbox is on another connection, which is open.
-    expect(await site.captures()).toHaveLength(1);
-    expect(site.handedOver).toEqual([]);
-  });
+  test(
+    'a write with an unknown result keeps the capture, whatever an error handler makes ' + 'of it',
+    async () => {
+      const connection = await site.connect();
+      const schema = new mongoose.Schema({ file: String }) as Schema;
+      schema.post('save', { errorHandler: true }, () => {
+        throw new Error('please try again');
+      });
+      schema.plugin(site.plugin, photoOptions);
+      const Photo = connection.model(`Photo${String(++count)}`, schema);
+      await Photo.init();
+      await site.reset();
+      const photo = new Photo({ file: 'a.jpg' });
+      await connection.close();
+      await expect(photo.save()).rejects.toThrow('please try again');
+      // The outbox is on another connection, which is open.
+      expect(await site.captures()).toHaveLength(1);
+      expect(site.handedOver).toEqual([]);
+    },
+  );
 
   test("a subdocument's hook that throws after the write keeps the capture", async () => {
     const sub = new mongoose.Schema({ file: String }) as Schema;
@@ -307,8 +310,8 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test(
-    'more strings than can be looked at make the sweep due at once, and are told where there ' +
-      'is none',
+    'more strings than can be examined make a rescan due at once, and are reported if ' +
+      'there is none',
     async () => {
       const files = Array.from({ length: 1_001 }, () => 'a.jpg');
       const swept = await compile({ files: [String] });
@@ -354,7 +357,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test(
-    '../../etc/passwd is silent by default, and named where `paths` asked for it; the save ' +
+    '../../etc/passwd is silent by default, and named if `paths` returned it; the save ' +
       'succeeds',
     async () => {
       const silent = await compile({ file: String });
@@ -440,7 +443,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect((await site.captures())[0]!.touched).toEqual(['uploads/photos/a.jpg']);
   });
 
-  test('where deletes propagate, what a save no longer names is listed', async () => {
+  test('where deletes propagate, the names that a save removes are listed', async () => {
     const Photo = await compile(
       { file: String, title: String },
       { ...photoOptions, onDelete: 'propagate' },
@@ -466,8 +469,8 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
   });
 
   test(
-    'what was not selected, not loaded at all or changed by another process meanwhile is ' +
-      'known all the same',
+    'lost names are found though fields were not selected, not loaded, or changed by ' +
+      'another process',
     async () => {
       const Photo = await compile(
         { file: String, title: String, second: String },
@@ -492,7 +495,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     },
   );
 
-  test('what a `paths` function does not return any more is left', async () => {
+  test('a name is lost if a `paths` function returns it no longer', async () => {
     const Photo = await compile(
       { number: Number },
       { ...photoOptions, onDelete: 'propagate', paths: ({ number }) => [`${String(number)}.jpg`] },
@@ -506,7 +509,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     ]);
   });
 
-  test('what a later hook replaces is left too', async () => {
+  test('a name that a later hook replaces is lost too', async () => {
     const Photo = await compile(
       { file: String, thumbnail: String },
       { ...photoOptions, onDelete: 'propagate' },

@@ -34,7 +34,7 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     rescan: [],
   });
 
-  test('what is stored when the session ends is handed over, the rest is not', async () => {
+  test('captures that are stored when the session ends are handed over, the others are not', async () => {
     const commits = new CommitWatch();
     const session = await site.connection.startSession();
     const listeners = session.listenerCount('ended');
@@ -197,7 +197,7 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
       expect(await site.captures()).toEqual(site.handedOver);
     });
 
-    test('a duplicate key inside leaves nothing, and the error is the one of the save', async () => {
+    test('a duplicate key inside leaves nothing, and the error is that of the save', async () => {
       const schema = new mongoose.Schema({
         file: String,
         slug: { type: String, unique: true },

@@ -34,7 +34,7 @@ function makePlace(files: readonly string[]): {
 const asStrings = (values: readonly string[]): { value: string; field: string }[] =>
   values.map((value) => ({ value, field: 'file' }));
 
-test('on a disk that is near it looks at once, elsewhere in another thread', async () => {
+test('examines a local disk at once, and any other disk in another thread', async () => {
   const { place, looks } = makePlace(['near/a.jpg', 'far/b.jpg']);
   const { paths } = await new PathFinder(options, place).listTouched(
     asStrings(['a.jpg', 'b.jpg', 'title']),
@@ -62,7 +62,7 @@ test('the second look is at once everywhere, at paths that were no files before'
   expect(looks.sort()).toEqual(['now far/title', 'now near/b.jpg', 'now near/title']);
 });
 
-test('no more than 32 strings of a look keep everyone else waiting', async () => {
+test('a look holds up others for at most 32 strings', async () => {
   const { place, looks } = makePlace([]);
   const strings = asStrings(Array.from({ length: 40 }, (_, i) => `${String(i)}.jpg`));
   await new PathFinder(options, place).listTouched(strings);
@@ -94,7 +94,7 @@ test('a string names every file that it can mean: in each sync dir, and below th
   ]);
 });
 
-test('what it may mean besides is told, for those who ask other hosts', async () => {
+test('other paths that it may mean are reported, for queries to other hosts', async () => {
   const { place } = makePlace(['near/42.png']);
   expect(await new PathFinder(options, place).listTouched(asStrings(['42.png']))).toMatchObject({
     paths: ['near/42.png'],
@@ -114,7 +114,7 @@ test('where `paths` says so, a file is expected in each sync dir that has none',
   expect((await finder.listTouched(asStrings(['near/new.png']))).paths).toEqual(['near/new.png']);
 });
 
-test('every path that a string may have meant may have been left, whichever files are here still', () => {
+test('every path that a string may have meant may be lost, whichever files still exist', () => {
   const { place } = makePlace(['near/42.png']);
   expect(new PathFinder(options, place).listUnreferenced(['42.png'])).toEqual([
     'near/42.png',

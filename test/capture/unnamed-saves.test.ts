@@ -7,8 +7,8 @@ afterEach(() => {
 });
 
 test(
-  'saves are counted by model and stored together; what could not be stored is stored with ' +
-    'the next',
+  'saves are counted by model and stored together; counts that could not be stored go ' +
+    'with the next',
   async () => {
     vi.useFakeTimers();
     const stored: Record<string, number>[] = [];

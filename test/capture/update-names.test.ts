@@ -45,7 +45,7 @@ describe('listUpdateNames', () => {
     expect(list(update)).toEqual(expected);
   });
 
-  test('of a document of Mongoose, what is stored of it', () => {
+  test('reads a Mongoose document as it is stored', () => {
     expect(list({ $__: {}, _doc: { file: 'a' }, toObject: () => ({ file: 'b' }) })).toEqual(['a']);
   });
 
@@ -69,7 +69,7 @@ describe('listUpdateNames', () => {
   });
 });
 
-test('overlay takes what memory changed, and only that', () => {
+test('overlay applies only the fields that memory changed', () => {
   const stored = { _id: 1, file: 'old', kept: 'stored', gone: 'x', list: ['a'] };
   const memory = { _id: 1, file: 'new', kept: 'outdated', list: ['b'] };
   expect(

@@ -76,7 +76,7 @@ const parse = <T>({ stdout }: CliResult): T => JSON.parse(stdout) as T;
 
 describe('before init', () => {
   test.each([['push'], ['pull'], ['runs'], ['unregister']])(
-    '%s exits with 4 and says what to do',
+    '%s exits with 4 and says how to go on',
     async (...args) => {
       const { code, stdout, stderr } = await on(web1, args);
       expect([code, stdout]).toEqual([4, '']);
@@ -109,7 +109,7 @@ describe('hosts come', () => {
     expect(code).toBe(0);
   });
 
-  test('a second init updates it, and keeps what it is not given', async () => {
+  test('a second init updates it, and keeps values that are not given', async () => {
     const { code, stdout } = await on(web1, ['init']);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Updated host web1 /)]);
   });
@@ -150,7 +150,7 @@ describe('hosts come', () => {
     expect([table.code, csv.code]).toEqual([0, 0]);
   });
 
-  test('hosts show knows a host by name, and names one that is unknown', async () => {
+  test('hosts show finds a host by name, and reports an unknown name', async () => {
     expect((await on(web1, ['hosts', 'show', 'web2'])).stdout).toMatch(/^host +web2$/m);
     const { code, stderr } = await on(web1, ['hosts', 'show', 'web9']);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^syncmedia: UNKNOWN_HOST: .*web9/m)]);
@@ -171,8 +171,8 @@ describe.skipIf(!hasScript)('init -i on a terminal', () => {
   }
 
   test(
-    'asks for what was not given, again where the answer cannot be used, and keeps what is ' +
-      'stored for an empty one',
+    'asks for missing values, asks again after an unusable answer, and keeps the stored ' +
+      'value for an empty one',
     async () => {
       const { code, stdout } = await on(
         web1,
@@ -203,7 +203,7 @@ describe.skipIf(!hasScript)('init -i on a terminal', () => {
 describe('files move', () => {
   beforeAll(() => startAppOnce(web1));
 
-  test('a dry run lists what a push would transfer, and transfers nothing', async () => {
+  test('a dry run lists the files that a push would transfer, and transfers nothing', async () => {
     await writeFile(join(web1.root, 'uploads/a b.jpg'), 'a picture');
     const result = await on(web1, ['push', '--dry-run', '--json']);
     expect(parse<{ run: Run }>(result).run).toMatchObject({
@@ -238,7 +238,7 @@ describe('files move', () => {
     expect(stderr).toContain(value);
   });
 
-  test('a push that one host does not take exits with 3 and says why', async () => {
+  test('a push that one host refuses exits with 3 and says why', async () => {
     await web2.stop();
     try {
       await writeFile(join(web1.root, 'uploads/c.jpg'), 'third');
@@ -250,16 +250,20 @@ describe('files move', () => {
     }
   });
 
-  test('--no-wait asks and returns; cancelled, it exits with 1 for who follows it', async () => {
-    const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
-    expect(asked).toMatchObject({ kind: 'push', state: 'requested' });
-    expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
-    expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
-    const list = await on(web1, ['runs']);
-    expect(list.stdout.split('\n')[1]).toContain(asked.id);
-    const { code, stderr } = await on(web1, ['runs', 'show', 'no-such-run']);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('UNKNOWN_RUN')]);
-  });
+  test(
+    '--no-wait returns at once; a command that follows the run exits with 1 when it is ' +
+      'cancelled',
+    async () => {
+      const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
+      expect(asked).toMatchObject({ kind: 'push', state: 'requested' });
+      expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
+      expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
+      const list = await on(web1, ['runs']);
+      expect(list.stdout.split('\n')[1]).toContain(asked.id);
+      const { code, stderr } = await on(web1, ['runs', 'show', 'no-such-run']);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('UNKNOWN_RUN')]);
+    },
+  );
 
   test('SIGINT stops following, with 130 and a word on the run', async () => {
     await web2.freeze();
@@ -343,7 +347,7 @@ describe('hosts go', () => {
     );
   });
 
-  test('hosts add takes a passive host by the fingerprint of its key only', async () => {
+  test('hosts add accepts a passive host only by the fingerprint of its key', async () => {
     const nas = await startHost({ name: 'nas' });
     try {
       await mkdir(join(nas.root, 'uploads'));

@@ -102,7 +102,7 @@ describe('Layout', () => {
     expect(wide().formatTime(at)).toBe('2026-03-01T11:57:55.000Z');
   });
 
-  test('a table that does not fit leaves out what is optional, and says how to see it', () => {
+  test('a table that does not fit leaves out optional columns, and says how to see them', () => {
     const layout = terminal();
     const list = layout.formatList('files', headings, rows, ['ID']);
     expect(layout.addHint(list)).toBe(

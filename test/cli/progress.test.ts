@@ -42,7 +42,7 @@ test.each([
   expect(formatDuration(seconds)).toBe(text);
 });
 
-describe('what was found', () => {
+describe('findings', () => {
   const findings: HostFindings[] = [
     { host: 'h1', same: 7, missing: 1, extra: 2, different: 3, repaired: 0 },
   ];

@@ -38,7 +38,7 @@ describe('Screen', () => {
     expect(err).not.toContain('\x1b');
   });
 
-  test('a note is one line whatever it holds', () => {
+  test('a note is one line with any content', () => {
     const { screen, read } = makeScreen(false);
     screen.printNotice('a\nb\x1b[2J');
     expect(read()).toEqual({ out: '', err: 'a\\nb\\x1b[2J\n' });

@@ -32,7 +32,7 @@ test('formatPairs puts values below each other', () => {
   ).toBe('run          r1\ntransferred\n');
 });
 
-test('formatCsv quotes what needs it', () => {
+test('formatCsv quotes only the values that need it', () => {
   expect(
     formatCsv(
       ['a', 'b'],

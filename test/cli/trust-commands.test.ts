@@ -63,8 +63,8 @@ afterAll(async () => {
 });
 
 test(
-  'approve shows who waits with fingerprints, refuses another fingerprint, and asks nobody ' +
-    'without a terminal',
+  'approve shows pending hosts with fingerprints, refuses another fingerprint, and ' +
+    'does not ask without a terminal',
   async () => {
     expect(await run('approve')).toMatchObject({
       code: 0,
@@ -92,7 +92,7 @@ test(
   },
 );
 
-test('keys show and keys accept compare what is pinned with what answers', async () => {
+test('keys show and keys accept compare the pinned key with the key of the server', async () => {
   expect(await run('keys', 'show', 'web1')).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^pinned {2}SHA256:.+\nshown {3}SHA256:/) as string,
@@ -121,7 +121,7 @@ test('hosts seal needs a secret', async () => {
   });
 });
 
-test('audit shows who changed what, and what was refused', async () => {
+test('audit shows every change with its author, and every refusal', async () => {
   const { audit } = parse<{ audit: AuditEntry[] }>(await run('audit', '--json'));
   expect(audit.map(({ what, outcome }) => `${what} ${outcome}`)).toEqual(
     expect.arrayContaining([

@@ -26,7 +26,7 @@ describe('help', () => {
       expect(stdout).toContain(`${exitCode.padEnd(5)}${meaning}`);
   });
 
-  test('init takes the options of django-syncmedia', async () => {
+  test('init accepts the options of django-syncmedia', async () => {
     const { code, stdout } = await runCli(['init', '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/-u, --username/);
@@ -124,7 +124,7 @@ describe('a database that does not answer', () => {
   });
 });
 
-test('--env-file adds what is not set, and changes nothing that is', async () => {
+test('--env-file adds missing variables, and changes none that are set', async () => {
   const file = join(dir.path, 'test.env');
   await writeFile(file, `SYNCMEDIA_MONGODB_URI="${nobody}"\n# comment\nSYNCMEDIA_SSH_PORT=2222\n`);
   const fromFile = await runCli(['--env-file', file, 'status']);
@@ -138,7 +138,7 @@ test('--env-file adds what is not set, and changes nothing that is', async () =>
   ]);
 });
 
-test('whoever stops reading its output is no error', async () => {
+test('a reader that stops reading its output causes no error', async () => {
   const { code, stderr } = await runCli(['--help'], {
     onStart: (child) => {
       child.stdout?.destroy();

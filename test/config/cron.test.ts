@@ -19,7 +19,7 @@ describe('validateCron', () => {
     '0 0 * * 5#2',
     '*/60 * * * *',
     '@daily',
-  ])('takes %s', (expression) => {
+  ])('accepts %s', (expression) => {
     expect(validateCron(expression, 'SYNCMEDIA_PULL_CRON')).toBe(expression);
     expect(validate(expression)).toBe(true);
   });

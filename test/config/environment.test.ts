@@ -52,7 +52,7 @@ describe('readEnvironment', () => {
     expect(unknown).toEqual([]);
   });
 
-  test('names what it does not know, and nothing else', () => {
+  test('names unknown variables, and no others', () => {
     expect(
       read({ SYNCMEDIA_SERVICE_HOST: '10.0.0.1', SYNCMEDIA_PORT: 'tcp://10.0.0.1:80', OTHER: 'x' })
         .unknown,
@@ -107,7 +107,7 @@ describe('readEnvironment', () => {
     expect(String(error)).not.toContain(value);
   });
 
-  test('takes the shortest secrets', () => {
+  test('accepts the shortest secrets', () => {
     expect(
       read({ SYNCMEDIA_ADMIN_TOKEN: `~/${'x'.repeat(30)}`, SYNCMEDIA_SECRET: 'é'.repeat(16) })
         .environment,

@@ -28,7 +28,7 @@ describe('resolvePluginOptions', () => {
     ]);
   });
 
-  test('keeps what is given', () => {
+  test('keeps the given values', () => {
     const paths = () => [];
     expect(
       resolvePluginOptions(

@@ -15,7 +15,7 @@ afterAll(async () => {
   await packed.remove();
 });
 
-it('packs what is needed and nothing else', async () => {
+it('packs the needed files and no others', async () => {
   const files = (await execute(packed.path, 'tar', ['-tzf', tarball])).split('\n');
   for (const name of [
     'dist/index.js',
@@ -183,8 +183,8 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
       });
 
       it(
-        'come to the same without a connection: at once what is refused, after the time of the ' +
-          'schema what waits',
+        'come to the same without a connection: refusals at once, buffered operations after ' +
+          'the time of the schema',
         async () => {
           const { differences, ...counts } = await compare('offline', 'syncmedia');
           expect(differences).toEqual([]);
@@ -195,8 +195,8 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
       );
 
       it(
-        'come to the same with a connection: results, errors, what is stored, hooks, setters ' +
-          'and the debug log',
+        'come to the same with a connection: results, errors, stored documents, hooks, ' +
+          'setters and the debug log',
         async () => {
           const { differences, operations, captures } = await compare('online', 'syncmedia');
           expect(differences).toEqual([]);
@@ -219,7 +219,7 @@ describe.each(['mongoose8-express4', 'mongoose9-express5'])('a consumer with %s'
       ['runs setters once more', 'online', 'plain: updateOne to setter'],
       ["calls the application's toObject", 'online', 'throwingToObject: save a changed document'],
     ])(
-      'are told apart where a plugin %s',
+      'differ where a plugin %s',
       async (_fault, mode, operation) => {
         const { differences } = await compare(mode, 'faulty', operation);
         expect(differences.map(({ what }) => what)).toEqual([operation]);

@@ -33,8 +33,7 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
   const names = (): string[] => models.naming.map(({ model }) => model.modelName);
 
   test(
-    'a deleted model is known no longer, by name or pattern, and one that is compiled ' +
-      'afterwards is',
+    'a deleted model is no longer known, by name or pattern, and one compiled ' + 'afterwards is',
     () => {
       for (const name of ['Photo', 'Paper', 'Video']) models.add({ model: compile(name), options });
       connection.deleteModel('Video');
@@ -51,8 +50,8 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
   );
 
   test(
-    'a model that takes the place of another one replaces it where both read the same ' +
-      'documents by the same options',
+    'a model of the same name replaces another one if both read the same documents with ' +
+      'the same options',
     () => {
       const first = compile('Photo');
       models.add({ model: first, options });

@@ -29,8 +29,8 @@ function makeDatabase(happens: Record<number, () => void>) {
   };
 }
 
-describe('an upload that was acknowledged is seen in the outbox or in the ledger', () => {
-  test.each([0, 1, 2])('whenever its fold ends: before request %i', async (before) => {
+describe('an acknowledged upload is visible in the outbox or in the ledger', () => {
+  test.each([0, 1, 2])('whenever its capture is processed: before request %i', async (before) => {
     const database = makeDatabase({
       [before]: () => {
         database.rows.entries.push(entry);
@@ -47,7 +47,7 @@ describe('an upload that was acknowledged is seen in the outbox or in the ledger
     [0, 2],
     [1, 2],
   ])(
-    'whenever the two writes of its fold come: before the requests %i and %i',
+    'whenever the two writes of its processing come: before the requests %i and %i',
     async (stored, removed) => {
       const database = makeDatabase({
         [stored]: () => {
@@ -64,7 +64,7 @@ describe('an upload that was acknowledged is seen in the outbox or in the ledger
   );
 });
 
-test('what nobody has captured is known to nobody', async () => {
+test('a path that no host captured is unknown', async () => {
   expect((await lookUpPaths(makeDatabase({}), [path]))(path)).toEqual({
     captured: [],
     entry: undefined,

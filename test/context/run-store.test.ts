@@ -11,8 +11,8 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 test(
-  'what was never begun comes before what another process left unfinished, and each in the ' +
-    'order asked',
+  'requested runs come before runs that another process left unfinished, each in the ' +
+    'order of their requests',
   async () => {
     const rows = getNativeCollection<RunRow>(database.connection, 'runs');
     const store = new RunStore(() => rows, makeRowReader(database.connection));

@@ -19,9 +19,12 @@ const pull = (me: string, here: FileInfo | undefined) =>
     .do;
 
 describe('a pull of the version that the ledger has', () => {
-  test('never takes away what a holder has just written: its own scan is about to capture that', () => {
-    expect(pull('A', fresh)).toBe('nothing');
-  });
+  test(
+    'never removes a file that a holder has just written: its own scan is about to ' + 'capture it',
+    () => {
+      expect(pull('A', fresh)).toBe('nothing');
+    },
+  );
 
   test.each([
     ['absent', undefined],
@@ -34,16 +37,16 @@ describe('a pull of the version that the ledger has', () => {
     ['absent', undefined],
     ['old', old],
     ['unknown', fresh],
-  ])('fetches it where the file of a host that is owed it is %s', (_, here) => {
+  ])('fetches it where the file of a pending host is %s', (_, here) => {
     expect(pull('C', here)).toBe('fetch');
   });
 
-  test('leaves alone what is there already', () => {
+  test('leaves alone a file that is there already', () => {
     expect(pull('A', current)).toBe('nothing');
   });
 });
 
-describe('a push onto what the ledger does not know', () => {
+describe('a push onto a file that the ledger does not know', () => {
   const older: FileInfo = { size: 12, mtime: 800 },
     ready = new Date();
   const to = { passive: false, status: 'approved', readyAt: ready } as const;
@@ -66,7 +69,7 @@ describe('a push onto what the ledger does not know', () => {
     ).toBe(true);
   });
 
-  test('what is missing or old there is owed in any case', () => {
+  test('a file that is missing or old there is pending in any case', () => {
     expect(push(to, old)).toBe('mark-pending');
     expect(answerPush({ path: entry.path, here: current }, entry, 'A', dir, to)).toBe(
       'mark-pending',

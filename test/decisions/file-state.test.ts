@@ -6,7 +6,7 @@ const here = { onCapturingDisk: true },
   elsewhere = { onCapturingDisk: false };
 const old = { size: 20, mtime: 900, nanos: 3, sha256: 'bb', version: 'v0', conflicting: false };
 
-describe('what lies at a path', () => {
+describe('the state of a file', () => {
   test('nothing is absent, and without an entry anything is unknown', () => {
     expect(findFileState(fileEntry(), undefined, here)).toBe('absent');
     expect(findFileState(undefined, { size: 1, mtime: 1, nanos: 0 }, here)).toBe('unknown');
@@ -59,7 +59,7 @@ describe('what lies at a path', () => {
     expect(findFileState(entry, { size: 10, mtime: 1_000, nanos: 6 }, elsewhere)).toBe('current');
   });
 
-  test('two versions of one size and second are told apart by content', () => {
+  test('the content distinguishes two versions of one size and second', () => {
     const entry = fileEntry({ superseded: [{ ...old, size: 10, mtime: 1_000, nanos: 0 }] });
     const seen = { size: 10, mtime: 1_000, nanos: 0 };
     expect(findFileState(entry, seen, here)).toBeUndefined();
@@ -67,13 +67,13 @@ describe('what lies at a path', () => {
     expect(findFileState(entry, { ...seen, sha256: 'aa' }, here)).toBe('current');
   });
 
-  test('surely asks for the content although the facts agree', () => {
+  test('certainty needs the content even if the file info agrees', () => {
     expect(
       findFileState(fileEntry(), { size: 10, mtime: 1_000, nanos: 5 }, { ...here, surely: true }),
     ).toBeUndefined();
   });
 
-  test('the bytes of the current version with another date are told by their content', () => {
+  test('the content identifies the bytes of the current version with another date', () => {
     const entry = fileEntry(),
       seen = { size: 10, mtime: 2_000, nanos: 7 },
       at = { onCapturingDisk: true };

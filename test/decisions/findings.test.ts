@@ -13,7 +13,7 @@ const current: FileInfo = { size: 10, mtime: 1_000 },
 const held = fileEntry({ heldBy: ['A', 'B'] });
 const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
 
-describe('what is wrong on host B', () => {
+describe('a fault on host B', () => {
   test.each<
     [
       what: string,
@@ -66,22 +66,30 @@ describe('a repair', () => {
   const repairs = (there: FileInfo | undefined, entry: Entry = held, passive = false): boolean =>
     mayRepair({ path: entry.path, ...(there ? { there } : {}) }, entry, { id: 'B', passive }, dir);
 
-  test('replaces what is missing, rotten, or old', () => {
+  test('replaces missing, rotten and old files', () => {
     expect([undefined, current].map((there) => repairs(there))).toEqual([true, true]);
     expect(
       repairs(other, fileEntry({ superseded: [{ ...other, version: 'v0', conflicting: false }] })),
     ).toBe(true);
   });
 
-  test('leaves what may be news to the host that has it; on a passive one the conflict rule decides', () => {
-    expect([repairs(other), repairs(newer)]).toEqual([false, false]);
-    expect([repairs(other, held, true), repairs(newer, held, true)]).toEqual([true, false]);
-  });
+  test(
+    'leaves a possible new version to the host that has it; on a passive host the ' +
+      'conflict rule decides',
+    () => {
+      expect([repairs(other), repairs(newer)]).toEqual([false, false]);
+      expect([repairs(other, held, true), repairs(newer, held, true)]).toEqual([true, false]);
+    },
+  );
 
-  test('leaves what has the size and date of the version to a host that can tell an edit from rot', () => {
-    expect(repairs(current, fileEntry({ stamps: { B: '1 2' } }))).toBe(false);
-    expect(repairs(undefined, fileEntry({ stamps: { B: '1 2' } }))).toBe(true);
-  });
+  test(
+    'leaves a file with the size and date of the version to a host that can distinguish ' +
+      'an edit from rot',
+    () => {
+      expect(repairs(current, fileEntry({ stamps: { B: '1 2' } }))).toBe(false);
+      expect(repairs(undefined, fileEntry({ stamps: { B: '1 2' } }))).toBe(true);
+    },
+  );
 
   test('brings nothing back that a tombstone removed', () => {
     expect(

@@ -30,7 +30,7 @@ describe('a file that a save names, with the size and date of the version', () =
   });
 
   test(
-    'is read where this host never knew its content, unless nobody has touched it for a day: ' +
+    'is read if this host never knew its content, unless it was untouched for a day: ' +
       'other bytes would be rot',
     () => {
       expect(mustCompareContent({ ...named, entry: held(), info: fresh })).toBe(true);
@@ -53,7 +53,7 @@ describe('a file that a save names, with the size and date of the version', () =
   });
 });
 
-test('a scan reads only what it holds and what was touched, and not without a limit', () => {
+test('a scan reads only files that it holds and that were touched, up to a limit', () => {
   expect(mustCompareContent({ ...scan, entry: held('another'), info: old })).toBe('sparingly');
   expect(mustCompareContent({ ...scan, entry: held(), info: fresh })).toBe(false);
   expect(
@@ -66,7 +66,7 @@ test('a scan reads only what it holds and what was touched, and not without a li
 });
 
 test(
-  'a version whose content nobody knows is another one once a save names a file that was ' +
+  'a version without a known content is another one if a save names a file that was ' +
     'touched since',
   () => {
     const entry = { ...held('another'), info: { size: 4, mtime: 1_000, nanos: 0 } };

@@ -3,7 +3,7 @@ import { estimatePace } from '../../src/decisions/pace.js';
 
 const found = { files: 100, bytes: 1_000_000 };
 
-test('the rest is told at the pace between the first and the last mark', () => {
+test('the estimate follows the pace between the first and the last mark', () => {
   const marks = [
     { at: 0, files: 0, bytes: 0 },
     { at: 5_000, files: 20, bytes: 100_000 },
@@ -20,7 +20,7 @@ test('many small files count by number, not by their few bytes', () => {
   expect(estimatePace(marks, found)?.secondsLeft).toBe(90);
 });
 
-test('where nothing was done yet nothing is told', () => {
+test('there is no estimate before anything was done', () => {
   expect(estimatePace([], found)).toBeUndefined();
   expect(estimatePace([{ at: 0, files: 0, bytes: 0 }], found)).toBeUndefined();
   expect(

@@ -9,7 +9,7 @@ const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', 
 const host = { id: 'B', status: 'approved', syncDirs: [] as Path[] } as unknown as Host;
 const entry = fileEntry({ pending: ['B'] });
 
-describe('what a host is owed', () => {
+describe('a pending entry of a host', () => {
   test('is put or removed there', () => {
     expect(planDelivery(host, [entry, tombstoneEntry()], () => dir).changes).toMatchObject([
       { do: 'put', info: entry.info },
@@ -31,7 +31,7 @@ describe('what a host is owed', () => {
     });
   });
 
-  test('stays owed where it is the sender that does not keep the sync dir any more', () => {
+  test('stays pending if only the origin no longer keeps the sync dir', () => {
     expect(planDelivery(host, [entry], () => undefined)).toEqual({
       changes: [],
       unwanted: [],

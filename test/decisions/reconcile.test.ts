@@ -53,7 +53,7 @@ const fileTable: [FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer][
 
 describe('a file entry', () => {
   test.each(fileTable)(
-    '%s: held → %s, owed → %s, neither → %s',
+    '%s: held → %s, pending → %s, neither → %s',
     (state, whenHeld, whenOwed, whenNeither) => {
       expect([held, pending, neither].map((entry) => reconcile({ ...base, entry, state }))).toEqual(
         [whenHeld, whenOwed, whenNeither],
@@ -65,7 +65,7 @@ describe('a file entry', () => {
     ['superseded', 'mark-pending', 'restore', 'mark-pending'],
     ['absent', 'restore', 'restore', 'nothing'],
   ])(
-    '%s, but the current bytes lie in .syncmedia: held → %s, owed → %s, neither → %s',
+    '%s, but the current bytes lie in .syncmedia: held → %s, pending → %s, neither → %s',
     (state, whenHeld, whenOwed, whenNeither) => {
       expect(
         [held, pending, neither].map((entry) =>
@@ -75,7 +75,7 @@ describe('a file entry', () => {
     },
   );
 
-  test('a blocked host counts as owed', () => {
+  test('a blocked host counts as pending', () => {
     const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
     const entry = fileEntry({
       origin: 'B',
@@ -89,8 +89,7 @@ describe('a file entry', () => {
 });
 
 test(
-  'a scan leaves what is unknown to the delivery that is owed, where an older version may be ' +
-    'forgotten',
+  'a scan leaves unknown bytes to the pending delivery if an older version may be ' + 'forgotten',
   () => {
     const superseded = Array.from({ length: supersededLimit }, (_, i) => ({
       size: 100 + i,
@@ -117,7 +116,7 @@ describe('a tombstone', () => {
     ['superseded', 'trash', 'trash'],
     ['conflicting', 'trash', 'trash'],
     ['unknown', 'new-version', 'new-version'],
-  ])('%s: held → %s, owed → %s', (state, whenHeld, whenOwed) => {
+  ])('%s: held → %s, pending → %s', (state, whenHeld, whenOwed) => {
     const entries = [
       tombstoneEntry({ heldBy: ['A'] }),
       tombstoneEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] }),
@@ -163,8 +162,8 @@ describe('an older version at the path of a host that had the current one', () =
   );
 
   test(
-    'is the new version once a save names it, where the current one was captured here and ' +
-      'nobody has it',
+    'is the new version once a save names it, if the current one was captured here and ' +
+      'no host holds it',
     () => {
       const missing = fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
         asked = { ...base, why: 'named' as const, entry: missing, state: 'superseded' as const };
@@ -197,8 +196,8 @@ describe('an older version at the path of a host that had the current one', () =
   });
 
   test(
-    'gives way to what the app wrote before a late delivery replaced it, though nothing had ' +
-      'captured that yet',
+    'gives way to a version that the app wrote before a late delivery replaced it, even ' +
+      'if it was not captured',
     () => {
       const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
       for (const state of ['superseded', 'conflicting'] as const) {
@@ -229,7 +228,7 @@ describe('an older version at the path of a host that had the current one', () =
     ).toEqual(['nothing', 'nothing']);
   });
 
-  test('is asked about only where that matters', () => {
+  test('needs evidence only where it matters', () => {
     const asked = { ...base, evidence: {}, state: 'superseded' as const };
     expect(reconcile({ ...asked, why: 'named', entry: held })).toEqual({ needs: 'lateDelivery' });
     expect(
@@ -245,7 +244,7 @@ describe('a file under a tombstone', () => {
   const acknowledged = tombstoneEntry({ heldBy: ['A'] }),
     announced = tombstoneEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] });
 
-  test('wins where a save names it and a document still does, whatever its date', () => {
+  test('wins if a save names it and a document still does, whatever its date', () => {
     for (const entry of [acknowledged, announced]) {
       expect(
         reconcile({
@@ -327,7 +326,7 @@ describe('a file under a tombstone', () => {
   });
 });
 
-test('a delete whose entry moved on is looked at again only over a version of its own host', () => {
+test('a delete whose entry moved on is checked again only over a version of its own host', () => {
   expect(mayStillDelete(fileEntry({ origin: 'A' }), 'A')).toBe(true);
   expect(mayStillDelete(fileEntry({ origin: 'B' }), 'A')).toBe(false);
   expect(mayStillDelete(tombstoneEntry({ origin: 'A' }), 'A')).toBe(false);
@@ -343,21 +342,24 @@ describe('no entry', () => {
 
 describe('a host that is not ready', () => {
   const notReady = { ...base, ready: false };
-  test('contributes what its app named and no entry knows, nothing that a scan found', () => {
-    expect(reconcile({ ...notReady, why: 'named', entry: undefined, state: 'unknown' })).toBe(
-      'new-version',
-    );
-    expect(reconcile({ ...notReady, entry: undefined, state: 'unknown' })).toBe('nothing');
-    expect(reconcile({ ...notReady, why: 'named', entry: pending, state: 'unknown' })).toBe(
-      'nothing',
-    );
-  });
-  test('holds what it has of the current versions', () => {
+  test(
+    'contributes files that its app named and no entry knows, but none that a scan ' + 'found',
+    () => {
+      expect(reconcile({ ...notReady, why: 'named', entry: undefined, state: 'unknown' })).toBe(
+        'new-version',
+      );
+      expect(reconcile({ ...notReady, entry: undefined, state: 'unknown' })).toBe('nothing');
+      expect(reconcile({ ...notReady, why: 'named', entry: pending, state: 'unknown' })).toBe(
+        'nothing',
+      );
+    },
+  );
+  test('holds its copies of the current versions', () => {
     expect(reconcile({ ...notReady, entry: pending, state: 'current' })).toBe('hold');
   });
 });
 
-test('what somebody asserts to be news is a version whatever its facts', () => {
+test('asserted bytes are a version whatever their file state', () => {
   for (const state of ['current', 'superseded', 'unknown'] as const) {
     expect(reconcile({ ...base, why: 'asserted', entry: held, state })).toBe('new-version');
   }
@@ -365,8 +367,8 @@ test('what somebody asserts to be news is a version whatever its facts', () => {
 });
 
 test(
-  'the bytes of the version with another date get its date, whoever holds it and whoever ' +
-    'names them',
+  'the bytes of the version with another date get its date, on every host and for ' +
+    'every reason',
   () => {
     for (const entry of [held, pending, neither]) {
       for (const why of ['named', 'scan', 'asserted'] as const)
@@ -383,7 +385,7 @@ test('an assertion is about the bytes that lay there when it was made', () => {
   expect(findWhy('scan', seen, undefined)).toBe('scan');
 });
 
-test('what an operation left becomes a tombstone once the file is gone from this disk', () => {
+test('a file that lost its last name becomes a tombstone once it is gone from this disk', () => {
   expect(reconcileUnreferenced({ me: 'A', entry: held, isHere: true })).toBe('look-again');
   expect(reconcileUnreferenced({ me: 'A', entry: held, isHere: false })).toBe('tombstone');
   expect(
@@ -403,7 +405,7 @@ test('a delete that this host has recorded is checked once more, wherever its fi
     ).toBe('check');
 });
 
-describe('what another host has captured and not folded yet', () => {
+describe('a file that another host has captured and not reconciled yet', () => {
   const superseded = [{ size: 7, mtime: 700, version: 'v0', conflicting: false }];
   const [current, old, news] = [
     { size: 10, mtime: 1_000 },
@@ -432,7 +434,7 @@ describe('what another host has captured and not folded yet', () => {
     },
   );
 
-  test('is going to be a version whatever the entry knows where somebody says so of these bytes', () => {
+  test('is going to be a version if its bytes were asserted, whatever the entry knows', () => {
     expect(ask(fileEntry({ superseded }), [old])).toEqual([false, true, true]);
     expect(ask(tombstoneEntry({ superseded }), [old])).toEqual([true, true, true]);
   });
@@ -448,7 +450,7 @@ describe('what another host has captured and not folded yet', () => {
     ).toBe(true);
   });
 
-  test('is a version that the entry knows where only the content could tell', () => {
+  test('is a version that the entry knows if only the content could distinguish them', () => {
     const twice = [
       ...superseded,
       { size: 7, mtime: 700, sha256: 'bb', version: 'v00', conflicting: false },

@@ -12,6 +12,6 @@ test.each([
   expect(areRemovalsSuspicious(counts)).toBe(expected);
 });
 
-test('a candidate is looked at soon, then ever less often', () => {
+test('a candidate is checked soon, then ever less often', () => {
   expect([0, 5_000, 600_000].map(computeRecheckDelay)).toEqual([1_000, 5_000, 60_000]);
 });

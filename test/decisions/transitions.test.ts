@@ -24,27 +24,31 @@ const after = (
 };
 const entry = fileEntry({ version: 'v2', heldBy: ['A'], pending: ['B', 'C'] });
 
-describe('settling', () => {
-  test('ends what was owed', () => {
+describe('an acknowledgement', () => {
+  test('ends the pending delivery', () => {
     expect(after(entry, acknowledgeDelivery(entry, 'v2', ['B', 'C']))).toEqual({
       heldBy: ['A', 'B', 'C'],
       pending: [],
     });
   });
-  test('owes again where the entry moved on, and lets others adopt where that was the sender', () => {
-    expect(
-      after(
-        fileEntry({ version: 'v2', heldBy: ['A', 'B'] }),
-        acknowledgeDelivery(entry, 'v1', ['B']),
-      ),
-    ).toEqual({ heldBy: ['A'], pending: ['B'] });
-    expect(after(entry, acknowledgeDelivery(entry, 'v1', ['A']))).toEqual({
-      heldBy: [],
-      pending: ['B', 'C', 'A'],
-      orphaned: true,
-    });
-  });
-  test('of a file that the other side kept: not concerned, or owed whatever came meanwhile', () => {
+  test(
+    'makes the host pending again if the entry moved on, and orphans the entry if that ' +
+      'host is its origin',
+    () => {
+      expect(
+        after(
+          fileEntry({ version: 'v2', heldBy: ['A', 'B'] }),
+          acknowledgeDelivery(entry, 'v1', ['B']),
+        ),
+      ).toEqual({ heldBy: ['A'], pending: ['B'] });
+      expect(after(entry, acknowledgeDelivery(entry, 'v1', ['A']))).toEqual({
+        heldBy: [],
+        pending: ['B', 'C', 'A'],
+        orphaned: true,
+      });
+    },
+  );
+  test('of a kept file makes the host unconcerned, or pending if the entry moved on', () => {
     expect(after(entry, acknowledgeKept(entry, 'v2', 'B'))).toEqual({
       heldBy: ['A'],
       pending: ['C'],
@@ -56,7 +60,7 @@ describe('settling', () => {
   });
 });
 
-test('what an answer means for this host', () => {
+test('each answer leads to its transition of this host', () => {
   expect(deriveTransition('hold', entry, 'B')).toEqual(markHeld(['B']));
   expect(deriveTransition('restore', entry, 'B')).toEqual(markHeld(['B']));
   expect(deriveTransition('mark-pending', entry, 'A')).toEqual(markPending(entry, ['A']));
@@ -70,30 +74,34 @@ test('what an answer means for this host', () => {
   });
 });
 
-describe('who sends', () => {
-  test('the sender that has the bytes; a tombstone has none', () => {
+describe('delivering', () => {
+  test('is up to the origin that holds the bytes; a tombstone has none', () => {
     expect(mayDeliver(entry, 'A', 'B')).toBe(true);
     expect(mayDeliver(entry, 'B', 'C')).toBe(false);
     expect(mayDeliver(fileEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(false);
     expect(mayDeliver(tombstoneEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(true);
   });
-  test('a holder adopts from a sender that lost the bytes, or is gone while others wait', () => {
-    const left = applyTransition(
-      fileEntry({ heldBy: ['A', 'B'], pending: ['C'] }),
-      removeHolder(entry, 'A'),
-    );
-    expect([mayTakeOver(left, 'B', []), mayTakeOver(left, 'C', [])]).toEqual([true, false]);
-    expect(takeOver(left, 'B')).toMatchObject({ origin: 'B' });
-    expect(takeOver(left, 'B').orphaned).toBeUndefined();
-    const orphan = fileEntry({ heldBy: ['A', 'B'], pending: ['C'] });
-    expect([
-      mayTakeOver(orphan, 'B', ['A']),
-      mayTakeOver(orphan, 'B', []),
-      mayTakeOver({ ...orphan, pending: [] }, 'B', ['A']),
-    ]).toEqual([true, false, false]);
-    expect(mayTakeOver(tombstoneEntry({ heldBy: ['A'], pending: ['C'] }), 'B', ['A'])).toBe(true);
-  });
-  test('a host that is neither holding, owed nor blocked lacks it', () => {
+  test(
+    'is taken over by a holder if the origin lost the bytes, or is gone while hosts are ' +
+      'pending',
+    () => {
+      const left = applyTransition(
+        fileEntry({ heldBy: ['A', 'B'], pending: ['C'] }),
+        removeHolder(entry, 'A'),
+      );
+      expect([mayTakeOver(left, 'B', []), mayTakeOver(left, 'C', [])]).toEqual([true, false]);
+      expect(takeOver(left, 'B')).toMatchObject({ origin: 'B' });
+      expect(takeOver(left, 'B').orphaned).toBeUndefined();
+      const orphan = fileEntry({ heldBy: ['A', 'B'], pending: ['C'] });
+      expect([
+        mayTakeOver(orphan, 'B', ['A']),
+        mayTakeOver(orphan, 'B', []),
+        mayTakeOver({ ...orphan, pending: [] }, 'B', ['A']),
+      ]).toEqual([true, false, false]);
+      expect(mayTakeOver(tombstoneEntry({ heldBy: ['A'], pending: ['C'] }), 'B', ['A'])).toBe(true);
+    },
+  );
+  test('does not concern a host that is neither holding, pending nor blocked', () => {
     expect(['A', 'B', 'D'].map((host) => isUnconcerned(entry, host))).toEqual([false, false, true]);
   });
 });

@@ -53,7 +53,7 @@ test('every syncmedia command that a sentence names exists, with its options', (
   expect(faults).toEqual([]);
 });
 
-test('every other command of a code block is one that is checked here or that every machine has', () => {
+test('every other command of a code block is checked here or exists on every machine', () => {
   const everywhere = /^(chmod|curl|mkdir|rm|printf|node --env-file=|npx (jest|vitest)\b|npx tsx )/;
   const unknown = shellLines.flatMap(({ page, line }) => {
     const [, script] = /^npm (?:run )?([\w:]+)/.exec(line) ?? [];

@@ -25,7 +25,7 @@ test('docs/reference.md has the tables that `npm run docs:tables` makes', async 
   expect(page).toBe(await fillReference(page));
 });
 
-describe('the doc comments of options say what the tables say', () => {
+describe('the doc comments of options agree with the tables', () => {
   test.each<[file: string, type: string, Readonly<Record<string, OptionDefinition>>]>([
     ['src/config/config.ts', 'PluginOptions', pluginOptions],
     ['src/config/config.ts', 'SyncMediaOptions', instanceOptions],

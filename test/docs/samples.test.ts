@@ -66,7 +66,7 @@ function checkTypes(files: ReadonlyMap<string, string>): string[] {
     );
 }
 
-test('every code block says its language, and it is one that is checked or is no code of ours', () => {
+test('every code block names its language, and is checked or is no code of ours', () => {
   const checked = ['ts', 'js', 'sh', 'json', 'nginx'];
   const shown = ['text', 'ini', 'mermaid'];
   expect(

@@ -29,7 +29,7 @@ const named = (checks: DoctorCheck[], name: string): DoctorCheck =>
   expect.fail(`no check ${name} among ${checks.map((each) => each.name).join(', ')}`);
 
 describe('doctor', () => {
-  test('a healthy host has no failure, and everything the issue names is looked at', async () => {
+  test('a healthy host has no failure, and every documented check runs', async () => {
     const checks = await one.app.sync.doctor();
     expect(failures(checks)).toEqual([]);
     expect(checks.map(({ name }) => name)).toEqual(
@@ -194,7 +194,7 @@ describe('doctor', () => {
   });
 });
 
-describe('what is found is judged', () => {
+describe('findings get their levels', () => {
   test('an old rsync is a note that names the holes', () => {
     expect(assessRsync('3.2.7')).toMatchObject({
       state: 'info',

@@ -77,23 +77,19 @@ describe('the demo', () => {
     },
   );
 
-  test(
-    'what it started ends even where the demo itself is killed',
-    { timeout: 120_000 },
-    async () => {
-      demo = new Demo(dir.path, []);
-      await demo.says('web-1  ');
-      const started = await demo.processes();
-      expect(started.some(({ command }) => command.includes('app.ts'))).toBe(true);
-      demo.kill('SIGKILL');
-      await demo.exit(10_000);
-      await until(async () => (await listTree(started.map(({ pid }) => pid))).length === 0, {
-        timeout: 30_000,
-        what: 'the end of what the demo started',
-      });
-      await demo.removeDirectories();
-    },
-  );
+  test('its processes end even if the demo itself is killed', { timeout: 120_000 }, async () => {
+    demo = new Demo(dir.path, []);
+    await demo.says('web-1  ');
+    const started = await demo.processes();
+    expect(started.some(({ command }) => command.includes('app.ts'))).toBe(true);
+    demo.kill('SIGKILL');
+    await demo.exit(10_000);
+    await until(async () => (await listTree(started.map(({ pid }) => pid))).length === 0, {
+      timeout: 30_000,
+      what: 'the end of what the demo started',
+    });
+    await demo.removeDirectories();
+  });
 
   test('an argument it does not know is refused', async () => {
     demo = new Demo(dir.path, ['--twice']);

@@ -52,7 +52,7 @@ function meaningOf<T>(cell: string, meanings: readonly [string, T][]): T {
   return found[1];
 }
 
-test('docs/design/reconciling.md shows what reconcile answers', () => {
+test('docs/design/reconciling.md shows the answers of reconcile', () => {
   const rows = tableOf('reconciling.md', "on this host's disk");
   expect(rows).toHaveLength(6);
   const blocked = {

@@ -77,7 +77,7 @@ test(
   120_000,
 );
 
-test('a directory is pruned while a file lands in it', async () => {
+test('a directory is pruned while a file is placed in it', async () => {
   const site = await TreeSite.open();
   const [first, second] = [photo('y/a'), photo('y/b')] as [Path, Path];
   try {

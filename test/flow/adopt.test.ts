@@ -40,8 +40,8 @@ async function adopt(request?: Parameters<Machine['app']['sync']['adopt']>[0]): 
 const entries = (): Promise<number> => one.app.sync.status().then((status) => status.entries);
 
 test(
-  'unless confirmed it tells what is only here, only there and different per host, and ' +
-    'changes nothing',
+  'unless confirmed it lists the files that are only here, only there and different ' +
+    'per host, and changes nothing',
   async () => {
     const trees = await Promise.all([one, two, three].map((machine) => machine.tree()));
     const run = await adopt();
@@ -61,8 +61,8 @@ test(
 );
 
 test(
-  'confirmed, all hosts come to hold the same, the newest wins and the others are kept ' +
-    'aside, and what is the same is never sent',
+  'confirmed, all hosts come to hold the same: the newest wins, the others are ' +
+    'recoverable, and equal files are never sent',
   async () => {
     const sent: string[] = [];
     one.app.sync.on('outcome', ({ outcome }) => {
@@ -91,8 +91,8 @@ test(
 );
 
 test(
-  'what has the same bytes and other dates, as a deploy leaves it, is the same: no conflict ' +
-    'and no transfer',
+  'files with the same bytes and other dates, as a deploy leaves them, are equal: no ' +
+    'conflict and no transfer',
   async () => {
     const names = ['deployed.jpg', 'deployed too.jpg'],
       dates = [4_000_000, 5_000_000, 6_000_000];
@@ -135,7 +135,7 @@ test(
   },
 );
 
-test('the command line shows it, and without a terminal wants a --yes', async () => {
+test('the command line shows it, and requires --yes without a terminal', async () => {
   const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
   const shown = await runCli(['adopt'], { env });
   expect([shown.code, shown.stderr]).toEqual([

@@ -40,8 +40,8 @@ const forgetEntry = (name: string): Promise<unknown> =>
     .deleteOne({ _id: `${dir}/${name}` });
 
 test(
-  'a new host gets everything from one peer, holds what it has already without being sent ' +
-    'it, and then is a source',
+  'a new host gets everything from one peer, without a transfer of files it has, and ' +
+    'then is a source',
   async () => {
     await holdEverywhere('a.jpg', 'b.jpg');
     const app = await replaceHost(three, () => rm(three.path(`${dir}/b.jpg`)));
@@ -68,7 +68,7 @@ test(
   },
 );
 
-test('a peer that is down is not the only one; what is saved meanwhile comes too', async () => {
+test('a peer that is down does not stop it, and files saved meanwhile arrive too', async () => {
   await holdEverywhere('a.jpg');
   const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
   await one.ssh.stop({ hard: true });
@@ -80,27 +80,30 @@ test('a peer that is down is not the only one; what is saved meanwhile comes too
   await until(async () => (await three.read(`${dir}/new.jpg`)) === 'new', { timeout: 15_000 });
 });
 
-test('with every peer down it is no source, tries again, and is filled when one is back', async () => {
-  await holdEverywhere('a.jpg');
-  const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
-  for (const { ssh } of [one, two]) await ssh.stop({ hard: true });
-  await app.sync.start();
-  await until(
-    async () =>
-      (await app.sync.runs.list()).some(
-        ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
-      ),
-    { timeout: 20_000 },
-  );
-  expect((await app.sync.hosts.show('three')).readyAt).toBeUndefined();
-  await two.ssh.start();
-  await untilReady(app, 'three');
-  expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
-});
+test(
+  'with every peer down it is no source, tries again, and is bootstrapped when one is ' + 'back',
+  async () => {
+    await holdEverywhere('a.jpg');
+    const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
+    for (const { ssh } of [one, two]) await ssh.stop({ hard: true });
+    await app.sync.start();
+    await until(
+      async () =>
+        (await app.sync.runs.list()).some(
+          ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
+        ),
+      { timeout: 20_000 },
+    );
+    expect((await app.sync.hosts.show('three')).readyAt).toBeUndefined();
+    await two.ssh.start();
+    await untilReady(app, 'three');
+    expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
+  },
+);
 
 test(
-  'a host that comes back after what was deleted is forgotten sets it aside, and brings it ' +
-    'nobody',
+  'a host that returns after deletes were forgotten moves those files away, and ' +
+    'brings them to no other host',
   async () => {
     await holdEverywhere('deleted.jpg', 'stays.jpg');
     const app = await replaceHost(three, async () => {
@@ -122,7 +125,7 @@ test(
   },
 );
 
-test('so does one that was away for very long, by its own account', async () => {
+test('a host that was away for very long by its own account does the same', async () => {
   await holdEverywhere('deleted.jpg', 'stays.jpg');
   await two.app.close();
   for (const machine of [one, three]) await rm(machine.path(`${dir}/deleted.jpg`));
@@ -138,7 +141,7 @@ test('so does one that was away for very long, by its own account', async () => 
   expect(Object.keys(await two.tree())).toEqual([`${dir}/stays.jpg`]);
 });
 
-test('a first adoption: what only the new host has is contributed', async () => {
+test('a first adoption contributes the files that only the new host has', async () => {
   await holdEverywhere('a.jpg');
   const app = await replaceHost(three, async () => {
     await rm(three.path(`${dir}/.syncmedia`), { recursive: true });
@@ -151,7 +154,7 @@ test('a first adoption: what only the new host has is contributed', async () => 
     });
 });
 
-test('a new host that the others cannot let in at first is filled once they do', async () => {
+test('a new host without access at first is bootstrapped once the others open', async () => {
   await one.write(`${dir}/a.jpg`, 'a');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
   for (const { ssh } of [one, two, three]) await ssh.stop({ hard: true });

@@ -22,7 +22,7 @@ async function makeConflict(content: string): Promise<void> {
   await one.write(`${dir}/${keptAs}`, content, 1_700_000_000);
 }
 
-test('a conflict is listed, and compared with what lies at its path', async () => {
+test('a conflict is listed, and compared with the file at its path', async () => {
   await makeConflict('loser');
   const { conflicts } = one.app.sync;
   expect(await conflicts.list()).toMatchObject([{ dir, path: file, keptAs, size: 5 }]);

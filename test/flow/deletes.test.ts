@@ -77,8 +77,8 @@ test('a replaced file goes like a deleted one', async () => {
 
 describe('a host that was off while files were deleted', () => {
   test(
-    'brings none of them back, by push, pull, sweep or a verification that repairs, whoever ' +
-      'runs it',
+    'brings none of them back by push, pull, rescan or a verification that repairs, on ' +
+      'any host',
     async () => {
       await save(one, 'gone.jpg');
       await save(one, 'stays.jpg');
@@ -107,20 +107,24 @@ describe('a host that was off while files were deleted', () => {
     },
   );
 
-  test('keeps what its app uploaded under the name meanwhile, and it wins everywhere', async () => {
-    await save(one, 'again.jpg', 'old');
-    await everywhere('again.jpg', 'old');
-    await untilSettled(site);
-    await three.app.close();
-    await three.ssh.stop({ hard: true });
-    await remove(one, 'again.jpg');
-    await has(two, 'again.jpg', undefined);
-    await three.write(`${dir}/again.jpg`, 'uploaded while away');
-    await three.ssh.start();
-    const back = await three.startApp();
-    await back.Photo.create({ title: 'again', file: `${dir}/again.jpg` });
-    await everywhere('again.jpg', 'uploaded while away');
-  });
+  test(
+    'keeps a file that its app uploaded under the name meanwhile, and that file wins ' +
+      'everywhere',
+    async () => {
+      await save(one, 'again.jpg', 'old');
+      await everywhere('again.jpg', 'old');
+      await untilSettled(site);
+      await three.app.close();
+      await three.ssh.stop({ hard: true });
+      await remove(one, 'again.jpg');
+      await has(two, 'again.jpg', undefined);
+      await three.write(`${dir}/again.jpg`, 'uploaded while away');
+      await three.ssh.start();
+      const back = await three.startApp();
+      await back.Photo.create({ title: 'again', file: `${dir}/again.jpg` });
+      await everywhere('again.jpg', 'uploaded while away');
+    },
+  );
 });
 
 test('a newer file saved under the same name wins over the tombstone', async () => {
@@ -153,7 +157,7 @@ test('very many removals at once wait for a person, who approves or rejects them
   await until(async () => (await two.kept('trash')).length === 30, { timeout: 15_000 });
 }, 60_000);
 
-test('what lies in the trash can be put back, on every host', async () => {
+test('files in the trash can be restored, on every host', async () => {
   await save(one, 'back.jpg', 'precious');
   await everywhere('back.jpg', 'precious');
   await untilSettled(site);

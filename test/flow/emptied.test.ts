@@ -30,16 +30,19 @@ async function runAll(): Promise<void> {
   }
 }
 
-test('a sync dir that was emptied on one host is emptied nowhere else, and is filled again', async () => {
-  for (const name of await readdir(two.path(dir)))
-    if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
-  await runAll();
-  await untilSettled(site);
-  for (const machine of [one, three, two]) {
-    expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-    expect(await machine.kept('trash')).toEqual([]);
-  }
-});
+test(
+  'a sync dir that was emptied on one host loses nothing elsewhere, and gets its ' + 'files back',
+  async () => {
+    for (const name of await readdir(two.path(dir)))
+      if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
+    await runAll();
+    await untilSettled(site);
+    for (const machine of [one, three, two]) {
+      expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
+      expect(await machine.kept('trash')).toEqual([]);
+    }
+  },
+);
 
 test(
   'a sync dir that is not mounted on one host loses nothing anywhere, and nothing is put ' +

@@ -23,8 +23,8 @@ const statusOf = async (name: string) =>
   (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
 
 test(
-  'a host that is down delays nobody else, is said to be failing, and gets the file after it ' +
-    'returns, without a further save',
+  'a host that is down delays no other, is shown as failing, and gets the file after ' +
+    'it returns, without a further save',
   async () => {
     await two.ssh.stop({ hard: true });
     await save(one, 'a.jpg', 'a');
@@ -43,7 +43,7 @@ test(
 );
 
 test(
-  'two processes of one host: one has the lanes, a save in the other is sent at once, and it ' +
+  'two processes of one host: one leads, a save in the other is sent at once, and it ' +
     'takes over when the first ends',
   async () => {
     const second = await one.startApp();
@@ -58,14 +58,18 @@ test(
   },
 );
 
-test('a save in a process without lanes, with nobody to tell, is found when it is due', async () => {
-  await one.app.sync.close();
-  const silent = await one.startApp({ start: false });
-  await one.write(`${dir}/d.jpg`, 'd');
-  await silent.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
-  await one.startApp();
-  await has(two, 'd.jpg', 'd');
-});
+test(
+  'a save in a process that does not lead, without a leader to hear of it, is found ' +
+    'when it is due',
+  async () => {
+    await one.app.sync.close();
+    const silent = await one.startApp({ start: false });
+    await one.write(`${dir}/d.jpg`, 'd');
+    await silent.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
+    await one.startApp();
+    await has(two, 'd.jpg', 'd');
+  },
+);
 
 describe('a sync dir that is not mounted', () => {
   test('on the other side receives nothing, and is served again once it is back', async () => {
@@ -82,7 +86,7 @@ describe('a sync dir that is not mounted', () => {
     await has(two, 'e.jpg', 'e');
   });
 
-  test('on this side removes nothing anywhere, whatever is pushed, pulled or swept', async () => {
+  test('on this side removes nothing anywhere by push, pull or scan', async () => {
     await save(one, 'f.jpg', 'f');
     await has(two, 'f.jpg', 'f');
     await untilSettled(site);
@@ -106,10 +110,14 @@ describe('a sync dir that is not mounted', () => {
   });
 });
 
-test('of two hosts that save one path at once all end with the winner, and the loser is kept aside', async () => {
-  // Several times: who comes when is different each time.
-  for (let i = 0; i < 8; i++) await race(`race-${String(i)}.jpg`);
-}, 120_000);
+test(
+  'when two hosts save one path at once all end with the winner, and the loser is ' + 'recoverable',
+  async () => {
+    // Several times: who comes when is different each time.
+    for (let i = 0; i < 8; i++) await race(`race-${String(i)}.jpg`);
+  },
+  120_000,
+);
 
 async function race(name: string): Promise<void> {
   const hosts = [one, two, three];
@@ -174,7 +182,7 @@ test('clocks that are an hour apart, and a file restored with its old date, deci
     expect(await machine.read(`${dir}/clock.jpg`)).toBe('restored from a backup');
 });
 
-test('a slow old version that lands last loses all the same', async () => {
+test('a slow old version that arrives last loses all the same', async () => {
   await save(one, 'slow.jpg', 'first');
   await has(three, 'slow.jpg', 'first');
   await untilSettled(site);
@@ -192,8 +200,8 @@ test('a slow old version that lands last loses all the same', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a full disk on the other side blocks what does not fit, and lets through what does (mounting ' +
-    'needs root)',
+  'a full disk on the other side blocks files that do not fit, and lets through those ' +
+    'that do (mounting needs root)',
   async () => {
     const sync = two.path(dir);
     await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', sync]);

@@ -6,7 +6,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 let site: Site | undefined;
 afterEach(() => site?.close());
 
-test('what a host that is gone still had to deliver is delivered by a holder', async () => {
+test('a holder delivers the pending files of a host that is gone', async () => {
   site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 2_000 } });
   const [one, two, three] = threeOf(site);
   await three.ssh.stop({ hard: true });
@@ -24,7 +24,7 @@ test('what a host that is gone still had to deliver is delivered by a holder', a
   expect((await ledger.findOne({ _id: `${dir}/a.jpg` }))?.origin).toBe(id);
 });
 
-test('a sender that is at work keeps its entries, however long a host is down', async () => {
+test('an origin that works keeps its entries, however long a host is down', async () => {
   site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 1_000 } });
   const [one, two, three] = threeOf(site);
   const { id } = await one.app.sync.hosts.show('one');

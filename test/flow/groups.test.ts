@@ -20,7 +20,8 @@ async function lookAt(machine: Machine, name: string): Promise<[gid: number, mod
 }
 
 test.skipIf(web === undefined)(
-  'what is saved, removed and restored belongs to the group of its setgid directory on every host',
+  'files that are saved, removed and restored belong to the group of their setgid ' +
+    'directory on every host',
   async () => {
     const group = web ?? 0;
     site = await openSite({

@@ -11,8 +11,8 @@ const warnings = ({ log }: App, text: string): string[] =>
   log.filter((line) => line.startsWith('warning: ') && line.includes(text));
 
 test(
-  'a sync dir that a release adds and init does not know is told at the start, at the first ' +
-    'save, in status and doctor',
+  'a sync dir that a release adds and init does not know is reported at the start, at ' +
+    'the first save, in status and doctor',
   async () => {
     site = await openSite({ hosts: ['one'], registration: () => ({ syncDirs: [dir] }) });
     const [machine] = site.machines;
@@ -82,32 +82,35 @@ test('a file in a sync dir that this host does not keep counts as not held, and 
   });
 });
 
-test('an excluded file that a document names is listed with its pattern, and told once', async () => {
-  site = await openSite({ hosts: ['one'] });
-  const [machine] = site.machines;
-  if (!machine) return expect.fail('no machine');
-  const { app } = machine;
-  await machine.write(`${dir}/a.tmp`, 'a');
-  const photo = await app.Photo.create({ title: 'excluded', file: `${dir}/a.tmp` });
-  await app.Photo.updateOne({ _id: photo._id }, { title: 'again' });
-  const expected = {
-    path: `${dir}/a.tmp`,
-    captured: false,
-    unsynced: { why: 'excluded', syncDir: dir, pattern: '*.tmp' },
-  };
-  expect((await app.sync.statusOf(photo)).files).toMatchObject([expected]);
-  expect((await app.sync.showDocument('Photo', photo.id)).files).toMatchObject([expected]);
-  expect((await app.sync.statusOf(`${dir}/a.tmp`)).files).toMatchObject([expected]);
-  await expect(app.sync.waitFor(`${dir}/a.tmp`)).rejects.toMatchObject({
-    message: expect.stringContaining(
-      'the exclude pattern "*.tmp" of the sync dir uploads/photos matches it',
-    ) as string,
-  });
-  expect((await app.sync.waitFor(photo)).files).toEqual([]);
-  expect(warnings(app, 'the exclude pattern "*.tmp"')).toEqual([
-    expect.stringContaining(`names "${dir}/a.tmp", which is not sent`),
-  ]);
-});
+test(
+  'an excluded file that a document names is listed with its pattern, and reported ' + 'once',
+  async () => {
+    site = await openSite({ hosts: ['one'] });
+    const [machine] = site.machines;
+    if (!machine) return expect.fail('no machine');
+    const { app } = machine;
+    await machine.write(`${dir}/a.tmp`, 'a');
+    const photo = await app.Photo.create({ title: 'excluded', file: `${dir}/a.tmp` });
+    await app.Photo.updateOne({ _id: photo._id }, { title: 'again' });
+    const expected = {
+      path: `${dir}/a.tmp`,
+      captured: false,
+      unsynced: { why: 'excluded', syncDir: dir, pattern: '*.tmp' },
+    };
+    expect((await app.sync.statusOf(photo)).files).toMatchObject([expected]);
+    expect((await app.sync.showDocument('Photo', photo.id)).files).toMatchObject([expected]);
+    expect((await app.sync.statusOf(`${dir}/a.tmp`)).files).toMatchObject([expected]);
+    await expect(app.sync.waitFor(`${dir}/a.tmp`)).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'the exclude pattern "*.tmp" of the sync dir uploads/photos matches it',
+      ) as string,
+    });
+    expect((await app.sync.waitFor(photo)).files).toEqual([]);
+    expect(warnings(app, 'the exclude pattern "*.tmp"')).toEqual([
+      expect.stringContaining(`names "${dir}/a.tmp", which is not sent`),
+    ]);
+  },
+);
 
 test('a name with backslashes means the file in the directory', async () => {
   site = await openSite({ hosts: ['one'] });
@@ -130,7 +133,7 @@ test('a name with backslashes means the file in the directory', async () => {
   }
 });
 
-test('a start is told in one line: host, sync dirs, known hosts, leader', async () => {
+test('a start is one line in the log: host, sync dirs, known hosts, leader', async () => {
   site = await openSite({ hosts: ['one', 'two'] });
   const [machine] = site.machines;
   if (!machine) return expect.fail('no machine');
@@ -152,8 +155,8 @@ test('a start is told in one line: host, sync dirs, known hosts, leader', async 
 });
 
 test(
-  'fields that do not exist, directories that are missing and served directories without a ' +
-    'sync dir are told at the start',
+  'unknown fields, missing directories and served directories without a sync dir are ' +
+    'reported at the start',
   async () => {
     site = await openSite({ hosts: ['one'] });
     const [machine] = site.machines;
@@ -199,18 +202,22 @@ test('saves whose documents name no file are counted in the status', async () =>
   expect((await again.sync.status()).hosts[0]?.unnamed).toMatchObject({ Photo: { count: 2 } });
 });
 
-test('an application that never starts syncmedia is told so once a save has waited for ten seconds', async () => {
-  site = await openSite({ hosts: ['one'] });
-  const [machine] = site.machines;
-  if (!machine) return expect.fail('no machine');
-  await machine.app.close();
-  const app = await machine.startApp({ start: false });
-  await machine.write(`${dir}/a.jpg`, 'a');
-  await app.Photo.create({ title: 'a photo', file: `${dir}/a.jpg` });
-  await until(() => warnings(app, 'startSyncMedia()').length > 0, {
-    timeout: 20_000,
-    what: 'a warning that nothing was started',
-  });
-  await app.Photo.create({ title: 'another', file: `${dir}/a.jpg` });
-  expect(warnings(app, 'startSyncMedia()')).toHaveLength(1);
-});
+test(
+  'an application that never starts syncmedia gets a warning once a save has waited ' +
+    'for ten seconds',
+  async () => {
+    site = await openSite({ hosts: ['one'] });
+    const [machine] = site.machines;
+    if (!machine) return expect.fail('no machine');
+    await machine.app.close();
+    const app = await machine.startApp({ start: false });
+    await machine.write(`${dir}/a.jpg`, 'a');
+    await app.Photo.create({ title: 'a photo', file: `${dir}/a.jpg` });
+    await until(() => warnings(app, 'startSyncMedia()').length > 0, {
+      timeout: 20_000,
+      what: 'a warning that nothing was started',
+    });
+    await app.Photo.create({ title: 'another', file: `${dir}/a.jpg` });
+    expect(warnings(app, 'startSyncMedia()')).toHaveLength(1);
+  },
+);

@@ -23,8 +23,8 @@ const arrives = (machine: Machine, name: string, content: string | undefined): P
   });
 
 test(
-  'a file that is deleted with its document and becomes a directory at once is deleted ' +
-    'everywhere, and what lies below it arrives',
+  'a file that is deleted with its document and becomes a directory at once is ' +
+    'deleted everywhere, and the files below it arrive',
   async () => {
     await save('album', 'old');
     await arrives(two, 'album', 'old');
@@ -36,7 +36,7 @@ test(
   120_000,
 );
 
-test('a directory that becomes a file is replaced by it once what lay in it is deleted', async () => {
+test('a directory that becomes a file is replaced by it once the files in it are deleted', async () => {
   await save('page/x.jpg', 'old');
   await arrives(two, 'page/x.jpg', 'old');
   await one.app.Photo.deleteMany({ file: at('page/x.jpg') });

@@ -33,23 +33,31 @@ async function saveOn(machine: Machine, content: string): Promise<void> {
   await machine.app.Photo.create({ title: 'a photo', file });
 }
 
-test('what a delivery puts back on a host is captured there, and reaches every host', async () => {
-  await two.write(file, 'by two, on its own disk only');
-  await saveOn(one, 'by one');
-  await everywhere('by two, on its own disk only');
-  await untilSettled(site);
-  expect(
-    (await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash')),
-  ).toContain('a.jpg');
-}, 120_000);
+test(
+  'a file that a delivery puts back on a host is captured there, and reaches every ' + 'host',
+  async () => {
+    await two.write(file, 'by two, on its own disk only');
+    await saveOn(one, 'by one');
+    await everywhere('by two, on its own disk only');
+    await untilSettled(site);
+    expect(
+      (await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash')),
+    ).toContain('a.jpg');
+  },
+  120_000,
+);
 
-test('what a removal puts back on a host is captured there, and reaches every host', async () => {
-  await saveOn(one, 'by one');
-  await everywhere('by one');
-  await untilSettled(site);
-  await two.write(file, 'by two, on its own disk only');
-  await one.app.Photo.findOneAndDelete({ file });
-  await rm(one.path(file));
-  await everywhere('by two, on its own disk only');
-  await untilSettled(site);
-}, 120_000);
+test(
+  'a file that a removal puts back on a host is captured there, and reaches every ' + 'host',
+  async () => {
+    await saveOn(one, 'by one');
+    await everywhere('by one');
+    await untilSettled(site);
+    await two.write(file, 'by two, on its own disk only');
+    await one.app.Photo.findOneAndDelete({ file });
+    await rm(one.path(file));
+    await everywhere('by two, on its own disk only');
+    await untilSettled(site);
+  },
+  120_000,
+);

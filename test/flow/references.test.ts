@@ -32,7 +32,7 @@ describe('one string names files in two sync dirs', () => {
   test.each<[string, SiteOptions['plugin']]>([
     ['by any string', {}],
     ['by `paths`', { paths: ['file', 'thumbnail'] }],
-  ])('%s: both are sent, told of, waited for and deleted', async (_by, more) => {
+  ])('%s: both are sent, reported, waited for and deleted', async (_by, more) => {
     await open({ plugin: { ...plugin, ...more, copies: 'all', copiesTimeout: 20_000 } });
     await one.write(avatar, 'avatar');
     await one.write(cover, 'cover');
@@ -92,7 +92,7 @@ describe('one string names files in two sync dirs', () => {
   });
 });
 
-describe('a file that an application unlinks is kept on the other hosts', () => {
+describe('a file that an application unlinks stays on the other hosts', () => {
   /** A model of the same app; the site compiles it in every process. */
   function compileAlbum(sync: SyncMediaInstance, connection: Connection, syncDirs: string): void {
     const schema = new Schema({ images: [[String]] });

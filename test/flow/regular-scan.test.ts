@@ -7,7 +7,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 let site: Site | undefined;
 afterEach(() => site?.close());
 
-test('a file that nobody told of is found in the directory that it changed', async () => {
+test('a file that no document names is found in the directory that it changed', async () => {
   site = await openSite({ plugin: { rescan: false }, tuning: { scanChangedMs: 500 } });
   const [one, two] = threeOf(site);
   await until(async () => (await one.app.sync.hosts.show('one')).scans?.[dir] !== undefined, {
@@ -48,8 +48,8 @@ test('a tree that was moved into the sync dir, or renamed there, arrives as a wh
 });
 
 test(
-  'everything, at times: what was written in place, and what is back in an older version, ' +
-    'which the host then owes itself',
+  'a full scan finds files written in place, and an older version that is back, which ' +
+    'is then pending at its own host',
   async () => {
     // An older version is left for so long to a save that may be about to name it.
     site = await openSite({
@@ -74,7 +74,7 @@ test(
   },
 );
 
-test('what lies in a sync dir that is new is not taken for news at once', async () => {
+test('files in a new sync dir are not taken for new versions at once', async () => {
   site = await openSite({ plugin: { rescan: false }, tuning: { scanChangedMs: 300 } });
   const [one, two] = threeOf(site);
   const scanned = async (): Promise<number> =>
@@ -93,7 +93,7 @@ test('what lies in a sync dir that is new is not taken for news at once', async 
   expect((await two.app.sync.status()).entries).toBe(0);
 });
 
-test('what was deleted long ago is forgotten once every host knows of it, and not before', async () => {
+test('a delete is forgotten once every host knows of it, and not before', async () => {
   site = await openSite({
     plugin: { rescan: false, onDelete: 'propagate' },
     tuning: { scanAllMs: 500, tombstoneMs: 60_000 },

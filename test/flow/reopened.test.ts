@@ -102,7 +102,7 @@ describe.each(versions)('%s', (label, base) => {
   describe.each<Kind>(['default', 'created', 'shared'])('a %s connection', (kind) => {
     const nameOf = (what: string): string => `${what}-${short}-${kind}.jpg`;
 
-    test('what is saved after it was closed and opened again is sent', async () => {
+    test('a file saved after the connection was closed and opened again is sent', async () => {
       app = await startApp(base, kind);
       await save(nameOf('before'));
       await untilArrived(nameOf('before'));
@@ -215,7 +215,7 @@ describe.each(versions)('%s', (label, base) => {
     });
   });
 
-  test('closed, what needs the database says that the app closed it', async () => {
+  test('on a closed connection, calls that need the database say that the app closed it', async () => {
     app = await startApp(base, 'default');
     await app.closeConnection();
     await expect(app.sync.status()).rejects.toMatchObject({ code: 'NO_CONNECTION' });

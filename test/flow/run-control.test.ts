@@ -18,8 +18,7 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 test(
-  'a pull tells how much there is, how far and how fast it goes, as events, to whoever ' +
-    'follows, and on a terminal',
+  'a pull shows its size, progress and speed as events, to a follower, and on a ' + 'terminal',
   async () => {
     const events: Run[] = [],
       followed: Run[] = [];

@@ -30,7 +30,7 @@ async function follow(machine: Machine, kind: 'push' | 'pull', request = {}): Pr
 }
 
 describe('a push', () => {
-  test('of everything brings the other hosts what no document named', async () => {
+  test('of everything brings the other hosts the files that no document named', async () => {
     const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/old/a.jpg`, 'a', 1_000);
     await one.write(`${dir}/b.jpg`, 'b', 2_000);
@@ -40,7 +40,7 @@ describe('a push', () => {
     expect(await follow(one, 'push')).toMatchObject({ state: 'done', files: 0 });
   });
 
-  test('to one host goes to that one first; what another lost is sent again', async () => {
+  test('to one host goes to that one first; a file that another host lost is sent again', async () => {
     const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/a.jpg`, 'a');
     await follow(one, 'push');
@@ -52,7 +52,7 @@ describe('a push', () => {
     expect(await two.read(`${dir}/a.jpg`)).toBe('a');
   });
 
-  test('as a dry run changes nothing and lists what it would send', async () => {
+  test('as a dry run changes nothing and lists the files it would send', async () => {
     const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
     await one.write(`${dir}/a.jpg`, 'a');
     await follow(one, 'push');
@@ -76,7 +76,7 @@ describe('a push', () => {
 });
 
 describe('a pull', () => {
-  test('fetches what another host has and the ledger does not know, and captures it', async () => {
+  test('fetches a file that another host has and the ledger does not know, and captures it', async () => {
     const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
     await two.write(`${dir}/only-here.jpg`, '2', 1_000);
     expect(await follow(one, 'pull')).toMatchObject({ state: 'done', files: 1 });
@@ -143,18 +143,22 @@ describe('a passive host', () => {
   });
 });
 
-test('the reload command runs where files landed, without a shell, and its outcome is recorded', async () => {
-  const [one, two] = threeOf(
-    await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }),
-  );
-  await one.write(`${dir}/a.jpg`, 'a');
-  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-  await until(
-    async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)',
-    { timeout: 15_000 },
-  );
-  expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
-});
+test(
+  'the reload command runs on hosts that received files, without a shell, and its ' +
+    'outcome is recorded',
+  async () => {
+    const [one, two] = threeOf(
+      await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }),
+    );
+    await one.write(`${dir}/a.jpg`, 'a');
+    await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+    await until(
+      async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)',
+      { timeout: 15_000 },
+    );
+    expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
+  },
+);
 
 test('each host has only the sync dirs it wants', async () => {
   const large = 'uploads/large';

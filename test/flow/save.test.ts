@@ -35,7 +35,7 @@ describe('a save', () => {
     );
   });
 
-  test('is followed by a sweep, which finds the thumbnail beside the named picture', async () => {
+  test('is followed by a rescan, which finds the thumbnail beside the named picture', async () => {
     await one.write(`${dir}/dog.jpg`, 'woof');
     await one.write(`${dir}/thumbs/dog.jpg`, 'w');
     await one.app.Photo.create({ title: 'dog', file: `${dir}/dog.jpg` });
@@ -90,8 +90,8 @@ describe('a save', () => {
   });
 
   test(
-    'in a transaction that is aborted sends nothing, and its file goes with the sweep of a ' +
-      'later save',
+    'in a transaction that is aborted sends nothing, and its file goes with the rescan ' +
+      'of a later save',
     async () => {
       await one.write(`${dir}/aborted.jpg`, 'given up');
       const session = await one.app.connection.startSession();
@@ -162,7 +162,7 @@ test('a burst of ten saves arrives in at most two transfers to each host', async
   expect((await two.ssh.rsyncCalls()).length - before).toBeLessThanOrEqual(2);
 });
 
-test('a thousand saves end with nothing owed and equal trees', async () => {
+test('a thousand saves end with nothing pending and equal trees', async () => {
   for (let i = 0; i < 1_000; i += 50) {
     await Promise.all(
       Array.from({ length: 50 }, async (_, j) => {

@@ -73,8 +73,8 @@ test(
 );
 
 test(
-  'a host whose row somebody changed is left alone until it is approved, and then gets what ' +
-    'it missed',
+  'a host whose row was changed is left alone until it is approved, and then gets the ' +
+    'files it missed',
   async () => {
     const [one, two, three] = await open(secret);
     const key = two.ssh.publicKey.split(' ')[1] ?? '';
@@ -106,8 +106,8 @@ test(
 );
 
 test(
-  'without automatic approval a new host is let in nowhere and owed nothing, until it is ' +
-    'approved by what was shown',
+  'without automatic approval a new host has no access and nothing pending, until it ' +
+    'is approved by its fingerprints',
   async () => {
     site = await openSite({ hosts: ['one'], environment: { SYNCMEDIA_AUTO_APPROVE: 'false' } });
     const [one] = site.machines as [Machine];
@@ -130,7 +130,7 @@ test(
 );
 
 test(
-  'a changed host key stops the lane, and status, router and log say why with both ' +
+  'a changed host key stops the delivery queue, and status, router and log show both ' +
     'fingerprints; once accepted it goes on',
   async () => {
     const [one, two] = await open(secret);

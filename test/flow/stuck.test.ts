@@ -40,7 +40,7 @@ const entryOf = (name: string): Promise<Entry | undefined> =>
 const statusOf = async (name: string, by: Machine = one) =>
   (await by.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
 
-test('what a host that is unregistered had still to send, a holder sends', async () => {
+test('a holder sends the pending files of a host that is unregistered', async () => {
   await three.ssh.stop({ hard: true });
   await save(one, 'a.jpg', 'a');
   await has(two, 'a.jpg', 'a');
@@ -56,7 +56,7 @@ test('what a host that is unregistered had still to send, a holder sends', async
   await has(three, 'a.jpg', 'a');
 });
 
-describe('a sender that is owed its own version', () => {
+describe('an origin that lacks its own version', () => {
   test('sees that it has the bytes, and goes on sending', async () => {
     await three.ssh.stop({ hard: true });
     await save(one, 'b.jpg', 'b');
@@ -73,7 +73,7 @@ describe('a sender that is owed its own version', () => {
     await has(three, 'b.jpg', 'b');
   });
 
-  test('gets it back from a holder where an old file was put back', async () => {
+  test('gets it back from a holder if an old file was put back', async () => {
     await one.write(`${dir}/c.jpg`, 'first', 1_000);
     await one.app.Photo.create({ title: 'c', file: `${dir}/c.jpg` });
     await has(two, 'c.jpg', 'first');
@@ -149,7 +149,7 @@ test('a sync dir that a host has not marked yet keeps no other from it, and is s
   await until(async () => (await statusOf('two'))?.failures.length === 0, { timeout: 15_000 });
 });
 
-test('a pull takes nothing away that an app has just written and not saved yet', async () => {
+test('a pull removes no file that an app has just written and not saved yet', async () => {
   await save(one, 'f.jpg', 'from one');
   await has(two, 'f.jpg', 'from one');
   await untilSettled(site);
@@ -160,7 +160,7 @@ test('a pull takes nothing away that an app has just written and not saved yet',
   await has(one, 'f.jpg', 'being uploaded to two');
 });
 
-test('a host that works again is not said to be failing, also when it is owed nothing any more', async () => {
+test('a host that works again is not shown as failing, even with nothing pending', async () => {
   await save(one, 'first.jpg', 'x');
   await has(two, 'first.jpg', 'x');
   await untilSettled(site);
@@ -177,7 +177,7 @@ test('a host that works again is not said to be failing, also when it is owed no
   });
 });
 
-test('what the holder of the lease could not begin is begun once it can', async () => {
+test('work that the leader could not begin is begun once it can', async () => {
   await one.app.close();
   const { db } = site.database.connection;
   const refuse = (validator: object): Promise<unknown> | undefined =>

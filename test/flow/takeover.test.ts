@@ -57,8 +57,8 @@ const save = async (worker: Talker, name: string): Promise<void> => {
 };
 
 test.skipIf(!isLinux)(
-  'what a process that was killed had not delivered, the next one delivers as soon as it has ' +
-    'started',
+  'the next process delivers the files that a killed process had not delivered, as ' +
+    'soon as it has started',
   async () => {
     await two.ssh.stop({ hard: true });
     const killed = await startWorker();
@@ -75,7 +75,7 @@ test.skipIf(!isLinux)(
 );
 
 test.skipIf(!isLinux)(
-  'when the process that leads is killed another one leads at once, and what it saves arrives',
+  'when the leader is killed another process leads at once, and its saves arrive',
   async () => {
     const leader = await startWorker(),
       other = await startWorker();
@@ -119,8 +119,8 @@ test('a process that closes hands over to another one, with all that was saved m
 }, 120_000);
 
 test(
-  'a reload of two workers, each of which closes once a new one has started, delivers what ' +
-    'any of them saves',
+  'a reload of two workers, each of which closes once a new one has started, delivers ' +
+    'the saves of all of them',
   async () => {
     let [a, b] = [await startPatient(), await startPatient()];
     for (const round of ['1', '2']) {
@@ -140,8 +140,8 @@ test(
 );
 
 test(
-  'what is saved while nobody leads is delivered by the next process that starts, and by no ' +
-    'clock',
+  'a file saved while no process leads is delivered by the next process that starts, ' +
+    'without waiting for a timer',
   async () => {
     const saver = await one.startApp({ start: false, tuning: patient });
     await one.write(file('alone'), 'alone');

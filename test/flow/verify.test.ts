@@ -66,8 +66,8 @@ const nothing = { missing: 0, extra: 0, different: 0, repaired: 0 };
 
 describe('verify', () => {
   test(
-    'reports missing, extra and different files of each host, flipped bits with size and ' +
-      'date kept too, and changes nothing',
+    'reports missing, extra and different files of each host, even flipped bits with ' +
+      'the same size and date, and changes nothing',
     async () => {
       await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
       await rot(two, 'rotten.jpg');
@@ -104,7 +104,7 @@ describe('verify', () => {
     },
   );
 
-  test('of one host concerns that one, and tells whose bytes are wrong', async () => {
+  test('of one host concerns that one, and names the host with the wrong bytes', async () => {
     await holdEverywhere('a.jpg');
     await rot(one, 'a.jpg');
     expect((await verify(one, { hosts: ['two'] })).findings).toEqual([
@@ -116,21 +116,24 @@ describe('verify', () => {
   });
 });
 
-test('the command line prints what is wrong where, and exits with 3 until it is repaired', async () => {
-  await holdEverywhere('a.jpg');
-  await rot(two, 'a.jpg');
-  const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
-  const found = await runCli(['verify', '--host', 'two'], { env });
-  expect(found.code).toBe(3);
-  expect(found.stdout).toMatch(
-    /HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/,
-  );
-  expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
-  expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
-});
+test(
+  'the command line prints every fault with its host, and exits with 3 until it is ' + 'repaired',
+  async () => {
+    await holdEverywhere('a.jpg');
+    await rot(two, 'a.jpg');
+    const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
+    const found = await runCli(['verify', '--host', 'two'], { env });
+    expect(found.code).toBe(3);
+    expect(found.stdout).toMatch(
+      /HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/,
+    );
+    expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
+    expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
+  },
+);
 
 describe('verify with repair', () => {
-  test('sends what is missing or rotten, and keeps the rotten bytes among the conflicts', async () => {
+  test('sends missing and rotten files, and keeps the rotten bytes among the conflicts', async () => {
     await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
     await rot(two, 'rotten.jpg');
     await rm(three.path(`${dir}/missing.jpg`));
@@ -151,8 +154,8 @@ describe('verify with repair', () => {
   });
 
   test(
-    'fetches what is rotten here from the one host whose bytes match the ledger, and sends ' +
-      'it on to the other rotten one',
+    'fetches a file that is rotten here from the one host whose bytes match the ledger, ' +
+      'and sends it on to the other rotten one',
     async () => {
       await holdEverywhere('a.jpg');
       await rot(one, 'a.jpg');
@@ -163,7 +166,7 @@ describe('verify with repair', () => {
     },
   );
 
-  test('where nobody has good bytes it says so and leaves everything as it is', async () => {
+  test('without good bytes on any host it says so and leaves everything as it is', async () => {
     await holdEverywhere('a.jpg');
     for (const machine of [one, two, three]) await rot(machine, 'a.jpg');
     const run = await verify(one, { repair: true });
@@ -184,36 +187,39 @@ describe('verify with repair', () => {
     expect(await two.read(`${dir}/a.jpg`)).toBe('newer and longer');
   });
 
-  test('leaves what a save names that is not folded yet to that fold, here and elsewhere', async () => {
-    await holdEverywhere('a.jpg');
-    const captures = two.app.connection.collection<{
-      _id: string;
-      host: string;
-      dueAt: Date;
-      touched: string[];
-      unreferenced: string[];
-      rescan: [];
-    }>('syncmedia_captures');
-    await captures.insertOne({
-      _id: 'waiting',
-      host: ids.two,
-      dueAt: new Date(Date.now() + 60_000),
-      touched: [`${dir}/a.jpg`],
-      unreferenced: [],
-      rescan: [],
-    });
-    await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
-    expect((await verify(one, { repair: true })).findings).toEqual(
-      expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]),
-    );
-    await verify(two, { repair: true });
-    expect(await two.read(`${dir}/a.jpg`)).toBe('edit a.jpg');
-    await captures.updateOne({ _id: 'waiting' }, { $set: { dueAt: new Date(0) } });
-    await until(
-      async () => (await contents('a.jpg')).every((content) => content === 'edit a.jpg'),
-      { timeout: 30_000, what: 'the edit on every host' },
-    );
-  });
+  test(
+    'leaves a file of a save that is not processed yet to the outbox, here and ' + 'elsewhere',
+    async () => {
+      await holdEverywhere('a.jpg');
+      const captures = two.app.connection.collection<{
+        _id: string;
+        host: string;
+        dueAt: Date;
+        touched: string[];
+        unreferenced: string[];
+        rescan: [];
+      }>('syncmedia_captures');
+      await captures.insertOne({
+        _id: 'waiting',
+        host: ids.two,
+        dueAt: new Date(Date.now() + 60_000),
+        touched: [`${dir}/a.jpg`],
+        unreferenced: [],
+        rescan: [],
+      });
+      await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
+      expect((await verify(one, { repair: true })).findings).toEqual(
+        expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]),
+      );
+      await verify(two, { repair: true });
+      expect(await two.read(`${dir}/a.jpg`)).toBe('edit a.jpg');
+      await captures.updateOne({ _id: 'waiting' }, { $set: { dueAt: new Date(0) } });
+      await until(
+        async () => (await contents('a.jpg')).every((content) => content === 'edit a.jpg'),
+        { timeout: 30_000, what: 'the edit on every host' },
+      );
+    },
+  );
 
   test('brings back nothing that a tombstone removed, nor do push and pull', async () => {
     await holdEverywhere('gone.jpg', 'stays.jpg');
@@ -250,7 +256,7 @@ test('a sync dir that is not mounted on another host is said to be, and nothing 
   expect([await one.tree(), await three.tree()]).toEqual([whole, whole]);
 });
 
-test('the environment asks for verifications at times', async () => {
+test('the environment schedules verifications', async () => {
   await two.app.close();
   Object.assign(two.environment, { SYNCMEDIA_VERIFY_CRON: '* * * * * *' });
   two.app = await two.startApp();

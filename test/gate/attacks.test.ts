@@ -143,7 +143,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
       expect(await inSsh()).toMatchObject({ code: 77, stdout: '' });
     });
 
-    test('what ours are', async () => {
+    test('our own commands', async () => {
       expect(await exec('true')).toEqual({ code: 0, stdout: '', stderr: '' });
       expect((await exec('rsync --version')).stdout).toMatch(/^rsync +version \d/);
     });

@@ -48,7 +48,7 @@ print(json.dumps({'abi': abi, 'answers': {
 }}))
 `;
 
-describe.skipIf(gateIsMissing !== undefined)('what the gate gives to Landlock', () => {
+describe.skipIf(gateIsMissing !== undefined)('the rules that the gate gives to Landlock', () => {
   test('opens the sync dir and nothing else, to any program', async () => {
     const work = await makeTestDir();
     const [folder, outside] = [join(work.path, 'sync'), join(work.path, 'outside')];

@@ -86,7 +86,7 @@ describe('uriOfDatabase', () => {
     expect(uriOfDatabase(uri, 'x')).toBe(expected);
   });
 
-  it('refuses what is none', () => {
+  it('refuses anything else', () => {
     expect(() => uriOfDatabase('postgres://a', 'x')).toThrow('not a MongoDB URI');
   });
 });

@@ -12,7 +12,7 @@ import { until } from './wait.js';
 const runs = async (pid: number): Promise<boolean> => (await listTree([pid])).length > 0;
 
 describe('clearLeftovers', () => {
-  it('names and removes what was left', async () => {
+  it('names and removes leftovers', async () => {
     const dir = await makeTestDir();
     const host = await startHost({ name: 'forgotten' });
     expect(await clearLeftovers()).toEqual([

@@ -62,7 +62,7 @@ describe('startHost', () => {
     await Promise.all([from.close(), to.close()]);
   });
 
-  it('lets in who is trusted, and nobody else', async () => {
+  it('lets in trusted keys and no others', async () => {
     expect(await execute(from, to, 'echo hello')).toBe('hello\n');
     await expect(execute(to, from, 'true')).rejects.toThrow(/Permission denied/);
     expect(await to.log()).toMatch(/Accepted publickey/);
@@ -154,7 +154,7 @@ describe.skipIf(missing)(`startHost as an ordinary user${missing ? ` (${missing}
     expect((await stat(to.root)).uid).toBe(user.uid);
   });
 
-  it('runs what it is told to as that user', async () => {
+  it('runs commands as that user', async () => {
     const [program, args] = user.command('sh', [
       '-c',
       'id -un; echo "$1" > "$2"',

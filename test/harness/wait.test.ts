@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { until } from './wait.js';
 
 describe('until', () => {
-  it('returns what the check returned', async () => {
+  it('returns the value of the check', async () => {
     let looks = 0;
     expect(await until(() => (++looks === 3 ? 'third' : undefined), { interval: 1 })).toBe('third');
   });
 
-  it('takes a throw for "not yet"', async () => {
+  it('reads a throw as "not yet"', async () => {
     let looks = 0;
     const check = () => {
       if (++looks < 3) throw new Error('too early');
@@ -16,7 +16,7 @@ describe('until', () => {
     expect(await until(check, { interval: 1 })).toBe(3);
   });
 
-  it('says what it last saw', async () => {
+  it('shows the last value', async () => {
     await expect(until(() => 0, { timeout: 20, what: 'a row' })).rejects.toThrow(
       'a row did not hold within 20 ms; last seen: 0',
     );

@@ -132,38 +132,41 @@ test(
   },
 );
 
-test('names that are not UTF-8, and what is no file, are said in status and log, and not sent', async () => {
-  const folder = Buffer.from(`${one.path(dir)}/`);
-  const raw = [
-    Buffer.from([0xff, 0xfe]),
-    Buffer.from([0x61, 0x80]),
-    Buffer.from([0xed, 0xa0, 0x80]),
-    Buffer.from([0xc0, 0xae, 0xc0, 0xae]),
-  ];
-  for (const name of raw) await writeFile(Buffer.concat([folder, name]), 'x');
-  await mkdir(one.path(`${dir}/links`));
-  await symlink('/etc', one.path(`${dir}/links/etc`));
-  await symlink('/etc/passwd', one.path(`${dir}/links/passwd`));
-  await one.write(`${dir}/after.jpg`, 'after');
-  const push = async () => one.app.sync.runs.follow((await one.app.sync.push()).id);
-  await push();
-  const unsyncable = async () =>
-    (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === 'one')?.unsyncable?.[
-      dir
+test(
+  'names that are not UTF-8 and special files are shown in status and log, and not ' + 'sent',
+  async () => {
+    const folder = Buffer.from(`${one.path(dir)}/`);
+    const raw = [
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from([0x61, 0x80]),
+      Buffer.from([0xed, 0xa0, 0x80]),
+      Buffer.from([0xc0, 0xae, 0xc0, 0xae]),
     ];
-  expect((await unsyncable())?.count).toBe(raw.length);
-  expect((await unsyncable())?.examples.map(({ why }) => why)).toEqual(
-    raw.map(() => 'the name is not valid UTF-8'),
-  );
-  expect(one.app.log.filter((line) => line.includes('is not valid UTF-8'))).toEqual([
-    expect.stringContaining('4 names in "uploads/photos"'),
-  ]);
-  await until(async () => (await two.read(`${dir}/after.jpg`)) === 'after');
-  await untilSettled(site);
-  expect(
-    (await readdir(two.path(dir))).filter((name) => name.includes('\ufffd') || name === 'links'),
-  ).toEqual([]);
-  for (const name of raw) await rm(Buffer.concat([folder, name]));
-  await push();
-  expect(await unsyncable()).toBeUndefined();
-});
+    for (const name of raw) await writeFile(Buffer.concat([folder, name]), 'x');
+    await mkdir(one.path(`${dir}/links`));
+    await symlink('/etc', one.path(`${dir}/links/etc`));
+    await symlink('/etc/passwd', one.path(`${dir}/links/passwd`));
+    await one.write(`${dir}/after.jpg`, 'after');
+    const push = async () => one.app.sync.runs.follow((await one.app.sync.push()).id);
+    await push();
+    const unsyncable = async () =>
+      (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === 'one')?.unsyncable?.[
+        dir
+      ];
+    expect((await unsyncable())?.count).toBe(raw.length);
+    expect((await unsyncable())?.examples.map(({ why }) => why)).toEqual(
+      raw.map(() => 'the name is not valid UTF-8'),
+    );
+    expect(one.app.log.filter((line) => line.includes('is not valid UTF-8'))).toEqual([
+      expect.stringContaining('4 names in "uploads/photos"'),
+    ]);
+    await until(async () => (await two.read(`${dir}/after.jpg`)) === 'after');
+    await untilSettled(site);
+    expect(
+      (await readdir(two.path(dir))).filter((name) => name.includes('\ufffd') || name === 'links'),
+    ).toEqual([]);
+    for (const name of raw) await rm(Buffer.concat([folder, name]));
+    await push();
+    expect(await unsyncable()).toBeUndefined();
+  },
+);

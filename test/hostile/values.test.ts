@@ -114,7 +114,7 @@ describe('rows of hosts', () => {
 
 describe('rows of the ledger', () => {
   test(
-    'a forged one takes nothing out of a sync dir, writes nothing beside it and removes ' +
+    'a forged one moves nothing out of a sync dir, writes nothing beside it and removes ' +
       'nothing there',
     async () => {
       const ids = Object.fromEntries(
@@ -199,7 +199,7 @@ describe('the router', () => {
     _id: 'hostname',
   } as const;
 
-  test('takes none of these values for a host that is let in, and executes none', async () => {
+  test('approves no host for any of these values, and executes none', async () => {
     const router = request(
       express().use(
         one.app.sync.admin({

@@ -82,7 +82,7 @@ function meanwhile(change: () => Promise<unknown>): void {
 }
 
 describe('with a secret', () => {
-  test('what init, edit, approve and pause write is sealed', async () => {
+  test('init, edit, approve and pause seal the row they write', async () => {
     const me = await init();
     await addOther();
     expect((await listHosts(machine.deps)).map(({ status }) => status)).toEqual([
@@ -153,7 +153,7 @@ describe('with a secret', () => {
     expect((await find(me.id)).unsealed).toBeUndefined();
   });
 
-  test('what is approved is what was shown', async () => {
+  test('approves exactly the keys that were shown', async () => {
     await init();
     await addOther({ status: 'pending' });
     const shown = await find('other');
@@ -170,7 +170,7 @@ describe('with a secret', () => {
     );
   });
 
-  test('init brings the row of its own host back to what it is', async () => {
+  test('init restores the row of its own host', async () => {
     const me = await init();
     await rows().updateOne({ _id: me.id }, { $set: { publicKey: otherKey, passive: true } });
     expect(await find(me.id)).toMatchObject({ status: 'pending', unsealed: true });
@@ -198,25 +198,29 @@ describe('with a secret', () => {
     expect((await find('other')).status).toBe('approved');
   });
 
-  test('another secret: rows sealed with the one before are sealed anew, others wait for a person', async () => {
-    await init();
-    await addOther();
-    await rows().insertOne(makeRow('forged'));
-    machine.deps.seals = new Seals(`${secret}, changed`, secret);
-    const { sealed, pending } = await sealHosts(machine.deps);
-    expect([sealed.map(({ hostname }) => hostname).sort(), pending.map(({ id }) => id)]).toEqual([
-      ['approved', 'name-other'],
-      ['forged'],
-    ]);
-    machine.deps.seals = new Seals(`${secret}, changed`);
-    expect((await listHosts(machine.deps)).map(({ status }) => status).sort()).toEqual([
-      'approved',
-      'approved',
-      'pending',
-    ]);
-    machine.deps.seals = new Seals(secret);
-    expect((await listHosts(machine.deps)).every(({ unsealed }) => unsealed)).toBe(true);
-  });
+  test(
+    'another secret: rows sealed with the previous one are sealed anew, others wait for ' +
+      'a person',
+    async () => {
+      await init();
+      await addOther();
+      await rows().insertOne(makeRow('forged'));
+      machine.deps.seals = new Seals(`${secret}, changed`, secret);
+      const { sealed, pending } = await sealHosts(machine.deps);
+      expect([sealed.map(({ hostname }) => hostname).sort(), pending.map(({ id }) => id)]).toEqual([
+        ['approved', 'name-other'],
+        ['forged'],
+      ]);
+      machine.deps.seals = new Seals(`${secret}, changed`);
+      expect((await listHosts(machine.deps)).map(({ status }) => status).sort()).toEqual([
+        'approved',
+        'approved',
+        'pending',
+      ]);
+      machine.deps.seals = new Seals(secret);
+      expect((await listHosts(machine.deps)).every(({ unsealed }) => unsealed)).toBe(true);
+    },
+  );
 });
 
 describe('approval', () => {

@@ -43,7 +43,7 @@ test('time in which this process did not look counts for little', () => {
   expect(beats.isGone('B')).toBe(false);
 });
 
-test('another holder with the same counter is a beat', () => {
+test('another leader with the same counter is a beat', () => {
   const beats = open();
   look(beats, [host(5)], 13);
   look(beats, [host(5, { lease: { leader: 'p2', beat: 5 } })], 1);
@@ -51,8 +51,8 @@ test('another holder with the same counter is a beat', () => {
 });
 
 test(
-  'a host nobody has observed yet is not gone; retired ones are at once; passive ones send ' +
-    'nothing anyhow',
+  'a host never observed is not gone; retired hosts are gone at once; passive hosts ' +
+    'send nothing',
   () => {
     const beats = open();
     expect(beats.isGone('unheard')).toBe(false);

@@ -53,7 +53,7 @@ const versions: [string, Mongoose][] = [
   ['8', createRequire(import.meta.url)('mongoose8') as Mongoose],
 ];
 describe.each(versions)('on Mongoose %s', (_, mongoose) => {
-  test('reads and validates what was stored, and is made once', async () => {
+  test('reads and validates stored rows, and is made once', async () => {
     const connection = await mongoose.createConnection(database.uri).asPromise();
     try {
       const Model = createHostModel(connection, 'p_');

@@ -113,7 +113,7 @@ describe('init', () => {
     });
   });
 
-  test('keeps what is stored where nothing is said', async () => {
+  test('keeps stored values that are not given', async () => {
     const first = await initHost(one.deps, { hostname: 'kept', syncDirs: ['uploads'] });
     one.deps.config.init = {
       root: undefined,
@@ -219,7 +219,7 @@ describe('init', () => {
     expect(await keysOf(sshds[0])).not.toContain(second.host.publicKey);
   });
 
-  test('completes what a crash left: a state folder without its row', async () => {
+  test('completes an init that a crash cut off: a state folder without its row', async () => {
     const first = await initHost(one.deps, { syncDirs: ['uploads'] });
     await rows().deleteOne({ _id: first.host.id });
     const again = await initHost(one.deps, {});
@@ -245,7 +245,7 @@ describe('init', () => {
     expect(readState(sshds[1].stateDir)).toMatchObject({ id: host.id, hostname: 'two' });
   });
 
-  test('of a host that was retired registers it anew, and takes the old keys out', async () => {
+  test('of a retired host registers it anew, and removes the old keys', async () => {
     const first = await initHost(one.deps, { syncDirs: ['uploads'] });
     const state = readState(sshds[0].stateDir);
     await unregisterHost(two.deps, first.host);
@@ -340,7 +340,7 @@ describe('init', () => {
     expect(readState(one.deps.config.stateDir)).toBeUndefined();
   });
 
-  test('says what is left to do where it could not all be done', async () => {
+  test('names the remaining work if it could not do everything', async () => {
     expect(failed(await initHost(one.deps, {}))).toEqual([
       expect.objectContaining({
         name: 'sync dirs',
@@ -375,7 +375,7 @@ describe('init', () => {
     }
   });
 
-  test("takes this machine's own name and address by default", async () => {
+  test("uses this machine's own name and address by default", async () => {
     one.deps.config.init = { ...one.deps.config.init, hostname: undefined, url: undefined };
     const { host } = await initHost(one.deps, { syncDirs: ['uploads'] });
     expect(host.hostname).toBe(hostname());

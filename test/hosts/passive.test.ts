@@ -42,7 +42,7 @@ const asked = (given: Partial<PassiveHostRegistration> = {}): PassiveHostRegistr
 });
 
 describe('addPassiveHost', () => {
-  test('pins the key that was compared and no other, and marks what is sent there', async () => {
+  test('pins the compared key and no other, and marks the sync dirs that are sent there', async () => {
     await declare(machine, 'uploads');
     const host = await addPassiveHost(machine.deps, asked());
     expect(host).toMatchObject({
@@ -69,7 +69,7 @@ describe('addPassiveHost', () => {
     );
   });
 
-  test('shows the fingerprints where none is the one that was given', async () => {
+  test('shows the fingerprints if none is the given one', async () => {
     const other = formatFingerprint(sshd.publicKey);
     const shown = sshd.hostPublicKeys.map((line) => formatFingerprint(line)).sort();
     const adding = addPassiveHost(machine.deps, asked({ fingerprint: other }));
@@ -106,7 +106,7 @@ describe('addPassiveHost', () => {
     expect(machine.marked).toEqual([]);
   });
 
-  test('says that nobody answers', async () => {
+  test('reports that no server answers', async () => {
     await sshd.stop();
     try {
       await expect(addPassiveHost(machine.deps, asked())).rejects.toThrow(

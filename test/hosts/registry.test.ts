@@ -34,7 +34,7 @@ beforeEach(async () => {
 const ids = (hosts: readonly Host[]): string[] => hosts.map(({ id }) => id).sort();
 
 describe('Registry', () => {
-  test('knows this host, the others, and who is owed', () => {
+  test('knows this host, the others, and the hosts that want a path', () => {
     expect(registry.me().id).toBe('a');
     expect(ids(registry.all())).toEqual(['a', 'b', 'c', 'd']);
     expect(ids(registry.others())).toEqual(['b', 'c']);
@@ -55,7 +55,7 @@ describe('Registry', () => {
     );
   });
 
-  test('tells who changed, and not what changes all the time', async () => {
+  test('names the hosts that changed, without changes that happen all the time', async () => {
     const changes: [string[], string[]][] = [];
     const stop = registry.onChange((before, after) => changes.push([ids(before), ids(after)]));
     await rows.updateMany(
@@ -87,7 +87,7 @@ describe('Registry', () => {
     expect(changes.length).toBe(2);
   });
 
-  test('tells that files landed here, however many raised it', async () => {
+  test('reports received files once, whoever raised the count', async () => {
     const landed: number[] = [];
     registry.onReceived((count) => landed.push(count));
     const other = new Registry(() => rows, 'b');
@@ -98,36 +98,39 @@ describe('Registry', () => {
     expect(landed).toEqual([30]);
   });
 
-  test('stores lanes, sweeps, halts and reloads of this host, and shows them at once', async () => {
-    const due = new Date(1_700_000_000_000);
-    const failure = {
-      code: 'HOST_UNREACHABLE',
-      message: 'm',
-      retryable: true,
-      scope: 'host' as const,
-    };
-    const lane: Parameters<Registry['recordDeliveryState']>[1] = { deliveredAt: due, failure };
-    await registry.recordDeliveryState('b', lane);
-    await registry.storeRescan('uploads/v1.2' as Path, due);
-    await registry.storeRescan('uploads/other' as Path, due);
-    await registry.storeRescan('uploads/other' as Path, undefined);
-    await registry.recordHalt('uploads/v1.2', failure);
-    await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
-    const expected = {
-      deliveries: { b: lane },
-      rescans: { 'uploads/v1.2': due },
-      halted: { 'uploads/v1.2': failure },
-    };
-    expect(registry.me()).toMatchObject(expected);
-    expect(registry.me().rescans).toEqual(expected.rescans);
-    expect(registry.me().reload?.output).toHaveLength(4096);
-    expect(registry.me().reload?.output.endsWith('end')).toBe(true);
-    await registry.recordHalt('uploads/v1.2', undefined);
-    const fresh = new Registry(() => rows, 'a');
-    await fresh.refresh();
-    expect(fresh.me()).toEqual(registry.me());
-    expect(fresh.me().halted).toEqual({});
-  });
+  test(
+    'stores delivery states, rescans, halts and reloads of this host, and shows them at ' + 'once',
+    async () => {
+      const due = new Date(1_700_000_000_000);
+      const failure = {
+        code: 'HOST_UNREACHABLE',
+        message: 'm',
+        retryable: true,
+        scope: 'host' as const,
+      };
+      const lane: Parameters<Registry['recordDeliveryState']>[1] = { deliveredAt: due, failure };
+      await registry.recordDeliveryState('b', lane);
+      await registry.storeRescan('uploads/v1.2' as Path, due);
+      await registry.storeRescan('uploads/other' as Path, due);
+      await registry.storeRescan('uploads/other' as Path, undefined);
+      await registry.recordHalt('uploads/v1.2', failure);
+      await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
+      const expected = {
+        deliveries: { b: lane },
+        rescans: { 'uploads/v1.2': due },
+        halted: { 'uploads/v1.2': failure },
+      };
+      expect(registry.me()).toMatchObject(expected);
+      expect(registry.me().rescans).toEqual(expected.rescans);
+      expect(registry.me().reload?.output).toHaveLength(4096);
+      expect(registry.me().reload?.output.endsWith('end')).toBe(true);
+      await registry.recordHalt('uploads/v1.2', undefined);
+      const fresh = new Registry(() => rows, 'a');
+      await fresh.refresh();
+      expect(fresh.me()).toEqual(registry.me());
+      expect(fresh.me().halted).toEqual({});
+    },
+  );
 
   test('becomes ready once', async () => {
     await registry.markReady();
@@ -139,7 +142,7 @@ describe('Registry', () => {
     expect(registry.me().readyAt).toEqual(new Date(1));
   });
 
-  test('a refresh under way does not take back what was written meanwhile', async () => {
+  test('a refresh under way does not undo a write', async () => {
     for (let n = 1; n <= 20; n++) {
       const reading = registry.refresh();
       await registry.storeRescan('d' as Path, new Date(n));
@@ -148,7 +151,7 @@ describe('Registry', () => {
     }
   });
 
-  test('one refresh that began after they asked serves all who wait', async () => {
+  test('one refresh that begins after their requests serves all callers', async () => {
     const first = registry.refresh();
     const others = [registry.refresh(), registry.refresh()];
     expect(others[0]).toBe(others[1]);
@@ -159,7 +162,7 @@ describe('Registry', () => {
     expect(registry.get('renamed').id).toBe('b');
   });
 
-  test('an undefined field of a lane is no field', async () => {
+  test('an undefined field of a delivery state is not stored', async () => {
     await registry.recordDeliveryState('b', {
       deliveredAt: new Date(3),
       failure: undefined,

@@ -22,7 +22,7 @@ test.each<[string, object]>([
   ['a status that is none', { status: 'root' }],
   ['a status twice', { status: ['approved'] }],
   ['passive as text', { passive: 'yes' }],
-])('%s makes a host pending that disturbs nobody, with or without a secret', (_, change) => {
+])('%s makes a host pending and disturbs no other, with or without a secret', (_, change) => {
   const row = { ...makeRow('web1', { status: 'approved' }), ...change } as Parameters<
     typeof repairRow
   >[0];
@@ -37,7 +37,7 @@ test.each<[string, object]>([
   }
 });
 
-test('what hosts write while they work is no judgement on who they are', () => {
+test('the running writes of hosts do not approve them', () => {
   const row = {
     ...makeRow('web1', { status: 'approved' }),
     deliveries: null,

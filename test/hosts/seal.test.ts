@@ -25,7 +25,7 @@ const statusOf = (row: HostRow, by = seals): [Host['status'], boolean] => {
 };
 
 describe('Seals', () => {
-  test('believes what was sealed with the same secret, in every status', () => {
+  test('accepts rows sealed with the same secret, in every status', () => {
     for (const status of ['approved', 'paused', 'pending', 'retired'] as const)
       expect(statusOf(sealed(seals, { status }))).toEqual([status, false]);
   });
@@ -64,7 +64,7 @@ describe('Seals', () => {
     expect(statusOf({ ...sealed(seals), seal: seal as string })).toEqual(['pending', true]);
   });
 
-  test('what the hosts themselves write all the time is not part of it', () => {
+  test('fields that hosts write all the time are not part of it', () => {
     const row = sealed(seals);
     expect(
       statusOf({
@@ -85,7 +85,7 @@ describe('Seals', () => {
     expect(statusOf(sealed(both), new Seals('n'.repeat(32)))).toEqual(['approved', false]);
   });
 
-  test('without a secret every row is believed, and what is sealed is not written', () => {
+  test('without a secret every row is accepted, and no seal is written', () => {
     const none = new Seals();
     expect(statusOf(sealed(none), none)).toEqual(['approved', false]);
     expect(sealed(none).seal).toBeUndefined();

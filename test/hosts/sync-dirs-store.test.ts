@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 describe('SyncDirsStore', () => {
-  test('keeps what was declared, with paths as they are', async () => {
+  test('keeps the declared rules, with paths as they are', async () => {
     const dirs = [dir('a.b/$c', { exclude: ['*.tmp'] }), dir('uploads', { onDelete: 'propagate' })];
     await store.declare(dirs);
     await store.declare([dir('z')]);
@@ -62,44 +62,38 @@ describe('SyncDirsStore', () => {
       seals,
     );
 
-  test(
-    'with a secret, rules that somebody else wrote count as the defaults, but for what they ' +
-      'exclude',
-    async () => {
-      const sealed = open(new Seals(secret));
-      await sealed.declare([dir('uploads', { exclude: ['*.tmp'], conflict: 'keep' })]);
-      await sealed.declareModel('Photo', ['uploads' as Path]);
-      expect(await sealed.all()).toEqual([
-        dir('uploads', { exclude: ['*.tmp'], conflict: 'keep' }),
+  test('with a secret, forged rules count as the defaults, except for their exclusions', async () => {
+    const sealed = open(new Seals(secret));
+    await sealed.declare([dir('uploads', { exclude: ['*.tmp'], conflict: 'keep' })]);
+    await sealed.declareModel('Photo', ['uploads' as Path]);
+    expect(await sealed.all()).toEqual([dir('uploads', { exclude: ['*.tmp'], conflict: 'keep' })]);
+    for (const change of [
+      { onDelete: 'propagate' },
+      { conflict: 'overwrite' },
+      { models: [] },
+      { exclude: ['*'] },
+      { exclude: '*' },
+      { models: { $gt: '' } },
+      { seal: 1 },
+      { conflict: 7 },
+    ]) {
+      const before = await rows().findOne({ _id: 'uploads' as Path });
+      await rows().updateOne({ _id: 'uploads' as Path }, { $set: change as never });
+      const exclude =
+        'exclude' in change ? (Array.isArray(change.exclude) ? change.exclude : []) : ['*.tmp'];
+      expect(await sealed.all(), JSON.stringify(change)).toEqual([
+        { ...dir('uploads', { exclude }), unsealed: true },
       ]);
-      for (const change of [
-        { onDelete: 'propagate' },
-        { conflict: 'overwrite' },
-        { models: [] },
-        { exclude: ['*'] },
-        { exclude: '*' },
-        { models: { $gt: '' } },
-        { seal: 1 },
-        { conflict: 7 },
-      ]) {
-        const before = await rows().findOne({ _id: 'uploads' as Path });
-        await rows().updateOne({ _id: 'uploads' as Path }, { $set: change as never });
-        const exclude =
-          'exclude' in change ? (Array.isArray(change.exclude) ? change.exclude : []) : ['*.tmp'];
-        expect(await sealed.all(), JSON.stringify(change)).toEqual([
-          { ...dir('uploads', { exclude }), unsealed: true },
-        ]);
-        // Which models name files there is not known either, so nothing is removed.
-        expect(await sealed.listNaming(new Set(['uploads' as Path]))).toEqual(
-          new Map([['uploads', 'unknown']]),
-        );
-        await rows().replaceOne({ _id: 'uploads' as Path }, before as never);
-      }
+      // Which models name files there is not known either, so nothing is removed.
       expect(await sealed.listNaming(new Set(['uploads' as Path]))).toEqual(
-        new Map([['uploads', ['Photo']]]),
+        new Map([['uploads', 'unknown']]),
       );
-    },
-  );
+      await rows().replaceOne({ _id: 'uploads' as Path }, before as never);
+    }
+    expect(await sealed.listNaming(new Set(['uploads' as Path]))).toEqual(
+      new Map([['uploads', ['Photo']]]),
+    );
+  });
 
   test('a seal of one sync dir is none for another', async () => {
     const sealed = open(new Seals(secret));

@@ -62,7 +62,7 @@ describe('unregisterHost', () => {
     expect(readState(sshds[0].stateDir)?.id).toBe(hosts[0].id);
   });
 
-  test('the host itself, once it notices, lets nobody in', async () => {
+  test('the host itself, once it notices, admits no host', async () => {
     await unregisterHost(machines[0].deps, hosts[1]);
     expect(await mayLogIn(0, 1)).toBe(true);
     await notice(1);
@@ -70,7 +70,7 @@ describe('unregisterHost', () => {
     expect(await readFile(sshds[1].authorizedKeysFile, 'utf8')).toBe('# mine\n');
   });
 
-  test('of this host leaves this machine as one that was never initialised', async () => {
+  test('of this host leaves this machine as if it was never initialised', async () => {
     await unregisterHost(machines[0].deps, hosts[0]);
     expect(readState(sshds[0].stateDir)).toBeUndefined();
     expect(await readFile(sshds[0].authorizedKeysFile, 'utf8')).toBe('# mine\n');

@@ -32,7 +32,7 @@ function listCalls(instance: SyncMedia): Map<string, () => unknown> {
   return calls;
 }
 
-test('every call of an instance is recorded unless it is listed as one that only reads', async () => {
+test('every call of an instance is recorded unless it is listed as read-only', async () => {
   const dir = await makeTestDir();
   const rows = getNativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
   const audit = new Audit(

@@ -22,7 +22,7 @@ test('a host without a lease has no leader', async () => {
   expect(await findLeader({ lastSeenAt: hoursAgo(0) }, now)).toBeUndefined();
 });
 
-test('a leader of another machine that was not seen for hours is not named', async () => {
+test('a leader of another machine that gave no sign for hours is not named', async () => {
   expect(
     await findLeader({ lease: lead(elsewhere), lastSeenAt: hoursAgo(3) }, now),
   ).toBeUndefined();

@@ -64,7 +64,7 @@ describe('the log of events', () => {
     expect(lines).toHaveLength(2);
   });
 
-  test('tells what is counted when the instance closes, and leaves no timer', () => {
+  test('logs the counted messages when the instance closes, and leaves no timer', () => {
     for (const path of ['a.jpg', 'b.jpg']) block(path, 'h1');
     stopLogging();
     expect(lines.slice(1)).toEqual([expect.stringContaining('"b.jpg"')]);

@@ -104,7 +104,7 @@ test('startSyncMedia gives the default instance its log', async () => {
   }
 });
 
-test('startSyncMedia takes no notice of what a promise passes on', () => {
+test('startSyncMedia ignores arguments that a promise passes on', () => {
   expect(resolveStartOptions(mongoose).log).toBeUndefined();
   expect(resolveStartOptions(null).log).toBeUndefined();
 });

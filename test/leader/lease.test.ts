@@ -71,7 +71,7 @@ const holders = (): Lease[] => leases.filter((lease) => lease.isHeld());
 const stored = async () => (await rows.findOne({ _id: 'a' }))?.lease;
 
 describe('Lease', () => {
-  test('is taken at once where nobody holds it, beats, and is given back', async () => {
+  test('is acquired at once if it is free, beats, and is given back', async () => {
     const changes: boolean[] = [];
     const lease = make({ software: { syncmedia: '1', node: '2' } });
     lease.onChange((held) => changes.push(held));
@@ -108,7 +108,7 @@ describe('Lease', () => {
   });
 
   test(
-    'is lost by its own deadline before a rival takes it from one whom the database does not hear',
+    'is lost by its own deadline before a rival acquires it from a process without a ' + 'database',
     { timeout: 30_000 },
     async (context) => {
       const wire =
@@ -176,7 +176,7 @@ describe('Lease', () => {
     },
   );
 
-  test('goes over from a holder of an earlier boot that does not beat', async () => {
+  test('goes over from a leader of an earlier boot that does not beat', async () => {
     await rows.updateOne(
       { _id: 'a' },
       { $set: { lease: { leader: 'earlier-boot:1:x', beat: 41 } } },
@@ -186,7 +186,7 @@ describe('Lease', () => {
     expect(said).toEqual([]);
   });
 
-  test('is not taken by a host that is retired or unknown; that is said once', async () => {
+  test('is not acquired by a retired or unknown host, which is said once', async () => {
     await rows.updateOne({ _id: 'a' }, { $set: { status: 'retired' } });
     const retired = start();
     const unknown = start({ host: 'nobody' });
@@ -202,8 +202,8 @@ describe('Lease', () => {
   });
 
   test(
-    'whose time is over before the timer tells so, and that is confirmed then, is told as ' +
-      'lost and gained again',
+    'that ran out before the timer fired, and is confirmed then, is reported as lost ' +
+      'and gained again',
     async () => {
       const changes: boolean[] = [],
         clock = performance.now.bind(performance);
@@ -226,12 +226,19 @@ describe('Lease', () => {
     },
   );
 
-  test('a take that was answered too late is carried on, not left to nobody', async () => {
-    const lease = make();
-    await rows.updateOne({ _id: 'a' }, { $set: { lease: { leader: lease.candidateId, beat: 0 } } });
-    lease.start();
-    await until(() => lease.isHeld());
-  });
+  test(
+    'an acquisition whose answer came too late counts, and the lease is not left ' +
+      'without a leader',
+    async () => {
+      const lease = make();
+      await rows.updateOne(
+        { _id: 'a' },
+        { $set: { lease: { leader: lease.candidateId, beat: 0 } } },
+      );
+      lease.start();
+      await until(() => lease.isHeld());
+    },
+  );
 
   test('of a machine and its copy stops both, every process of them, until they are started again', async () => {
     const cloned: string[] = [];
@@ -329,7 +336,7 @@ describe('a process with the lease', () => {
   });
 
   test.skipIf(process.platform !== 'linux')(
-    'that is killed is followed at once by one that has waited for it, and is told',
+    'that is killed has a waiting successor at once, which hears of it',
     async () => {
       const holder = await startHolder();
       let looks = 0;
@@ -402,7 +409,7 @@ describe('a process with the lease', () => {
     },
   );
 
-  test('of an older version of this package is not held for dead', async () => {
+  test('of an older version of this package is not taken for dead', async () => {
     const [bootId = ''] = describeThisProcess().split(':');
     await rows.updateOne(
       { _id: 'a' },
@@ -489,24 +496,27 @@ describe('beats', () => {
     return start({ rows: () => slow, ...never });
   }
 
-  test('one that is carried out after a later one changes nothing, and costs its sender nothing', async () => {
-    const lease = startSlow();
-    await until(() => lease.isHeld());
-    lease.announceSocket('old');
-    await until(async () => (await stored())?.socket === 'old');
-    held = true;
-    await until(() => late.length === 1);
-    lease.announceSocket(undefined);
-    expect(await lease.confirm()).toBe(true);
-    const after = await stored();
-    expect(after?.socket).toBeUndefined();
-    late[0]?.();
-    await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
-    expect((await stored())?.socket).toBeUndefined();
-    expect(lease.isHeld()).toBe(true);
-  });
+  test(
+    'a beat that is carried out after a later one changes nothing, and its process goes ' + 'on',
+    async () => {
+      const lease = startSlow();
+      await until(() => lease.isHeld());
+      lease.announceSocket('old');
+      await until(async () => (await stored())?.socket === 'old');
+      held = true;
+      await until(() => late.length === 1);
+      lease.announceSocket(undefined);
+      expect(await lease.confirm()).toBe(true);
+      const after = await stored();
+      expect(after?.socket).toBeUndefined();
+      late[0]?.();
+      await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
+      expect((await stored())?.socket).toBeUndefined();
+      expect(lease.isHeld()).toBe(true);
+    },
+  );
 
-  test('a confirmation that a later beat has overtaken is asked for again', async () => {
+  test('a confirmation that a later beat has overtaken is repeated', async () => {
     const lease = startSlow();
     await until(() => lease.isHeld());
     held = true;
@@ -523,7 +533,7 @@ describe('beats', () => {
     expect(lease.isHeld()).toBe(true);
   });
 
-  test('none is confirmed once another has the lease', async () => {
+  test('no beat is confirmed once another has the lease', async () => {
     const lease = start({ beatMs: 600_000 });
     await until(() => lease.isHeld());
     expect(await lease.confirm()).toBe(true);

@@ -35,7 +35,7 @@ function makeSearch(): {
   };
 }
 
-test('one search answers everyone who asked while another one was under way', async () => {
+test('one search answers all requests that came while another one was under way', async () => {
   const { search, searched, end } = makeSearch();
   const first = search.findNamedPaths([a]);
   const others = [
@@ -51,7 +51,7 @@ test('one search answers everyone who asked while another one was under way', as
   for (const { named } of await Promise.all(others)) expect([...named]).toEqual([b]);
 });
 
-test('a search that fails answers those who asked, and the next one is tried', async () => {
+test('a search that fails answers its requests, and the next one is tried', async () => {
   const { search, searched, end, fail } = makeSearch();
   const first = search.findNamedPaths([a]);
   fail(0, new Error('the database is away'));
@@ -62,7 +62,7 @@ test('a search that fails answers those who asked, and the next one is tried', a
   expect((await second).named.size).toBe(0);
 });
 
-test('who asks when it has ended is told so, as is who was waiting', async () => {
+test('requests that wait or come after its end are refused', async () => {
   const { search, searched, fail, ending } = makeSearch();
   const asked = [search.findNamedPaths([a]), search.findNamedPaths([b])];
   ending.abort();

@@ -61,7 +61,7 @@ const capture = (id: string): Capture => ({
   rescan: [],
 });
 
-test('a holder that ends late does not take the socket of the next one with it', async () => {
+test('a leader that ends late does not remove the socket of the next one', async () => {
   const late = await listen(() => true);
   await listen();
   const client = makeClient();
@@ -71,7 +71,7 @@ test('a holder that ends late does not take the socket of the next one with it',
   expect(heard).toEqual([{ run: true }]);
 });
 
-test('a hint arrives as it was told, and makes nothing due', async () => {
+test('a hint arrives as it was sent, and makes nothing due', async () => {
   await listen();
   const client = makeClient();
   client.sendHint({ captures: [capture('1')] });
@@ -87,8 +87,7 @@ test('a hint arrives as it was told, and makes nothing due', async () => {
 });
 
 test(
-  'where nobody listens, captures are made due, and the next one that listens is told to ' +
-    'look for them and for runs',
+  'without a listener captures are made due, and the next listener hears of them and ' + 'of runs',
   async () => {
     const client = makeClient();
     client.sendHint({ captures: [capture('1')] });
@@ -103,7 +102,7 @@ test(
 );
 
 test.each(['the socket of a process that is gone', 'no socket', 'a file that is no socket'])(
-  '%s takes no hint',
+  '%s accepts no hint',
   async (what) => {
     if (what.startsWith('the')) await (await listen()).close();
     if (what.startsWith('a file')) await writeFile(getWakeSocketPath(state.path), '');
@@ -114,7 +113,7 @@ test.each(['the socket of a process that is gone', 'no socket', 'a file that is 
   },
 );
 
-test('a holder that is about to end takes no hint, and the next one is told', async () => {
+test('a leader that is about to end accepts no hint, and the next one gets it', async () => {
   let isEnding = true;
   await listen((hint) => {
     heard.push(hint);
@@ -128,7 +127,7 @@ test('a holder that is about to end takes no hint, and the next one is told', as
   await until(() => heard.some(({ checkOutbox: look }) => look));
 });
 
-test('a hint that was written to a process that stands still counts for nothing', async () => {
+test('a hint that was written to a stopped process counts for nothing', async () => {
   const program = `
     const server = require('node:net').createServer(() => {});
     server.listen(process.argv[1], () => { console.log('listens'); });
@@ -157,7 +156,7 @@ test('a hint that was written to a process that stands still counts for nothing'
   }
 }, 30_000);
 
-test('who watches is told when the holder ends, and finds the next one', async () => {
+test('a watching client hears of the end of the leader, and finds the next one', async () => {
   const first = await listen();
   const client = makeClient();
   client.keepConnected(true);
@@ -171,7 +170,7 @@ test('who watches is told when the holder ends, and finds the next one', async (
   client.keepConnected(false);
 });
 
-test('what is told after the client was closed is due at once', async () => {
+test('a hint sent after the client was closed is due at once', async () => {
   await listen();
   const client = makeClient();
   await client.close();
@@ -181,7 +180,7 @@ test('what is told after the client was closed is due at once', async () => {
   expect(heard).toEqual([]);
 });
 
-test('closing waits until what was not taken is due', async () => {
+test('closing waits until captures that were not accepted are due', async () => {
   const client = makeClient({
     makeDue: async (ids) => {
       await new Promise((resolve) => {
@@ -195,7 +194,7 @@ test('closing waits until what was not taken is due', async () => {
   expect(due).toEqual(['1']);
 });
 
-test('more than can be sent, and more than anybody takes, is made due', async () => {
+test('captures beyond the limits of the client and of the leader are made due', async () => {
   const taken: string[] = [];
   await listen(({ captures = [] }) => {
     taken.push(...captures.map(({ id }) => id));
@@ -213,7 +212,7 @@ test('more than can be sent, and more than anybody takes, is made due', async ()
   expect(new Set([...taken, ...due]).size).toBe(30_001);
 }, 40_000);
 
-test('what is no hint takes no number and disturbs nobody', async () => {
+test('lines that are no hints get no number and disturb no other client', async () => {
   await listen();
   const socket = connect(getWakeSocketPath(state.path));
   socket.write('no json\n{"number":"x"}\n');

@@ -26,8 +26,8 @@ async function insert(name: string, fields: Partial<Entry> = {}): Promise<Entry>
 }
 const read = async (name: string): Promise<Entry | undefined> => site.ledger.read(photo(name));
 
-describe('settling', () => {
-  test('a delivery ends what was owed; several lanes at once go out together', async () => {
+describe('acknowledging', () => {
+  test('ends the pending delivery; several delivery queues at once share one write', async () => {
     const { path, version } = await insert('a.jpg');
     const told: unknown[] = [];
     site.events.on('acknowledged', (event) => {
@@ -45,7 +45,7 @@ describe('settling', () => {
     expect(told).toEqual([{ path, version, hosts: ['B', 'C'] }]);
   });
 
-  test('where the entry moved on, the host is owed again and no longer held', async () => {
+  test('if the entry moved on, the host is pending again and no holder', async () => {
     const before = await insert('a.jpg');
     await site.ledger.replace(before.version, {
       ...before,
@@ -62,8 +62,8 @@ describe('settling', () => {
   });
 
   test(
-    'the sender itself may be owed then: it is to look at its own disk, and a holder may ' +
-      'send meanwhile',
+    'if the entry moved on, the origin itself may be pending: it checks its own disk, ' +
+      'and a holder may send meanwhile',
     async () => {
       const before = await insert('a.jpg');
       await site.ledger.replace(before.version, {
@@ -89,7 +89,7 @@ describe('settling', () => {
     },
   );
 
-  test('of many at once only those whose fence failed are owed again', async () => {
+  test('of many at once only those whose fence failed are pending again', async () => {
     const entries = await Promise.all(Array.from({ length: 60 }, (_, i) => insert(`${i}.jpg`)));
     const moved = entries[7] as Entry;
     await site.ledger.replace(moved.version, { ...moved, version: 'v2' });
@@ -104,7 +104,7 @@ describe('settling', () => {
 });
 
 describe('a blocked path', () => {
-  test('is owed to nobody until its time comes, and is delivered like any other then', async () => {
+  test('is pending nowhere until its time comes, and then is delivered like any other', async () => {
     const entry = await insert('a.jpg');
     const since = new Date(0);
     await site.ledger.blockDelivery(entry, 'B', full, since, new Date(1_000));
@@ -129,40 +129,48 @@ describe('a blocked path', () => {
   });
 });
 
-describe('what a lane finds owed', () => {
-  test('half the newest, half the oldest, only of its sender and only what the sender has', async () => {
-    for (let i = 0; i < 10; i++) await insert(`${i}.jpg`, { capturedAt: new Date(1_000 * i) });
-    await insert('gone.jpg', { heldBy: ['C'], capturedAt: new Date(99_000) });
-    await insert('other.jpg', { origin: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
-    const names = (await site.ledger.findPending('B', 'A', 4)).map(({ path }) =>
-      path.split('/').pop(),
-    );
-    expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
-    expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
-    expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
-    expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
-  });
-});
-
-test('what a sender with another clock had captured is due at once, to it and to whoever adopts it', async () => {
-  const path = photo('a.jpg'),
-    now = new Date(Date.now() + 3_600_000);
-  const facts = { size: 1, mtime: 1, nanos: 0 };
-  await site.ledger.insert(
-    makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
+describe('the pending entries of a delivery queue', () => {
+  test(
+    'are half the newest and half the oldest, only those of its origin, and only files ' +
+      'that the origin has',
+    async () => {
+      for (let i = 0; i < 10; i++) await insert(`${i}.jpg`, { capturedAt: new Date(1_000 * i) });
+      await insert('gone.jpg', { heldBy: ['C'], capturedAt: new Date(99_000) });
+      await insert('other.jpg', { origin: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
+      const names = (await site.ledger.findPending('B', 'A', 4)).map(({ path }) =>
+        path.split('/').pop(),
+      );
+      expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
+      expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
+      expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
+      expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
+    },
   );
-  expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
 });
 
-test('sync dirs that cannot be sent to are left out of what is owed', async () => {
+test(
+  'an entry of an origin with another clock is due at once, to the origin and to any ' +
+    'host that takes over',
+  async () => {
+    const path = photo('a.jpg'),
+      now = new Date(Date.now() + 3_600_000);
+    const facts = { size: 1, mtime: 1, nanos: 0 };
+    await site.ledger.insert(
+      makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
+    );
+    expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
+  },
+);
+
+test('sync dirs that cannot be sent to are left out of the pending entries', async () => {
   await insert('a.jpg');
   await insert('inner/b.jpg');
   const found = await site.ledger.findPending('B', 'A', 10, [photo('inner')]);
   expect(found.map(({ path }) => path)).toEqual([photo('a.jpg')]);
 });
 
-describe('adoption', () => {
-  test('takes over what a sender that is gone still owed, also where it is blocked', async () => {
+describe('taking over', () => {
+  test('finds the pending entries of a gone origin, and the blocked ones', async () => {
     const entry = await insert('a.jpg', { heldBy: ['B'], pending: ['C'] });
     await site.ledger.blockDelivery(entry, 'C', full, new Date(), new Date());
     await insert('done.jpg', { heldBy: ['B', 'C'], pending: [] });
@@ -171,7 +179,7 @@ describe('adoption', () => {
     ]);
   });
 
-  test('a tombstone is sent by whoever adopted it, without holding it', async () => {
+  test('lets a host send a tombstone without holding it', async () => {
     const { info: _, ...entry } = fileEntry({
       path: photo('a.jpg'),
       kind: 'tombstone',
@@ -184,7 +192,7 @@ describe('adoption', () => {
     expect(await site.ledger.findPending('C', 'B', 10)).toHaveLength(1);
   });
 
-  test('a holder takes over what the sender holds no longer, once', async () => {
+  test('succeeds once, by a holder, if the origin no longer holds the file', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A', 'B'] });
     await site.ledger.removeHolder(entry, 'A');
     const [found] = await site.ledger.findOrphaned('B', [], 10);
@@ -199,7 +207,7 @@ describe('adoption', () => {
     expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
   });
 
-  test('nobody who lacks the bytes adopts', async () => {
+  test('fails on a host that lacks the bytes', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A'] });
     await site.ledger.removeHolder(entry, 'A');
     expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
@@ -207,7 +215,7 @@ describe('adoption', () => {
   });
 });
 
-test('a retired host is owed nothing and holds nothing', async () => {
+test('a retired host has nothing pending and holds nothing', async () => {
   await insert('a.jpg', { heldBy: ['A', 'B'] });
   await site.ledger.forgetHost('B');
   await site.ledger.forgetHost('C');

@@ -26,7 +26,7 @@ async function entryOf(path: Path): Promise<Entry> {
 }
 
 describe('a path that a document names', () => {
-  test('becomes a version: held here, owed to the others, content known', async () => {
+  test('becomes a version: held here, pending at the others, content known', async () => {
     await a.write(cat, 'meow');
     const [entry] = await a.fold.reconcilePaths([cat], {
       ...named,
@@ -47,7 +47,7 @@ describe('a path that a document names', () => {
     expect(await entryOf(cat)).toEqual(entry);
   });
 
-  test('makes no second version when it is folded again, or a caption is edited', async () => {
+  test('makes no second version when it is reconciled again, or a caption is edited', async () => {
     await a.write(cat, 'meow');
     await a.fold.reconcilePaths([cat], named);
     const before = await entryOf(cat);
@@ -55,7 +55,7 @@ describe('a path that a document names', () => {
     expect(await entryOf(cat)).toEqual(before);
   });
 
-  test('gets a new version when its bytes are new; the old facts are remembered', async () => {
+  test('gets a new version when its bytes are new, and the old file info is remembered', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.reconcilePaths([cat], named);
     const first = await entryOf(cat);
@@ -68,13 +68,16 @@ describe('a path that a document names', () => {
     ]);
   });
 
-  test('of the same size within the same second is told apart by its nanoseconds and content', async () => {
-    await a.write(cat, 'meow', 1_000.25);
-    await a.fold.reconcilePaths([cat], named);
-    await a.write(cat, 'purr', 1_000.5);
-    await a.fold.reconcilePaths([cat], named);
-    expect((await entryOf(cat)).superseded).toHaveLength(1);
-  });
+  test(
+    'of the same size within the same second is distinguished by its nanoseconds and ' + 'content',
+    async () => {
+      await a.write(cat, 'meow', 1_000.25);
+      await a.fold.reconcilePaths([cat], named);
+      await a.write(cat, 'purr', 1_000.5);
+      await a.fold.reconcilePaths([cat], named);
+      expect((await entryOf(cat)).superseded).toHaveLength(1);
+    },
+  );
 
   test.each(['uploads/photos/note.tmp', 'uploads/other/cat.jpg'])(
     'is left alone where no rule lets it through: %s',
@@ -92,8 +95,8 @@ describe('a path that a document names', () => {
 });
 
 test(
-  'an assertion that is folded again after a crash does not bring back what landed there ' +
-    'meanwhile',
+  'an assertion that is processed again after a crash does not bring back a file that ' +
+    'a delivery replaced meanwhile',
   async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.reconcilePaths([cat], named);
@@ -148,19 +151,23 @@ test(
 );
 
 describe('two hosts that write one path at once', () => {
-  test('the later fold wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
-    await a.write(cat, 'from a', 1_000);
-    await b.write(cat, 'from b!', 1_001);
-    await Promise.all([a.fold.reconcilePaths([cat], named), b.fold.reconcilePaths([cat], named)]);
-    const entry = await entryOf(cat);
-    expect(entry.superseded).toMatchObject([{ conflicting: true }]);
-    expect(entry.heldBy).toEqual([entry.origin]);
-    expect(entry.pending.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.origin));
-  });
+  test(
+    'the later one wins, and the version it never held is lost: a conflict wherever a ' +
+      'copy lies',
+    async () => {
+      await a.write(cat, 'from a', 1_000);
+      await b.write(cat, 'from b!', 1_001);
+      await Promise.all([a.fold.reconcilePaths([cat], named), b.fold.reconcilePaths([cat], named)]);
+      const entry = await entryOf(cat);
+      expect(entry.superseded).toMatchObject([{ conflicting: true }]);
+      expect(entry.heldBy).toEqual([entry.origin]);
+      expect(entry.pending.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.origin));
+    },
+  );
 });
 
 describe('when ledger and disk disagree', () => {
-  test('a holder whose file is gone leaves the holders, and others may adopt', async () => {
+  test('a host whose file is gone holds it no more, and others may take over', async () => {
     await a.write(cat, 'meow');
     await a.fold.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
@@ -207,7 +214,7 @@ describe('when ledger and disk disagree', () => {
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', origin: 'B' });
   });
 
-  test('a holder that has an older version again is owed the current one', async () => {
+  test('a holder that has an older version again is pending for the current one', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
@@ -220,7 +227,7 @@ describe('when ledger and disk disagree', () => {
     });
   });
 
-  test('a sender that has an older version again leaves the sending to a holder', async () => {
+  test('an origin that has an older version again leaves the delivery to a holder', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
@@ -232,7 +239,7 @@ describe('when ledger and disk disagree', () => {
     expect((await site.ledger.findOrphaned('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
   });
 
-  test('a holder whose file became a directory holds it no more', async () => {
+  test('a host whose file became a directory holds it no more', async () => {
     await a.write(cat, 'meow');
     await a.fold.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
@@ -241,7 +248,7 @@ describe('when ledger and disk disagree', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: [] });
   });
 
-  test('other bytes of the same size and time are news to whoever asks for certainty', async () => {
+  test('other bytes of the same size and time are a new version if the content is compared', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.fold.reconcilePaths([cat], named);
     const { version } = await entryOf(cat);
@@ -286,7 +293,7 @@ describe('when ledger and disk disagree', () => {
   });
 });
 
-describe('a file that cannot be looked at just now', () => {
+describe('a file that cannot be examined just now', () => {
   let writing = false,
     written: Promise<void> | undefined;
   beforeEach(async () => {
@@ -309,7 +316,7 @@ describe('a file that cannot be looked at just now', () => {
   });
   const others = Array.from({ length: 40 }, (_, i) => photo(`${i}.jpg`));
 
-  test('keeps no other of the same document from being folded, and is told', async () => {
+  test('keeps no other file of the same document from being reconciled, and is reported', async () => {
     for (const path of others) await a.write(path, path);
     const paths = [photo('growing.log'), ...others];
     const { entries, failed } = await a.fold.reconcileEach(paths, named);
@@ -334,7 +341,7 @@ describe('a scan', () => {
       () => undefined,
     );
 
-  test('captures what no document named, and notices what is gone', async () => {
+  test('captures files that no document named, and notices missing files', async () => {
     await a.write(cat, 'meow');
     await a.write(photo('thumbs/cat.jpg'), 'm');
     await a.write(photo('skip.tmp'), 'x');
@@ -353,7 +360,7 @@ describe('a scan', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A'] });
   });
 
-  test('hashes what was too fresh to be sure of, once', async () => {
+  test('hashes a file once that was too fresh to be sure of', async () => {
     await a.write(cat, 'meow');
     await a.fold.reconcilePaths([cat], named);
     expect((await entryOf(cat)).unverified).toBe(true);
@@ -370,8 +377,7 @@ describe('a scan', () => {
 });
 
 test(
-  'a fresh file is captured without its entry being read; one whose path has an entry is ' +
-    'judged by that',
+  'a fresh file is captured without its entry being read; an entry that exists ' + 'decides',
   async () => {
     const reads: Path[] = [];
     const { readMany } = site.ledger;

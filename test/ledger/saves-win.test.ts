@@ -84,7 +84,7 @@ describe('a file that is back under a tombstone', () => {
     await bury(cat);
   });
 
-  test('is a version again for a save, whatever its date, and owed to the others', async () => {
+  test('is a version again for a save, whatever its date, and pending at the others', async () => {
     named.add(cat);
     await a.fold.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
@@ -101,18 +101,22 @@ describe('a file that is back under a tombstone', () => {
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', pending: ['B'] });
   });
 
-  test('goes to the trash where no document names it any more, though an older save is folded again', async () => {
-    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
-    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
-    await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
-  });
+  test(
+    'goes to the trash if no document names it any more, even if an older save is ' +
+      'processed again',
+    async () => {
+      await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
+      expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
+      await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
+    },
+  );
 
-  test('needs no look into the documents where the save is certainly younger than the delete', async () => {
+  test('needs no search of documents if the save is certainly younger than the delete', async () => {
     await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
     expect(await entryOf(cat)).toMatchObject({ kind: 'file' });
   });
 
-  test('is told in the log where a scan finds it and moves it to the trash', async () => {
+  test('is logged when a scan finds it and moves it to the trash', async () => {
     const told: unknown[] = [];
     site.events.on('overruled', (event) => {
       told.push(event);
@@ -197,23 +201,27 @@ describe('an older version that the app puts back, with its date', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
   });
 
-  test('gives way where a late delivery brought it: the current version lies aside', async () => {
-    const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
-    await mkdir(dirname(join(a.root, aside)), { recursive: true });
-    await link(join(a.root, cat), join(a.root, aside));
-    await rm(join(a.root, cat));
-    await a.write(cat, 'first', 1_000);
-    await a.fold.reconcilePaths([cat], save);
-    expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
-    expect(await entryOf(cat)).toMatchObject({
-      heldBy: ['A', 'B'],
-      info: { sha256: sha256('second!') },
-    });
-  });
+  test(
+    'gives way if a late delivery brought it: the current version lies among the ' +
+      'replaced files',
+    async () => {
+      const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
+      await mkdir(dirname(join(a.root, aside)), { recursive: true });
+      await link(join(a.root, cat), join(a.root, aside));
+      await rm(join(a.root, cat));
+      await a.write(cat, 'first', 1_000);
+      await a.fold.reconcilePaths([cat], save);
+      expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
+      expect(await entryOf(cat)).toMatchObject({
+        heldBy: ['A', 'B'],
+        info: { sha256: sha256('second!') },
+      });
+    },
+  );
 
   test(
-    'gives way to what the app has saved since, where a late delivery replaced that before ' +
-      'it was captured',
+    'gives way to a file that the app has saved since, if a late delivery replaced that ' +
+      'before it was captured',
     async () => {
       const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
       await a.write(aside as Path, 'third!!', 3_000);
@@ -230,8 +238,8 @@ describe('an older version that the app puts back, with its date', () => {
   );
 
   test(
-    'is one that the app may have put back over a delivery which is not acknowledged yet: ' +
-      'that is awaited, and then it is a new version',
+    'may be one that the app put back over a delivery without acknowledgement: the save ' +
+      'awaits that, and then it is a new version',
     async () => {
       await site.ledger.markPending(cat, ['B']);
       await b.write(cat, 'first', 1_000);
@@ -257,8 +265,8 @@ describe('an older version that the app puts back, with its date', () => {
   );
 
   test(
-    'is nothing on a host that is owed the current one, and awaited by no save, where it lay ' +
-      'there before or the save is old',
+    'is nothing on a host where the current one is pending, and no save awaits that, if ' +
+      'it lay there before or the save is old',
     async () => {
       const { version } = await entryOf(cat),
         patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
@@ -284,7 +292,7 @@ describe('an older version that the app puts back, with its date', () => {
     },
   );
 
-  test('is told in the log where a scan finds it and the newer version replaces it', async () => {
+  test('is logged when a scan finds it and the newer version replaces it', async () => {
     const told: unknown[] = [];
     site.events.on('overruled', (event) => {
       told.push(event);
@@ -295,7 +303,7 @@ describe('an older version that the app puts back, with its date', () => {
     expect(told).toEqual([{ path: cat, by: 'newer version' }]);
   });
 
-  test('is no version on a host that is owed the current one: that is on its way', async () => {
+  test('is no version on a host where the current one is pending: that is on its way', async () => {
     const { version } = await entryOf(cat);
     await site.ledger.markPending(cat, ['B']);
     await b.write(cat, 'first', 1_000);
@@ -417,7 +425,7 @@ describe('other bytes of the very size and date', () => {
     },
   );
 
-  test('of a large file that nobody has hashed yet are not taken for the version that was sent', async () => {
+  test('of a large file without a known hash are not taken for the version that was sent', async () => {
     const path = photo('large.mp4');
     await saveOnBoth(path, large, 1_000);
     const { version } = await entryOf(path);

@@ -66,7 +66,7 @@ function sorted({ dueAt: _, heldBy, pending, ...entry }: Entry): unknown {
 }
 const paths = (found: readonly Entry[]): Path[] => found.map(({ path }) => path);
 
-test('a transition leaves in the database what it leaves in an entry', async () => {
+test('a transition leaves the same in the database and in an entry', async () => {
   await fc.assert(
     fc.asyncProperty(
       entries.chain((entry) => fc.tuple(fc.constant(entry), transitions(entry))),
@@ -83,7 +83,7 @@ test('a transition leaves in the database what it leaves in an entry', async () 
   );
 });
 
-test('a transition is not written where the version or the sender moved', async () => {
+test('a transition is not written if the version or the origin moved', async () => {
   const entry = fileEntry({ path: photo('fenced.jpg') });
   await ledger.insert(entry);
   expect(await ledger.writeTransition({ ...entry, version: 'v0' }, markPending(entry, ['A']))).toBe(
@@ -95,7 +95,7 @@ test('a transition is not written where the version or the sender moved', async 
   expect(await ledger.read(entry.path)).toEqual(entry);
 });
 
-test('who may send, adopt, or is to be owed: the queries find what planning says', async () => {
+test('the queries for sending, taking over and pending agree with the decisions', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(entries, { minLength: 1, maxLength: 12 }),

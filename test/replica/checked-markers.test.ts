@@ -35,7 +35,7 @@ test('a marker is read once, as long as it stays the same file', async () => {
   expect(markers.has(disk, dir.path)).toBe(true);
 });
 
-test('one that was replaced is read again', async () => {
+test('a replaced marker is read again', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
   await writeMarker(nodeDisk, dir.path, 'host-2', uploads, { force: true });
@@ -45,7 +45,7 @@ test('one that was replaced is read again', async () => {
   expect(markers.has(disk, dir.path)).toBe(false);
 });
 
-test('one that is gone is missed at once', async () => {
+test('a marker that is gone is missed at once', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
   await rm(`${dir.path}/${areas.marker}`);
@@ -54,7 +54,7 @@ test('one that is gone is missed at once', async () => {
   });
 });
 
-test('what one disk was found to have says nothing of another', async () => {
+test('the finding on one disk says nothing of another', async () => {
   const markers = new CheckedMarkers();
   await markers.check(disk, dir.path, 'host-1', uploads);
   expect(markers.has(nodeDisk, dir.path)).toBe(false);

@@ -186,7 +186,7 @@ describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
 // aside what it saw (the one gap that linking and renaming leave, as wide as a round trip); what
 // was sent is known, and its sender is told that it is owed again.
 test.each(['land', 'remove'] as const)(
-  'a %s, others, and judges, in any order of their steps: what lay there is somewhere',
+  'a %s, other writers and resolutions in any order of their steps: every file is ' + 'somewhere',
   async (kind) => {
     const others = fc.array(fc.constantFrom(kind, 'leftovers', 'judge'), {
       minLength: 1,

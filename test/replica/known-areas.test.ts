@@ -5,7 +5,7 @@ import type { Disk } from '../../src/replica/disk.js';
 import { KnownAreas } from '../../src/replica/known-areas.js';
 import { makeOld, makeReplica } from './replica.js';
 
-test('working folders that were found take one look, until something changes there', async () => {
+test('known working folders take one look, until something changes there', async () => {
   const replica = await makeReplica(),
     { disk, ...where } = replica.place;
   try {

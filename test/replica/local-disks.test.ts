@@ -28,14 +28,14 @@ test.each([
   expect(disks.isLocal('/srv/uploads')).toBe(isNear);
 });
 
-test('one that cannot be asked is not near', async () => {
+test('a disk that cannot be examined is not local', async () => {
   const disks = new LocalDisks(() => Promise.reject(new Error('ENOENT')));
   disks.isLocal('/srv/uploads');
   await answered();
   expect(disks.isLocal('/srv/uploads')).toBe(false);
 });
 
-test('it is asked once a minute, and the answer before that counts until then', async () => {
+test('a disk is examined once a minute, and the previous answer counts until then', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   let type = ext4,
     asked = 0;
@@ -56,7 +56,7 @@ test('it is asked once a minute, and the answer before that counts until then', 
 });
 
 test.skipIf(process.platform !== 'linux')(
-  "as the system tells (skipped where it is not Linux: the numbers are Linux's)",
+  "the system decides (skipped where it is not Linux: the numbers are Linux's)",
   async () => {
     const dir = await makeTestDir();
     const disks = new LocalDisks();

@@ -93,7 +93,7 @@ test.each([
 });
 
 describe('checkMarker', () => {
-  test('says whose it is, and what to do', async () => {
+  test('names its host, and the remedy', async () => {
     const check = (host: string, path = uploads): ReturnType<typeof checkMarker> =>
       checkMarker(nodeDisk, dir.path, host, path);
     expect(await check('host-1')).toMatchObject({

@@ -22,14 +22,14 @@ const ignoringCase: Disk = {
   },
 };
 
-test('tells whether a disk ignores case', async () => {
+test('detects a disk that ignores case', async () => {
   expect(await detectIgnoresCase(replica.place)).toBe(false);
   expect(await detectIgnoresCase(replica.on(ignoringCase))).toBe(true);
 });
 
 test(
-  'where it does, a name that differs only by case from one that is there is refused, also ' +
-    'of a directory',
+  'on such a disk a name that differs only by case from an existing one is refused, ' +
+    'also of a directory',
   async () => {
     const place = { ...replica.on(ignoringCase), ignoresCase: true };
     await replica.put('Cat.jpg', 'meow');

@@ -20,7 +20,7 @@ const failure = (code: string): unknown =>
   expect.objectContaining({ code, message: expect.stringMatching(/\.$/) as string });
 
 describe('stat', () => {
-  test('tells the kinds apart and follows no symlink', async () => {
+  test('distinguishes the kinds and follows no symlink', async () => {
     await writeFile(at('file'), 'abc', { mode: 0o640 });
     await utimes(at('file'), 1_600_000_000.25, 1_600_000_000.25);
     await symlink(at('file'), at('link'));
@@ -71,7 +71,7 @@ test('realPath resolves symlinks', async () => {
 });
 
 describe('makeDirectory', () => {
-  test('makes one with exactly this mode, and is fine with one that is there', async () => {
+  test('makes one with exactly this mode, and accepts an existing one', async () => {
     const umask = process.umask(0o077);
     try {
       expect(await nodeDisk.makeDirectory(at('new'), 0o755)).toBe(true);
@@ -107,7 +107,7 @@ describe('makeDirectory', () => {
 });
 
 describe('link and rename', () => {
-  test('link replaces nothing and tells absence from a missing place', async () => {
+  test('link replaces nothing and distinguishes absence from a missing directory', async () => {
     await writeFile(at('a'), 'a');
     expect(await nodeDisk.link(at('a'), at('b'))).toBe('linked');
     expect((await stat(at('b'))).ino).toBe((await stat(at('a'))).ino);
@@ -117,7 +117,7 @@ describe('link and rename', () => {
     await expect(nodeDisk.link(dir.path, at('c'))).rejects.toThrow(failure('LINK_FAILED'));
   });
 
-  test('rename replaces and tells absence from a missing place', async () => {
+  test('rename replaces and distinguishes absence from a missing directory', async () => {
     await writeFile(at('a'), 'a');
     await writeFile(at('b'), 'b');
     expect(await nodeDisk.rename(at('a'), at('b'))).toBe(true);
@@ -182,25 +182,35 @@ describe('writeNew', () => {
     expect(await readFile(at('a'), 'utf8')).toBe('first');
   });
 
-  test.runIf(isRoot)('a full disk is told as such, and no half file stays', async ({ skip }) => {
-    await mkdir(at('small'));
-    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', at('small')]).then(
-      () => true,
-      () => false,
-    );
-    if (!mounted) skip('no file system can be mounted here');
-    try {
-      await expect(
-        nodeDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600),
-      ).rejects.toThrow(failure('DISK_FULL'));
-      expect(await nodeDisk.list(at('small'))).toEqual([]);
-    } finally {
-      await run('umount', ['--', at('small')]);
-    }
-  });
+  test.runIf(isRoot)(
+    'a full disk is reported as such, and no half file stays',
+    async ({ skip }) => {
+      await mkdir(at('small'));
+      const mounted = await run('mount', [
+        '-t',
+        'tmpfs',
+        '-o',
+        'size=64k',
+        'none',
+        at('small'),
+      ]).then(
+        () => true,
+        () => false,
+      );
+      if (!mounted) skip('no file system can be mounted here');
+      try {
+        await expect(
+          nodeDisk.writeNew(at('small/a'), Buffer.alloc(1024 * 1024), 0o600),
+        ).rejects.toThrow(failure('DISK_FULL'));
+        expect(await nodeDisk.list(at('small'))).toEqual([]);
+      } finally {
+        await run('umount', ['--', at('small')]);
+      }
+    },
+  );
 });
 
-test('what this user may not do is told as such', async () => {
+test('missing permissions are reported as such', async () => {
   await mkdir(at('closed'));
   await writeFile(at('closed/a'), 'a');
   await chmod(dir.path, 0o755);

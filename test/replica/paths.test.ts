@@ -56,11 +56,11 @@ describe('safePath', () => {
     );
   });
 
-  test.each(safe)('takes %j as it is', (value) => {
+  test.each(safe)('accepts %j as it is', (value) => {
     expect(requireSafePath(value)).toBe(value);
   });
 
-  test('what it takes, appended to a root, never leaves it', () => {
+  test('an accepted path, appended to a root, never leaves it', () => {
     const segment = fc.oneof(
       fc.constantFrom('', '.', '..', '.syncmedia', 'a', '-', '\0', '\ud800'),
       fc.string({ unit: 'binary', maxLength: 6 }),
@@ -80,7 +80,7 @@ describe('safePath', () => {
     );
   });
 
-  test('takes every path of honest names, and agrees with isSafePath on any', () => {
+  test('accepts every path of honest names, and agrees with isSafePath on any', () => {
     const name = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 60 })
       .filter((text) => !/[/\0]/.test(text) && !['.', '..', '.syncmedia'].includes(text));

@@ -58,8 +58,8 @@ describe('prepareAreas', () => {
   });
 });
 
-describe('makeParents', () => {
-  test('makes what is missing, 0755, and looks at each directory of a batch once', async () => {
+describe('makeParentDirs', () => {
+  test('makes missing directories, 0755, and examines each directory of a batch once', async () => {
     const looked: string[] = [];
     const disk: Disk = {
       ...nodeDisk,
@@ -96,7 +96,7 @@ describe('makeParents', () => {
   });
 });
 
-describe('land', () => {
+describe('placeFile', () => {
   test('a new file, in directories that are missing', async () => {
     expect(
       await placeFile(replica.place, path('x/y/a.jpg'), await replica.receive('new'), neverAsked),
@@ -113,32 +113,35 @@ describe('land', () => {
     ['put-back-if-absent', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
     // What was just landed is put aside in turn, and judged.
     ['put-back', { '.syncmedia/conflicts/*/x/a.jpg': 'new', 'x/a.jpg': 'before' }],
-  ] as const)('replaces, and what was replaced is judged: %s', async (resolution, files) => {
-    await replica.put('x/a.jpg', 'before');
-    const asked: unknown[] = [];
-    const judge: ReplacedFileResolver = async (about, found, by, hash) => {
-      asked.push([about, found.size, by]);
-      return judgeBy({ before: resolution, new: 'conflict' })(about, found, by, hash);
-    };
-    const judged = await placeFile(
-      replica.place,
-      path('x/a.jpg'),
-      await replica.receive('new'),
-      judge,
-    );
-    expect(await replica.files()).toEqual(files);
-    expect(asked[0]).toEqual([path('x/a.jpg'), 6, 'replaced']);
-    expect(judged[0]).toMatchObject({
-      path: path('x/a.jpg'),
-      resolution: resolution === 'put-back-if-absent' ? 'conflict' : resolution,
-      info: { size: 6 },
-    });
-    for (const { keptAs } of judged)
-      if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
-    expect(await leftInAreas()).toEqual([]);
-  });
+  ] as const)(
+    'replaces a file, and the replaced file is resolved: %s',
+    async (resolution, files) => {
+      await replica.put('x/a.jpg', 'before');
+      const asked: unknown[] = [];
+      const judge: ReplacedFileResolver = async (about, found, by, hash) => {
+        asked.push([about, found.size, by]);
+        return judgeBy({ before: resolution, new: 'conflict' })(about, found, by, hash);
+      };
+      const judged = await placeFile(
+        replica.place,
+        path('x/a.jpg'),
+        await replica.receive('new'),
+        judge,
+      );
+      expect(await replica.files()).toEqual(files);
+      expect(asked[0]).toEqual([path('x/a.jpg'), 6, 'replaced']);
+      expect(judged[0]).toMatchObject({
+        path: path('x/a.jpg'),
+        resolution: resolution === 'put-back-if-absent' ? 'conflict' : resolution,
+        info: { size: 6 },
+      });
+      for (const { keptAs } of judged)
+        if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
+      expect(await leftInAreas()).toEqual([]);
+    },
+  );
 
-  test('a judge who would put back for ever ends with a conflict', async () => {
+  test('a resolver that would put back for ever ends with a conflict', async () => {
     await replica.put('a', 'before');
     await placeFile(
       replica.place,
@@ -151,7 +154,7 @@ describe('land', () => {
     expect(await leftInAreas()).toEqual([]);
   });
 
-  test('what is at the path by another name of the same file stays once', async () => {
+  test('another name of the same file at the path stays once', async () => {
     await replica.put('a', 'same');
     const tmp = `${areas.tmp}/${newName()}`;
     await link(at('a'), at(tmp));
@@ -182,7 +185,7 @@ describe('land', () => {
     }
   });
 
-  test('refuses what is no regular file, and leaves it as it was', async () => {
+  test('refuses to replace anything but a regular file, and leaves it as it was', async () => {
     await mkdir(at('directory'));
     await symlink('directory', at('link'));
     await run('mkfifo', ['--', at('fifo')]);
@@ -223,7 +226,7 @@ describe('land', () => {
     expect(await readFile(at('secret'), 'utf8')).toBe('secret');
   });
 
-  test('a received file that is gone replaces nothing and leaves nothing aside', async () => {
+  test('a received file that is gone replaces nothing and leaves no replaced file', async () => {
     await replica.put('a', 'before');
     await expect(
       placeFile(replica.place, path('a'), at(`${areas.tmp}/gone`), neverAsked),
@@ -250,7 +253,7 @@ describe('land', () => {
     expect(await replica.files()).toEqual({ '.syncmedia/replaced/*/a': 'before', a: 'new' });
   });
 
-  test('where linking fails nothing is renamed; a path where nothing is takes a file all the same', async () => {
+  test('if linking fails nothing is renamed; an empty path gets its file all the same', async () => {
     await replica.put('a', 'before');
     const disk: Disk = {
       ...nodeDisk,
@@ -293,30 +296,34 @@ describe('land', () => {
     },
   );
 
-  test('what the app puts there after the look is kept and judged like what it replaced', async () => {
-    await replica.put('a', 'before');
-    const disk: Disk = {
-      ...nodeDisk,
-      replace: async (...given) => {
-        await replica.put('written', 'by the app');
-        await rename(at('written'), at('a'));
-        return nodeDisk.replace(...given);
-      },
-    };
-    const judged = await placeFile(
-      replica.on(disk),
-      path('a'),
-      await replica.receive('new'),
-      judgeBy({ before: 'trash', 'by the app': 'conflict' }),
-    );
-    expect(judged.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
-    expect(await replica.files()).toEqual({
-      '.syncmedia/trash/*/a': 'before',
-      '.syncmedia/conflicts/*/a': 'by the app',
-      a: 'new',
-    });
-    expect(await readdir(at(areas.tmp))).toEqual([]);
-  });
+  test(
+    'a file that the app puts there after the look is kept and resolved like the one it ' +
+      'replaced',
+    async () => {
+      await replica.put('a', 'before');
+      const disk: Disk = {
+        ...nodeDisk,
+        replace: async (...given) => {
+          await replica.put('written', 'by the app');
+          await rename(at('written'), at('a'));
+          return nodeDisk.replace(...given);
+        },
+      };
+      const judged = await placeFile(
+        replica.on(disk),
+        path('a'),
+        await replica.receive('new'),
+        judgeBy({ before: 'trash', 'by the app': 'conflict' }),
+      );
+      expect(judged.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
+      expect(await replica.files()).toEqual({
+        '.syncmedia/trash/*/a': 'before',
+        '.syncmedia/conflicts/*/a': 'by the app',
+        a: 'new',
+      });
+      expect(await readdir(at(areas.tmp))).toEqual([]);
+    },
+  );
 
   test('a directory that may not be written leaves no second name at every try', async () => {
     await replica.put('x/a', 'before');
@@ -331,7 +338,7 @@ describe('land', () => {
     expect(await readFile(at('x/a'), 'utf8')).toBe('before');
   });
 
-  test('a path that others fill and empty all the time is given up, with nothing lost', async () => {
+  test('after too many changes of a path by others placing fails, with nothing lost', async () => {
     const disk: Disk = {
       ...nodeDisk,
       link: async (from, to) => {
@@ -347,7 +354,7 @@ describe('land', () => {
     expect(await readdir(at(areas.replaced))).toEqual([]);
   });
 
-  test('a judge that fails leaves the replaced file aside', async () => {
+  test('a resolver that fails leaves the replaced file in its folder', async () => {
     await replica.put('a', 'before');
     await expect(
       placeFile(replica.place, path('a'), await replica.receive('new'), () =>
@@ -370,7 +377,7 @@ describe('land', () => {
     });
   });
 
-  test('where the marker is missing too that is told, and nothing is replaced', async () => {
+  test('a missing marker is reported, and nothing is replaced', async () => {
     await replica.put('a', 'before');
     const tmp = await replica.receive('new');
     await rm(at(areas.replaced), { recursive: true });
@@ -380,7 +387,7 @@ describe('land', () => {
     expect(await readFile(at('a'), 'utf8')).toBe('before');
   });
 
-  test('where our own folder is missing that is told, and nothing is replaced', async () => {
+  test('a missing folder of ours is reported, and nothing is replaced', async () => {
     await replica.put('a', 'before');
     const tmp = await replica.receive('new');
     await rename(tmp, at('finished'));
@@ -392,7 +399,7 @@ describe('land', () => {
   });
 });
 
-describe('remove', () => {
+describe('removeFile', () => {
   test(
     'has nothing to do where a directory has taken the place of the file, or a file that of ' +
       'its directory',
@@ -411,7 +418,7 @@ describe('remove', () => {
     ['drop', {}],
     ['put-back-if-absent', { 'x/a': 'before' }],
     ['put-back', { 'x/a': 'before' }],
-  ] as const)('takes the file away and has it judged: %s', async (resolution, files) => {
+  ] as const)('removes the file and resolves it: %s', async (resolution, files) => {
     await replica.put('x/a', 'before');
     const by: string[] = [];
     const judged = await removeFile(replica.place, path('x/a'), (_path, _found, why) => {
@@ -439,7 +446,7 @@ describe('remove', () => {
     expect(await readFile(at('../secret/a'), 'utf8')).toBe('secret');
   });
 
-  test('a file comes there while the verdict is being found: both are kept', async () => {
+  test('a file that comes while the removed one is being resolved: both are kept', async () => {
     await replica.put('x/a', 'before');
     const judged = await removeFile(replica.place, path('x/a'), async () => {
       await replica.put('x/a', 'newer');
@@ -452,7 +459,7 @@ describe('remove', () => {
     });
   });
 
-  test('what cannot be returned because a symlink took its directory is kept', async () => {
+  test('a file that cannot be put back because a symlink took its directory is kept', async () => {
     await replica.put('x/a', 'before');
     await mkdir(at('../secret'));
     const judged = await removeFile(replica.place, path('x/a'), async () => {

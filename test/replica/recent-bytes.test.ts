@@ -12,7 +12,7 @@ const fileOf = (size: number): RecentFile => ({
   info: { size, mtime: 1, nanos: 0, sha256: 'x' },
 });
 
-test('what was read is found, unless another file lies there now', () => {
+test('recently read bytes are found, unless another file lies there now', () => {
   const recent = new RecentFileCache(),
     file = fileOf(10);
   recent.add(path('a'), file, 'the stamp');
@@ -41,7 +41,7 @@ test.each([
   expect(recent.find(path(String(count - 1)), () => 's')).toBeDefined();
 });
 
-test('a large file is not kept', () => {
+test('a large file is not remembered', () => {
   const recent = new RecentFileCache();
   expect(recent.accepts(1024 * 1024)).toBe(true);
   expect(recent.accepts(1024 * 1024 + 1)).toBe(false);

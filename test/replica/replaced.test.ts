@@ -20,8 +20,8 @@ afterEach(() => replica.remove());
 const HOUR = 3_600_000;
 const neverAsked: ReplacedFileResolver = () => Promise.reject(new Error('nothing is to be judged'));
 
-describe('judgeAside', () => {
-  test('judges every file that one rsync call kept aside', async () => {
+describe('resolveReplacedFolder', () => {
+  test('resolves every file that one rsync call replaced', async () => {
     await replica.put(`${areas.replaced}/call/a`, 'old');
     await replica.put(`${areas.replaced}/call/x/b`, 'unknown');
     await replica.put(`${areas.replaced}/call/x/y/c`, 'same');
@@ -53,7 +53,7 @@ describe('judgeAside', () => {
     expect(await readdir(at(areas.replaced))).toEqual(['another']);
   });
 
-  test('two judges of one folder: everything ends somewhere, nothing fails', async () => {
+  test('two resolvers of one folder: every file ends somewhere, and none fails', async () => {
     const verdicts = {
       one: 'trash',
       two: 'conflict',
@@ -78,8 +78,8 @@ describe('judgeAside', () => {
   });
 
   test(
-    'what is to be put back to a path that has the same bytes meanwhile is no conflict, ' +
-      'other bytes of the same size are',
+    'a file to be put back at a path with the same bytes is no conflict, other bytes of ' +
+      'the same size are',
     async () => {
       await replica.put(`${areas.replaced}/call/x/a`, 'same');
       await replica.put(`${areas.replaced}/call/x/b`, 'mine');
@@ -104,11 +104,11 @@ describe('judgeAside', () => {
     },
   );
 
-  test('nothing there is nothing to judge', async () => {
+  test('an empty folder needs no resolver', async () => {
     expect(await resolveReplacedFolder(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);
   });
 
-  test('what is no regular file is kept without being asked about', async () => {
+  test('anything but a regular file is kept without a resolver', async () => {
     await mkdir(at(`${areas.replaced}/call`));
     await symlink('/etc/hostname', at(`${areas.replaced}/call/link`));
     expect(
@@ -126,7 +126,7 @@ describe('judgeAside', () => {
   });
 });
 
-describe('a conflict is told', () => {
+describe('a conflict is reported', () => {
   /** Judges what is aside; returns the paths that were told. */
   async function judgeTelling(resolution: Resolution): Promise<string[]> {
     const told: string[] = [];
@@ -138,12 +138,12 @@ describe('a conflict is told', () => {
     return told;
   }
 
-  test('where it was the answer', async () => {
+  test('if it was the resolution', async () => {
     await replica.put(`${areas.replaced}/call/x/a`, 'unknown');
     expect(await judgeTelling('conflict')).toEqual([path('x/a')]);
   });
 
-  test('where what was to be put back found the path taken', async () => {
+  test('if the path of a file to be put back was taken', async () => {
     await replica.put(`${areas.replaced}/call/x/a`, 'of a crash');
     await replica.put('x/a', 'there by now');
     expect(await judgeTelling('put-back-if-absent')).toEqual([path('x/a')]);
@@ -153,13 +153,13 @@ describe('a conflict is told', () => {
     });
   });
 
-  test('where it could not be put back for good', async () => {
+  test('if the file could not be put back for good', async () => {
     await replica.put(`${areas.replaced}/call/x`, 'a file');
     await replica.put('x/a', 'in a directory');
     expect(await judgeTelling('put-back')).toEqual([path('x')]);
   });
 
-  test('where no file was judged', async () => {
+  test('if no file was resolved', async () => {
     await mkdir(at(`${areas.replaced}/call`));
     await symlink('/etc/hostname', at(`${areas.replaced}/call/link`));
     expect(await judgeTelling('drop')).toEqual([path('link')]);
@@ -174,8 +174,8 @@ describe('a conflict is told', () => {
   );
 });
 
-describe('judgeLeftovers', () => {
-  test('only what has lain there long enough', async () => {
+describe('resolveLeftovers', () => {
+  test('resolves only folders that are old enough', async () => {
     await replica.put(`${areas.replaced}/old/x/a`, 'of a crash');
     await replica.put(`${areas.replaced}/new/x/b`, 'in use');
     await makeOld(at(`${areas.replaced}/old`));
@@ -194,7 +194,7 @@ describe('judgeLeftovers', () => {
     });
   });
 
-  test('none is none, also where the area is missing', async () => {
+  test('finds none, even without the area', async () => {
     expect(await resolveLeftovers(replica.place, neverAsked, 0)).toEqual([]);
     expect(
       await resolveLeftovers({ ...replica.place, dirPath: at('missing') }, neverAsked, 0),
@@ -203,7 +203,7 @@ describe('judgeLeftovers', () => {
   });
 });
 
-describe('listKept', () => {
+describe('listRecoverableFiles', () => {
   test('the newest first, up to the limit', async () => {
     await replica.put(`${areas.conflicts}/000000001-0000000000000000/x/a`, 'one');
     await replica.put(`${areas.conflicts}/000000002-0000000000000000/b`, 'three');
@@ -223,8 +223,8 @@ describe('listKept', () => {
   });
 });
 
-describe('findOwnCopy', () => {
-  test('finds the wanted bytes wherever they were set aside, and landing them restores the file', async () => {
+describe('findRecoverableCopy', () => {
+  test('finds the wanted bytes in every area, and placing them restores the file', async () => {
     await replica.put(`${areas.replaced}/${newName()}/x/a`, 'other');
     await replica.put(`${areas.trash}/${newName()}/x/b`, 'wanted');
     const kept = `${areas.conflicts}/${newName()}/x/a`;
@@ -248,7 +248,7 @@ describe('findOwnCopy', () => {
 });
 
 describe('cleanTmp', () => {
-  test('removes what nobody has worked on, in tmp and partial alone', async () => {
+  test('removes files without a recent change, in tmp and partial alone', async () => {
     for (const name of [
       `${areas.tmp}/.a.jpg.XyZ123`,
       `${areas.partial}/hash/a.jpg`,

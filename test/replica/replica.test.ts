@@ -41,7 +41,7 @@ test('absolute, also where the root is the whole disk', () => {
 });
 
 describe('observe', () => {
-  test('facts of a file, undefined where nothing is', async () => {
+  test('gives the info of a file, and undefined for an absent one', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await utimes(at('uploads/x/a.jpg'), 1_600_000_000.5, 1_600_000_000.5);
     expect(await root.observe(requireSafePath('uploads/x/a.jpg'))).toEqual({
@@ -59,7 +59,7 @@ describe('observe', () => {
       expect(await root.observe(requireSafePath(path))).toBeUndefined();
   });
 
-  test('refuses what is no regular file, and never waits for it', async () => {
+  test('refuses anything but a regular file, and never waits for it', async () => {
     const { names, close } = await made.putSpecials('uploads/s');
     try {
       for (const name of names) {
@@ -100,7 +100,7 @@ describe('observe', () => {
 });
 
 describe('open', () => {
-  test('reads what was opened, though it is replaced meanwhile', async () => {
+  test('reads the opened file even if it is replaced meanwhile', async () => {
     await put('uploads/a.jpg', 'before');
     await put('uploads/b.jpg', 'after');
     const file = await root.open(requireSafePath('uploads/a.jpg'));
@@ -144,7 +144,7 @@ describe('open', () => {
     );
   });
 
-  test('where the kernel does not tell what is open, real paths are compared', async () => {
+  test('where the kernel does not name open files, real paths are compared', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await put('secret/a.jpg', 'secret');
     await symlink('../secret', at('uploads/z'));
@@ -157,7 +157,7 @@ describe('open', () => {
     expect(await openSo('uploads/x/missing')).toBeUndefined();
   });
 
-  test('a missing sync dir, and what may not be read', async () => {
+  test('a missing sync dir, and an unreadable file', async () => {
     await put('uploads/x/a.jpg', 'abc');
     await asOtherUser(at('uploads/x'), async () => {
       await expect(root.open(requireSafePath('uploads/x/a.jpg'))).rejects.toThrow(
@@ -230,18 +230,18 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
     expect(near.findCached(path)).toBeUndefined();
   });
 
-  test('what is old by the facts it is known by is not even opened', () => {
+  test('a file that is old by its known info is not even opened', () => {
     const now = Math.floor(Date.now() / 1000);
     expect(near.readRecentlyWritten(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
     expect(near.readRecentlyWritten(path, { size: 3, mtime: now - 60 })).toBeUndefined();
     expect(near.readRecentlyWritten(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
   });
 
-  test('nothing where the disk is not known to be near', () => {
+  test('reads nothing on a disk that is not known to be local', () => {
     expect(new Replica(made.at('.'), () => dirs).readRecentlyWritten(path)).toBeUndefined();
   });
 
-  test('what is old, large or missing is left to the usual way', async () => {
+  test('leaves old, large and missing files to the usual way', async () => {
     await utimes(at('uploads/x/a.jpg'), Date.now() / 1000 - 60, Date.now() / 1000 - 60);
     expect(near.readRecentlyWritten(path)).toBeUndefined();
     await put('uploads/x/a.jpg', 'x'.repeat(64 * 1024 + 1));
@@ -279,7 +279,7 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
 });
 
 describe('hash', () => {
-  test('facts and content of one moment', async () => {
+  test('reads info and content of one moment', async () => {
     const content = 'x'.repeat(300_000);
     await put('uploads/a.jpg', content);
     const found = await root.hash(requireSafePath('uploads/a.jpg'));
@@ -290,7 +290,7 @@ describe('hash', () => {
     expect(await root.hash(requireSafePath('uploads/b.jpg'))).toBeUndefined();
   });
 
-  test('a file that is written all the time is told as such, never hashed half', async () => {
+  test('a file that is written all the time is reported as such, never hashed half', async () => {
     await put('uploads/a.jpg', 'x'.repeat(4_000_000));
     const handle = await open(at('uploads/a.jpg'), 'a');
     let writing = true;

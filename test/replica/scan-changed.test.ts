@@ -91,7 +91,7 @@ test('a directory that was renamed has changed, with everything below it', async
   expect(await scan({ changedSince: await mark(), known: walked })).toEqual([]);
 });
 
-test('so has one that was moved into the sync dir, into a directory that is not new', async () => {
+test('a file that was moved into the sync dir, into an existing directory, is found too', async () => {
   await made.put('staging/album/e.jpg', 'x');
   await made.put('staging/album/thumbs/f.jpg', 'x');
   const { known, since } = await makeKnown();
@@ -140,8 +140,8 @@ test('a directory that was moved away and back is as it was', async () => {
 });
 
 test(
-  'a scan that knows no directory looks at everything, and so does one for those that it ' +
-    'could not keep',
+  'a scan without known directories looks at everything, as it does for directories ' +
+    'it could not remember',
   async () => {
     const { since } = await makeKnown();
     expect(await scan({ changedSince: since, known: new DirectoryIds() })).toHaveLength(4);

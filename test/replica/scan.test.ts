@@ -85,7 +85,7 @@ describe('scan', () => {
     );
   });
 
-  test('names that are not UTF-8 are refused one by one, and what lies below them', async () => {
+  test('names that are not UTF-8 are refused one by one, with everything below them', async () => {
     const odd = (name: string, byte: number): Buffer =>
       Buffer.concat([Buffer.from(at(`uploads/${name}`)), Buffer.from([byte])]);
     await writeFile(odd('a', 0xff), '1');
@@ -143,7 +143,7 @@ describe('scan', () => {
     await expect(scan(uploads)).rejects.toThrow(failure('NO_MARKER'));
   });
 
-  test('ends when it is told to, and closes what it opened when nobody asks any more', async () => {
+  test('ends on abort, and closes its open directories when the consumer stops', async () => {
     for (let index = 0; index < 200; index++) await put(`uploads/x/${String(index)}`, '');
     const stop = new AbortController();
     await expect(

@@ -63,7 +63,7 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-test('whatever is put on the way to a file, what is read lies in the sync dir', async () => {
+test('a read stays in the sync dir, whatever is put on the way to the file', async () => {
   const kind = fc.constantFrom(
     'file',
     'directory',

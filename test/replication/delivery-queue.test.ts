@@ -139,7 +139,7 @@ describe('a failing host', () => {
     expect(site.backend.sends).toEqual([]);
   });
 
-  test('whose backend throws keeps what it acknowledged before, and gets the rest later', async () => {
+  test('whose backend throws keeps earlier acknowledgements, and gets the rest later', async () => {
     const [first, second] = await site.insertMany(['a.jpg', 'b.jpg']);
     site.backend.answer = ({ path }) => {
       if (path === second!.path) throw new Error('the backend broke');
@@ -231,7 +231,7 @@ describe('backpressure', () => {
     for (const { files } of site.backend.sends) expect(files.length).toBeLessThanOrEqual(3);
   });
 
-  test('hints beyond the limit are not kept: those files are read from the ledger later', async () => {
+  test('hints beyond the limit are dropped: those files are read from the ledger later', async () => {
     const [first, ...others] = await site.insertMany(nameFiles(8));
     const gate = makeGate();
     site.backend.answer = async () => {
@@ -453,8 +453,8 @@ describe('a late hint', () => {
   );
 });
 
-describe('what the host does not take', () => {
-  test('its own file won: it is asked to check the path before it is no longer concerned', async () => {
+describe('a file that the host refuses', () => {
+  test('is checked by the host before that is no longer concerned, since its own file won', async () => {
     const entry = await site.insert('a.jpg');
     let fails = true;
     site.backend.answer = () => ({ result: 'kept' });
@@ -478,28 +478,32 @@ describe('what the host does not take', () => {
     expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], blocked: [] });
   });
 
-  test('a path outside its sync dirs is released; one outside ours is left to a holder', async () => {
-    site.setHost('B', { syncDirs: ['uploads/photos' as Path, 'elsewhere' as Path] });
-    const unwanted = await site.insert('a.pdf', {}, documents);
-    const unsendable = await site.insert(
-      'b.jpg',
-      {},
-      {
-        ...documents,
-        path: 'elsewhere' as Path,
-      },
-    );
-    const wanted = await site.insert('c.jpg');
-    openQueue().enqueue([unwanted, unsendable, wanted]);
-    await site.waitUntilHeld([wanted]);
-    expect(await site.read(unwanted)).toMatchObject({ pending: [], heldBy: ['A'] });
-    expect(await site.read(unsendable)).toMatchObject({
-      pending: ['B'],
-      heldBy: [],
-      orphaned: true,
-    });
-    expect(site.backend.files).toEqual(['c.jpg v1']);
-  });
+  test(
+    'is released if it lies outside its sync dirs, and left to a holder if it lies ' +
+      'outside ours',
+    async () => {
+      site.setHost('B', { syncDirs: ['uploads/photos' as Path, 'elsewhere' as Path] });
+      const unwanted = await site.insert('a.pdf', {}, documents);
+      const unsendable = await site.insert(
+        'b.jpg',
+        {},
+        {
+          ...documents,
+          path: 'elsewhere' as Path,
+        },
+      );
+      const wanted = await site.insert('c.jpg');
+      openQueue().enqueue([unwanted, unsendable, wanted]);
+      await site.waitUntilHeld([wanted]);
+      expect(await site.read(unwanted)).toMatchObject({ pending: [], heldBy: ['A'] });
+      expect(await site.read(unsendable)).toMatchObject({
+        pending: ['B'],
+        heldBy: [],
+        orphaned: true,
+      });
+      expect(site.backend.files).toEqual(['c.jpg v1']);
+    },
+  );
 
   test('a tombstone goes as a removal', async () => {
     const tombstone = tombstoneEntry({ path: 'uploads/photos/a.jpg' as Path, pending: ['B'] });
@@ -546,7 +550,7 @@ describe('a host that is paused or gone', () => {
     expect((await site.read(second!)).pending).toEqual(['B']);
   });
 
-  test('is told how many files it received', async () => {
+  test('hears how many files it received', async () => {
     const entries = await site.insertMany(['a.jpg', 'b.jpg', 'c.jpg']);
     site.backend.answer = ({ path }) =>
       path === entries[0]!.path ? failWith(diskFull) : delivered;
@@ -591,7 +595,7 @@ describe('closing during a delivery', () => {
     expect(site.states.map(({ state }) => state.failure)).not.toContainEqual(cancelled);
   });
 
-  test('waits for what is under way', async () => {
+  test('waits for the running batch', async () => {
     const { gate, closing } = await closeDuring(cancelled);
     let isClosed = false;
     void closing.then(() => {
@@ -611,7 +615,7 @@ describe('closing during a delivery', () => {
       expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [] });
   });
 
-  test('sends nothing more, whatever it is told', async () => {
+  test('sends nothing more, whatever it hears', async () => {
     const entry = await site.insert('a.jpg');
     const queue = openQueue();
     site.backend.answer = () => failWith(unreachable);

@@ -104,7 +104,7 @@ test('a blocked path is retried when its own time has come, and not before', asy
   expect((await site.read(bad)).blocked).toEqual([]);
 });
 
-test('more blocked paths than one poll retries starve nobody, and all get their turn', async () => {
+test('more blocked paths than one poll retries delay no others, and all get their turn', async () => {
   const since = new Date(0);
   const blocked = [{ host: 'B', failure: diskFull, since, retryAt: since }];
   const names = Array.from({ length: 510 }, (_, i) => `bad${String(i)}.jpg`);
@@ -150,7 +150,7 @@ test('the queue of a paused host is closed during its delivery, and goes on when
   await site.waitUntilHeld([first!, second!]);
 });
 
-test('closing waits for the queues of hosts that are gone, and nothing begins after it', async () => {
+test('closing waits for the queues of gone hosts, and nothing begins after it', async () => {
   const entry = await site.insert('a.jpg');
   const gate = makeGate();
   site.backend.answer = async () => {

@@ -41,14 +41,14 @@ test('a lost one is a conflict', async () => {
   ).toBe('conflict');
 });
 
-test('what cannot be hashed is never dropped or put back as current', async () => {
+test('a file that cannot be hashed is never dropped or put back as current', async () => {
   expect(await judge({ size: 90_000_000, mtime: 1_000, nanos: 0 }, 'replaced')).toBe('conflict');
   expect(await judge({ size: 90_000_000, mtime: 1_001, nanos: 0 }, 'replaced')).toBe('conflict');
 });
 
 test(
-  'what is news is put back only on a host that tells the ledger of it: active, ready and ' +
-    'not retired',
+  'unknown bytes are put back only on a host that captures its own files: active, ' +
+    'ready and not retired',
   async () => {
     const news = { size: 5, mtime: 2_000, nanos: 1 },
       host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
@@ -66,7 +66,7 @@ test(
   },
 );
 
-test('what a conflict rule has decided wins over what it has not heard of', async () => {
+test('a version that a conflict rule has chosen wins over bytes it does not know', async () => {
   const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
   const judging = createReplacedFileResolver(
     { read: () => Promise.resolve(entry) },
@@ -80,8 +80,8 @@ test('what a conflict rule has decided wins over what it has not heard of', asyn
 });
 
 test(
-  'what has the size and date of a version is rotten, and no news; where only the fraction ' +
-    'of its date differs it is news',
+  'bytes with the size and date of a version are rotten; with another fraction of the ' +
+    'date they are a new version',
   async () => {
     const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
     const small = fileEntry({

@@ -96,7 +96,7 @@ function makeContext(
 }
 
 test(
-  'no file that was fetched waits until the one before is acknowledged, and the pull ends ' +
+  'no fetched file waits until the previous one is acknowledged, and the pull ends ' +
     'when all are',
   async () => {
     const asked: Path[] = [];
@@ -133,7 +133,7 @@ test(
   },
 );
 
-test('where the fetch breaks, what has landed is acknowledged before the pull fails', async () => {
+test('if the fetch breaks, received files are acknowledged before the pull fails', async () => {
   const acknowledged: Path[] = [];
   const backend: Partial<Backend> = {
     compare: differing,
@@ -152,7 +152,7 @@ test('where the fetch breaks, what has landed is acknowledged before the pull fa
   expect(acknowledged).toHaveLength(3);
 });
 
-test('an acknowledgement that fails while the fetch goes on ends nothing but the pull', async () => {
+test('an acknowledgement that fails while the fetch goes on ends only the pull', async () => {
   const unhandled: unknown[] = [],
     note = (error: unknown): void => {
       unhandled.push(error);
@@ -226,7 +226,7 @@ test('a new host waits quietly until a peer has installed its key', async () => 
   expect([asked(), failures]).toEqual([4, []]);
 });
 
-test('it says so where that takes too long, and where anything else is wrong it says so at once', async () => {
+test('it says so after a while, and any other problem at once', async () => {
   const never = refusing(Infinity, 'AUTH_FAILED');
   await runBootstrap(
     makeContext(never.backend, () => Promise.resolve()),

@@ -82,8 +82,8 @@ async function heldByB(): Promise<void> {
 }
 
 test.each(['changed', 'vanished'] as const)(
-  'what a pull brings though it is not what was asked for (%s) is a version at once, not news ' +
-    'at some later scan',
+  'a file that a pull brings in the place of the requested one (%s) is a version at ' +
+    'once, not at a later scan',
   async (result) => {
     await heldByB();
     await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));
@@ -101,7 +101,7 @@ test('so it is where the ledger knew nothing of the path', async () => {
   expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'A', info: { size: 21 } });
 });
 
-test('where nothing has landed nothing is captured, whatever lies here', async () => {
+test('nothing is captured if nothing was received, whatever lies here', async () => {
   await heldByB();
   await a.write(path, 'rotten', 500);
   await pullRacing({ there, here: { size: 6, mtime: 500 } }, 'vanished', () => Promise.resolve());
@@ -109,7 +109,7 @@ test('where nothing has landed nothing is captured, whatever lies here', async (
   expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', info: { size: 3 } });
 });
 
-test('over what another host has saved meanwhile it is no version', async () => {
+test('it is no version over a file that another host has saved meanwhile', async () => {
   await heldByB();
   await pullRacing({ there }, 'changed', async () => {
     await a.write(path, 'half of what B has just saved');
@@ -121,7 +121,7 @@ test('over what another host has saved meanwhile it is no version', async () => 
   expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', info: { size: 29 } });
 });
 
-test('what this host has written meanwhile, and the landing put back, is a version', async () => {
+test('a file that this host has written meanwhile, and placing put back, is a version', async () => {
   await heldByB();
   await pullRacing({ there }, 'kept', () => a.write(path, 'what A has just written'));
   expect(offered).toMatchObject([{ path, capturedBy: 'A', info: { size: 23 } }]);

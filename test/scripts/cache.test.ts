@@ -7,7 +7,7 @@ it('is where the environment says, and never in the checkout', () => {
   expect(cacheDir({}).startsWith(process.cwd())).toBe(false);
 });
 
-it('finds also what root fetched for the machine', () => {
+it('also finds files that root fetched for the machine', () => {
   expect(cacheDirs({ XDG_CACHE_HOME: '/cache' })).toEqual([
     '/cache/syncmedia-test',
     '/var/cache/syncmedia-test',

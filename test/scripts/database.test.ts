@@ -48,7 +48,7 @@ describe('findWay', () => {
     return `http://127.0.0.1:${String((given.address() as AddressInfo).port)}`;
   }
 
-  it('takes MONGODB_URI before all', async () => {
+  it('prefers MONGODB_URI', async () => {
     await install('mongod');
     expect(await findWay({ env: environment({ MONGODB_URI: 'mongodb://here' }) })).toEqual({
       way: 'uri',
@@ -56,7 +56,7 @@ describe('findWay', () => {
     });
   });
 
-  it('takes a mongod that is installed', async () => {
+  it('uses an installed mongod', async () => {
     const binary = await install('mongod');
     expect(await findWay({ env: environment() })).toEqual({ way: 'mongod', binary });
   });
@@ -69,7 +69,7 @@ describe('findWay', () => {
     expect(await findWay({ env: environment(), wheel })).toEqual({ way: 'download' });
   });
 
-  it('asks through a proxy where there is one', async () => {
+  it('uses a configured proxy', async () => {
     vi.stubEnv('MONGOMS_DOWNLOAD_MIRROR', 'https://mirror.invalid');
     const asked: string[] = [];
     const proxy = createHttpServer().on('connect', (request, socket) => {
@@ -89,7 +89,7 @@ describe('findWay', () => {
     expect(performance.now() - start).toBeLessThan(4000);
   });
 
-  it('takes the mongod of a wheel that was fetched before, and asks no network', async () => {
+  it('uses the mongod of a wheel that was fetched before, without the network', async () => {
     const folder = join(
       dir.path,
       'syncmedia-test',
@@ -110,7 +110,7 @@ describe('findWay', () => {
     expect(sockets.size).toBe(0);
   });
 
-  it('says what is missing where every way is closed', async () => {
+  it('names the missing requirement if every way is closed', async () => {
     const way = await findWay({ env: environment(), wheel, download: false });
     const unfit = explainUnfit();
     if (unfit !== undefined) expect(way).toEqual({ way: 'none', missing: [], unfit });

@@ -20,7 +20,7 @@ it('finds none where each folder needs only earlier ones', async () => {
   expect(findFolderCycles(src.path)).toEqual([]);
 });
 
-it('finds one that goes through several files, types and dynamic imports included', async () => {
+it('finds a cycle through several files, types and dynamic imports included', async () => {
   await src.write({
     'one/a.ts': "import {\n  type B,\n} from '../two/b.js';",
     'two/deep/c.ts': "const d = await import('../../three/d.js');",

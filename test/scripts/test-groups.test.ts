@@ -59,7 +59,7 @@ describe('groupTests', () => {
     expect(groupTests(root.path, {}).sshd).toEqual(['test/demo.test.ts']);
   });
 
-  it('takes a type for no sshd', async () => {
+  it('does not count a type import as sshd', async () => {
     await write({
       ...harness,
       'test/a.test.ts': "import type { TestHost } from './harness/sshd.js';\n",

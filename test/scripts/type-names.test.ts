@@ -23,7 +23,7 @@ it('finds a type name that two files export', async () => {
   );
 });
 
-it('takes overloads and merged declarations of one file for one name', async () => {
+it('counts overloads and merged declarations of one file as one name', async () => {
   await src.write({ 'a.ts': 'export interface A { a: 1 }\nexport interface A { b: 1 }' });
   expect(findSharedTypeNames(src.path)).toEqual([]);
 });

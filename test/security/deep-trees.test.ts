@@ -28,7 +28,7 @@ describe.each(['one', 'two'] as const)('a tree that is too deep on host %s', (wh
     await site.close();
   }, 60_000);
 
-  test('is told and left out, and push, verify and pull bring everything else', async () => {
+  test('is reported and left out, and push, verify and pull bring everything else', async () => {
     const [deep, other] = where === 'one' ? [one, two] : [two, one];
     for (const { depth, width } of trees) {
       const folder = `${dir}/deep-${String(depth)}`;

@@ -46,7 +46,7 @@ async function openAt(behaviour: Behaviour): Promise<{
   return { evil, connection };
 }
 
-test('what an honest server answers is taken whole', async () => {
+test('replies of an honest server are read whole', async () => {
   const lists = [['a.jpg'], ['b.jpg', '.', '..']];
   const { connection } = await openAt({ ...honest, list: () => lists.shift() });
   expect(await connection.disk.list('/uploads')).toEqual(['a.jpg', 'b.jpg']);
@@ -71,7 +71,7 @@ test.each([
   120_000,
 );
 
-test('a file that is given byte by byte is given up, whoever reads it', async () => {
+test('a file that comes byte by byte fails in time, for every reader', async () => {
   const { connection, evil } = await openAt({
     ...honest,
     read: () => ({ bytes: Buffer.alloc(1), afterMs: 0 }),

@@ -99,7 +99,7 @@ describe.skipIf(gateIsMissing !== undefined)('the gate', () => {
     },
   );
 
-  test('reads the arguments up to their end, and leaves what follows to rsync', async () => {
+  test('reads the arguments up to their end, and leaves the rest to rsync', async () => {
     const file = join(work.path, 'arguments');
     for (const length of [1, 2, 3, 4]) {
       await writeFile(file, `rsync\0${'x'.repeat(length)}\0\0belongs to rsync`);
@@ -126,7 +126,7 @@ describe.skipIf(gateIsMissing !== undefined)('the gate', () => {
   });
 
   test(
-    'takes so many connections of one host at once, counts those that ended no more, and ' +
+    'admits a bounded number of connections of one host, counts ended ones no more, and ' +
       'leaves other hosts alone',
     async () => {
       const limit = { MOST_CONNECTIONS: 3 },

@@ -117,7 +117,7 @@ test('a row with such a name, or such an id, makes a host that is pending, witho
   expect(seals.readHost(makeRow('a')).status).toBe('approved');
 });
 
-test('what a row keeps by a name finds nothing that was not stored', () => {
+test('a name as a key of a row finds only stored fields', () => {
   const empty = toHost(makeRow('a', { scans: {}, removals: {}, unnamed: {}, unsyncable: {} }));
   for (const name of inherited) {
     for (const record of [

@@ -92,8 +92,8 @@ const hostile = ['trash', 'conflicts']
     'constructor/x/y',
   ]);
 
-describe('the name of a kept file', () => {
-  test('is taken apart', () => {
+describe('the name of a recoverable file', () => {
+  test('has its parts', () => {
     expect(parseRecoverableName('.syncmedia/trash/0m2abc-1/a/b.jpg')).toEqual({
       area: 'trash',
       folder: '0m2abc-1',

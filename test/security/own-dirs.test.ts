@@ -87,7 +87,7 @@ describe('a row of the database that names a directory', () => {
     }
   });
 
-  test('lets a capture tell nothing of what lies there', async () => {
+  test('lets a capture reveal nothing of the files there', async () => {
     await refresh();
     const me = (await one.app.sync.status()).thisHost?.id;
     await rows('captures').insertOne({

@@ -154,7 +154,7 @@ test.each(forged.filter(([what]) => ['url', 'sync dirs', 'all at once'].includes
   },
 );
 
-test('what of the row was not taken is told, with how to keep it', async () => {
+test('refused fields of the row are reported, with the way to keep them', async () => {
   await rows().updateOne({ _id: me.id }, { $set: { url: 'evil.example', sshPort: 2 } });
   const { checks } = await initHost(machine.deps, {});
   const told = checks.find(({ name }) => name === 'own row');
@@ -180,7 +180,7 @@ test('a sealed row counts: somebody may have changed it on another host', async 
   expect(checks.map(({ name }) => name)).not.toContain('own row');
 });
 
-test('a state folder of an earlier version takes nothing from a forged row either', async () => {
+test('a state folder of an earlier version accepts nothing from a forged row either', async () => {
   const { registered: _, ...old } = readState(sshd.stateDir) ?? expect.fail('no state');
   await writeState(sshd.stateDir, old);
   expect(readState(sshd.stateDir)).toEqual(old);

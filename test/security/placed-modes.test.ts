@@ -99,7 +99,7 @@ describe('on this host', () => {
     }
   });
 
-  test('a FIFO and a device are told, keep nobody waiting, and are given to nobody', async () => {
+  test('a FIFO and a device are reported, block nothing, and are sent to no host', async () => {
     await mkdir(one.path(`${dir}/odd`));
     const fifo = `${dir}/odd/fifo.jpg`,
       made = [fifo];

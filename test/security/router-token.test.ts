@@ -200,8 +200,7 @@ test('nor does it turn a host that was let in into another one', async () => {
 }, 60_000);
 
 test(
-  'a change of this host that is asked for waits as well, and an init on the host approves ' +
-    'none of it',
+  'a requested change of this host waits as well, and an init on the host approves ' + 'none of it',
   async () => {
     expect((await ask('patch', '/hosts/victim', { url: 'localhost' })).body).toMatchObject({
       host: { status: 'pending' },
@@ -219,7 +218,7 @@ test(
   },
 );
 
-test('a port that is asked for is not connected to, on loopback either', async () => {
+test('a requested port is not connected to, on loopback either', async () => {
   let connections = 0;
   const listener = createServer((socket) => {
     connections++;

@@ -116,71 +116,77 @@ async function isClean(name: string, filter: mongo.Filter<AnyRow>): Promise<bool
   return (await collection(name).countDocuments(filter)) === 0;
 }
 
-test('entries of the ledger that hold anything keep no other from being delivered, and are told', async () => {
-  const [sender, pending] = [await idOf(one), await idOf(two)];
-  const full = {
-    version: randomUUID(),
-    kind: 'file',
-    info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
-    superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
-    origin: sender,
-    capturedBy: sender,
-    heldBy: [sender],
-    stamps: { [sender]: '1:2' },
-    pending: [pending],
-    dueAt: new Date(0),
-    unverified: true,
-    blocked: [
-      {
-        host: pending,
-        failure: { code: 'X', message: 'x', retryable: true, scope: 'path' },
-        since: new Date(1),
-        retryAt: new Date(2),
-      },
-    ],
-    savedBy: { model: 'Photo', id: '1' },
-    capturedAt: new Date(1),
-  };
-  const rows = garble(full, 1);
-  // Half of them at paths at which files come to lie.
-  const stand = await insert(
-    'ledger',
-    rows,
-    (i) => `${dir}/${i % 2 === 0 ? 'strange' : 'taken'}-${String(i)}.jpg`,
-  );
-  expect(stand).toBeGreaterThan(rowsOfEach / 2);
-  for (let i = 1; i < 40; i += 2) {
-    await two.write(`${dir}/taken-${String(i)}.jpg`, String(i));
-    await two.app.Photo.create({ title: 'taken', file: `${dir}/taken-${String(i)}.jpg` });
-  }
-  hostile.triedAll(rows, !(await delivers('ledger')));
-  for (let i = 1; i < 40; i += 2)
-    await until(async () => (await one.read(`${dir}/taken-${String(i)}.jpg`)) === String(i), {
-      timeout: 30_000,
+test(
+  'ledger entries with any content keep no other from being delivered, and are ' + 'reported',
+  async () => {
+    const [sender, pending] = [await idOf(one), await idOf(two)];
+    const full = {
+      version: randomUUID(),
+      kind: 'file',
+      info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
+      superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
+      origin: sender,
+      capturedBy: sender,
+      heldBy: [sender],
+      stamps: { [sender]: '1:2' },
+      pending: [pending],
+      dueAt: new Date(0),
+      unverified: true,
+      blocked: [
+        {
+          host: pending,
+          failure: { code: 'X', message: 'x', retryable: true, scope: 'path' },
+          since: new Date(1),
+          retryAt: new Date(2),
+        },
+      ],
+      savedBy: { model: 'Photo', id: '1' },
+      capturedAt: new Date(1),
+    };
+    const rows = garble(full, 1);
+    // Half of them at paths at which files come to lie.
+    const stand = await insert(
+      'ledger',
+      rows,
+      (i) => `${dir}/${i % 2 === 0 ? 'strange' : 'taken'}-${String(i)}.jpg`,
+    );
+    expect(stand).toBeGreaterThan(rowsOfEach / 2);
+    for (let i = 1; i < 40; i += 2) {
+      await two.write(`${dir}/taken-${String(i)}.jpg`, String(i));
+      await two.app.Photo.create({ title: 'taken', file: `${dir}/taken-${String(i)}.jpg` });
+    }
+    hostile.triedAll(rows, !(await delivers('ledger')));
+    for (let i = 1; i < 40; i += 2)
+      await until(async () => (await one.read(`${dir}/taken-${String(i)}.jpg`)) === String(i), {
+        timeout: 30_000,
+      });
+    await one.app.sync.push();
+    const { unreadableRows } = await one.app.sync.status();
+    expect(unreadableRows.count).toBeGreaterThan(20);
+    expect(unreadableRows.newest[0]).toMatchObject({
+      collection: 'syncmedia_ledger',
+      fields: expect.any(Array) as string[],
     });
-  await one.app.sync.push();
-  const { unreadableRows } = await one.app.sync.status();
-  expect(unreadableRows.count).toBeGreaterThan(20);
-  expect(unreadableRows.newest[0]).toMatchObject({
-    collection: 'syncmedia_ledger',
-    fields: expect.any(Array) as string[],
-  });
-  expect(
-    one.app.log
-      .concat(two.app.log)
-      .some(
-        (line) =>
-          line.includes('syncmedia_ledger') &&
-          line.includes('hold something else than they should'),
-      ),
-  ).toBe(true);
-  expect((await one.app.sync.doctor()).find(({ name }) => name === 'database rows')).toMatchObject({
-    state: 'failed',
-    remedy: expect.stringContaining('syncmedia_unreadable') as string,
-  });
-}, 120_000);
+    expect(
+      one.app.log
+        .concat(two.app.log)
+        .some(
+          (line) =>
+            line.includes('syncmedia_ledger') &&
+            line.includes('hold something else than they should'),
+        ),
+    ).toBe(true);
+    expect(
+      (await one.app.sync.doctor()).find(({ name }) => name === 'database rows'),
+    ).toMatchObject({
+      state: 'failed',
+      remedy: expect.stringContaining('syncmedia_unreadable') as string,
+    });
+  },
+  120_000,
+);
 
-test('captures that hold anything keep no other from being folded', async () => {
+test('captures with any content keep no other from being processed', async () => {
   const host = await idOf(one),
     seen = { size: 1, mtime: 1, nanos: 0 };
   const full = {
@@ -368,7 +374,7 @@ test(
   120_000,
 );
 
-test('a host is forgotten by the ledger whatever the other rows hold', async () => {
+test('the ledger forgets a host whatever the content of the other rows', async () => {
   const gone = await idOf(two),
     sender = await idOf(one);
   const full = {
@@ -397,7 +403,7 @@ test('a host is forgotten by the ledger whatever the other rows hold', async () 
   hostile.triedAll(rows, await mentions());
 });
 
-test('a meta document that holds anything is told, with the remedy', async () => {
+test('a meta document with any content is reported, with the remedy', async () => {
   const values = [null, 1, {}, { $ne: null }, [], ''.padEnd(10, 'x')];
   for (const value of values) {
     await collection('meta').updateOne({ _id: 'syncmedia' }, { $set: { databaseId: value } });

@@ -105,52 +105,56 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     },
   );
 
-  test('sends nothing with such a mode by rsync, whatever options the gate lets through', async () => {
-    const { own, rsync, there } = attacker,
-      from = join(own, 'from');
-    for (const mode of special) {
-      await mkdir(join(from, `directory-${octal(mode)}`), { recursive: true });
-      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
-        await writeFile(join(from, name), 'file');
-      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
-        await chmod(join(from, name), mode);
-      await chmod(join(from, `directory-${octal(mode)}`), mode | 0o700);
-    }
-    for (const options of [
-      ['-prt'],
-      ['-pr'],
-      ['-pr', '--chmod=ugo+s,o+t'],
-      ['-prtb', '--backup-dir=.syncmedia/replaced/x'],
-      ['-prt', '--temp-dir=.syncmedia/tmp'],
-      ['-prt', '--partial-dir=.syncmedia/partial'],
-      ['-s', '-prt'],
-      ['-prtI'],
-      ['-prt', '--ignore-existing'],
-    ]) {
-      await rsync(...options, `${from}/`, 'THERE/');
-      await judge(
-        ...special.flatMap((mode) => [
-          [...options, 'file', mode],
-          [...options, 'directory', mode],
-        ]),
-      );
-      for (const name of await readdir(there))
-        if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
-    }
-    for (const options of [
-      ['-prt', '--inplace'],
-      ['-rtA'],
-      ['-rtX'],
-      ['-a'],
-      ['-rtD'],
-      ['-rt', '--super'],
-      ['-rtE'],
-      ['-rt', '--fake-super'],
-    ]) {
-      await rsync(...options, `${from}/`, 'THERE/');
-      await judge(options);
-    }
-  }, 120_000);
+  test(
+    'sends no file with such a mode by rsync, with any options that the gate lets ' + 'through',
+    async () => {
+      const { own, rsync, there } = attacker,
+        from = join(own, 'from');
+      for (const mode of special) {
+        await mkdir(join(from, `directory-${octal(mode)}`), { recursive: true });
+        for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+          await writeFile(join(from, name), 'file');
+        for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+          await chmod(join(from, name), mode);
+        await chmod(join(from, `directory-${octal(mode)}`), mode | 0o700);
+      }
+      for (const options of [
+        ['-prt'],
+        ['-pr'],
+        ['-pr', '--chmod=ugo+s,o+t'],
+        ['-prtb', '--backup-dir=.syncmedia/replaced/x'],
+        ['-prt', '--temp-dir=.syncmedia/tmp'],
+        ['-prt', '--partial-dir=.syncmedia/partial'],
+        ['-s', '-prt'],
+        ['-prtI'],
+        ['-prt', '--ignore-existing'],
+      ]) {
+        await rsync(...options, `${from}/`, 'THERE/');
+        await judge(
+          ...special.flatMap((mode) => [
+            [...options, 'file', mode],
+            [...options, 'directory', mode],
+          ]),
+        );
+        for (const name of await readdir(there))
+          if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
+      }
+      for (const options of [
+        ['-prt', '--inplace'],
+        ['-rtA'],
+        ['-rtX'],
+        ['-a'],
+        ['-rtD'],
+        ['-rt', '--super'],
+        ['-rtE'],
+        ['-rt', '--fake-super'],
+      ]) {
+        await rsync(...options, `${from}/`, 'THERE/');
+        await judge(options);
+      }
+    },
+    120_000,
+  );
 
   test('sends plain files and directories by the same ways', async () => {
     const { own, rsync, there, ask, sftp } = attacker;
@@ -243,7 +247,7 @@ legal = {'chmod': call('fchmodat', at, 'plain', 0o640), 'make': call('mkdirat', 
 print(json.dumps({'tried': tried, 'legal': legal}))
 `;
 
-describe.skipIf(gateIsMissing !== undefined)('what the gate gives to seccomp', () => {
+describe.skipIf(gateIsMissing !== undefined)('the rules that the gate gives to seccomp', () => {
   test('no system call sets such a mode, owner or attribute, or goes around the filter', async () => {
     const work = await makeTestDir();
     try {

@@ -167,8 +167,8 @@ const depths = [0, 1, 200_000, 2_000_000];
 const depthOf = (turn: number): number => depths[turn % depths.length] ?? 0;
 
 describe.skipIf(!existsSync('/proc/self/fd'))(
-  'visitors who abort downloads harm nobody and leave no descriptor open (skipped where there ' +
-    'is no /proc)',
+  'visitors who abort downloads harm no other and leave no descriptor open (skipped ' +
+    'where there is no /proc)',
   { timeout: 180_000 },
   () => {
     test('2,000 times, from four clients', () =>
@@ -187,7 +187,7 @@ describe.skipIf(!existsSync('/proc/self/fd'))(
         expect(await getWhole('other.bin')).toBe('right');
         await closed(socket);
       }));
-    test('of which several were asked for on one connection', () =>
+    test('of which several use one connection', () =>
       abortWhileOthersRead(200, async (turn) => {
         const socket = ask('large.bin');
         for (const name of ['other.bin', 'large.bin'])

@@ -64,7 +64,7 @@ describe('at the moment of its acknowledgement an upload is on every host', () =
     expect(got).toEqual(Array.from({ length: 60 }, (_, i) => `200 ${say(`now-${i}.jpg`)}`));
   });
 
-  test('for 60 uploads that a visitor has asked for right before, in vain', async () => {
+  test('for 60 uploads that a visitor has requested right before, in vain', async () => {
     const before: number[] = [],
       got: string[] = [];
     for (let i = 0; i < 60; i++) {
@@ -78,7 +78,7 @@ describe('at the moment of its acknowledgement an upload is on every host', () =
   });
 });
 
-describe('while no process of the host that took it folds what it captured, an upload', () => {
+describe('while no process of its host processes the outbox, an upload', () => {
   /** A process of host one that only saves. */
   let app: App;
   /** Every host holds these. */
@@ -146,7 +146,7 @@ describe('while no process of the host that took it folds what it captured, an u
     ]).toEqual(Array(2).fill(`200 ${say(name)}`));
   });
 
-  test('is served 60 times of 60, and lands on no other host', async () => {
+  test('is served 60 times of 60, and is placed on no other host', async () => {
     const got: string[] = [];
     for (let i = 0; i < 60; i++) {
       await upload(one, app, `held-${i}.jpg`);
@@ -256,8 +256,8 @@ describe('while no process of the host that took it folds what it captured, an u
   });
 
   test(
-    'is named by statusOf and by the router with the host that has it, and waitFor says what ' +
-      'it waits for',
+    'is shown by statusOf and the router with the host that has it, and waitFor names ' +
+      'its reason to wait',
     async () => {
       await one.write(`${dir}/told.jpg`, 'x');
       const photo = await app.Photo.create({ title: 'told', file: `${dir}/told.jpg` });
@@ -285,8 +285,8 @@ describe('while no process of the host that took it folds what it captured, an u
   );
 
   test(
-    'over a file that every host held is what hosts without a copy serve; the others do not ' +
-      'claim to be up to date',
+    'over a file that every host held is served by hosts without a copy; the others do ' +
+      'not claim to be up to date',
     async () => {
       const name = 'replaced.jpg';
       await one.write(`${dir}/${name}`, 'replaced');
@@ -304,7 +304,7 @@ describe('while no process of the host that took it folds what it captured, an u
     },
   );
 
-  test('whose bytes were not changed is what the hosts hold that have it', async () => {
+  test('whose bytes were not changed is held by the hosts that have it', async () => {
     const name = 'unchanged.jpg';
     await app.Photo.updateOne({ title: name }, { file: `${dir}/${name}`, thumbnail: 'none.jpg' });
     await rm(two.path(`${dir}/${name}`));
@@ -342,7 +342,7 @@ describe('while no process of the host that took it folds what it captured, an u
     expect(answer(await webs.two.get(urlOf(names[1])))).toBe('200 uploaded anew');
   });
 
-  test('of one path on two hosts is served by the third, whichever host is there', async () => {
+  test('of one path on two hosts is served by the third, with either host', async () => {
     await three.app.close();
     const other = await three.startApp({ start: false });
     await upload(one, app, 'both.jpg', 'by one');
@@ -389,7 +389,7 @@ describe('while no process of the host that took it folds what it captured, an u
     },
   );
 
-  test('of a path that nobody could give a moment ago is served at once', async () => {
+  test('of a path that was missing everywhere a moment ago is served at once', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');
     const name = 'lost.jpg';
     await Promise.all([one, two, three].map((machine) => rm(machine.path(`${dir}/${name}`))));
@@ -399,7 +399,7 @@ describe('while no process of the host that took it folds what it captured, an u
     expect(await ledger.countDocuments({ _id: `${dir}/${name}` })).toBe(1);
   });
 
-  test('is a version of the host that took it, and of no other, once that folds it', async () => {
+  test('becomes a version of its host, and of no other, once that processes its outbox', async () => {
     one.app = await one.startApp();
     await untilSettled(site, 60_000);
     const ledger = site.database.connection.collection<{
@@ -461,7 +461,7 @@ test('a host whose own list leaves the sync dir out serves nothing of it, and th
   }
 });
 
-test('what a retired host left in the outbox is waited for by nobody', async () => {
+test('no save waits for captures that a retired host left in the outbox', async () => {
   const pair = await openSite({ hosts: ['stays', 'goes'] });
   const [stays, goes] = pair.machines as [Machine, Machine];
   const web = await startWeb((its) => {

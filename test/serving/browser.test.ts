@@ -126,7 +126,7 @@ describe.skipIf(executablePath === undefined)(
     }
 
     test.each(['evil.html', 'evil.svg', 'evil.xhtml', 'evil.xml'])(
-      '%s would do what it likes, if it were served as any file',
+      '%s would act if it were served as any file',
       async (name) => {
         await page.goto(`${web.url}/plain/${name}`, { waitUntil: 'load' });
         await until(() => posted.length > 0 && beacons > 0);

@@ -35,7 +35,7 @@ async function save(app: App, name: string, content = name): Promise<{ _id: unkn
 }
 
 describe('a save with copies', () => {
-  test('resolves when all hosts hold the file, or as many as were asked for', async () => {
+  test('resolves when all hosts hold the file, or the requested number of them', async () => {
     const app = await open({ copies: 'all', copiesTimeout: 20_000 });
     await save(app, 'a.jpg');
     expect(await two.read(`${dir}/a.jpg`)).toBe('a.jpg');
@@ -56,7 +56,7 @@ describe('a save with copies', () => {
     ]);
   });
 
-  test('works in the process that has the lanes, too', async () => {
+  test('works in the leader, too', async () => {
     await save(one.app, 'b.jpg');
     expect([await two.read(`${dir}/b.jpg`), await three.read(`${dir}/b.jpg`)]).toEqual([
       'b.jpg',
@@ -143,7 +143,7 @@ describe('waitFor', () => {
     ).toHaveLength(2);
   });
 
-  test('rejects with what lacks, and goes on being right when asked again', async () => {
+  test('rejects with the missing copies, and goes on being right on the next call', async () => {
     await two.ssh.stop({ hard: true });
     const photo = await save(app, 'lack.jpg');
     await until(async () => (await holders('lack.jpg')).join() === 'one,three');
@@ -161,17 +161,20 @@ describe('waitFor', () => {
     expect(await two.read(`${dir}/lack.jpg`)).toBe('lack.jpg');
   });
 
-  test('does not count paused hosts, and says when more is asked than hosts can hold it', async () => {
-    await one.app.sync.hosts.edit('two', { status: 'paused' });
-    const photo = await save(app, 'paused.jpg');
-    await one.app.sync.waitFor(photo, { timeout: 20_000 });
-    await expect(one.app.sync.waitFor(photo, { copies: 4, timeout: 300 })).rejects.toThrow(
-      /4 wanted; not by no other host is to have it/,
-    );
-    await one.app.sync.hosts.edit('two', { status: 'approved' });
-  });
+  test(
+    'does not count paused hosts, and says when more copies are requested than hosts ' + 'can hold',
+    async () => {
+      await one.app.sync.hosts.edit('two', { status: 'paused' });
+      const photo = await save(app, 'paused.jpg');
+      await one.app.sync.waitFor(photo, { timeout: 20_000 });
+      await expect(one.app.sync.waitFor(photo, { copies: 4, timeout: 300 })).rejects.toThrow(
+        /4 wanted; not by no other host is to have it/,
+      );
+      await one.app.sync.hosts.edit('two', { status: 'approved' });
+    },
+  );
 
-  test('refuses what it cannot wait for', async () => {
+  test('refuses files that it cannot wait for', async () => {
     await expect(one.app.sync.waitFor('../etc/passwd')).rejects.toMatchObject({ code: 'BAD_PATH' });
     await expect(one.app.sync.waitFor({ _id: 1 })).rejects.toMatchObject({ code: 'BAD_OPTION' });
     await expect(one.app.sync.waitFor(`${dir}/a.jpg`, { copies: 0 })).rejects.toMatchObject({

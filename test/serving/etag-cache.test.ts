@@ -175,7 +175,7 @@ describe('a large file', () => {
   });
 });
 
-test('as many tags are remembered as the limit says, those that were asked for last', async () => {
+test('the cache holds as many tags as the limit says, the last ones requested', async () => {
   const names = ['1', '2', '3'],
     files = await Promise.all(names.map((name) => write(`kept-${name}`, name.repeat(size))));
   const { find, opened, tags } = makeTags({ tags: 2 });

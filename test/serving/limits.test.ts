@@ -42,7 +42,7 @@ describe('slots', () => {
     second?.();
     expect(await slots.acquire()).toBeTypeOf('function');
   });
-  test('let nobody wait for longer than the limit, and lose no slot by it', async () => {
+  test('let no caller wait longer than the limit, and lose no slot by it', async () => {
     const slots = new Semaphore(1, 1, 20);
     const free = await slots.acquire();
     expect(await slots.acquire()).toBeUndefined();
@@ -58,8 +58,8 @@ describe('slots', () => {
 
 describe('shares', () => {
   test(
-    'of one source are used up without those of another, are waited for only where that is ' +
-      'asked for, and are free again',
+    'of one source are used up without those of another, are waited for only on ' +
+      'request, and are free again',
     async () => {
       const shares = new SourceSemaphores(1, 1, 60_000);
       const free = await shares.acquire('slow', false);
@@ -117,8 +117,8 @@ describe('sources', () => {
     ).toEqual(['b', 'passive']);
   });
   test(
-    'begin with one never asked, then the quickest; a paused one and one that failed lately ' +
-      'come last',
+    'begin with one never tried, then the quickest; a paused one and one that failed ' +
+      'lately come last',
     () => {
       let now = 0;
       const sources = new SourceRanking(1000, () => now);
@@ -141,7 +141,7 @@ describe('sources', () => {
     },
   );
   test(
-    'of what is only captured are its capturers, ready or not, in their order; one that ' +
+    'of a captured path are its capturers, ready or not, in their order; one that ' +
       'failed lately comes last',
     () => {
       let now = 0;

@@ -37,8 +37,7 @@ const settled = (): Promise<void> =>
   });
 
 test(
-  'nobody is given the answer to a question that was asked before him: the file may have ' +
-    'been uploaded in between',
+  'an answer is never older than its question: the file may have been uploaded in ' + 'between',
   async () => {
     const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 10 });
     const before = lookUps.lookUp(path('a'));
@@ -51,26 +50,29 @@ test(
   },
 );
 
-test('those that come while two calls are under way go together in the next, each path once', async () => {
-  const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 3, lookUpQueue: 100 });
-  const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.lookUp(path(name)));
-  answer(0);
-  answer(1);
-  await settled();
-  expect(calls).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
-  answer(2, { c: 'v1', d: 'v2' });
-  answer(3);
-  expect((await Promise.all(asked)).map((known) => known?.entry?.version)).toEqual([
-    undefined,
-    undefined,
-    'v1',
-    'v1',
-    'v2',
-    undefined,
-  ]);
-});
+test(
+  'questions that come while two calls are under way go together in the next, each ' + 'path once',
+  async () => {
+    const { lookUps, calls, answer } = makeLookUps({ lookUpBatch: 3, lookUpQueue: 100 });
+    const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.lookUp(path(name)));
+    answer(0);
+    answer(1);
+    await settled();
+    expect(calls).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
+    answer(2, { c: 'v1', d: 'v2' });
+    answer(3);
+    expect((await Promise.all(asked)).map((known) => known?.entry?.version)).toEqual([
+      undefined,
+      undefined,
+      'v1',
+      'v1',
+      'v2',
+      undefined,
+    ]);
+  },
+);
 
-test('too many are refused at once, and those that were answered make room', async () => {
+test('questions beyond the limit are refused at once, and answered ones make room', async () => {
   const { lookUps, answer } = makeLookUps({ lookUpBatch: 10, lookUpQueue: 1 });
   const first = lookUps.lookUp(path('a'));
   expect(await lookUps.lookUp(path('b'))).toBeUndefined();

@@ -129,12 +129,12 @@ describe.skipIf(program === undefined)(
       }
     });
 
-    test('what is only named like it is served', async () => {
+    test('a file with a similar name is served', async () => {
       await two.write(`${dir}/x.syncmedia/file.jpg`, 'file');
       expect((await get(`/${dir}/x.syncmedia/file.jpg`)).status).toBe(200);
     });
 
-    test('what is nowhere is a 404 of the app that no cache may keep', async () => {
+    test('a file that exists nowhere is a 404 of the app that no cache may keep', async () => {
       const { status, headers } = await get(`/${dir}/nothing.jpg`);
       expect([status, headers['cache-control'], headers['x-content-type-options']]).toEqual([
         404,
@@ -143,7 +143,7 @@ describe.skipIf(program === undefined)(
       ]);
     });
 
-    test('what only another host has is fetched by the app', async () => {
+    test('the app fetches a file that only another host has', async () => {
       await one.app.sync.hosts.edit('two', { status: 'paused' });
       await until(async () => (await two.app.sync.hosts.show('two')).status === 'paused', {
         timeout: 20_000,

@@ -53,7 +53,7 @@ function watch(app: App): void {
   });
 }
 
-describe('what is missing here', () => {
+describe('a file that is missing here', () => {
   beforeAll(async () => {
     site = await openSite({ plugin: { exclude: ['*.tmp', 'private/'] } });
     [one, two, three] = threeOf(site);
@@ -234,31 +234,35 @@ describe('what is missing here', () => {
     expect(fetched.map(({ path }) => path)).not.toContain(`${dir}/gone.jpg`);
   });
 
-  test('is asked of nobody where the ledger does not know it, however many ask', async () => {
-    const before = (await Promise.all([one, three].map(({ ssh }) => ssh.log()))).map(
-      (log) => log.length,
-    );
-    let status404 = 0;
-    const heap = heapInUse();
-    for (let i = 0; i < 10_000; i += 500) {
-      const got = await Promise.all(
-        Array.from({ length: 500 }, (_, j) =>
-          web.get(`/uploads/photos/unknown-${i + j}-${'x'.repeat(100)}.jpg`),
-        ),
+  test(
+    'is requested from no host if the ledger does not know it, for any number of ' + 'visitors',
+    async () => {
+      const before = (await Promise.all([one, three].map(({ ssh }) => ssh.log()))).map(
+        (log) => log.length,
       );
-      status404 += got.filter(
-        ({ status, headers }) => status === 404 && headers['cache-control'] === 'no-store',
-      ).length;
-    }
-    expect(status404).toBe(10_000);
-    expect(fetched.filter(({ path }) => path.includes('unknown'))).toEqual([]);
-    const logs = await Promise.all([one, three].map(({ ssh }) => ssh.log()));
-    // No login at any host; what idles is closed meanwhile.
-    expect(logs.map((log, i) => log.slice(before[i])).join('')).not.toMatch(
-      /Accepted publickey|Connection from/,
-    );
-    expect(heapInUse() - heap).toBeLessThan(20 * 1024 * 1024);
-  }, 120_000);
+      let status404 = 0;
+      const heap = heapInUse();
+      for (let i = 0; i < 10_000; i += 500) {
+        const got = await Promise.all(
+          Array.from({ length: 500 }, (_, j) =>
+            web.get(`/uploads/photos/unknown-${i + j}-${'x'.repeat(100)}.jpg`),
+          ),
+        );
+        status404 += got.filter(
+          ({ status, headers }) => status === 404 && headers['cache-control'] === 'no-store',
+        ).length;
+      }
+      expect(status404).toBe(10_000);
+      expect(fetched.filter(({ path }) => path.includes('unknown'))).toEqual([]);
+      const logs = await Promise.all([one, three].map(({ ssh }) => ssh.log()));
+      // No login at any host; what idles is closed meanwhile.
+      expect(logs.map((log, i) => log.slice(before[i])).join('')).not.toMatch(
+        /Accepted publickey|Connection from/,
+      );
+      expect(heapInUse() - heap).toBeLessThan(20 * 1024 * 1024);
+    },
+    120_000,
+  );
 });
 
 describe('a host that fails', () => {
@@ -309,7 +313,7 @@ describe('a host that fails', () => {
     expect(fetched[0]?.host).not.toBe(failed);
   }, 60_000);
 
-  test('altogether is a 503 that says when to come back, not a 404; nothing is kept', async () => {
+  test('altogether is a 503 with a time to come back, not a 404; nothing is kept', async () => {
     const url = await save(one, 'away.jpg', 'away');
     await until(async () => (await holders('away.jpg')).join() === 'one,three');
     await Promise.all([one, three].map(({ ssh }) => ssh.stop({ hard: true })));
@@ -323,7 +327,7 @@ describe('a host that fails', () => {
     await until(async () => (await web.get(url)).status === 200);
   });
 
-  test('to hold what the ledger says it does is passed over', async () => {
+  test('to hold what the ledger says is skipped', async () => {
     const url = await save(one, 'lost.jpg', 'still there');
     await until(async () => (await holders('lost.jpg')).join() === 'one,three');
     // Neither sweep nor lane has noticed yet.
@@ -336,25 +340,29 @@ describe('a host that fails', () => {
     expect([status, body.toString()], failures.join('\n')).toEqual([200, 'still there']);
   });
 
-  test('to have the file is made up for by one that joined after this process last read the hosts', async () => {
-    const early = await two.startApp({ start: false });
-    await early.sync.statusOf(`${dir}/joined.jpg`);
-    await site.addMachine('four');
-    await until(async () => (await one.app.sync.hosts.show('four')).readyAt !== undefined, {
-      timeout: 20_000,
-    });
-    await save(one, 'joined.jpg', 'on four');
-    await until(async () => (await holders('joined.jpg')).join() === 'four,one,three');
-    await Promise.all([one, three].map((machine) => rm(machine.path(`${dir}/joined.jpg`))));
-    const its = await startWeb((app) => {
-      app.use('/uploads', early.sync.serve('uploads'));
-    });
-    const { status, body } = await its.get('/uploads/photos/joined.jpg');
-    await its.close();
-    expect([status, body.toString()]).toEqual([200, 'on four']);
-  }, 60_000);
+  test(
+    'to have the file is replaced by one that joined after this process last read the ' + 'hosts',
+    async () => {
+      const early = await two.startApp({ start: false });
+      await early.sync.statusOf(`${dir}/joined.jpg`);
+      await site.addMachine('four');
+      await until(async () => (await one.app.sync.hosts.show('four')).readyAt !== undefined, {
+        timeout: 20_000,
+      });
+      await save(one, 'joined.jpg', 'on four');
+      await until(async () => (await holders('joined.jpg')).join() === 'four,one,three');
+      await Promise.all([one, three].map((machine) => rm(machine.path(`${dir}/joined.jpg`))));
+      const its = await startWeb((app) => {
+        app.use('/uploads', early.sync.serve('uploads'));
+      });
+      const { status, body } = await its.get('/uploads/photos/joined.jpg');
+      await its.close();
+      expect([status, body.toString()]).toEqual([200, 'on four']);
+    },
+    60_000,
+  );
 
-  test('to be mounted here is a 503: nothing lands beside the mount point', async () => {
+  test('to be mounted here is a 503: nothing is placed beside the mount point', async () => {
     const url = await save(one, 'unmounted.jpg', 'x');
     await rename(two.path(dir), two.path('elsewhere'));
     await mkdir(two.path(dir));

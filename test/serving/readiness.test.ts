@@ -58,8 +58,8 @@ test(
 );
 
 test(
-  'what only a host holds that does not work just now makes no other host unready; when that ' +
-    'works again it counts',
+  'a file that only a failing host holds makes no other host unready; once that host ' +
+    'works it counts',
   async () => {
     await one.app.close();
     await one.ssh.stop({ hard: true });

@@ -77,10 +77,9 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<FileInfo> =
 
 const unfinished = (): Promise<string[]> => readdir(made.at('uploads/.syncmedia/tmp'));
 
-describe('what is received', () => {
+describe('a received file', () => {
   test(
-    'lands whole, with the date of its version and the mode it is to have, and is what the ' +
-      'visitor got',
+    'is placed whole, with the date of its version and its mode, and equals the ' + 'response',
     async () => {
       const { received, got } = await serve(inPieces(content), { sha256 });
       expect(received).toEqual({ sha256, isOwnFileBack: false });
@@ -112,7 +111,7 @@ describe('what is received', () => {
       () => inPieces(content.subarray(0, 100_000), new Error('the connection broke')),
       {},
     ],
-  ])('%s breaks the response, and nothing of it is kept', async (_, body, facts) => {
+  ])('%s breaks the response, and no byte of it is kept', async (_, body, facts) => {
     const { received, got } = await serve(body(), facts);
     expect(received).toMatchObject({ failedSide: 'source' });
     expect([got.status, got.broken]).toEqual([200, true]);
@@ -121,7 +120,7 @@ describe('what is received', () => {
     expect(await unfinished()).toEqual([]);
   });
 
-  test("and cannot land is this host's failure", async () => {
+  test("that cannot be placed is this host's failure", async () => {
     await made.put('uploads/film.bin/in-the-way', 'x');
     const { received, got } = await serve(inPieces(content), { sha256 });
     expect(received).toMatchObject({ failedSide: 'here', error: { code: 'NOT_A_FILE' } });

@@ -26,8 +26,8 @@ const ask = async (path: string): Promise<{ status: number; body: never }> => {
   return { status, body: JSON.parse(body.toString()) as never };
 };
 
-describe('what is known of a document', () => {
-  test('names each file with its version, its holders, and who is owed it, since when and why not', async () => {
+describe('the files of a document', () => {
+  test('are shown with version, holders, and pending hosts, each since when and why', async () => {
     await two.ssh.stop({ hard: true });
     await one.write(`${dir}/a.jpg`, 'abc');
     const photo = await one.app.Photo.create({
@@ -70,7 +70,7 @@ describe('what is known of a document', () => {
     await until(async () => (await web.get('/ready')).status === 200);
   });
 
-  test('also of a file that lies on another host only, and of one that nobody captured', async () => {
+  test('are shown even if only another host has one, or none captured it', async () => {
     await one.write(`${dir}/b.jpg`, 'b');
     const photo = await one.app.Photo.create({ title: 'b', file: `/${dir}/b.jpg` });
     await untilSettled(site);
@@ -83,7 +83,7 @@ describe('what is known of a document', () => {
     ]);
   });
 
-  test('is not found where there is none, and not told without credentials', async () => {
+  test('are not found without the document, and not shown without credentials', async () => {
     for (const path of [
       '/documents/Nobody/1',
       '/documents/Photo/000000000000000000000000',
@@ -103,7 +103,7 @@ describe('what is known of a document', () => {
 });
 
 describe('readiness', () => {
-  test('is told without credentials, and with nothing else', async () => {
+  test('is shown without credentials, and with nothing else', async () => {
     await untilSettled(site);
     for (const path of ['/sync-admin/healthz', '/sync-admin/readyz', '/ready']) {
       const answered = await until(async () => {
@@ -119,21 +119,25 @@ describe('readiness', () => {
     expect((await web.get('/sync-admin/readyz', { method: 'POST' })).status).toBe(401);
   });
 
-  test('is denied to a host that was never filled, and to a machine that was never initialised', async () => {
-    // Paused, it is not filled at once.
-    await site.database.connection
-      .collection('syncmedia_hosts')
-      .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
-    await until(async () => !(await two.app.sync.isReady()));
-    expect(await one.app.sync.isReady()).toBe(true);
-    expect((await web.get('/ready')).status).toBe(503);
-    const fresh = createSyncMedia({
-      connection: one.app.connection,
-      environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` },
-    });
-    expect(await fresh.isReady()).toBe(false);
-    await fresh.close();
-  });
+  test(
+    'is denied to a host that was never bootstrapped, and to a machine that was never ' +
+      'initialised',
+    async () => {
+      // Paused, it is not filled at once.
+      await site.database.connection
+        .collection('syncmedia_hosts')
+        .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
+      await until(async () => !(await two.app.sync.isReady()));
+      expect(await one.app.sync.isReady()).toBe(true);
+      expect((await web.get('/ready')).status).toBe(503);
+      const fresh = createSyncMedia({
+        connection: one.app.connection,
+        environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` },
+      });
+      expect(await fresh.isReady()).toBe(false);
+      await fresh.close();
+    },
+  );
 
   test('refuses limits that it does not know', () => {
     expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(

@@ -63,7 +63,7 @@ test('a file that became shorter breaks the response', async () => {
 });
 
 describe('a visitor', () => {
-  test('who takes nothing for long is given up, and the file is closed', async () => {
+  test('a client that reads nothing for long is cut off, and the file is closed', async () => {
     const socket = connect(Number(new URL(web.url).port), '127.0.0.1');
     socket.write(`GET /0/${content.length} HTTP/1.1\r\nHost: x\r\n\r\n`);
     socket.on('error', () => undefined);

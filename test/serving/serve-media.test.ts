@@ -110,26 +110,29 @@ describe('as express.static does it', () => {
     },
   );
 
-  test('what the next handler answers keeps its own headers, and only a 404 is not cached', async () => {
-    const other = await startWeb((app) => {
-      app.use('/uploads', served.serve());
-      app.get('/uploads/page', (_request, response) => {
-        response.set('Cache-Control', 'public, max-age=31536000').send('a page');
+  test(
+    'the response of the next handler keeps its own headers, and only a 404 is not ' + 'cached',
+    async () => {
+      const other = await startWeb((app) => {
+        app.use('/uploads', served.serve());
+        app.get('/uploads/page', (_request, response) => {
+          response.set('Cache-Control', 'public, max-age=31536000').send('a page');
+        });
+        app.get('/uploads/gone', (_request, response) => {
+          response.set('Cache-Control', 'public, max-age=60').status(404).send('gone');
+        });
       });
-      app.get('/uploads/gone', (_request, response) => {
-        response.set('Cache-Control', 'public, max-age=60').status(404).send('gone');
-      });
-    });
-    expect((await other.get('/uploads/page')).headers['cache-control']).toBe(
-      'public, max-age=31536000',
-    );
-    expect((await other.get('/uploads/gone')).headers['cache-control']).toBe('no-store');
-    await other.close();
-  });
+      expect((await other.get('/uploads/page')).headers['cache-control']).toBe(
+        'public, max-age=31536000',
+      );
+      expect((await other.get('/uploads/gone')).headers['cache-control']).toBe('no-store');
+      await other.close();
+    },
+  );
 
   test(
-    'setHeaders is given the absolute path and what is known of the file; one that throws is ' +
-      'the error of the request',
+    'setHeaders gets the absolute path and the info of the file; if it throws, the ' +
+      'request fails with that error',
     async () => {
       const given: unknown[] = [];
       const other = await startWeb((app) => {
@@ -202,7 +205,7 @@ describe('as express.static does it', () => {
   });
 });
 
-test('an absolute directory that a machine without a host id cannot serve is told', async () => {
+test('an absolute directory that a machine without a host id cannot serve is reported', async () => {
   const warned: string[] = [];
   const sync = createSyncMedia({
     environment: {},
@@ -220,7 +223,7 @@ test('an absolute directory that a machine without a host id cannot serve is tol
   await sync.close();
 });
 
-describe('what may not be served', () => {
+describe('a file that may not be served', () => {
   test.each([
     'nothing.txt',
     'sub',
@@ -315,7 +318,7 @@ test.each([
   [undefined, 'undefined'],
   ['', '""'],
   [42, '42'],
-])('serveMedia(%j) names what it was given', async (dir, shown) => {
+])('serveMedia(%j) names the given value', async (dir, shown) => {
   const sync = createSyncMedia({ environment: {}, stateDir: '/nonexistent' });
   expect(() => sync.serve(dir as string)).toThrow(
     expect.objectContaining({
@@ -326,7 +329,7 @@ test.each([
   await sync.close();
 });
 
-test('on a machine without a host id what is there is served, and nothing else happens', async () => {
+test('on a machine without a host id existing files are served, and nothing else happens', async () => {
   const sync = createSyncMedia({
     environment: {
       HOME: served.root,

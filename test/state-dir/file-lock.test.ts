@@ -71,7 +71,7 @@ describe('withLock', () => {
   });
 
   test.skipIf(process.platform !== 'linux')(
-    'takes over at once what a process left that was killed',
+    'takes over the lock of a killed process at once',
     async () => {
       const holder = await hold(() => startTalker(program, [lock]));
       await holder.kill();
@@ -119,7 +119,7 @@ describe('withLock', () => {
   }, 60_000);
 
   test(
-    'of another machine, and one without a name, is taken over when it has stood still, ' +
+    'of another machine, or without a name, is taken over after it stood still, ' +
       'whatever its date',
     async () => {
       for (const content of ['elsewhere:1:b:c:d:e abc', '']) {
@@ -134,7 +134,7 @@ describe('withLock', () => {
     60_000,
   );
 
-  test('tells a holder that it was held for dead', async () => {
+  test('tells an owner that it was taken for dead', async () => {
     await expect(
       withLock(lock, async (checkHeld) => {
         await checkHeld();

@@ -85,7 +85,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
     expect(await isProcessDead(described)).toBe(false);
   });
 
-  test('a process that was killed is dead although its parent never asks for it', async () => {
+  test('a killed process is dead even if its parent never reaps it', async () => {
     const { described } = await start(() =>
       talkTo('sh', ['-c', '"$@" & exec sleep 600', 'sh', process.execPath, program]),
     );
@@ -99,7 +99,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
     expect(await isProcessDead(replace(describeThisProcess(), 'start', '1'))).toBe(true);
   });
 
-  test('the name of a program does not change what is read of it', async () => {
+  test('the name of a program does not change the values that are read of it', async () => {
     const { described } = await start(() => startTalker(program, [') Z 1 2 (']));
     expect(await isProcessDead(described)).toBe(false);
   });
@@ -119,7 +119,7 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
     }
   });
 
-  test('where nobody listens at its socket any more, a process of another namespace is dead', async () => {
+  test('a process of another namespace is dead if its socket does not answer any more', async () => {
     const dir = await makeTestDir();
     const path = join(dir.path, 'socket');
     const server = createServer();
@@ -151,8 +151,8 @@ describe.skipIf(noNamespaces !== undefined)(
   `in pid namespaces${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`,
   () => {
     test(
-      'three processes with pid 6 are told apart, and one that comes after another with its ' +
-        'pid and namespace knows that it is dead',
+      'three processes with pid 6 are distinguished, and one that comes after another ' +
+        'with its pid and namespace knows that it is dead',
       async () => {
         const three = await Promise.all([0, 1, 2].map(() => start(() => startAsPidSix(program))));
         expect(three.map(({ described }) => described.split(':')[1])).toEqual(['6', '6', '6']);

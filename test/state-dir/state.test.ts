@@ -38,7 +38,7 @@ describe('the state folder', () => {
     await removeState(dir.path);
   });
 
-  test('keeps what was written, for this user alone, and nothing else', async () => {
+  test('keeps the written values, for this user alone, and nothing else', async () => {
     const folder = join(dir.path, 'new/state');
     await writeState(folder, state);
     await writeState(folder, { ...state, hostname: 'web2' });
@@ -59,7 +59,7 @@ describe('the state folder', () => {
     [JSON.stringify({ ...state, syncDirs: 'x' }), 'syncDirs'],
     [JSON.stringify({ ...state, database: 'x' }), 'database'],
     [JSON.stringify({ ...state, publicKeyFile: 1 }), 'publicKeyFile'],
-  ])('says what is malformed: %s', async (text, what) => {
+  ])('names the malformed field: %s', async (text, what) => {
     await writeFile(join(dir.path, 'host.json'), text);
     expect(() => readState(dir.path)).toThrow(refused('BAD_STATE', `malformed (${what})`));
   });

@@ -138,7 +138,7 @@ describe.skipIf(web === undefined)(
     test.each([
       ['rsync', 0],
       ['SFTP', 1024 * 1024],
-    ])('gives it to what is sent by %s from then on', async (_by, smallFileLimit) => {
+    ])('gives it to files that are sent by %s from then on', async (_by, smallFileLimit) => {
       const site = await makeSite(createRsyncBackend, { backend: { smallFileLimit } });
       try {
         const album = join(site.rootThere, dir, 'album');

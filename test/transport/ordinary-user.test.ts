@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined).each([
     ]).toEqual([]);
   });
 
-  test('what that user may not read, cannot be fetched, and delays none', async () => {
+  test('a file that this user may not read cannot be fetched, and delays none', async () => {
     await put(site.rootThere, `${dir}/secret.jpg`, 'secret');
     await put(site.rootThere, `${dir}/good.jpg`, 'good');
     await chmod(join(site.rootThere, dir, 'secret.jpg'), 0);

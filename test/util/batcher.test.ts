@@ -27,7 +27,7 @@ const settled = (): Promise<void> =>
     setImmediate(resolve);
   });
 
-test('what comes alone goes at once; what comes meanwhile goes together', async () => {
+test('a single call goes at once, and calls that come meanwhile go together', async () => {
   const { gathering, calls, answer } = makeCalls({ items: 2, calls: 1 });
   const asked = ['a', 'b', 'c', 'd'].map((item) => gathering.add(item));
   expect(calls).toEqual([['a']]);

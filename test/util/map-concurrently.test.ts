@@ -64,7 +64,7 @@ test('gives each result once, as it comes, with no more at once than allowed', a
   expect(await collect(streamConcurrently([], 2, work))).toEqual([]);
 });
 
-test('a throw comes out after what ran beside it has ended, and nothing more is started', async () => {
+test('a throw comes out after the running calls have ended, and no more are started', async () => {
   const started: number[] = [],
     ended: number[] = [];
   const work = async (n: number): Promise<number> => {
@@ -101,7 +101,7 @@ test.each([
       ),
   ],
 ] as const)(
-  '%s: what fails while the consumer works waits until it asks again',
+  '%s: a failure while the consumer works waits for its next request',
   async (_, begin: () => AsyncGenerator<number>) => {
     const unhandled: unknown[] = [],
       note = (error: unknown): void => {
@@ -178,7 +178,7 @@ describe('interleave', () => {
     expect(ended).toEqual(['a']);
   });
 
-  test('one who takes no more ends all of them', async () => {
+  test('a consumer that stops ends all of them', async () => {
     const ended: string[] = [];
     for await (const one of mergeConcurrently(
       [

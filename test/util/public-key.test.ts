@@ -57,7 +57,7 @@ const blobOf = (...fields: (string | Buffer)[]): string =>
 
 describe('parsePublicKey', () => {
   test.each(kinds.map((kind, index) => [kind.join(' '), index] as const))(
-    'takes %s without its comment',
+    'accepts %s without its comment',
     (_, index) => {
       const line = lines[index] ?? '';
       expect(parsePublicKey(line).line).toBe(line.trim().split(' ').slice(0, 2).join(' '));

@@ -80,8 +80,8 @@ test('a file that is gone and that no document names becomes a tombstone', async
 });
 
 test(
-  'a delete that the own scan outran, with bytes that are gone since, is looked at again and ' +
-    'buries them',
+  'a delete that the own scan outran, with bytes that are gone since, is checked ' +
+    'again and buries them',
   async () => {
     const looked = await look(async () => {
       await own.write(path, 'second, of another size');
@@ -101,8 +101,8 @@ test('a file that the app restores while documents are searched is no delete', a
 });
 
 test(
-  'a file that cannot be judged is looked at again for a while, then it stays and the reason ' +
-    'is told',
+  'a file without an answer is checked again for a while, then it stays and the ' +
+    'reason is logged',
   async () => {
     const told: unknown[] = [],
       unsubscribe = site.events.on('failed', (event) => {
@@ -138,7 +138,7 @@ test('while a person decides no documents are searched', async () => {
   expect(searches).toBe(0);
 });
 
-test('what another host saved meanwhile is newer than the delete', async () => {
+test('a file that another host saved meanwhile is newer than the delete', async () => {
   const looked = await look(async () => {
     await other.write(path, 'of another host');
     await other.fold.reconcilePaths([path], { why: 'named' });
@@ -168,7 +168,7 @@ test('a file that is back once its delete is recorded, and that a document names
   });
 });
 
-test('a file that a document has come to name, and that is not here, is looked for by every host', async () => {
+test('every host looks for an absent file that a document has come to name', async () => {
   const looked = await look(
     async () => {
       if ((await site.ledger.read(path))?.kind === 'tombstone') named.add(path);
@@ -195,8 +195,8 @@ const twelve = (directory: string): Path[] =>
   Array.from({ length: 12 }, (_, index) => photo(`${directory}/${String(index)}.jpg`));
 
 test(
-  'a directory that is renamed away and back counts once for the guard, before the fold ' +
-    'knows that it is back',
+  'a directory that is renamed away and back counts once for the guard, before the ' +
+    'outbox is processed',
   async () => {
     const away = twelve('2024'),
       back = twelve('archive');

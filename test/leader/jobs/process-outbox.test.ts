@@ -77,7 +77,7 @@ function capture(touched: Path[]): Capture {
   };
 }
 
-test('however many captures are due, one look begins with them all', async () => {
+test('one poll begins with all due captures, however many there are', async () => {
   const paths = Array.from({ length: 450 }, (_, i) => photo(`${i}.jpg`));
   for (const path of paths) {
     await a.write(path, path);
@@ -88,29 +88,31 @@ test('however many captures are due, one look begins with them all', async () =>
   expect(offered).toHaveLength(450);
 });
 
-test('what cannot be looked at now stays in the outbox, the rest of the document goes on', async () => {
-  await a.write(photo('a.jpg'), 'a');
-  await a.write(photo('b.jpg'), 'b');
-  // Tests may run as root, who may read everything.
-  const secret = photo('secret.jpg'),
-    hash = a.disk.hash.bind(a.disk);
-  await a.write(secret, 'x');
-  a.disk.hash = (path) =>
-    path === secret
-      ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
-      : hash(path);
-  await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
-  await folding.poll();
-  await until(() => offered.length === 2 && swept.length === 1);
-  await folding.close();
-  const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
-  expect(left?.touched).toEqual([secret]);
-  expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
-});
+test(
+  'a file that cannot be examined now stays in the outbox, the rest of the document ' + 'goes on',
+  async () => {
+    await a.write(photo('a.jpg'), 'a');
+    await a.write(photo('b.jpg'), 'b');
+    // Tests may run as root, who may read everything.
+    const secret = photo('secret.jpg'),
+      hash = a.disk.hash.bind(a.disk);
+    await a.write(secret, 'x');
+    a.disk.hash = (path) =>
+      path === secret
+        ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
+        : hash(path);
+    await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
+    await folding.poll();
+    await until(() => offered.length === 2 && swept.length === 1);
+    await folding.close();
+    const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
+    expect(left?.touched).toEqual([secret]);
+    expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
+  },
+);
 
 test(
-  'a save that waits for a delivery to be acknowledged stays in the outbox, and is folded ' +
-    'after that',
+  'a save that waits for an acknowledgement stays in the outbox, and is processed ' + 'after it',
   async () => {
     const cat = photo('cat.jpg');
     await a.write(cat, 'first', 1_000);
@@ -134,7 +136,7 @@ test(
   },
 );
 
-test('what was handed over right before it closes is folded still', async () => {
+test('captures handed over right before it closes are still processed', async () => {
   await a.write(photo('a.jpg'), 'a');
   const last = capture([photo('a.jpg')]);
   await outbox.insert(last);
@@ -155,8 +157,8 @@ const stored = async (): Promise<Capture[]> =>
   );
 
 test(
-  'a new leader sends what was captured before at once, and leaves the capture of an ' +
-    'operation that may still be under way',
+  'a new leader sends earlier captures at once, and leaves the capture of an ' +
+    'operation that may still run',
   async () => {
     const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
     const [first] = paths;
@@ -181,7 +183,7 @@ test(
   },
 );
 
-test('a new leader folds what is due, and what somebody asserted, for good', async () => {
+test('a new leader processes due captures and assertions for good', async () => {
   await a.write(photo('due.jpg'), 'due');
   await a.write(photo('asserted.jpg'), 'asserted');
   const seen = await a.disk.observe(photo('asserted.jpg'));
@@ -195,7 +197,7 @@ test('a new leader folds what is due, and what somebody asserted, for good', asy
   expect(offered.map(({ path }) => path).sort()).toEqual([photo('asserted.jpg'), photo('due.jpg')]);
 });
 
-test('what was handed over and is not folded when it closes is due at once', async () => {
+test('captures that were handed over and not processed when it closes are due at once', async () => {
   const paths = Array.from({ length: 500 }, (_, i) => photo(`${i}.jpg`));
   for (const path of paths) await a.write(path, path);
   const captures = paths.map((path) => fresh([path]));
@@ -231,7 +233,7 @@ test('a sync dir that is not there keeps the capture', async () => {
   expect(await site.ledger.count()).toBe(0);
 });
 
-test('no fold waits until it is known which documents name a file that was deleted', async () => {
+test('no capture waits for the search of documents that name a deleted file', async () => {
   let end = (): void => undefined;
   searching = new Promise((resolve) => {
     end = resolve;
@@ -256,8 +258,8 @@ test('no fold waits until it is known which documents name a file that was delet
 });
 
 test(
-  'what could not be folded stays in the outbox beside the candidates that are to be looked ' +
-    'at again',
+  'captures that could not be processed stay in the outbox beside the candidates of ' +
+    'the next check',
   async () => {
     const secret = photo('secret.jpg'),
       hash = a.disk.hash.bind(a.disk);

@@ -62,7 +62,7 @@ function makeSweeping(): {
   };
 }
 
-test('a sweep that is owed while the last one is stored as done is stored, and carried out', async () => {
+test('a rescan requested while the last one is stored as done is stored, and carried out', async () => {
   const { sweeping, stored, scans, answer } = makeSweeping();
   sweeping.start();
   answer.hold();

@@ -34,8 +34,8 @@ async function adopt(me: string, gone: readonly string[]): Promise<string[]> {
 }
 
 test(
-  'a holder adopts what a gone sender still had to deliver, blocked paths and removals too, ' +
-    'and nothing else',
+  'a holder takes over the pending entries of a gone origin, blocked paths and ' +
+    'removals too, and no others',
   async () => {
     await insert('owed.jpg', {});
     await insert('blocked.jpg', {
@@ -56,7 +56,7 @@ test(
   },
 );
 
-test('of several holders each entry goes to one: whoever read it too is too late', async () => {
+test('of several holders one takes over each entry, and the others are too late', async () => {
   await insert('a.jpg', {});
   const [read] = await site.ledger.findOrphaned('C', ['A'], 10);
   if (!read) throw new Error('nothing to adopt');
@@ -65,13 +65,13 @@ test('of several holders each entry goes to one: whoever read it too is too late
   expect((await site.ledger.read(read.path))?.origin).toBe('B');
 });
 
-test('more than are read at once are adopted in one go', async () => {
+test('more entries than one read holds are taken over in one go', async () => {
   const names = Array.from({ length: 600 }, (_, index) => `${index}.jpg`).sort();
   for (const name of names) await insert(name, {});
   expect(await adopt('B', ['A'])).toEqual(names);
 });
 
-test('what its sender lost is adopted although nobody is gone', async () => {
+test('an entry whose origin lost the bytes is taken over even if no host is gone', async () => {
   await insert('lost.jpg', { heldBy: ['B'], orphaned: true });
   expect(await adopt('B', [])).toEqual(['lost.jpg']);
   expect((await site.ledger.read(photo('lost.jpg')))?.orphaned).toBeUndefined();

@@ -189,7 +189,7 @@ describe('the router', () => {
       expect(routes.map(key)).toContain(route);
   });
 
-  test('takes no hostile name in any field or parameter of any route', async () => {
+  test('accepts no hostile name in any field or parameter of any route', async () => {
     let fieldsSeen = 0,
       parametersSeen = 0;
     for (const route of routes) {
@@ -265,7 +265,7 @@ describe('the command line', () => {
   const countOf = (words: readonly string[], slot: string): number =>
     slot in ofPaths ? 20 : words[0] === 'keys' && words[1] === 'accept' ? 3 : 8;
 
-  test('takes no hostile name in any argument or option of any command', async () => {
+  test('accepts no hostile name in any argument or option of any command', async () => {
     let seen = 0;
     for (const words of listCommands()) {
       for (const { slot, args } of listSlots(words, usual, complete[words.join(' ')])) {
@@ -313,7 +313,7 @@ describe('rows of the database', () => {
     expect(names.filter((name) => !forged.includes(name))).toEqual([]);
   });
 
-  test('lead to no file outside, whatever path, scope or key they name', async () => {
+  test('lead to no file outside by any path, scope or key', async () => {
     const ids = Object.fromEntries(
       (await one.app.sync.hosts.list()).map(({ hostname, id }) => [hostname, id]),
     );

@@ -55,7 +55,7 @@ export function describeFailures(name: string, create: (options: BackendOptions)
       );
     };
 
-    test('a host that is down, and one that comes back', () =>
+    test('a host that is down fails, and works once it is back', () =>
       withSite({}, async (site) => {
         await site.there.stop();
         await failures(site, 'HOST_UNREACHABLE');

@@ -20,7 +20,7 @@ export function describeListings(site: () => Site): void {
     ): Promise<Record<string, string>> =>
       differences(site().backend.compare(site().host, of, by, never));
 
-    test('lists what is only here, only there, and different, with the facts of both', async () => {
+    test('lists files that are only here, only there, and different, with the info of both', async () => {
       for (const root of [site().here, site().rootThere]) {
         await put(root, `${dir}/same.jpg`, 'same', 1_500_000_000);
         await put(root, `${dir}/cache/excluded.jpg`, root);
@@ -51,7 +51,7 @@ export function describeListings(site: () => Site): void {
       }
     });
 
-    test('leaves out what only this host has, where that is not asked for', async () => {
+    test('leaves out files that only this host has, on request', async () => {
       await put(site().here, `${dir}/here.jpg`, 'here');
       await put(site().here, `${dir}/both.jpg`, 'one', 1_500_000_000);
       await put(site().rootThere, `${dir}/both.jpg`, 'two', 1_500_000_001);
@@ -66,7 +66,7 @@ export function describeListings(site: () => Site): void {
       });
     });
 
-    test('tells every kind of name', async () => {
+    test('lists every kind of name', async () => {
       for (const one of hostileNames) await put(site().here, `${dir}/${one}`, 'here');
       for (const one of hostileNames) await put(site().rootThere, `${dir}/there/${one}`, 'there');
       expect(await compare()).toEqual({
@@ -75,7 +75,7 @@ export function describeListings(site: () => Site): void {
       });
     });
 
-    test('by bytes finds what size and time hide, by time does not', async () => {
+    test('by bytes finds differences that size and time hide, by time does not', async () => {
       await put(site().here, `${dir}/a.jpg`, 'one', 1_500_000_000);
       await put(site().rootThere, `${dir}/a.jpg`, 'two', 1_500_000_000);
       expect(await compare('time')).toEqual({});
@@ -133,7 +133,7 @@ export function describeListings(site: () => Site): void {
       await expect(readAll('elsewhere/x.jpg')).rejects.toMatchObject({ code: 'BAD_PATH' });
     });
 
-    test('throws NO_MARKER where nobody can say what is not there', async () => {
+    test('throws NO_MARKER if the absence of files proves nothing', async () => {
       await put(site().rootThere, `${dir}/here.jpg`, 'here');
       await rename(there(`${dir}/.syncmedia/id`), there('kept'));
       await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NO_MARKER' });
@@ -141,7 +141,7 @@ export function describeListings(site: () => Site): void {
       await expect(readAll(`${dir}/absent.jpg`)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
     });
 
-    test('a body that nobody reads to its end can be dropped', async () => {
+    test('a body whose reader stops early can be dropped', async () => {
       await put(site().rootThere, `${dir}/big.jpg`, Buffer.alloc(3_000_000));
       const { body } = await site().backend.read(site().host, `${dir}/big.jpg` as Path, never);
       for await (const bytes of body) {

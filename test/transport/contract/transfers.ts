@@ -61,7 +61,7 @@ export function describeTransfers(site: () => Site): void {
       },
     );
 
-    test('has what it replaced judged, and kept, moved or put back as told', async () => {
+    test('resolves the file it replaced, which is kept, moved or put back', async () => {
       const told = {
         conflict: 'conflicts',
         trash: 'trash',
@@ -110,7 +110,7 @@ export function describeTransfers(site: () => Site): void {
       expect(await keptIn(receiver(), 'conflicts')).toEqual(['one']);
     });
 
-    test('a file that is gone, and one that is another by now, are told apart, and delay none', async () => {
+    test('a file that is gone, and one that has changed, are distinguished, and delay none', async () => {
       await put(source(), `${dir}/good.jpg`, 'good');
       const changes = [await changeOf(source(), `${dir}/good.jpg`)];
       await put(source(), `${dir}/moved.jpg`, 'at first');
@@ -230,7 +230,7 @@ export function describeTransfers(site: () => Site): void {
       expect((await lstat(join(receiver(), dir))).isSymbolicLink()).toBe(true);
     });
 
-    test('removals go through the judge, one path each', async () => {
+    test('every removed file is resolved, one path each', async () => {
       for (const one of ['old.jpg', 'unknown.jpg', 'stays.jpg'])
         await put(receiver(), `${dir}/${one}`, one);
       site()

@@ -100,7 +100,7 @@ describe('explain', () => {
   });
 });
 
-test('summarise is short, and leaves out what only repeats the exit code', () => {
+test('summarise is short, and leaves out lines that only repeat the exit code', () => {
   expect(summariseStderr('rsync: a\nrsync error: code 23\nrsync: b\n')).toBe('rsync: a; rsync: b');
   expect(summariseStderr('x'.repeat(10_000)).length).toBe(500);
 });

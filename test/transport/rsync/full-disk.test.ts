@@ -103,7 +103,7 @@ describe.skipIf(missing !== undefined).each(['send', 'fetch'] as const)(
         ]).toEqual([]);
       });
 
-      test('many small files, of which only some fit, take few calls and replace none by half', async () => {
+      test('many small files, of which only some fit, need few calls and replace none by half', async () => {
         const names = Array.from(
           { length: 30 },
           (_, index) => `${String(index).padStart(2, '0')}.jpg`,

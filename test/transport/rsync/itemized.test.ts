@@ -40,7 +40,7 @@ test('names come back as the bytes they are', () => {
   expect(decodeRsyncName('\\#377')).toBeUndefined();
 });
 
-test('the same is what has no other content, size or time', () => {
+test('files with equal content, size and time are the same', () => {
   const same = (line: string): boolean => {
     const item = parseItemizedLine(`${line} 2 2026/11/24-15:29:35 a`);
     if (item === undefined) throw new Error(`${line} was no item`);

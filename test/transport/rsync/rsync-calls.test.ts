@@ -104,7 +104,7 @@ describe('rsync calls', () => {
     120_000,
   );
 
-  test('no file that SFTP takes needs rsync, also where the mode is another', async () => {
+  test('no file that goes by SFTP needs rsync, even with another mode', async () => {
     const { backend, host, here, calls, rootThere } = await open({}, { chmod: 'D755,F640' });
     const [small, large] = await make(here, ['small.jpg', 'large.jpg'], (name) =>
       Buffer.alloc(name === 'small.jpg' ? 1024 * 1024 : 1024 * 1024 + 1),
@@ -262,7 +262,7 @@ describe('in the middle of a call', () => {
     },
   );
 
-  test('a file that vanishes is told so', async () => {
+  test('a file that vanishes is reported as such', async () => {
     const { backend, host, here, there } = await open();
     const changes = await make(here, ['a.jpg', 'gone.jpg', 'z.jpg']);
     await there.replaceProgram(
@@ -316,7 +316,7 @@ describe('in the middle of a call', () => {
     expect(clients).toEqual([]);
   });
 
-  test('closing ends what runs, and what waits', async () => {
+  test('closing ends running and waiting calls', async () => {
     const { backend, host, here, there } = await open();
     const changes = await make(here, ['a.jpg']);
     await there.replaceProgram(
@@ -336,7 +336,7 @@ describe('in the middle of a call', () => {
   });
 });
 
-describe('what rsync answers', () => {
+describe('answers of rsync', () => {
   test('no rsync on the other host', async () => {
     const { backend, host, here, there } = await open();
     await there.replaceProgram('rsync', 'echo "sh: rsync: command not found" >&2; exit 127');
@@ -369,8 +369,8 @@ describe('what rsync answers', () => {
   });
 
   test(
-    'what the receiver failed to write is not delivered, although it was listed as sent; the ' +
-      'rest is',
+    'a file that the receiver failed to write is not delivered, although it was listed ' +
+      'as sent; the rest is',
     async () => {
       const { backend, host, here, there, calls, rootThere } = await open();
       const changes = await make(here, ['a.jpg', 'sub/b.jpg', 'z.jpg']);
@@ -388,7 +388,7 @@ describe('what rsync answers', () => {
     },
   );
 
-  test('noise on stderr is looked into, and what arrived counts', async () => {
+  test('noise on stderr is examined, and received files count', async () => {
     const { backend, host, here, there, calls } = await open();
     await there.replaceProgram('rsync', `echo "profile: something is odd" >&2\n${realRsync}`);
     expect(
@@ -466,7 +466,7 @@ describe('what rsync answers', () => {
     expect(await names(plain)).toEqual(['b.jpg']);
   });
 
-  test('rsync before 3.2.4 is told not to trust the shell there with a path', () => {
+  test('rsync before 3.2.4 gets an option that keeps the shell there away from paths', () => {
     const way = {
       target: { alias: 'host-b', configFile: "/a b/it's", controlPath: '/c' },
       localVersion: '3.2.3',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RsyncCommand } from '../../../src/transport/rsync/rsync-command.js';
 
-test('every argument is what was given, for a spawn without a shell', () => {
+test('every argument arrives as given, for a spawn without a shell', () => {
   const hostile = `a b'"\`$(x);&|<>\n\\*?[x]é`;
   const command = new RsyncCommand()
     .set('times')

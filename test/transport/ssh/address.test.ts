@@ -12,7 +12,7 @@ test.each([
   ['a user with a dot', { username: 'j.doe' }],
   ['a user of a domain', { username: 'j-doe@example.com' }],
   ['no id', { id: undefined }],
-])('takes %s', (_what, part) => {
+])('accepts %s', (_what, part) => {
   const { id, ...rest } = { ...good, ...part };
   expect(() => {
     validateAddress(id === undefined ? rest : { id, ...rest });

@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 afterAll(() => login.close());
 
-test('a connection has one channel, until it is told that more pay', async () => {
+test('a connection has one channel, until more are worth it', async () => {
   const all = open(login);
   expect(await countUsed(all, login, 8)).toBe(1);
   await all.use(login.address, async ({ channels }) => {
@@ -53,7 +53,7 @@ test('a connection has one channel, until it is told that more pay', async () =>
   await until(async () => (await countUsed(all, login, 8)) === 4);
 });
 
-test('a server that gives no more of them is content with the one', async () => {
+test('one channel is enough if the server refuses more', async () => {
   const all = open(login);
   await all.use(login.address, async ({ channels: { first } }) => {
     let asked = 0;

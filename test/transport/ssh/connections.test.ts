@@ -72,7 +72,7 @@ describe('one connection', () => {
     await until(() => !connection.isOpen);
   });
 
-  test('that broke is replaced at the next use; what was under way fails', async () => {
+  test('that broke is replaced at the next use; running calls fail', async () => {
     const all = open();
     await all.use(login.address, async ({ disk }) => {
       await login.there.stop({ hard: true });
@@ -99,7 +99,7 @@ describe('one connection', () => {
     });
   });
 
-  test('ends at close, with what is under way and what waits', async () => {
+  test('ends at close, with running and waiting calls', async () => {
     const all = open();
     const { connection, release } = await all.acquire(login.address);
     const running = connection.run('sleep 30');
@@ -119,7 +119,7 @@ describe('a login that fails', () => {
     settings: Partial<ConnectionSettings> = {},
   ): Promise<unknown> => open(settings).use(address, () => Promise.resolve('in'));
 
-  test('another host key: both fingerprints are told', async () => {
+  test('another host key: both fingerprints are shown', async () => {
     const other = await makeKey(join(login.dir, 'pinned'));
     const [shown] = parsePinnedKeys(login.address).map((key) => formatFingerprint(key));
     const [pinned] = parsePinnedKeys({ ...login.address, hostKeys: [other] }).map((key) =>
@@ -163,7 +163,7 @@ describe('a login that fails', () => {
     ).rejects.toMatchObject({ code: 'BAD_KEY' });
   });
 
-  test('nobody there, and a name that is none', async () => {
+  test('no server, and an unknown name', async () => {
     await expect(tried({ ...login.address, sshPort: 1 })).rejects.toMatchObject({
       code: 'HOST_UNREACHABLE',
     });
@@ -230,7 +230,7 @@ test("a host with room for one login at a time serves many hosts' worth of them"
   }
 });
 
-test('a host without SFTP says what it lacks', async () => {
+test('a host without SFTP is reported as such', async () => {
   const plain = await makeLogin({ sftp: false });
   const all = new SshConnections({
     identityFile: plain.identityFile,

@@ -57,7 +57,7 @@ beforeEach(async () => {
 });
 afterEach(() => dir.remove());
 
-test('stat tells the kinds apart and follows no symlink', async () => {
+test('stat distinguishes the kinds and follows no symlink', async () => {
   await writeFile(at('file'), 'abc', { mode: 0o640 });
   await utimes(at('file'), 1_600_000_000.25, 1_600_000_000.25);
   await symlink(at('file'), at('link'));
@@ -108,7 +108,7 @@ test('makeDirectory keeps the setgid bit that a directory gives to those in it',
   ]);
 });
 
-test('makeDirectory makes one, with its mode, and is fine with one that is there', async () => {
+test('makeDirectory makes one, with its mode, and accepts an existing one', async () => {
   expect(await disk.makeDirectory(at('a'), 0o755)).toBe(true);
   expect((await stat(at('a'))).mode & 0o777).toBe(0o755);
   expect(await disk.makeDirectory(at('a'), 0o700)).toBe(true);
@@ -118,7 +118,7 @@ test('makeDirectory makes one, with its mode, and is fine with one that is there
   await expect(disk.makeDirectory(at('file'), 0o700)).rejects.toMatchObject({ code: 'NOT_A_FILE' });
 });
 
-test('link replaces nothing, and tells what is missing', async () => {
+test('link replaces nothing, and names the missing file or directory', async () => {
   await writeFile(at('a'), 'a');
   expect(await disk.link(at('a'), at('b'))).toBe('linked');
   expect((await stat(at('b'))).nlink).toBe(2);
@@ -132,7 +132,7 @@ test('link replaces nothing, and tells what is missing', async () => {
   await expect(disk.link(at('dir'), at('e'))).rejects.toMatchObject({ code: 'LINK_FAILED' });
 });
 
-test('rename replaces, and tells absence from a place that is missing', async () => {
+test('rename replaces, and distinguishes absence from a missing directory', async () => {
   await writeFile(at('a'), 'a');
   await writeFile(at('b'), 'b');
   expect(await disk.rename(at('a'), at('b'))).toBe(true);
@@ -197,7 +197,7 @@ test(
   },
 );
 
-test('writeNew writes what was not there, with its mode', async () => {
+test('writeNew writes an absent file, with its mode', async () => {
   await disk.writeNew(at('new'), Buffer.from('content'), 0o600);
   expect(await readFile(at('new'), 'utf8')).toBe('content');
   expect((await stat(at('new'))).mode & 0o777).toBe(0o600);
@@ -230,7 +230,7 @@ test.skipIf(noDisk !== undefined)('a full disk is called one', async () => {
 });
 
 describe.skipIf(noUser !== undefined)('as an ordinary user', () => {
-  test('what may not be done is told so', async () => {
+  test('missing permissions are reported as such', async () => {
     const user = await makeOrdinaryUser();
     const other = await makeLogin({ user });
     const all = new SshConnections({
@@ -286,12 +286,12 @@ describe('replace', () => {
     await writeFile(at('new'), 'new');
   });
 
-  test('renames over what is there, and leaves no name of its own', async () => {
+  test('renames over an existing file, and leaves no name of its own', async () => {
     expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced');
     expect(await contents()).toEqual({ file: 'new', kept: 'before' });
   });
 
-  test('keeps what has come there since, of the same size and time', async () => {
+  test('keeps a file that has come there since, of the same size and time', async () => {
     await writeFile(at('written'), 'WRITTE');
     await utimes(at('written'), 1_000, 1_000);
     await utimes(at('file'), 1_000, 1_000);
@@ -302,7 +302,7 @@ describe('replace', () => {
     expect(await contents()).toEqual({ file: 'new', kept: 'before', late: 'WRITTE' });
   });
 
-  test('fills a path that was emptied since', async () => {
+  test('places a file at a path that was emptied since', async () => {
     await rm(at('file'));
     expect(await disk.replace(at('new'), at('file'), at('kept'), at('late'))).toBe('replaced');
     expect(await contents()).toEqual({ file: 'new', kept: 'before' });

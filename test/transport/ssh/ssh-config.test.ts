@@ -47,7 +47,7 @@ describe('the files', () => {
     );
   };
 
-  test('say to OpenSSH what they are meant to', async () => {
+  test('have their meaning in OpenSSH', async () => {
     const target = await new SshConfig(settings).write(address);
     expect(await understood(target)).toMatchObject({
       hostname: 'web1.example.com',
@@ -77,7 +77,7 @@ describe('the files', () => {
     );
   });
 
-  test("are nobody else's to read, and written only when they change", async () => {
+  test('are for this user alone, and written only when they change', async () => {
     const config = new SshConfig(settings);
     const { configFile } = await config.write(address);
     const folder = join(settings.stateDir, 'ssh');
@@ -150,7 +150,7 @@ describe('the files', () => {
     await expect(readdir(settings.stateDir)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('refuses paths that cannot be told to ssh, and a key that is not there', async () => {
+  test('refuses paths that ssh could misread, and an absent key', async () => {
     for (const stateDir of ['relative', '/a"b', '/a\nb', '/a${HOME}b'])
       expect(() => new SshConfig({ ...settings, stateDir })).toThrow(
         expect.objectContaining({ code: 'BAD_STATE' }),
@@ -161,7 +161,7 @@ describe('the files', () => {
   });
 });
 
-test('OpenSSH logs in by them, and to nobody who shows another key', async () => {
+test('OpenSSH logs in by them, and refuses a server with another key', async () => {
   const login = await makeLogin();
   try {
     await mkdir(join(login.dir, 'sta%te'));

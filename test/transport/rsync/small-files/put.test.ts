@@ -62,7 +62,7 @@ describe('putFile', () => {
     await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
   });
 
-  test('what cannot be placed is not left behind', async () => {
+  test('a file that cannot be placed is not left behind', async () => {
     site = await makeSite(createRsyncBackend);
     const { ssh, host, rootThere } = site;
     await put(rootThere, `${dir}/way`, 'a file where a directory is needed');
@@ -97,8 +97,8 @@ test('a host whose SFTP cannot replace a file gets everything by rsync', async (
 });
 
 test(
-  'a delivery by SFTP tells the sha256 of what it sent, and refuses bytes that are not the ' +
-    'version',
+  'a delivery by SFTP reports the sha256 of the sent bytes, and refuses bytes that ' +
+    'are not the version',
   async () => {
     site = await makeSite(createRsyncBackend);
     const { backend, host, here } = site;

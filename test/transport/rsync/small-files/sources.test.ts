@@ -57,7 +57,7 @@ test("a content other than the version's, of the same size and second, is not th
   expect(await sources.read(put)).toBe('changed');
 });
 
-test('what is gone is vanished, and found again when it is back', async () => {
+test('a file that is gone is vanished, and found again when it is back', async () => {
   const put = await putOf('meow');
   await rm(join(dir.path, path));
   expect(await sources.read(put)).toBe('vanished');
@@ -65,7 +65,7 @@ test('what is gone is vanished, and found again when it is back', async () => {
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('meow') });
 });
 
-test('without a known content nothing is kept: the disk is asked each time', async () => {
+test('without a known content nothing is remembered: the disk is read each time', async () => {
   const put = { ...(await putOf('meow')), info: { size: 4, mtime: 1_000 } };
   expect(await sources.read(put)).toMatchObject({ bytes: Buffer.from('meow') });
   await putOf('purr');
